@@ -1,0 +1,65 @@
+"""Take a trained model to a running scoring service, and know it is the one that was tested.
+
+::
+
+    ModelSource --fetch--> Model --+--> Evaluator --> Report --require--> (gate)
+                                   +--> ScoringBundle --> DeployTarget.deploy --> Deployment
+
+The names below are resolved on first use, so that ``import modelship`` imports
+no third-party module.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from modelship.bundle import Environment, Resources, ScoringBundle
+    from modelship.errors import ModelshipError
+    from modelship.evaluation import Evaluator, Report
+    from modelship.sources import Model, ModelSource
+    from modelship.targets import Deployment, DeployTarget, State
+
+__all__ = [
+    "DeployTarget",
+    "Deployment",
+    "Environment",
+    "Evaluator",
+    "Model",
+    "ModelSource",
+    "ModelshipError",
+    "Report",
+    "Resources",
+    "ScoringBundle",
+    "State",
+    "__version__",
+]
+
+_HOME = {
+    "Model": "sources",
+    "ModelSource": "sources",
+    "Evaluator": "evaluation",
+    "Report": "evaluation",
+    "Environment": "bundle",
+    "Resources": "bundle",
+    "ScoringBundle": "bundle",
+    "DeployTarget": "targets",
+    "Deployment": "targets",
+    "State": "targets",
+    "ModelshipError": "errors",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("modelship-ml")
+    if name in _HOME:
+        return getattr(importlib.import_module(f"modelship.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'modelship' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

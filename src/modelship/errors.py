@@ -1,0 +1,787 @@
+"""Every error that modelship raises on purpose.
+
+::
+
+    ModelshipError                      exit code 1
+    ├── InputError                      2   what was typed cannot be meant
+    │   ├── InvalidNameError
+    │   ├── InvalidOptionError
+    │   ├── UnknownPluginError
+    │   ├── MissingExtraError
+    │   └── ConfigError
+    ├── ModelError                      3   the model, or the way to it
+    │   ├── ModelNotFoundError
+    │   ├── FetchError
+    │   ├── DigestMismatchError
+    │   ├── CorruptModelError
+    │   └── ModelLoadError
+    ├── EvaluationError                 4   the test set, or what it showed
+    │   ├── InvalidTestSetError
+    │   ├── PredictionError
+    │   ├── UnknownMetricError
+    │   ├── PictureError
+    │   └── GateError
+    ├── BundleError                     5   what a service is made of
+    │   ├── EntryScriptError
+    │   ├── SampleInputError
+    │   └── BundleFormatError
+    ├── EnvironmentSpecError            6   what the script needs
+    │   ├── UntranslatablePackageError
+    │   ├── ResolutionError
+    │   ├── PythonNotFoundError
+    │   └── EnvironmentBuildError
+    ├── TargetError                     7   the place that runs it
+    │   ├── TargetUnavailableError
+    │   ├── BaseImageError
+    │   ├── ImageBuildError
+    │   ├── NameTakenError
+    │   ├── PortTakenError
+    │   ├── DeploymentNotFoundError
+    │   ├── DeploymentFailedError
+    │   └── DeploymentTimeoutError
+    └── ScoringError                    8   one request
+        ├── InvalidPayloadError
+        ├── ScoringRequestError
+        ├── ServiceUnreachableError
+        └── ScoringTimeoutError
+
+A place that raises passes data; the class makes the sentence. Each error says
+what was found and what was expected (:attr:`ModelshipError.message`), the last
+thing seen where there is one (:attr:`ModelshipError.evidence`), and one thing
+to do next (:attr:`ModelshipError.hint`). ``exit_code`` is what the command
+line exits with.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+__all__ = [
+    "BaseImageError",
+    "BundleError",
+    "BundleFormatError",
+    "ConfigError",
+    "CorruptModelError",
+    "DeploymentFailedError",
+    "DeploymentNotFoundError",
+    "DeploymentTimeoutError",
+    "DigestMismatchError",
+    "EntryScriptError",
+    "EnvironmentBuildError",
+    "EnvironmentSpecError",
+    "EvaluationError",
+    "FetchError",
+    "GateError",
+    "ImageBuildError",
+    "InputError",
+    "InvalidNameError",
+    "InvalidOptionError",
+    "InvalidPayloadError",
+    "InvalidTestSetError",
+    "MissingExtraError",
+    "ModelError",
+    "ModelLoadError",
+    "ModelNotFoundError",
+    "ModelshipError",
+    "NameTakenError",
+    "PictureError",
+    "PortTakenError",
+    "PredictionError",
+    "PythonNotFoundError",
+    "ResolutionError",
+    "SampleInputError",
+    "ScoringError",
+    "ScoringRequestError",
+    "ScoringTimeoutError",
+    "ServiceUnreachableError",
+    "TargetError",
+    "TargetUnavailableError",
+    "UnknownMetricError",
+    "UnknownPluginError",
+    "UntranslatablePackageError",
+    "nearest",
+]
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return `` (did you mean 'x'?)`` for the closest of `known`, or ``""``."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def _rebuild(cls: type[ModelshipError], state: dict[str, Any]) -> ModelshipError:
+    error = cls.__new__(cls)
+    error.__dict__.update(state)
+    return error
+
+
+class ModelshipError(Exception):
+    """Base of every error that modelship raises on purpose."""
+
+    exit_code: ClassVar[int] = 1
+
+    @property
+    def message(self) -> str:
+        """What was found and what was expected; one sentence."""
+        return type(self).__doc__ or type(self).__name__
+
+    @property
+    def evidence(self) -> str:
+        """The last thing seen, such as the tail of a log; may be empty."""
+        return ""
+
+    @property
+    def hint(self) -> str:
+        """One thing to do next; may be empty."""
+        return ""
+
+    def __str__(self) -> str:
+        parts = [self.message]
+        if self.evidence:
+            parts.append("\n".join(f"  | {line}" for line in self.evidence.splitlines()))
+        if self.hint:
+            parts.append(f"  -> {self.hint}")
+        return "\n".join(parts)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.__dict__)
+
+
+# --- what was typed ---------------------------------------------------------------------
+
+
+class InputError(ModelshipError):
+    """What was asked for cannot be meant."""
+
+    exit_code = 2
+
+
+@dataclass(eq=False)
+class InvalidNameError(InputError):
+    """A name breaks the rule that Azure ML sets for it."""
+
+    name: object
+    kind: str
+    rule: str
+
+    @property
+    def message(self) -> str:  # noqa: D102 - described by the base class, here and below
+        return f"{self.name!r} is not a valid {self.kind} name: it needs {self.rule}."
+
+
+@dataclass(eq=False)
+class InvalidOptionError(InputError):
+    """An option has a value that it cannot take, or does not exist."""
+
+    option: str
+    found: object
+    expected: str
+
+    @property
+    def message(self) -> str:
+        return f"{self.option} is {self.found!r}; expected {self.expected}."
+
+
+@dataclass(eq=False)
+class UnknownPluginError(InputError):
+    """No source or target goes by this name."""
+
+    kind: str
+    name: str
+    known: Sequence[str]
+
+    @property
+    def message(self) -> str:
+        return f"There is no {self.kind} named {self.name!r}{nearest(self.name, self.known)}."
+
+    @property
+    def hint(self) -> str:
+        return f"Available: {', '.join(sorted(self.known))}."
+
+
+@dataclass(eq=False)
+class MissingExtraError(InputError):
+    """An optional part of modelship is not installed."""
+
+    purpose: str
+    extra: str
+
+    @property
+    def message(self) -> str:
+        return f"{self.purpose} needs the extra {self.extra!r}, which is not installed."
+
+    @property
+    def hint(self) -> str:
+        return f"pip install 'modelship-ml[{self.extra}]'"
+
+
+@dataclass(eq=False)
+class ConfigError(InputError):
+    """``modelship.yaml`` cannot be used as it stands."""
+
+    path: str
+    problem: str
+
+    @property
+    def message(self) -> str:
+        return f"{self.path}: {self.problem}"
+
+
+# --- the model --------------------------------------------------------------------------
+
+
+class ModelError(ModelshipError):
+    """The model, or the way to it, is not as it should be."""
+
+    exit_code = 3
+
+
+@dataclass(eq=False)
+class ModelNotFoundError(ModelError):
+    """There is no model at this location."""
+
+    location: str
+    nearby: Sequence[str] = ()
+
+    @property
+    def message(self) -> str:
+        return f"There is no model at {self.location!r}."
+
+    @property
+    def hint(self) -> str:
+        if self.nearby:
+            return f"Nearby there is: {', '.join(self.nearby)}."
+        return "Check the path; a relative one starts at the current folder."
+
+
+@dataclass(eq=False)
+class FetchError(ModelError):
+    """A model could not be brought from where it lives."""
+
+    location: str
+    cause: str
+    advice: str = "Check the address and the network, and fetch again; nothing was kept."
+
+    @property
+    def message(self) -> str:
+        return f"Fetching {self.location} failed: {self.cause}."
+
+    @property
+    def hint(self) -> str:
+        return self.advice
+
+
+@dataclass(eq=False)
+class DigestMismatchError(ModelError):
+    """The bytes are not the ones that were asked for, or not those first seen."""
+
+    what: str
+    expected: str
+    found: str
+
+    @property
+    def message(self) -> str:
+        return (
+            f"{self.what} has the sha256 digest {self.found}, but {self.expected} was expected."
+        )
+
+    @property
+    def hint(self) -> str:
+        return "The content changed. Fetch the model again, or correct the expected digest."
+
+
+@dataclass(eq=False)
+class CorruptModelError(ModelError):
+    """A model file is truncated, or is not of the format that its name promises."""
+
+    path: str
+    problem: str
+
+    @property
+    def message(self) -> str:
+        return f"{self.path} cannot be a usable model: {self.problem}."
+
+    @property
+    def hint(self) -> str:
+        return "Save it again with joblib.dump(model, path), or copy it again from its source."
+
+
+@dataclass(eq=False)
+class ModelLoadError(ModelError):
+    """A model file could not be loaded in this process."""
+
+    path: str
+    cause: str
+    written_by: str = ""
+
+    @property
+    def message(self) -> str:
+        by = f" (written by {self.written_by})" if self.written_by else ""
+        return f"Loading {self.path}{by} failed: {self.cause}."
+
+    @property
+    def hint(self) -> str:
+        if self.written_by:
+            return f"Install what wrote it: pip install '{self.written_by.replace(' ', '==')}'"
+        return "Install the packages that the model was trained with."
+
+
+# --- evaluation -------------------------------------------------------------------------
+
+
+class EvaluationError(ModelshipError):
+    """A test set, or what it showed, is not as it should be."""
+
+    exit_code = 4
+
+
+@dataclass(eq=False)
+class InvalidTestSetError(EvaluationError):
+    """X and y do not make a test set."""
+
+    problem: str
+
+    @property
+    def message(self) -> str:
+        return f"This is not a usable test set: {self.problem}."
+
+
+@dataclass(eq=False)
+class PredictionError(EvaluationError):
+    """What was evaluated did not answer with one prediction a row."""
+
+    problem: str
+
+    @property
+    def message(self) -> str:
+        return f"The answer is not one prediction a row: {self.problem}."
+
+    @property
+    def hint(self) -> str:
+        return "Pass encode= and decode= to Evaluator if the service speaks another form."
+
+
+@dataclass(eq=False)
+class UnknownMetricError(EvaluationError):
+    """The report holds no metric of this name."""
+
+    name: str
+    known: Sequence[str]
+
+    @property
+    def message(self) -> str:
+        return f"The report has no metric {self.name!r}{nearest(self.name, self.known)}."
+
+    @property
+    def hint(self) -> str:
+        return f"It has: {', '.join(self.known)}."
+
+
+@dataclass(eq=False)
+class PictureError(EvaluationError):
+    """A picture cannot be drawn from this report."""
+
+    problem: str
+    advice: str = ""
+
+    @property
+    def message(self) -> str:
+        return f"The picture cannot be drawn: {self.problem}."
+
+    @property
+    def hint(self) -> str:
+        return self.advice
+
+
+@dataclass(eq=False)
+class GateError(EvaluationError):
+    """A report did not reach a bound. ``report`` holds the whole report."""
+
+    report: Any
+    failures: Sequence[str]
+
+    @property
+    def message(self) -> str:
+        return f"The model does not pass the gate: {'; '.join(self.failures)}."
+
+
+# --- bundle -----------------------------------------------------------------------------
+
+
+class BundleError(ModelshipError):
+    """What a service is made of is not complete or not right."""
+
+    exit_code = 5
+
+
+@dataclass(eq=False)
+class EntryScriptError(BundleError):
+    """The scoring script breaks the contract of init() and run()."""
+
+    path: str
+    problem: str
+    line: int | None = None
+    advice: str = "A scoring script defines init() and run(raw_data)."
+
+    @property
+    def message(self) -> str:
+        where = self.path if self.line is None else f"{self.path}:{self.line}"
+        return f"{where}: {self.problem}"
+
+    @property
+    def hint(self) -> str:
+        return self.advice
+
+
+@dataclass(eq=False)
+class SampleInputError(BundleError):
+    """The sample request cannot be sent."""
+
+    problem: str
+
+    @property
+    def message(self) -> str:
+        return f"sample_input cannot be sent as JSON: {self.problem}."
+
+    @property
+    def hint(self) -> str:
+        return 'Give plain lists and numbers, such as {"data": X[:2].tolist()}.'
+
+
+@dataclass(eq=False)
+class BundleFormatError(BundleError):
+    """A folder is not a saved bundle, or was changed since it was saved."""
+
+    path: str
+    problem: str
+
+    @property
+    def message(self) -> str:
+        return f"{self.path} is not a usable bundle: {self.problem}."
+
+    @property
+    def hint(self) -> str:
+        return "Save it again with ScoringBundle.save()."
+
+
+# --- environment ------------------------------------------------------------------------
+
+
+class EnvironmentSpecError(ModelshipError):
+    """What the script needs cannot be read, resolved or built."""
+
+    exit_code = 6
+
+    def __init__(self, path: str, problem: str, advice: str = "") -> None:
+        self.path = path
+        self.problem = problem
+        self.advice = advice
+
+    @property
+    def message(self) -> str:
+        return f"{self.path}: {self.problem}"
+
+    @property
+    def hint(self) -> str:
+        return self.advice
+
+
+class UntranslatablePackageError(EnvironmentSpecError):
+    """A conda package has no known counterpart on PyPI."""
+
+    def __init__(self, path: str, package: str) -> None:
+        super().__init__(
+            path,
+            f"the conda package {package!r} has no known counterpart on PyPI.",
+            "List its PyPI name under 'pip:' instead, or remove it if the script does not need it.",
+        )
+        self.package = package
+
+
+class ResolutionError(EnvironmentSpecError):
+    """No set of versions satisfies the requirements, or a package does not exist."""
+
+    def __init__(self, path: str, problem: str, resolver_output: str) -> None:
+        super().__init__(path, problem, "Loosen or correct the requirements named above.")
+        self.resolver_output = resolver_output
+
+    @property
+    def evidence(self) -> str:
+        return self.resolver_output
+
+
+class PythonNotFoundError(EnvironmentSpecError):
+    """The Python that the environment asks for is not on this machine."""
+
+    def __init__(self, path: str, python: str, found: Sequence[str]) -> None:
+        here = f"this machine has {', '.join(found)}" if found else "this machine has none"
+        super().__init__(
+            path,
+            f"it asks for Python {python}, but {here}.",
+            f"Install Python {python}, or ask for another one ('python={found[-1]}')."
+            if found
+            else f"Install Python {python}.",
+        )
+        self.python = python
+        self.found = tuple(found)
+
+
+class EnvironmentBuildError(EnvironmentSpecError):
+    """The locked packages could not be installed."""
+
+    def __init__(self, path: str, problem: str, installer_output: str = "") -> None:
+        super().__init__(path, problem, "Check the network and the disk, and deploy again.")
+        self.installer_output = installer_output
+
+    @property
+    def evidence(self) -> str:
+        return self.installer_output
+
+
+# --- targets ----------------------------------------------------------------------------
+
+
+class TargetError(ModelshipError):
+    """The place that runs services did not do what was asked."""
+
+    exit_code = 7
+
+
+@dataclass(eq=False)
+class TargetUnavailableError(TargetError):
+    """The place that runs services cannot be reached."""
+
+    target: str
+    cause: str
+    advice: str
+
+    @property
+    def message(self) -> str:
+        return f"The target {self.target!r} is not available: {self.cause}."
+
+    @property
+    def hint(self) -> str:
+        return self.advice
+
+
+@dataclass(eq=False)
+class BaseImageError(TargetError):
+    """The base image is missing, or is not one that the environment can run on."""
+
+    image: str
+    problem: str
+    advice: str
+
+    @property
+    def message(self) -> str:
+        return f"The base image {self.image!r} cannot be used: {self.problem}."
+
+    @property
+    def hint(self) -> str:
+        return self.advice
+
+
+@dataclass(eq=False)
+class ImageBuildError(TargetError):
+    """A container image could not be built."""
+
+    image: str
+    problem: str
+    build_log: str = ""
+
+    @property
+    def message(self) -> str:
+        return f"Building the image {self.image!r} failed: {self.problem}."
+
+    @property
+    def evidence(self) -> str:
+        return self.build_log
+
+
+@dataclass(eq=False)
+class NameTakenError(TargetError):
+    """Another bundle is deployed under this name."""
+
+    name: str
+    target: str
+    differences: Sequence[str] = ()
+
+    @property
+    def message(self) -> str:
+        differs = f" It differs in: {', '.join(self.differences)}." if self.differences else ""
+        return (
+            f"A different bundle is already deployed as {self.name!r} on {self.target!r}.{differs}"
+        )
+
+    @property
+    def hint(self) -> str:
+        return "Choose another name, delete that deployment, or pass overwrite=True (--overwrite)."
+
+
+@dataclass(eq=False)
+class PortTakenError(TargetError):
+    """Another program listens on the port that was asked for."""
+
+    port: int
+
+    @property
+    def message(self) -> str:
+        return f"Port {self.port} on 127.0.0.1 is already in use."
+
+    @property
+    def hint(self) -> str:
+        return "Choose another port, or leave it out to get a free one."
+
+
+@dataclass(eq=False)
+class DeploymentNotFoundError(TargetError):
+    """No deployment goes by this name."""
+
+    name: str
+    target: str
+    known: Sequence[str] = ()
+
+    @property
+    def message(self) -> str:
+        return (
+            f"There is no deployment named {self.name!r} on {self.target!r}"
+            f"{nearest(self.name, self.known)}."
+        )
+
+    @property
+    def hint(self) -> str:
+        if not self.known:
+            return f"Nothing is deployed on {self.target!r}."
+        return f"Deployed there: {', '.join(self.known)}."
+
+
+@dataclass(eq=False)
+class DeploymentFailedError(TargetError):
+    """A service did not become healthy, or ended."""
+
+    name: str
+    target: str
+    state: str
+    problem: str
+    log_tail: str = ""
+
+    @property
+    def message(self) -> str:
+        return f"{self.name!r} on {self.target!r} is {self.state}: {self.problem}."
+
+    @property
+    def evidence(self) -> str:
+        return self.log_tail
+
+    @property
+    def hint(self) -> str:
+        return "Mend what the log above names, and deploy again." if self.log_tail else ""
+
+
+@dataclass(eq=False)
+class DeploymentTimeoutError(TargetError):
+    """A deadline passed before the service was healthy."""
+
+    name: str
+    target: str
+    doing: str
+    timeout_s: float
+    log_tail: str = ""
+
+    @property
+    def message(self) -> str:
+        return (
+            f"{self.name!r} on {self.target!r} was not healthy within {self.timeout_s:g} s; "
+            f"it was still busy with: {self.doing}."
+        )
+
+    @property
+    def evidence(self) -> str:
+        return self.log_tail
+
+    @property
+    def hint(self) -> str:
+        return "Give it more time with timeout_s= (--timeout), or make init() faster."
+
+
+# --- scoring ----------------------------------------------------------------------------
+
+
+class ScoringError(ModelshipError):
+    """One request to a service did not come back with an answer."""
+
+    exit_code = 8
+
+
+@dataclass(eq=False)
+class InvalidPayloadError(ScoringError):
+    """A payload cannot be written as JSON."""
+
+    problem: str
+
+    @property
+    def message(self) -> str:
+        return f"The payload cannot be sent as JSON: {self.problem}."
+
+    @property
+    def hint(self) -> str:
+        return "Send dicts, lists, strings, numbers or arrays; or the body itself as str or bytes."
+
+
+@dataclass(eq=False)
+class ScoringRequestError(ScoringError):
+    """A service answered with an error status."""
+
+    scoring_uri: str
+    status: int
+    request_id: str
+    body: str
+
+    @property
+    def message(self) -> str:
+        return f"{self.scoring_uri} answered {self.status} to request {self.request_id or '-'}."
+
+    @property
+    def evidence(self) -> str:
+        return self.body
+
+    @property
+    def hint(self) -> str:
+        return "The service's log has the traceback: deployment.logs(), or modelship logs NAME."
+
+
+@dataclass(eq=False)
+class ServiceUnreachableError(ScoringError):
+    """No service answers at the scoring URI."""
+
+    scoring_uri: str
+    cause: str
+
+    @property
+    def message(self) -> str:
+        return f"No service answers at {self.scoring_uri}: {self.cause}."
+
+    @property
+    def hint(self) -> str:
+        return "Look at deployment.state and deployment.logs(), or modelship list."
+
+
+@dataclass(eq=False)
+class ScoringTimeoutError(ScoringError):
+    """A service did not answer in time."""
+
+    scoring_uri: str
+    timeout_s: float
+
+    @property
+    def message(self) -> str:
+        return f"{self.scoring_uri} did not answer within {self.timeout_s:g} s."
+
+    @property
+    def hint(self) -> str:
+        return "Send fewer rows at once, or give it more time with timeout_s=."

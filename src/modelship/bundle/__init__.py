@@ -1,0 +1,8 @@
+"""What a service needs and nothing else: script, environment, model, sample, resources."""
+
+from modelship.bundle.bundle import ScoringBundle
+from modelship.bundle.environment import Environment
+from modelship.bundle.lock import Lock
+from modelship.bundle.resources import Resources
+
+__all__ = ["Environment", "Lock", "Resources", "ScoringBundle"]

@@ -1,0 +1,230 @@
+"""ScoringBundle: everything that a service needs, and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from modelship.bundle.environment import Environment
+from modelship.bundle.lock import lock as resolve
+from modelship.bundle.payload import to_json
+from modelship.bundle.resources import Resources
+from modelship.bundle.script import SourceFile, generate_source, read_source
+from modelship.errors import InvalidOptionError, SampleInputError
+from modelship.sources import Model
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from modelship.bundle.lock import Lock
+
+__all__ = ["ScoringBundle"]
+
+
+class ScoringBundle:
+    """An immutable description of one scoring service, with a content digest.
+
+    Parameters
+    ----------
+    model : Model
+        What :meth:`ModelSource.fetch` returned. It is never unpickled here.
+    entry_script : str or Path, optional
+        The scoring script, which defines ``init()`` and ``run(raw_data)``. Without it
+        a plain one is written that answers ``{"data": rows}`` with a list of predictions.
+    source_directory : str or Path, optional
+        A folder whose files go along with the script; `entry_script` is then relative to it.
+    environment : Environment, str or Path, optional
+        A conda YAML file, a requirements file, or an Environment. Without it the
+        environment is inferred from what wrote the model.
+    sample_input : JSON value, optional
+        A request that the service answers; arrays are taken as lists. It is sent once
+        after each deployment, and tells :class:`Evaluator` how rows are sent.
+    cpu_cores : float
+        Cores of processor time, above 0.
+    memory_gb : float
+        Memory in gibibytes, above 0.
+    tags : Mapping[str, str], optional
+        Labels of your own, kept with the deployment.
+    description : str
+        One sentence for people.
+
+    Raises
+    ------
+    BundleError
+        If the script or the sample cannot be used.
+    EnvironmentSpecError
+        If the environment cannot be read; on first use of :attr:`lock`, if it cannot be resolved.
+    InvalidOptionError
+        If an option has a value that it cannot take.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        entry_script: str | Path | None = None,
+        source_directory: str | Path | None = None,
+        environment: Environment | str | Path | None = None,
+        sample_input: object = None,
+        cpu_cores: float = 1.0,
+        memory_gb: float = 1.0,
+        tags: Mapping[str, str] | None = None,
+        description: str = "",
+    ) -> None:
+        if not isinstance(model, Model):
+            raise InvalidOptionError(
+                option="model",
+                found=type(model).__name__,
+                expected="a Model: ModelSource.open(path_or_estimator).fetch(folder)",
+            )
+        if entry_script is None:
+            script, source = generate_source(model)
+        else:
+            script, source = read_source(entry_script, source_directory=source_directory)
+        self._fill(
+            model=model,
+            entry_script=script,
+            source=source,
+            environment=_as_environment(environment, model=model),
+            sample_json=_as_sample(sample_input),
+            resources=Resources(cpu_cores=cpu_cores, memory_gb=memory_gb),
+            tags=_as_tags(tags),
+            description=description,
+        )
+
+    model: Model
+    entry_script: str
+    source: tuple[SourceFile, ...]
+    environment: Environment
+    sample_json: str | None
+    resources: Resources
+    tags: Mapping[str, str]
+    description: str
+
+    def _fill(self, **fields: object) -> None:
+        self.__dict__.update(fields)
+
+    @classmethod
+    def from_parts(cls, *, lock: Lock, **fields: Any) -> ScoringBundle:
+        """Put a bundle together from parts that were checked before; for loading."""
+        bundle = cls.__new__(cls)
+        bundle._fill(lock=lock, **fields)
+        return bundle
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"a ScoringBundle is immutable; make a new one to change {name!r}")
+
+    __delattr__ = __setattr__  # type: ignore[assignment]  # deleting is refused in the same way
+
+    @property
+    def sample_input(self) -> Any:
+        """A fresh copy of the sample request, or None."""
+        return None if self.sample_json is None else json.loads(self.sample_json)
+
+    @property
+    def input_key(self) -> str | None:
+        """The key under which the sample request holds its rows, if there is just one."""
+        sample = self.sample_input
+        if isinstance(sample, dict) and len(sample) == 1 and isinstance([*sample.values()][0], list):
+            return str(next(iter(sample)))
+        return None
+
+    @cached_property
+    def lock(self) -> Lock:
+        """The environment locked with hashes; resolved on first use, then kept."""
+        return resolve(self.environment)
+
+    @property
+    def parts(self) -> Mapping[str, str]:
+        """The digest of each part, by name: what :attr:`digest` is made of."""
+        return MappingProxyType({name: _sha256(value) for name, value in self._content().items()})
+
+    @cached_property
+    def digest(self) -> str:
+        """The hex sha256 digest of the content.
+
+        It covers the model, the script's folder, the lock, the sample request, the
+        resources, the tags and the description; neither time, nor the place of any
+        file, nor the order of a mapping changes it. The first use resolves the lock.
+        """
+        return _sha256(dict(self.parts))
+
+    def _content(self) -> dict[str, object]:
+        model = self.model
+        return {
+            "model": [model.name, model.version, model.format, model.digest]
+            + [[file.path, file.sha256] for file in model.files],
+            "script": [self.entry_script, [[file.path, file.sha256] for file in self.source]],
+            "environment": [self.lock.python, self.lock.digest],
+            "sample_input": self.sample_json,
+            "resources": [self.resources.cpu_cores, self.resources.memory_gb],
+            "tags": dict(self.tags),
+            "description": self.description,
+        }
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the bundle into `folder`, whole or not at all; see :mod:`modelship.bundle.store`."""
+        from modelship.bundle.store import save
+
+        return save(self, Path(folder))
+
+    @classmethod
+    def load(cls, folder: str | Path) -> ScoringBundle:
+        """Read a bundle that :meth:`save` wrote, and check every digest.
+
+        Raises
+        ------
+        BundleFormatError
+            If the folder is not a bundle, or a file in it was changed.
+        """
+        from modelship.bundle.store import load
+
+        return load(Path(folder))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ScoringBundle) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __repr__(self) -> str:
+        model = self.model
+        return (
+            f"ScoringBundle(model={model.name}:{model.version}, entry_script={self.entry_script!r}, "
+            f"python={self.environment.python})"
+        )
+
+
+def _as_environment(given: Environment | str | Path | None, *, model: Model) -> Environment:
+    if given is None:
+        return Environment.for_model(model)
+    return given if isinstance(given, Environment) else Environment.read(given)
+
+
+def _as_sample(sample: object) -> str | None:
+    if sample is None:
+        return None
+    try:
+        plain = json.loads(to_json(sample))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise SampleInputError(problem=str(error)) from error
+    return json.dumps(plain, sort_keys=True)
+
+
+def _as_tags(tags: Mapping[str, str] | None) -> Mapping[str, str]:
+    given = dict(tags or {})
+    for key, value in given.items():
+        if not isinstance(key, str) or not isinstance(value, str):
+            raise InvalidOptionError(
+                option="tags", found={key: value}, expected="a mapping of str to str"
+            )
+    return MappingProxyType(dict(sorted(given.items())))
+
+
+def _sha256(value: object) -> str:
+    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()

@@ -1,0 +1,47 @@
+"""What one service may use of the machine that runs it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from modelship.errors import InvalidOptionError
+
+__all__ = ["Resources"]
+
+
+@dataclass(frozen=True)
+class Resources:
+    """The processor and memory that a service asks for.
+
+    Parameters
+    ----------
+    cpu_cores : float
+        Cores of processor time, above 0; may be a fraction.
+    memory_gb : float
+        Memory in gibibytes (2**30 bytes, as Azure Container Instances counts), above 0.
+
+    Raises
+    ------
+    InvalidOptionError
+        If either is not a finite number above 0.
+    """
+
+    cpu_cores: float = 1.0
+    memory_gb: float = 1.0
+
+    def __post_init__(self) -> None:
+        for option in ("cpu_cores", "memory_gb"):
+            object.__setattr__(self, option, _positive(option, getattr(self, option)))
+
+    @property
+    def memory_bytes(self) -> int:
+        """The memory in bytes."""
+        return int(self.memory_gb * 2**30)
+
+
+def _positive(option: str, found: object) -> float:
+    wrong_type = isinstance(found, bool) or not isinstance(found, (int, float))
+    if wrong_type or not math.isfinite(found) or found <= 0:
+        raise InvalidOptionError(option=option, found=found, expected="a number above 0")
+    return float(found)

@@ -1,0 +1,178 @@
+"""The scoring script: reading it, judging it without running it, and writing a plain one.
+
+The contract is Azure ML's: ``init()`` is called once when the service starts,
+``run(raw_data)`` for each request. A script may import modules that lie beside it.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from modelship.errors import EntryScriptError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from modelship.sources import Model
+
+__all__ = ["SourceFile", "generate_source", "read_source"]
+
+# What a source folder may hold that a service never needs.
+_LEFT_OUT = frozenset({"__pycache__", ".git", ".hg", ".venv", ".ipynb_checkpoints", ".DS_Store"})
+
+_LOADABLE = frozenset({"joblib", "pickle"})
+
+_TEMPLATE = '''\
+"""Score rows with the model {model_file!r}: {{"data": [row, ...]}} in, a list of predictions out."""
+
+import json
+import os
+
+import joblib
+import numpy as np
+
+
+def init():
+    """Load the model once, when the service starts."""
+    global model
+    model = joblib.load(os.path.join(os.environ["AZUREML_MODEL_DIR"], {model_file!r}))
+
+
+def run(raw_data):
+    """Predict one value for each row of a request."""
+    rows = np.array(json.loads(raw_data)["data"])
+    return model.predict(rows).tolist()
+'''
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One file of the script's folder.
+
+    Parameters
+    ----------
+    path : str
+        Where it lies below the script's folder, in POSIX form.
+    content : bytes
+        What it holds.
+    """
+
+    path: str
+    content: bytes
+
+    @property
+    def sha256(self) -> str:
+        """The hex sha256 digest of the content."""
+        return hashlib.sha256(self.content).hexdigest()
+
+
+def read_source(
+    entry_script: str | Path, *, source_directory: str | Path | None = None
+) -> tuple[str, tuple[SourceFile, ...]]:
+    """Read a scoring script and what lies beside it, and judge the script.
+
+    Parameters
+    ----------
+    entry_script : str or Path
+        The script; relative to `source_directory` if that is given.
+    source_directory : str or Path, optional
+        A folder whose files all go along. Without it the script goes alone.
+
+    Returns
+    -------
+    tuple
+        The script's path below its folder, and the files, sorted by path.
+
+    Raises
+    ------
+    EntryScriptError
+        If the script is missing, is not Python, or lacks ``init()`` or ``run()``.
+    """
+    folder = Path(entry_script).parent if source_directory is None else Path(source_directory)
+    name = Path(entry_script).name if source_directory is None else Path(entry_script).as_posix()
+    script = folder / name
+    _require_script(script)
+    check_script(script.read_bytes(), shown=str(script))
+    if source_directory is None:
+        return name, (SourceFile(name, script.read_bytes()),)
+    paths = sorted(_walk(folder))
+    files = tuple(SourceFile(path.relative_to(folder).as_posix(), path.read_bytes()) for path in paths)
+    return PurePosixPath(name).as_posix(), files
+
+
+def generate_source(model: Model) -> tuple[str, tuple[SourceFile, ...]]:
+    """Write a plain scoring script for `model`; it runs unchanged on Azure ML's server.
+
+    Raises
+    ------
+    EntryScriptError
+        If the model is of a format that joblib cannot load.
+    """
+    if model.format not in _LOADABLE:
+        raise EntryScriptError(
+            path="score.py",
+            problem=f"no script can be written for a model of the format {model.format!r}.",
+            advice="Write a score.py with init() and run(raw_data), and pass it as entry_script.",
+        )
+    text = _TEMPLATE.format(model_file=model.files[0].path)
+    return "score.py", (SourceFile("score.py", text.encode()),)
+
+
+def check_script(source: bytes, *, shown: str) -> None:
+    """Raise EntryScriptError unless `source` is Python that defines init() and run()."""
+    try:
+        tree = ast.parse(source, filename=shown)
+    except SyntaxError as error:
+        raise EntryScriptError(
+            path=shown,
+            line=error.lineno,
+            problem=f"syntax error: {error.msg}.",
+            advice="Correct the line; `python -m py_compile` shows it too.",
+        ) from error
+    except ValueError as error:  # null bytes
+        raise EntryScriptError(path=shown, problem=f"it is not Python source: {error}.") from error
+    defined = set(_names(tree.body))
+    for function in ("init", "run"):
+        if function not in defined and "*" not in defined:
+            raise EntryScriptError(path=shown, problem=f"it does not define {function}().")
+
+
+def _require_script(script: Path) -> None:
+    if not script.is_file():
+        raise EntryScriptError(path=str(script), problem="there is no such file.")
+    if script.suffix != ".py" or not script.stem.isidentifier():
+        raise EntryScriptError(
+            path=str(script),
+            problem="Azure ML imports the script as a module, so its name has to be one.",
+            advice="Name it with letters, digits and underscores, ending in .py: score.py.",
+        )
+
+
+def _names(body: Iterable[ast.stmt]) -> Iterator[str]:
+    """Yield each name that the statements of a module's top level bind, branches included."""
+    for statement in body:
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            yield statement.name
+        elif isinstance(statement, (ast.Import, ast.ImportFrom)):
+            yield from (alias.asname or alias.name for alias in statement.names)
+        elif isinstance(statement, (ast.Assign, ast.AnnAssign)):
+            yield from (node.id for node in ast.walk(statement) if isinstance(node, ast.Name))
+        else:
+            for branch in ("body", "orelse", "finalbody"):
+                yield from _names(getattr(statement, branch, []))
+            for handler in getattr(statement, "handlers", []):
+                yield from _names(handler.body)
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for path in folder.iterdir():
+        if path.name in _LEFT_OUT or path.suffix == ".pyc":
+            continue
+        if path.is_dir():
+            yield from _walk(path)
+        else:
+            yield path

@@ -1,0 +1,158 @@
+"""The small surface that the author of a target implements.
+
+A backend knows how to run *instances*. Names, validation, waiting, progress, smoke
+tests, replacement and clean-up are written once, above it, in
+:class:`~modelship.targets.DeployTarget`. The numbered clauses that a backend has to
+keep are in ``docs/reference/target-contract.md``, and
+:class:`modelship.testing.TargetContract` tests them.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from abc import ABC, abstractmethod
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timezone
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from modelship.bundle import ScoringBundle
+    from modelship.targets.progress import Steps
+    from modelship.targets.state import State
+
+__all__ = ["Instance", "TargetBackend"]
+
+
+@dataclass(frozen=True)
+class Instance:
+    """The record of one running copy of a bundle; kept by the place that runs it.
+
+    Parameters
+    ----------
+    instance_id : str
+        Unique for each start; letters, digits and dashes.
+    name : str
+        The service's name. While one bundle replaces another, two instances share it.
+    digest : str
+        The digest of the bundle, hex sha256.
+    parts : Mapping[str, str]
+        The digest of each part of the bundle, by name.
+    model : str
+        ``<name>:<version>`` of the model.
+    created_at : str
+        ISO 8601, UTC.
+    scoring_uri : str
+        Where requests go; empty until it is known.
+    input_key : str or None
+        The key under which the sample request held its rows.
+    tags : Mapping[str, str]
+        The bundle's tags.
+    description : str
+        The bundle's description.
+    """
+
+    instance_id: str
+    name: str
+    digest: str
+    parts: Mapping[str, str]
+    model: str
+    created_at: str
+    scoring_uri: str = ""
+    input_key: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        for mapping in ("parts", "tags"):
+            object.__setattr__(self, mapping, MappingProxyType(dict(getattr(self, mapping))))
+
+    @classmethod
+    def draft(cls, bundle: ScoringBundle, *, name: str) -> Instance:
+        """Return the record of an instance that is about to be started."""
+        return cls(
+            instance_id=f"{name}-{secrets.token_hex(4)}",
+            name=name,
+            digest=bundle.digest,
+            parts=bundle.parts,
+            model=f"{bundle.model.name}:{bundle.model.version}",
+            created_at=datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
+            input_key=bundle.input_key,
+            tags=bundle.tags,
+            description=bundle.description,
+        )
+
+    def at(self, scoring_uri: str) -> Instance:
+        """Return the same record with its scoring URI."""
+        return replace(self, scoring_uri=scoring_uri)
+
+    def to_json(self) -> str:
+        """Return the record as one line of JSON."""
+        mappings = {"parts": dict(self.parts), "tags": dict(self.tags)}
+        return json.dumps(asdict(replace(self, parts={}, tags={})) | mappings, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Instance:
+        """Read what :meth:`to_json` wrote.
+
+        Raises
+        ------
+        ValueError
+            If it is not such a record.
+        """
+        try:
+            return cls(**json.loads(text))
+        except TypeError as error:
+            raise ValueError(str(error)) from error
+
+
+class TargetBackend(ABC):
+    """A place that runs instances of bundles. Subclass this to write a target.
+
+    Register the class under its name in the entry-point group ``modelship.targets``.
+    The keyword parameters of its constructor become the options of
+    :meth:`DeployTarget.open <modelship.targets.DeployTarget.open>`. A constructor does
+    no work: it opens no connection and imports no vendor's SDK.
+    """
+
+    name: ClassVar[str]
+    """The name that the target goes by."""
+
+    @property
+    def side_by_side(self) -> bool:
+        """Whether a new instance can start while an older one of the same name runs."""
+        return True
+
+    @abstractmethod
+    def prepare(self, bundle: ScoringBundle, steps: Steps) -> None:
+        """Build what `bundle` needs before it can start, such as its environment or image.
+
+        What is built is a cache: calling this again is cheap, and nothing of it is an instance.
+        """
+
+    @abstractmethod
+    def start(self, draft: Instance, bundle: ScoringBundle, steps: Steps) -> Instance:
+        """Start an instance and return its record with the scoring URI, without waiting for it.
+
+        From the first moment at which something runs, :meth:`instances` shows it, so that
+        nothing is lost if this process dies.
+        """
+
+    @abstractmethod
+    def instances(self) -> Sequence[Instance]:
+        """Return the record of every instance here, running or not, made by any process."""
+
+    @abstractmethod
+    def state(self, instance: Instance) -> State:
+        """Return what the instance is doing now, within a few seconds."""
+
+    @abstractmethod
+    def logs(self, instance: Instance) -> str:
+        """Return everything that the instance wrote, or ``""`` if it is gone."""
+
+    @abstractmethod
+    def stop(self, instance: Instance) -> None:
+        """End the instance and remove what belongs to it alone. Doing it twice is harmless."""

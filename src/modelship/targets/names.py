@@ -1,0 +1,30 @@
+"""The rule for service names: Azure ML's, on every target."""
+
+from __future__ import annotations
+
+import re
+
+from modelship.errors import InvalidNameError
+
+__all__ = ["check_service_name"]
+
+_SERVICE_NAME = re.compile(r"[a-z](?:[-a-z0-9]{1,30})[a-z0-9]")
+
+
+def check_service_name(name: object) -> str:
+    """Return `name` if Azure ML would take it for a service.
+
+    Raises
+    ------
+    InvalidNameError
+        Unless it has 3 to 32 characters out of a-z, 0-9 and "-", begins with a
+        letter, and ends with a letter or a digit.
+    """
+    if isinstance(name, str) and _SERVICE_NAME.fullmatch(name):
+        return name
+    raise InvalidNameError(
+        name=name,
+        kind="service",
+        rule="3 to 32 lower-case letters, digits and dashes, beginning with a letter "
+        "and not ending with a dash",
+    )

@@ -1,0 +1,157 @@
+"""Services as processes of this machine, each with a folder of its own.
+
+::
+
+    <state>/process/<instance id>/
+        instance.json    the record; a folder without one is a draft and not an instance
+        pid              the server's process id
+        server.log       what it wrote
+        answered         there once it has answered
+        app/             what a container has in AML_APP_ROOT
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING, ClassVar
+
+from modelship.bundle.store import model_folder, stage
+from modelship.errors import InvalidOptionError
+from modelship.places import state_folder
+from modelship.targets.backend import Instance, TargetBackend
+from modelship.targets.process import service
+from modelship.targets.process.environments import environment_python
+from modelship.targets.scoring import answers
+from modelship.targets.state import State
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from modelship.bundle import ScoringBundle
+    from modelship.targets.progress import Steps
+
+__all__ = ["ProcessBackend"]
+
+_RECORD = "instance.json"
+_ANSWERED = "answered"
+_DRAFT = ".draft-"
+_LARGEST_PORT = 65535
+# What a service gets of this process's environment; a container gets none of it either.
+_PASSED_ON = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TZ")
+
+
+class ProcessBackend(TargetBackend):
+    """Runs each service as a process of this machine, on 127.0.0.1.
+
+    The environment is made once for each lock and shared; Azure ML's own inference server
+    runs the script in it. Services go on running when this process ends.
+    ``memory_gb`` and ``cpu_cores`` are recorded but not enforced here.
+
+    Parameters
+    ----------
+    port : int, optional
+        The port to listen on, 1 to 65535. Without it a free one is taken.
+    """
+
+    name: ClassVar[str] = "process"
+
+    def __init__(self, *, port: int | None = None) -> None:
+        if port is not None and not 1 <= port <= _LARGEST_PORT:
+            raise InvalidOptionError(option="port", found=port, expected="1 to 65535")
+        self._port = port
+
+    @property
+    def side_by_side(self) -> bool:
+        """Whether two instances can run at once: not on a port that was asked for."""
+        return self._port is None
+
+    def prepare(self, bundle: ScoringBundle, steps: Steps) -> None:
+        with steps.step("Prepare the environment"):
+            environment_python(bundle.lock, deadline=steps.deadline)
+
+    def start(self, draft: Instance, bundle: ScoringBundle, steps: Steps) -> Instance:
+        python = environment_python(bundle.lock, deadline=steps.deadline)
+        with service.listen(self._port) as listener:
+            port = listener.getsockname()[1]
+            instance = draft.at(f"http://127.0.0.1:{port}/score")
+            folder = _write(instance, bundle)
+            service.launch(
+                _command(python, bundle, port=port),
+                instance_id=instance.instance_id,
+                listener=listener,
+                folder=folder,
+                environment=_environment(python, bundle, app=folder / "app"),
+            )
+        return instance
+
+    def instances(self) -> Sequence[Instance]:
+        records = (path / _RECORD for path in _home().glob("[!.]*"))
+        return [Instance.from_json(record.read_text()) for record in records if record.exists()]
+
+    def state(self, instance: Instance) -> State:
+        folder = _folder(instance)
+        if not service.is_running(instance.instance_id, folder):
+            return State.FAILED
+        if answers(instance.scoring_uri):
+            (folder / _ANSWERED).touch()
+            return State.HEALTHY
+        return State.UNHEALTHY if (folder / _ANSWERED).exists() else State.TRANSITIONING
+
+    def logs(self, instance: Instance) -> str:
+        try:
+            return (_folder(instance) / "server.log").read_text(errors="replace")
+        except FileNotFoundError:
+            return ""
+
+    def stop(self, instance: Instance) -> None:
+        folder = _folder(instance)
+        service.end(instance.instance_id, folder)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _home() -> Path:
+    return state_folder() / "process"
+
+
+def _folder(instance: Instance) -> Path:
+    return _home() / instance.instance_id
+
+
+def _write(instance: Instance, bundle: ScoringBundle) -> Path:
+    """Write the instance's folder, whole or not at all; from then on it is listed."""
+    home = _home()
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _sweep(home)
+    draft = home / f"{_DRAFT}{os.getpid()}-{instance.instance_id}"
+    try:
+        stage(bundle, draft / "app")
+        (draft / _RECORD).write_text(instance.to_json())
+        return draft.rename(_folder(instance))
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+
+
+def _sweep(home: Path) -> None:
+    """Remove the drafts of processes that died while writing them."""
+    for draft in home.glob(f"{_DRAFT}*"):
+        pid = draft.name.removeprefix(_DRAFT).partition("-")[0]
+        if not service.exists(int(pid)):
+            shutil.rmtree(draft, ignore_errors=True)
+
+
+def _command(python: Path, bundle: ScoringBundle, *, port: int) -> list[str | Path]:
+    module = "azureml_inference_server_http"
+    return [python, "-m", module, "--entry_script", bundle.entry_script, "--port", str(port)]
+
+
+def _environment(python: Path, bundle: ScoringBundle, *, app: Path) -> Mapping[str, str]:
+    passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    return passed_on | {
+        "PATH": f"{python.parent}:/usr/local/bin:/usr/bin:/bin",
+        "PYTHONUNBUFFERED": "1",
+        "AML_APP_ROOT": str(app),
+        "AZUREML_MODEL_DIR": str(app / model_folder(bundle)),
+    }

@@ -1,0 +1,129 @@
+"""One server process: starting it, knowing it again, and ending it with all its children."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+from modelship.errors import PortTakenError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+__all__ = ["end", "exists", "is_running", "launch", "listen"]
+
+MARKER = "MODELSHIP_INSTANCE"
+
+_LAUNCHER = Path(__file__).with_name("launch.py")
+_LAUNCH_TIMEOUT_S = 30.0
+_GRACE_S = 5.0
+_BACKLOG = 2048
+
+
+def listen(port: int | None) -> socket.socket:
+    """Return a socket that listens on 127.0.0.1; on a free port if `port` is None.
+
+    Raises
+    ------
+    PortTakenError
+        If another program listens on `port`.
+    """
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port or 0))
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise PortTakenError(port=port or 0) from error
+    return listener
+
+
+def launch(
+    command: Sequence[str | Path],
+    *,
+    instance_id: str,
+    listener: socket.socket,
+    folder: Path,
+    environment: Mapping[str, str],
+) -> None:
+    """Start `command` detached from this process, with `listener` as its socket.
+
+    Its process id goes to ``folder/pid``, its output to ``folder/server.log``.
+    """
+    descriptor = str(listener.fileno())
+    files = [folder / "pid", folder / "server.log"]
+    subprocess.run(
+        [command[0], "-I", "-S", _LAUNCHER, descriptor, *files, *command],
+        # SPT_NOENV keeps a setproctitle in the environment from overwriting the marker.
+        env={**environment, MARKER: instance_id, "SPT_NOENV": "1"},
+        cwd=environment["AML_APP_ROOT"],
+        pass_fds=[listener.fileno()],
+        start_new_session=True,
+        timeout=_LAUNCH_TIMEOUT_S,
+        check=True,
+    )
+
+
+def is_running(instance_id: str, folder: Path) -> bool:
+    """Tell whether the server that was launched in `folder` still runs."""
+    pid = _pid(folder)
+    return pid is not None and _is_ours(pid, instance_id)
+
+
+def exists(pid: int) -> bool:
+    """Tell whether any process has this id."""
+    return psutil.pid_exists(pid)
+
+
+def end(instance_id: str, folder: Path) -> None:
+    """End the server and its children: asked first, forced after a few seconds.
+
+    They are known by the marker in their environment, so that the children of a server that was
+    killed are found too, and a process that took over an old id is left alone.
+    """
+    pid = _pid(folder)
+    ours = [each for each in psutil.pids() if _is_ours(each, instance_id)]
+    if pid in ours:
+        _signal(pid, psutil.Process.terminate)
+        _wait(ours, instance_id, timeout_s=_GRACE_S)
+    for each in ours:
+        if _is_ours(each, instance_id):
+            _signal(each, psutil.Process.kill)
+    _wait(ours, instance_id, timeout_s=_GRACE_S)
+
+
+def _pid(folder: Path) -> int | None:
+    try:
+        return int((folder / "pid").read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _is_ours(pid: int, instance_id: str) -> bool:
+    """Tell whether the process lives and carries our marker: a process id may have a new owner."""
+    try:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        return process.environ().get(MARKER) == instance_id
+    except psutil.Error:
+        return False
+
+
+def _signal(pid: int, send: Callable[[psutil.Process], None]) -> None:
+    try:
+        send(psutil.Process(pid))
+    except psutil.Error:  # it ended meanwhile
+        return
+
+
+def _wait(pids: Sequence[int], instance_id: str, *, timeout_s: float) -> None:
+    end_s = time.monotonic() + timeout_s
+    while time.monotonic() < end_s and any(_is_ours(pid, instance_id) for pid in pids):
+        time.sleep(0.02)

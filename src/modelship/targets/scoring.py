@@ -1,0 +1,133 @@
+"""Our own HTTP towards a service: one request with a deadline, and the health probe."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from modelship.bundle.payload import to_json
+from modelship.errors import (
+    InvalidPayloadError,
+    ScoringRequestError,
+    ScoringTimeoutError,
+    ServiceUnreachableError,
+)
+from modelship.targets.progress import Deadline, DeadlineExceededError
+
+if TYPE_CHECKING:
+    import requests
+
+__all__ = ["answers", "score"]
+
+_CONNECT_TIMEOUT_S = 5.0
+_CHUNK_BYTES = 1 << 16
+_ERROR_STATUS = 400
+_BODY_SHOWN = 2000
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+def score(scoring_uri: str, payload: object, *, timeout_s: float) -> Any:
+    """POST one payload and return the decoded answer.
+
+    Parameters
+    ----------
+    scoring_uri : str
+        Where to send it.
+    payload : JSON value, array, str or bytes
+        A str or bytes is the body as it stands; anything else is written as JSON.
+    timeout_s : float
+        Seconds until the whole answer has to be there.
+
+    Returns
+    -------
+    JSON value, str or bytes
+        By the answer's content type: JSON decoded, text as str, anything else as bytes.
+
+    Raises
+    ------
+    ScoringError
+        If the payload has no JSON form, the service does not answer, or not in time, or
+        answers with a status of 400 or more.
+    """
+    body = _encode(payload)
+    request_id = str(uuid.uuid4())
+    response, content = _post(scoring_uri, body, request_id=request_id, timeout_s=timeout_s)
+    if response.status_code >= _ERROR_STATUS:
+        raise ScoringRequestError(
+            scoring_uri=scoring_uri,
+            status=response.status_code,
+            request_id=response.headers.get("x-request-id", request_id),
+            body=content.decode(errors="replace")[:_BODY_SHOWN],
+        )
+    return _decode(response.headers.get("Content-Type", ""), content)
+
+
+def answers(scoring_uri: str, *, timeout_s: float = 2.0) -> bool:
+    """Tell whether the service's health route says that it is healthy."""
+    import requests
+
+    parts = urlsplit(scoring_uri)
+    try:
+        with _session(scoring_uri) as session:
+            response = session.get(f"{parts.scheme}://{parts.netloc}/", timeout=timeout_s)
+            return response.ok
+    except requests.RequestException:
+        return False
+
+
+def _session(scoring_uri: str) -> requests.Session:
+    import requests
+
+    session = requests.Session()
+    # A proxy for the outside world must not stand between this machine and itself.
+    session.trust_env = urlsplit(scoring_uri).hostname not in _LOOPBACK
+    return session
+
+
+def _encode(payload: object) -> bytes:
+    if isinstance(payload, bytes):
+        return payload
+    try:
+        return (payload if isinstance(payload, str) else to_json(payload)).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidPayloadError(problem=str(error)) from error
+
+
+def _post(
+    scoring_uri: str, body: bytes, *, request_id: str, timeout_s: float
+) -> tuple[requests.Response, bytes]:
+    import requests
+
+    headers = {"Content-Type": "application/json", "x-request-id": request_id}
+    deadline = Deadline(timeout_s)
+    timeouts = (min(_CONNECT_TIMEOUT_S, timeout_s), timeout_s)
+    try:
+        with (
+            _session(scoring_uri) as session,
+            session.post(
+                scoring_uri, data=body, headers=headers, timeout=timeouts, stream=True
+            ) as response,
+        ):
+            return response, _read(response, deadline)
+    except (requests.ReadTimeout, DeadlineExceededError) as error:
+        raise ScoringTimeoutError(scoring_uri=scoring_uri, timeout_s=timeout_s) from error
+    except requests.RequestException as error:
+        cause = type(error).__name__
+        raise ServiceUnreachableError(scoring_uri=scoring_uri, cause=cause) from error
+
+
+def _read(response: requests.Response, deadline: Deadline) -> bytes:
+    content = bytearray()
+    for chunk in response.iter_content(_CHUNK_BYTES):
+        content += chunk
+        deadline.check()
+    return bytes(content)
+
+
+def _decode(content_type: str, content: bytes) -> Any:
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind == "application/json" or kind.endswith("+json"):
+        return json.loads(content)
+    return content.decode(errors="replace") if kind.startswith("text/") else content

@@ -1,0 +1,25 @@
+"""The states of a deployment, in Azure ML's words."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+__all__ = ["State"]
+
+
+class State(str, Enum):
+    """What a deployment is doing."""
+
+    TRANSITIONING = "Transitioning"
+    """It was started and has not answered yet."""
+    HEALTHY = "Healthy"
+    """It answers its health check."""
+    UNHEALTHY = "Unhealthy"
+    """It answered before, still runs, and does not answer now."""
+    FAILED = "Failed"
+    """It ended, or never started."""
+    DELETING = "Deleting"
+    """It is being removed."""
+
+    def __str__(self) -> str:
+        return self.value

@@ -1,0 +1,316 @@
+"""DeployTarget: everything pleasant about deploying, written once for every backend."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from modelship.errors import (
+    DeploymentFailedError,
+    DeploymentNotFoundError,
+    DeploymentTimeoutError,
+    InvalidOptionError,
+    NameTakenError,
+    ScoringError,
+    ScoringTimeoutError,
+    nearest,
+)
+from modelship.places import exclusive
+from modelship.registry import Registry
+from modelship.targets.backend import Instance, TargetBackend
+from modelship.targets.deployment import Deployment
+from modelship.targets.logtail import last_lines, telling_part
+from modelship.targets.names import check_service_name
+from modelship.targets.progress import Deadline, DeadlineExceededError, Steps
+from modelship.targets.scoring import score
+from modelship.targets.state import State
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modelship.bundle import ScoringBundle
+
+__all__ = ["DeployTarget"]
+
+_REGISTRY = Registry(
+    kind="target",
+    group="modelship.targets",
+    builtins={
+        "process": "modelship.targets.process:ProcessBackend",
+        "docker": "modelship.targets.docker:DockerBackend",
+        "memory": "modelship.testing.memory:MemoryBackend",
+    },
+)
+
+_FIRST_PAUSE_S = 0.02
+_LONGEST_PAUSE_S = 0.5
+
+
+class DeployTarget:
+    """A place that runs bundles as services.
+
+    Parameters
+    ----------
+    backend : TargetBackend
+        What does the running. Most users call :meth:`open` instead.
+    """
+
+    def __init__(self, backend: TargetBackend) -> None:
+        self._backend = backend
+
+    @staticmethod
+    def open(name: str, **options: Any) -> DeployTarget:
+        """Return the target that goes by `name`.
+
+        Parameters
+        ----------
+        name : str
+            ``"process"``, ``"docker"``, or the name of an installed plug-in.
+        **options
+            The keyword parameters of that target's class, such as ``port`` or ``base_image``.
+
+        Raises
+        ------
+        UnknownPluginError
+            If there is no such target; the message lists what there is.
+        InvalidOptionError
+            If the target has no such option, or needs one that is not given.
+        """
+        backend_class = _REGISTRY.load(name)
+        _check_options(name, backend_class, options)
+        return DeployTarget(backend_class(**options))
+
+    @staticmethod
+    def available() -> tuple[str, ...]:
+        """Return the names of all targets, built in and installed."""
+        return _REGISTRY.names()
+
+    @property
+    def name(self) -> str:
+        """The name that the target goes by."""
+        return self._backend.name
+
+    def deploy(
+        self,
+        bundle: ScoringBundle,
+        *,
+        name: str,
+        overwrite: bool = False,
+        timeout_s: float = 600.0,
+        show_output: bool = True,
+    ) -> Deployment:
+        """Run `bundle` as the service `name`, and return when it is healthy.
+
+        If the same digest already runs under this name, nothing is done. After the start, the
+        bundle's sample request is sent once. If anything fails, the new instance is
+        removed; an older service that was to be overwritten goes on running.
+
+        Parameters
+        ----------
+        bundle : ScoringBundle
+            What to run.
+        name : str
+            3 to 32 lower-case letters, digits and dashes.
+        overwrite : bool
+            Replace a different bundle that is deployed under this name.
+        timeout_s : float
+            Seconds for everything: building, starting, and the first answer.
+        show_output : bool
+            Show each step with its duration on stderr.
+
+        Raises
+        ------
+        InvalidNameError, NameTakenError
+            If the name cannot be used.
+        EnvironmentSpecError
+            If the environment cannot be resolved or built.
+        TargetUnavailableError
+            If the place cannot be reached.
+        DeploymentFailedError, DeploymentTimeoutError
+            If the service did not become healthy; both carry the telling part of its log.
+        """
+        check_service_name(name)
+        steps = Steps(f"{name} on {self.name}", timeout_s=timeout_s, show_output=show_output)
+        try:
+            with exclusive(f"{self.name}-{name}", timeout_s=timeout_s):
+                instance = self._deploy(bundle, name, overwrite=overwrite, steps=steps)
+        except TimeoutError as error:
+            raise DeploymentTimeoutError(
+                name=name, target=self.name, doing=steps.current, timeout_s=timeout_s
+            ) from error
+        return Deployment(self, instance)
+
+    def get(self, name: str) -> Deployment:
+        """Return the service `name`, whichever process deployed it.
+
+        Raises
+        ------
+        DeploymentNotFoundError
+            If nothing is deployed under this name.
+        """
+        instances = self._backend.instances()
+        found = self._serving([each for each in instances if each.name == name])
+        if found is None:
+            known = sorted({each.name for each in instances})
+            raise DeploymentNotFoundError(name=name, target=self.name, known=known)
+        return Deployment(self, found)
+
+    def list(self) -> tuple[Deployment, ...]:
+        """Return every service here, sorted by name; failed ones too."""
+        instances = self._backend.instances()
+        by_name = (
+            self._serving([each for each in instances if each.name == name])
+            for name in sorted({each.name for each in instances})
+        )
+        return tuple(Deployment(self, each) for each in by_name if each)
+
+    def delete(self, name: str, *, missing_ok: bool = False) -> None:
+        """End the service `name` and remove everything that belongs to it alone.
+
+        Raises
+        ------
+        DeploymentNotFoundError
+            If nothing is deployed under this name, unless `missing_ok`.
+        """
+        instances = self._backend.instances()
+        mine = [each for each in instances if each.name == name]
+        if not mine and not missing_ok:
+            known = sorted({each.name for each in instances})
+            raise DeploymentNotFoundError(name=name, target=self.name, known=known)
+        for instance in mine:
+            self._backend.stop(instance)
+
+    def state_of(self, instance: Instance) -> State:
+        """Return what one instance is doing now."""
+        if all(each.instance_id != instance.instance_id for each in self._backend.instances()):
+            raise DeploymentNotFoundError(name=instance.name, target=self.name)
+        return self._backend.state(instance)
+
+    def wait_for(self, instance: Instance, *, timeout_s: float) -> None:
+        """Wait until one instance is healthy."""
+        steps = Steps(instance.name, timeout_s=timeout_s)
+        try:
+            with steps.step("Wait until it is healthy"):
+                self._wait(instance, steps.deadline)
+        except DeadlineExceededError as error:
+            raise self._timeout(instance, steps) from error
+
+    def logs_of(self, instance: Instance, *, tail: int | None = None) -> str:
+        """Return what one instance wrote."""
+        log = self._backend.logs(instance)
+        return log if tail is None else last_lines(log, tail)
+
+    def __repr__(self) -> str:
+        return f"DeployTarget.open({self.name!r})"
+
+    def _deploy(
+        self, bundle: ScoringBundle, name: str, *, overwrite: bool, steps: Steps
+    ) -> Instance:
+        with steps.step("Lock the environment"):
+            digest = bundle.digest
+        older = [each for each in self._backend.instances() if each.name == name]
+        current = self._serving(older)
+        if current is not None and current.digest == digest:
+            if self._backend.state(current) is State.HEALTHY:
+                steps.say("nothing to do: this bundle is deployed and healthy")
+                return current
+        elif current is not None and not overwrite:
+            raise NameTakenError(
+                name=name, target=self.name, differences=_differences(current, bundle)
+            )
+        self._backend.prepare(bundle, steps)
+        if not self._backend.side_by_side:
+            self._stop_all(older)
+        instance = self._start(Instance.draft(bundle, name=name), bundle, steps)
+        self._stop_all(older)
+        return instance
+
+    def _start(self, draft: Instance, bundle: ScoringBundle, steps: Steps) -> Instance:
+        with ExitStack() as undo:
+            undo.callback(self._backend.stop, draft)
+            try:
+                instance = self._bring_up(draft, bundle, steps)
+            except DeadlineExceededError as error:
+                raise self._timeout(draft, steps) from error
+            undo.pop_all()
+        return instance
+
+    def _bring_up(self, draft: Instance, bundle: ScoringBundle, steps: Steps) -> Instance:
+        with steps.step("Start the service"):
+            instance = self._backend.start(draft, bundle, steps)
+        with steps.step("Wait until it is healthy"):
+            self._wait(instance, steps.deadline)
+        if bundle.sample_json is not None:
+            with steps.step("Send the sample request"):
+                self._send_sample(instance, bundle.sample_json, steps.deadline)
+        return instance
+
+    def _send_sample(self, instance: Instance, sample_json: str, deadline: Deadline) -> None:
+        try:
+            score(instance.scoring_uri, sample_json, timeout_s=deadline.remaining_s)
+        except ScoringTimeoutError as error:
+            raise DeadlineExceededError from error
+        except ScoringError as error:
+            problem = f"it does not answer the bundle's sample request; {error.message.rstrip('.')}"
+            raise self._failure(instance, State.UNHEALTHY, problem) from error
+
+    def _wait(self, instance: Instance, deadline: Deadline) -> None:
+        pause_s = _FIRST_PAUSE_S
+        while (state := self._backend.state(instance)) is not State.HEALTHY:
+            if state is State.FAILED:
+                raise self._failure(instance, state, "the service ended before it answered")
+            deadline.check()
+            time.sleep(min(pause_s, deadline.remaining_s))
+            pause_s = min(pause_s * 1.2, _LONGEST_PAUSE_S)
+
+    def _stop_all(self, instances: Sequence[Instance]) -> None:
+        for instance in instances:
+            self._backend.stop(instance)
+
+    def _serving(self, instances: Sequence[Instance]) -> Instance | None:
+        """Return the newest healthy one of the instances that share a name, or else the newest."""
+        newest_first = sorted(instances, key=lambda each: each.created_at, reverse=True)
+        if len(newest_first) > 1:
+            for instance in newest_first:
+                if self._backend.state(instance) is State.HEALTHY:
+                    return instance
+        return newest_first[0] if newest_first else None
+
+    def _failure(self, instance: Instance, state: State, problem: str) -> DeploymentFailedError:
+        return DeploymentFailedError(
+            name=instance.name,
+            target=self.name,
+            state=str(state),
+            problem=problem,
+            log_tail=telling_part(self._backend.logs(instance)),
+        )
+
+    def _timeout(self, instance: Instance, steps: Steps) -> DeploymentTimeoutError:
+        return DeploymentTimeoutError(
+            name=instance.name,
+            target=self.name,
+            doing=steps.current,
+            timeout_s=steps.deadline.timeout_s,
+            log_tail=telling_part(self._backend.logs(instance)),
+        )
+
+
+def _differences(current: Instance, bundle: ScoringBundle) -> list[str]:
+    return [name for name, digest in bundle.parts.items() if current.parts.get(name) != digest]
+
+
+def _check_options(name: str, backend_class: type[TargetBackend], options: dict[str, Any]) -> None:
+    signature = inspect.signature(backend_class)
+    known = ", ".join(signature.parameters) or "none"
+    for option in options:
+        if option not in signature.parameters:
+            raise InvalidOptionError(
+                option=f"{name}: {option}{nearest(option, signature.parameters)}",
+                found=options[option],
+                expected=f"one of this target's options: {known}",
+            )
+    for option, parameter in signature.parameters.items():
+        if parameter.default is parameter.empty and option not in options:
+            raise InvalidOptionError(option=f"{name}: {option}", found=None, expected="a value")

@@ -301,6 +301,7 @@ class CorruptModelError(ModelError):
 
     path: str
     problem: str
+    advice: str = "Save it again with joblib.dump(model, path), or copy it again from its source."
 
     @property
     def message(self) -> str:
@@ -308,7 +309,7 @@ class CorruptModelError(ModelError):
 
     @property
     def hint(self) -> str:
-        return "Save it again with joblib.dump(model, path), or copy it again from its source."
+        return self.advice
 
 
 @dataclass(eq=False)

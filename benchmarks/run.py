@@ -1,0 +1,235 @@
+"""How much modelship adds to what it stands on, as ratios within one run.
+
+::
+
+    python benchmarks/run.py                 every measure
+    python benchmarks/run.py import http     some
+    python benchmarks/run.py --smoke         once each, small, to see that they still run
+
+The machines that run this are shared, so each measure interleaves modelship with the bare thing
+that it is compared with, and reports the ratio of their medians.
+"""
+
+import argparse
+import contextlib
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+SERVER = "azureml_inference_server_http"
+SCORE = """\
+import json, os, joblib, numpy as np
+def init():
+    global model
+    model = joblib.load(os.path.join(os.environ["AZUREML_MODEL_DIR"], "digits.joblib"))
+def run(raw_data):
+    return model.predict(np.array(json.loads(raw_data)["data"])).tolist()
+"""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What modelship took, what the bare thing took, and how often both were run; in seconds."""
+
+    name: str
+    ours_s: list[float]
+    bare_s: list[float]
+    bare_name: str
+
+    def __str__(self):
+        ours, bare = statistics.median(self.ours_s), statistics.median(self.bare_s)
+        spread = f"{min(self.ours_s):.3f} to {max(self.ours_s):.3f}"
+        return (
+            f"{self.name:<44} {ours:8.3f} s ({spread}), {self.bare_name} {bare:.3f} s: "
+            f"ratio {ours / bare:.2f}, difference {ours - bare:+.3f} s  (n={len(self.ours_s)})"
+        )
+
+
+def timed(work, *arguments):
+    """Return the seconds that `work` takes."""
+    started = time.perf_counter()
+    work(*arguments)
+    return time.perf_counter() - started
+
+
+def interleave(ours, bare, *, times):
+    """Run both in turn; return the seconds of each run of each."""
+    pairs = [(timed(ours), timed(bare)) for _ in range(times)]
+    return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+
+
+def digits_bundle(folder, *, comment="", python=None):
+    """Return a bundle around a classifier of scikit-learn's digits, and the digits."""
+    from sklearn.datasets import load_digits
+    from sklearn.linear_model import LogisticRegression
+
+    import modelship as ms
+
+    X, y = load_digits(return_X_y=True)
+    classifier = LogisticRegression(max_iter=200).fit(X, y)
+    model = ms.ModelSource.open(classifier, name="digits").fetch(folder)
+    script = Path(folder, "score.py")
+    script.write_text(f"{SCORE}# {comment}\n")
+    environment = ms.Environment.for_model(model)
+    if python:
+        environment = ms.Environment(
+            python=python, requirements=environment.requirements, origin="benchmark"
+        )
+    return ms.ScoringBundle(model, entry_script=script, environment=environment), X
+
+
+def measure_import(*, smoke):
+    """A Python that imports modelship, against one that does nothing."""
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+
+    def start(code):
+        subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+
+    start("import modelship")  # compiles the bytecode
+    ours, bare = interleave(
+        lambda: start("import modelship"), lambda: start("pass"), times=2 if smoke else 30
+    )
+    yield Measure("import modelship", ours, bare, "bare python")
+
+
+def bare_start(python, app, model_dir):
+    """Start Azure ML's server as a person would, and return when it answers."""
+    import requests
+
+    with contextlib.closing(__import__("socket").create_server(("127.0.0.1", 0))) as probe:
+        port = probe.getsockname()[1]
+    command = [python, "-m", SERVER, "--entry_script", "score.py", "--port", str(port)]
+    server = subprocess.Popen(
+        command,
+        cwd=app,
+        env={"PATH": os.environ["PATH"], "AZUREML_MODEL_DIR": str(model_dir), "AML_APP_ROOT": str(app)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        with contextlib.suppress(requests.ConnectionError):
+            if requests.get(f"http://127.0.0.1:{port}/", timeout=5).ok:
+                return server
+        time.sleep(0.02)
+    server.kill()
+    raise TimeoutError("the bare server does not answer")
+
+
+def measure_process(*, smoke):
+    """deploy() to `process` with a warm environment, against the server's own bare start."""
+    import modelship as ms
+    from modelship.bundle.store import stage
+    from modelship.targets.process.environments import environment_python
+    from modelship.targets.progress import Deadline
+
+    with tempfile.TemporaryDirectory() as folder:
+        bundle, _ = digits_bundle(folder)
+        python = environment_python(bundle.lock, deadline=Deadline(300))
+        app = Path(folder, "app")
+        stage(bundle, app)
+        target = ms.DeployTarget.open("process")
+        servers, deployments = [], []
+
+        def ours():
+            deployments.append(target.deploy(bundle, name="benchmark", show_output=False))
+
+        def bare():
+            servers.append(bare_start(python, app, app / "azureml-models" / "digits" / "1"))
+
+        ours_s, bare_s = [], []
+        for _ in range(1 if smoke else 7):
+            bare_s.append(timed(bare))
+            servers[-1].terminate()
+            servers[-1].wait(30)
+            ours_s.append(timed(ours))
+            deployments[-1].delete()
+    yield Measure("deploy to process, warm", ours_s, bare_s, "bare server start")
+
+
+def measure_docker(*, smoke):
+    """The image after a change of score.py alone, against a bare build that copies one file."""
+    import docker
+
+    from modelship.targets.docker import DockerBackend
+    from modelship.targets.progress import Steps
+
+    image = os.environ.get("MODELSHIP_TEST_BASE_IMAGE", "python:3.11-slim")
+    backend = DockerBackend(base_image=image)
+    client = docker.from_env()
+    with tempfile.TemporaryDirectory() as folder:
+        first, _ = digits_bundle(folder, comment="first", python="3.11")
+        backend.prepare(first, Steps("benchmark", timeout_s=600))
+        ours_s, bare_s = [], []
+        for turn in range(1 if smoke else 7):
+            bundle, _ = digits_bundle(folder, comment=f"{turn} {time.time()}", python="3.11")
+            assert bundle.digest
+            ours_s.append(timed(backend.prepare, bundle, Steps("benchmark", timeout_s=600)))
+            Path(folder, "Dockerfile").write_text(f"FROM {image}\nCOPY score.py /score.py\n")
+            bare_s.append(timed(lambda: client.images.build(path=folder, rm=True)))
+    client.close()
+    yield Measure("docker image after a change of score.py", ours_s, bare_s, "bare build of one COPY")
+
+
+def measure_http(*, smoke):
+    """Evaluating a test set over HTTP, against a bare loop of requests in equal batches."""
+    import numpy as np
+    import requests
+
+    import modelship as ms
+
+    with tempfile.TemporaryDirectory() as folder:
+        bundle, digits = digits_bundle(folder)
+        # 784 columns like MNIST are the job; the digits' 64 are repeated to that width.
+        rows = np.resize(digits, (500 if smoke else 10_000, 64))
+        y = np.zeros(len(rows), dtype=int)
+        with ms.DeployTarget.open("process").deploy(
+            bundle, name="benchmark", show_output=False
+        ) as deployment:
+            session = requests.Session()
+
+            def ours():
+                ms.Evaluator(rows, y, batch_size=500, progress=False).evaluate(deployment)
+
+            def bare():
+                for start in range(0, len(rows), 500):
+                    batch = {"data": rows[start : start + 500].tolist()}
+                    session.post(deployment.scoring_uri, json=batch, timeout=60).json()
+
+            ours_s, bare_s = interleave(ours, bare, times=1 if smoke else 7)
+            session.close()
+    yield Measure(f"evaluate {len(rows)} rows over HTTP", ours_s, bare_s, "bare requests loop")
+
+
+MEASURES = {
+    "import": measure_import,
+    "process": measure_process,
+    "docker": measure_docker,
+    "http": measure_http,
+}
+
+
+def main():
+    """Run the measures that were asked for, and print one line each."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", choices=[*MEASURES, []], help="all if none is given")
+    parser.add_argument("--smoke", action="store_true", help="once each, small")
+    arguments = parser.parse_args()
+    names = arguments.names or [n for n in MEASURES if n != "docker" or docker_is_wanted()]
+    for name in names:
+        for measure in MEASURES[name](smoke=arguments.smoke):
+            print(measure, flush=True)
+
+
+def docker_is_wanted():
+    """Docker is measured where the tests demand it, or where it is asked for by name."""
+    return bool(os.environ.get("MODELSHIP_REQUIRE_DOCKER"))
+
+
+if __name__ == "__main__":
+    main()

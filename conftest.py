@@ -1,0 +1,103 @@
+"""Run every code block of README.md and docs/ as a test.
+
+Python blocks of one document share a namespace and run in order; console blocks run in bash. Each
+document starts in a new folder that holds what `docs_folder` puts there. The README's two
+set-up commands are run by the gate instead.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from sybil import Sybil
+from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipParser
+
+ROOT = Path(__file__).parent
+DOCS_HOME = Path(tempfile.gettempdir()) / f"modelship-docs-{os.getpid()}"
+SETS_UP = ("python3 -m venv",)
+
+
+def run_console(example):
+    """Run one console block; a line that ends in an error fails the test with its output."""
+    command = str(example.parsed)
+    if command.startswith(SETS_UP):
+        return
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", command],
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    if done.returncode:
+        raise AssertionError(f"{command}\nexited with {done.returncode}:\n{done.stdout}{done.stderr}")
+
+
+def enter(namespace):
+    """Move into a new folder with the files that documents speak of."""
+    folder = Path(tempfile.mkdtemp(prefix="docs-"))
+    namespace.update(came_from=Path.cwd(), folder=folder, home=os.environ.get("MODELSHIP_HOME"))
+    namespace.update(base_image=os.environ.get("MODELSHIP_TEST_BASE_IMAGE", "python:3.11-slim"))
+    namespace.update(no_docker=not docker_answers())
+    os.environ["MODELSHIP_HOME"] = str(DOCS_HOME)
+    os.chdir(folder)
+    write_files(folder)
+
+
+def leave(namespace):
+    """Delete what the document left running, and its folder."""
+    import modelship as ms
+
+    for deployment in ms.DeployTarget.open("process").list():
+        deployment.delete(missing_ok=True)
+    os.chdir(namespace["came_from"])
+    shutil.rmtree(namespace["folder"])
+    if namespace["home"] is None:
+        del os.environ["MODELSHIP_HOME"]
+    else:
+        os.environ["MODELSHIP_HOME"] = namespace["home"]
+
+
+def write_files(folder):
+    """Write a model, a test set, a request, a script and an environment."""
+    import joblib
+    import numpy as np
+    from sklearn.datasets import load_digits
+    from sklearn.linear_model import LogisticRegression
+
+    X, y = load_digits(return_X_y=True)
+    joblib.dump(LogisticRegression(max_iter=5000).fit(X[:1200], y[:1200]), folder / "model.pkl")
+    np.savez(folder / "test.npz", X=X[1200:], y=y[1200:])
+    (folder / "request.json").write_text(f'{{"data": {X[1200:1203].tolist()}}}')
+    for name in ("score.py", "myenv.yml"):
+        text = (ROOT / "examples" / "mnist" / name).read_text()
+        (folder / name).write_text(text.replace("sklearn_mnist_model.pkl", "model.pkl"))
+
+
+def docker_answers():
+    """Tell whether a Docker engine is there to run the blocks that need one."""
+    if os.environ.get("MODELSHIP_REQUIRE_DOCKER"):
+        return True
+    return shutil.which("docker") is not None and not subprocess.run(
+        ["docker", "version"], capture_output=True, check=False
+    ).returncode
+
+
+@pytest.fixture(scope="session", autouse=True)
+def docs_home():
+    """Remove the environments that the documents made."""
+    yield
+    shutil.rmtree(DOCS_HOME, ignore_errors=True)
+
+
+pytest_collect_file = Sybil(
+    parsers=[SkipParser(), PythonCodeBlockParser(), CodeBlockParser("console", run_console)],
+    patterns=["README.md", "docs/**/*.md"],
+    setup=enter,
+    teardown=leave,
+).pytest()

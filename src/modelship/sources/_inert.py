@@ -1,0 +1,363 @@
+r"""Read a pickle without unpickling it: nothing is imported, nothing is called.
+
+A pickle is a program for a small stack machine. Python's own machine imports
+the classes that it names and calls them; this one keeps only what a passport
+needs (short texts, small integers, names of classes, a few entries of states)
+and puts one meaningless value in the place of everything else. The opcodes are
+those of ``pickletools.opcodes``, which describes all protocols up to 5.
+
+It does not derive from ``pickle._Unpickler``, which believes the lengths that a
+file declares and hashes keys that a file chooses.
+"""
+
+from __future__ import annotations
+
+import _compat_pickle
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from modelship.sources._arrays import Dtype, raw_size_bytes
+from modelship.sources._stream import EndedEarlyError, MalformedError, UndescribedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from modelship.sources._stream import ByteStream
+
+__all__ = ["Findings", "read_pickle"]
+
+MAX_STEPS: Final = 50_000_000
+MAX_KEPT: Final = 2_000_000
+MAX_TEXT_BYTES: Final = 256
+MAX_TUPLE: Final = 64
+MAX_INTEGER_BYTES: Final = 8
+HIGHEST_PROTOCOL: Final = 5
+_STEPS_BETWEEN_CHECKS: Final = 4096
+_ARRAY: Final = "joblib.numpy_pickle.NumpyArrayWrapper"
+_KEYS: Final = frozenset({"_sklearn_version", "shape", "dtype", "numpy_array_alignment_bytes"})
+_MAKERS: Final = frozenset({f"copyreg.{name}" for name in ("_reconstructor", "__newobj__")})
+
+
+@dataclass
+class Findings:
+    """What was seen in a pickle; ``sklearn_version`` is the outermost one, which comes last."""
+
+    protocol: int = 0
+    globals: set[str] = field(default_factory=set)
+    sklearn_version: str = ""
+    steps: int = 0
+
+
+@dataclass(frozen=True)
+class _Name:
+    text: str
+
+
+class _Opaque:
+    """What stands for every value that a passport does not need."""
+
+
+_OPAQUE: Final = _Opaque()
+
+
+class _PendingArray:
+    """A joblib wrapper before its state is known."""
+
+
+def read_pickle(stream: ByteStream, findings: Findings) -> None:
+    """Read one pickle, with the arrays that joblib put into it, from `stream`.
+
+    Raises
+    ------
+    EndedEarlyError, MalformedError, UndescribedError
+        As :mod:`modelship.sources._stream` tells them apart; `findings` holds what
+        was seen until then.
+    """
+    _Machine(stream, findings, arrays=True).run()
+
+
+class _Machine:
+    def __init__(self, stream: ByteStream, findings: Findings, *, arrays: bool) -> None:
+        self.stream = stream
+        self.findings = findings
+        self.arrays = arrays
+        self.stack: list[object] = []
+        self.marks: list[int] = []
+        self.memo: dict[int, object] = {}
+        self.memoized = 0
+        self.protocol = 0
+
+    def run(self) -> None:
+        read = self.stream.read
+        findings = self.findings
+        try:
+            while (opcode := read(1)) != b".":
+                _ACTIONS[opcode](self)
+                findings.steps += 1
+                if findings.steps % _STEPS_BETWEEN_CHECKS == 0:
+                    self.check_limits()
+            self.stack.pop()
+        except KeyError:
+            raise MalformedError(f"{opcode!r} is no pickle instruction") from None
+        except IndexError:
+            raise MalformedError("an instruction takes more than there is") from None
+
+    def check_limits(self) -> None:
+        kept = len(self.stack) + len(self.marks) + len(self.memo) + len(self.findings.globals)
+        if kept > MAX_KEPT or self.findings.steps > MAX_STEPS:
+            raise UndescribedError("it has more parts than are read here")
+
+    # --- values -------------------------------------------------------------------------
+
+    def push(self, value: object) -> None:
+        self.stack.append(value)
+
+    def skip(self, size_bytes: int) -> None:
+        self.stream.skip(size_bytes)
+        self.push(_OPAQUE)
+
+    def push_signed(self, size_bytes: int) -> None:
+        if size_bytes > MAX_INTEGER_BYTES:
+            self.skip(size_bytes)
+        else:
+            self.push(int.from_bytes(self.stream.read(size_bytes), "little", signed=True))
+
+    def push_text(self, size_bytes: int, encoding: str = "utf-8") -> None:
+        if size_bytes > MAX_TEXT_BYTES:
+            self.skip(size_bytes)
+        else:
+            self.push(_decode(self.stream.read(size_bytes), encoding))
+
+    def push_text_line(self, encoding: str) -> None:
+        line = self.stream.line(MAX_TEXT_BYTES)
+        self.push(_OPAQUE if line is None else _decode(line, encoding).strip("'\""))
+
+    def push_integer_line(self) -> None:
+        line = self.stream.line(MAX_TEXT_BYTES)
+        self.push(_OPAQUE if line is None else _integer(line.removesuffix(b"L")))
+
+    def skip_line(self) -> None:
+        self.stream.line(0)
+        self.push(_OPAQUE)
+
+    # --- stack, memo, containers ----------------------------------------------------------
+
+    def pop(self) -> None:
+        if self.marks and self.marks[-1] == len(self.stack):
+            self.marks.pop()
+        else:
+            self.stack.pop()
+
+    def pop_mark(self) -> list[object]:
+        start = self.marks.pop()
+        items = self.stack[start:]
+        del self.stack[start:]
+        return items
+
+    def collapse(self) -> None:
+        self.pop_mark()
+        self.push(_OPAQUE)
+
+    def replace(self, value: object) -> None:
+        self.stack[-1] = value
+
+    def push_tuple(self, items: list[object]) -> None:
+        self.push(tuple(items) if len(items) <= MAX_TUPLE else _OPAQUE)
+
+    def push_last(self, count: int) -> None:
+        items = [self.stack.pop() for _ in range(count)]
+        self.push_tuple(items[::-1])
+
+    def set_items(self, items: list[object]) -> None:
+        target = self.stack[-1]
+        if isinstance(target, dict):
+            target.update(_known_items(items))
+
+    def get(self, index: int) -> None:
+        self.push(self.memo.get(index, _OPAQUE))
+
+    def put(self, index: int) -> None:
+        self.memoized += 1
+        value = self.stack[-1]
+        if value is not _OPAQUE:
+            self.memo[index] = value
+
+    def index_line(self) -> int:
+        return _integer(self.stream.line(MAX_TEXT_BYTES) or b"")
+
+    # --- classes, and what would be made of them -------------------------------------------
+
+    def name(self, module: object, name: object) -> _Name:
+        if not (isinstance(module, str) and isinstance(name, str)):
+            raise MalformedError("it names a class by something else than text")
+        if self.protocol < 3:  # noqa: PLR2004 - up to protocol 2, names are those of Python 2
+            module, name = _compat_pickle.NAME_MAPPING.get(
+                (module, name), (_compat_pickle.IMPORT_MAPPING.get(module, module), name)
+            )
+        text = f"{module}.{name}"
+        if not text.isprintable():
+            raise MalformedError("it names a class by text that cannot be printed")
+        self.findings.globals.add(text)
+        return _Name(text)
+
+    def name_lines(self) -> _Name:
+        lines = [self.stream.line(MAX_TEXT_BYTES) for _ in range(2)]
+        module, name = (None if line is None else _decode(line, "utf-8") for line in lines)
+        return self.name(module, name)
+
+    def name_stacked(self) -> None:
+        name = self.stack.pop()
+        self.push(self.name(self.stack.pop(), name))
+
+    def make(self, maker: object, args: object) -> None:
+        text = maker.text if isinstance(maker, _Name) else ""
+        if text in _MAKERS and isinstance(args, tuple) and args and isinstance(args[0], _Name):
+            text, args = args[0].text, args[1:]
+        if text == "numpy.dtype":
+            self.push(Dtype(args))
+        else:
+            self.push(_PendingArray() if text == _ARRAY else _OPAQUE)
+
+    def make_stacked(self, count: int) -> None:
+        """Make something of the last `count` values: a class, its arguments, maybe more."""
+        maker, args, *_ = [self.stack.pop() for _ in range(count)][::-1]
+        self.make(maker, args)
+
+    def build(self) -> None:
+        state = self.stack.pop()
+        target = self.stack[-1]
+        for part in state if isinstance(state, tuple) else (state,):
+            version = part.get("_sklearn_version") if isinstance(part, dict) else None
+            # It goes into messages and commands, so it has to look like a version.
+            if isinstance(version, str) and re.fullmatch(r"[0-9][0-9A-Za-z.+]{0,63}", version):
+                self.findings.sklearn_version = version
+        if isinstance(target, Dtype):
+            target.state = state
+        elif isinstance(target, _PendingArray) and self.arrays:
+            self.skip_array(state if isinstance(state, dict) else {})
+            self.stack[-1] = _OPAQUE
+
+    def skip_array(self, state: dict[str, object]) -> None:
+        dtype, shape = state.get("dtype"), state.get("shape")
+        if not isinstance(dtype, Dtype):
+            raise UndescribedError("it has an array of an unknown type")
+        try:
+            if dtype.has_object:
+                # joblib writes these as a pickle of its own, with no wrappers in it.
+                _Machine(self.stream, self.findings, arrays=False).run()
+                return
+            if state.get("numpy_array_alignment_bytes") is not None:
+                self.stream.skip(self.stream.unsigned(1))
+            self.stream.skip(raw_size_bytes(dtype, shape))
+        except EndedEarlyError as error:
+            raise EndedEarlyError("an array") from error
+
+    def begin(self) -> None:
+        self.protocol = self.stream.unsigned(1)
+        if self.protocol > HIGHEST_PROTOCOL:
+            raise MalformedError(f"there is no pickle protocol {self.protocol}")
+        self.findings.protocol = max(self.findings.protocol, self.protocol)
+
+    def make_marked(self) -> None:
+        maker, *args = self.pop_mark() or [_OPAQUE]
+        self.make(maker, tuple(args))
+
+
+def _decode(data: bytes, encoding: str) -> str:
+    try:
+        return data.decode(encoding, "surrogatepass" if encoding == "utf-8" else "strict")
+    except UnicodeDecodeError:
+        raise MalformedError("a text in it is not text") from None
+
+
+def _integer(line: bytes) -> int:
+    try:
+        return int(line)
+    except ValueError:
+        raise MalformedError("a number in it is not a number") from None
+
+
+def _known_items(items: list[object]) -> dict[str, object]:
+    # Only texts are looked up: hashing what a file chose could take forever.
+    pairs = zip(items[::2], items[1::2], strict=False)
+    return {key: value for key, value in pairs if isinstance(key, str) and key in _KEYS}
+
+
+_ACTIONS: Final[Mapping[bytes, Callable[[_Machine], object]]] = {
+    # constants and empty containers
+    b"N": lambda m: m.push(None),
+    b"\x88": lambda m: m.push(True),
+    b"\x89": lambda m: m.push(False),
+    b")": lambda m: m.push(()),
+    b"}": lambda m: m.push({}),
+    b"]": lambda m: m.push(_OPAQUE),
+    b"\x8f": lambda m: m.push(_OPAQUE),
+    # numbers
+    b"K": lambda m: m.push(m.stream.unsigned(1)),
+    b"M": lambda m: m.push(m.stream.unsigned(2)),
+    b"J": lambda m: m.push_signed(4),
+    b"\x8a": lambda m: m.push_signed(m.stream.unsigned(1)),
+    b"\x8b": lambda m: m.push_signed(m.stream.unsigned(4)),
+    b"I": lambda m: m.push_integer_line(),
+    b"L": lambda m: m.push_integer_line(),
+    b"F": lambda m: m.skip_line(),
+    b"G": lambda m: m.skip(8),
+    # texts and bytes
+    b"X": lambda m: m.push_text(m.stream.unsigned(4)),
+    b"\x8c": lambda m: m.push_text(m.stream.unsigned(1)),
+    b"\x8d": lambda m: m.push_text(m.stream.unsigned(8)),
+    b"T": lambda m: m.push_text(m.stream.unsigned(4), "latin-1"),
+    b"U": lambda m: m.push_text(m.stream.unsigned(1), "latin-1"),
+    b"V": lambda m: m.push_text_line("raw-unicode-escape"),
+    b"S": lambda m: m.push_text_line("latin-1"),
+    b"B": lambda m: m.skip(m.stream.unsigned(4)),
+    b"C": lambda m: m.skip(m.stream.unsigned(1)),
+    b"\x8e": lambda m: m.skip(m.stream.unsigned(8)),
+    b"\x96": lambda m: m.skip(m.stream.unsigned(8)),
+    b"\x97": lambda m: m.push(_OPAQUE),
+    b"\x98": lambda m: None,
+    # the stack
+    b"(": lambda m: m.marks.append(len(m.stack)),
+    b"0": lambda m: m.pop(),
+    b"1": lambda m: m.pop_mark(),
+    b"2": lambda m: m.push(m.stack[-1]),
+    # containers
+    b"t": lambda m: m.push_tuple(m.pop_mark()),
+    b"\x85": lambda m: m.push_last(1),
+    b"\x86": lambda m: m.push_last(2),
+    b"\x87": lambda m: m.push_last(3),
+    b"l": lambda m: m.collapse(),
+    b"\x91": lambda m: m.collapse(),
+    b"d": lambda m: m.push(_known_items(m.pop_mark())),
+    b"a": lambda m: m.stack.pop(),
+    b"e": lambda m: m.pop_mark(),
+    b"\x90": lambda m: m.pop_mark(),
+    b"s": lambda m: m.set_items([m.stack.pop(), m.stack.pop()][::-1]),
+    b"u": lambda m: m.set_items(m.pop_mark()),
+    # the memo
+    b"g": lambda m: m.get(m.index_line()),
+    b"h": lambda m: m.get(m.stream.unsigned(1)),
+    b"j": lambda m: m.get(m.stream.unsigned(4)),
+    b"p": lambda m: m.put(m.index_line()),
+    b"q": lambda m: m.put(m.stream.unsigned(1)),
+    b"r": lambda m: m.put(m.stream.unsigned(4)),
+    b"\x94": lambda m: m.put(m.memoized),
+    # classes, and what is made of them
+    b"c": lambda m: m.push(m.name_lines()),
+    b"\x93": lambda m: m.name_stacked(),
+    b"i": lambda m: m.make(m.name_lines(), tuple(m.pop_mark())),
+    b"o": lambda m: m.make_marked(),
+    b"R": lambda m: m.make_stacked(2),
+    b"\x81": lambda m: m.make_stacked(2),
+    b"\x92": lambda m: m.make_stacked(3),
+    b"b": lambda m: m.build(),
+    b"P": lambda m: m.skip_line(),
+    b"Q": lambda m: m.replace(_OPAQUE),
+    b"\x82": lambda m: m.skip(1),
+    b"\x83": lambda m: m.skip(2),
+    b"\x84": lambda m: m.skip(4),
+    # the frame: PROTO, and FRAME, whose length says nothing that the content does not say
+    b"\x80": lambda m: m.begin(),
+    b"\x95": lambda m: m.stream.read(8),
+}

@@ -1,0 +1,101 @@
+"""The files of a model on disk: finding, hashing and copying them."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from modelship.errors import CorruptModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["checked_files", "copy_model", "nearby", "sha256_of"]
+
+_CHUNK_BYTES: Final = 1024 * 1024
+
+
+def sha256_of(path: Path) -> str:
+    """Return the hex sha256 digest of one file."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def checked_files(path: Path) -> list[Path]:
+    """Return the files that the model at `path` consists of: itself, or all in the folder.
+
+    Raises
+    ------
+    CorruptModelError
+        If there are none, or something in the folder cannot be part of a model: a link
+        that leads out of it, to a folder or nowhere, or what is neither file nor folder.
+    """
+    if not path.is_dir():
+        _refuse_special(path, whole=path)
+        return [path]
+    files = sorted(_walk(path, whole=path))
+    if not files:
+        raise CorruptModelError(str(path), "the folder holds no files", "Check the path.")
+    return files
+
+
+def _walk(folder: Path, *, whole: Path) -> Iterator[Path]:
+    for entry in folder.iterdir():
+        if entry.is_symlink():
+            _refuse_link(entry, whole=whole)
+        if entry.is_dir():
+            yield from _walk(entry, whole=whole)
+        else:
+            _refuse_special(entry, whole=whole)
+            yield entry
+
+
+def _refuse_link(link: Path, *, whole: Path) -> None:
+    target = link.resolve()
+    if not target.is_relative_to(whole.resolve()):
+        what = "outside of it"
+    elif target.is_dir():
+        what = "to a folder"
+    elif not target.exists():
+        what = "to nothing"
+    else:
+        return
+    inside = link.relative_to(whole).as_posix()
+    raise CorruptModelError(
+        str(whole),
+        f"the link {inside!r} in it leads {what}",
+        "Put the file itself in the place of the link.",
+    )
+
+
+def _refuse_special(path: Path, *, whole: Path) -> None:
+    if not path.is_file():
+        raise CorruptModelError(
+            str(whole), f"{path.name!r} is neither a file nor a folder", "Remove it."
+        )
+
+
+def copy_model(path: Path, folder: Path) -> None:
+    """Copy the file or folder at `path` into `folder`; links become the files they lead to."""
+    checked_files(path)
+    if path.is_dir():
+        shutil.copytree(path, folder / path.name, copy_function=shutil.copyfile)
+    else:
+        shutil.copyfile(path, folder / path.name)
+
+
+def nearby(path: Path) -> tuple[str, ...]:
+    """Return up to three names in the same folder that are close to the one of `path`."""
+    try:
+        names = os.listdir(path.parent)  # noqa: PTH208 - names are wanted, not paths
+    except OSError:
+        return ()
+    close = difflib.get_close_matches(path.name, names, n=3, cutoff=0.5)
+    return tuple(str(path.parent / name) for name in close)

@@ -1,0 +1,64 @@
+"""FileSource: a model that is a file or a folder on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from modelship.errors import InvalidOptionError, ModelNotFoundError
+from modelship.sources._files import copy_model, nearby
+from modelship.sources.source import ModelSource
+
+__all__ = ["FileSource"]
+
+
+class FileSource(ModelSource):
+    """A file or a folder.
+
+    Parameters
+    ----------
+    path : Path
+        Where it is.
+
+    Raises
+    ------
+    ModelNotFoundError
+        If nothing is there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.resolve() if path.name in ("", "..") else path
+        self._find()
+
+    @classmethod
+    def from_uri(cls, uri: str) -> FileSource:
+        """Return the source that ``file:///path/to/model.pkl`` names."""
+        parts = urlsplit(uri)
+        if parts.netloc not in ("", "localhost") or not parts.path:
+            raise InvalidOptionError("location", uri, "file:///path/on/this/machine")
+        return cls(Path(unquote(parts.path)))
+
+    @property
+    def location(self) -> str:
+        return str(self.path)
+
+    def download(self, folder: Path) -> str:
+        self._find()
+        copy_model(self.path, folder)
+        return self.path.name
+
+    def _find(self) -> None:
+        if not self.path.exists():
+            raise ModelNotFoundError(location=str(self.path), nearby=nearby(self.path))
+
+    def _already_in(self, folder: Path) -> Path | None:
+        source, place = self.path.resolve(), (folder / self.path.name).resolve()
+        if source == place:
+            self._find()
+            return folder / self.path.name
+        # Copying would go on for ever in one case, and remove the source in the other.
+        if folder.resolve().is_relative_to(source) or source.is_relative_to(place):
+            raise InvalidOptionError(
+                "folder", str(folder), f"a folder that is not entangled with {self.path}"
+            )
+        return None

@@ -1,0 +1,226 @@
+"""Model: files on disk, their digest, and what can be read of them without loading them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import warnings
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from modelship.errors import (
+    DigestMismatchError,
+    InvalidNameError,
+    MissingExtraError,
+    ModelLoadError,
+    ModelNotFoundError,
+)
+from modelship.sources._files import checked_files, nearby, sha256_of
+from modelship.sources.passport import PICKLE_SUFFIXES, Passport, read_passport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Model", "ModelFile", "check_name"]
+
+_MAX_NAME: Final = 255
+_NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,254}")
+_NAME_RULE: Final = (
+    "1 to 255 letters, digits, dots, underscores and dashes, beginning with a letter or a digit"
+)
+_LOADABLE: Final = ("joblib", "pickle")
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """One file of a model.
+
+    Attributes
+    ----------
+    path : str
+        Relative to :attr:`Model.root`, with forward slashes. In a folder model it begins
+        with the folder's name, as a service finds it at ``AZUREML_MODEL_DIR/<path>``.
+    size_bytes : int
+        Its size.
+    sha256 : str
+        Its hex digest.
+    """
+
+    path: str
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained model on disk; :meth:`read` or :meth:`ModelSource.fetch` makes one.
+
+    Attributes
+    ----------
+    name : str
+        Its name, as Azure ML allows it.
+    version : str
+        Its version; the same rule holds.
+    path : Path
+        The file or the folder.
+    files : tuple[ModelFile, ...]
+        What it consists of, sorted by path.
+    digest : str
+        Hex sha256: of the file; of a folder, of the lines ``path\\0sha256\\n`` of `files`.
+    format : str
+        As in :class:`Passport`.
+    """
+
+    name: str
+    version: str
+    path: Path
+    files: tuple[ModelFile, ...]
+    digest: str
+    format: str
+
+    @classmethod
+    def read(cls, path: str | Path, *, name: str | None = None, version: str = "1") -> Model:
+        """Describe the model at `path`, without loading it.
+
+        Parameters
+        ----------
+        path : str or Path
+            A file, or a folder.
+        name : str, optional
+            Its name; the file's without its suffix, made valid, if left out.
+        version : str
+            Its version.
+
+        Raises
+        ------
+        ModelNotFoundError
+            If nothing is there.
+        CorruptModelError
+            If it is empty, truncated, or not the pickle that its name promises.
+        InvalidNameError
+            If `name` or `version` breaks Azure ML's rule.
+        """
+        path = _with_name(Path(path))
+        if not path.exists():
+            raise ModelNotFoundError(location=str(path), nearby=nearby(path))
+        name = _default_name(path) if name is None else check_name(name, kind="model")
+        check_name(version, kind="model version")
+        passport = read_passport(path) if path.is_file() else None
+        files = _describe(path)
+        passport = passport or read_passport(path)
+        model = cls(name, version, path, files, _digest(path, files), passport.format)
+        model.__dict__["passport"] = passport  # read just now, so not again
+        return model
+
+    @property
+    def root(self) -> Path:
+        """The folder that the paths in :attr:`files` start from."""
+        return self.path.parent
+
+    @cached_property
+    def passport(self) -> Passport:
+        """What the files tell without being loaded; read once."""
+        return read_passport(self.path)
+
+    def verify(self) -> None:
+        """Hash the files again, and raise if they are no longer those described here.
+
+        Raises
+        ------
+        ModelNotFoundError
+            If the model is gone.
+        DigestMismatchError
+            If its content changed.
+        """
+        if not self.path.exists():
+            raise ModelNotFoundError(location=str(self.path), nearby=nearby(self.path))
+        found = _digest(self.path, _describe(self.path))
+        if found != self.digest:
+            raise DigestMismatchError(what=str(self.path), expected=self.digest, found=found)
+
+    def load(self) -> Any:
+        """Verify the digest, unpickle the model, and return the object.
+
+        Unpickling runs what the file says: load only what you trust. This is the one
+        place where modelship does it. scikit-learn's ``InconsistentVersionWarning``
+        comes through, once.
+
+        Raises
+        ------
+        DigestMismatchError
+            If the content changed since the model was described.
+        ModelLoadError
+            If it is not a pickle, or unpickling fails.
+        MissingExtraError
+            If joblib is not installed.
+        """
+        if self.format not in _LOADABLE:
+            cause = f"its format is {self.format!r}, and only pickles are loaded here"
+            raise ModelLoadError(path=str(self.path), cause=cause)
+        self.verify()
+        try:
+            import joblib
+        except ImportError:
+            raise MissingExtraError(purpose="Loading a model", extra="sklearn") from None
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                loaded = joblib.load(self.path)
+            except Exception as error:
+                raise ModelLoadError(
+                    path=str(self.path),
+                    cause=f"{type(error).__name__}: {error}".rstrip(": \n."),
+                    written_by=self.passport.written_by,
+                ) from error
+        _warn_once(caught)
+        return loaded
+
+
+def check_name(name: object, *, kind: str) -> str:
+    """Return `name` if Azure ML allows it, else raise InvalidNameError."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise InvalidNameError(name=name, kind=kind, rule=_NAME_RULE)
+    return name
+
+
+def _with_name(path: Path) -> Path:
+    # "." and ".." have no name of their own that a service could find them by.
+    return path.resolve() if path.name in ("", "..") else path
+
+
+def _default_name(path: Path) -> str:
+    stem = path.name if path.is_dir() else path.stem
+    stem = stem.removesuffix(next((end for end in PICKLE_SUFFIXES if stem.endswith(end)), ""))
+    return re.sub(r"[^a-zA-Z0-9._-]+", "-", stem).lstrip("._-")[:_MAX_NAME] or "model"
+
+
+def _describe(path: Path) -> tuple[ModelFile, ...]:
+    described = [
+        ModelFile(
+            path=file.relative_to(path.parent).as_posix(),
+            size_bytes=file.stat().st_size,
+            sha256=sha256_of(file),
+        )
+        for file in checked_files(path)
+    ]
+    return tuple(sorted(described, key=lambda file: file.path))
+
+
+def _digest(path: Path, files: tuple[ModelFile, ...]) -> str:
+    if path.is_file():
+        return files[0].sha256
+    lines = "".join(f"{file.path}\0{file.sha256}\n" for file in files)
+    return hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _warn_once(caught: Iterable[warnings.WarningMessage]) -> None:
+    """Warn again of what loading warned of; of versions once, not for each part of a model."""
+    told = False
+    for warning in caught:
+        if warning.category.__name__ == "InconsistentVersionWarning":
+            if told:
+                continue
+            told = True
+        warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)

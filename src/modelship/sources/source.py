@@ -1,0 +1,254 @@
+"""ModelSource: where a model comes from."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import tempfile
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from modelship.errors import DigestMismatchError, FetchError, InvalidOptionError
+from modelship.registry import Registry
+from modelship.sources.model import Model, check_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["SOURCES", "ModelSource", "Wanted"]
+
+SOURCES: Final = Registry(
+    kind="source",
+    group="modelship.sources",
+    builtins={
+        "file": "modelship.sources.file:FileSource",
+        "http": "modelship.sources.url:UrlSource",
+        "https": "modelship.sources.url:UrlSource",
+    },
+)
+_STAGE_PREFIX: Final = ".modelship-"
+_SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
+_EXPECTED: Final = "a path, a URI, or a fitted estimator with predict() or transform()"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the caller of :meth:`ModelSource.open` wants the model to be called, and to be."""
+
+    name: str | None = None
+    version: str = "1"
+    sha256: str | None = None
+
+
+class ModelSource(ABC):
+    """Where a model comes from; a plug-in.
+
+    Users call :meth:`open` and :meth:`fetch`. Authors of a source for the scheme
+    ``s3:`` write two methods, :meth:`from_uri` and :meth:`download`, and register the
+    class as an entry point named ``s3`` in the group ``modelship.sources``. Everything
+    else is done here: the name, the digest, the check that the file is whole, and that
+    it appears in its place whole or not at all. An error that such a source raises is a
+    :class:`FetchError` or a :class:`ModelNotFoundError`; any ``OSError`` becomes one.
+    """
+
+    wanted: Wanted = Wanted()
+
+    @staticmethod
+    def open(
+        location: object,
+        *,
+        name: str | None = None,
+        version: str = "1",
+        sha256: str | None = None,
+    ) -> ModelSource:
+        """Return the source of the model at `location`; nothing is fetched yet.
+
+        Parameters
+        ----------
+        location : object
+            The path of a file or a folder; a URI such as ``https://host/model.pkl``; or
+            a fitted estimator in memory.
+        name : str, optional
+            The model's name; made from the file's if left out.
+        version : str
+            The model's version.
+        sha256 : str, optional
+            The hex digest that the model has to have.
+
+        Raises
+        ------
+        InvalidNameError, InvalidOptionError
+            If an argument cannot be meant.
+        ModelNotFoundError
+            If `location` is a path, and nothing is there.
+        UnknownPluginError
+            If nothing is known by the scheme of the URI.
+        """
+        if name is not None:
+            check_name(name, kind="model")
+        check_name(version, kind="model version")
+        source = _source_of(location)
+        wanted = Wanted(name=name, version=version, sha256=_checked_sha256(sha256))
+        object.__setattr__(source, "wanted", wanted)  # an author's class may be frozen
+        return source
+
+    @classmethod
+    @abstractmethod
+    def from_uri(cls, uri: str) -> ModelSource:
+        """Return the source that `uri` names; it begins with the scheme registered for it.
+
+        Raises
+        ------
+        InvalidOptionError
+            If the rest of the URI cannot be meant.
+        """
+
+    @abstractmethod
+    def download(self, folder: Path) -> str:
+        """Write one file or one folder into the empty `folder`, and return its name."""
+
+    @property
+    def location(self) -> str:
+        """Where this is, for messages; it must not hold a secret."""
+        return type(self).__name__
+
+    def fetch(self, folder: str | Path = ".") -> Model:
+        """Bring the model into `folder`, check it, and return it.
+
+        It appears there whole and checked, or not at all: on any error, an interrupt
+        included, nothing is left behind, and a model that was in its place stays. A file
+        that is already in its place is only checked.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Where to put it; made if it is not there.
+
+        Raises
+        ------
+        FetchError
+            If it could not be brought or written.
+        CorruptModelError
+            If what came is truncated, empty, or not the pickle that its name promises.
+        DigestMismatchError
+            If it has another sha256 than the one given to :meth:`open`.
+        """
+        folder = Path(folder)
+        if folder.exists() and not folder.is_dir():
+            raise InvalidOptionError("folder", str(folder), "a folder, and this is a file")
+        try:
+            there = self._already_in(folder)
+            return self._checked(there) if there else self._fetch_into(folder)
+        except OSError as error:
+            cause = error.strerror or type(error).__name__
+            raise FetchError(location=self.location, cause=cause) from error
+
+    def _already_in(self, folder: Path) -> Path | None:  # noqa: ARG002 - for those who override it
+        """Return the model's path if fetching into `folder` would copy it onto itself."""
+        return None
+
+    def _fetch_into(self, folder: Path) -> Model:
+        with _stage_in(folder) as stage:
+            arrivals = stage / "new"
+            arrivals.mkdir()
+            arrived = arrivals / self._check_arrival(self.download(arrivals), arrivals)
+            model = self._checked(arrived)
+            _put_in_place(arrived, folder / arrived.name, aside=stage / "old")
+        moved = replace(model, path=folder / arrived.name)
+        moved.__dict__["passport"] = model.passport  # the same bytes
+        return moved
+
+    def _check_arrival(self, name: str, folder: Path) -> str:
+        found = sorted(entry.name for entry in folder.iterdir())
+        if found != [name]:
+            cause = f"download() returned {name!r}, but wrote {found}; it has to write just that"
+            raise FetchError(self.location, cause, advice="Tell the author of this source.")
+        return name
+
+    def _checked(self, path: Path) -> Model:
+        model = Model.read(path, name=self.wanted.name, version=self.wanted.version)
+        if self.wanted.sha256 not in (None, model.digest):
+            raise DigestMismatchError(
+                what=self.location, expected=str(self.wanted.sha256), found=model.digest
+            )
+        return model
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.location!r})"
+
+
+def _source_of(location: object) -> ModelSource:
+    from modelship.sources.file import FileSource
+    from modelship.sources.memory import MemorySource
+
+    if isinstance(location, str) and location:
+        scheme = _SCHEME.match(location)
+        if scheme and not os.path.lexists(location):
+            source: ModelSource = SOURCES.load(scheme[1].lower()).from_uri(location)
+            return source
+        return FileSource(Path(location))
+    if isinstance(location, Path):
+        return FileSource(location)
+    if _is_estimator(location):
+        return MemorySource(location)
+    raise InvalidOptionError(option="location", found=location, expected=_EXPECTED)
+
+
+def _is_estimator(thing: object) -> bool:
+    if isinstance(thing, type):
+        return False
+    return hasattr(thing, "predict") or (hasattr(thing, "fit") and hasattr(thing, "transform"))
+
+
+def _checked_sha256(sha256: str | None) -> str | None:
+    if sha256 is None:
+        return None
+    if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256.lower()):
+        raise InvalidOptionError("sha256", sha256, "64 hexadecimal digits")
+    return sha256.lower()
+
+
+@contextlib.contextmanager
+def _stage_in(folder: Path) -> Iterator[Path]:
+    """Yield a new folder inside `folder`, on the same disk; at the end it is gone.
+
+    Folders that had to be made for it are gone too, if an error ends the block.
+    """
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    stage = None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        stage = Path(tempfile.mkdtemp(prefix=_STAGE_PREFIX, dir=folder))
+        yield stage
+    except BaseException:
+        _discard(stage)
+        for path in made:
+            with contextlib.suppress(OSError):
+                path.rmdir()
+        raise
+    _discard(stage)
+
+
+def _discard(stage: Path | None) -> None:
+    if stage is not None:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def _put_in_place(new: Path, place: Path, *, aside: Path) -> None:
+    """Move `new` to `place`; what was there goes `aside`, and comes back on an error."""
+    if not new.is_dir() and not place.is_dir():
+        new.replace(place)
+        return
+    try:
+        if os.path.lexists(place):
+            place.rename(aside)
+        new.rename(place)
+    except BaseException:
+        if os.path.lexists(aside) and not os.path.lexists(place):
+            aside.rename(place)
+        raise

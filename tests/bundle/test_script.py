@@ -1,0 +1,100 @@
+"""Reading, judging and writing scoring scripts."""
+
+import ast
+
+import pytest
+
+from modelship.bundle.script import check_script, generate_source, read_source
+from modelship.errors import EntryScriptError
+from modelship.sources import Model
+
+GOOD = "def init(): ...\ndef run(raw_data): return raw_data\n"
+
+
+def write(folder, text, name="score.py"):
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("def run(raw_data): ...", "does not define init()"),
+        ("def init(): ...", "does not define run()"),
+        ("def init():\n    return (\n\ndef run(x): ...", "syntax error"),
+        ("def init(): ...\nclass run_: ...", "does not define run()"),
+    ],
+)
+def test_a_script_that_breaks_the_contract_is_refused(tmp_path, text, problem):
+    """What the server would refuse minutes later is refused when the bundle is made."""
+    with pytest.raises(EntryScriptError, match="score.py") as caught:
+        read_source(write(tmp_path, text))
+    assert problem in str(caught.value)
+
+
+def test_a_syntax_error_names_its_line(tmp_path):
+    """The error points at the line, as the compiler does."""
+    with pytest.raises(EntryScriptError) as caught:
+        read_source(write(tmp_path, "def init(): ...\ndef run(x):\n    return x +\n"))
+    assert caught.value.line == 3
+    assert "score.py:3" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["score.txt", "my-score.py", "1score.py"])
+def test_a_script_whose_name_is_no_module_is_refused(tmp_path, name):
+    """The server imports the script, so its name has to be a module's."""
+    with pytest.raises(EntryScriptError, match="module"):
+        read_source(write(tmp_path, GOOD, name))
+
+
+def test_a_missing_script_is_named(tmp_path):
+    """The path that was given stands in the error."""
+    with pytest.raises(EntryScriptError, match="no such file"):
+        read_source(tmp_path / "absent.py")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from other import init, run",
+        "from other import *",
+        "import other\ninit = other.start\nrun: object = other.run",
+        "try:\n    from a import init, run\nexcept ImportError:\n    from b import init, run",
+        "if True:\n    def init(): ...\n    async def run(x): ...",
+        "with open('x'):\n    def init(): ...\ndef run(x): ...",
+    ],
+)
+def test_every_way_to_bind_the_two_names_counts(text):
+    """init and run may be imported, assigned or defined in a branch."""
+    check_script(text.encode(), shown="score.py")
+
+
+def test_a_source_folder_goes_along_without_its_litter(tmp_path):
+    """Modules beside the script belong to it, caches do not."""
+    write(tmp_path, GOOD)
+    (tmp_path / "lib").mkdir()
+    write(tmp_path / "lib", "x = 1", "part.py")
+    (tmp_path / "__pycache__").mkdir()
+    write(tmp_path / "__pycache__", "", "score.cpython-311.pyc")
+    script, files = read_source("score.py", source_directory=tmp_path)
+    assert script == "score.py"
+    assert [file.path for file in files] == ["lib/part.py", "score.py"]
+
+
+def test_the_written_script_is_plain_python_that_names_the_model(tmp_path):
+    """The generated script parses, keeps the contract, and loads the model's own file."""
+    path = tmp_path / "we'ird.pkl"
+    path.write_bytes(b"\x80\x04N.")
+    script, (file,) = generate_source(Model.read(path, name="weird"))
+    check_script(file.content, shown=script)
+    strings = {node.value for node in ast.walk(ast.parse(file.content)) if isinstance(node, ast.Constant)}
+    assert "we'ird.pkl" in strings
+
+
+def test_no_script_is_written_for_a_folder_of_files(tmp_path):
+    """A model that joblib cannot load needs a script of its user's."""
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "weights.bin").write_bytes(b"1")
+    with pytest.raises(EntryScriptError, match="folder"):
+        generate_source(Model.read(tmp_path / "model"))

@@ -1,0 +1,71 @@
+"""Every error: in the tree, in the documents, picklable, and pleasant to read."""
+
+import dataclasses
+import inspect
+import pickle
+from pathlib import Path
+
+import pytest
+
+from modelship import errors
+
+ALL = [
+    value
+    for value in vars(errors).values()
+    if inspect.isclass(value) and issubclass(value, errors.ModelshipError)
+]
+DOCS = Path(__file__).parents[1] / "docs" / "reference" / "errors.md"
+
+
+def example_of(cls):
+    """Make an error of `cls` out of placeholders."""
+    if dataclasses.is_dataclass(cls):
+        names = [each.name for each in dataclasses.fields(cls)]
+    else:
+        names = [name for name in inspect.signature(cls.__init__).parameters if name not in {"self", "args", "kwargs"}]
+    placeholders = {"line": 3, "timeout_s": 5.0, "port": 80, "status": 500}
+    sequences = dict.fromkeys(["known", "nearby", "failures", "differences", "found"], ["alpha"])
+    values = {name: f"<{name}>" for name in names} | placeholders | sequences
+    return cls(**{name: values[name] for name in names})
+
+
+@pytest.mark.parametrize("cls", ALL)
+def test_error_is_public_and_drawn_in_the_tree(cls):
+    """Each error is in __all__ and in the tree of the module's docstring."""
+    assert cls.__name__ in errors.__all__
+    assert f" {cls.__name__}\n" in errors.__doc__ or f" {cls.__name__} " in errors.__doc__
+
+
+@pytest.mark.parametrize("cls", ALL)
+def test_error_is_documented_with_its_exit_code(cls):
+    """The reference has a row for each error, with the exit code of its class."""
+    assert f"| `{cls.__name__}` | {cls.exit_code} |" in DOCS.read_text()
+
+
+@pytest.mark.parametrize("cls", [cls for cls in ALL if cls.message is not errors.ModelshipError.message])
+def test_error_says_what_it_was_given(cls):
+    """The sentence of each error holds the data that the raising place passed."""
+    error = example_of(cls)
+    assert str(error).startswith(error.message)
+    assert any(f"<{word}>" in str(error) for word in vars(error)) or "80" in str(error)
+
+
+@pytest.mark.parametrize("cls", [cls for cls in ALL if cls.message is not errors.ModelshipError.message])
+def test_error_survives_pickling(cls):
+    """An error raised in a worker process reads the same in its parent."""
+    error = example_of(cls)
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is cls
+    assert str(again) == str(error)
+
+
+def test_no_error_ever_tells_to_install_the_other_project():
+    """The name on PyPI is another project's: every hint installs modelship-ml."""
+    error = errors.MissingExtraError(purpose="Drawing", extra="report")
+    assert error.hint == "pip install 'modelship-ml[report]'"
+    root = Path(__file__).parents[1]
+    texts = [*root.glob("src/**/*.py"), *root.glob("docs/**/*.md"), root / "README.md"]
+    forbidden = "pip install " + "modelship"
+    for text in texts:
+        for line in text.read_text().splitlines():
+            assert forbidden not in line.replace("modelship-ml", ""), (text, line)

@@ -357,6 +357,7 @@ class PredictionError(EvaluationError):
     """What was evaluated did not answer with one prediction a row."""
 
     problem: str
+    advice: str = "Pass encode= and decode= to Evaluator if the service speaks another form."
 
     @property
     def message(self) -> str:
@@ -364,7 +365,7 @@ class PredictionError(EvaluationError):
 
     @property
     def hint(self) -> str:
-        return "Pass encode= and decode= to Evaluator if the service speaks another form."
+        return self.advice
 
 
 @dataclass(eq=False)

@@ -43,17 +43,17 @@ _UV_INDEX_VARIABLES = (
     "UV_INDEX_URL",
     "UV_INDEX",
     "UV_EXTRA_INDEX_URL",
-    "UV_FIND_LINKS",
 )
 
 # A uv configuration that says anything of these speaks for the user; pip's is then not asked.
 _UV_INDEX_SETTING = re.compile(
-    r"^\s*(\[\[(pip\.)?index\]\]|(index|index-url|extra-index-url|find-links|no-index)\s*=)", re.M
+    r"^\s*(\[\[(pip\.)?index\]\]|(index|index-url|extra-index-url|find-links|no-index)\s*=)",
+    re.MULTILINE,
 )
 
 # Up to a blank, a quotation mark or the next URL of a list: brackets and commas may be part
 # of a password.
-_URL = re.compile(r"\b[a-z][a-z0-9+.-]*://(?:(?!,[a-z]+://)[^\s\"<>`])+", re.I)
+_URL = re.compile(r"\b[a-z][a-z0-9+.-]*://(?:(?!,[a-z]+://)[^\s\"<>`])+", re.IGNORECASE)
 
 _SHOWN_INDEX = "<package index>"
 
@@ -105,7 +105,7 @@ def redact(text: str, *, environ: Mapping[str, str] | None = None) -> str:
         text = text.replace(shown.rstrip("/"), _SHOWN_INDEX)
     for host in {_host(url) for url in indexes} - {""}:
         place = rf"(?:[a-z]+://)?(?<![\w.-]){re.escape(host)}(?::\d+)?(?![\w-]|\.\w)"
-        text = re.sub(place, _SHOWN_INDEX, text, flags=re.I)
+        text = re.sub(place, _SHOWN_INDEX, text, flags=re.IGNORECASE)
     return text
 
 
@@ -115,7 +115,7 @@ def _configured_indexes(environ: Mapping[str, str]) -> Iterator[str]:
     except EnvironmentSpecError:
         pip = {}
     settings = [pip.get(key, "") for key in ("index-url", "extra-index-url", "find-links")]
-    settings += [environ.get(name, "") for name in _UV_INDEX_VARIABLES]
+    settings += [environ.get(name, "") for name in (*_UV_INDEX_VARIABLES, "UV_FIND_LINKS")]
     settings.append(_uv_configuration(environ))
     for setting in settings:
         yield from (url.rstrip("',") for url in _URL.findall(setting))

@@ -6,13 +6,13 @@ import difflib
 import hashlib
 import os
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from modelship.errors import CorruptModelError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 __all__ = ["checked_files", "copy_model", "nearby", "sha256_of"]
 

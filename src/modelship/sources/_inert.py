@@ -3,8 +3,8 @@ r"""Read a pickle without unpickling it: nothing is imported, nothing is called.
 A pickle is a program for a small stack machine. Python's own machine imports
 the classes that it names and calls them; this one keeps only what a passport
 needs (short texts, small integers, names of classes, a few entries of states)
-and puts one meaningless value in the place of everything else. The opcodes are
-those of ``pickletools.opcodes``, which describes all protocols up to 5.
+and puts one meaningless value in the place of everything else. The opcodes stand
+in :mod:`modelship.sources._opcodes`.
 
 It does not derive from ``pickle._Unpickler``, which believes the lengths that a
 file declares and hashes keys that a file chooses.
@@ -18,14 +18,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from modelship.sources._arrays import Dtype, raw_size_bytes
+from modelship.sources._opcodes import ACTIONS
 from modelship.sources._stream import EndedEarlyError, MalformedError, UndescribedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from modelship.sources._stream import ByteStream
 
-__all__ = ["Findings", "read_pickle"]
+__all__ = ["Findings", "Machine", "read_pickle"]
 
 MAX_STEPS: Final = 50_000_000
 MAX_KEPT: Final = 2_000_000
@@ -74,10 +73,15 @@ def read_pickle(stream: ByteStream, findings: Findings) -> None:
         As :mod:`modelship.sources._stream` tells them apart; `findings` holds what
         was seen until then.
     """
-    _Machine(stream, findings, arrays=True).run()
+    Machine(stream, findings, arrays=True).run()
 
 
-class _Machine:
+class Machine:
+    """The stack machine; what it does for each opcode stands in ``_opcodes.ACTIONS``."""
+
+    stream: ByteStream
+    memoized: int
+
     def __init__(self, stream: ByteStream, findings: Findings, *, arrays: bool) -> None:
         self.stream = stream
         self.findings = findings
@@ -93,7 +97,7 @@ class _Machine:
         findings = self.findings
         try:
             while (opcode := read(1)) != b".":
-                _ACTIONS[opcode](self)
+                ACTIONS[opcode](self)
                 findings.steps += 1
                 if findings.steps % _STEPS_BETWEEN_CHECKS == 0:
                     self.check_limits()
@@ -112,6 +116,9 @@ class _Machine:
 
     def push(self, value: object) -> None:
         self.stack.append(value)
+
+    def push_opaque(self) -> None:
+        self.stack.append(_OPAQUE)
 
     def skip(self, size_bytes: int) -> None:
         self.stream.skip(size_bytes)
@@ -159,8 +166,8 @@ class _Machine:
         self.pop_mark()
         self.push(_OPAQUE)
 
-    def replace(self, value: object) -> None:
-        self.stack[-1] = value
+    def replace_opaque(self) -> None:
+        self.stack[-1] = _OPAQUE
 
     def push_tuple(self, items: list[object]) -> None:
         self.push(tuple(items) if len(items) <= MAX_TUPLE else _OPAQUE)
@@ -168,6 +175,9 @@ class _Machine:
     def push_last(self, count: int) -> None:
         items = [self.stack.pop() for _ in range(count)]
         self.push_tuple(items[::-1])
+
+    def push_dict(self, items: list[object]) -> None:
+        self.push(_known_items(items))
 
     def set_items(self, items: list[object]) -> None:
         target = self.stack[-1]
@@ -245,7 +255,7 @@ class _Machine:
         try:
             if dtype.has_object:
                 # joblib writes these as a pickle of its own, with no wrappers in it.
-                _Machine(self.stream, self.findings, arrays=False).run()
+                Machine(self.stream, self.findings, arrays=False).run()
                 return
             if state.get("numpy_array_alignment_bytes") is not None:
                 self.stream.skip(self.stream.unsigned(1))
@@ -257,7 +267,8 @@ class _Machine:
         self.protocol = self.stream.unsigned(1)
         if self.protocol > HIGHEST_PROTOCOL:
             raise MalformedError(f"there is no pickle protocol {self.protocol}")
-        self.findings.protocol = max(self.findings.protocol, self.protocol)
+        if self.arrays:  # the outer pickle's, not that of an array of objects
+            self.findings.protocol = self.protocol
 
     def make_marked(self) -> None:
         maker, *args = self.pop_mark() or [_OPAQUE]
@@ -282,82 +293,3 @@ def _known_items(items: list[object]) -> dict[str, object]:
     # Only texts are looked up: hashing what a file chose could take forever.
     pairs = zip(items[::2], items[1::2], strict=False)
     return {key: value for key, value in pairs if isinstance(key, str) and key in _KEYS}
-
-
-_ACTIONS: Final[Mapping[bytes, Callable[[_Machine], object]]] = {
-    # constants and empty containers
-    b"N": lambda m: m.push(None),
-    b"\x88": lambda m: m.push(True),
-    b"\x89": lambda m: m.push(False),
-    b")": lambda m: m.push(()),
-    b"}": lambda m: m.push({}),
-    b"]": lambda m: m.push(_OPAQUE),
-    b"\x8f": lambda m: m.push(_OPAQUE),
-    # numbers
-    b"K": lambda m: m.push(m.stream.unsigned(1)),
-    b"M": lambda m: m.push(m.stream.unsigned(2)),
-    b"J": lambda m: m.push_signed(4),
-    b"\x8a": lambda m: m.push_signed(m.stream.unsigned(1)),
-    b"\x8b": lambda m: m.push_signed(m.stream.unsigned(4)),
-    b"I": lambda m: m.push_integer_line(),
-    b"L": lambda m: m.push_integer_line(),
-    b"F": lambda m: m.skip_line(),
-    b"G": lambda m: m.skip(8),
-    # texts and bytes
-    b"X": lambda m: m.push_text(m.stream.unsigned(4)),
-    b"\x8c": lambda m: m.push_text(m.stream.unsigned(1)),
-    b"\x8d": lambda m: m.push_text(m.stream.unsigned(8)),
-    b"T": lambda m: m.push_text(m.stream.unsigned(4), "latin-1"),
-    b"U": lambda m: m.push_text(m.stream.unsigned(1), "latin-1"),
-    b"V": lambda m: m.push_text_line("raw-unicode-escape"),
-    b"S": lambda m: m.push_text_line("latin-1"),
-    b"B": lambda m: m.skip(m.stream.unsigned(4)),
-    b"C": lambda m: m.skip(m.stream.unsigned(1)),
-    b"\x8e": lambda m: m.skip(m.stream.unsigned(8)),
-    b"\x96": lambda m: m.skip(m.stream.unsigned(8)),
-    b"\x97": lambda m: m.push(_OPAQUE),
-    b"\x98": lambda m: None,
-    # the stack
-    b"(": lambda m: m.marks.append(len(m.stack)),
-    b"0": lambda m: m.pop(),
-    b"1": lambda m: m.pop_mark(),
-    b"2": lambda m: m.push(m.stack[-1]),
-    # containers
-    b"t": lambda m: m.push_tuple(m.pop_mark()),
-    b"\x85": lambda m: m.push_last(1),
-    b"\x86": lambda m: m.push_last(2),
-    b"\x87": lambda m: m.push_last(3),
-    b"l": lambda m: m.collapse(),
-    b"\x91": lambda m: m.collapse(),
-    b"d": lambda m: m.push(_known_items(m.pop_mark())),
-    b"a": lambda m: m.stack.pop(),
-    b"e": lambda m: m.pop_mark(),
-    b"\x90": lambda m: m.pop_mark(),
-    b"s": lambda m: m.set_items([m.stack.pop(), m.stack.pop()][::-1]),
-    b"u": lambda m: m.set_items(m.pop_mark()),
-    # the memo
-    b"g": lambda m: m.get(m.index_line()),
-    b"h": lambda m: m.get(m.stream.unsigned(1)),
-    b"j": lambda m: m.get(m.stream.unsigned(4)),
-    b"p": lambda m: m.put(m.index_line()),
-    b"q": lambda m: m.put(m.stream.unsigned(1)),
-    b"r": lambda m: m.put(m.stream.unsigned(4)),
-    b"\x94": lambda m: m.put(m.memoized),
-    # classes, and what is made of them
-    b"c": lambda m: m.push(m.name_lines()),
-    b"\x93": lambda m: m.name_stacked(),
-    b"i": lambda m: m.make(m.name_lines(), tuple(m.pop_mark())),
-    b"o": lambda m: m.make_marked(),
-    b"R": lambda m: m.make_stacked(2),
-    b"\x81": lambda m: m.make_stacked(2),
-    b"\x92": lambda m: m.make_stacked(3),
-    b"b": lambda m: m.build(),
-    b"P": lambda m: m.skip_line(),
-    b"Q": lambda m: m.replace(_OPAQUE),
-    b"\x82": lambda m: m.skip(1),
-    b"\x83": lambda m: m.skip(2),
-    b"\x84": lambda m: m.skip(4),
-    # the frame: PROTO, and FRAME, whose length says nothing that the content does not say
-    b"\x80": lambda m: m.begin(),
-    b"\x95": lambda m: m.stream.read(8),
-}

@@ -92,14 +92,14 @@ def compression_of(first: bytes) -> str | None:
 def _decompressor(compression: str) -> _Decompressor:
     if compression in ("zlib", "gzip"):
         return _Zlib()
-    # A Python can be built without these two modules.
+    # A Python can be built without bz2 and lzma.
     try:
         if compression == "bz2":
-            import bz2
+            import bz2  # noqa: PLC0415 - may be missing
 
             return bz2.BZ2Decompressor()
         if compression in ("lzma", "xz"):
-            import lzma
+            import lzma  # noqa: PLC0415 - may be missing
 
             return lzma.LZMADecompressor(memlimit=MAX_LZMA_MEMORY_BYTES)
     except ImportError as error:
@@ -138,7 +138,7 @@ class _Unpacked(io.RawIOBase):
     def _unpack(self, packed: bytes, max_length: int) -> bytes:
         try:
             return self._inner.decompress(packed, max_length)
-        except Exception as error:  # noqa: BLE001 - each library has its own, and lzma may be missing
+        except Exception as error:  # each library has its own, and lzma may be missing
             raise MalformedError(f"its {self._compression} data is damaged") from error
 
     def _next_member(self) -> bool:
@@ -204,14 +204,13 @@ class ByteStream:
         while size_bytes > 0:
             size_bytes -= len(self.read(min(size_bytes, CHUNK_BYTES)))
 
-    def drain(self) -> int:
-        """Read compressed data to its end, for its checksum; return how much there was.
-
-        Of a file that is not compressed, the length of the rest is returned unread.
-        """
+    def finish(self, *, alone: bool) -> None:
+        """Read compressed data to its end, for its checksum; if `alone`, nothing may follow."""
         if self._size_bytes is not None:
-            return self._size_bytes - self._file.tell()
-        rest = 0
-        while data := self._file.read(CHUNK_BYTES):
-            rest += len(data)
-        return rest
+            rest = self._size_bytes - self._file.tell()
+        else:
+            rest = 0
+            while data := self._file.read(CHUNK_BYTES):
+                rest += len(data)
+        if alone and rest:
+            raise MalformedError("something follows it")

@@ -35,14 +35,14 @@ class FileSource(ModelSource):
         """Return the source that ``file:///path/to/model.pkl`` names."""
         parts = urlsplit(uri)
         if parts.netloc not in ("", "localhost") or not parts.path:
-            raise InvalidOptionError("location", uri, "file:///path/on/this/machine")
+            raise InvalidOptionError("location", "another file: URI", "file:///path/here")
         return cls(Path(unquote(parts.path)))
 
     @property
-    def location(self) -> str:
+    def location(self) -> str:  # noqa: D102 - described by the base class
         return str(self.path)
 
-    def download(self, folder: Path) -> str:
+    def download(self, folder: Path) -> str:  # noqa: D102 - described by the base class
         self._find()
         copy_model(self.path, folder)
         return self.path.name

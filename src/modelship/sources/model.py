@@ -55,7 +55,7 @@ class ModelFile:
 
 @dataclass(frozen=True)
 class Model:
-    """A trained model on disk; :meth:`read` or :meth:`ModelSource.fetch` makes one.
+    r"""A trained model on disk; :meth:`read` or :meth:`ModelSource.fetch` makes one.
 
     Attributes
     ----------
@@ -68,7 +68,7 @@ class Model:
     files : tuple[ModelFile, ...]
         What it consists of, sorted by path.
     digest : str
-        Hex sha256: of the file; of a folder, of the lines ``path\\0sha256\\n`` of `files`.
+        Hex sha256: of the file; of a folder, of the lines ``path\0sha256\n`` of `files`.
     format : str
         As in :class:`Passport`.
     """
@@ -161,7 +161,7 @@ class Model:
             raise ModelLoadError(path=str(self.path), cause=cause)
         self.verify()
         try:
-            import joblib
+            import joblib  # noqa: PLC0415 - an extra
         except ImportError:
             raise MissingExtraError(purpose="Loading a model", extra="sklearn") from None
         with warnings.catch_warnings(record=True) as caught:

@@ -133,8 +133,7 @@ def _of_pickle(path: Path, first: bytes, *, alone: bool = False) -> Passport:
         with path.open("rb") as file:
             stream = ByteStream(file, compression=compression)
             read_pickle(stream, findings)
-            if stream.drain() and alone:
-                raise MalformedError("something follows it")
+            stream.finish(alone=alone)
     except UndescribedError:
         if alone:
             raise CorruptModelError(str(path), "it is not known to be a pickle") from None

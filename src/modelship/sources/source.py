@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shutil
-import tempfile
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from modelship.errors import DigestMismatchError, FetchError, InvalidOptionError
 from modelship.registry import Registry
+from modelship.sources._staging import put_in_place, stage_in
 from modelship.sources.model import Model, check_name
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 __all__ = ["SOURCES", "ModelSource", "Wanted"]
 
@@ -30,7 +26,6 @@ SOURCES: Final = Registry(
         "https": "modelship.sources.url:UrlSource",
     },
 )
-_STAGE_PREFIX: Final = ".modelship-"
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _EXPECTED: Final = "a path, a URI, or a fitted estimator with predict() or transform()"
@@ -145,20 +140,19 @@ class ModelSource(ABC):
             there = self._already_in(folder)
             return self._checked(there) if there else self._fetch_into(folder)
         except OSError as error:
-            cause = error.strerror or type(error).__name__
-            raise FetchError(location=self.location, cause=cause) from error
+            raise FetchError(location=self.location, cause=_cause(error)) from error
 
     def _already_in(self, folder: Path) -> Path | None:  # noqa: ARG002 - for those who override it
         """Return the model's path if fetching into `folder` would copy it onto itself."""
         return None
 
     def _fetch_into(self, folder: Path) -> Model:
-        with _stage_in(folder) as stage:
+        with stage_in(folder) as stage:
             arrivals = stage / "new"
             arrivals.mkdir()
             arrived = arrivals / self._check_arrival(self.download(arrivals), arrivals)
             model = self._checked(arrived)
-            _put_in_place(arrived, folder / arrived.name, aside=stage / "old")
+            put_in_place(arrived, folder / arrived.name, aside=stage / "old")
         moved = replace(model, path=folder / arrived.name)
         moved.__dict__["passport"] = model.passport  # the same bytes
         return moved
@@ -183,8 +177,8 @@ class ModelSource(ABC):
 
 
 def _source_of(location: object) -> ModelSource:
-    from modelship.sources.file import FileSource
-    from modelship.sources.memory import MemorySource
+    from modelship.sources.file import FileSource  # noqa: PLC0415 - these derive from ModelSource
+    from modelship.sources.memory import MemorySource  # noqa: PLC0415 - these derive from ModelSource
 
     if isinstance(location, str) and location:
         scheme = _SCHEME.match(location)
@@ -196,7 +190,16 @@ def _source_of(location: object) -> ModelSource:
         return FileSource(location)
     if _is_estimator(location):
         return MemorySource(location)
-    raise InvalidOptionError(option="location", found=location, expected=_EXPECTED)
+    found = location if isinstance(location, str) else type(location).__name__
+    raise InvalidOptionError(option="location", found=found, expected=_EXPECTED)
+
+
+def _cause(error: OSError) -> str:
+    # Not str(error): that of a plug-in's HTTP library may quote a signed URL.
+    if isinstance(error, shutil.Error):
+        return "; ".join(str(failure[2]) for failure in error.args[0])
+    where = f" ({error.filename})" if isinstance(error.filename, str) else ""
+    return (error.strerror or type(error).__name__) + where
 
 
 def _is_estimator(thing: object) -> bool:
@@ -211,44 +214,3 @@ def _checked_sha256(sha256: str | None) -> str | None:
     if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256.lower()):
         raise InvalidOptionError("sha256", sha256, "64 hexadecimal digits")
     return sha256.lower()
-
-
-@contextlib.contextmanager
-def _stage_in(folder: Path) -> Iterator[Path]:
-    """Yield a new folder inside `folder`, on the same disk; at the end it is gone.
-
-    Folders that had to be made for it are gone too, if an error ends the block.
-    """
-    made = [path for path in (folder, *folder.parents) if not path.exists()]
-    stage = None
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        stage = Path(tempfile.mkdtemp(prefix=_STAGE_PREFIX, dir=folder))
-        yield stage
-    except BaseException:
-        _discard(stage)
-        for path in made:
-            with contextlib.suppress(OSError):
-                path.rmdir()
-        raise
-    _discard(stage)
-
-
-def _discard(stage: Path | None) -> None:
-    if stage is not None:
-        shutil.rmtree(stage, ignore_errors=True)
-
-
-def _put_in_place(new: Path, place: Path, *, aside: Path) -> None:
-    """Move `new` to `place`; what was there goes `aside`, and comes back on an error."""
-    if not new.is_dir() and not place.is_dir():
-        new.replace(place)
-        return
-    try:
-        if os.path.lexists(place):
-            place.rename(aside)
-        new.rename(place)
-    except BaseException:
-        if os.path.lexists(aside) and not os.path.lexists(place):
-            aside.rename(place)
-        raise

@@ -64,9 +64,9 @@ class UrlSource(ModelSource):
         """Scheme, host and path of the URL."""
         return self._shown
 
-    def download(self, folder: Path) -> str:
-        import requests
-        import urllib3
+    def download(self, folder: Path) -> str:  # noqa: D102 - described by the base class
+        import requests  # noqa: PLC0415 - slow to import
+        import urllib3  # noqa: PLC0415 - slow to import
 
         deadline = time.monotonic() + self.timeout_s
         # Their messages and tracebacks quote the whole URL; hence "from None".
@@ -122,7 +122,7 @@ def _without_secrets(url: str) -> tuple[str, str]:
 
 def _cause(error: BaseException) -> str:
     """Say what went wrong without quoting the library, which quotes the URL."""
-    import requests
+    import requests  # noqa: PLC0415 - slow to import
 
     if isinstance(error, requests.ConnectTimeout):
         return f"no connection within {CONNECT_TIMEOUT_S:g} s"
@@ -130,15 +130,11 @@ def _cause(error: BaseException) -> str:
         return "the server redirects without end"
     if isinstance(error, requests.exceptions.SSLError):
         return "the server's certificate could not be verified"
-    root = _root(error)
-    if isinstance(root, TimeoutError) or isinstance(error, requests.ReadTimeout):
-        return f"nothing came for {READ_TIMEOUT_S:g} s"
-    if isinstance(root, OSError) and root.strerror:
-        return root.strerror[0].lower() + root.strerror[1:]
-    return f"the connection broke ({type(root).__name__})"
-
-
-def _root(error: BaseException) -> BaseException:
-    while (inner := error.__cause__ or error.__context__) is not None:
-        error = inner
-    return error
+    inner: BaseException | None = error
+    while inner is not None:
+        if isinstance(inner, TimeoutError):
+            return f"nothing came for {READ_TIMEOUT_S:g} s"
+        if isinstance(inner, OSError) and inner.strerror:
+            return inner.strerror[0].lower() + inner.strerror[1:]
+        inner = inner.__cause__ or inner.__context__
+    return f"the connection broke ({type(error).__name__})"

@@ -54,14 +54,17 @@ def score(scoring_uri: str, payload: object, *, timeout_s: float) -> Any:
     body = _encode(payload)
     request_id = str(uuid.uuid4())
     response, content = _post(scoring_uri, body, request_id=request_id, timeout_s=timeout_s)
-    if response.status_code >= _ERROR_STATUS:
-        raise ScoringRequestError(
-            scoring_uri=scoring_uri,
-            status=response.status_code,
-            request_id=response.headers.get("x-request-id", request_id),
-            body=content.decode(errors="replace")[:_BODY_SHOWN],
-        )
-    return _decode(response.headers.get("Content-Type", ""), content)
+    try:
+        if response.status_code < _ERROR_STATUS:
+            return _decode(response.headers.get("Content-Type", ""), content)
+    except ValueError:  # it is not the JSON that it claims to be
+        pass
+    raise ScoringRequestError(
+        scoring_uri=scoring_uri,
+        status=response.status_code,
+        request_id=response.headers.get("x-request-id", request_id),
+        body=content.decode(errors="replace")[:_BODY_SHOWN],
+    )
 
 
 def answers(scoring_uri: str, *, timeout_s: float = 2.0) -> bool:
@@ -99,6 +102,7 @@ def _post(
     scoring_uri: str, body: bytes, *, request_id: str, timeout_s: float
 ) -> tuple[requests.Response, bytes]:
     import requests
+    import urllib3
 
     headers = {"Content-Type": "application/json", "x-request-id": request_id}
     deadline = Deadline(timeout_s)
@@ -111,16 +115,17 @@ def _post(
             ) as response,
         ):
             return response, _read(response, deadline)
-    except (requests.ReadTimeout, DeadlineExceededError) as error:
+    except (requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError, DeadlineExceededError) as error:
         raise ScoringTimeoutError(scoring_uri=scoring_uri, timeout_s=timeout_s) from error
-    except requests.RequestException as error:
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         cause = type(error).__name__
         raise ServiceUnreachableError(scoring_uri=scoring_uri, cause=cause) from error
 
 
 def _read(response: requests.Response, deadline: Deadline) -> bytes:
+    # read1 returns what has arrived, so that an answer that trickles meets the deadline too.
     content = bytearray()
-    for chunk in response.iter_content(_CHUNK_BYTES):
+    while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
         content += chunk
         deadline.check()
     return bytes(content)

@@ -1,0 +1,61 @@
+"""What is known of packages beforehand, since their own metadata does not tell it."""
+
+from __future__ import annotations
+
+__all__ = ["FLOORS", "FORMAT_REQUIREMENTS", "IMPORT_TO_PYPI", "SOURCE_ONLY"]
+
+SOURCE_ONLY = ("docopt", "fusepy")
+"""Packages of pure Python that have no wheel on PyPI, and that others need.
+
+Everything else is taken as a wheel: building runs code of the package on this machine and
+takes a compiler, and what is built here is not what is built there.
+"""
+
+FLOORS = {
+    "azureml-contrib-services": "1.60",
+    "azureml-core": "1.61",
+    "azureml-dataset-runtime": "1.60",
+    "azureml-defaults": "1.60",
+    "azureml-inference-server-http": "1.5",
+    "azureml-interpret": "1.60",
+    "azureml-mlflow": "1.60",
+    "azureml-pipeline": "1.60",
+    "azureml-sdk": "1.60",
+    "azureml-telemetry": "1.60",
+    "azureml-train-core": "1.60",
+}
+"""The lowest release of an Azure ML package that is taken where none is named.
+
+These packages pin each other tightly; a resolver that finds a conflict goes back to
+releases of 2020, which pin nothing and do not build. With a floor it says what is wrong.
+"""
+
+IMPORT_TO_PYPI = {
+    "category_encoders": "category-encoders",
+    "cv2": "opencv-python-headless",
+    "imblearn": "imbalanced-learn",
+    "PIL": "pillow",
+    "pywt": "pywavelets",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+    "sksurv": "scikit-survival",
+    "umap": "umap-learn",
+    "yaml": "pyyaml",
+} | {
+    name: name
+    for name in (
+        *("catboost", "cloudpickle", "dask", "dill", "gensim", "hdbscan", "interpret", "joblib"),
+        *("keras", "lifelines", "lightgbm", "mlxtend", "nltk", "numba", "numpy", "optuna"),
+        *("pandas", "patsy", "pmdarima", "polars", "prophet", "pyarrow", "pyod", "scipy"),
+        *("shap", "skops", "sktime", "spacy", "statsmodels", "tensorflow", "torch", "xgboost"),
+    )
+}
+"""Packages that models are often made of: the name they are imported by, and that on PyPI."""
+
+FORMAT_REQUIREMENTS = {
+    "joblib": ("joblib", "numpy"),
+    "pickle": ("joblib", "numpy"),
+    "skops": ("skops", "numpy"),
+    "onnx": ("onnxruntime", "numpy"),
+}
+"""What loading a model of each format takes, whatever the file names."""

@@ -1,0 +1,184 @@
+"""The one module that runs uv."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from modelship.bundle._package_index import index_arguments, index_variables, redact
+from modelship.errors import EnvironmentSpecError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["Outcome", "run_uv"]
+
+# These would change what is resolved, or where it is installed, behind our back; or they
+# keep bytecode from being written where the service looks for it.
+_NOT_PASSED_ON = (
+    "PYTHONDONTWRITEBYTECODE",
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "PYTHONPYCACHEPREFIX",
+    "UV_BREAK_SYSTEM_PACKAGES",
+    "UV_NO_VERIFY_HASHES",
+    "UV_PROJECT",
+    "UV_PYTHON",
+    "UV_REQUIRE_HASHES",
+    "UV_SYSTEM_PYTHON",
+    "UV_WORKING_DIR",
+)
+
+# uv runs in the root folder, see run_uv: relative paths have to be told from here.
+_PATHS = (
+    "SSL_CERT_FILE",
+    "SSL_CLIENT_CERT",
+    "UV_CACHE_DIR",
+    "UV_CONFIG_FILE",
+    "UV_CONSTRAINT",
+    "UV_FIND_LINKS",
+    "UV_OVERRIDE",
+    "UV_PYTHON_INSTALL_DIR",
+)
+
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one run of uv ended.
+
+    Parameters
+    ----------
+    ok : bool
+        Whether uv succeeded.
+    stdout : str
+        What it wrote to its standard output.
+    words : str
+        What it said besides, for people: no colors, no secrets.
+    timed_out : bool
+        Whether it was ended because its time was up.
+    """
+
+    ok: bool
+    stdout: str
+    words: str
+    timed_out: bool = False
+
+
+def run_uv(
+    arguments: Sequence[str],
+    *,
+    timeout_s: float,
+    stdin: str = "",
+    settings: Mapping[str, str] | None = None,
+    asks_index: bool = False,
+) -> Outcome:
+    """Run uv, and end it with all its children when the time is up or the caller is stopped.
+
+    It runs in the root folder: no project or ``uv.toml`` of whatever folder this process
+    happens to be in has a say, while the configuration of the user and of the machine has.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        The arguments after ``uv``. None of them may be secret: all users can see them.
+    timeout_s : float
+        After so many seconds it is ended.
+    stdin : str
+        What is written to its standard input.
+    settings : Mapping[str, str], optional
+        Environment variables to set for it.
+    asks_index : bool
+        Whether this command asks the package index; it is then told pip's configuration.
+    """
+    environ = dict(os.environ)
+    variables = _variables(environ)
+    command = [_uv_path(), *arguments]
+    if asks_index:
+        variables |= index_variables(environ, default_index=_default_index)
+        command += index_arguments(environ)
+    return _run(
+        command, stdin=stdin, variables=variables | dict(settings or {}), timeout_s=timeout_s
+    )
+
+
+def _variables(environ: Mapping[str, str]) -> dict[str, str]:
+    variables = {name: value for name, value in environ.items() if name not in _NOT_PASSED_ON}
+    for name in _PATHS:
+        if variables.get(name) and "://" not in variables[name]:
+            variables[name] = os.path.abspath(variables[name])  # noqa: PTH100 - keeps links
+    # Each run of uv would try the download again, for half a minute where it cannot work.
+    variables.setdefault("UV_PYTHON_DOWNLOADS", "never")
+    return variables | {"UV_NO_PROGRESS": "1", "NO_COLOR": "1"}
+
+
+def _run(
+    command: Sequence[str], *, stdin: str, variables: Mapping[str, str], timeout_s: float
+) -> Outcome:
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=variables,
+        cwd=os.path.abspath(os.sep),  # noqa: PTH100 - the root, on any system
+        encoding="utf-8",
+        errors="replace",
+        start_new_session=True,
+    )
+    timed_out = False
+    with process:
+        try:
+            out, words = process.communicate(stdin, timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            timed_out = True
+            _end(process)
+            out, words = process.communicate()
+        except BaseException:
+            _end(process)
+            raise
+    return Outcome(
+        ok=process.returncode == 0 and not timed_out,
+        stdout=out,
+        words=redact(_ANSI.sub("", words).strip()),
+        timed_out=timed_out,
+    )
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Kill uv and what it started: building a package starts compilers."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+@functools.cache
+def _uv_path() -> str:
+    try:
+        import uv
+
+        return uv.find_uv_bin()
+    except (ImportError, FileNotFoundError):
+        if found := shutil.which("uv"):
+            return found
+    raise EnvironmentSpecError("uv", "its program is not installed.", "pip install uv")
+
+
+@functools.cache
+def _default_index() -> str:
+    """Ask uv which index it asks by default; offline, in the time that it takes to start."""
+    asking = ["pip", "compile", "-", "--emit-index-url", "--no-header", "--offline", "--quiet"]
+    command = [_uv_path(), *asking, "--python", sys.executable]
+    outcome = _run(command, stdin="\n", variables=_variables(os.environ), timeout_s=60)
+    found = re.search(r"^--(?:default-)?index(?:-url)? (\S+)", outcome.stdout, re.MULTILINE)
+    if not found:
+        raise EnvironmentSpecError("uv", f"it does not tell its default index: {outcome.words}")
+    return found.group(1)

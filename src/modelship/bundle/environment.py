@@ -1,0 +1,205 @@
+"""Environment: which Python and which packages a scoring script needs."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from packaging.requirements import Requirement
+from packaging.version import InvalidVersion, Version
+
+from modelship.bundle._known_packages import FLOORS, FORMAT_REQUIREMENTS, IMPORT_TO_PYPI
+from modelship.bundle.conda import read_conda
+from modelship.bundle.requirements import parse_requirement, read_requirements
+from modelship.errors import EnvironmentSpecError
+
+if TYPE_CHECKING:
+    from modelship.bundle.conda import PythonSpec
+    from modelship.sources import Model
+
+__all__ = ["Environment"]
+
+SERVER = "azureml-inference-server-http"
+
+OLDEST_PYTHON = (3, 9)
+"""The inference server of 1.5 and later needs it."""
+
+NEWEST_PYTHON = (3, 14)
+"""The newest one that is picked for a range such as ``python>=3.8``."""
+
+_RUNNING = sys.version_info[:2]
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Which Python and which packages a scoring script needs.
+
+    Azure ML's inference server is part of each environment: it is added unless a
+    requirement names it. Packages of Azure ML that are named with no version get the
+    floor in :data:`modelship.bundle._known_packages.FLOORS`.
+
+    Parameters
+    ----------
+    python : str
+        ``"3.11"``, 3.9 or newer. A patch release (``"3.11.7"``) may be given; any
+        interpreter of the same minor version serves for it.
+    requirements : tuple[str, ...]
+        Requirements as in PEP 508; kept in canonical form, sorted.
+    origin : str
+        Where it was read from, for messages; two environments that differ only in it
+        are equal.
+
+    Raises
+    ------
+    EnvironmentSpecError
+        If Python is too old, or a requirement is malformed or not from a package index.
+    """
+
+    python: str
+    requirements: tuple[str, ...]
+    origin: str = field(default="the environment", compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "python", _checked_python(self.python, where=self.origin))
+        parsed = [parse_requirement(text, where=self.origin) for text in self.requirements]
+        if not any(requirement.name == SERVER for requirement in parsed):
+            parsed.append(Requirement(SERVER))
+        requirements = sorted({str(_with_floor(requirement)) for requirement in parsed})
+        object.__setattr__(self, "requirements", tuple(requirements))
+
+    @classmethod
+    def read(cls, path: str | Path) -> Environment:
+        """Read a conda environment file (``.yml``, ``.yaml``) or a requirements file (``.txt``).
+
+        A requirements file says nothing about Python: it gets that of this process. So
+        does a conda file that names none, or a range that holds it.
+
+        Raises
+        ------
+        EnvironmentSpecError
+            If the file is missing or malformed, or says what cannot be translated.
+        UntranslatablePackageError
+            If a conda package has no known counterpart on PyPI.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise EnvironmentSpecError(str(path), "there is no such file.", "Check the path.")
+        running = ".".join(map(str, _RUNNING))
+        if path.suffix.lower() == ".txt":
+            return cls(running, read_requirements(path), origin=str(path))
+        if path.suffix.lower() not in {".yml", ".yaml"}:
+            raise EnvironmentSpecError(
+                str(path),
+                f"files that end in {path.suffix!r} are not read as environments.",
+                "Name a conda file .yml or .yaml, and a requirements file .txt.",
+            )
+        conda = read_conda(path, _read_text(path))
+        python = _pick_python(conda.python) if conda.python else running
+        return cls(python, conda.requirements, origin=str(path))
+
+    @classmethod
+    def for_model(cls, model: Model) -> Environment:
+        """Infer the environment from what the model's file tells of those who wrote it.
+
+        Libraries that left their version in the file are pinned to it, other packages
+        that it names are left open, and Python is that of this process.
+
+        Raises
+        ------
+        EnvironmentSpecError
+            If the model names a package whose name on PyPI is not known.
+        """
+        passport = model.passport
+        origin = f"the environment of the model {model.name!r}"
+        if passport.written_by:
+            origin += f" (written by {passport.written_by})"
+        requirements = {f"{name}=={version}" for name, version in passport.libraries}
+        requirements |= {_pypi_name(package, origin=origin) for package in passport.packages} - {""}
+        requirements |= {*FORMAT_REQUIREMENTS.get(model.format, ())}
+        requirements |= {*_bounds(dict(passport.libraries))}
+        return cls(".".join(map(str, _RUNNING)), tuple(requirements), origin=origin)
+
+
+def _with_floor(requirement: Requirement) -> Requirement:
+    floor = FLOORS.get(requirement.name)
+    if floor is None or requirement.specifier or requirement.url:
+        return requirement
+    extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
+    marker = f"; {requirement.marker}" if requirement.marker else ""
+    return Requirement(f"{requirement.name}{extras}>={floor}{marker}")
+
+
+def _checked_python(python: str, *, where: str) -> str:
+    match = re.fullmatch(r"(\d+)\.(\d+)(\.\d+)?", python.strip())
+    if match is None:
+        raise EnvironmentSpecError(
+            where, f"{python!r} is not a version of Python.", "Write it as '3.11'."
+        )
+    if (int(match[1]), int(match[2])) < OLDEST_PYTHON:
+        raise _too_old(python, where=where)
+    return python.strip()
+
+
+def _too_old(python: str, *, where: str) -> EnvironmentSpecError:
+    oldest, running = (".".join(map(str, version)) for version in (OLDEST_PYTHON, _RUNNING))
+    return EnvironmentSpecError(
+        where,
+        f"it asks for Python {python}, and the inference server needs {oldest} or newer.",
+        f"Write python={running}, the Python of this process; a model written under an "
+        "older one often loads there, and evaluating it shows whether it still answers right.",
+    )
+
+
+def _pick_python(spec: PythonSpec) -> str:
+    """Return the Python that a conda file asks for; of a range the running one, or the newest."""
+    for clause in spec.specifier:
+        if clause.operator in {"==", "==="}:
+            python = clause.version.removesuffix(".*")
+            if python == "3":
+                break
+            return _checked_python(python, where=spec.where)
+    minors = [(3, minor) for minor in range(NEWEST_PYTHON[1], -1, -1)]
+    for minor in [_RUNNING, *minors]:
+        # .99 so that a bound such as >=3.11.4 does not rule a minor version out
+        if spec.specifier.contains(f"{minor[0]}.{minor[1]}.99"):
+            python = f"{minor[0]}.{minor[1]}"
+            return _checked_python(python, where=spec.where)
+    raise EnvironmentSpecError(
+        spec.where, f"no release of Python is {spec.specifier}.", "Write python=3.11."
+    )
+
+
+def _pypi_name(package: str, *, origin: str) -> str:
+    """Return the name on PyPI of the package imported as `package`, or ``""`` for none."""
+    if package.startswith("_") or package in {"builtins", "copy_reg"}:
+        return ""  # of Python itself, or a compiled part of a package that is named besides
+    if package in IMPORT_TO_PYPI:
+        return IMPORT_TO_PYPI[package]
+    raise EnvironmentSpecError(
+        origin,
+        f"the model needs the package imported as {package!r}, whose name on PyPI is not known.",
+        "Pass environment= with a conda or requirements file that lists it; code of your own "
+        "goes beside the scoring script.",
+    )
+
+
+def _bounds(libraries: dict[str, str]) -> tuple[str, ...]:
+    """Return bounds that old releases forgot to set themselves."""
+    try:
+        version = Version(libraries.get("scikit-learn", "99"))
+    except InvalidVersion:
+        return ()
+    # Built against numpy 1; numpy 2 changed the binary interface.
+    return ("numpy<2",) if version < Version("1.4.2") else ()
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise EnvironmentSpecError(
+            str(path), "it is not UTF-8 text.", "Save it again as UTF-8."
+        ) from None

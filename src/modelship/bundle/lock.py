@@ -1,0 +1,162 @@
+"""Lock: the exact packages of an environment, with the digest of each file."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from packaging.markers import Marker
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from modelship.bundle._known_packages import SOURCE_ONLY
+from modelship.bundle._uv import run_uv
+from modelship.bundle._uv_explained import explain
+from modelship.errors import ResolutionError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from modelship.bundle._uv import Outcome
+    from modelship.bundle.environment import Environment
+
+__all__ = ["Lock", "lock", "wheels_only"]
+
+_LOCKED = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^\s;\\]+)\s*(?:;(?P<marker>[^\\]*))?")
+
+
+@dataclass(frozen=True)
+class Lock:
+    """The exact packages of an environment.
+
+    A lock holds for all platforms and for its minor version of Python. It names no
+    package index, so it installs from whatever index serves the same files.
+
+    Parameters
+    ----------
+    python : str
+        The minor version of Python, such as ``"3.11"``.
+    text : str
+        Requirements with sha256 digests, as ``pip install --require-hashes`` takes them.
+    """
+
+    python: str
+    text: str
+
+    @cached_property
+    def digest(self) -> str:
+        """The hex sha256 digest of Python's version, a line break, and the text."""
+        return hashlib.sha256(f"{self.python}\n{self.text}".encode()).hexdigest()
+
+    @cached_property
+    def versions(self) -> Mapping[str, str]:
+        """The version of each package, by canonical name, that a Linux machine installs.
+
+        Where markers lock a package at several versions, it is that for CPython on
+        Linux (x86_64) of this minor version; a package for other platforms is left out.
+        """
+        wanted = _linux(self.python)
+        return MappingProxyType(
+            {
+                canonicalize_name(name): version
+                for name, version, marker in _locked(self.text)
+                if marker is None or marker.evaluate(wanted)
+            }
+        )
+
+    def __repr__(self) -> str:
+        return f"Lock(python={self.python!r}, packages={len(self.versions)}, {self.digest[:12]})"
+
+
+def lock(environment: Environment, *, timeout_s: float = 300) -> Lock:
+    """Resolve `environment` to exact versions, for all platforms, with digests.
+
+    Only wheels are taken, except of the few packages in
+    :data:`modelship.bundle._known_packages.SOURCE_ONLY` and those that the variable
+    ``UV_NO_BINARY_PACKAGE`` names: what has to be compiled would need a compiler in each
+    place that the service runs.
+
+    Parameters
+    ----------
+    environment : Environment
+        What to resolve.
+    timeout_s : float
+        How long it may take; 2 to 5 seconds are usual.
+
+    Raises
+    ------
+    ResolutionError
+        If no set of versions satisfies the requirements, or the index cannot be reached.
+    """
+    minor = ".".join(environment.python.split(".")[:2])
+    outcome = run_uv(
+        [
+            *("pip", "compile", "-", "--universal", "--generate-hashes"),
+            *("--no-header", "--no-annotate", "--quiet"),
+            *("--python", sys.executable, "--python-version", minor),
+            *wheels_only(),
+        ],
+        stdin="\n".join(environment.requirements) + "\n",
+        timeout_s=timeout_s,
+        asks_index=True,
+    )
+    if not outcome.ok:
+        raise _failed(environment, outcome, timeout_s=timeout_s)
+    return Lock(python=minor, text=_without_options(outcome.stdout))
+
+
+def wheels_only() -> tuple[str, ...]:
+    """Return the arguments that keep uv from building anything but the packages known."""
+    named = re.split(r"[\s,]+", os.environ.get("UV_NO_BINARY_PACKAGE", ""))
+    sources = sorted({*SOURCE_ONLY, *(canonicalize_name(name) for name in named if name)})
+    exceptions = [argument for name in sources for argument in ("--no-binary", name)]
+    return ("--only-binary", ":all:", *exceptions)
+
+
+def _failed(environment: Environment, outcome: Outcome, *, timeout_s: float) -> ResolutionError:
+    problem = explain(
+        outcome.words,
+        python=environment.python,
+        otherwise="no set of versions satisfies all requirements.",
+    )
+    if outcome.timed_out:
+        problem = f"resolving it took longer than {timeout_s:g} seconds and was ended."
+    return ResolutionError(environment.origin, problem, outcome.words)
+
+
+def _without_options(text: str) -> str:
+    """Drop lines such as ``--index-url``, which a user's configuration may make uv write."""
+    return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("--"))
+
+
+def _locked(text: str) -> Iterator[tuple[str, str, Marker | None]]:
+    for line in text.splitlines():
+        if match := _LOCKED.match(line):
+            marker = (match["marker"] or "").strip()
+            yield match["name"], match["version"], Marker(marker) if marker else None
+
+
+def _linux(python: str) -> dict[str, str]:
+    """Return the marker variables of CPython on Linux, in the last release of its minor version."""
+    running = Version(sys.version.split()[0].rstrip("+"))
+    # Markers that tell patch releases apart mean to leave out the first few.
+    full = str(running) if python == f"{running.major}.{running.minor}" else f"{python}.99"
+    return {
+        "implementation_name": "cpython",
+        "implementation_version": full,
+        "os_name": "posix",
+        "platform_machine": "x86_64",
+        "platform_python_implementation": "CPython",
+        "platform_release": "",
+        "platform_system": "Linux",
+        "platform_version": "",
+        "python_full_version": full,
+        "python_version": python,
+        "sys_platform": "linux",
+    }

@@ -1,0 +1,190 @@
+"""Requirements as pip writes them: single ones, and whole ``requirements.txt`` files.
+
+Taken: names with versions, extras and markers; ``name @ https://…whl``; comments, line
+continuations, ``-r other.txt``; ``--hash`` and ``--require-hashes`` are passed over, since
+the lock brings its own hashes. Refused, each with the way out: constraints (``-c``),
+options that say where packages come from, editable installs, local paths, and
+repositories, since the service is built from the package index alone.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from modelship.bundle._package_index import redact
+from modelship.errors import EnvironmentSpecError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+__all__ = ["parse_requirement", "read_lines", "read_requirements"]
+
+_PASSED_OVER = {"--require-hashes", "--prefer-binary", "--only-binary"}
+
+_INDEX_OPTIONS = {
+    *("-i", "--index-url", "--pypi-url", "--extra-index-url", "-f", "--find-links"),
+    *("--no-index", "--trusted-host"),
+}
+
+_REFUSED = {
+    "-c": "Write what it constrains into the requirements themselves.",
+    "--constraint": "Write what it constrains into the requirements themselves.",
+    "-e": "Put the code beside the scoring script, or publish it and list its name.",
+    "--editable": "Put the code beside the scoring script, or publish it and list its name.",
+    "--pre": "Name the pre-release where it is wanted, such as 'package>=2.0rc1'.",
+    "--no-binary": "Name packages that have no wheel in the variable UV_NO_BINARY_PACKAGE.",
+}
+
+
+def read_requirements(path: Path) -> tuple[str, ...]:
+    """Read a requirements file, and those that it includes.
+
+    Raises
+    ------
+    EnvironmentSpecError
+        If a file cannot be read, or a line in it cannot be meant; it names file and line.
+    """
+    return tuple(_read(path, seen=()))
+
+
+def read_lines(lines: Iterable[tuple[int, str]], *, path: Path) -> Iterator[str]:
+    """Yield the requirements that numbered `lines` of the file at `path` hold."""
+    return _read_lines(lines, path=path, seen=(path.resolve(),))
+
+
+def parse_requirement(text: str, *, where: str) -> Requirement:
+    """Parse one requirement, and refuse what cannot be had from a package index.
+
+    Raises
+    ------
+    EnvironmentSpecError
+        If it is malformed, or names a local path, a repository, or a URL with a password.
+    """
+    try:
+        requirement = Requirement(text)
+    except InvalidRequirement as error:
+        raise _malformed(text, where=where) from error
+    requirement.name = canonicalize_name(requirement.name)
+    if requirement.url is not None:
+        _check_url(requirement.name, requirement.url, where=where)
+    return requirement
+
+
+def _read(path: Path, *, seen: tuple[Path, ...]) -> Iterator[str]:
+    if path.resolve() in seen:
+        return
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise EnvironmentSpecError(
+            str(path), "it is not UTF-8 text.", "Save it again as UTF-8."
+        ) from None
+    except OSError as error:
+        raise EnvironmentSpecError(
+            str(path), f"it cannot be read ({error.strerror}).", "Check the path."
+        ) from error
+    yield from _read_lines(_logical_lines(text), path=path, seen=(*seen, path.resolve()))
+
+
+def _read_lines(
+    lines: Iterable[tuple[int, str]], *, path: Path, seen: tuple[Path, ...]
+) -> Iterator[str]:
+    for number, line in lines:
+        where = f"{path}:{number}"
+        if not line.startswith("-"):
+            bare = re.split(r"\s--(?:hash|config-settings?)\b", line)[0]
+            yield str(parse_requirement(bare.strip(), where=where))
+            continue
+        option, value = _option(line)
+        if option in {"-r", "--requirement"}:
+            yield from _read(path.parent / value, seen=seen)
+        elif option not in _PASSED_OVER:
+            raise _refused(option, where=where)
+
+
+def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Yield (number, line) without comments and blanks, continued lines joined, as pip does."""
+    parts: list[str] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        parts.append(re.sub(r"(^|\s)#.*$", "", line))
+        if parts[-1].endswith("\\"):
+            parts[-1] = parts[-1][:-1]
+            continue
+        if joined := "".join(parts).strip():
+            yield number - len(parts) + 1, joined
+        parts = []
+    if joined := "".join(parts).strip():
+        yield len(text.splitlines()) - len(parts) + 1, joined
+
+
+def _option(line: str) -> tuple[str, str]:
+    """Split ``-rfile``, ``-r file``, ``--requirement=file`` into option and value."""
+    size = line.find("=") if line.startswith("--") and "=" in line.split(maxsplit=1)[0] else None
+    option = line[:size].split(maxsplit=1)[0] if line.startswith("--") else line[:2]
+    return option, line[len(option) :].lstrip("= \t").strip()
+
+
+def _refused(option: str, *, where: str) -> EnvironmentSpecError:
+    # The value is never shown: an index URL often holds a password.
+    if option in _INDEX_OPTIONS:
+        return EnvironmentSpecError(
+            where,
+            f"it sets the package index with {option}, and a bundle never holds that.",
+            "Put it into pip's or uv's own configuration, where modelship finds it.",
+        )
+    advice = _REFUSED.get(option, "Remove it.")
+    return EnvironmentSpecError(where, f"the option {option} is not supported here.", advice)
+
+
+def _malformed(text: str, *, where: str) -> EnvironmentSpecError:
+    name = text.split(";", maxsplit=1)[0].strip()
+    if re.match(r"(git|hg|svn|bzr)\+", name):
+        return _repository("it", where=where)
+    local = re.match(r"(\.{0,2}/|~|file:)", name) or name.endswith((".whl", ".tar.gz", ".zip"))
+    if local or "://" in name:
+        return _unnamed(where)
+    return EnvironmentSpecError(
+        where,
+        f"{redact(text)!r} is not a requirement.",
+        "Write it as 'name', 'name==1.2' or 'name>=1,<2'.",
+    )
+
+
+def _check_url(name: str, url: str, *, where: str) -> None:
+    parts = urlsplit(url)
+    if "+" in parts.scheme:
+        raise _repository(name, where=where)
+    if parts.scheme != "https":
+        raise EnvironmentSpecError(
+            where,
+            f"{name} comes from a local path or over plain http, where nobody else finds it.",
+            f"Publish it on a package index, and list {name!r} alone.",
+        )
+    if "@" in parts.netloc or parts.query:
+        raise EnvironmentSpecError(
+            where,
+            f"the URL of {name} holds a password or a token, and the bundle would hold it too.",
+            f"List {name!r} alone, and put the index into pip's or uv's own configuration.",
+        )
+
+
+def _repository(name: str, *, where: str) -> EnvironmentSpecError:
+    return EnvironmentSpecError(
+        where,
+        f"{name} comes from a source repository, which can change and has no wheel.",
+        "Publish a wheel on a package index, and list its name.",
+    )
+
+
+def _unnamed(where: str) -> EnvironmentSpecError:
+    return EnvironmentSpecError(
+        where,
+        "it names a file or a URL instead of a package.",
+        "List packages by name; put code of your own beside the scoring script.",
+    )

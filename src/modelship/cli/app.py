@@ -1,0 +1,95 @@
+"""The group of commands, loaded one by one, and the one place where errors end."""
+
+from __future__ import annotations
+
+import importlib
+import signal
+import sys
+import traceback
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from modelship.cli.output import fail
+from modelship.errors import ModelshipError, nearest
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+__all__ = ["cli", "main"]
+
+# In the order of the way from a model to a service, which is how --help shows them.
+_COMMANDS = {
+    "evaluate": "modelship.cli.evaluate:evaluate",
+    "bundle": "modelship.cli.bundle:bundle",
+    "deploy": "modelship.cli.deploy:deploy",
+    "run": "modelship.cli.services:run",
+    "logs": "modelship.cli.services:logs",
+    "list": "modelship.cli.inventory:list_services",
+    "delete": "modelship.cli.services:delete",
+    "targets": "modelship.cli.inventory:targets",
+    "demo": "modelship.cli.demo:demo",
+}
+
+_INTERRUPTED = 130  # 128 + SIGINT, as shells count
+_TERMINATED = 143  # 128 + SIGTERM
+
+
+class _Commands(click.Group):
+    """Commands that are imported when they are asked for, inside one error boundary."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            ctx.fail(f"There is no command {cmd_name!r}{nearest(cmd_name, _COMMANDS)}.")
+        module, _, attribute = _COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ModelshipError as error:
+            fail(error)
+        except KeyboardInterrupt:
+            click.echo("interrupted", err=True)
+            ctx.exit(_INTERRUPTED)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise  # click says these, and ends quietly when nobody reads on
+        except Exception:  # noqa: BLE001 - the boundary: whatever else comes is a bug
+            _own_up(ctx)
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 done, 2 what was typed, 3 the model, 4 the test or its gate, "
+    "5 the bundle, 6 the environment, 7 the target, 8 a request, 1 a bug, 130 interrupted.",
+)
+@click.version_option(package_name="modelship-ml", prog_name="modelship")
+def cli() -> None:
+    """Take a trained model to a running scoring service.
+
+    What runs there is what was tested here. Begin with: modelship demo
+    """
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    signal.signal(signal.SIGTERM, _terminate)
+    cli.main(prog_name="modelship")
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
+    # As an exception, so that whatever was half done is undone.
+    sys.exit(_TERMINATED)
+
+
+def _own_up(ctx: click.Context) -> NoReturn:
+    traceback.print_exc()
+    click.echo(
+        "error: this is a bug in modelship. Please report it with the lines above.", err=True
+    )
+    ctx.exit(1)

@@ -1,0 +1,100 @@
+"""``modelship bundle``: save everything that a service needs into a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modelship.cli.config import Config
+from modelship.cli.opening import open_bundle
+from modelship.cli.options import config_option, json_option, pair
+from modelship.cli.output import as_json_is_asked, emit, say_facts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from modelship.bundle import ScoringBundle
+
+__all__ = ["bundle"]
+
+
+@click.command(
+    short_help="Save everything that a service needs into a folder.",
+    epilog="Example: modelship bundle model.pkl --environment myenv.yml -o bundle",
+)
+@click.argument("model", required=False)
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The folder.")
+@click.option("--entry-script", metavar="FILE", help="The script with init() and run(raw_data).")
+@click.option("--source-directory", metavar="FOLDER", help="A folder that goes along with it.")
+@click.option("--environment", metavar="FILE", help="A conda YAML or requirements file.")
+@click.option("--sample-input", metavar="FILE", help="A JSON file with a sample request.")
+@click.option("--cpu-cores", type=float, help="Cores of processor time [default: 1].")
+@click.option("--memory-gb", type=float, help="Memory in gibibytes [default: 1].")
+@click.option(
+    "--tag",
+    "tags",
+    multiple=True,
+    type=pair(str, expected="text"),
+    metavar="KEY=VALUE",
+    help="A label, such as data=MNIST; may be repeated.",
+)
+@click.option("--description", help="One sentence for people.")
+@config_option
+@json_option
+def bundle(*, output: Path, config_file: Path | None, **given: Any) -> None:
+    """Save MODEL with its script and its locked environment into a folder.
+
+    Without a script or an environment, plain ones are made from what wrote the model.
+    """
+    with open_bundle(Config.find(config_file).under(**given)) as made:
+        made.save(output)
+        document = _document(made, folder=output)
+    if as_json_is_asked():
+        emit(document)
+    else:
+        _say(document)
+
+
+def _document(made: ScoringBundle, *, folder: Path) -> dict[str, Any]:
+    model = made.model
+    return {
+        "folder": str(folder),
+        "digest": made.digest,
+        "parts": dict(made.parts),
+        "model": {
+            "name": model.name,
+            "version": model.version,
+            "format": model.format,
+            "digest": model.digest,
+            "size_bytes": sum(file.size_bytes for file in model.files),
+        },
+        "entry_script": made.entry_script,
+        "source": [file.path for file in made.source],
+        "python": made.lock.python,
+        "packages": dict(made.lock.versions),
+        "has_sample_input": made.sample_json is not None,
+        "cpu_cores": made.resources.cpu_cores,
+        "memory_gb": made.resources.memory_gb,
+        "tags": dict(made.tags),
+        "description": made.description,
+    }
+
+
+def _say(document: Mapping[str, Any]) -> None:
+    model = document["model"]
+    others = len(document["source"]) - 1
+    click.echo(f"{document['folder']}  sha256:{document['digest']}")
+    say_facts(
+        {
+            "model": f"{model['name']}:{model['version']}, {model['format']}, "
+            f"{model['size_bytes']:,} bytes",
+            "script": document["entry_script"] + (f" and {others} more files" if others else ""),
+            "environment": f"Python {document['python']}, {len(document['packages'])} packages, "
+            "locked with hashes",
+            "sample": "yes" if document["has_sample_input"] else "none; give one: --sample-input",
+            "resources": f"{document['cpu_cores']:g} cores, {document['memory_gb']:g} GB",
+            "next": f"modelship deploy {document['folder']} -n NAME",
+        }
+    )

@@ -1,0 +1,103 @@
+"""``modelship deploy``: run a bundle as a service."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modelship.cli.config import Config
+from modelship.cli.opening import open_bundle, open_target
+from modelship.cli.options import (
+    config_option,
+    json_option,
+    name_option,
+    option_option,
+    target_option,
+    timeout_option,
+)
+from modelship.cli.output import as_json_is_asked, deployment_document, emit, say_facts
+
+if TYPE_CHECKING:
+    from modelship.bundle import ScoringBundle
+    from modelship.targets import Deployment
+
+__all__ = ["deploy"]
+
+_SHORT = 100  # characters; a longer sample request is no example to copy
+
+
+@click.command(
+    short_help="Run a bundle as a service.",
+    epilog="Example: modelship deploy bundle -n digits-svc -t docker",
+)
+@click.argument("bundle_folder", required=False, type=click.Path(path_type=Path))
+@name_option
+@target_option
+@option_option
+@click.option("--overwrite", is_flag=True, help="Replace a different bundle of this name.")
+@timeout_option("Seconds for everything [default: 600].")
+@click.option("--quiet", is_flag=True, help="Do not show the steps on stderr.")
+@config_option
+@json_option
+def deploy(  # noqa: PLR0913 - one parameter for each option
+    *,
+    bundle_folder: Path | None,
+    name: str | None,
+    target: str | None,
+    options: tuple[tuple[str, Any], ...],
+    overwrite: bool,
+    timeout_s: float | None,
+    quiet: bool,
+    config_file: Path | None,
+) -> None:
+    """Run the bundle in BUNDLE_FOLDER, or what modelship.yaml describes, as a service.
+
+    It is done when the service answers. If anything fails, nothing new is left behind.
+    """
+    config = Config.find(config_file).under(name=name, target=target, timeout_s=timeout_s)
+    if config.name is None:
+        raise click.UsageError("Give the service a name with -n NAME.")
+    with ExitStack() as stack:
+        place = open_target(config, options=dict(options))
+        bundle = _bundle(bundle_folder, config, stack)
+        deployment = place.deploy(
+            bundle,
+            name=config.name,
+            overwrite=overwrite,
+            timeout_s=config.timeout_s,
+            show_output=not quiet,
+        )
+        sample = bundle.sample_json
+    if as_json_is_asked():
+        emit(deployment_document(deployment))
+    else:
+        _say(deployment, sample=sample)
+
+
+def _bundle(folder: Path | None, config: Config, stack: ExitStack) -> ScoringBundle:
+    if folder is None:
+        return stack.enter_context(open_bundle(config))
+    from modelship.bundle import ScoringBundle
+
+    return ScoringBundle.load(folder)
+
+
+def _say(deployment: Deployment, *, sample: str | None) -> None:
+    name = deployment.name
+    if deployment.target != "process":
+        name += f" -t {deployment.target}"
+    short = sample is not None and len(sample) <= _SHORT and "'" not in sample
+    request = f"--data '{sample}'" if short else "-f request.json"
+    click.echo(f"{deployment.name} is {deployment.state} on {deployment.target}")
+    say_facts(
+        {
+            "scoring URI": deployment.scoring_uri,
+            "bundle": f"sha256:{deployment.digest}",
+            "call it": f"modelship run {name} {request}",
+            "see its log": f"modelship logs {name}",
+            "delete it": f"modelship delete {name}",
+        }
+    )

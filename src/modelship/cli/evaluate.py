@@ -1,0 +1,148 @@
+"""``modelship evaluate``: score a model or a running service on a test set."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modelship.cli.config import Config
+from modelship.cli.opening import open_model, open_target
+from modelship.cli.options import (
+    config_option,
+    json_option,
+    name_option,
+    option_option,
+    pair,
+    target_option,
+)
+from modelship.cli.output import as_json_is_asked, emit, fail, say_facts, say_table
+from modelship.cli.testset import read_test_set
+from modelship.errors import GateError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from modelship.evaluation import Report
+
+__all__ = ["evaluate"]
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.command(
+    short_help="Score a model or a running service on a test set.",
+    epilog="Example: modelship evaluate model.pkl --data test.npz --require accuracy=0.9",
+)
+@click.argument("model", required=False)
+@click.option("--data", metavar="FILE", help="The test set: .npz or .json with X and y, or .csv.")
+@click.option("--label", metavar="COLUMN", help="The CSV column with y [default: the last].")
+@name_option
+@target_option
+@option_option
+@click.option(
+    "--require",
+    multiple=True,
+    type=pair(float, expected="a number"),
+    metavar="METRIC=BOUND",
+    help="A bound, such as accuracy=0.9; may be repeated. Exit code 4 if it is not kept.",
+)
+@click.option("--html", type=_FILE, help="Write the report as one HTML file.")
+@click.option("--confusion-matrix", type=_FILE, help="Write it as a picture: png, svg or pdf.")
+@click.option("--predictions", type=_FILE, help="Write some samples with their predictions.")
+@config_option
+@json_option
+def evaluate(  # noqa: PLR0913 - one parameter for each option, here and in the other commands
+    *,
+    model: str | None,
+    data: str | None,
+    label: str | None,
+    name: str | None,
+    target: str | None,
+    options: tuple[tuple[str, Any], ...],
+    require: tuple[tuple[str, float], ...],
+    html: Path | None,
+    confusion_matrix: Path | None,
+    predictions: Path | None,
+    config_file: Path | None,
+) -> None:
+    """Score MODEL, or the service NAME, on a test set.
+
+    MODEL is a path or a URI. Losses such as log_loss have upper bounds, scores lower ones.
+    """
+    if model and name:
+        raise click.UsageError("Give either MODEL or -n NAME, not both.")
+    config = Config.find(config_file).under(
+        model=model, name=name, target=target, data=data, require=require
+    )
+    if config.data is None:
+        raise click.UsageError("Give the test set with --data FILE, or as data in modelship.yaml.")
+    X, y = read_test_set(config.data, label=label)
+    report = _evaluate(config, X=X, y=y, of_service=bool(name), options=dict(options))
+    failure = _gate(report, config.require)
+    _write(report, html=html, confusion_matrix=confusion_matrix, predictions=predictions)
+    _say(report, config.require, failure)
+
+
+def _evaluate(
+    config: Config, *, X: Any, y: Any, of_service: bool, options: Mapping[str, Any]
+) -> Report:
+    from modelship.evaluation import Evaluator
+
+    evaluator = Evaluator(X, y)
+    if config.model is not None and not of_service:
+        with open_model(config.model) as model:
+            return evaluator.evaluate(model)
+    if config.name is None:
+        raise click.UsageError("Give MODEL, or the name of a service with -n NAME.")
+    return evaluator.evaluate(open_target(config, options=options).get(config.name))
+
+
+def _gate(report: Report, bounds: Mapping[str, float]) -> GateError | None:
+    try:
+        if bounds:
+            report.require(**bounds)
+    except GateError as failure:
+        return failure
+    return None
+
+
+def _write(
+    report: Report, *, html: Path | None, confusion_matrix: Path | None, predictions: Path | None
+) -> None:
+    if html:
+        report.to_html(html)
+    if confusion_matrix:
+        report.plot_confusion_matrix(confusion_matrix)
+    if predictions:
+        report.plot_predictions(predictions)
+
+
+def _say(report: Report, bounds: Mapping[str, float], failure: GateError | None) -> None:
+    failures = list(failure.failures) if failure else []
+    gate = {"require": dict(bounds), "passed": failure is None, "failures": failures}
+    document = json.loads(report.to_json()) | {"gate": gate if bounds else None}
+    if not as_json_is_asked():
+        _say_text(report, bounds)
+    elif failure is None:
+        emit(document)
+    if failure:
+        fail(failure, document=document)
+
+
+def _say_text(report: Report, bounds: Mapping[str, float]) -> None:
+    rows = [
+        (metric, f"{value:.4f}", f"{bounds[metric]:g}" if metric in bounds else "")
+        for metric, value in report.metrics.items()
+    ]
+    if bounds:
+        say_table(("metric", "value", "bound"), rows)
+    else:
+        say_table(("metric", "value"), [row[:2] for row in rows])
+    facts = {"samples": str(report.n_samples), "task": report.task}
+    if report.task == "classification":
+        facts["misclassified"] = str(len(report.misclassified))
+    click.echo()
+    say_facts(facts)

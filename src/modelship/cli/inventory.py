@@ -1,0 +1,130 @@
+"""``modelship list`` and ``targets``: what there is, wherever one can look."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modelship.cli.config import Config
+from modelship.cli.opening import open_target
+from modelship.cli.options import config_option, json_option, option_option, target_option
+from modelship.cli.output import as_json_is_asked, deployment_document, emit, say_table
+from modelship.errors import DeploymentNotFoundError, ModelshipError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from modelship.targets import Deployment
+
+__all__ = ["list_services", "targets"]
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What was seen on one target: its services, or why there was nothing to be seen."""
+
+    target: str
+    services: Sequence[dict[str, Any]] = ()
+    reason: str = ""
+    hint: str = ""
+
+
+@click.command("list", short_help="List the services.", epilog="Example: modelship list -t docker")
+@target_option
+@option_option
+@config_option
+@json_option
+def list_services(
+    *, target: str | None, options: tuple[tuple[str, Any], ...], config_file: Path | None
+) -> None:
+    """List the services of every target, or of one.
+
+    A target that is not available here is named in a note.
+    """
+    config = Config.find(config_file).under(target=target)
+    if config.target is not None:
+        looks = [_look(config, options=dict(options))]
+    elif options:
+        raise click.UsageError("--option is for one target: name it with -t TARGET.")
+    else:
+        looks = _look_everywhere(config)
+    services = [each for look in looks for each in look.services]
+    closed = [look for look in looks if look.reason]
+    if as_json_is_asked():
+        notes = [{"target": look.target, "reason": look.reason} for look in closed]
+        emit({"deployments": services, "unavailable": notes})
+    else:
+        _say(services, closed)
+
+
+@click.command(
+    short_help="List the places where services can run.", epilog="Example: modelship targets"
+)
+@config_option
+@json_option
+def targets(*, config_file: Path | None) -> None:
+    """List the targets that are installed, and whether each is available here."""
+    looks = _look_everywhere(Config.find(config_file))
+    if as_json_is_asked():
+        emit({"targets": [_target_document(look) for look in looks]})
+        return
+    rows = [
+        (look.target, "no" if look.reason else "yes", look.reason or _count(len(look.services)))
+        for look in looks
+    ]
+    say_table(("target", "available", ""), rows)
+
+
+def _look_everywhere(config: Config) -> list[_Look]:
+    from modelship.targets import DeployTarget
+
+    return [_try_to_look(config.under(target=name)) for name in DeployTarget.available()]
+
+
+def _try_to_look(config: Config) -> _Look:
+    try:
+        return _look(config, options={})
+    except ModelshipError as error:
+        return _Look(config.chosen_target, reason=error.message, hint=error.hint)
+    except ImportError as error:
+        return _Look(config.chosen_target, reason=f"It cannot be imported: {error}.")
+
+
+def _look(config: Config, *, options: dict[str, Any]) -> _Look:
+    place = open_target(config, options=options)
+    return _Look(place.name, services=[*_documents(place.list())])
+
+
+def _documents(deployments: Iterable[Deployment]) -> Iterator[dict[str, Any]]:
+    for deployment in deployments:
+        with suppress(DeploymentNotFoundError):  # deleted while we looked
+            yield deployment_document(deployment)
+
+
+def _target_document(look: _Look) -> dict[str, object]:
+    return {
+        "name": look.target,
+        "available": not look.reason,
+        "reason": look.reason,
+        "hint": look.hint,
+        "deployments": len(look.services),
+    }
+
+
+def _count(services: int) -> str:
+    return f"{services} service{'' if services == 1 else 's'}"
+
+
+def _say(services: Sequence[dict[str, Any]], closed: Sequence[_Look]) -> None:
+    columns = ("name", "target", "state", "model", "scoring_uri", "created_at")
+    if services:
+        rows = [[str(each[column]) for column in columns] for each in services]
+        say_table([column.replace("_", " ") for column in columns], rows)
+    else:
+        click.echo("Nothing is deployed.")
+    for look in closed:
+        click.echo(f"note: {look.reason}", err=True)

@@ -1,0 +1,86 @@
+"""From settings to the things that commands work with: models, targets, bundles."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modelship.errors import InvalidOptionError, SampleInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from modelship.bundle import ScoringBundle
+    from modelship.cli.config import Config
+    from modelship.sources import Model
+    from modelship.targets import DeployTarget
+
+__all__ = ["open_bundle", "open_model", "open_target"]
+
+
+@contextmanager
+def open_model(location: str) -> Iterator[Model]:
+    """Read the model at a path as it lies there, or fetch it for as long as the body runs."""
+    from modelship.sources import Model, ModelSource
+
+    if Path(location).exists():
+        yield Model.read(location)
+        return
+    with tempfile.TemporaryDirectory(prefix="modelship-") as folder:
+        yield ModelSource.open(location).fetch(folder)
+
+
+def open_target(config: Config, *, options: Mapping[str, Any]) -> DeployTarget:
+    """Return the chosen target with the file's options for it, and `options` on top."""
+    from modelship.targets import DeployTarget
+
+    name = config.chosen_target
+    return DeployTarget.open(name, **{**config.options.get(name, {}), **options})
+
+
+@contextmanager
+def open_bundle(config: Config) -> Iterator[ScoringBundle]:
+    """Put together the bundle that `config` describes; its model is there while the body runs."""
+    from modelship.bundle import ScoringBundle
+
+    if config.model is None:
+        raise click.UsageError("Give a model, or name it as model in modelship.yaml.")
+    with open_model(config.model) as model:
+        yield ScoringBundle(
+            model,
+            entry_script=_entry_script(config),
+            source_directory=config.source_directory,
+            environment=config.environment,
+            sample_input=_sample_input(config.sample_input),
+            cpu_cores=config.cpu_cores,
+            memory_gb=config.memory_gb,
+            tags=config.tags,
+            description=config.description,
+        )
+
+
+def _entry_script(config: Config) -> str | None:
+    """Return the script relative to its folder, also if the flag and the file each gave one."""
+    script, folder = config.entry_script, config.source_directory
+    if script is None or folder is None or not Path(script).is_absolute():
+        return script
+    return os.path.relpath(script, folder)
+
+
+def _sample_input(given: object) -> object:
+    if not isinstance(given, str):
+        return given
+    try:
+        return json.loads(Path(given).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidOptionError(
+            option="sample_input", found=given, expected="an existing JSON file"
+        ) from error
+    except ValueError as error:
+        raise SampleInputError(problem=f"{given} is not JSON; {error}") from error

@@ -1,0 +1,115 @@
+"""Options that several commands share, and how their values are read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from modelship.cli.output import use_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = [
+    "config_option",
+    "json_option",
+    "name_option",
+    "option_option",
+    "pair",
+    "target_option",
+    "timeout_option",
+]
+
+_Command = TypeVar("_Command", bound="Callable[..., Any]")
+
+
+def pair(read: Callable[[str], Any], *, expected: str) -> Callable[[str], tuple[str, Any]]:
+    """Return what reads one ``key=value``; for the type of an option.
+
+    Parameters
+    ----------
+    read : Callable
+        Turns the text after the ``=`` into the value; raises ValueError if it cannot.
+    expected : str
+        What the value has to be, in words.
+    """
+
+    def convert(given: str) -> tuple[str, Any]:
+        key, equals, text = given.partition("=")
+        if not key or not equals:
+            raise click.BadParameter(f"{given!r} is not of the form key=value.")
+        try:
+            return key, read(text)
+        except ValueError as error:
+            raise click.BadParameter(f"{text!r} in {given!r} is not {expected}.") from error
+
+    return convert
+
+
+def _scalar(text: str) -> Any:
+    """Return the number, boolean, null or quoted string that `text` writes in JSON, or `text`."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def json_option(command: _Command) -> _Command:
+    """Add ``--json``."""
+    return click.option(
+        "--json",
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=use_json,
+        help="Print one JSON document instead of text.",
+    )(command)
+
+
+def config_option(command: _Command) -> _Command:
+    """Add ``--config``, passed on as ``config_file``."""
+    return click.option(
+        "--config",
+        "config_file",
+        type=click.Path(path_type=Path),
+        envvar="MODELSHIP_CONFIG",
+        help="Settings to start from [default: modelship.yaml here, if there is one].",
+    )(command)
+
+
+def target_option(command: _Command) -> _Command:
+    """Add ``-t``."""
+    return click.option(
+        "-t", "--target", metavar="TARGET", help="Where services run [default: process]."
+    )(command)
+
+
+def option_option(command: _Command) -> _Command:
+    """Add ``--option``, passed on as ``options``: pairs for the target's class."""
+    return click.option(
+        "--option",
+        "options",
+        multiple=True,
+        type=pair(_scalar, expected="a value"),
+        metavar="KEY=VALUE",
+        help="An option of the target, such as port=5001; may be repeated.",
+    )(command)
+
+
+def name_option(command: _Command) -> _Command:
+    """Add ``-n``."""
+    return click.option("-n", "--name", metavar="NAME", help="The service's name.")(command)
+
+
+def timeout_option(meaning: str) -> Callable[[_Command], _Command]:
+    """Return a decorator that adds ``--timeout``, passed on as ``timeout_s``."""
+    return click.option(
+        "--timeout",
+        "timeout_s",
+        metavar="SECONDS",
+        type=click.FloatRange(min=0, min_open=True),
+        help=meaning,
+    )

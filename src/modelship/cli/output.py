@@ -1,0 +1,123 @@
+"""What is printed: tables and lines for people, one JSON document for programs."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from modelship.errors import ModelshipError
+    from modelship.targets import Deployment
+
+__all__ = [
+    "as_json_is_asked",
+    "deployment_document",
+    "emit",
+    "error_document",
+    "fail",
+    "say_facts",
+    "say_table",
+    "use_json",
+]
+
+_AS_JSON = "modelship.as_json"
+_UNBOUNDED = 100_000  # columns; a table in a file or a pipe is never cut
+
+
+def use_json(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click calls it
+    """Remember that ``--json`` was given; for the option's callback."""
+    ctx.meta[_AS_JSON] = value
+
+
+def as_json_is_asked() -> bool:
+    """Tell whether the command that runs was given ``--json``."""
+    return bool(click.get_current_context().meta.get(_AS_JSON))
+
+
+def emit(document: object) -> None:
+    """Print one JSON document on stdout."""
+    click.echo(json.dumps(document, indent=2))
+
+
+def fail(error: ModelshipError, *, document: Mapping[str, Any] | None = None) -> NoReturn:
+    """Say `error` on stderr and exit with its code.
+
+    With ``--json`` the same goes to stdout as the key ``error`` of `document`, so that
+    stdout always holds one document.
+    """
+    if as_json_is_asked():
+        emit({**(document or {}), "error": error_document(error)})
+    click.echo(click.style("error: ", fg="red", bold=True) + str(error), err=True)
+    click.get_current_context().exit(error.exit_code)
+
+
+def error_document(error: ModelshipError) -> dict[str, object]:
+    """Return an error as JSON values."""
+    return {
+        "type": type(error).__name__,
+        "message": error.message,
+        "evidence": error.evidence,
+        "hint": error.hint,
+        "exit_code": error.exit_code,
+    }
+
+
+def deployment_document(deployment: Deployment) -> dict[str, object]:
+    """Return what is known of a deployment as JSON values."""
+    instance = deployment.instance
+    return {
+        "name": deployment.name,
+        "target": deployment.target,
+        "state": str(deployment.state),
+        "scoring_uri": deployment.scoring_uri,
+        "swagger_uri": deployment.swagger_uri,
+        "digest": deployment.digest,
+        "model": instance.model,
+        "created_at": instance.created_at,
+        "description": instance.description,
+        "tags": dict(instance.tags),
+    }
+
+
+def say_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows under a header."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for title in header:
+        table.add_column(title, overflow="fold")
+    for row in rows:
+        table.add_row(*(_literal(cell) for cell in row))
+    _print(table)
+
+
+def say_facts(facts: Mapping[str, str]) -> None:
+    """Print names and values in two columns."""
+    from rich.table import Table
+
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in facts.items():
+        table.add_row(_literal(f"  {name}"), _literal(value))
+    _print(table)
+
+
+def _literal(text: str) -> Any:
+    from rich.text import Text
+
+    return Text(text)  # square brackets in names and paths are not markup
+
+
+def _print(table: Any) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=_UNBOUNDED)
+    console.print(table)

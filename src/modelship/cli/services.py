@@ -1,0 +1,160 @@
+"""``modelship run``, ``logs`` and ``delete``: what one does with services that run."""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modelship.cli.config import Config
+from modelship.cli.opening import open_target
+from modelship.cli.options import (
+    config_option,
+    json_option,
+    option_option,
+    target_option,
+    timeout_option,
+)
+from modelship.cli.output import as_json_is_asked, emit
+from modelship.errors import DeploymentNotFoundError, InvalidOptionError, InvalidPayloadError
+
+if TYPE_CHECKING:
+    from modelship.targets import DeployTarget
+
+__all__ = ["delete", "logs", "run"]
+
+_REQUEST_TIMEOUT_S = 60.0
+
+
+@click.command(
+    short_help="Send one request to a service and print its answer.",
+    epilog="Example: modelship run digits-svc -f request.json",
+)
+@click.argument("name")
+@target_option
+@option_option
+@click.option("-f", "--file", metavar="FILE", help='The request; "-" reads it from stdin.')
+@click.option("--data", metavar="JSON", help="The request itself.")
+@timeout_option("Seconds until the answer has to be there [default: 60].")
+@config_option
+@json_option
+def run(  # noqa: PLR0913 - one parameter for each option
+    *,
+    name: str,
+    target: str | None,
+    options: tuple[tuple[str, Any], ...],
+    file: str | None,
+    data: str | None,
+    timeout_s: float | None,
+    config_file: Path | None,
+) -> None:
+    """Send one request to the service NAME and print the answer as JSON.
+
+    The request is read from stdin if neither -f nor --data is given.
+    """
+    if file is not None and data is not None:
+        raise click.UsageError("Give either -f FILE or --data JSON, not both.")
+    payload = _payload(file=file, data=data)
+    _require_json(payload)
+    config = Config.find(config_file).under(target=target)
+    deployment = open_target(config, options=dict(options)).get(name)
+    answer = deployment.run(payload, timeout_s=timeout_s or _REQUEST_TIMEOUT_S)
+    if isinstance(answer, bytes) and not as_json_is_asked():
+        click.echo(answer, nl=False)
+    else:
+        emit(base64.b64encode(answer).decode() if isinstance(answer, bytes) else answer)
+
+
+def _payload(*, file: str | None, data: str | None) -> str:
+    if data is not None:
+        return data
+    if file in (None, "-"):
+        if sys.stdin.isatty():
+            raise click.UsageError("Give the request with -f FILE or --data JSON, or on stdin.")
+        return sys.stdin.read()
+    try:
+        return Path(str(file)).read_text(encoding="utf-8")
+    except OSError as error:
+        raise InvalidOptionError(
+            option="--file", found=file, expected="an existing file"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise InvalidPayloadError(problem=f"{file} is not UTF-8 text") from error
+
+
+def _require_json(payload: str) -> None:
+    # The text is sent as it stands; a slip in it is better told here than by a service.
+    try:
+        json.loads(payload)
+    except ValueError as error:
+        raise InvalidPayloadError(problem=f"it is not JSON itself; {error}") from error
+
+
+@click.command(
+    short_help="Print what a service wrote.", epilog="Example: modelship logs digits-svc --tail 20"
+)
+@click.argument("name")
+@target_option
+@option_option
+@click.option("--tail", type=click.IntRange(min=1), metavar="N", help="Only the last N lines.")
+@config_option
+@json_option
+def logs(
+    *,
+    name: str,
+    target: str | None,
+    options: tuple[tuple[str, Any], ...],
+    tail: int | None,
+    config_file: Path | None,
+) -> None:
+    """Print what the service NAME wrote to its log."""
+    config = Config.find(config_file).under(target=target)
+    deployment = open_target(config, options=dict(options)).get(name)
+    text = deployment.logs(tail=tail)
+    if as_json_is_asked():
+        emit({"name": name, "target": deployment.target, "logs": text})
+    else:
+        click.echo(text, nl=not text.endswith("\n"))
+
+
+@click.command(
+    short_help="End services and remove them.", epilog="Example: modelship delete digits-svc"
+)
+@click.argument("names", nargs=-1, required=True)
+@target_option
+@option_option
+@click.option("--missing-ok", is_flag=True, help="It is no error if there is no such service.")
+@config_option
+@json_option
+def delete(
+    *,
+    names: tuple[str, ...],
+    target: str | None,
+    options: tuple[tuple[str, Any], ...],
+    missing_ok: bool,
+    config_file: Path | None,
+) -> None:
+    """End each service of NAMES and remove what belongs to it alone."""
+    config = Config.find(config_file).under(target=target)
+    place = open_target(config, options=dict(options))
+    deleted = [name for name in names if _was_deleted(place, name, missing_ok=missing_ok)]
+    missing = [name for name in names if name not in deleted]
+    if as_json_is_asked():
+        emit({"target": place.name, "deleted": deleted, "missing": missing})
+    else:
+        for name in names:
+            click.echo(f"{name} {'is deleted' if name in deleted else 'was not there'}")
+
+
+def _was_deleted(place: DeployTarget, name: str, *, missing_ok: bool) -> bool:
+    try:
+        place.delete(name)
+    except DeploymentNotFoundError:
+        if not missing_ok:
+            raise
+        return False
+    return True

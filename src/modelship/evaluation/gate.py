@@ -1,0 +1,64 @@
+"""The gate: bounds that a report has to keep."""
+
+from __future__ import annotations
+
+import math
+from numbers import Real
+from typing import TYPE_CHECKING
+
+from modelship.errors import GateError, InvalidOptionError, UnknownMetricError
+from modelship.evaluation.metrics import LOSSES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from modelship.evaluation.report import Report
+
+__all__ = ["check_bounds"]
+
+
+def check_bounds(report: Report, bounds: Mapping[str, float]) -> None:
+    """Return if `report` keeps every bound: scores at least theirs, losses at most theirs.
+
+    Raises
+    ------
+    GateError
+        If it does not; an undefined metric (NaN) keeps no bound.
+    UnknownMetricError
+        If the report has no such metric.
+    InvalidOptionError
+        If there is no bound, or one is not a finite number.
+    """
+    if not bounds:
+        raise InvalidOptionError(
+            option="bounds", found={}, expected="at least one, such as accuracy=0.9"
+        )
+    for name, bound in bounds.items():
+        if name not in report.metrics:
+            raise UnknownMetricError(name=name, known=tuple(report.metrics))
+        if not isinstance(bound, Real) or isinstance(bound, bool) or not math.isfinite(bound):
+            raise InvalidOptionError(option=name, found=bound, expected="a finite number")
+    failures = [
+        _sentence(name, report.metrics[name], float(bound))
+        for name, bound in bounds.items()
+        if not _keeps(name, report.metrics[name], float(bound))
+    ]
+    if failures:
+        raise GateError(report=report, failures=failures)
+
+
+def _keeps(name: str, value: float, bound: float) -> bool:
+    return value <= bound if name in LOSSES else value >= bound
+
+
+def _sentence(name: str, value: float, bound: float) -> str:
+    side = "at most" if name in LOSSES else "at least"
+    return f"{name} is {_shown(name, value, bound)}, but {side} {bound:.16g} is required"
+
+
+def _shown(name: str, value: float, bound: float) -> str:
+    """Round `value` as far as it still shows that the bound is not kept."""
+    if math.isnan(value):
+        return "undefined (NaN)"
+    roundings = (f"{value:.{digits}g}" for digits in range(4, 17))
+    return next((text for text in roundings if not _keeps(name, float(text), bound)), repr(value))

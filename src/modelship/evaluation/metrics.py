@@ -1,0 +1,120 @@
+"""What is measured, by scikit-learn."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from modelship.evaluation.extras import needs_extra
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from modelship.evaluation.report import Report
+
+__all__ = ["LOSSES", "SCORES", "ClassMetrics", "class_metrics", "confusion_matrix", "measure"]
+
+SCORES: Final = ("accuracy", "balanced_accuracy", "precision", "recall", "f1", "r2")
+LOSSES: Final = ("log_loss", "mae", "rmse")
+
+
+@dataclass(frozen=True)
+class ClassMetrics:
+    """How well one class is told from the others.
+
+    Attributes
+    ----------
+    label : int, float, bool or str
+        The class.
+    precision : float
+        The share of the rows predicted as this class that are of it; 0 if there are none.
+    recall : float
+        The share of the rows of this class that are predicted as it; 0 if there are none.
+    f1 : float
+        The harmonic mean of both.
+    support : int
+        Rows of this class in the test set.
+    """
+
+    label: int | float | bool | str
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+def measure(report: Report) -> dict[str, float]:
+    """Return the metrics of the report's task by name, in the order of reading."""
+    with needs_extra("sklearn", purpose="Evaluating"):
+        import sklearn.metrics  # noqa: F401 - asked for here, so that all below may import it
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # an undefined metric is NaN here, and fails every gate
+        return _regression(report) if report.task == "regression" else _classification(report)
+
+
+def confusion_matrix(report: Report) -> NDArray[Any]:
+    """Return the counts, shape (k, k): rows are true labels, columns predicted ones."""
+    from sklearn.metrics import confusion_matrix as counts
+
+    matrix: NDArray[Any] = counts(report.y_true, report.y_pred, labels=report.labels)
+    matrix.setflags(write=False)
+    return matrix
+
+
+def class_metrics(report: Report) -> tuple[ClassMetrics, ...]:
+    """Return precision, recall, F1 and support of each label."""
+    from sklearn.metrics import precision_recall_fscore_support
+
+    columns = precision_recall_fscore_support(
+        report.y_true, report.y_pred, labels=report.labels, zero_division=0
+    )
+    rows = zip(report.labels.tolist(), *(column.tolist() for column in columns), strict=True)
+    return tuple(ClassMetrics(*row) for row in rows)
+
+
+def _classification(report: Report) -> dict[str, float]:
+    from sklearn import metrics
+
+    y, found = report.y_true, report.y_pred
+    precision, recall, f1, _ = metrics.precision_recall_fscore_support(
+        y, found, average="macro", zero_division=0
+    )
+    measured = {
+        "accuracy": metrics.accuracy_score(y, found),
+        "balanced_accuracy": metrics.balanced_accuracy_score(y, found),
+        "precision": precision,
+        "recall": recall,
+        "f1": f1,
+    }
+    if (loss := _log_loss(report)) is not None:
+        measured["log_loss"] = loss
+    return {name: float(value) for name, value in measured.items()}
+
+
+def _regression(report: Report) -> dict[str, float]:
+    from sklearn import metrics
+
+    y, found = report.y_true, report.y_pred
+    return {
+        "mae": float(metrics.mean_absolute_error(y, found)),
+        "rmse": math.sqrt(metrics.mean_squared_error(y, found)),
+        "r2": float(metrics.r2_score(y, found)),
+    }
+
+
+def _log_loss(report: Report) -> float | None:
+    """Return the log loss if there is a probability for every label, else None."""
+    import numpy as np
+    from sklearn.metrics import log_loss
+
+    table = report.probabilities
+    if table is None or not ((table >= 0) & (table <= 1)).all():
+        return None
+    classes = report.labels if report.classes is None else report.classes
+    covered = np.isin(report.labels, classes).all() and len(classes) == table.shape[1]
+    if not covered or len(np.unique(classes)) != len(classes) or len(classes) == 1:
+        return None
+    order = np.argsort(classes)  # log_loss takes the columns in the order of sorted labels
+    return float(log_loss(report.y_true, table[:, order], labels=classes[order]))

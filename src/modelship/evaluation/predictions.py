@@ -1,0 +1,185 @@
+"""Predictions, and how they are read out of an answer."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
+
+from modelship.errors import PredictionError
+from modelship.evaluation.columns import as_column, is_text, is_whole
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = ["Predictions", "SupportsRun", "align", "decode_answer", "join", "predictions_of"]
+
+ANSWER_KEYS: Final = ("predictions", "result", "results")
+_SHOWN_CHARACTERS: Final = 200
+
+
+@runtime_checkable
+class SupportsRun(Protocol):
+    """A running service: whatever scores one payload. A ``Deployment`` is one."""
+
+    def run(self, payload: Any, /) -> Any:
+        """Score `payload` and return the decoded answer."""
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """One prediction a row.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n,)
+        Labels or quantities.
+    probabilities : ndarray of shape (n, k) or None
+        The probability of each class, between 0 and 1.
+    classes : ndarray of shape (k,) or None
+        The label of each column of `probabilities`. None stands for the sorted labels of the
+        test set, the order that scikit-learn uses.
+    """
+
+    values: NDArray[Any]
+    probabilities: NDArray[Any] | None = None
+    classes: NDArray[Any] | None = None
+
+
+def decode_answer(answer: object) -> Predictions:
+    """Read a service's answer.
+
+    It is a list of predictions, or an object that holds them under one of ``predictions``,
+    ``result`` and ``results``, with ``probabilities`` and ``classes`` beside them if there are
+    any. Azure ML's tutorial writes the list as JSON twice; such text is parsed once more.
+
+    Raises
+    ------
+    PredictionError
+        If it is anything else.
+    """
+    if isinstance(answer, str):
+        answer = _parsed(answer)
+    if isinstance(answer, dict):
+        return _from_object(answer)
+    if isinstance(answer, list | tuple) or hasattr(answer, "__array__"):
+        return Predictions(answer)  # type: ignore[arg-type]  # predictions_of makes the array
+    raise PredictionError(problem=f"it is {_shown(answer)}")
+
+
+def predictions_of(answer: Predictions | Sequence[object], *, rows: int) -> Predictions:
+    """Return `answer` as arrays, after checking that it has `rows` predictions.
+
+    Raises
+    ------
+    PredictionError
+        If it has another number of them, or one is missing.
+    """
+    given = answer if isinstance(answer, Predictions) else Predictions(answer)  # type: ignore[arg-type]  # made an array here
+    try:
+        values = as_column(given.values, noun="prediction")
+    except ValueError as error:
+        raise PredictionError(problem=str(error)) from error
+    if len(values) != rows:
+        raise PredictionError(problem=f"{rows} rows were sent, and {len(values)} came back")
+    if given.probabilities is None:
+        return Predictions(values)
+    return Predictions(values, *_probabilities(given, rows=rows))
+
+
+def align(predictions: Predictions, y: NDArray[Any], *, task: str) -> Predictions:
+    """Return `predictions` with labels of the kind that `y` has.
+
+    JSON does not tell 7 from 7.0, nor NumPy's integers from Python's; whole numbers become
+    what `y` holds.
+
+    Raises
+    ------
+    PredictionError
+        If they are text where `y` holds numbers or the reverse, or fractions where it holds
+        classes.
+    """
+    values = _aligned(predictions.values, y, task=task)
+    classes = predictions.classes
+    if classes is not None:
+        classes = _aligned(classes, y, task=task)
+    return Predictions(values, predictions.probabilities, classes)
+
+
+def join(parts: Sequence[Predictions]) -> Predictions:
+    """Return the predictions of several batches as those of one."""
+    import numpy as np
+
+    values = np.concatenate([part.values for part in parts])
+    values.setflags(write=False)
+    first = parts[0].classes
+    same = all(np.array_equal(part.classes, first) for part in parts)  # type: ignore[arg-type]  # None equals None
+    tables = [part.probabilities for part in parts if part.probabilities is not None]
+    if len(tables) < len(parts) or len({table.shape[1] for table in tables}) > 1 or not same:
+        return Predictions(values)
+    probabilities = np.concatenate(tables)
+    probabilities.setflags(write=False)
+    return Predictions(values, probabilities, first)
+
+
+def _aligned(values: NDArray[Any], y: NDArray[Any], *, task: str) -> NDArray[Any]:
+    if is_text(values) != is_text(y):
+        kinds = ("text", "numbers") if is_text(values) else ("numbers", "text")
+        example = values.tolist()[0]
+        raise PredictionError(
+            problem=f"the predictions are {kinds[0]}, such as {example!r}, and y holds {kinds[1]}"
+        )
+    if is_text(values):
+        return values
+    if task == "regression":
+        return values.astype("float64")
+    if not is_whole(values):
+        example = values[values % 1 != 0].tolist()[0]
+        raise PredictionError(
+            problem=f"{example!r} was predicted, and y holds classes",
+            advice="If y is a quantity, pass task='regression'. If these are scores, pass decode=.",
+        )
+    if y.dtype.kind == "b" and ((values == 0) | (values == 1)).all():
+        return values.astype(bool)
+    return values.astype("float64" if y.dtype.kind == "f" else "int64")
+
+
+def _probabilities(given: Predictions, *, rows: int) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    import numpy as np
+
+    try:
+        table = np.asarray(given.probabilities, dtype="float64")
+        classes = None if given.classes is None else as_column(given.classes, noun="class")
+    except (TypeError, ValueError) as error:
+        raise PredictionError(problem=f"its probabilities are not numbers: {error}") from error
+    columns = table.shape[1:] if classes is None else (len(classes),)
+    if table.ndim != 2 or table.shape != (rows, *columns):  # noqa: PLR2004 - rows and classes
+        raise PredictionError(
+            problem=f"its probabilities have the shape {table.shape}, and "
+            f"({rows}, {columns[0] if columns else 'k'}) is expected"
+        )
+    return table, classes
+
+
+def _parsed(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise PredictionError(problem=f"it is the text {_shown(text)}") from None
+
+
+def _from_object(answer: Mapping[str, Any]) -> Predictions:
+    found = [key for key in ANSWER_KEYS if key in answer]
+    if len(found) != 1:
+        raise PredictionError(
+            problem=f"it is an object with the keys {_shown(list(answer))}, "
+            f"and one of {', '.join(ANSWER_KEYS)} is expected"
+        )
+    return Predictions(answer[found[0]], answer.get("probabilities"), answer.get("classes"))
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"

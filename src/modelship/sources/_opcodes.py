@@ -1,0 +1,95 @@
+"""What each pickle opcode does to the inert machine.
+
+The opcodes and what they take are those of ``pickletools.opcodes`` in Python's
+standard library, which describes every protocol up to 5. STOP ends the run
+before this table is asked.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from modelship.sources._inert import Machine
+
+__all__ = ["ACTIONS"]
+
+ACTIONS: Final[Mapping[bytes, Callable[[Machine], object]]] = {
+    # constants and empty containers
+    b"N": lambda m: m.push(None),
+    b"\x88": lambda m: m.push(True),
+    b"\x89": lambda m: m.push(False),
+    b")": lambda m: m.push(()),
+    b"}": lambda m: m.push({}),
+    b"]": lambda m: m.push_opaque(),
+    b"\x8f": lambda m: m.push_opaque(),
+    # numbers
+    b"K": lambda m: m.push(m.stream.unsigned(1)),
+    b"M": lambda m: m.push(m.stream.unsigned(2)),
+    b"J": lambda m: m.push_signed(4),
+    b"\x8a": lambda m: m.push_signed(m.stream.unsigned(1)),
+    b"\x8b": lambda m: m.push_signed(m.stream.unsigned(4)),
+    b"I": lambda m: m.push_integer_line(),
+    b"L": lambda m: m.push_integer_line(),
+    b"F": lambda m: m.skip_line(),
+    b"G": lambda m: m.skip(8),
+    # texts and bytes
+    b"X": lambda m: m.push_text(m.stream.unsigned(4)),
+    b"\x8c": lambda m: m.push_text(m.stream.unsigned(1)),
+    b"\x8d": lambda m: m.push_text(m.stream.unsigned(8)),
+    b"T": lambda m: m.push_text(m.stream.unsigned(4), "latin-1"),
+    b"U": lambda m: m.push_text(m.stream.unsigned(1), "latin-1"),
+    b"V": lambda m: m.push_text_line("raw-unicode-escape"),
+    b"S": lambda m: m.push_text_line("latin-1"),
+    b"B": lambda m: m.skip(m.stream.unsigned(4)),
+    b"C": lambda m: m.skip(m.stream.unsigned(1)),
+    b"\x8e": lambda m: m.skip(m.stream.unsigned(8)),
+    b"\x96": lambda m: m.skip(m.stream.unsigned(8)),
+    b"\x97": lambda m: m.push_opaque(),
+    b"\x98": lambda m: m.stack[-1],
+    # the stack
+    b"(": lambda m: m.marks.append(len(m.stack)),
+    b"0": lambda m: m.pop(),
+    b"1": lambda m: m.pop_mark(),
+    b"2": lambda m: m.push(m.stack[-1]),
+    # containers
+    b"t": lambda m: m.push_tuple(m.pop_mark()),
+    b"\x85": lambda m: m.push_last(1),
+    b"\x86": lambda m: m.push_last(2),
+    b"\x87": lambda m: m.push_last(3),
+    b"l": lambda m: m.collapse(),
+    b"\x91": lambda m: m.collapse(),
+    b"d": lambda m: m.push_dict(m.pop_mark()),
+    b"a": lambda m: m.stack.pop(),
+    b"e": lambda m: m.pop_mark(),
+    b"\x90": lambda m: m.pop_mark(),
+    b"s": lambda m: m.set_items([m.stack.pop(), m.stack.pop()][::-1]),
+    b"u": lambda m: m.set_items(m.pop_mark()),
+    # the memo
+    b"g": lambda m: m.get(m.index_line()),
+    b"h": lambda m: m.get(m.stream.unsigned(1)),
+    b"j": lambda m: m.get(m.stream.unsigned(4)),
+    b"p": lambda m: m.put(m.index_line()),
+    b"q": lambda m: m.put(m.stream.unsigned(1)),
+    b"r": lambda m: m.put(m.stream.unsigned(4)),
+    b"\x94": lambda m: m.put(m.memoized),
+    # classes, and what is made of them
+    b"c": lambda m: m.push(m.name_lines()),
+    b"\x93": lambda m: m.name_stacked(),
+    b"i": lambda m: m.make(m.name_lines(), tuple(m.pop_mark())),
+    b"o": lambda m: m.make_marked(),
+    b"R": lambda m: m.make_stacked(2),
+    b"\x81": lambda m: m.make_stacked(2),
+    b"\x92": lambda m: m.make_stacked(3),
+    b"b": lambda m: m.build(),
+    b"P": lambda m: m.skip_line(),
+    b"Q": lambda m: m.replace_opaque(),
+    b"\x82": lambda m: m.skip(1),
+    b"\x83": lambda m: m.skip(2),
+    b"\x84": lambda m: m.skip(4),
+    # the frame: PROTO, and FRAME, whose length says nothing that the content does not say
+    b"\x80": lambda m: m.begin(),
+    b"\x95": lambda m: m.stream.read(8),
+}

@@ -1,0 +1,35 @@
+"""For users and plug-in authors: a target in memory, offline bundles, the target contract.
+
+The names below are resolved on first use: only :class:`TargetContract` needs pytest, and the
+``memory`` target has to work without it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from modelship.testing.bundles import offline_bundle, script_bundle, with_lock
+    from modelship.testing.contract import TargetContract
+    from modelship.testing.memory import MemoryBackend
+
+__all__ = ["MemoryBackend", "TargetContract", "offline_bundle", "script_bundle", "with_lock"]
+
+_HOME = {
+    "MemoryBackend": "memory",
+    "TargetContract": "contract",
+    "offline_bundle": "bundles",
+    "script_bundle": "bundles",
+    "with_lock": "bundles",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOME:
+        return getattr(importlib.import_module(f"modelship.testing.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'modelship.testing' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

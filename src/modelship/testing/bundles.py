@@ -1,0 +1,83 @@
+"""Bundles for tests: with a lock of your own, with none resolved, and from the text of a script."""
+
+from __future__ import annotations
+
+import pickle
+from typing import TYPE_CHECKING, Any
+
+from modelship.bundle import Lock, ScoringBundle
+from modelship.sources import Model
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from modelship.bundle import Environment
+
+__all__ = ["offline_bundle", "script_bundle", "with_lock"]
+
+_FIELDS = (
+    "model",
+    "entry_script",
+    "source",
+    "environment",
+    "sample_json",
+    "resources",
+    "tags",
+    "description",
+)
+
+
+def with_lock(bundle: ScoringBundle, *, lock: Lock) -> ScoringBundle:
+    """Return `bundle` with `lock` in place of the one that it would resolve.
+
+    With one lock for many bundles, a test suite resolves once and builds one environment.
+    """
+    return ScoringBundle.from_parts(lock=lock, **{name: getattr(bundle, name) for name in _FIELDS})
+
+
+def offline_bundle(bundle: ScoringBundle) -> ScoringBundle:
+    """Return `bundle` with its requirements as written for a lock, so that nothing is resolved.
+
+    It needs no network and no time, and runs on the target ``memory``. Its digest is another one
+    than that of `bundle`, and no other target can build it.
+
+    Examples
+    --------
+    ::
+
+        bundle = offline_bundle(ScoringBundle(model, entry_script="score.py"))
+        with DeployTarget.open("memory").deploy(bundle, name="my-service") as deployment:
+            assert deployment.run({"data": rows}) == expected
+    """
+    environment = bundle.environment
+    text = "".join(f"{requirement}\n" for requirement in environment.requirements)
+    return with_lock(bundle, lock=Lock(python=environment.python, text=text))
+
+
+def script_bundle(
+    script: str, *, folder: Path, environment: Environment, model: object = None, **options: Any
+) -> ScoringBundle:
+    """Return a bundle of the scoring script `script` and a pickle of `model`.
+
+    Parameters
+    ----------
+    script : str
+        The text of ``score.py``.
+    folder : Path
+        A folder for the script and the model; made if it is not there.
+    environment : Environment
+        What the script needs.
+    model : object
+        Anything that pickle takes; the service finds it as ``model.pkl``.
+    **options
+        The other parameters of :class:`~modelship.ScoringBundle`, such as ``sample_input``.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "score.py").write_text(script)
+    (folder / "model.pkl").write_bytes(pickle.dumps(model))
+    return ScoringBundle(
+        Model.read(folder / "model.pkl", name="contract-model", version="2"),
+        entry_script=folder / "score.py",
+        environment=environment,
+        **options,
+    )

@@ -1,0 +1,86 @@
+"""What one thread prints, while the rest of the process goes on printing where it did."""
+
+from __future__ import annotations
+
+import io
+import sys
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Log", "captured"]
+
+
+class Log:
+    """Text that several threads append to."""
+
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+
+    def write(self, text: str) -> int:
+        """Append `text`."""
+        self._parts.append(text)
+        return len(text)
+
+    @property
+    def text(self) -> str:
+        """Everything written so far."""
+        return "".join(self._parts)
+
+
+class _ByThread(io.TextIOBase):
+    """A stream in the place of ``sys.stdout`` or ``sys.stderr``, with a log for some threads.
+
+    ``contextlib.redirect_stdout`` would take the output of every thread, and two of them that
+    overlap would leave the stream of the one that ended first in place.
+    """
+
+    def __init__(self, stream_name: str) -> None:
+        self._stream_name = stream_name
+        self._real: TextIO | None = None
+        self._logs: dict[int, Log] = {}
+        self._lock = threading.Lock()
+
+    def begin(self, log: Log) -> None:
+        with self._lock:
+            if not self._logs:
+                self._real = getattr(sys, self._stream_name)
+                setattr(sys, self._stream_name, self)
+            self._logs[threading.get_ident()] = log
+
+    def end(self) -> None:
+        with self._lock:
+            del self._logs[threading.get_ident()]
+            if not self._logs and getattr(sys, self._stream_name) is self:
+                setattr(sys, self._stream_name, self._real)
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        log = self._logs.get(threading.get_ident())
+        if log is not None:
+            return log.write(text)
+        return self._real.write(text) if self._real is not None else len(text)
+
+    def flush(self) -> None:
+        if self._real is not None and not self._real.closed:
+            self._real.flush()
+
+
+_STREAMS = (_ByThread("stdout"), _ByThread("stderr"))
+
+
+@contextmanager
+def captured(log: Log) -> Iterator[None]:
+    """Write what the calling thread prints to `log` until the end of the body."""
+    for stream in _STREAMS:
+        stream.begin(log)
+    try:
+        yield
+    finally:
+        for stream in _STREAMS:
+            stream.end()

@@ -1,0 +1,330 @@
+"""The target contract as tests. The clauses in words: ``docs/reference/target-contract.md``.
+
+Subclass :class:`TargetContract` in a test module of your own and name the target::
+
+    from modelship.testing import TargetContract
+
+
+    class TestMyTarget(TargetContract):
+        target_name = "my-target"
+        options = {"region": "westeurope"}
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from modelship.errors import (
+    DeploymentFailedError,
+    DeploymentNotFoundError,
+    DeploymentTimeoutError,
+    InvalidNameError,
+    NameTakenError,
+    ScoringRequestError,
+    ServiceUnreachableError,
+)
+from modelship.targets import State
+from modelship.testing import cases
+from modelship.testing.contract_fixtures import ContractFixtures
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from modelship.bundle import ScoringBundle
+    from modelship.targets import Deployment, DeployTarget
+
+__all__ = ["TargetContract"]
+
+_ROWS = {"data": [1, 2.5, -4]}
+_SCORED = [cases.FACTOR * row for row in _ROWS["data"]]
+_LOG_DELAY_S = 10.0
+
+_DEPLOY_AND_END = """
+import json, sys
+from modelship import DeployTarget, ScoringBundle
+target, options, folder, name = sys.argv[1:]
+target = DeployTarget.open(target, **json.loads(options))
+target.deploy(ScoringBundle.load(folder), name=name, show_output=False)
+"""
+
+
+class TargetContract(ContractFixtures):
+    """What every target has to keep, one numbered clause a test.
+
+    A subclass names the target in ``target_name``. What else it may say is described in
+    :class:`~modelship.testing.contract_fixtures.ContractFixtures`.
+    """
+
+    # --- scoring --------------------------------------------------------------------------
+
+    def test_t01_deploy_returns_a_healthy_service(self, running: Deployment) -> None:
+        """T01: deploy() returns when the service is Healthy and has a scoring URI."""
+        assert running.state is State.HEALTHY
+        assert urlsplit(running.scoring_uri).path == "/score"
+
+    def test_t02_run_answers_what_the_script_answers(self, running: Deployment) -> None:
+        """T02: run() answers what the script's run() returns."""
+        assert running.run(_ROWS) == _SCORED
+
+    def test_t03_a_failing_run_is_a_500_with_its_request_id(self, running: Deployment) -> None:
+        """T03: an exception in run() is status 500; the request id comes back, no detail does."""
+        import requests
+
+        with pytest.raises(ScoringRequestError) as caught:
+            running.run({"data": ["sepal"]})
+        assert (caught.value.status, len(caught.value.request_id)) == (500, 36)
+        assert "sepal" not in str(caught.value)
+        fields = {"x-request-id": "contract-t03"}
+        with requests.Session() as session:
+            session.trust_env = not self.on_loopback
+            answer = session.post(running.scoring_uri, data="{", headers=fields, timeout=30)
+        assert answer.status_code == 500
+        assert answer.headers["x-request-id"] == "contract-t03"
+        assert answer.headers["x-ms-run-function-failed"] == "True"
+
+    def test_t04_a_body_that_is_not_utf8_is_a_400(self, running: Deployment) -> None:
+        """T04: a body that is not UTF-8 is status 400, and the service goes on."""
+        with pytest.raises(ScoringRequestError) as caught:
+            running.run(b"\xff\xfe")
+        assert caught.value.status == 400
+        assert running.run(_ROWS) == _SCORED
+
+    def test_t05_the_service_describes_itself(self, running: Deployment) -> None:
+        """T05: the swagger URI answers a JSON document about /score."""
+        import requests
+
+        with requests.Session() as session:
+            session.trust_env = not self.on_loopback
+            document = session.get(running.swagger_uri, timeout=30).json()
+        assert "/score" in document["paths"]
+
+    def test_t06_logs_hold_what_the_script_printed(self, running: Deployment) -> None:
+        """T06: logs() holds what init() and run() printed and why run() failed; tail ends it."""
+        running.run(_ROWS)
+        with pytest.raises(ScoringRequestError):
+            running.run({"data": ["petal"]})
+        log = _log_with("could not convert string to float: 'petal'", running)
+        assert "the factor is 3" in log
+        assert "scoring 3 rows" in log
+        assert running.logs(tail=2).splitlines() == log.splitlines()[-2:]
+
+    def test_t07_a_local_service_is_on_loopback(self, running: Deployment) -> None:
+        """T07: the scoring URI of a target on this machine is on 127.0.0.1."""
+        if not self.on_loopback:
+            pytest.skip("this target is on other machines")
+        assert urlsplit(running.scoring_uri).hostname == "127.0.0.1"
+
+    # --- finding --------------------------------------------------------------------------
+
+    def test_t08_get_finds_it_from_a_new_object(self, running: Deployment) -> None:
+        """T08: get() on a new object of the target finds the same instance."""
+        found = self.open_target().get(running.name)
+        assert found.instance == running.instance
+        assert found.run(_ROWS) == _SCORED
+
+    def test_t09_the_record_is_kept_whole(self, running: Deployment, bundle: ScoringBundle) -> None:
+        """T09: digest, parts, model, input key, tags and description come back unchanged."""
+        record = self.open_target().get(running.name).instance
+        assert (record.digest, record.parts) == (bundle.digest, bundle.parts)
+        assert (record.model, record.input_key) == ("contract-model:2", "data")
+        assert (record.tags, record.description) == (bundle.tags, bundle.description)
+
+    def test_t10_list_is_sorted_by_name(
+        self, target: DeployTarget, running: Deployment, bundle: ScoringBundle, name: str
+    ) -> None:
+        """T10: list() has each service once, sorted by name, and services do not disturb others."""
+        early = f"a{name}"
+        with target.deploy(bundle, name=early, show_output=False) as other:
+            names = [deployment.name for deployment in target.list()]
+            assert names == sorted(set(names))
+            assert {early, running.name} <= set(names)
+            assert other.scoring_uri != running.scoring_uri
+        assert running.run(_ROWS) == _SCORED
+
+    def test_t11_an_unknown_name_is_not_found(self, target: DeployTarget, name: str) -> None:
+        """T11: get() and delete() of a name that is not there raise DeploymentNotFoundError."""
+        for ask in (target.get, target.delete):
+            with pytest.raises(DeploymentNotFoundError, match=name):
+                ask(name)
+
+    # --- deploying again ------------------------------------------------------------------
+
+    def test_t12_the_same_digest_again_does_nothing(
+        self, target: DeployTarget, running: Deployment, bundle: ScoringBundle
+    ) -> None:
+        """T12: deploying the same digest under its name keeps the instance."""
+        again = target.deploy(bundle, name=running.name, show_output=False)
+        assert again.instance.instance_id == running.instance.instance_id
+
+    def test_t13_another_digest_needs_overwrite(
+        self, target: DeployTarget, running: Deployment, other_bundle: ScoringBundle
+    ) -> None:
+        """T13: another digest without overwrite is refused, says what differs, changes nothing."""
+        with pytest.raises(NameTakenError) as caught:
+            target.deploy(other_bundle, name=running.name, show_output=False)
+        assert set(caught.value.differences) == {"script", "tags", "description"}
+        assert target.get(running.name).instance == running.instance
+        assert running.run(_ROWS) == _SCORED
+
+    def test_t14_overwrite_replaces(
+        self, target: DeployTarget, bundle: ScoringBundle, other_bundle: ScoringBundle, name: str
+    ) -> None:
+        """T14: overwrite leaves the new instance alone under the name."""
+        old = target.deploy(bundle, name=name, show_output=False)
+        new = target.deploy(other_bundle, name=name, overwrite=True, show_output=False)
+        assert new.run(_ROWS) == [-row for row in _SCORED]
+        assert target.get(name).instance == new.instance
+        with pytest.raises(DeploymentNotFoundError):
+            _ = old.state
+
+    def test_t15_a_failing_overwrite_keeps_the_old_one(
+        self, target: DeployTarget, running: Deployment, make_bundle: Callable[..., ScoringBundle]
+    ) -> None:
+        """T15: if the new bundle does not start, the old instance serves on and is the only one."""
+        broken = make_bundle(cases.RAISING)
+        with pytest.raises(DeploymentFailedError):
+            target.deploy(broken, name=running.name, overwrite=True, show_output=False)
+        assert target.get(running.name).instance == running.instance
+        assert running.run(_ROWS) == _SCORED
+
+    # --- failing --------------------------------------------------------------------------
+
+    @pytest.mark.parametrize(
+        ("script", "last_line"),
+        [
+            (cases.RAISING, "LookupError: no such feature: sepal length"),
+            (cases.EXITING, "SystemExit: the license has expired"),
+        ],
+        ids=["raising", "exiting"],
+    )
+    def test_t16_a_failing_init_shows_its_traceback(
+        self,
+        target: DeployTarget,
+        make_bundle: Callable[..., ScoringBundle],
+        name: str,
+        script: str,
+        last_line: str,
+    ) -> None:
+        """T16: if init() fails, the error has its traceback, and nothing is left."""
+        with pytest.raises(DeploymentFailedError) as caught:
+            target.deploy(make_bundle(script), name=name, show_output=False)
+        assert "Traceback (most recent call last)" in caught.value.log_tail
+        assert last_line in caught.value.log_tail
+        _require_nothing(target, name)
+
+    def test_t17_a_refused_sample_fails_the_deployment(
+        self, target: DeployTarget, make_bundle: Callable[..., ScoringBundle], name: str
+    ) -> None:
+        """T17: if run() refuses the sample request, deploy() fails, and nothing is left."""
+        bundle = make_bundle(cases.SCALING, sample_input={"rows": [1]})
+        with pytest.raises(DeploymentFailedError, match="sample request") as caught:
+            target.deploy(bundle, name=name, show_output=False)
+        assert "KeyError: 'data'" in caught.value.log_tail
+        _require_nothing(target, name)
+
+    def test_t18_a_deadline_leaves_nothing(
+        self, target: DeployTarget, make_bundle: Callable[..., ScoringBundle], name: str
+    ) -> None:
+        """T18: if the deadline passes in init(), deploy() says so, and nothing is left."""
+        bundle = make_bundle(cases.SLOW)
+        with pytest.raises(DeploymentTimeoutError, match="healthy"):
+            target.deploy(bundle, name=name, timeout_s=self.slow_timeout_s, show_output=False)
+        _require_nothing(target, name)
+
+    @pytest.mark.parametrize("bad", ["", "ab", "Digits", "1digits", "digits-", "d" * 33, "a/b", 7])
+    def test_t19_a_bad_name_is_refused_first(self, target: DeployTarget, bad: Any) -> None:
+        """T19: a name that Azure ML would refuse is refused before the bundle is looked at."""
+        nothing: Any = None
+        with pytest.raises(InvalidNameError):
+            target.deploy(nothing, name=bad)
+
+    def test_t20_a_crashed_service_is_failed(
+        self, target: DeployTarget, bundle: ScoringBundle, name: str
+    ) -> None:
+        """T20: a crashed service is Failed and listed; deploying it again mends it."""
+        crashed = target.deploy(bundle, name=name, show_output=False)
+        self.crash(crashed)
+        assert crashed.state is State.FAILED
+        assert name in [deployment.name for deployment in target.list()]
+        with pytest.raises(ServiceUnreachableError):
+            crashed.run(_ROWS)
+        assert target.deploy(bundle, name=name, show_output=False).run(_ROWS) == _SCORED
+        with pytest.raises(DeploymentNotFoundError):
+            _ = crashed.state
+
+    # --- ending ---------------------------------------------------------------------------
+
+    def test_t21_delete_removes_the_service(
+        self, target: DeployTarget, bundle: ScoringBundle, name: str
+    ) -> None:
+        """T21: after delete() nothing answers, nothing is listed, and there is no log."""
+        deployment = target.deploy(bundle, name=name, show_output=False)
+        deployment.delete()
+        _require_nothing(target, name)
+        assert deployment.logs() == ""
+        with pytest.raises(DeploymentNotFoundError):
+            _ = deployment.state
+        with pytest.raises(ServiceUnreachableError):
+            deployment.run(_ROWS)
+
+    def test_t22_deleting_twice_is_said_unless_allowed(
+        self, target: DeployTarget, name: str, make_bundle: Callable[..., ScoringBundle]
+    ) -> None:
+        """T22: a second delete() raises DeploymentNotFoundError unless missing_ok."""
+        deployment = target.deploy(make_bundle(cases.SCALING), name=name, show_output=False)
+        deployment.delete()
+        deployment.delete(missing_ok=True)
+        with pytest.raises(DeploymentNotFoundError):
+            deployment.delete()
+
+    def test_t23_a_with_block_deletes(
+        self, target: DeployTarget, bundle: ScoringBundle, name: str
+    ) -> None:
+        """T23: leaving a with block deletes the service, on an error too."""
+        deployment = target.deploy(bundle, name=name, show_output=False)
+        with pytest.raises(ScoringRequestError), deployment:
+            deployment.run({"data": ["sepal"]})
+        _require_nothing(target, name)
+
+    def test_t24_a_service_outlives_its_deployer(
+        self, target: DeployTarget, bundle: ScoringBundle, name: str, tmp_path: Path
+    ) -> None:
+        """T24: a service goes on when the process that deployed it ends, and is found here."""
+        if not self.survives_process:
+            pytest.skip("services of this target end with the process that deployed them")
+        options = json.dumps(dict(self.options))
+        arguments = [self.target_name, options, str(bundle.save(tmp_path / "bundle")), name]
+        subprocess.run(
+            [sys.executable, "-c", _DEPLOY_AND_END, *arguments],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            timeout=600,
+            check=True,
+        )
+        found = target.get(name)
+        assert (found.state, found.digest) == (State.HEALTHY, bundle.digest)
+        assert found.run(_ROWS) == _SCORED
+        found.delete()
+        _require_nothing(target, name)
+
+
+def _require_nothing(target: DeployTarget, name: str) -> None:
+    assert name not in [deployment.name for deployment in target.list()]
+    with pytest.raises(DeploymentNotFoundError):
+        target.get(name)
+
+
+def _log_with(text: str, deployment: Deployment) -> str:
+    """Return the log when it holds `text`, or as it is in the end: a log may come late."""
+    end_s = time.monotonic() + _LOG_DELAY_S
+    while text not in (log := deployment.logs()) and time.monotonic() < end_s:
+        time.sleep(0.05)
+    return log

@@ -1,0 +1,145 @@
+"""What the tests of the target contract share: a target, bundles for it, and free names."""
+
+from __future__ import annotations
+
+import platform
+import secrets
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pytest
+
+from modelship.bundle import Environment
+from modelship.targets import DeployTarget
+from modelship.testing import cases
+from modelship.testing.bundles import script_bundle, with_lock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from modelship.bundle import Lock, ScoringBundle
+    from modelship.targets import Deployment
+
+__all__ = ["ContractFixtures"]
+
+_SAMPLE = {"data": [1, 2]}
+
+
+class ContractFixtures:
+    """What a subclass of the contract tells about its target, and the fixtures made of it.
+
+    Attributes
+    ----------
+    target_name : str
+        The name that :meth:`DeployTarget.open <modelship.targets.DeployTarget.open>` takes.
+    options : Mapping[str, Any]
+        Its options; JSON values.
+    python : str
+        The Python, such as ``"3.11"``, that the bundles ask for; this one's by default.
+    survives_process : bool
+        Whether services go on running when the process that deployed them ends.
+    on_loopback : bool
+        Whether services are on this machine, and so have to be on 127.0.0.1 alone.
+    slow_timeout_s : float
+        Seconds after which a service that is stuck in ``init()`` is given up; enough for the
+        target to have started one.
+    """
+
+    target_name: ClassVar[str]
+    options: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    python: ClassVar[str] = ".".join(platform.python_version_tuple()[:2])
+    survives_process: ClassVar[bool] = True
+    on_loopback: ClassVar[bool] = True
+    slow_timeout_s: ClassVar[float] = 5.0
+
+    def crash(self, deployment: Deployment) -> None:
+        """End the service's program from outside, as if it had crashed; override this."""
+        pytest.skip(f"there is no crash() for {deployment.target}")
+
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def home(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+        """Keep what modelship stores on this machine in a folder of this class alone."""
+        home = tmp_path_factory.mktemp("modelship-home")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("MODELSHIP_HOME", str(home))
+            yield home
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def lock(cls) -> Lock:
+        """Return the lock that all bundles share: the inference server and nothing else."""
+        return _bare(cls.python).lock
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def make_bundle(
+        cls, lock: Lock, tmp_path_factory: pytest.TempPathFactory
+    ) -> Callable[..., ScoringBundle]:
+        """Return a function from the text of a script to a bundle of it."""
+
+        def make(script: str, **options: Any) -> ScoringBundle:
+            bundle = script_bundle(
+                script,
+                folder=tmp_path_factory.mktemp("bundle"),
+                environment=_bare(cls.python),
+                model={"factor": cases.FACTOR},
+                **options,
+            )
+            return with_lock(bundle, lock=lock)
+
+        return make
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def bundle(cls, make_bundle: Callable[..., ScoringBundle]) -> ScoringBundle:
+        """Return a bundle whose service multiplies its rows."""
+        return make_bundle(
+            cases.SCALING,
+            sample_input=_SAMPLE,
+            tags={"data": "iris", "method": 'a "quoted", odd=one'},
+            description="Maßstab 1:3",
+        )
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def other_bundle(cls, make_bundle: Callable[..., ScoringBundle]) -> ScoringBundle:
+        """Return one whose service answers the same rows negated."""
+        return make_bundle(cases.SCALING.replace("factor * ", "-factor * "), sample_input=_SAMPLE)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def target(cls, home: Path) -> DeployTarget:  # noqa: ARG002 - it has to be there first
+        """Return the target."""
+        return cls.open_target()
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def running(cls, target: DeployTarget, bundle: ScoringBundle) -> Iterator[Deployment]:
+        """Return a service that is shared by the clauses that do not change it."""
+        name = _new_name("shared")
+        try:
+            yield target.deploy(bundle, name=name, show_output=False)
+        finally:
+            target.delete(name, missing_ok=True)
+
+    @pytest.fixture
+    def name(self, target: DeployTarget) -> Iterator[str]:
+        """Return a free name; what is deployed under it is removed after the test."""
+        name = _new_name("clause")
+        yield name
+        target.delete(name, missing_ok=True)
+
+    @classmethod
+    def open_target(cls) -> DeployTarget:
+        """Return a new object of the target, as another program would get it."""
+        return DeployTarget.open(cls.target_name, **cls.options)
+
+
+def _bare(python: str) -> Environment:
+    return Environment(python=python, requirements=())
+
+
+def _new_name(kind: str) -> str:
+    return f"contract-{kind}-{secrets.token_hex(3)}"

@@ -1,0 +1,175 @@
+"""A scoring service on a loopback port, with the routes and answers of Azure ML's server.
+
+Kept are the health route, ``POST /score`` for an undecorated ``run()``, the header fields that
+identify a request, and the error answers. Left out are ``GET /score``, ``@rawhttp``,
+``@input_schema``, CORS and the schemas in ``/swagger.json``.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import traceback
+import uuid
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from modelship.testing.capture import Log
+
+__all__ = ["ScoringServer"]
+
+_FAILED = "x-ms-run-function-failed"
+_LONGEST_ID = 100
+_NOT_FOUND = (
+    "The requested URL was not found on the server. If you entered the URL manually please check "
+    "your spelling and try again."
+)
+_NOT_ALLOWED = "The method is not allowed for the requested URL."
+_RUN_FAILED = "An unexpected error occurred in scoring script. Check the logs for more info."
+_INTERNAL = "An unexpected internal error occurred. Check the logs for more info."
+
+
+class ScoringServer(ThreadingHTTPServer):
+    """Listens on a free port of 127.0.0.1; each ``handle_request()`` takes one request, or none.
+
+    Parameters
+    ----------
+    run : callable
+        Takes the body as str and the header fields; returns a JSON value.
+    log : Log
+        Takes the tracebacks of `run`.
+    """
+
+    daemon_threads = True
+    request_queue_size = 128
+    timeout = 0.02  # seconds that handle_request() waits, and so the delay of an end
+
+    def __init__(self, run: Callable[[str, Mapping[str, str]], object], *, log: Log) -> None:
+        self.run = run
+        self.log = log
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+    @property
+    def scoring_uri(self) -> str:
+        """Where requests go."""
+        return f"http://127.0.0.1:{self.server_port}/score"
+
+    def server_bind(self) -> None:
+        TCPServer.server_bind(self)  # HTTPServer would ask the name service for our name
+        self.server_name, self.server_port = "127.0.0.1", int(self.server_address[1])
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing on stderr about a client that went away."""
+
+
+@dataclass(frozen=True)
+class _Answer:
+    status: int
+    body: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = "application/json"
+
+    @classmethod
+    def error(cls, status: int, message: str, *, failed: bool = False) -> _Answer:
+        return cls(status, json.dumps({"message": message}), {_FAILED: str(failed)})
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: ScoringServer
+
+    def do_GET(self) -> None:
+        self._route("GET")
+
+    def do_HEAD(self) -> None:
+        self._route("HEAD")
+
+    def do_POST(self) -> None:
+        self._route("POST")
+
+    def log_message(self, *_: object) -> None:
+        """Write no access log: only what the script says is of interest."""
+
+    def _route(self, method: str) -> None:
+        path = urlsplit(self.path).path
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        reading = method in {"GET", "HEAD"}
+        if path == "/score" and method == "POST":
+            self._send(self._score(body))
+        elif path == "/" and reading:
+            self._send(_Answer(200, "Healthy", content_type="text/html; charset=utf-8"))
+        elif path == "/swagger.json" and reading:
+            self._send(_swagger())
+        elif path in {"/", "/score", "/swagger.json"}:
+            self._send(_Answer.error(405, _NOT_ALLOWED))
+        else:
+            self._send(_Answer.error(404, _NOT_FOUND))
+
+    def _score(self, body: bytes) -> _Answer:
+        ids = _identify(self.headers)
+        if isinstance(ids, _Answer):
+            return ids
+        answer = self._run(body)
+        return _Answer(answer.status, answer.body, {**answer.headers, **ids})
+
+    def _run(self, body: bytes) -> _Answer:
+        try:
+            raw_data = body.decode("utf-8")
+        except UnicodeDecodeError as error:
+            return _Answer.error(400, f"Input cannot be decoded as UTF-8: {error}")
+        started = time.perf_counter()
+        try:
+            result = self.server.run(raw_data, dict(self.headers))
+        except BaseException:  # noqa: BLE001 - whatever a script raises fails one request only
+            self.server.log.write(f"Encountered Exception: {traceback.format_exc()}")
+            return _Answer.error(500, _RUN_FAILED, failed=True)
+        elapsed_ms = (time.perf_counter() - started) * 1e3
+        try:
+            text = json.dumps({} if result is None else result)
+        except (TypeError, ValueError, RecursionError):
+            self.server.log.write(f"Encountered Exception: {traceback.format_exc()}")
+            return _Answer.error(500, _INTERNAL)
+        return _Answer(200, text, {_FAILED: "False", "x-ms-run-fn-exec-ms": f"{elapsed_ms:.3f}"})
+
+    def _send(self, answer: _Answer) -> None:
+        content = answer.body.encode()
+        self.send_response(answer.status)
+        self.send_header("Content-Type", answer.content_type)
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Connection", "close")
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+
+def _identify(headers: Mapping[str, str]) -> dict[str, str] | _Answer:
+    """Return the header fields that identify the request, or the answer that refuses them."""
+    request_id = headers.get("x-request-id", "") or str(uuid.uuid4())
+    legacy_id = headers.get("x-ms-request-id", "")
+    client_id = headers.get("x-ms-client-request-id", "") or legacy_id
+    if len(request_id) > _LONGEST_ID:
+        return _Answer.error(431, f"x-request-id must not exceed {_LONGEST_ID} characters")
+    if max(len(legacy_id), len(client_id)) > _LONGEST_ID:
+        return _Answer.error(
+            431,
+            f"x-ms-request-id and x-ms-client-request-id must not exceed {_LONGEST_ID} characters",
+        )
+    ids = {"x-request-id": request_id, "x-ms-request-id": legacy_id or client_id or request_id}
+    optional = {"x-ms-client-request-id": client_id, "TraceId": headers.get("TraceId", "")}
+    return ids | {name: value for name, value in optional.items() if value}
+
+
+def _swagger() -> _Answer:
+    document = {
+        "swagger": "2.0",
+        "info": {"title": "ML service", "version": "1.0"},
+        "paths": {"/score": {"post": {"operationId": "RunMLService"}}},
+    }
+    return _Answer(200, json.dumps(document))

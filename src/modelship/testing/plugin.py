@@ -1,0 +1,56 @@
+"""The pytest plug-in: fixtures for tests of your own deployments.
+
+It is loaded by pytest itself wherever modelship is installed, and imports nothing until a test
+asks for one of its fixtures.
+
+``modelship_home``
+    A folder that holds all that modelship keeps on this machine during one test, so that a test
+    neither sees nor touches your own deployments.
+``memory_target``
+    The target ``memory``; what a test deploys on it is removed after the test.
+
+::
+
+    from modelship.testing import offline_bundle
+
+
+    def test_my_service_answers(memory_target, my_bundle):
+        deployment = memory_target.deploy(offline_bundle(my_bundle), name="my-service")
+        assert deployment.run({"data": [[1, 2]]}) == [3]
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from modelship.targets import DeployTarget
+
+__all__ = ["memory_target", "modelship_home"]
+
+
+@pytest.fixture
+def modelship_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a new folder that ``MODELSHIP_HOME`` points to during the test."""
+    home = tmp_path / "modelship-home"
+    home.mkdir()
+    monkeypatch.setenv("MODELSHIP_HOME", str(home))
+    return home
+
+
+@pytest.fixture
+def memory_target(modelship_home: Path) -> Iterator[DeployTarget]:  # noqa: ARG001 - isolates the locks
+    """Return the target ``memory``; what the test deploys on it is removed afterwards."""
+    from modelship.targets import DeployTarget
+
+    target = DeployTarget.open("memory")
+    before = {deployment.name for deployment in target.list()}
+    yield target
+    for deployment in target.list():
+        if deployment.name not in before:
+            deployment.delete(missing_ok=True)

@@ -1,0 +1,81 @@
+"""Every target of modelship keeps the target contract."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+
+from modelship.bundle import Lock
+from modelship.testing import MemoryBackend, TargetContract
+
+CONTRACT = Path(__file__).parents[2] / "docs" / "reference" / "target-contract.md"
+
+
+class TestMemory(TargetContract):
+    target_name = "memory"
+    survives_process = False
+    slow_timeout_s = 0.3
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def lock(cls):
+        return Lock(python=cls.python, text="")
+
+    def crash(self, deployment):
+        MemoryBackend().crash(deployment.instance)
+
+
+class TestProcess(TargetContract):
+    target_name = "process"
+    slow_timeout_s = 2.5
+
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def home(cls, shared_home):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("MODELSHIP_HOME", str(shared_home))
+            yield shared_home
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def lock(cls, bare_lock):
+        return bare_lock
+
+    def crash(self, deployment):
+        folder = Path(os.environ["MODELSHIP_HOME"], "state", "process")
+        pid = int((folder / deployment.instance.instance_id / "pid").read_text())
+        server = psutil.Process(pid)
+        server.send_signal(signal.SIGKILL)
+        psutil.wait_procs([server], timeout=10)
+
+
+@pytest.mark.docker
+@pytest.mark.usefixtures("docker_engine")
+class TestDocker(TargetContract):
+    target_name = "docker"
+    options = {  # noqa: RUF012 - never changed
+        "base_image": os.environ.get("MODELSHIP_TEST_BASE_IMAGE", "python:3.11-slim")
+    }
+    python = "3.11"
+    slow_timeout_s = 8.0
+
+    def crash(self, deployment):
+        import docker
+
+        client = docker.from_env()
+        client.containers.get(deployment.instance.instance_id).kill()
+        client.close()
+
+
+def test_each_clause_has_a_test_and_each_test_a_clause():
+    """The clauses in words and the tests of the contract have the same numbers, in order."""
+    in_words = re.findall(r"^\| (T\d\d) \|", CONTRACT.read_text(encoding="utf-8"), re.MULTILINE)
+    tests = {name: test for name, test in vars(TargetContract).items() if name.startswith("test_")}
+    assert in_words == [name[5:8].upper() for name in tests]
+    for name, test in tests.items():
+        assert test.__doc__.startswith(f"{name[5:8].upper()}: ")

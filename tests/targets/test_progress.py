@@ -1,0 +1,63 @@
+"""Steps, deadlines, and the telling part of a log."""
+
+import pytest
+
+from modelship.targets.logtail import last_lines, telling_part
+from modelship.targets.progress import Deadline, DeadlineExceededError, Steps
+
+LOG = """booting
+Traceback (most recent call last):
+  old
+KeyError: 'old'
+worker again
+Traceback (most recent call last):
+  File "score.py", line 3, in init
+ValueError: new
+Worker exiting
+"""
+
+
+def test_steps_are_shown_with_their_outcome_and_duration(capsys):
+    """Elsewhere than on a terminal each step is one plain line on stderr."""
+    steps = Steps("svc on process", timeout_s=10, show_output=True)
+    with steps.step("Build"):
+        pass
+    with pytest.raises(KeyError), steps.step("Start"):
+        raise KeyError
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    first, second = shown.err.splitlines()
+    assert first.startswith("[svc on process] Build: done in ")
+    assert second.startswith("[svc on process] Start: failed in ")
+
+
+def test_steps_are_silent_on_request(capsys):
+    """Without show_output nothing is written anywhere."""
+    with Steps("x", timeout_s=1).step("Build"):
+        pass
+    assert capsys.readouterr() == ("", "")
+
+
+def test_no_step_begins_after_the_deadline():
+    """The deadline spans all steps, and the current one is known."""
+    steps = Steps("x", timeout_s=0)
+    with pytest.raises(DeadlineExceededError), steps.step("Build"):
+        pytest.fail("the body must not run")
+    assert Deadline(0).remaining_s == 0
+    assert Deadline(60).remaining_s > 50
+
+
+def test_the_telling_part_of_a_log_is_its_last_traceback():
+    """A crash of today is shown, not yesterday's."""
+    part = telling_part(LOG)
+    assert part.splitlines()[0] == "Traceback (most recent call last):"
+    assert "ValueError: new" in part
+    assert "old" not in part
+
+
+def test_a_log_without_a_traceback_is_shown_by_its_end():
+    """Whatever it said last is better than nothing."""
+    assert telling_part("\n".join(f"line {n}" for n in range(100))).endswith("line 99")
+    assert telling_part("") == ""
+    assert last_lines("a\nb\nc", 2) == "b\nc"
+    assert last_lines("a\nb\nc", 0) == ""

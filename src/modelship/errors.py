@@ -508,8 +508,9 @@ class UntranslatablePackageError(EnvironmentSpecError):
 class ResolutionError(EnvironmentSpecError):
     """No set of versions satisfies the requirements, or a package does not exist."""
 
-    def __init__(self, path: str, problem: str, resolver_output: str) -> None:
-        super().__init__(path, problem, "Loosen or correct the requirements named above.")
+    def __init__(self, path: str, problem: str, resolver_output: str, advice: str = "") -> None:
+        advice = advice or "Loosen or correct the requirements named above."
+        super().__init__(path, problem, advice)
         self.resolver_output = resolver_output
 
     @property
@@ -536,8 +537,11 @@ class PythonNotFoundError(EnvironmentSpecError):
 class EnvironmentBuildError(EnvironmentSpecError):
     """The locked packages could not be installed."""
 
-    def __init__(self, path: str, problem: str, installer_output: str = "") -> None:
-        super().__init__(path, problem, "Check the network and the disk, and deploy again.")
+    def __init__(
+        self, path: str, problem: str, installer_output: str = "", advice: str = ""
+    ) -> None:
+        advice = advice or "Check the network and the disk, and deploy again."
+        super().__init__(path, problem, advice)
         self.installer_output = installer_output
 
     @property

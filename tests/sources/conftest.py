@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
+import pickle
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from sklearn.datasets import load_iris
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 
 @pytest.fixture(scope="session")
@@ -21,18 +27,12 @@ def mnist_dir():
 
 @pytest.fixture(scope="session")
 def iris():
-    datasets = pytest.importorskip("sklearn.datasets")
-    return datasets.load_iris(return_X_y=True)
+    return load_iris(return_X_y=True)
 
 
 @pytest.fixture(scope="session")
 def estimators(iris):
     """A linear model, a pipeline, and a forest whose classes are texts."""
-    from sklearn.ensemble import RandomForestClassifier
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
     X, y = iris
     names = [("setosa", "versicolor", "virginica")[label] for label in y]
     return {
@@ -105,8 +105,6 @@ class _Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def served(linear):
     """A server whose paths begin with how it answers, such as ``/short/model.pkl``."""
-    import pickle
-
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.content = pickle.dumps(linear)
     server.paths = []

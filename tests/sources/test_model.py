@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import hashlib
 import os
 import pickle
@@ -13,6 +14,7 @@ import warnings
 import joblib
 import numpy as np
 import pytest
+import sklearn
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -203,8 +205,6 @@ def test_other_formats_are_not_loaded(tmp_path):
 def test_an_older_version_is_warned_of_once(tmp_path, estimators):
     """A pipeline of three parts from another scikit-learn gives one warning, not three."""
     content = pickle.dumps(estimators["pipeline"])
-    import sklearn
-
     version = sklearn.__version__.encode()
     (tmp_path / "model.pkl").write_bytes(content.replace(version, b"9" * len(version)))
     with warnings.catch_warnings(record=True) as caught:
@@ -215,8 +215,6 @@ def test_an_older_version_is_warned_of_once(tmp_path, estimators):
 
 def test_the_tutorials_model_loads_and_predicts(mnist_dir, tmp_path):
     """The model that scikit-learn 0.22.1 wrote still answers 7, 2, 1, 0, 4."""
-    import gzip
-
     path = tmp_path / "sklearn_mnist_model.pkl"
     shutil.copyfile(mnist_dir / path.name, path)
     with gzip.open(mnist_dir / "t10k-images-idx3-ubyte.gz") as file:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import bz2
+import contextlib
 import gzip
+import lzma
 import os
 import pickle
+import pickletools
 import zipfile
+import zlib
 
 import joblib
 import numpy as np
@@ -72,19 +77,28 @@ def test_arrays_of_every_type_are_passed_over(tmp_path, dtype):
     assert read_passport(path).written_by == f"scikit-learn {sklearn.__version__}"
 
 
-def test_compressed_members_one_after_another(tmp_path, linear):
-    """gzip files may be strung together, and joblib reads them so."""
+@pytest.mark.parametrize("module", [bz2, lzma])
+def test_compressed_members_one_after_another(tmp_path, linear, module):
+    """Files of bz2 and xz may be strung together, and joblib reads them so."""
     content = pickle.dumps(linear)
-    path = tmp_path / "model.pkl.gz"
-    path.write_bytes(gzip.compress(content[:200]) + gzip.compress(content[200:]))
+    path = tmp_path / "model.pkl"
+    path.write_bytes(module.compress(content[:200]) + module.compress(content[200:]))
     assert read_passport(path).complete
     assert joblib.load(path).n_iter_ == linear.n_iter_
 
 
+@pytest.mark.parametrize("module", [gzip, zlib])
+@pytest.mark.parametrize("more", [b"\0", b"garbage", gzip.compress(b"N.")])
+def test_what_makes_joblib_hang_is_refused(tmp_path, linear, module, more):
+    """One byte after gzip or zlib data makes joblib.load take all memory, so it is corrupt."""
+    path = tmp_path / "model.joblib"
+    path.write_bytes(module.compress(pickle.dumps(linear)) + more)
+    with pytest.raises(CorruptModelError, match="something follows"):
+        read_passport(path)
+
+
 def test_pickles_that_pickletools_optimized(tmp_path, linear):
     """A pickle without the memo entries that nobody uses is read alike."""
-    import pickletools
-
     path = tmp_path / "model.pkl"
     path.write_bytes(pickletools.optimize(pickle.dumps(linear)))
     assert read_passport(path).written_by == f"scikit-learn {sklearn.__version__}"
@@ -129,10 +143,8 @@ def test_random_bytes_are_described_or_corrupt(tmp_path_factory, data, compresse
     """Whatever is in a file, it is described or corrupt, and nothing else is raised."""
     path = tmp_path_factory.mktemp("random") / "model.pkl"
     path.write_bytes(gzip.compress(data) if compressed else data)
-    try:
-        read_passport(path)
-    except CorruptModelError as error:
-        assert str(path) in error.message
+    with contextlib.suppress(CorruptModelError):
+        assert read_passport(path).size_bytes == path.stat().st_size
 
 
 @given(data=st.data())
@@ -145,10 +157,8 @@ def test_flipped_bytes_are_described_or_corrupt(tmp_path_factory, linear, data):
     for place in data.draw(places):
         content[place] = data.draw(st.integers(0, 255))
     path.write_bytes(content)
-    try:
+    with contextlib.suppress(CorruptModelError):
         assert read_passport(path).size_bytes == len(content)
-    except CorruptModelError as error:
-        assert str(path) in error.message
 
 
 @pytest.mark.parametrize(
@@ -160,7 +170,7 @@ def test_flipped_bytes_are_described_or_corrupt(tmp_path_factory, linear, data):
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "Git LFS pointer"),
         (b'<?xml version="1.0"?><Error>', "XML document"),
         (b"PK\x03\x04rest", "zip archive"),
-        (b"hello", "not a pickle"),
+        (b"hello", "not a whole pickle"),
     ],
 )
 @pytest.mark.parametrize("suffix", [".pkl", ".pickle", ".joblib", ".pkl.gz", ".PKL"])

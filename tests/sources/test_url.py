@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import socket
 import traceback
@@ -12,6 +11,10 @@ import pytest
 from modelship.errors import CorruptModelError, DigestMismatchError, FetchError
 from modelship.sources import ModelSource
 from modelship.sources.url import UrlSource
+
+
+def _names(folder):
+    return sorted(path.name for path in folder.iterdir())
 
 
 @pytest.mark.parametrize("behavior", ["whole", "chunked", "moved"])
@@ -36,21 +39,21 @@ def test_a_failed_transfer_leaves_nothing(tmp_path, served, behavior, said):
     """A short body, an error status, a dropped connection and a redirect loop are errors."""
     with pytest.raises(FetchError, match=said):
         ModelSource.open(f"{served.url}/{behavior}/model.pkl").fetch(tmp_path)
-    assert os.listdir(tmp_path) == []
+    assert _names(tmp_path) == []
 
 
 def test_a_page_in_the_place_of_a_model_is_found(tmp_path, served):
     """A sign-in page that comes with status 200 is not a model."""
     with pytest.raises(CorruptModelError, match="HTML page"):
         ModelSource.open(f"{served.url}/page/model.pkl").fetch(tmp_path)
-    assert os.listdir(tmp_path) == []
+    assert _names(tmp_path) == []
 
 
 def test_other_bytes_than_expected_are_refused(tmp_path, served):
     """The digest given to open() is that of the bytes that came."""
     with pytest.raises(DigestMismatchError):
         ModelSource.open(f"{served.url}/whole/model.pkl", sha256="1" * 64).fetch(tmp_path)
-    assert os.listdir(tmp_path) == []
+    assert _names(tmp_path) == []
 
 
 def test_a_dripping_server_meets_the_deadline(tmp_path, served):
@@ -58,7 +61,7 @@ def test_a_dripping_server_meets_the_deadline(tmp_path, served):
     source = UrlSource(f"{served.url}/slow/model.pkl", timeout_s=0.3)
     with pytest.raises(FetchError, match=r"bytes came within 0\.3 s"):
         source.fetch(tmp_path)
-    assert os.listdir(tmp_path) == []
+    assert _names(tmp_path) == []
 
 
 def test_nobody_listening_is_said(tmp_path):

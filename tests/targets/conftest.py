@@ -7,6 +7,7 @@ import os
 import pytest
 
 from modelship.bundle import Environment
+from modelship.bundle.lock import lock
 from modelship.testing.contract_fixtures import ContractFixtures
 
 
@@ -19,7 +20,7 @@ def shared_home(tmp_path_factory):
 @pytest.fixture(scope="session")
 def bare_lock():
     """Return the lock of the inference server alone, for this Python; resolved once a session."""
-    return Environment(python=ContractFixtures.python, requirements=()).lock
+    return lock(Environment(python=ContractFixtures.python, requirements=()))
 
 
 @pytest.fixture(scope="session")

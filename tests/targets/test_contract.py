@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 from pathlib import Path
 
 import psutil
@@ -50,8 +49,9 @@ class TestProcess(TargetContract):
         folder = Path(os.environ["MODELSHIP_HOME"], "state", "process")
         pid = int((folder / deployment.instance.instance_id / "pid").read_text())
         server = psutil.Process(pid)
-        server.send_signal(signal.SIGKILL)
-        psutil.wait_procs([server], timeout=10)
+        family = [server, *server.children(recursive=True)]
+        server.kill()
+        psutil.wait_procs(family, timeout=10)
 
 
 @pytest.mark.docker

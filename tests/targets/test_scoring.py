@@ -66,7 +66,7 @@ def echo(handler, body):
         ([np.float64(1.5), np.int64(3)], [1.5, 3]),
         ('{"already": "json"}', {"already": "json"}),
         (b"[1]", [1]),
-        ("\"caf\u00e9\"", "caf\u00e9"),
+        ('"caf\u00e9"', "caf\u00e9"),
     ],
 )
 def test_a_payload_goes_as_json_and_text_goes_as_it_stands(payload, body):

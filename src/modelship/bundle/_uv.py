@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelship.bundle._package_index import index_arguments, index_variables, redact
@@ -37,7 +38,7 @@ _NOT_PASSED_ON = (
     "UV_WORKING_DIR",
 )
 
-# uv runs in the root folder, see run_uv: relative paths have to be told from here.
+# uv runs in another folder, see run_uv: relative paths have to be told from here.
 _PATHS = (
     "SSL_CERT_FILE",
     "SSL_CLIENT_CERT",
@@ -81,10 +82,11 @@ def run_uv(
     stdin: str = "",
     settings: Mapping[str, str] | None = None,
     asks_index: bool = False,
+    folder: str = os.sep,
 ) -> Outcome:
     """Run uv, and end it with all its children when the time is up or the caller is stopped.
 
-    It runs in the root folder: no project or ``uv.toml`` of whatever folder this process
+    It runs in a folder of our choice: no project or ``uv.toml`` of whatever folder this process
     happens to be in has a say, while the configuration of the user and of the machine has.
 
     Parameters
@@ -99,6 +101,8 @@ def run_uv(
         Environment variables to set for it.
     asks_index : bool
         Whether this command asks the package index; it is then told pip's configuration.
+    folder : str
+        Where to run it.
     """
     environ = dict(os.environ)
     variables = _variables(environ)
@@ -107,7 +111,11 @@ def run_uv(
         variables |= index_variables(environ, default_index=_default_index)
         command += index_arguments(environ)
     return _run(
-        command, stdin=stdin, variables=variables | dict(settings or {}), timeout_s=timeout_s
+        command,
+        stdin=stdin,
+        variables=variables | dict(settings or {}),
+        timeout_s=timeout_s,
+        folder=folder,
     )
 
 
@@ -122,7 +130,12 @@ def _variables(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _run(
-    command: Sequence[str], *, stdin: str, variables: Mapping[str, str], timeout_s: float
+    command: Sequence[str],
+    *,
+    stdin: str,
+    variables: Mapping[str, str],
+    timeout_s: float,
+    folder: str = os.sep,
 ) -> Outcome:
     process = subprocess.Popen(
         command,
@@ -130,7 +143,7 @@ def _run(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=variables,
-        cwd=os.path.abspath(os.sep),  # noqa: PTH100 - the root, on any system
+        cwd=folder,
         encoding="utf-8",
         errors="replace",
         start_new_session=True,

@@ -1,86 +1,95 @@
-"""What uv's words mean, in one sentence of ours.
+"""What uv's words mean, in a sentence of ours, and what to do then.
 
-The patterns are those of uv 0.5.14 to 0.13; where none fits, the caller says something
-general, and uv's own words go along as evidence.
+The patterns are those of uv 0.7 to 0.13; where none fits, uv's own words, which go along
+as evidence, have to speak for themselves.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+__all__ = ["Explanation", "explain"]
 
-__all__ = ["explain"]
 
-_PACKAGE = r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)"
-_VERSION = r"(?P<version>[^\s,;]+?)"
+@dataclass(frozen=True)
+class Explanation:
+    """What went wrong, and one thing to do next; either may be empty."""
 
-# In the order in which they are tried: what goes wrong on the way to the index first,
-# since uv then goes on to speak of packages that it never saw.
-_PATTERNS = tuple(
-    (re.compile(pattern, re.IGNORECASE | re.DOTALL), sentence)
-    for pattern, sentence in (
-        (r"No space left on device", "the disk is full"),
-        (r"Permission denied", "a file or folder may not be written"),
-        (
-            r"Hash mismatch for `?(?P<name>[^\s`]+)`?",
-            "the index now serves another file for {name} than the one that was locked",
-        ),
-        (
-            r"401 Unauthorized|403 Forbidden|credentials|status code: 40[13]",
-            "the package index refuses the user or password that is configured for it",
-        ),
-        (
-            r"network was disabled|\boffline\b",
-            "the network is turned off for uv (UV_OFFLINE), and its cache does not hold all packages",
-        ),
-        (
-            r"(dns error|tcp connect error|Connection (refused|reset)|timed out"
-            r"|error sending request|invalid peer certificate|Could not connect)",
-            "the package index cannot be reached",
-        ),
-        (
-            rf"Because {_PACKAGE} was not found in the (?:package registry|provided package)",
-            "the package index has no package named {name!r}",
-        ),
-        (rf"{_PACKAGE} was not found in the package registry", "there is no package {name!r}"),
-        (
-            rf"no version of {_PACKAGE}(?:\[[^\]]*\])?={{2,3}}{_VERSION}(?=\s|,)",
-            "{name} has no release {version}",
-        ),
-        (rf"there are no versions of {_PACKAGE}\b", "the package index has no release of {name}"),
-        (
-            r"does not satisfy Python(?P<python>[<>=!.*,\d ]+?) and "
-            rf"{_PACKAGE}(?P<pin>[<>=!~][^\s]*)? depends on Python",
-            "{name}{pin} needs Python {python}, and the environment asks for {asked}",
-        ),
-        (
-            rf"{_PACKAGE}=={_VERSION} (?:has no (?:usable )?wheels?|has no (?:source|built))",
-            "{name} {version} has no wheel for Python {asked}{on}",
-        ),
-        (
-            rf"(?:all versions of |only |hint: Wheels are required for `){_PACKAGE}`? "
-            r"(?:have no (?:usable )?wheels|because building)",
-            "no release of {name} that is allowed has a wheel for Python {asked}{on}",
-        ),
-        (
-            r"you require (?P<first>[A-Za-z0-9][^\s,]*) and (?P<second>[A-Za-z0-9][^\s,]*),"
-            r" we can conclude",
-            "{first} and {second} cannot both hold",
-        ),
-        (
-            r"Because (?P<first>\S+) depends on (?P<second>\S+)(?:,| and) .*?"
-            r"you require (?P<third>(?!\S+ and )[^\s,]*[<>=!~][^\s,]*), we can conclude",
-            "{first} needs {second}, so {third} cannot hold beside it",
-        ),
-    )
+    problem: str = ""
+    advice: str = ""
+
+
+_NAME = r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)"
+
+_NEWER = (
+    "Give an environment with a newer release of {name} or with another Python; "
+    "evaluating the model there shows whether it answers the same."
 )
 
+# In the order in which they are tried: what goes wrong on the way to the index first, since
+# uv then goes on to speak of packages that it never saw.
+_KNOWN = (
+    (r"No space left on device", "the disk is full", "Make room, and try again."),
+    (
+        r"Permission denied",
+        "a file or a folder cannot be written",
+        "See in uv's words which one, and who owns it.",
+    ),
+    (
+        r"Hash mismatch for `?(?P<name>[^\s`]+)`?",
+        "the package index serves another file for {name} than the one that was locked",
+        "Find out who changed it; to take it, make the bundle again.",
+    ),
+    (
+        r"\b(401 Unauthorized|403 Forbidden)\b|(lack of valid|missing|invalid) \S*credentials",
+        "the package index refuses the user or the password that is configured for it",
+        "Correct it in pip's or uv's configuration, or in ~/.netrc.",
+    ),
+    (
+        r"network (was|is) disabled",
+        "uv is kept from the network (UV_OFFLINE), and its cache does not hold all packages",
+        "Unset UV_OFFLINE once.",
+    ),
+    (
+        r"dns error|tcp connect error|connection (refused|reset)|error sending request"
+        r"|operation timed out|peer certificate|request failed after",
+        "the package index cannot be reached",
+        "Check the network, and the index, proxy and certificate in pip's or uv's configuration.",
+    ),
+    (
+        rf"(?:Because |\band ){_NAME} was not found in (?:the package registry|the provided)",
+        "the package index has no package named {name!r}",
+        "Check the spelling; a private index belongs into pip's or uv's configuration.",
+    ),
+    (
+        rf"no versions? of {_NAME}(?:\[[^\]]*\])?(?P<pin>[=<>~!][^\s]*?)?(?=,? and |, we |\s)",
+        "the package index has no release {name}{pin}",
+        "Ask for one that there is.",
+    ),
+    (
+        r"does not satisfy Python(?P<python>[<>=!.*,\d ]+?) and "
+        rf"{_NAME}(?P<pin>[<>=!~][^\s]*)? depends on Python",
+        "{name}{pin} needs Python {python}, and the environment asks for {asked}",
+        "Ask for another Python, or for another release of {name}.",
+    ),
+    (
+        rf"{_NAME}==(?P<version>\S+?) has no (?:usable )?wheels?",
+        "{name} {version} has no wheel for Python {asked}{on}",
+        _NEWER,
+    ),
+    (
+        rf"hint: Wheels are required for `{_NAME}`",
+        "no release of {name} that is allowed has a wheel for Python {asked}{on}",
+        _NEWER,
+    ),
+)
 
-def explain(words: str, *, python: str, on: str = "", otherwise: str) -> str:
-    """Return one sentence for what uv said, or `otherwise`.
+_PATTERNS = tuple((re.compile(row[0], re.IGNORECASE), *row[1:]) for row in _KNOWN)
+
+
+def explain(words: str, *, python: str, on: str = "") -> Explanation:
+    """Say in one sentence what uv said; it is empty if nothing known is found.
 
     Parameters
     ----------
@@ -89,16 +98,12 @@ def explain(words: str, *, python: str, on: str = "", otherwise: str) -> str:
     python : str
         The version of Python that was asked for.
     on : str
-        A place where packages had to fit, such as ``" on x86_64"``.
-    otherwise : str
-        The sentence where nothing known is found.
+        The platform that packages had to fit, such as ``" on x86_64"``.
     """
     text = " ".join(words.split())
-    for pattern, sentence in _PATTERNS:
+    for pattern, problem, advice in _PATTERNS:
         if match := pattern.search(text):
-            return sentence.format(**_fields(match.groupdict()), asked=python, on=on) + "."
-    return otherwise
-
-
-def _fields(groups: Mapping[str, str | None]) -> dict[str, str]:
-    return {name: (value or "").strip(" .,") for name, value in groups.items()}
+            groups = {key: (value or "").strip(" .,") for key, value in match.groupdict().items()}
+            fields = groups | {"asked": python, "on": on}
+            return Explanation(problem.format(**fields) + ".", advice.format(**fields))
+    return Explanation()

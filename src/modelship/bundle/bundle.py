@@ -116,9 +116,10 @@ class ScoringBundle:
         return bundle
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
-        raise AttributeError(f"a ScoringBundle is immutable; make a new one to change {name!r}")
+        self.__delattr__(name)
 
-    __delattr__ = __setattr__  # type: ignore[assignment]  # deleting is refused in the same way
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"a ScoringBundle is immutable; make a new one to change {name!r}")
 
     @property
     def sample_input(self) -> Any:

@@ -86,7 +86,7 @@ def read_conda(path: Path, text: str) -> CondaFile:
         If a package has no known counterpart on PyPI.
     """
     python = None
-    requirements = []
+    requirements: list[str] = []
     for node in _dependencies(path, text):
         where = f"{path}:{node.start_mark.line + 1}"
         if _is_mapping(node):
@@ -231,16 +231,16 @@ def _pip_lines(node: yaml.Node, *, path: Path) -> Iterator[tuple[int, str]]:
 
 
 def _is_mapping(node: yaml.Node) -> bool:
-    return bool(node.id == "mapping")
+    return bool(getattr(node, "id", "") == "mapping")
 
 
 def _sequence(node: yaml.Node, *, where: str) -> list[yaml.Node]:
-    if node.id != "sequence":
+    if getattr(node, "id", "") != "sequence":
         raise EnvironmentSpecError(where, "a list is expected here.", _EXAMPLE)
     return list(node.value)
 
 
 def _scalar(node: yaml.Node, *, where: str) -> str:
-    if node.id != "scalar":
+    if getattr(node, "id", "") != "scalar":
         raise EnvironmentSpecError(where, "a package name is expected here.", _EXAMPLE)
     return str(node.value)

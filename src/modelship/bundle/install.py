@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import sys
@@ -27,3 +28,181 @@ __all__ = ["create_environment", "find_python", "install_packages"]
 _MACHINES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
 
 _FIND_TIMEOUT_S = 120
+
+
+def create_environment(lock: Lock, folder: Path, *, timeout_s: float = 600) -> Path:
+    """Create a virtual environment at `folder`, and install `lock` into it.
+
+    It is removed again if anything goes wrong, or the process is interrupted. Its scripts
+    and its bytecode name its place: it works only where it was made.
+
+    Parameters
+    ----------
+    lock : Lock
+        What to install; each file is checked against its digest.
+    folder : Path
+        A folder that does not exist yet, or an empty one.
+    timeout_s : float
+        How long all of it may take.
+
+    Returns
+    -------
+    Path
+        The environment's Python.
+
+    Raises
+    ------
+    PythonNotFoundError
+        If this machine does not have the lock's version of Python.
+    EnvironmentBuildError
+        If the folder is taken, or the packages cannot be installed.
+    """
+    folder = Path(folder).absolute()
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise EnvironmentBuildError(
+            str(folder), "there is something at this place already.", advice="Name a new folder."
+        )
+    deadline = time.monotonic() + timeout_s
+    base = find_python(lock.python)
+    try:
+        made = run_uv(
+            ["venv", "--quiet", "--no-project", "--python", str(base), str(folder)],
+            timeout_s=timeout_s,
+        )
+        _check(made, lock=lock, folder=folder, timeout_s=timeout_s)
+        python = folder / "bin" / "python"
+        _install(
+            lock,
+            ["--python", str(python), "--compile-bytecode"],
+            folder=folder,
+            timeout_s=deadline - time.monotonic(),
+        )
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return python
+
+
+def install_packages(lock: Lock, folder: Path, *, machine: str, timeout_s: float = 600) -> None:
+    """Install `lock` into `folder`, for Linux on `machine`, whatever machine this is.
+
+    For images: wheels are fetched here, so that building the image needs no network and no
+    password. Wheels are those for glibc 2.28 (Debian 10, RHEL 8) or older. Files are
+    copies, never links into uv's cache, so that they can be changed. There is no
+    bytecode, and the scripts in ``bin`` start the first ``python3`` of the path, so that
+    nothing names this machine: compile in the image.
+
+    Parameters
+    ----------
+    lock : Lock
+        What to install; each file is checked against its digest.
+    folder : Path
+        Where the packages go, as in ``site-packages``.
+    machine : {"x86_64", "aarch64"}
+        The processor, as ``uname -m`` says it; ``"amd64"`` and ``"arm64"`` are understood.
+    timeout_s : float
+        How long it may take.
+
+    Raises
+    ------
+    EnvironmentBuildError
+        If a package has no wheel for it, or cannot be fetched.
+    InvalidOptionError
+        If `machine` is not one of the two.
+    """
+    if machine not in _MACHINES:
+        raise InvalidOptionError(option="machine", found=machine, expected="x86_64 or aarch64")
+    platform = f"{_MACHINES[machine]}-manylinux_2_28"
+    _install(
+        lock,
+        [
+            *("--target", str(Path(folder).absolute()), "--link-mode", "copy"),
+            *("--python", sys.executable, "--python-version", lock.python),
+            *("--python-platform", platform),
+        ],
+        folder=folder,
+        timeout_s=timeout_s,
+        on=f" on {_MACHINES[machine]}",
+    )
+    (Path(folder) / ".lock").unlink(missing_ok=True)
+    _free_scripts(Path(folder) / "bin")
+
+
+def find_python(version: str) -> Path:
+    """Return an interpreter of this minor version: the running one if it fits.
+
+    Else it is one that uv finds, or that pyenv installed. None is downloaded, unless the
+    variable UV_PYTHON_DOWNLOADS is ``automatic``.
+
+    Raises
+    ------
+    PythonNotFoundError
+        If there is none. It names the versions that there are.
+    """
+    minor = ".".join(version.split(".")[:2])
+    if minor == f"{sys.version_info[0]}.{sys.version_info[1]}":
+        return Path(sys.executable)
+    found = _interpreters()
+    if minor not in found and _may_download():
+        run_uv(["python", "install", "--quiet", minor], timeout_s=_FIND_TIMEOUT_S)
+        found = _interpreters()
+    if minor not in found:
+        raise PythonNotFoundError("the environment", minor, sorted(found, key=Version))
+    return found[minor]
+
+
+def _install(
+    lock: Lock,
+    arguments: Sequence[str],
+    *,
+    folder: Path,
+    timeout_s: float,
+    on: str = "",
+) -> None:
+    command = ["pip", "install", "--quiet", "--require-hashes", "--no-deps", *wheels_only()]
+    outcome = run_uv(
+        [*command, *arguments, "--requirements", "-"],
+        stdin=lock.text,
+        timeout_s=timeout_s,
+        asks_index=True,
+    )
+    _check(outcome, lock=lock, folder=folder, timeout_s=timeout_s, on=on)
+
+
+def _check(outcome: Outcome, *, lock: Lock, folder: Path, timeout_s: float, on: str = "") -> None:
+    if outcome.ok:
+        return
+    if outcome.timed_out:
+        problem = f"installing the packages took longer than {timeout_s:.0f} seconds."
+        raise EnvironmentBuildError(str(folder), problem, outcome.words, "Try again later.")
+    found = explain(outcome.words, python=lock.python, on=on)
+    problem = found.problem or "the packages cannot be installed."
+    raise EnvironmentBuildError(str(folder), problem, outcome.words, found.advice)
+
+
+def _interpreters() -> Mapping[str, Path]:
+    """Return an interpreter of CPython for each minor version that this machine has."""
+    found = {f"{sys.version_info[0]}.{sys.version_info[1]}": Path(sys.executable)}
+    listed = run_uv(["python", "list", "--only-installed"], timeout_s=_FIND_TIMEOUT_S)
+    for line in listed.stdout.splitlines():
+        if match := re.match(r"cpython-(3\.\d+)\.\d+-\S+\s+(.+?)(?: -> .*)?$", line):
+            found.setdefault(match[1], Path(match[2]))
+    # uv finds pyenv's interpreters only where its shims work, which is not in each folder.
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    for python in sorted(pyenv.glob("versions/3.*/bin/python")):
+        if match := re.fullmatch(r"(3\.\d+)\.\d+", python.parent.parent.name):
+            found.setdefault(match[1], python)
+    return found
+
+
+def _may_download() -> bool:
+    return os.environ.get("UV_PYTHON_DOWNLOADS") in {"automatic", "auto", "true"}
+
+
+def _free_scripts(folder: Path) -> None:
+    """Make scripts start the first ``python3`` of the path; uv wrote this machine's Python."""
+    for script in folder.glob("*"):
+        content = script.read_bytes()
+        if script.is_file() and content.startswith(b"#!") and b"python" in content[:256]:
+            _, _, rest = content.partition(b"\n")
+            script.write_bytes(b"#!/usr/bin/env python3\n" + rest)

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import platform
 import re
 import sys
+import tempfile
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from packaging.markers import Marker
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
@@ -21,14 +27,19 @@ from modelship.bundle._uv_explained import explain
 from modelship.errors import ResolutionError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from modelship.bundle._uv import Outcome
     from modelship.bundle.environment import Environment
 
 __all__ = ["Lock", "lock", "wheels_only"]
 
-_LOCKED = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^\s;\\]+)\s*(?:;(?P<marker>[^\\]*))?")
+_LOCKED = re.compile(
+    r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^\s;\\]+)\s*(?:;(?P<marker>[^\\]*))?"
+)
+
+# Where a service runs: wheels must fit the first, and the second too if all packages have some.
+_MACHINES = ("x86_64", "aarch64")
 
 
 @dataclass(frozen=True)
@@ -94,21 +105,34 @@ def lock(environment: Environment, *, timeout_s: float = 300) -> Lock:
     ResolutionError
         If no set of versions satisfies the requirements, or the index cannot be reached.
     """
-    minor = ".".join(environment.python.split(".")[:2])
-    outcome = run_uv(
-        [
-            *("pip", "compile", "-", "--universal", "--generate-hashes"),
-            *("--no-header", "--no-annotate", "--quiet"),
-            *("--python", sys.executable, "--python-version", minor),
-            *wheels_only(),
-        ],
-        stdin="\n".join(environment.requirements) + "\n",
-        timeout_s=timeout_s,
-        asks_index=True,
-    )
+    deadline = time.monotonic() + timeout_s
+    for machines in (_MACHINES, _MACHINES[:1]):
+        outcome = _compile(environment, machines, timeout_s=deadline - time.monotonic())
+        if outcome.ok or "wheel" not in outcome.words:
+            break
     if not outcome.ok:
         raise _failed(environment, outcome, timeout_s=timeout_s)
-    return Lock(python=minor, text=_without_options(outcome.stdout))
+    return Lock(python=_minor(environment.python), text=_without_options(outcome.stdout))
+
+
+def _compile(environment: Environment, machines: Sequence[str], *, timeout_s: float) -> Outcome:
+    # Otherwise a release with wheels for macOS alone is taken for all platforms.
+    required = [f"sys_platform == 'linux' and platform_machine == '{m}'" for m in machines]
+    with tempfile.TemporaryDirectory(prefix="modelship-") as folder:
+        project = Path(folder) / "pyproject.toml"
+        project.write_text(f"[tool.uv]\nrequired-environments = {json.dumps(required)}\n")
+        return run_uv(
+            [
+                *("pip", "compile", "-", "--universal", "--generate-hashes"),
+                *("--no-header", "--no-annotate", "--quiet"),
+                *("--python", sys.executable, "--python-version", _minor(environment.python)),
+                *wheels_only(),
+            ],
+            stdin="\n".join(environment.requirements) + "\n",
+            timeout_s=timeout_s,
+            asks_index=True,
+            folder=Path(folder),
+        )
 
 
 def wheels_only() -> tuple[str, ...]:
@@ -120,14 +144,30 @@ def wheels_only() -> tuple[str, ...]:
 
 
 def _failed(environment: Environment, outcome: Outcome, *, timeout_s: float) -> ResolutionError:
-    problem = explain(
-        outcome.words,
-        python=environment.python,
-        otherwise="no set of versions satisfies all requirements.",
-    )
     if outcome.timed_out:
         problem = f"resolving it took longer than {timeout_s:g} seconds and was ended."
-    return ResolutionError(environment.origin, problem, outcome.words)
+        return ResolutionError(environment.origin, problem, outcome.words, "Try again later.")
+    found = explain(outcome.words, python=environment.python)
+    problem = found.problem or _conflict(environment, outcome.words)
+    return ResolutionError(environment.origin, problem, outcome.words, found.advice)
+
+
+def _minor(python: str) -> str:
+    return ".".join(python.split(".")[:2])
+
+
+def _conflict(environment: Environment, words: str) -> str:
+    """Name the requirements that uv's explanation of a conflict speaks of."""
+    involved = [
+        text
+        for text in environment.requirements
+        if (requirement := Requirement(text)).specifier
+        and re.search(rf"(?<![\w.-]){re.escape(requirement.name)}(?![\w-])", words)
+    ]
+    if len(involved) < 2:  # noqa: PLR2004 - one alone is in conflict with nothing
+        return "no set of versions satisfies all requirements."
+    both = "both" if len(involved) == 2 else "all"  # noqa: PLR2004 - "both" is two
+    return f"{', '.join(involved[:-1])} and {involved[-1]} cannot {both} hold."
 
 
 def _without_options(text: str) -> str:

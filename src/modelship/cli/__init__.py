@@ -1,5 +1,27 @@
 """The command line: the only part of modelship that prints."""
 
-from modelship.cli.app import main
+from __future__ import annotations
+
+import signal
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 __all__ = ["main"]
+
+_TERMINATED = 143  # 128 + SIGTERM, as shells count
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    from modelship.cli.app import cli
+
+    signal.signal(signal.SIGTERM, _terminate)
+    cli.main(prog_name="modelship")
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
+    # As an exception, so that whatever was half done is undone.
+    sys.exit(_TERMINATED)

@@ -1,6 +1,6 @@
 """``python -m modelship.cli`` is the same as ``modelship``."""
 
-from modelship.cli.app import main
+from modelship.cli import main
 
 __all__: list[str] = []
 

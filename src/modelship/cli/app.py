@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import importlib
-import signal
-import sys
 import traceback
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import click
 
 from modelship.cli.output import fail
 from modelship.errors import ModelshipError, nearest
 
-if TYPE_CHECKING:
-    from types import FrameType
-
-__all__ = ["cli", "main"]
+__all__ = ["cli"]
 
 # In the order of the way from a model to a service, which is how --help shows them.
 _COMMANDS = {
@@ -32,7 +27,6 @@ _COMMANDS = {
 }
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells count
-_TERMINATED = 143  # 128 + SIGTERM
 
 
 class _Commands(click.Group):
@@ -74,17 +68,6 @@ def cli() -> None:
 
     What runs there is what was tested here. Begin with: modelship demo
     """
-
-
-def main() -> None:
-    """Run the command line and exit."""
-    signal.signal(signal.SIGTERM, _terminate)
-    cli.main(prog_name="modelship")
-
-
-def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
-    # As an exception, so that whatever was half done is undone.
-    sys.exit(_TERMINATED)
 
 
 def _own_up(ctx: click.Context) -> NoReturn:

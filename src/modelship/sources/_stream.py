@@ -142,8 +142,14 @@ class _Unpacked(io.RawIOBase):
             raise MalformedError(f"its {self._compression} data is damaged") from error
 
     def _next_member(self) -> bool:
-        """Go on to a further stream in the same file, as gzip and xz allow."""
+        """Go on to a further stream in the same file, as bz2 and xz allow."""
         rest = self._inner.unused_data or self._file.read(CHUNK_BYTES)
+        if rest and isinstance(self._inner, _Zlib):
+            # joblib's reader of zlib and gzip then doubles its memory until there is no more
+            # (BinaryZlibFile._fill_buffer, joblib 1.6), so such a file must not be served.
+            raise MalformedError(
+                f"something follows its {self._compression} data, on which joblib.load hangs"
+            )
         if compression_of(rest[:8]) != self._compression:
             return False
         self._file.seek(-len(rest), os.SEEK_CUR)

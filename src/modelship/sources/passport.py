@@ -141,7 +141,7 @@ def _of_pickle(path: Path, first: bytes, *, alone: bool = False) -> Passport:
     except EndedEarlyError as error:
         raise _truncated(path, str(error)) from None
     except MalformedError as error:
-        problem = f"it is not a pickle: {error}; it begins with {first[:_SHOWN_BYTES]!r}"
+        problem = f"it is not a whole pickle: {error}; it begins with {first[:_SHOWN_BYTES]!r}"
         raise CorruptModelError(str(path), problem) from None
     return _from_findings(findings, path=path, compression=compression, complete=complete)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import secrets
 from abc import ABC, abstractmethod
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
@@ -91,8 +91,7 @@ class Instance:
 
     def to_json(self) -> str:
         """Return the record as one line of JSON."""
-        mappings = {"parts": dict(self.parts), "tags": dict(self.tags)}
-        return json.dumps(asdict(replace(self, parts={}, tags={})) | mappings, sort_keys=True)
+        return json.dumps(vars(self), default=dict, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> Instance:

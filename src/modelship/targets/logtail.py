@@ -6,6 +6,15 @@ __all__ = ["last_lines", "telling_part"]
 
 _MOST_LINES = 40
 
+_TRACEBACK = "Traceback (most recent call last)"
+# Between the tracebacks of one chain, as Python's traceback module writes it.
+_LINKS = (
+    "The above exception was the direct cause of the following exception:",
+    "During handling of the above exception, another exception occurred:",
+)
+# Azure ML's server raises this from what the script raised; it says nothing more.
+_WRAPPER = "azureml_inference_server_http.server.user_script.UserScript"
+
 
 def last_lines(log: str, count: int) -> str:
     """Return the last `count` lines of `log`."""
@@ -13,9 +22,17 @@ def last_lines(log: str, count: int) -> str:
 
 
 def telling_part(log: str) -> str:
-    """Return the last traceback in `log` with what follows it, or else its last lines."""
+    """Return the script's last traceback in `log`, with its causes, or else the last lines."""
     lines = log.rstrip().splitlines()
-    starts = [n for n, line in enumerate(lines) if "Traceback (most recent call last)" in line]
-    begin = starts[-1] if starts else len(lines)
-    shown = lines[begin:] or lines
-    return "\n".join(shown[-_MOST_LINES:])
+    starts = [n for n, line in enumerate(lines) if _TRACEBACK in line]
+    if not starts:
+        return "\n".join(lines[-_MOST_LINES:])
+    links = [n for n, line in enumerate(lines) if line.strip() in _LINKS]
+    begin = starts.pop()
+    while starts and any(starts[-1] < link < begin for link in links):
+        begin = starts.pop()
+    wrapped = [
+        link for link in links if link > begin and any(_WRAPPER in line for line in lines[link:])
+    ]
+    end = wrapped[-1] if wrapped else len(lines)
+    return "\n".join(lines[begin:end][-_MOST_LINES:]).rstrip()

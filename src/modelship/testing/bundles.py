@@ -64,7 +64,8 @@ def script_bundle(
     script : str
         The text of ``score.py``.
     folder : Path
-        A folder for the script and the model; made if it is not there.
+        Where to write the script and the model. What lies in its folder ``source`` goes along
+        with the script. The model has to stay there while the bundle is in use.
     environment : Environment
         What the script needs.
     model : object
@@ -72,12 +73,14 @@ def script_bundle(
     **options
         The other parameters of :class:`~modelship.ScoringBundle`, such as ``sample_input``.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "score.py").write_text(script)
+    source = folder / "source"
+    source.mkdir(parents=True, exist_ok=True)
+    (source / "score.py").write_text(script)
     (folder / "model.pkl").write_bytes(pickle.dumps(model))
     return ScoringBundle(
         Model.read(folder / "model.pkl", name="contract-model", version="2"),
-        entry_script=folder / "score.py",
+        entry_script="score.py",
+        source_directory=source,
         environment=environment,
         **options,
     )

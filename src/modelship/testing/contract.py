@@ -218,7 +218,7 @@ class TargetContract(ContractFixtures):
         with pytest.raises(DeploymentFailedError) as caught:
             target.deploy(make_bundle(script), name=name, show_output=False)
         assert "Traceback (most recent call last)" in caught.value.log_tail
-        assert last_line in caught.value.log_tail
+        assert caught.value.log_tail.splitlines()[-1] == last_line
         _require_nothing(target, name)
 
     def test_t17_a_refused_sample_fails_the_deployment(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 
 from modelship.bundle import Environment
+from modelship.bundle.lock import lock as resolve
 from modelship.targets import DeployTarget
 from modelship.testing import cases
 from modelship.testing.bundles import script_bundle, with_lock
@@ -70,7 +71,7 @@ class ContractFixtures:
     @classmethod
     def lock(cls) -> Lock:
         """Return the lock that all bundles share: the inference server and nothing else."""
-        return _bare(cls.python).lock
+        return resolve(_bare(cls.python))
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -110,7 +111,7 @@ class ContractFixtures:
 
     @pytest.fixture(scope="class")
     @classmethod
-    def target(cls, home: Path) -> DeployTarget:  # noqa: ARG002 - it has to be there first
+    def target(cls, home: Path) -> DeployTarget:  # noqa: ARG003 - it has to be there first
         """Return the target."""
         return cls.open_target()
 

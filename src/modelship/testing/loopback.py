@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from email.message import Message
 
     from modelship.testing.capture import Log
 
@@ -149,7 +150,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(content)
 
 
-def _identify(headers: Mapping[str, str]) -> dict[str, str] | _Answer:
+def _identify(headers: Message) -> dict[str, str] | _Answer:
     """Return the header fields that identify the request, or the answer that refuses them."""
     request_id = headers.get("x-request-id", "") or str(uuid.uuid4())
     legacy_id = headers.get("x-ms-request-id", "")

@@ -13,7 +13,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from modelship.bundle.store import model_folder, stage
@@ -27,7 +29,6 @@ from modelship.targets.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from modelship.bundle import ScoringBundle
     from modelship.targets.progress import Steps
@@ -38,6 +39,7 @@ _RECORD = "instance.json"
 _ANSWERED = "answered"
 _DRAFT = ".draft-"
 _LARGEST_PORT = 65535
+_GUNICORN_SETTINGS = Path(__file__).with_name("gunicorn_settings.py")
 # What a service gets of this process's environment; a container gets none of it either.
 _PASSED_ON = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TZ")
 
@@ -152,6 +154,7 @@ def _environment(python: Path, bundle: ScoringBundle, *, app: Path) -> Mapping[s
     return passed_on | {
         "PATH": f"{python.parent}:/usr/local/bin:/usr/bin:/bin",
         "PYTHONUNBUFFERED": "1",
+        "GUNICORN_CMD_ARGS": f"--config {shlex.quote(str(_GUNICORN_SETTINGS))}",
         "AML_APP_ROOT": str(app),
         "AZUREML_MODEL_DIR": str(app / model_folder(bundle)),
     }

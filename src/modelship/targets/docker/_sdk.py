@@ -1,0 +1,313 @@
+"""The one module that imports the Docker SDK: what we ask of an engine, in our words and errors."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from modelship.errors import ImageBuildError, MissingExtraError, PortTakenError
+from modelship.targets.docker._translation import translate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from docker import DockerClient
+
+    from modelship.targets.progress import Deadline
+
+__all__ = ["Container", "Engine", "Image", "connected"]
+
+_CALL_TIMEOUT_S = 30
+_GRACE_S = 5
+_SHORTEST_WAIT_S = 1.0
+_LINES_KEPT = 40
+_CONFLICT = 409
+_PORT_TAKEN = ("port is already allocated", "address already in use")
+
+
+@dataclass(frozen=True)
+class Image:
+    """What an engine says about an image."""
+
+    image_id: str
+    architecture: str
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Container:
+    """What an engine says about a container; the fields with a default only when it is asked for it.
+
+    ``port`` is the one of this machine that its only port is published on, None unless it runs.
+    """
+
+    name: str
+    image_id: str
+    status: str
+    labels: Mapping[str, str]
+    port: int | None
+    health: str = ""
+    exit_code: int = 0
+    out_of_memory: bool = False
+    memory_bytes: int = 0
+
+
+@contextmanager
+def connected() -> Iterator[Engine]:
+    """Yield the engine that Docker's environment variables name; the SDK's errors become ours.
+
+    Raises
+    ------
+    MissingExtraError
+        If the Docker SDK is not installed.
+    TargetUnavailableError
+        If no engine answers, or it refuses what is asked of it.
+    """
+    try:
+        import docker
+    except ImportError as error:
+        raise MissingExtraError(purpose="The docker target", extra="docker") from error
+    import requests
+
+    foreign = (docker.errors.DockerException, docker.errors.StreamParseError)
+    try:
+        client = docker.from_env(timeout=_CALL_TIMEOUT_S)
+        try:
+            yield Engine(client)
+        finally:
+            client.close()
+    except (*foreign, requests.RequestException) as error:
+        raise translate(error) from error
+
+
+class Engine:
+    """A Docker engine. Each call has a timeout, and what is gone already is no error to remove."""
+
+    def __init__(self, client: DockerClient) -> None:
+        import docker
+
+        self._api = client.api
+        self._errors = docker.errors
+
+    def capacity(self) -> tuple[int, int]:
+        """Return how many cores, and how many bytes of memory, the engine has."""
+        info = self._api.info()
+        return info["NCPU"], info["MemTotal"]
+
+    # --- images ---------------------------------------------------------------------------
+
+    def image(self, reference: str) -> Image | None:
+        """Return the image that goes by this name or id, or None."""
+        try:
+            found: dict[str, Any] = self._api.inspect_image(reference)
+        except self._errors.NotFound:
+            return None
+        labels = found["Config"].get("Labels") or {}
+        return Image(found["Id"], found.get("Architecture", ""), labels)
+
+    def has_image(self, label: str) -> bool:
+        """Tell whether an image that has a name carries this label."""
+        images = self._api.images(filters={"label": label, "dangling": False})
+        return bool(images)
+
+    def pull(self, reference: str, *, deadline: Deadline) -> str | None:
+        """Pull an image; return what the engine says if it cannot."""
+        from docker import auth
+        from docker.utils import parse_repository_tag
+
+        repository, tag = parse_repository_tag(reference)
+        registry, _ = auth.resolve_repository_name(repository)
+        header = auth.get_config_header(self._api, registry)
+        _, problem = self._follow(
+            "/images/create",
+            params={"fromImage": repository, "tag": tag or "latest"},
+            headers={"X-Registry-Auth": header.decode()} if header else {},
+            deadline=deadline,
+        )
+        return problem
+
+    def build(
+        self, context: Iterable[bytes], *, tag: str, deadline: Deadline, cache: bool = True
+    ) -> str:
+        """Build an image from a tar stream that holds a Dockerfile; return the end of the log.
+
+        The build has no network, and gets nothing of this process's environment. It ends with
+        the connection, so an interrupt ends it too.
+
+        Raises
+        ------
+        ImageBuildError
+            If it fails; with the end of its log.
+        """
+        log, problem = self._follow(
+            "/build",
+            params={
+                **{"t": tag, "networkmode": "none", "nocache": not cache},
+                **{"rm": True, "forcerm": True},
+            },
+            headers={"Content-Type": "application/x-tar"},
+            data=context,
+            deadline=deadline,
+        )
+        if problem is not None:
+            raise ImageBuildError(image=tag, problem=problem.rstrip(".\n"), build_log=log)
+        return log
+
+    def remove_image(self, reference: str) -> None:
+        """Remove an image, unless something uses it."""
+        with self._unless_gone_or_used():
+            self._api.remove_image(reference)
+
+    def sweep(self, label: str) -> None:
+        """Remove what builds that carry this label left: images with no name, containers."""
+        with suppress(self._errors.APIError):
+            for container in self.containers([label]):
+                if container.name != "":
+                    self._api.remove_container(container.name, v=True, force=True)
+        with suppress(self._errors.APIError):
+            self._api.prune_images(filters={"dangling": True, "label": label})
+
+    # --- containers -----------------------------------------------------------------------
+
+    def containers(self, labels: Sequence[str]) -> list[Container]:
+        """Return every container that carries all of these labels, running or not."""
+        listed: list[dict[str, Any]] = self._api.containers(
+            all=True, filters={"label": list(labels)}
+        )
+        return [_from_listing(each) for each in listed]
+
+    def container(self, name: str) -> Container | None:
+        """Return one container, or None if there is none of this name."""
+        try:
+            return _from_inspection(self._api.inspect_container(name))
+        except self._errors.NotFound:
+            return None
+
+    def create(
+        self, name: str, *, image: str, labels: Mapping[str, str], host: Mapping[str, Any]
+    ) -> None:
+        """Create a container that does not run yet; `host` is what ``create_host_config`` takes."""
+        self._api.create_container(
+            image,
+            name=name,
+            labels=dict(labels),
+            host_config=self._api.create_host_config(**host),
+            # Docker's config.json may hold a proxy with its password.
+            use_config_proxy=False,
+        )
+
+    def start(self, name: str, *, port: int | None) -> None:
+        """Start a container that was created.
+
+        Raises
+        ------
+        PortTakenError
+            If another program listens on `port`.
+        """
+        try:
+            self._api.start(name)
+        except self._errors.APIError as error:
+            if port is not None and any(words in str(error) for words in _PORT_TAKEN):
+                raise PortTakenError(port=port) from error
+            raise
+
+    def logs(self, name: str) -> str:
+        """Return what a container wrote, or ``""`` if it is gone."""
+        log = b""
+        with self._unless_gone_or_used():
+            log = self._api.logs(name, stdout=True, stderr=True)
+        return log.decode(errors="replace")
+
+    def remove(self, container: Container) -> None:
+        """End a container, asked first and forced after a few seconds, and remove it."""
+        with self._unless_gone_or_used():
+            if container.status == "paused":
+                self._api.unpause(container.name)
+            if container.status in {"running", "paused"}:
+                self._api.stop(container.name, timeout=_GRACE_S)
+        with self._unless_gone_or_used():
+            self._api.remove_container(container.name, v=True, force=True)
+
+    @contextmanager
+    def _unless_gone_or_used(self) -> Iterator[None]:
+        try:
+            yield
+        except self._errors.NotFound:
+            return
+        except self._errors.APIError as error:
+            if error.status_code != _CONFLICT:
+                raise
+
+    def _follow(
+        self,
+        path: str,
+        *,
+        params: Mapping[str, Any],
+        headers: Mapping[str, str],
+        deadline: Deadline,
+        data: Iterable[bytes] | None = None,
+    ) -> tuple[str, str | None]:
+        """Do what takes long, and return the end of its log and what went wrong.
+
+        The SDK's own calls for it cannot be ended: they wait without a timeout, and keep the
+        connection, and with it the build, when they are interrupted.
+        """
+        import requests
+
+        deadline.check()
+        try:
+            with self._api.post(
+                f"{self._api.base_url}/v{self._api.api_version}{path}",
+                params=params,
+                headers=headers,
+                data=data,
+                stream=True,
+                timeout=max(deadline.remaining_s, _SHORTEST_WAIT_S),
+            ) as response:
+                return _read_log(response, deadline)
+        except requests.RequestException:
+            deadline.check()
+            raise
+
+
+def _read_log(response: Any, deadline: Deadline) -> tuple[str, str | None]:
+    if not response.ok:
+        return "", str(response.json().get("message", response.reason))
+    lines: deque[str] = deque(maxlen=_LINES_KEPT)
+    problem = None
+    for line in response.iter_lines():
+        deadline.check()
+        message = json.loads(line) if line else {}
+        lines.extend(message.get("stream", "").splitlines())
+        problem = message.get("error", problem)
+    return "\n".join(line for line in lines if line.strip()), problem
+
+
+def _from_listing(listed: Mapping[str, Any]) -> Container:
+    ports = [port["PublicPort"] for port in listed["Ports"] or () if "PublicPort" in port]
+    return Container(
+        name=listed["Names"][0].removeprefix("/") if listed["Names"] else listed["Id"],
+        image_id=listed["ImageID"],
+        status=listed["State"],
+        labels=listed["Labels"] or {},
+        port=ports[0] if ports else None,
+    )
+
+
+def _from_inspection(found: Mapping[str, Any]) -> Container:
+    state = found["State"]
+    published = [each for each in (found["NetworkSettings"]["Ports"] or {}).values() if each]
+    return Container(
+        name=found["Name"].removeprefix("/"),
+        image_id=found["Image"],
+        status=state["Status"],
+        labels=found["Config"]["Labels"] or {},
+        port=int(published[0][0]["HostPort"]) if published else None,
+        health=(state.get("Health") or {}).get("Status", ""),
+        exit_code=state["ExitCode"],
+        out_of_memory=state["OOMKilled"],
+        memory_bytes=found["HostConfig"]["Memory"],
+    )

@@ -1,0 +1,80 @@
+"""What the tests of the command line share: a folder with files, and a way to type commands."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import joblib
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+
+from modelship.bundle import ScoringBundle
+from modelship.cli.app import cli
+from modelship.sources import Model
+from modelship.targets import DeployTarget
+from modelship.testing import offline_bundle
+from modelship.testing.cases import SLOW
+
+RAISING = """
+def init():
+    pass
+
+
+def run(raw_data):
+    raise ValueError("rows of 64 numbers are needed")
+"""
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory):
+    """Return a folder with a model, a test set, a request and bundles for memory."""
+    folder = tmp_path_factory.mktemp("files")
+    X, y = load_digits(return_X_y=True)
+    joblib.dump(LogisticRegression(max_iter=5000).fit(X[:1200], y[:1200]), folder / "model.pkl")
+    np.savez(folder / "test.npz", X=X[1200:], y=y[1200:])
+    (folder / "request.json").write_text(json.dumps({"data": X[1200:1203].tolist()}))
+    model = Model.read(folder / "model.pkl")
+    offline_bundle(ScoringBundle(model, sample_input={"data": X[:2]})).save(folder / "bundle")
+    for name, script in (("raising", RAISING), ("slow", SLOW)):
+        (folder / f"{name}.py").write_text(script)
+        scripted = ScoringBundle(model, entry_script=folder / f"{name}.py")
+        offline_bundle(scripted).save(folder / name)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    """Move into a new folder, with no settings of the person who runs the tests."""
+    for variable in [name for name in os.environ if name.startswith("MODELSHIP_")]:
+        if variable != "MODELSHIP_HOME":
+            monkeypatch.delenv(variable)
+    monkeypatch.setenv("MODELSHIP_HOME", str(tmp_path / "home"))
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def modelship():
+    """Return what types one command, and gives click's result back."""
+    runner = CliRunner()
+
+    def type_command(*arguments, stdin=None):
+        return runner.invoke(cli, [str(each) for each in arguments], input=stdin)
+
+    yield type_command
+    for deployment in DeployTarget.open("memory").list():
+        deployment.delete(missing_ok=True)
+
+
+@pytest.fixture
+def service(modelship, files):
+    """Deploy the bundle of digits on the target memory, and return the service's name."""
+    done = modelship("deploy", files / "bundle", "-n", "digits-svc", "-t", "memory", "--quiet")
+    assert done.exit_code == 0, done.output
+    return "digits-svc"

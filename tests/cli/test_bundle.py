@@ -1,0 +1,84 @@
+"""modelship bundle, and deploying what modelship.yaml describes."""
+
+import json
+
+from modelship.bundle import ScoringBundle
+
+SCRIPT = """
+from answers import answer
+
+
+def init():
+    pass
+
+
+def run(raw_data):
+    return answer
+"""
+
+
+def test_bundle_saves_what_the_flags_say(modelship, files, here):
+    """The folder can be loaded, has the printed digest, and what the flags said."""
+    (here / "requirements.txt").write_text("")
+    done = modelship(
+        *("bundle", files / "model.pkl", "-o", "made", "--environment", "requirements.txt"),
+        *("--sample-input", files / "request.json", "--cpu-cores", "0.5", "--tag", "data=digits"),
+        *("--description", "Digits", "--json"),
+    )
+    assert done.exit_code == 0, done.output
+    document = json.loads(done.stdout)
+    made = ScoringBundle.load(here / "made")
+    assert document["digest"] == made.digest
+    assert document["has_sample_input"] is True
+    assert "azureml-inference-server-http" in document["packages"]
+    assert (made.resources.cpu_cores, dict(made.tags)) == (0.5, {"data": "digits"})
+
+
+def test_the_project_file_is_deployed(modelship, files, here):
+    """Without a folder, deploy runs what modelship.yaml describes, seen from its folder."""
+    (here / "service").mkdir()
+    (here / "service" / "score.py").write_text(SCRIPT)
+    (here / "service" / "answers.py").write_text("answer = 42\n")
+    (here / "requirements.txt").write_text("")
+    settings = {
+        "model": str(files / "model.pkl"),
+        "source_directory": "service",
+        "entry_script": "score.py",
+        "environment": "requirements.txt",
+        "sample_input": {"data": []},
+        "name": "answer-svc",
+        "target": "memory",
+        "options": {"process": {"port": 5001}},
+    }
+    (here / "modelship.yaml").write_text(json.dumps(settings))
+    done = modelship("deploy", "--quiet")
+    assert done.exit_code == 0, done.output
+    assert """modelship run answer-svc -t memory --data '{"data": []}'""" in done.stdout
+    assert json.loads(modelship("run", "answer-svc", "--data", "{}").stdout) == 42
+
+
+def test_bundle_prints_what_is_in_it(modelship, files, here):
+    """People read the digest, the script, and what to type next."""
+    (here / "requirements.txt").write_text("")
+    arguments = ("bundle", files / "model.pkl", "--environment", "requirements.txt", "-o", "made")
+    done = modelship(*arguments)
+    assert f"made  sha256:{ScoringBundle.load(here / 'made').digest}" in done.stdout
+    assert "score.py" in done.stdout
+    assert "modelship deploy made -n NAME" in done.stdout
+
+
+def test_what_a_bundle_cannot_be_made_of_is_told(modelship, files, here):
+    """Missing and broken parts have the exit code of their kind."""
+    (here / "score.py").write_text("def init(): pass\n")
+    (here / "broken.json").write_text("{")
+    model = files / "model.pkl"
+    assert modelship("bundle", model).exit_code == 2
+    assert modelship("bundle", "-o", "made").exit_code == 2
+    no_run = modelship("bundle", model, "-o", "made", "--entry-script", "score.py")
+    assert (no_run.exit_code, "run()" in no_run.stderr) == (5, True)
+    broken = modelship("bundle", model, "-o", "made", "--sample-input", "broken.json")
+    assert (broken.exit_code, "is not JSON" in broken.stderr) == (5, True)
+    missing = modelship("bundle", model, "-o", "made", "--sample-input", "none.json")
+    assert (missing.exit_code, "none.json" in missing.stderr) == (2, True)
+    assert modelship("bundle", model, "-o", "m", "--environment", "none.yml").exit_code == 6
+    assert not (here / "made").exists()

@@ -1,0 +1,120 @@
+"""modelship.yaml, what stands over it, and what is said of its mistakes."""
+
+import json
+
+import pytest
+
+from modelship.cli.config import FILE_NAME, Config
+from modelship.errors import ConfigError
+
+WHOLE = """\
+model: models/model.pkl
+entry_script: score.py
+environment: myenv.yml
+sample_input: {data: [[1, 2]]}
+cpu_cores: 2
+memory_gb: 0.5
+tags: {data: MNIST}
+description: Digits
+name: digits-svc
+target: docker
+options: {docker: {base_image: "python:3.11-slim"}, process: {port: 5001}}
+require: {accuracy: 0.9, log_loss: 0.5}
+data: test.npz
+timeout_s: 90
+"""
+
+MISTAKES = [
+    ("name: a-b-c\nmodle: x.pkl\n", "line 2: there is no key 'modle' (did you mean 'model'?)"),
+    ("name: 7\n", "line 1: name is 7; expected text."),
+    ("cpu_cores: '2'\n", "cpu_cores is '2'; expected a number above 0."),
+    ("memory_gb: -1\n", "memory_gb is -1; expected a number above 0."),
+    ("timeout_s: .nan\n", "timeout_s is nan; expected a number above 0."),
+    ("timeout_s: true\n", "timeout_s is True; expected a number above 0."),
+    ("tags:\n  build: 7\n", "line 1: tags is {'build': 7}; expected a mapping of text to text."),
+    ("require: {accuracy: high}\n", "expected a mapping of metric to number."),
+    ("options: {password: hunter2}\n", "options is dict; expected a mapping of target to its"),
+    ("target:\n", "target is None; expected text."),
+    ("name: abc\nname: abd\n", "line 2: name is given twice."),
+    ("name: [abc\n", "line 2: "),
+    ("- name\n", "it is not a mapping of keys to values."),
+    ("description: 2020-99-99\n", "it is not YAML"),
+]
+
+
+def test_every_key_is_read(here):
+    """The file's values arrive as they stand, with their types."""
+    (here / FILE_NAME).write_text(WHOLE)
+    config = Config.find()
+    assert config.sample_input == {"data": [[1, 2]]}
+    assert (config.cpu_cores, config.memory_gb, config.timeout_s) == (2, 0.5, 90)
+    assert config.options["docker"] == {"base_image": "python:3.11-slim"}
+    assert config.require == {"accuracy": 0.9, "log_loss": 0.5}
+    assert (config.name, config.chosen_target, config.description) == (
+        "digits-svc",
+        "docker",
+        "Digits",
+    )
+
+
+def test_paths_start_at_the_folder_of_the_file(here):
+    """A relative path in the file does not depend on where the command is typed."""
+    (here / "project").mkdir()
+    (here / "project" / FILE_NAME).write_text(WHOLE)
+    config = Config.find(here / "project" / FILE_NAME)
+    assert config.model == str(here / "project/models/model.pkl")
+    assert config.entry_script == str(here / "project/score.py")
+    assert config.data == str(here / "project/test.npz")
+
+
+@pytest.mark.parametrize("uri", ["https://example.org/model.pkl", "azureml:digits:3"])
+def test_a_uri_stays_as_it_is(here, uri):
+    """What has a scheme is no path."""
+    (here / FILE_NAME).write_text(f"model: '{uri}'\n")
+    assert Config.find().model == uri
+
+
+def test_a_script_stays_relative_to_its_source_directory(here):
+    """With a source directory the script's path starts there, as in ScoringBundle."""
+    (here / FILE_NAME).write_text("entry_script: score.py\nsource_directory: service\n")
+    config = Config.find()
+    assert (config.entry_script, config.source_directory) == ("score.py", "service")
+
+
+@pytest.mark.parametrize(("text", "said"), MISTAKES, ids=[text[:12] for text, _ in MISTAKES])
+def test_a_mistake_is_named_with_its_line(here, text, said):
+    """Whatever is wrong in the file is told with the key, what was found and what was expected."""
+    (here / FILE_NAME).write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        Config.find()
+    assert said in caught.value.message
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_file_that_is_asked_for_has_to_be_there(here):
+    """Without modelship.yaml there are defaults; without the file of --config there is an error."""
+    assert Config.find() == Config()
+    with pytest.raises(ConfigError, match="No such file"):
+        Config.find(here / "other.yaml")
+
+
+def test_the_environment_stands_over_the_file_and_flags_over_both(here, monkeypatch):
+    """The order is flag, variable, file, default; mappings are merged key by key."""
+    (here / FILE_NAME).write_text(WHOLE)
+    monkeypatch.setenv("MODELSHIP_TARGET", "process")
+    monkeypatch.setenv("MODELSHIP_NAME", "123")
+    monkeypatch.setenv("MODELSHIP_CPU_CORES", "4")
+    monkeypatch.setenv("MODELSHIP_TAGS", json.dumps({"data": "digits"}))
+    config = Config.find().under(name="flag-svc", target=None, tags=(("by", "flag"),))
+    assert (config.name, config.target, config.cpu_cores) == ("flag-svc", "process", 4)
+    assert config.tags == {"data": "digits", "by": "flag"}
+    assert config.memory_gb == 0.5
+    assert Config.find().name == "123"
+
+
+@pytest.mark.parametrize("text", ["many", "0", "[1", "nan"])
+def test_a_mistake_in_a_variable_names_the_variable(monkeypatch, text):
+    """A variable is held to the same types as the file."""
+    monkeypatch.setenv("MODELSHIP_CPU_CORES", text)
+    with pytest.raises(ConfigError, match=r"^MODELSHIP_CPU_CORES: .*a number above 0"):
+        Config.find()

@@ -1,0 +1,45 @@
+"""modelship demo: the whole story, for real."""
+
+import json
+
+import pytest
+
+from modelship.errors import DeploymentNotFoundError
+from modelship.targets import DeployTarget
+
+
+def test_the_demo_tells_the_whole_story(modelship, here):
+    """On the process target: equal answers, the pictures, and nothing left behind."""
+    done = modelship("demo", "--output", "out", "--json")
+    assert done.exit_code == 0, done.output
+    document = json.loads(done.stdout)
+    assert document["equal"] is True
+    assert document["model_accuracy"] == document["service_accuracy"] > 0.9
+    assert {path.name for path in (here / "out").iterdir()} == {
+        "digits.joblib",
+        "conf.png",
+        "results.png",
+        "report.html",
+    }
+    for told in ("Train", "Pass the gate", "Test over HTTP", "all 450 predictions equal", "Delete"):
+        assert told in done.stderr
+    with pytest.raises(DeploymentNotFoundError):
+        DeployTarget.open("process").get(document["name"])
+
+
+def test_the_demo_can_leave_its_service(modelship):
+    """With --keep the service goes on, and the last line says how to delete it."""
+    done = modelship("demo", "-t", "memory", "--keep")
+    assert done.exit_code == 0, done.output
+    [deployment] = DeployTarget.open("memory").list()
+    assert f"modelship delete {deployment.name} -t memory" in done.stdout
+
+
+def test_the_demo_deletes_its_service_after_a_failure(modelship, here):
+    """If a later step fails, nothing is left running."""
+    (here / "out").mkdir()
+    (here / "out" / "conf.png").mkdir()  # a picture cannot be written there
+    done = modelship("demo", "-t", "memory", "--output", "out")
+    assert done.exit_code != 0
+    assert "Test over HTTP" in done.stdout
+    assert DeployTarget.open("memory").list() == ()

@@ -1,0 +1,250 @@
+"""What is special about the target in memory: it shares a process, and leaves no trace in it."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+import tempfile
+import threading
+import types
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import requests
+
+from modelship.bundle import Environment
+from modelship.errors import DeploymentFailedError, ScoringRequestError
+from modelship.targets import DeployTarget
+from modelship.testing import offline_bundle, script_bundle
+
+ENVIRONMENT = Environment(python="3.11", requirements=())
+
+
+@pytest.fixture
+def serve(tmp_path, monkeypatch):
+    """Return a function from a script to a service in memory."""
+    monkeypatch.setenv("MODELSHIP_HOME", str(tmp_path / "home"))
+    target = DeployTarget.open("memory")
+    counter = iter(range(100))
+
+    def deploy(script, *, files=(), **options):
+        number = next(counter)
+        folder = tmp_path / f"bundle-{number}"
+        (folder / "source").mkdir(parents=True)
+        for name, text in files:
+            (folder / "source" / name).write_text(text)
+        bundle = script_bundle(script, folder=folder, environment=ENVIRONMENT, **options)
+        return target.deploy(offline_bundle(bundle), name=f"svc-{number}", show_output=False)
+
+    yield deploy
+    for deployment in target.list():
+        deployment.delete()
+
+
+def post(deployment, body=b"[]", **fields):
+    return requests.post(deployment.scoring_uri, data=body, headers=fields, timeout=10)
+
+
+def answering(expression, *, top=""):
+    return f"{top}\ndef init():\n    pass\n\ndef run(raw_data):\n    return {expression}\n"
+
+
+@pytest.mark.parametrize(
+    ("expression", "body"),
+    [
+        ("raw_data", '"[]"'),
+        ("'[1]'", '"[1]"'),
+        ("None", "{}"),
+        ("(1, 2.5)", "[1, 2.5]"),
+        ("'\\u00e9'", '"\\u00e9"'),
+        ("float('nan')", "NaN"),
+    ],
+)
+def test_an_answer_is_written_as_azure_writes_it(serve, expression, body):
+    """What run() returns becomes the JSON that Azure ML's server makes of it."""
+    answer = post(serve(answering(expression)))
+    assert (answer.status_code, answer.text) == (200, body)
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.headers["x-ms-run-function-failed"] == "False"
+    assert float(answer.headers["x-ms-run-fn-exec-ms"]) >= 0
+
+
+def test_what_has_no_json_form_is_an_internal_error(serve):
+    """An answer that cannot be written as JSON is a 500 that is not run()'s failure."""
+    deployment = serve(answering("{1, 2}"))
+    answer = post(deployment)
+    assert (answer.status_code, answer.headers["x-ms-run-function-failed"]) == (500, "False")
+    assert "internal error" in answer.json()["message"]
+    assert "set is not JSON serializable" in deployment.logs()
+
+
+@pytest.mark.parametrize("expression", ["1 / 0", "sys.exit('done')"])
+def test_a_script_that_raises_or_exits_fails_one_request(serve, expression):
+    """Neither an exception nor SystemExit in run() ends the service."""
+    deployment = serve(answering(f"{expression} if raw_data == 'bad' else 1", top="import sys"))
+    with pytest.raises(ScoringRequestError):
+        deployment.run("bad")
+    assert deployment.run("good") == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/", 200),
+        ("HEAD", "/", 200),
+        ("POST", "/", 405),
+        ("GET", "/swagger.json", 200),
+        ("GET", "/score/", 404),
+        ("GET", "/nothing", 404),
+        ("POST", "/nothing", 404),
+    ],
+)
+def test_routes_are_azures(serve, method, path, status):
+    """Paths and methods have the status that Azure ML's server gives them."""
+    base = serve(answering("1")).scoring_uri.removesuffix("/score")
+    answer = requests.request(method, base + path, timeout=10)
+    assert answer.status_code == status
+    if status >= 400:
+        assert answer.headers["x-ms-run-function-failed"] == "False"
+        assert set(answer.json()) == {"message"}
+
+
+@pytest.mark.parametrize(
+    ("sent", "received"),
+    [
+        ({"x-request-id": "a"}, {"x-request-id": "a", "x-ms-request-id": "a"}),
+        ({"x-ms-request-id": "b"}, {"x-ms-request-id": "b", "x-ms-client-request-id": "b"}),
+        ({"x-ms-client-request-id": "c"}, {"x-ms-request-id": "c", "x-ms-client-request-id": "c"}),
+        ({"TraceId": "d"}, {"TraceId": "d", "x-ms-client-request-id": None}),
+    ],
+)
+def test_ids_come_back(serve, sent, received):
+    """The header fields that identify a request are echoed, and stand in for each other."""
+    headers = post(serve(answering("1")), **sent).headers
+    assert {name: headers.get(name) for name in received} == received
+    assert headers["x-request-id"]
+
+
+def test_an_id_that_is_too_long_is_refused(serve):
+    """An id of more than 100 characters is a 431."""
+    deployment = serve(answering("1"))
+    assert post(deployment, **{"x-request-id": "i" * 100}).status_code == 200
+    assert post(deployment, **{"x-request-id": "i" * 101}).status_code == 431
+    assert post(deployment, **{"x-ms-client-request-id": "i" * 101}).status_code == 431
+
+
+def test_run_may_ask_for_the_headers(serve):
+    """A parameter named request_headers gets the header fields, with keys in title case."""
+    script = answering("request_headers['X-Color']").replace("raw_data", "data, request_headers")
+    assert post(serve(script), **{"x-color": "blue"}).json() == "blue"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "sentence"),
+    [
+        ("*rows", "run() cannot accept positional-only arguments, *args, or **kwargs."),
+        ("", "run() needs to accept an argument for input data."),
+    ],
+)
+def test_a_run_that_takes_no_input_fails_the_start(serve, parameters, sentence):
+    """What Azure ML's server says of a run() that it cannot call is said here too."""
+    with pytest.raises(DeploymentFailedError) as caught:
+        serve(answering("1").replace("raw_data", parameters))
+    assert sentence in caught.value.log_tail
+
+
+def test_modules_beside_the_script_are_its_own(serve, monkeypatch):
+    """Two services import modules of one name, and this process keeps its own of that name."""
+    mine = types.ModuleType("preparing")
+    monkeypatch.setitem(sys.modules, "preparing", mine)
+    script = answering("factor", top="from preparing import factor")
+    first = serve(script, files=[("preparing.py", "factor = 1")])
+    second = serve(script, files=[("preparing.py", "factor = 2")])
+    assert (first.run([]), second.run([])) == (1, 2)
+    assert sys.modules["preparing"] is mine
+
+
+def test_init_sees_a_service_and_nothing_of_it_remains(serve, monkeypatch):
+    """AZUREML_MODEL_DIR and the search path are the service's in init(), and restored after."""
+    monkeypatch.delenv("AZUREML_MODEL_DIR", raising=False)
+    monkeypatch.setenv("AML_APP_ROOT", "mine")
+    before = (dict(os.environ), list(sys.path))
+    script = (
+        "import os, sys\n"
+        "def init():\n"
+        "    global seen\n"
+        "    seen = [os.environ['AZUREML_MODEL_DIR'], os.environ['AML_APP_ROOT'], sys.path[0]]\n"
+        "def run(raw_data):\n"
+        "    return seen\n"
+    )
+    models, root, first = serve(script).run([])
+    assert models == str(Path(root, "azureml-models", "contract-model", "2"))
+    assert first == root != "mine"
+    assert (dict(os.environ), list(sys.path)) == before
+
+
+def test_prints_go_to_the_log_and_others_prints_do_not(serve, capsys):
+    """The script's output is in logs(); what this process prints meanwhile goes its own way."""
+    script = answering("[print(n) for n in range(200)] and None", top="import sys")
+    deployment = serve(script.replace("pass", "print('loading', file=sys.stderr)"))
+    stdout = sys.stdout
+    with ThreadPoolExecutor(4) as pool:
+        for answer in [pool.submit(deployment.run, []) for _ in range(8)]:
+            print("mine")  # noqa: T201 - what the test is about
+            answer.result()
+    assert sys.stdout is stdout
+    assert capsys.readouterr().out == "mine\n" * 8
+    assert deployment.logs() == "loading\n" + "".join(f"{n}\n" for n in range(200)) * 8
+
+
+def test_calls_of_run_wait_for_each_other(serve):
+    """As behind one worker, run() is never called twice at once."""
+    script = answering("count(raw_data)", top=COUNTING)
+    deployment = serve(script)
+    with ThreadPoolExecutor(6) as pool:
+        most = list(pool.map(lambda _: deployment.run([]), range(12)))
+    assert max(most) == 1
+
+
+COUNTING = """
+import time
+inside = 0
+
+def count(raw_data):
+    global inside
+    inside += 1
+    time.sleep(0.01)
+    seen = inside
+    inside -= 1
+    return seen
+"""
+
+
+def test_delete_leaves_no_thread_folder_or_module(serve):
+    """What a service had in this process is gone when it is deleted, failed services too."""
+    before = (threading.active_count(), set(sys.modules), staged())
+    deployment = serve(answering("1"))
+    assert staged() > before[2]
+    deployment.run([])
+    deployment.delete()
+    with pytest.raises(DeploymentFailedError):
+        serve("def init():\n    1 / 0\n\ndef run(raw_data):\n    pass\n")
+    gc.collect()
+    assert (threading.active_count(), set(sys.modules), staged()) == before
+
+
+def staged():
+    return set(Path(tempfile.gettempdir()).glob("modelship-memory-*"))
+
+
+def test_an_offline_bundle_differs_from_the_real_one_by_its_lock_alone(tmp_path):
+    """offline_bundle() resolves nothing, and changes nothing but the lock."""
+    options = {"sample_input": {"data": [1]}, "tags": {"a": "b"}, "cpu_cores": 0.5}
+    bundle = script_bundle(answering("1"), folder=tmp_path, environment=ENVIRONMENT, **options)
+    offline = offline_bundle(bundle)
+    assert "lock" not in vars(bundle)
+    assert offline.lock.text == "".join(f"{line}\n" for line in ENVIRONMENT.requirements)
+    for field in ("model", "source", "sample_json", "resources", "tags", "entry_script"):
+        assert getattr(offline, field) == getattr(bundle, field)

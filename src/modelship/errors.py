@@ -703,7 +703,7 @@ class DeploymentTimeoutError(TargetError):
     def message(self) -> str:
         return (
             f"{self.name!r} on {self.target!r} was not healthy within {self.timeout_s:g} s; "
-            f"it was still busy with: {self.doing}."
+            f"the step under way was {self.doing!r}."
         )
 
     @property

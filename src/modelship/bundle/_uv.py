@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelship.bundle._package_index import index_arguments, index_variables, redact
@@ -86,8 +85,8 @@ def run_uv(
 ) -> Outcome:
     """Run uv, and end it with all its children when the time is up or the caller is stopped.
 
-    It runs in a folder of our choice: no project or ``uv.toml`` of whatever folder this process
-    happens to be in has a say, while the configuration of the user and of the machine has.
+    It does not run in the current folder: no project or ``uv.toml`` that happens to lie
+    there has a say, while the configuration of the user and of the machine has.
 
     Parameters
     ----------
@@ -102,7 +101,8 @@ def run_uv(
     asks_index : bool
         Whether this command asks the package index; it is then told pip's configuration.
     folder : str
-        Where to run it.
+        Where it runs: the root folder, which only its owner can put a file into, or one
+        with a ``pyproject.toml`` made for it.
     """
     environ = dict(os.environ)
     variables = _variables(environ)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import platform
 import re
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -131,7 +130,7 @@ def _compile(environment: Environment, machines: Sequence[str], *, timeout_s: fl
             stdin="\n".join(environment.requirements) + "\n",
             timeout_s=timeout_s,
             asks_index=True,
-            folder=Path(folder),
+            folder=folder,
         )
 
 

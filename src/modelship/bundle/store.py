@@ -13,10 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
-import tempfile
-from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -28,9 +24,7 @@ from modelship.bundle.resources import Resources
 from modelship.bundle.script import SourceFile
 from modelship.errors import BundleFormatError, DigestMismatchError, InvalidOptionError, ModelError
 from modelship.sources import Model
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from modelship.staging import put_in_place, stage_in
 
 __all__ = ["load", "model_folder", "save", "stage", "stage_model", "stage_source"]
 
@@ -84,13 +78,15 @@ def save(bundle: ScoringBundle, folder: Path) -> Path:
         raise InvalidOptionError(
             option="folder", found=str(folder), expected="a new or empty folder, or a saved bundle"
         )
-    with _beside(folder) as draft:
+    with stage_in(folder.parent) as scratch:
+        draft = scratch / "new"
         stage_source(bundle, draft / "source")
         stage_model(bundle, draft / "model")
         (draft / "requirements.lock").write_text(bundle.lock.text)
         if bundle.sample_json is not None:
             (draft / "sample_input.json").write_text(bundle.sample_json + "\n")
         (draft / "bundle.json").write_text(json.dumps(_manifest(bundle), indent=2) + "\n")
+        put_in_place(draft, folder, aside=scratch / "old")
     return folder
 
 
@@ -194,26 +190,6 @@ def _replaceable(folder: Path) -> bool:
     return folder.is_dir() and ((folder / "bundle.json").is_file() or not any(folder.iterdir()))
 
 
-@contextmanager
-def _beside(folder: Path) -> Iterator[Path]:
-    """Yield a draft folder that takes the place of `folder` at the end, or leaves no trace."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=".modelship-", dir=folder.parent))
-    try:
-        draft = scratch / "new"
-        draft.mkdir()
-        yield draft
-        if folder.exists():
-            folder.replace(scratch / "old")
-        draft.replace(folder)
-    except BaseException:
-        if (scratch / "old").exists() and not folder.exists():
-            (scratch / "old").replace(folder)
-        raise
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-
-
 def _copy(source: Path, destination: Path, *, sha256: str) -> None:
     destination.parent.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256()
@@ -224,4 +200,4 @@ def _copy(source: Path, destination: Path, *, sha256: str) -> None:
     if digest.hexdigest() != sha256:
         destination.unlink()
         raise DigestMismatchError(what=str(source), expected=sha256, found=digest.hexdigest())
-    os.chmod(destination, 0o644)
+    destination.chmod(0o644)

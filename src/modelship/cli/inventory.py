@@ -91,7 +91,8 @@ def _try_to_look(config: Config) -> _Look:
     except ModelshipError as error:
         return _Look(config.chosen_target, reason=error.message, hint=error.hint)
     except ImportError as error:
-        return _Look(config.chosen_target, reason=f"It cannot be imported: {error}.")
+        reason = f"The target {config.chosen_target!r} cannot be imported: {error}."
+        return _Look(config.chosen_target, reason=reason)
 
 
 def _look(config: Config, *, options: dict[str, Any]) -> _Look:

@@ -1,9 +1,11 @@
+# ruff: noqa: PLC0415 - the extras are imported where they are needed
 """Evaluator: a test set, and how it is scored."""
 
 from __future__ import annotations
 
 import sys
 import warnings
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from modelship.errors import InvalidOptionError, InvalidTestSetError
@@ -60,7 +62,7 @@ class Evaluator:
         Without NumPy.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one for each option
         self,
         X: Any,
         y: ArrayLike | Sequence[object],
@@ -125,37 +127,25 @@ class Evaluator:
     def _batches(self) -> Iterator[tuple[Any, int]]:
         rows = getattr(self.X, "iloc", self.X)
         starts = range(0, len(self.y), self.batch_size)
-        with _Bar(len(self.y), shown=self.progress is not False and len(starts) > 1) as bar:
+        with _bar(len(self.y), shown=self.progress is not False and len(starts) > 1) as advance:
             for start in starts:
                 size = min(self.batch_size, len(self.y) - start)
                 yield rows[start : start + size], size
-                bar.advance(size)
+                advance(size)
 
 
-class _Bar:
-    """A progress bar on stderr, if that is a terminal and it is wanted."""
+@contextmanager
+def _bar(total: int, *, shown: bool) -> Iterator[Callable[[int], None]]:
+    """Yield what advances a progress bar on stderr, or nothing where there is no terminal."""
+    if not (shown and sys.stderr.isatty()):
+        yield lambda rows: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
 
-    def __init__(self, total: int, *, shown: bool) -> None:
-        self._progress = None
-        if shown and sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import Progress
-
-            self._progress = Progress(console=Console(stderr=True), transient=True)
-            self._progress.add_task("scoring", total=total)
-
-    def __enter__(self) -> _Bar:
-        if self._progress is not None:
-            self._progress.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        if self._progress is not None:
-            self._progress.stop()
-
-    def advance(self, rows: int) -> None:
-        if self._progress is not None:
-            self._progress.advance(self._progress.task_ids[0], rows)
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("scoring", total=total)
+        yield lambda rows: progress.advance(task, rows)
 
 
 def _check_options(*, task: object, batch_size: object, encode: object, decode: object) -> None:

@@ -36,7 +36,7 @@ def check_bounds(report: Report, bounds: Mapping[str, float]) -> None:
     for name, bound in bounds.items():
         if name not in report.metrics:
             raise UnknownMetricError(name=name, known=tuple(report.metrics))
-        if not isinstance(bound, Real) or isinstance(bound, bool) or not math.isfinite(bound):
+        if not _is_number(bound):
             raise InvalidOptionError(option=name, found=bound, expected="a finite number")
     failures = [
         _sentence(name, report.metrics[name], float(bound))
@@ -45,6 +45,12 @@ def check_bounds(report: Report, bounds: Mapping[str, float]) -> None:
     ]
     if failures:
         raise GateError(report=report, failures=failures)
+
+
+def _is_number(bound: object) -> bool:
+    if isinstance(bound, bool):
+        return False
+    return isinstance(bound, Real) and math.isfinite(bound)
 
 
 def _keeps(name: str, value: float, bound: float) -> bool:

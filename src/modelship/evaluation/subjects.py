@@ -1,3 +1,4 @@
+# ruff: noqa: PLC0415 - the extras are imported where they are needed
 """What can be evaluated: from a model, a service, an estimator or a function to predictions."""
 
 from __future__ import annotations
@@ -55,8 +56,8 @@ def encode_rows(batch: Any, *, key: str) -> dict[str, Any]:
     """Return the payload ``{key: rows}``, with the rows of `batch` as plain lists."""
     if hasattr(batch, "toarray"):  # a sparse matrix
         batch = batch.toarray()
-    array = batch if hasattr(batch, "tolist") else getattr(batch, "values", None)
-    return {key: array.tolist() if hasattr(array, "tolist") else list(batch)}
+    array = getattr(batch, "values", batch)  # a data frame's
+    return {key: array.tolist() if hasattr(array, "tolist") else list(array)}
 
 
 def _of_service(

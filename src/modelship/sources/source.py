@@ -12,7 +12,7 @@ from typing import Final
 
 from modelship.errors import DigestMismatchError, FetchError, InvalidOptionError
 from modelship.registry import Registry
-from modelship.sources._staging import put_in_place, stage_in
+from modelship.staging import put_in_place, stage_in
 from modelship.sources.model import Model, check_name
 
 __all__ = ["SOURCES", "ModelSource", "Wanted"]

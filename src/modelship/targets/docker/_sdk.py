@@ -39,9 +39,10 @@ class Image:
 
 @dataclass(frozen=True)
 class Container:
-    """What an engine says about a container; the fields with a default only when it is asked for it.
+    """What an engine says about a container.
 
-    ``port`` is the one of this machine that its only port is published on, None unless it runs.
+    ``port`` is that of this machine which its only port is published on, None unless it runs.
+    The fields with a default are not known from a listing.
     """
 
     name: str
@@ -102,7 +103,7 @@ class Engine:
     def image(self, reference: str) -> Image | None:
         """Return the image that goes by this name or id, or None."""
         try:
-            found: dict[str, Any] = self._api.inspect_image(reference)
+            found = self._api.inspect_image(reference)  # type: ignore[no-untyped-call]  # its stub
         except self._errors.NotFound:
             return None
         labels = found["Config"].get("Labels") or {}
@@ -145,8 +146,11 @@ class Engine:
         log, problem = self._follow(
             "/build",
             params={
-                **{"t": tag, "networkmode": "none", "nocache": not cache},
-                **{"rm": True, "forcerm": True},
+                "t": tag,
+                "networkmode": "none",
+                "nocache": not cache,
+                "rm": True,
+                "forcerm": True,
             },
             headers={"Content-Type": "application/x-tar"},
             data=context,
@@ -161,22 +165,27 @@ class Engine:
         with self._unless_gone_or_used():
             self._api.remove_image(reference)
 
-    def sweep(self, label: str) -> None:
-        """Remove what builds that carry this label left: images with no name, containers."""
+    def sweep(self, label: str, *, sparing: str) -> None:
+        """Remove what builds that carry one label left: images with no name, and containers.
+
+        Images hand their labels down; containers that carry the label `sparing` are left alone.
+        """
         with suppress(self._errors.APIError):
-            for container in self.containers([label]):
-                if container.name != "":
+            for container in self.containers(labels=[label]):
+                if sparing not in container.labels:
                     self._api.remove_container(container.name, v=True, force=True)
         with suppress(self._errors.APIError):
-            self._api.prune_images(filters={"dangling": True, "label": label})
+            filters = {"dangling": True, "label": label}
+            self._api.prune_images(filters)  # type: ignore[no-untyped-call]  # its stub
 
     # --- containers -----------------------------------------------------------------------
 
-    def containers(self, labels: Sequence[str]) -> list[Container]:
-        """Return every container that carries all of these labels, running or not."""
-        listed: list[dict[str, Any]] = self._api.containers(
-            all=True, filters={"label": list(labels)}
-        )
+    def containers(
+        self, *, labels: Sequence[str] = (), ancestor: str | None = None
+    ) -> list[Container]:
+        """Return every container with all of these labels and this image, running or not."""
+        filters = {"label": list(labels)} | ({"ancestor": ancestor} if ancestor else {})
+        listed: list[dict[str, Any]] = self._api.containers(all=True, filters=filters)
         return [_from_listing(each) for each in listed]
 
     def container(self, name: str) -> Container | None:

@@ -53,7 +53,7 @@ class Archive:
                 sent += len(chunk)
                 yield chunk
             if sent != size:
-                raise OSError(f"{content} changed while it was read")
+                raise OSError(f"{content!r} changed while it was read")
             yield bytes(_padded(size) - size)
         yield bytes(2 * _BLOCK_BYTES)
 

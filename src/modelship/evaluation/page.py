@@ -1,0 +1,108 @@
+# ruff: noqa: PLC0415 - the extras are imported where they are needed
+"""The report as one HTML page that needs no other file."""
+
+from __future__ import annotations
+
+import base64
+from html import escape
+from importlib import resources
+from typing import TYPE_CHECKING, Any, Final
+
+from modelship.errors import MissingExtraError, PictureError
+from modelship.evaluation.extras import needs_extra
+from modelship.evaluation.pictures import as_png, draw_confusion_matrix, draw_scatter
+from modelship.evaluation.samples import draw_predictions, infer_image_shape
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from matplotlib.figure import Figure
+
+    from modelship.evaluation.report import Report
+
+__all__ = ["render", "render_compact"]
+
+_MOST_CONFUSED: Final = 10
+_MAX_TABLE: Final = 50
+_MIN_SIDE: Final = 8  # below, a square number of features is hardly an image
+
+
+def render(report: Report) -> str:
+    """Return the whole page; see ``Report.to_html``."""
+    with needs_extra("report", purpose="The HTML report"):
+        from jinja2 import Environment, StrictUndefined
+
+    template = resources.files("modelship.evaluation").joinpath("report.html.j2").read_text("utf-8")
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["number"] = _number
+    classes = report.task == "classification"
+    return environment.from_string(template).render(
+        report=report,
+        classes=classes,
+        pictures=_pictures(report),
+        confusions=_confusions(report) if classes else [],
+        matrix=report.confusion_matrix.tolist()
+        if len(report.labels) in range(1, _MAX_TABLE)
+        else [],
+        labels=report.labels.tolist(),
+    )
+
+
+def render_compact(report: Report) -> str:
+    """Return the metrics as a small table, for a notebook."""
+    rows = "".join(
+        f"<tr><th style='text-align:left'>{escape(name)}</th><td>{_number(value)}</td></tr>"
+        for name, value in report.metrics.items()
+    )
+    title = escape(str(report).splitlines()[0])
+    return f"<table><caption style='white-space:nowrap'>{title}</caption>{rows}</table>"
+
+
+def _number(value: float) -> str:
+    return "undefined" if value != value else f"{value:.4g}"  # noqa: PLR0124 - only NaN differs from itself
+
+
+def _pictures(report: Report) -> list[dict[str, str]]:
+    """Return the pictures that this report can have; none without matplotlib."""
+    if report.task == "regression":
+        wanted: list[tuple[str, Callable[[], Figure]]] = [
+            ("Predicted against true values", lambda: draw_scatter(report))
+        ]
+    else:
+        wanted = [("Where it errs", lambda: draw_confusion_matrix(report))]
+        if _shows_images(report.X):
+            wanted.append(("Samples, and what was said of them", lambda: _samples(report)))
+    try:
+        return [{"title": title, "data": _as_data(draw())} for title, draw in wanted]
+    except MissingExtraError:
+        return []
+
+
+def _samples(report: Report) -> Figure:
+    return draw_predictions(report, n=30, seed=0, image_shape=None)
+
+
+def _shows_images(X: Any) -> bool:
+    try:
+        shape = infer_image_shape(X)
+    except PictureError:
+        return False
+    return shape is not None and min(shape) >= _MIN_SIDE
+
+
+def _as_data(figure: Figure) -> str:
+    return base64.b64encode(as_png(figure)).decode()
+
+
+def _confusions(report: Report) -> list[dict[str, Any]]:
+    """Return the most frequent mistakes, the most frequent first."""
+    labels = report.labels.tolist()
+    found = [
+        {"count": count, "true": labels[row], "said": labels[column]}
+        for row, counts in enumerate(report.confusion_matrix.tolist())
+        for column, count in enumerate(counts)
+        if count and row != column
+    ]
+    return sorted(found, key=lambda one: -one["count"])[:_MOST_CONFUSED]

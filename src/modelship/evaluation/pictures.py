@@ -1,0 +1,198 @@
+# ruff: noqa: PLC0415 - the extras are imported where they are needed
+"""Pictures of a report, drawn with matplotlib's objects; its global state is left alone."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from modelship.errors import PictureError
+from modelship.evaluation.extras import needs_extra
+from modelship.evaluation.writing import replace_file
+
+if TYPE_CHECKING:
+    import os
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+    from modelship.evaluation.report import Report
+
+__all__ = [
+    "INK",
+    "RED",
+    "as_png",
+    "draw_confusion_matrix",
+    "draw_scatter",
+    "new_figure",
+    "save",
+    "shortened",
+]
+
+INK: Final = "#1f2328"
+MUTED: Final = "#8b949e"
+RED: Final = "#c1121f"
+# Without a date, the same report makes the same bytes.
+_METADATA: Final[dict[str, dict[str, None]]] = {
+    "png": {},
+    "svg": {"Date": None},
+    "pdf": {"CreationDate": None},
+}
+_MAX_ANNOTATED: Final = 20
+_MAX_TICKS: Final = 40
+_LONG_LABEL: Final = 3
+
+
+def new_figure(width_in: float, height_in: float) -> Figure:
+    """Return an empty figure, sizes in inches, that no global state knows of.
+
+    Raises
+    ------
+    MissingExtraError
+        Without matplotlib.
+    """
+    with needs_extra("report", purpose="Drawing a picture"):
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width_in, height_in), dpi=150, layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def save(figure: Figure, path: str | os.PathLike[str]) -> Figure:
+    """Write `figure` to `path`, whole or not at all, and return it.
+
+    Raises
+    ------
+    PictureError
+        If the suffix is not .png, .svg or .pdf, or the folder cannot be written to.
+    """
+    path = Path(path)
+    form = path.suffix.lower().removeprefix(".")
+    if form not in _METADATA:
+        raise PictureError(
+            problem=f"{path.name!r} names no form that is known here",
+            advice="Use a name that ends in .png, .svg or .pdf.",
+        )
+    content = io.BytesIO()
+    figure.savefig(content, format=form, metadata=_METADATA[form])
+    try:
+        replace_file(path, content.getvalue())
+    except OSError as error:
+        raise PictureError(
+            problem=f"the folder {path.parent} cannot be written to: {error.strerror or error}",
+            advice="Choose another folder, or look at its owner and permissions.",
+        ) from error
+    return figure
+
+
+def as_png(figure: Figure) -> bytes:
+    """Return `figure` as PNG."""
+    content = io.BytesIO()
+    figure.savefig(content, format="png")
+    return content.getvalue()
+
+
+def shortened(label: object, *, characters: int) -> str:
+    """Return `label` as text, cut where it is longer than `characters`."""
+    text = str(label)
+    return text if len(text) <= characters else f"{text[: characters - 1]}…"
+
+
+def draw_confusion_matrix(report: Report, *, ax: Axes | None = None) -> Figure:
+    """Draw the mistakes as shares of each true class; see ``Report.plot_confusion_matrix``."""
+    if report.task == "regression":
+        raise PictureError(
+            problem="a regression has no confusion matrix",
+            advice="report.to_html() draws its predicted against its true values.",
+        )
+    k = len(report.labels)
+    if ax is None:
+        side_in = min(max(0.5 * k + 1.4, 4.4), 12.0)
+        ax = new_figure(side_in + 0.9, side_in).add_subplot()
+    shares = _error_shares(report.confusion_matrix)
+    image = ax.matshow(shares, cmap="OrRd", vmin=0.0, vmax=max(float(shares.max()), 1e-9))
+    _label_axes(ax, report.labels.tolist())
+    if k <= _MAX_ANNOTATED:
+        _annotate(ax, report.confusion_matrix, shares)
+    figure: Figure = ax.get_figure(root=True)  # type: ignore[assignment]  # a drawn axes has one
+    _add_colorbar(figure, ax, image, top=float(shares.max()))
+    return figure
+
+
+def draw_scatter(report: Report) -> Figure:
+    """Draw predicted against true values; on the diagonal they are equal."""
+    figure = new_figure(5.2, 5.0)
+    ax = figure.add_subplot()
+    low = float(min(report.y_true.min(), report.y_pred.min()))
+    high = float(max(report.y_true.max(), report.y_pred.max()))
+    pad = 0.04 * (high - low) or 1.0
+    ends = (low - pad, high + pad)
+    ax.plot(ends, ends, color=MUTED, linewidth=1, zorder=1)
+    alpha = min(1.0, max(0.08, 60 / report.n_samples**0.75))
+    ax.scatter(report.y_true, report.y_pred, s=16, color="#0b5fa5", alpha=alpha, linewidths=0)
+    ax.set(xlim=ends, ylim=ends, aspect="equal")
+    ax.set_xlabel("true", color=INK, fontsize=11)
+    ax.set_ylabel("predicted", color=INK, fontsize=11)
+    ax.tick_params(colors=INK, labelsize=9, length=3, color=MUTED)
+    _soften_spines(ax)
+    return figure
+
+
+def _error_shares(matrix: NDArray[Any]) -> NDArray[Any]:
+    """Divide each row by its sum, rows without any sample staying zero, and empty the diagonal."""
+    import numpy as np
+
+    sums = matrix.sum(axis=1, keepdims=True)
+    shares = matrix / np.where(sums == 0, 1, sums)
+    np.fill_diagonal(shares, 0.0)
+    return shares
+
+
+def _label_axes(ax: Axes, labels: list[object]) -> None:
+    step = -(-len(labels) // _MAX_TICKS)
+    places = range(0, len(labels), step)
+    names = [shortened(labels[place], characters=18) for place in places]
+    size = 10 if len(labels) <= _MAX_ANNOTATED else 7
+    turned = max(map(len, names)) > _LONG_LABEL and len(labels) > 2  # noqa: PLR2004 - two have room
+    rotation: dict[str, Any] = (
+        {"rotation": 45, "ha": "left", "rotation_mode": "anchor"} if turned else {}
+    )
+    ax.set_xticks(places, names, fontsize=size, color=INK, parse_math=False, **rotation)
+    ax.set_yticks(places, names, fontsize=size, color=INK, parse_math=False)
+    ax.tick_params(length=0, bottom=False)
+    ax.set_xlabel("predicted", fontsize=11, color=INK, labelpad=8)
+    ax.xaxis.set_label_position("top")
+    ax.set_ylabel("true", fontsize=11, color=INK, labelpad=8)
+    _soften_spines(ax)
+
+
+def _annotate(ax: Axes, matrix: NDArray[Any], shares: NDArray[Any]) -> None:
+    size = 9 if len(matrix) <= 12 and matrix.max() < 10_000 else 7  # noqa: PLR2004 - what fits
+    dark = shares > 0.55 * shares.max()
+    for row, counts in enumerate(matrix.tolist()):
+        for column, count in enumerate(counts):
+            color = MUTED if row == column else "white" if dark[row, column] else INK
+            if count:
+                ax.text(column, row, count, ha="center", va="center", fontsize=size, color=color)
+
+
+def _add_colorbar(figure: Figure, ax: Axes, image: Any, *, top: float) -> None:
+    from matplotlib.ticker import PercentFormatter
+
+    decimals = 0 if top >= 0.05 else 1  # noqa: PLR2004 - below, whole percents repeat
+    percent = PercentFormatter(xmax=1, decimals=decimals)
+    bar = figure.colorbar(image, ax=ax, format=percent, fraction=0.046, pad=0.03)
+    bar.set_label("share of the true class", fontsize=10, color=INK, labelpad=8)
+    bar.ax.tick_params(labelsize=9, length=0, colors=INK)
+    bar.outline.set_visible(False)
+    if not top:
+        bar.set_ticks([0.0])
+
+
+def _soften_spines(ax: Axes) -> None:
+    for spine in ax.spines.values():
+        spine.set(color="#d0d7de", linewidth=0.8)

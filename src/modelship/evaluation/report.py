@@ -1,0 +1,331 @@
+# ruff: noqa: PLC0415 - the extras are imported where they are needed
+"""Report: what an evaluation showed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+from dataclasses import KW_ONLY, dataclass
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from modelship.errors import UnknownMetricError
+from modelship.evaluation.gate import check_bounds
+from modelship.evaluation.metrics import ClassMetrics, class_metrics, confusion_matrix, measure
+from modelship.evaluation.writing import write_text
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+__all__ = ["Report"]
+
+FORMAT: Final = 1
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Report:
+    """What an evaluation showed. Made by :meth:`Evaluator.evaluate`.
+
+    All metrics are scikit-learn's. Precision, recall and F1 are means over the classes, each
+    class counting the same (``average="macro"``, ``zero_division=0``).
+
+    Attributes
+    ----------
+    X : array, data frame or list of length n
+        The rows, as they were given.
+    y_true, y_pred : ndarray of shape (n,)
+        True and predicted labels or quantities.
+    task : str
+        ``"classification"`` or ``"regression"``.
+    probabilities : ndarray of shape (n, k) or None
+        The probability of each class, if what was evaluated gave any.
+    classes : ndarray of shape (k,) or None
+        The label of each column of `probabilities`; None stands for :attr:`labels`.
+    """
+
+    _: KW_ONLY
+    X: Any
+    y_true: NDArray[Any]
+    y_pred: NDArray[Any]
+    task: str
+    probabilities: NDArray[Any] | None = None
+    classes: NDArray[Any] | None = None
+
+    @property
+    def n_samples(self) -> int:
+        """Rows in the test set."""
+        return len(self.y_true)
+
+    @cached_property
+    def labels(self) -> NDArray[Any]:
+        """The labels that are true or predicted, sorted; empty for a regression."""
+        import numpy as np
+
+        if self.task == "regression":
+            return self.y_true[:0]
+        return np.union1d(self.y_true, self.y_pred)
+
+    @cached_property
+    def _metrics(self) -> dict[str, float]:
+        return measure(self)
+
+    @property
+    def metrics(self) -> Mapping[str, float]:
+        """All metrics by name; read-only. An undefined one is NaN.
+
+        Of a classification: accuracy, balanced_accuracy, precision, recall, f1, and log_loss if
+        there are probabilities of all labels. Of a regression: mae, rmse, r2.
+        """
+        return MappingProxyType(self._metrics)
+
+    @property
+    def accuracy(self) -> float:
+        """The share of rows whose label is predicted right."""
+        return self._metric("accuracy")
+
+    @property
+    def balanced_accuracy(self) -> float:
+        """The mean of the recall of the classes that are in the test set."""
+        return self._metric("balanced_accuracy")
+
+    @property
+    def precision(self) -> float:
+        """The mean of the precision of all classes."""
+        return self._metric("precision")
+
+    @property
+    def recall(self) -> float:
+        """The mean of the recall of all classes."""
+        return self._metric("recall")
+
+    @property
+    def f1(self) -> float:
+        """The mean of the F1 score of all classes."""
+        return self._metric("f1")
+
+    @property
+    def log_loss(self) -> float:
+        """The mean negative logarithm of the probability given to the true label, in nats."""
+        return self._metric("log_loss")
+
+    @property
+    def mae(self) -> float:
+        """The mean absolute error, in the unit of y."""
+        return self._metric("mae")
+
+    @property
+    def rmse(self) -> float:
+        """The root of the mean squared error, in the unit of y."""
+        return self._metric("rmse")
+
+    @property
+    def r2(self) -> float:
+        """The coefficient of determination; 1 at best, NaN with a single row."""
+        return self._metric("r2")
+
+    @cached_property
+    def confusion_matrix(self) -> NDArray[Any]:
+        """Counts of shape (k, k): rows are true labels, columns predicted, as in :attr:`labels`.
+
+        Raises
+        ------
+        UnknownMetricError
+            If this is a regression.
+        """
+        self._require_classes("confusion_matrix")
+        return confusion_matrix(self)
+
+    @cached_property
+    def per_class(self) -> tuple[ClassMetrics, ...]:
+        """Precision, recall, F1 and support of each label, in the order of :attr:`labels`.
+
+        Raises
+        ------
+        UnknownMetricError
+            If this is a regression.
+        """
+        self._require_classes("per_class")
+        return class_metrics(self)
+
+    @cached_property
+    def misclassified(self) -> NDArray[Any]:
+        """The positions of the rows whose predicted label is wrong, ascending.
+
+        Raises
+        ------
+        UnknownMetricError
+            If this is a regression.
+        """
+        import numpy as np
+
+        self._require_classes("misclassified")
+        return np.flatnonzero(self.y_true != self.y_pred)
+
+    def require(self, **bounds: float) -> Report:
+        """Return this report if it keeps every bound; the gate.
+
+        Parameters
+        ----------
+        **bounds : float
+            The least value of accuracy, balanced_accuracy, precision, recall, f1 and r2; the
+            greatest of log_loss, mae and rmse. An undefined metric (NaN) keeps no bound.
+
+        Raises
+        ------
+        GateError
+            If it does not; the error carries the report and a sentence for each failure.
+        UnknownMetricError
+            If the report has no such metric.
+        InvalidOptionError
+            If there is no bound, or one is not a finite number.
+        """
+        check_bounds(self, bounds)
+        return self
+
+    def to_json(self, path: str | os.PathLike[str] | None = None, *, indent: int | None = 2) -> str:
+        """Return the report as JSON, and write it to `path` if one is given.
+
+        The keys are always the same: modelship_report (the version of this form), task,
+        n_samples, metrics, labels, confusion_matrix, per_class, misclassified (a count). The
+        last four are null for a regression, and so is an undefined metric.
+
+        Raises
+        ------
+        InvalidOptionError
+            If `path` cannot be written.
+        """
+        text = json.dumps(self._as_plain(), indent=indent, allow_nan=False)
+        if path is not None:
+            write_text(path, text + "\n")
+        return text
+
+    def plot_confusion_matrix(
+        self, path: str | os.PathLike[str] | None = None, *, ax: Axes | None = None
+    ) -> Figure:
+        """Draw where the model errs.
+
+        Each row of the confusion matrix is divided by its sum, and the diagonal is then set to
+        zero, so that the mistakes stand out. Up to 20 labels, each cell shows its count.
+
+        Parameters
+        ----------
+        path : path, optional
+            Where to write the picture: ``.png``, ``.svg`` or ``.pdf``.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure by default.
+
+        Raises
+        ------
+        PictureError
+            If this is a regression, or `path` cannot be written.
+        MissingExtraError
+            Without matplotlib.
+        """
+        from modelship.evaluation.pictures import draw_confusion_matrix, save
+
+        figure = draw_confusion_matrix(self, ax=ax)
+        return figure if path is None else save(figure, path)
+
+    def plot_predictions(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        n: int = 30,
+        seed: int | None = 0,
+        image_shape: tuple[int, int] | None = None,
+    ) -> Figure:
+        """Draw some rows as images, each below its predicted label.
+
+        Misclassified ones stand out: inverted, with the label in red and the true one beside it.
+
+        Parameters
+        ----------
+        path : path, optional
+            Where to write the picture: ``.png``, ``.svg`` or ``.pdf``.
+        n : int
+            How many rows to draw at random; all of them if there are fewer.
+        seed : int or None
+            Which rows these are. None draws others each time.
+        image_shape : tuple[int, int], optional
+            Height and width in pixels. By default the shape that each row of X has, or the
+            square of as many pixels as there are features.
+
+        Raises
+        ------
+        PictureError
+            If the rows are no images of that shape, or `path` cannot be written.
+        MissingExtraError
+            Without matplotlib.
+        """
+        from modelship.evaluation.pictures import save
+        from modelship.evaluation.samples import draw_predictions
+
+        figure = draw_predictions(self, n=n, seed=seed, image_shape=image_shape)
+        return figure if path is None else save(figure, path)
+
+    def to_html(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Return the report as one HTML page that needs no other file, and write it to `path`.
+
+        The pictures are in it if matplotlib is installed.
+
+        Raises
+        ------
+        InvalidOptionError
+            If `path` cannot be written.
+        MissingExtraError
+            Without jinja2.
+        """
+        from modelship.evaluation.page import render
+
+        text = render(self)
+        if path is not None:
+            write_text(path, text)
+        return text
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={value:.4g}" for name, value in self.metrics.items())
+        return f"Report({self.task} of {self.n_samples} samples: {shown})"
+
+    def __str__(self) -> str:
+        lines = [f"{self.task} of {self.n_samples} samples"]
+        if self.task == "classification":
+            lines[0] += f", {len(self.labels)} labels, {len(self.misclassified)} misclassified"
+        width = max(map(len, self.metrics))
+        lines += [f"  {name:<{width}}  {value:.4g}" for name, value in self.metrics.items()]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str | None:
+        with contextlib.suppress(Exception):  # a notebook shows the repr then
+            from modelship.evaluation.page import render_compact
+
+            return render_compact(self)
+        return None
+
+    def _metric(self, name: str) -> float:
+        if name not in self.metrics:
+            raise UnknownMetricError(name=name, known=tuple(self.metrics))
+        return self.metrics[name]
+
+    def _require_classes(self, name: str) -> None:
+        if self.task == "regression":
+            raise UnknownMetricError(name=name, known=tuple(self.metrics))
+
+    def _as_plain(self) -> dict[str, Any]:
+        classes = self.task == "classification"
+        return {
+            "modelship_report": FORMAT,
+            "task": self.task,
+            "n_samples": self.n_samples,
+            "metrics": {k: None if math.isnan(v) else v for k, v in self.metrics.items()},
+            "labels": self.labels.tolist() if classes else None,
+            "confusion_matrix": self.confusion_matrix.tolist() if classes else None,
+            "per_class": [vars(row) for row in self.per_class] if classes else None,
+            "misclassified": len(self.misclassified) if classes else None,
+        }

@@ -1,0 +1,121 @@
+# ruff: noqa: PLC0415 - the extras are imported where they are needed
+"""A picture of single samples: what was seen, and what was said of it."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+from modelship.errors import InvalidOptionError, PictureError
+from modelship.evaluation.pictures import INK, RED, new_figure, shortened
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+    from modelship.evaluation.report import Report
+
+__all__ = ["draw_predictions", "infer_image_shape"]
+
+_COLUMNS: Final = 10
+_IMAGE_DIMENSIONS: Final = 3
+_SIDES: Final = 2
+
+
+def draw_predictions(
+    report: Report, *, n: int, seed: int | None, image_shape: tuple[int, int] | None
+) -> Figure:
+    """Draw `n` random samples in rows of ten; see ``Report.plot_predictions``."""
+    import numpy as np
+
+    if report.task == "regression":
+        raise PictureError(
+            problem="a regression has no labels to draw",
+            advice="report.to_html() draws its predicted against its true values.",
+        )
+    if not isinstance(n, int) or isinstance(n, bool) or n < 1:
+        raise InvalidOptionError(option="n", found=n, expected="a whole number of at least 1")
+    size = min(n, report.n_samples)
+    chosen = np.random.default_rng(seed).choice(report.n_samples, size=size, replace=False)
+    images = _images(report.X, chosen, image_shape=image_shape)
+    columns = min(size, _COLUMNS)
+    rows = -(-size // columns)
+    height_in = 0.82 * images.shape[1] / images.shape[2] + 0.34
+    figure = new_figure(0.86 * max(columns, 3), rows * height_in)
+    grid = figure.subplots(rows, columns, squeeze=False).flat
+    limits = float(images.min()), float(images.max())
+    for ax, place, image in zip(grid, chosen.tolist(), images, strict=False):
+        _draw_one(ax, image, said=report.y_pred[place], true=report.y_true[place], limits=limits)
+    for ax in list(grid)[size:]:
+        ax.set_axis_off()
+    return figure
+
+
+def infer_image_shape(X: Any) -> tuple[int, int] | None:
+    """Return the height and width that each row of `X` has as an image, or None."""
+    shape = _rows(X, [0]).shape[1:]
+    if len(shape) == _SIDES:
+        return int(shape[0]), int(shape[1])
+    if len(shape) != 1:
+        return None
+    side = math.isqrt(shape[0])
+    return (side, side) if side and side * side == shape[0] else None
+
+
+def _draw_one(
+    ax: Axes, image: NDArray[Any], *, said: object, true: object, limits: tuple[float, float]
+) -> None:
+    wrong = said != true
+    ax.imshow(image, cmap="gray" if wrong else "gray_r", interpolation="nearest", clim=limits)
+    ax.set_xticks([])
+    ax.set_yticks([])
+    # One size for both would let two long labels run into the neighbors.
+    text = shortened(said, characters=10)
+    if wrong:
+        text += f" (is {shortened(true, characters=10)})"
+    ax.set_title(
+        text,
+        color=RED if wrong else INK,
+        fontsize=10 if len(text) <= 8 else 6.5,  # noqa: PLR2004 - what fits above an image
+        fontweight="bold" if wrong else "normal",
+        pad=3,
+        parse_math=False,
+    )
+    for spine in ax.spines.values():
+        spine.set(color=RED if wrong else "#d0d7de", linewidth=1.2 if wrong else 0.6)
+
+
+def _images(X: Any, chosen: Any, *, image_shape: tuple[int, int] | None) -> NDArray[Any]:
+    rows = _rows(X, chosen)
+    shape = infer_image_shape(X) if image_shape is None else tuple(image_shape)
+    if shape is None:
+        raise PictureError(
+            problem=f"rows of the shape {rows.shape[1:]} are not images that are square",
+            advice="If they are images, say how high and wide: image_shape=(h, w).",
+        )
+    pixels = math.prod(rows.shape[1:])
+    if len(shape) != _SIDES or math.prod(shape) != pixels or min(shape) < 1:
+        raise PictureError(
+            problem=f"rows of {pixels} values are not images of {shape}",
+            advice=f"Pass image_shape=(h, w) with h * w = {pixels}.",
+        )
+    return rows.reshape(len(rows), *shape)
+
+
+def _rows(X: Any, places: Any) -> NDArray[Any]:
+    """Return some rows of `X` as an array of floats."""
+    import numpy as np
+
+    if hasattr(X, "iloc"):
+        rows = X.iloc[places].to_numpy()
+    else:
+        rows = X[places] if hasattr(X, "shape") else [X[place] for place in places]
+        rows = rows.toarray() if hasattr(rows, "toarray") else rows
+    try:
+        images = np.asarray(rows, dtype="float64")
+    except (TypeError, ValueError) as error:
+        raise PictureError(problem=f"the rows of X are not numbers: {error}") from error
+    if images.ndim == _IMAGE_DIMENSIONS + 1 and images.shape[-1] == 1:  # a gray channel of its own
+        return images[..., 0]
+    return images

@@ -1,0 +1,117 @@
+"""DockerBackend: one container for each instance, whose labels are the only record there is."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, ClassVar
+
+from modelship.errors import InvalidOptionError
+from modelship.targets.backend import Instance, TargetBackend
+from modelship.targets.docker import container as containers
+from modelship.targets.docker import labels
+from modelship.targets.docker._sdk import connected
+from modelship.targets.docker.image import remove_unused_images, service_image
+from modelship.targets.scoring import answers
+from modelship.targets.state import State
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modelship.bundle import ScoringBundle
+    from modelship.targets.progress import Steps
+
+__all__ = ["DockerBackend"]
+
+_LARGEST_PORT = 65535
+
+
+class DockerBackend(TargetBackend):
+    """Runs each service as a container of a Docker engine, published on 127.0.0.1.
+
+    The engine is the one that ``DOCKER_HOST`` and its companions name. A container runs as
+    user 1000 on a read-only root with ``/tmp`` to write to, without capabilities, and within
+    the bundle's ``memory_gb`` and ``cpu_cores``.
+
+    Parameters
+    ----------
+    base_image : str, optional
+        An image with glibc and the Python that the bundle asks for, as ``python3`` on its path.
+        Without it ``python:<version>-slim``; it is pulled if it is not there.
+    port : int, optional
+        The port of this machine to publish on, 1 to 65535. Without it a free one is taken.
+    """
+
+    name: ClassVar[str] = "docker"
+
+    def __init__(self, *, base_image: str | None = None, port: int | None = None) -> None:
+        if port is not None and not 1 <= port <= _LARGEST_PORT:
+            raise InvalidOptionError(option="port", found=port, expected="1 to 65535")
+        if base_image is not None and not re.fullmatch(r"[\w][\w.:/@-]*", base_image, re.ASCII):
+            raise InvalidOptionError(
+                option="base_image", found=base_image, expected="an image, such as python:3.11-slim"
+            )
+        self._base_image = base_image
+        self._port = port
+        self._answered: set[str] = set()
+
+    @property
+    def side_by_side(self) -> bool:
+        """Whether two instances can run at once: not on a port that was asked for."""
+        return self._port is None
+
+    def prepare(self, bundle: ScoringBundle, steps: Steps) -> None:
+        with connected() as engine:
+            cores, memory_bytes = engine.capacity()
+            containers.check_resources(bundle.resources, cores=cores, memory_bytes=memory_bytes)
+            with service_image(engine, bundle, base_image=self._base_image, steps=steps):
+                pass  # start() asks for it again, and holds it until a container does
+
+    def start(self, draft: Instance, bundle: ScoringBundle, steps: Steps) -> Instance:
+        name = draft.instance_id
+        with connected() as engine:
+            with service_image(engine, bundle, base_image=self._base_image, steps=steps) as image:
+                engine.create(
+                    name,
+                    image=image,
+                    labels={labels.RECORD: draft.to_json(), labels.TARGET: self.name},
+                    host=containers.confinement(bundle.resources, port=self._port),
+                )
+            engine.start(name, port=self._port)
+            started = engine.container(name)
+        return draft.at(containers.scoring_uri(started)) if started else draft
+
+    def instances(self) -> Sequence[Instance]:
+        with connected() as engine:
+            found = engine.containers(labels=[f"{labels.TARGET}={self.name}", labels.RECORD])
+        records = (containers.read_record(each) for each in found)
+        return [record for record in records if record is not None]
+
+    def state(self, instance: Instance) -> State:
+        with connected() as engine:
+            container = engine.container(instance.instance_id)
+        settled = containers.settled_state(container)
+        if container is None or settled is not None:
+            return settled or State.FAILED
+        if answers(containers.scoring_uri(container)):
+            self._answered.add(instance.instance_id)
+            return State.HEALTHY
+        answered = instance.instance_id in self._answered
+        was_healthy = answered or container.health in {"healthy", "unhealthy"}
+        return State.UNHEALTHY if was_healthy else State.TRANSITIONING
+
+    def logs(self, instance: Instance) -> str:
+        with connected() as engine:
+            log = engine.logs(instance.instance_id)
+            container = engine.container(instance.instance_id)
+        words = containers.last_words(container) if container else ""
+        if not words:
+            return log
+        return f"{log}{'' if log.endswith(chr(10)) or not log else chr(10)}{words}\n"
+
+    def stop(self, instance: Instance) -> None:
+        self._answered.discard(instance.instance_id)
+        with connected() as engine:
+            container = engine.container(instance.instance_id)
+            if container is not None:
+                engine.remove(container)
+            remove_unused_images(engine, instance.digest)

@@ -1,0 +1,125 @@
+"""How a service's container is confined, and how its record and its state are read from it."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from modelship.errors import InvalidOptionError
+from modelship.targets.backend import Instance
+from modelship.targets.docker import labels
+from modelship.targets.docker.dockerfiles import PORT
+from modelship.targets.state import State
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from modelship.bundle import Resources
+    from modelship.targets.docker._sdk import Container
+
+__all__ = [
+    "check_resources",
+    "confinement",
+    "last_words",
+    "read_record",
+    "scoring_uri",
+    "settled_state",
+]
+
+# What the engine takes: a hundredth of a core, and since its release 20.10 six mebibytes.
+_FEWEST_CORES = 0.01
+_LEAST_MEMORY_BYTES = 6 * 2**20
+_NANO = 1_000_000_000
+_MOST_PROCESSES = 1024
+
+_SETTLED = MappingProxyType(
+    {
+        "created": State.FAILED,  # whoever created it ended before it could start it
+        "exited": State.FAILED,
+        "dead": State.FAILED,
+        "removing": State.DELETING,
+        "paused": State.UNHEALTHY,
+        "restarting": State.TRANSITIONING,
+    }
+)
+
+
+def check_resources(resources: Resources, *, cores: int, memory_bytes: int) -> None:
+    """Check that an engine with so much can give a service what it asks for.
+
+    Raises
+    ------
+    InvalidOptionError
+        If it asks for more than there is, or less than the engine grants.
+    """
+    if not _FEWEST_CORES <= resources.cpu_cores <= cores:
+        raise InvalidOptionError(
+            option="cpu_cores",
+            found=resources.cpu_cores,
+            expected=f"{_FEWEST_CORES} to {cores}, the cores that the Docker engine has",
+        )
+    if not _LEAST_MEMORY_BYTES <= resources.memory_bytes <= memory_bytes:
+        raise InvalidOptionError(
+            option="memory_gb",
+            found=resources.memory_gb,
+            expected=f"{_LEAST_MEMORY_BYTES / 2**30:.3f} to {memory_bytes / 2**30:.1f}, the memory "
+            "that the Docker engine has",
+        )
+
+
+def confinement(resources: Resources, *, port: int | None) -> Mapping[str, Any]:
+    """Return the host's side of a container: what it may use, and where it listens."""
+    memory_bytes = resources.memory_bytes
+    return {
+        "port_bindings": {f"{PORT}/tcp": ("127.0.0.1", port)},
+        "mem_limit": memory_bytes,
+        "memswap_limit": memory_bytes,  # memory and swap together: no swap
+        "nano_cpus": int(resources.cpu_cores * _NANO),
+        "pids_limit": _MOST_PROCESSES,
+        "read_only": True,
+        # Files in it count as memory; half of it, as the kernel gives a tmpfs by default.
+        "tmpfs": {"/tmp": f"rw,nosuid,nodev,mode=1777,size={memory_bytes // 2}"},  # noqa: S108 - in the container
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges"],
+        "init": True,  # reaps what a script's subprocesses leave
+        "log_config": {"type": "json-file", "config": {"max-size": "10m", "max-file": "3"}},
+    }
+
+
+def read_record(container: Container) -> Instance | None:
+    """Return the record in a container's label with its scoring URI; None if it is not one of ours.
+
+    The label is written before the port is known, so the URI comes from where the container is
+    published now.
+    """
+    try:
+        record = Instance.from_json(container.labels.get(labels.RECORD, ""))
+    except ValueError:
+        return None
+    texts = (record.name, record.digest, record.created_at)
+    if record.instance_id != container.name or not all(isinstance(each, str) for each in texts):
+        return None
+    return record.at(scoring_uri(container))
+
+
+def scoring_uri(container: Container) -> str:
+    """Return where requests go, or ``""`` while it does not run."""
+    return f"http://127.0.0.1:{container.port}/score" if container.port else ""
+
+
+def settled_state(container: Container | None) -> State | None:
+    """Return the state that follows from the engine's word alone; None if it has to be probed."""
+    return State.FAILED if container is None else _SETTLED.get(container.status)
+
+
+def last_words(container: Container) -> str:
+    """Return a line that says how a container ended, or ``""`` while it runs."""
+    if container.status not in {"exited", "dead"}:
+        return ""
+    if container.out_of_memory:
+        limit = f"{container.memory_bytes / 2**30:g} GiB"
+        return (
+            f"[modelship] the container was killed for memory (OOMKilled), limit {limit}; "
+            f"exit code {container.exit_code}"
+        )
+    return f"[modelship] the container ended with exit code {container.exit_code}"

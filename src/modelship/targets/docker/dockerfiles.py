@@ -1,0 +1,101 @@
+"""The Dockerfiles of the three images. Each adds one layer of files that its context brings.
+
+``ADD`` unpacks an archive with the times that are in it, where ``COPY`` gives new folders the time
+of the build; so the same files make the same layer. Nothing here goes through a shell.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import PurePosixPath
+
+from modelship.targets.docker import labels
+
+__all__ = [
+    "APP_ROOT",
+    "PORT",
+    "VENV",
+    "environment",
+    "model",
+    "probe",
+    "service",
+]
+
+APP_ROOT = PurePosixPath("/var/azureml-app")
+VENV = PurePosixPath("/opt/modelship")
+PORT = 5001
+
+_PROBE = (
+    "import platform, sys; "
+    "print('probed', '%d.%d' % sys.version_info[:2], platform.libc_ver()[0] or 'no-glibc')"
+)
+# Bytecode is checked by the time and size of its source; both are fixed in the layer below it.
+# What does not compile, such as a template, is no reason to fail.
+_COMPILE = f"import compileall; compileall.compile_dir('{VENV}/lib', workers=0, maxlevels=50)"
+_HEALTH = f"import urllib.request as r; r.urlopen('http://127.0.0.1:{PORT}/', timeout=4).close()"
+
+
+def probe(base_image: str, *, label: str) -> str:
+    """Return a Dockerfile that prints which Python and which C library the base image has."""
+    return _lines(
+        f"FROM {base_image}",
+        f"LABEL {labels.BUILD}={label}",
+        "USER 0:0",
+        _exec("RUN", "python3", "-c", _PROBE),
+    )
+
+
+def environment(base_image: str, *, label: str) -> str:
+    """Return the Dockerfile of the image that holds the locked packages, and how to run them."""
+    python = f"{VENV}/bin/python"
+    return _lines(
+        f"FROM {base_image}",
+        f"LABEL {labels.BUILD}={label}",
+        "USER 0:0",
+        f"ENV PATH={VENV}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        f" PYTHONUNBUFFERED=1 HOME=/tmp AML_APP_ROOT={APP_ROOT}",
+        _exec("RUN", "python3", "-m", "venv", "--without-pip", str(VENV)),
+        "ADD files.tar /",
+        _exec("RUN", python, "-c", _COMPILE),
+        f"WORKDIR {APP_ROOT}",
+        f"EXPOSE {PORT}",
+        "ENTRYPOINT []",
+        "HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 "
+        + _exec("CMD", python, "-I", "-S", "-c", _HEALTH),
+        "USER 1000:1000",
+    )
+
+
+def model(environment_image: str, *, label: str, model_folder: str) -> str:
+    """Return the Dockerfile of the image that adds the model."""
+    return _lines(
+        f"FROM {environment_image}",
+        f"LABEL {labels.BUILD}={label}",
+        "ADD files.tar /",
+        f"ENV AZUREML_MODEL_DIR={_quoted(str(APP_ROOT / model_folder))}",
+    )
+
+
+def service(model_image: str, *, label: str, entry_script: str) -> str:
+    """Return the Dockerfile of the image that adds the script."""
+    server = (f"{VENV}/bin/python", "-m", "azureml_inference_server_http")
+    return _lines(
+        f"FROM {model_image}",
+        f"LABEL {labels.BUILD}={label} {labels.MODEL_IMAGE}={model_image}",
+        "ADD files.tar /",
+        f"ENV AZUREML_ENTRY_SCRIPT={_quoted(entry_script)}",
+        _exec("CMD", *server, "--entry_script", entry_script, "--port", str(PORT)),
+    )
+
+
+def _exec(instruction: str, *command: str) -> str:
+    return f"{instruction} {json.dumps(command)}"
+
+
+def _quoted(value: str) -> str:
+    """Quote a value so that a Dockerfile neither splits it nor expands a variable in it."""
+    return json.dumps(value, ensure_ascii=False).replace("$", "\\$")
+
+
+def _lines(*lines: str) -> str:
+    return "".join(f"{line}\n" for line in lines)

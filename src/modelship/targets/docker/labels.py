@@ -1,0 +1,17 @@
+"""The labels that images and containers carry: all that modelship knows of an engine."""
+
+from __future__ import annotations
+
+__all__ = ["BUILD", "MODEL_IMAGE", "RECORD", "TARGET"]
+
+BUILD = "io.modelship.build"
+"""The name of the image that a build makes; what an interrupted build leaves carries it too."""
+
+MODEL_IMAGE = "io.modelship.model-image"
+"""On a service image, the name of the model image below it."""
+
+RECORD = "io.modelship.record"
+"""On the container of a service, its record as JSON; no container of a build has it."""
+
+TARGET = "io.modelship.target"
+"""On the container of a service, the name of the target."""

@@ -1,0 +1,360 @@
+"""What is special about services as processes: sockets, signals, process ids, and a clean end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+
+from modelship.bundle import Environment
+from modelship.errors import (
+    DeploymentNotFoundError,
+    InvalidOptionError,
+    PortTakenError,
+    ServiceUnreachableError,
+)
+from modelship.targets import DeployTarget, State
+from modelship.testing import cases, script_bundle, with_lock
+
+ROWS = {"data": [1, 2]}
+SCORED = [cases.FACTOR, 2 * cases.FACTOR]
+DEPLOY = """
+import sys
+from modelship import DeployTarget, ScoringBundle
+folder, name = sys.argv[1:]
+DeployTarget.open("process").deploy(ScoringBundle.load(folder), name=name)
+"""
+
+
+@pytest.fixture(autouse=True)
+def home(shared_home, monkeypatch):
+    monkeypatch.setenv("MODELSHIP_HOME", str(shared_home))
+    return shared_home
+
+
+@pytest.fixture
+def make_bundle(bare_lock, tmp_path):
+    def make(script, **options):
+        bundle = script_bundle(
+            script,
+            folder=tmp_path / "bundle",
+            environment=Environment(python=bare_lock.python, requirements=()),
+            model={"factor": cases.FACTOR},
+            **options,
+        )
+        return with_lock(bundle, lock=bare_lock)
+
+    return make
+
+
+@pytest.fixture
+def bundle(make_bundle):
+    return make_bundle(cases.SCALING, sample_input=ROWS)
+
+
+@pytest.fixture
+def target():
+    """Return the process target; what a test leaves on it is removed."""
+    target = DeployTarget.open("process")
+    yield target
+    for deployment in target.list():
+        deployment.delete(missing_ok=True)
+
+
+@pytest.fixture
+def deployed(target, bundle):
+    return target.deploy(bundle, name="digits", show_output=False)
+
+
+@pytest.fixture
+def deployer(bundle, tmp_path):
+    """Return a function that starts another process, which deploys the bundle under a name."""
+    folder = bundle.save(tmp_path / "saved")
+    started = []
+
+    def start(name):
+        process = subprocess.Popen(
+            [sys.executable, "-c", DEPLOY, str(folder), name],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def folder_of(deployment, home):
+    return home / "state" / "process" / deployment.instance.instance_id
+
+
+def server_of(deployment, home):
+    return psutil.Process(int((folder_of(deployment, home) / "pid").read_text()))
+
+
+def running(name):
+    """Return the processes that carry the marker of an instance of `name`."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("MODELSHIP_INSTANCE", "").startswith(f"{name}-"):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return [process for process in found if process.is_running()]
+
+
+def wait_for_line(process, text):
+    """Read what a deployer shows until a line holds `text`."""
+    for line in process.stderr:
+        if text in line:
+            return
+    pytest.fail(f"the deployer ended without {text!r}")
+
+
+def stored(home, name):
+    """Return what lies in the state folder for `name`, drafts too."""
+    return [path.name for path in (home / "state" / "process").glob(f"*{name}-*")]
+
+
+# --- where it listens -----------------------------------------------------------------------
+
+
+def test_it_listens_on_loopback_alone(deployed, home):
+    """Each listening socket of the server and its worker is on 127.0.0.1."""
+    server = server_of(deployed, home)
+    connections = [
+        connection
+        for process in (server, *server.children(recursive=True))
+        for connection in process.net_connections(kind="inet")
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    port = int(deployed.scoring_uri.split(":")[2].split("/")[0])
+    assert {connection.laddr for connection in connections} == {("127.0.0.1", port)}
+
+
+@pytest.fixture
+def port():
+    """Return a port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def test_a_fixed_port_that_is_taken_is_said(bundle, port, target):
+    """A port that another program listens on is PortTakenError, and nothing is left."""
+    with socket.create_server(("127.0.0.1", port)):
+        with pytest.raises(PortTakenError, match=str(port)):
+            DeployTarget.open("process", port=port).deploy(bundle, name="fixed", show_output=False)
+    assert target.list() == ()
+    assert running("fixed") == []
+
+
+def test_a_fixed_port_is_kept_when_a_bundle_is_replaced(bundle, make_bundle, port):
+    """Overwriting on a fixed port takes the port over from the old instance."""
+    target = DeployTarget.open("process", port=port)
+    target.deploy(bundle, name="fixed", show_output=False)
+    other = make_bundle(cases.SCALING.replace("factor * ", "-factor * "))
+    with target.deploy(other, name="fixed", overwrite=True, show_output=False) as deployment:
+        assert deployment.scoring_uri == f"http://127.0.0.1:{port}/score"
+        assert deployment.run(ROWS) == [-row for row in SCORED]
+
+
+@pytest.mark.parametrize("port", [0, -1, 65536])
+def test_a_port_that_cannot_be_is_refused(port):
+    """A port outside 1 to 65535 is InvalidOptionError."""
+    with pytest.raises(InvalidOptionError, match="65535"):
+        DeployTarget.open("process", port=port)
+
+
+# --- what it gets of this process -----------------------------------------------------------
+
+SHOWING = """
+import os
+
+def init():
+    pass
+
+def run(raw_data):
+    return dict(os.environ)
+"""
+
+
+def test_nothing_of_this_processs_environment_reaches_the_service(
+    target, make_bundle, monkeypatch
+):
+    """A secret in an environment variable here is not in the service's environment."""
+    monkeypatch.setenv("AZURE_CLIENT_SECRET", "hunter2")
+    monkeypatch.setenv("PYTHONPATH", "/nowhere")
+    deployment = target.deploy(make_bundle(SHOWING), name="showing", show_output=False)
+    environment = deployment.run([])
+    assert "hunter2" not in str(environment)
+    assert environment.get("PYTHONPATH") is None
+    assert Path(environment["AZUREML_MODEL_DIR"], "model.pkl").is_file()
+
+
+def test_a_dead_proxy_does_not_disturb(target, bundle, monkeypatch):
+    """Proxies for the outside world are not used between this machine and itself."""
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    assert target.deploy(bundle, name="proxied", show_output=False).run(ROWS) == SCORED
+
+
+def test_nothing_is_written_into_the_home_folder(target, bundle, monkeypatch, tmp_path):
+    """The server leaves nothing in the user's home folder."""
+    monkeypatch.setenv("HOME", str(tmp_path / "user"))
+    (tmp_path / "user").mkdir()
+    assert target.deploy(bundle, name="tidy", show_output=False).run(ROWS) == SCORED
+    assert list((tmp_path / "user").iterdir()) == []
+
+
+# --- crashes and process ids ----------------------------------------------------------------
+
+
+def test_a_killed_server_takes_its_worker_along(deployed, home):
+    """After SIGKILL of the server alone, the state is Failed and nothing answers."""
+    server = server_of(deployed, home)
+    workers = server.children(recursive=True)
+    assert workers
+    server.kill()
+    psutil.wait_procs([server, *workers], timeout=10)
+    assert deployed.state is State.FAILED
+    with pytest.raises(ServiceUnreachableError):
+        deployed.run(ROWS)
+
+
+def test_delete_ends_a_worker_whose_server_was_killed(deployed, home, target):
+    """delete() right after SIGKILL of the server leaves no process and no folder."""
+    server_of(deployed, home).kill()
+    deployed.delete()
+    assert running("digits") == []
+    assert stored(home, "digits") == []
+
+
+def test_a_killed_worker_is_replaced(deployed, home):
+    """After SIGKILL of the worker, the server starts another one, and the service is healthy."""
+    for worker in server_of(deployed, home).children(recursive=True):
+        worker.kill()
+    assert deployed.wait(timeout_s=30).run(ROWS) == SCORED
+
+
+def test_a_stopped_server_is_unhealthy(deployed, home):
+    """A service that answered and does not answer now, but runs, is Unhealthy."""
+    server = server_of(deployed, home)
+    family = [server, *server.children(recursive=True)]
+    for process in family:
+        process.suspend()
+    assert deployed.state is State.UNHEALTHY
+    for process in family:
+        process.resume()
+    assert deployed.wait(timeout_s=30).state is State.HEALTHY
+
+
+def test_a_process_id_that_was_taken_over_is_not_ours(deployed, home):
+    """A stranger who has the old id of a server is not the service, and outlives delete()."""
+    server = server_of(deployed, home)
+    server.kill()
+    server.wait(10)
+    with subprocess.Popen(["sleep", "60"]) as stranger:
+        (folder_of(deployed, home) / "pid").write_text(str(stranger.pid))
+        assert deployed.state is State.FAILED
+        deployed.delete()
+        assert stranger.poll() is None
+        stranger.kill()
+
+
+# --- other processes ------------------------------------------------------------------------
+
+
+def test_two_deployers_build_a_cold_environment_once(deployer, target, tmp_path, monkeypatch):
+    """Two processes that need the same environment at once share the one that is built."""
+    home = tmp_path / "cold-home"
+    monkeypatch.setenv("MODELSHIP_HOME", str(home))
+    both = [deployer("first"), deployer("second")]
+    built = set()
+    while any(process.poll() is None for process in both):
+        for path in home.glob("cache/environments/*/pyvenv.cfg"):
+            built.add(path.stat().st_ino)
+        time.sleep(0.005)
+    assert [process.returncode for process in both] == [0, 0]
+    assert len(built) == 1
+    assert [each.run(ROWS) for each in target.list()] == [SCORED, SCORED]
+
+
+# What the deployer has shown when it is hit, and how many seconds later that is.
+MOMENTS = [
+    ("Lock the environment", 0.0),
+    ("Prepare the environment", 0.0),
+    ("Prepare the environment", 0.01),
+    ("Prepare the environment", 0.02),
+    ("Prepare the environment", 0.04),
+    ("Start the service", 0.0),
+    ("Start the service", 0.2),
+]
+
+
+@pytest.mark.parametrize(("shown", "delay_s"), MOMENTS)
+def test_a_killed_deployer_leaves_nothing_unseen(
+    deployer, target, bundle, home, shown, delay_s
+):
+    """What a deployer that was killed leaves behind is listed, and delete() removes all of it."""
+    process = deployer("killed")
+    wait_for_line(process, shown)
+    time.sleep(delay_s)
+    process.kill()
+    process.wait()
+    time.sleep(0.3)
+    if running("killed"):
+        assert "killed" in [each.name for each in target.list()]
+    target.delete("killed", missing_ok=True)
+    assert running("killed") == []
+    target.deploy(bundle, name="killed", show_output=False).delete()
+    assert stored(home, "killed") == []
+
+
+@pytest.mark.parametrize(("shown", "delay_s"), MOMENTS)
+def test_an_interrupted_deployer_leaves_nothing(deployer, target, home, shown, delay_s):
+    """Ctrl-C in the middle of a deployment removes what it had begun."""
+    process = deployer("stopped")
+    wait_for_line(process, shown)
+    time.sleep(delay_s)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) != 0
+    assert running("stopped") == []
+    assert stored(home, "stopped") == []
+    with pytest.raises(DeploymentNotFoundError):
+        target.get("stopped")
+
+
+def test_looking_while_others_deploy_and_delete_is_safe(target, bundle):
+    """list() and state never fail because another thread or process deletes meanwhile."""
+
+    def come_and_go(name):
+        for _ in range(3):
+            target.deploy(bundle, name=name, show_output=False).delete()
+        return True
+
+    with ThreadPoolExecutor(2) as pool:
+        going = [pool.submit(come_and_go, name) for name in ("coming", "going")]
+        while not all(each.done() for each in going):
+            for deployment in target.list():
+                try:
+                    assert deployment.state in set(State)
+                except DeploymentNotFoundError:
+                    continue
+    assert all(each.result() for each in going)
+    assert target.list() == ()

@@ -79,7 +79,6 @@ def run_uv(
     *,
     timeout_s: float,
     stdin: str = "",
-    settings: Mapping[str, str] | None = None,
     asks_index: bool = False,
     folder: str = os.sep,
 ) -> Outcome:
@@ -96,8 +95,6 @@ def run_uv(
         After so many seconds it is ended.
     stdin : str
         What is written to its standard input.
-    settings : Mapping[str, str], optional
-        Environment variables to set for it.
     asks_index : bool
         Whether this command asks the package index; it is then told pip's configuration.
     folder : str
@@ -113,7 +110,7 @@ def run_uv(
     return _run(
         command,
         stdin=stdin,
-        variables=variables | dict(settings or {}),
+        variables=variables,
         timeout_s=timeout_s,
         folder=folder,
     )
@@ -126,7 +123,9 @@ def _variables(environ: Mapping[str, str]) -> dict[str, str]:
             variables[name] = os.path.abspath(variables[name])  # noqa: PTH100 - keeps links
     # Each run of uv would try the download again, for half a minute where it cannot work.
     variables.setdefault("UV_PYTHON_DOWNLOADS", "never")
-    return variables | {"UV_NO_PROGRESS": "1", "NO_COLOR": "1"}
+    # Bytecode that goes by the time of the source would be stale after a copy.
+    always = {"UV_NO_PROGRESS": "1", "NO_COLOR": "1", "PYC_INVALIDATION_MODE": "CHECKED_HASH"}
+    return variables | always
 
 
 def _run(

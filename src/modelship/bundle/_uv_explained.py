@@ -1,6 +1,6 @@
 """What uv's words mean, in a sentence of ours, and what to do then.
 
-The patterns are those of uv 0.7 to 0.13; where none fits, uv's own words, which go along
+The patterns are those of uv 0.12 and 0.13; where none fits, uv's own words, which go along
 as evidence, have to speak for themselves.
 """
 
@@ -52,8 +52,10 @@ _KNOWN = (
         "Unset UV_OFFLINE once.",
     ),
     (
-        r"dns error|tcp connect error|connection (refused|reset)|error sending request"
-        r"|operation timed out|peer certificate|request failed after",
+        (
+            r"dns error|tcp connect error|connection (refused|reset)|error sending request"
+            r"|operation timed out|peer certificate|request failed after"
+        ),
         "the package index cannot be reached",
         "Check the network, and the index, proxy and certificate in pip's or uv's configuration.",
     ),
@@ -68,13 +70,15 @@ _KNOWN = (
         "Ask for one that there is.",
     ),
     (
-        r"does not satisfy Python(?P<python>[<>=!.*,\d ]+?) and "
-        rf"{_NAME}(?P<pin>[<>=!~][^\s]*)? depends on Python",
+        (
+            r"does not satisfy Python(?P<python>[<>=!.*,\d ]+?) and "
+            rf"{_NAME}(?P<pin>[<>=!~][^\s]*)? depends on Python"
+        ),
         "{name}{pin} needs Python {python}, and the environment asks for {asked}",
         "Ask for another Python, or for another release of {name}.",
     ),
     (
-        rf"{_NAME}==(?P<version>\S+?) has no (?:usable )?wheels?",
+        rf"{_NAME}==(?P<version>\S+?) has no (?:usable |`[^`]*`-compatible )?wheels?",
         "{name} {version} has no wheel for Python {asked}{on}",
         _NEWER,
     ),

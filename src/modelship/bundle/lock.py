@@ -45,8 +45,9 @@ _MACHINES = ("x86_64", "aarch64")
 class Lock:
     """The exact packages of an environment.
 
-    A lock holds for all platforms and for its minor version of Python. It names no
-    package index, so it installs from whatever index serves the same files.
+    A lock holds for its minor version of Python and for all platforms that the packages
+    have wheels for: Linux on x86_64 is certain. It names no package index, so it installs
+    from whatever index serves the same files.
 
     Parameters
     ----------
@@ -115,16 +116,14 @@ def lock(environment: Environment, *, timeout_s: float = 300) -> Lock:
 
 
 def _compile(environment: Environment, machines: Sequence[str], *, timeout_s: float) -> Outcome:
-    # Otherwise a release with wheels for macOS alone is taken for all platforms.
-    required = [f"sys_platform == 'linux' and platform_machine == '{m}'" for m in machines]
+    minor = _minor(environment.python)
     with tempfile.TemporaryDirectory(prefix="modelship-") as folder:
-        project = Path(folder) / "pyproject.toml"
-        project.write_text(f"[tool.uv]\nrequired-environments = {json.dumps(required)}\n")
+        (Path(folder) / "pyproject.toml").write_text(_project(minor, machines))
         return run_uv(
             [
                 *("pip", "compile", "-", "--universal", "--generate-hashes"),
                 *("--no-header", "--no-annotate", "--quiet"),
-                *("--python", sys.executable, "--python-version", _minor(environment.python)),
+                *("--python", sys.executable, "--python-version", minor),
                 *wheels_only(),
             ],
             stdin="\n".join(environment.requirements) + "\n",
@@ -132,6 +131,24 @@ def _compile(environment: Environment, machines: Sequence[str], *, timeout_s: fl
             asks_index=True,
             folder=folder,
         )
+
+
+def _project(minor: str, machines: Sequence[str]) -> str:
+    """Return uv's settings for one minor version of Python, with wheels for Linux required.
+
+    Otherwise a release that has wheels for macOS alone is taken for all platforms, and a
+    release that has none for the next Python is refused.
+    """
+    major, number = minor.split(".")
+    python = f"python_full_version < '{major}.{int(number) + 1}'"
+    linux = [
+        f"{python} and sys_platform == 'linux' and platform_machine == '{m}'" for m in machines
+    ]
+    return (
+        "[tool.uv]\n"
+        f"environments = {json.dumps([python])}\n"
+        f"required-environments = {json.dumps(linux)}\n"
+    )
 
 
 def wheels_only() -> tuple[str, ...]:

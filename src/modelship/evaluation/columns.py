@@ -1,4 +1,3 @@
-# ruff: noqa: PLC0415 - the extras are imported where they are needed
 """Labels and predictions as plain arrays: one kind of value, and none missing."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# ruff: noqa: PLC0415 - the extras are imported where they are needed
 """Evaluator: a test set, and how it is scored."""
 
 from __future__ import annotations
@@ -138,7 +137,7 @@ class Evaluator:
 def _bar(total: int, *, shown: bool) -> Iterator[Callable[[int], None]]:
     """Yield what advances a progress bar on stderr, or nothing where there is no terminal."""
     if not (shown and sys.stderr.isatty()):
-        yield lambda rows: None
+        yield lambda _: None
         return
     from rich.console import Console
     from rich.progress import Progress

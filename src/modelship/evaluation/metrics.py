@@ -1,4 +1,3 @@
-# ruff: noqa: PLC0415 - the extras are imported where they are needed
 """What is measured, by scikit-learn."""
 
 from __future__ import annotations

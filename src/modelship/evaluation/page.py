@@ -1,4 +1,3 @@
-# ruff: noqa: PLC0415 - the extras are imported where they are needed
 """The report as one HTML page that needs no other file."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# ruff: noqa: PLC0415 - the extras are imported where they are needed
 """Pictures of a report, drawn with matplotlib's objects; its global state is left alone."""
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ __all__ = [
 ]
 
 INK: Final = "#1f2328"
-MUTED: Final = "#8b949e"
+MUTED: Final = "#6e7781"
 RED: Final = "#c1121f"
 # Without a date, the same report makes the same bytes.
 _METADATA: Final[dict[str, dict[str, None]]] = {
@@ -57,7 +56,7 @@ def new_figure(width_in: float, height_in: float) -> Figure:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width_in, height_in), dpi=150, layout="constrained", facecolor="white")
+    figure = Figure(figsize=(width_in, height_in), dpi=150, layout="compressed", facecolor="white")
     FigureCanvasAgg(figure)
     return figure
 
@@ -114,12 +113,12 @@ def draw_confusion_matrix(report: Report, *, ax: Axes | None = None) -> Figure:
         side_in = min(max(0.5 * k + 1.4, 4.4), 12.0)
         ax = new_figure(side_in + 0.9, side_in).add_subplot()
     shares = _error_shares(report.confusion_matrix)
-    image = ax.matshow(shares, cmap="OrRd", vmin=0.0, vmax=max(float(shares.max()), 1e-9))
+    image = ax.matshow(shares, cmap="OrRd", vmin=0.0, vmax=float(shares.max()) or 1.0)
     _label_axes(ax, report.labels.tolist())
     if k <= _MAX_ANNOTATED:
         _annotate(ax, report.confusion_matrix, shares)
     figure: Figure = ax.get_figure(root=True)  # type: ignore[assignment]  # a drawn axes has one
-    _add_colorbar(figure, ax, image, top=float(shares.max()))
+    _add_colorbar(figure, ax, image)
     return figure
 
 
@@ -171,7 +170,7 @@ def _label_axes(ax: Axes, labels: list[object]) -> None:
 
 
 def _annotate(ax: Axes, matrix: NDArray[Any], shares: NDArray[Any]) -> None:
-    size = 9 if len(matrix) <= 12 and matrix.max() < 10_000 else 7  # noqa: PLR2004 - what fits
+    size = 9 if len(matrix) <= 12 and matrix.max() < 10_000 else 8  # noqa: PLR2004 - what fits
     dark = shares > 0.55 * shares.max()
     for row, counts in enumerate(matrix.tolist()):
         for column, count in enumerate(counts):
@@ -180,17 +179,17 @@ def _annotate(ax: Axes, matrix: NDArray[Any], shares: NDArray[Any]) -> None:
                 ax.text(column, row, count, ha="center", va="center", fontsize=size, color=color)
 
 
-def _add_colorbar(figure: Figure, ax: Axes, image: Any, *, top: float) -> None:
-    from matplotlib.ticker import PercentFormatter
-
-    decimals = 0 if top >= 0.05 else 1  # noqa: PLR2004 - below, whole percents repeat
-    percent = PercentFormatter(xmax=1, decimals=decimals)
-    bar = figure.colorbar(image, ax=ax, format=percent, fraction=0.046, pad=0.03)
+def _add_colorbar(figure: Figure, ax: Axes, image: Any) -> None:
+    bar = figure.colorbar(
+        image,
+        ax=ax,
+        format=lambda share, _: f"{round(100 * share, 4):g}%",
+        fraction=0.046,
+        pad=0.03,
+    )
     bar.set_label("share of the true class", fontsize=10, color=INK, labelpad=8)
     bar.ax.tick_params(labelsize=9, length=0, colors=INK)
     bar.outline.set_visible(False)
-    if not top:
-        bar.set_ticks([0.0])
 
 
 def _soften_spines(ax: Axes) -> None:

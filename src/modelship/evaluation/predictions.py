@@ -1,4 +1,3 @@
-# ruff: noqa: PLC0415 - the extras are imported where they are needed
 """Predictions, and how they are read out of an answer."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# ruff: noqa: PLC0415 - the extras are imported where they are needed
 """Report: what an evaluation showed."""
 
 from __future__ import annotations

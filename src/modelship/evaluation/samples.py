@@ -1,4 +1,3 @@
-# ruff: noqa: PLC0415 - the extras are imported where they are needed
 """A picture of single samples: what was seen, and what was said of it."""
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ __all__ = ["draw_predictions", "infer_image_shape"]
 _COLUMNS: Final = 10
 _IMAGE_DIMENSIONS: Final = 3
 _SIDES: Final = 2
+_ONE_LINE: Final = 11  # characters that fit above an image
 
 
 def draw_predictions(
@@ -39,17 +39,9 @@ def draw_predictions(
     size = min(n, report.n_samples)
     chosen = np.random.default_rng(seed).choice(report.n_samples, size=size, replace=False)
     images = _images(report.X, chosen, image_shape=image_shape)
-    columns = min(size, _COLUMNS)
-    rows = -(-size // columns)
-    height_in = 0.82 * images.shape[1] / images.shape[2] + 0.34
-    figure = new_figure(0.86 * max(columns, 3), rows * height_in)
-    grid = figure.subplots(rows, columns, squeeze=False).flat
-    limits = float(images.min()), float(images.max())
-    for ax, place, image in zip(grid, chosen.tolist(), images, strict=False):
-        _draw_one(ax, image, said=report.y_pred[place], true=report.y_true[place], limits=limits)
-    for ax in list(grid)[size:]:
-        ax.set_axis_off()
-    return figure
+    return _draw_grid(
+        images, said=report.y_pred[chosen].tolist(), true=report.y_true[chosen].tolist()
+    )
 
 
 def infer_image_shape(X: Any) -> tuple[int, int] | None:
@@ -63,27 +55,45 @@ def infer_image_shape(X: Any) -> tuple[int, int] | None:
     return (side, side) if side and side * side == shape[0] else None
 
 
-def _draw_one(
-    ax: Axes, image: NDArray[Any], *, said: object, true: object, limits: tuple[float, float]
-) -> None:
-    wrong = said != true
-    ax.imshow(image, cmap="gray" if wrong else "gray_r", interpolation="nearest", clim=limits)
+def _draw_grid(images: NDArray[Any], *, said: list[object], true: list[object]) -> Figure:
+    titles = [_title(*pair) for pair in zip(said, true, strict=True)]
+    lines = max(title.count("\n") for title in titles) + 1
+    columns = min(len(images), _COLUMNS)
+    rows = -(-len(images) // columns)
+    image_in = 0.8 * images.shape[1] / images.shape[2]
+    figure = new_figure(0.86 * columns, rows * (image_in + 0.06 + 0.16 * lines))
+    limits = float(images.min()), float(images.max())
+    for place, image in enumerate(images):
+        ax = figure.add_subplot(rows, columns, place + 1)
+        wrong = said[place] != true[place]
+        # Inverted, so that it stands out in black and white too.
+        ax.imshow(image, cmap="gray" if wrong else "gray_r", interpolation="nearest", clim=limits)
+        _frame(ax, titles[place], wrong=wrong)
+    return figure
+
+
+def _frame(ax: Axes, title: str, *, wrong: bool) -> None:
     ax.set_xticks([])
     ax.set_yticks([])
-    # One size for both would let two long labels run into the neighbors.
-    text = shortened(said, characters=10)
-    if wrong:
-        text += f" (is {shortened(true, characters=10)})"
     ax.set_title(
-        text,
+        title,
         color=RED if wrong else INK,
-        fontsize=10 if len(text) <= 8 else 6.5,  # noqa: PLR2004 - what fits above an image
+        fontsize=7.5 if "\n" in title else 9,
         fontweight="bold" if wrong else "normal",
+        linespacing=1.1,
         pad=3,
         parse_math=False,
     )
     for spine in ax.spines.values():
         spine.set(color=RED if wrong else "#d0d7de", linewidth=1.2 if wrong else 0.6)
+
+
+def _title(said: object, true: object) -> str:
+    label = shortened(said, characters=10)
+    if said == true:
+        return label
+    truth = f"(true {shortened(true, characters=8)})"
+    return f"{label} {truth}" if len(label + truth) < _ONE_LINE else f"{label}\n{truth}"
 
 
 def _images(X: Any, chosen: Any, *, image_shape: tuple[int, int] | None) -> NDArray[Any]:

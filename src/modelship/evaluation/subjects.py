@@ -1,4 +1,3 @@
-# ruff: noqa: PLC0415 - the extras are imported where they are needed
 """What can be evaluated: from a model, a service, an estimator or a function to predictions."""
 
 from __future__ import annotations

@@ -25,7 +25,15 @@ def last_lines(log: str, count: int) -> str:
 def telling_part(log: str) -> str:
     """Return the script's last traceback in `log`, with its causes, or else the last lines."""
     lines = log.rstrip().splitlines()
-    starts = [n for n, line in enumerate(lines) if "Traceback (most recent call last)" in line]
+    starts = [n for n, line in enumerate(lines) if _TRACEBACK in line]
     if not starts:
         return "\n".join(lines[-_LINES_WITHOUT_TRACEBACK:])
-    return "\n".join(lines[starts[-1] :][-_MOST_LINES:])
+    links = [n for n, line in enumerate(lines) if line.strip() in _LINKS]
+    begin = starts.pop()
+    while starts and any(starts[-1] < link < begin for link in links):
+        begin = starts.pop()
+    wrapped = [
+        link for link in links if link > begin and any(_WRAPPER in line for line in lines[link:])
+    ]
+    end = wrapped[-1] if wrapped else len(lines)
+    return "\n".join(lines[begin:end][-_MOST_LINES:]).rstrip()

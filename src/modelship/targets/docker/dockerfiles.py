@@ -76,15 +76,18 @@ def model(environment_image: str, *, label: str, model_folder: str) -> str:
     )
 
 
-def service(model_image: str, *, label: str, entry_script: str) -> str:
-    """Return the Dockerfile of the image that adds the script."""
+def service(model_image: str, *, entry_script: str) -> str:
+    """Return the Dockerfile of the image that adds the script.
+
+    The script comes last: all before it is the same for the next script, and cached.
+    """
     server = (f"{VENV}/bin/python", "-m", "azureml_inference_server_http")
     return _lines(
         f"FROM {model_image}",
-        f"LABEL {labels.BUILD}={label} {labels.MODEL_IMAGE}={model_image}",
-        "ADD files.tar /",
+        f"LABEL {labels.MODEL_IMAGE}={model_image}",
         f"ENV AZUREML_ENTRY_SCRIPT={_quoted(entry_script)}",
         _exec("CMD", *server, "--entry_script", entry_script, "--port", str(PORT)),
+        "ADD files.tar /",
     )
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -39,6 +40,7 @@ _RECORD = "instance.json"
 _ANSWERED = "answered"
 _DRAFT = ".draft-"
 _LARGEST_PORT = 65535
+_GRACE_S = 5.0
 _GUNICORN_SETTINGS = Path(__file__).with_name("gunicorn_settings.py")
 # What a service gets of this process's environment; a container gets none of it either.
 _PASSED_ON = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TZ")
@@ -89,15 +91,19 @@ class ProcessBackend(TargetBackend):
         return instance
 
     def instances(self) -> Sequence[Instance]:
-        records = (path / _RECORD for path in _home().glob("[!.]*"))
-        return [Instance.from_json(record.read_text()) for record in records if record.exists()]
+        found = []
+        for folder in _home().glob("[!.]*"):
+            with suppress(FileNotFoundError):  # another process removes it just now
+                found.append(Instance.from_json((folder / _RECORD).read_text()))
+        return found
 
     def state(self, instance: Instance) -> State:
         folder = _folder(instance)
         if not service.is_running(instance.instance_id, folder):
             return State.FAILED
         if answers(instance.scoring_uri):
-            (folder / _ANSWERED).touch()
+            with suppress(FileNotFoundError):  # another process removes it just now
+                (folder / _ANSWERED).touch()
             return State.HEALTHY
         return State.UNHEALTHY if (folder / _ANSWERED).exists() else State.TRANSITIONING
 
@@ -109,8 +115,12 @@ class ProcessBackend(TargetBackend):
 
     def stop(self, instance: Instance) -> None:
         folder = _folder(instance)
-        service.end(instance.instance_id, folder)
-        shutil.rmtree(folder, ignore_errors=True)
+        # What never answered has no request to finish.
+        grace_s = _GRACE_S if (folder / _ANSWERED).exists() else 0.0
+        service.end(instance.instance_id, folder, grace_s=grace_s)
+        with suppress(FileNotFoundError):
+            # Renamed first, so that a removal that is cut short leaves a draft and no instance.
+            shutil.rmtree(folder.rename(_draft(instance)), ignore_errors=True)
 
 
 def _home() -> Path:
@@ -121,12 +131,16 @@ def _folder(instance: Instance) -> Path:
     return _home() / instance.instance_id
 
 
+def _draft(instance: Instance) -> Path:
+    return _home() / f"{_DRAFT}{os.getpid()}-{instance.instance_id}"
+
+
 def _write(instance: Instance, bundle: ScoringBundle) -> Path:
     """Write the instance's folder, whole or not at all; from then on it is listed."""
     home = _home()
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     _sweep(home)
-    draft = home / f"{_DRAFT}{os.getpid()}-{instance.instance_id}"
+    draft = _draft(instance)
     try:
         stage(bundle, draft / "app")
         (draft / _RECORD).write_text(instance.to_json())

@@ -21,7 +21,7 @@ MARKER = "MODELSHIP_INSTANCE"
 
 _LAUNCHER = Path(__file__).with_name("launch.py")
 _LAUNCH_TIMEOUT_S = 30.0
-_GRACE_S = 5.0
+_KILLING_S = 5.0
 _BACKLOG = 2048
 
 
@@ -81,21 +81,23 @@ def exists(pid: int) -> bool:
     return psutil.pid_exists(pid)
 
 
-def end(instance_id: str, folder: Path) -> None:
-    """End the server and its children: asked first, forced after a few seconds.
+def end(instance_id: str, folder: Path, *, grace_s: float) -> None:
+    """End the server and its children: asked first, and forced after `grace_s` seconds.
 
     They are known by the marker in their environment, so that the children of a server that was
     killed are found too, and a process that took over an old id is left alone.
     """
-    pid = _pid(folder)
-    ours = [each for each in psutil.pids() if _is_ours(each, instance_id)]
-    if pid in ours:
-        _signal(pid, psutil.Process.terminate)
-        _wait(ours, instance_id, timeout_s=_GRACE_S)
-    for each in ours:
-        if _is_ours(each, instance_id):
+    server = _pid(folder)
+    family = _family(instance_id)
+    if grace_s and server is not None and server in family:
+        _signal(server, psutil.Process.terminate)
+        _wait(family, instance_id, timeout_s=grace_s)
+    end_s = time.monotonic() + _KILLING_S
+    # While its members are killed, a family can get a new one; so look again.
+    while (family := _family(instance_id)) and time.monotonic() < end_s:
+        for each in family:
             _signal(each, psutil.Process.kill)
-    _wait(ours, instance_id, timeout_s=_GRACE_S)
+        _wait(family, instance_id, timeout_s=_KILLING_S)
 
 
 def _pid(folder: Path) -> int | None:
@@ -103,6 +105,10 @@ def _pid(folder: Path) -> int | None:
         return int((folder / "pid").read_text())
     except (FileNotFoundError, ValueError):
         return None
+
+
+def _family(instance_id: str) -> list[int]:
+    return [pid for pid in psutil.pids() if _is_ours(pid, instance_id)]
 
 
 def _is_ours(pid: int, instance_id: str) -> bool:

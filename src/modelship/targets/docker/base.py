@@ -1,0 +1,90 @@
+"""The image that the others stand on: getting it, and asking it which Python it has."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from typing import TYPE_CHECKING
+
+from modelship.errors import BaseImageError, ImageBuildError
+from modelship.targets.docker import dockerfiles, labels
+from modelship.targets.docker.archive import Archive
+
+if TYPE_CHECKING:
+    from modelship.targets.docker._sdk import Engine, Image
+    from modelship.targets.progress import Deadline, Steps
+
+__all__ = ["check_python", "ensure_base", "machine_of"]
+
+_MACHINES = {"amd64": "x86_64", "x86_64": "x86_64", "arm64": "aarch64", "aarch64": "aarch64"}
+
+
+def ensure_base(engine: Engine, name: str, *, steps: Steps) -> Image:
+    """Return the base image; pull it if it is not there.
+
+    Raises
+    ------
+    BaseImageError
+        If it is not there and cannot be pulled.
+    """
+    base = engine.image(name)
+    if base is not None:
+        return base
+    with steps.step("Pull the base image"):
+        problem = engine.pull(name, deadline=steps.deadline)
+    pulled = engine.image(name)
+    if pulled is None:
+        raise BaseImageError(
+            image=name,
+            problem=f"it is not here and cannot be pulled ({(problem or 'no reason given').strip('.')})",
+            advice=f"Run docker pull {name} where that works, or name an image that has Python "
+            "with base_image= (--option base_image=...).",
+        )
+    return pulled
+
+
+def check_python(engine: Engine, name: str, *, python: str, deadline: Deadline) -> None:
+    """Ask the base image's Python for its version, before anything is fetched for it.
+
+    Raises
+    ------
+    BaseImageError
+        If it has no Python of the minor version `python`, or no glibc.
+    """
+    label = f"probe-{secrets.token_hex(8)}"
+    context = Archive({"Dockerfile": dockerfiles.probe(name, label=label).encode()})
+    try:
+        log = engine.build(context, tag="", deadline=deadline, cache=False)
+    except ImageBuildError as error:
+        problem = f"its python3 does not run ({error.problem})"
+        raise _base_image_error(name, problem, python=python) from error
+    finally:
+        engine.sweep(f"{labels.BUILD}={label}", sparing=labels.RECORD)
+    answer = re.search(r"^probed (\S+) (\S+)", log, re.MULTILINE)
+    found, library = answer.groups() if answer else ("unknown", "unknown")
+    if found != python:
+        problem = f"it has Python {found}, and the environment asks for Python {python}"
+        raise _base_image_error(name, problem, python=python)
+    if library != "glibc":
+        problem = "it has no glibc, which the locked wheels need"
+        raise _base_image_error(name, problem, python=python)
+
+
+def machine_of(name: str, base: Image) -> str:
+    """Return the machine that the base image is for, as ``uname -m`` says it."""
+    if base.architecture not in _MACHINES:
+        raise BaseImageError(
+            image=name,
+            problem=f"it is for {base.architecture!r} machines",
+            advice="Name an image for amd64 or arm64 with base_image= (--option base_image=...).",
+        )
+    return _MACHINES[base.architecture]
+
+
+def _base_image_error(name: str, problem: str, *, python: str) -> BaseImageError:
+    return BaseImageError(
+        image=name,
+        problem=problem,
+        advice=f"Name an image that has Python {python} with base_image= "
+        "(--option base_image=...), or ask for another Python in the environment.",
+    )

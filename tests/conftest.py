@@ -1,0 +1,37 @@
+"""The real data that some tests ask for; they are skipped where it is not."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="session")
+def mnist_dir():
+    """The folder with the four MNIST files and the tutorial's model."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "mnist"
+    folder = Path(os.environ.get("MODELSHIP_MNIST_DIR", beside))
+    if not folder.is_dir():
+        pytest.skip("MODELSHIP_MNIST_DIR names no folder with MNIST")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def mnist_test_set(mnist_dir):
+    """X of shape (10000, 784) between 0 and 1, and y of shape (10000,)."""
+    images = _read_idx(mnist_dir / "t10k-images-idx3-ubyte.gz")
+    return images.reshape(len(images), -1) / 255.0, _read_idx(
+        mnist_dir / "t10k-labels-idx1-ubyte.gz"
+    )
+
+
+def _read_idx(path):
+    """Read one array of the IDX format; http://yann.lecun.com/exdb/mnist describes it."""
+    content = gzip.decompress(path.read_bytes())
+    dimensions = content[3]
+    shape = np.frombuffer(content, dtype=">u4", count=dimensions, offset=4)
+    return np.frombuffer(content, dtype=np.uint8, offset=4 + 4 * dimensions).reshape(shape)

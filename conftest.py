@@ -35,7 +35,9 @@ def run_console(example):
         timeout=240,
     )
     if done.returncode:
-        raise AssertionError(f"{command}\nexited with {done.returncode}:\n{done.stdout}{done.stderr}")
+        raise AssertionError(
+            f"{command}\nexited with {done.returncode}:\n{done.stdout}{done.stderr}"
+        )
 
 
 def enter(namespace):
@@ -74,18 +76,19 @@ def write_files(folder):
     joblib.dump(LogisticRegression(max_iter=5000).fit(X[:1200], y[:1200]), folder / "model.pkl")
     np.savez(folder / "test.npz", X=X[1200:], y=y[1200:])
     (folder / "request.json").write_text(f'{{"data": {X[1200:1203].tolist()}}}')
-    for name in ("score.py", "myenv.yml"):
-        text = (ROOT / "examples" / "mnist" / name).read_text()
-        (folder / name).write_text(text.replace("sklearn_mnist_model.pkl", "model.pkl"))
+    (folder / "myenv.yml").write_text((ROOT / "examples/mnist/myenv.yml").read_text())
+    script = (ROOT / "examples/mnist/score.py").read_text()
+    (folder / "score.py").write_text(script.replace("sklearn_mnist_model.pkl", "model.pkl"))
 
 
 def docker_answers():
     """Tell whether a Docker engine is there to run the blocks that need one."""
     if os.environ.get("MODELSHIP_REQUIRE_DOCKER"):
         return True
-    return shutil.which("docker") is not None and not subprocess.run(
-        ["docker", "version"], capture_output=True, check=False
-    ).returncode
+    return (
+        shutil.which("docker") is not None
+        and not subprocess.run(["docker", "version"], capture_output=True, check=False).returncode
+    )
 
 
 @pytest.fixture(scope="session", autouse=True)

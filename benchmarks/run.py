@@ -107,7 +107,11 @@ def bare_start(python, app, model_dir):
     server = subprocess.Popen(
         command,
         cwd=app,
-        env={"PATH": os.environ["PATH"], "AZUREML_MODEL_DIR": str(model_dir), "AML_APP_ROOT": str(app)},
+        env={
+            "PATH": os.environ["PATH"],
+            "AZUREML_MODEL_DIR": str(model_dir),
+            "AML_APP_ROOT": str(app),
+        },
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -173,7 +177,9 @@ def measure_docker(*, smoke):
             Path(folder, "Dockerfile").write_text(f"FROM {image}\nCOPY score.py /score.py\n")
             bare_s.append(timed(lambda: client.images.build(path=folder, rm=True)))
     client.close()
-    yield Measure("docker image after a change of score.py", ours_s, bare_s, "bare build of one COPY")
+    yield Measure(
+        "docker image after a change of score.py", ours_s, bare_s, "bare build of one COPY"
+    )
 
 
 def measure_http(*, smoke):

@@ -11,7 +11,9 @@ DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 def test_every_public_name_has_its_place_in_the_reference():
     """docs/reference/python.md has a heading for each public class."""
-    headings = set(re.findall(r"^## (\w+)$", (ROOT / "docs/reference/python.md").read_text(), re.M))
+    headings = set(
+        re.findall(r"^## (\w+)$", (ROOT / "docs/reference/python.md").read_text(), re.MULTILINE)
+    )
     assert headings == set(modelship.__all__) - {"__version__", "ModelshipError"}
 
 
@@ -29,5 +31,9 @@ def test_every_core_dependency_says_why_it_is_there():
 
     names = {re.match(r"[\w.-]+", text).group().lower() for text in requires("modelship-ml")}
     page = (ROOT / "docs/explanation/dependencies.md").read_text().lower()
-    rows = {name for row in re.findall(r"^\| ([\w, .-]+) \|", page, re.M) for name in row.split(", ")}
+    rows = {
+        name
+        for row in re.findall(r"^\| ([\w, .-]+) \|", page, re.MULTILINE)
+        for name in row.split(", ")
+    }
     assert names - {"modelship-ml"} <= rows

@@ -22,9 +22,15 @@ def example_of(cls):
     if dataclasses.is_dataclass(cls):
         names = [each.name for each in dataclasses.fields(cls)]
     else:
-        names = [name for name in inspect.signature(cls.__init__).parameters if name not in {"self", "args", "kwargs"}]
+        names = [
+            name
+            for name in inspect.signature(cls.__init__).parameters
+            if name not in {"self", "args", "kwargs"}
+        ]
     placeholders = {"line": 3, "timeout_s": 5.0, "port": 80, "status": 500}
-    sequences = dict.fromkeys(["known", "nearby", "failures", "differences", "found"], ["alpha"])
+    sequences = {
+        name: ["alpha"] for name in ("known", "nearby", "failures", "differences", "found")
+    }
     values = {name: f"<{name}>" for name in names} | placeholders | sequences
     return cls(**{name: values[name] for name in names})
 
@@ -42,7 +48,9 @@ def test_error_is_documented_with_its_exit_code(cls):
     assert f"| `{cls.__name__}` | {cls.exit_code} |" in DOCS.read_text()
 
 
-@pytest.mark.parametrize("cls", [cls for cls in ALL if cls.message is not errors.ModelshipError.message])
+@pytest.mark.parametrize(
+    "cls", [cls for cls in ALL if cls.message is not errors.ModelshipError.message]
+)
 def test_error_says_what_it_was_given(cls):
     """The sentence of each error holds the data that the raising place passed."""
     error = example_of(cls)
@@ -51,7 +59,9 @@ def test_error_says_what_it_was_given(cls):
     assert any(value in str(error) for value in given)
 
 
-@pytest.mark.parametrize("cls", [cls for cls in ALL if cls.message is not errors.ModelshipError.message])
+@pytest.mark.parametrize(
+    "cls", [cls for cls in ALL if cls.message is not errors.ModelshipError.message]
+)
 def test_error_survives_pickling(cls):
     """An error raised in a worker process reads the same in its parent."""
     error = example_of(cls)

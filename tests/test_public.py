@@ -41,7 +41,9 @@ def test_an_unknown_name_is_an_attribute_error():
 
 def test_registry_suggests_the_nearest_name():
     """A typing error is answered with the name that was probably meant."""
-    registry = Registry(kind="target", group="none.such", builtins={"docker": "x:Y", "process": "x:Z"})
+    registry = Registry(
+        kind="target", group="none.such", builtins={"docker": "x:Y", "process": "x:Z"}
+    )
     with pytest.raises(UnknownPluginError, match="did you mean 'docker'") as caught:
         registry.load("dokcer")
     assert "process" in caught.value.hint
@@ -49,7 +51,9 @@ def test_registry_suggests_the_nearest_name():
 
 def test_registry_loads_a_builtin_by_its_string():
     """A name in the table is imported only when it is asked for."""
-    registry = Registry(kind="test", group="none.such", builtins={"own": "modelship.registry:Registry"})
+    registry = Registry(
+        kind="test", group="none.such", builtins={"own": "modelship.registry:Registry"}
+    )
     assert registry.load("own") is Registry
 
 

@@ -25,7 +25,7 @@ def read_idx(path):
     return np.frombuffer(content, dtype=np.uint8, offset=4 + 4 * dimensions).reshape(shape)
 
 
-def main(data, *, target, base_image, output):
+def main(data, *, environment, target, base_image, output):
     """Tell the whole story; `data` is a folder, `target` is "process" or "docker"."""
     X_test = read_idx(data / "t10k-images-idx3-ubyte.gz").reshape(-1, 28 * 28) / 255.0
     y_test = read_idx(data / "t10k-labels-idx1-ubyte.gz")
@@ -40,7 +40,7 @@ def main(data, *, target, base_image, output):
     bundle = ms.ScoringBundle(
         model,
         entry_script=HERE / "score.py",
-        environment=HERE / "myenv.yml",
+        environment=environment,
         sample_input={"data": X_test[:2].tolist()},
         cpu_cores=1,
         memory_gb=1,
@@ -61,12 +61,14 @@ def main(data, *, target, base_image, output):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="the folder with MNIST")
+    parser.add_argument("--environment", type=Path, default=HERE / "myenv.yml", help="conda file")
     parser.add_argument("--target", default="process", help="process or docker")
     parser.add_argument("--base-image", help="for docker, in place of python:3.11-slim")
     parser.add_argument("--output", type=Path, default=Path("outputs"))
     arguments = parser.parse_args()
     main(
         arguments.data,
+        environment=arguments.environment,
         target=arguments.target,
         base_image=arguments.base_image,
         output=arguments.output,

@@ -170,7 +170,7 @@ class InvalidNameError(InputError):
     rule: str
 
     @property
-    def message(self) -> str:  # noqa: D102 - described by the base class, here and below
+    def message(self) -> str:
         return f"{self.name!r} is not a valid {self.kind} name: it needs {self.rule}."
 
 
@@ -286,9 +286,7 @@ class DigestMismatchError(ModelError):
 
     @property
     def message(self) -> str:
-        return (
-            f"{self.what} has the sha256 digest {self.found}, but {self.expected} was expected."
-        )
+        return f"{self.what} has the sha256 digest {self.found}, but {self.expected} was expected."
 
     @property
     def hint(self) -> str:

@@ -57,10 +57,12 @@ def bundle_of(model, *, sample=None, lock=LOCK, script=SCRIPT, **changes):
     return ScoringBundle.from_parts(lock=lock, **(fields | changes))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None
+)
 @given(sample=json_values, labels=tags, cpu=positive, memory=positive, text=st.text())
 def test_a_saved_bundle_comes_back_the_same(model, tmp_path, sample, labels, cpu, memory, text):
-    """save and load give back the digest and every part, for any content."""
+    """Save and load give back the digest and every part, for any content."""
     bundle = bundle_of(
         model,
         sample=sample,
@@ -143,7 +145,9 @@ def test_a_changed_file_in_a_saved_bundle_is_found(model, tmp_path, file, conten
         ScoringBundle.load(folder)
 
 
-@pytest.mark.parametrize("content", [None, "{", "[]", '{"modelship_bundle": 99}', '{"modelship_bundle": 1}'])
+@pytest.mark.parametrize(
+    "content", [None, "{", "[]", '{"modelship_bundle": 99}', '{"modelship_bundle": 1}']
+)
 def test_a_folder_that_is_no_bundle_is_refused(tmp_path, content):
     """Missing, broken and future manifests each get an error of ours."""
     if content is not None:
@@ -196,7 +200,10 @@ def test_a_bundle_takes_arrays_and_refuses_what_has_no_json_form(model, tmp_path
     numpy = pytest.importorskip("numpy")
     (tmp_path / "score.py").write_bytes(SCRIPT)
     bundle = ScoringBundle(
-        model, entry_script=tmp_path / "score.py", environment=HERE, sample_input={"data": numpy.eye(2)}
+        model,
+        entry_script=tmp_path / "score.py",
+        environment=HERE,
+        sample_input={"data": numpy.eye(2)},
     )
     assert bundle.sample_input == {"data": [[1.0, 0.0], [0.0, 1.0]]}
     assert bundle.input_key == "data"
@@ -206,7 +213,13 @@ def test_a_bundle_takes_arrays_and_refuses_what_has_no_json_form(model, tmp_path
 
 @pytest.mark.parametrize(
     "options",
-    [{"cpu_cores": 0}, {"memory_gb": float("nan")}, {"cpu_cores": "2"}, {"tags": {"a": 1}}, {"memory_gb": True}],
+    [
+        {"cpu_cores": 0},
+        {"memory_gb": float("nan")},
+        {"cpu_cores": "2"},
+        {"tags": {"a": 1}},
+        {"memory_gb": True},
+    ],
 )
 def test_options_that_cannot_be_meant_are_refused(model, options):
     """Resources are numbers above 0, tags are text."""

@@ -5,8 +5,8 @@ import sys
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from modelship.bundle.environment import Environment
 
+from modelship.bundle.environment import Environment
 from modelship.errors import EnvironmentSpecError
 
 SERVER = "azureml-inference-server-http>=1.5"

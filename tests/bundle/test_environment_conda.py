@@ -3,9 +3,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from modelship.bundle.conda import read_conda, translate
 from modelship.bundle.environment import Environment
-
 from modelship.errors import EnvironmentSpecError, UntranslatablePackageError
 
 TUTORIAL = """\

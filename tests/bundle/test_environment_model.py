@@ -4,9 +4,9 @@ import pickle
 import sys
 
 import pytest
+
 from modelship.bundle.environment import Environment
 from modelship.bundle.lock import lock
-
 from modelship.errors import EnvironmentSpecError, ResolutionError
 from modelship.sources import Model
 

@@ -3,9 +3,10 @@
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from packaging.requirements import Requirement
+
 from modelship.bundle.environment import Environment
 from modelship.bundle.requirements import read_requirements
-
 from modelship.errors import EnvironmentSpecError
 
 PASSWORD = "s3cret-passphrase"
@@ -77,8 +78,7 @@ def test_no_text_breaks_the_reader(tmp_path, text):
     path = tmp_path / "requirements.txt"
     path.write_text(text)
     try:
-        environment = Environment.read(path)
-    except EnvironmentSpecError as error:
-        assert error.path.startswith(str(tmp_path))
-    else:
-        assert environment.requirements
+        requirements = Environment.read(path).requirements
+    except EnvironmentSpecError:
+        return
+    assert all(Requirement(requirement) for requirement in requirements)

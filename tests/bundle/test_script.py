@@ -66,7 +66,7 @@ def test_a_missing_script_is_named(tmp_path):
     ],
 )
 def test_every_way_to_bind_the_two_names_counts(text):
-    """init and run may be imported, assigned or defined in a branch."""
+    """Init and run may be imported, assigned or defined in a branch."""
     check_script(text.encode(), shown="score.py")
 
 
@@ -88,7 +88,9 @@ def test_the_written_script_is_plain_python_that_names_the_model(tmp_path):
     path.write_bytes(b"\x80\x04N.")
     script, (file,) = generate_source(Model.read(path, name="weird"))
     check_script(file.content, shown=script)
-    strings = {node.value for node in ast.walk(ast.parse(file.content)) if isinstance(node, ast.Constant)}
+    strings = {
+        node.value for node in ast.walk(ast.parse(file.content)) if isinstance(node, ast.Constant)
+    }
     assert "we'ird.pkl" in strings
 
 

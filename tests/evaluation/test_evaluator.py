@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
+import pty
 import subprocess
 import sys
 
 import joblib
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from scipy.sparse import csr_matrix
 from sklearn.linear_model import Perceptron
 
 from modelship.errors import (
@@ -83,23 +85,12 @@ def test_batch_size_changes_nothing(digits, report, batch_size):
     assert whole.metrics == pytest.approx(dict(parts.metrics))
 
 
-@pytest.mark.parametrize("form", [list, np.asarray, pd.DataFrame], ids=["list", "array", "frame"])
-def test_rows_may_come_in_any_form(digits, service, form):
-    """Lists, arrays and data frames with an index of their own are sent as the same rows."""
+def test_sparse_rows_are_sent_whole(digits, service):
+    """A sparse matrix is sliced as it is, and sent as plain lists."""
     _, X, y = digits
-    rows = form(X[:7].tolist())
-    if isinstance(rows, pd.DataFrame):
-        rows.index = range(100, 107)
-    running = service(lambda payload: [int(row[0]) for row in payload["data"]])
-    Evaluator(rows, y[:7], batch_size=3).evaluate(running)
-    assert sum((p["data"] for p in running.payloads), []) == X[:7].tolist()
-
-
-def test_pandas_labels_are_read(flowers):
-    """Labels in a data frame's column compare equal to a model's names."""
-    model, X, y = flowers
-    series = pd.Series(y, index=range(7, 157), dtype="category")
-    assert Evaluator(X, series).evaluate(model).accuracy == (model.predict(X) == y).mean()
+    running = service(lambda payload: [0] * len(payload["data"]))
+    Evaluator(csr_matrix(X[:5]), y[:5], batch_size=3).evaluate(running)
+    assert running.payloads[1]["data"] == X[3:5].tolist()
 
 
 def test_service_names_its_input_key(digits, service):
@@ -140,13 +131,14 @@ def test_estimator_without_probabilities_is_fine(digits):
         ([[1], [2]], [0.5, float("nan")], "label 1 is nan"),
         ([[1], [2]], ["a", None], "label 1 is None"),
         ([[1], [2]], ["a", float("nan")], "label 1 is nan"),
-        ([[1], [2]], pd.array([1, None], dtype="Int64"), "label 1 is <NA>"),
         ([[1], [2]], ["a", 1], "several kinds"),
         ([[1], [2]], [[1, 0], [0, 1]], "the shape (2, 2)"),
         ([[1], [2]], [[1], [0, 1]], "of type list"),
         (np.float64(3), [1], "single value"),
         ("ab", [1, 2], "type str"),
         ([[1], [2]], 3, "the shape ()"),
+        ([[1], [2]], np.array(["2020-01-01"] * 2, dtype="M8[D]"), "of dtype datetime64[D]"),
+        ([[1], [2]], [np.zeros((2, 2)), np.zeros((2, 3))], "are expected"),
         ([[1], [2]], [1.0, float("inf")], "label 1 is inf"),
     ],
 )
@@ -233,6 +225,26 @@ def test_progress_bar_needs_a_terminal(digits, capsys):
     model, X, y = digits
     Evaluator(X, y, batch_size=100, progress=True).evaluate(model)
     assert capsys.readouterr() == ("", "")
+
+
+def test_progress_is_shown_on_a_terminal():
+    """On a terminal a bar counts up to all rows, and False turns it off."""
+    code = (
+        "import sys; from modelship.evaluation import Evaluator; "
+        "Evaluator([[0]] * 4, [1] * 4, batch_size=2, progress=eval(sys.argv[1]))"
+        ".evaluate(lambda batch: [1, 1])"
+    )
+    shown = {}
+    for progress in ("None", "False"):
+        terminal, stderr = pty.openpty()
+        command = [sys.executable, "-c", code, progress]
+        subprocess.run(command, stderr=stderr, check=True, env={**os.environ, "TERM": "xterm"})
+        os.write(stderr, b"end")
+        shown[progress] = os.read(terminal, 100_000)
+        os.close(stderr)
+        os.close(terminal)
+    assert b"scoring" in shown["None"]
+    assert shown["False"] == b"end"
 
 
 def test_import_stays_cheap():

@@ -62,7 +62,6 @@ class TestDocker(TargetContract):
         "base_image": os.environ.get("MODELSHIP_TEST_BASE_IMAGE", "python:3.11-slim")
     }
     python = "3.11"
-    slow_timeout_s = 8.0
 
     def crash(self, deployment):
         import docker

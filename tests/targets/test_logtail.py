@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from modelship.targets.logtail import last_lines, telling_part
 
-HEAD = ["12:00 I [7] azmlinfsrv - Invoking user's init function", "12:00 E [7] Encountered Exception "]
+HEAD = [
+    "12:00 I [7] azmlinfsrv - Invoking user's init function",
+    "12:00 E [7] Encountered Exception ",
+]
 SCRIPT = [
     "Traceback (most recent call last):",
     '  File "score.py", line 5, in init',

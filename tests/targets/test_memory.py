@@ -17,7 +17,7 @@ import requests
 from modelship.bundle import Environment
 from modelship.errors import DeploymentFailedError, ScoringRequestError
 from modelship.targets import DeployTarget
-from modelship.testing import offline_bundle, script_bundle
+from modelship.testing import cases, offline_bundle, script_bundle, with_lock
 
 ENVIRONMENT = Environment(python="3.11", requirements=())
 
@@ -248,3 +248,48 @@ def test_an_offline_bundle_differs_from_the_real_one_by_its_lock_alone(tmp_path)
     assert offline.lock.text == "".join(f"{line}\n" for line in ENVIRONMENT.requirements)
     for field in ("model", "source", "sample_json", "resources", "tags", "entry_script"):
         assert getattr(offline, field) == getattr(bundle, field)
+
+
+REQUESTS = [
+    ("POST", "/score", b'{"data": [1]}', {}),
+    ("POST", "/score", b'{"data": [1]}', {"x-request-id": "a", "x-ms-client-request-id": "b"}),
+    ("POST", "/score", b'{"data": ["x"]}', {"x-ms-request-id": "c", "TraceId": "d"}),
+    ("POST", "/score", b"\xff", {"x-request-id": "a"}),
+    ("POST", "/score", b"", {"x-request-id": "a"}),
+    ("POST", "/score", b"[]", {"x-request-id": "i" * 101}),
+    ("POST", "/score", b"[]", {"x-ms-request-id": "i" * 101, "x-request-id": "a"}),
+    ("GET", "/", None, {}),
+    ("GET", "/swagger.json", None, {}),
+    ("POST", "/swagger.json", b"", {}),
+    ("GET", "/score/", None, {}),
+    ("DELETE", "/score", None, {}),
+]
+COMPARED = ("Content-Type", "x-ms-run-function-failed", "x-ms-request-id", "x-ms-client-request-id")
+
+
+def test_it_answers_as_azures_server_does(tmp_path, bare_lock, shared_home, monkeypatch):
+    """The target in memory and the real server answer the same requests in the same way."""
+    monkeypatch.setenv("MODELSHIP_HOME", str(shared_home))
+    bundle = script_bundle(
+        cases.SCALING,
+        folder=tmp_path,
+        environment=Environment(python=bare_lock.python, requirements=()),
+        model={"factor": 3},
+    )
+    bundle = with_lock(bundle, lock=bare_lock)
+    answers = {}
+    for name in ("memory", "process"):
+        with DeployTarget.open(name).deploy(bundle, name="same", show_output=False) as deployment:
+            base = deployment.scoring_uri.removesuffix("/score")
+            answers[name] = [answered(base, *request) for request in REQUESTS]
+    assert answers["memory"] == answers["process"]
+
+
+def answered(base, method, path, body, fields):
+    """Return what matters of an answer; a made-up id only by its length."""
+    answer = requests.request(method, base + path, data=body, headers=fields, timeout=10)
+    headers = {name: answer.headers.get(name) for name in COMPARED}
+    if "x-request-id" not in fields and "x-ms-request-id" not in fields:
+        headers["x-ms-request-id"] = len(headers["x-ms-request-id"] or "")
+    swagger = path == "/swagger.json" and answer.ok
+    return method, path, answer.status_code, None if swagger else answer.text, headers

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -22,6 +23,7 @@ from modelship.errors import (
     ServiceUnreachableError,
 )
 from modelship.targets import DeployTarget, State
+from modelship.targets.process import service
 from modelship.testing import cases, script_bundle, with_lock
 
 ROWS = {"data": [1, 2]}
@@ -106,22 +108,18 @@ def server_of(deployment, home):
 
 def running(name):
     """Return the processes that carry the marker of an instance of `name`."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get("MODELSHIP_INSTANCE", "").startswith(f"{name}-"):
-                found.append(process)
-        except psutil.Error:
-            continue
-    return [process for process in found if process.is_running()]
+    return [
+        process
+        for process in psutil.process_iter(["environ"])
+        if (process.info["environ"] or {}).get("MODELSHIP_INSTANCE", "").startswith(f"{name}-")
+    ]
 
 
-def wait_for_line(process, text):
-    """Read what a deployer shows until a line holds `text`."""
-    for line in process.stderr:
-        if text in line:
-            return
-    pytest.fail(f"the deployer ended without {text!r}")
+def wait_until(moment, process):
+    """Read what a deployer shows until a line tells of a step, and wait a little more."""
+    step, delay_s = moment
+    assert any(step in line for line in process.stderr), "the deployer ended before"
+    time.sleep(delay_s)
 
 
 def stored(home, name):
@@ -155,9 +153,12 @@ def port():
 
 def test_a_fixed_port_that_is_taken_is_said(bundle, port, target):
     """A port that another program listens on is PortTakenError, and nothing is left."""
-    with socket.create_server(("127.0.0.1", port)):
-        with pytest.raises(PortTakenError, match=str(port)):
-            DeployTarget.open("process", port=port).deploy(bundle, name="fixed", show_output=False)
+    fixed = DeployTarget.open("process", port=port)
+    with (
+        socket.create_server(("127.0.0.1", port)),
+        pytest.raises(PortTakenError, match=str(port)),
+    ):
+        fixed.deploy(bundle, name="fixed", show_output=False)
     assert target.list() == ()
     assert running("fixed") == []
 
@@ -221,6 +222,25 @@ def test_nothing_is_written_into_the_home_folder(target, bundle, monkeypatch, tm
 
 
 # --- crashes and process ids ----------------------------------------------------------------
+
+
+def test_a_server_is_known_from_its_launch_on(tmp_path):
+    """In the moment in which the server's program is loaded, it is not taken for dead."""
+    command = [sys.executable, "-S", "-c", "__import__('time').sleep(60)"]
+    for number in range(40):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        with service.listen(None) as listener:
+            service.launch(
+                command,
+                instance_id=f"launch-{number}",
+                listener=listener,
+                folder=folder,
+                environment={"AML_APP_ROOT": str(folder)},
+            )
+            assert service.is_running(f"launch-{number}", folder)
+        service.end(f"launch-{number}", folder, grace_s=0.0)
+        assert not service.is_running(f"launch-{number}", folder)
 
 
 def test_a_killed_server_takes_its_worker_along(deployed, home):
@@ -304,12 +324,11 @@ MOMENTS = [
 ]
 
 
-@pytest.mark.parametrize(("shown", "delay_s"), MOMENTS)
-def test_a_killed_deployer_leaves_nothing_unseen(deployer, target, bundle, home, shown, delay_s):
+@pytest.mark.parametrize("moment", MOMENTS, ids=str)
+def test_a_killed_deployer_leaves_nothing_unseen(deployer, target, bundle, home, moment):
     """What a deployer that was killed leaves behind is listed, and delete() removes all of it."""
     process = deployer("killed")
-    wait_for_line(process, shown)
-    time.sleep(delay_s)
+    wait_until(moment, process)
     process.kill()
     process.wait()
     time.sleep(0.3)
@@ -321,12 +340,11 @@ def test_a_killed_deployer_leaves_nothing_unseen(deployer, target, bundle, home,
     assert stored(home, "killed") == []
 
 
-@pytest.mark.parametrize(("shown", "delay_s"), MOMENTS)
-def test_an_interrupted_deployer_leaves_nothing(deployer, target, home, shown, delay_s):
+@pytest.mark.parametrize("moment", MOMENTS, ids=str)
+def test_an_interrupted_deployer_leaves_nothing(deployer, target, home, moment):
     """Ctrl-C in the middle of a deployment removes what it had begun."""
     process = deployer("stopped")
-    wait_for_line(process, shown)
-    time.sleep(delay_s)
+    wait_until(moment, process)
     process.send_signal(signal.SIGINT)
     assert process.wait(30) != 0
     assert running("stopped") == []
@@ -347,9 +365,7 @@ def test_looking_while_others_deploy_and_delete_is_safe(target, bundle):
         going = pool.submit(come_and_go)
         while not going.done():
             for deployment in target.list():
-                try:
+                with suppress(DeploymentNotFoundError):
                     assert deployment.state in set(State)
-                except DeploymentNotFoundError:
-                    continue
     assert going.result()
     assert target.list() == ()

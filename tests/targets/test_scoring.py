@@ -1,6 +1,5 @@
 """Our HTTP towards a service: bodies, answers, statuses, deadlines."""
 
-import json
 import threading
 import time
 from contextlib import contextmanager
@@ -157,7 +156,7 @@ def test_a_proxy_for_the_world_outside_does_not_stand_between(monkeypatch):
 
 def test_a_body_that_is_not_the_json_it_claims_is_an_error_of_ours():
     """A broken answer is reported as what it is."""
-    with service(lambda handler, body: send(handler, 200, b"{oops")) as uri:
-        with pytest.raises(ScoringRequestError, match="200") as caught:
-            score(uri, json.loads("[]"), timeout_s=5)
+    broken = service(lambda handler, body: send(handler, 200, b"{oops"))
+    with broken as uri, pytest.raises(ScoringRequestError, match="200") as caught:
+        score(uri, [], timeout_s=5)
     assert "oops" in caught.value.body

@@ -112,7 +112,7 @@ class ScoringBundle:
     def from_parts(cls, *, lock: Lock, **fields: Any) -> ScoringBundle:
         """Put a bundle together from parts that were checked before; for loading."""
         bundle = cls.__new__(cls)
-        bundle._fill(lock=lock, **fields)
+        bundle._fill(lock=lock, **fields)  # noqa: SLF001 - its own class's
         return bundle
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
@@ -130,9 +130,10 @@ class ScoringBundle:
     def input_key(self) -> str | None:
         """The key under which the sample request holds its rows, if there is just one."""
         sample = self.sample_input
-        if isinstance(sample, dict) and len(sample) == 1 and isinstance([*sample.values()][0], list):
-            return str(next(iter(sample)))
-        return None
+        if not isinstance(sample, dict) or len(sample) != 1:
+            return None
+        [(key, rows)] = sample.items()
+        return key if isinstance(rows, list) else None
 
     @cached_property
     def lock(self) -> Lock:
@@ -168,7 +169,15 @@ class ScoringBundle:
         }
 
     def save(self, folder: str | Path) -> Path:
-        """Write the bundle into `folder`, whole or not at all; see :mod:`modelship.bundle.store`."""
+        """Write the bundle into `folder`, whole or not at all, and return the folder.
+
+        Raises
+        ------
+        InvalidOptionError
+            If the folder holds something that is not a bundle.
+        DigestMismatchError
+            If a model file changed since the bundle was made.
+        """
         from modelship.bundle.store import save
 
         return save(self, Path(folder))
@@ -195,8 +204,8 @@ class ScoringBundle:
     def __repr__(self) -> str:
         model = self.model
         return (
-            f"ScoringBundle(model={model.name}:{model.version}, entry_script={self.entry_script!r}, "
-            f"python={self.environment.python})"
+            f"ScoringBundle(model={model.name}:{model.version}, "
+            f"entry_script={self.entry_script!r}, python={self.environment.python})"
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from modelship.errors import InvalidOptionError
 
@@ -40,8 +41,8 @@ class Resources:
         return int(self.memory_gb * 2**30)
 
 
-def _positive(option: str, found: object) -> float:
-    wrong_type = isinstance(found, bool) or not isinstance(found, (int, float))
-    if wrong_type or not math.isfinite(found) or found <= 0:
-        raise InvalidOptionError(option=option, found=found, expected="a number above 0")
-    return float(found)
+def _positive(option: str, found: Any) -> float:
+    is_number = isinstance(found, (int, float)) and not isinstance(found, bool)
+    if is_number and math.isfinite(found) and found > 0:
+        return float(found)
+    raise InvalidOptionError(option=option, found=found, expected="a number above 0")

@@ -27,7 +27,7 @@ _LEFT_OUT = frozenset({"__pycache__", ".git", ".hg", ".venv", ".ipynb_checkpoint
 _LOADABLE = frozenset({"joblib", "pickle"})
 
 _TEMPLATE = '''\
-"""Score rows with the model {model_file!r}: {{"data": [row, ...]}} in, a list of predictions out."""
+"""Score rows with the model {model_file!r}: {{"data": rows}} in, predictions out."""
 
 import json
 import os
@@ -100,7 +100,9 @@ def read_source(
     if source_directory is None:
         return name, (SourceFile(name, script.read_bytes()),)
     paths = sorted(_walk(folder))
-    files = tuple(SourceFile(path.relative_to(folder).as_posix(), path.read_bytes()) for path in paths)
+    files = tuple(
+        SourceFile(path.relative_to(folder).as_posix(), path.read_bytes()) for path in paths
+    )
     return PurePosixPath(name).as_posix(), files
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +24,9 @@ from modelship.bundle.script import SourceFile
 from modelship.errors import BundleFormatError, DigestMismatchError, InvalidOptionError, ModelError
 from modelship.sources import Model
 from modelship.staging import put_in_place, stage_in
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["load", "model_folder", "save", "stage", "stage_model", "stage_source"]
 
@@ -99,7 +101,9 @@ def load(folder: Path) -> ScoringBundle:
     except (KeyError, TypeError, OSError, ValueError, ModelError) as error:
         raise BundleFormatError(path=str(folder), problem=_shown(error)) from error
     if bundle.digest != recorded:
-        changed = [name for name in bundle.parts if bundle.parts[name] != manifest["parts"].get(name)]
+        changed = [
+            name for name in bundle.parts if bundle.parts[name] != manifest["parts"].get(name)
+        ]
         raise BundleFormatError(
             path=str(folder),
             problem=f"it was changed since it was saved ({', '.join(changed) or 'bundle.json'})",

@@ -120,4 +120,7 @@ def _print(table: Any) -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=_UNBOUNDED)
-    console.print(table)
+    with console.capture() as captured:
+        console.print(table)
+    # Padding at the end of lines is of no use to anybody.
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))

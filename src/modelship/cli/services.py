@@ -66,7 +66,12 @@ def run(  # noqa: PLR0913 - one parameter for each option
     if isinstance(answer, bytes) and not as_json_is_asked():
         click.echo(answer, nl=False)
     else:
-        emit(base64.b64encode(answer).decode() if isinstance(answer, bytes) else answer)
+        # In one line: an answer is long and flat, and goes on into other programs.
+        click.echo(json.dumps(_jsonable(answer)))
+
+
+def _jsonable(answer: Any) -> Any:
+    return base64.b64encode(answer).decode() if isinstance(answer, bytes) else answer
 
 
 def _payload(*, file: str | None, data: str | None) -> str:

@@ -34,7 +34,7 @@ def as_column(values: object, *, noun: str) -> NDArray[Any]:
     import numpy as np
 
     # NumPy would turn ["a", nan] and ["a", 1] into strings; as objects they show what they are.
-    array = np.asarray(values) if hasattr(values, "__array__") else _as_objects(values)
+    array = np.asarray(values) if hasattr(values, "__array__") else _as_objects(values, noun=noun)
     if array.ndim == 2 and array.shape[1] == 1:  # noqa: PLR2004 - a column has two dimensions
         array = array[:, 0]
     if array.ndim != 1:
@@ -61,13 +61,15 @@ def is_whole(column: NDArray[Any]) -> bool:
     return column.dtype.kind != "f" or bool((column % 1 == 0).all())
 
 
-def _as_objects(values: object) -> NDArray[Any]:
+def _as_objects(values: object, *, noun: str) -> NDArray[Any]:
     import numpy as np
 
     try:
         return np.array(values, dtype=object)
-    except ValueError:  # NumPy does not stack lists of some lengths
-        return np.empty((0, 0), dtype=object)
+    except ValueError:
+        raise ValueError(
+            f"the {noun}s are arrays of several shapes; numbers or text are expected"
+        ) from None
 
 
 def _of_one_kind(array: NDArray[Any], *, noun: str) -> NDArray[Any]:

@@ -58,7 +58,9 @@ def confusion_matrix(report: Report) -> NDArray[Any]:
     """Return the counts, shape (k, k): rows are true labels, columns predicted ones."""
     from sklearn.metrics import confusion_matrix as counts
 
-    matrix: NDArray[Any] = counts(report.y_true, report.y_pred, labels=report.labels)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that there is a single label
+        matrix: NDArray[Any] = counts(report.y_true, report.y_pred, labels=report.labels)
     matrix.setflags(write=False)
     return matrix
 

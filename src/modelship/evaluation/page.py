@@ -42,9 +42,7 @@ def render(report: Report) -> str:
         classes=classes,
         pictures=_pictures(report),
         confusions=_confusions(report) if classes else [],
-        matrix=report.confusion_matrix.tolist()
-        if len(report.labels) in range(1, _MAX_TABLE)
-        else [],
+        matrix=report.confusion_matrix.tolist() if 0 < len(report.labels) <= _MAX_TABLE else [],
         labels=report.labels.tolist(),
     )
 

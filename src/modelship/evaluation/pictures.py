@@ -33,12 +33,7 @@ __all__ = [
 INK: Final = "#1f2328"
 MUTED: Final = "#6e7781"
 RED: Final = "#c1121f"
-# Without a date, the same report makes the same bytes.
-_METADATA: Final[dict[str, dict[str, None]]] = {
-    "png": {},
-    "svg": {"Date": None},
-    "pdf": {"CreationDate": None},
-}
+_FORMS: Final = ("png", "svg", "pdf")
 _MAX_ANNOTATED: Final = 20
 _MAX_TICKS: Final = 40
 _LONG_LABEL: Final = 3
@@ -71,13 +66,13 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> Figure:
     """
     path = Path(path)
     form = path.suffix.lower().removeprefix(".")
-    if form not in _METADATA:
+    if form not in _FORMS:
         raise PictureError(
             problem=f"{path.name!r} names no form that is known here",
             advice="Use a name that ends in .png, .svg or .pdf.",
         )
     content = io.BytesIO()
-    figure.savefig(content, format=form, metadata=_METADATA[form])
+    figure.savefig(content, format=form)
     try:
         replace_file(path, content.getvalue())
     except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.errors import InvalidOptionError, PictureError
@@ -98,19 +99,26 @@ def _title(said: object, true: object) -> str:
 
 def _images(X: Any, chosen: Any, *, image_shape: tuple[int, int] | None) -> NDArray[Any]:
     rows = _rows(X, chosen)
-    shape = infer_image_shape(X) if image_shape is None else tuple(image_shape)
+    shape = infer_image_shape(X) if image_shape is None else image_shape
     if shape is None:
         raise PictureError(
             problem=f"rows of the shape {rows.shape[1:]} are not images that are square",
             advice="If they are images, say how high and wide: image_shape=(h, w).",
         )
     pixels = math.prod(rows.shape[1:])
-    if len(shape) != _SIDES or math.prod(shape) != pixels or min(shape) < 1:
+    if not _holds(shape, pixels):
         raise PictureError(
-            problem=f"rows of {pixels} values are not images of {shape}",
+            problem=f"rows of {pixels} values are not images of the shape {shape!r}",
             advice=f"Pass image_shape=(h, w) with h * w = {pixels}.",
         )
     return rows.reshape(len(rows), *shape)
+
+
+def _holds(shape: object, pixels: int) -> bool:
+    if not isinstance(shape, tuple | list) or len(shape) != _SIDES:
+        return False
+    whole = all(isinstance(side, Integral) and int(side) > 0 for side in shape)
+    return whole and math.prod(shape) == pixels
 
 
 def _rows(X: Any, places: Any) -> NDArray[Any]:

@@ -10,6 +10,8 @@ from modelship.targets.scoring import score
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from typing_extensions import Self  # for type checkers only: Python 3.10 lacks it
+
     from modelship.targets.backend import Instance
     from modelship.targets.state import State
     from modelship.targets.target import DeployTarget
@@ -126,7 +128,7 @@ class Deployment:
         """
         self._target.delete(self.name, missing_ok=missing_ok)
 
-    def __enter__(self) -> Deployment:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -115,7 +115,11 @@ def _post(
             ) as response,
         ):
             return response, _read(response, deadline)
-    except (requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError, DeadlineExceededError) as error:
+    except (
+        requests.ReadTimeout,
+        urllib3.exceptions.ReadTimeoutError,
+        DeadlineExceededError,
+    ) as error:
         raise ScoringTimeoutError(scoring_uri=scoring_uri, timeout_s=timeout_s) from error
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         cause = type(error).__name__

@@ -304,11 +304,11 @@ def _differences(current: Instance, bundle: ScoringBundle) -> list[str]:
 def _check_options(name: str, backend_class: type[TargetBackend], options: dict[str, Any]) -> None:
     signature = inspect.signature(backend_class)
     known = ", ".join(signature.parameters) or "none"
-    for option in options:
+    for option, value in options.items():
         if option not in signature.parameters:
             raise InvalidOptionError(
                 option=f"{name}: {option}{nearest(option, signature.parameters)}",
-                found=options[option],
+                found=value,
                 expected=f"one of this target's options: {known}",
             )
     for option, parameter in signature.parameters.items():

@@ -2,7 +2,7 @@
 
 Kept are the health route, ``POST /score`` for an undecorated ``run()``, the header fields that
 identify a request, and the error answers. Left out are ``GET /score``, ``@rawhttp``,
-``@input_schema``, CORS and the schemas in ``/swagger.json``.
+``@input_schema``, OPTIONS, CORS and the schemas in ``/swagger.json``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import time
 import traceback
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
 from typing import TYPE_CHECKING
@@ -81,42 +81,44 @@ class _Answer:
         return cls(status, json.dumps({"message": message}), {_FAILED: str(failed)})
 
 
+_METHODS = {
+    "/": {"GET", "HEAD"},
+    "/score": {"POST"},
+    "/swagger.json": {"GET", "HEAD"},
+}
+_SWAGGER = {
+    "swagger": "2.0",
+    "info": {"title": "ML service", "version": "1.0"},
+    "paths": {"/score": {"post": {"operationId": "RunMLService"}}},
+}
+_FIXED = {
+    "/": _Answer(200, "Healthy", content_type="text/html; charset=utf-8"),
+    "/swagger.json": _Answer(200, json.dumps(_SWAGGER), {_FAILED: "False"}),
+}
+
+
 class _Handler(BaseHTTPRequestHandler):
     server: ScoringServer
 
-    def do_GET(self) -> None:
-        self._route("GET")
+    def _serve(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self._send(self._answer(urlsplit(self.path).path, body))
 
-    def do_HEAD(self) -> None:
-        self._route("HEAD")
-
-    def do_POST(self) -> None:
-        self._route("POST")
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815 - http.server calls these
 
     def log_message(self, *_: object) -> None:
         """Write no access log: only what the script says is of interest."""
 
-    def _route(self, method: str) -> None:
-        path = urlsplit(self.path).path
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        reading = method in {"GET", "HEAD"}
-        if path == "/score" and method == "POST":
-            self._send(self._score(body))
-        elif path == "/" and reading:
-            self._send(_Answer(200, "Healthy", content_type="text/html; charset=utf-8"))
-        elif path == "/swagger.json" and reading:
-            self._send(_swagger())
-        elif path in {"/", "/score", "/swagger.json"}:
-            self._send(_Answer.error(405, _NOT_ALLOWED))
-        else:
-            self._send(_Answer.error(404, _NOT_FOUND))
-
-    def _score(self, body: bytes) -> _Answer:
+    def _answer(self, path: str, body: bytes) -> _Answer:
+        if path not in _METHODS:
+            return _Answer.error(404, _NOT_FOUND)
+        if self.command not in _METHODS[path]:
+            return _Answer.error(405, _NOT_ALLOWED)
         ids = _identify(self.headers)
         if isinstance(ids, _Answer):
             return ids
-        answer = self._run(body)
-        return _Answer(answer.status, answer.body, {**answer.headers, **ids})
+        answer = self._run(body) if path == "/score" else _FIXED[path]
+        return replace(answer, headers={**answer.headers, **ids})
 
     def _run(self, body: bytes) -> _Answer:
         try:
@@ -165,12 +167,3 @@ def _identify(headers: Message) -> dict[str, str] | _Answer:
     ids = {"x-request-id": request_id, "x-ms-request-id": legacy_id or client_id or request_id}
     optional = {"x-ms-client-request-id": client_id, "TraceId": headers.get("TraceId", "")}
     return ids | {name: value for name, value in optional.items() if value}
-
-
-def _swagger() -> _Answer:
-    document = {
-        "swagger": "2.0",
-        "info": {"title": "ML service", "version": "1.0"},
-        "paths": {"/score": {"post": {"operationId": "RunMLService"}}},
-    }
-    return _Answer(200, json.dumps(document))

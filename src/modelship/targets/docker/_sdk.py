@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections import deque
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from modelship.errors import ImageBuildError, MissingExtraError, PortTakenError
 from modelship.targets.docker._translation import translate
+from modelship.targets.docker.inspection import Container, Image
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from modelship.targets.progress import Deadline
 
-__all__ = ["Container", "Engine", "Image", "connected"]
+__all__ = ["Engine", "connected"]
 
 _CALL_TIMEOUT_S = 30
 _GRACE_S = 5
@@ -26,34 +26,6 @@ _SHORTEST_WAIT_S = 1.0
 _LINES_KEPT = 40
 _CONFLICT = 409
 _PORT_TAKEN = ("port is already allocated", "address already in use")
-
-
-@dataclass(frozen=True)
-class Image:
-    """What an engine says about an image."""
-
-    image_id: str
-    architecture: str
-    labels: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Container:
-    """What an engine says about a container.
-
-    ``port`` is that of this machine which its only port is published on, None unless it runs.
-    The fields with a default are not known from a listing.
-    """
-
-    name: str
-    image_id: str
-    status: str
-    labels: Mapping[str, str]
-    port: int | None
-    health: str = ""
-    exit_code: int = 0
-    out_of_memory: bool = False
-    memory_bytes: int = 0
 
 
 @contextmanager
@@ -106,16 +78,15 @@ class Engine:
             found = self._api.inspect_image(reference)  # type: ignore[no-untyped-call]  # its stub
         except self._errors.NotFound:
             return None
-        labels = found["Config"].get("Labels") or {}
-        return Image(found["Id"], found.get("Architecture", ""), labels)
+        return Image.from_inspection(found)
 
     def has_image(self, label: str) -> bool:
         """Tell whether an image that has a name carries this label."""
         images = self._api.images(filters={"label": label, "dangling": False})
         return bool(images)
 
-    def pull(self, reference: str, *, deadline: Deadline) -> str | None:
-        """Pull an image; return what the engine says if it cannot."""
+    def pull(self, reference: str, *, deadline: Deadline) -> str:
+        """Pull an image; return what the engine says if it cannot, else ``""``."""
         from docker import auth
         from docker.utils import parse_repository_tag
 
@@ -156,7 +127,7 @@ class Engine:
             data=context,
             deadline=deadline,
         )
-        if problem is not None:
+        if problem:
             raise ImageBuildError(image=tag, problem=problem.rstrip(".\n"), build_log=log)
         return log
 
@@ -186,12 +157,12 @@ class Engine:
         """Return every container with all of these labels and this image, running or not."""
         filters = {"label": list(labels)} | ({"ancestor": ancestor} if ancestor else {})
         listed: list[dict[str, Any]] = self._api.containers(all=True, filters=filters)
-        return [_from_listing(each) for each in listed]
+        return [Container.from_listing(each) for each in listed]
 
     def container(self, name: str) -> Container | None:
         """Return one container, or None if there is none of this name."""
         try:
-            return _from_inspection(self._api.inspect_container(name))
+            return Container.from_inspection(self._api.inspect_container(name))
         except self._errors.NotFound:
             return None
 
@@ -230,6 +201,19 @@ class Engine:
             log = self._api.logs(name, stdout=True, stderr=True)
         return log.decode(errors="replace")
 
+    def ran_out_of_memory(self, container: Container) -> bool:
+        """Tell whether the kernel ended a process of a container at its memory limit.
+
+        The container's own state says so only of its first process. An engine remembers its last
+        256 events.
+        """
+        if container.out_of_memory:
+            return True
+        filters = {"container": container.name, "event": "oom"}
+        now = self._api.info()["SystemTime"]  # of the engine, whose clock may differ from ours
+        events = self._api.events(since=1, until=now, filters=filters)
+        return any(True for _ in events)
+
     def remove(self, container: Container) -> None:
         """End a container, asked first and forced after a few seconds, and remove it."""
         with self._unless_gone_or_used():
@@ -257,8 +241,8 @@ class Engine:
         params: Mapping[str, Any],
         headers: Mapping[str, str],
         deadline: Deadline,
-        data: Iterable[bytes] | None = None,
-    ) -> tuple[str, str | None]:
+        data: Iterable[bytes] = (),
+    ) -> tuple[str, str]:
         """Do what takes long, and return the end of its log and what went wrong.
 
         The SDK's own calls for it cannot be ended: they wait without a timeout, and keep the
@@ -272,7 +256,7 @@ class Engine:
                 f"{self._api.base_url}/v{self._api.api_version}{path}",
                 params=params,
                 headers=headers,
-                data=data,
+                data=_until(deadline, data),
                 stream=True,
                 timeout=max(deadline.remaining_s, _SHORTEST_WAIT_S),
             ) as response:
@@ -282,41 +266,20 @@ class Engine:
             raise
 
 
-def _read_log(response: Any, deadline: Deadline) -> tuple[str, str | None]:
+def _until(deadline: Deadline, data: Iterable[bytes]) -> Iterator[bytes]:
+    for chunk in data:
+        deadline.check()
+        yield chunk
+
+
+def _read_log(response: Any, deadline: Deadline) -> tuple[str, str]:
     if not response.ok:
         return "", str(response.json().get("message", response.reason))
     lines: deque[str] = deque(maxlen=_LINES_KEPT)
-    problem = None
+    problem = ""
     for line in response.iter_lines():
         deadline.check()
         message = json.loads(line) if line else {}
         lines.extend(message.get("stream", "").splitlines())
         problem = message.get("error", problem)
     return "\n".join(line for line in lines if line.strip()), problem
-
-
-def _from_listing(listed: Mapping[str, Any]) -> Container:
-    ports = [port["PublicPort"] for port in listed["Ports"] or () if "PublicPort" in port]
-    return Container(
-        name=listed["Names"][0].removeprefix("/") if listed["Names"] else listed["Id"],
-        image_id=listed["ImageID"],
-        status=listed["State"],
-        labels=listed["Labels"] or {},
-        port=ports[0] if ports else None,
-    )
-
-
-def _from_inspection(found: Mapping[str, Any]) -> Container:
-    state = found["State"]
-    published = [each for each in (found["NetworkSettings"]["Ports"] or {}).values() if each]
-    return Container(
-        name=found["Name"].removeprefix("/"),
-        image_id=found["Image"],
-        status=state["Status"],
-        labels=found["Config"]["Labels"] or {},
-        port=int(published[0][0]["HostPort"]) if published else None,
-        health=(state.get("Health") or {}).get("Status", ""),
-        exit_code=state["ExitCode"],
-        out_of_memory=state["OOMKilled"],
-        memory_bytes=found["HostConfig"]["Memory"],
-    )

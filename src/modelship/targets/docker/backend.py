@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["DockerBackend"]
 
 _LARGEST_PORT = 65535
+# An unhealthy container was healthy before, or had a minute to become so.
+_ANSWERED_BEFORE = frozenset({"healthy", "unhealthy"})
 
 
 class DockerBackend(TargetBackend):
@@ -89,24 +91,26 @@ class DockerBackend(TargetBackend):
     def state(self, instance: Instance) -> State:
         with connected() as engine:
             container = engine.container(instance.instance_id)
-        settled = containers.settled_state(container)
-        if container is None or settled is not None:
-            return settled or State.FAILED
-        if answers(containers.scoring_uri(container)):
-            self._answered.add(instance.instance_id)
-            return State.HEALTHY
-        answered = instance.instance_id in self._answered
-        was_healthy = answered or container.health in {"healthy", "unhealthy"}
-        return State.UNHEALTHY if was_healthy else State.TRANSITIONING
+            if container is None:
+                return State.FAILED
+            settled = containers.settled_state(container)
+            if settled is not None:
+                return settled
+            if answers(containers.scoring_uri(container)):
+                self._answered.add(instance.instance_id)
+                return State.HEALTHY
+            if instance.instance_id in self._answered or container.health in _ANSWERED_BEFORE:
+                return State.UNHEALTHY
+            # The server starts a killed worker again, without end, and never answers.
+            return State.FAILED if engine.ran_out_of_memory(container) else State.TRANSITIONING
 
     def logs(self, instance: Instance) -> str:
         with connected() as engine:
             log = engine.logs(instance.instance_id)
             container = engine.container(instance.instance_id)
-        words = containers.last_words(container) if container else ""
-        if not words:
-            return log
-        return f"{log}{'' if log.endswith(chr(10)) or not log else chr(10)}{words}\n"
+            out_of_memory = container is not None and engine.ran_out_of_memory(container)
+        words = containers.last_words(container, out_of_memory=out_of_memory) if container else ""
+        return f"{log}\n{words}" if log and words and not log.endswith("\n") else f"{log}{words}"
 
     def stop(self, instance: Instance) -> None:
         self._answered.discard(instance.instance_id)

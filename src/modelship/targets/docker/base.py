@@ -11,7 +11,8 @@ from modelship.targets.docker import dockerfiles, labels
 from modelship.targets.docker.archive import Archive
 
 if TYPE_CHECKING:
-    from modelship.targets.docker._sdk import Engine, Image
+    from modelship.targets.docker._sdk import Engine
+    from modelship.targets.docker.inspection import Image
     from modelship.targets.progress import Deadline, Steps
 
 __all__ = ["check_python", "ensure_base", "machine_of"]
@@ -31,12 +32,12 @@ def ensure_base(engine: Engine, name: str, *, steps: Steps) -> Image:
     if base is not None:
         return base
     with steps.step("Pull the base image"):
-        problem = engine.pull(name, deadline=steps.deadline)
+        problem = engine.pull(name, deadline=steps.deadline).rstrip(".")
     pulled = engine.image(name)
     if pulled is None:
         raise BaseImageError(
             image=name,
-            problem=f"it is not here and cannot be pulled ({(problem or 'no reason given').strip('.')})",
+            problem=f"it is not here and cannot be pulled ({problem})",
             advice=f"Run docker pull {name} where that works, or name an image that has Python "
             "with base_image= (--option base_image=...).",
         )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from modelship.bundle import Resources
-    from modelship.targets.docker._sdk import Container
+    from modelship.targets.docker.inspection import Container
 
 __all__ = [
     "check_resources",
@@ -107,19 +107,16 @@ def scoring_uri(container: Container) -> str:
     return f"http://127.0.0.1:{container.port}/score" if container.port else ""
 
 
-def settled_state(container: Container | None) -> State | None:
+def settled_state(container: Container) -> State | None:
     """Return the state that follows from the engine's word alone; None if it has to be probed."""
-    return State.FAILED if container is None else _SETTLED.get(container.status)
+    return _SETTLED.get(container.status)
 
 
-def last_words(container: Container) -> str:
-    """Return a line that says how a container ended, or ``""`` while it runs."""
-    if container.status not in {"exited", "dead"}:
-        return ""
-    if container.out_of_memory:
-        limit = f"{container.memory_bytes / 2**30:g} GiB"
-        return (
-            f"[modelship] the container was killed for memory (OOMKilled), limit {limit}; "
-            f"exit code {container.exit_code}"
-        )
-    return f"[modelship] the container ended with exit code {container.exit_code}"
+def last_words(container: Container, *, out_of_memory: bool) -> str:
+    """Return a line that says how a container ended or ran out of memory, or else ``""``."""
+    ended = container.status in {"exited", "dead"}
+    said = [f"exit code {container.exit_code}"] if ended else []
+    if out_of_memory:
+        limit_gb = container.memory_bytes / 2**30
+        said.insert(0, f"killed for memory (OOMKilled) at its limit of {limit_gb:g} GiB")
+    return f"[modelship] the container was ended: {', '.join(said)}\n" if said else ""

@@ -60,7 +60,7 @@ def environment(base_image: str, *, label: str) -> str:
         f"WORKDIR {APP_ROOT}",
         f"EXPOSE {PORT}",
         "ENTRYPOINT []",
-        "HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 "
+        "HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 "
         + _exec("CMD", python, "-I", "-S", "-c", _HEALTH),
         "USER 1000:1000",
     )

@@ -2,9 +2,9 @@
 
 ::
 
-    modelship/environment:<key>   the base image + the locked packages   kept as a cache
-    modelship/model:<key>         that + the model                       ends with its last service
-    modelship/service:<digest>    that + the script                      ends with its last container
+    modelship/environment:<key>   the base image + packages   kept as a cache
+    modelship/model:<key>         that + the model           until its last service ends
+    modelship/service:<digest>    that + the script          until its last container ends
 """
 
 from __future__ import annotations

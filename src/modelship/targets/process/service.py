@@ -21,6 +21,7 @@ MARKER = "MODELSHIP_INSTANCE"
 
 _LAUNCHER = Path(__file__).with_name("launch.py")
 _LAUNCH_TIMEOUT_S = 30.0
+_EXEC_S = 1.0
 _KILLING_S = 5.0
 _BACKLOG = 2048
 
@@ -68,6 +69,17 @@ def launch(
         timeout=_LAUNCH_TIMEOUT_S,
         check=True,
     )
+    _wait_for_marker(instance_id, folder)
+
+
+def _wait_for_marker(instance_id: str, folder: Path) -> None:
+    """Wait for the end of execve(2), during which a process shows no environment to know it by."""
+    end_s = time.monotonic() + _EXEC_S
+    while not is_running(instance_id, folder) and time.monotonic() < end_s:
+        pid = _pid(folder)
+        if pid is None or not exists(pid):
+            return
+        time.sleep(0.001)
 
 
 def is_running(instance_id: str, folder: Path) -> bool:

@@ -1,0 +1,74 @@
+"""What an engine says about an image or a container, as far as it matters here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Container", "Image"]
+
+
+@dataclass(frozen=True)
+class Image:
+    """What an engine says about an image."""
+
+    image_id: str
+    architecture: str
+    labels: Mapping[str, str]
+
+    @classmethod
+    def from_inspection(cls, found: Mapping[str, Any]) -> Image:
+        """Read what the engine answers to an inspection."""
+        labels = found["Config"].get("Labels") or {}
+        return cls(found["Id"], found.get("Architecture", ""), labels)
+
+
+@dataclass(frozen=True)
+class Container:
+    """What an engine says about a container.
+
+    ``port`` is that of this machine which its only port is published on, None unless it runs.
+    The fields with a default are not known from a listing.
+    """
+
+    name: str
+    image_id: str
+    status: str
+    labels: Mapping[str, str]
+    port: int | None
+    health: str = ""
+    exit_code: int = 0
+    out_of_memory: bool = False
+    memory_bytes: int = 0
+
+    @classmethod
+    def from_listing(cls, listed: Mapping[str, Any]) -> Container:
+        """Read one row of a listing."""
+        ports = [port["PublicPort"] for port in listed["Ports"] or () if "PublicPort" in port]
+        return cls(
+            name=listed["Names"][0].removeprefix("/") if listed["Names"] else listed["Id"],
+            image_id=listed["ImageID"],
+            status=listed["State"],
+            labels=listed["Labels"] or {},
+            port=ports[0] if ports else None,
+        )
+
+    @classmethod
+    def from_inspection(cls, found: Mapping[str, Any]) -> Container:
+        """Read what the engine answers to an inspection."""
+        state = found["State"]
+        published = [each for each in (found["NetworkSettings"]["Ports"] or {}).values() if each]
+        return cls(
+            name=found["Name"].removeprefix("/"),
+            image_id=found["Image"],
+            status=state["Status"],
+            labels=found["Config"]["Labels"] or {},
+            port=int(published[0][0]["HostPort"]) if published else None,
+            health=(state.get("Health") or {}).get("Status", ""),
+            exit_code=state["ExitCode"],
+            out_of_memory=state["OOMKilled"],
+            memory_bytes=found["HostConfig"]["Memory"],
+        )

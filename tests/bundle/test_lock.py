@@ -1,0 +1,147 @@
+"""Locks, made by the real resolver."""
+
+import hashlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+import psutil
+import pytest
+from tiny_wheels import make_wheel
+
+from modelship.bundle.environment import Environment
+from modelship.bundle.lock import Lock, lock
+from modelship.errors import ResolutionError
+
+RUNNING = f"{sys.version_info[0]}.{sys.version_info[1]}"
+
+TEXT = """\
+Six==1.17.0 ; python_full_version < '3.12' \\
+    --hash=sha256:00
+numpy==1.26.4 ; python_full_version < '3.12' \\
+    --hash=sha256:01 \\
+    --hash=sha256:02
+numpy==2.5.5 ; python_full_version >= '3.12' \\
+    --hash=sha256:03
+waitress==3.0.2 ; sys_platform == 'win32' \\
+    --hash=sha256:04
+psutil==5.9.8 ; platform_machine == 'x86_64' or sys_platform != 'linux' \\
+    --hash=sha256:05
+psutil==7.2.2 ; platform_machine != 'x86_64' and sys_platform == 'linux' \\
+    --hash=sha256:06
+"""
+
+
+def test_versions_are_those_that_linux_installs():
+    """Where markers lock several versions, the one that holds for Linux and Python counts."""
+    assert dict(Lock("3.11", TEXT).versions) == {
+        "six": "1.17.0",
+        "numpy": "1.26.4",
+        "psutil": "5.9.8",
+    }
+    assert dict(Lock("3.12", TEXT).versions) == {"numpy": "2.5.5", "psutil": "5.9.8"}
+
+
+def test_the_digest_covers_python_and_the_text():
+    """The same text for another Python is another lock."""
+    assert Lock("3.11", "a==1\n").digest == hashlib.sha256(b"3.11\na==1\n").hexdigest()
+    assert Lock("3.11", TEXT).digest != Lock("3.12", TEXT).digest
+
+
+def test_an_environment_is_locked_with_digests(small_lock):
+    """Every package has a digest, and nothing tells where it came from or when."""
+    assert small_lock.python == RUNNING
+    assert {"six", "azureml-inference-server-http", "flask"} < {*small_lock.versions}
+    assert small_lock.text.count("==") <= small_lock.text.count("--hash=sha256:")
+    assert "://" not in small_lock.text
+    assert "#" not in small_lock.text
+
+
+def test_the_same_environment_gives_the_same_lock(small_lock):
+    """Nothing of the time, the folder or the process gets into a lock."""
+    assert lock(Environment(RUNNING, ("six==1.17.0",))) == small_lock
+
+
+@pytest.mark.parametrize(
+    ("python", "requirements", "problem", "advice"),
+    [
+        ("3.11", ["modelship-no-such-package"], "no package named", "spelling"),
+        ("3.11", ["numpy==99.1"], "no release numpy==99.1", "Ask for one"),
+        ("3.11", ["numpy==1.26.4", "numpy<1.20"], "numpy<1.20 and numpy==1.26.4 cannot both", ""),
+        ("3.11", ["flask==3.0.0", "werkzeug<2"], "flask==3.0.0 and werkzeug<2 cannot both", ""),
+        ("3.11", ["scikit-learn==0.22.1"], "scikit-learn 0.22.1 has no wheel", "newer release"),
+        ("3.9", ["numpy==2.3.0"], "numpy==2.3.0 needs Python >=3.11", "another Python"),
+        ("3.88", ["numpy"], "no release of numpy .* Python 3.88", "another Python"),
+    ],
+)
+def test_what_cannot_be_resolved_is_told_in_one_sentence(python, requirements, problem, advice):
+    """The sentence names the package or the requirements; uv's words go along."""
+    with pytest.raises(ResolutionError, match=problem) as caught:
+        lock(Environment(python, tuple(requirements), origin="env.yml"))
+    assert caught.value.message.startswith("env.yml: ")
+    assert advice in caught.value.hint
+    assert "\x1b" not in caught.value.resolver_output
+
+
+def test_an_index_that_is_not_there_is_told(monkeypatch):
+    """Nothing listens on the port, and uv's own words name the package."""
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    monkeypatch.setenv("UV_NO_CACHE", "1")
+    with pytest.raises(ResolutionError, match="package index cannot be reached") as caught:
+        lock(Environment(RUNNING, ("six",)))
+    assert "127.0.0.1" not in str(caught.value)
+
+
+def test_a_resolver_that_takes_too_long_is_ended():
+    """The error says how long was allowed."""
+    with pytest.raises(ResolutionError, match=r"longer than 0\.01 seconds"):
+        lock(Environment(RUNNING, ("six",)), timeout_s=0.01)
+
+
+def test_a_release_for_other_platforms_only_is_not_locked(wheels, pip_config):
+    """Of a package whose newest release has wheels for macOS alone, Linux gets the one before."""
+    make_wheel(wheels, version="1.0")
+    make_wheel(wheels, version="2.0", tag="py3-none-macosx_11_0_arm64")
+    pip_config(f"[global]\nfind-links = {wheels}\n")
+    assert lock(Environment(RUNNING, ("tinywheel",))).versions["tinywheel"] == "1.0"
+
+
+def test_what_holds_for_another_python_does_not_matter(wheels, pip_config):
+    """A lock is for one minor version of Python: no wheel, or a conflict, elsewhere is no harm."""
+    tag = f"cp{RUNNING.replace('.', '')}-none-any"
+    make_wheel(wheels, tag=tag, needs=["six<1; python_version >= '3.50'"])
+    pip_config(f"[install]\nfind-links = {wheels}\n")
+    versions = lock(Environment(RUNNING, ("tinywheel", "six==1.17.0"))).versions
+    assert (versions["tinywheel"], versions["six"]) == ("1.0", "1.17.0")
+
+
+def test_the_folder_that_a_process_runs_in_has_no_say(tmp_path, monkeypatch, small_lock):
+    """A project's own uv configuration is about the project, not about the service."""
+    (tmp_path / "uv.toml").write_text('index-url = "http://127.0.0.1:9/simple"\n')
+    (tmp_path / "pyproject.toml").write_text("[tool.uv]\nconstraint-dependencies = ['six<1']\n")
+    monkeypatch.chdir(tmp_path)
+    assert lock(Environment(RUNNING, ("six==1.17.0",))) == small_lock
+
+
+def test_an_interrupt_ends_the_resolver_too():
+    """Nobody who types Ctrl-C leaves a process behind that goes on downloading."""
+    code = "from modelship.bundle.environment import Environment as E\n"
+    code += f"from modelship.bundle.lock import lock\nlock(E({RUNNING!r}, ('six',)))"
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(60)
+        index = f"http://127.0.0.1:{silent.getsockname()[1]}/simple"
+        environ = {**os.environ, "UV_DEFAULT_INDEX": index, "UV_NO_CACHE": "1"}
+        environ["PYTHONPATH"] = os.pathsep.join(sys.path)
+        command = [sys.executable, "-c", code]
+        with subprocess.Popen(command, env=environ, stderr=subprocess.DEVNULL) as process:
+            connection, _ = silent.accept()
+            children = psutil.Process(process.pid).children(recursive=True)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=30) != 0
+        assert children
+        # The connection is still open, so nothing else makes it give up.
+        with connection:
+            assert psutil.wait_procs(children, timeout=10)[1] == []

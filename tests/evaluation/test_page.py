@@ -1,0 +1,107 @@
+"""The HTML page: complete, escaped, and in need of nothing else."""
+
+from __future__ import annotations
+
+import base64
+import re
+import sys
+from html.parser import HTMLParser
+
+import pytest
+
+from modelship.errors import MissingExtraError
+from modelship.evaluation import Evaluator, Report
+
+VOID = {"meta", "img", "br"}
+
+
+class Page(HTMLParser):
+    """Collects tags, text and addresses, and checks that each tag is closed."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.tags, self.texts, self.addresses = [], [], [], []
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.addresses += [value for name, value in attrs if name in ("src", "href")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if data.strip():
+            self.texts.append(data.strip())
+
+
+@pytest.mark.parametrize(
+    ("name", "pictures"), [("report", 2), ("flower_report", 1), ("regression_report", 1)]
+)
+def test_page_is_complete_and_alone(name, pictures, request, tmp_path):
+    """The page is well-formed, shows every metric, and embeds its pictures as PNG."""
+    report = request.getfixturevalue(name)
+    text = report.to_html(tmp_path / "report.html")
+    assert (tmp_path / "report.html").read_text(encoding="utf-8") == text
+    page = Page(text)
+    assert {name.replace("_", " ") for name in report.metrics} <= set(page.texts)
+    assert len(page.addresses) == pictures
+    for address in page.addresses:
+        kind, _, data = address.partition("base64,")
+        assert kind == "data:image/png;"
+        assert base64.b64decode(data, validate=True).startswith(b"\x89PNG")
+    assert not re.search(r"https?://|@import|url\(|<script|<link", text)
+
+
+def test_page_shows_the_classes(flower_report):
+    """Each class has a row with what per_class says of it."""
+    shown = "|".join(Page(flower_report.to_html()).texts)
+    for row in flower_report.per_class:
+        shares = f"{row.precision:.4f}|{row.recall:.4f}|{row.f1:.4f}"
+        assert f"|{row.label}|{shares}|{row.support}|" in shown
+
+
+def test_labels_are_escaped():
+    """A label that is markup is shown as text, on the page and in a notebook."""
+    evil = "<script>alert(1)</script>"
+    report = Evaluator([[1], [2]], [evil, "b"]).evaluate(lambda batch: ["b", evil])
+    assert "<script" not in report.to_html()
+    assert evil in Page(report.to_html()).texts
+    assert "<script" not in report._repr_html_()
+
+
+def test_page_has_both_color_schemes(report):
+    """The page follows the reader's choice of light or dark."""
+    assert "prefers-color-scheme: dark" in report.to_html()
+
+
+def test_page_without_matplotlib_has_its_tables(report, monkeypatch):
+    """Without matplotlib the page is there, its matrix open, without pictures."""
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    page = Page(report.to_html())
+    assert not page.addresses
+    assert str(report.confusion_matrix.max()) in page.texts
+
+
+def test_missing_jinja2_names_the_extra(report, monkeypatch):
+    """Without jinja2 there is no page, and the error says what to install."""
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    with pytest.raises(MissingExtraError, match=r"modelship-ml\[report\]"):
+        report.to_html()
+
+
+def test_notebook_shows_a_compact_table(report, regression_report):
+    """A notebook gets the metrics and nothing heavy."""
+    for one in (report, regression_report):
+        text = one._repr_html_()
+        assert all(name in Page(text).texts for name in one.metrics)
+        assert len(text) < 2000
+
+
+def test_notebook_is_never_troubled():
+    """A report that was put together wrong shows nothing, and does not raise."""
+    assert Report(X=[], y_true=[1], y_pred=["a"], task="classification")._repr_html_() is None

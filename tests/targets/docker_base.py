@@ -1,0 +1,110 @@
+"""What the tests of the docker target share: one lock, one home, and eyes of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+
+import pytest
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+
+from modelship import DeployTarget, ModelSource, ScoringBundle
+from modelship.bundle import Environment
+from modelship.bundle.lock import lock
+from modelship.errors import DeploymentNotFoundError
+from modelship.testing.bundles import script_bundle, with_lock
+
+BASE_IMAGE = os.environ.get("MODELSHIP_TEST_BASE_IMAGE", "python:3.11-slim")
+SECRET = "xyzzy-plugh-7361"
+
+# Runs what it is sent, so that one container answers many questions.
+INSPECTOR = """
+import json
+def init():
+    global version
+    version = 1
+def run(raw_data):
+    names = {}
+    exec(json.loads(raw_data), names)
+    return names["answer"]
+"""
+
+
+def docker_says(*arguments: str) -> str:
+    """Return what the docker command prints: a second opinion, not the SDK's."""
+    command = ["docker", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+
+
+def inspect(reference: str) -> dict:
+    """Return what the engine knows about an image or a container."""
+    return json.loads(docker_says("inspect", reference))[0]
+
+
+def exists(reference: str) -> bool:
+    """Tell whether the engine has an image or a container of this name."""
+    command = ["docker", "inspect", reference]
+    return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0
+
+
+class Deployer:
+    """Deploys scripts on one lock, and removes in the end all that it deployed."""
+
+    def __init__(self, folder, *, environment):
+        self.folder, self.environment = folder, environment
+        self.lock = lock(environment)
+        self.target = DeployTarget.open("docker", base_image=BASE_IMAGE)
+        self.names = set()
+
+    def bundle(self, script, *, model="digits", **options):
+        """Return a bundle of the text of a script; that of one text is always the same."""
+        folder = self.folder / str(len(list(self.folder.iterdir())))
+        parts = {"folder": folder, "environment": self.environment, "model": model}
+        return with_lock(script_bundle(script, **parts, **options), lock=self.lock)
+
+    def digits(self):
+        """Return a fitted model and its bundle with the script that modelship writes."""
+        X, y = load_digits(return_X_y=True)
+        model = LogisticRegression(max_iter=50).fit(X[:500], y[:500])
+        fetched = ModelSource.open(model).fetch(self.folder / "digits")
+        bundle = ScoringBundle(
+            fetched, environment=self.environment, sample_input={"data": X[:2]}, memory_gb=0.5
+        )
+        return X, model, with_lock(bundle, lock=self.lock)
+
+    def deploy(self, bundle, *, name, target=None, **options):
+        """Deploy, and remember to remove it."""
+        self.names.add(name)
+        target = target or self.target
+        return target.deploy(bundle, name=name, show_output=False, **options)
+
+    def clean(self):
+        """Remove what was deployed."""
+        for name in self.names:
+            self.target.delete(name, missing_ok=True)
+
+
+@pytest.fixture(scope="module")
+def deployer(docker_engine, tmp_path_factory, shared_home):
+    """Everything is deployed through this; the environment of the host holds a secret meanwhile."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MODELSHIP_HOME", str(shared_home))
+        for name in ("AWS_SECRET_ACCESS_KEY", "UV_INDEX_CORP_PASSWORD", "HTTPS_PROXY_TOKEN"):
+            patch.setenv(name, SECRET)
+        X, y = load_digits(return_X_y=True)
+        fetched = ModelSource.open(LogisticRegression(max_iter=2).fit(X[:9], y[:9])).fetch(
+            tmp_path_factory.mktemp("any")
+        )
+        environment = Environment("3.11", Environment.for_model(fetched).requirements)
+        found = Deployer(tmp_path_factory.mktemp("bundles"), environment=environment)
+        yield found
+        found.clean()
+
+
+def require_gone(deployment):
+    """Require that neither the container nor the service is there."""
+    assert not exists(deployment.instance.instance_id)
+    with pytest.raises(DeploymentNotFoundError):
+        _ = deployment.state

@@ -1,0 +1,303 @@
+"""The docker target against a real engine: what the contract's clauses do not say."""
+
+from __future__ import annotations
+
+import json
+import socket
+
+import numpy as np
+import pytest
+from docker_base import (
+    BASE_IMAGE,
+    INSPECTOR,
+    SECRET,
+    deployer,  # noqa: F401 - a fixture
+    docker_says,
+    exists,
+    inspect,
+    require_gone,
+)
+
+from modelship import DeployTarget, State
+from modelship.bundle import Environment, Lock
+from modelship.errors import (
+    BaseImageError,
+    DeploymentFailedError,
+    DigestMismatchError,
+    InvalidOptionError,
+    PortTakenError,
+    ScoringError,
+)
+from modelship.targets import Instance
+from modelship.testing.bundles import with_lock
+
+pytestmark = pytest.mark.docker
+
+INERT = "def init():\n    pass\n\ndef run(raw_data):\n    return 1\n"
+
+
+@pytest.fixture(scope="module")
+def inspector(deployer):
+    bundle = deployer.bundle(INSPECTOR, memory_gb=0.25, cpu_cores=0.5)
+    return deployer.deploy(bundle, name="docker-inspector")
+
+
+def test_a_model_answers_as_it_does_in_process(deployer):
+    """The predictions over HTTP from a container are those of the model in this process."""
+    X, model, bundle = deployer.digits()
+    deployment = deployer.deploy(bundle, name="docker-digits")
+    answers = deployment.run({"data": X[500:900].tolist()})
+    assert answers == model.predict(X[500:900]).tolist()
+    assert np.unique(answers).size == 10
+
+
+def test_nobody_special_runs_the_script(inspector):
+    """The server and its workers are user 1000, with no capability and no way to get one."""
+    status = inspector.run("answer = open('/proc/self/status').read()")
+    lines = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    assert lines["Uid"].split() == lines["Gid"].split() == ["1000"] * 4
+    assert int(lines["CapEff"], 16) == int(lines["CapBnd"], 16) == 0
+    assert lines["NoNewPrivs"] == "1"
+
+
+@pytest.mark.parametrize("place", ["/var/azureml-app", "/opt/modelship", "/etc", "/", "/home"])
+def test_the_root_is_read_only(inspector, place):
+    """A script that writes outside of /tmp gets an error, and the service goes on."""
+    with pytest.raises(ScoringError):
+        inspector.run(f"answer = open('{place}/x', 'w').write('x')")
+    assert "Read-only file system" in inspector.logs(tail=30)
+    assert inspector.run("answer = 1") == 1
+
+
+def test_a_script_can_write_to_tmp(inspector):
+    """What a script writes to /tmp, which is its home too, it can read again."""
+    code = "import os; path = os.path.expanduser('~/x'); open(path, 'w').write('y'); "
+    assert inspector.run(code + "answer = path + open(path).read()") == "/tmp/xy"
+
+
+def test_it_is_published_on_loopback_only(inspector):
+    """The engine publishes one port, on 127.0.0.1."""
+    ports = inspect(inspector.instance.instance_id)["NetworkSettings"]["Ports"]
+    (published,) = ports["5001/tcp"]
+    assert published["HostIp"] == "127.0.0.1"
+    assert inspector.scoring_uri == f"http://127.0.0.1:{published['HostPort']}/score"
+
+
+def test_its_limits_are_the_bundle_s(inspector):
+    """Memory, cores and processes are limited; the log cannot fill the disk."""
+    host = inspect(inspector.instance.instance_id)["HostConfig"]
+    assert host["Memory"] == host["MemorySwap"] == 2**28
+    assert host["NanoCpus"] == 500_000_000
+    assert (host["PidsLimit"], host["ReadonlyRootfs"], host["CapDrop"]) == (1024, True, ["ALL"])
+    assert host["LogConfig"]["Config"] == {"max-file": "3", "max-size": "10m"}
+    assert host["RestartPolicy"]["Name"] in {"", "no"}
+
+
+def test_the_record_is_a_label_in_json(inspector):
+    """Whoever reads JSON can read the record; the URI is not in it, since ports change."""
+    labels = inspect(inspector.instance.instance_id)["Config"]["Labels"]
+    record = json.loads(labels["io.modelship.record"])
+    assert Instance(**record).at(inspector.scoring_uri) == inspector.instance
+    assert record["scoring_uri"] == ""
+
+
+def test_nothing_of_the_host_gets_in(inspector):
+    """Neither variables of the host nor settings of an index are in any layer or the container."""
+    container = inspect(inspector.instance.instance_id)
+    said = docker_says("history", "--no-trunc", container["Image"])
+    said += json.dumps([inspect(container["Image"]), container])
+    said += inspector.run("import os; answer = dict(os.environ)").__repr__()
+    for word in (SECRET, "index-url", "PIP_", "UV_", "find-links", "proxy"):
+        assert word not in said
+
+
+def test_the_image_holds_no_trace_of_the_build(inspector):
+    """No configuration of pip or uv, no installer, and no path of this machine is in the image."""
+    code = """
+import glob, pathlib
+patterns = ("/root/.*/**", "/etc/pip*", "/etc/uv*", "/opt/modelship/**/pip*", "/opt/modelship/*")
+found = [path for each in patterns for path in glob.glob(each, recursive=True)]
+scripts = [p for p in pathlib.Path("/opt/modelship/bin").iterdir() if not p.is_symlink()]
+answer = [found, sorted({p.read_bytes().splitlines()[0].decode() for p in scripts})]
+"""
+    found, first_lines = inspector.run(code)
+    assert {path.rpartition("/")[2] for path in found} <= {
+        *("bin", "lib", "lib64", "include", "pyvenv.cfg")
+    }
+    assert {line for line in first_lines if line.startswith("#!")} == {"#!/usr/bin/env python3"}
+
+
+def test_another_script_is_one_layer(deployer):
+    """After a change of the script, all layers but the last are those there were."""
+    before = deployer.deploy(deployer.bundle(INERT), name="docker-layers")
+    old = inspect(inspect(before.instance.instance_id)["Image"])
+    changed = deployer.bundle(INERT.replace("1", "2"))
+    after = deployer.deploy(changed, name="docker-layers", overwrite=True)
+    new = inspect(inspect(after.instance.instance_id)["Image"])
+    assert after.run("") == 2
+    assert old["RootFS"]["Layers"][:-1] == new["RootFS"]["Layers"][:-1]
+    assert old["RootFS"]["Layers"][-1] != new["RootFS"]["Layers"][-1]
+    assert not exists(old["Id"])
+
+
+def test_layers_do_not_depend_on_time(deployer):
+    """An image that was removed and is built again has the same layers."""
+    bundle = deployer.bundle(INERT, model={"another": "model"})
+    layers = []
+    for _ in range(2):
+        with deployer.deploy(bundle, name="docker-time") as deployment:
+            image = inspect(inspect(deployment.instance.instance_id)["Image"])
+            layers.append(image["RootFS"]["Layers"])
+        assert not exists(f"modelship/service:{bundle.digest[:16]}")
+    assert layers[0] == layers[1]
+
+
+def test_delete_leaves_the_environment_alone(deployer):
+    """Without its service, only the environment image is left, and nothing that has no name."""
+    dangling = docker_says("images", "--quiet", "--filter", "dangling=true")
+    deployment = deployer.deploy(deployer.bundle(INERT, model="alone"), name="docker-delete")
+    service = inspect(f"modelship/service:{deployment.digest[:16]}")
+    model = service["Config"]["Labels"]["io.modelship.model-image"]
+    environment = docker_says("images", "--quiet", "modelship/environment")
+    deployment.delete()
+    require_gone(deployment)
+    assert not exists(service["Id"])
+    assert not exists(model)
+    assert docker_says("images", "--quiet", "modelship/environment") == environment
+    assert docker_says("images", "--quiet", "--filter", "dangling=true") == dangling
+
+
+def test_an_image_stays_while_another_service_uses_it(deployer):
+    """Two services of one bundle share its image; deleting one leaves it to the other."""
+    bundle = deployer.bundle(INERT, model="shared")
+    one = deployer.deploy(bundle, name="docker-one")
+    other = deployer.deploy(bundle, name="docker-other")
+    one.delete()
+    assert exists(f"modelship/service:{bundle.digest[:16]}")
+    assert other.run("") == 1
+    other.delete()
+    assert not exists(f"modelship/service:{bundle.digest[:16]}")
+
+
+def test_a_failing_init_leaves_nothing(deployer):
+    """If init() raises, the error has the traceback and the exit code; container and image go."""
+    bundle = deployer.bundle("def init():\n    raise LookupError('no sepal')\ndef run(x): pass\n")
+    with pytest.raises(DeploymentFailedError) as caught:
+        deployer.deploy(bundle, name="docker-broken")
+    assert "Traceback (most recent call last)" in caught.value.log_tail
+    assert "LookupError: no sepal" in caught.value.log_tail
+    assert caught.value.log_tail.splitlines()[-1].endswith("exit code 3")
+    assert not exists(f"modelship/service:{bundle.digest[:16]}")
+
+
+def test_init_beyond_the_memory_fails_soon(deployer):
+    """A script whose init() needs more memory than there is fails, and the log says why."""
+    hungry = "def init():\n    bytearray(400 * 2**20)\ndef run(raw_data): pass\n"
+    with pytest.raises(DeploymentFailedError, match="OOMKilled") as caught:
+        deployer.deploy(deployer.bundle(hungry, memory_gb=0.125), name="docker-hungry")
+    assert "at its limit of 0.125 GiB" in caught.value.log_tail
+
+
+def test_a_killed_container_is_failed(deployer):
+    """A container that was killed from outside is Failed, and its log says with which code."""
+    deployment = deployer.deploy(deployer.bundle(INERT), name="docker-killed")
+    docker_says("kill", deployment.instance.instance_id)
+    assert deployment.state is State.FAILED
+    assert deployment.logs(tail=1) == "[modelship] the container was ended: exit code 137"
+    assert deployer.target.get("docker-killed").digest == deployment.digest
+
+
+def test_a_frozen_container_is_unhealthy_until_it_is_restarted(deployer):
+    """What answered before and does not now is Unhealthy; a restart moves it to another port."""
+    deployment = deployer.deploy(deployer.bundle(INERT), name="docker-frozen")
+    docker_says("pause", deployment.instance.instance_id)
+    assert deployment.state is State.UNHEALTHY
+    docker_says("unpause", deployment.instance.instance_id)
+    docker_says("restart", "--time=1", deployment.instance.instance_id)
+    again = deployer.target.get("docker-frozen").wait(timeout_s=30)
+    assert again.run("") == 1
+    docker_says("pause", deployment.instance.instance_id)
+    again.delete()
+    require_gone(again)
+
+
+def test_what_was_created_and_never_started_is_listed(deployer):
+    """A container whose deployer was killed before it could start it is Failed, and deletable."""
+    label = {"name": "docker-orphan", "digest": "0" * 64, "parts": {}, "model": "m:1"}
+    record = Instance(instance_id="docker-orphan-1", created_at="2026", **label).to_json()
+    mark = ["--label", "io.modelship.target=docker", "--label"]
+    create = ["create", "--name", "docker-orphan-1", *mark, f"io.modelship.record={record}"]
+    docker_says(*create, BASE_IMAGE, "true")
+    deployer.names.add("docker-orphan")
+    orphan = deployer.target.get("docker-orphan")
+    assert orphan.state is State.FAILED
+    orphan.delete()
+    require_gone(orphan)
+
+
+@pytest.mark.parametrize("record", ["", "{", "[]", "7", '{"name": 1}', "gASVBQAAAAAAAABLAS4="])
+def test_a_foreign_record_is_passed_over(deployer, record):
+    """A label that is no record of ours hides its container and nothing else."""
+    mark = ["--label", "io.modelship.target=docker", "--label", f"io.modelship.record={record}"]
+    container = docker_says("create", *mark, BASE_IMAGE, "true").strip()
+    try:
+        assert all(each.state for each in deployer.target.list())
+    finally:
+        docker_says("rm", container)
+
+
+def test_a_taken_port_is_said(deployer):
+    """A port that another program has is a PortTakenError, and the container is removed."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        target = DeployTarget.open("docker", base_image=BASE_IMAGE, port=port)
+        with pytest.raises(PortTakenError, match=str(port)):
+            deployer.deploy(deployer.bundle(INERT), name="docker-port", target=target)
+    assert "docker-port" not in docker_says("ps", "--all", "--format", "{{.Names}}")
+    deployment = deployer.deploy(deployer.bundle(INERT), name="docker-port", target=target)
+    assert deployment.scoring_uri == f"http://127.0.0.1:{port}/score"
+
+
+def test_a_missing_base_image_is_said(deployer):
+    """A base image that is neither here nor anywhere is named, with what to type."""
+    target = DeployTarget.open("docker", base_image="localhost:1/no/such:image")
+    with pytest.raises(BaseImageError, match="docker pull localhost:1/no/such:image"):
+        deployer.deploy(deployer.bundle(INERT), name="docker-base", target=target)
+
+
+def test_another_python_in_the_base_image_is_said(deployer):
+    """A base image with another Python than the lock's is refused, and both are named."""
+    environment = Environment(python="3.13", requirements=())
+    bundle = with_lock(deployer.bundle(INERT), lock=Lock(python="3.13", text=""))
+    assert environment.python == bundle.lock.python
+    with pytest.raises(BaseImageError, match=r"Python 3\.11, and .* Python 3\.13"):
+        deployer.deploy(bundle, name="docker-python")
+
+
+def test_a_base_image_without_python_is_said(deployer):
+    """A base image that has no python3 is refused before anything is fetched."""
+    docker_says("import", "/dev/null", "modelship-test/empty:1")
+    try:
+        target = DeployTarget.open("docker", base_image="modelship-test/empty:1")
+        bundle = with_lock(deployer.bundle(INERT), lock=Lock(python="3.11", text=""))
+        with pytest.raises(BaseImageError, match="python3"):
+            deployer.deploy(bundle, name="docker-empty", target=target)
+    finally:
+        docker_says("rmi", "modelship-test/empty:1")
+
+
+@pytest.mark.parametrize(("option", "value"), [("cpu_cores", 4096.0), ("memory_gb", 0.001)])
+def test_resources_that_the_engine_has_not_are_refused(deployer, option, value):
+    """A bundle that asks for more than the engine has, or less than it grants, is refused."""
+    bundle = deployer.bundle(INERT, **{option: value})
+    with pytest.raises(InvalidOptionError, match=f"{option} is {value}"):
+        deployer.deploy(bundle, name="docker-much")
+
+
+def test_a_model_that_changed_is_not_deployed(deployer):
+    """A model file that is not what it was when it was bundled stops the build."""
+    bundle = deployer.bundle(INERT, model="before")
+    bundle.model.path.write_bytes(b"after")
+    with pytest.raises(DigestMismatchError):
+        deployer.deploy(bundle, name="docker-changed")
+    assert not exists(f"modelship/service:{bundle.digest[:16]}")

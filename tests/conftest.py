@@ -12,7 +12,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def mnist_dir():
-    """The folder with the four MNIST files and the tutorial's model."""
+    """Find the folder with the four MNIST files and the tutorial's model."""
     beside = Path(__file__).resolve().parents[2] / "shared" / "mnist"
     folder = Path(os.environ.get("MODELSHIP_MNIST_DIR", beside))
     if not folder.is_dir():
@@ -22,7 +22,7 @@ def mnist_dir():
 
 @pytest.fixture(scope="session")
 def mnist_test_set(mnist_dir):
-    """X of shape (10000, 784) between 0 and 1, and y of shape (10000,)."""
+    """Read X of shape (10000, 784) between 0 and 1, and y of shape (10000,)."""
     images = _read_idx(mnist_dir / "t10k-images-idx3-ubyte.gz")
     return images.reshape(len(images), -1) / 255.0, _read_idx(
         mnist_dir / "t10k-labels-idx1-ubyte.gz"

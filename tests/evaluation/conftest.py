@@ -27,14 +27,14 @@ class Service:
 
 @pytest.fixture(scope="session")
 def digits():
-    """A model that errs now and then, and 600 digits that it has not seen."""
+    """Train a model that errs now and then; keep 600 digits that it has not seen."""
     X, y = load_digits(return_X_y=True)
     return LogisticRegression(max_iter=5000).fit(X[:300], y[:300]), X[-600:], y[-600:]
 
 
 @pytest.fixture(scope="session")
 def flowers():
-    """A model of three named classes, and the flowers that it was made from."""
+    """Train a model of three named classes."""
     X, y = load_iris(return_X_y=True)
     names = np.array(["setosa", "versicolor", "virginica"])[y]
     return LogisticRegression(max_iter=1000).fit(X, names), X, names
@@ -42,7 +42,7 @@ def flowers():
 
 @pytest.fixture(scope="session")
 def patients():
-    """A model of a quantity, in whole numbers as it happens."""
+    """Train a model of a quantity, in whole numbers as it happens."""
     X, y = load_diabetes(return_X_y=True)
     return LinearRegression().fit(X, y), X, y
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 from sklearn.datasets import load_iris
@@ -14,15 +12,6 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-
-
-@pytest.fixture(scope="session")
-def mnist_dir():
-    beside = Path(__file__).resolve().parents[2].parent / "shared" / "mnist"
-    folder = Path(os.environ.get("MODELSHIP_MNIST_DIR", beside))
-    if not folder.is_dir():
-        pytest.skip("MODELSHIP_MNIST_DIR names no folder")
-    return folder
 
 
 @pytest.fixture(scope="session")

@@ -61,7 +61,7 @@ class Evaluator:
         Without NumPy.
     """
 
-    def __init__(  # noqa: PLR0913 - one for each option
+    def __init__(
         self,
         X: Any,
         y: ArrayLike | Sequence[object],

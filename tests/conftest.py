@@ -29,6 +29,33 @@ def mnist_test_set(mnist_dir):
     )
 
 
+@pytest.fixture(scope="session")
+def shared_home(tmp_path_factory):
+    """Return a MODELSHIP_HOME for the whole session, so that each environment is built once."""
+    return tmp_path_factory.mktemp("shared-home")
+
+
+@pytest.fixture(scope="session")
+def docker_engine():
+    """Skip, or fail if MODELSHIP_REQUIRE_DOCKER is 1, where no Docker engine answers."""
+    import docker
+
+    try:
+        client = docker.from_env(timeout=10)
+        client.ping()
+        client.close()
+    except docker.errors.DockerException as error:
+        if os.environ.get("MODELSHIP_REQUIRE_DOCKER") == "1":
+            pytest.fail(f"MODELSHIP_REQUIRE_DOCKER is 1, but no Docker engine answers: {error}")
+        pytest.skip("no Docker engine answers")
+
+
+@pytest.fixture(scope="session")
+def docker_base_image(docker_engine):
+    """Return the name of an image with Python 3.11."""
+    return os.environ.get("MODELSHIP_TEST_BASE_IMAGE", "python:3.11-slim")
+
+
 def _read_idx(path):
     """Read one array of the IDX format; http://yann.lecun.com/exdb/mnist describes it."""
     content = gzip.decompress(path.read_bytes())

@@ -34,23 +34,23 @@ def check_tutorial(printed, output):
         assert (output / picture).read_bytes().startswith(b"\x89PNG")
 
 
-def test_quickstart_serves_an_estimator_without_a_file_written_by_hand(tmp_path, service_home):
+def test_quickstart_serves_an_estimator_without_a_file_written_by_hand(tmp_path, shared_home):
     """The shortest example asserts by itself that the answers are equal."""
-    printed = run(EXAMPLES / "quickstart" / "quickstart.py", cwd=tmp_path, home=service_home)
+    printed = run(EXAMPLES / "quickstart" / "quickstart.py", cwd=tmp_path, home=shared_home)
     assert "expected [2, 8, 2, 6, 6]" in printed
 
 
-def test_tutorial_in_a_process(tmp_path, service_home, mnist_dir):
+def test_tutorial_in_a_process(tmp_path, shared_home, mnist_dir):
     """The tutorial's model, script and conda file, on all 10,000 images, in a process."""
     script = EXAMPLES / "mnist" / "tutorial.py"
     printed = run(
-        script, "--data", mnist_dir, "--output", tmp_path, cwd=tmp_path, home=service_home
+        script, "--data", mnist_dir, "--output", tmp_path, cwd=tmp_path, home=shared_home
     )
     check_tutorial(printed, tmp_path)
 
 
 @pytest.mark.docker
-def test_tutorial_in_docker(tmp_path, service_home, mnist_dir, docker_base_image):
+def test_tutorial_in_docker(tmp_path, shared_home, mnist_dir, docker_base_image):
     """The same in a container, with the Python of the base image."""
     conda = (EXAMPLES / "mnist" / "myenv.yml").read_text()
     pinned = tmp_path / "myenv.yml"
@@ -60,6 +60,6 @@ def test_tutorial_in_docker(tmp_path, service_home, mnist_dir, docker_base_image
         *("--data", mnist_dir, "--environment", pinned, "--output", tmp_path),
         *("--target", "docker", "--base-image", docker_base_image),
         cwd=tmp_path,
-        home=service_home,
+        home=shared_home,
     )
     check_tutorial(printed, tmp_path)

@@ -9,6 +9,7 @@ import subprocess
 import pytest
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
+from sklearn.tree import DecisionTreeClassifier
 
 from modelship import DeployTarget, ModelSource, ScoringBundle
 from modelship.bundle import Environment
@@ -21,13 +22,12 @@ SECRET = "xyzzy-plugh-7361"
 
 # Runs what it is sent, so that one container answers many questions.
 INSPECTOR = """
-import json
 def init():
-    global version
-    version = 1
+    pass
+
 def run(raw_data):
     names = {}
-    exec(json.loads(raw_data), names)
+    exec(raw_data, names)
     return names["answer"]
 """
 
@@ -67,7 +67,7 @@ class Deployer:
     def digits(self):
         """Return a fitted model and its bundle with the script that modelship writes."""
         X, y = load_digits(return_X_y=True)
-        model = LogisticRegression(max_iter=50).fit(X[:500], y[:500])
+        model = LogisticRegression(max_iter=2000).fit(X[:500], y[:500])
         fetched = ModelSource.open(model).fetch(self.folder / "digits")
         bundle = ScoringBundle(
             fetched, environment=self.environment, sample_input={"data": X[:2]}, memory_gb=0.5
@@ -94,7 +94,7 @@ def deployer(docker_engine, tmp_path_factory, shared_home):
         for name in ("AWS_SECRET_ACCESS_KEY", "UV_INDEX_CORP_PASSWORD", "HTTPS_PROXY_TOKEN"):
             patch.setenv(name, SECRET)
         X, y = load_digits(return_X_y=True)
-        fetched = ModelSource.open(LogisticRegression(max_iter=2).fit(X[:9], y[:9])).fetch(
+        fetched = ModelSource.open(DecisionTreeClassifier().fit(X[:9], y[:9])).fetch(
             tmp_path_factory.mktemp("any")
         )
         environment = Environment("3.11", Environment.for_model(fetched).requirements)

@@ -21,6 +21,7 @@ from modelship.errors import (
     InvalidOptionError,
     PortTakenError,
     ServiceUnreachableError,
+    TargetUnavailableError,
 )
 from modelship.targets import DeployTarget, State
 from modelship.targets.process import service
@@ -369,3 +370,28 @@ def test_looking_while_others_deploy_and_delete_is_safe(target, bundle):
                     assert deployment.state in set(State)
     assert going.result()
     assert target.list() == ()
+
+
+def test_a_damaged_record_is_listed_and_can_be_deleted(monkeypatch, tmp_path):
+    """A record that cannot be read hides nothing: its service is shown as failed."""
+    monkeypatch.setenv("MODELSHIP_HOME", str(tmp_path))
+    folder = tmp_path / "state" / "process" / "lost-svc-0a1b2c3d"
+    folder.mkdir(parents=True)
+    (folder / "instance.json").write_text("{")
+    target = DeployTarget.open("process")
+    [found] = target.list()
+    assert (found.name, found.state) == ("lost-svc", State.FAILED)
+    target.delete("lost-svc")
+    assert target.list() == ()
+
+
+def test_an_environment_that_does_not_start_is_an_error_of_ours(tmp_path):
+    """A Python that is not there is said, and no subprocess error gets through."""
+    with service.listen(None) as listener, pytest.raises(TargetUnavailableError, match="launched"):
+        service.launch(
+            [tmp_path / "no-python"],
+            instance_id="x",
+            listener=listener,
+            folder=tmp_path,
+            environment={"AML_APP_ROOT": str(tmp_path)},
+        )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelship.errors import ImageBuildError, MissingExtraError, PortTakenError
 from modelship.targets.docker._translation import translate
-from modelship.targets.docker.inspection import Container, Image
+from modelship.targets.docker.inspection import Container, Image, unix_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -81,9 +81,8 @@ class Engine:
         return Image.from_inspection(found)
 
     def has_image(self, label: str) -> bool:
-        """Tell whether an image that has a name carries this label."""
-        images = self._api.images(filters={"label": label, "dangling": False})
-        return bool(images)
+        """Tell whether an image carries this label."""
+        return bool(self._api.images(filters={"label": label}))
 
     def pull(self, reference: str, *, deadline: Deadline) -> str:
         """Pull an image; return what the engine says if it cannot, else ``""``."""
@@ -151,12 +150,11 @@ class Engine:
 
     # --- containers -----------------------------------------------------------------------
 
-    def containers(
-        self, *, labels: Sequence[str] = (), ancestor: str | None = None
-    ) -> list[Container]:
-        """Return every container with all of these labels and this image, running or not."""
-        filters = {"label": list(labels)} | ({"ancestor": ancestor} if ancestor else {})
-        listed: list[dict[str, Any]] = self._api.containers(all=True, filters=filters)
+    def containers(self, *, labels: Sequence[str]) -> list[Container]:
+        """Return every container that carries all of these labels, running or not."""
+        listed: list[dict[str, Any]] = self._api.containers(
+            all=True, filters={"label": list(labels)}
+        )
         return [Container.from_listing(each) for each in listed]
 
     def container(self, name: str) -> Container | None:
@@ -210,8 +208,9 @@ class Engine:
         if container.out_of_memory:
             return True
         filters = {"container": container.name, "event": "oom"}
-        now = self._api.info()["SystemTime"]  # of the engine, whose clock may differ from ours
-        events = self._api.events(since=1, until=now, filters=filters)
+        # The engine's clock may differ from ours, and until a later time it would wait.
+        until: Any = unix_time(self._api.info()["SystemTime"])
+        events = self._api.events(since=1, until=until, filters=filters)
         return any(True for _ in events)
 
     def remove(self, container: Container) -> None:

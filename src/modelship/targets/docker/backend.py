@@ -75,7 +75,11 @@ class DockerBackend(TargetBackend):
                 engine.create(
                     name,
                     image=image,
-                    labels={labels.RECORD: draft.to_json(), labels.TARGET: self.name},
+                    labels={
+                        labels.RECORD: draft.to_json(),
+                        labels.SERVICE_IMAGE: image,
+                        labels.TARGET: self.name,
+                    },
                     host=containers.confinement(bundle.resources, port=self._port),
                 )
             engine.start(name, port=self._port)
@@ -118,4 +122,4 @@ class DockerBackend(TargetBackend):
             container = engine.container(instance.instance_id)
             if container is not None:
                 engine.remove(container)
-            remove_unused_images(engine, instance.digest)
+            remove_unused_images(engine, instance.digest, ended=container)

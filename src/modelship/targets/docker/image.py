@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from modelship.bundle import Lock, ScoringBundle
     from modelship.targets.docker._sdk import Engine
+    from modelship.targets.docker.inspection import Container
     from modelship.targets.progress import Deadline, Steps
 
 __all__ = ["remove_unused_images", "service_image"]
@@ -65,17 +66,22 @@ def service_image(
         yield _ensure_service(engine, bundle, environment=environment, steps=steps)
 
 
-def remove_unused_images(engine: Engine, digest: str) -> None:
-    """Remove the service image of a bundle and the model image below it, if nothing uses them."""
+def remove_unused_images(engine: Engine, digest: str, *, ended: Container | None) -> None:
+    """Remove the service image of a bundle and the model image below it, if nothing uses them.
+
+    `ended` is the container that was removed just now, if there was one. Its image may have lost
+    its name to that of the same bundle on another base image.
+    """
     with suppress(TimeoutError), exclusive(_IMAGES_LOCK, timeout_s=_REMOVE_TIMEOUT_S):
         name = _service_name(digest)
         image = engine.image(name)
-        if image is None or engine.containers(ancestor=image.image_id):
-            return
-        engine.remove_image(name)
-        model = image.labels.get(labels.MODEL_IMAGE, "")
-        if model and not engine.has_image(f"{labels.MODEL_IMAGE}={model}"):
-            engine.remove_image(model)
+        if image and not engine.containers(labels=[f"{labels.SERVICE_IMAGE}={name}"]):
+            engine.remove_image(name)
+        for model in {each.labels.get(labels.MODEL_IMAGE) for each in (image, ended) if each}:
+            using = f"{labels.MODEL_IMAGE}={model}"
+            engine.sweep(using, sparing=labels.RECORD)
+            if model and not engine.has_image(using):
+                engine.remove_image(model)
 
 
 def _ensure_environment(engine: Engine, lock: Lock, *, base_image: str, steps: Steps) -> str:

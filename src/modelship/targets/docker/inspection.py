@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Container", "Image"]
+__all__ = ["Container", "Image", "unix_time"]
 
 
 @dataclass(frozen=True)
@@ -72,3 +73,11 @@ class Container:
             out_of_memory=state["OOMKilled"],
             memory_bytes=found["HostConfig"]["Memory"],
         )
+
+
+def unix_time(written: str) -> str:
+    """Return a time that an engine wrote (RFC 3339) as it reads one: Unix seconds, to its digits."""
+    whole, offset = written[:19], written[19:].lstrip(".0123456789")
+    fraction = written[19 : len(written) - len(offset)]
+    moment = datetime.fromisoformat(whole + offset.replace("Z", "+00:00"))
+    return f"{int(moment.timestamp())}{fraction}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["BUILD", "MODEL_IMAGE", "RECORD", "TARGET"]
+__all__ = ["BUILD", "MODEL_IMAGE", "RECORD", "SERVICE_IMAGE", "TARGET"]
 
 BUILD = "io.modelship.build"
 """The name of the image that a build makes; what an interrupted build leaves carries it too."""
@@ -12,6 +12,9 @@ MODEL_IMAGE = "io.modelship.model-image"
 
 RECORD = "io.modelship.record"
 """On the container of a service, its record as JSON; no container of a build has it."""
+
+SERVICE_IMAGE = "io.modelship.service-image"
+"""On the container of a service, the name of its image; two names may be one image."""
 
 TARGET = "io.modelship.target"
 """On the container of a service, the name of the target."""

@@ -94,7 +94,7 @@ class ProcessBackend(TargetBackend):
         found = []
         for folder in _home().glob("[!.]*"):
             with suppress(FileNotFoundError):  # another process removes it just now
-                found.append(Instance.from_json((folder / _RECORD).read_text()))
+                found.append(_read(folder))
         return found
 
     def state(self, instance: Instance) -> State:
@@ -148,6 +148,15 @@ def _write(instance: Instance, bundle: ScoringBundle) -> Path:
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
+
+
+def _read(folder: Path) -> Instance:
+    """Read the record of an instance; a damaged one is listed still, so that it can be deleted."""
+    try:
+        return Instance.from_json((folder / _RECORD).read_text())
+    except ValueError:
+        name = folder.name.rpartition("-")[0]
+        return Instance(folder.name, name=name, digest="", parts={}, model="", created_at="")
 
 
 def _sweep(home: Path) -> None:

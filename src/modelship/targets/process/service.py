@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from modelship.errors import PortTakenError
+from modelship.errors import PortTakenError, TargetUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -56,19 +56,32 @@ def launch(
     """Start `command` detached from this process, with `listener` as its socket.
 
     Its process id goes to ``folder/pid``, its output to ``folder/server.log``.
+
+    Raises
+    ------
+    TargetUnavailableError
+        If this machine does not start it.
     """
     descriptor = str(listener.fileno())
     files = [folder / "pid", folder / "server.log"]
-    subprocess.run(
-        [command[0], "-I", "-S", _LAUNCHER, descriptor, *files, *command],
-        # SPT_NOENV keeps a setproctitle in the environment from overwriting the marker.
-        env={**environment, MARKER: instance_id, "SPT_NOENV": "1"},
-        cwd=environment["AML_APP_ROOT"],
-        pass_fds=[listener.fileno()],
-        start_new_session=True,
-        timeout=_LAUNCH_TIMEOUT_S,
-        check=True,
-    )
+    try:
+        subprocess.run(
+            [command[0], "-I", "-S", _LAUNCHER, descriptor, *files, *command],
+            # SPT_NOENV keeps a setproctitle in the environment from overwriting the marker.
+            env={**environment, MARKER: instance_id, "SPT_NOENV": "1"},
+            cwd=environment["AML_APP_ROOT"],
+            pass_fds=[listener.fileno()],
+            start_new_session=True,
+            timeout=_LAUNCH_TIMEOUT_S,
+            check=True,
+            capture_output=True,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise TargetUnavailableError(
+            target="process",
+            cause=f"the server cannot be launched ({error})",
+            advice=f"See that {command[0]} runs; if not, remove its environment and deploy again.",
+        ) from error
     _wait_for_marker(instance_id, folder)
 
 

@@ -1,0 +1,120 @@
+"""The docker target where no engine answers, and its parts that need none."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import sys
+import tarfile
+
+import docker.errors
+import pytest
+import requests
+
+from modelship import DeployTarget
+from modelship.errors import (
+    InvalidOptionError,
+    MissingExtraError,
+    ModelshipError,
+    TargetUnavailableError,
+)
+from modelship.targets.docker import _translation, dockerfiles
+from modelship.targets.docker.archive import Archive
+from modelship.targets.docker.inspection import unix_time
+
+SDK_ERRORS = [
+    each
+    for each in vars(docker.errors).values()
+    if inspect.isclass(each) and issubclass(each, Exception)
+]
+
+
+@pytest.mark.parametrize("kind", SDK_ERRORS, ids=lambda kind: kind.__name__)
+def test_each_error_of_the_sdk_is_translated(kind):
+    """Each class in docker.errors has an entry of its own, and so words and advice of ours."""
+    error = kind.__new__(kind)
+    translated = _translation.translate(error)
+    assert isinstance(translated, ModelshipError)
+    assert translated.hint == _translation.ADVICE[kind.__name__]
+
+
+@pytest.mark.parametrize("kind", [requests.ConnectionError, requests.ReadTimeout])
+def test_an_engine_that_hangs_up_is_unavailable(kind):
+    """What the SDK lets through of requests is told as an engine that does not answer."""
+    translated = _translation.translate(kind("gone"))
+    assert isinstance(translated, TargetUnavailableError)
+    assert "Start Docker" in translated.hint
+
+
+@pytest.mark.parametrize(
+    "host", ["tcp://127.0.0.1:9", "unix:///nowhere/docker.sock", "nonsense://"]
+)
+def test_without_an_engine_it_is_said_what_to_start(monkeypatch, host):
+    """If no engine answers at DOCKER_HOST, the error says to start Docker."""
+    monkeypatch.setenv("DOCKER_HOST", host)
+    with pytest.raises(TargetUnavailableError, match="Start Docker"):
+        DeployTarget.open("docker").list()
+
+
+def test_without_the_sdk_the_extra_is_named(monkeypatch):
+    """If the Docker SDK is not installed, the error says what to install."""
+    monkeypatch.setitem(sys.modules, "docker", None)
+    with pytest.raises(MissingExtraError, match=r"modelship-ml\[docker\]"):
+        DeployTarget.open("docker").list()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"port": 0}, {"port": 65536}, {"base_image": ""}, {"base_image": "a\nRUN evil"}],
+    ids=str,
+)
+def test_an_option_without_sense_is_refused(options):
+    """A port that is none, and an image that would write into the Dockerfile, are refused."""
+    with pytest.raises(InvalidOptionError):
+        DeployTarget.open("docker", **options)
+
+
+def test_an_archive_depends_on_names_and_content_alone(tmp_path):
+    """Neither order, nor time, nor owner, nor a umask changes a byte; tarfile reads it back."""
+    file = tmp_path / "tool"
+    file.write_bytes(b"#!x" * 700)
+    file.chmod(0o700)
+    files = {"app/b/run": file, "app/" + "long" * 60: b"1", "app/a.tar": Archive({"x": b"2"})}
+    archive = Archive(files, ["app"])
+    sent = b"".join(archive)
+    file.touch()
+    assert sent == b"".join(Archive(dict(reversed(files.items())), ["app"]))
+    assert len(sent) == archive.size_bytes
+    with tarfile.open(fileobj=io.BytesIO(sent)) as read:
+        members = {each.name: each for each in read}
+        assert read.extractfile("app/b/run").read() == file.read_bytes()
+    assert {each.uid for each in members.values()} == {0}
+    modes = {name: oct(each.mode) for name, each in members.items()}
+    assert modes["app/b"] == modes["app/b/run"] == "0o755"
+    assert modes["app/a.tar"] == "0o644"
+
+
+def test_a_file_that_changes_while_it_is_sent_is_an_error(tmp_path):
+    """An archive whose file shrinks after its header was sent is not passed off as whole."""
+    file = tmp_path / "model.pkl"
+    file.write_bytes(b"0123")
+    stream = iter(Archive({"model.pkl": file}))
+    next(stream)
+    file.write_bytes(b"01")
+    with pytest.raises(OSError, match="changed"):
+        list(stream)
+
+
+def test_a_script_s_name_is_not_expanded():
+    """A scoring script may have quotes, spaces and dollars in its name."""
+    recipe = dockerfiles.service("modelship/model:1", entry_script='my "$HOME" score.py')
+    assert 'ENV AZUREML_ENTRY_SCRIPT="my \\"\\$HOME\\" score.py"' in recipe
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [("2024-01-02T03:04:05.6Z", "1704164645.6"), ("2024-01-02T03:04:05+02:00", "1704157445")],
+)
+def test_an_engine_s_time_is_read_to_its_digits(written, seconds):
+    """The time of an engine keeps its fraction and heeds its zone."""
+    assert unix_time(written) == seconds

@@ -42,7 +42,7 @@ _SHORT = 100  # characters; a longer sample request is no example to copy
 @click.option("--quiet", is_flag=True, help="Do not show the steps on stderr.")
 @config_option
 @json_option
-def deploy(  # noqa: PLR0913 - one parameter for each option
+def deploy(
     *,
     bundle_folder: Path | None,
     name: str | None,

@@ -54,7 +54,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--predictions", type=_FILE, help="Write some samples with their predictions.")
 @config_option
 @json_option
-def evaluate(  # noqa: PLR0913 - one parameter for each option, here and in the other commands
+def evaluate(
     *,
     model: str | None,
     data: str | None,

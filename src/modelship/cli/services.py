@@ -42,7 +42,7 @@ _REQUEST_TIMEOUT_S = 60.0
 @timeout_option("Seconds until the answer has to be there [default: 60].")
 @config_option
 @json_option
-def run(  # noqa: PLR0913 - one parameter for each option
+def run(
     *,
     name: str,
     target: str | None,

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from contextlib import contextmanager
+from functools import cache
+from tempfile import TemporaryDirectory
 
 import pytest
 from sklearn.datasets import load_digits
@@ -52,9 +55,9 @@ def exists(reference: str) -> bool:
 class Deployer:
     """Deploys scripts on one lock, and removes in the end all that it deployed."""
 
-    def __init__(self, folder, *, environment):
-        self.folder, self.environment = folder, environment
-        self.lock = lock(environment)
+    def __init__(self, folder):
+        self.folder = folder
+        self.environment, self.lock = shared_environment()
         self.target = DeployTarget.open("docker", base_image=BASE_IMAGE)
         self.names = set()
 
@@ -86,21 +89,28 @@ class Deployer:
             self.target.delete(name, missing_ok=True)
 
 
-@pytest.fixture(scope="module")
-def deployer(docker_engine, tmp_path_factory, shared_home):
-    """Everything is deployed through this; the environment of the host holds a secret meanwhile."""
+@cache
+def shared_environment():
+    """Return an environment that has the scikit-learn of this process, and its lock."""
+    X, y = load_digits(return_X_y=True)
+    with TemporaryDirectory() as folder:
+        model = ModelSource.open(DecisionTreeClassifier().fit(X[:9], y[:9])).fetch(folder)
+    environment = Environment("3.11", Environment.for_model(model).requirements)
+    return environment, lock(environment)
+
+
+@contextmanager
+def deploying(folder, *, home):
+    """Yield a Deployer; the environment of this process holds a secret meanwhile."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MODELSHIP_HOME", str(shared_home))
+        patch.setenv("MODELSHIP_HOME", str(home))
         for name in ("AWS_SECRET_ACCESS_KEY", "UV_INDEX_CORP_PASSWORD", "HTTPS_PROXY_TOKEN"):
             patch.setenv(name, SECRET)
-        X, y = load_digits(return_X_y=True)
-        fetched = ModelSource.open(DecisionTreeClassifier().fit(X[:9], y[:9])).fetch(
-            tmp_path_factory.mktemp("any")
-        )
-        environment = Environment("3.11", Environment.for_model(fetched).requirements)
-        found = Deployer(tmp_path_factory.mktemp("bundles"), environment=environment)
-        yield found
-        found.clean()
+        found = Deployer(folder)
+        try:
+            yield found
+        finally:
+            found.clean()
 
 
 def require_gone(deployment):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -12,18 +13,17 @@ from pathlib import Path
 import pytest
 from docker_base import (
     BASE_IMAGE,
-    deployer,  # noqa: F401 - a fixture
+    deploying,
     docker_says,
 )
 
-from modelship.bundle import Environment
+from modelship.bundle import Environment, Lock
 from modelship.bundle.lock import lock
 from modelship.testing.bundles import with_lock
 
 pytestmark = pytest.mark.docker
 
 INERT = "def init():\n    pass\n\ndef run(raw_data):\n    return 1\n"
-NAMES = ("ps", "--all", "--quiet", "--filter", "label=io.modelship.build")
 DANGLING = (
     "images",
     "--quiet",
@@ -41,12 +41,20 @@ DeployTarget.open("docker", base_image=sys.argv[2]).deploy(bundle, name="docker-
 """
 
 
+@pytest.fixture(scope="module")
+def deployer(docker_engine, shared_home, tmp_path_factory):
+    with deploying(tmp_path_factory.mktemp("bundles"), home=shared_home) as deployer:
+        yield deployer
+
+
 @pytest.fixture
 def build(deployer, tmp_path, monkeypatch):
     """Start a process that builds an environment image of its own, up to its first command."""
     monkeypatch.setenv("MODELSHIP_HOME", str(tmp_path / "home"))
-    environment = Environment("3.11", (f"six==1.1{time.time_ns() % 6 + 1}.0",))
-    bundle = with_lock(deployer.bundle(INERT), lock=lock(environment))
+    bare = lock(Environment("3.11", ()))
+    # A comment makes it a lock of its own, which no image was built for.
+    own = Lock(python=bare.python, text=f"{bare.text}# {secrets.token_hex(8)}\n")
+    bundle = with_lock(deployer.bundle(INERT), lock=own)
     arguments = [sys.executable, "-c", DEPLOY, str(bundle.save(tmp_path / "bundle")), BASE_IMAGE]
     path = os.pathsep.join(sys.path)
     process = subprocess.Popen(

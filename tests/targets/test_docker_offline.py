@@ -32,9 +32,11 @@ SDK_ERRORS = [
 @pytest.mark.parametrize("kind", SDK_ERRORS, ids=lambda kind: kind.__name__)
 def test_each_error_of_the_sdk_is_translated(kind):
     """Each class in docker.errors has an entry of its own, and so words and advice of ours."""
-    error = kind.__new__(kind)
-    translated = _translation.translate(error)
+    parameters = list(inspect.signature(kind).parameters.values())
+    required = [each for each in parameters if each.default is each.empty]
+    translated = _translation.translate(kind(*("words" for _ in required)))
     assert isinstance(translated, ModelshipError)
+    assert "words" in str(translated)
     assert translated.hint == _translation.ADVICE[kind.__name__]
 
 

@@ -210,8 +210,8 @@ class Engine:
         filters = {"container": container.name, "event": "oom"}
         # The engine's clock may differ from ours, and until a later time it would wait.
         until: Any = unix_time(self._api.info()["SystemTime"])
-        events = self._api.events(since=1, until=until, filters=filters)
-        return any(True for _ in events)
+        # All are read, since a stream that is left halfway keeps its connection.
+        return bool([*self._api.events(since=1, until=until, filters=filters)])
 
     def remove(self, container: Container) -> None:
         """End a container, asked first and forced after a few seconds, and remove it."""

@@ -76,7 +76,7 @@ class Container:
 
 
 def unix_time(written: str) -> str:
-    """Return a time that an engine wrote (RFC 3339) as it reads one: Unix seconds, to its digits."""
+    """Return a time that an engine wrote (RFC 3339) as it reads one: in Unix seconds."""
     whole, offset = written[:19], written[19:].lstrip(".0123456789")
     fraction = written[19 : len(written) - len(offset)]
     moment = datetime.fromisoformat(whole + offset.replace("Z", "+00:00"))

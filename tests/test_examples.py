@@ -43,9 +43,7 @@ def test_quickstart_serves_an_estimator_without_a_file_written_by_hand(tmp_path,
 def test_tutorial_in_a_process(tmp_path, shared_home, mnist_dir):
     """The tutorial's model, script and conda file, on all 10,000 images, in a process."""
     script = EXAMPLES / "mnist" / "tutorial.py"
-    printed = run(
-        script, "--data", mnist_dir, "--output", tmp_path, cwd=tmp_path, home=shared_home
-    )
+    printed = run(script, "--data", mnist_dir, "--output", tmp_path, cwd=tmp_path, home=shared_home)
     check_tutorial(printed, tmp_path)
 
 

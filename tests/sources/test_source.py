@@ -24,10 +24,10 @@ from modelship.errors import (
     UnknownPluginError,
 )
 from modelship.sources import Model, ModelSource
-from modelship.staging import put_in_place
 from modelship.sources.file import FileSource
 from modelship.sources.memory import MemorySource
 from modelship.sources.url import UrlSource
+from modelship.staging import put_in_place
 
 
 def _names(folder):

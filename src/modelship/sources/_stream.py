@@ -95,11 +95,11 @@ def _decompressor(compression: str) -> _Decompressor:
     # A Python can be built without bz2 and lzma.
     try:
         if compression == "bz2":
-            import bz2  # noqa: PLC0415 - may be missing
+            import bz2
 
             return bz2.BZ2Decompressor()
         if compression in ("lzma", "xz"):
-            import lzma  # noqa: PLC0415 - may be missing
+            import lzma
 
             return lzma.LZMADecompressor(memlimit=MAX_LZMA_MEMORY_BYTES)
     except ImportError as error:

@@ -39,10 +39,10 @@ class FileSource(ModelSource):
         return cls(Path(unquote(parts.path)))
 
     @property
-    def location(self) -> str:  # noqa: D102 - described by the base class
+    def location(self) -> str:
         return str(self.path)
 
-    def download(self, folder: Path) -> str:  # noqa: D102 - described by the base class
+    def download(self, folder: Path) -> str:
         self._find()
         copy_model(self.path, folder)
         return self.path.name

@@ -32,12 +32,12 @@ class MemorySource(ModelSource):
         raise InvalidOptionError("location", uri, "the object itself")
 
     @property
-    def location(self) -> str:  # noqa: D102 - described by the base class
+    def location(self) -> str:
         return f"the {type(self.estimator).__name__} in memory"
 
-    def download(self, folder: Path) -> str:  # noqa: D102 - described by the base class
+    def download(self, folder: Path) -> str:
         try:
-            import joblib  # noqa: PLC0415 - an extra
+            import joblib
         except ImportError:
             raise MissingExtraError(purpose="Saving a model", extra="sklearn") from None
         self._refuse_unfitted()
@@ -58,9 +58,9 @@ class MemorySource(ModelSource):
         # Only scikit-learn's own kind can be asked, and that one has it imported.
         if "sklearn" not in sys.modules:
             return
-        from sklearn.base import BaseEstimator  # noqa: PLC0415 - an extra
-        from sklearn.exceptions import NotFittedError  # noqa: PLC0415 - an extra
-        from sklearn.utils.validation import check_is_fitted  # noqa: PLC0415 - an extra
+        from sklearn.base import BaseEstimator
+        from sklearn.exceptions import NotFittedError
+        from sklearn.utils.validation import check_is_fitted
 
         if not isinstance(self.estimator, BaseEstimator) or not hasattr(self.estimator, "fit"):
             return

@@ -161,7 +161,7 @@ class Model:
             raise ModelLoadError(path=str(self.path), cause=cause)
         self.verify()
         try:
-            import joblib  # noqa: PLC0415 - an extra
+            import joblib
         except ImportError:
             raise MissingExtraError(purpose="Loading a model", extra="sklearn") from None
         with warnings.catch_warnings(record=True) as caught:

@@ -12,8 +12,8 @@ from typing import Final
 
 from modelship.errors import DigestMismatchError, FetchError, InvalidOptionError
 from modelship.registry import Registry
-from modelship.staging import put_in_place, stage_in
 from modelship.sources.model import Model, check_name
+from modelship.staging import put_in_place, stage_in
 
 __all__ = ["SOURCES", "ModelSource", "Wanted"]
 
@@ -177,8 +177,8 @@ class ModelSource(ABC):
 
 
 def _source_of(location: object) -> ModelSource:
-    from modelship.sources.file import FileSource  # noqa: PLC0415 - these derive from ModelSource
-    from modelship.sources.memory import MemorySource  # noqa: PLC0415 - these derive from ModelSource
+    from modelship.sources.file import FileSource
+    from modelship.sources.memory import MemorySource
 
     if isinstance(location, str) and location:
         scheme = _SCHEME.match(location)

@@ -64,9 +64,9 @@ class UrlSource(ModelSource):
         """Scheme, host and path of the URL."""
         return self._shown
 
-    def download(self, folder: Path) -> str:  # noqa: D102 - described by the base class
-        import requests  # noqa: PLC0415 - slow to import
-        import urllib3  # noqa: PLC0415 - slow to import
+    def download(self, folder: Path) -> str:
+        import requests
+        import urllib3
 
         deadline = time.monotonic() + self.timeout_s
         # Their messages and tracebacks quote the whole URL; hence "from None".
@@ -122,7 +122,7 @@ def _without_secrets(url: str) -> tuple[str, str]:
 
 def _cause(error: BaseException) -> str:
     """Say what went wrong without quoting the library, which quotes the URL."""
-    import requests  # noqa: PLC0415 - slow to import
+    import requests
 
     if isinstance(error, requests.ConnectTimeout):
         return f"no connection within {CONNECT_TIMEOUT_S:g} s"

@@ -148,6 +148,12 @@ class Engine:
             filters = {"dangling": True, "label": label}
             self._api.prune_images(filters)  # type: ignore[no-untyped-call]  # its stub
 
+    def sweep_forgotten(self, label: str) -> None:
+        """Remove images with no name that carry a label of this key and are a day old."""
+        filters = {"dangling": True, "label": label, "until": "24h"}
+        with suppress(self._errors.APIError):
+            self._api.prune_images(filters)  # type: ignore[no-untyped-call]  # its stub
+
     # --- containers -----------------------------------------------------------------------
 
     def containers(self, *, labels: Sequence[str]) -> list[Container]:

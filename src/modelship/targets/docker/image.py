@@ -103,6 +103,7 @@ def _ensure_environment(engine: Engine, lock: Lock, *, base_image: str, steps: S
                 recipe = dockerfiles.environment(base_image, label=name)
                 context = _context(recipe, _packages(folder, python=lock.python))
                 engine.build(context, tag=name, deadline=deadline)
+            engine.sweep_forgotten(labels.BUILD)  # by builds whose process was killed
     return name
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import subprocess
 from contextlib import contextmanager
 from functools import cache
@@ -59,11 +60,14 @@ class Deployer:
         self.folder = folder
         self.environment, self.lock = shared_environment()
         self.target = DeployTarget.open("docker", base_image=BASE_IMAGE)
+        # Of this session alone: others may test on the same engine.
+        self.mark = secrets.token_hex(3)
         self.names = set()
 
     def bundle(self, script, *, model="digits", **options):
         """Return a bundle of the text of a script; that of one text is always the same."""
         folder = self.folder / str(len(list(self.folder.iterdir())))
+        model = [self.mark, model]
         parts = {"folder": folder, "environment": self.environment, "model": model}
         return with_lock(script_bundle(script, **parts, **options), lock=self.lock)
 
@@ -79,9 +83,13 @@ class Deployer:
 
     def deploy(self, bundle, *, name, target=None, **options):
         """Deploy, and remember to remove it."""
-        self.names.add(name)
-        target = target or self.target
+        target, name = target or self.target, self.name(name)
         return target.deploy(bundle, name=name, show_output=False, **options)
+
+    def name(self, name):
+        """Return a service's name as it is in this session, and remember to remove it."""
+        self.names.add(f"{name}-{self.mark}")
+        return f"{name}-{self.mark}"
 
     def clean(self):
         """Remove what was deployed."""

@@ -173,7 +173,10 @@ def test_delete_leaves_the_environment_alone(deployer):
     require_gone(deployment)
     assert not exists(service["Id"])
     assert not exists(model)
-    assert docker_says("images", "--quiet", "--filter", f"label=io.modelship.build={model}") == ""
+    assert (
+        docker_says("images", "--quiet", "--filter", f"label=io.modelship.model-image={model}")
+        == ""
+    )
     assert {*environments} <= {*docker_says("images", "--quiet", "modelship/environment").split()}
 
 
@@ -199,6 +202,24 @@ def test_bundles_of_the_same_files_share_an_image(deployer):
     assert [exists(name) for name in names] == [False, True]
     other.delete()
     assert [exists(name) for name in names] == [False, False]
+
+
+def test_an_image_that_loses_its_name_is_removed(deployer):
+    """Where a bundle's image is of another base, it is built anew, and no nameless one is left."""
+    bundle = deployer.bundle(INERT, model="moved")
+    service = f"modelship/service:{bundle.digest[:16]}"
+    first = deployer.deploy(bundle, name="docker-first")
+    ours = inspect(service)["Id"]
+    other_base = ("--change", "LABEL io.modelship.model-image=modelship/model:other")
+    docker_says("commit", *other_base, first.instance.instance_id, service)
+    other = inspect(service)["Id"]
+    second = deployer.deploy(bundle, name="docker-second")
+    assert not exists(other)
+    docker_says("commit", *other_base, first.instance.instance_id, service)
+    second.delete()
+    first.delete()
+    assert not exists(ours)
+    assert not exists(service)
 
 
 def test_a_failing_init_leaves_nothing(deployer):
@@ -227,7 +248,7 @@ def test_a_killed_container_is_failed(deployer):
     docker_says("kill", deployment.instance.instance_id)
     assert deployment.state is State.FAILED
     assert deployment.logs(tail=1) == "[modelship] the container was ended: exit code 137"
-    assert deployer.target.get("docker-killed").digest == deployment.digest
+    assert deployer.target.get(deployment.name).digest == deployment.digest
 
 
 def test_a_frozen_container_is_unhealthy_until_it_is_restarted(deployer):
@@ -237,7 +258,7 @@ def test_a_frozen_container_is_unhealthy_until_it_is_restarted(deployer):
     assert deployment.state is State.UNHEALTHY
     docker_says("unpause", deployment.instance.instance_id)
     docker_says("restart", "--time=1", deployment.instance.instance_id)
-    again = deployer.target.get("docker-frozen").wait(timeout_s=30)
+    again = deployer.target.get(deployment.name).wait(timeout_s=30)
     assert again.run("") == 1
     docker_says("pause", deployment.instance.instance_id)
     again.delete()
@@ -246,13 +267,12 @@ def test_a_frozen_container_is_unhealthy_until_it_is_restarted(deployer):
 
 def test_what_was_created_and_never_started_is_listed(deployer):
     """A container whose deployer was killed before it could start it is Failed, and deletable."""
-    label = {"name": "docker-orphan", "digest": "0" * 64, "parts": {}, "model": "m:1"}
-    record = Instance(instance_id="docker-orphan-1", created_at="2026", **label).to_json()
-    mark = ["--label", "io.modelship.target=docker", "--label"]
-    create = ["create", "--name", "docker-orphan-1", *mark, f"io.modelship.record={record}"]
-    docker_says(*create, BASE_IMAGE, "true")
-    deployer.names.add("docker-orphan")
-    orphan = deployer.target.get("docker-orphan")
+    name = deployer.name("docker-orphan")
+    label = {"name": name, "digest": "0" * 64, "parts": {}, "model": "m:1", "created_at": "2026"}
+    record = Instance(instance_id=f"{name}-1", **label).to_json()
+    mark = ["--label", "io.modelship.target=docker", "--label", f"io.modelship.record={record}"]
+    docker_says("create", "--name", f"{name}-1", *mark, BASE_IMAGE, "true")
+    orphan = deployer.target.get(name)
     assert orphan.state is State.FAILED
     orphan.delete()
     require_gone(orphan)
@@ -276,7 +296,7 @@ def test_a_taken_port_is_said(deployer):
         target = DeployTarget.open("docker", base_image=BASE_IMAGE, port=port)
         with pytest.raises(PortTakenError, match=str(port)):
             deployer.deploy(deployer.bundle(INERT), name="docker-port", target=target)
-    assert "docker-port" not in docker_says("ps", "--all", "--format", "{{.Names}}")
+    assert deployer.name("docker-port") not in docker_says("ps", "--all", "--format", "{{.Names}}")
     deployment = deployer.deploy(deployer.bundle(INERT), name="docker-port", target=target)
     assert deployment.scoring_uri == f"http://127.0.0.1:{port}/score"
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 import shutil
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from modelship.bundle import Lock, ScoringBundle
     from modelship.targets.docker._sdk import Engine
-    from modelship.targets.docker.inspection import Container
+    from modelship.targets.docker.inspection import Container, Image
     from modelship.targets.progress import Deadline, Steps
 
 __all__ = ["remove_unused_images", "service_image"]
@@ -74,19 +75,29 @@ def remove_unused_images(engine: Engine, digest: str, *, ended: Container | None
     """
     with suppress(TimeoutError), exclusive(_IMAGES_LOCK, timeout_s=_REMOVE_TIMEOUT_S):
         name = _service_name(digest)
-        image = engine.image(name)
-        if image and not engine.containers(labels=[f"{labels.SERVICE_IMAGE}={name}"]):
+        named = engine.image(name)
+        used = engine.image(ended.image_id) if ended else None
+        if named and not engine.containers(labels=[f"{labels.SERVICE_IMAGE}={name}"]):
             engine.remove_image(name)
-        for model in {each.labels.get(labels.MODEL_IMAGE) for each in (image, ended) if each}:
-            using = f"{labels.MODEL_IMAGE}={model}"
-            engine.sweep(using, sparing=labels.RECORD)
-            if model and not engine.has_image(using):
-                engine.remove_image(model)
+        for image in (named, used):
+            _remove_nameless(engine, image)
+
+
+def _remove_nameless(engine: Engine, image: Image | None) -> None:
+    """Remove a service image that has lost its name, and the model image below if unused."""
+    if image is None:
+        return
+    found = engine.image(image.image_id)
+    if found is not None and not found.names:
+        engine.remove_image(image.image_id)
+    model = image.labels.get(labels.MODEL_IMAGE)
+    if model and not engine.has_image(f"{labels.MODEL_IMAGE}={model}"):
+        engine.remove_image(model)
 
 
 def _ensure_environment(engine: Engine, lock: Lock, *, base_image: str, steps: Steps) -> str:
     base = ensure_base(engine, base_image, steps=steps)
-    recipe = dockerfiles.environment(base_image, label="")
+    recipe = dockerfiles.environment("", label="")
     name = f"modelship/environment:{_key(lock.digest, base.image_id, recipe)}"
     if engine.image(name) is not None:
         return name
@@ -99,8 +110,8 @@ def _ensure_environment(engine: Engine, lock: Lock, *, base_image: str, steps: S
         if engine.image(name) is None:
             check_python(engine, base_image, python=lock.python, deadline=deadline)
             install_packages(lock, folder, machine=machine, timeout_s=deadline.remaining_s)
-            with _swept(engine, f"{labels.BUILD}={name}"):
-                recipe = dockerfiles.environment(base_image, label=name)
+            with _build_label(engine, name) as label:
+                recipe = dockerfiles.environment(base_image, label=label)
                 context = _context(recipe, _packages(folder, python=lock.python))
                 engine.build(context, tag=name, deadline=deadline)
             engine.sweep_forgotten(labels.BUILD)  # by builds whose process was killed
@@ -125,6 +136,7 @@ def _ensure_service(
             source = {f"{_APP}/{file.path}": file.content for file in bundle.source}
             context = _context(recipe, Archive(source, folders=[_APP]))
             engine.build(context, tag=service, deadline=steps.deadline)
+        _remove_nameless(engine, present)
     return service
 
 
@@ -132,9 +144,9 @@ def _build_model(
     engine: Engine, bundle: ScoringBundle, name: str, *, environment: str, deadline: Deadline
 ) -> None:
     relative = model_folder(bundle)
-    with _scratch(name) as folder, _swept(engine, f"{labels.BUILD}={name}"):
+    with _scratch(name) as folder, _build_label(engine, name) as label:
         stage_model(bundle, folder)
-        recipe = dockerfiles.model(environment, label=name, model_folder=relative)
+        recipe = dockerfiles.model(environment, label=label, model_folder=relative)
         context = _context(recipe, Archive(_below(folder, f"{_APP}/{relative}"), [_MODELS]))
         engine.build(context, tag=name, deadline=deadline)
 
@@ -165,12 +177,24 @@ def _below(folder: Path, place: str) -> Mapping[str, Path]:
 
 
 @contextmanager
+def _build_label(engine: Engine, name: str) -> Iterator[str]:
+    """Yield a label for one build, whose remains are known by it if the body fails or is ended."""
+    label = f"{name}-{secrets.token_hex(4)}"
+    with _swept(engine, f"{labels.BUILD}={label}"):
+        yield label
+
+
+@contextmanager
 def _swept(engine: Engine, label: str) -> Iterator[None]:
-    """Run the body, and remove what a build of this label left, above all when it was ended."""
+    """Run the body, and if it fails or is ended, remove what a build of this label left.
+
+    One that succeeds leaves nothing, and that of another user may be under way.
+    """
     try:
         yield
-    finally:
+    except BaseException:
         engine.sweep(label, sparing=labels.RECORD)
+        raise
 
 
 @contextmanager

@@ -14,9 +14,10 @@ __all__ = ["Container", "Image", "unix_time"]
 
 @dataclass(frozen=True)
 class Image:
-    """What an engine says about an image."""
+    """What an engine says about an image; ``names`` are empty once another image took its name."""
 
     image_id: str
+    names: tuple[str, ...]
     architecture: str
     labels: Mapping[str, str]
 
@@ -24,7 +25,8 @@ class Image:
     def from_inspection(cls, found: Mapping[str, Any]) -> Image:
         """Read what the engine answers to an inspection."""
         labels = found["Config"].get("Labels") or {}
-        return cls(found["Id"], found.get("Architecture", ""), labels)
+        names = tuple(found.get("RepoTags") or ())
+        return cls(found["Id"], names, found.get("Architecture", ""), labels)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["BUILD", "MODEL_IMAGE", "RECORD", "SERVICE_IMAGE", "TARGET"]
 
 BUILD = "io.modelship.build"
-"""The name of the image that a build makes; what an interrupted build leaves carries it too."""
+"""Another one for each build; what an interrupted one leaves is known by it."""
 
 MODEL_IMAGE = "io.modelship.model-image"
 """On a service image, the name of the model image below it."""

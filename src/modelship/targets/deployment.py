@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modelship.errors import DeploymentNotFoundError
 from modelship.targets.scoring import score
 
 if TYPE_CHECKING:
@@ -140,8 +139,4 @@ class Deployment:
         self.delete(missing_ok=True)
 
     def __repr__(self) -> str:
-        try:
-            state = str(self.state)
-        except DeploymentNotFoundError:
-            state = "deleted"
-        return f"<Deployment {self.name!r} on {self.target!r}, {state}, {self.scoring_uri}>"
+        return f"<Deployment {self.name!r} on {self.target!r} at {self.scoring_uri}>"

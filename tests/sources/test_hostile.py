@@ -75,9 +75,10 @@ def test_nothing_is_imported(tmp_path):
     path = tmp_path / "model.pkl"
     path.write_bytes(_global("antigravity", "fly", 0) + _global("wave", "open", 0) + b".")
     program = (
-        "import sys; from pathlib import Path; from modelship.sources.passport import "
-        "read_passport; print(read_passport(Path(sys.argv[1])).globals, "
-        "{'antigravity', 'wave', 'numpy', 'joblib', 'pickle'} & set(sys.modules))"
+        "import sys; before = set(sys.modules); from pathlib import Path; "
+        "from modelship.sources.passport import read_passport; "
+        "print(read_passport(Path(sys.argv[1])).globals, "
+        "{'antigravity', 'wave', 'numpy', 'joblib', 'pickle'} & (set(sys.modules) - before))"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, path],

@@ -1,4 +1,4 @@
-"""The real data that some tests ask for; they are skipped where it is not."""
+"""What all tests share: settings of hypothesis, real data, a folder for services, an engine."""
 
 from __future__ import annotations
 
@@ -6,8 +6,13 @@ import gzip
 import os
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
+
+# A slow machine is no failure, and the gate sees the same examples each time.
+hypothesis.settings.register_profile("steady", deadline=None, derandomize="CI" in os.environ)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from modelship.targets.docker import container as containers
 from modelship.targets.docker import labels
 from modelship.targets.docker._sdk import connected
 from modelship.targets.docker.image import remove_unused_images, service_image
+from modelship.targets.ports import check_port
 from modelship.targets.scoring import answers
 from modelship.targets.state import State
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["DockerBackend"]
 
-_LARGEST_PORT = 65535
 # An unhealthy container was healthy before, or had a minute to become so.
 _ANSWERED_BEFORE = frozenset({"healthy", "unhealthy"})
 
@@ -46,14 +46,12 @@ class DockerBackend(TargetBackend):
     name: ClassVar[str] = "docker"
 
     def __init__(self, *, base_image: str | None = None, port: int | None = None) -> None:
-        if port is not None and not 1 <= port <= _LARGEST_PORT:
-            raise InvalidOptionError(option="port", found=port, expected="1 to 65535")
         if base_image is not None and not re.fullmatch(r"[\w][\w.:/@-]*", base_image, re.ASCII):
             raise InvalidOptionError(
                 option="base_image", found=base_image, expected="an image, such as python:3.11-slim"
             )
         self._base_image = base_image
-        self._port = port
+        self._port = check_port(port)
         self._answered: set[str] = set()
 
     @property

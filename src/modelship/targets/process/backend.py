@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from modelship.bundle.store import model_folder, stage
-from modelship.errors import InvalidOptionError
 from modelship.places import state_folder
 from modelship.targets.backend import Instance, TargetBackend
+from modelship.targets.ports import check_port
 from modelship.targets.process import service
 from modelship.targets.process.environments import environment_python
 from modelship.targets.scoring import answers
@@ -39,7 +39,6 @@ __all__ = ["ProcessBackend"]
 _RECORD = "instance.json"
 _ANSWERED = "answered"
 _DRAFT = ".draft-"
-_LARGEST_PORT = 65535
 _GRACE_S = 5.0
 _GUNICORN_SETTINGS = Path(__file__).with_name("gunicorn_settings.py")
 # What a service gets of this process's environment; a container gets none of it either.
@@ -62,9 +61,7 @@ class ProcessBackend(TargetBackend):
     name: ClassVar[str] = "process"
 
     def __init__(self, *, port: int | None = None) -> None:
-        if port is not None and not 1 <= port <= _LARGEST_PORT:
-            raise InvalidOptionError(option="port", found=port, expected="1 to 65535")
-        self._port = port
+        self._port = check_port(port)
 
     @property
     def side_by_side(self) -> bool:

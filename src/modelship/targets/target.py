@@ -7,6 +7,7 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
+from modelship.bundle import ScoringBundle
 from modelship.errors import (
     DeploymentFailedError,
     DeploymentNotFoundError,
@@ -29,8 +30,6 @@ from modelship.targets.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from modelship.bundle import ScoringBundle
 
 __all__ = ["DeployTarget"]
 
@@ -124,6 +123,8 @@ class DeployTarget:
         ------
         InvalidNameError, NameTakenError
             If the name cannot be used.
+        InvalidOptionError
+            If `bundle` is something else.
         EnvironmentSpecError
             If the environment cannot be resolved or built.
         TargetUnavailableError
@@ -132,7 +133,14 @@ class DeployTarget:
             If the service did not become healthy; both carry the telling part of its log.
         """
         check_service_name(name)
+        if not isinstance(bundle, ScoringBundle):
+            raise InvalidOptionError(
+                option="bundle",
+                found=type(bundle).__name__,
+                expected="a ScoringBundle; ScoringBundle.load(folder) reads a saved one",
+            )
         steps = Steps(f"{name} on {self.name}", timeout_s=timeout_s, show_output=show_output)
+        steps.current = "Wait for another deployment of this name"
         try:
             with exclusive(f"{self.name}-{name}", timeout_s=timeout_s):
                 instance = self._deploy(bundle, name, overwrite=overwrite, steps=steps)
@@ -304,12 +312,12 @@ def _differences(current: Instance, bundle: ScoringBundle) -> list[str]:
 def _check_options(name: str, backend_class: type[TargetBackend], options: dict[str, Any]) -> None:
     signature = inspect.signature(backend_class)
     known = ", ".join(signature.parameters) or "none"
-    for option, value in options.items():
-        if option not in signature.parameters:
+    for option in options:
+        if option not in signature.parameters:  # its value may be a secret: it is not shown
             raise InvalidOptionError(
-                option=f"{name}: {option}{nearest(option, signature.parameters)}",
-                found=value,
-                expected=f"one of this target's options: {known}",
+                option=f"an option of the target {name!r}",
+                found=option,
+                expected=f"one of: {known}{nearest(option, signature.parameters)}",
             )
     for option, parameter in signature.parameters.items():
         if parameter.default is parameter.empty and option not in options:

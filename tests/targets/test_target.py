@@ -1,0 +1,43 @@
+"""DeployTarget itself: what it refuses before any backend is asked."""
+
+import threading
+
+import pytest
+
+from modelship.errors import DeploymentTimeoutError, InvalidOptionError
+from modelship.places import exclusive
+from modelship.targets import DeployTarget
+from modelship.testing import offline_bundle, script_bundle
+
+
+def test_an_unknown_option_is_refused_without_showing_its_value():
+    """A mistyped option is suggested; its value may be a secret and is not shown."""
+    with pytest.raises(InvalidOptionError, match="did you mean 'port'") as caught:
+        DeployTarget.open("process", prot="hunter2")
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_folder_in_place_of_a_bundle_is_told_how(memory_target):
+    """The most likely mistake is answered with the call that was meant."""
+    with pytest.raises(InvalidOptionError, match="ScoringBundle.load"):
+        memory_target.deploy("bundle", name="some-svc")
+
+
+def test_waiting_for_another_deployment_has_a_deadline(memory_target, tmp_path):
+    """Whoever waits for a name that another one deploys under is told so in time."""
+    script = "def init(): ...\ndef run(raw_data): ..."
+    bundle = offline_bundle(script_bundle(script, folder=tmp_path, environment=None))
+    held, done = threading.Event(), threading.Event()
+
+    def hold():
+        with exclusive("memory-busy-svc", timeout_s=5):
+            held.set()
+            done.wait(10)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait(5)
+    with pytest.raises(DeploymentTimeoutError, match="another deployment of this name"):
+        memory_target.deploy(bundle, name="busy-svc", timeout_s=0.2, show_output=False)
+    done.set()
+    thread.join()

@@ -140,7 +140,7 @@ class ScoringBundle:
         """The environment locked with hashes; resolved on first use, then kept."""
         return resolve(self.environment)
 
-    @property
+    @cached_property
     def parts(self) -> Mapping[str, str]:
         """The digest of each part, by name: what :attr:`digest` is made of."""
         return MappingProxyType({name: _sha256(value) for name, value in self._content().items()})

@@ -14,7 +14,7 @@ from packaging.version import Version
 
 from modelship.bundle._uv import run_uv
 from modelship.bundle._uv_explained import explain
-from modelship.bundle.lock import wheels_only
+from modelship.bundle.lock import minor_of, wheels_only
 from modelship.errors import EnvironmentBuildError, InvalidOptionError, PythonNotFoundError
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def find_python(version: str) -> Path:
     PythonNotFoundError
         If there is none. It names the versions that there are.
     """
-    minor = ".".join(version.split(".")[:2])
+    minor = minor_of(version)
     if minor == f"{sys.version_info[0]}.{sys.version_info[1]}":
         return Path(sys.executable)
     found = _interpreters()

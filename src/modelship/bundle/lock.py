@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from modelship.bundle._uv import Outcome
     from modelship.bundle.environment import Environment
 
-__all__ = ["Lock", "lock", "wheels_only"]
+__all__ = ["Lock", "lock", "minor_of", "wheels_only"]
 
 _LOCKED = re.compile(
     r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^\s;\\]+)\s*(?:;(?P<marker>[^\\]*))?"
@@ -112,11 +112,11 @@ def lock(environment: Environment, *, timeout_s: float = 300) -> Lock:
             break
     if not outcome.ok:
         raise _failed(environment, outcome, timeout_s=timeout_s)
-    return Lock(python=_minor(environment.python), text=_without_options(outcome.stdout))
+    return Lock(python=minor_of(environment.python), text=_without_options(outcome.stdout))
 
 
 def _compile(environment: Environment, machines: Sequence[str], *, timeout_s: float) -> Outcome:
-    minor = _minor(environment.python)
+    minor = minor_of(environment.python)
     with tempfile.TemporaryDirectory(prefix="modelship-") as folder:
         (Path(folder) / "pyproject.toml").write_text(_project(minor, machines))
         return run_uv(
@@ -168,7 +168,8 @@ def _failed(environment: Environment, outcome: Outcome, *, timeout_s: float) -> 
     return ResolutionError(environment.origin, problem, outcome.words, found.advice)
 
 
-def _minor(python: str) -> str:
+def minor_of(python: str) -> str:
+    """Return the minor version of Python, ``"3.11"`` of ``"3.11.7"``."""
     return ".".join(python.split(".")[:2])
 
 

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from modelship.errors import ModelshipError
     from modelship.evaluation import Evaluator, Report
     from modelship.sources import Model, ModelSource
+    from modelship.sources.registered import register_model
     from modelship.targets import Deployment, DeployTarget, State
+    from modelship.workspace import RegisteredModel, Workspace
 
 __all__ = [
     "DeployTarget",
@@ -29,16 +31,22 @@ __all__ = [
     "Model",
     "ModelSource",
     "ModelshipError",
+    "RegisteredModel",
     "Report",
     "Resources",
     "ScoringBundle",
     "State",
+    "Workspace",
     "__version__",
+    "register_model",
 ]
 
 _HOME = {
     "Model": "sources",
     "ModelSource": "sources",
+    "register_model": "sources.registered",
+    "RegisteredModel": "workspace",
+    "Workspace": "workspace",
     "Evaluator": "evaluation",
     "Report": "evaluation",
     "Environment": "bundle",

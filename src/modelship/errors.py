@@ -32,6 +32,7 @@
     │   └── EnvironmentBuildError
     ├── TargetError                     7   the place that runs it
     │   ├── TargetUnavailableError
+    │   ├── UnsupportedError
     │   ├── BaseImageError
     │   ├── ImageBuildError
     │   ├── NameTakenError
@@ -39,11 +40,16 @@
     │   ├── DeploymentNotFoundError
     │   ├── DeploymentFailedError
     │   └── DeploymentTimeoutError
-    └── ScoringError                    8   one request
-        ├── InvalidPayloadError
-        ├── ScoringRequestError
-        ├── ServiceUnreachableError
-        └── ScoringTimeoutError
+    ├── ScoringError                    8   one request
+    │   ├── InvalidPayloadError
+    │   ├── ScoringRequestError
+    │   ├── ServiceUnreachableError
+    │   └── ScoringTimeoutError
+    └── WorkspaceError                  9   the Azure ML workspace
+        ├── WorkspaceNotFoundError
+        ├── WorkspaceCredentialsError
+        ├── WorkspaceUnreachableError
+        └── WorkspaceRequestError
 
 A place that raises passes data; the class makes the sentence. Each error says
 what was found and what was expected (:attr:`ModelshipError.message`), the last
@@ -103,7 +109,13 @@ __all__ = [
     "TargetUnavailableError",
     "UnknownMetricError",
     "UnknownPluginError",
+    "UnsupportedError",
     "UntranslatablePackageError",
+    "WorkspaceCredentialsError",
+    "WorkspaceError",
+    "WorkspaceNotFoundError",
+    "WorkspaceRequestError",
+    "WorkspaceUnreachableError",
     "nearest",
 ]
 
@@ -574,6 +586,18 @@ class TargetUnavailableError(TargetError):
 
 
 @dataclass(eq=False)
+class UnsupportedError(TargetError):
+    """A target has no such ability."""
+
+    target: str
+    ability: str
+
+    @property
+    def message(self) -> str:
+        return f"The target {self.target!r} has no {self.ability}."
+
+
+@dataclass(eq=False)
 class BaseImageError(TargetError):
     """The base image is missing, or is not one that the environment can run on."""
 
@@ -673,10 +697,12 @@ class DeploymentFailedError(TargetError):
     state: str
     problem: str
     log_tail: str = ""
+    operation_id: str = ""
 
     @property
     def message(self) -> str:
-        return f"{self.name!r} on {self.target!r} is {self.state}: {self.problem}."
+        operation = f" (operation {self.operation_id})" if self.operation_id else ""
+        return f"{self.name!r} on {self.target!r} is {self.state}: {self.problem}{operation}."
 
     @property
     def evidence(self) -> str:
@@ -789,3 +815,92 @@ class ScoringTimeoutError(ScoringError):
     @property
     def hint(self) -> str:
         return "Send fewer rows at once, or give it more time with timeout_s=."
+
+
+# --- the workspace ----------------------------------------------------------------------
+
+
+class WorkspaceError(ModelshipError):
+    """The Azure ML workspace, or the way to it, is not as it should be."""
+
+    exit_code = 9
+
+
+@dataclass(eq=False)
+class WorkspaceNotFoundError(WorkspaceError):
+    """It is not known which workspace is meant, or there is none of this name."""
+
+    problem: str
+    advice: str
+
+    @property
+    def message(self) -> str:
+        return f"No Azure ML workspace: {self.problem}."
+
+    @property
+    def hint(self) -> str:
+        return self.advice
+
+
+@dataclass(eq=False)
+class WorkspaceCredentialsError(WorkspaceError):
+    """The credentials for a workspace are missing, expired or refused."""
+
+    workspace: str
+    cause: str
+
+    @property
+    def message(self) -> str:
+        return f"The credentials for the workspace {self.workspace!r} were not taken: {self.cause}."
+
+    @property
+    def hint(self) -> str:
+        return (
+            "Sign in again (az login), or set AZUREML_SERVICE_PRINCIPAL_ID, _TENANT_ID and "
+            "_PASSWORD; what you may do there is under Access control in the portal."
+        )
+
+
+@dataclass(eq=False)
+class WorkspaceUnreachableError(WorkspaceError):
+    """The services of Azure ML do not answer."""
+
+    workspace: str
+    doing: str
+    cause: str
+
+    @property
+    def message(self) -> str:
+        return (
+            f"The workspace {self.workspace!r} did not answer while it was asked to {self.doing}: "
+            f"{self.cause}."
+        )
+
+    @property
+    def hint(self) -> str:
+        return "Check the network and the proxy (HTTPS_PROXY), and try again."
+
+
+@dataclass(eq=False)
+class WorkspaceRequestError(WorkspaceError):
+    """The services of Azure ML refused a request, or could not serve it."""
+
+    workspace: str
+    doing: str
+    cause: str
+    status: int | None = None
+    detail: str = ""
+    advice: str = ""
+
+    @property
+    def message(self) -> str:
+        status = f" ({self.status})" if self.status else ""
+        return f"The workspace {self.workspace!r} refused to {self.doing}{status}: {self.cause}."
+
+    @property
+    def evidence(self) -> str:
+        return self.detail
+
+    @property
+    def hint(self) -> str:
+        return self.advice

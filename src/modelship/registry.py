@@ -7,16 +7,17 @@ a built-in one.
 from __future__ import annotations
 
 import importlib
+import inspect
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
-from modelship.errors import UnknownPluginError
+from modelship.errors import InvalidOptionError, UnknownPluginError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-__all__ = ["Registry"]
+__all__ = ["Registry", "check_options"]
 
 
 @dataclass(frozen=True)
@@ -58,3 +59,38 @@ class Registry:
             loaded: type[Any] = entry.load()
             return loaded
         raise UnknownPluginError(kind=self.kind, name=name, known=self.names())
+
+
+def check_options(
+    owner: str, accepts: Callable[..., Any] | None, options: Mapping[str, Any], *, after: int = 0
+) -> None:
+    """Check the options of a plug-in against what it accepts.
+
+    Parameters
+    ----------
+    owner : str
+        What the options are for, in words.
+    accepts : Callable or None
+        What they are passed to; None takes none.
+    options : Mapping[str, Any]
+        The options by name.
+    after : int
+        How many of its parameters come before the options.
+
+    Raises
+    ------
+    InvalidOptionError
+        If one is not known, or one that is needed is missing.
+    """
+    parameters = [*inspect.signature(accepts).parameters.values()][after:] if accepts else []
+    names = [parameter.name for parameter in parameters]
+    for option in options:
+        if option not in names:  # its value may be a secret: it is not shown
+            raise InvalidOptionError(
+                option=f"an option of {owner}",
+                found=option,
+                expected=f"one of: {', '.join(names) or 'none'}{nearest(option, names)}",
+            )
+    for parameter in parameters:
+        if parameter.default is parameter.empty and parameter.name not in options:
+            raise InvalidOptionError(f"{owner}: {parameter.name}", None, "a value")

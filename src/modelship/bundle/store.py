@@ -119,7 +119,12 @@ def _manifest(bundle: ScoringBundle) -> dict[str, Any]:
         "parts": dict(bundle.parts),
         "entry_script": bundle.entry_script,
         "source": [file.path for file in bundle.source],
-        "model": {"name": model.name, "version": model.version, "path": model.path.name},
+        "model": {
+            "name": model.name,
+            "version": model.version,
+            "path": model.path.name,
+            "origin": model.origin,
+        },
         "environment": {
             "python": bundle.environment.python,
             "locked_python": bundle.lock.python,
@@ -156,7 +161,10 @@ def _assemble(folder: Path, manifest: dict[str, Any]) -> ScoringBundle:
     sample = folder / "sample_input.json"
     return ScoringBundle.from_parts(
         model=Model.read(
-            _inside(folder / "model", model["path"]), name=model["name"], version=model["version"]
+            _inside(folder / "model", model["path"]),
+            name=model["name"],
+            version=model["version"],
+            origin=model.get("origin", ""),
         ),
         entry_script=manifest["entry_script"],
         source=tuple(

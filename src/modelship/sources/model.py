@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -71,6 +71,9 @@ class Model:
         Hex sha256: of the file; of a folder, of the lines ``path\0sha256\n`` of `files`.
     format : str
         As in :class:`Passport`.
+    origin : str
+        The URI of the registered model that it was fetched from, ``azureml://…``; else ``""``.
+        Two models that differ only in it are equal.
     """
 
     name: str
@@ -79,9 +82,12 @@ class Model:
     files: tuple[ModelFile, ...]
     digest: str
     format: str
+    origin: str = field(default="", compare=False)
 
     @classmethod
-    def read(cls, path: str | Path, *, name: str | None = None, version: str = "1") -> Model:
+    def read(
+        cls, path: str | Path, *, name: str | None = None, version: str = "1", origin: str = ""
+    ) -> Model:
         """Describe the model at `path`, without loading it.
 
         Parameters
@@ -92,6 +98,8 @@ class Model:
             Its name; the file's without its suffix, made valid, if left out.
         version : str
             Its version.
+        origin : str
+            Where it was registered; see :class:`Model`.
 
         Raises
         ------
@@ -110,7 +118,7 @@ class Model:
         passport = read_passport(path) if path.is_file() else None
         files = _describe(path)
         passport = passport or read_passport(path)
-        model = cls(name, version, path, files, _digest(path, files), passport.format)
+        model = cls(name, version, path, files, _digest(path, files), passport.format, origin)
         model.__dict__["passport"] = passport  # read just now, so not again
         return model
 

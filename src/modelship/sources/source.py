@@ -8,12 +8,15 @@ import shutil
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from modelship.errors import DigestMismatchError, FetchError, InvalidOptionError
-from modelship.registry import Registry
+from modelship.registry import Registry, check_options
 from modelship.sources.model import Model, check_name
 from modelship.staging import put_in_place, stage_in
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["SOURCES", "ModelSource", "Wanted"]
 
@@ -24,6 +27,7 @@ SOURCES: Final = Registry(
         "file": "modelship.sources.file:FileSource",
         "http": "modelship.sources.url:UrlSource",
         "https": "modelship.sources.url:UrlSource",
+        "azureml": "modelship.sources.registered:RegisteredSource",
     },
 )
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
@@ -36,7 +40,7 @@ class Wanted:
     """What the caller of :meth:`ModelSource.open` wants the model to be called, and to be."""
 
     name: str | None = None
-    version: str = "1"
+    version: str | None = None
     sha256: str | None = None
 
 
@@ -58,22 +62,26 @@ class ModelSource(ABC):
         location: object,
         *,
         name: str | None = None,
-        version: str = "1",
+        version: str | None = None,
         sha256: str | None = None,
+        **options: Any,
     ) -> ModelSource:
         """Return the source of the model at `location`; nothing is fetched yet.
 
         Parameters
         ----------
         location : object
-            The path of a file or a folder; a URI such as ``https://host/model.pkl``; or
-            a fitted estimator in memory.
+            The path of a file or a folder; a URI such as ``https://host/model.pkl`` or
+            ``azureml:name:version``; or a fitted estimator in memory.
         name : str, optional
             The model's name; made from the file's if left out.
-        version : str
-            The model's version.
+        version : str, optional
+            The model's version; that of the registered model, or else ``"1"``, if left out.
         sha256 : str, optional
             The hex digest that the model has to have.
+        **options
+            The keyword parameters of that source's ``from_uri``, such as ``workspace`` for
+            ``azureml:``.
 
         Raises
         ------
@@ -86,8 +94,9 @@ class ModelSource(ABC):
         """
         if name is not None:
             check_name(name, kind="model")
-        check_name(version, kind="model version")
-        source = _source_of(location)
+        if version is not None:
+            check_name(version, kind="model version")
+        source = _source_of(location, options)
         wanted = Wanted(name=name, version=version, sha256=_checked_sha256(sha256))
         object.__setattr__(source, "wanted", wanted)  # an author's class may be frozen
         return source
@@ -96,6 +105,9 @@ class ModelSource(ABC):
     @abstractmethod
     def from_uri(cls, uri: str) -> ModelSource:
         """Return the source that `uri` names; it begins with the scheme registered for it.
+
+        An author's method may have keyword parameters besides: they are the options that
+        :meth:`open` takes for this scheme.
 
         Raises
         ------
@@ -106,6 +118,11 @@ class ModelSource(ABC):
     @abstractmethod
     def download(self, folder: Path) -> str:
         """Write one file or one folder into the empty `folder`, and return its name."""
+
+    @property
+    def origin(self) -> str:
+        """The URI of the registered model, once it is known; ``""`` if there is none."""
+        return ""
 
     @property
     def location(self) -> str:
@@ -165,7 +182,9 @@ class ModelSource(ABC):
         return name
 
     def _checked(self, path: Path) -> Model:
-        model = Model.read(path, name=self.wanted.name, version=self.wanted.version)
+        model = Model.read(
+            path, name=self.wanted.name, version=self.wanted.version or "1", origin=self.origin
+        )
         if self.wanted.sha256 not in (None, model.digest):
             raise DigestMismatchError(
                 what=self.location, expected=str(self.wanted.sha256), found=model.digest
@@ -176,15 +195,19 @@ class ModelSource(ABC):
         return f"{type(self).__name__}({self.location!r})"
 
 
-def _source_of(location: object) -> ModelSource:
+def _source_of(location: object, options: Mapping[str, Any]) -> ModelSource:
     from modelship.sources.file import FileSource
     from modelship.sources.memory import MemorySource
 
     if isinstance(location, str) and location:
         scheme = _SCHEME.match(location)
         if scheme and not os.path.lexists(location):
-            source: ModelSource = SOURCES.load(scheme[1].lower()).from_uri(location)
+            from_uri = SOURCES.load(scheme[1].lower()).from_uri
+            check_options(f"the source {scheme[1]}:", from_uri, options, after=1)
+            source: ModelSource = from_uri(location, **options)
             return source
+    check_options("a source that no URI names", None, options)
+    if isinstance(location, str) and location:
         return FileSource(Path(location))
     if isinstance(location, Path):
         return FileSource(location)

@@ -1,0 +1,77 @@
+"""``modelship register``: bring a model into an Azure ML workspace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from modelship.cli.opening import open_model
+from modelship.cli.options import json_option, pair
+from modelship.cli.output import as_json_is_asked, emit, say_facts
+
+__all__ = ["register"]
+
+_label = pair(str, expected="text")
+
+
+@click.command(
+    short_help="Register a model in an Azure ML workspace.",
+    epilog="Example: modelship register model.pkl --name digits --tag data=MNIST",
+)
+@click.argument("model")
+@click.option("--name", metavar="NAME", help="Its name there [default: the file's].")
+@click.option(
+    "--workspace",
+    type=click.Path(path_type=Path),
+    help="A config.json, or a folder to look for it in and above [default: here].",
+)
+@click.option("--tag", "tags", multiple=True, type=_label, metavar="KEY=VALUE", help="May repeat.")
+@click.option(
+    "--property",
+    "properties",
+    multiple=True,
+    type=_label,
+    metavar="KEY=VALUE",
+    help="As a tag, but for ever; may repeat.",
+)
+@click.option("--description", default="", help="One sentence for people.")
+@click.option("--framework", help="In Azure ML's words [default: told from the file].")
+@click.option("--framework-version", help="Such as 1.5.2 [default: told from the file].")
+@json_option
+def register(
+    *,
+    model: str,
+    name: str | None,
+    workspace: Path | None,
+    tags: tuple[tuple[str, str], ...],
+    properties: tuple[tuple[str, str], ...],
+    description: str,
+    framework: str | None,
+    framework_version: str | None,
+) -> None:
+    """Register the model at the path or URI MODEL; the same content is not registered twice."""
+    from modelship.sources.registered import register_model
+
+    with open_model(model) as fetched:
+        registered = register_model(
+            fetched,
+            workspace=workspace,
+            name=name,
+            tags=dict(tags),
+            properties=dict(properties),
+            description=description,
+            framework=framework,
+            framework_version=framework_version,
+        )
+    facts = {
+        "model": registered.model_id,
+        "uri": registered.uri,
+        "framework": f"{registered.framework} {registered.framework_version}".strip(),
+        "fetch it": f"azureml:{registered.model_id}",
+    }
+    if as_json_is_asked():
+        emit({**facts, "tags": dict(registered.tags), "properties": dict(registered.properties)})
+    else:
+        click.echo(f"{registered.model_id} is registered")
+        say_facts(facts)

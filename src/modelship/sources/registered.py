@@ -1,0 +1,237 @@
+"""RegisteredSource: a model in an Azure ML workspace; and the way of a model into one."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from modelship.errors import FetchError, InvalidOptionError
+from modelship.sources.model import check_name
+from modelship.sources.source import ModelSource
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from modelship.sources.model import Model
+    from modelship.workspace import RegisteredModel, Workspace
+
+__all__ = ["DIGEST", "RegisteredSource", "register_model", "registered_id"]
+
+DIGEST: Final = "modelship.sha256"
+"""The property of a registered model that holds its digest."""
+
+_URI: Final = re.compile(r"azureml:(?P<name>[^:/@]+)(?::(?P<version>\d+|latest))?")
+# What Azure ML calls the libraries that a model's file can tell of.
+_FRAMEWORKS: Final = {
+    "scikit-learn": "ScikitLearn",
+    "tensorflow": "TensorFlow",
+    "onnx": "Onnx",
+    "torch": "PyTorch",
+}
+
+
+class RegisteredSource(ModelSource):
+    """A model that is registered in an Azure ML workspace.
+
+    If modelship registered it, what comes down is checked against the digest of what went up.
+
+    Parameters
+    ----------
+    name : str
+        The registered model's name.
+    version : int, optional
+        Its version; the latest if left out.
+    open_workspace : Callable
+        Returns the workspace; called when it is needed first.
+    """
+
+    def __init__(
+        self, name: str, *, version: int | None, open_workspace: Callable[[], Workspace]
+    ) -> None:
+        self._name = name
+        self._version = version
+        self._open_workspace = open_workspace
+        self._origin = ""
+
+    @classmethod
+    def from_uri(
+        cls,
+        uri: str,
+        *,
+        workspace: object = None,
+        subscription_id: str | None = None,
+        resource_group: str | None = None,
+        workspace_name: str | None = None,
+    ) -> RegisteredSource:
+        """Return the source that ``azureml:NAME``, ``:NAME:VERSION`` or ``:NAME:latest`` names.
+
+        Parameters
+        ----------
+        uri : str
+            The URI.
+        workspace : azureml.core.Workspace, str or Path, optional
+            An open workspace; or a ``config.json``, or a folder to look for it in and above.
+            The current folder if nothing is given.
+        subscription_id, resource_group, workspace_name : str, optional
+            All three of them, in place of `workspace`.
+
+        Raises
+        ------
+        InvalidOptionError, InvalidNameError
+            If the URI names no model.
+        """
+        match = _URI.fullmatch(uri)
+        if match is None:
+            raise InvalidOptionError("location", uri, "azureml:NAME or azureml:NAME:VERSION")
+        version = match["version"]
+
+        def open_workspace() -> Workspace:
+            from modelship.workspace import Workspace
+
+            return Workspace.open(
+                workspace,
+                subscription_id=subscription_id,
+                resource_group=resource_group,
+                workspace_name=workspace_name,
+            )
+
+        return cls(
+            check_name(match["name"], kind="model"),
+            version=None if version in (None, "latest") else int(version),
+            open_workspace=open_workspace,
+        )
+
+    @property
+    def location(self) -> str:
+        version = self._asked_version
+        return f"azureml:{self._name}" + (f":{version}" if version else "")
+
+    @property
+    def origin(self) -> str:
+        return self._origin
+
+    def download(self, folder: Path) -> str:
+        version = self._asked_version
+        workspace = self._open_workspace()
+        found = workspace.model(self._name, version)
+        workspace.download(found.model_id, folder)
+        arrived = [entry.name for entry in folder.iterdir()]
+        if len(arrived) != 1:
+            raise FetchError(
+                self.location, f"it holds {sorted(arrived) or 'nothing'}, not one file or folder"
+            )
+        self._origin = found.uri
+        self.wanted = replace(
+            self.wanted,
+            name=self.wanted.name or found.name,
+            version=str(found.version),
+            sha256=self.wanted.sha256 or found.properties.get(DIGEST),
+        )
+        return arrived[0]
+
+    @property
+    def _asked_version(self) -> int | None:
+        """The version that the URI names, or else the one given to :meth:`ModelSource.open`."""
+        given = None if self._origin else self.wanted.version
+        if given is None:
+            return self._version
+        if not given.isdecimal() or self._version not in (None, int(given)):
+            raise InvalidOptionError("version", given, f"the version that {self._name!r} has there")
+        return int(given)
+
+
+def register_model(
+    model: Model,
+    *,
+    workspace: object = None,
+    name: str | None = None,
+    tags: Mapping[str, str] | None = None,
+    properties: Mapping[str, str] | None = None,
+    description: str = "",
+    framework: str | None = None,
+    framework_version: str | None = None,
+) -> RegisteredModel:
+    """Register a model in an Azure ML workspace; the same content is not registered twice.
+
+    A model of this name whose digest is the same is returned as it is, with `tags` added to
+    its own. One that was not registered by modelship is known again only if `model` was fetched
+    from there.
+
+    Parameters
+    ----------
+    model : Model
+        What :meth:`ModelSource.fetch` returned.
+    workspace : azureml.core.Workspace, Workspace, str or Path, optional
+        Where to; as in :meth:`modelship.Workspace.open`.
+    name : str, optional
+        The name to register it under; its own if left out.
+    tags, properties : Mapping[str, str], optional
+        Labels of your own; properties cannot be changed later.
+    description : str
+        One sentence for people.
+    framework, framework_version : str, optional
+        In Azure ML's words, such as ``"ScikitLearn"`` and ``"1.5.2"``; told from the model's file
+        if left out.
+
+    Returns
+    -------
+    RegisteredModel
+        With its ``model_id``, ``<name>:<version>``.
+
+    Raises
+    ------
+    WorkspaceError
+        If the workspace cannot be opened, or refuses.
+    DigestMismatchError
+        If the model's files changed since it was described.
+    """
+    from modelship.workspace import Workspace
+
+    place = Workspace.open(workspace)
+    name = check_name(name or model.name, kind="model")
+    there = _same_content(model, name=name, workspace=place)
+    if there is not None:
+        missing = {
+            key: value for key, value in (tags or {}).items() if there.tags.get(key) != value
+        }
+        if missing:
+            place.tag(there.model_id, missing)
+            there = replace(there, tags={**there.tags, **missing})
+        return there
+    model.verify()
+    known, known_version = _framework(model)
+    return place.register(
+        model.path,
+        name=name,
+        tags=tags or {},
+        properties={**(properties or {}), DIGEST: model.digest},
+        description=description,
+        framework=framework or known,
+        framework_version=framework_version or (None if framework else known_version),
+    )
+
+
+def registered_id(model: Model, workspace: Workspace) -> str | None:
+    """Return ``<name>:<version>`` if `model` was fetched from this workspace, or None."""
+    prefix = f"{workspace.location.uri}/models/"
+    if not model.origin.lower().startswith(prefix.lower()):
+        return None
+    name, _, version = model.origin[len(prefix) :].partition("/versions/")
+    return f"{name}:{version}"
+
+
+def _same_content(model: Model, *, name: str, workspace: Workspace) -> RegisteredModel | None:
+    fetched = registered_id(model, workspace)
+    if fetched is not None and fetched.startswith(f"{name}:"):
+        return workspace.model(name, int(fetched.rpartition(":")[2]))
+    found = workspace.models(name=name, properties={DIGEST: model.digest})
+    return found[0] if found else None
+
+
+def _framework(model: Model) -> tuple[str | None, str | None]:
+    for library, version in model.passport.libraries:
+        if library in _FRAMEWORKS:
+            return _FRAMEWORKS[library], version
+    return None, None

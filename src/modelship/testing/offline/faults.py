@@ -1,0 +1,117 @@
+"""Faults that a test plants into an offline workspace: at a call, or at a stage of a deployment."""
+
+from __future__ import annotations
+
+import fnmatch
+import threading
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["STAGES", "Fault", "Faults", "StageFault"]
+
+STAGES = ("build", "crash", "never-healthy", "out-of-memory", "stuck", "timeout")
+"""What can go wrong with a deployment.
+
+``build``
+    The environment's image cannot be built.
+``crash``
+    The container ends again and again; Azure calls it CrashLoopBackOff.
+``never-healthy``
+    The container runs, and never answers its health check.
+``out-of-memory``
+    The container is killed at its memory limit.
+``stuck``
+    The operation never ends, and the service stays Transitioning.
+``timeout``
+    Azure itself gives up; the operation ends TimedOut, the service Unhealthy.
+"""
+
+
+@dataclass
+class Fault:
+    """What goes wrong with a call.
+
+    Parameters
+    ----------
+    call : str
+        Which calls, as a pattern of their names: ``"services.create"``, ``"models.*"``, ``"*"``.
+    status : int, optional
+        Answer with this status in place of the real answer.
+    code, message : str
+        The error's code and words, with `status`.
+    delay_s : float
+        Wait so long first, in seconds.
+    drop : bool
+        Close the connection without an answer.
+    after : bool
+        Do what was asked first, and lose the answer only then.
+    times : int, optional
+        How many calls it befalls; all of them if None.
+    """
+
+    call: str
+    status: int | None = None
+    code: str = "ServiceError"
+    message: str = "an injected fault"
+    delay_s: float = 0.0
+    drop: bool = False
+    after: bool = False
+    times: int | None = 1
+
+
+@dataclass
+class StageFault:
+    """What goes wrong with the next deployments.
+
+    Parameters
+    ----------
+    stage : str
+        One of :data:`STAGES`.
+    service : str
+        The services that it befalls, as a pattern of their names.
+    times : int, optional
+        How many deployments it befalls; all of them if None.
+    """
+
+    stage: Literal["build", "crash", "never-healthy", "out-of-memory", "stuck", "timeout"]
+    service: str = "*"
+    times: int | None = 1
+
+
+class Faults:
+    """The faults that are planted now. Each call, and each deployment, meets the first that fits."""
+
+    def __init__(self) -> None:
+        self._calls: list[Fault] = []
+        self._stages: list[StageFault] = []
+        self._lock = threading.Lock()
+
+    def plant(self, fault: Fault | StageFault) -> None:
+        """Add a fault."""
+        with self._lock:
+            (self._calls if isinstance(fault, Fault) else self._stages).append(fault)  # type: ignore[arg-type]  # the list of its kind
+
+    def clear(self) -> None:
+        """Remove all faults."""
+        with self._lock:
+            self._calls.clear()
+            self._stages.clear()
+
+    def of_call(self, name: str) -> Fault | None:
+        """Return the fault that this call meets, and count it."""
+        with self._lock:
+            return _meet(self._calls, lambda fault: fnmatch.fnmatchcase(name, fault.call))
+
+    def of_deployment(self, service: str) -> StageFault | None:
+        """Return the fault that this deployment meets, and count it."""
+        with self._lock:
+            return _meet(self._stages, lambda fault: fnmatch.fnmatchcase(service, fault.service))
+
+
+def _meet(faults, fits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - of either kind
+    for fault in faults:
+        if fits(fault) and fault.times != 0:
+            if fault.times is not None:
+                fault.times -= 1
+            return fault
+    return None

@@ -1,0 +1,476 @@
+"""The one module that imports azureml-core: a thin, plain face on the SDK.
+
+It runs in the thread of whoever calls it and raises what the SDK raises;
+:class:`~modelship.workspace.Workspace` gives it silence, deadlines and our errors.
+"""
+
+from __future__ import annotations
+
+import base64
+import copy
+import json
+import os
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from modelship.errors import MissingExtraError
+from modelship.workspace.records import Operation, RegisteredModel, Service
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from modelship.workspace.location import WorkspaceLocation
+    from modelship.workspace.records import Image
+
+__all__ = ["Handle", "Sdk", "trusting"]
+
+_CA_BUNDLE = "REQUESTS_CA_BUNDLE"
+_FIXED = (
+    "containerResourceRequirements",
+    "location",
+    "dnsNameLabel",
+    "vnetConfiguration",
+    "encryptionProperties",
+)
+_NOT_FOUND = "WebserviceNotFound"
+
+
+class Sdk:
+    """A connected workspace.
+
+    Parameters
+    ----------
+    workspace : azureml.core.Workspace
+        The SDK's object.
+    uri : str
+        The workspace as a URI.
+    """
+
+    def __init__(self, workspace: Any, *, uri: str) -> None:
+        self.workspace = workspace
+        self._uri = uri
+
+    @classmethod
+    def connect(cls, location: WorkspaceLocation) -> Sdk:
+        """Open the workspace as ``Workspace.get`` does, or directly if it is an offline one."""
+        _require_sdk()
+        from azureml.core import Workspace
+
+        auth = (
+            _offline_authentication(location.endpoint) if location.endpoint else _authentication()
+        )
+        workspace = Workspace(
+            location.subscription_id, location.resource_group, location.workspace_name, auth=auth
+        )
+        return cls(workspace, uri=location.uri)
+
+    # --- models ---------------------------------------------------------------------------
+
+    def model(self, name: str, version: int | None) -> RegisteredModel | None:
+        """Return one model, the latest if no version is given; None if there is none."""
+        from azureml.core import Model
+        from azureml.exceptions import WebserviceException
+
+        try:
+            return self._registered(Model(self.workspace, name=name, version=version))
+        except WebserviceException as error:
+            if "ModelNotFound" in str(error):
+                return None
+            raise
+
+    def models(
+        self, *, name: str | None = None, properties: Mapping[str, str] | None = None
+    ) -> list[RegisteredModel]:
+        """Return the models of this name that have these properties, the newest first."""
+        from azureml.core import Model
+
+        pairs = [[key, value] for key, value in (properties or {}).items()]
+        return [
+            self._registered(each)
+            for each in Model.list(self.workspace, name=name, properties=pairs or None)
+        ]
+
+    def register(
+        self,
+        path: Path,
+        *,
+        name: str,
+        tags: Mapping[str, str],
+        properties: Mapping[str, str],
+        description: str,
+        framework: str | None,
+        framework_version: str | None,
+    ) -> RegisteredModel:
+        """Upload a file or folder, and register it.
+
+        These are the two halves of ``Model.register``, which refuses what lies outside the
+        current folder.
+        """
+        from azureml.core import Model
+
+        asset = Model._create_asset(self.workspace.service_context, str(path), name)  # noqa: SLF001 - see above
+        registered = Model._register_with_asset(  # noqa: SLF001 - see above
+            self.workspace,
+            name,
+            asset.id,
+            tags=dict(tags),
+            properties=dict(properties),
+            description=description or None,
+            model_framework=framework,
+            model_framework_version=framework_version if framework else None,
+        )
+        return self._registered(registered)
+
+    def tag(self, model_id: str, tags: Mapping[str, str]) -> None:
+        """Add tags to a model."""
+        from azureml.core import Model
+
+        Model(self.workspace, id=model_id).update_tags_properties(add_tags=dict(tags))
+
+    def download(self, model_id: str, folder: Path) -> None:
+        """Write a model's file or folder into `folder`."""
+        from azureml.core import Model
+
+        Model(self.workspace, id=model_id).download(target_dir=str(folder), exist_ok=True)
+
+    def _registered(self, model: Any) -> RegisteredModel:
+        return RegisteredModel(
+            model_id=model.id,
+            name=model.name,
+            version=int(model.version),
+            uri=f"{self._uri}/models/{model.name}/versions/{model.version}",
+            tags=model.tags,
+            properties=model.properties,
+            description=model.description or "",
+            framework=model.model_framework or "",
+            framework_version=model.model_framework_version or "",
+        )
+
+    # --- services -------------------------------------------------------------------------
+
+    def services(self) -> list[Service]:
+        """Return every service on Container Instances."""
+        from azureml.core.webservice import Webservice
+
+        return [_service(each) for each in Webservice.list(self.workspace, compute_type="ACI")]
+
+    def service(self, name: str) -> Service | None:
+        """Return one service, or None if there is none of this name."""
+        payload = self.payload(name)
+        if payload is None:
+            return None
+        from azureml.core.webservice import AciWebservice
+
+        return _service(AciWebservice.deserialize(self.workspace, payload))
+
+    def payload(self, name: str) -> dict[str, Any] | None:
+        """Return what the workspace keeps of a service, whole; None if there is none."""
+        from azureml.core.webservice import Webservice
+
+        found: dict[str, Any] | None = Webservice._get(self.workspace, name)  # noqa: SLF001 - only this gives it whole
+        return found
+
+    def deploy(
+        self,
+        name: str,
+        *,
+        model_ids: Sequence[str],
+        image: Image,
+        configuration: Mapping[str, Any],
+        overwrite: bool,
+    ) -> Handle:
+        """Ask for a new service; return at once."""
+        from azureml.core import Model
+        from azureml.core.webservice import AciWebservice
+
+        service = Model.deploy(
+            self.workspace,
+            name,
+            [Model(self.workspace, id=each) for each in model_ids],
+            inference_config=_request(image),
+            deployment_config=AciWebservice.deploy_configuration(**configuration),
+            overwrite=overwrite,
+        )
+        return Handle(service)
+
+    def update(
+        self,
+        name: str,
+        *,
+        model_ids: Sequence[str],
+        image: Image,
+        changes: Mapping[str, Any],
+    ) -> Handle:
+        """Ask for a service to be changed in its place; return at once."""
+        from azureml.core import Model
+        from azureml.core.webservice import Webservice
+
+        service = Webservice(self.workspace, name)
+        models = [Model(self.workspace, id=each) for each in model_ids]
+        service.update(models=models, inference_config=_request(image), **changes)
+        return Handle(service)
+
+    def restore(self, name: str, payload: Mapping[str, Any]) -> Handle:
+        """Ask for a service to be again what its payload says; return at once."""
+        from azureml.core import Model
+        from azureml.core.webservice import AciWebservice, Webservice
+
+        request = _repeated(payload)
+        models = [
+            Model(self.workspace, id=each)
+            for each in payload["environmentImageRequest"]["modelIds"]
+        ]
+        now = self.payload(name)
+        if now is not None and _fixed(now) == _fixed(payload):
+            service = Webservice(self.workspace, name)
+            service.update(
+                models=models,
+                inference_config=request,
+                tags=payload.get("kvTags") or {},
+                description=payload.get("description"),
+                auth_enabled=payload.get("authEnabled"),
+                enable_app_insights=payload.get("appInsightsEnabled"),
+            )
+            return Handle(service)
+        configuration = AciWebservice.deploy_configuration(
+            cpu_cores=payload["containerResourceRequirements"]["cpu"],
+            memory_gb=payload["containerResourceRequirements"]["memoryInGB"],
+            tags=payload.get("kvTags"),
+            properties=payload.get("properties"),
+            description=payload.get("description"),
+            location=payload.get("location"),
+            auth_enabled=payload.get("authEnabled"),
+            enable_app_insights=payload.get("appInsightsEnabled"),
+            dns_name_label=payload.get("dnsNameLabel"),
+            **_network(payload),
+        )
+        service = Model.deploy(
+            self.workspace,
+            name,
+            models,
+            inference_config=request,
+            deployment_config=configuration,
+            overwrite=True,
+        )
+        return Handle(service)
+
+    def delete(self, name: str) -> None:
+        """Remove a service; that it is gone already is no error."""
+        from azureml.core.webservice import Webservice
+        from azureml.exceptions import WebserviceException
+
+        try:
+            Webservice(self.workspace, name).delete()
+        except WebserviceException as error:
+            if _NOT_FOUND not in str(error):
+                raise
+
+    def logs(self, name: str, *, init: bool) -> str:
+        """Return the log of a service's container, or that of the one that prepares it."""
+        from azureml.core.webservice import Webservice
+
+        log: str | None = Webservice(self.workspace, name).get_logs(init=init)
+        return log or ""
+
+    def keys(self, name: str) -> tuple[str, str]:
+        """Return the primary and the secondary key of a service."""
+        from azureml.core.webservice import Webservice
+
+        primary, secondary = Webservice(self.workspace, name).get_keys()
+        return primary, secondary
+
+    def regenerate_key(self, name: str, which: str, *, value: str | None) -> None:
+        """Make one of the keys anew, at random or as `value`."""
+        from azureml.core.webservice import Webservice
+
+        Webservice(self.workspace, name).regen_key(which, set_key=value)
+
+
+class Handle:
+    """An operation under way.
+
+    Parameters
+    ----------
+    service : azureml.core.webservice.AciWebservice
+        The SDK's object, which knows its operation.
+    """
+
+    def __init__(self, service: Any) -> None:
+        self._service = service
+        self._offset = 0
+
+    def poll(self) -> Operation:
+        """Look how far it has come."""
+        # The public way, wait_for_deployment(), blocks, and prints what it finds.
+        state, error, document = self._service._get_operation_state(  # noqa: SLF001 - see above
+            show_output=True, offset=self._offset
+        )
+        log = document.get("streamingOperationLog") or ""
+        self._offset += len(log)
+        return Operation(
+            operation_id=self._service._operation_endpoint.rsplit("/", 1)[-1],  # noqa: SLF001 - see above
+            state=state,
+            step=(document.get("operationDetails") or {}).get("subOperationType") or "",
+            error=error or {},
+            log=[line.partition("|")[2] or line for line in log.split("#") if line],
+            log_uri=document.get("operationLog") or "",
+        )
+
+
+def _request(image: Image) -> Any:
+    """Return the SDK's description of a script and its environment."""
+    from azureml.core import Environment
+    from azureml.core.conda_dependencies import CondaDependencies
+    from azureml.core.model import InferenceConfig
+
+    environment = Environment(image.name)
+    conda = CondaDependencies(_underlying_structure=dict(image.conda))
+    environment.python.conda_dependencies = conda
+    return InferenceConfig(
+        entry_script=image.entry_script,
+        source_directory=image.source_directory,
+        environment=environment,
+    )
+
+
+def _repeated(payload: Mapping[str, Any]) -> Any:
+    """Return a description that asks for just what a service's payload says it was made of."""
+    from azureml.core import Environment
+    from azureml.core.model import InferenceConfig
+
+    request = copy.deepcopy(payload["environmentImageRequest"])
+    names = ("driverProgram", "modelIds", "assets", "environment")
+
+    class AsBefore(InferenceConfig):  # type: ignore[misc]  # the SDK ships no types
+        def __init__(self) -> None:
+            self.entry_script = "score.py"
+            self.source_directory = None
+            self.environment = Environment("as-before")
+
+        def validate_configuration(self) -> None:
+            """Check nothing: it was valid before, and its files are no longer here."""
+
+        def _build_environment_image_request(self, *_: Any, **__: Any) -> dict[str, Any]:
+            return {key: request[key] for key in names if key in request}
+
+    return AsBefore()
+
+
+def _fixed(payload: Mapping[str, Any]) -> list[Any]:
+    """Return what an update cannot change of a service."""
+    return [payload.get(key) for key in _FIXED]
+
+
+def _network(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a service's virtual network and encryption as its configuration takes them."""
+    network = payload.get("vnetConfiguration") or {}
+    encryption = payload.get("encryptionProperties") or {}
+    return {
+        "vnet_name": network.get("vnetName"),
+        "subnet_name": network.get("subnetName"),
+        "cmk_vault_base_url": encryption.get("vaultBaseUrl"),
+        "cmk_key_name": encryption.get("keyName"),
+        "cmk_key_version": encryption.get("keyVersion"),
+    }
+
+
+def _service(service: Any) -> Service:
+    return Service(
+        name=service.name,
+        state=service.state or "Transitioning",
+        scoring_uri=service.scoring_uri or "",
+        tags=service.tags or {},
+        description=service.description or "",
+        created_at=service.created_time.isoformat() if service.created_time else "",
+        model_ids=[model.id for model in service.models],
+        error=service.error or {},
+    )
+
+
+# --- who asks ---------------------------------------------------------------------------------
+
+
+def _require_sdk() -> None:
+    os.environ.setdefault("AZUREML_LOG_DEPRECATION_WARNING_ENABLED", "False")
+    try:
+        import azureml.core  # noqa: F401 - is it there?
+    except ImportError as error:
+        raise MissingExtraError(purpose="An Azure ML workspace", extra="azure") from error
+
+
+def _authentication() -> Any:
+    """Return a service principal if the environment names one, else None: the SDK's default."""
+    names = [f"AZUREML_SERVICE_PRINCIPAL_{part}" for part in ("TENANT_ID", "ID", "PASSWORD")]
+    tenant, principal, password = (os.environ.get(name, "") for name in names)
+    if not (tenant and principal and password):
+        return None
+    from azureml.core.authentication import ServicePrincipalAuthentication
+
+    return ServicePrincipalAuthentication(tenant, principal, password)
+
+
+def _offline_authentication(endpoint: str) -> Any:
+    """Return credentials for an offline workspace at `endpoint`, which asks for none that count."""
+    from azureml._vendor.azure_cli_core.cloud import AZURE_PUBLIC_CLOUD
+    from azureml.core.authentication import AbstractAuthentication
+
+    class Offline(AbstractAuthentication):  # type: ignore[misc]  # the SDK ships no types
+        def __init__(self) -> None:
+            super().__init__(cloud="AzureCloud")
+            self._cloud_type = copy.copy(AZURE_PUBLIC_CLOUD)
+            self._cloud_type.endpoints = copy.copy(AZURE_PUBLIC_CLOUD.endpoints)
+            self._cloud_type.endpoints.resource_manager = endpoint
+
+        def _get_arm_token(self) -> str:
+            return _unsigned_token()
+
+        _get_graph_token = _get_azureml_client_token = _get_arm_token
+
+        def _get_workspace(self, *_: Any) -> None:
+            return None
+
+        def _get_all_subscription_ids(self) -> tuple[list[Any], str]:
+            return [], "offline"
+
+        def _check_if_subscription_exists(self, *_: Any) -> bool:
+            return True  # the workspace itself refuses another
+
+    return Offline()
+
+
+def _unsigned_token() -> str:
+    """Return an unsecured JSON Web Token (RFC 7519, section 6) that is valid for an hour."""
+    claims = {"tid": "offline", "exp": int(time.time()) + 3600}
+    parts = (json.dumps(part).encode() for part in ({"alg": "none", "typ": "JWT"}, claims))
+    return ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts) + "."
+
+
+_trusting = 0
+_trusted_before: str | None = None
+_trust_lock = threading.Lock()
+
+
+@contextmanager
+def trusting(ca_bundle: str) -> Iterator[None]:
+    """Let requests trust these certificates, if any, while the body runs; threads may overlap."""
+    global _trusting, _trusted_before  # noqa: PLW0603 - as global as the environment it guards
+    if not ca_bundle:
+        yield
+        return
+    with _trust_lock:
+        if not _trusting:
+            _trusted_before = os.environ.get(_CA_BUNDLE)
+        _trusting += 1
+        os.environ[_CA_BUNDLE] = ca_bundle
+    try:
+        yield
+    finally:
+        with _trust_lock:
+            _trusting -= 1
+            if not _trusting:
+                os.environ.pop(_CA_BUNDLE, None)
+                if _trusted_before is not None:
+                    os.environ[_CA_BUNDLE] = _trusted_before

@@ -16,13 +16,16 @@ __all__ = ["cli"]
 # In the order of the way from a model to a service, which is how --help shows them.
 _COMMANDS = {
     "evaluate": "modelship.cli.evaluate:evaluate",
+    "register": "modelship.cli.register:register",
     "bundle": "modelship.cli.bundle:bundle",
     "deploy": "modelship.cli.deploy:deploy",
     "run": "modelship.cli.services:run",
     "logs": "modelship.cli.services:logs",
     "list": "modelship.cli.inventory:list_services",
+    "keys": "modelship.cli.keys:keys",
     "delete": "modelship.cli.services:delete",
     "targets": "modelship.cli.inventory:targets",
+    "azureml-offline": "modelship.cli.azureml_offline:azureml_offline",
     "demo": "modelship.cli.demo:demo",
 }
 
@@ -60,7 +63,8 @@ class _Commands(click.Group):
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 done, 2 what was typed, 3 the model, 4 the test or its gate, "
-    "5 the bundle, 6 the environment, 7 the target, 8 a request, 1 a bug, 130 interrupted.",
+    "5 the bundle, 6 the environment, 7 the target, 8 a request, 9 the workspace, 1 a bug, "
+    "130 interrupted.",
 )
 @click.version_option(package_name="modelship-ml", prog_name="modelship")
 def cli() -> None:

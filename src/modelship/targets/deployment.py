@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from modelship.targets.scoring import score
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from typing_extensions import Self  # for type checkers only: Python 3.10 lacks it
 
+    from modelship.bundle import ScoringBundle
     from modelship.targets.backend import Instance
+    from modelship.targets.keys import ServiceKeys
     from modelship.targets.state import State
     from modelship.targets.target import DeployTarget
 
@@ -111,11 +111,47 @@ class Deployment:
         ScoringTimeoutError, ServiceUnreachableError, InvalidPayloadError
             If no answer came, or nothing could be sent.
         """
-        return score(self.scoring_uri, payload, timeout_s=timeout_s)
+        return self._target.send(self.instance, payload, timeout_s=timeout_s)
 
     def logs(self, *, tail: int | None = None) -> str:
         """Return what the service wrote; only the last `tail` lines if that is given."""
         return self._target.logs_of(self.instance, tail=tail)
+
+    def update(
+        self, bundle: ScoringBundle, *, timeout_s: float = 600.0, show_output: bool = True
+    ) -> None:
+        """Run another bundle under this name; this handle is then one on the new instance.
+
+        It is :meth:`DeployTarget.deploy` with `overwrite`, and raises what that raises: if the
+        new bundle does not become healthy, the old one serves on.
+        """
+        updated = self._target.deploy(
+            bundle, name=self.name, overwrite=True, timeout_s=timeout_s, show_output=show_output
+        )
+        self.instance = updated.instance
+
+    def keys(self) -> ServiceKeys:
+        """Return the keys that the service asks for; :meth:`run` finds them by itself.
+
+        Raises
+        ------
+        UnsupportedError
+            If the target knows no keys.
+        """
+        return self._target.keys_of(self.instance)
+
+    def regenerate_key(
+        self, which: Literal["primary", "secondary"], *, value: str | None = None
+    ) -> ServiceKeys:
+        """Make one of the keys anew, at random or as `value`, and return both.
+
+        Raises
+        ------
+        UnsupportedError
+            If the target knows no keys.
+        """
+        self._target.regenerate_key_of(self.instance, which, value=value)
+        return self.keys()
 
     def delete(self, *, missing_ok: bool = False) -> None:
         """End the service and remove it.

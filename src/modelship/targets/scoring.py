@@ -17,6 +17,8 @@ from modelship.errors import (
 from modelship.targets.progress import Deadline, DeadlineExceededError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import requests
 
 __all__ = ["answers", "score"]
@@ -28,7 +30,7 @@ _BODY_SHOWN = 2000
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
-def score(scoring_uri: str, payload: object, *, timeout_s: float) -> Any:
+def score(scoring_uri: str, payload: object, *, timeout_s: float, key: str | None = None) -> Any:
     """POST one payload and return the decoded answer.
 
     Parameters
@@ -39,6 +41,8 @@ def score(scoring_uri: str, payload: object, *, timeout_s: float) -> Any:
         A str or bytes is the body as it stands; anything else is written as JSON.
     timeout_s : float
         Seconds until the whole answer has to be there.
+    key : str, optional
+        A key of the service, sent as ``Authorization: Bearer``.
 
     Returns
     -------
@@ -53,7 +57,10 @@ def score(scoring_uri: str, payload: object, *, timeout_s: float) -> Any:
     """
     body = _encode(payload)
     request_id = str(uuid.uuid4())
-    response, content = _post(scoring_uri, body, request_id=request_id, timeout_s=timeout_s)
+    headers = {"Content-Type": "application/json", "x-request-id": request_id}
+    if key is not None:
+        headers["Authorization"] = f"Bearer {key}"
+    response, content = _post(scoring_uri, body, headers=headers, timeout_s=timeout_s)
     try:
         if response.status_code < _ERROR_STATUS:
             return _decode(response.headers.get("Content-Type", ""), content)
@@ -99,12 +106,11 @@ def _encode(payload: object) -> bytes:
 
 
 def _post(
-    scoring_uri: str, body: bytes, *, request_id: str, timeout_s: float
+    scoring_uri: str, body: bytes, *, headers: Mapping[str, str], timeout_s: float
 ) -> tuple[requests.Response, bytes]:
     import requests
     import urllib3
 
-    headers = {"Content-Type": "application/json", "x-request-id": request_id}
     deadline = Deadline(timeout_s)
     timeouts = (min(_CONNECT_TIMEOUT_S, timeout_s), timeout_s)
     try:

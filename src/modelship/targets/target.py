@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 import time
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from modelship.bundle import ScoringBundle
 from modelship.errors import (
@@ -15,13 +14,15 @@ from modelship.errors import (
     InvalidOptionError,
     NameTakenError,
     ScoringError,
+    ScoringRequestError,
     ScoringTimeoutError,
-    nearest,
+    UnsupportedError,
 )
 from modelship.places import exclusive
-from modelship.registry import Registry
+from modelship.registry import Registry, check_options
 from modelship.targets.backend import Instance, TargetBackend
 from modelship.targets.deployment import Deployment
+from modelship.targets.keys import ServiceKeys, SupportsKeys
 from modelship.targets.logtail import last_lines, telling_part
 from modelship.targets.names import check_service_name
 from modelship.targets.progress import Deadline, DeadlineExceededError, Steps
@@ -39,10 +40,12 @@ _REGISTRY = Registry(
     builtins={
         "process": "modelship.targets.process:ProcessBackend",
         "docker": "modelship.targets.docker:DockerBackend",
+        "aci": "modelship.targets.aci:AciBackend",
         "memory": "modelship.testing.memory:MemoryBackend",
     },
 )
 
+_UNAUTHORIZED = 401
 _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 0.5
 
@@ -58,6 +61,7 @@ class DeployTarget:
 
     def __init__(self, backend: TargetBackend) -> None:
         self._backend = backend
+        self._primary_keys: dict[str, str] = {}
 
     @staticmethod
     def open(name: str, **options: Any) -> DeployTarget:
@@ -66,7 +70,7 @@ class DeployTarget:
         Parameters
         ----------
         name : str
-            ``"process"``, ``"docker"``, or the name of an installed plug-in.
+            ``"process"``, ``"docker"``, ``"aci"``, or the name of an installed plug-in.
         **options
             The keyword parameters of that target's class, such as ``port`` or ``base_image``.
 
@@ -78,7 +82,7 @@ class DeployTarget:
             If the target has no such option, or needs one that is not given.
         """
         backend_class = _REGISTRY.load(name)
-        _check_options(name, backend_class, options)
+        check_options(f"the target {name!r}", backend_class, options)
         return DeployTarget(backend_class(**options))
 
     @staticmethod
@@ -210,6 +214,37 @@ class DeployTarget:
         log = self._backend.logs(instance)
         return log if tail is None else last_lines(log, tail)
 
+    def send(self, instance: Instance, payload: object, *, timeout_s: float) -> Any:
+        """Score one payload on one instance; with its key, if it asks for one."""
+        deadline = Deadline(timeout_s)
+        key = self._primary_keys.get(instance.instance_id)
+        try:
+            return score(instance.scoring_uri, payload, timeout_s=timeout_s, key=key)
+        except ScoringRequestError as error:
+            if error.status != _UNAUTHORIZED or not isinstance(self._backend, SupportsKeys):
+                raise
+        # It asks for a key that was not known yet, or was made anew.
+        key = self._primary_keys[instance.instance_id] = self.keys_of(instance).primary
+        return score(instance.scoring_uri, payload, timeout_s=deadline.remaining_s, key=key)
+
+    def keys_of(self, instance: Instance) -> ServiceKeys:
+        """Return the keys of one instance."""
+        return self._keyed().keys(instance)
+
+    def regenerate_key_of(
+        self, instance: Instance, which: Literal["primary", "secondary"], *, value: str | None
+    ) -> None:
+        """Make a key of one instance anew."""
+        if which not in {"primary", "secondary"}:
+            raise InvalidOptionError("which", which, "'primary' or 'secondary'")
+        self._keyed().regenerate_key(instance, which, value=value)
+        self._primary_keys.pop(instance.instance_id, None)
+
+    def _keyed(self) -> SupportsKeys:
+        if not isinstance(self._backend, SupportsKeys):
+            raise UnsupportedError(target=self.name, ability="keys")
+        return self._backend
+
     def __repr__(self) -> str:
         return f"DeployTarget.open({self.name!r})"
 
@@ -257,7 +292,7 @@ class DeployTarget:
 
     def _send_sample(self, instance: Instance, sample_json: str, deadline: Deadline) -> None:
         try:
-            score(instance.scoring_uri, sample_json, timeout_s=deadline.remaining_s)
+            self.send(instance, sample_json, timeout_s=deadline.remaining_s)
         except ScoringTimeoutError as error:
             raise DeadlineExceededError from error
         except ScoringError as error:
@@ -307,18 +342,3 @@ class DeployTarget:
 
 def _differences(current: Instance, bundle: ScoringBundle) -> list[str]:
     return [name for name, digest in bundle.parts.items() if current.parts.get(name) != digest]
-
-
-def _check_options(name: str, backend_class: type[TargetBackend], options: dict[str, Any]) -> None:
-    signature = inspect.signature(backend_class)
-    known = ", ".join(signature.parameters) or "none"
-    for option in options:
-        if option not in signature.parameters:  # its value may be a secret: it is not shown
-            raise InvalidOptionError(
-                option=f"an option of the target {name!r}",
-                found=option,
-                expected=f"one of: {known}{nearest(option, signature.parameters)}",
-            )
-    for option, parameter in signature.parameters.items():
-        if parameter.default is parameter.empty and option not in options:
-            raise InvalidOptionError(option=f"{name}: {option}", found=None, expected="a value")

@@ -1,4 +1,4 @@
-"""For users and plug-in authors: a target in memory, offline bundles, the target contract.
+"""For users and plug-in authors: a target in memory, an offline workspace, the target contract.
 
 The names below are resolved on first use: only :class:`TargetContract` needs pytest, and the
 ``memory`` target has to work without it.
@@ -13,11 +13,24 @@ if TYPE_CHECKING:
     from modelship.testing.bundles import offline_bundle, script_bundle, with_lock
     from modelship.testing.contract import TargetContract
     from modelship.testing.memory import MemoryBackend
+    from modelship.testing.offline import Fault, OfflineWorkspace, StageFault
 
-__all__ = ["MemoryBackend", "TargetContract", "offline_bundle", "script_bundle", "with_lock"]
+__all__ = [
+    "Fault",
+    "MemoryBackend",
+    "OfflineWorkspace",
+    "StageFault",
+    "TargetContract",
+    "offline_bundle",
+    "script_bundle",
+    "with_lock",
+]
 
 _HOME = {
+    "Fault": "offline.faults",
     "MemoryBackend": "memory",
+    "OfflineWorkspace": "offline.workspace",
+    "StageFault": "offline.faults",
     "TargetContract": "contract",
     "offline_bundle": "bundles",
     "script_bundle": "bundles",

@@ -8,6 +8,11 @@ asks for one of its fixtures.
     neither sees nor touches your own deployments.
 ``memory_target``
     The target ``memory``; what a test deploys on it is removed after the test.
+``azureml_offline``
+    An :class:`~modelship.testing.offline.workspace.OfflineWorkspace`: an Azure ML workspace on
+    this machine, new for each test and sealed, with services that really run, as processes. What a
+    service's environment needs is kept in modelship's cache, so that only the first test installs
+    it. It needs the extra ``offline``.
 
 ::
 
@@ -17,6 +22,11 @@ asks for one of its fixtures.
     def test_my_service_answers(memory_target, my_bundle):
         deployment = memory_target.deploy(offline_bundle(my_bundle), name="my-service")
         assert deployment.run({"data": [[1, 2]]}) == [3]
+
+
+    def test_my_training_script_registers_its_model(azureml_offline):
+        run_training(azureml_offline.workspace())
+        assert Model(azureml_offline.workspace(), "my-model").version == 1
 """
 
 from __future__ import annotations
@@ -30,8 +40,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from modelship.targets import DeployTarget
+    from modelship.testing.offline.workspace import OfflineWorkspace
 
-__all__ = ["memory_target", "modelship_home"]
+__all__ = ["azureml_offline", "memory_target", "modelship_home"]
 
 
 @pytest.fixture
@@ -54,3 +65,12 @@ def memory_target(modelship_home: Path) -> Iterator[DeployTarget]:  # noqa: ARG0
     for deployment in target.list():
         if deployment.name not in before:
             deployment.delete(missing_ok=True)
+
+
+@pytest.fixture
+def azureml_offline(tmp_path: Path) -> Iterator[OfflineWorkspace]:
+    """Yield an Azure ML workspace on this machine, new and empty; it ends with the test."""
+    from modelship.testing.offline.workspace import OfflineWorkspace
+
+    with OfflineWorkspace(tmp_path / "azureml-offline") as workspace:
+        yield workspace

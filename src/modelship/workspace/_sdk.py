@@ -65,6 +65,9 @@ class Sdk:
         workspace = Workspace(
             location.subscription_id, location.resource_group, location.workspace_name, auth=auth
         )
+        if getattr(workspace, "_workspace_autorest_object", workspace) is None:
+            # The SDK passes over it, and goes on with a workspace that it has never seen.
+            raise ConnectionError("Azure Resource Manager did not answer")
         return cls(workspace, uri=location.uri)
 
     # --- models ---------------------------------------------------------------------------

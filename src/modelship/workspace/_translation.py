@@ -20,14 +20,19 @@ from modelship.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-__all__ = ["cause_of", "status_of", "translate"]
+__all__ = ["cause_of", "translate"]
 
-_STATUS = re.compile(r"Response Code: (\d{3})|Code: (\d{3})\b|\((\d{3})\)|status code '(\d{3})'")
+_STATUS = re.compile(r"Code: (\d{3})\b|\"status_code\": (\d{3})\b")
 _CONTENT = re.compile(r"Content: (b?(?:'.*'|\".*\"))\s*$", re.DOTALL)
 _SECRET = re.compile(r"(?i)((?:sig|se|st|sv|sp|code|password|secret)=)[^&\s'\"]+|Bearer \S+")
 _SHOWN = 600
+# What Azure tells to do next, and we have done.
+_HOMEWORK = re.compile(
+    r"(?i),? please run print\(service\.get_logs\(\)\).*"
+    r"|\.? ?Please check the (logs for your container|webservice state for the current).*"
+)
 _REFUSED = frozenset({401, 403})
 _DENIED = re.compile(
     r"AADSTS\d+|(?i:authentication|credential|token (?:has )?expired|az login|unauthorized)"
@@ -77,10 +82,11 @@ def translate(error: Exception, *, workspace: str, doing: str) -> ModelshipError
         return WorkspaceUnreachableError(workspace, doing, _shown(_innermost(error, text)))
     if doing == "open it" and (problem := _missing(text, workspace)):
         return WorkspaceNotFoundError(problem, "Compare the three names with those in the portal.")
-    status, cause = status_of(text), _cause(text) or type(error).__name__
+    status, cause = _answer(error, text)
     denied = status is None and _DENIED.search(text)
     if denied or status in _REFUSED or _is(error, _CREDENTIALS):
         return WorkspaceCredentialsError(workspace, cause)
+    cause = cause or type(error).__name__
     advice = next((words for pattern, words in _ADVICE if pattern.search(cause)), "")
     return WorkspaceRequestError(workspace, doing, cause, status=status, advice=advice)
 
@@ -92,12 +98,6 @@ def _missing(text: str, workspace: str) -> str:
     if _NO_WORKSPACE.search(text):
         return f"there is no workspace {workspace!r} in this resource group and subscription"
     return ""
-
-
-def status_of(text: str) -> int | None:
-    """Return the HTTP status that the SDK quotes in an error's text, or None."""
-    found = _STATUS.search(text)
-    return int(next(group for group in found.groups() if group)) if found else None
 
 
 def cause_of(error: Mapping[str, Any]) -> str:
@@ -112,10 +112,13 @@ def cause_of(error: Mapping[str, Any]) -> str:
     inner = error.get("error")
     if isinstance(inner, dict):
         error = inner
-    parts = [error, *(each for each in error.get("details") or () if isinstance(each, dict))]
+    details = [each for each in error.get("details") or () if isinstance(each, dict)]
+    # Azure repeats the words of a detail in those of the whole.
+    whole = str(error.get("message") or "")
+    repeated = any(each.get("message") and str(each["message"]) in whole for each in details)
     said: list[str] = []
-    for part in parts:
-        words = ": ".join(str(part[key]) for key in ("code", "message") if part.get(key))
+    for part in details if repeated else [error, *details]:
+        words = ": ".join(_shown(str(part[key])) for key in ("code", "message") if part.get(key))
         if words and words not in said:
             said.append(words)
     return _shown("; ".join(said))
@@ -130,17 +133,48 @@ def _text(error: Exception) -> str:
         return type(error).__name__
 
 
-def _cause(text: str) -> str:
+def _answer(error: Exception, text: str) -> tuple[int | None, str]:
+    """Return the status that the services answered with, and the cause that their answer tells.
+
+    Both come from the HTTP answer if an error has it, or one that it was made of; the text that
+    the SDK makes of it often leaves the cause out.
+    """
+    status = _status(text)
+    for each in _chain(error):
+        response = getattr(each, "response", None)
+        if isinstance(getattr(response, "status_code", None), int):
+            status = status or response.status_code
+            if cause := _cause(str(getattr(response, "text", ""))):
+                return status, cause
     content = _CONTENT.search(text)
-    if content:
-        try:
-            body = ast.literal_eval(content[1])
-            document = json.loads(body.decode() if isinstance(body, bytes) else body)
-            if isinstance(document, dict) and (cause := cause_of(document)):
-                return cause
-        except (ValueError, SyntaxError):
-            pass
-    return _shown(text)
+    return status, (_quoted(content[1]) if content else "") or _cause(text) or _shown(text)
+
+
+def _status(text: str) -> int | None:
+    found = _STATUS.search(text)
+    return int(next(group for group in found.groups() if group)) if found else None
+
+
+def _quoted(literal: str) -> str:
+    """Return the cause in an answer's body that the SDK quotes as Python would."""
+    try:
+        body = ast.literal_eval(literal)
+    except (ValueError, SyntaxError):
+        return ""
+    return _cause(body.decode(errors="replace") if isinstance(body, bytes) else str(body))
+
+
+def _cause(text: str) -> str:
+    """Return the cause that the first JSON document in a text tells, or ``""``."""
+    start = text.find("{")
+    if start < 0:
+        return ""
+    try:
+        document, _ = json.JSONDecoder().raw_decode(text[start:])
+    except ValueError:
+        return ""
+    inner = document.get("error_details")
+    return cause_of(inner if isinstance(inner, dict) else document)
 
 
 def _is(error: BaseException, names: frozenset[str] | set[str]) -> bool:
@@ -151,13 +185,17 @@ def _is_connection(error: BaseException) -> bool:
     import requests
 
     kinds = (requests.ConnectionError, requests.Timeout, ConnectionError, TimeoutError)
-    seen = 0
+    return any(isinstance(each, kinds) for each in _chain(error))
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and those that it came from."""
+    seen: set[int] = set()
     inner: BaseException | None = error
-    while inner is not None and seen < 10:  # noqa: PLR2004 - a chain that is longer is a loop
-        if isinstance(inner, kinds):
-            return True
-        inner, seen = inner.__cause__ or inner.__context__, seen + 1
-    return False
+    while inner is not None and id(inner) not in seen:
+        yield inner
+        seen.add(id(inner))
+        inner = inner.__cause__ or inner.__context__
 
 
 def _innermost(error: BaseException, text: str) -> str:
@@ -180,5 +218,5 @@ def _redacted(text: str) -> str:
 
 
 def _shown(text: str) -> str:
-    line = " ".join(text.split()).rstrip(". ")
+    line = _HOMEWORK.sub("", " ".join(text.split())).rstrip(". ")
     return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"

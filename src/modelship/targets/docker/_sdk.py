@@ -171,13 +171,20 @@ class Engine:
             return None
 
     def create(
-        self, name: str, *, image: str, labels: Mapping[str, str], host: Mapping[str, Any]
+        self,
+        name: str,
+        *,
+        image: str,
+        labels: Mapping[str, str],
+        environment: Mapping[str, str],
+        host: Mapping[str, Any],
     ) -> None:
         """Create a container that does not run yet; `host` is what ``create_host_config`` takes."""
         self._api.create_container(
             image,
             name=name,
             labels=dict(labels),
+            environment=dict(environment),
             host_config=self._api.create_host_config(**host),
             # Docker's config.json may hold a proxy with its password.
             use_config_proxy=False,

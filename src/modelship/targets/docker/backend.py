@@ -10,13 +10,14 @@ from modelship.targets.backend import Instance, TargetBackend
 from modelship.targets.docker import container as containers
 from modelship.targets.docker import labels
 from modelship.targets.docker._sdk import connected
+from modelship.targets.docker.dockerfiles import APP_ROOT
 from modelship.targets.docker.image import remove_unused_images, service_image
 from modelship.targets.ports import check_port
 from modelship.targets.scoring import answers
 from modelship.targets.state import State
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from modelship.bundle import ScoringBundle
     from modelship.targets.progress import Steps
@@ -76,8 +77,9 @@ class DockerBackend(TargetBackend):
                     labels={
                         labels.RECORD: draft.to_json(),
                         labels.SERVICE_IMAGE: image,
-                        labels.TARGET: self.name,
+                        labels.TARGET: self._namespace,
                     },
+                    environment=self._variables(str(APP_ROOT)),
                     host=containers.confinement(bundle.resources, port=self._port),
                 )
             engine.start(name, port=self._port)
@@ -86,7 +88,7 @@ class DockerBackend(TargetBackend):
 
     def instances(self) -> Sequence[Instance]:
         with connected() as engine:
-            found = engine.containers(labels=[f"{labels.TARGET}={self.name}", labels.RECORD])
+            found = engine.containers(labels=[f"{labels.TARGET}={self._namespace}", labels.RECORD])
         records = (containers.read_record(each) for each in found)
         return [record for record in records if record is not None]
 
@@ -121,3 +123,12 @@ class DockerBackend(TargetBackend):
             if container is not None:
                 engine.remove(container)
             remove_unused_images(engine, instance.digest, ended=container)
+
+    @property
+    def _namespace(self) -> str:
+        """What tells its containers from those of others; a subclass has one of its own."""
+        return self.name
+
+    def _variables(self, app_root: str) -> Mapping[str, str]:  # noqa: ARG002 - for subclasses
+        """Return what a container gets in its environment besides; for subclasses."""
+        return {}

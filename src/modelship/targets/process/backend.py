@@ -77,25 +77,29 @@ class ProcessBackend(TargetBackend):
         with service.listen(self._port) as listener:
             port = listener.getsockname()[1]
             instance = draft.at(f"http://127.0.0.1:{port}/score")
-            folder = _write(instance, bundle)
+            folder = self._write(instance, bundle)
+            app = folder / "app"
             service.launch(
                 _command(python, bundle, port=port),
                 instance_id=instance.instance_id,
                 listener=listener,
                 folder=folder,
-                environment=_environment(python, bundle, app=folder / "app"),
+                environment={
+                    **_environment(python, bundle, app=app),
+                    **self._variables(str(app)),
+                },
             )
         return instance
 
     def instances(self) -> Sequence[Instance]:
         found = []
-        for folder in _home().glob("[!.]*"):
+        for folder in self._home.glob("[!.]*"):
             with suppress(FileNotFoundError):  # another process removes it just now
                 found.append(_read(folder))
         return found
 
     def state(self, instance: Instance) -> State:
-        folder = _folder(instance)
+        folder = self._folder(instance)
         if not service.is_running(instance.instance_id, folder):
             return State.FAILED
         if answers(instance.scoring_uri):
@@ -106,45 +110,46 @@ class ProcessBackend(TargetBackend):
 
     def logs(self, instance: Instance) -> str:
         try:
-            return (_folder(instance) / "server.log").read_text(errors="replace")
+            return (self._folder(instance) / "server.log").read_text(errors="replace")
         except FileNotFoundError:
             return ""
 
     def stop(self, instance: Instance) -> None:
-        folder = _folder(instance)
+        folder = self._folder(instance)
         # What never answered has no request to finish.
         grace_s = _GRACE_S if (folder / _ANSWERED).exists() else 0.0
         service.end(instance.instance_id, folder, grace_s=grace_s)
         with suppress(FileNotFoundError):
             # Renamed first, so that a removal that is cut short leaves a draft and no instance.
-            shutil.rmtree(folder.rename(_draft(instance)), ignore_errors=True)
+            shutil.rmtree(folder.rename(self._draft(instance)), ignore_errors=True)
 
+    @property
+    def _home(self) -> Path:
+        """The folder of all instances; a subclass with another one has instances of its own."""
+        return state_folder() / self.name
 
-def _home() -> Path:
-    return state_folder() / "process"
+    def _variables(self, app_root: str) -> Mapping[str, str]:  # noqa: ARG002 - for subclasses
+        """Return what a service gets in its environment besides; for subclasses."""
+        return {}
 
+    def _folder(self, instance: Instance) -> Path:
+        return self._home / instance.instance_id
 
-def _folder(instance: Instance) -> Path:
-    return _home() / instance.instance_id
+    def _draft(self, instance: Instance) -> Path:
+        return self._home / f"{_DRAFT}{os.getpid()}-{instance.instance_id}"
 
-
-def _draft(instance: Instance) -> Path:
-    return _home() / f"{_DRAFT}{os.getpid()}-{instance.instance_id}"
-
-
-def _write(instance: Instance, bundle: ScoringBundle) -> Path:
-    """Write the instance's folder, whole or not at all; from then on it is listed."""
-    home = _home()
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _sweep(home)
-    draft = _draft(instance)
-    try:
-        stage(bundle, draft / "app")
-        (draft / _RECORD).write_text(instance.to_json())
-        return draft.rename(_folder(instance))
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
+    def _write(self, instance: Instance, bundle: ScoringBundle) -> Path:
+        """Write the instance's folder, whole or not at all; from then on it is listed."""
+        self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _sweep(self._home)
+        draft = self._draft(instance)
+        try:
+            stage(bundle, draft / "app")
+            (draft / _RECORD).write_text(instance.to_json())
+            return draft.rename(self._folder(instance))
+        except BaseException:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise
 
 
 def _read(folder: Path) -> Instance:

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import threading
@@ -18,6 +19,8 @@ from typing import Any
 from urllib.parse import quote
 
 __all__ = ["Documents", "Store"]
+
+_LONGEST_NAME = 200
 
 
 class Documents:
@@ -84,7 +87,10 @@ class Documents:
         return found
 
     def _path(self, key: str) -> Path:
-        return self._folder / f"{quote(key, safe='')}.json"
+        name = quote(key, safe="")
+        if len(name) > _LONGEST_NAME:  # a model's name may fill what a disk takes as one
+            name = name[: _LONGEST_NAME // 2] + hashlib.sha256(name.encode()).hexdigest()
+        return self._folder / f"{name}.json"
 
 
 class Store:

@@ -1,0 +1,114 @@
+"""``modelship azureml-offline``: an Azure ML workspace on this machine, for other terminals."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from modelship.cli.options import json_option
+from modelship.cli.output import as_json_is_asked, emit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from modelship.testing.offline.workspace import OfflineWorkspace
+
+__all__ = ["azureml_offline"]
+
+
+@click.command(
+    "azureml-offline",
+    short_help="Run an Azure ML workspace on this machine.",
+    epilog="Example: modelship azureml-offline --folder my-workspace",
+)
+@click.option(
+    "--folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where its state is kept, so that it is there again next time "
+    "[default: a temporary folder].",
+)
+@click.option(
+    "--compute",
+    type=click.Choice(["process", "docker"]),
+    default="process",
+    show_default=True,
+    help="What its Container Instances are: processes of this machine, or containers.",
+)
+@click.option(
+    "--base-image",
+    metavar="IMAGE",
+    help="What containers are built upon [default: python:X.Y-slim]; with --compute docker.",
+)
+@click.option(
+    "--sealed",
+    is_flag=True,
+    help="Refuse hosts that are not Azure's to code that runs with its variables.",
+)
+@json_option
+def azureml_offline(
+    *,
+    folder: Path | None,
+    compute: Literal["process", "docker"],
+    base_image: str | None,
+    sealed: bool,
+) -> None:
+    """Run an Azure ML workspace that needs no Azure, until Ctrl-C.
+
+    It prints what code in another terminal needs to find it: code that was written for
+    azureml-core then runs against it unchanged. Models, services and all else end with it, or
+    stay in its folder.
+    """
+    if base_image and compute != "docker":
+        raise click.UsageError("--base-image is for --compute docker.")
+    from modelship.testing.offline.workspace import OfflineWorkspace
+
+    with (
+        OfflineWorkspace(
+            folder, compute=compute, base_image=base_image, sealed=sealed
+        ) as workspace,
+        _until_interrupted(),
+    ):
+        emit(_document(workspace)) if as_json_is_asked() else _say(workspace, compute)
+        threading.Event().wait()
+
+
+@contextmanager
+def _until_interrupted() -> Iterator[None]:
+    """End the body quietly on Ctrl-C; another Ctrl-C does not disturb the tidying up."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        click.echo("ending the workspace and its services", err=True)
+
+
+def _document(workspace: OfflineWorkspace) -> dict[str, object]:
+    return {
+        "endpoint": workspace.endpoint,
+        "folder": str(workspace.folder),
+        "config": str(workspace.config_path),
+        "environment": workspace.environment,
+    }
+
+
+def _say(workspace: OfflineWorkspace, compute: str) -> None:
+    click.echo(f"An Azure ML workspace is open at {workspace.endpoint}, in {workspace.folder}.")
+    click.echo("\nIn another terminal, in the folder of your code, type:\n")
+    click.echo(_exports(workspace.environment))
+    # It asks before it replaces one that names a workspace in Azure.
+    click.echo(f"cp -i {shlex.quote(str(workspace.config_path))} config.json")
+    click.echo(
+        "\nWorkspace.from_config() then finds it in place of Azure. Its services are "
+        f"{'containers' if compute == 'docker' else 'processes'} of this machine.\n"
+        "Ctrl-C ends it, and them."
+    )
+
+
+def _exports(environment: Mapping[str, str]) -> str:
+    return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in environment.items())

@@ -1,0 +1,268 @@
+"""AciBackend: services of an Azure ML workspace on Azure Container Instances."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from modelship.bundle.store import stage_source
+from modelship.errors import DeploymentFailedError, ModelshipError, WorkspaceError
+from modelship.sources.registered import register_model, registered_id
+from modelship.targets.aci.environment import conda_specification
+from modelship.targets.aci.following import follow
+from modelship.targets.aci.options import AciOptions, check_resources, check_tags
+from modelship.targets.aci.record import read_record, record_tags
+from modelship.targets.backend import Instance, TargetBackend
+from modelship.targets.keys import ServiceKeys
+from modelship.targets.progress import Steps
+from modelship.targets.state import State
+from modelship.workspace import Image, Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from modelship.bundle import ScoringBundle
+    from modelship.workspace import Operation
+
+__all__ = ["AciBackend"]
+
+_STATES = {
+    "Healthy": State.HEALTHY,
+    "Unhealthy": State.UNHEALTHY,
+    "Failed": State.FAILED,
+    "Unschedulable": State.FAILED,
+    "Deleting": State.DELETING,
+}
+_PUT_BACK_TIMEOUT_S = 900.0
+_PAUSE_S = 1.0
+
+
+class AciBackend(TargetBackend):
+    r"""Runs each service on Azure Container Instances.
+
+    The workspace keeps the record, so any process with the same workspace finds a service; one
+    that was deployed by other means is found too. Overwriting changes a service in its place,
+    which keeps its scoring URI, wherever Azure ML can; what it cannot change so (cores, memory,
+    location, network, encryption) makes it anew. If the new bundle fails, the old one is put back.
+
+    Parameters
+    ----------
+    workspace : azureml.core.Workspace, Workspace, str or Path, optional
+        An open workspace; or a ``config.json``, or a folder to look for it in and above. The
+        current folder if nothing is given.
+    subscription_id, resource_group, workspace_name : str, optional
+        All three of them, in place of `workspace`.
+    location, auth_enabled, primary_key, secondary_key, dns_name_label, ssl_enabled, \
+    ssl_cert_pem_file, ssl_key_pem_file, ssl_cname, vnet_name, subnet_name, cmk_vault_base_url, \
+    cmk_key_name, cmk_key_version, enable_app_insights, collect_model_data, properties
+        As in :class:`~modelship.targets.aci.options.AciOptions`.
+
+    Raises
+    ------
+    InvalidOptionError
+        If an option has a value that it cannot take, or needs another one.
+    """
+
+    name: ClassVar[str] = "aci"
+
+    def __init__(
+        self,
+        *,
+        workspace: object = None,
+        subscription_id: str | None = None,
+        resource_group: str | None = None,
+        workspace_name: str | None = None,
+        location: str | None = None,
+        auth_enabled: bool | None = None,
+        primary_key: str | None = None,
+        secondary_key: str | None = None,
+        dns_name_label: str | None = None,
+        ssl_enabled: bool | None = None,
+        ssl_cert_pem_file: str | Path | None = None,
+        ssl_key_pem_file: str | Path | None = None,
+        ssl_cname: str | None = None,
+        vnet_name: str | None = None,
+        subnet_name: str | None = None,
+        cmk_vault_base_url: str | None = None,
+        cmk_key_name: str | None = None,
+        cmk_key_version: str | None = None,
+        enable_app_insights: bool | None = None,
+        collect_model_data: bool | None = None,
+        properties: Mapping[str, str] | None = None,
+    ) -> None:
+        self._where = {
+            "subscription_id": subscription_id,
+            "resource_group": resource_group,
+            "workspace_name": workspace_name,
+        }
+        self._given_workspace = workspace
+        self._opened: Workspace | None = None
+        self._options = AciOptions(
+            location=location,
+            auth_enabled=auth_enabled,
+            primary_key=primary_key,
+            secondary_key=secondary_key,
+            dns_name_label=dns_name_label,
+            ssl_enabled=ssl_enabled,
+            ssl_cert_pem_file=ssl_cert_pem_file,
+            ssl_key_pem_file=ssl_key_pem_file,
+            ssl_cname=ssl_cname,
+            vnet_name=vnet_name,
+            subnet_name=subnet_name,
+            cmk_vault_base_url=cmk_vault_base_url,
+            cmk_key_name=cmk_key_name,
+            cmk_key_version=cmk_key_version,
+            enable_app_insights=enable_app_insights,
+            collect_model_data=collect_model_data,
+            properties={} if properties is None else properties,
+        )
+        self._replaced: dict[str, Mapping[str, Any]] = {}
+
+    @property
+    def _workspace(self) -> Workspace:
+        if self._opened is None:
+            self._opened = Workspace.open(self._given_workspace, **self._where)
+        return self._opened
+
+    def prepare(self, bundle: ScoringBundle, steps: Steps) -> None:
+        check_resources(bundle.resources)
+        check_tags(bundle.tags)
+        with steps.step("Check what Azure ML is to install"):
+            conda_specification(bundle)
+        with steps.step("Open the workspace"):
+            _ = self._workspace
+        with steps.step("Register the model"):
+            self._model_id(bundle)
+
+    def start(self, draft: Instance, bundle: ScoringBundle, steps: Steps) -> Instance:
+        name, workspace = draft.name, self._workspace
+        present = workspace.payload(name)
+        if present is not None:
+            self._replaced[draft.instance_id] = present
+        with _image(bundle, name=name) as image:
+            try:
+                poll = self._submit(draft, bundle, image, present=present, steps=steps)
+            except WorkspaceError:
+                if not self._runs(draft):
+                    raise
+                self._await_end(draft, steps)  # it was taken, and the answer was lost
+            else:
+                follow(poll, name=name, workspace=workspace, steps=steps)
+        service = workspace.service(name)
+        return draft.at(service.scoring_uri) if service else draft
+
+    def instances(self) -> Sequence[Instance]:
+        return [read_record(service) for service in self._workspace.services()]
+
+    def state(self, instance: Instance) -> State:
+        service = self._workspace.service(instance.name)
+        if service is None or read_record(service).instance_id != instance.instance_id:
+            return State.FAILED
+        return _STATES.get(service.state, State.TRANSITIONING)
+
+    def logs(self, instance: Instance) -> str:
+        return self._workspace.logs(instance.name) if self._runs(instance) else ""
+
+    def stop(self, instance: Instance) -> None:
+        # What the instance was to replace is put back, unless it is stopped itself: then the
+        # replacement has succeeded, and it is gone already.
+        before = self._replaced.pop(instance.instance_id, None)
+        if before is not None:
+            self._put_back(instance.name, before)
+            return
+        for new, payload in list(self._replaced.items()):
+            tags = payload.get("kvTags") or {}
+            if tags.get("modelship.instance", payload["name"]) == instance.instance_id:
+                del self._replaced[new]
+        if self._runs(instance):
+            self._workspace.delete(instance.name)
+
+    def keys(self, instance: Instance) -> ServiceKeys:
+        """Return the keys of a service."""
+        return ServiceKeys(*self._workspace.keys(instance.name))
+
+    def regenerate_key(
+        self, instance: Instance, which: Literal["primary", "secondary"], *, value: str | None
+    ) -> None:
+        """Make one of the keys anew, at random or as `value`."""
+        self._workspace.regenerate_key(instance.name, which, value=value)
+
+    def _runs(self, instance: Instance) -> bool:
+        service = self._workspace.service(instance.name)
+        return service is not None and read_record(service).instance_id == instance.instance_id
+
+    def _model_id(self, bundle: ScoringBundle) -> str:
+        """Return the id of the bundle's model in the workspace; register it if it has none."""
+        known = registered_id(bundle.model, self._workspace)
+        return known or register_model(bundle.model, workspace=self._workspace).model_id
+
+    def _submit(
+        self,
+        draft: Instance,
+        bundle: ScoringBundle,
+        image: Image,
+        *,
+        present: Mapping[str, Any] | None,
+        steps: Steps,
+    ) -> Callable[[], Operation]:
+        tags = dict(record_tags(draft))
+        common: dict[str, Any] = {
+            "model_ids": [self._model_id(bundle)],
+            "image": image,
+            "timeout_s": max(1.0, steps.deadline.remaining_s),
+        }
+        if present is not None and self._options.can_update(present, bundle.resources):
+            # An update takes an empty description for none, and leaves the old one.
+            description = draft.description or " "
+            told = {**self._options.changes(), "tags": tags, "description": description}
+            return self._workspace.update(draft.name, changes=told, **common)
+        configuration = {
+            **self._options.configuration(),
+            "cpu_cores": bundle.resources.cpu_cores,
+            "memory_gb": bundle.resources.memory_gb,
+            "tags": tags,
+            "description": draft.description,
+        }
+        return self._workspace.deploy(
+            draft.name, configuration=configuration, overwrite=present is not None, **common
+        )
+
+    def _await_end(self, draft: Instance, steps: Steps) -> None:
+        """Wait for the end of a deployment of which nothing is known but the service's state."""
+        with steps.step("Wait for Azure ML"):
+            while self.state(draft) is State.TRANSITIONING:
+                steps.deadline.check()
+                time.sleep(min(_PAUSE_S, steps.deadline.remaining_s))
+
+    def _put_back(self, name: str, payload: Mapping[str, Any]) -> None:
+        """Let a service be again what `payload` says it was."""
+        steps = Steps(name, timeout_s=_PUT_BACK_TIMEOUT_S)
+        try:
+            poll = self._workspace.restore(name, payload, timeout_s=_PUT_BACK_TIMEOUT_S)
+            follow(poll, name=name, workspace=self._workspace, steps=steps)
+        except (ModelshipError, TimeoutError) as error:
+            cause = error.message if isinstance(error, ModelshipError) else "it took too long"
+            raise DeploymentFailedError(
+                name=name,
+                target=self.name,
+                state=str(State.FAILED),
+                problem="the new bundle failed, and the old one could not be put back: "
+                + cause.rstrip("."),
+            ) from error
+
+
+@contextmanager
+def _image(bundle: ScoringBundle, *, name: str) -> Iterator[Image]:
+    """Write the script's files into a folder for as long as the body runs."""
+    conda = conda_specification(bundle)
+    with tempfile.TemporaryDirectory(prefix="modelship-") as scratch:
+        folder = Path(scratch) / "source"
+        stage_source(bundle, folder)
+        script = bundle.entry_script
+        if len(bundle.source) == 1:
+            yield Image(f"{name}-env", conda, str(folder / script))
+        else:
+            yield Image(f"{name}-env", conda, script, str(folder))

@@ -1,0 +1,205 @@
+"""What Azure ML is told to install: the bundle's lock, and azureml-defaults, which it demands."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any, Final
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from modelship.bundle.clash import find_clash
+from modelship.bundle.environment import Environment
+from modelship.bundle.lock import Lock, lock
+from modelship.errors import ResolutionError
+from modelship.places import cache_folder
+from modelship.staging import put_in_place, stage_in
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from modelship.bundle import ScoringBundle
+    from modelship.bundle.clash import Clash
+
+__all__ = ["azure_differences", "azure_requirements", "conda_specification"]
+
+DEFAULTS: Final = "azureml-defaults"
+"""Azure ML refuses an environment without it, 1.0.45 or newer."""
+
+_WHERE_AZURE_RUNS: Final = "sys_platform == 'linux' and platform_machine == 'x86_64'"
+_MOST_TOLD: Final = 4
+
+
+def azure_requirements(bundle: ScoringBundle, *, timeout_s: float = 300) -> tuple[str, ...]:
+    """Return the exact packages that Azure ML is to install for `bundle`, as ``name==version``.
+
+    If the lock has azureml-defaults, they are the lock's. Otherwise azureml-defaults is added, and
+    every package keeps the version of the lock but for those that nobody but the inference
+    server brings: they keep it unless azureml-defaults rules it out. :func:`azure_differences`
+    tells which have moved. The answer is kept in the cache folder, so that it stays the same.
+
+    Parameters
+    ----------
+    bundle : ScoringBundle
+        What is to be deployed.
+    timeout_s : float
+        How long a resolution may take; 3 to 10 seconds are usual.
+
+    Raises
+    ------
+    ResolutionError
+        If the lock and azureml-defaults do not go together; the two requirements are named.
+    """
+    versions = bundle.lock.versions
+    if DEFAULTS not in versions:
+        path = cache_folder() / "azure" / f"{_key(bundle)}.txt"
+        known = _read(path)
+        if DEFAULTS not in known:
+            known = _resolved(bundle, timeout_s=timeout_s).versions
+            _write(path, known)
+        versions = known
+    return tuple(f"{name}=={version}" for name, version in sorted(versions.items()))
+
+
+def azure_differences(bundle: ScoringBundle) -> tuple[str, ...]:
+    """Return in what Azure ML's packages differ from the lock, a phrase for each package.
+
+    Packages that azureml-defaults brings along are not told.
+    """
+    there = dict(text.split("==") for text in azure_requirements(bundle))
+    return tuple(
+        f"{name} {there.get(name, 'is left out')} instead of {version}"
+        for name, version in sorted(bundle.lock.versions.items())
+        if there.get(name) != version
+    )
+
+
+def conda_specification(bundle: ScoringBundle, *, timeout_s: float = 300) -> dict[str, Any]:
+    """Return the content of a conda environment file, as the SDK's ``CondaDependencies`` takes it.
+
+    The name goes by the content, so that Azure ML finds an image that it has built already.
+
+    Raises
+    ------
+    ResolutionError
+        As :func:`azure_requirements`.
+    """
+    requirements = azure_requirements(bundle, timeout_s=timeout_s)
+    python = bundle.lock.python
+    digest = hashlib.sha256("\n".join((python, *requirements)).encode()).hexdigest()
+    return {
+        "name": f"modelship-{digest[:12]}",
+        "dependencies": [f"python={python}", {"pip": list(requirements)}],
+    }
+
+
+def _resolved(bundle: ScoringBundle, *, timeout_s: float) -> Lock:
+    requirements = (*_held(bundle, timeout_s=timeout_s), DEFAULTS)
+    try:
+        return _lock(bundle, requirements, timeout_s=timeout_s)
+    except ResolutionError as error:
+        raise _explained(bundle, error, requirements, timeout_s=timeout_s) from error
+
+
+def _lock(bundle: ScoringBundle, requirements: tuple[str, ...], *, timeout_s: float) -> Lock:
+    origin = f"{bundle.environment.origin}, with the {DEFAULTS} that Azure ML demands"
+    return lock(
+        Environment(bundle.lock.python, requirements, origin=origin),
+        timeout_s=timeout_s,
+        like=bundle.lock,
+        only_on=_WHERE_AZURE_RUNS,
+    )
+
+
+def _held(bundle: ScoringBundle, *, timeout_s: float) -> tuple[str, ...]:
+    """Return the packages whose versions must not move.
+
+    What the inference server alone brings, such as its HTTP client, is Azure ML's own matter;
+    azureml-defaults and the newest server never go together without a change there.
+    """
+    named = {_name(text) for text in bundle.environment.requirements}
+    servers = {*_lock(bundle, (), timeout_s=timeout_s).versions} - named
+    versions = bundle.lock.versions
+    return tuple(f"{name}=={versions[name]}" for name in versions if name not in servers)
+
+
+def _explained(
+    bundle: ScoringBundle,
+    error: ResolutionError,
+    requirements: tuple[str, ...],
+    *,
+    timeout_s: float,
+) -> ResolutionError:
+    """Say which two requirements clash, and what helps: this is tried, since it is a promise."""
+    clash = find_clash(error.resolver_output, requirements)
+    if clash is None:
+        return error
+    wishes = (*bundle.environment.requirements, DEFAULTS)
+    try:
+        together = _lock(bundle, wishes, timeout_s=timeout_s)
+    except ResolutionError as deeper:
+        clash = find_clash(deeper.resolver_output, wishes) or clash
+        return _clashing(bundle, clash, deeper, advice=_another_release(bundle, clash))
+    return _clashing(bundle, clash, error, advice=_list_it(requirements, together.versions))
+
+
+def _clashing(
+    bundle: ScoringBundle, clash: Clash, error: ResolutionError, *, advice: str
+) -> ResolutionError:
+    one, other = clash.requirements
+    problem = (
+        f"Azure ML demands {DEFAULTS}, but {one} and {other} cannot both hold: {clash.reason}."
+    )
+    return ResolutionError(bundle.environment.origin, problem, error.resolver_output, advice)
+
+
+def _list_it(requirements: tuple[str, ...], versions: Mapping[str, str]) -> str:
+    pins = [text.split("==") for text in requirements if "==" in text]
+    moved = [f"{name} {versions[name]}" for name, pin in pins if versions.get(name, pin) != pin]
+    told = ", ".join(moved[:_MOST_TOLD]) + (" and others" if len(moved) > _MOST_TOLD else "")
+    return (
+        f"List {DEFAULTS} in the bundle's environment: every target then runs what goes with it "
+        f"({told}), and the model can be evaluated with that."
+    )
+
+
+def _another_release(bundle: ScoringBundle, clash: Clash) -> str:
+    """Ask for an older release if the one that is locked is above everything that is needed."""
+    wanted = Requirement(clash.wanted.split(" or ")[0])
+    locked = bundle.lock.versions.get(_name(clash.package), "0")
+    ends = [Version(each.version.removesuffix(".*")) for each in SpecifierSet(wanted.specifier)]
+    kind = "an older" if ends and Version(locked) >= max(ends) else "another"
+    return (
+        f"Ask for {kind} {clash.package} ({clash.wanted}) in the bundle's environment, and see "
+        "whether the model answers the same with it."
+    )
+
+
+def _name(requirement: str) -> str:
+    return canonicalize_name(Requirement(requirement).name)
+
+
+def _key(bundle: ScoringBundle) -> str:
+    """Return what the answer depends on, as a file name."""
+    named = sorted(_name(text) for text in bundle.environment.requirements)
+    parts = (bundle.lock.digest, *named)
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+
+
+def _read(path: Path) -> dict[str, str]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return {}
+    return dict(line.split("==") for line in lines if line.count("==") == 1)
+
+
+def _write(path: Path, versions: Mapping[str, str]) -> None:
+    with stage_in(path.parent) as stage:
+        new = stage / path.name
+        lines = (f"{name}=={version}\n" for name, version in versions.items())
+        new.write_text("".join(lines), encoding="utf-8")
+        put_in_place(new, path, aside=stage / "before")

@@ -1,0 +1,107 @@
+"""Following a deployment in Azure ML: its steps as ours, and its failure in one error."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from modelship.errors import DeploymentFailedError, WorkspaceError
+from modelship.targets.logtail import telling_part
+from modelship.workspace import cause_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from modelship.targets.progress import Steps
+    from modelship.workspace import Operation, Workspace
+
+__all__ = ["follow"]
+
+_TITLES = {
+    "BuildEnvironment": "Build the environment on Azure ML",
+    "BuildImage": "Build the image on Azure ML",
+    "DeployService": "Start the container on Container Instances",
+}
+_BUILDING = frozenset({"BuildEnvironment", "BuildImage"})
+_FIRST_PAUSE_S = 0.1
+_LONGEST_PAUSE_S = 5.0
+_LOG_TIMEOUT_S = 10.0
+
+
+def follow(
+    poll: Callable[[], Operation], *, name: str, workspace: Workspace, steps: Steps
+) -> Operation:
+    """Wait for the end of a deployment, and show each of its steps with its log.
+
+    Parameters
+    ----------
+    poll : Callable
+        Returns how far it has come.
+    name : str
+        The service's name.
+    workspace : Workspace
+        Where it is deployed.
+    steps : Steps
+        What is being done, and until when.
+
+    Raises
+    ------
+    DeploymentFailedError
+        If it does not succeed: with the state, the operation's id, the cause that Azure ML tells,
+        and the telling part of the log of the step that failed.
+    DeadlineExceededError
+        If it takes too long.
+    """
+    operation = poll()
+    pause_s = _FIRST_PAUSE_S
+    while not operation.ended:
+        here = operation.step
+        with steps.step(_TITLES.get(here, "Wait for Azure ML")):
+            while not operation.ended and operation.step == here:
+                _show(operation, steps)
+                steps.deadline.check()
+                time.sleep(min(pause_s, steps.deadline.remaining_s))
+                pause_s = min(pause_s * 1.3, _LONGEST_PAUSE_S)
+                operation = poll()
+            if operation.ended and operation.state != "Succeeded":
+                break
+    _show(operation, steps)
+    if operation.state != "Succeeded":
+        raise _failure(operation, name=name, workspace=workspace)
+    return operation
+
+
+def _show(operation: Operation, steps: Steps) -> None:
+    for line in operation.log:
+        steps.say(f"  {line}")
+
+
+def _failure(operation: Operation, *, name: str, workspace: Workspace) -> DeploymentFailedError:
+    state, error, log = operation.state, operation.error, ""
+    with suppress(WorkspaceError):  # what it was asked for counts more than what it leaves untold
+        service = workspace.service(name)
+        if service is not None:
+            state, error = service.state, error or service.error
+        log = _build_log(operation.log_uri) if operation.step in _BUILDING else ""
+        log = log or workspace.logs(name)
+    return DeploymentFailedError(
+        name=name,
+        target="aci",
+        state=state,
+        problem=cause_of(error) or f"the operation ended {operation.state}, for no cause told",
+        log_tail=telling_part(log),
+        operation_id=operation.operation_id,
+    )
+
+
+def _build_log(uri: str) -> str:
+    """Return the log of a build, or ``""``; the address holds a signature and is not shown."""
+    import requests
+
+    if not uri:
+        return ""
+    with suppress(requests.RequestException):
+        answer = requests.get(uri, timeout=_LOG_TIMEOUT_S)
+        return answer.text if answer.ok else ""
+    return ""

@@ -1,0 +1,56 @@
+"""The record of an instance as the tags of a service, which is all that Azure ML keeps for us.
+
+A tag is the one thing that both a new service and an update can set. Each value is short, since
+the length of one is limited; tags of the user's own stand beside them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from modelship.targets.backend import Instance
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from modelship.workspace import Service
+
+__all__ = ["PREFIX", "read_record", "record_tags"]
+
+PREFIX = "modelship."
+"""What the tags of a record begin with."""
+
+_PART = f"{PREFIX}part."
+
+
+def record_tags(instance: Instance) -> Mapping[str, str]:
+    """Return the tags of a service that runs this instance: the bundle's own, and the record."""
+    record = {
+        "instance": instance.instance_id,
+        "digest": instance.digest,
+        "model": instance.model,
+        "created": instance.created_at,
+        "input-key": instance.input_key,
+    }
+    ours = {PREFIX + name: value for name, value in record.items() if value is not None}
+    parts = {_PART + name: digest for name, digest in instance.parts.items()}
+    return {**instance.tags, **ours, **parts}
+
+
+def read_record(service: Service) -> Instance:
+    """Return the record of a service; of one that was deployed elsewhere, what can be told."""
+    tags = service.tags
+    return Instance(
+        instance_id=tags.get(f"{PREFIX}instance", service.name),
+        name=service.name,
+        digest=tags.get(f"{PREFIX}digest", ""),
+        parts={
+            key.removeprefix(_PART): value for key, value in tags.items() if key.startswith(_PART)
+        },
+        model=tags.get(f"{PREFIX}model", ", ".join(service.model_ids)),
+        created_at=tags.get(f"{PREFIX}created", service.created_at),
+        scoring_uri=service.scoring_uri,
+        input_key=tags.get(f"{PREFIX}input-key"),
+        tags={key: value for key, value in tags.items() if not key.startswith(PREFIX)},
+        description=service.description.strip(),
+    )

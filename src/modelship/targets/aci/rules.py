@@ -1,0 +1,130 @@
+"""What a single option of Azure Container Instances may be."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+from urllib.parse import urlsplit
+
+from modelship.errors import InvalidOptionError
+
+__all__ = [
+    "WORDS",
+    "checked_labels",
+    "refuse_bad_address",
+    "refuse_bad_key",
+    "refuse_bad_switch",
+    "refuse_bad_word",
+]
+
+_HOST_LABEL: Final = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+
+# Networks: "Naming rules and restrictions for Azure resources", Microsoft.Network. Keys: "Azure
+# Key Vault keys, secrets and certificates overview". Label: the property dnsNameLabel of a
+# container group in the REST reference of Container Instances, the first part of the name
+# <label>.<region>.azurecontainer.io and therefore a label by RFC 1123 too.
+WORDS: Final = {
+    "location": (r"[a-z][a-z0-9]*", "the short name of an Azure region, such as 'westeurope'"),
+    "dns_name_label": (
+        r"[a-z][a-z0-9-]{3,61}[a-z0-9]",
+        "5 to 63 lower-case letters, digits and dashes, the first a letter and the last no dash",
+    ),
+    "ssl_cname": (
+        rf"(?=.{{1,253}}$)({_HOST_LABEL}\.)+{_HOST_LABEL}",
+        "the full domain name of the certificate, such as 'digits.example.com'",
+    ),
+    "vnet_name": (
+        r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}[A-Za-z0-9_]",
+        "the name of a network, not its id: 2 to 64 letters, digits, '_', '.' and '-'",
+    ),
+    "subnet_name": (
+        r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,78}[A-Za-z0-9_])?",
+        "the name of a subnet, not its id: 1 to 80 letters, digits, '_', '.' and '-'",
+    ),
+    "cmk_key_name": (
+        r"[A-Za-z0-9-]{1,127}",
+        "the name of a key in a key vault: 1 to 127 letters, digits and dashes",
+    ),
+    "cmk_key_version": (r"[A-Za-z0-9]+", "the version of a key in a key vault, one word"),
+}
+"""Options that are one word: the pattern, and how it is told to people."""
+
+
+class _NotShown:
+    def __repr__(self) -> str:
+        return "(not shown)"
+
+
+_NOT_SHOWN: Final = _NotShown()
+
+
+def refuse_bad_switch(option: str, found: object) -> None:
+    """Refuse what is neither True, False nor None."""
+    if found is not None and not isinstance(found, bool):
+        raise InvalidOptionError(option=option, found=found, expected="True or False")
+
+
+def refuse_bad_word(option: str, found: object) -> None:
+    """Refuse what is neither None nor as :data:`WORDS` has it."""
+    pattern, expected = WORDS[option]
+    if found is None or (isinstance(found, str) and re.fullmatch(pattern, found)):
+        return
+    raise InvalidOptionError(option=option, found=found, expected=expected)
+
+
+def refuse_bad_key(option: str, found: object) -> None:
+    """Refuse a key that cannot stand in an Authorization header; never show it."""
+    if found is None or (isinstance(found, str) and re.fullmatch(r"[!-~]+", found)):
+        return
+    raise InvalidOptionError(
+        option=option,
+        found=_NOT_SHOWN,
+        expected="a str of visible ASCII characters, with no space in it",
+    )
+
+
+def refuse_bad_address(option: str, found: object) -> None:
+    """Refuse what is neither None nor the https address of a host; never show a password."""
+    if found is None or (isinstance(found, str) and _is_bare_https(found)):
+        return
+    secret = isinstance(found, str) and any(mark in found for mark in "@?#")
+    raise InvalidOptionError(
+        option=option,
+        found=_NOT_SHOWN if secret else found,
+        expected="the https address of a key vault, such as 'https://NAME.vault.azure.net'",
+    )
+
+
+def _is_bare_https(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        bare = address.rstrip("/") == f"https://{parts.netloc}"
+        return (
+            bare
+            and re.fullmatch(rf"({_HOST_LABEL}\.)*{_HOST_LABEL}(:\d+)?", parts.netloc) is not None
+        )
+    except ValueError:  # such as a half-open bracket of an IPv6 address
+        return False
+
+
+def checked_labels(option: str, given: object) -> Mapping[str, str]:
+    """Return a read-only copy of a mapping of str to str.
+
+    Raises
+    ------
+    InvalidOptionError
+        If it is anything else, or a key is blank.
+    """
+    expected = "a mapping of str to str"
+    if not isinstance(given, Mapping):
+        raise InvalidOptionError(option=option, found=given, expected=expected)
+    for key, value in given.items():
+        if not isinstance(key, str) or not isinstance(value, str):
+            raise InvalidOptionError(option=option, found={key: value}, expected=expected)
+        if not key.strip():
+            raise InvalidOptionError(
+                option=option, found={key: value}, expected="keys that are not blank"
+            )
+    return MappingProxyType(dict(given))

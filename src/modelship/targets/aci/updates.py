@@ -1,0 +1,74 @@
+"""Whether a service on Container Instances can be changed in its place, or has to be made anew."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from modelship.bundle.resources import Resources
+    from modelship.targets.aci.options import AciOptions
+
+__all__ = ["can_update"]
+
+# How a service reports them.
+_VNET: Final = {"vnet_name": "vnetName", "subnet_name": "subnetName"}
+_CMK: Final = {
+    "cmk_vault_base_url": "vaultBaseUrl",
+    "cmk_key_name": "keyName",
+    "cmk_key_version": "keyVersion",
+}
+
+
+def can_update(options: AciOptions, present: Mapping[str, Any], resources: Resources) -> bool:
+    """Tell whether an update can make a service have these options and `resources`.
+
+    ``AciWebservice.update`` changes neither the cores and the memory, nor the location, the label,
+    the network, the encryption, the data collection or a property that is there. Keys that are
+    given cannot be compared with those that are in use, nor set by an update.
+
+    Parameters
+    ----------
+    options : AciOptions
+        What it is to have.
+    present : Mapping
+        The service as the workspace keeps it, in Azure ML's words.
+    resources : Resources
+        What it is to get.
+    """
+    asked = present.get("containerResourceRequirements") or {}
+    collection = present.get("dataCollection") or {}
+    properties = present.get("properties") or {}
+    return (
+        not (options.primary_key or options.secondary_key)
+        and present.get("computeType", "ACI") == "ACI"
+        and asked.get("cpu") == resources.cpu_cores
+        and asked.get("memoryInGB") == resources.memory_gb
+        and options.location in {None, _short(present.get("location"))}
+        and options.dns_name_label in {None, _label(present)}
+        and _is_same(options, present.get("vnetConfiguration"), _VNET)
+        and _is_same(options, present.get("encryptionProperties"), _CMK)
+        and options.collect_model_data in {None, bool(collection.get("storageEnabled"))}
+        and all(properties.get(key, new) == new for key, new in options.properties.items())
+    )
+
+
+def _is_same(
+    options: AciOptions, present: Mapping[str, Any] | None, words: Mapping[str, str]
+) -> bool:
+    found = present or {}
+    return all(getattr(options, name) == (found.get(word) or None) for name, word in words.items())
+
+
+def _short(location: object) -> str:
+    """Return the short name of a region: of ``"West Europe"`` too, as Azure may write it."""
+    return str(location or "").replace(" ", "").lower()
+
+
+def _label(present: Mapping[str, Any]) -> str:
+    """Return the first part of the host name that a service has."""
+    known = present.get("dnsNameLabel")
+    host = present.get("publicFqdn") or urlsplit(present.get("scoringUri") or "").hostname or ""
+    return str(known or host.split(".")[0])

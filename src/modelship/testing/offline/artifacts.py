@@ -1,0 +1,134 @@
+"""Artifacts: names of the form ``<origin>/<container>/<path>`` for the blobs behind them."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
+
+from modelship.testing.offline.app import Call, RefusalError, json_response
+from modelship.testing.offline.control import ART, is_direct
+from modelship.testing.offline.moments import moment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from werkzeug.wrappers import Request, Response
+
+    from modelship.testing.offline.blobs import Blobs
+    from modelship.testing.offline.store import Store
+
+__all__ = ["Artifacts", "artifact_files"]
+
+_LONGEST_PART = 240
+
+
+def artifact_files(store: Store, prefix: str) -> dict[str, Path]:
+    """Return the files of the artifacts below a prefix.
+
+    Parameters
+    ----------
+    store : Store
+        Where the blobs lie.
+    prefix : str
+        An artifact id (``LocalUpload/1a/model.pkl``), or a folder of them (``LocalUpload/1a/``).
+
+    Returns
+    -------
+    dict
+        The path of each, relative to the prefix's parent folder (``model.pkl``, ``model/a.txt``),
+        and its file; empty if there is none.
+    """
+    place = store.blob(prefix)
+    files = [place] if place.is_file() else sorted(p for p in place.rglob("*") if p.is_file())
+    return {_name(file, below=place.parent): file for file in files}
+
+
+class Artifacts:
+    """Tells where artifacts are written to, and read from.
+
+    Parameters
+    ----------
+    store : Store
+        Where the blobs lie.
+    blobs : Blobs
+        Signs the addresses.
+    upload_endpoint : str
+        Where blobs are served with TLS, such as ``"https://127.0.0.1:8443"``: the SDK sends them
+        in no other way.
+    account : str
+        The name of the storage account, for clients that come through a proxy.
+    """
+
+    def __init__(self, store: Store, *, blobs: Blobs, upload_endpoint: str, account: str) -> None:
+        self._store = store
+        self._blobs = blobs
+        self._account = account
+        # The SDK splits the host at its dots and puts `.blob.` between the pieces; in this form
+        # the labels of its making end up as user information, which no server reads.
+        self._upload_base = upload_endpoint.replace("://", f"://{account}.blob.offline@")
+
+    def calls(self) -> list[Call]:
+        """Return what it answers."""
+        group = "<origin>/<container>"
+        one = f"contentinfo/{group}/<path:path>"
+        return [
+            Call("artifacts.metadata", "POST", f"{ART}/batch/metadata/{group}", self._create),
+            Call("artifacts.prefix", "GET", f"{ART}/prefix/{one}", self._list),
+            Call("artifacts.content", "GET", f"{ART}/{one}", self._get),
+        ]
+
+    def _create(self, request: Request, *, origin: str, container: str, **_scope: str) -> Response:
+        artifacts, contents = {}, {}
+        for wanted in request.get_json().get("paths", []):
+            path = _checked(wanted["path"])
+            described = {"origin": origin, "container": container, "path": path}
+            key = f"{origin}/{container}/{path}"
+            artifacts[path] = described | {"artifactId": key, "createdTime": moment()}
+            contents[path] = described | {"contentUri": self._upload_uri(request, key)}
+        answer = {"artifacts": artifacts, "artifactContentInformation": contents, "errors": {}}
+        return json_response(answer)
+
+    def _list(
+        self, request: Request, *, origin: str, container: str, path: str, **_scope: str
+    ) -> Response:
+        parent = posixpath.dirname(path.rstrip("/"))
+        found = artifact_files(self._store, f"{origin}/{container}/{path}")
+        paths = [posixpath.join(parent, name) for name in found]
+        value = [self._content(request, origin, container, each) for each in paths]
+        return json_response({"value": value, "continuationToken": None, "nextLink": None})
+
+    def _get(
+        self, request: Request, *, origin: str, container: str, path: str, **_scope: str
+    ) -> Response:
+        if not self._store.blob(f"{origin}/{container}/{path}").is_file():
+            message = f"There is no artifact {origin}/{container}/{path}."
+            raise RefusalError(404, "ArtifactNotFound", message)
+        return json_response(self._content(request, origin, container, path))
+
+    def _content(self, request: Request, origin: str, container: str, path: str) -> dict[str, Any]:
+        address = self._blobs.signed(f"{origin}/{container}/{path}", permissions="r")
+        base = request.host_url.rstrip("/") if is_direct(request) else self._storage
+        described = {"origin": origin, "container": container, "path": path}
+        return described | {"contentUri": base + address}
+
+    def _upload_uri(self, request: Request, key: str) -> str:
+        base = self._upload_base if is_direct(request) else self._storage
+        return base + self._blobs.signed(key, permissions="rw")
+
+    @property
+    def _storage(self) -> str:
+        return f"https://{self._account}.blob.core.windows.net"
+
+
+def _checked(path: str) -> str:
+    """Return the path of an artifact that can be laid out as files."""
+    for part in path.split("/"):
+        if not part or set(part) == {"."} or len(quote(part, safe="")) > _LONGEST_PART:
+            message = f"an offline workspace cannot keep an artifact with {part!r} in its path"
+            raise RefusalError(400, "InvalidArtifactPath", message)
+    return path
+
+
+def _name(file: Path, *, below: Path) -> str:
+    return "/".join(unquote(part) for part in file.relative_to(below).parts)

@@ -1,0 +1,255 @@
+"""Blob storage, as much of it as the SDK asks for: whole and block uploads, ranges, signatures.
+
+The protocol is that of Azure's Blob service:
+https://learn.microsoft.com/rest/api/storageservices/operations-on-blobs
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+import shutil
+import threading
+import uuid
+from email.utils import formatdate
+from typing import IO, TYPE_CHECKING
+from urllib.parse import quote, urlencode
+
+from werkzeug.http import parse_range_header
+from werkzeug.wrappers import Response
+
+from modelship.testing.offline.app import Call, RefusalError
+from modelship.testing.offline.moments import is_past, moment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from werkzeug.wrappers import Request
+
+    from modelship.testing.offline.store import Store
+
+__all__ = ["Blobs"]
+
+_PIECE_BYTES = 1 << 20
+_LIFETIME_S = 24 * 3600.0
+_BLOCK_ID = re.compile(r"<(?:Latest|Committed|Uncommitted)>([^<]*)<")
+
+
+class _BlobRefusalError(RefusalError):
+    """An error in the shape of the Blob service: XML, and its code as a header field."""
+
+    def response(self) -> Response:
+        text = f"<Error><Code>{self.code}</Code><Message>{self.message}</Message></Error>"
+        return Response(
+            f'<?xml version="1.0" encoding="utf-8"?>{text}',
+            status=self.status,
+            mimetype="application/xml",
+            headers={"x-ms-error-code": self.code},
+        )
+
+
+class Blobs:
+    """The blobs of an offline workspace.
+
+    Parameters
+    ----------
+    store : Store
+        Where they lie. What an earlier process left half uploaded is removed.
+    secret : str
+        What addresses are signed with.
+    """
+
+    def __init__(self, store: Store, *, secret: str) -> None:
+        self._store = store
+        self._secret = secret.encode()
+        self._drafts = store.folder / "uploads"
+        self._lock = threading.Lock()
+        shutil.rmtree(self._drafts, ignore_errors=True)
+
+    def calls(self) -> list[Call]:
+        """Return what it answers; each asks for the signature instead of a bearer token."""
+        path = "/azureml/<path:name>"
+        return [
+            Call("blobs.put", "PUT", path, self._put, public=True),
+            Call("blobs.head", "HEAD", path, self._head, public=True),
+            Call("blobs.get", "GET", path, self._get, public=True),
+        ]
+
+    def signed(self, key: str, *, permissions: str) -> str:
+        """Return the path and query by which a blob can be read (``"r"``) or written (``"rw"``).
+
+        The query is a shared access signature: who has it, may.
+        """
+        expiry = moment(in_s=_LIFETIME_S)
+        query = {"sr": "b", "sp": permissions, "se": expiry}
+        query["sig"] = self._signature(key, permissions, expiry)
+        return f"/azureml/{_name_of(key)}?{urlencode(query)}"
+
+    def _signature(self, *parts: str) -> str:
+        return hmac.new(self._secret, "\n".join(parts).encode(), hashlib.sha256).hexdigest()
+
+    def _authorize(self, request: Request, name: str, permission: str) -> str:
+        """Return the key of the blob if the query allows this; refuse otherwise."""
+        key = _key_of(name)
+        permissions, expiry = request.args.get("sp", ""), request.args.get("se", "")
+        expected = self._signature(key, permissions, expiry)
+        genuine = hmac.compare_digest(expected, request.args.get("sig", ""))
+        if not genuine or permission not in permissions or is_past(expiry):
+            message = "Server failed to authenticate the request."
+            raise _BlobRefusalError(403, "AuthenticationFailed", message)
+        return key
+
+    def _put(self, request: Request, *, name: str) -> Response:
+        key = self._authorize(request, name, "w")
+        ways = {"": self._put_whole, "block": self._put_block, "blocklist": self._put_list}
+        way = ways.get(request.args.get("comp", ""))
+        if way is None:
+            message = "an offline workspace takes whole blobs and lists of blocks"
+            raise _BlobRefusalError(400, "InvalidQueryParameterValue", message)
+        self._drafts.mkdir(exist_ok=True)
+        draft = self._drafts / f"{uuid.uuid4()}.part"
+        try:
+            digest = _receive(request, draft)
+            return way(request, key, draft, {"Content-MD5": digest})
+        finally:
+            draft.unlink(missing_ok=True)
+
+    def _put_whole(
+        self, request: Request, key: str, draft: Path, headers: dict[str, str]
+    ) -> Response:
+        return Response(status=201, headers=headers | self._publish(request, key, draft))
+
+    def _put_block(
+        self, request: Request, key: str, draft: Path, headers: dict[str, str]
+    ) -> Response:
+        blocks = self._blocks(key)
+        blocks.mkdir(parents=True, exist_ok=True)
+        draft.replace(blocks / quote(request.args.get("blockid", ""), safe=""))
+        return Response(status=201, headers=headers)
+
+    def _put_list(
+        self, request: Request, key: str, draft: Path, headers: dict[str, str]
+    ) -> Response:
+        wanted = _BLOCK_ID.findall(draft.read_text(encoding="utf-8"))
+        blocks = [self._blocks(key) / quote(block, safe="") for block in wanted]
+        if not all(block.is_file() for block in blocks):
+            raise _BlobRefusalError(400, "InvalidBlockList", "The specified block list is invalid.")
+        with draft.open("wb") as whole:
+            for block in blocks:
+                with block.open("rb") as part:
+                    shutil.copyfileobj(part, whole, _PIECE_BYTES)
+        headers |= self._publish(request, key, draft)
+        shutil.rmtree(self._blocks(key), ignore_errors=True)
+        return Response(status=201, headers=headers)
+
+    def _blocks(self, key: str) -> Path:
+        return self._drafts / hashlib.sha256(key.encode()).hexdigest()
+
+    def _publish(self, request: Request, key: str, draft: Path) -> dict[str, str]:
+        """Move a draft to its place; an upload that must not overwrite finds out here."""
+        place = self._store.blob(key)
+        with self._lock:
+            if place.exists() and request.headers.get("If-None-Match") == "*":
+                message = "The specified blob already exists."
+                raise _BlobRefusalError(409, "BlobAlreadyExists", message)
+            try:
+                place.parent.mkdir(parents=True, exist_ok=True)
+                draft.replace(place)
+            except (FileExistsError, NotADirectoryError, IsADirectoryError):
+                message = "another blob's name is a folder of this one's, or this one's of another"
+                raise _BlobRefusalError(409, "ResourceTypeMismatch", message) from None
+            return _properties(place)
+
+    def _head(self, request: Request, *, name: str) -> Response:
+        file = self._find(self._authorize(request, name, "r"))
+        size = {"Content-Length": str(file.stat().st_size)}
+        return Response(headers=_properties(file) | size, mimetype="application/octet-stream")
+
+    def _get(self, request: Request, *, name: str) -> Response:
+        file = self._find(self._authorize(request, name, "r"))
+        headers, size = _properties(file), file.stat().st_size
+        if request.headers.get("If-Match", headers["ETag"]) != headers["ETag"]:
+            message = "The condition specified using HTTP conditional header(s) is not met."
+            raise _BlobRefusalError(412, "ConditionNotMet", message)
+        wanted = request.headers.get("x-ms-range") or request.headers.get("Range")
+        start, end, status = 0, size, 200
+        if wanted:
+            start, end = _bounds(wanted, size)
+            status = 206
+            headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+        headers["Content-Length"] = str(end - start)
+        content = file.open("rb")
+        content.seek(start)
+        answer = Response(_pieces(content, end - start), status=status, headers=headers)
+        answer.mimetype = "application/octet-stream"
+        answer.call_on_close(content.close)
+        return answer
+
+    def _find(self, key: str) -> Path:
+        file = self._store.blob(key)
+        if not file.is_file():
+            raise _BlobRefusalError(404, "BlobNotFound", "The specified blob does not exist.")
+        return file
+
+
+def _name_of(key: str) -> str:
+    """Return a name for the address of a blob.
+
+    The SDK quotes what it finds there once more, so that a name which needs quotes is encoded in
+    another way.
+    """
+    if quote(key, safe="/") == key:
+        return key
+    return "~" + base64.urlsafe_b64encode(key.encode()).decode()
+
+
+def _key_of(name: str) -> str:
+    if not name.startswith("~"):
+        return name
+    try:
+        return base64.urlsafe_b64decode(name[1:]).decode()
+    except ValueError:
+        raise _BlobRefusalError(400, "InvalidUri", "The requested URI is not valid.") from None
+
+
+def _receive(request: Request, draft: Path) -> str:
+    """Stream the body into a file, and return its MD5 digest as the header field has it."""
+    digest = hashlib.md5(usedforsecurity=False)
+    with draft.open("wb") as file:
+        while piece := request.stream.read(_PIECE_BYTES):
+            digest.update(piece)
+            file.write(piece)
+    found = base64.b64encode(digest.digest()).decode()
+    if request.headers.get("Content-MD5", found) != found:
+        message = "The MD5 value specified in the request did not match with the one calculated."
+        raise _BlobRefusalError(400, "Md5Mismatch", message)
+    return found
+
+
+def _properties(file: Path) -> dict[str, str]:
+    status = file.stat()
+    return {
+        "ETag": f'"0x{status.st_mtime_ns:X}{status.st_size:X}"',
+        "Last-Modified": formatdate(status.st_mtime, usegmt=True),
+        "Accept-Ranges": "bytes",
+        "x-ms-blob-type": "BlockBlob",
+    }
+
+
+def _bounds(header: str, size: int) -> tuple[int, int]:
+    """Return the first byte of a range and the one after its last."""
+    parsed = parse_range_header(header)
+    bounds = parsed.range_for_length(size) if parsed else None
+    if bounds is None:
+        message = "The range specified is invalid for the current size of the resource."
+        raise _BlobRefusalError(416, "InvalidRange", message)
+    return bounds
+
+
+def _pieces(content: IO[bytes], size: int) -> Iterator[bytes]:
+    while size and (piece := content.read(min(size, _PIECE_BYTES))):
+        size -= len(piece)
+        yield piece

@@ -1,0 +1,153 @@
+"""From a service's document to an image that can start, with a log of how it went."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from modelship.bundle import Resources
+from modelship.errors import BaseImageError, ModelshipError, PythonNotFoundError
+from modelship.targets.progress import Steps
+from modelship.testing.offline import failures
+from modelship.testing.offline.images import Images
+from modelship.testing.offline.specifications import SDK_PYTHON, Specification
+
+if TYPE_CHECKING:
+    from contextlib import ExitStack
+
+    from modelship.testing.offline.compute import Compute
+    from modelship.testing.offline.images import Image
+    from modelship.testing.offline.operations import Operations
+    from modelship.testing.offline.store import Store
+
+__all__ = ["Build", "Builder"]
+
+_TIMEOUT_S = 1800.0
+
+
+@dataclass(frozen=True)
+class Build:
+    """One build.
+
+    Parameters
+    ----------
+    document : dict
+        That of the service.
+    operation : str
+        The operation whose log tells of it.
+    stage : str
+        The stage that is to go wrong, or ``""``.
+    stack : ExitStack
+        The image's files are there until it is unwound.
+    steps : Steps
+        The deadline over all of it.
+    """
+
+    document: dict[str, Any]
+    operation: str
+    stage: str
+    stack: ExitStack
+    steps: Steps
+
+    @classmethod
+    def of(cls, document: dict[str, Any], *, operation: str, stage: str, stack: ExitStack) -> Build:
+        """Return a build that begins now."""
+        steps = Steps(document["name"], timeout_s=_TIMEOUT_S)
+        return cls(document, operation, stage, stack, steps)
+
+
+class Builder:
+    """Builds images.
+
+    Parameters
+    ----------
+    store : Store
+        Has what was uploaded, and keeps locks.
+    operations : Operations
+        Hold the logs.
+    compute : Compute
+        What the images are for.
+    """
+
+    def __init__(self, store: Store, *, operations: Operations, compute: Compute) -> None:
+        self._images = Images(store)
+        self._operations = operations
+        self._compute = compute
+
+    def build(self, build: Build) -> Image | None:
+        """Build an image; None if its environment has no server to run it.
+
+        Raises
+        ------
+        DeploymentFailure
+            If it cannot be built; the operation's log says why.
+        """
+        try:
+            if build.stage == "build":
+                self._operations.write(build.operation, f"{failures.MARK}: the build fails")
+                raise failures.build_failed()
+            specification = Specification.of_request(build.document["environmentImageRequest"])
+            for option in specification.dropped:
+                note = f"Left out: {option}. Packages come from where this machine gets its own."
+                self._operations.write(build.operation, note)
+            image = self._build_on_some_python(build, specification)
+        except (ModelshipError, TimeoutError) as error:
+            words = str(error) or "The build took too long."
+            self._operations.write(build.operation, words)
+            raise failures.build_failed() from error
+        return image if specification.has_server else None
+
+    def _build_on_some_python(self, build: Build, specification: Specification) -> Image:
+        """Build with the Python that is asked for, or another one where none was meant."""
+        try:
+            return self._build(build, specification)
+        except (PythonNotFoundError, BaseImageError) as error:
+            if not specification.is_of_sdk_python:
+                raise
+            python = _python_at_hand(error)
+            self._operations.write(
+                build.operation,
+                f"{error.message} The SDK asks for Python {SDK_PYTHON} where nobody names one; "
+                f"Python {python} is taken in its place.",
+            )
+            return self._build(build, specification.with_python(python))
+
+    def _build(self, build: Build, specification: Specification) -> Image:
+        request = build.document["environmentImageRequest"]
+        environment, lock = self._images.lock(specification)
+        # Not before: a specification that is refused may hold the password to a package index.
+        self._operations.write(build.operation, f"{specification.text}\n{lock.text}")
+        self._operations.step(build.operation, "BuildImage", "Building image.")
+        script, source = self._images.source(request)
+        image = build.stack.enter_context(
+            self._images.assembled(
+                request,
+                environment=environment,
+                lock=lock,
+                entry_script=script,
+                source=failures.sabotaged(source, entry_script=script, stage=build.stage),
+                resources=self._resources(build),
+            )
+        )
+        self._compute.build(image, build.steps)
+        self._operations.write(build.operation, "The image is built.")
+        return image
+
+    def _resources(self, build: Build) -> Resources:
+        asked = build.document["containerResourceRequirements"]
+        wanted = Resources(cpu_cores=asked["cpu"], memory_gb=asked["memoryInGB"])
+        found = self._compute.fit(wanted)
+        if found != wanted:
+            had = f"{found.cpu_cores:g} cores and {found.memory_gb:.1f} GiB"
+            self._operations.write(build.operation, f"Asked for more than this machine has: {had}.")
+        return found
+
+
+def _python_at_hand(error: PythonNotFoundError | BaseImageError) -> str:
+    """Return the Python to take in place of one that is not there: the base image's, or ours."""
+    found = re.search(r"has Python (3\.\d+)", error.message)
+    if isinstance(error, BaseImageError) and found:
+        return found[1]
+    return f"{sys.version_info[0]}.{sys.version_info[1]}"

@@ -1,0 +1,252 @@
+"""Container Instances on this machine: modelship's own backends, in a namespace of their own."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import random
+import threading
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import psutil
+
+from modelship.bundle import Resources
+from modelship.errors import InvalidOptionError
+from modelship.targets.backend import Instance
+from modelship.targets.docker import DockerBackend
+from modelship.targets.docker import container as containers
+from modelship.targets.docker._sdk import connected
+from modelship.targets.process import ProcessBackend, service
+from modelship.targets.state import State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from modelship.targets.progress import Steps
+    from modelship.testing.offline.images import Image
+
+__all__ = ["Compute", "Kind"]
+
+Kind = Literal["process", "docker"]
+
+_LOOK_EVERY_S = 0.2
+
+
+class Compute:
+    """The place that runs the containers of one workspace.
+
+    Parameters
+    ----------
+    folder : Path
+        Where they keep what they need; also what tells them from those of another workspace.
+    kind : {"process", "docker"}
+        What a container is: a process of this machine, or a container of a Docker engine.
+    base_image : str, optional
+        With ``"docker"``, as for the target of that name.
+
+    Raises
+    ------
+    InvalidOptionError
+        If there is no such kind, or the image is not the name of one.
+    """
+
+    def __init__(self, folder: Path, *, kind: Kind, base_image: str | None = None) -> None:
+        self._containers: _Processes | _Containers
+        if kind == "process":
+            self._containers = _Processes(folder)
+        elif kind == "docker":
+            self._containers = _Containers(folder, base_image=base_image)
+        else:
+            raise InvalidOptionError(option="compute", found=kind, expected="process or docker")
+
+    def fit(self, resources: Resources) -> Resources:
+        """Return what of `resources` this machine has; Azure has more."""
+        cores, memory_bytes = self._containers.capacity()
+        return Resources(
+            cpu_cores=min(resources.cpu_cores, cores),
+            memory_gb=min(resources.memory_gb, memory_bytes / 2**30),
+        )
+
+    def build(self, image: Image, steps: Steps) -> None:
+        """Make what `image` needs before it can start."""
+        self._containers.prepare(image.bundle, steps)
+
+    def start(self, name: str, image: Image, steps: Steps) -> Instance:
+        """Start a container, without waiting for it."""
+        draft = Instance.draft(image.bundle, name=name)
+        return self._containers.start_with(draft, image, steps)
+
+    def state(self, instance: Instance) -> State:
+        """Return what a container is doing; its server is asked."""
+        return self._containers.state(instance)
+
+    def ended(self, instance: Instance) -> bool:
+        """Tell whether nothing of a container runs; its server is not asked."""
+        return self._containers.ended(instance)
+
+    def ran_out_of_memory(self, instance: Instance) -> bool:
+        """Tell whether a container was killed at its memory limit."""
+        return self._containers.ran_out_of_memory(instance)
+
+    def logs(self, instance: Instance) -> str:
+        """Return what a container wrote."""
+        return self._containers.logs(instance)
+
+    def stop(self, instance: Instance) -> None:
+        """End a container; one that is gone is no error."""
+        self._containers.stop(instance)
+
+    def stop_all(self) -> None:
+        """End every container of this workspace, also those that an earlier process left."""
+        for instance in self._containers.instances():
+            self._containers.stop(instance)
+
+    def close(self) -> None:
+        """End every container, and what watches over them."""
+        self.stop_all()
+        self._containers.close()
+
+
+class _Processes(ProcessBackend):
+    """Containers as processes. A thread sees to it that none takes more memory than it may."""
+
+    name: ClassVar[str] = "offline-process"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder_of_all = folder / "containers"
+        self._starting = threading.local()
+        self._limits: dict[str, tuple[Instance, float]] = {}
+        self._killed: set[str] = set()
+        self._closing = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="memory limits", daemon=True)
+
+    @property
+    def _home(self) -> Path:
+        return self._folder_of_all
+
+    def _variables(self, app_root: str) -> Mapping[str, str]:
+        return _variables(self._starting.image, app_root)
+
+    @staticmethod
+    def capacity() -> tuple[float, int]:
+        return os.cpu_count() or 1, psutil.virtual_memory().total
+
+    def start_with(self, draft: Instance, image: Image, steps: Steps) -> Instance:
+        self._starting.image = image
+        with _on_few_cores(image.bundle.resources.cpu_cores):
+            instance = self.start(draft, image.bundle, steps)
+        self._limits[instance.instance_id] = (instance, image.bundle.resources.memory_gb)
+        if not self._watcher.ident:
+            self._watcher.start()
+        return instance
+
+    def ended(self, instance: Instance) -> bool:
+        return not service.is_running(instance.instance_id, self._folder(instance))
+
+    def ran_out_of_memory(self, instance: Instance) -> bool:
+        return instance.instance_id in self._killed
+
+    def stop(self, instance: Instance) -> None:
+        self._limits.pop(instance.instance_id, None)
+        super().stop(instance)
+
+    def close(self) -> None:
+        self._closing.set()
+        if self._watcher.ident:
+            self._watcher.join()
+
+    def _watch(self) -> None:
+        while not self._closing.wait(_LOOK_EVERY_S):
+            for instance, memory_gb in list(self._limits.values()):
+                if _family_bytes(self._folder(instance)) > memory_gb * 2**30:
+                    self._kill(instance, memory_gb)
+
+    def _kill(self, instance: Instance, memory_gb: float) -> None:
+        self._killed.add(instance.instance_id)
+        self._limits.pop(instance.instance_id, None)
+        folder = self._folder(instance)
+        with suppress(OSError), (folder / "server.log").open("a") as log:
+            log.write(
+                "[modelship] the container was ended: killed for memory (OOMKilled) at its limit "
+                f"of {memory_gb:g} GiB, exit code 137\n"
+            )
+        service.end(instance.instance_id, folder, grace_s=0)
+
+
+class _Containers(DockerBackend):
+    """Containers of a Docker engine, which enforces their limits itself."""
+
+    name: ClassVar[str] = "offline-docker"
+
+    def __init__(self, folder: Path, *, base_image: str | None) -> None:
+        super().__init__(base_image=base_image)
+        self._mark = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]
+        self._starting = threading.local()
+
+    @property
+    def _namespace(self) -> str:
+        return f"{self.name}-{self._mark}"
+
+    def _variables(self, app_root: str) -> Mapping[str, str]:
+        return _variables(self._starting.image, app_root)
+
+    @staticmethod
+    def capacity() -> tuple[float, int]:
+        with connected() as engine:
+            return engine.capacity()
+
+    def start_with(self, draft: Instance, image: Image, steps: Steps) -> Instance:
+        self._starting.image = image
+        return self.start(draft, image.bundle, steps)
+
+    @staticmethod
+    def ended(instance: Instance) -> bool:
+        with connected() as engine:
+            container = engine.container(instance.instance_id)
+        return container is None or containers.settled_state(container) is State.FAILED
+
+    @staticmethod
+    def ran_out_of_memory(instance: Instance) -> bool:
+        with connected() as engine:
+            container = engine.container(instance.instance_id)
+            return container is not None and engine.ran_out_of_memory(container)
+
+    def close(self) -> None:
+        """Nothing watches over them here."""
+
+
+def _variables(image: Image, app_root: str) -> Mapping[str, str]:
+    return {"AZUREML_MODEL_DIR": f"{app_root}/{image.model_dir}", **image.variables}
+
+
+@contextmanager
+def _on_few_cores(cpu_cores: float) -> Iterator[None]:
+    """Let processes that the body starts run on as many cores as they may use, rounded up."""
+    if not hasattr(os, "sched_setaffinity"):  # Linux has it
+        yield
+        return
+    allowed = os.sched_getaffinity(0)  # of this thread; a process inherits it from its starter
+    count = min(math.ceil(cpu_cores), len(allowed))
+    os.sched_setaffinity(0, random.sample(sorted(allowed), count))
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+def _family_bytes(folder: Path) -> int:
+    """Return the memory that a server and its children hold: the sum of their resident sets."""
+    try:
+        server = psutil.Process(int((folder / "pid").read_text()))
+        family = [server, *server.children(recursive=True)]
+    except (OSError, ValueError, psutil.Error):
+        return 0
+    total = 0
+    for process in family:
+        with suppress(psutil.Error):
+            total += process.memory_info().rss
+    return total

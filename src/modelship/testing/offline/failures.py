@@ -1,0 +1,194 @@
+"""How deployments fail on Azure: the shapes that it reports, and how a test brings them about.
+
+The shapes, and most of their words, are those that users of the service quote in public reports:
+``AciDeploymentFailed`` with ``CrashLoopBackOff`` in its details, ``EnvironmentBuildFailed``,
+``DeploymentTimedOut``.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from modelship.targets.logtail import telling_part
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from modelship.bundle.script import SourceFile
+
+__all__ = [
+    "MARK",
+    "DeploymentFailure",
+    "build_failed",
+    "crashed",
+    "interrupted",
+    "never_started",
+    "out_of_memory",
+    "overloaded",
+    "quota_exceeded",
+    "sabotaged",
+    "timed_out",
+]
+
+MARK = "an injected fault"
+"""What the log of a container holds once it does what a test planted."""
+
+_SABOTAGE = {
+    "crash": """
+def init():
+    raise RuntimeError("an injected fault: init() crashes")
+""",
+    "never-healthy": """
+def init():
+    import threading
+
+    print("an injected fault: init() never returns", flush=True)
+    threading.Event().wait()
+""",
+    "out-of-memory": """
+def init():
+    import time
+
+    print("an injected fault: init() takes memory without end", flush=True)
+    taken = []
+    while True:
+        taken.append(b"x" * 2**24)
+        time.sleep(0.01)
+""",
+}
+
+# The last line of a traceback: the exception's class, and what it says.
+_EXCEPTION = re.compile(r"^([A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Warning)): ?(.*)$")
+_CRASH = "Your container application crashed. This may be caused by errors in your scoring file's "
+
+
+class DeploymentFailure(Exception):  # noqa: N818 - what happened to a service, not in this program
+    """A deployment failed, as Azure reports it.
+
+    Parameters
+    ----------
+    error : dict
+        The error of the operation and of the service.
+    operation_state, service_state : str
+        The states that both end in.
+    """
+
+    def __init__(
+        self,
+        error: dict[str, Any],
+        *,
+        operation_state: str = "Failed",
+        service_state: str = "Failed",
+    ) -> None:
+        super().__init__(error["message"])
+        self.error = error
+        self.operation_state = operation_state
+        self.service_state = service_state
+
+
+def build_failed() -> DeploymentFailure:
+    """Return the failure of a build; why it failed is in the operation's log."""
+    return DeploymentFailure(
+        {
+            "code": "EnvironmentBuildFailed",
+            "statusCode": 400,
+            "message": "Failed Building the Environment.",
+        }
+    )
+
+
+def crashed(name: str, log: str) -> DeploymentFailure:
+    """Return the failure of a container that ends again and again, with the exception in `log`."""
+    matches = [_EXCEPTION.match(line) for line in telling_part(log).splitlines()]
+    raised = [match[0] for match in matches if match]
+    if raised:
+        hint = "please run print(service.get_logs()) to get details."
+        return _aci_failed("CrashLoopBackOff", f"Error in entry script, {raised[-1]}, {hint}")
+    hint = (
+        f"init() function.\nPlease check the logs for your container instance: {name}. From the "
+        "AML SDK, you can run print(service.get_logs()) if you have service object to fetch the "
+        "logs."
+    )
+    return _aci_failed("CrashLoopBackOff", _CRASH + hint)
+
+
+def out_of_memory(name: str, *, memory_gb: float) -> DeploymentFailure:
+    """Return the failure of a container that was killed at its memory limit."""
+    return _aci_failed(
+        "OOMKilled",
+        f"Your container application was terminated (OOMKilled, exit code 137). Container "
+        f"instance {name} exceeded its memory limit of {memory_gb:g} GB. Please deploy with a "
+        "higher memory_gb.",
+    )
+
+
+def never_started(cause: str) -> DeploymentFailure:
+    """Return the failure of a container that could not be started."""
+    return _aci_failed("ContainerGroupProvisioningFailed", cause)
+
+
+def timed_out() -> DeploymentFailure:
+    """Return the failure of a service that was not healthy before Azure gave up."""
+    error = {
+        "code": "DeploymentTimedOut",
+        "statusCode": 504,
+        "message": "The deployment operation polling has TimedOut. The service creation is taking "
+        "longer than our normal time. We are still trying to achieve the desired state for the web "
+        "service. Please check the webservice state for the current webservice health. From SDK "
+        "you can run print(service.state) to know the current state of the webservice.",
+    }
+    return DeploymentFailure(error, operation_state="TimedOut", service_state="Unhealthy")
+
+
+def interrupted() -> DeploymentFailure:
+    """Return the failure of a deployment that was under way when the workspace was ended."""
+    message = "The offline workspace was ended while the service was being deployed."
+    return DeploymentFailure({"code": "Interrupted", "statusCode": 500, "message": message})
+
+
+def overloaded(cpu: float, memory_gb: float) -> str:
+    """Return the words for more than a container can have; Azure ML adds what it needs itself."""
+    return (
+        f"Resource requested: '{cpu + 0.2:g}' CPU '{memory_gb + 1:g}' GB memory (including "
+        "additional CPU and memory overhead for necessary Azure Machine Learning services) "
+        "exceeded resource limitation on container. Please specify lower CPU and memory settings "
+        "for the container."
+    )
+
+
+def quota_exceeded(*, limit: float, usage: float, requested: float, location: str) -> str:
+    """Return the words for more cores than the subscription may use at once."""
+    return (
+        "Resource type 'Microsoft.ContainerInstance/containerGroups' container group quota "
+        f"'StandardCores' exceeded in region '{location}'. Limit: '{limit:g}', Usage: "
+        f"'{usage:g}' Requested: '{requested:g}'."
+    )
+
+
+def sabotaged(
+    source: Iterable[SourceFile], *, entry_script: str, stage: str
+) -> tuple[SourceFile, ...]:
+    """Return the files of a service with an entry script that fails at `stage`.
+
+    Its ``init()`` is replaced by one that does; for other stages nothing changes.
+    """
+    added = _SABOTAGE.get(stage, "").encode()
+    return tuple(
+        replace(file, content=file.content + b"\n\n" + added)
+        if added and file.path == entry_script
+        else file
+        for file in source
+    )
+
+
+def _aci_failed(code: str, message: str) -> DeploymentFailure:
+    return DeploymentFailure(
+        {
+            "code": "AciDeploymentFailed",
+            "statusCode": 400,
+            "message": f"Aci Deployment failed with exception: {message}",
+            "details": [{"code": code, "message": message}],
+        }
+    )

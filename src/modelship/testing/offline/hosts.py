@@ -1,0 +1,54 @@
+"""Which hosts an offline workspace stands for, and which are this machine."""
+
+from __future__ import annotations
+
+import ipaddress
+
+__all__ = ["is_azure", "is_loopback"]
+
+# What azureml-core 1.61 calls, and what calls beside it: sign-in, resource manager, the services of
+# a workspace, its storage and vault, the graph. Feeds of packages (pkgs.dev.azure.com) and base
+# images (mcr.microsoft.com) are not among them.
+_HOSTS = {
+    "graph.microsoft.com",
+    "graph.windows.net",
+    "login.microsoft.com",
+    "login.microsoftonline.com",
+    "login.windows.net",
+    "management.azure.com",
+    "management.core.windows.net",
+    "ml.azure.com",
+    "sts.windows.net",
+}
+_DOMAINS = (
+    ".api.ml.azure.com",
+    ".azureml.ms",
+    ".azureml.net",
+    ".blob.core.windows.net",
+    ".dfs.core.windows.net",
+    ".file.core.windows.net",
+    ".login.microsoft.com",
+    ".queue.core.windows.net",
+    ".table.core.windows.net",
+    ".vault.azure.net",
+)
+# Where telemetry goes; modelship.testing.offline.telemetry says what becomes of it.
+_COLLECTORS = (
+    ".applicationinsights.azure.com",
+    ".applicationinsights.microsoft.com",
+    ".services.visualstudio.com",
+)
+
+
+def is_azure(host: str) -> bool:
+    """Tell whether a host is one of Azure's that an offline workspace stands for."""
+    name = host.lower().rstrip(".")
+    return name in _HOSTS or name.endswith(_DOMAINS + _COLLECTORS)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host, by name or address, is this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower().rstrip(".") == "localhost"

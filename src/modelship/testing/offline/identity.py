@@ -1,0 +1,105 @@
+"""Who an offline workspace is: names and ids that stay the same when its folder is opened again."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import uuid
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
+
+from modelship.errors import InvalidNameError, InvalidOptionError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["LOCK", "Identity"]
+
+LOCK = ".lock"
+"""The file in a workspace's folder that whoever has it open holds a lock on."""
+
+_FILE = "workspace.json"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{2,32}")
+_RULE = "3 to 33 letters, digits, dashes or underscores, beginning with a letter or digit"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The names and ids of one offline workspace.
+
+    Parameters
+    ----------
+    workspace_name : str
+        As in ``config.json``.
+    resource_group, subscription_id : str
+        What holds it.
+    workspace_id, tenant_id : str
+        UUIDs.
+    location : str
+        The Azure region that it pretends to be in.
+    secret : str
+        What the credentials in blob addresses are signed with.
+    ports : dict
+        The ports it had when it was last open, by what they are for.
+    """
+
+    workspace_name: str
+    resource_group: str = "offline"
+    subscription_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    workspace_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    tenant_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    location: str = "eastus"
+    secret: str = field(default_factory=secrets.token_hex, repr=False)
+    ports: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def path(self) -> str:
+        """Its id in Azure's resource manager."""
+        return (
+            f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}/providers/"
+            f"Microsoft.MachineLearningServices/workspaces/{self.workspace_name}"
+        )
+
+    @classmethod
+    def load(cls, folder: Path, *, name: str) -> Identity:
+        """Read the identity kept in a folder, or make one of this name in a new folder.
+
+        Raises
+        ------
+        InvalidNameError
+            If Azure ML takes no workspace of this name.
+        InvalidOptionError
+            If the folder holds other things.
+        """
+        try:
+            return cls(**json.loads((folder / _FILE).read_text(encoding="utf-8")))
+        except (FileNotFoundError, NotADirectoryError):
+            if folder.exists() and not _is_empty(folder):
+                raise _not_ours(folder) from None
+        except (ValueError, TypeError):
+            raise _not_ours(folder) from None
+        if not _NAME.fullmatch(name):
+            raise InvalidNameError(name=name, kind="workspace", rule=_RULE)
+        return cls(workspace_name=name)
+
+    def save(self, folder: Path) -> None:
+        """Write it into the folder; readable by its owner only, for it holds a secret."""
+        draft = folder / f"{_FILE}.new"
+        draft.unlink(missing_ok=True)
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            json.dump(asdict(self), file, indent=2)
+        draft.replace(folder / _FILE)
+
+
+def _is_empty(folder: Path) -> bool:
+    return folder.is_dir() and {path.name for path in folder.iterdir()} <= {LOCK}
+
+
+def _not_ours(folder: Path) -> InvalidOptionError:
+    return InvalidOptionError(
+        option="folder",
+        found=str(folder),
+        expected="a new or empty folder, or one that an offline workspace has made",
+    )

@@ -1,0 +1,245 @@
+"""From a request to deploy to a bundle that a backend can run.
+
+The environment is locked, once for each text of its specification; the uploaded script and models
+become the files of a service, laid out as Azure ML does it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import tarfile
+import tempfile
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from modelship.bundle import Environment, Lock, ScoringBundle
+from modelship.bundle.lock import lock as resolve
+from modelship.bundle.script import SourceFile
+from modelship.errors import EnvironmentSpecError
+from modelship.sources import Model
+from modelship.sources.model import ModelFile
+from modelship.testing.offline.artifacts import artifact_files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from modelship.bundle import Resources
+    from modelship.testing.offline.specifications import Specification
+    from modelship.testing.offline.store import Store
+
+__all__ = ["MODELS", "Image", "Images"]
+
+MODELS: Final = "azureml-models"
+"""The folder of the models, below the root of an application."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """What a container is started from.
+
+    Parameters
+    ----------
+    bundle : ScoringBundle
+        The script, the environment, the models and the resources.
+    variables : Mapping[str, str]
+        The environment variables that the user asked for.
+    model_dir : str
+        What ``AZUREML_MODEL_DIR`` is, below the root of the application.
+    """
+
+    bundle: ScoringBundle
+    variables: Mapping[str, str]
+    model_dir: str
+
+
+class Images:
+    """Makes images out of requests.
+
+    Parameters
+    ----------
+    store : Store
+        Has the artifacts and the models, and keeps the locks.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._locking = threading.Lock()
+
+    def lock(self, specification: Specification) -> tuple[Environment, Lock]:
+        """Return the environment of a specification and its lock; resolved once for each text.
+
+        Raises
+        ------
+        EnvironmentSpecError
+            If it cannot be read or resolved.
+        """
+        text = specification.text
+        key = hashlib.sha256(text.encode()).hexdigest()[:16]
+        folder = self._store.folder / "environments"
+        folder.mkdir(exist_ok=True)
+        path, kept = folder / f"{key}.yml", folder / f"{key}.lock.json"
+        with self._locking:
+            path.write_text(text, encoding="utf-8")
+            environment = Environment.read(path)
+            if not kept.exists():
+                found = resolve(environment)
+                draft = kept.with_suffix(".new")
+                draft.write_text(json.dumps({"python": found.python, "text": found.text}))
+                draft.replace(kept)
+        return environment, Lock(**json.loads(kept.read_text()))
+
+    def source(self, request: Mapping[str, Any]) -> tuple[str, tuple[SourceFile, ...]]:
+        """Return the entry script's path and the files of a service, models left out.
+
+        Raises
+        ------
+        EnvironmentSpecError
+            If an asset is missing or cannot be unpacked.
+        """
+        files: dict[str, SourceFile] = {}
+        for asset in request.get("assets") or ():
+            for file in self._asset(asset):
+                files[file.path] = file
+        return _entry_script(request), tuple(files[path] for path in sorted(files))
+
+    @contextmanager
+    def assembled(
+        self,
+        request: Mapping[str, Any],
+        *,
+        environment: Environment,
+        lock: Lock,
+        entry_script: str,
+        source: Iterable[SourceFile],
+        resources: Resources,
+    ) -> Iterator[Image]:
+        """Put an image together; the files of its model are there until the body ends."""
+        folder = Path(tempfile.mkdtemp(prefix="model-", dir=self._store.folder))
+        try:
+            model, others, model_dir = self._models(request.get("modelIds") or (), folder)
+            bundle = ScoringBundle.from_parts(
+                lock=lock,
+                model=model,
+                entry_script=entry_script,
+                source=(*source, *others),
+                environment=environment,
+                sample_json=None,
+                resources=resources,
+                tags=MappingProxyType({}),
+                description="",
+            )
+            yield Image(bundle, MappingProxyType(_variables(request)), model_dir)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _asset(self, asset: Mapping[str, Any]) -> Iterator[SourceFile]:
+        name = str(asset.get("id"))
+        blob = self._store.blob(str(asset.get("url", "")).removeprefix("aml://artifact/"))
+        if not blob.is_file():
+            raise EnvironmentSpecError(name, "this asset was not uploaded.")
+        content = blob.read_bytes()
+        if asset.get("unpack"):
+            yield from _unpacked(content, name=name)
+        else:
+            yield SourceFile(_inside(name, archive="the request"), content)
+
+    def _models(
+        self, model_ids: Iterable[str], folder: Path
+    ) -> tuple[Model, tuple[SourceFile, ...], str]:
+        """Return the model of a bundle, further models as files beside it, and where they lie.
+
+        With no model, the bundle's has no files.
+        """
+        found = [self._model(model_id) for model_id in model_ids]
+        if not found:
+            return _staged("none", "0", {}, folder), (), MODELS
+        (name, version, files), *others = found
+        beside = tuple(
+            SourceFile(f"{MODELS}/{other}/{number}/{path}", file.read_bytes())
+            for other, number, more in others
+            for path, file in more.items()
+        )
+        only = f"{MODELS}/{name}/{version}"
+        return _staged(name, version, files, folder), beside, MODELS if others else only
+
+    def _model(self, model_id: str) -> tuple[str, str, dict[str, Path]]:
+        model = self._store.documents("models").get(model_id)
+        if model is None:
+            raise EnvironmentSpecError(model_id, "this model is not registered.")
+        asset_id = str(model.get("url", "")).removeprefix("aml://asset/")
+        asset = self._store.documents("assets").get(asset_id) or {}
+        files: dict[str, Path] = {}
+        for artifact in asset.get("artifacts") or ():
+            files |= artifact_files(self._store, artifact.get("prefix") or artifact.get("id") or "")
+        if not files:
+            raise EnvironmentSpecError(model_id, "the files of this model are gone.")
+        name, _, version = model_id.rpartition(":")
+        return name, version, {_inside(path, archive=model_id): files[path] for path in files}
+
+
+def _entry_script(request: Mapping[str, Any]) -> str:
+    script = _variables(request).get("AZUREML_ENTRY_SCRIPT")
+    return script or str(request.get("driverProgram") or "score.py")
+
+
+def _variables(request: Mapping[str, Any]) -> dict[str, str]:
+    given = (request.get("environment") or {}).get("environmentVariables") or {}
+    return {str(name): str(value) for name, value in given.items() if value is not None}
+
+
+def _unpacked(content: bytes, *, name: str) -> Iterator[SourceFile]:
+    """Read a tar archive; only what lies in it is read, so a link cannot lead out either."""
+    try:
+        with tarfile.open(fileobj=io.BytesIO(content), mode="r:*") as archive:
+            for member in archive:
+                path = _inside(member.name, archive=name)
+                file = None if member.isdir() else archive.extractfile(member)
+                if file is not None:
+                    yield SourceFile(path, file.read())
+    except (tarfile.TarError, KeyError, EOFError, OSError) as error:
+        raise EnvironmentSpecError(name, f"it cannot be unpacked: {error}.") from error
+
+
+def _inside(path: str, *, archive: str) -> str:
+    pure = PurePosixPath(path)
+    if pure.is_absolute() or ".." in pure.parts or "\0" in path:
+        raise EnvironmentSpecError(archive, f"the path {path!r} leads out of it.")
+    return pure.as_posix()
+
+
+def _staged(name: str, version: str, files: Mapping[str, Path], folder: Path) -> Model:
+    """Lay the files of a model out in `folder` under their own names, and describe them."""
+    for path, file in files.items():
+        place = folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        _link(file, place)
+    described = tuple(
+        ModelFile(path, (folder / path).stat().st_size, _sha256(folder / path))
+        for path in sorted(files)
+    )
+    lines = "".join(f"{each.path}\0{each.sha256}\n" for each in described)
+    digest = hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
+    return Model(name, version, folder / "model", described, digest, "other")
+
+
+def _link(file: Path, place: Path) -> None:
+    try:
+        os.link(file, place)
+    except OSError:  # another disk, or one that has no links
+        shutil.copyfile(file, place)
+
+
+def _sha256(path: Path, update_bytes: int = 1 << 20) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(update_bytes):
+            digest.update(chunk)
+    return digest.hexdigest()

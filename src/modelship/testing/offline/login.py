@@ -1,0 +1,173 @@
+"""Signing in to an offline workspace: what Microsoft's identity platform answers to a program.
+
+The protocol is the client credentials flow of OAuth 2.0 (RFC 6749, section 4.4) as MSAL speaks it:
+https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from modelship.testing.offline.app import Call, RefusalError, json_response
+
+if TYPE_CHECKING:
+    from werkzeug.wrappers import Request, Response
+
+    from modelship.testing.offline.identity import Identity
+
+__all__ = ["Login", "ServicePrincipal"]
+
+_HOST = "https://login.microsoftonline.com"
+_CONFIGURATION = "/v2.0/.well-known/openid-configuration"
+# The codes that the identity platform's errors begin with:
+# https://learn.microsoft.com/entra/identity-platform/reference-error-codes
+_NO_TENANT = "AADSTS90002"
+_NO_CLIENT = "AADSTS700016"
+_WRONG_SECRET = "AADSTS7000215"  # noqa: S105 - the name of an error
+_WRONG_GRANT = "AADSTS70003"
+_LIFETIME_S = 3599  # what the platform says of a token that is good for an hour
+
+
+@dataclass(frozen=True)
+class ServicePrincipal:
+    """Who may sign in: the one service principal of an offline workspace.
+
+    Parameters
+    ----------
+    tenant_id, client_id : str
+        UUIDs.
+    client_secret : str
+        Its password.
+    """
+
+    tenant_id: str
+    client_id: str
+    client_secret: str = field(repr=False)
+
+    @classmethod
+    def of(cls, identity: Identity) -> ServicePrincipal:
+        """Return that of a workspace: the same each time its folder is opened."""
+        secret = hmac.new(identity.secret.encode(), b"service principal", hashlib.sha256)
+        client_id = uuid.uuid5(uuid.UUID(identity.workspace_id), "service principal")
+        return cls(identity.tenant_id, str(client_id), secret.hexdigest())
+
+
+class _LoginRefusalError(RefusalError):
+    """An error in the shape of the identity platform, which MSAL reads."""
+
+    def __init__(self, status: int, error: str, code: str, message: str) -> None:
+        super().__init__(status, error, f"{code}: {message}")
+        self._number = int(code.removeprefix("AADSTS"))
+
+    def response(self) -> Response:
+        body = {
+            "error": self.code,
+            "error_description": self.message,
+            "error_codes": [self._number],
+            "trace_id": str(uuid.uuid4()),
+            "correlation_id": str(uuid.uuid4()),
+        }
+        return json_response(body, status=self.status)
+
+
+class Login:
+    """Gives tokens to the service principal of an offline workspace.
+
+    Parameters
+    ----------
+    principal : ServicePrincipal
+        Who gets them.
+    """
+
+    def __init__(self, principal: ServicePrincipal) -> None:
+        self._principal = principal
+
+    def calls(self) -> list[Call]:
+        """Return what it answers; nobody has a token yet who asks for one."""
+        instance, token = "/common/discovery/instance", "/<tenant>/oauth2/v2.0/token"
+        configuration = f"/<tenant>{_CONFIGURATION}"
+        return [
+            Call("login.instance", "GET", instance, self._instance, public=True),
+            Call("login.configuration", "GET", configuration, self._configuration, public=True),
+            Call("login.token", "POST", token, self._token, public=True),
+        ]
+
+    def _instance(self, _request: Request) -> Response:
+        host = _HOST.removeprefix("https://")
+        cloud = {"preferred_network": host, "preferred_cache": host, "aliases": [host]}
+        endpoint = f"{_HOST}/{self._principal.tenant_id}{_CONFIGURATION}"
+        document = {"tenant_discovery_endpoint": endpoint, "api-version": "1.1"}
+        return json_response(document | {"metadata": [cloud]})
+
+    def _configuration(self, _request: Request, *, tenant: str) -> Response:
+        self._check_tenant(tenant)
+        ways = f"{_HOST}/{tenant}/oauth2/v2.0"
+        return json_response(
+            {
+                "issuer": f"{_HOST}/{tenant}/v2.0",
+                "authorization_endpoint": f"{ways}/authorize",
+                "token_endpoint": f"{ways}/token",
+                "device_authorization_endpoint": f"{ways}/devicecode",
+                "tenant_region_scope": None,
+                "cloud_instance_name": "microsoftonline.com",
+            }
+        )
+
+    def _token(self, request: Request, *, tenant: str) -> Response:
+        self._check_tenant(tenant)
+        if request.form.get("grant_type") != "client_credentials":
+            message = "an offline workspace lets nobody sign in but its service principal."
+            raise _LoginRefusalError(400, "unsupported_grant_type", _WRONG_GRANT, message)
+        self._check_client(request.form.get("client_id", ""), request.form.get("client_secret", ""))
+        return json_response(
+            {
+                "token_type": "Bearer",
+                "expires_in": _LIFETIME_S,
+                "ext_expires_in": _LIFETIME_S,
+                "access_token": _unsigned_token(tenant),
+            },
+            Cache_Control="no-store",
+        )
+
+    def _check_tenant(self, tenant: str) -> None:
+        if tenant != self._principal.tenant_id:
+            message = (
+                f"Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID "
+                "and are signing into the correct cloud."
+            )
+            raise _LoginRefusalError(400, "invalid_tenant", _NO_TENANT, message)
+
+    def _check_client(self, client_id: str, client_secret: str) -> None:
+        if client_id != self._principal.client_id:
+            message = (
+                f"Application with identifier '{client_id}' was not found in the directory "
+                f"'{self._principal.tenant_id}'."
+            )
+            raise _LoginRefusalError(400, "unauthorized_client", _NO_CLIENT, message)
+        if not hmac.compare_digest(client_secret.encode(), self._principal.client_secret.encode()):
+            message = (
+                "Invalid client secret provided. Ensure the secret being sent in the request is "
+                "the client secret value, not the client secret ID, for a secret added to app "
+                f"'{client_id}'."
+            )
+            raise _LoginRefusalError(401, "invalid_client", _WRONG_SECRET, message)
+
+
+def _unsigned_token(tenant_id: str) -> str:
+    """Return a bearer token as the SDK reads it: a JWT without a signature, good for an hour.
+
+    RFC 7519, section 6, describes such tokens; the SDK looks at the claims ``tid`` and ``exp``.
+    """
+    claims = {"tid": tenant_id, "exp": int(time.time()) + _LIFETIME_S}
+    return f"{_segment({'alg': 'none', 'typ': 'JWT'})}.{_segment(claims)}."
+
+
+def _segment(content: dict[str, object]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(content).encode()).rstrip(b"=").decode()

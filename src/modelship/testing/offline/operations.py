@@ -1,0 +1,135 @@
+"""What takes long, as the SDK follows it: state, step, and a log that grows."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from contextlib import suppress
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, Literal
+
+from werkzeug.wrappers import Response
+
+from modelship.testing.offline.app import Call, RefusalError, json_response
+from modelship.testing.offline.control import MMS
+from modelship.testing.offline.moments import moment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from werkzeug.wrappers import Request
+
+    from modelship.testing.offline.store import Store
+
+__all__ = ["ENDED", "Operations", "Step"]
+
+Step = Literal["BuildEnvironment", "BuildImage", "DeployService"]
+
+ENDED = frozenset({"Succeeded", "Failed", "Cancelled", "TimedOut"})
+"""The states after which nothing changes."""
+
+_OWN = "_offline"
+
+
+class Operations:
+    """The operations of a workspace.
+
+    Parameters
+    ----------
+    store : Store
+        Keeps them.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._documents = store.documents("operations")
+        self._logs = store.folder / "logs"
+
+    def calls(self) -> list[Call]:
+        """Return what the workspace answers."""
+        place = f"{MMS}/operations/<operation>"
+        return [
+            Call("operations.get", "GET", place, self._get),
+            Call("operations.log", "GET", f"{place}/log", self._log, public=True),
+        ]
+
+    def begin(self, service: str, *, url: str) -> str:
+        """Record a new operation on a service and return its id; `url` is that of its kind."""
+        operation, pass_key = str(uuid.uuid4()), secrets.token_urlsafe(16)
+        self._documents.put(
+            operation,
+            {
+                "id": operation,
+                "operationType": "Service",
+                "state": "NotStarted",
+                "createdTime": moment(),
+                "resourceLocation": service,
+                "operationLog": f"{url}/{operation}/log?sig={pass_key}",
+                "streamingOperationLog": "",
+                _OWN: {"pass_key": pass_key},
+            },
+        )
+        return operation
+
+    def step(self, operation: str, step: Step, *lines: str) -> None:
+        """Record that an operation is at a step, with lines for whoever waits."""
+        with self._documents.lock:
+            document = self._documents.get(operation)
+            if document is None or document["state"] in ENDED:
+                return
+            log = "".join(f"{_entry(line)}#" for line in lines)
+            self._documents.change(
+                operation,
+                state="Running",
+                operationDetails={"subOperationType": step, "subOperationState": "Running"},
+                streamingOperationLog=document["streamingOperationLog"] + log,
+            )
+
+    def write(self, operation: str, text: str) -> None:
+        """Add to the build log of an operation."""
+        self._logs.mkdir(exist_ok=True)
+        with self._log_file(operation).open("a", encoding="utf-8") as file:
+            file.write(f"{text.rstrip()}\n")
+
+    def end(self, operation: str, state: str, *, error: dict[str, Any] | None = None) -> None:
+        """Record the end of an operation, unless it has ended."""
+        with self._documents.lock, suppress(KeyError):
+            document = self._documents.get(operation)
+            if document is not None and document["state"] not in ENDED:
+                ended = {"error": error} if error else {}
+                self._documents.change(operation, state=state, endTime=moment(), **ended)
+
+    def unfinished(self) -> list[str]:
+        """Return the ids of operations that have not ended."""
+        return [each["id"] for each in self._documents.all() if each["state"] not in ENDED]
+
+    def _get(self, request: Request, *, operation: str, **_scope: str) -> Response:
+        document = self._require(operation)
+        offset = request.args.get("offset", 0, type=int)
+        document["streamingOperationLog"] = document["streamingOperationLog"][max(0, offset) :]
+        del document[_OWN]
+        return json_response(document)
+
+    def _log(self, request: Request, *, operation: str, **_scope: str) -> Response:
+        """Answer a build log to whoever has its whole address, as a signed one of Azure's."""
+        document = self._require(operation)
+        pass_key = document[_OWN]["pass_key"]
+        if not secrets.compare_digest(request.args.get("sig", "").encode(), pass_key.encode()):
+            raise RefusalError(403, "AuthenticationFailed", "the signature is not that of the log")
+        path = self._log_file(operation)
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        return Response(text, mimetype="text/plain")
+
+    def _require(self, operation: str) -> dict[str, Any]:
+        document = self._documents.get(operation)
+        if document is None:
+            raise RefusalError(404, "OperationNotFound", f"there is no operation {operation}")
+        return document
+
+    def _log_file(self, operation: str) -> Path:
+        return self._logs / f"{operation}.build.txt"
+
+
+def _entry(line: str) -> str:
+    """Return a line as the SDK splits it: entries at "#", and each into time and text at "|"."""
+    now = datetime.now(timezone.utc).strftime("%Y%m%d%H%M%S")
+    return f"{now}|{line.replace('|', '/').replace('#', 'no. ')}"

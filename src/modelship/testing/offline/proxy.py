@@ -1,0 +1,243 @@
+"""An HTTP proxy that leads Azure's hosts to an offline workspace, so that none is ever called.
+
+It only passes bytes. TLS to one of those hosts is ended by the workspace's own server, which has a
+certificate for each name (:mod:`modelship.testing.offline.authority`); TLS to any other host is
+ended there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from modelship.testing.offline.hosts import is_azure, is_loopback
+from modelship.testing.offline.upstream import Upstream
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import AsyncIterator
+
+    from modelship.testing.offline.upstream import NextProxy
+
+__all__ = ["Proxy"]
+
+_CHUNK_BYTES = 1 << 16
+_LARGEST_HEAD_BYTES = 1 << 16
+_HEAD_TIMEOUT_S = 30.0
+_DIAL_TIMEOUT_S = 30.0
+_LINGER_S = 2.0
+_ENDING_S = 5.0
+_ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
+_OWN_FIELDS = (b"connection:", b"proxy-connection:", b"proxy-authorization:")
+
+
+@dataclass(frozen=True)
+class _Request:
+    """The head of a request: what a client wants from which host."""
+
+    head: bytes
+    host: str
+    port: int
+    is_tunnel: bool
+
+    @classmethod
+    def read(cls, head: bytes) -> _Request:
+        """Read ``CONNECT host:port`` or ``GET http://host/path``; ValueError if it is neither."""
+        method, target, _version = head.split(b"\r\n")[0].decode("ascii").split(" ")
+        is_tunnel = method == "CONNECT"
+        url = urlsplit(f"//{target}" if is_tunnel else target)
+        if not url.hostname or not (is_tunnel or url.scheme == "http"):
+            raise ValueError(target)
+        return cls(head, url.hostname, url.port or (443 if is_tunnel else 80), is_tunnel)
+
+    def for_proxy(self, *fields: bytes) -> bytes:
+        """Return the head as the next proxy reads it."""
+        first, *rest = self.head[: -len(b"\r\n\r\n")].split(b"\r\n")
+        kept = [line for line in rest if not line.lower().startswith(_OWN_FIELDS)]
+        # A second request on this connection could be meant for another host.
+        own = [] if self.is_tunnel else [b"Connection: close"]
+        return b"\r\n".join([first, *kept, *own, *fields, b"", b""])
+
+    def for_server(self) -> bytes:
+        """Return the head as the server reads it that the request is meant for."""
+        method, rest = self.for_proxy().split(b" ", 1)
+        target, rest = rest.split(b" ", 1)
+        url = urlsplit(target)
+        path = (url.path or b"/") + (b"?" + url.query if url.query else b"")
+        return b" ".join([method, path, rest])
+
+
+class Proxy:
+    """Takes requests on 127.0.0.1 until it is closed.
+
+    ``CONNECT host:port`` and plain requests by absolute URI (RFC 9112, sections 3.2.2 and 3.2.3)
+    for Azure's hosts go to the workspace, those for this machine where they are meant for.
+
+    Parameters
+    ----------
+    listener : socket
+        Where clients connect; the proxy closes it.
+    http_port, https_port : int
+        Where the workspace is served on 127.0.0.1, plain and with TLS.
+    sealed : bool
+        Refuse every other host. Otherwise requests go on to where they belong, through the proxy
+        that the variables of this process name, if they name one.
+    """
+
+    def __init__(
+        self, *, listener: socket.socket, http_port: int, https_port: int, sealed: bool = True
+    ) -> None:
+        self.port = int(listener.getsockname()[1])
+        self.url = f"http://127.0.0.1:{self.port}"
+        """What ``HTTPS_PROXY`` and ``HTTP_PROXY`` are set to."""
+        self.refused: list[str] = []
+        """The hosts that were asked for and refused, in order."""
+        self._workspace_ports = {False: http_port, True: https_port}
+        self._sealed = sealed
+        self._upstream = Upstream.of_this_process(own_port=self.port)
+        self._busy: set[asyncio.Task[None]] = set()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="offline-proxy", daemon=True)
+        self._thread.start()
+        # In that thread: the one that opens the proxy may have a loop that runs, as notebooks do.
+        listening = asyncio.start_server(self._serve, sock=listener, limit=_LARGEST_HEAD_BYTES)
+        self._server = asyncio.run_coroutine_threadsafe(listening, self._loop).result()
+
+    def close(self) -> None:
+        """Stop listening, and end each connection; again does no harm."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(_ENDING_S)
+
+    def _run(self) -> None:
+        self._loop.run_forever()
+        self._loop.run_until_complete(self._end())
+        self._loop.close()
+
+    async def _end(self) -> None:
+        self._server.close()
+        for task in self._busy:
+            task.cancel()
+        await asyncio.gather(*self._busy, return_exceptions=True)
+        await asyncio.sleep(0)  # connections that were aborted close in the next round
+        await self._loop.shutdown_default_executor()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._busy.add(task)
+        try:
+            async with _closing(writer):
+                await self._answer(reader, writer)
+        except (OSError, asyncio.CancelledError):
+            pass  # the client went away, or the proxy is being closed
+        finally:
+            self._busy.discard(task)
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), _HEAD_TIMEOUT_S)
+            request = _Request.read(head)
+        except (asyncio.IncompleteReadError, asyncio.TimeoutError):
+            return
+        except (ValueError, asyncio.LimitOverrunError):
+            words = "This is a proxy: set HTTPS_PROXY to its address."
+            await _refuse(reader, writer, "400 Bad Request", words)
+            return
+        if self._refuses(request.host):
+            self.refused.append(request.host)
+            words = f"This offline workspace is sealed: it does not connect to {request.host}."
+            await _refuse(reader, writer, "403 Forbidden", words)
+            return
+        try:
+            there = await asyncio.wait_for(self._dial(request, writer), _DIAL_TIMEOUT_S)
+        except (OSError, UnicodeError, asyncio.TimeoutError) as error:
+            words = f"{request.host}:{request.port} cannot be reached: {error}"
+            await _refuse(reader, writer, "502 Bad Gateway", words)
+            return
+        async with _closing(there[1]):
+            await _join((reader, writer), there)
+
+    def _refuses(self, host: str) -> bool:
+        return self._sealed and not is_azure(host) and not is_loopback(host)
+
+    async def _dial(
+        self, request: _Request, client: asyncio.StreamWriter
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Connect to where a request is meant for, and say what has to be said first."""
+        address = (request.host, request.port)
+        if is_azure(request.host):
+            address = ("127.0.0.1", self._workspace_ports[request.is_tunnel])
+        elif proxy := self._next_proxy(request):
+            reader, writer = await asyncio.open_connection(proxy.host, proxy.port)
+            writer.write(request.for_proxy(*proxy.fields))
+            return reader, writer
+        reader, writer = await asyncio.open_connection(*address)
+        if request.is_tunnel:
+            client.write(_ESTABLISHED)
+        else:
+            writer.write(request.for_server())
+        return reader, writer
+
+    def _next_proxy(self, request: _Request) -> NextProxy | None:
+        if is_loopback(request.host):
+            return None
+        return self._upstream.before(request.host, request.is_tunnel)
+
+
+@asynccontextmanager
+async def _closing(writer: asyncio.StreamWriter) -> AsyncIterator[None]:
+    """Close a connection after the body; after an error at once, with what was still to be sent."""
+    try:
+        yield
+        writer.close()
+        await writer.wait_closed()
+    except BaseException:
+        writer.transport.abort()
+        raise
+
+
+async def _refuse(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, status: str, words: str
+) -> None:
+    body = f"{words}\n".encode()
+    fields = f"Content-Type: text/plain\r\nContent-Length: {len(body)}\r\nConnection: close"
+    writer.write(f"HTTP/1.1 {status}\r\n{fields}\r\n\r\n".encode() + body)
+    await writer.drain()
+    writer.write_eof()
+    # Bytes that nobody has read would make a reset, which outruns the answer.
+    with suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(_drain(reader), _LINGER_S)
+
+
+async def _drain(reader: asyncio.StreamReader) -> None:
+    while await reader.read(_CHUNK_BYTES):
+        pass
+
+
+async def _join(
+    here: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+    there: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+) -> None:
+    """Pass bytes both ways until both sides have ended, or one was cut off."""
+    ways = [
+        asyncio.ensure_future(_pump(here[0], there[1])),
+        asyncio.ensure_future(_pump(there[0], here[1])),
+    ]
+    try:
+        await asyncio.gather(*ways)
+    finally:
+        for way in ways:
+            way.cancel()
+        await asyncio.gather(*ways, return_exceptions=True)
+
+
+async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    while chunk := await source.read(_CHUNK_BYTES):
+        sink.write(chunk)
+        await sink.drain()
+    sink.write_eof()

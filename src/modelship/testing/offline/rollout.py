@@ -1,0 +1,325 @@
+"""Deployments as they go: the environment, the image, the container, and a healthy service."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from modelship.errors import ModelshipError, TargetUnavailableError
+from modelship.targets.backend import Instance
+from modelship.targets.state import State
+from modelship.testing.offline import failures
+from modelship.testing.offline.builds import Build, Builder
+from modelship.testing.offline.failures import DeploymentFailure
+from modelship.testing.offline.moments import moment
+from modelship.testing.offline.service_documents import OWN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from modelship.targets.progress import Steps
+    from modelship.testing.offline.compute import Compute
+    from modelship.testing.offline.faults import Faults
+    from modelship.testing.offline.front import Fronts
+    from modelship.testing.offline.images import Image
+    from modelship.testing.offline.operations import Operations
+    from modelship.testing.offline.store import Store
+
+__all__ = ["Rollouts"]
+
+_JOIN_S = 20.0
+_FIRST_PAUSE_S = 0.05
+_LONGEST_PAUSE_S = 0.5
+_NO_SERVER = (
+    "/bin/bash: line 1: exec: gunicorn: not found\n"
+    "[modelship] the environment lists neither azureml-defaults nor azureml-inference-server-http, "
+    "which has the server\n"
+)
+
+_log = logging.getLogger(__name__)
+
+
+class _OvertakenError(Exception):
+    """A newer operation, a deletion, or the end of the workspace took over."""
+
+
+class Rollouts:
+    """Brings services up and takes them down; each deployment in a thread of its own.
+
+    Parameters
+    ----------
+    store : Store
+        Has the documents of the services.
+    operations : Operations
+        Where whoever waits can follow.
+    compute : Compute
+        Runs the containers.
+    fronts : Fronts
+        Stand before them.
+    faults : Faults
+        What is to go wrong.
+    healthy_within_s : float
+        How long a container may take to become healthy.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        operations: Operations,
+        compute: Compute,
+        fronts: Fronts,
+        faults: Faults,
+        healthy_within_s: float,
+    ) -> None:
+        self._services = store.documents("services")
+        self._logs = store.folder / "logs"
+        self._builder = Builder(store, operations=operations, compute=compute)
+        self._operations = operations
+        self._compute = compute
+        self._fronts = fronts
+        self._faults = faults
+        self._healthy_within_s = healthy_within_s
+        self._locks: dict[str, threading.RLock] = {}
+        self._threads: list[threading.Thread] = []
+        self._started: set[str] = set()
+        self._closing = False
+
+    def changing(self, name: str) -> threading.RLock:
+        """Return the lock that is held while a container of this name begins or ends.
+
+        It comes before the lock of the documents, for whoever takes both.
+        """
+        return self._locks.setdefault(name, threading.RLock())
+
+    def begin(self, name: str, *, operation: str) -> None:
+        """Deploy a service as its document says, in a thread."""
+        fault = self._faults.of_deployment(name)
+        self._change(name, operation=operation)
+        self._begin(name, operation, stage=fault.stage if fault else "")
+
+    def restart(self, names: Iterable[str]) -> None:
+        """Start services again that ran before, and wait until each runs or has failed.
+
+        Their documents go on saying that they are healthy, so that one that is interrupted before
+        it runs starts the next time.
+        """
+        for name in names:
+            self._begin(name, self._require(name)[OWN]["operation"], stage="")
+        for thread in self._threads:
+            thread.join()
+
+    def open_front(self, name: str) -> None:
+        """Let a service's front judge by its present keys, and lead to its present container."""
+        document = self._require(name)
+        own = document[OWN]
+        port = self._fronts.open(name, port=own.get("port"))
+        self._change(name, port=port)
+        keys = (own["keys"]["primaryKey"], own["keys"]["secondaryKey"])
+        target = _address(own.get("instance")) if document["scoringUri"] else None
+        self._fronts.point(name, target, keys=keys if document["authEnabled"] else ())
+
+    def remove(self, name: str) -> None:
+        """End what runs of a service."""
+        with self.changing(name):
+            self._end_container(name)
+            self._fronts.shut(name)
+            self._log_file(name).unlink(missing_ok=True)
+
+    def refresh(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Return a service's document as it is now: a container may have ended since."""
+        instance = _instance(document[OWN].get("instance"))
+        if document["state"] != State.HEALTHY or instance is None or self._closing:
+            return document
+        if instance.instance_id not in self._started:
+            return {**document, "state": str(State.TRANSITIONING)}  # it is being restarted
+        try:
+            if not self._compute.ended(instance):
+                return document
+            with self.changing(document["name"]):
+                return self._note_end(document["name"], instance)
+        except TargetUnavailableError:  # the engine does not answer now
+            return document
+
+    def logs(self, name: str) -> str:
+        """Return what a service's container wrote; that of a failed one is kept."""
+        instance = _instance(self._require(name)[OWN].get("instance"))
+        if instance is not None:
+            return self._compute.logs(instance)
+        path = self._log_file(name)
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+
+    def close(self) -> None:
+        """End everything that runs; what the documents say stays, so that it can start again."""
+        self._closing = True
+        end = time.monotonic() + _JOIN_S
+        try:
+            for thread in self._threads:
+                thread.join(max(0.0, end - time.monotonic()))
+        finally:
+            self._compute.close()
+
+    # --- one deployment -------------------------------------------------------------------
+
+    def _begin(self, name: str, operation: str, *, stage: str) -> None:
+        arguments = (name, operation, stage)
+        thread = threading.Thread(
+            target=self._run, args=arguments, name=f"deploy {name}", daemon=True
+        )
+        self._threads = [each for each in self._threads if each.is_alive()] + [thread]
+        thread.start()
+
+    def _run(self, name: str, operation: str, stage: str) -> None:
+        try:
+            self._roll_out(name, operation, stage)
+        except _OvertakenError:
+            self._operations.end(operation, "Cancelled")
+        except DeploymentFailure as failure:
+            self._fail(name, operation, failure)
+        except Exception as error:  # noqa: BLE001 - whoever waits has to hear of it
+            _log.exception("deploying %s failed", name)
+            self._fail(name, operation, failures.never_started(f"{type(error).__name__}: {error}"))
+
+    def _roll_out(self, name: str, operation: str, stage: str) -> None:
+        self._operations.step(operation, "BuildEnvironment", "Registering the environment.")
+        if stage == "stuck":
+            return
+        if stage == "timeout":
+            raise failures.timed_out()
+        with ExitStack() as stack:
+            document = self._require(name, operation)
+            build = Build.of(document, operation=operation, stage=stage, stack=stack)
+            image = self._builder.build(build)
+            self._operations.step(
+                operation,
+                "DeployService",
+                "Generating deployment configuration.",
+                "Submitting deployment to compute.",
+            )
+            instance = self._start(name, operation, image, build.steps)
+        status = f"Checking the status of deployment {name}."
+        self._operations.step(operation, "DeployService", status)
+        self._await(name, operation, instance, stage)
+        self._succeed(name, operation)
+
+    def _start(self, name: str, operation: str, image: Image | None, steps: Steps) -> Instance:
+        """Start a container in place of the older one, as Container Instances do it."""
+        with self.changing(name):
+            self._require(name, operation)
+            self._end_container(name)
+            if image is None:
+                self._keep_log(name, _NO_SERVER)
+                raise failures.crashed(name, _NO_SERVER)
+            self._log_file(name).unlink(missing_ok=True)
+            try:
+                instance = self._compute.start(name, image, steps)
+            except (ModelshipError, TimeoutError) as error:
+                raise failures.never_started(str(error)) from error
+            self._started.add(instance.instance_id)
+            self._change(name, instance=instance.to_json())
+        return instance
+
+    def _await(self, name: str, operation: str, instance: Instance, stage: str) -> None:
+        end = time.monotonic() + self._healthy_within_s
+        pause_s = _FIRST_PAUSE_S
+        while (state := self._compute.state(instance)) is not State.HEALTHY:
+            with self.changing(name):
+                self._require(name, operation)
+                if state is State.FAILED:
+                    raise self._ending(name, instance)
+            injected = stage == "never-healthy" and failures.MARK in self._compute.logs(instance)
+            if injected or time.monotonic() > end:
+                raise failures.timed_out()
+            time.sleep(pause_s)
+            pause_s = min(pause_s * 1.2, _LONGEST_PAUSE_S)
+
+    def _ending(self, name: str, instance: Instance) -> DeploymentFailure:
+        """Say why a container ended, keep its log, and remove the rest of it."""
+        killed = self._compute.ran_out_of_memory(instance)
+        log = self._compute.logs(instance)
+        self._keep_log(name, log)
+        self._end_container(name)
+        if killed:
+            memory_gb = self._require(name)["containerResourceRequirements"]["memoryInGB"]
+            return failures.out_of_memory(name, memory_gb=memory_gb)
+        return failures.crashed(name, log)
+
+    def _succeed(self, name: str, operation: str) -> None:
+        with self.changing(name):
+            document = self._require(name, operation)
+            port = self._fronts.open(name, port=document[OWN].get("port"))
+            uri = f"http://127.0.0.1:{port}/score"
+            healthy = str(State.HEALTHY)
+            self._services.change(
+                name, state=healthy, error=None, scoringUri=uri, updatedTime=moment()
+            )
+            self.open_front(name)
+        self._operations.end(operation, "Succeeded")
+
+    def _fail(self, name: str, operation: str, failure: DeploymentFailure) -> None:
+        with self.changing(name):
+            try:
+                self._require(name, operation)
+                self._services.change(
+                    name, state=failure.service_state, error=failure.error, updatedTime=moment()
+                )
+            except (_OvertakenError, KeyError):
+                self._operations.end(operation, "Cancelled")
+                return
+        self._operations.end(operation, failure.operation_state, error=failure.error)
+
+    # --- what is written down -------------------------------------------------------------
+
+    def _note_end(self, name: str, instance: Instance) -> dict[str, Any]:
+        document = self._require(name)
+        if _instance(document[OWN].get("instance")) != instance:
+            return document  # it was replaced just now
+        failure = self._ending(name, instance)
+        return self._services.change(name, state=failure.service_state, error=failure.error)
+
+    def _end_container(self, name: str) -> None:
+        document = self._services.get(name) or {OWN: {}}
+        instance = _instance(document[OWN].get("instance"))
+        if instance is None:
+            return
+        self._fronts.block(name)
+        self._compute.stop(instance)
+        self._change(name, instance=None)
+
+    def _require(self, name: str, operation: str | None = None) -> dict[str, Any]:
+        """Return a service's document; nothing goes on for what an operation no longer owns."""
+        document = self._services.get(name)
+        if document is None:
+            raise _OvertakenError
+        if operation is not None and (self._closing or document[OWN]["operation"] != operation):
+            raise _OvertakenError
+        return document
+
+    def _change(self, name: str, **fields: Any) -> None:
+        with self._services.lock:
+            own = self._require(name)[OWN]
+            self._services.change(name, **{OWN: own | fields})
+
+    def _log_file(self, name: str) -> Path:
+        return self._logs / f"{name}.container.txt"
+
+    def _keep_log(self, name: str, log: str) -> None:
+        self._logs.mkdir(exist_ok=True)
+        self._log_file(name).write_text(log, encoding="utf-8")
+
+
+def _instance(record: str | None) -> Instance | None:
+    return Instance.from_json(record) if record else None
+
+
+def _address(record: str | None) -> tuple[str, int] | None:
+    if record is None:
+        return None
+    parts = urlsplit(json.loads(record)["scoring_uri"])
+    return (parts.hostname or "127.0.0.1", parts.port) if parts.port else None

@@ -1,0 +1,150 @@
+"""A web server on 127.0.0.1 in threads of this process, plain or with TLS, that can be ended."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
+
+from modelship.testing.offline.app import DROP
+
+if TYPE_CHECKING:
+    import ssl
+    from wsgiref.types import WSGIApplication, WSGIEnvironment
+
+__all__ = ["Server", "listen"]
+
+_HOST = "127.0.0.1"
+_GRACE_S = 5.0
+_QUIET_S = 60.0
+_log = logging.getLogger(__name__)
+
+
+def listen(port: int | None = None) -> socket.socket:
+    """Return a listening socket on 127.0.0.1: on this port, or on another if it is taken."""
+    for wanted in (port or 0, 0):
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((_HOST, wanted))
+            listener.listen(128)
+        except OSError:
+            listener.close()
+            if wanted == 0:
+                raise
+        else:
+            return listener
+    raise AssertionError  # the second round returns or raises
+
+
+class Server:
+    """Serves a WSGI application until it is closed.
+
+    Parameters
+    ----------
+    app : WSGIApplication
+        It finds in its environment, under :data:`~modelship.testing.offline.app.DROP`, a callable
+        that closes the connection without an answer.
+    listener : socket
+        Where clients connect, from :func:`listen`; the server closes it.
+    tls : ssl.SSLContext, optional
+        What it speaks TLS with.
+    """
+
+    def __init__(
+        self, app: WSGIApplication, *, listener: socket.socket, tls: ssl.SSLContext | None = None
+    ) -> None:
+        with listener:
+            self._server = _WSGIServer(app, listener=listener, tls=tls)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.05,), name="offline-workspace", daemon=True
+        )
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop listening, end each connection, and wait a few seconds for the threads behind."""
+        self._server.shutdown()
+        self._thread.join(_GRACE_S)
+        self._server.end_connections()
+
+
+class _WSGIServer(ThreadedWSGIServer):
+    def __init__(
+        self, app: WSGIApplication, *, listener: socket.socket, tls: ssl.SSLContext | None
+    ) -> None:
+        self._open: dict[threading.Thread, socket.socket] = {}
+        self._lock = threading.Lock()
+        super().__init__(_HOST, 0, app, _Handler, fd=listener.fileno())
+        # Given to the constructor, it would shake hands in the thread that accepts, which one
+        # silent client could then hold up.
+        self.ssl_context = tls
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        thread = threading.Thread(
+            target=self._serve,
+            args=(request, client_address),
+            name="offline-workspace-request",
+            daemon=True,
+        )
+        with self._lock:
+            self._open[thread] = request
+        thread.start()
+
+    def _serve(self, request: socket.socket, client_address: Any) -> None:
+        try:
+            self.process_request_thread(request, client_address)
+        finally:
+            with self._lock:
+                del self._open[threading.current_thread()]
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        request.settimeout(_QUIET_S)
+        if self.ssl_context is None:
+            super().finish_request(request, client_address)
+            return
+        with self.ssl_context.wrap_socket(request, server_side=True) as secure:
+            with self._lock:
+                self._open[threading.current_thread()] = secure
+            super().finish_request(secure, client_address)
+            self.shutdown_request(secure)
+
+    def end_connections(self) -> None:
+        with self._lock:
+            still_open = dict(self._open)
+        for connection in still_open.values():
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        deadline = time.monotonic() + _GRACE_S
+        for thread in still_open:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - werkzeug's name
+        # Called when the application itself fails, which is a defect of ours.
+        _log.log(logging.ERROR if type == "error" else logging.DEBUG, message, *args)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing on stderr about a client that went away, or spoke no TLS."""
+
+
+class _Handler(WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"
+    timeout = _QUIET_S
+
+    def make_environ(self) -> WSGIEnvironment:
+        return super().make_environ() | {DROP: self._drop}
+
+    def _drop(self) -> None:
+        self.close_connection = True
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
+
+    def log(self, *_: Any) -> None:
+        """Write no access log."""
+
+    def log_request(self, *_: Any) -> None:
+        """Write no access log."""

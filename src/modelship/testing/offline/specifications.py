@@ -1,0 +1,109 @@
+"""What the environment of a request asks for, as a conda environment file says it."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from modelship.errors import EnvironmentSpecError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["SDK_PYTHON", "Specification"]
+
+SDK_PYTHON: Final = "3.10.18"
+"""What azureml-core 1.61 adds to a conda file that names no Python."""
+
+_SERVERS = re.compile(r"(azureml-defaults|azureml-inference-server-http)(?![\w-])", re.IGNORECASE)
+# They say where packages come from; here that is what this machine's own configuration says.
+_INDEX = re.compile(r"\s*(--find-links|--extra-index-url|--index-url|--trusted-host|-f|-i)\b")
+
+
+@dataclass(frozen=True)
+class Specification:
+    """What an environment asks for.
+
+    Parameters
+    ----------
+    conda : Mapping[str, Any]
+        The content of a conda environment file.
+    has_server : bool
+        Whether Azure ML's inference server is among it, which Azure ML demands.
+    dropped : tuple[str, ...]
+        Options of pip that were left out: where packages come from, this machine says.
+    """
+
+    conda: Mapping[str, Any]
+    has_server: bool
+    dropped: tuple[str, ...] = ()
+
+    @classmethod
+    def of_request(cls, request: Mapping[str, Any]) -> Specification:
+        """Read the environment of a request.
+
+        Raises
+        ------
+        EnvironmentSpecError
+            If it is one that cannot be made here, such as a Dockerfile of its own.
+        """
+        environment = request.get("environment") or {}
+        name = str(environment.get("name") or "the environment")
+        python, docker = environment.get("python") or {}, environment.get("docker") or {}
+        if docker.get("baseDockerfile") or docker.get("buildContext"):
+            raise EnvironmentSpecError(name, "its own Dockerfile is not built offline.")
+        if python.get("userManagedDependencies"):
+            raise EnvironmentSpecError(name, "packages of its base image are not here offline.")
+        conda = python.get("condaDependencies") or {
+            "dependencies": [f"python={SDK_PYTHON}", {"pip": ["azureml-defaults"]}]
+        }
+        kept, dropped = _without_index_options(conda)
+        has_stack = bool(environment.get("inferencingStackVersion"))
+        return cls(kept, has_stack or _names_server(kept), dropped)
+
+    @property
+    def is_of_sdk_python(self) -> bool:
+        """Whether its Python is the one that the SDK adds where a user names none."""
+        return f"python={SDK_PYTHON}" in self.conda.get("dependencies", ())
+
+    def with_python(self, version: str) -> Specification:
+        """Return the same with another Python, such as ``"3.11"``."""
+        listed = [
+            f"python={version}" if each == f"python={SDK_PYTHON}" else each
+            for each in self.conda["dependencies"]
+        ]
+        return replace(self, conda={**self.conda, "dependencies": listed})
+
+    @property
+    def text(self) -> str:
+        """The conda environment file."""
+        import yaml
+
+        return str(yaml.safe_dump(json.loads(json.dumps(self.conda)), sort_keys=False))
+
+
+def _without_index_options(conda: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    dropped: list[str] = []
+
+    def keep(line: Any) -> bool:
+        option = _INDEX.match(str(line))
+        if option:  # what follows may hold a password
+            dropped.append(option[1])
+        return not option
+
+    listed = [
+        {**each, "pip": [line for line in each.get("pip") or () if keep(line)]}
+        if isinstance(each, dict) and isinstance(each.get("pip"), list)
+        else each
+        for each in conda.get("dependencies") or ()
+    ]
+    return {**conda, "dependencies": listed}, tuple(dropped)
+
+
+def _names_server(conda: Mapping[str, Any]) -> bool:
+    lines: list[object] = []
+    for each in conda.get("dependencies") or ():
+        lines += (each.get("pip") or ()) if isinstance(each, dict) else [each]
+    return any(_SERVERS.match(str(line).strip()) for line in lines)

@@ -1,0 +1,57 @@
+"""Trust in this process: what the SDK reads from the environment while a workspace is open."""
+
+from __future__ import annotations
+
+import os
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["trusting"]
+
+_BUNDLE = "REQUESTS_CA_BUNDLE"
+_NO_PROXY = ("NO_PROXY", "no_proxy")
+_LOOPBACK = "127.0.0.1,localhost"
+
+_lock = threading.Lock()
+_bundles: list[str] = []
+_before: dict[str, str | None] = {}
+
+
+@contextmanager
+def trusting(bundle: Path) -> Iterator[None]:
+    """Let clients in this process trust a bundle file, and go to 127.0.0.1 without a proxy.
+
+    Several may be open at a time, and end in any order: a bundle made later holds the earlier
+    ones, so that the last of those still open serves all. When none is open, the variables are
+    as they were.
+    """
+    path = str(bundle)
+    with _lock:
+        if not _bundles:
+            _before.update({name: os.environ.get(name) for name in (_BUNDLE, *_NO_PROXY)})
+            for name in _NO_PROXY:
+                os.environ[name] = ",".join(filter(None, (_before[name], _LOOPBACK)))
+        _bundles.append(path)
+        os.environ[_BUNDLE] = path
+    try:
+        yield
+    finally:
+        with _lock:
+            _bundles.remove(path)
+            if _bundles:
+                os.environ[_BUNDLE] = _bundles[-1]
+            else:
+                _restore()
+
+
+def _restore() -> None:
+    for name, value in _before.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value

@@ -1,0 +1,73 @@
+"""The proxy behind the proxy: what the variables of this process say about the way out."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]  # typeshed leaves it out
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["NextProxy", "Upstream"]
+
+
+@dataclass(frozen=True)
+class NextProxy:
+    """A proxy that requests have to go through.
+
+    Parameters
+    ----------
+    host : str
+        Its name or address.
+    port : int
+        Its port.
+    fields : tuple of bytes
+        Header fields that it wants to see: who we are.
+    """
+
+    host: str
+    port: int
+    fields: tuple[bytes, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """Which hosts are reached through which proxy.
+
+    Parameters
+    ----------
+    proxies : Mapping
+        The URL of the proxy for ``"http"`` and ``"https"``, and under ``"no"`` the hosts that need
+        none; as :func:`urllib.request.getproxies_environment` returns it.
+    own_port : int
+        A proxy on this port of this machine is ourselves, and none.
+    """
+
+    proxies: Mapping[str, str] = field(repr=False)
+    own_port: int
+
+    @classmethod
+    def of_this_process(cls, *, own_port: int) -> Upstream:
+        """Read ``HTTPS_PROXY``, ``HTTP_PROXY`` and ``NO_PROXY`` as they are now."""
+        return cls(getproxies_environment(), own_port)
+
+    def before(self, host: str, is_tunnel: bool) -> NextProxy | None:  # noqa: FBT001 - as the request says
+        """Return the proxy that a request to `host` has to go through, or None."""
+        url = urlsplit(self.proxies.get("https" if is_tunnel else "http", ""))
+        if url.scheme != "http" or not url.hostname:
+            return None
+        if proxy_bypass_environment(host, dict(self.proxies)):
+            return None
+        if url.port == self.own_port and url.hostname in {"127.0.0.1", "localhost"}:
+            return None
+        return NextProxy(url.hostname, url.port or 80, _credentials(url.username, url.password))
+
+
+def _credentials(username: str | None, password: str | None) -> tuple[bytes, ...]:
+    if username is None:
+        return ()
+    who = f"{unquote(username)}:{unquote(password or '')}"
+    return (b"Proxy-Authorization: Basic " + base64.b64encode(who.encode()),)

@@ -1,0 +1,274 @@
+"""An Azure ML workspace on this machine, for code that speaks to it through azureml-core."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from filelock import FileLock, Timeout
+
+from modelship.errors import InvalidOptionError, MissingExtraError
+from modelship.testing.offline.faults import Faults
+from modelship.testing.offline.identity import LOCK, Identity
+from modelship.testing.offline.store import Store
+from modelship.testing.offline.trust import trusting
+
+if TYPE_CHECKING:
+    import os
+    from types import TracebackType
+
+    from typing_extensions import Self  # for type checkers only: Python 3.10 lacks it
+
+    from modelship.testing.offline.app import Call
+    from modelship.testing.offline.authority import Authority
+    from modelship.testing.offline.services import Services
+
+__all__ = ["OfflineWorkspace"]
+
+_COMPUTES = ("process", "docker")
+_EXTRA = {"werkzeug", "trustme", "certifi"}
+
+
+class OfflineWorkspace:
+    """An Azure ML workspace that needs no Azure: it answers the SDK, and runs services for real.
+
+    It is a context manager. While it is open, a server on 127.0.0.1 speaks the protocol of Azure
+    ML to the unmodified ``azureml-core``, and clients in this process trust its certificate.
+
+    ::
+
+        with OfflineWorkspace() as offline:
+            ws = offline.workspace()
+            Model.register(ws, "model.pkl", "my-model")
+
+    Parameters
+    ----------
+    folder : path, optional
+        Where its state is kept: opened again on the same folder, it has the same identity,
+        models and services, and the same ports where they are free. Without one, everything is
+        removed at the end.
+    compute : {"process", "docker"}
+        What "Container Instances" are: processes of this machine, or containers.
+    base_image : str, optional
+        The image that services are built upon, with ``compute="docker"``.
+    name : str
+        The name of the workspace, where the folder does not have one yet.
+    sealed : bool
+        Whether its proxy refuses every host that is neither Azure's nor this machine. Otherwise it
+        leads requests for other hosts to them, so that a shell with :attr:`environment` still
+        reaches package indexes.
+
+    Attributes
+    ----------
+    endpoint : str
+        Where it is served while it is open, such as ``"http://127.0.0.1:41233"``.
+    folder : Path
+        Where its state is kept.
+    config_path : Path
+        A ``config.json`` for ``Workspace.from_config()``; ``endpoint`` and ``ca_bundle`` in it
+        are for modelship's own direct connection.
+    identity : Identity
+        Its names and ids.
+    faults : Faults
+        What goes wrong, on request.
+    refused : list of str
+        The hosts that clients asked its proxy for while it was sealed, and did not get.
+
+    Raises
+    ------
+    InvalidOptionError
+        If an option has no such value, or the folder holds other things or is in use.
+    InvalidNameError
+        If Azure ML takes no workspace of this name.
+    MissingExtraError
+        If the extra ``offline`` is not installed.
+    """
+
+    endpoint: str
+    folder: Path
+    config_path: Path
+    identity: Identity
+    refused: list[str]
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str] | None = None,
+        *,
+        compute: Literal["process", "docker"] = "process",
+        base_image: str | None = None,
+        name: str = "offline",
+        sealed: bool = True,
+    ) -> None:
+        if compute not in _COMPUTES:
+            expected = " or ".join(repr(each) for each in _COMPUTES)
+            raise InvalidOptionError(option="compute", found=compute, expected=expected)
+        self.faults = Faults()
+        self._given_folder = None if folder is None else Path(folder).absolute()
+        self._compute = compute
+        self._base_image = base_image
+        self._name = name
+        self._sealed = sealed
+        self._stack = ExitStack()
+
+    def __repr__(self) -> str:
+        where = getattr(self, "endpoint", "not open yet")
+        return f"<OfflineWorkspace {self._name!r}: {where}>"
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            self.folder = self._hold_folder(stack)
+            self.identity = Identity.load(self.folder, name=self._name)
+            try:
+                self._open(stack)
+            except ModuleNotFoundError as error:
+                if (error.name or "").partition(".")[0] not in _EXTRA:
+                    raise
+                raise MissingExtraError(purpose="The offline workspace", extra="offline") from error
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def workspace(self) -> Any:
+        """Return the ``azureml.core.Workspace`` for it, connected directly.
+
+        Raises
+        ------
+        MissingExtraError
+            If azureml-core is not installed.
+        """
+        from modelship.workspace import WorkspaceLocation
+        from modelship.workspace._sdk import Sdk
+
+        return Sdk.connect(WorkspaceLocation.find(self.config_path)).workspace
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables with which code that knows nothing of this finds it in place of Azure.
+
+        Set for another process or in another shell, where ``config.json`` lies in the current
+        folder, they lead ``Workspace.from_config()`` here: as a service principal, by Azure's own
+        host names, through the proxy. The password among them is of use only here.
+        """
+        from modelship.testing.offline.login import ServicePrincipal
+        from modelship.testing.offline.variables import variables
+
+        return variables(
+            ServicePrincipal.of(self.identity),
+            proxy=self._proxy.url,
+            bundle=self._bundle_path,
+            folder=self.folder / "sign-ins",
+        )
+
+    def _hold_folder(self, stack: ExitStack) -> Path:
+        """Return the folder; nobody else uses it until the stack is unwound."""
+        folder = self._given_folder
+        if folder is None:
+            folder = Path(tempfile.mkdtemp(prefix="modelship-offline-"))
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            return folder
+        Identity.load(folder, name=self._name)  # refuses a wrong folder before it is written to
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            # Not of one thread: who opened it need not be who closes it.
+            stack.enter_context(FileLock(folder / LOCK, timeout=0, thread_local=False))
+        except Timeout:
+            expected = "a folder that no other offline workspace uses now"
+            raise InvalidOptionError("folder", str(folder), expected) from None
+        return folder
+
+    def _open(self, stack: ExitStack) -> None:
+        from modelship.testing.offline.app import App
+        from modelship.testing.offline.authority import Authority
+        from modelship.testing.offline.proxy import Proxy
+        from modelship.testing.offline.server import Server, listen
+
+        listeners = {
+            scheme: stack.enter_context(listen(self.identity.ports.get(scheme)))
+            for scheme in ("http", "https", "proxy")
+        }
+        ports = {scheme: each.getsockname()[1] for scheme, each in listeners.items()}
+        self.identity = replace(self.identity, ports=self.identity.ports | ports)
+        self.identity.save(self.folder)
+        self.endpoint = f"http://127.0.0.1:{ports['http']}"
+        authority = Authority(self.folder)
+        self._bundle_path = authority.bundle_path
+        self._write_config(authority)
+        stack.enter_context(trusting(authority.bundle_path))
+        store = Store(self.folder)
+        services = self._services(store)
+        stack.callback(services.close)
+        app = App([*self._calls(store), *services.calls()], self.faults)
+        tls = {"http": None, "https": authority.context("127.0.0.1")}
+        for scheme, context in tls.items():
+            stack.callback(Server(app, listener=listeners[scheme], tls=context).close)
+        self._proxy = Proxy(
+            listener=listeners["proxy"],
+            http_port=ports["http"],
+            https_port=ports["https"],
+            sealed=self._sealed,
+        )
+        stack.callback(self._proxy.close)
+        self.refused = self._proxy.refused
+        services.start()
+
+    def _services(self, store: Store) -> Services:
+        from modelship.testing.offline.services import Services
+
+        return Services(
+            store,
+            faults=self.faults,
+            compute=self._compute,
+            base_image=self._base_image,
+            location=self.identity.location,
+        )
+
+    def _calls(self, store: Store) -> list[Call]:
+        from modelship.testing.offline.artifacts import Artifacts
+        from modelship.testing.offline.blobs import Blobs
+        from modelship.testing.offline.control import Control, Environments
+        from modelship.testing.offline.login import Login, ServicePrincipal
+        from modelship.testing.offline.models import Models
+        from modelship.testing.offline.telemetry import Telemetry
+
+        blobs = Blobs(store, secret=self.identity.secret)
+        artifacts = Artifacts(
+            store,
+            blobs=blobs,
+            upload_endpoint=f"https://127.0.0.1:{self.identity.ports['https']}",
+            account=f"offline{self.identity.workspace_id[:8]}",
+        )
+        parts = (
+            Control(self.identity),
+            Login(ServicePrincipal.of(self.identity)),
+            Telemetry(),
+            Environments(store),
+            Models(store),
+            blobs,
+            artifacts,
+        )
+        return [call for part in parts for call in part.calls()]
+
+    def _write_config(self, authority: Authority) -> None:
+        config = {
+            "subscription_id": self.identity.subscription_id,
+            "resource_group": self.identity.resource_group,
+            "workspace_name": self.identity.workspace_name,
+            "endpoint": self.endpoint,
+            "ca_bundle": str(authority.bundle_path),
+        }
+        self.config_path = self.folder / "config.json"
+        draft = self.config_path.with_suffix(".new")
+        draft.write_text(json.dumps(config, indent=2), encoding="utf-8")
+        draft.replace(self.config_path)

@@ -1,0 +1,189 @@
+"""modelship azureml-offline: a workspace for code in other terminals, until Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+
+from modelship.cli.app import cli
+
+DEPLOY = """
+from azureml.core import Environment, Model, Workspace
+from azureml.core.conda_dependencies import CondaDependencies
+from azureml.core.model import InferenceConfig
+from azureml.core.webservice import AciWebservice
+
+environment = Environment("small")
+packages = {"dependencies": ["python=PYTHON", {"pip": ["azureml-inference-server-http"]}]}
+environment.python.conda_dependencies = CondaDependencies(_underlying_structure=packages)
+service = Model.deploy(
+    Workspace.from_config(),
+    "echo-svc",
+    [],
+    InferenceConfig(entry_script="score.py", environment=environment),
+    AciWebservice.deploy_configuration(cpu_cores=1, memory_gb=1),
+)
+service.wait_for_deployment()
+print(service.scoring_uri)
+""".replace("PYTHON", ".".join(map(str, sys.version_info[:2])))
+ECHO = "def init(): pass\ndef run(raw_data): return raw_data.upper()"
+
+
+@contextmanager
+def terminal(*arguments):
+    """Type the command in a process of its own; it is ended if the test did not."""
+    command = [sys.executable, "-m", "modelship.cli", "azureml-offline", *map(str, arguments)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
+def read_document(process):
+    """Read stdout until there is a whole JSON document."""
+    text = ""
+    while not text.endswith("\n}\n"):
+        line = process.stdout.readline()
+        assert line, text + process.stderr.read()
+        text += line
+    return json.loads(text)
+
+
+def end(process, sent=signal.SIGINT):
+    """Send a signal, and return the exit code and the rest of stderr."""
+    process.send_signal(sent)
+    _, err = process.communicate(timeout=60)
+    return process.returncode, err
+
+
+def processes_in(folder):
+    """Return the processes whose current folder is one below a folder."""
+    found = psutil.process_iter(["cwd"])
+    return [each for each in found if (each.info["cwd"] or "").startswith(f"{folder}/")]
+
+
+@pytest.fixture
+def code(here):
+    """Return a function that runs code in a folder of its own as the workspace's user would."""
+    folder = here / "code"
+    folder.mkdir()
+
+    def run(text, document):
+        shutil.copy(document["config"], folder / "config.json")
+        own = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONWARNINGS": "ignore"}
+        done = subprocess.run(
+            [sys.executable, "-c", text],
+            cwd=folder,
+            env=own | document["environment"],
+            capture_output=True,
+            text=True,
+            timeout=240,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    run.folder = folder
+    return run
+
+
+def test_it_serves_code_in_another_terminal_until_ctrl_c(here, code, monkeypatch, shared_home):
+    """Ctrl-C ends the services too; in the same folder they come back, at the same address."""
+    monkeypatch.setenv("MODELSHIP_HOME", str(shared_home))
+    (code.folder / "score.py").write_text(ECHO)
+    folder = here / "workspace"
+    with terminal("--folder", folder, "--sealed", "--json") as process:
+        first = read_document(process)
+        scoring_uri = code(DEPLOY, first).split()[-1]
+        assert requests.post(scoring_uri, data="hello", timeout=30).json() == "HELLO"
+        assert processes_in(folder)
+        assert end(process) == (0, "ending the workspace and its services\n")
+    assert processes_in(folder) == []
+    with pytest.raises(requests.ConnectionError):
+        requests.get(first["endpoint"], timeout=30)
+    with terminal("--folder", folder, "--json") as process:
+        assert read_document(process) == first
+        assert requests.post(scoring_uri, data="again", timeout=30).json() == "AGAIN"
+        assert end(process, signal.SIGTERM)[0] == 143
+    assert processes_in(folder) == []
+
+
+def test_it_says_what_to_type(code):
+    """The lines it prints can be pasted into a shell; nothing else is kept of a nameless folder."""
+    with terminal() as process:
+        said = [process.stdout.readline()]
+        while "Ctrl-C" not in said[-1]:
+            said.append(process.stdout.readline())
+        to_type = [line for line in said if line.startswith(("cp ", "export "))]
+        prove = 'test -s config.json && curl="$HTTPS_PROXY" && echo "$AZUREML_CURRENT_CLOUD $curl"'
+        shell = subprocess.run(
+            ["sh", "-euc", "".join([*to_type, prove])],
+            cwd=code.folder,
+            capture_output=True,
+            text=True,
+        )
+        assert shell.stdout.startswith("AzureCloud http://127.0.0.1:"), shell.stderr
+        assert end(process)[0] == 0
+    config = json.loads((code.folder / "config.json").read_text())
+    assert not Path(config["ca_bundle"]).exists()
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+def test_sealed_decides_about_other_hosts(sealed):
+    """With it they are refused; without, this machine's own ports tell that they are asked."""
+    with terminal("--json", *["--sealed"] * sealed) as process:
+        proxies = {"http": read_document(process)["environment"]["HTTP_PROXY"]}
+        with requests.Session() as session:
+            session.trust_env = False
+            answer = session.get("http://0.0.0.0:9/", proxies=proxies, timeout=60)
+    assert answer.status_code == (403 if sealed else 502)
+
+
+def test_a_folder_in_use_is_refused(here):
+    """The second workspace in a folder says so, and exits as after any mistyped option."""
+    with terminal("--folder", here / "workspace", "--json") as first:
+        read_document(first)
+        with terminal("--folder", here / "workspace", "--json") as second:
+            error = read_document(second)["error"]
+            assert second.wait(timeout=60) == 2
+    assert error["type"] == "InvalidOptionError"
+    assert "a folder that no other offline workspace uses now" in error["message"]
+
+
+def test_a_base_image_is_for_containers(modelship):
+    """It would be of no effect otherwise."""
+    done = modelship("azureml-offline", "--base-image", "python:3.11-slim")
+    assert done.exit_code == 2
+    assert "--base-image is for --compute docker." in done.stderr
+
+
+def test_its_help_imports_neither_the_sdk_nor_the_server():
+    """Help is there at once, also where the extra is not installed."""
+    code = (
+        "import sys, modelship.cli\n"
+        "sys.argv = ['modelship', 'azureml-offline', '--help']\n"
+        "try: modelship.cli.main()\n"
+        "finally: print(*sorted(sys.modules), file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "--compute" in done.stdout
+    imported = {name.partition(".")[0] for name in done.stderr.split()}
+    assert "click" in imported
+    assert not imported & {"azureml", "werkzeug", "trustme", "requests", "asyncio", "ssl"}
+
+
+def test_the_help_of_the_group_has_a_line_for_it(modelship):
+    """It is found by who does not know it."""
+    assert "azureml-offline" in cli.list_commands(None)
+    assert "Run an Azure ML workspace on this machine." in modelship("--help").stdout

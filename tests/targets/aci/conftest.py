@@ -1,0 +1,60 @@
+"""What the tests of the target ``aci`` share: an offline workspace, and an SDK that waits less."""
+
+import socket
+
+import pytest
+
+from modelship import DeployTarget
+from modelship.bundle import Environment
+from modelship.testing import OfflineWorkspace, cases, script_bundle, with_lock
+
+
+@pytest.fixture(scope="module")
+def offline(shared_home, tmp_path_factory):
+    """Open a workspace for a module; the SDK tries again once, without a pause."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MODELSHIP_HOME", str(shared_home))
+        patch.setenv("AZUREML_DEFAULT_RETRIES", "1")
+        for name in ("BACKOFF", "500_BACKOFF", "503_BACKOFF"):
+            patch.setenv(f"AZUREML_DEFAULT_{name}", "0")
+        with OfflineWorkspace(tmp_path_factory.mktemp("workspace")) as offline:
+            yield offline
+
+
+@pytest.fixture
+def faults(offline):
+    """Return the faults of the workspace; what a test plants does not befall the next."""
+    yield offline.faults
+    offline.faults.clear()
+
+
+@pytest.fixture
+def target(offline):
+    """Return the target; what a test deploys on it is removed afterwards."""
+    target = DeployTarget.open("aci", workspace=offline.config_path)
+    yield target
+    offline.faults.clear()
+    for deployment in target.list():
+        deployment.delete(missing_ok=True)
+
+
+@pytest.fixture(scope="module")
+def bundle(bare_lock, tmp_path_factory):
+    """Return a bundle whose service multiplies its rows."""
+    environment = Environment(python=bare_lock.python, requirements=())
+    made = script_bundle(
+        cases.SCALING,
+        folder=tmp_path_factory.mktemp("bundle"),
+        environment=environment,
+        model={"factor": cases.FACTOR},
+        sample_input={"data": [1]},
+    )
+    return with_lock(made, lock=bare_lock)
+
+
+@pytest.fixture
+def unused_port():
+    """Return a port of this machine on which nobody listens."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]

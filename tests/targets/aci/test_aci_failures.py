@@ -1,0 +1,221 @@
+"""What a user is told when something goes wrong on the way to Container Instances."""
+
+import json
+import re
+
+import pytest
+
+import modelship as ms
+from modelship.errors import (
+    DeploymentFailedError,
+    DeploymentNotFoundError,
+    DeploymentTimeoutError,
+    NameTakenError,
+    WorkspaceCredentialsError,
+    WorkspaceNotFoundError,
+    WorkspaceRequestError,
+    WorkspaceUnreachableError,
+)
+from modelship.testing import Fault, StageFault, cases, script_bundle, with_lock
+
+NAME = "scaling-svc"
+SIGN_IN = (
+    "  -> Sign in again (az login), or set AZUREML_SERVICE_PRINCIPAL_ID, _TENANT_ID and "
+    "_PASSWORD; what you may do there is under Access control in the portal."
+)
+
+
+def deploy(target, bundle, **options):
+    return target.deploy(bundle, name=NAME, show_output=False, **options)
+
+
+def refused(call, expected):
+    """Return the text of the error that `call` raises."""
+    with pytest.raises(expected) as caught:
+        call()
+    return re.sub(r"operation [0-9a-f-]{36}", "operation ID", str(caught.value))
+
+
+# --- the workspace ----------------------------------------------------------------------------
+
+
+def test_a_workspace_that_is_not_there(offline, tmp_path):
+    """The message names the workspace, and says that one of three names is wrong."""
+    config = json.loads(offline.config_path.read_text())
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({**config, "workspace_name": "elsewhere"}))
+    assert refused(lambda: ms.Workspace.open(path), WorkspaceNotFoundError) == (
+        "No Azure ML workspace: there is no workspace 'elsewhere' in this resource group and "
+        "subscription.\n  -> Compare the three names with those in the portal."
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "message"),
+    [
+        (401, "ExpiredAuthenticationToken", "The access token has expired"),
+        (403, "AuthorizationFailed", "The client does not have authorization"),
+    ],
+)
+def test_credentials_that_are_not_taken(offline, faults, status, code, message):
+    """Expired and refused credentials are told with Azure's cause, and how to sign in."""
+    faults.plant(Fault("workspaces.get", status=status, code=code, message=message, times=None))
+    text = refused(lambda: ms.Workspace.open(offline.config_path), WorkspaceCredentialsError)
+    assert text == (
+        f"The credentials for the workspace 'offline' were not taken: {code}: {message}.\n{SIGN_IN}"
+    )
+
+
+def test_a_workspace_that_does_not_answer(offline, tmp_path, unused_port):
+    """A refused connection is told as such, though the SDK itself passes over it."""
+    config = json.loads(offline.config_path.read_text())
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({**config, "endpoint": f"http://127.0.0.1:{unused_port}"}))
+    assert refused(lambda: ms.Workspace.open(path), WorkspaceUnreachableError) == (
+        "The workspace 'offline' did not answer while it was asked to open it: "
+        "Azure Resource Manager did not answer.\n"
+        "  -> Check the network and the proxy (HTTPS_PROXY), and try again."
+    )
+
+
+# --- the way to the service -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("call", "doing"),
+    [
+        ("assets.create", f"register the model '{NAME}'"),
+        ("services.list", "list its services"),
+        ("services.create", f"create the service '{NAME}'"),
+        ("operations.get", f"create the service '{NAME}'"),
+    ],
+)
+def test_a_500_always(target, bundle, faults, call, doing):
+    """The message says what was asked, the status and Azure's cause; nothing is left."""
+    fault = Fault(call, status=500, code="InternalError", message="Something broke", times=None)
+    faults.plant(fault)
+    made = with_lock(bundle, lock=bundle.lock)
+    text = refused(lambda: deploy(target, made), WorkspaceRequestError)
+    doing = doing.replace(f"model '{NAME}'", f"model '{bundle.model.name}'")
+    assert text.startswith(f"The workspace 'offline' refused to {doing}")
+    assert text.endswith("InternalError: Something broke.")
+    faults.clear()
+    assert target.list() == ()
+
+
+@pytest.mark.parametrize("call", ["services.create", "services.get", "operations.get"])
+def test_a_503_once_is_nobodys_business(target, bundle, faults, call):
+    """One 503 on the way changes nothing."""
+    faults.plant(Fault(call, status=503, times=1))
+    assert deploy(target, bundle).run({"data": [2]}) == [6]
+
+
+def test_a_lost_answer_is_found_again(target, bundle, faults):
+    """If the service was created and the answer lost, the deployment goes on with it."""
+    faults.plant(Fault("services.create", drop=True, after=True))
+    deployed = deploy(target, bundle)
+    assert deployed.run({"data": [2]}) == [6]
+    assert target.get(NAME).instance == deployed.instance
+
+
+def test_a_quota_that_is_used_up(target, bundle, faults):
+    """Azure's words are kept, with what to do."""
+    message = "Resource type 'Microsoft.ContainerInstance' container group quota 'Cores' exceeded"
+    faults.plant(Fault("services.create", status=409, code="QuotaReached", message=message))
+    assert refused(lambda: deploy(target, bundle), WorkspaceRequestError) == (
+        f"The workspace 'offline' refused to create the service '{NAME}' (409): QuotaReached: "
+        f"{message}.\n"
+        "  -> Ask for fewer cpu_cores or less memory_gb, or delete services that nobody needs."
+    )
+
+
+def test_a_name_that_is_taken(target, bundle, bare_lock, tmp_path):
+    """Without overwrite another bundle is refused; with it, it takes the place and the URI."""
+    first = deploy(target, bundle)
+    other = with_lock(
+        script_bundle(
+            cases.SCALING, folder=tmp_path, environment=bundle.environment, model={"factor": 5}
+        ),
+        lock=bare_lock,
+    )
+    assert refused(lambda: deploy(target, other), NameTakenError) == (
+        f"A different bundle is already deployed as '{NAME}' on 'aci'. It differs in: model, "
+        "sample_input.\n  -> Choose another name, delete that deployment, or pass overwrite=True "
+        "(--overwrite)."
+    )
+    second = deploy(target, other, overwrite=True)
+    assert second.run({"data": [2]}) == [10]
+    assert second.scoring_uri == first.scoring_uri
+
+
+# --- the service itself -----------------------------------------------------------------------
+
+
+def test_a_build_that_fails(target, bundle, faults):
+    """The error has the operation's id and the build's log."""
+    faults.plant(StageFault("build"))
+    assert refused(lambda: deploy(target, bundle), DeploymentFailedError) == (
+        f"'{NAME}' on 'aci' is Failed: EnvironmentBuildFailed: Failed Building the Environment "
+        "(operation ID).\n"
+        "  | an injected fault: the build fails\n"
+        "  -> Mend what the log above names, and deploy again."
+    )
+
+
+def test_a_crash_loop(target, bundle, faults):
+    """The error has the cause that Azure hides in its details, and the script's traceback."""
+    faults.plant(StageFault("crash"))
+    text = refused(lambda: deploy(target, bundle), DeploymentFailedError)
+    assert text.startswith(
+        f"'{NAME}' on 'aci' is Failed: CrashLoopBackOff: Error in entry script, RuntimeError: "
+        "an injected fault: init() crashes (operation ID).\n"
+    )
+    assert "  | RuntimeError: an injected fault: init() crashes\n" in text
+
+
+def test_a_service_that_runs_out_of_memory(target, bundle, faults):
+    """The error says so, and at which limit."""
+    faults.plant(StageFault("out-of-memory"))
+    text = refused(lambda: deploy(target, bundle), DeploymentFailedError)
+    assert "OOMKilled: " in text.splitlines()[0]
+    assert "memory limit of 1 GB" in text
+
+
+def test_a_service_that_azure_gives_up(target, bundle, faults):
+    """Azure's own time limit ends the operation TimedOut and leaves the service Unhealthy."""
+    faults.plant(StageFault("timeout"))
+    text = refused(lambda: deploy(target, bundle), DeploymentFailedError)
+    assert text.startswith(f"'{NAME}' on 'aci' is Unhealthy: DeploymentTimedOut: ")
+
+
+def test_a_service_that_stays_transitioning(target, bundle, faults):
+    """Our deadline says what Azure was doing, and nothing is left."""
+    faults.plant(StageFault("stuck"))
+    text = refused(lambda: deploy(target, bundle, timeout_s=3), DeploymentTimeoutError)
+    assert text.startswith(
+        f"'{NAME}' on 'aci' was not healthy within 3 s; the step under way was "
+        "'Build the environment on Azure ML'.\n"
+    )
+    assert target.list() == ()
+
+
+def test_deleting_what_is_gone(target):
+    """A service that is not there cannot be deleted, and says what there is."""
+    assert refused(lambda: target.delete(NAME), DeploymentNotFoundError) == (
+        f"There is no deployment named '{NAME}' on 'aci'.\n  -> Nothing is deployed on 'aci'."
+    )
+
+
+def test_an_old_service_that_cannot_be_put_back(target, bundle, bare_lock, faults, tmp_path):
+    """If the new bundle fails and Azure refuses to restore the old one, both are told."""
+    deploy(target, bundle)
+    broken = with_lock(
+        script_bundle(cases.RAISING, folder=tmp_path, environment=bundle.environment),
+        lock=bare_lock,
+    )
+    faults.plant(StageFault("build", times=None))
+    text = refused(lambda: deploy(target, broken, overwrite=True), DeploymentFailedError)
+    assert text.startswith(
+        f"'{NAME}' on 'aci' is Failed: the new bundle failed, and the old one could not be put "
+        "back: "
+    )

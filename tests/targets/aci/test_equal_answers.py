@@ -1,0 +1,120 @@
+"""One bundle object on ``process``, ``docker`` and ``aci`` gives equal answers to 200 requests."""
+
+import json
+import os
+import random
+from contextlib import ExitStack
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from modelship import DeployTarget, Environment
+from modelship.testing import OfflineWorkspace, cases, script_bundle
+
+HEADERS = (
+    "content-type",
+    "x-ms-run-function-failed",
+    "x-ms-server-version",
+    "x-ms-request-id",
+    "x-ms-client-request-id",
+    "x-request-id",
+    "traceid",
+    "vary",
+)
+ODD = [
+    ("GET", "/", {}, b""),
+    ("HEAD", "/", {}, b""),
+    ("OPTIONS", "/", {}, b""),
+    ("POST", "/", {}, b""),
+    ("GET", "/swagger.json", {}, b""),
+    ("GET", "/swagger.json?version=3.1", {}, b""),
+    ("GET", "/swagger.json?version=9", {}, b""),
+    ("GET", "/nowhere", {}, b""),
+    ("GET", "/score/", {}, b""),
+    ("GET", "/score", {}, b""),
+    ("GET", "/score?data=[1,2]", {}, b""),
+    ("HEAD", "/score", {}, b""),
+    ("OPTIONS", "/score", {}, b""),
+    ("PUT", "/score", {}, b'{"data": [1]}'),
+    ("DELETE", "/score", {}, b""),
+    ("POST", "/score", {}, b""),
+    ("POST", "/score", {}, b"{"),
+    ("POST", "/score", {}, b"\xff\xfe"),
+    ("POST", "/score", {}, b"\xef\xbb\xbf{}"),
+    ("POST", "/score", {}, b"[1, 2]"),
+    ("POST", "/score", {}, b'{"data": NaN}'),
+    ("POST", "/score", {}, b'{"data": [NaN, Infinity, 1e400]}'),
+    ("POST", "/score", {}, b'{"rows": [1]}'),
+    ("POST", "/score", {}, b'{"data": []}'),
+    ("POST", "/score", {}, b'{"data": ' + b"[" * 5000),
+    ("POST", "/score", {}, json.dumps({"data": [1.5] * 100_000}).encode()),
+    ("POST", "/score", {"content-type": "application/x-www-form-urlencoded"}, b'{"data": [1]}'),
+    ("POST", "/score", {"content-encoding": "gzip"}, b'{"data": [1]}'),
+    ("POST", "/score", {"x-request-id": "r" * 101}, b'{"data": [1]}'),
+    ("POST", "/score", {"x-ms-request-id": "m" * 101}, b'{"data": [1]}'),
+    ("POST", "/score", {"x-ms-client-request-id": "mine", "traceid": "t"}, b'{"data": [1]}'),
+    ("POST", "/score", {"origin": "https://example.com"}, b'{"data": [1]}'),
+]
+
+
+def two_hundred():
+    """Return the odd requests above, and random rows to make 200."""
+    chance = random.Random(0)
+    values = [0, -1, 2.5, 1e300, "7", "sepal", None, True, [1], {"a": 1}, "é", "\u0000"]
+    drawn = [
+        [chance.choice(values) for _ in range(chance.randrange(5))] for _ in range(200 - len(ODD))
+    ]
+    scored = [("POST", "/score", {}, json.dumps({"data": rows}).encode()) for rows in drawn]
+    return ODD + scored
+
+
+def answer(deployment, request):
+    """Return status, body and the contract's headers of one answer; ids that are random are cut."""
+    method, path, headers, body = request
+    parts = urlsplit(deployment.scoring_uri)
+    sent = {"content-type": "application/json", "x-request-id": "fixed", **headers}
+    with requests.Session() as session:
+        session.trust_env = False
+        given = session.request(
+            method, f"{parts.scheme}://{parts.netloc}{path}", headers=sent, data=body, timeout=60
+        )
+    took = "x-ms-run-fn-exec-ms" in given.headers
+    allow = sorted(given.headers.get("allow", "").split(", "))  # flask keeps them in no order
+    headers = {key: given.headers.get(key) for key in HEADERS}
+    return given.status_code, given.content, took, allow, headers
+
+
+@pytest.mark.docker
+def test_the_same_200_requests_get_equal_answers(
+    docker_base_image, shared_home, tmp_path, monkeypatch
+):
+    """Status, body and headers are the same in a process, in a container and on Azure ML."""
+    monkeypatch.setenv("MODELSHIP_HOME", str(shared_home))
+    bundle = script_bundle(
+        cases.SCALING,
+        folder=tmp_path,
+        environment=Environment(python="3.11", requirements=()),
+        model={"factor": cases.FACTOR},
+        sample_input={"data": [1]},
+        memory_gb=0.5,
+    )
+    with ExitStack() as stack:
+        offline = stack.enter_context(OfflineWorkspace())
+        options = {
+            "process": {},
+            "docker": {"base_image": docker_base_image},
+            "aci": {"workspace": offline.config_path},
+        }
+        deployments = {
+            name: stack.enter_context(
+                DeployTarget.open(name, **each).deploy(
+                    bundle, name=f"equal-{os.getpid()}", show_output=False
+                )
+            )
+            for name, each in options.items()
+        }
+        for request in two_hundred():
+            expected = answer(deployments["process"], request)
+            for name in ("docker", "aci"):
+                assert answer(deployments[name], request) == expected, (name, request[:3])

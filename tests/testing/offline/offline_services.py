@@ -1,0 +1,142 @@
+"""What the tests of deployed services share: scripts, an environment, and waiting for an end."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import sys
+import time
+from contextlib import contextmanager
+
+import psutil
+import pytest
+
+from modelship.testing.offline.workspace import OfflineWorkspace
+
+PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
+CONDA = {
+    "dependencies": [f"python={PYTHON}", {"pip": ["azureml-inference-server-http"]}],
+}
+DEADLINE_S = 180
+
+# Answers with what Python makes of the request, so that one service answers many questions.
+INSPECTOR = """
+import os, sys, json
+
+def init():
+    print("the inspector is ready")
+
+def run(raw_data):
+    return eval(raw_data)
+"""
+
+
+class Deployer:
+    """Deploys scripts with the SDK in one offline workspace."""
+
+    def __init__(self, offline, folder):
+        self.offline = offline
+        self.folder = folder
+        self.ws = offline.workspace()
+        self.documents = offline.folder / "documents"
+
+    def name(self, stem="svc"):
+        """Return a name that no other test uses."""
+        return f"{stem}-{secrets.token_hex(3)}"
+
+    def register(self, name, **files):
+        """Register a model: one file of this name, or a folder of them."""
+        from azureml.core import Model
+
+        folder = self.folder / secrets.token_hex(4)
+        folder.mkdir()
+        for file, text in files.items():
+            (folder / file).write_text(text)
+        path = folder if len(files) > 1 else folder / next(iter(files))
+        return Model.register(self.ws, str(path.relative_to(self.folder)), name)
+
+    def inference_config(self, script=INSPECTOR, *, conda=CONDA, variables=(), files=()):
+        """Return what to run: a script, and files beside it if there are some."""
+        from azureml.core import Environment
+        from azureml.core.conda_dependencies import CondaDependencies
+        from azureml.core.model import InferenceConfig
+
+        environment = Environment("for-tests")
+        environment.python.conda_dependencies = CondaDependencies(_underlying_structure=conda)
+        environment.environment_variables = dict(variables)
+        source = self.folder / f"source_{secrets.token_hex(4)}"
+        for path, text in {"score.py": script, **dict(files)}.items():
+            (source / path).parent.mkdir(parents=True, exist_ok=True)
+            (source / path).write_text(text)
+        if files:
+            options = {"source_directory": str(source), "entry_script": "score.py"}
+        else:
+            options = {"entry_script": str(source / "score.py")}
+        return InferenceConfig(environment=environment, **options)
+
+    def deploy(self, script=INSPECTOR, *, name=None, models=(), overwrite=False, **options):
+        """Deploy, without waiting; options of the configuration and of the script alike."""
+        from azureml.core import Model
+        from azureml.core.webservice import AciWebservice
+
+        keys = ("conda", "variables", "files")
+        inference = {key: options.pop(key) for key in keys if key in options}
+        configuration = AciWebservice.deploy_configuration(
+            **{"cpu_cores": 1, "memory_gb": 1, **options}
+        )
+        config = self.inference_config(script, **inference)
+        name = name or self.name()
+        return Model.deploy(self.ws, name, list(models), config, configuration, overwrite=overwrite)
+
+    def operation(self, service):
+        """Return what a service's last operation says."""
+        return service._get_operation_state()[2]
+
+    def settle(self, service):
+        """Wait until a service's operation has ended, more eagerly than the SDK; return it."""
+        end = time.monotonic() + DEADLINE_S
+        while (operation := self.operation(service))["state"] in {"NotStarted", "Running"}:
+            assert time.monotonic() < end, operation
+            time.sleep(0.1)
+        service.update_deployment_state()
+        return operation
+
+    def up(self, *arguments, **options):
+        """Deploy, and return the service once it is healthy."""
+        service = self.deploy(*arguments, **options)
+        operation = self.settle(service)
+        assert operation["state"] == "Succeeded", (operation, service.get_logs())
+        return service
+
+
+@contextmanager
+def deploying(folder, *, home, **options):
+    """Yield a deployer in a new offline workspace."""
+    here = folder / "here"
+    here.mkdir(exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MODELSHIP_HOME", str(home))
+        patch.chdir(here)
+        patch.setenv("AZUREML_LOG_DEPRECATION_WARNING_ENABLED", "False")
+        with (
+            OfflineWorkspace(folder / "offline", **options) as offline,
+            _shared_locks(home / "offline-locks", offline.folder / "environments"),
+        ):
+            yield Deployer(offline, here)
+
+
+@contextmanager
+def _shared_locks(shared, folder):
+    """Let workspaces share what they resolved, so that each text is resolved once a session."""
+    shared.mkdir(exist_ok=True)
+    shutil.copytree(shared, folder, dirs_exist_ok=True)
+    yield
+    shutil.copytree(folder, shared, dirs_exist_ok=True)
+
+
+def runs(pid):
+    """Tell whether a process runs; one that nobody has reaped does not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -1,0 +1,214 @@
+"""Code that never heard of modelship runs against an offline workspace and reaches nothing else.
+
+It runs as a user runs it: in a process and a home of its own, in a folder with a config.json, with
+the variables that the workspace names. A guard in that process lets no connection leave the
+machine and no name be looked up, so that a host that gets past the proxy is noticed too.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import joblib
+import pytest
+
+from modelship.testing.offline.workspace import OfflineWorkspace
+
+EXAMPLE = Path(__file__).parents[3] / "examples" / "mnist"
+
+GUARD = """
+import ipaddress, socket
+
+def check(host):
+    host = host.decode() if isinstance(host, bytes) else host
+    if host in (None, "", "localhost"):
+        return
+    try:
+        safe = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        safe = False
+    if not safe:
+        with open("escapes.txt", "a") as file:
+            print(host, file=file)
+        raise OSError(f"the guard lets nothing through to {host}")
+
+def guarded(function, address_of):
+    def call(*arguments, **options):
+        check(address_of(*arguments))
+        return function(*arguments, **options)
+    return call
+
+for name in ("getaddrinfo", "gethostbyname", "gethostbyname_ex"):
+    setattr(socket, name, guarded(getattr(socket, name), lambda host, *_: host))
+
+class Socket(socket.socket):
+    pass
+
+for name in ("connect", "connect_ex", "sendto"):
+    of_address = lambda self, *rest: rest[-1][0] if isinstance(rest[-1], tuple) else None
+    setattr(Socket, name, guarded(getattr(socket.socket, name), of_address))
+socket.socket = Socket
+"""
+
+REGISTER = """
+from azureml.core import Model, Workspace
+
+ws = Workspace.from_config()
+print(ws.name, ws.location)
+model = Model.register(ws, "weights.bin", "weights", tags={"data": "none"})
+path = Model(ws, "weights").download("downloaded")
+print(model.id, open(path, "rb").read() == open("weights.bin", "rb").read())
+"""
+
+TUTORIAL = """
+# %%
+import json
+
+import requests
+from azureml.core import Environment, Model, Workspace
+from azureml.core.model import InferenceConfig
+from azureml.core.webservice import AciWebservice
+
+ws = Workspace.from_config()
+# %%
+model = Model.register(ws, model_path="outputs/sklearn_mnist_model.pkl", model_name="sklearn_mnist")
+# %%
+environment = Environment.from_conda_specification("project_environment", "myenv.yml")
+inference_config = InferenceConfig(entry_script="score.py", environment=environment)
+aci_config = AciWebservice.deploy_configuration(
+    cpu_cores=1,
+    memory_gb=1,
+    tags={"data": "MNIST", "method": "sklearn"},
+    description="Predict MNIST with sklearn",
+)
+# %%
+service = Model.deploy(
+    workspace=ws,
+    name="sklearn-mnist-svc",
+    models=[model],
+    inference_config=inference_config,
+    deployment_config=aci_config,
+    overwrite=True,
+)
+service.wait_for_deployment(show_output=True)
+print(service.state, service.tags, service.description)
+# %%
+payload = open("request.json").read()
+by_sdk = service.run(input_data=payload)
+# %%
+answer = requests.post(
+    service.scoring_uri, data=payload, headers={"Content-Type": "application/json"}
+)
+assert answer.status_code == 200, answer.text
+# %%
+logs = service.get_logs()
+with open("findings.json", "w") as file:
+    json.dump({"by_sdk": by_sdk, "by_http": answer.json(), "logs": logs}, file)
+# %%
+service.delete()
+print([service.name for service in ws.webservices.values()])
+"""
+
+
+class Person:
+    """Somebody with a home, a folder, and a terminal with the workspace's variables."""
+
+    def __init__(self, folder, offline):
+        self.offline = offline
+        self.here = folder / "code"
+        for path in (self.here, folder / "home", folder / "guard"):
+            path.mkdir()
+        (folder / "guard" / "sitecustomize.py").write_text(GUARD)
+        shutil.copy(offline.config_path, self.here / "config.json")
+        self._terminal = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder / "home"),
+            "PYTHONPATH": str(folder / "guard"),
+            "PYTHONWARNINGS": "ignore",
+        }
+
+    def runs(self, code, **variables):
+        """Run some code, and return how it ended."""
+        return subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=self.here,
+            env={**self._terminal, **self.offline.environment, **variables},
+            capture_output=True,
+            text=True,
+            timeout=280,
+        )
+
+    @property
+    def escapes(self):
+        """The hosts that code of theirs tried to reach without the proxy."""
+        path = self.here / "escapes.txt"
+        return path.read_text().split() if path.exists() else []
+
+
+@pytest.fixture
+def person(tmp_path, shared_home, monkeypatch):
+    monkeypatch.setenv("MODELSHIP_HOME", str(shared_home))
+    with OfflineWorkspace(tmp_path / "offline", name="acceptance") as offline:
+        yield Person(tmp_path, offline)
+
+
+def test_a_model_is_registered_and_comes_back(person):
+    """From a config.json and a service principal's variables, by Azure's own host names."""
+    (person.here / "weights.bin").write_bytes(os.urandom(100_000))
+    done = person.runs(REGISTER)
+    assert done.returncode == 0, done.stderr
+    assert "acceptance eastus" in done.stdout
+    assert "weights:1 True" in done.stdout
+    assert (person.offline.refused, person.escapes) == ([], [])
+
+
+def test_the_tutorial_runs_as_it_stands(person, mnist_dir, mnist_test_set):
+    """Its cells, in order, with the real model: the service predicts what the model does here."""
+    for name in ("score.py", "myenv.yml"):
+        shutil.copy(EXAMPLE / name, person.here)
+    (person.here / "outputs").mkdir()
+    model = shutil.copy(mnist_dir / "sklearn_mnist_model.pkl", person.here / "outputs")
+    X = mnist_test_set[0][:30]
+    (person.here / "request.json").write_text(json.dumps({"data": X.tolist()}))
+    done = person.runs(TUTORIAL)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Succeeded\nACI service creation operation finished" in done.stdout
+    assert "Healthy {'data': 'MNIST', 'method': 'sklearn'} Predict MNIST" in done.stdout
+    findings = json.loads((person.here / "findings.json").read_text())
+    assert findings["by_sdk"] == findings["by_http"] == joblib.load(model).predict(X).tolist()
+    assert "200" in findings["logs"]
+    assert done.stdout.endswith("[]\n")
+    assert (person.offline.refused, person.escapes) == ([], [])
+
+
+def test_a_request_to_another_host_is_noticed(person):
+    """Through the proxy it is refused and remembered."""
+    done = person.runs("import requests; requests.get('https://pypi.org/simple/')")
+    assert "ProxyError" in done.stderr
+    assert (person.offline.refused, person.escapes) == (["pypi.org"], [])
+
+
+@pytest.mark.parametrize("host", ["pypi.org", "192.0.2.1"])
+def test_a_connection_past_the_proxy_is_noticed(person, host):
+    """Past it, the guard lets nothing through, by name or by address."""
+    done = person.runs(f"import socket; socket.create_connection(({host!r}, 443), 9)")
+    assert "the guard lets nothing through" in done.stderr
+    assert (person.offline.refused, person.escapes) == ([], [host])
+
+
+def test_a_refused_password_is_azures_to_explain(person):
+    """The SDK ends with the identity platform's sentence; the right password is shown nowhere."""
+    done = person.runs(
+        "from azureml.core import Workspace; Workspace.from_config()",
+        AZUREML_SERVICE_PRINCIPAL_PASSWORD="wrong",
+    )
+    assert done.returncode != 0
+    assert "AADSTS7000215: Invalid client secret provided." in done.stderr
+    right = person.offline.environment["AZUREML_SERVICE_PRINCIPAL_PASSWORD"]
+    assert right not in done.stdout + done.stderr
+    assert (person.offline.refused, person.escapes) == ([], [])

@@ -1,0 +1,132 @@
+"""Signing in to an offline workspace, and the throw-away certificates and variables for it."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import urllib.request
+from dataclasses import replace
+
+import msal
+import pytest
+import requests
+
+from modelship.testing.offline.authority import Authority
+from modelship.testing.offline.login import ServicePrincipal
+from modelship.testing.offline.workspace import OfflineWorkspace
+
+SCOPE = ["https://management.azure.com/.default"]
+
+
+@pytest.fixture
+def sign_in(offline):
+    """Return what signs in with MSAL through the proxy, as a principal with some parts changed."""
+
+    def acquire(**changed):
+        principal = replace(ServicePrincipal.of(offline.identity), **changed)
+        with requests.Session() as session:
+            session.trust_env = False
+            session.proxies = {"https": offline.environment["HTTPS_PROXY"]}
+            session.verify = offline.environment["REQUESTS_CA_BUNDLE"]
+            client = msal.ConfidentialClientApplication(
+                principal.client_id,
+                client_credential=principal.client_secret,
+                authority=f"https://login.microsoftonline.com/{principal.tenant_id}",
+                http_client=session,
+            )
+            return client.acquire_token_for_client(SCOPE)
+
+    return acquire
+
+
+def test_the_service_principal_gets_a_token_that_the_workspace_takes(offline, sign_in):
+    """MSAL reads the token, and the workspace's calls are open to it."""
+    token = sign_in()
+    assert token["expires_in"] > 3000
+    fields = {"Authorization": f"Bearer {token['access_token']}"}
+    answer = requests.get(f"{offline.endpoint}/subscriptions", headers=fields, timeout=30)
+    assert answer.json()["value"][0]["subscriptionId"] == offline.identity.subscription_id
+
+
+@pytest.mark.parametrize(
+    ("changed", "error", "words"),
+    [
+        ({"client_secret": "wrong"}, "invalid_client", "AADSTS7000215: Invalid client secret"),
+        ({"client_id": "nobody"}, "unauthorized_client", "AADSTS700016: Application with"),
+    ],
+)
+def test_wrong_credentials_are_refused_in_the_platforms_words(sign_in, changed, error, words):
+    """MSAL finds the error, its code and its sentence; the right secret is not among them."""
+    answer = sign_in(**changed)
+    assert "access_token" not in answer
+    assert answer["error"] == error
+    assert answer["error_description"].startswith(words)
+    assert answer["error_codes"] == [int(words[6 : words.index(":")])]
+
+
+def test_an_unknown_tenant_is_refused(sign_in):
+    """MSAL gives up before it sends a secret, in words of its own."""
+    with pytest.raises(ValueError, match=r"double check your tenant name or GUID is correct"):
+        sign_in(tenant_id="nowhere")
+
+
+def test_nobody_signs_in_in_another_way(offline):
+    """A password of a person, for one, is not taken."""
+    url = f"{offline.endpoint}/{offline.identity.tenant_id}/oauth2/v2.0/token"
+    form = {"grant_type": "password", "username": "me", "password": "mine"}
+    answer = requests.post(url, data=form, timeout=30)
+    assert answer.status_code == 400
+    assert answer.json()["error"] == "unsupported_grant_type"
+    assert "mine" not in answer.text
+
+
+def test_the_variables_stay_valid_when_the_workspace_is_opened_again(tmp_path):
+    """Also those for the proxy and the certificates: a shell need not be set up twice."""
+    with OfflineWorkspace(tmp_path / "kept") as workspace:
+        before = workspace.environment
+    with OfflineWorkspace(tmp_path / "kept") as workspace:
+        assert workspace.environment == before
+        assert ServicePrincipal.of(workspace.identity).client_secret not in repr(workspace)
+
+
+def test_the_password_is_in_no_repr(offline):
+    """It may be printed by accident otherwise."""
+    principal = ServicePrincipal.of(offline.identity)
+    assert principal.client_secret not in repr(principal)
+
+
+def test_no_private_key_is_ever_written_down(offline):
+    """Who finds the folder later can vouch for nobody."""
+    requests.get(f"{offline.endpoint}/metadata/endpoints", timeout=30)
+    files = [path for path in offline.folder.rglob("*") if path.is_file()]
+    assert offline.folder / "ca-bundle.pem" in files
+    assert not any(b"PRIVATE KEY" in path.read_bytes() for path in files)
+
+
+def test_the_bundle_holds_what_was_trusted_before(tmp_path, monkeypatch):
+    """Roots of a company, for one, are still trusted by who reads it."""
+    company = Authority(tmp_path / "company")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(company.bundle_path))
+    ours = Authority(tmp_path / "ours")
+    assert ours.bundle_path.read_bytes().startswith(company.bundle_path.read_bytes())
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(ours.bundle_path))
+    again = Authority(tmp_path / "ours")
+    assert len(again.bundle_path.read_bytes()) <= len(ours.bundle_path.read_bytes())
+
+
+def test_telemetry_is_taken_in_and_forgotten(offline):
+    """azureml-telemetry posts lists of records with urllib, which trusts SSL_CERT_FILE."""
+    variables = offline.environment
+    trust = ssl.create_default_context(cafile=variables["SSL_CERT_FILE"])
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler({"https": variables["HTTPS_PROXY"]}),
+        urllib.request.HTTPSHandler(context=trust),
+    )
+    request = urllib.request.Request(
+        "https://dc.services.visualstudio.com/v2/track",
+        json.dumps([{"name": "one"}, {"name": "two"}]).encode(),
+        {"Content-Type": "application/json"},
+    )
+    with opener.open(request, timeout=30) as answer:
+        assert json.load(answer) == {"itemsReceived": 2, "itemsAccepted": 2, "errors": []}
+    assert offline.refused == []

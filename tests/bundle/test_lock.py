@@ -71,6 +71,13 @@ def test_the_same_environment_gives_the_same_lock(small_lock):
         ("3.11", ["numpy==99.1"], "no release numpy==99.1", "Ask for one"),
         ("3.11", ["numpy==1.26.4", "numpy<1.20"], "numpy<1.20 and numpy==1.26.4 cannot both", ""),
         ("3.11", ["flask==3.0.0", "werkzeug<2"], "flask==3.0.0 and werkzeug<2 cannot both", ""),
+        ("3.11", ["flask==3.0.0"], "1.5 and flask==3.0.0 cannot both .* needs flask>=3.1.0", ""),
+        (
+            "3.11",
+            ["azureml-defaults", "numpy==2.3.4"],
+            "azureml-defaults>=1.60 and numpy==2.3.4 .* needs numpy!=1.19.4,<2.3.3.",
+            "",
+        ),
         ("3.11", ["scikit-learn==0.22.1"], "scikit-learn 0.22.1 has no wheel", "newer release"),
         ("3.9", ["numpy==2.3.0"], "numpy==2.3.0 needs Python >=3.11", "another Python"),
         ("3.88", ["numpy"], "no release of numpy .* Python 3.88", "another Python"),
@@ -83,6 +90,52 @@ def test_what_cannot_be_resolved_is_told_in_one_sentence(python, requirements, p
     assert caught.value.message.startswith("env.yml: ")
     assert advice in caught.value.hint
     assert "\x1b" not in caught.value.resolver_output
+
+
+def test_two_packages_that_need_different_releases_of_a_third_are_named(wheels, pip_config):
+    """What clashes may be two levels down, and be something that nobody asked for."""
+    make_wheel(wheels, name="tinythird", version="1.0")
+    make_wheel(wheels, name="tinythird", version="2.0")
+    make_wheel(wheels, name="tinysecond", needs=["tinythird<2"])
+    make_wheel(wheels, name="tinyfirst", needs=["tinysecond"])
+    make_wheel(wheels, name="tinyother", needs=["tinythird>=2"])
+    pip_config(f"[global]\nfind-links = {wheels}\n")
+    with pytest.raises(ResolutionError) as caught:
+        lock(Environment(RUNNING, ("tinyfirst==1.0", "tinyother", "six"), origin="env.yml"))
+    assert caught.value.message == (
+        "env.yml: tinyfirst==1.0 and tinyother cannot both hold: "
+        "tinysecond needs tinythird<2, and tinyother needs tinythird>=2."
+    )
+
+
+def test_a_lock_can_be_like_another(wheels, pip_config):
+    """Versions of another lock are kept wherever the requirements allow them."""
+    for name in ("tinykept", "tinymoved"):
+        make_wheel(wheels, name=name, version="1.0")
+        make_wheel(wheels, name=name, version="2.0")
+    pip_config(f"[global]\nfind-links = {wheels}\n")
+    first = lock(Environment(RUNNING, ("tinykept==1.0", "tinymoved==1.0")))
+    then = lock(Environment(RUNNING, ("tinykept", "tinymoved>1")), like=first).versions
+    assert (then["tinykept"], then["tinymoved"]) == ("1.0", "2.0")
+    assert {**then, "tinykept": "1.0", "tinymoved": "1.0"} == first.versions
+
+
+def test_a_lock_can_be_for_some_platforms_alone(wheels, pip_config):
+    """What holds elsewhere does not matter, and is not in it."""
+    make_wheel(wheels, needs=["six<1; sys_platform == 'win32'", "colorama; os_name == 'nt'"])
+    pip_config(f"[install]\nfind-links = {wheels}\n")
+    environment = Environment(RUNNING, ("tinywheel", "six==1.17.0"))
+    with pytest.raises(ResolutionError, match=r"six==1\.17\.0 and tinywheel cannot both hold"):
+        lock(environment)
+    linux = lock(environment, only_on="sys_platform == 'linux'")
+    assert linux.versions["six"] == "1.17.0"
+    assert "colorama" not in linux.text
+
+
+def test_what_a_browser_lacks_is_no_harm():
+    """Pandas speaks of emscripten, for which other packages have no wheel of that release."""
+    versions = lock(Environment("3.11", ("pandas>=3", "scikit-learn==1.7.2"))).versions
+    assert versions["scikit-learn"] == "1.7.2"
 
 
 def test_an_index_that_is_not_there_is_told(monkeypatch):

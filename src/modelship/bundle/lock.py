@@ -9,7 +9,7 @@ import re
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -23,6 +23,7 @@ from packaging.version import Version
 from modelship.bundle._known_packages import SOURCE_ONLY
 from modelship.bundle._uv import run_uv
 from modelship.bundle._uv_explained import explain
+from modelship.bundle.clash import find_clash
 from modelship.errors import ResolutionError
 
 if TYPE_CHECKING:
@@ -85,7 +86,13 @@ class Lock:
         return f"Lock(python={self.python!r}, packages={len(self.versions)}, {self.digest[:12]})"
 
 
-def lock(environment: Environment, *, timeout_s: float = 300) -> Lock:
+def lock(
+    environment: Environment,
+    *,
+    timeout_s: float = 300,
+    like: Lock | None = None,
+    only_on: str = "",
+) -> Lock:
     """Resolve `environment` to exact versions, for all platforms, with digests.
 
     Only wheels are taken, except of the few packages in
@@ -99,6 +106,11 @@ def lock(environment: Environment, *, timeout_s: float = 300) -> Lock:
         What to resolve.
     timeout_s : float
         How long it may take; 2 to 5 seconds are usual.
+    like : Lock, optional
+        Its versions are taken wherever the requirements allow them, instead of the newest.
+    only_on : str
+        A marker as in PEP 508, such as ``"sys_platform == 'linux'"``, of the platforms that count;
+        the lock is of use there alone.
 
     Raises
     ------
@@ -106,23 +118,33 @@ def lock(environment: Environment, *, timeout_s: float = 300) -> Lock:
         If no set of versions satisfies the requirements, or the index cannot be reached.
     """
     deadline = time.monotonic() + timeout_s
-    for machines in (_MACHINES, _MACHINES[:1]):
-        outcome = _compile(environment, machines, timeout_s=deadline - time.monotonic())
+    minor = minor_of(environment.python)
+    for machines in (_MACHINES[:1],) if only_on else (_MACHINES, _MACHINES[:1]):
+        outcome = _compile(
+            environment,
+            project=_project(minor, machines, only_on=only_on),
+            like=like,
+            timeout_s=deadline - time.monotonic(),
+        )
         if outcome.ok or "wheel" not in outcome.words:
             break
     if not outcome.ok:
         raise _failed(environment, outcome, timeout_s=timeout_s)
-    return Lock(python=minor_of(environment.python), text=_without_options(outcome.stdout))
+    return Lock(python=minor, text=_without_options(outcome.stdout))
 
 
-def _compile(environment: Environment, machines: Sequence[str], *, timeout_s: float) -> Outcome:
+def _compile(
+    environment: Environment, *, project: str, like: Lock | None, timeout_s: float
+) -> Outcome:
     minor = minor_of(environment.python)
     with tempfile.TemporaryDirectory(prefix="modelship-") as folder:
-        (Path(folder) / "pyproject.toml").write_text(_project(minor, machines))
-        return run_uv(
+        (Path(folder) / "pyproject.toml").write_text(project)
+        output = Path(folder) / "requirements.txt"
+        output.write_text(_pins(like))  # uv prefers what stands there already
+        outcome = run_uv(
             [
                 *("pip", "compile", "-", "--universal", "--generate-hashes"),
-                *("--no-header", "--no-annotate", "--quiet"),
+                *("--no-header", "--no-annotate", "--quiet", "--output-file", str(output)),
                 *("--python", sys.executable, "--python-version", minor),
                 *wheels_only(),
             ],
@@ -131,16 +153,18 @@ def _compile(environment: Environment, machines: Sequence[str], *, timeout_s: fl
             asks_index=True,
             folder=folder,
         )
+        return replace(outcome, stdout=output.read_text() if outcome.ok else "")
 
 
-def _project(minor: str, machines: Sequence[str]) -> str:
+def _project(minor: str, machines: Sequence[str], *, only_on: str) -> str:
     """Return uv's settings for one minor version of Python, with wheels for Linux required.
 
     Otherwise a release that has wheels for macOS alone is taken for all platforms, and a
-    release that has none for the next Python is refused.
+    release that has none for the next Python, or for a browser, is refused.
     """
     major, number = minor.split(".")
-    python = f"python_full_version < '{major}.{int(number) + 1}'"
+    platforms = only_on or "sys_platform != 'emscripten'"
+    python = f"python_full_version < '{major}.{int(number) + 1}' and {platforms}"
     linux = [
         f"{python} and sys_platform == 'linux' and platform_machine == '{m}'" for m in machines
     ]
@@ -174,7 +198,10 @@ def minor_of(python: str) -> str:
 
 
 def _conflict(environment: Environment, words: str) -> str:
-    """Name the requirements that uv's explanation of a conflict speaks of."""
+    """Name the requirements that uv's proof of a conflict speaks of."""
+    if clash := find_clash(words, environment.requirements):
+        one, other = clash.requirements
+        return f"{one} and {other} cannot both hold: {clash.reason}."
     involved = [
         text
         for text in environment.requirements
@@ -185,6 +212,11 @@ def _conflict(environment: Environment, words: str) -> str:
         return "no set of versions satisfies all requirements."
     both = "both" if len(involved) == 2 else "all"  # noqa: PLR2004 - "both" is two
     return f"{', '.join(involved[:-1])} and {involved[-1]} cannot {both} hold."
+
+
+def _pins(like: Lock | None) -> str:
+    versions = like.versions if like else {}
+    return "".join(f"{name}=={version}\n" for name, version in versions.items())
 
 
 def _without_options(text: str) -> str:

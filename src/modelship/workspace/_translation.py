@@ -141,9 +141,10 @@ def _answer(error: Exception, text: str) -> tuple[int | None, str]:
     """
     status = _status(text)
     for each in _chain(error):
-        response = getattr(each, "response", None)
-        if isinstance(getattr(response, "status_code", None), int):
-            status = status or response.status_code
+        response: Any = getattr(each, "response", None)
+        code = getattr(response, "status_code", None)
+        if isinstance(code, int):
+            status = status or code
             if cause := _cause(str(getattr(response, "text", ""))):
                 return status, cause
     content = _CONTENT.search(text)

@@ -94,7 +94,7 @@ def test_the_same_200_requests_get_equal_answers(
     bundle = script_bundle(
         cases.SCALING,
         folder=tmp_path,
-        environment=Environment(python="3.11", requirements=()),
+        environment=Environment(python="3.11", requirements=("azureml-defaults",)),
         model={"factor": cases.FACTOR},
         sample_input={"data": [1]},
         memory_gb=0.5,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from modelship.bundle.store import stage_source
 from modelship.errors import DeploymentFailedError, ModelshipError, WorkspaceError
 from modelship.sources.registered import register_model, registered_id
-from modelship.targets.aci.environment import conda_specification
+from modelship.targets.aci.environment import azure_differences, conda_specification
 from modelship.targets.aci.following import follow
 from modelship.targets.aci.options import AciOptions, check_resources, check_tags
 from modelship.targets.aci.record import read_record, record_tags
@@ -131,7 +131,9 @@ class AciBackend(TargetBackend):
         check_resources(bundle.resources)
         check_tags(bundle.tags)
         with steps.step("Check what Azure ML is to install"):
-            conda_specification(bundle)
+            differences = azure_differences(bundle)
+        for difference in differences:
+            steps.say(f"  on Azure ML: {difference}")
         with steps.step("Open the workspace"):
             _ = self._workspace
         with steps.step("Register the model"):

@@ -29,6 +29,9 @@ __all__ = ["azure_differences", "azure_requirements", "conda_specification"]
 DEFAULTS: Final = "azureml-defaults"
 """Azure ML refuses an environment without it, 1.0.45 or newer."""
 
+# The second so that it is a release of today, too: the first takes any.
+_DEMANDED: Final = (DEFAULTS, "azureml-core")
+
 _WHERE_AZURE_RUNS: Final = "sys_platform == 'linux' and platform_machine == 'x86_64'"
 _MOST_TOLD: Final = 4
 
@@ -46,7 +49,7 @@ def azure_requirements(bundle: ScoringBundle, *, timeout_s: float = 300) -> tupl
     bundle : ScoringBundle
         What is to be deployed.
     timeout_s : float
-        How long a resolution may take; 3 to 10 seconds are usual.
+        How long each of two resolutions may take; 5 seconds are usual for both.
 
     Raises
     ------
@@ -56,11 +59,10 @@ def azure_requirements(bundle: ScoringBundle, *, timeout_s: float = 300) -> tupl
     versions = bundle.lock.versions
     if DEFAULTS not in versions:
         path = cache_folder() / "azure" / f"{_key(bundle)}.txt"
-        known = _read(path)
-        if DEFAULTS not in known:
-            known = _resolved(bundle, timeout_s=timeout_s).versions
-            _write(path, known)
-        versions = known
+        versions = _read(path)
+    if DEFAULTS not in versions:
+        versions = _resolved(bundle, timeout_s=timeout_s).versions
+        _write(path, versions)
     return tuple(f"{name}=={version}" for name, version in sorted(versions.items()))
 
 
@@ -71,7 +73,7 @@ def azure_differences(bundle: ScoringBundle) -> tuple[str, ...]:
     """
     there = dict(text.split("==") for text in azure_requirements(bundle))
     return tuple(
-        f"{name} {there.get(name, 'is left out')} instead of {version}"
+        f"{name} {there.get(name)} instead of {version}"
         for name, version in sorted(bundle.lock.versions.items())
         if there.get(name) != version
     )
@@ -97,68 +99,70 @@ def conda_specification(bundle: ScoringBundle, *, timeout_s: float = 300) -> dic
 
 
 def _resolved(bundle: ScoringBundle, *, timeout_s: float) -> Lock:
-    requirements = (*_held(bundle, timeout_s=timeout_s), DEFAULTS)
+    held = _held(bundle, timeout_s=timeout_s)
+    kept = [name for name in bundle.lock.versions if name not in held]
+    pins = [f"{name}=={version}" for name, version in held.items()]
+    wanted = _with_defaults(bundle, (*pins, *kept))
     try:
-        return _lock(bundle, requirements, timeout_s=timeout_s)
+        return _lock(bundle, wanted, timeout_s=timeout_s)
     except ResolutionError as error:
-        raise _explained(bundle, error, requirements, timeout_s=timeout_s) from error
+        clash = find_clash(error.resolver_output, wanted.requirements)
+        if clash is None:
+            raise
+        # What helps is tried before it is said.
+        wishes = _with_defaults(bundle, bundle.environment.requirements)
+        try:
+            together = _lock(bundle, wishes, timeout_s=timeout_s)
+        except ResolutionError as deeper:
+            clash = find_clash(deeper.resolver_output, wishes.requirements)
+            if clash is None:
+                raise
+            raise _clashing(bundle, clash, deeper, advice=_another(bundle, clash)) from deeper
+        advice = _list_it(held, together.versions)
+        raise _clashing(bundle, clash, error, advice=advice) from error
 
 
-def _lock(bundle: ScoringBundle, requirements: tuple[str, ...], *, timeout_s: float) -> Lock:
-    origin = f"{bundle.environment.origin}, with the {DEFAULTS} that Azure ML demands"
-    return lock(
-        Environment(bundle.lock.python, requirements, origin=origin),
-        timeout_s=timeout_s,
-        like=bundle.lock,
-        only_on=_WHERE_AZURE_RUNS,
-    )
-
-
-def _held(bundle: ScoringBundle, *, timeout_s: float) -> tuple[str, ...]:
+def _held(bundle: ScoringBundle, *, timeout_s: float) -> Mapping[str, str]:
     """Return the packages whose versions must not move.
 
     What the inference server alone brings, such as its HTTP client, is Azure ML's own matter;
     azureml-defaults and the newest server never go together without a change there.
     """
-    named = {_name(text) for text in bundle.environment.requirements}
-    servers = {*_lock(bundle, (), timeout_s=timeout_s).versions} - named
-    versions = bundle.lock.versions
-    return tuple(f"{name}=={versions[name]}" for name in versions if name not in servers)
+    alone = Environment(bundle.lock.python, (), origin=bundle.environment.origin)
+    servers = {*_lock(bundle, alone, timeout_s=timeout_s).versions}
+    servers -= {_name(text) for text in bundle.environment.requirements}
+    return {name: text for name, text in bundle.lock.versions.items() if name not in servers}
 
 
-def _explained(
-    bundle: ScoringBundle,
-    error: ResolutionError,
-    requirements: tuple[str, ...],
-    *,
-    timeout_s: float,
-) -> ResolutionError:
-    """Say which two requirements clash, and what helps: this is tried, since it is a promise."""
-    clash = find_clash(error.resolver_output, requirements)
-    if clash is None:
-        return error
-    wishes = (*bundle.environment.requirements, DEFAULTS)
-    try:
-        together = _lock(bundle, wishes, timeout_s=timeout_s)
-    except ResolutionError as deeper:
-        clash = find_clash(deeper.resolver_output, wishes) or clash
-        return _clashing(bundle, clash, deeper, advice=_another_release(bundle, clash))
-    return _clashing(bundle, clash, error, advice=_list_it(requirements, together.versions))
+def _with_defaults(bundle: ScoringBundle, requirements: tuple[str, ...]) -> Environment:
+    origin = f"{bundle.environment.origin}, with the {DEFAULTS} that Azure ML demands"
+    return Environment(bundle.lock.python, (*requirements, *_DEMANDED), origin=origin)
+
+
+def _lock(bundle: ScoringBundle, environment: Environment, *, timeout_s: float) -> Lock:
+    return lock(environment, timeout_s=timeout_s, like=bundle.lock, only_on=_WHERE_AZURE_RUNS)
 
 
 def _clashing(
     bundle: ScoringBundle, clash: Clash, error: ResolutionError, *, advice: str
 ) -> ResolutionError:
-    one, other = clash.requirements
+    asked = {*bundle.environment.requirements}
+    one, other = (
+        text if text in asked or "==" not in text else f"the lock's {text}"
+        for text in clash.requirements
+    )
     problem = (
         f"Azure ML demands {DEFAULTS}, but {one} and {other} cannot both hold: {clash.reason}."
     )
     return ResolutionError(bundle.environment.origin, problem, error.resolver_output, advice)
 
 
-def _list_it(requirements: tuple[str, ...], versions: Mapping[str, str]) -> str:
-    pins = [text.split("==") for text in requirements if "==" in text]
-    moved = [f"{name} {versions[name]}" for name, pin in pins if versions.get(name, pin) != pin]
+def _list_it(held: Mapping[str, str], versions: Mapping[str, str]) -> str:
+    moved = [
+        f"{name} {versions[name]}"
+        for name, version in held.items()
+        if versions.get(name, version) != version
+    ]
     told = ", ".join(moved[:_MOST_TOLD]) + (" and others" if len(moved) > _MOST_TOLD else "")
     return (
         f"List {DEFAULTS} in the bundle's environment: every target then runs what goes with it "
@@ -166,7 +170,7 @@ def _list_it(requirements: tuple[str, ...], versions: Mapping[str, str]) -> str:
     )
 
 
-def _another_release(bundle: ScoringBundle, clash: Clash) -> str:
+def _another(bundle: ScoringBundle, clash: Clash) -> str:
     """Ask for an older release if the one that is locked is above everything that is needed."""
     wanted = Requirement(clash.wanted.split(" or ")[0])
     locked = bundle.lock.versions.get(_name(clash.package), "0")

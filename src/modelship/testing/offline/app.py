@@ -1,4 +1,4 @@
-"""The WSGI application of an offline workspace: calls with names, and the faults planted into them."""
+"""The WSGI application of an offline workspace: calls with names, and faults planted in them."""
 
 from __future__ import annotations
 
@@ -100,9 +100,7 @@ class App:
         ]
         self._map = Map(rules, strict_slashes=False, merge_slashes=False)
 
-    def __call__(
-        self, environ: WSGIEnvironment, start_response: StartResponse
-    ) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         return self._answer(Request(environ))(environ, start_response)
 
     def _answer(self, request: Request) -> Response:
@@ -139,9 +137,7 @@ class App:
 def json_response(body: Any, *, status: int = 200, **headers: str) -> Response:
     """Return an answer of JSON; ``Operation_Location="…"`` becomes that header."""
     names = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Response(
-        json.dumps(body), status=status, mimetype="application/json", headers=names
-    )
+    return Response(json.dumps(body), status=status, mimetype="application/json", headers=names)
 
 
 def _harmless(fault: Fault) -> bool:

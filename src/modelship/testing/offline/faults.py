@@ -5,7 +5,10 @@ from __future__ import annotations
 import fnmatch
 import threading
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["STAGES", "Fault", "Faults", "StageFault"]
 
@@ -79,7 +82,7 @@ class StageFault:
 
 
 class Faults:
-    """The faults that are planted now. Each call, and each deployment, meets the first that fits."""
+    """The faults that are planted now; each call and each deployment meets the first that fits."""
 
     def __init__(self) -> None:
         self._calls: list[Fault] = []
@@ -89,7 +92,10 @@ class Faults:
     def plant(self, fault: Fault | StageFault) -> None:
         """Add a fault."""
         with self._lock:
-            (self._calls if isinstance(fault, Fault) else self._stages).append(fault)  # type: ignore[arg-type]  # the list of its kind
+            if isinstance(fault, Fault):
+                self._calls.append(fault)
+            else:
+                self._stages.append(fault)
 
     def clear(self) -> None:
         """Remove all faults."""
@@ -108,7 +114,10 @@ class Faults:
             return _meet(self._stages, lambda fault: fnmatch.fnmatchcase(service, fault.service))
 
 
-def _meet(faults, fits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - of either kind
+_Planted = TypeVar("_Planted", Fault, StageFault)
+
+
+def _meet(faults: list[_Planted], fits: Callable[[_Planted], bool]) -> _Planted | None:
     for fault in faults:
         if fits(fault) and fault.times != 0:
             if fault.times is not None:

@@ -4,6 +4,11 @@ Needs a folder with the four MNIST files (IDX, gzip) and sklearn_mnist_model.pkl
 that the tutorial registers::
 
     python examples/mnist/tutorial.py --data DIR --target process
+
+With --workspace, a config.json of Azure ML, the model is the one that is registered there as
+sklearn_mnist, and --target may be aci::
+
+    python examples/mnist/tutorial.py --data DIR --target aci --workspace config.json
 """
 
 import argparse
@@ -25,13 +30,17 @@ def read_idx(path):
     return np.frombuffer(content, dtype=np.uint8, offset=4 + 4 * dimensions).reshape(shape)
 
 
-def main(data, *, environment, target, base_image, output):
-    """Tell the whole story; `data` is a folder, `target` is "process" or "docker"."""
+def main(data, *, environment, target, options, workspace, output):
+    """Tell the whole story; `data` is a folder, `target` is "process", "docker" or "aci"."""
     X_test = read_idx(data / "t10k-images-idx3-ubyte.gz").reshape(-1, 28 * 28) / 255.0
     y_test = read_idx(data / "t10k-labels-idx1-ubyte.gz")
     output.mkdir(parents=True, exist_ok=True)
 
-    model = ms.ModelSource.open(data / "sklearn_mnist_model.pkl").fetch(output)
+    if workspace is None:
+        source = ms.ModelSource.open(data / "sklearn_mnist_model.pkl")
+    else:
+        source = ms.ModelSource.open("azureml:sklearn_mnist", workspace=workspace)
+    model = source.fetch(output)
     report = ms.Evaluator(X_test, y_test).evaluate(model)
     print(report.confusion_matrix, report.accuracy)
     report.plot_confusion_matrix(output / "conf.png")
@@ -47,7 +56,6 @@ def main(data, *, environment, target, base_image, output):
         tags={"data": "MNIST", "method": "sklearn"},
         description="Predict MNIST with sklearn",
     )
-    options = {"base_image": base_image} if base_image else {}
     with ms.DeployTarget.open(target, **options).deploy(
         bundle, name="sklearn-mnist-svc", overwrite=True
     ) as deployment:
@@ -62,14 +70,18 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="the folder with MNIST")
     parser.add_argument("--environment", type=Path, default=HERE / "myenv.yml", help="conda file")
-    parser.add_argument("--target", default="process", help="process or docker")
+    parser.add_argument("--target", default="process", help="process, docker or aci")
     parser.add_argument("--base-image", help="for docker, in place of python:3.11-slim")
+    parser.add_argument("--workspace", type=Path, help="a config.json of Azure ML, for aci")
     parser.add_argument("--output", type=Path, default=Path("outputs"))
     arguments = parser.parse_args()
+    options = {"base_image": arguments.base_image, "workspace": arguments.workspace}
+    wanted = {"docker": ["base_image"], "aci": ["workspace"]}.get(arguments.target, [])
     main(
         arguments.data,
         environment=arguments.environment,
         target=arguments.target,
-        base_image=arguments.base_image,
+        options={key: options[key] for key in wanted if options[key]},
+        workspace=arguments.workspace,
         output=arguments.output,
     )

@@ -30,9 +30,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from modelship.bundle._uv import Outcome
+    from modelship.bundle.clash import Clash
     from modelship.bundle.environment import Environment
 
-__all__ = ["Lock", "lock", "minor_of", "wheels_only"]
+__all__ = ["Lock", "clash_behind", "lock", "minor_of", "wheels_only"]
 
 _LOCKED = re.compile(
     r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^\s;\\]+)\s*(?:;(?P<marker>[^\\]*))?"
@@ -190,6 +191,14 @@ def _failed(environment: Environment, outcome: Outcome, *, timeout_s: float) -> 
     found = explain(outcome.words, python=environment.python)
     problem = found.problem or _conflict(environment, outcome.words)
     return ResolutionError(environment.origin, problem, outcome.words, found.advice)
+
+
+def clash_behind(error: ResolutionError, environment: Environment) -> Clash | None:
+    """Return the two requirements because of which `environment` could not be locked, if any."""
+    words = error.resolver_output
+    if explain(words, python=environment.python).problem:
+        return None  # something else went wrong first
+    return find_clash(words, environment.requirements)
 
 
 def minor_of(python: str) -> str:

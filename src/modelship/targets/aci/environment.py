@@ -10,9 +10,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from modelship.bundle.clash import find_clash
 from modelship.bundle.environment import Environment
-from modelship.bundle.lock import Lock, lock
+from modelship.bundle.lock import clash_behind, lock
 from modelship.errors import ResolutionError
 from modelship.places import cache_folder
 from modelship.staging import put_in_place, stage_in
@@ -23,14 +22,15 @@ if TYPE_CHECKING:
 
     from modelship.bundle import ScoringBundle
     from modelship.bundle.clash import Clash
+    from modelship.bundle.lock import Lock
 
 __all__ = ["azure_differences", "azure_requirements", "conda_specification"]
 
 DEFAULTS: Final = "azureml-defaults"
 """Azure ML refuses an environment without it, 1.0.45 or newer."""
 
-# The second so that it is a release of today, too: the first takes any.
-_DEMANDED: Final = (DEFAULTS, "azureml-core")
+# The first would also take an azureml-core of 2020.
+_DEMANDED: Final = (f"{DEFAULTS}>=1.61", "azureml-core>=1.61")
 
 _WHERE_AZURE_RUNS: Final = "sys_platform == 'linux' and platform_machine == 'x86_64'"
 _MOST_TOLD: Final = 4
@@ -106,7 +106,7 @@ def _resolved(bundle: ScoringBundle, *, timeout_s: float) -> Lock:
     try:
         return _lock(bundle, wanted, timeout_s=timeout_s)
     except ResolutionError as error:
-        clash = find_clash(error.resolver_output, wanted.requirements)
+        clash = clash_behind(error, wanted)
         if clash is None:
             raise
         # What helps is tried before it is said.
@@ -114,7 +114,7 @@ def _resolved(bundle: ScoringBundle, *, timeout_s: float) -> Lock:
         try:
             together = _lock(bundle, wishes, timeout_s=timeout_s)
         except ResolutionError as deeper:
-            clash = find_clash(deeper.resolver_output, wishes.requirements)
+            clash = clash_behind(deeper, wishes)
             if clash is None:
                 raise
             raise _clashing(bundle, clash, deeper, advice=_another(bundle, clash)) from deeper

@@ -5,6 +5,7 @@ document starts in a new folder that holds what `docs_folder` puts there. The RE
 set-up commands are run by the gate instead.
 """
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -19,6 +20,33 @@ from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipP
 ROOT = Path(__file__).parent
 DOCS_HOME = Path(tempfile.gettempdir()) / f"modelship-docs-{os.getpid()}"
 SETS_UP = ("python3 -m venv",)
+NEEDS_AZURE = (
+    "tests/workspace",
+    "tests/testing/offline",
+    "tests/targets/aci",
+    "tests/cli/test_azureml_offline.py",
+    "docs/how-to/azure.md",
+    "docs/how-to/azure-offline.md",
+)
+
+
+def needs_azure(path):
+    """Tell whether what is tested there speaks to Azure ML's SDK."""
+    return any(path.is_relative_to(ROOT / each) for each in NEEDS_AZURE)
+
+
+def pytest_ignore_collect(collection_path):
+    """Pass over what needs the extra ``offline`` where it is not installed."""
+    if needs_azure(collection_path) and importlib.util.find_spec("azureml.core") is None:
+        return True
+    return None
+
+
+def pytest_collection_modifyitems(items):
+    """Mark what needs it, so that ``-m azure`` selects it."""
+    for item in items:
+        if needs_azure(item.path):
+            item.add_marker("azure")
 
 
 def run_console(example):

@@ -152,6 +152,17 @@ def test_the_cause_of_a_failed_deployment_is_read_from_its_details():
         "details": [{"code": "CrashLoopBackOff", "message": "Your container crashed."}],
     }
     assert cause_of(error) == (
-        "AciDeploymentFailed: Aci Deployment failed with exception.; "
+        "AciDeploymentFailed: Aci Deployment failed with exception; "
         "CrashLoopBackOff: Your container crashed"
     )
+
+
+def test_words_that_azure_repeats_are_told_once():
+    """The whole quotes its detail, and sends the reader to a log that we show already."""
+    words = "Error in entry script, KeyError: 'data', please run print(service.get_logs()) to see"
+    error = {
+        "code": "AciDeploymentFailed",
+        "message": f"Aci Deployment failed with exception: {words}",
+        "details": [{"code": "CrashLoopBackOff", "message": words}],
+    }
+    assert cause_of(error) == "CrashLoopBackOff: Error in entry script, KeyError: 'data'"

@@ -135,8 +135,8 @@ REFUSED = {
     "nothing for TLS": (
         {"ssl_enabled": True},
         (
-            "ssl_cert_pem_file is None; expected a value (and one for ssl_key_pem_file and ssl_cname), "
-            "since ssl_enabled is True."
+            "ssl_cert_pem_file is None; expected a value (and one for ssl_key_pem_file and "
+            "ssl_cname), since ssl_enabled is True."
         ),
     ),
     "a domain, but no TLS": (
@@ -331,15 +331,15 @@ def test_a_service_is_changed_in_its_place_just_when_azure_can(options, changed,
         (
             {"cpu_cores": 5},
             (
-                "cpu_cores is 5.0; expected at most 4 cores, the most that Azure Container Instances "
-                "gives to a container group in most regions."
+                "cpu_cores is 5.0; expected at most 4 cores, the most that Azure Container "
+                "Instances gives to a container group in most regions."
             ),
         ),
         (
             {"memory_gb": 16.1},
             (
-                "memory_gb is 16.1; expected at most 16 GiB, the most that Azure Container Instances "
-                "gives to a container group in most regions."
+                "memory_gb is 16.1; expected at most 16 GiB, the most that Azure Container "
+                "Instances gives to a container group in most regions."
             ),
         ),
     ],
@@ -361,8 +361,8 @@ def test_more_than_a_container_group_gets_is_refused(asked, message):
         (
             {"modelship.digest": "x"},
             (
-                "tags is {'modelship.digest': 'x'}; expected keys that do not begin with 'modelship.', "
-                "under which the target keeps its own record."
+                "tags is {'modelship.digest': 'x'}; expected keys that do not begin with "
+                "'modelship.', under which the target keeps its own record."
             ),
         ),
     ],

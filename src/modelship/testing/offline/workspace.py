@@ -209,6 +209,7 @@ class OfflineWorkspace:
         store = Store(self.folder)
         services = self._services(store)
         stack.callback(services.close)
+        services.start()
         app = App([*self._calls(store), *services.calls()], self.faults)
         tls = {"http": None, "https": authority.context("127.0.0.1")}
         for scheme, context in tls.items():
@@ -221,7 +222,6 @@ class OfflineWorkspace:
         )
         stack.callback(self._proxy.close)
         self.refused = self._proxy.refused
-        services.start()
 
     def _services(self, store: Store) -> Services:
         from modelship.testing.offline.services import Services

@@ -43,10 +43,17 @@ def pytest_ignore_collect(collection_path):
 
 
 def pytest_collection_modifyitems(items):
-    """Mark what needs it, so that ``-m azure`` selects it."""
+    """Mark what needs Azure's SDK, and say what has to run one after the other.
+
+    With several workers (pytest-xdist), what uses the Docker engine stays in one, since images are
+    the engine's; of the rest, each class and each module stays together with its fixtures.
+    """
     for item in items:
         if needs_azure(item.path):
             item.add_marker("azure")
+        docker = item.get_closest_marker("docker") or item.path.name == "docker.md"
+        group = "docker" if docker else item.nodeid.rpartition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 def run_console(example):

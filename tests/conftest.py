@@ -10,6 +10,11 @@ import hypothesis
 import numpy as np
 import pytest
 
+# Azure ML's SDK reads these on import: it tries again once, and at once.
+os.environ.setdefault("AZUREML_DEFAULT_RETRIES", "1")
+for which in ("", "_500", "_503"):
+    os.environ.setdefault(f"AZUREML_DEFAULT{which}_BACKOFF", "0")
+
 # A slow machine is no failure, and the gate sees the same examples each time.
 hypothesis.settings.register_profile("steady", deadline=None, derandomize="CI" in os.environ)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))

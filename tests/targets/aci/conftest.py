@@ -1,4 +1,4 @@
-"""What the tests of the target ``aci`` share: an offline workspace, and an SDK that waits less."""
+"""What the tests of the target ``aci`` share: an offline workspace, a target and a bundle."""
 
 import socket
 
@@ -11,12 +11,9 @@ from modelship.testing import OfflineWorkspace, cases, script_bundle, with_lock
 
 @pytest.fixture(scope="module")
 def offline(shared_home, tmp_path_factory):
-    """Open a workspace for a module; the SDK tries again once, without a pause."""
+    """Open a workspace for a module."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MODELSHIP_HOME", str(shared_home))
-        patch.setenv("AZUREML_DEFAULT_RETRIES", "1")
-        for name in ("BACKOFF", "500_BACKOFF", "503_BACKOFF"):
-            patch.setenv(f"AZUREML_DEFAULT_{name}", "0")
         with OfflineWorkspace(tmp_path_factory.mktemp("workspace")) as offline:
             yield offline
 

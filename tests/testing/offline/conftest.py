@@ -1,4 +1,4 @@
-"""An offline workspace for a test, and the SDK's own settings for a session of tests."""
+"""An offline workspace for a test, and a home of its own for the SDK."""
 
 from __future__ import annotations
 
@@ -9,13 +9,10 @@ from modelship.testing.offline.workspace import OfflineWorkspace
 
 
 @pytest.fixture(scope="session", autouse=True)
-def sdk_settings(tmp_path_factory):
-    """Give the SDK a home of its own, and let it try again at once; it reads this on import."""
+def sdk_home(tmp_path_factory):
+    """Give the SDK a home of its own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
-        patch.setenv("AZUREML_DEFAULT_RETRIES", "0")
-        for which in ("", "_500", "_503"):
-            patch.setenv(f"AZUREML_DEFAULT{which}_BACKOFF", "0")
         yield
 
 

@@ -50,7 +50,6 @@ class _Front:
     listener: socket.socket
     target: tuple[str, int] | None = None
     keys: tuple[str, ...] = ()
-    accepting: asyncio.Task[None] | None = None
 
     @property
     def port(self) -> int:
@@ -128,26 +127,31 @@ class Fronts:
         await asyncio.gather(*self._busy, return_exceptions=True)
 
     async def _begin(self, front: _Front) -> None:
-        front.accepting = self._loop.create_task(self._accept(front))
+        self._watch(front)
 
-    @staticmethod
-    async def _end(front: _Front) -> None:
-        if front.accepting is not None:
-            front.accepting.cancel()
-            await asyncio.gather(front.accepting, return_exceptions=True)
+    async def _end(self, front: _Front) -> None:
+        self._loop.remove_reader(front.listener)
         front.listener.close()
 
-    async def _accept(self, front: _Front) -> None:
-        while True:
-            try:
-                client, _ = await self._loop.sock_accept(front.listener)
-            except OSError:  # too many open files, for one; those who wait are served later
-                await asyncio.sleep(_PAUSE_S)
-                continue
-            client.setblocking(False)
-            task = self._loop.create_task(_serve(client, front))
-            self._busy.add(task)
-            task.add_done_callback(self._busy.discard)
+    def _watch(self, front: _Front) -> None:
+        if front.listener.fileno() >= 0:
+            self._loop.add_reader(front.listener, self._accept, front)
+
+    def _accept(self, front: _Front) -> None:
+        # Not loop.sock_accept(): cancelled at the wrong moment, it loses a connection unclosed.
+        try:
+            client, _ = front.listener.accept()
+        except BlockingIOError:
+            return
+        except OSError:  # too many open files, for one; those who wait are served later
+            self._loop.remove_reader(front.listener)
+            self._loop.call_later(_PAUSE_S, self._watch, front)
+            return
+        client.setblocking(False)
+        task = self._loop.create_task(_serve(client, front))
+        self._busy.add(task)
+        task.add_done_callback(self._busy.discard)
+        task.add_done_callback(lambda _: client.close())  # also if it was ended before it began
 
 
 def _listen(port: int | None) -> socket.socket:

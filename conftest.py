@@ -37,11 +37,12 @@ def needs_azure(path):
 
 def pytest_ignore_collect(collection_path):
     """Pass over what needs the extra ``offline`` where it is not installed."""
-    if needs_azure(collection_path) and importlib.util.find_spec("azureml.core") is None:
+    if needs_azure(collection_path) and importlib.util.find_spec("azureml") is None:
         return True
     return None
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads what is marked here
 def pytest_collection_modifyitems(items):
     """Mark what needs Azure's SDK, and say what has to run one after the other.
 

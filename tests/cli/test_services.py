@@ -97,7 +97,7 @@ def test_list_finds_services_on_every_target(modelship, service, monkeypatch):
     assert "note: The target 'docker' is not available" in done.stderr
     document = json.loads(modelship("list", "--json").stdout)
     assert [each["name"] for each in document["deployments"]] == [service]
-    assert [each["target"] for each in document["unavailable"]] == ["docker"]
+    assert [each["target"] for each in document["unavailable"]] == ["aci", "docker"]
 
 
 def test_list_of_one_target_that_is_not_available_fails(modelship, monkeypatch):

@@ -4,14 +4,16 @@ import json
 import os
 import random
 from contextlib import ExitStack
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 import requests
 
-from modelship import DeployTarget, Environment
-from modelship.testing import OfflineWorkspace, cases, script_bundle
+from modelship import DeployTarget, ModelSource, ScoringBundle
+from modelship.testing import OfflineWorkspace
 
+EXAMPLE = Path(__file__).parents[3] / "examples" / "mnist"
 HEADERS = (
     "content-type",
     "x-ms-run-function-failed",
@@ -58,15 +60,19 @@ ODD = [
 ]
 
 
-def two_hundred():
-    """Return the odd requests above, and random rows to make 200."""
+def two_hundred(X):
+    """Return the odd requests above, some images, and random rows to make 200."""
+    images = [
+        ("POST", "/score", {}, json.dumps({"data": X[i : i + 30].tolist()}).encode())
+        for i in range(0, 1500, 30)
+    ]
     chance = random.Random(0)
     values = [0, -1, 2.5, 1e300, "7", "sepal", None, True, [1], {"a": 1}, "é", "\u0000"]
     drawn = [
-        [chance.choice(values) for _ in range(chance.randrange(5))] for _ in range(200 - len(ODD))
+        [chance.choice(values) for _ in range(chance.randrange(5))] for _ in range(150 - len(ODD))
     ]
     scored = [("POST", "/score", {}, json.dumps({"data": rows}).encode()) for rows in drawn]
-    return ODD + scored
+    return ODD + images + scored
 
 
 def answer(deployment, request):
@@ -87,17 +93,18 @@ def answer(deployment, request):
 
 @pytest.mark.docker
 def test_the_same_200_requests_get_equal_answers(
-    docker_base_image, shared_home, tmp_path, monkeypatch
+    docker_base_image, shared_home, mnist_dir, mnist_test_set, tmp_path, monkeypatch
 ):
     """Status, body and headers are the same in a process, in a container and on Azure ML."""
     monkeypatch.setenv("MODELSHIP_HOME", str(shared_home))
-    bundle = script_bundle(
-        cases.SCALING,
-        folder=tmp_path,
-        environment=Environment(python="3.11", requirements=("azureml-defaults",)),
-        model={"factor": cases.FACTOR},
-        sample_input={"data": [1]},
-        memory_gb=0.5,
+    X = mnist_test_set[0]
+    conda = (EXAMPLE / "myenv.yml").read_text()
+    (tmp_path / "myenv.yml").write_text(conda.replace("ies:", "ies:\n  - python=3.11", 1))
+    bundle = ScoringBundle(
+        ModelSource.open(mnist_dir / "sklearn_mnist_model.pkl").fetch(tmp_path),
+        entry_script=EXAMPLE / "score.py",
+        environment=tmp_path / "myenv.yml",
+        sample_input={"data": X[:2].tolist()},
     )
     with ExitStack() as stack:
         offline = stack.enter_context(OfflineWorkspace())
@@ -114,7 +121,7 @@ def test_the_same_200_requests_get_equal_answers(
             )
             for name, each in options.items()
         }
-        for request in two_hundred():
+        for request in two_hundred(X):
             expected = answer(deployments["process"], request)
             for name in ("docker", "aci"):
                 assert answer(deployments[name], request) == expected, (name, request[:3])

@@ -20,6 +20,10 @@ from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipP
 ROOT = Path(__file__).parent
 DOCS_HOME = Path(tempfile.gettempdir()) / f"modelship-docs-{os.getpid()}"
 SETS_UP = ("python3 -m venv",)
+# Environments are dear to build: one run of the tests, with all its workers, builds each once.
+OWNS_CACHE = "MODELSHIP_TESTS_CACHE" not in os.environ
+if OWNS_CACHE:
+    os.environ["MODELSHIP_TESTS_CACHE"] = tempfile.mkdtemp(prefix="modelship-tests-")
 NEEDS_AZURE = (
     "tests/workspace",
     "tests/testing/offline",
@@ -28,6 +32,30 @@ NEEDS_AZURE = (
     "docs/how-to/azure.md",
     "docs/how-to/azure-offline.md",
 )
+
+
+def share_cache(home):
+    """Let a MODELSHIP_HOME have the environments of this run, and the locks around them."""
+    common = Path(os.environ["MODELSHIP_TESTS_CACHE"])
+    for name in ("cache", "state/locks"):
+        (common / name).mkdir(parents=True, exist_ok=True)
+        link = home / name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if not link.is_symlink():
+            link.symlink_to(common / name)
+    return home
+
+
+def pytest_unconfigure():
+    """Remove the environments of this run; workers leave that to whoever started them."""
+    if OWNS_CACHE:
+        shutil.rmtree(os.environ.pop("MODELSHIP_TESTS_CACHE"), ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def shared_home(tmp_path_factory):
+    """Return a MODELSHIP_HOME for the whole session, so that each environment is built once."""
+    return share_cache(tmp_path_factory.mktemp("shared-home"))
 
 
 def needs_azure(path):
@@ -42,19 +70,11 @@ def pytest_ignore_collect(collection_path):
     return None
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads what is marked here
 def pytest_collection_modifyitems(items):
-    """Mark what needs Azure's SDK, and say what has to run one after the other.
-
-    With several workers (pytest-xdist), what uses the Docker engine stays in one, since images are
-    the engine's; of the rest, each class and each module stays together with its fixtures.
-    """
+    """Mark what needs it, so that ``-m azure`` selects it."""
     for item in items:
         if needs_azure(item.path):
             item.add_marker("azure")
-        docker = item.get_closest_marker("docker") or item.path.name == "docker.md"
-        group = "docker" if docker else item.nodeid.rpartition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
 
 
 def run_console(example):
@@ -82,7 +102,7 @@ def enter(namespace):
     namespace.update(came_from=Path.cwd(), folder=folder, home=os.environ.get("MODELSHIP_HOME"))
     namespace.update(base_image=os.environ.get("MODELSHIP_TEST_BASE_IMAGE", "python:3.11-slim"))
     namespace.update(no_docker=not docker_answers())
-    os.environ["MODELSHIP_HOME"] = str(DOCS_HOME)
+    os.environ["MODELSHIP_HOME"] = str(share_cache(DOCS_HOME))
     os.chdir(folder)
     write_files(folder)
 

@@ -40,16 +40,6 @@ def mnist_test_set(mnist_dir):
 
 
 @pytest.fixture(scope="session")
-def shared_home(tmp_path_factory):
-    """Return a MODELSHIP_HOME for the whole session, so that each environment is built once."""
-    if "PYTEST_XDIST_WORKER" not in os.environ:
-        return tmp_path_factory.mktemp("shared-home")
-    home = tmp_path_factory.getbasetemp().parent / "shared-home"  # that of all workers
-    home.mkdir(exist_ok=True)
-    return home
-
-
-@pytest.fixture(scope="session")
 def docker_engine():
     """Skip, or fail if MODELSHIP_REQUIRE_DOCKER is 1, where no Docker engine answers."""
     import docker

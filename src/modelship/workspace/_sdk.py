@@ -10,24 +10,21 @@ import base64
 import copy
 import json
 import os
-import threading
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from modelship.errors import MissingExtraError
 from modelship.workspace.records import Operation, RegisteredModel, Service
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from modelship.workspace.location import WorkspaceLocation
     from modelship.workspace.records import Image
 
-__all__ = ["Handle", "Sdk", "trusting"]
+__all__ = ["Handle", "Sdk"]
 
-_CA_BUNDLE = "REQUESTS_CA_BUNDLE"
 _FIXED = (
     "containerResourceRequirements",
     "location",
@@ -449,31 +446,3 @@ def _unsigned_token() -> str:
     claims = {"tid": "offline", "exp": int(time.time()) + 3600}
     parts = (json.dumps(part).encode() for part in ({"alg": "none", "typ": "JWT"}, claims))
     return ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts) + "."
-
-
-_trusting = 0
-_trusted_before: str | None = None
-_trust_lock = threading.Lock()
-
-
-@contextmanager
-def trusting(ca_bundle: str) -> Iterator[None]:
-    """Let requests trust these certificates, if any, while the body runs; threads may overlap."""
-    global _trusting, _trusted_before  # noqa: PLW0603 - as global as the environment it guards
-    if not ca_bundle:
-        yield
-        return
-    with _trust_lock:
-        if not _trusting:
-            _trusted_before = os.environ.get(_CA_BUNDLE)
-        _trusting += 1
-        os.environ[_CA_BUNDLE] = ca_bundle
-    try:
-        yield
-    finally:
-        with _trust_lock:
-            _trusting -= 1
-            if not _trusting:
-                os.environ.pop(_CA_BUNDLE, None)
-                if _trusted_before is not None:
-                    os.environ[_CA_BUNDLE] = _trusted_before

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from contextlib import ExitStack
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from modelship.errors import (
@@ -15,10 +17,10 @@ from modelship.workspace import _sdk
 from modelship.workspace._quiet import quiet
 from modelship.workspace._translation import translate
 from modelship.workspace.location import WorkspaceLocation
+from modelship.workspace.trust import trusting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     from modelship.workspace.records import Image, Operation, RegisteredModel, Service
 
@@ -311,7 +313,10 @@ class _Asker:
 
         def work() -> None:
             try:
-                with quiet(), _sdk.trusting(self._location.ca_bundle):
+                with ExitStack() as stack:
+                    stack.enter_context(quiet())
+                    if self._location.ca_bundle:
+                        stack.enter_context(trusting(Path(self._location.ca_bundle)))
                     answers.append(call())
             except BaseException as error:  # noqa: BLE001 - SystemExit too: it goes to who waits
                 failures.append(error)

@@ -109,11 +109,11 @@ def test_plain_requests_to_azures_hosts_are_served_too(client):
 def test_a_sealed_proxy_refuses_other_hosts_and_remembers_them(offline, client):
     """With TLS and without, in the order they were asked for."""
     with pytest.raises(requests.exceptions.ProxyError, match="403"):
-        client.get("https://pypi.org/simple/", timeout=30)
+        client.get("https://example.com/simple/", timeout=30)
     answer = client.get("http://example.org/", timeout=30)
     assert answer.status_code == 403
     assert "does not connect to example.org" in answer.text
-    assert offline.refused == ["pypi.org", "example.org"]
+    assert offline.refused == ["example.com", "example.org"]
 
 
 def test_a_sealed_proxy_lets_this_machine_through(offline, client, mirror):
@@ -206,8 +206,8 @@ def test_a_host_that_does_not_answer_is_a_bad_gateway():
     "said",
     [
         b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
-        b"GET https://pypi.org/ HTTP/1.1\r\n\r\n",
-        b"CONNECT pypi.org:port HTTP/1.1\r\n\r\n",
+        b"GET https://example.com/ HTTP/1.1\r\n\r\n",
+        b"CONNECT example.com:port HTTP/1.1\r\n\r\n",
         b"\xff\xfe\r\n\r\n",
         b"GET http://127.0.0.1/ HTTP/1.1\r\nX: " + b"x" * 70000,
     ],
@@ -257,7 +257,7 @@ def test_closing_ends_connections_that_still_hang():
 @pytest.mark.parametrize(
     "host",
     [
-        "pypi.org",
+        "example.com",
         "pkgs.dev.azure.com",
         "mcr.microsoft.com",
         "management.azure.com.example.org",
@@ -286,8 +286,8 @@ def test_its_own_address_is_no_proxy_to_go_through():
     """A shell that still has the variables of an earlier run does not lead it in circles."""
     ours = {"https": "http://127.0.0.1:4711", "http": "http://127.0.0.1:4712"}
     upstream = Upstream(ours, own_port=4711)
-    assert upstream.before("pypi.org", True) is None
-    assert upstream.before("pypi.org", False).port == 4712
+    assert upstream.before("example.com", True) is None
+    assert upstream.before("example.com", False).port == 4712
 
 
 def test_hosts_that_need_no_proxy_get_none():
@@ -295,6 +295,6 @@ def test_hosts_that_need_no_proxy_get_none():
     company = {"https": "http://me:hidden@proxy.example.org:3128", "no": ".internal.example.org"}
     upstream = Upstream(company, own_port=4711)
     assert upstream.before("feed.internal.example.org", True) is None
-    proxy = upstream.before("pypi.org", True)
+    proxy = upstream.before("example.com", True)
     assert (proxy.host, proxy.port) == ("proxy.example.org", 3128)
     assert "hidden" not in repr(upstream) + repr(proxy)

@@ -16,7 +16,7 @@ from modelship.errors import InvalidOptionError, MissingExtraError
 from modelship.testing.offline.faults import Faults
 from modelship.testing.offline.identity import LOCK, Identity
 from modelship.testing.offline.store import Store
-from modelship.testing.offline.trust import trusting
+from modelship.workspace.trust import trusting
 
 if TYPE_CHECKING:
     import os

@@ -15,7 +15,7 @@ import pytest
 import requests
 
 from modelship.bundle import Environment
-from modelship.errors import DeploymentFailedError, ScoringRequestError
+from modelship.errors import DeploymentFailedError, ScoringRequestError, UnsupportedError
 from modelship.targets import DeployTarget
 from modelship.testing import cases, offline_bundle, script_bundle, with_lock
 
@@ -293,3 +293,20 @@ def answered(base, method, path, body, fields):
         headers["x-ms-request-id"] = len(headers["x-ms-request-id"] or "")
     swagger = path == "/swagger.json" and answer.ok
     return method, path, answer.status_code, None if swagger else answer.text, headers
+
+
+def test_a_target_without_keys_says_so(serve):
+    """Keys are an ability of a target, and this one has none."""
+    deployment = serve(answering("1"))
+    for ask in (deployment.keys, lambda: deployment.regenerate_key("primary")):
+        with pytest.raises(UnsupportedError, match="The target 'memory' has no keys"):
+            ask()
+
+
+def test_update_moves_the_handle_to_the_new_instance(serve, tmp_path):
+    """After update() the same handle answers what the other bundle answers."""
+    deployment = serve(answering("1"))
+    folder = tmp_path / "other"
+    other = script_bundle(answering("2"), folder=folder, environment=ENVIRONMENT)
+    deployment.update(offline_bundle(other), show_output=False)
+    assert (deployment.run([]), deployment.digest) == (2, offline_bundle(other).digest)

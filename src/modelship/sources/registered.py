@@ -152,6 +152,7 @@ def register_model(
     description: str = "",
     framework: str | None = None,
     framework_version: str | None = None,
+    timeout_s: float = 3600.0,
 ) -> RegisteredModel:
     """Register a model in an Azure ML workspace; the same content is not registered twice.
 
@@ -174,6 +175,8 @@ def register_model(
     framework, framework_version : str, optional
         In Azure ML's words, such as ``"ScikitLearn"`` and ``"1.5.2"``; told from the model's file
         if left out.
+    timeout_s : float
+        Seconds for the upload.
 
     Returns
     -------
@@ -210,6 +213,7 @@ def register_model(
         description=description,
         framework=framework or known,
         framework_version=framework_version or (None if framework else known_version),
+        timeout_s=timeout_s,
     )
 
 

@@ -61,7 +61,7 @@ class DeployTarget:
 
     def __init__(self, backend: TargetBackend) -> None:
         self._backend = backend
-        self._primary_keys: dict[str, str] = {}
+        self._keys: dict[str, ServiceKeys] = {}
 
     @staticmethod
     def open(name: str, **options: Any) -> DeployTarget:
@@ -217,15 +217,17 @@ class DeployTarget:
     def send(self, instance: Instance, payload: object, *, timeout_s: float) -> Any:
         """Score one payload on one instance; with its key, if it asks for one."""
         deadline = Deadline(timeout_s)
-        key = self._primary_keys.get(instance.instance_id)
+        known = self._keys.get(instance.instance_id)
+        key = known.primary if known else None
         try:
             return score(instance.scoring_uri, payload, timeout_s=timeout_s, key=key)
         except ScoringRequestError as error:
             if error.status != _UNAUTHORIZED or not isinstance(self._backend, SupportsKeys):
                 raise
         # It asks for a key that was not known yet, or was made anew.
-        key = self._primary_keys[instance.instance_id] = self.keys_of(instance).primary
-        return score(instance.scoring_uri, payload, timeout_s=deadline.remaining_s, key=key)
+        keys = self._keys[instance.instance_id] = self.keys_of(instance)
+        timeout_s = deadline.remaining_s
+        return score(instance.scoring_uri, payload, timeout_s=timeout_s, key=keys.primary)
 
     def keys_of(self, instance: Instance) -> ServiceKeys:
         """Return the keys of one instance."""
@@ -238,7 +240,7 @@ class DeployTarget:
         if which not in {"primary", "secondary"}:
             raise InvalidOptionError("which", which, "'primary' or 'secondary'")
         self._keyed().regenerate_key(instance, which, value=value)
-        self._primary_keys.pop(instance.instance_id, None)
+        self._keys.pop(instance.instance_id, None)
 
     def _keyed(self) -> SupportsKeys:
         if not isinstance(self._backend, SupportsKeys):

@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from modelship.bundle.store import stage_source
-from modelship.errors import DeploymentFailedError, ModelshipError, WorkspaceError
+from modelship.errors import (
+    DeploymentFailedError,
+    ModelshipError,
+    WorkspaceError,
+    WorkspaceUnreachableError,
+)
 from modelship.sources.registered import register_model, registered_id
 from modelship.targets.aci.environment import azure_differences, conda_specification
 from modelship.targets.aci.following import follow
 from modelship.targets.aci.options import AciOptions, check_resources, check_tags
-from modelship.targets.aci.record import read_record, record_tags
+from modelship.targets.aci.record import instance_id, read_record, record_tags
 from modelship.targets.backend import Instance, TargetBackend
 from modelship.targets.keys import ServiceKeys
 from modelship.targets.progress import Steps
@@ -131,13 +136,14 @@ class AciBackend(TargetBackend):
         check_resources(bundle.resources)
         check_tags(bundle.tags)
         with steps.step("Check what Azure ML is to install"):
+            conda_specification(bundle, timeout_s=max(1.0, steps.deadline.remaining_s))
             differences = azure_differences(bundle)
         for difference in differences:
             steps.say(f"  on Azure ML: {difference}")
         with steps.step("Open the workspace"):
             _ = self._workspace
         with steps.step("Register the model"):
-            self._model_id(bundle)
+            self._model_id(bundle, steps)
 
     def start(self, draft: Instance, bundle: ScoringBundle, steps: Steps) -> Instance:
         name, workspace = draft.name, self._workspace
@@ -176,8 +182,8 @@ class AciBackend(TargetBackend):
             self._put_back(instance.name, before)
             return
         for new, payload in list(self._replaced.items()):
-            tags = payload.get("kvTags") or {}
-            if tags.get("modelship.instance", payload["name"]) == instance.instance_id:
+            replaced = instance_id(payload.get("kvTags") or {}, name=payload["name"])
+            if replaced == instance.instance_id:
                 del self._replaced[new]
         if self._runs(instance):
             self._workspace.delete(instance.name)
@@ -196,10 +202,20 @@ class AciBackend(TargetBackend):
         service = self._workspace.service(instance.name)
         return service is not None and read_record(service).instance_id == instance.instance_id
 
-    def _model_id(self, bundle: ScoringBundle) -> str:
+    def _model_id(self, bundle: ScoringBundle, steps: Steps) -> str:
         """Return the id of the bundle's model in the workspace; register it if it has none."""
         known = registered_id(bundle.model, self._workspace)
-        return known or register_model(bundle.model, workspace=self._workspace).model_id
+        if known is not None:
+            return known
+        timeout_s = max(1.0, steps.deadline.remaining_s)
+        try:
+            registered = register_model(
+                bundle.model, workspace=self._workspace, timeout_s=timeout_s
+            )
+        except WorkspaceUnreachableError:
+            steps.deadline.check()  # that it took too long is for whoever set the time to know
+            raise
+        return registered.model_id
 
     def _submit(
         self,
@@ -212,7 +228,7 @@ class AciBackend(TargetBackend):
     ) -> Callable[[], Operation]:
         tags = dict(record_tags(draft))
         common: dict[str, Any] = {
-            "model_ids": [self._model_id(bundle)],
+            "model_ids": [self._model_id(bundle, steps)],
             "image": image,
             "timeout_s": max(1.0, steps.deadline.remaining_s),
         }

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from modelship.workspace import Service
 
-__all__ = ["PREFIX", "read_record", "record_tags"]
+__all__ = ["PREFIX", "instance_id", "read_record", "record_tags"]
 
 PREFIX = "modelship."
 """What the tags of a record begin with."""
@@ -37,11 +37,16 @@ def record_tags(instance: Instance) -> Mapping[str, str]:
     return {**instance.tags, **ours, **parts}
 
 
+def instance_id(tags: Mapping[str, str], *, name: str) -> str:
+    """Return the id in the tags of the service `name`; its name if it was deployed elsewhere."""
+    return tags.get(f"{PREFIX}instance", name)
+
+
 def read_record(service: Service) -> Instance:
     """Return the record of a service; of one that was deployed elsewhere, what can be told."""
     tags = service.tags
     return Instance(
-        instance_id=tags.get(f"{PREFIX}instance", service.name),
+        instance_id=instance_id(tags, name=service.name),
         name=service.name,
         digest=tags.get(f"{PREFIX}digest", ""),
         parts={

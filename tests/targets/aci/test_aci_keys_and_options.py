@@ -1,0 +1,120 @@
+"""Keys of a service on Container Instances, and what of the options reaches it."""
+
+import pytest
+import requests
+
+from modelship import DeployTarget, Workspace
+from modelship.errors import DeploymentNotFoundError, ScoringRequestError
+
+ROWS = {"data": [2]}
+
+
+@pytest.fixture
+def deploy(offline, bundle):
+    """Return a function from options of the target to a service; it is removed afterwards."""
+    made = []
+
+    def deploy(name="keys-svc", **options):
+        target = DeployTarget.open("aci", workspace=offline.config_path, **options)
+        made.append(target.deploy(bundle, name=name, show_output=False))
+        return made[-1]
+
+    yield deploy
+    for deployment in made:
+        deployment.delete(missing_ok=True)
+
+
+def status(deployment, key):
+    """Return the status of an answer to a request with this key."""
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    return requests.post(deployment.scoring_uri, json=ROWS, headers=headers, timeout=30).status_code
+
+
+def test_run_finds_the_key_by_itself(deploy, offline):
+    """A service with keys refuses requests without one; run() has it, after a rotation too."""
+    deployed = deploy(auth_enabled=True)
+    elsewhere = DeployTarget.open("aci", workspace=offline.workspace()).get("keys-svc")
+    old = deployed.keys()
+    assert elsewhere.run(ROWS) == [6]
+    assert [status(deployed, key) for key in (None, "wrong", old.primary, old.secondary)] == [
+        401,
+        401,
+        200,
+        200,
+    ]
+    new = deployed.regenerate_key("primary")
+    assert (new.primary != old.primary, new.secondary == old.secondary) == (True, True)
+    assert status(deployed, old.primary) == 401
+    assert elsewhere.run(ROWS) == [6]
+
+
+def test_keys_of_ones_own(deploy):
+    """Given keys are taken, a key can be set, and neither is in any repr."""
+    deployed = deploy(auth_enabled=True, primary_key="first-secret", secondary_key="second-secret")
+    assert (deployed.keys().primary, deployed.keys().secondary) == ("first-secret", "second-secret")
+    assert deployed.regenerate_key("secondary", value="third-secret").secondary == "third-secret"
+    assert deployed.run(ROWS) == [6]
+    assert "secret" not in repr(deployed) + repr(deployed.keys()) + repr(vars(deployed._target))
+
+
+def test_the_key_is_in_no_error(deploy):
+    """An error of a service with keys does not hold them."""
+    deployed = deploy(auth_enabled=True, primary_key="first-secret")
+    with pytest.raises(ScoringRequestError) as caught:
+        deployed.run({"data": ["sepal"]})
+    assert "secret" not in str(caught.value) + repr(vars(caught.value))
+
+
+def test_without_keys_there_is_nothing_to_ask(deploy):
+    """By default a service takes any request."""
+    assert status(deploy(), None) == 200
+
+
+def test_the_options_reach_the_service(deploy, offline, bundle):
+    """Each option that was given is what the workspace keeps of the service."""
+    deploy(
+        location="westeurope",
+        dns_name_label="digits-label",
+        enable_app_insights=True,
+        vnet_name="net",
+        subnet_name="subnet",
+        cmk_vault_base_url="https://vault.example.com",
+        cmk_key_name="key",
+        cmk_key_version="1",
+        properties={"owner": "data science"},
+    )
+    kept = Workspace.open(offline.config_path).payload("keys-svc")
+    assert (kept["location"], kept["dnsNameLabel"]) == ("westeurope", "digits-label")
+    assert kept["appInsightsEnabled"] is True
+    assert kept["vnetConfiguration"] == {"vnetName": "net", "subnetName": "subnet"}
+    assert kept["encryptionProperties"]["keyName"] == "key"
+    assert kept["properties"]["owner"] == "data science"
+    requirements = kept["containerResourceRequirements"]
+    assert (requirements["cpu"], requirements["memoryInGB"]) == (1, 1)
+
+
+def test_a_registered_model_is_not_registered_again(offline, deploy):
+    """Two services of one bundle serve one version of its model."""
+    deploy("first-svc")
+    deploy("second-svc")
+    services = Workspace.open(offline.config_path).services()
+    models = {tuple(each.model_ids) for each in services}
+    assert len(models) == 1
+    [[model_id]] = models
+    assert model_id.endswith(":1")
+
+
+def test_a_service_of_other_means_is_taken_as_it_is(offline, deploy, bundle):
+    """Without our tags there is no digest; its name, model, state and answers are there."""
+    from azureml.core.webservice import Webservice
+
+    deploy("foreign-svc")
+    ws = offline.workspace()
+    Webservice(ws, "foreign-svc").update(tags={"team": "ours"})
+    found = DeployTarget.open("aci", workspace=ws).get("foreign-svc")
+    assert (found.digest, dict(found.instance.tags)) == ("", {"team": "ours"})
+    assert found.instance.model == f"{bundle.model.name}:1"
+    assert found.run(ROWS) == [6]
+    found.delete()
+    with pytest.raises(DeploymentNotFoundError):
+        found.delete()

@@ -190,10 +190,11 @@ def test_a_service_that_azure_gives_up(target, bundle, faults):
 
 def test_a_service_that_stays_transitioning(target, bundle, faults):
     """Our deadline says what Azure was doing, and nothing is left."""
+    deploy(target, bundle).delete()  # the model is registered, and what is to install is known
     faults.plant(StageFault("stuck"))
-    text = refused(lambda: deploy(target, bundle, timeout_s=3), DeploymentTimeoutError)
+    text = refused(lambda: deploy(target, bundle, timeout_s=5), DeploymentTimeoutError)
     assert text.startswith(
-        f"'{NAME}' on 'aci' was not healthy within 3 s; the step under way was "
+        f"'{NAME}' on 'aci' was not healthy within 5 s; the step under way was "
         "'Build the environment on Azure ML'.\n"
     )
     assert target.list() == ()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from modelship.workspace.location import WorkspaceLocation
     from modelship.workspace.records import Image
 
-__all__ = ["Handle", "Sdk"]
+__all__ = ["Handle", "Sdk", "service_principal"]
 
 _FIXED = (
     "containerResourceRequirements",
@@ -401,15 +401,21 @@ def _require_sdk() -> None:
         raise MissingExtraError(purpose="An Azure ML workspace", extra="azure") from error
 
 
-def _authentication() -> Any:
-    """Return a service principal if the environment names one, else None: the SDK's default."""
+def service_principal() -> tuple[str, ...]:
+    """Return tenant, id and password of the one that the environment names, or ``()``."""
     names = [f"AZUREML_SERVICE_PRINCIPAL_{part}" for part in ("TENANT_ID", "ID", "PASSWORD")]
-    tenant, principal, password = (os.environ.get(name, "") for name in names)
-    if not (tenant and principal and password):
+    found = tuple(os.environ.get(name, "") for name in names)
+    return found if all(found) else ()
+
+
+def _authentication() -> Any:
+    """Return the service principal that the environment names, else None: the SDK's default."""
+    principal = service_principal()
+    if not principal:
         return None
     from azureml.core.authentication import ServicePrincipalAuthentication
 
-    return ServicePrincipalAuthentication(tenant, principal, password)
+    return ServicePrincipalAuthentication(*principal)
 
 
 def _offline_authentication(endpoint: str) -> Any:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from modelship.errors import (
     InvalidOptionError,
     ModelNotFoundError,
+    WorkspaceCredentialsError,
     WorkspaceUnreachableError,
 )
 from modelship.workspace import _sdk
@@ -97,8 +98,14 @@ class Workspace:
             resource_group=resource_group,
             workspace_name=workspace_name,
         )
-        ask = _Asker(location)
-        sdk = ask("open it", lambda: _sdk.Sdk.connect(location), timeout_s=_SIGN_IN_TIMEOUT_S)
+        # The SDK may have to ask a person to sign in, who has to see what it asks.
+        asks = not location.endpoint and not _sdk.service_principal()
+        ask = _Asker(location, muted=not asks)
+        try:
+            sdk = ask("open it", lambda: _sdk.Sdk.connect(location), timeout_s=_SIGN_IN_TIMEOUT_S)
+        except TimeoutError as error:
+            cause = f"nobody signed in within {_SIGN_IN_TIMEOUT_S:g} s"
+            raise WorkspaceCredentialsError(location.workspace_name, cause) from error
         return cls(location, sdk)
 
     @property
@@ -304,8 +311,9 @@ class Workspace:
 class _Asker:
     """Runs calls of the SDK, each in a thread of its own that is left behind if it hangs."""
 
-    def __init__(self, location: WorkspaceLocation) -> None:
+    def __init__(self, location: WorkspaceLocation, *, muted: bool = True) -> None:
         self._location = location
+        self._muted = muted
 
     def __call__(self, doing: str, call: Callable[[], _Answer], *, timeout_s: float) -> _Answer:
         answers: list[_Answer] = []
@@ -314,7 +322,8 @@ class _Asker:
         def work() -> None:
             try:
                 with ExitStack() as stack:
-                    stack.enter_context(quiet())
+                    if self._muted:
+                        stack.enter_context(quiet())
                     if self._location.ca_bundle:
                         stack.enter_context(trusting(Path(self._location.ca_bundle)))
                     answers.append(call())
@@ -325,6 +334,8 @@ class _Asker:
         thread.start()
         thread.join(timeout_s)
         name = self._location.workspace_name
+        if thread.is_alive() and not self._muted:
+            raise TimeoutError
         if thread.is_alive():
             raise WorkspaceUnreachableError(name, doing, f"no answer within {timeout_s:g} s")
         if failures:

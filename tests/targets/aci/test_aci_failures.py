@@ -16,6 +16,8 @@ from modelship.errors import (
     WorkspaceRequestError,
     WorkspaceUnreachableError,
 )
+from modelship.targets import Instance, Steps
+from modelship.targets.aci import AciBackend
 from modelship.testing import Fault, StageFault, cases, script_bundle, with_lock
 
 NAME = "scaling-svc"
@@ -205,6 +207,48 @@ def test_deleting_what_is_gone(target):
     assert refused(lambda: target.delete(NAME), DeploymentNotFoundError) == (
         f"There is no deployment named '{NAME}' on 'aci'.\n  -> Nothing is deployed on 'aci'."
     )
+
+
+def test_an_update_that_is_refused_touches_nothing(
+    target, bundle, bare_lock, offline, faults, tmp_path
+):
+    """If Azure takes no update, the old service is not put back, since it never left."""
+    deploy(target, bundle)
+    before = ms.Workspace.open(offline.config_path).payload(NAME)
+    other = with_lock(
+        script_bundle(cases.SCALING, folder=tmp_path, environment=bundle.environment),
+        lock=bare_lock,
+    )
+    faults.plant(Fault("services.update", status=500, code="Broken", message="no", times=None))
+    refused(lambda: deploy(target, other, overwrite=True), WorkspaceRequestError)
+    assert ms.Workspace.open(offline.config_path).payload(NAME) == before
+
+
+def test_a_service_that_failed_is_not_put_back(target, bundle, bare_lock, offline, tmp_path):
+    """Where the old service did not serve, a new bundle that fails leaves nothing."""
+    deploy(target, bundle)
+    document = offline.folder / "documents" / "services" / f"{NAME}.json"
+    document.write_text(document.read_text().replace('"state": "Healthy"', '"state": "Failed"'))
+    broken = with_lock(
+        script_bundle(cases.RAISING, folder=tmp_path, environment=bundle.environment),
+        lock=bare_lock,
+    )
+    refused(lambda: deploy(target, broken, overwrite=True), DeploymentFailedError)
+    assert target.list() == ()
+
+
+def test_a_service_on_another_compute_is_left_alone(target, bundle, offline):
+    """A name that a service on Kubernetes has is taken, with overwrite too."""
+    deploy(target, bundle)
+    document = offline.folder / "documents" / "services" / f"{NAME}.json"
+    ours = document.read_text()
+    document.write_text(ours.replace('"computeType": "ACI"', '"computeType": "AKS"'))
+    backend = AciBackend(workspace=offline.config_path)
+    steps = Steps("a deployment", timeout_s=30)
+    with pytest.raises(NameTakenError):
+        backend.start(Instance.draft(bundle, name=NAME), bundle, steps)
+    document.write_text(ours)
+    assert target.get(NAME).run({"data": [2]}) == [6]
 
 
 def test_an_old_service_that_cannot_be_put_back(target, bundle, bare_lock, faults, tmp_path):

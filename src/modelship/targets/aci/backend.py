@@ -12,6 +12,7 @@ from modelship.bundle.store import stage_source
 from modelship.errors import (
     DeploymentFailedError,
     ModelshipError,
+    NameTakenError,
     WorkspaceError,
     WorkspaceUnreachableError,
 )
@@ -41,6 +42,9 @@ _STATES = {
     "Unschedulable": State.FAILED,
     "Deleting": State.DELETING,
 }
+_COMPUTE = "ACI"
+# What differs in a service once something was done to it.
+_TOUCHED = ("state", "kvTags", "environmentImageRequest", "containerResourceRequirements")
 _PUT_BACK_TIMEOUT_S = 900.0
 _PAUSE_S = 1.0
 
@@ -149,6 +153,8 @@ class AciBackend(TargetBackend):
         name, workspace = draft.name, self._workspace
         present = workspace.payload(name)
         if present is not None:
+            if present.get("computeType") != _COMPUTE:  # listed nowhere here, and not ours to end
+                raise NameTakenError(name=name, target=self.name)
             self._replaced[draft.instance_id] = present
         with _image(bundle, name=name) as image:
             try:
@@ -178,7 +184,7 @@ class AciBackend(TargetBackend):
         # What the instance was to replace is put back, unless it is stopped itself: then the
         # replacement has succeeded, and it is gone already.
         before = self._replaced.pop(instance.instance_id, None)
-        if before is not None:
+        if before is not None and before.get("state") == str(State.HEALTHY):
             self._put_back(instance.name, before)
             return
         for new, payload in list(self._replaced.items()):
@@ -256,7 +262,10 @@ class AciBackend(TargetBackend):
                 time.sleep(min(_PAUSE_S, steps.deadline.remaining_s))
 
     def _put_back(self, name: str, payload: Mapping[str, Any]) -> None:
-        """Let a service be again what `payload` says it was."""
+        """Let a service be again what `payload` says it was, unless it still is that."""
+        now = self._workspace.payload(name) or {}
+        if all(now.get(key) == payload.get(key) for key in _TOUCHED):
+            return
         steps = Steps(name, timeout_s=_PUT_BACK_TIMEOUT_S)
         try:
             poll = self._workspace.restore(name, payload, timeout_s=_PUT_BACK_TIMEOUT_S)

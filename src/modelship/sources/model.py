@@ -23,7 +23,7 @@ from modelship.sources.passport import PICKLE_SUFFIXES, Passport, read_passport
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Model", "ModelFile", "check_name"]
+__all__ = ["Model", "ModelFile", "check_name", "digest_of"]
 
 _MAX_NAME: Final = 255
 _NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,254}")
@@ -118,7 +118,7 @@ class Model:
         passport = read_passport(path) if path.is_file() else None
         files = _describe(path)
         passport = passport or read_passport(path)
-        model = cls(name, version, path, files, _digest(path, files), passport.format, origin)
+        model = cls(name, version, path, files, digest_of(path, files), passport.format, origin)
         model.__dict__["passport"] = passport  # read just now, so not again
         return model
 
@@ -144,7 +144,7 @@ class Model:
         """
         if not self.path.exists():
             raise ModelNotFoundError(location=str(self.path), nearby=nearby(self.path))
-        found = _digest(self.path, _describe(self.path))
+        found = digest_of(self.path, _describe(self.path))
         if found != self.digest:
             raise DigestMismatchError(what=str(self.path), expected=self.digest, found=found)
 
@@ -216,7 +216,8 @@ def _describe(path: Path) -> tuple[ModelFile, ...]:
     return tuple(sorted(described, key=lambda file: file.path))
 
 
-def _digest(path: Path, files: tuple[ModelFile, ...]) -> str:
+def digest_of(path: Path, files: tuple[ModelFile, ...]) -> str:
+    """Return the digest of a model at `path` that consists of `files`; see :class:`Model`."""
     if path.is_file():
         return files[0].sha256
     lines = "".join(f"{file.path}\0{file.sha256}\n" for file in files)

@@ -6,15 +6,13 @@ It runs in the thread of whoever calls it and raises what the SDK raises;
 
 from __future__ import annotations
 
-import base64
 import copy
-import json
 import os
-import time
 from typing import TYPE_CHECKING, Any
 
 from modelship.errors import MissingExtraError
 from modelship.workspace.records import Operation, RegisteredModel, Service
+from modelship.workspace.token import unsigned_token
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,6 +30,7 @@ _FIXED = (
     "vnetConfiguration",
     "encryptionProperties",
 )
+_TOKEN_LIFETIME_S = 3600
 _NOT_FOUND = "WebserviceNotFound"
 
 
@@ -431,7 +430,7 @@ def _offline_authentication(endpoint: str) -> Any:
             self._cloud_type.endpoints.resource_manager = endpoint
 
         def _get_arm_token(self) -> str:
-            return _unsigned_token()
+            return unsigned_token("offline", lifetime_s=_TOKEN_LIFETIME_S)
 
         _get_graph_token = _get_azureml_client_token = _get_arm_token
 
@@ -445,10 +444,3 @@ def _offline_authentication(endpoint: str) -> Any:
             return True  # the workspace itself refuses another
 
     return Offline()
-
-
-def _unsigned_token() -> str:
-    """Return an unsecured JSON Web Token (RFC 7519, section 6) that is valid for an hour."""
-    claims = {"tid": "offline", "exp": int(time.time()) + 3600}
-    parts = (json.dumps(part).encode() for part in ({"alg": "none", "typ": "JWT"}, claims))
-    return ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts) + "."

@@ -25,7 +25,8 @@ from modelship.bundle.lock import lock as resolve
 from modelship.bundle.script import SourceFile
 from modelship.errors import EnvironmentSpecError
 from modelship.sources import Model
-from modelship.sources.model import ModelFile
+from modelship.sources._files import sha256_of
+from modelship.sources.model import ModelFile, digest_of
 from modelship.testing.offline.artifacts import artifact_files
 
 if TYPE_CHECKING:
@@ -222,12 +223,11 @@ def _staged(name: str, version: str, files: Mapping[str, Path], folder: Path) ->
         place.parent.mkdir(parents=True, exist_ok=True)
         _link(file, place)
     described = tuple(
-        ModelFile(path, (folder / path).stat().st_size, _sha256(folder / path))
+        ModelFile(path, (folder / path).stat().st_size, sha256_of(folder / path))
         for path in sorted(files)
     )
-    lines = "".join(f"{each.path}\0{each.sha256}\n" for each in described)
-    digest = hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
-    return Model(name, version, folder / "model", described, digest, "other")
+    root = folder / "model"
+    return Model(name, version, root, described, digest_of(root, described), "other")
 
 
 def _link(file: Path, place: Path) -> None:
@@ -235,11 +235,3 @@ def _link(file: Path, place: Path) -> None:
         os.link(file, place)
     except OSError:  # another disk, or one that has no links
         shutil.copyfile(file, place)
-
-
-def _sha256(path: Path, update_bytes: int = 1 << 20) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(update_bytes):
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -6,16 +6,14 @@ https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
-import json
-import time
 import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from modelship.testing.offline.app import Call, RefusalError, json_response
+from modelship.workspace.token import unsigned_token
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request, Response
@@ -131,7 +129,7 @@ class Login:
                 "token_type": "Bearer",
                 "expires_in": _LIFETIME_S,
                 "ext_expires_in": _LIFETIME_S,
-                "access_token": _unsigned_token(tenant),
+                "access_token": unsigned_token(tenant, lifetime_s=_LIFETIME_S),
             },
             Cache_Control="no-store",
         )
@@ -158,16 +156,3 @@ class Login:
                 f"'{client_id}'."
             )
             raise _LoginRefusalError(401, "invalid_client", _WRONG_SECRET, message)
-
-
-def _unsigned_token(tenant_id: str) -> str:
-    """Return a bearer token as the SDK reads it: a JWT without a signature, good for an hour.
-
-    RFC 7519, section 6, describes such tokens; the SDK looks at the claims ``tid`` and ``exp``.
-    """
-    claims = {"tid": tenant_id, "exp": int(time.time()) + _LIFETIME_S}
-    return f"{_segment({'alg': 'none', 'typ': 'JWT'})}.{_segment(claims)}."
-
-
-def _segment(content: dict[str, object]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(content).encode()).rstrip(b"=").decode()

@@ -38,11 +38,7 @@ class Documents:
 
     def get(self, key: str) -> dict[str, Any] | None:
         """Return the document, or None."""
-        try:
-            found: dict[str, Any] = json.loads(self._path(key).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return None
-        return found
+        return _read(self._path(key))
 
     def put(self, key: str, document: dict[str, Any]) -> None:
         """Write the document, in place of an older one."""
@@ -74,23 +70,23 @@ class Documents:
     def all(self) -> list[dict[str, Any]]:
         """Return every document, the oldest first."""
         paths = sorted(self._folder.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
-        found = (self.get_path(path) for path in paths)
+        found = (_read(path) for path in paths)
         return [document for document in found if document is not None]
-
-    @staticmethod
-    def get_path(path: Path) -> dict[str, Any] | None:
-        """Return the document at one path, or None if it is being removed."""
-        try:
-            found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return None
-        return found
 
     def _path(self, key: str) -> Path:
         name = quote(key, safe="")
         if len(name) > _LONGEST_NAME:  # a model's name may fill what a disk takes as one
             name = name[: _LONGEST_NAME // 2] + hashlib.sha256(name.encode()).hexdigest()
         return self._folder / f"{name}.json"
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """Return the document at one path, or None if there is none, or it is being removed."""
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return found
 
 
 class Store:

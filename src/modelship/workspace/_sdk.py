@@ -11,7 +11,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from modelship.errors import MissingExtraError
-from modelship.workspace.records import Operation, RegisteredModel, Service
+from modelship.workspace.records import Image, Operation, RegisteredModel, Service
 from modelship.workspace.token import unsigned_token
 
 if TYPE_CHECKING:
@@ -19,17 +19,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from modelship.workspace.location import WorkspaceLocation
-    from modelship.workspace.records import Image
 
 __all__ = ["Handle", "Sdk", "service_principal"]
 
-_FIXED = (
-    "containerResourceRequirements",
-    "location",
-    "dnsNameLabel",
-    "vnetConfiguration",
-    "encryptionProperties",
-)
 _TOKEN_LIFETIME_S = 3600
 _NOT_FOUND = "WebserviceNotFound"
 
@@ -177,7 +169,7 @@ class Sdk:
         name: str,
         *,
         model_ids: Sequence[str],
-        image: Image,
+        image: Image | Mapping[str, Any],
         configuration: Mapping[str, Any],
         overwrite: bool,
     ) -> Handle:
@@ -200,7 +192,7 @@ class Sdk:
         name: str,
         *,
         model_ids: Sequence[str],
-        image: Image,
+        image: Image | Mapping[str, Any],
         changes: Mapping[str, Any],
     ) -> Handle:
         """Ask for a service to be changed in its place; return at once."""
@@ -210,50 +202,6 @@ class Sdk:
         service = Webservice(self.workspace, name)
         models = [Model(self.workspace, id=each) for each in model_ids]
         service.update(models=models, inference_config=_request(image), **changes)
-        return Handle(service)
-
-    def restore(self, name: str, payload: Mapping[str, Any]) -> Handle:
-        """Ask for a service to be again what its payload says; return at once."""
-        from azureml.core import Model
-        from azureml.core.webservice import AciWebservice, Webservice
-
-        request = _repeated(payload)
-        models = [
-            Model(self.workspace, id=each)
-            for each in payload["environmentImageRequest"]["modelIds"]
-        ]
-        now = self.payload(name)
-        if now is not None and _fixed(now) == _fixed(payload):
-            service = Webservice(self.workspace, name)
-            service.update(
-                models=models,
-                inference_config=request,
-                tags=payload.get("kvTags") or {},
-                description=payload.get("description"),
-                auth_enabled=payload.get("authEnabled"),
-                enable_app_insights=payload.get("appInsightsEnabled"),
-            )
-            return Handle(service)
-        configuration = AciWebservice.deploy_configuration(
-            cpu_cores=payload["containerResourceRequirements"]["cpu"],
-            memory_gb=payload["containerResourceRequirements"]["memoryInGB"],
-            tags=payload.get("kvTags"),
-            properties=payload.get("properties"),
-            description=payload.get("description"),
-            location=payload.get("location"),
-            auth_enabled=payload.get("authEnabled"),
-            enable_app_insights=payload.get("appInsightsEnabled"),
-            dns_name_label=payload.get("dnsNameLabel"),
-            **_network(payload),
-        )
-        service = Model.deploy(
-            self.workspace,
-            name,
-            models,
-            inference_config=request,
-            deployment_config=configuration,
-            overwrite=True,
-        )
         return Handle(service)
 
     def delete(self, name: str) -> None:
@@ -319,12 +267,14 @@ class Handle:
         )
 
 
-def _request(image: Image) -> Any:
+def _request(image: Image | Mapping[str, Any]) -> Any:
     """Return the SDK's description of a script and its environment."""
     from azureml.core import Environment
     from azureml.core.conda_dependencies import CondaDependencies
     from azureml.core.model import InferenceConfig
 
+    if not isinstance(image, Image):
+        return _repeated(image)
     environment = Environment(image.name)
     conda = CondaDependencies(_underlying_structure=dict(image.conda))
     environment.python.conda_dependencies = conda
@@ -356,24 +306,6 @@ def _repeated(payload: Mapping[str, Any]) -> Any:
             return {key: request[key] for key in names if key in request}
 
     return AsBefore()
-
-
-def _fixed(payload: Mapping[str, Any]) -> list[Any]:
-    """Return what an update cannot change of a service."""
-    return [payload.get(key) for key in _FIXED]
-
-
-def _network(payload: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a service's virtual network and encryption as its configuration takes them."""
-    network = payload.get("vnetConfiguration") or {}
-    encryption = payload.get("encryptionProperties") or {}
-    return {
-        "vnet_name": network.get("vnetName"),
-        "subnet_name": network.get("subnetName"),
-        "cmk_vault_base_url": encryption.get("vaultBaseUrl"),
-        "cmk_key_name": encryption.get("keyName"),
-        "cmk_key_version": encryption.get("keyVersion"),
-    }
 
 
 def _service(service: Any) -> Service:

@@ -211,7 +211,7 @@ class Workspace:
         name: str,
         *,
         model_ids: Sequence[str],
-        image: Image,
+        image: Image | Mapping[str, Any],
         configuration: Mapping[str, Any],
         overwrite: bool,
         timeout_s: float,
@@ -224,8 +224,8 @@ class Workspace:
             Its name.
         model_ids : Sequence[str]
             Registered models.
-        image : Image
-            What it consists of.
+        image : Image or Mapping
+            What it consists of; or what :meth:`payload` told of a service, to make that again.
         configuration : Mapping
             The parameters of ``AciWebservice.deploy_configuration``.
         overwrite : bool
@@ -250,7 +250,7 @@ class Workspace:
         name: str,
         *,
         model_ids: Sequence[str],
-        image: Image,
+        image: Image | Mapping[str, Any],
         changes: Mapping[str, Any],
         timeout_s: float,
     ) -> Callable[[], Operation]:
@@ -261,16 +261,6 @@ class Workspace:
         return self._follow(
             f"update the service {name!r}",
             lambda: self._sdk.update(name, model_ids=model_ids, image=image, changes=changes),
-            timeout_s=timeout_s,
-        )
-
-    def restore(
-        self, name: str, payload: Mapping[str, Any], *, timeout_s: float
-    ) -> Callable[[], Operation]:
-        """Ask for a service to be again what :meth:`payload` told of it."""
-        return self._follow(
-            f"put back the service {name!r}",
-            lambda: self._sdk.restore(name, payload),
             timeout_s=timeout_s,
         )
 

@@ -21,6 +21,7 @@ from modelship.targets.aci.environment import azure_differences, conda_specifica
 from modelship.targets.aci.following import follow
 from modelship.targets.aci.options import AciOptions, check_resources, check_tags
 from modelship.targets.aci.record import instance_id, read_record, record_tags
+from modelship.targets.aci.updates import changes_of, configuration_of, is_fixed_alike
 from modelship.targets.backend import Instance, TargetBackend
 from modelship.targets.keys import ServiceKeys
 from modelship.targets.progress import Steps
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from modelship.bundle import ScoringBundle
-    from modelship.workspace import Operation
+    from modelship.workspace import Operation, Service
 
 __all__ = ["AciBackend"]
 
@@ -160,7 +161,7 @@ class AciBackend(TargetBackend):
             try:
                 poll = self._submit(draft, bundle, image, present=present, steps=steps)
             except WorkspaceError:
-                if not self._runs(draft):
+                if not self._service_of(draft):
                     raise
                 self._await_end(draft, steps)  # it was taken, and the answer was lost
             else:
@@ -172,13 +173,11 @@ class AciBackend(TargetBackend):
         return [read_record(service) for service in self._workspace.services()]
 
     def state(self, instance: Instance) -> State:
-        service = self._workspace.service(instance.name)
-        if service is None or read_record(service).instance_id != instance.instance_id:
-            return State.FAILED
-        return _STATES.get(service.state, State.TRANSITIONING)
+        service = self._service_of(instance)
+        return _STATES.get(service.state, State.TRANSITIONING) if service else State.FAILED
 
     def logs(self, instance: Instance) -> str:
-        return self._workspace.logs(instance.name) if self._runs(instance) else ""
+        return self._workspace.logs(instance.name) if self._service_of(instance) else ""
 
     def stop(self, instance: Instance) -> None:
         # What the instance was to replace is put back, unless it is stopped itself: then the
@@ -191,7 +190,7 @@ class AciBackend(TargetBackend):
             replaced = instance_id(payload.get("kvTags") or {}, name=payload["name"])
             if replaced == instance.instance_id:
                 del self._replaced[new]
-        if self._runs(instance):
+        if self._service_of(instance):
             self._workspace.delete(instance.name)
 
     def keys(self, instance: Instance) -> ServiceKeys:
@@ -204,9 +203,12 @@ class AciBackend(TargetBackend):
         """Make one of the keys anew, at random or as `value`."""
         self._workspace.regenerate_key(instance.name, which, value=value)
 
-    def _runs(self, instance: Instance) -> bool:
+    def _service_of(self, instance: Instance) -> Service | None:
+        """Return the service of this name if it is this instance that it runs."""
         service = self._workspace.service(instance.name)
-        return service is not None and read_record(service).instance_id == instance.instance_id
+        if service and instance_id(service.tags, name=service.name) == instance.instance_id:
+            return service
+        return None
 
     def _model_id(self, bundle: ScoringBundle, steps: Steps) -> str:
         """Return the id of the bundle's model in the workspace; register it if it has none."""
@@ -268,7 +270,7 @@ class AciBackend(TargetBackend):
             return
         steps = Steps(name, timeout_s=_PUT_BACK_TIMEOUT_S)
         try:
-            poll = self._workspace.restore(name, payload, timeout_s=_PUT_BACK_TIMEOUT_S)
+            poll = self._submit_again(name, payload, now=now)
             follow(poll, name=name, workspace=self._workspace, steps=steps)
         except (ModelshipError, TimeoutError) as error:
             cause = error.message if isinstance(error, ModelshipError) else "it took too long"
@@ -279,6 +281,19 @@ class AciBackend(TargetBackend):
                 problem="the new bundle failed, and the old one could not be put back: "
                 + cause.rstrip("."),
             ) from error
+
+    def _submit_again(
+        self, name: str, payload: Mapping[str, Any], *, now: Mapping[str, Any]
+    ) -> Callable[[], Operation]:
+        common: dict[str, Any] = {
+            "model_ids": payload["environmentImageRequest"]["modelIds"],
+            "image": payload,
+            "timeout_s": _PUT_BACK_TIMEOUT_S,
+        }
+        if now and is_fixed_alike(now, payload):
+            return self._workspace.update(name, changes=changes_of(payload), **common)
+        configuration = configuration_of(payload)
+        return self._workspace.deploy(name, configuration=configuration, overwrite=True, **common)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Whether a service on Container Instances can be changed in its place, or has to be made anew."""
+"""Whether a service can be changed in its place, and what makes it again as it was."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from modelship.bundle.resources import Resources
     from modelship.targets.aci.options import AciOptions
 
-__all__ = ["can_update"]
+__all__ = ["can_update", "changes_of", "configuration_of", "is_fixed_alike"]
 
 # How a service reports them.
 _VNET: Final = {"vnet_name": "vnetName", "subnet_name": "subnetName"}
@@ -20,6 +20,48 @@ _CMK: Final = {
     "cmk_key_name": "keyName",
     "cmk_key_version": "keyVersion",
 }
+# What an update cannot change.
+_FIXED: Final = (
+    "containerResourceRequirements",
+    "location",
+    "dnsNameLabel",
+    "vnetConfiguration",
+    "encryptionProperties",
+)
+
+
+def is_fixed_alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Tell whether an update can make one service, as the workspace keeps it, the other."""
+    return all(one.get(key) == other.get(key) for key in _FIXED)
+
+
+def changes_of(present: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what ``AciWebservice.update`` has to be told to make such a service again."""
+    return {
+        "tags": present.get("kvTags") or {},
+        "description": present.get("description"),
+        "auth_enabled": present.get("authEnabled"),
+        "enable_app_insights": present.get("appInsightsEnabled"),
+    }
+
+
+def configuration_of(present: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what ``deploy_configuration`` has to be told to make such a service again."""
+    asked = present["containerResourceRequirements"]
+    groups = ((_VNET, "vnetConfiguration"), (_CMK, "encryptionProperties"))
+    return {
+        **changes_of(present),
+        "cpu_cores": asked["cpu"],
+        "memory_gb": asked["memoryInGB"],
+        "properties": present.get("properties"),
+        "location": present.get("location"),
+        "dns_name_label": present.get("dnsNameLabel"),
+        **{
+            name: (present.get(group) or {}).get(word)
+            for words, group in groups
+            for name, word in words.items()
+        },
+    }
 
 
 def can_update(options: AciOptions, present: Mapping[str, Any], resources: Resources) -> bool:

@@ -142,12 +142,11 @@ def measure_process(*, smoke):
     """deploy() to `process` with a warm environment, against the server's own bare start."""
     import modelship as ms
     from modelship.bundle.store import stage
-    from modelship.targets.process.environments import environment_python
-    from modelship.targets.progress import Deadline
+    from modelship.bundle.environments import environment_python
 
     with tempfile.TemporaryDirectory() as folder:
         bundle, _ = digits_bundle(folder)
-        python = environment_python(bundle.lock, deadline=Deadline(300))
+        python = environment_python(bundle.lock, timeout_s=300)
         app = Path(folder, "app")
         stage(bundle, app)
         target = ms.DeployTarget.open("process")

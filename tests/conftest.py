@@ -10,6 +10,10 @@ import hypothesis
 import numpy as np
 import pytest
 
+from modelship.bundle import Environment
+from modelship.bundle.lock import lock
+from modelship.testing.contract_fixtures import ContractFixtures
+
 # Azure ML's SDK reads these on import: it tries again once, and at once.
 os.environ.setdefault("AZUREML_DEFAULT_RETRIES", "1")
 for which in ("", "_500", "_503"):
@@ -37,6 +41,12 @@ def mnist_test_set(mnist_dir):
     return images.reshape(len(images), -1) / 255.0, _read_idx(
         mnist_dir / "t10k-labels-idx1-ubyte.gz"
     )
+
+
+@pytest.fixture(scope="session")
+def bare_lock():
+    """Return the lock of the inference server alone, for this Python; resolved once a session."""
+    return lock(Environment(python=ContractFixtures.python, requirements=()))
 
 
 @pytest.fixture(scope="session")

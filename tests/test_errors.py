@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from modelship import errors
+from modelship.findings import RULES
 
 ALL = [
     value
@@ -32,6 +33,8 @@ def example_of(cls):
         name: ["alpha"] for name in ("known", "nearby", "failures", "differences", "found")
     }
     values = {name: f"<{name}>" for name in names} | placeholders | sequences
+    values["findings"] = [RULES["MS101"].finding("<findings>")]
+    values["diagnosis"] = RULES["MS101"].diagnosis("<diagnosis>")
     return cls(**{name: values[name] for name in names})
 
 

@@ -3,7 +3,7 @@
 ::
 
     ModelSource --fetch--> Model --+--> Evaluator --> Report --require--> (gate)
-                                   +--> ScoringBundle --> DeployTarget.deploy --> Deployment
+                                   +--> ScoringBundle --check--> DeployTarget.deploy --> Deployment
 
 The names below are resolved on first use, so that ``import modelship`` imports
 no third-party module.
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from modelship.bundle import Environment, Resources, ScoringBundle
     from modelship.errors import ModelshipError
     from modelship.evaluation import Evaluator, Report
+    from modelship.findings import Diagnosis, Finding
     from modelship.sources import Model, ModelSource
     from modelship.sources.registered import register_model
     from modelship.targets import Deployment, DeployTarget, State
@@ -26,8 +27,10 @@ if TYPE_CHECKING:
 __all__ = [
     "DeployTarget",
     "Deployment",
+    "Diagnosis",
     "Environment",
     "Evaluator",
+    "Finding",
     "Model",
     "ModelSource",
     "ModelshipError",
@@ -49,6 +52,8 @@ _HOME = {
     "Workspace": "workspace",
     "Evaluator": "evaluation",
     "Report": "evaluation",
+    "Diagnosis": "findings",
+    "Finding": "findings",
     "Environment": "bundle",
     "Resources": "bundle",
     "ScoringBundle": "bundle",

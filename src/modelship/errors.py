@@ -24,7 +24,8 @@
     ├── BundleError                     5   what a service is made of
     │   ├── EntryScriptError
     │   ├── SampleInputError
-    │   └── BundleFormatError
+    │   ├── BundleFormatError
+    │   └── CheckFailedError
     ├── EnvironmentSpecError            6   what the script needs
     │   ├── UntranslatablePackageError
     │   ├── ResolutionError
@@ -67,10 +68,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from modelship.findings import Diagnosis, Finding
+
 __all__ = [
     "BaseImageError",
     "BundleError",
     "BundleFormatError",
+    "CheckFailedError",
     "ConfigError",
     "CorruptModelError",
     "DeploymentFailedError",
@@ -481,6 +485,29 @@ class BundleFormatError(BundleError):
         return "Save it again with ScoringBundle.save()."
 
 
+@dataclass(eq=False)
+class CheckFailedError(BundleError):
+    """A check found errors in a bundle. ``findings`` holds them."""
+
+    findings: Sequence[Finding]
+
+    @property
+    def message(self) -> str:
+        count = "an error" if len(self.findings) == 1 else f"{len(self.findings)} errors"
+        return f"The check found {count} in the bundle; nothing was built or sent."
+
+    @property
+    def evidence(self) -> str:
+        return "\n".join(
+            f"{each.code} {each.where}: {each.problem}".replace(" : ", ": ")
+            for each in self.findings
+        )
+
+    @property
+    def hint(self) -> str:
+        return self.findings[0].advice
+
+
 # --- environment ------------------------------------------------------------------------
 
 
@@ -688,9 +715,15 @@ class DeploymentNotFoundError(TargetError):
         return f"Deployed there: {', '.join(self.known)}."
 
 
+def _named(diagnosis: Diagnosis) -> str:
+    """Return the cause with its place and its code, to go on in a sentence."""
+    place = ", ".join(part for part in (diagnosis.where, diagnosis.code) if part)
+    return f"{diagnosis.cause.rstrip('.')} ({place})"
+
+
 @dataclass(eq=False)
 class DeploymentFailedError(TargetError):
-    """A service did not become healthy, or ended."""
+    """A service did not become healthy, or ended. ``diagnosis`` names the cause, if it is known."""
 
     name: str
     target: str
@@ -698,44 +731,58 @@ class DeploymentFailedError(TargetError):
     problem: str
     log_tail: str = ""
     operation_id: str = ""
+    diagnosis: Diagnosis | None = None
 
     @property
     def message(self) -> str:
+        cause = _named(self.diagnosis) if self.diagnosis else self.problem
         operation = f" (operation {self.operation_id})" if self.operation_id else ""
-        return f"{self.name!r} on {self.target!r} is {self.state}: {self.problem}{operation}."
+        return f"{self.name!r} on {self.target!r} is {self.state}: {cause}{operation}."
 
     @property
     def evidence(self) -> str:
-        return self.log_tail
+        if self.diagnosis is None:
+            return self.log_tail
+        # That it has ended is all that the problem of a failed one tells, unless Azure tells it.
+        told = self.problem if self.operation_id or self.state != "Failed" else ""
+        lines = self.diagnosis.evidence
+        known = not told or any(line.rstrip(".") in told for line in lines if line)
+        return "\n".join(lines if known and lines else (told, *lines)).strip("\n")
 
     @property
     def hint(self) -> str:
+        if self.diagnosis is not None:
+            return self.diagnosis.remedy
         return "Mend what the log above names, and deploy again." if self.log_tail else ""
 
 
 @dataclass(eq=False)
 class DeploymentTimeoutError(TargetError):
-    """A deadline passed before the service was healthy."""
+    """A deadline passed before the service was healthy. ``diagnosis`` says why, if known."""
 
     name: str
     target: str
     doing: str
     timeout_s: float
     log_tail: str = ""
+    diagnosis: Diagnosis | None = None
 
     @property
     def message(self) -> str:
+        cause = f": {_named(self.diagnosis)}" if self.diagnosis else ""
         return (
-            f"{self.name!r} on {self.target!r} was not healthy within {self.timeout_s:g} s; "
+            f"{self.name!r} on {self.target!r} was not healthy within {self.timeout_s:g} s{cause}; "
             f"the step under way was {self.doing!r}."
         )
 
     @property
     def evidence(self) -> str:
-        return self.log_tail
+        return "\n".join(self.diagnosis.evidence) if self.diagnosis else self.log_tail
 
     @property
     def hint(self) -> str:
+        if self.diagnosis is not None:
+            return self.diagnosis.remedy
         return "Give it more time with timeout_s= (--timeout), or make init() faster."
 
 

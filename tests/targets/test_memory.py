@@ -36,7 +36,9 @@ def serve(tmp_path, monkeypatch):
         for name, text in files:
             (folder / "source" / name).write_text(text)
         bundle = script_bundle(script, folder=folder, environment=ENVIRONMENT, **options)
-        return target.deploy(offline_bundle(bundle), name=f"svc-{number}", show_output=False)
+        return target.deploy(
+            offline_bundle(bundle), name=f"svc-{number}", check="off", show_output=False
+        )
 
     yield deploy
     for deployment in target.list():

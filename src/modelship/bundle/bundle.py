@@ -18,9 +18,11 @@ from modelship.errors import InvalidOptionError, SampleInputError
 from modelship.sources import Model
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from modelship.bundle.lock import Lock
+    from modelship.bundle.profile import HasProfile
+    from modelship.findings import Finding
 
 __all__ = ["ScoringBundle"]
 
@@ -89,8 +91,8 @@ class ScoringBundle:
             model=model,
             entry_script=script,
             source=source,
-            environment=_as_environment(environment, model=model),
-            sample_json=_as_sample(sample_input),
+            environment=as_environment(environment, model=model, source=source),
+            sample_json=as_sample(sample_input),
             resources=Resources(cpu_cores=cpu_cores, memory_gb=memory_gb),
             tags=_as_tags(tags),
             description=description,
@@ -182,6 +184,47 @@ class ScoringBundle:
 
         return save(self, Path(folder))
 
+    def check(
+        self,
+        *,
+        target: str | HasProfile | None = None,
+        name: str | None = None,
+        trial: bool = True,
+        timeout_s: float = 600.0,
+    ) -> tuple[Finding, ...]:
+        """Return what is wrong with the bundle, before anything of it is built or sent.
+
+        The script, the environment and the model are read and not run; then, unless that found
+        errors, ``init()`` and ``run()`` are tried on the sample request: in the bundle's own
+        environment, in a process of their own, with the memory and the time that `target` gives.
+
+        Parameters
+        ----------
+        target : str, Profile or DeployTarget, optional
+            What it is to run on; the name of a profile (``"aci"``, ``"aks"``, ``"docker"``,
+            ``"process"``, ``"online-endpoint"``), or a target.
+        name : str, optional
+            The name that the service is to have.
+        trial : bool
+            Whether the script is tried. It takes as long as its init() and run(), and the
+            first time as long as it takes to install the environment.
+        timeout_s : float
+            How long all of it may take, in seconds.
+
+        Returns
+        -------
+        tuple[Finding, ...]
+            Errors first; empty if nothing is wrong.
+
+        Raises
+        ------
+        InvalidOptionError
+            If there is no such profile.
+        """
+        from modelship.bundle.checks import check
+
+        return check(self, target=target, name=name, trial=trial, timeout_s=timeout_s)
+
     @classmethod
     def load(cls, folder: str | Path) -> ScoringBundle:
         """Read a bundle that :meth:`save` wrote, and check every digest.
@@ -209,13 +252,26 @@ class ScoringBundle:
         )
 
 
-def _as_environment(given: Environment | str | Path | None, *, model: Model) -> Environment:
-    if given is None:
-        return Environment.for_model(model)
-    return given if isinstance(given, Environment) else Environment.read(given)
+def as_environment(
+    given: Environment | str | Path | None, *, model: Model | None, source: Sequence[SourceFile]
+) -> Environment:
+    """Return the environment that is given, or else the one that `model` and `source` need."""
+    if isinstance(given, Environment):
+        return given
+    if given is not None or model is None:
+        return Environment.read(given or "")
+    own = {file.path.partition("/")[0].removesuffix(".py") for file in source}
+    return Environment.for_model(model, own_modules=own)
 
 
-def _as_sample(sample: object) -> str | None:
+def as_sample(sample: object) -> str | None:
+    """Return a sample request as JSON.
+
+    Raises
+    ------
+    SampleInputError
+        If it cannot be written so.
+    """
     if sample is None:
         return None
     try:

@@ -17,6 +17,8 @@ from modelship.bundle.requirements import parse_requirement, read_requirements
 from modelship.errors import EnvironmentSpecError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from modelship.bundle.conda import PythonSpec
     from modelship.sources import Model
 
@@ -101,11 +103,18 @@ class Environment:
         return cls(python, conda.requirements, origin=str(path))
 
     @classmethod
-    def for_model(cls, model: Model) -> Environment:
+    def for_model(cls, model: Model, *, own_modules: Collection[str] = ()) -> Environment:
         """Infer the environment from what the model's file tells of those who wrote it.
 
         Libraries that left their version in the file are pinned to it, other packages
         that it names are left open, and Python is that of this process.
+
+        Parameters
+        ----------
+        model : Model
+            What has to be loaded.
+        own_modules : Collection[str]
+            Modules that lie beside the script, and come from no package.
 
         Raises
         ------
@@ -116,8 +125,9 @@ class Environment:
         origin = f"the environment of the model {model.name!r}"
         if passport.written_by:
             origin += f" (written by {passport.written_by})"
+        packages = set(passport.packages) - {*own_modules}
         requirements = {f"{name}=={version}" for name, version in passport.libraries}
-        requirements |= {_pypi_name(package, origin=origin) for package in passport.packages} - {""}
+        requirements |= {_pypi_name(package, origin=origin) for package in packages} - {""}
         requirements |= {*FORMAT_REQUIREMENTS.get(model.format, ())}
         requirements |= {*_bounds(dict(passport.libraries))}
         return cls(".".join(map(str, _RUNNING)), tuple(requirements), origin=origin)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from modelship.sources import Model
 
-__all__ = ["SourceFile", "generate_source", "read_source"]
+__all__ = ["SourceFile", "check_script", "generate_source", "read_files", "read_source"]
 
 # What a source folder may hold that a service never needs.
 _LEFT_OUT = frozenset({"__pycache__", ".git", ".hg", ".venv", ".ipynb_checkpoints", ".DS_Store"})
@@ -92,11 +92,27 @@ def read_source(
     EntryScriptError
         If the script is missing, is not Python, or lacks ``init()`` or ``run()``.
     """
+    name, files = read_files(entry_script, source_directory=source_directory)
+    script = next(file for file in files if file.path == name)
+    check_script(script.content, shown=str(Path(source_directory or "", entry_script)))
+    return name, files
+
+
+def read_files(
+    entry_script: str | Path, *, source_directory: str | Path | None = None
+) -> tuple[str, tuple[SourceFile, ...]]:
+    """Read what :func:`read_source` reads, and judge nothing but the names.
+
+    Raises
+    ------
+    EntryScriptError
+        If the script is missing or cannot be imported by its name, or a link in its folder leads
+        to a folder.
+    """
     folder = Path(entry_script).parent if source_directory is None else Path(source_directory)
     name = Path(entry_script).name if source_directory is None else Path(entry_script).as_posix()
     script = folder / name
     _require_script(script)
-    check_script(script.read_bytes(), shown=str(script))
     if source_directory is None:
         return name, (SourceFile(name, script.read_bytes()),)
     paths = sorted(_walk(folder))
@@ -174,6 +190,12 @@ def _walk(folder: Path) -> Iterator[Path]:
     for path in folder.iterdir():
         if path.name in _LEFT_OUT or path.suffix == ".pyc":
             continue
+        if path.is_symlink() and not path.is_file():
+            raise EntryScriptError(
+                path=str(path),
+                problem="the link leads to a folder or nowhere.",
+                advice="Put the files themselves in the place of the link.",
+            )
         if path.is_dir():
             yield from _walk(path)
         else:

@@ -17,10 +17,13 @@ __all__ = ["cli"]
 _COMMANDS = {
     "evaluate": "modelship.cli.evaluate:evaluate",
     "register": "modelship.cli.register:register",
+    "inspect": "modelship.cli.inspect:inspect",
     "bundle": "modelship.cli.bundle:bundle",
+    "check": "modelship.cli.check:check",
     "deploy": "modelship.cli.deploy:deploy",
     "run": "modelship.cli.services:run",
     "logs": "modelship.cli.services:logs",
+    "doctor": "modelship.cli.doctor:doctor",
     "list": "modelship.cli.inventory:list_services",
     "keys": "modelship.cli.keys:keys",
     "delete": "modelship.cli.services:delete",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -37,6 +37,16 @@ _SHORT = 100  # characters; a longer sample request is no example to copy
 @name_option
 @target_option
 @option_option
+@click.option(
+    "--as", "profile", metavar="PROFILE",
+    help="Run it here under the limits of another place: aci, aks or online-endpoint.",
+)  # fmt: skip
+@click.option(
+    "--check",
+    type=click.Choice(["static", "trial", "off"]),
+    default="static",
+    help="Read the bundle first, also try its script, or neither [default: static].",
+)
 @click.option("--overwrite", is_flag=True, help="Replace a different bundle of this name.")
 @timeout_option("Seconds for everything [default: 600].")
 @click.option("--quiet", is_flag=True, help="Do not show the steps on stderr.")
@@ -48,6 +58,8 @@ def deploy(
     name: str | None,
     target: str | None,
     options: tuple[tuple[str, Any], ...],
+    profile: str | None,
+    check: Literal["static", "trial", "off"],
     overwrite: bool,
     timeout_s: float | None,
     quiet: bool,
@@ -61,12 +73,14 @@ def deploy(
     if config.name is None:
         raise click.UsageError("Give the service a name with -n NAME.")
     with ExitStack() as stack:
-        place = open_target(config, options=dict(options))
+        as_other = {} if profile is None else {"profile": profile}
+        place = open_target(config, options={**dict(options), **as_other})
         bundle = _bundle(bundle_folder, config, stack)
         deployment = place.deploy(
             bundle,
             name=config.name,
             overwrite=overwrite,
+            check=check,
             timeout_s=config.timeout_s,
             show_output=not quiet,
         )

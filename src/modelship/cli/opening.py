@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from modelship.sources import Model
     from modelship.targets import DeployTarget
 
-__all__ = ["open_bundle", "open_model", "open_target"]
+__all__ = ["entry_script_of", "open_bundle", "open_model", "open_target", "sample_input_of"]
 
 
 @contextmanager
@@ -54,10 +54,10 @@ def open_bundle(config: Config) -> Iterator[ScoringBundle]:
     with open_model(config.model) as model:
         yield ScoringBundle(
             model,
-            entry_script=_entry_script(config),
+            entry_script=entry_script_of(config),
             source_directory=config.source_directory,
             environment=config.environment,
-            sample_input=_sample_input(config.sample_input),
+            sample_input=sample_input_of(config.sample_input),
             cpu_cores=config.cpu_cores,
             memory_gb=config.memory_gb,
             tags=config.tags,
@@ -65,7 +65,7 @@ def open_bundle(config: Config) -> Iterator[ScoringBundle]:
         )
 
 
-def _entry_script(config: Config) -> str | None:
+def entry_script_of(config: Config) -> str | None:
     """Return the script relative to its folder, also if the flag and the file each gave one."""
     script, folder = config.entry_script, config.source_directory
     if script is None or folder is None or not Path(script).is_absolute():
@@ -73,7 +73,8 @@ def _entry_script(config: Config) -> str | None:
     return os.path.relpath(script, folder)
 
 
-def _sample_input(given: object) -> object:
+def sample_input_of(given: object) -> object:
+    """Return the sample request, read from its file if `given` is a path."""
     if not isinstance(given, str):
         return given
     try:

@@ -7,19 +7,25 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from modelship.findings import RULES
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from modelship.errors import ModelshipError
+    from modelship.findings import Diagnosis, Finding
     from modelship.targets import Deployment
 
 __all__ = [
     "as_json_is_asked",
     "deployment_document",
+    "diagnosis_document",
     "emit",
     "error_document",
     "fail",
+    "say_diagnosis",
     "say_facts",
+    "say_findings",
     "say_table",
     "use_json",
 ]
@@ -57,13 +63,37 @@ def fail(error: ModelshipError, *, document: Mapping[str, Any] | None = None) ->
 
 def error_document(error: ModelshipError) -> dict[str, object]:
     """Return an error as JSON values."""
-    return {
+    document = {
         "type": type(error).__name__,
         "message": error.message,
         "evidence": error.evidence,
         "hint": error.hint,
         "exit_code": error.exit_code,
     }
+    diagnosis = getattr(error, "diagnosis", None)
+    return {**document, "diagnosis": diagnosis_document(diagnosis)} if diagnosis else document
+
+
+def diagnosis_document(diagnosis: Diagnosis) -> dict[str, object]:
+    """Return a diagnosis as JSON values."""
+    return {
+        "code": diagnosis.code,
+        "rule": RULES[diagnosis.code].name,
+        "cause": diagnosis.cause,
+        "where": diagnosis.where,
+        "evidence": list(diagnosis.evidence),
+        "remedy": diagnosis.remedy,
+    }
+
+
+def say_diagnosis(diagnosis: Diagnosis) -> None:
+    """Print the cause, where it lies, what proves it, and what to do."""
+    head = click.style(diagnosis.code, fg="red", bold=True)
+    click.echo(f"{head}  {diagnosis.where}".rstrip())
+    click.echo(f"  {diagnosis.cause}")
+    for line in diagnosis.evidence:
+        click.echo(click.style(f"  | {line}", dim=True))
+    click.echo(click.style(f"  > {diagnosis.remedy}", bold=True))
 
 
 def deployment_document(deployment: Deployment) -> dict[str, object]:
@@ -106,6 +136,24 @@ def say_facts(facts: Mapping[str, str]) -> None:
     for name, value in facts.items():
         table.add_row(_literal(f"  {name}"), _literal(value))
     _print(table)
+
+
+def say_findings(findings: Sequence[Finding]) -> None:
+    """Print what a check found: errors in red first, each with one thing to do."""
+    for each in findings:
+        color = "red" if each.blocks else "yellow"
+        head = click.style(f"{each.severity} {each.code}", fg=color, bold=True)
+        click.echo(f"{head}  {each.where}".rstrip())
+        click.echo(f"  {each.problem}")
+        for line in each.evidence.splitlines():
+            click.echo(click.style(f"  | {line}", dim=True))
+        click.echo(click.style(f"  > {each.advice}", bold=True))
+    errors = sum(each.blocks for each in findings)
+    warnings = len(findings) - errors
+    counted = [f"{errors} {'error' if errors == 1 else 'errors'}"] if errors else []
+    if warnings:
+        counted.append(f"{warnings} {'warning' if warnings == 1 else 'warnings'}")
+    click.echo(", ".join(counted) or "nothing found")
 
 
 def _literal(text: str) -> Any:

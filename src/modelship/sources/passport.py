@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
-import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from modelship.errors import CorruptModelError
+from modelship.sources._globals import is_dangerous, is_known
 from modelship.sources._inert import Findings, read_pickle
+from modelship.sources._onnx import read_onnx
+from modelship.sources._skops import is_skops, read_skops
 from modelship.sources._stream import (
     ByteStream,
     EndedEarlyError,
@@ -59,6 +61,10 @@ class Passport:
         Name on PyPI and version of each library that left its version in the file.
     packages : tuple[str, ...]
         Import names of the other third-party packages named in `globals`, sorted.
+    producer : str
+        What an ONNX model says wrote it, such as ``"skl2onnx 1.17"``.
+    opsets : tuple[tuple[str, int], ...]
+        Domain and version of each set of operators that an ONNX model uses.
     complete : bool
         False if the file was not read to its end, because its compression is not known
         here or it has an extraordinary number of parts. Then more may be named in it.
@@ -71,12 +77,33 @@ class Passport:
     globals: tuple[str, ...] = ()
     libraries: tuple[tuple[str, str], ...] = ()
     packages: tuple[str, ...] = ()
+    producer: str = ""
+    opsets: tuple[tuple[str, int], ...] = ()
     complete: bool = True
 
     @property
     def written_by(self) -> str:
         """The library that wrote the model, such as ``"scikit-learn 0.22.1"``, or ``""``."""
-        return " ".join(self.libraries[0]) if self.libraries else ""
+        return " ".join(self.libraries[0]) if self.libraries else self.producer
+
+    @property
+    def dangerous(self) -> tuple[str, ...]:
+        """Those of `globals` that run code when the model is loaded, or lead to what does."""
+        return tuple(name for name in self.globals if is_dangerous(name))
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """Those of `globals` that are of no library that models are commonly made of."""
+        return tuple(
+            name
+            for name in self.globals
+            if not is_known(name) and not is_dangerous(name) and name not in self.from_main
+        )
+
+    @property
+    def from_main(self) -> tuple[str, ...]:
+        """Those of `globals` that were defined in the program that saved the model."""
+        return tuple(name for name in self.globals if name.startswith("__main__."))
 
 
 def read_passport(path: Path) -> Passport:
@@ -101,6 +128,8 @@ def read_passport(path: Path) -> Passport:
         globals=tuple(sorted(names)),
         libraries=tuple(sorted(libraries)),
         packages=_packages(names, libraries),
+        producer=next((part.producer for part in parts if part.producer), ""),
+        opsets=tuple(sorted({opset for part in parts for opset in part.opsets})),
         complete=all(part.complete for part in parts),
     )
 
@@ -109,10 +138,10 @@ def _of_file(path: Path) -> Passport:
     size_bytes = path.stat().st_size
     with path.open("rb") as file:
         first = file.read(_FIRST_BYTES)
-    if first.startswith(b"PK\x03\x04") and _is_skops(path):
-        return Passport(format="skops", size_bytes=size_bytes)
+    if first.startswith(b"PK\x03\x04") and is_skops(path):
+        return _of_skops(path, size_bytes=size_bytes)
     if path.suffix.lower() == ".onnx":
-        return Passport(format="onnx", size_bytes=size_bytes)
+        return _of_onnx(path, first)
     if _is_named_as_pickle(path):
         _refuse_impostor(path, first)
         return _of_pickle(path, first)
@@ -122,6 +151,40 @@ def _of_file(path: Path) -> Passport:
         except CorruptModelError:
             pass  # the name does not promise a pickle
     return Passport(format="unknown", size_bytes=size_bytes)
+
+
+def _of_skops(path: Path, *, size_bytes: int) -> Passport:
+    try:
+        schema = read_skops(path)
+    except UndescribedError:
+        return Passport(format="skops", size_bytes=size_bytes, complete=False)
+    except MalformedError as error:
+        raise CorruptModelError(str(path), f"it is not a whole skops file: {error}") from None
+    version = schema.sklearn_version
+    libraries = (("scikit-learn", version),) if version else ()
+    return Passport(
+        format="skops",
+        size_bytes=size_bytes,
+        globals=tuple(sorted(schema.globals)),
+        libraries=libraries,
+        packages=_packages(schema.globals, set(libraries)),
+    )
+
+
+def _of_onnx(path: Path, first: bytes) -> Passport:
+    _refuse_impostor(path, first)
+    try:
+        header = read_onnx(path)
+    except EndedEarlyError as error:
+        raise _truncated(path, str(error)) from None
+    except MalformedError as error:
+        raise CorruptModelError(str(path), f"it is not a whole ONNX model: {error}") from None
+    return Passport(
+        format="onnx",
+        size_bytes=path.stat().st_size,
+        producer=header.producer,
+        opsets=header.opsets,
+    )
 
 
 def _of_pickle(path: Path, first: bytes, *, alone: bool = False) -> Passport:
@@ -192,11 +255,3 @@ def _is_named_as_pickle(path: Path) -> bool:
     if suffixes and suffixes[-1] in _PACKED_SUFFIXES:
         suffixes.pop()
     return bool(suffixes) and suffixes[-1] in PICKLE_SUFFIXES
-
-
-def _is_skops(path: Path) -> bool:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return "schema.json" in archive.namelist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        return False

@@ -17,6 +17,9 @@ from datetime import datetime, timezone
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
+from modelship.bundle.profile import PROFILES, Profile
+from modelship.diagnosis import Facts
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -53,6 +56,8 @@ class Instance:
         The bundle's tags.
     description : str
         The bundle's description.
+    profile : str
+        The place under whose limits it runs, if that is another one than where it runs.
     """
 
     instance_id: str
@@ -65,13 +70,14 @@ class Instance:
     input_key: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
+    profile: str = ""
 
     def __post_init__(self) -> None:
         for mapping in ("parts", "tags"):
             object.__setattr__(self, mapping, MappingProxyType(dict(getattr(self, mapping))))
 
     @classmethod
-    def draft(cls, bundle: ScoringBundle, *, name: str) -> Instance:
+    def draft(cls, bundle: ScoringBundle, *, name: str, profile: str = "") -> Instance:
         """Return the record of an instance that is about to be started."""
         return cls(
             instance_id=f"{name}-{secrets.token_hex(4)}",
@@ -83,6 +89,7 @@ class Instance:
             input_key=bundle.input_key,
             tags=bundle.tags,
             description=bundle.description,
+            profile=profile,
         )
 
     def at(self, scoring_uri: str) -> Instance:
@@ -121,6 +128,16 @@ class TargetBackend(ABC):
     """The name that the target goes by."""
 
     @property
+    def profile(self) -> Profile:
+        """What the place allows; a bundle is judged by it before it is deployed."""
+        return PROFILES.get(self.name) or Profile(self.name)
+
+    @property
+    def assumed_profile(self) -> str:
+        """The name of another place's profile, if instances run under that one's limits."""
+        return ""
+
+    @property
     def side_by_side(self) -> bool:
         """Whether a new instance can start while an older one of the same name runs."""
         return True
@@ -151,6 +168,13 @@ class TargetBackend(ABC):
     @abstractmethod
     def logs(self, instance: Instance) -> str:
         """Return everything that the instance wrote, or ``""`` if it is gone."""
+
+    def facts(self, instance: Instance) -> Facts:  # noqa: ARG002 - for those that know some
+        """Return what the place says of the instance beside its log, such as an exit code.
+
+        A failure is explained with it. The state need not be given.
+        """
+        return Facts()
 
     @abstractmethod
     def stop(self, instance: Instance) -> None:

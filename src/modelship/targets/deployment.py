@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self  # for type checkers only: Python 3.10 lacks it
 
     from modelship.bundle import ScoringBundle
+    from modelship.findings import Diagnosis
     from modelship.targets.backend import Instance
     from modelship.targets.keys import ServiceKeys
     from modelship.targets.state import State
@@ -116,6 +117,19 @@ class Deployment:
     def logs(self, *, tail: int | None = None) -> str:
         """Return what the service wrote; only the last `tail` lines if that is given."""
         return self._target.logs_of(self.instance, tail=tail)
+
+    def diagnose(self) -> Diagnosis | None:
+        """Return why the service is not healthy: the cause, what proves it, and one thing to do.
+
+        None if it is healthy, or if it is starting and nothing has gone wrong so far. Where no
+        cause is known, the code is ``"MS699"`` and the evidence is the end of the log.
+
+        Raises
+        ------
+        DeploymentNotFoundError
+            If it was deleted.
+        """
+        return self._target.diagnose(self.instance)
 
     def update(
         self, bundle: ScoringBundle, *, timeout_s: float = 600.0, show_output: bool = True

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
+from modelship.diagnosis.tracebacks import LINKS, TRACEBACK, WRAPPER
+
 __all__ = ["last_lines", "telling_part"]
 
 _MOST_LINES = 40
 _LINES_WITHOUT_TRACEBACK = 12
-
-_TRACEBACK = "Traceback (most recent call last)"
-# Between the tracebacks of one chain, as Python's traceback module writes it.
-_LINKS = (
-    "The above exception was the direct cause of the following exception:",
-    "During handling of the above exception, another exception occurred:",
-)
-# Azure ML's server raises this from what the script raised; it says nothing more.
-_WRAPPER = "azureml_inference_server_http.server.user_script.UserScript"
 
 
 def last_lines(log: str, count: int) -> str:
@@ -25,15 +18,15 @@ def last_lines(log: str, count: int) -> str:
 def telling_part(log: str) -> str:
     """Return the script's last traceback in `log`, with its causes, or else the last lines."""
     lines = log.rstrip().splitlines()
-    starts = [n for n, line in enumerate(lines) if _TRACEBACK in line]
+    starts = [n for n, line in enumerate(lines) if TRACEBACK in line]
     if not starts:
         return "\n".join(lines[-_LINES_WITHOUT_TRACEBACK:])
-    links = [n for n, line in enumerate(lines) if line.strip() in _LINKS]
+    links = [n for n, line in enumerate(lines) if line.strip() in LINKS]
     begin = starts.pop()
     while starts and any(starts[-1] < link < begin for link in links):
         begin = starts.pop()
     wrapped = [
-        link for link in links if link > begin and any(_WRAPPER in line for line in lines[link:])
+        link for link in links if link > begin and any(WRAPPER in line for line in lines[link:])
     ]
     end = wrapped[-1] if wrapped else len(lines)
     return "\n".join(lines[begin:end][-_MOST_LINES:]).rstrip()

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
+from modelship.bundle.profile import SERVICE_NAME
 from modelship.errors import InvalidNameError
 
 __all__ = ["check_service_name"]
-
-_SERVICE_NAME = re.compile(r"[a-z](?:[-a-z0-9]{1,30})[a-z0-9]")
 
 
 def check_service_name(name: object) -> str:
@@ -20,7 +17,7 @@ def check_service_name(name: object) -> str:
         Unless it has 3 to 32 characters out of a-z, 0-9 and "-", begins with a
         letter, and ends with a letter or a digit.
     """
-    if isinstance(name, str) and _SERVICE_NAME.fullmatch(name):
+    if isinstance(name, str) and SERVICE_NAME.fullmatch(name):
         return name
     raise InvalidNameError(
         name=name,

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from modelship.bundle import ScoringBundle
+from modelship.diagnosis import Facts, diagnose, is_known
 from modelship.errors import (
+    CheckFailedError,
     DeploymentFailedError,
     DeploymentNotFoundError,
     DeploymentTimeoutError,
     InvalidOptionError,
+    ModelshipError,
     NameTakenError,
     ScoringError,
     ScoringRequestError,
@@ -32,6 +36,9 @@ from modelship.targets.state import State
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from modelship.bundle.profile import Profile
+    from modelship.findings import Diagnosis
+
 __all__ = ["DeployTarget"]
 
 _REGISTRY = Registry(
@@ -45,6 +52,7 @@ _REGISTRY = Registry(
     },
 )
 
+_CHECKS = ("static", "trial", "off")
 _UNAUTHORIZED = 401
 _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 0.5
@@ -95,20 +103,27 @@ class DeployTarget:
         """The name that the target goes by."""
         return self._backend.name
 
+    @property
+    def profile(self) -> Profile:
+        """What the place allows; :meth:`ScoringBundle.check` judges a bundle by it."""
+        return self._backend.profile
+
     def deploy(
         self,
         bundle: ScoringBundle,
         *,
         name: str,
         overwrite: bool = False,
+        check: Literal["static", "trial", "off"] = "static",
         timeout_s: float = 600.0,
         show_output: bool = True,
     ) -> Deployment:
         """Run `bundle` as the service `name`, and return when it is healthy.
 
-        If the same digest already runs under this name, nothing is done. After the start, the
-        bundle's sample request is sent once. If anything fails, the new instance is
-        removed; an older service that was to be overwritten goes on running.
+        Before anything is built or sent, the bundle is checked. If the same digest already runs
+        under this name, nothing is done. After the start, the bundle's sample request is sent once.
+        If anything fails, the new instance is removed; an older service that was to be overwritten
+        goes on running.
 
         Parameters
         ----------
@@ -118,6 +133,9 @@ class DeployTarget:
             3 to 32 lower-case letters, digits and dashes.
         overwrite : bool
             Replace a different bundle that is deployed under this name.
+        check : {"static", "trial", "off"}
+            Whether the bundle is read first (:meth:`ScoringBundle.check`), its script tried too, or
+            neither. Errors that are found keep it from being deployed, and warnings are shown.
         timeout_s : float
             Seconds for everything: building, starting, and the first answer.
         show_output : bool
@@ -128,7 +146,9 @@ class DeployTarget:
         InvalidNameError, NameTakenError
             If the name cannot be used.
         InvalidOptionError
-            If `bundle` is something else.
+            If `bundle` or `check` is something else.
+        CheckFailedError
+            If the check finds errors; nothing was built or sent.
         EnvironmentSpecError
             If the environment cannot be resolved or built.
         TargetUnavailableError
@@ -143,11 +163,13 @@ class DeployTarget:
                 found=type(bundle).__name__,
                 expected="a ScoringBundle; ScoringBundle.load(folder) reads a saved one",
             )
+        if check not in _CHECKS:
+            raise InvalidOptionError("check", check, f"one of {', '.join(map(repr, _CHECKS))}")
         steps = Steps(f"{name} on {self.name}", timeout_s=timeout_s, show_output=show_output)
         steps.current = "Wait for another deployment of this name"
         try:
             with exclusive(f"{self.name}-{name}", timeout_s=timeout_s):
-                instance = self._deploy(bundle, name, overwrite=overwrite, steps=steps)
+                instance = self._deploy(bundle, name, overwrite=overwrite, check=check, steps=steps)
         except TimeoutError as error:
             raise DeploymentTimeoutError(
                 name=name, target=self.name, doing=steps.current, timeout_s=timeout_s
@@ -251,26 +273,42 @@ class DeployTarget:
         return f"DeployTarget.open({self.name!r})"
 
     def _deploy(
-        self, bundle: ScoringBundle, name: str, *, overwrite: bool, steps: Steps
+        self, bundle: ScoringBundle, name: str, *, overwrite: bool, check: str, steps: Steps
     ) -> Instance:
         with steps.step("Lock the environment"):
             digest = bundle.digest
         older = [each for each in self._backend.instances() if each.name == name]
         current = self._serving(older)
-        if current is not None and current.digest == digest:
+        profile = self._backend.assumed_profile
+        if current is not None and (current.digest, current.profile) == (digest, profile):
             if self._backend.state(current) is State.HEALTHY:
                 steps.say("nothing to do: this bundle is deployed and healthy")
                 return current
         elif current is not None and not overwrite:
             raise NameTakenError(
-                name=name, target=self.name, differences=_differences(current, bundle)
+                name=name,
+                target=self.name,
+                differences=_differences(current, bundle, profile=profile),
             )
+        if check != "off":
+            self._check(bundle, trial=check == "trial", steps=steps)
         self._backend.prepare(bundle, steps)
         if not self._backend.side_by_side:
             self._stop_all(older)
-        instance = self._start(Instance.draft(bundle, name=name), bundle, steps)
+        draft = Instance.draft(bundle, name=name, profile=profile)
+        instance = self._start(draft, bundle, steps)
         self._stop_all(older)
         return instance
+
+    def _check(self, bundle: ScoringBundle, *, trial: bool, steps: Steps) -> None:
+        with steps.step("Check the bundle"):
+            found = bundle.check(target=self, trial=trial, timeout_s=steps.deadline.remaining_s)
+        errors = [each for each in found if each.blocks]
+        for each in found:
+            if not each.blocks:
+                steps.say(f"warning: {each}")
+        if errors:
+            raise CheckFailedError(findings=errors)
 
     def _start(self, draft: Instance, bundle: ScoringBundle, steps: Steps) -> Instance:
         with ExitStack() as undo:
@@ -323,24 +361,57 @@ class DeployTarget:
                     return instance
         return newest_first[0] if newest_first else None
 
+    def diagnose(self, instance: Instance) -> Diagnosis | None:
+        """Return why one instance is not healthy.
+
+        None if it is, or if it is starting and nothing has gone wrong so far.
+
+        Raises
+        ------
+        DeploymentNotFoundError
+            If it was deleted.
+        """
+        state = self.state_of(instance)
+        if state is State.HEALTHY:
+            return None
+        diagnosis = self._diagnosis(instance, self._backend.logs(instance), state=state)
+        starts = state in {State.TRANSITIONING, State.DELETING}
+        return None if starts and not is_known(diagnosis) else diagnosis
+
+    def _diagnosis(
+        self, instance: Instance, log: str, *, state: State, timed_out: bool = False
+    ) -> Diagnosis:
+        try:
+            facts = self._backend.facts(instance)
+        except ModelshipError:  # the log is there; what else the place knows may not be
+            facts = Facts()
+        return diagnose(log, facts=replace(facts, state=str(state), timed_out=timed_out))
+
     def _failure(self, instance: Instance, state: State, problem: str) -> DeploymentFailedError:
+        log = self._backend.logs(instance)
+        diagnosis = self._diagnosis(instance, log, state=state)
         return DeploymentFailedError(
             name=instance.name,
             target=self.name,
             state=str(state),
             problem=problem,
-            log_tail=telling_part(self._backend.logs(instance)),
+            log_tail=telling_part(log),
+            diagnosis=diagnosis if is_known(diagnosis) else None,
         )
 
     def _timeout(self, instance: Instance, steps: Steps) -> DeploymentTimeoutError:
+        log = self._backend.logs(instance)
+        diagnosis = self._diagnosis(instance, log, state=State.TRANSITIONING, timed_out=True)
         return DeploymentTimeoutError(
             name=instance.name,
             target=self.name,
             doing=steps.current,
             timeout_s=steps.deadline.timeout_s,
-            log_tail=telling_part(self._backend.logs(instance)),
+            log_tail=telling_part(log),
+            diagnosis=diagnosis if is_known(diagnosis) else None,
         )
 
 
-def _differences(current: Instance, bundle: ScoringBundle) -> list[str]:
-    return [name for name, digest in bundle.parts.items() if current.parts.get(name) != digest]
+def _differences(current: Instance, bundle: ScoringBundle, *, profile: str) -> list[str]:
+    parts = [name for name, digest in bundle.parts.items() if current.parts.get(name) != digest]
+    return parts + ["profile"] * (current.profile != profile)

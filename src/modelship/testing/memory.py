@@ -11,6 +11,7 @@ import threading
 import traceback
 from typing import TYPE_CHECKING, ClassVar
 
+from modelship.bundle.profile import Profile
 from modelship.targets import Instance, State, TargetBackend
 from modelship.testing.capture import Log
 from modelship.testing.loopback import ScoringServer
@@ -87,6 +88,11 @@ class MemoryBackend(TargetBackend):
     """
 
     name: ClassVar[str] = "memory"
+
+    @property
+    def profile(self) -> Profile:
+        """A place where the script runs in this process, with the packages that it has."""
+        return Profile("memory", installs_lock=False)
 
     def prepare(self, bundle: ScoringBundle, steps: Steps) -> None:
         """Build nothing."""

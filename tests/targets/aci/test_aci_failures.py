@@ -157,21 +157,22 @@ def test_a_build_that_fails(target, bundle, faults):
     """The error has the operation's id and the build's log."""
     faults.plant(StageFault("build"))
     assert refused(lambda: deploy(target, bundle), DeploymentFailedError) == (
-        f"'{NAME}' on 'aci' is Failed: EnvironmentBuildFailed: Failed Building the Environment "
-        "(operation ID).\n"
+        f"'{NAME}' on 'aci' is Failed: The environment cannot be built (MS603) (operation ID).\n"
         "  | an injected fault: the build fails\n"
-        "  -> Mend what the log above names, and deploy again."
+        "  | EnvironmentBuildFailed: Failed Building the Environment.\n"
+        "  -> Look at the build's log for the package that fails."
     )
 
 
 def test_a_crash_loop(target, bundle, faults):
-    """The error has the cause that Azure hides in its details, and the script's traceback."""
+    """The error has the cause and the line of the script, which Azure does not tell."""
     faults.plant(StageFault("crash"))
     text = refused(lambda: deploy(target, bundle), DeploymentFailedError)
     assert text.startswith(
-        f"'{NAME}' on 'aci' is Failed: CrashLoopBackOff: Error in entry script, RuntimeError: "
-        "an injected fault: init() crashes (operation ID).\n"
+        f"'{NAME}' on 'aci' is Failed: init() raised RuntimeError: an injected fault: init() "
+        "crashes (score.py:"
     )
+    assert ", MS502) (operation ID).\n" in text
     assert "  | RuntimeError: an injected fault: init() crashes\n" in text
 
 
@@ -179,7 +180,8 @@ def test_a_service_that_runs_out_of_memory(target, bundle, faults):
     """The error says so, and at which limit."""
     faults.plant(StageFault("out-of-memory"))
     text = refused(lambda: deploy(target, bundle), DeploymentFailedError)
-    assert "OOMKilled: " in text.splitlines()[0]
+    assert "Failed: The service was killed for memory: " in text.splitlines()[0]
+    assert "MS505" in text.splitlines()[0]
     assert "memory limit of 1 GB" in text
 
 
@@ -187,7 +189,8 @@ def test_a_service_that_azure_gives_up(target, bundle, faults):
     """Azure's own time limit ends the operation TimedOut and leaves the service Unhealthy."""
     faults.plant(StageFault("timeout"))
     text = refused(lambda: deploy(target, bundle), DeploymentFailedError)
-    assert text.startswith(f"'{NAME}' on 'aci' is Unhealthy: DeploymentTimedOut: ")
+    assert text.startswith(f"'{NAME}' on 'aci' is Unhealthy: Azure gave up waiting ")
+    assert "  | DeploymentTimedOut: " in text
 
 
 def test_a_service_that_stays_transitioning(target, bundle, faults):

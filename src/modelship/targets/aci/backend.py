@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from modelship.bundle.profile import PROFILES
 from modelship.bundle.store import stage_source
+from modelship.diagnosis import Facts
 from modelship.errors import (
     DeploymentFailedError,
     ModelshipError,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from modelship.bundle import ScoringBundle
+    from modelship.bundle.profile import Profile
     from modelship.workspace import Operation, Service
 
 __all__ = ["AciBackend"]
@@ -137,6 +140,10 @@ class AciBackend(TargetBackend):
             self._opened = Workspace.open(self._given_workspace, **self._where)
         return self._opened
 
+    @property
+    def profile(self) -> Profile:
+        return PROFILES["aci"].but(asks_for_key=bool(self._options.auth_enabled))
+
     def prepare(self, bundle: ScoringBundle, steps: Steps) -> None:
         check_resources(bundle.resources)
         check_tags(bundle.tags)
@@ -178,6 +185,10 @@ class AciBackend(TargetBackend):
 
     def logs(self, instance: Instance) -> str:
         return self._workspace.logs(instance.name) if self._service_of(instance) else ""
+
+    def facts(self, instance: Instance) -> Facts:
+        service = self._service_of(instance)
+        return Facts(error=service.error) if service else Facts()
 
     def stop(self, instance: Instance) -> None:
         # What the instance was to replace is put back, unless it is stopped itself: then the

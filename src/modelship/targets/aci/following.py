@@ -6,6 +6,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from modelship.diagnosis import Facts, diagnose, is_known
 from modelship.errors import DeploymentFailedError, WorkspaceError
 from modelship.targets.logtail import telling_part
 from modelship.workspace import cause_of
@@ -85,6 +86,7 @@ def _failure(operation: Operation, *, name: str, workspace: Workspace) -> Deploy
             state, error = service.state, error or service.error
         log = _build_log(operation.log_uri) if operation.step in _BUILDING else ""
         log = log or workspace.logs(name)
+    diagnosis = diagnose(log, facts=Facts(state=state, error=error))
     return DeploymentFailedError(
         name=name,
         target="aci",
@@ -92,6 +94,7 @@ def _failure(operation: Operation, *, name: str, workspace: Workspace) -> Deploy
         problem=cause_of(error) or f"the operation ended {operation.state}, for no cause told",
         log_tail=telling_part(log),
         operation_id=operation.operation_id,
+        diagnosis=diagnosis if is_known(diagnosis) else None,
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, ClassVar
 
+from modelship.bundle.profile import Profile
+from modelship.diagnosis import Facts
 from modelship.errors import InvalidOptionError
 from modelship.targets.backend import Instance, TargetBackend
 from modelship.targets.docker import container as containers
@@ -42,18 +44,36 @@ class DockerBackend(TargetBackend):
         Without it ``python:<version>-slim``; it is pulled if it is not there.
     port : int, optional
         The port of this machine to publish on, 1 to 65535. Without it a free one is taken.
+    profile : str, optional
+        The place whose limits hold: ``"aci"``, ``"aks"`` or ``"online-endpoint"``. A request may
+        take as long as there, and a bundle may ask for as much as there.
     """
 
     name: ClassVar[str] = "docker"
 
-    def __init__(self, *, base_image: str | None = None, port: int | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        base_image: str | None = None,
+        port: int | None = None,
+        profile: str | None = None,
+    ) -> None:
         if base_image is not None and not re.fullmatch(r"[\w][\w.:/@-]*", base_image, re.ASCII):
             raise InvalidOptionError(
                 option="base_image", found=base_image, expected="an image, such as python:3.11-slim"
             )
         self._base_image = base_image
         self._port = check_port(port)
+        self._profile = Profile.named(profile) if profile else None
         self._answered: set[str] = set()
+
+    @property
+    def profile(self) -> Profile:
+        return self._profile.but(asks_for_key=None) if self._profile else super().profile
+
+    @property
+    def assumed_profile(self) -> str:
+        return self._profile.name if self._profile else ""
 
     @property
     def side_by_side(self) -> bool:
@@ -79,7 +99,7 @@ class DockerBackend(TargetBackend):
                         labels.SERVICE_IMAGE: image,
                         labels.TARGET: self._namespace,
                     },
-                    environment=self._variables(str(APP_ROOT)),
+                    environment={**self.profile.variables, **self._variables(str(APP_ROOT))},
                     host=containers.confinement(bundle.resources, port=self._port),
                 )
             engine.start(name, port=self._port)
@@ -115,6 +135,14 @@ class DockerBackend(TargetBackend):
             out_of_memory = container is not None and engine.ran_out_of_memory(container)
         words = containers.last_words(container, out_of_memory=out_of_memory) if container else ""
         return f"{log}\n{words}" if log and words and not log.endswith("\n") else f"{log}{words}"
+
+    def facts(self, instance: Instance) -> Facts:
+        with connected() as engine:
+            container = engine.container(instance.instance_id)
+            out_of_memory = container is not None and engine.ran_out_of_memory(container)
+        if container is None:
+            return Facts()
+        return containers.facts_of(container, out_of_memory=out_of_memory)
 
     def stop(self, instance: Instance) -> None:
         self._answered.discard(instance.instance_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from modelship.diagnosis import Facts
 from modelship.errors import InvalidOptionError
 from modelship.targets.backend import Instance
 from modelship.targets.docker import labels
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "check_resources",
     "confinement",
+    "facts_of",
     "last_words",
     "read_record",
     "scoring_uri",
@@ -114,9 +116,26 @@ def settled_state(container: Container) -> State | None:
 
 def last_words(container: Container, *, out_of_memory: bool) -> str:
     """Return a line that says how a container ended or ran out of memory, or else ``""``."""
-    ended = container.status in {"exited", "dead"}
-    said = [f"exit code {container.exit_code}"] if ended else []
+    said = [f"exit code {container.exit_code}"] if _has_ended(container) else []
     if out_of_memory:
         limit_gb = container.memory_bytes / 2**30
         said.insert(0, f"killed for memory (OOMKilled) at its limit of {limit_gb:g} GiB")
     return f"[modelship] the container was ended: {', '.join(said)}\n" if said else ""
+
+
+def facts_of(container: Container, *, out_of_memory: bool) -> Facts:
+    """Return what an engine says of a container, for a diagnosis."""
+    words = last_words(container, out_of_memory=out_of_memory).strip()
+    return Facts(
+        problem="\n".join(line for line in (container.problem, words) if line),
+        exit_code=container.exit_code if _has_ended(container) else None,
+        out_of_memory=out_of_memory,
+        memory_bytes=container.memory_bytes or None,
+        health=container.health,
+        restarts=container.restarts,
+        port=PORT,
+    )
+
+
+def _has_ended(container: Container) -> bool:
+    return container.status in {"exited", "dead"}

@@ -46,6 +46,8 @@ class Container:
     exit_code: int = 0
     out_of_memory: bool = False
     memory_bytes: int = 0
+    restarts: int = 0
+    problem: str = ""
 
     @classmethod
     def from_listing(cls, listed: Mapping[str, Any]) -> Container:
@@ -74,6 +76,8 @@ class Container:
             exit_code=state["ExitCode"],
             out_of_memory=state["OOMKilled"],
             memory_bytes=found["HostConfig"]["Memory"],
+            restarts=found.get("RestartCount", 0),
+            problem=state.get("Error") or "",
         )
 
 

@@ -19,12 +19,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from modelship.bundle.environments import environment_python
+from modelship.bundle.profile import Profile
 from modelship.bundle.store import model_folder, stage
+from modelship.diagnosis import Facts
 from modelship.places import state_folder
 from modelship.targets.backend import Instance, TargetBackend
 from modelship.targets.ports import check_port
 from modelship.targets.process import service
-from modelship.targets.process.environments import environment_python
 from modelship.targets.scoring import answers
 from modelship.targets.state import State
 
@@ -38,6 +40,7 @@ __all__ = ["ProcessBackend"]
 
 _RECORD = "instance.json"
 _ANSWERED = "answered"
+_ENDING = "Shutting down: Master"
 _DRAFT = ".draft-"
 _GRACE_S = 5.0
 _GUNICORN_SETTINGS = Path(__file__).with_name("gunicorn_settings.py")
@@ -50,18 +53,32 @@ class ProcessBackend(TargetBackend):
 
     The environment is made once for each lock and shared; Azure ML's own inference server
     runs the script in it. Services go on running when this process ends.
-    ``memory_gb`` and ``cpu_cores`` are recorded but not enforced here.
+    ``cpu_cores`` is recorded but not enforced here, and ``memory_gb`` only with a `profile`.
 
     Parameters
     ----------
     port : int, optional
         The port to listen on, 1 to 65535. Without it a free one is taken.
+    profile : str, optional
+        The place whose limits hold: ``"aci"``, ``"aks"``, ``"online-endpoint"`` or ``"docker"``.
+        A request may take as long as there; and if there is a limit for memory there, what a
+        process allocates is limited to ``memory_gb`` (by RLIMIT_DATA of setrlimit(2), which counts
+        what is asked for and not what is used).
     """
 
     name: ClassVar[str] = "process"
 
-    def __init__(self, *, port: int | None = None) -> None:
+    def __init__(self, *, port: int | None = None, profile: str | None = None) -> None:
         self._port = check_port(port)
+        self._profile = Profile.named(profile) if profile else None
+
+    @property
+    def profile(self) -> Profile:
+        return self._profile.but(asks_for_key=None) if self._profile else super().profile
+
+    @property
+    def assumed_profile(self) -> str:
+        return self._profile.name if self._profile else ""
 
     @property
     def side_by_side(self) -> bool:
@@ -70,10 +87,10 @@ class ProcessBackend(TargetBackend):
 
     def prepare(self, bundle: ScoringBundle, steps: Steps) -> None:
         with steps.step("Prepare the environment"):
-            environment_python(bundle.lock, deadline=steps.deadline)
+            environment_python(bundle.lock, timeout_s=steps.deadline.remaining_s)
 
     def start(self, draft: Instance, bundle: ScoringBundle, steps: Steps) -> Instance:
-        python = environment_python(bundle.lock, deadline=steps.deadline)
+        python = environment_python(bundle.lock, timeout_s=steps.deadline.remaining_s)
         with service.listen(self._port) as listener:
             port = listener.getsockname()[1]
             instance = draft.at(f"http://127.0.0.1:{port}/score")
@@ -86,8 +103,10 @@ class ProcessBackend(TargetBackend):
                 folder=folder,
                 environment={
                     **_environment(python, bundle, app=app),
+                    **self.profile.variables,
                     **self._variables(str(app)),
                 },
+                memory_bytes=bundle.resources.memory_bytes if self.profile.limits_memory else 0,
             )
         return instance
 
@@ -113,6 +132,13 @@ class ProcessBackend(TargetBackend):
             return (self._folder(instance) / "server.log").read_text(errors="replace")
         except FileNotFoundError:
             return ""
+
+    def facts(self, instance: Instance) -> Facts:
+        gone = not service.is_running(instance.instance_id, self._folder(instance))
+        # What ends by itself says so; the exit status went to whoever adopted the process.
+        if gone and _ENDING not in self.logs(instance):
+            return Facts(problem="its process is gone, and has not said that it ends")
+        return Facts()
 
     def stop(self, instance: Instance) -> None:
         folder = self._folder(instance)

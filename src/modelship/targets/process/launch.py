@@ -1,29 +1,33 @@
 """Start the server so that it outlives whoever asked for it. Runs in the serving environment.
 
-``python launch.py DESCRIPTOR PID_FILE LOG_FILE COMMAND...`` leaves a child in a session of its
-own that becomes COMMAND, writes that child's process id to PID_FILE, and ends. The child hands over
-the listening socket DESCRIPTOR in the way of systemd (sd_listen_fds(3)), which gunicorn takes in
-place of the address that it was told to bind.
+``python launch.py DESCRIPTOR PID_FILE LOG_FILE MEMORY COMMAND...`` leaves a child in a session of
+its own that becomes COMMAND, and ends then. The child writes its process id to PID_FILE, and hands
+over the listening socket DESCRIPTOR in the way of systemd (sd_listen_fds(3)), which gunicorn takes
+in place of the address that it was told to bind. COMMAND may allocate MEMORY bytes; 0 is no limit.
 
 It imports nothing of modelship and nothing outside the standard library.
 """
 
 import os
+import resource
 import sys
 
 FIRST_PASSED_DESCRIPTOR = 3
 
 
-def main(descriptor: str, pid_file: str, log_file: str, *command: str) -> None:
-    """Fork, leave the child running as `command`, and record its process id."""
-    pid = os.fork()
-    if pid:
-        draft = pid_file + ".new"
-        with open(draft, "w") as file:
-            file.write(str(pid))
-        os.replace(draft, pid_file)
+def main(descriptor: str, pid_file: str, log_file: str, memory: str, *command: str) -> None:
+    """Fork, leave the child running as `command`, and return when it does."""
+    reading, writing = os.pipe()
+    if os.fork():
+        os.close(writing)
+        os.read(reading, 1)  # ends when the child has become its command, and the pipe is closed
         return
     os.setsid()
+    # Its own record: one that its parent wrote would be missing if the parent is killed first.
+    draft = pid_file + ".new"
+    with open(draft, "w") as file:
+        file.write(str(os.getpid()))
+    os.replace(draft, pid_file)
     log = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
@@ -31,6 +35,8 @@ def main(descriptor: str, pid_file: str, log_file: str, *command: str) -> None:
     os.dup2(log, 2)
     os.dup2(int(descriptor), FIRST_PASSED_DESCRIPTOR)
     os.set_inheritable(FIRST_PASSED_DESCRIPTOR, True)
+    if int(memory):
+        resource.setrlimit(resource.RLIMIT_DATA, (int(memory), int(memory)))
     environment = dict(os.environ, LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
     os.execve(command[0], command, environment)
 

@@ -21,7 +21,6 @@ MARKER = "MODELSHIP_INSTANCE"
 
 _LAUNCHER = Path(__file__).with_name("launch.py")
 _LAUNCH_TIMEOUT_S = 30.0
-_EXEC_S = 1.0
 _KILLING_S = 5.0
 _BACKLOG = 2048
 
@@ -52,10 +51,12 @@ def launch(
     listener: socket.socket,
     folder: Path,
     environment: Mapping[str, str],
+    memory_bytes: int = 0,
 ) -> None:
     """Start `command` detached from this process, with `listener` as its socket.
 
-    Its process id goes to ``folder/pid``, its output to ``folder/server.log``.
+    Its process id goes to ``folder/pid``, its output to ``folder/server.log``. It and each of its
+    children can allocate `memory_bytes`, or as much as there is if that is 0.
 
     Raises
     ------
@@ -66,7 +67,7 @@ def launch(
     files = [folder / "pid", folder / "server.log"]
     try:
         subprocess.run(
-            [command[0], "-I", "-S", _LAUNCHER, descriptor, *files, *command],
+            [command[0], "-I", "-S", _LAUNCHER, descriptor, *files, str(memory_bytes), *command],
             # SPT_NOENV keeps a setproctitle in the environment from overwriting the marker.
             env={**environment, MARKER: instance_id, "SPT_NOENV": "1"},
             cwd=environment["AML_APP_ROOT"],
@@ -82,23 +83,12 @@ def launch(
             cause=f"the server cannot be launched ({error})",
             advice=f"See that {command[0]} runs; if not, remove its environment and deploy again.",
         ) from error
-    _wait_for_marker(instance_id, folder)
-
-
-def _wait_for_marker(instance_id: str, folder: Path) -> None:
-    """Wait for the end of execve(2), during which a process shows no environment to know it by."""
-    end_s = time.monotonic() + _EXEC_S
-    while not is_running(instance_id, folder) and time.monotonic() < end_s:
-        pid = _pid(folder)
-        if pid is None or not exists(pid):
-            return
-        time.sleep(0.001)
 
 
 def is_running(instance_id: str, folder: Path) -> bool:
     """Tell whether the server that was launched in `folder` still runs."""
     pid = _pid(folder)
-    return pid is not None and _is_ours(pid, instance_id)
+    return pid is not None and (_is_ours(pid, instance_id) or _begins(folder))
 
 
 def exists(pid: int) -> bool:
@@ -119,10 +109,22 @@ def end(instance_id: str, folder: Path, *, grace_s: float) -> None:
         _wait(family, instance_id, timeout_s=grace_s)
     end_s = time.monotonic() + _KILLING_S
     # While its members are killed, a family can get a new one; so look again.
-    while (family := _family(instance_id)) and time.monotonic() < end_s:
+    while time.monotonic() < end_s:
+        family = _family(instance_id)
+        if not family and not _begins(folder):
+            return
         for each in family:
             _signal(each, psutil.Process.kill)
         _wait(family, instance_id, timeout_s=_KILLING_S)
+
+
+def _begins(folder: Path) -> bool:
+    """Tell whether the server is in the middle of execve(2), and shows no environment yet."""
+    pid = _pid(folder)
+    try:
+        return pid is not None and not psutil.Process(pid).environ()
+    except psutil.Error:
+        return False
 
 
 def _pid(folder: Path) -> int | None:

@@ -1,0 +1,167 @@
+"""How much the check finds in the corpus of bundles in tests/cases, and how long it takes.
+
+::
+
+    python benchmarks/cases.py                 what is caught, false alarms, and times
+    python benchmarks/cases.py --smoke         a few cases, to see that it still runs
+    python benchmarks/cases.py --page          write docs/reference/broken-bundles.md too
+
+Environments are made on first use and kept in MODELSHIP_HOME; the times are those of a machine
+that has them.
+"""
+
+import argparse
+import re
+import statistics
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from cases.case import BROKEN, GOOD, lay  # noqa: E402 - it is found only now
+from cases.checking import bundle_of, findings_of  # noqa: E402 - as above
+from cases.observing import observe, runs_here  # noqa: E402 - as above
+from modelship.bundle.checks.trial import try_out  # noqa: E402 - as above
+from modelship.bundle.profile import Profile  # noqa: E402 - as above
+
+PAGE = ROOT / "docs/reference/broken-bundles.md"
+AT_ONCE = 4
+STEP = 13  # every so many cases make a smoke test
+LONGEST_LINE = 300
+HEAD = """# Broken bundles
+
+Bundles that do not work, as they come up in practice: what whoever ships one unchecked meets, and
+what `modelship check` says before. Each is a folder in `tests/cases/broken`, and each was run. The
+first block is the telling line of what Azure ML's own inference server logged or answered; for an
+environment, of what the resolver said; for a name or a size, of what Azure answers by its
+documents. The second block is the finding. `benchmarks/cases.py --page` writes this page.
+"""
+OUTCOMES = {
+    "answers": "The service answers",
+    "drops": "The connection is dropped",
+    "exits": "The server exits with code",
+    "hangs": "The server accepts requests, and answers none",
+    "refused": "Azure refuses it",
+    "unreadable": "The file cannot be read",
+    "unresolvable": "The environment cannot be built",
+}
+
+
+def observed(cases):
+    """Check each case and meet it raw, a few at once; return what was observed."""
+
+    def one(case):
+        with tempfile.TemporaryDirectory() as folder:
+            return observe(case, Path(folder))
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(one, cases))
+
+
+def report(seen):
+    """Print what was caught and what was not, and return whether all is as it should be."""
+    broken = [each for each in seen if each.case.expect]
+    good = [each for each in seen if not each.case.expect]
+    missed = [each for each in broken if each.expected is None or each.unexpected]
+    alarms = [each for each in good if each.findings]
+    untrue = [each for each in seen if not each.went_as_told]
+    print(f"caught before deployment: {len(broken) - len(missed)} of {len(broken)}, code and line")
+    print(f"false alarms: {len(alarms)} in {len(good)} good bundles")
+    print(f"as told on the real server: {len(seen) - len(untrue)} of {len(seen)}")
+    for each in [*missed, *alarms]:
+        print(f"  {each.case.name}:", *each.findings, sep="\n    ")
+    for each in untrue:
+        print(f"  {each.case.name} raw: {each.met.outcome}, not {each.case.server['outcome']}")
+    return not (missed or alarms or untrue)
+
+
+def measure(cases):
+    """Print the time of a check without the trial, and what it adds to init() and run() with it."""
+    without, with_it, added = [], [], []
+    for case in cases:
+        with tempfile.TemporaryDirectory() as folder:
+            laid = lay(case, Path(folder))
+            without.append(timed(findings_of, case, laid, trial=False))
+            if case.expect is None:
+                with_it.append(timed(findings_of, case, laid))
+                trial = try_out(bundle_of(case, laid), profile=Profile("here"), timeout_s=60)
+                ran_s = sum(trial.seconds(phase) for phase in ("import", "init", "run"))
+                added.append(with_it[-1] - ran_s)
+    for name, values in (
+        ("check without the trial", without),
+        ("check with the trial, good bundles", with_it),
+        ("  of it besides the script's own import, init() and run()", added),
+    ):
+        median, most = statistics.median(values), max(values)
+        print(f"{name}: median {median:.3f} s, max {most:.3f} s (n={len(values)})")
+
+
+def timed(work, *arguments, **options):
+    """Return the seconds that `work` takes."""
+    started = time.perf_counter()
+    work(*arguments, **options)
+    return time.perf_counter() - started
+
+
+def write_page(seen):
+    """Write what was met raw beside what was found, by code."""
+    broken = sorted((each for each in seen if each.case.expect), key=place_on_page)
+    parts, code = [HEAD], ""
+    for each in broken:
+        if each.case.expect.code != code:
+            code = each.case.expect.code
+            parts.append(f"## {code}\n")
+        parts.append(section(each))
+    PAGE.write_text("\n".join(parts))
+    print(f"{PAGE.relative_to(ROOT)}: {len(broken)} bundles")
+
+
+def place_on_page(each):
+    """Sort by code, then by name."""
+    return each.case.expect.code, each.case.name
+
+
+def section(each):
+    """Return the part of the page that shows one bundle."""
+    outcome, _, code = each.met.outcome.partition(" ")
+    outcome = OUTCOMES.get(outcome, f"The server answers {outcome}")
+    finding = each.expected
+    place = f"{finding.where}: " if finding.where else ""
+    return (
+        f"### {each.case.name}\n\n{each.case.title}\n\n"
+        f"{f'{outcome} {code}'.strip()}:\n\n```text\n{telling_line(each)}\n```\n\n"
+        f"modelship, before anything is sent:\n\n```text\n"
+        f"{place}{finding.severity} {finding.code} {finding.problem}\n  {finding.advice}\n```\n"
+    )
+
+
+def telling_line(each):
+    """Return the line that tells most, without what differs from run to run."""
+    line = each.met.telling_line(each.case.server["says"])
+    line = re.sub(r"^[\d-]+ [\d:,]+ [A-Z] \[\d+\] ", "", line)
+    line = re.sub(r"pid:\d+", "pid:42", line)
+    return line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]} …"
+
+
+def main():
+    """Run what was asked for; exit with 1 if something is not as it should be."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--page", action="store_true", help="write the page of the documents")
+    parser.add_argument("--smoke", action="store_true", help="a few cases, to see that it runs")
+    arguments = parser.parse_args()
+    cases = [case for case in (*BROKEN.values(), *GOOD.values()) if runs_here(case)]
+    cases = cases[::STEP] if arguments.smoke else cases
+    seen = observed(cases)
+    passed = report(seen)
+    measure(cases)
+    if arguments.page:
+        write_page(seen)
+    sys.exit(0 if passed else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""Rules about what run() returns: whether the server can send it, and sends what is meant."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING, Final
+
+from modelship.bundle.checks.parsing import called
+from modelship.findings import RULES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from modelship.bundle.checks.parsing import Function, Script
+    from modelship.findings import Finding
+
+__all__ = ["answer_findings"]
+
+# numpy's functions that return an array, or a scalar that json.dumps does not take.
+_ARRAYS: Final = frozenset(
+    (
+        *("array", "asarray", "concatenate", "vstack", "hstack", "stack", "argsort", "argmax"),
+        *("argmin", "zeros", "ones", "arange", "linspace", "squeeze", "float32", "float16"),
+        *("int64", "int32", "int8", "uint8", "bool_", "int_"),
+    )
+)
+_PREDICTIONS: Final = frozenset(
+    {"predict", "predict_proba", "predict_log_proba", "decision_function"}
+)
+_FRAMES: Final = frozenset({"DataFrame", "Series"})
+
+
+def answer_findings(script: Script, *, arrays_predicted: bool) -> Iterator[Finding]:
+    """Find what run() returns and the server cannot send, or encodes a second time.
+
+    Parameters
+    ----------
+    script : Script
+        The entry script.
+    arrays_predicted : bool
+        Whether the model's predict() returns a numpy array for certain.
+    """
+    run = script.functions.get("run")
+    if run is None:
+        return
+    answers = _Answers(run, arrays_predicted=arrays_predicted)
+    if any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in _own(run)):
+        problem = "run() is a generator, which the server cannot send."
+        yield RULES["MS107"].finding(problem, path=script.path, line=run.lineno)
+        return
+    for node in _own(run):
+        if not isinstance(node, ast.Return) or node.value is None:
+            continue
+        if what := answers.unserializable(node.value):
+            yield RULES["MS107"].finding(
+                f"run() returns {what}, which the server cannot send: it answers 500.",
+                path=script.path,
+                line=node.lineno,
+            )
+        elif called(answers.value_of(node.value)) == "json.dumps":
+            yield RULES["MS108"].finding(
+                "run() returns JSON text, and the server encodes it a second time.",
+                path=script.path,
+                line=node.lineno,
+            )
+
+
+class _Answers:
+    """What the expressions of run() are, as far as it is certain."""
+
+    def __init__(self, run: Function, *, arrays_predicted: bool) -> None:
+        self._values = _assigned_once(run)
+        self._arrays_predicted = arrays_predicted
+
+    def value_of(self, node: ast.expr) -> ast.expr:
+        """Return what a name stands for, if one assignment tells it."""
+        seen: set[str] = set()
+        while isinstance(node, ast.Name) and node.id in self._values and node.id not in seen:
+            seen.add(node.id)
+            node = self._values[node.id]
+        return node
+
+    def unserializable(self, node: ast.expr) -> str:  # noqa: PLR0911 - one for each kind of node
+        """Return what in the value of `node` has no JSON form, or ``""``."""
+        node = self.value_of(node)
+        if isinstance(node, ast.Dict):
+            return self._first(node.values)
+        if isinstance(node, (ast.List, ast.Tuple)):
+            return self._first(node.elts)
+        if isinstance(node, ast.IfExp):
+            return self._first([node.body, node.orelse])
+        if isinstance(node, (ast.Set, ast.SetComp)):
+            return "a set"
+        if isinstance(node, ast.GeneratorExp):
+            return "a generator"
+        if isinstance(node, ast.Constant) and isinstance(node.value, bytes):
+            return "bytes"
+        return self._of_call(node) if isinstance(node, ast.Call) else ""
+
+    def _first(self, nodes: list[ast.expr]) -> str:
+        return next((what for each in nodes if (what := self.unserializable(each))), "")
+
+    def _of_call(self, node: ast.Call) -> str:
+        module, _, name = called(node).rpartition(".")
+        if module in {"np", "numpy"} and name in _ARRAYS:
+            return f"what {module}.{name}() makes"
+        if module in {"pd", "pandas"} and name in _FRAMES:
+            return f"a pandas {name}"
+        if self._predicts(node):
+            return f"a numpy array, from {name}()"
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "encode" and not node.args:
+            return "bytes"
+        return {"set": "a set", "bytes": "bytes"}.get(called(node), "")
+
+    def _predicts(self, node: ast.Call) -> bool:
+        if not self._arrays_predicted or not isinstance(node.func, ast.Attribute):
+            return False
+        return node.func.attr in _PREDICTIONS
+
+
+def _own(function: Function) -> Iterator[ast.AST]:
+    """Yield the nodes of a function, without those of the functions that it defines."""
+    waiting: list[ast.AST] = list(function.body)
+    for node in waiting:
+        yield node
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
+            waiting.extend(ast.iter_child_nodes(node))
+
+
+def _assigned_once(function: Function) -> Mapping[str, ast.expr]:
+    """Return the value of each name that a function binds in one place alone."""
+    stored: dict[str, int] = {}
+    values: dict[str, ast.expr] = {}
+    for node in _own(function):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            stored[node.id] = stored.get(node.id, 0) + 1
+        if isinstance(node, ast.Assign) and len(node.targets) == 1:
+            if isinstance(node.targets[0], ast.Name):
+                values[node.targets[0].id] = node.value
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:
+            values[node.target.id] = node.value
+    return {name: value for name, value in values.items() if stored.get(name) == 1}

@@ -1,0 +1,179 @@
+"""Rules about the files that the script reads: whether they will be there in the service."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+from typing import TYPE_CHECKING, Final
+
+from modelship.bundle.checks.parsing import called
+from modelship.bundle.checks.places import Places
+from modelship.findings import RULES
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from modelship.bundle.checks.parsing import Script
+    from modelship.bundle.checks.places import Place
+    from modelship.bundle.script import SourceFile
+    from modelship.findings import Finding
+    from modelship.sources import Model
+
+__all__ = ["file_findings"]
+
+# What reads the file that its first argument names.
+_READERS: Final = frozenset(
+    (
+        *("open", "io.open", "joblib.load", "load", "load_model", "InferenceSession", "Booster"),
+        *("loadtxt", "genfromtxt", "fromfile", "read_csv", "read_json", "read_parquet"),
+        *("read_excel", "read_pickle", "read_table", "read_feather", "load_dataset"),
+    )
+)
+_READING_METHODS: Final = frozenset({"read_text", "read_bytes", "open"})
+# Folders that a service's container has, whatever is in the bundle.
+_EVERYWHERE: Final = ("/tmp", "/dev", "/proc", "/sys", "/etc", "/usr", "/opt", "/run", "/var/tmp")  # noqa: S108 - read from a script
+_APP_ROOT: Final = "/var/azureml-app"
+_NOT_THERE: Final = frozenset({"OSError", "FileNotFoundError", "IOError", "Exception"})
+_EXISTS: Final = frozenset({"exists", "isfile", "isdir", "is_file", "is_dir"})
+
+
+def file_findings(
+    script: Script, *, source: Sequence[SourceFile], model: Model | None
+) -> Iterator[Finding]:
+    """Find paths that lead to nothing in the service."""
+    places = Places(script)
+    guarded = {id(node) for each in script.nodes for node in _guarded(each)}
+    inner: set[int] = set()
+    for node in script.nodes:  # outer expressions come before those within them
+        if id(node) in guarded or not isinstance(node, ast.expr):
+            continue
+        place = places.of(node)
+        if place is not None and place.root == "model" and model is not None:
+            if id(node) not in inner:
+                yield from _below_model_dir(node, place, model=model, path=script.path)
+            inner.update(id(each) for each in ast.walk(node))
+        elif isinstance(node, ast.Call):
+            yield from _registered(node, model=model, path=script.path)
+            read = _read_by(node)
+            target = places.of(read) if read is not None else None
+            if target is not None and target.root != "model":
+                yield from _elsewhere(node, target, source=source, model=model, path=script.path)
+
+
+def _below_model_dir(node: ast.expr, place: Place, *, model: Model, path: str) -> Iterator[Finding]:
+    files = [file.path for file in model.files]
+    if place.path == "." or any(f"{file}/".startswith(f"{place.path}/") for file in files):
+        return
+    if place.path.startswith("..") or any(sign in place.path for sign in "*?["):
+        return  # a way to another model, or a pattern
+    close = difflib.get_close_matches(place.path, files, n=1, cutoff=0.0) or files[:1]
+    yield RULES["MS106"].finding(
+        f"It looks for {place.path!r} in the model's folder, which holds {_listed(files)}.",
+        path=path,
+        line=node.lineno,
+        advice=f"Write os.path.join(os.environ['AZUREML_MODEL_DIR'], {close[0]!r}).",
+    )
+
+
+def _registered(node: ast.Call, *, model: Model | None, path: str) -> Iterator[Finding]:
+    """Find Model.get_model_path() of another model than the bundle's."""
+    if model is None or not called(node).endswith("Model.get_model_path"):
+        return
+    named = [each.value for each in node.keywords if each.arg == "model_name"]
+    first = next(iter([*node.args[:1], *named]), None)
+    if isinstance(first, ast.Constant) and first.value != model.name:
+        yield RULES["MS106"].finding(
+            f"It asks for the registered model {first.value!r}, and this one is {model.name!r}.",
+            path=path,
+            line=node.lineno,
+        )
+
+
+def _elsewhere(
+    node: ast.Call,
+    place: Place,
+    *,
+    source: Sequence[SourceFile],
+    model: Model | None,
+    path: str,
+) -> Iterator[Finding]:
+    there = {file.path for file in source}
+    if place.root == "source" and place.path in there:
+        return
+    if place.root == "absolute" and place.path.startswith((*_EVERYWHERE, _APP_ROOT)):
+        return
+    name = place.path.rpartition("/")[2]
+    mine = [file.path for file in model.files if file.path.endswith(name)] if model else []
+    if mine:
+        yield RULES["MS106"].finding(
+            f"It reads the model from {place.path!r}, which is not where a service finds it.",
+            path=path,
+            line=node.lineno,
+            advice=f"Write os.path.join(os.environ['AZUREML_MODEL_DIR'], {mine[0]!r}).",
+        )
+    else:
+        yield RULES["MS109"].finding(
+            f"It reads {place.path!r}, which is not part of the bundle.",
+            path=path,
+            line=node.lineno,
+            advice=_advice(name, there),
+        )
+
+
+def _read_by(node: ast.Call) -> ast.expr | None:
+    """Return the path of the file that a call reads, if it is one that does."""
+    name = called(node)
+    if (
+        isinstance(node.func, ast.Attribute)
+        and node.func.attr in _READING_METHODS
+        and (name.rpartition(".")[0] not in {"io", "os", "gzip", "bz2", "lzma", "zipfile"})
+    ):
+        return node.func.value if _reads(node.args[:1]) else None
+    if name.rpartition(".")[2] not in {each.rpartition(".")[2] for each in _READERS}:
+        return None
+    if not node.args or not _reads(node.args[1:2]):
+        return None
+    return None if "://" in _constant(node.args[0]) else node.args[0]
+
+
+def _reads(mode: list[ast.expr]) -> bool:
+    return not any(letter in _constant(each) for each in mode for letter in "wax+")
+
+
+def _constant(node: ast.AST) -> str:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+def _guarded(node: ast.AST) -> Iterator[ast.AST]:
+    """Return what runs only if a file is there, or what a script expects to fail."""
+    if isinstance(node, ast.Try):
+        caught = {
+            each.id
+            for handler in node.handlers
+            for each in (ast.walk(handler.type) if handler.type else [ast.Name("Exception")])
+            if isinstance(each, ast.Name)
+        }
+        if caught & _NOT_THERE and not any(_raises(each) for each in node.handlers):
+            for statement in node.body:
+                yield from ast.walk(statement)
+    elif isinstance(node, (ast.If, ast.IfExp)) and any(
+        called(each).rpartition(".")[2] in _EXISTS for each in ast.walk(node.test)
+    ):
+        yield from ast.walk(node)
+
+
+def _raises(handler: ast.ExceptHandler) -> bool:
+    return any(isinstance(node, ast.Raise) for node in ast.walk(handler))
+
+
+def _listed(files: Collection[str]) -> str:
+    shown = [repr(file) for file in files][:3]
+    more = f" and {len(files) - len(shown)} more" if len(files) > len(shown) else ""
+    return f"{', '.join(shown)}{more}"
+
+
+def _advice(name: str, there: set[str]) -> str:
+    same = [path for path in there if path.rpartition("/")[2] == name]
+    if same:
+        return f"Write os.path.join(os.path.dirname(__file__), …) to {same[0]!r}."
+    return ""

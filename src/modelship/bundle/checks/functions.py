@@ -1,0 +1,174 @@
+"""Rules about init() and run(): whether the inference server takes them, and calls them in vain."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING, Final
+
+from modelship.bundle.checks.parsing import called, dotted
+from modelship.findings import RULES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from modelship.bundle.checks.parsing import Function, Script
+    from modelship.findings import Finding
+
+__all__ = ["function_findings"]
+
+_HEADERS: Final = "request_headers"
+_RAW_HTTP: Final = "rawhttp"
+_INPUT_SCHEMA: Final = "input_schema"
+# Decorators that leave the signature as it is written.
+_TRANSPARENT: Final = frozenset({_RAW_HTTP, _INPUT_SCHEMA, "output_schema"})
+
+
+def function_findings(script: Script) -> Iterator[Finding]:
+    """Find what is wrong with init() and run() of the entry script."""
+    for name in ("init", "run"):
+        if name not in script.names and "*" not in script.names:
+            yield RULES["MS102"].finding(f"It does not define {name}().", path=script.path)
+    init, run = script.functions.get("init"), script.functions.get("run")
+    for function in (init, run):
+        if isinstance(function, ast.AsyncFunctionDef):
+            yield RULES["MS113"].finding(
+                f"{function.name}() is asynchronous, and the server does not wait for it.",
+                path=script.path,
+                line=function.lineno,
+                advice=f"Write def {function.name}(…): without async.",
+            )
+    if init is not None and not init.decorator_list:
+        yield from _judge_init(init, path=script.path)
+    if run is not None:
+        yield from _judge_run(run, path=script.path)
+    if init is not None and run is not None:
+        yield from _lost_names(script, init=init, run=run)
+
+
+def _judge_init(init: Function, *, path: str) -> Iterator[Finding]:
+    if _required(init):
+        yield RULES["MS103"].finding(
+            f"init() asks for {_required(init)[0]!r}, and the server calls it with nothing.",
+            path=path,
+            line=init.lineno,
+            advice="Write def init(): without parameters.",
+        )
+
+
+def _judge_run(run: Function, *, path: str) -> Iterator[Finding]:
+    decorators = [_decorator(each) for each in run.decorator_list]
+    if _RAW_HTTP in decorators and _INPUT_SCHEMA in decorators:
+        problem = "run() is decorated with both @rawhttp and @input_schema."
+        yield RULES["MS114"].finding(problem, path=path, line=run.lineno)
+    if not _TRANSPARENT.issuperset(decorators):
+        return  # another decorator may change the signature
+    if problem := _bad_signature(run, schema=_INPUT_SCHEMA in decorators):
+        yield RULES["MS103"].finding(problem, path=path, line=run.lineno)
+    yield from _schema_of_nothing(run, path=path)
+
+
+def _bad_signature(run: Function, *, schema: bool) -> str:
+    parameters = run.args
+    if parameters.posonlyargs or parameters.vararg or parameters.kwarg:
+        return "run() has positional-only parameters, *args or **kwargs, which the server refuses."
+    names = [each.arg for each in (*parameters.args, *parameters.kwonlyargs)]
+    if not [name for name in names if name != _HEADERS]:
+        return "run() has no parameter for the request."
+    if schema:
+        return ""
+    extra = [name for name in _required(run) if name not in (names[0], _HEADERS)]
+    if extra and names[0] != _HEADERS:
+        return f"run() asks for {extra[0]!r} too, and the server passes the request alone."
+    return ""
+
+
+def _required(function: Function) -> list[str]:
+    """Return the parameters that a call has to give."""
+    arguments = function.args
+    positional = [*arguments.posonlyargs, *arguments.args]
+    without = positional[: len(positional) - len(arguments.defaults)]
+    keyword = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+    return [each.arg for each in without] + [each.arg for each, value in keyword if value is None]
+
+
+def _decorator(node: ast.expr) -> str:
+    return (called(node) or dotted(node)).rpartition(".")[2]
+
+
+def _schema_of_nothing(run: Function, *, path: str) -> Iterator[Finding]:
+    """Find an @input_schema for a parameter that run() does not have."""
+    names = {each.arg for each in (*run.args.args, *run.args.kwonlyargs)}
+    for node in run.decorator_list:
+        if not isinstance(node, ast.Call) or _decorator(node) != _INPUT_SCHEMA:
+            continue
+        named = [each.value for each in node.keywords if each.arg == "param_name"]
+        first = next(iter([*node.args[:1], *named]), None)
+        if isinstance(first, ast.Constant) and first.value not in names:
+            yield RULES["MS117"].finding(
+                f"@input_schema describes {first.value!r}, and run() has no such parameter.",
+                path=path,
+                line=node.lineno,
+            )
+
+
+def _lost_names(script: Script, *, init: Function, run: Function) -> Iterator[Finding]:
+    """Find names that init() binds for itself alone, while run() looks for them in the module."""
+    lost = _assigned(init) - _global(init)
+    wanted = (
+        _read(run)
+        - set(_assigned(run))
+        - {each.arg for each in ast.walk(run.args) if isinstance(each, ast.arg)}
+    )
+    for name in sorted(lost & wanted):
+        if name in script.names and not _is_placeholder(script, name):
+            continue
+        line = next(
+            node.lineno
+            for node in ast.walk(init)
+            if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store)
+        )
+        yield RULES["MS115"].finding(
+            f"init() assigns {name!r} to a variable of its own, and run() does not find it.",
+            path=script.path,
+            line=line,
+            advice=f"Write global {name} in init(), before the assignment.",
+        )
+
+
+def _assigned(function: Function) -> set[str]:
+    return _names(function, ast.Store)
+
+
+def _read(function: Function) -> set[str]:
+    return _names(function, ast.Load)
+
+
+def _names(function: Function, context: type[ast.expr_context]) -> set[str]:
+    return {
+        node.id
+        for node in ast.walk(function)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, context)
+    }
+
+
+def _global(function: Function) -> set[str]:
+    return {
+        name for node in ast.walk(function) if isinstance(node, ast.Global) for name in node.names
+    }
+
+
+def _is_placeholder(script: Script, name: str) -> bool:
+    """Tell whether the module binds `name` to None and to nothing else."""
+    values = [
+        statement.value
+        for statement in script.statements
+        if isinstance(statement, (ast.Assign, ast.AnnAssign))
+        for target in (
+            statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+        )
+        if isinstance(target, ast.Name) and target.id == name
+    ]
+    return bool(values) and all(
+        value is None or (isinstance(value, ast.Constant) and value.value is None)
+        for value in values
+    )

@@ -1,0 +1,223 @@
+"""Rules about what the script imports: whether it will be there in the service."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Final
+
+from packaging.version import InvalidVersion, Version
+
+from modelship.bundle.checks.provided import Provided, standard_library
+from modelship.findings import RULES, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from modelship.bundle.checks.parsing import Script
+    from modelship.bundle.lock import Lock
+    from modelship.bundle.script import SourceFile
+    from modelship.findings import Finding
+
+__all__ = ["import_findings"]
+
+# "Release history" of scikit-learn: deprecated in 0.21, removed in 0.23.
+_EXTERNALS: Final = {
+    "sklearn.externals.joblib": "Write import joblib, and list joblib in the environment.",
+    "sklearn.externals.six": "Write import six, or leave it out: Python 3 needs none of it.",
+}
+_EXTERNALS_REMOVED: Final = Version("0.23")
+# What inference-schema imports only where these are used.
+_SCHEMA_NEEDS: Final = {
+    "inference_schema.parameter_types.numpy_parameter_type": "numpy",
+    "inference_schema.parameter_types.pandas_parameter_type": "pandas",
+    "inference_schema.parameter_types.spark_parameter_type": "pyspark",
+}
+_FAILED_IMPORT: Final = frozenset({"ImportError", "ModuleNotFoundError", "Exception"})
+
+
+@dataclass(frozen=True)
+class _Import:
+    """One module that a statement imports, and the line."""
+
+    module: str
+    line: int
+    level: int = 0
+    certain: bool = True
+
+
+def import_findings(
+    scripts: Sequence[Script],
+    *,
+    entry: Script,
+    source: Sequence[SourceFile],
+    lock: Lock,
+    python: tuple[int, int],
+) -> Iterator[Finding]:
+    """Find imports that will fail, in the entry script and in the modules that it reaches."""
+    own = {file.path.partition("/")[0].removesuffix(".py") for file in source}
+    provided = Provided(lock)
+    known = standard_library(python)
+    for script in _reached(scripts, entry=entry):
+        for each in _imports(script):
+            top = each.module.partition(".")[0]
+            if each.level:
+                if script is entry:
+                    yield _relative(each, path=script.path)
+            elif each.module in _EXTERNALS and _has_no_externals(lock):
+                yield _removed(each, path=script.path)
+            elif top not in own and top not in known:
+                yield from _missing(each, provided, source=source, path=script.path)
+    yield from _hidden(scripts, own=own, known=known, provided=provided, entry=entry)
+
+
+def _missing(
+    each: _Import, provided: Provided, *, source: Sequence[SourceFile], path: str
+) -> Iterator[Finding]:
+    there = provided.provides(each.module)
+    needed = _SCHEMA_NEEDS.get(each.module)
+    if there and needed and needed not in provided.lock.versions:
+        yield RULES["MS104"].finding(
+            f"{each.module} needs {needed}, which the environment does not provide.",
+            path=path,
+            line=each.line,
+            advice=f"List {needed} in the environment.",
+        )
+    if there:
+        return
+    top = each.module.partition(".")[0]
+    package = provided.package_of(each.module)
+    elsewhere = [file.path for file in source if PurePosixPath(file.path).stem == top]
+    advice = f"List {package} in the environment."
+    if elsewhere:
+        folder = PurePosixPath(elsewhere[0]).parent.as_posix()
+        dots = folder.replace("/", ".")
+        advice = (
+            f"Only the root of the source folder is searched: write from {dots} import {top}, "
+            f"or pass the folder {folder} itself as source_directory."
+        )
+    doubt = there is None or not each.certain
+    yield RULES["MS104"].finding(
+        f"It imports {top}, which the environment does not provide."
+        if there is False
+        else f"It imports {top}, and no package of the environment is known to provide it.",
+        path=path,
+        line=each.line,
+        advice=advice,
+        severity=Severity.WARNING if doubt and not elsewhere else Severity.ERROR,
+    )
+
+
+def _relative(each: _Import, *, path: str) -> Finding:
+    return RULES["MS104"].finding(
+        "It imports relative to its package, and the server loads it as a module of its own.",
+        path=path,
+        line=each.line,
+        advice=f"Write the import without the dot: from {each.module or '…'} import ….",
+    )
+
+
+def _removed(each: _Import, *, path: str) -> Finding:
+    return RULES["MS105"].finding(
+        f"{each.module} was removed in scikit-learn 0.23.",
+        path=path,
+        line=each.line,
+        advice=_EXTERNALS[each.module],
+    )
+
+
+def _has_no_externals(lock: Lock) -> bool:
+    try:
+        return Version(lock.versions.get("scikit-learn", "99")) >= _EXTERNALS_REMOVED
+    except InvalidVersion:
+        return True
+
+
+def _reached(scripts: Sequence[Script], *, entry: Script) -> Iterator[Script]:
+    """Return the entry script and the modules of the bundle that it imports, directly or not."""
+    by_module = {_module(each.path): each for each in scripts}
+    waiting, seen = [entry], {entry.path}
+    for script in waiting:
+        yield script
+        for each in _imports(script):
+            parts = each.module.split(".")
+            for size in range(1, len(parts) + 1):
+                found = by_module.get(".".join(parts[:size]))
+                if found is not None and found.path not in seen:
+                    seen.add(found.path)
+                    waiting.append(found)
+
+
+def _module(path: str) -> str:
+    return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def _imports(script: Script) -> Iterator[_Import]:
+    """Yield what is imported for certain: not what a failing import is expected to be."""
+    yield from _in_body(script.tree.body, certain=True)
+
+
+def _in_body(body: Sequence[ast.AST], *, certain: bool) -> Iterator[_Import]:
+    for node in body:
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield _Import(alias.name, node.lineno, certain=certain)
+        elif isinstance(node, ast.ImportFrom):
+            yield from _from(node, certain=certain)
+        elif isinstance(node, ast.Try) and _expects_failure(node):
+            yield from _in_body([*node.finalbody], certain=certain)
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            yield from _in_body(node.orelse, certain=certain)
+        else:
+            conditional = isinstance(node, (ast.If, ast.Match)) or (
+                isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+                and node.name not in {"init", "run"}
+            )
+            children = [
+                each for each in ast.iter_child_nodes(node) if not isinstance(each, ast.expr)
+            ]
+            yield from _in_body(children, certain=certain and not conditional)
+
+
+def _from(node: ast.ImportFrom, *, certain: bool) -> Iterator[_Import]:
+    module = node.module or ""
+    yield _Import(module, node.lineno, node.level, certain)
+    if not node.level:
+        for alias in node.names:
+            if f"{module}.{alias.name}" in {*_EXTERNALS, *_SCHEMA_NEEDS}:
+                yield _Import(f"{module}.{alias.name}", node.lineno, certain=certain)
+
+
+def _expects_failure(node: ast.Try) -> bool:
+    caught = {
+        each.id
+        for handler in node.handlers
+        for each in (ast.walk(handler.type) if handler.type else [ast.Name("Exception")])
+        if isinstance(each, ast.Name)
+    }
+    return bool(caught & _FAILED_IMPORT)
+
+
+def _hidden(
+    scripts: Sequence[Script],
+    *,
+    own: set[str],
+    known: frozenset[str],
+    provided: Provided,
+    entry: Script,
+) -> Iterator[Finding]:
+    """Find files beside the script that bear the name of a module that others import."""
+    imported = {each.module.partition(".")[0] for script in scripts for each in _imports(script)}
+    for script in scripts:
+        top = script.path.partition("/")[0].removesuffix(".py")
+        if "/" in script.path.removesuffix("/__init__.py") or script is entry or top not in own:
+            continue
+        what = "the standard library" if top in known else ""
+        if not what and provided.provides(top):
+            what = provided.package_of(top)
+        if what and (top in imported or what == "the standard library"):
+            yield RULES["MS116"].finding(
+                f"It has the name of the module {top} of {what}: one hides the other.",
+                path=script.path,
+            )

@@ -1,0 +1,136 @@
+"""Rules about what must not leave: secrets in the source, and requests in the log."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import TYPE_CHECKING, Final
+
+from modelship.bundle.checks.parsing import called
+from modelship.findings import RULES, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from modelship.bundle.checks.parsing import Function, Script
+    from modelship.bundle.script import SourceFile
+    from modelship.findings import Finding
+
+__all__ = ["log_findings", "secret_findings"]
+
+# The forms that their issuers give them.
+_SECRETS: Final = (
+    (rb"AccountKey=[A-Za-z0-9+/]{40,}={0,2}", "the key of a storage account"),
+    (rb"SharedAccessKey=[A-Za-z0-9+/]{30,}={0,2}", "a shared access key"),
+    (rb"[?&]sig=[A-Za-z0-9%+/]{30,}", "a shared access signature"),
+    (rb"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----", "a private key"),
+    (rb"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b", "an AWS access key"),
+    (rb"\bgh[pousr]_[A-Za-z0-9]{36,}\b", "a GitHub token"),
+    (rb"\bxox[abprs]-[A-Za-z0-9-]{10,}", "a Slack token"),
+    (rb"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}", "a bearer token"),
+    (
+        # and not a placeholder: a word in capitals, the word itself, or stars
+        rb"://[^/\s:@\"']+:(?![A-Z_]+@|(?i:pass(word)?|pwd|secret)@|[*x.]+@)[^/\s:@\"'{}$<]{3,}@[\w.-]+",
+        "a password in an address",
+    ),
+)
+_PATTERNS: Final = tuple((re.compile(pattern), what) for pattern, what in _SECRETS)
+_NAMES: Final = re.compile(
+    r"(^|_)(password|passwd|pwd|secret|api_?key|account_?key|access_?key|client_secret"
+    r"|auth_?token|connection_string)$",
+    re.IGNORECASE,
+)
+_STANDS_FOR_ONE: Final = re.compile(
+    r"^[<{$%*]|^(x+|your|changeme|example|none|test)\b", re.IGNORECASE
+)
+_SHORTEST: Final = 8
+_LARGEST_BYTES: Final = 2_000_000
+_LOGGERS: Final = frozenset({"debug", "info", "warning", "error", "critical", "log"})
+
+
+def secret_findings(source: tuple[SourceFile, ...]) -> Iterator[Finding]:
+    """Find secrets in any file of the source; what they are is told, and never what they say."""
+    for file in source:
+        content = file.content[:_LARGEST_BYTES]
+        for pattern, what in _PATTERNS:
+            for match in pattern.finditer(content):
+                line = content.count(b"\n", 0, match.start()) + 1
+                yield RULES["MS110"].finding(f"It holds {what}.", path=file.path, line=line)
+                break
+
+
+def log_findings(script: Script) -> Iterator[Finding]:
+    """Find secrets given by name, and requests that go to the log."""
+    for node in script.nodes:
+        yield from _named_secrets(node, path=script.path)
+    run = script.functions.get("run")
+    if run is not None:
+        yield from _printed(run, path=script.path)
+
+
+def _named_secrets(node: ast.AST, *, path: str) -> Iterator[Finding]:
+    pairs: list[tuple[str, ast.expr]] = []
+    if isinstance(node, ast.Assign):
+        pairs = [(each.id, node.value) for each in node.targets if isinstance(each, ast.Name)]
+    elif isinstance(node, ast.Call):
+        pairs = [(each.arg or "", each.value) for each in node.keywords]
+    elif isinstance(node, ast.Dict):
+        keys = [each.value if isinstance(each, ast.Constant) else "" for each in node.keys]
+        pairs = [(str(key), value) for key, value in zip(keys, node.values, strict=True)]
+    for name, value in pairs:
+        if _NAMES.search(name) and _is_secret(value):
+            yield RULES["MS110"].finding(
+                f"It gives {name} as text.", path=path, line=value.lineno, severity=Severity.ERROR
+            )
+
+
+def _is_secret(node: ast.expr) -> bool:
+    if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
+        return False
+    text = node.value
+    mixed = any(each.isdigit() for each in text) or not text.isalpha()
+    return len(text) >= _SHORTEST and " " not in text and mixed and not _STANDS_FOR_ONE.search(text)
+
+
+def _printed(run: Function, *, path: str) -> Iterator[Finding]:
+    payload = _payload_names(run)
+    for node in ast.walk(run):
+        if not isinstance(node, ast.Call):
+            continue
+        logs = called(node) == "print" or (
+            isinstance(node.func, ast.Attribute)
+            and node.func.attr in _LOGGERS
+            and called(node).partition(".")[0] in {"logging", "logger", "log", "LOGGER", "LOG"}
+        )
+        if logs and any(_shows(each, payload) for each in node.args):
+            yield RULES["MS111"].finding(
+                "It writes each request to the log.", path=path, line=node.lineno
+            )
+
+
+def _payload_names(run: Function) -> set[str]:
+    """Return the names of the request in run(): its parameters, and what is decoded from them."""
+    names = {each.arg for each in (*run.args.args, *run.args.kwonlyargs)} - {"request_headers"}
+    for node in ast.walk(run):
+        if isinstance(node, ast.Assign) and called(node.value) == "json.loads":
+            decoded = any(_shows(each, names) for each in getattr(node.value, "args", []))
+            targets = {each.id for each in node.targets if isinstance(each, ast.Name)}
+            names |= targets if decoded else set()
+    return names
+
+
+def _shows(node: ast.expr, payload: set[str]) -> bool:  # noqa: PLR0911 - one for each kind of node
+    """Tell whether the value of `node` is the request, or text that holds it."""
+    if isinstance(node, ast.Name):
+        return node.id in payload
+    if isinstance(node, ast.JoinedStr):
+        return any(_shows(each, payload) for each in node.values)
+    if isinstance(node, ast.FormattedValue):
+        return _shows(node.value, payload)
+    if isinstance(node, ast.BinOp):
+        return _shows(node.left, payload) or _shows(node.right, payload)
+    if isinstance(node, ast.Tuple):
+        return any(_shows(each, payload) for each in node.elts)
+    if called(node) in {"str", "repr"} or called(node).endswith(".format"):
+        return isinstance(node, ast.Call) and any(_shows(each, payload) for each in node.args)
+    return False

@@ -1,0 +1,180 @@
+"""The rules about the model, judged by its passport: it is never loaded."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import TYPE_CHECKING, Final
+
+from modelship.bundle._known_packages import IMPORT_TO_PYPI
+from modelship.bundle.checks.provided import (
+    Provided,
+    every_module_of_python,
+    is_installed_here,
+    standard_library,
+)
+from modelship.bundle.checks.skew import skew_findings
+from modelship.findings import RULES, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from modelship.bundle.lock import Lock
+    from modelship.bundle.script import SourceFile
+    from modelship.findings import Finding
+    from modelship.sources import Model
+
+__all__ = ["model_findings"]
+
+_SHOWN: Final = 5
+# cloudpickle writes the bytecode of a function, which only the Python that compiled it reads.
+_BYTECODE: Final = (
+    "cloudpickle.cloudpickle._make_function",
+    "cloudpickle.cloudpickle._builtin_type",
+)
+# From the module of the standard library to the first Python that has it.
+_SINCE: Final = {"pathlib._local": (3, 13)}
+
+
+def model_findings(
+    model: Model, *, source: Sequence[SourceFile], lock: Lock | None, memory_bytes: int
+) -> Iterator[Finding]:
+    """Find what is wrong with a model, or with loading it where the bundle runs.
+
+    Parameters
+    ----------
+    model : Model
+        What the service loads.
+    source : Sequence[SourceFile]
+        The script, and what lies beside it.
+    lock : Lock, optional
+        The environment; without it, what the model needs of it is not judged.
+    memory_bytes : int
+        The memory that the service asks for.
+    """
+    path = model.path.name
+    own = {file.path.partition("/")[0].removesuffix(".py") for file in source}
+    yield from _dangers(model, path=path)
+    yield from _of_main(model, path=path)
+    yield from _size(model, memory_bytes=memory_bytes, path=path)
+    missing: set[str] = set()
+    if lock is not None:
+        for finding, module in _missing(model, lock, own=own, path=path):
+            missing.add(module)
+            yield finding
+        yield from skew_findings(model.passport, lock, path=path)
+        yield from _of_other_pythons(model, lock, path=path)
+    yield from _unknown(model, but=own | missing, path=path)
+
+
+def _dangers(model: Model, *, path: str) -> Iterator[Finding]:
+    for name in model.passport.dangerous:
+        yield RULES["MS301"].finding(
+            f"Loading it would call {name}, which belongs into no model.", path=path
+        )
+
+
+def _of_main(model: Model, *, path: str) -> Iterator[Finding]:
+    names = model.passport.from_main
+    if names:
+        bare = [name.removeprefix("__main__.") for name in names]
+        yield RULES["MS303"].finding(
+            f"It needs {_listed(bare)} from the program that saved it; the server is another one.",
+            path=path,
+            advice=f"Move {bare[0]} to a module, such as parts.py beside the script, import it "
+            "from there, and save the model again.",
+        )
+
+
+def _unknown(model: Model, *, but: set[str], path: str) -> Iterator[Finding]:
+    names = [name for name in model.passport.unknown if name.partition(".")[0] not in but]
+    if names:
+        yield RULES["MS302"].finding(
+            f"Loading it would import {_listed(names)}, of no library that is known.", path=path
+        )
+
+
+def _missing(
+    model: Model, lock: Lock, *, own: set[str], path: str
+) -> Iterator[tuple[Finding, str]]:
+    """Find modules that neither the environment nor the bundle has."""
+    provided = Provided(lock)
+    known = standard_library(_minor(lock)) | own | {"__main__"}
+    tops = {name.partition(".")[0] for name in model.passport.globals}
+    for top in sorted(tops - known):
+        if top in every_module_of_python() or provided.provides(top):
+            continue  # of another Python, which is another rule
+        if top in IMPORT_TO_PYPI or is_installed_here(top):
+            package = provided.package_of(top)
+            problem = f"It was made with {package}, which the environment does not hold."
+            advice = f"List {package} in the environment."
+            yield RULES["MS208"].finding(problem, path=path, advice=advice), top
+        else:
+            certain = provided.provides(top) is False or _is_code_of_ones_own(top)
+            yield (
+                RULES["MS304"].finding(
+                    f"It needs the module {top}, which is neither in the environment nor beside "
+                    "the script.",
+                    path=path,
+                    advice=f"Put {top}.py beside the script, and pass the folder of both as "
+                    "source_directory; or list the package that has it.",
+                    severity=Severity.ERROR if certain else Severity.WARNING,
+                ),
+                top,
+            )
+
+
+def _is_code_of_ones_own(top: str) -> bool:
+    """Tell whether a module can be imported here though no package brings it."""
+    try:
+        return importlib.util.find_spec(top) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _of_other_pythons(model: Model, lock: Lock, *, path: str) -> Iterator[Finding]:
+    """Find what the standard library of the environment's Python does not have."""
+    python = _minor(lock)
+    there = standard_library(python)
+    gone = sorted(
+        top
+        for top in {name.partition(".")[0] for name in model.passport.globals}
+        if top in every_module_of_python() and top not in there
+    )
+    for module, since in _SINCE.items():
+        if python < since and any(name.startswith(f"{module}.") for name in model.passport.globals):
+            gone.append(module)
+    if gone:
+        yield RULES["MS206"].finding(
+            f"It needs the module {gone[0]}, which Python {lock.python} does not have.", path=path
+        )
+    if any(name in model.passport.globals for name in _BYTECODE):
+        yield RULES["MS206"].finding(
+            f"It holds functions that one version of Python compiled; unless that was "
+            f"{lock.python}, they do not load.",
+            path=path,
+            severity=Severity.WARNING,
+        )
+
+
+def _size(model: Model, *, memory_bytes: int, path: str) -> Iterator[Finding]:
+    size_bytes = sum(file.size_bytes for file in model.files)
+    if size_bytes * 2 > memory_bytes:
+        beyond = size_bytes > memory_bytes
+        needed = f"{2 * size_bytes / 2**30:.1f}"
+        yield RULES["MS307"].finding(
+            f"It has {size_bytes / 2**30:.2g} GiB on disk, and the service asks for "
+            f"{memory_bytes / 2**30:.2g} GiB of memory.",
+            path=path,
+            advice=f"Ask for more, such as memory_gb={needed}.",
+            severity=Severity.ERROR if beyond else Severity.WARNING,
+        )
+
+
+def _minor(lock: Lock) -> tuple[int, int]:
+    major, minor = lock.python.split(".")[:2]
+    return (int(major), int(minor))
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{', '.join(names[:_SHOWN])}{more}"

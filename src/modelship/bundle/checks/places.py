@@ -1,0 +1,174 @@
+"""Where a path in a script leads, as far as it can be told without running it."""
+
+from __future__ import annotations
+
+import ast
+import posixpath
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from modelship.bundle.checks.parsing import called, dotted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from modelship.bundle.checks.parsing import Script
+
+__all__ = ["Place", "Places"]
+
+_MODEL_DIR: Final = "AZUREML_MODEL_DIR"
+_SAME: Final = frozenset(
+    ("str", "os.fspath", "os.path.abspath", "os.path.realpath", "os.path.normpath")
+)
+_PATH: Final = frozenset({"Path", "PurePath", "pathlib.Path", "pathlib.PurePath"})
+_PATH_METHODS: Final = frozenset({"resolve", "absolute", "expanduser", "as_posix"})
+_DEEPEST: Final = 50
+
+
+@dataclass(frozen=True)
+class Place:
+    """A path whose beginning is known.
+
+    Parameters
+    ----------
+    root : {"model", "source", "absolute"}
+        What it is below: ``AZUREML_MODEL_DIR``, the root of the source (which is the service's
+        current folder too), or ``/``.
+    path : str
+        The rest, normalized; ``"."`` for the root itself.
+    """
+
+    root: str
+    path: str
+
+    def join(self, part: str) -> Place:
+        """Return the place that `part` leads to from here."""
+        if part.startswith("/"):
+            return Place("absolute", posixpath.normpath(part))
+        return replace(self, path=posixpath.normpath(posixpath.join(self.path, part)))
+
+    @property
+    def parent(self) -> Place:
+        """The folder that it lies in."""
+        return self.join("..")
+
+
+class Places:
+    """The places that the expressions of one script name.
+
+    Parameters
+    ----------
+    script : Script
+        What to read.
+    """
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+        self._names = _assigned_once(script)
+
+    def of(self, node: ast.AST, depth: int = 0) -> Place | None:  # noqa: PLR0911 - one for each kind
+        """Return where the value of `node` leads, or None if that is not known."""
+        if depth > _DEEPEST:
+            return None
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            return Place("source", ".").join(node.value)
+        if isinstance(node, ast.Name):
+            return self._of_name(node, depth)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Div, ast.Add)):
+            return self._of_sum(node, depth)
+        if isinstance(node, ast.JoinedStr):
+            return self._of_parts(node.values, depth)
+        if isinstance(node, ast.Attribute) and node.attr == "parent":
+            inside = self.of(node.value, depth + 1)
+            return inside.parent if inside else None
+        if isinstance(node, ast.Subscript):
+            named = node.slice if dotted(node.value) == "os.environ" else None
+            return _model_dir(named)
+        return self._of_call(node, depth) if isinstance(node, ast.Call) else None
+
+    def _of_name(self, node: ast.Name, depth: int) -> Place | None:
+        if node.id == "__file__":
+            return Place("source", self._script.path)
+        value = self._names.get(node.id)
+        return self.of(value, depth + 1) if value is not None else None
+
+    def _of_call(self, node: ast.Call, depth: int) -> Place | None:  # noqa: PLR0911 - one for each kind
+        name = called(node)
+        if name in {"os.getenv", "os.environ.get"}:
+            return _model_dir(node.args[0] if node.args else None)
+        if name in _SAME and node.args:
+            return self.of(node.args[0], depth + 1)
+        if name == "os.path.dirname" and node.args:
+            inside = self.of(node.args[0], depth + 1)
+            return inside.parent if inside else None
+        if name == "os.path.join" or name in _PATH:
+            return self._joined(node.args, depth)
+        if isinstance(node.func, ast.Attribute):
+            if node.func.attr == "joinpath":
+                return self._joined([node.func.value, *node.args], depth)
+            if node.func.attr in _PATH_METHODS:
+                return self.of(node.func.value, depth + 1)
+        return None
+
+    def _joined(self, parts: list[ast.expr], depth: int) -> Place | None:
+        place = self.of(parts[0], depth + 1) if parts else None
+        for part in parts[1:]:
+            text = self._text(part)
+            if place is None or text is None:
+                return None
+            place = place.join(text)
+        return place
+
+    def _of_sum(self, node: ast.BinOp, depth: int) -> Place | None:
+        left, text = self.of(node.left, depth + 1), self._text(node.right)
+        if left is None or text is None:
+            return None
+        if isinstance(node.op, ast.Div):
+            return left.join(text)
+        return left.join(text.lstrip("/")) if text.startswith("/") else None
+
+    def _of_parts(self, parts: list[ast.expr], depth: int) -> Place | None:
+        """Return the place of an f-string such as ``f"{folder}/model.pkl"``."""
+        first, *rest = parts or [ast.Constant(0)]
+        place = self.of(first.value, depth + 1) if isinstance(first, ast.FormattedValue) else None
+        texts = [self._text(part) for part in rest]
+        if place is None or None in texts:
+            return None
+        return place.join("".join(text or "" for text in texts).lstrip("/"))
+
+    def _text(self, node: ast.AST) -> str | None:
+        if isinstance(node, ast.Name):
+            node = self._names.get(node.id, node)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            return node.value
+        return None
+
+
+def _model_dir(name: ast.AST | None) -> Place | None:
+    if isinstance(name, ast.Constant) and name.value == _MODEL_DIR:
+        return Place("model", ".")
+    return None
+
+
+def _assigned_once(script: Script) -> Mapping[str, ast.expr]:
+    """Return the value of each name that one assignment of the whole file binds."""
+    values: dict[str, list[ast.expr | None]] = {}
+    for node in script.nodes:
+        if isinstance(node, ast.Assign) and len(node.targets) == 1:
+            target, value = node.targets[0], node.value
+            if isinstance(target, ast.Name):
+                values.setdefault(target.id, []).append(value)
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:
+            values.setdefault(node.target.id, []).append(node.value)
+        elif isinstance(node, ast.arg):
+            values.setdefault(node.arg, []).append(None)
+    stored = [
+        node.id
+        for node in script.nodes
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    ]
+    return {
+        name: found[0]
+        for name, found in values.items()
+        if len(found) == 1 and found[0] is not None and stored.count(name) == 1
+    }

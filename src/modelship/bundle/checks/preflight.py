@@ -1,0 +1,126 @@
+"""The check: every rule over a bundle, and the trial where they found no error."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from modelship.bundle.checks.environment import environment_findings
+from modelship.bundle.checks.model import model_findings
+from modelship.bundle.checks.script import script_findings
+from modelship.bundle.checks.subject import Subject
+from modelship.bundle.checks.target import target_findings
+from modelship.bundle.checks.translation import finding_of
+from modelship.bundle.checks.trial import try_out
+from modelship.bundle.checks.verdict import trial_findings
+from modelship.bundle.profile import Profile
+from modelship.errors import ModelshipError
+from modelship.findings import RULES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from modelship.bundle.bundle import ScoringBundle
+    from modelship.bundle.profile import HasProfile
+    from modelship.findings import Finding
+    from modelship.sources import Model
+
+__all__ = ["check", "check_parts"]
+
+_NO_LIMIT = 2**63
+
+
+def check(
+    bundle: ScoringBundle,
+    *,
+    target: str | HasProfile | None = None,
+    name: str | None = None,
+    trial: bool = True,
+    timeout_s: float = 600.0,
+) -> tuple[Finding, ...]:
+    """Return what is wrong with a bundle; see :meth:`ScoringBundle.check`."""
+    end_s = time.monotonic() + timeout_s
+    profile = _profile_of(target)
+    subject = Subject.of(bundle)
+    if profile is not None and not profile.installs_lock:
+        subject = replace(subject, lock=None, bundle=None)
+    found = list(_judge(subject, profile=profile, name=name))
+    if trial and subject.bundle is not None and not any(each.blocks for each in found):
+        found += _tried(bundle, profile=profile, timeout_s=end_s - time.monotonic(), before=found)
+    return _sorted(found)
+
+
+def check_parts(
+    model: Model | str | Path,
+    *,
+    target: str | HasProfile | None = None,
+    name: str | None = None,
+    **parts: Any,
+) -> tuple[Finding, ...]:
+    """Return what is wrong with parts that no bundle can be made of.
+
+    Parameters
+    ----------
+    model : Model, str or Path
+        The model, or where it lies.
+    target, name
+        As for :meth:`ScoringBundle.check`.
+    **parts
+        ``entry_script``, ``source_directory``, ``environment``, ``sample_input``, ``cpu_cores`` and
+        ``memory_gb`` of :class:`~modelship.ScoringBundle`.
+    """
+    subject = Subject.read(model, **parts)
+    return _sorted(_judge(subject, profile=_profile_of(target), name=name))
+
+
+def _profile_of(target: str | HasProfile | None) -> Profile | None:
+    if target is None:
+        return None
+    return Profile.named(target) if isinstance(target, str) else target.profile
+
+
+def _judge(subject: Subject, *, profile: Profile | None, name: str | None) -> Iterator[Finding]:
+    yield from subject.unread
+    yield from script_findings(subject)
+    yield from environment_findings(subject)
+    if subject.model is not None:
+        memory_bytes = subject.resources.memory_bytes if subject.resources else _NO_LIMIT
+        yield from model_findings(
+            subject.model, source=subject.source, lock=subject.lock, memory_bytes=memory_bytes
+        )
+    yield from target_findings(subject, profile=profile, name=name)
+
+
+def _tried(
+    bundle: ScoringBundle, *, profile: Profile | None, timeout_s: float, before: list[Finding]
+) -> Iterator[Finding]:
+    profile = profile or Profile("here")
+    try:
+        trial = try_out(bundle, profile=profile, timeout_s=timeout_s)
+    except ModelshipError as error:
+        yield finding_of(error)
+        return
+    except TimeoutError:
+        problem = f"The environment was not ready within the {timeout_s:.0f} s that were left."
+        yield RULES["MS209"].finding(problem, advice="Give it more time with timeout_s=.")
+        return
+    known = {each.code for each in before}
+    for each in trial_findings(
+        trial,
+        entry_script=bundle.entry_script,
+        profile=profile,
+        resources=bundle.resources,
+        has_sample=bundle.sample_json is not None,
+    ):
+        if each.blocks or each.code not in known:  # what was read before has the better place
+            yield each
+
+
+def _sorted(found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return findings without repeats: errors first, then in the order of place and code."""
+    once = dict.fromkeys(found)
+    return tuple(
+        sorted(once, key=lambda each: (not each.blocks, each.path, each.line or 0, each.code))
+    )

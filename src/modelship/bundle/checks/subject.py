@@ -1,0 +1,151 @@
+"""What is checked: the parts of a bundle, as far as they can be read."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from modelship.bundle.bundle import as_environment, as_sample
+from modelship.bundle.checks.translation import finding_of
+from modelship.bundle.lock import lock as resolve
+from modelship.bundle.resources import Resources
+from modelship.bundle.script import generate_source, read_files
+from modelship.errors import EnvironmentSpecError, ModelshipError
+from modelship.sources import Model
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from modelship.bundle.bundle import ScoringBundle
+    from modelship.bundle.environment import Environment
+    from modelship.bundle.lock import Lock
+    from modelship.bundle.script import SourceFile
+    from modelship.findings import Finding
+
+__all__ = ["Subject"]
+
+_Part = TypeVar("_Part")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The parts of a bundle; those that cannot be read are None, and `unread` says why.
+
+    Parameters
+    ----------
+    model : Model, optional
+        The model.
+    entry_script : str
+        The scoring script's path below the root of `source`.
+    source : tuple[SourceFile, ...]
+        The script, and what lies beside it.
+    environment : Environment, optional
+        What the script needs.
+    lock : Lock, optional
+        The environment, locked.
+    sample_json : str, optional
+        The sample request.
+    resources : Resources, optional
+        What the service asks for.
+    bundle : ScoringBundle, optional
+        The bundle that it all belongs to; without one, the script is not tried.
+    unread : tuple[Finding, ...]
+        Why parts are missing.
+    """
+
+    model: Model | None = None
+    entry_script: str = ""
+    source: tuple[SourceFile, ...] = ()
+    environment: Environment | None = None
+    lock: Lock | None = None
+    sample_json: str | None = None
+    resources: Resources | None = None
+    bundle: ScoringBundle | None = None
+    unread: tuple[Finding, ...] = ()
+
+    @classmethod
+    def of(cls, bundle: ScoringBundle) -> Subject:
+        """Return the parts of a bundle; its lock is resolved if it was not before."""
+        unread: tuple[Finding, ...] = ()
+        lock = None
+        try:
+            lock = bundle.lock
+        except EnvironmentSpecError as error:
+            unread = (finding_of(error),)
+        return cls(
+            model=bundle.model,
+            entry_script=bundle.entry_script,
+            source=bundle.source,
+            environment=bundle.environment,
+            lock=lock,
+            sample_json=bundle.sample_json,
+            resources=bundle.resources,
+            bundle=bundle if lock else None,
+            unread=unread,
+        )
+
+    @classmethod
+    def read(
+        cls,
+        model: Model | str | Path,
+        *,
+        entry_script: str | Path | None = None,
+        source_directory: str | Path | None = None,
+        environment: Environment | str | Path | None = None,
+        sample_input: object = None,
+        cpu_cores: float = 1.0,
+        memory_gb: float = 1.0,
+    ) -> Subject:
+        """Read each part for itself, so that one that is broken does not hide the others.
+
+        The parameters are those of :class:`~modelship.ScoringBundle`.
+        """
+        reading = _Reading()
+        read = model if isinstance(model, Model) else reading.part(lambda: Model.read(model))
+        script: str = ""
+        source: tuple[SourceFile, ...] = ()
+        if entry_script is not None:
+            found = reading.part(
+                lambda: read_files(entry_script, source_directory=source_directory)
+            )
+            script, source = found or (Path(entry_script).name, ())
+        elif read is not None:
+            generated = reading.part(lambda: generate_source(read))
+            script, source = generated or (script, source)
+        wanted = None
+        if environment is not None or read is not None:
+            wanted = reading.part(lambda: as_environment(environment, model=read, source=source))
+        return cls(
+            model=read,
+            entry_script=script,
+            source=source,
+            environment=wanted,
+            lock=reading.part(lambda: resolve(wanted)) if wanted else None,
+            sample_json=reading.part(lambda: as_sample(sample_input)),
+            resources=reading.part(lambda: Resources(cpu_cores=cpu_cores, memory_gb=memory_gb)),
+            unread=tuple(reading.unread),
+        )
+
+    @property
+    def python(self) -> tuple[int, int]:
+        """The minor version of Python that the script runs on, such as ``(3, 11)``."""
+        if self.environment is None:
+            return (sys.version_info[0], sys.version_info[1])
+        major, minor = self.environment.python.split(".")[:2]
+        return (int(major), int(minor))
+
+
+@dataclass
+class _Reading:
+    """Reads parts, and keeps why one could not be read."""
+
+    unread: list[Finding] = field(default_factory=list)
+
+    def part(self, read: Callable[[], _Part]) -> _Part | None:
+        try:
+            return read()
+        except ModelshipError as error:
+            self.unread.append(finding_of(error))
+            return None

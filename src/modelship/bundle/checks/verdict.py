@@ -1,0 +1,180 @@
+"""What a trial showed, as findings."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import replace
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from modelship.diagnosis import diagnose, explain_exception
+from modelship.findings import RULES, Finding, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from modelship.bundle.checks.trial import Trial
+    from modelship.bundle.profile import Profile
+    from modelship.bundle.resources import Resources
+
+__all__ = ["trial_findings"]
+
+_FAILED: Final[Mapping[str, Literal["import", "init", "run"]]] = {
+    "import failed": "import",
+    "init failed": "init",
+    "run failed": "run",
+}
+_WHILE: Final = {
+    "start": "starting",
+    "import": "importing the script",
+    "init": "init()",
+    "run": "run()",
+}
+_SHOWN_LINES: Final = 12
+_ERROR_STATUS: Final = 400
+
+
+def trial_findings(
+    trial: Trial, *, entry_script: str, profile: Profile, resources: Resources, has_sample: bool
+) -> Iterator[Finding]:
+    """Find what went wrong in a trial."""
+    if trial.ended_for == "memory":
+        yield RULES["MS505"].finding(
+            f"It took more than the {resources.memory_gb:g} GiB of memory that it asks for, "
+            f"in {_while(trial)}.",
+            path=entry_script,
+            evidence=_tail(trial.log),
+        )
+    elif trial.ended_for == "time":
+        yield _too_slow(trial, entry_script=entry_script, profile=profile)
+    elif trial.phase in _FAILED:
+        yield _raised(trial, entry_script=entry_script)
+    elif trial.phase == "refused":
+        yield _refused(trial, entry_script=entry_script)
+    elif trial.phase != "done":
+        yield _ended(trial, entry_script=entry_script)
+    else:
+        yield from _answered(trial, entry_script=entry_script)
+        if not has_sample:
+            yield RULES["MS509"].finding("It has no sample request, so run() was not tried.")
+
+
+def _raised(trial: Trial, *, entry_script: str) -> Finding:
+    told = trial.last
+    if told["kind"] == "SystemExit":
+        path, line = _place(trial, entry_script)
+        return RULES["MS506"].finding(
+            f"It ends the process in {_FAILED[trial.phase]}().".replace("import()", "its import"),
+            path=path,
+            line=line,
+        )
+    path, line = _place(trial, entry_script)
+    diagnosis = explain_exception(
+        told["kind"],
+        told["message"],
+        phase=_FAILED[trial.phase],
+        where=f"{path}:{line}" if line else path,
+        evidence=tuple(_tail(told["traceback"].replace(f"{trial.app}/", "")).splitlines()),
+    )
+    rule = RULES[diagnosis.code]
+    return rule.finding(
+        diagnosis.cause,
+        path=path,
+        line=line,
+        advice=diagnosis.remedy,
+        evidence="\n".join(diagnosis.evidence),
+        severity=Severity.ERROR,
+    )
+
+
+def _place(trial: Trial, entry_script: str) -> tuple[str, int | None]:
+    """Return the innermost line of the bundle's own code that took part."""
+    for name, line, _ in reversed(trial.last.get("frames", [])):
+        if PurePath(name).is_relative_to(trial.app):
+            return PurePath(name).relative_to(trial.app).as_posix(), line
+    return entry_script, None
+
+
+def _refused(trial: Trial, *, entry_script: str) -> Finding:
+    diagnosis = diagnose(str(trial.last["message"]))
+    return RULES[diagnosis.code if diagnosis.code != "MS699" else "MS103"].finding(
+        f"The server refuses it: {trial.last['message']}", path=entry_script
+    )
+
+
+def _too_slow(trial: Trial, *, entry_script: str, profile: Profile) -> Finding:
+    if trial.phase == "run":
+        return RULES["MS405"].finding(
+            f"run() did not answer the sample request within the {profile.scoring_timeout_s:g} s "
+            f"that {profile.name} gives.",
+            path=entry_script,
+        )
+    return RULES["MS504"].finding(
+        f"{_while(trial)} took longer than the {profile.start_timeout_s:g} s that "
+        f"{profile.name} gives.",
+        path=entry_script,
+    )
+
+
+def _ended(trial: Trial, *, entry_script: str) -> Finding:
+    if trial.exit_code < 0:
+        name = signal.Signals(-trial.exit_code).name
+        return RULES["MS507"].finding(
+            f"The process crashed in {_while(trial)}: {name}.",
+            path=entry_script,
+            evidence=_tail(trial.log),
+        )
+    if trial.phase == "start":
+        return RULES["MS501"].finding(
+            "The inference server cannot be imported.", evidence=_tail(trial.log)
+        )
+    return RULES["MS506"].finding(
+        f"The process ended in {_while(trial)}, with exit code {trial.exit_code}.",
+        path=entry_script,
+        evidence=_tail(trial.log),
+    )
+
+
+def _answered(trial: Trial, *, entry_script: str) -> Iterator[Finding]:
+    for told in trial.lines:
+        if told["phase"] == "request refused":
+            yield RULES["MS510"].finding(
+                f"The sample request is refused: {told['message']}", path=entry_script
+            )
+        elif told["phase"] == "answer unserializable":
+            yield RULES["MS107"].finding(
+                f"The server cannot send what run() returns: {told['what']}.", path=entry_script
+            )
+        elif told["phase"] in _FAILED:
+            yield _raised(_only(trial, told), entry_script=entry_script)
+        elif told["phase"] == "answered":
+            yield from _of_answer(told, entry_script=entry_script)
+
+
+def _only(trial: Trial, told: Mapping[str, Any]) -> Trial:
+    return replace(trial, lines=(told,))
+
+
+def _of_answer(told: Mapping[str, Any], *, entry_script: str) -> Iterator[Finding]:
+    if told["status"] >= _ERROR_STATUS:
+        yield RULES["MS503"].finding(
+            f"run() answers the sample request with the status {told['status']}.",
+            path=entry_script,
+        )
+    if told.get("twice"):
+        yield RULES["MS108"].finding(
+            "run() returns JSON text, and the server encodes it a second time.", path=entry_script
+        )
+    if told.get("nan"):
+        yield RULES["MS508"].finding(
+            "The answer holds NaN or an infinity, which is not JSON: many clients refuse it.",
+            path=entry_script,
+        )
+
+
+def _while(trial: Trial) -> str:
+    return _WHILE.get(trial.phase, trial.phase)
+
+
+def _tail(text: str) -> str:
+    return "\n".join(text.rstrip().splitlines()[-_SHOWN_LINES:])

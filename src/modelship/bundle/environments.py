@@ -1,0 +1,74 @@
+"""The environments of this machine that trials and deployments share, one for each lock."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from typing import TYPE_CHECKING
+
+from modelship.bundle.install import create_environment
+from modelship.places import cache_folder, exclusive
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from modelship.bundle.lock import Lock
+
+__all__ = ["environment_python", "installed_modules"]
+
+_COMPLETE = ".modelship-complete"
+
+
+def environment_python(lock: Lock, *, timeout_s: float) -> Path:
+    """Return the Python of the environment that holds just what `lock` names.
+
+    It is made on first use. Two processes that ask for it at once get the same one; one that
+    dies while making it leaves an unfinished folder that the next one makes anew.
+
+    Parameters
+    ----------
+    lock : Lock
+        What has to be in it.
+    timeout_s : float
+        How long making it may take, and waiting for another process that makes it.
+
+    Raises
+    ------
+    EnvironmentSpecError
+        If it cannot be made.
+    TimeoutError
+        If another process is still making it.
+    """
+    folder = _folder(lock)
+    python = folder / "bin" / "python"
+    if _is_complete(folder):
+        return python
+    end_s = time.monotonic() + timeout_s
+    with exclusive(f"environment-{lock.digest[:16]}", timeout_s=timeout_s):
+        if not _is_complete(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            create_environment(lock, folder, timeout_s=end_s - time.monotonic())
+            (folder / _COMPLETE).touch()
+    return python
+
+
+def installed_modules(lock: Lock) -> frozenset[str] | None:
+    """Return the top-level modules of the environment's packages; None if it is not made yet."""
+    folder = _folder(lock)
+    if not _is_complete(folder):
+        return None
+    return frozenset(
+        entry.name.partition(".")[0]
+        for packages in folder.glob("lib/python3*/site-packages")
+        for entry in packages.iterdir()
+        if not entry.name.endswith((".dist-info", ".pth", ".libs"))
+    )
+
+
+def _folder(lock: Lock) -> Path:
+    return cache_folder() / "environments" / lock.digest[:16]
+
+
+def _is_complete(folder: Path) -> bool:
+    return (folder / _COMPLETE).exists() and (folder / "bin" / "python").exists()

@@ -1,0 +1,119 @@
+"""Profile: what a place allows, so that a bundle can be judged, and tried, under its limits."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Protocol
+
+from modelship.errors import InvalidOptionError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["PROFILES", "SERVICE_NAME", "HasProfile", "Profile"]
+
+SERVICE_NAME: Final = re.compile(r"[a-z](?:[-a-z0-9]{1,30})[a-z0-9]")
+"""What Azure ML takes as the name of a service; it holds on every target."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What a place that runs services allows.
+
+    Parameters
+    ----------
+    name : str
+        What it is called.
+    scoring_timeout_s : float
+        How long one request may take; the inference server's own default is an hour.
+    start_timeout_s : float
+        How long init() may take until the place gives the service up.
+    cpu_cores : tuple[float, float]
+        The fewest and the most cores that a service can ask for.
+    memory_gb : tuple[float, float]
+        The least and the most memory in gibibytes.
+    payload_bytes : int, optional
+        The largest request; None where none is known.
+    asks_for_key : bool, optional
+        Whether a request needs a key; None where nobody else reaches the service.
+    limits_memory : bool
+        Whether a service that takes more memory than it asked for is ended.
+    installs_lock : bool
+        Whether a service runs in the environment that its bundle locks, on the inference server.
+    """
+
+    name: str
+    scoring_timeout_s: float = 3600.0
+    start_timeout_s: float = 600.0
+    cpu_cores: tuple[float, float] = (0.0, math.inf)
+    memory_gb: tuple[float, float] = (0.0, math.inf)
+    payload_bytes: int | None = None
+    asks_for_key: bool | None = None
+    limits_memory: bool = True
+    installs_lock: bool = True
+
+    @staticmethod
+    def named(name: str) -> Profile:
+        """Return the profile that goes by `name`.
+
+        Raises
+        ------
+        InvalidOptionError
+            If there is none; the message lists what there is.
+        """
+        if name in PROFILES:
+            return PROFILES[name]
+        known = ", ".join(PROFILES)
+        raise InvalidOptionError("profile", name, f"one of {known}{nearest(name, PROFILES)}")
+
+    @property
+    def profile(self) -> Profile:
+        """Itself."""
+        return self
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """What a service gets in its environment, so that the server keeps to these limits."""
+        return {"SCORING_TIMEOUT_MS": str(int(self.scoring_timeout_s * 1000))}
+
+    def but(self, **changes: float | str | bool | None) -> Profile:
+        """Return this profile with some of it changed."""
+        return replace(self, **changes)  # type: ignore[arg-type]  # the field's own type
+
+
+class HasProfile(Protocol):
+    """Something that a profile can be asked of, such as a DeployTarget."""
+
+    @property
+    def profile(self) -> Profile:
+        """What it allows."""
+
+
+# ACI: the fewest cores and the least memory are those of AciWebservice.deploy_configuration, the
+# most those of "Resource availability & quota limits for ACI". AKS: AksWebservice's defaults.
+# Managed online endpoints: "Manage and increase quotas and limits for resources with Azure
+# Machine Learning" (request size), and the default of request_settings.request_timeout_ms.
+_ALL: Final = (
+    Profile("process", limits_memory=False),
+    Profile("docker"),
+    Profile(
+        "aci",
+        scoring_timeout_s=60.0,
+        cpu_cores=(0.1, 4.0),
+        memory_gb=(0.1, 16.0),
+        asks_for_key=False,
+    ),
+    Profile("aks", scoring_timeout_s=60.0, cpu_cores=(0.1, math.inf), asks_for_key=True),
+    Profile(
+        "online-endpoint",
+        scoring_timeout_s=5.0,
+        payload_bytes=1_500_000,
+        asks_for_key=True,
+    ),
+)
+
+PROFILES: Final[Mapping[str, Profile]] = MappingProxyType({each.name: each for each in _ALL})
+"""The profile of each place that is known."""

@@ -1,0 +1,129 @@
+"""``modelship check``: what is wrong with a bundle, before anything is built or sent."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from modelship.cli.config import Config
+from modelship.cli.opening import entry_script_of, open_bundle, open_model, sample_input_of
+from modelship.cli.options import config_option, json_option, name_option, timeout_option
+from modelship.cli.output import as_json_is_asked, emit, say_findings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modelship.findings import Finding
+    from modelship.sources import Model
+
+__all__ = ["check", "finding_document"]
+
+_FOUND_ERRORS = 5
+
+
+@click.command(
+    short_help="Find what is wrong with a bundle.",
+    epilog="Example: modelship check bundle --as aci",
+)
+@click.argument(
+    "bundle_folder", metavar="[BUNDLE]", required=False, type=click.Path(path_type=Path)
+)
+@click.option(
+    "-t", "--target", "--as", "target", metavar="PROFILE",
+    help="The place that it is to run on: aci, aks, docker, process or online-endpoint.",
+)  # fmt: skip
+@name_option
+@click.option(
+    "--trial/--no-trial",
+    default=True,
+    help="Try init() and run() in the bundle's own environment [default: yes].",
+)
+@click.option("--strict", is_flag=True, help="Let warnings fail it too.")
+@timeout_option("Seconds for everything [default: 600].")
+@config_option
+@json_option
+def check(
+    bundle_folder: Path | None,
+    *,
+    target: str | None,
+    name: str | None,
+    trial: bool,
+    strict: bool,
+    timeout_s: float | None,
+    config_file: Path | None,
+) -> None:
+    """Check the bundle in the folder BUNDLE, or what modelship.yaml describes.
+
+    The script, the environment and the model are read, and not run; unless that finds errors,
+    init() and run() are then tried on the sample request. It exits with 5 if there are errors.
+    Each code is explained in docs/reference/rules.md.
+    """
+    config = Config.find(config_file).under(name=name, target=target, timeout_s=timeout_s)
+    found = _check(bundle_folder, config, trial=trial)
+    failed = [each for each in found if each.blocks or strict]
+    if as_json_is_asked():
+        emit({"findings": [finding_document(each) for each in found], "passed": not failed})
+    else:
+        say_findings(found)
+    if failed:
+        click.get_current_context().exit(_FOUND_ERRORS)
+
+
+def finding_document(finding: Finding) -> dict[str, object]:
+    """Return a finding as JSON values."""
+    return {
+        "code": finding.code,
+        "severity": str(finding.severity),
+        "path": finding.path,
+        "line": finding.line,
+        "problem": finding.problem,
+        "advice": finding.advice,
+        "evidence": finding.evidence,
+    }
+
+
+def _check(folder: Path | None, config: Config, *, trial: bool) -> Sequence[Finding]:
+    from modelship.bundle import ScoringBundle
+    from modelship.errors import BundleError, EnvironmentSpecError, ModelError
+
+    asked = _asked(config)
+    if folder is not None:
+        return ScoringBundle.load(folder).check(trial=trial, timeout_s=config.timeout_s, **asked)
+    try:
+        with open_bundle(config) as bundle:
+            return bundle.check(trial=trial, timeout_s=config.timeout_s, **asked)
+    except (BundleError, EnvironmentSpecError, ModelError):
+        return _check_parts(config)
+
+
+def _asked(config: Config) -> dict[str, str | None]:
+    """Return what the bundle is judged for; a target of a plug-in has no profile that is known."""
+    from modelship.bundle.profile import PROFILES
+
+    known = config.target if config.target in PROFILES else None
+    return {"target": known, "name": config.name}
+
+
+def _check_parts(config: Config) -> Sequence[Finding]:
+    """Check what no bundle can be made of."""
+    from modelship.bundle.checks import check_parts
+    from modelship.errors import ModelError
+
+    location = config.model or ""
+    with ExitStack() as stack:
+        model: Model | str = location
+        with suppress(ModelError):  # the check says the same, beside what else is wrong
+            model = stack.enter_context(open_model(location))
+        return check_parts(
+            model,
+            entry_script=entry_script_of(config),
+            source_directory=config.source_directory,
+            environment=config.environment,
+            sample_input=sample_input_of(config.sample_input),
+            cpu_cores=config.cpu_cores,
+            memory_gb=config.memory_gb,
+            **_asked(config),
+        )

@@ -1,0 +1,11 @@
+"""Why a service does not run: from its log, and from what the place that runs it says.
+
+:func:`diagnose` reads the log, and :func:`explain_exception` one exception. Both are pure: they
+open nothing, and take a bounded time on a log of any size.
+"""
+
+from modelship.diagnosis.diagnose import diagnose, is_known
+from modelship.diagnosis.exceptions import Phase, explain_exception
+from modelship.diagnosis.facts import Facts
+
+__all__ = ["Facts", "Phase", "diagnose", "explain_exception", "is_known"]

@@ -1,0 +1,99 @@
+"""Exceptions that say that the script breaks the contract of init() and run().
+
+The texts are those of azureml-inference-server-http 1.5.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from modelship.diagnosis.raised import Raised
+    from modelship.findings import Diagnosis
+
+__all__ = ["explain_contract", "explain_missing_global", "explain_syntax", "explain_unserializable"]
+
+_MISSING = re.compile(r"does not have an? (?P<name>init|run)\(\) function defined")
+_SIGNATURE = re.compile(
+    r"run\(\) (?:cannot accept|needs to accept)[^.]*"
+    r"|(?:init|run)\(\) (?:missing \d+ required|takes \d+ positional|got an unexpected keyword).*"
+)
+_BOTH = "cannot be decorated with both"
+_TOO_SLOW = re.compile(r"within the allocated time: (?P<limit>\d+) ?ms")
+_TYPE = re.compile(r"Object of type (?P<name>\w+) is not JSON serializable")
+_OLD_TYPE = re.compile(r"^(?P<name>.+) is not JSON serializable")
+_NAME = re.compile(r"name '(?P<name>\w+)' is not defined")
+_NONE = re.compile(r"'NoneType' object (?:has no attribute '(?P<name>\w+)'|is not \w+)")
+_REMEDIES = {
+    "ndarray": "Return it as a list: .tolist().",
+    "DataFrame": "Return plain values: .to_dict(orient='records').",
+    "Series": "Return it as a list: .tolist().",
+    "bytes": "Return text: .decode(), or an AMLResponse.",
+    "set": "Return a list: sorted(...).",
+    "datetime": "Return text: .isoformat().",
+}
+
+
+def explain_contract(raised: Raised) -> Diagnosis | None:
+    """Explain what the server says of init() and run() before it calls them, or as it does."""
+    if match := _MISSING.search(raised.message):
+        name = match["name"]
+        return raised.diagnosis("MS102", f"The script defines no {name}().")
+    if _BOTH in raised.message:
+        return raised.diagnosis("MS114", "run() is decorated with both @rawhttp and @input_schema.")
+    if match := _TOO_SLOW.search(raised.message):
+        limit_s = int(match["limit"]) / 1000
+        return raised.diagnosis("MS405", f"run() took longer than the {limit_s:g} s it is given.")
+    match = _SIGNATURE.match(raised.message)
+    # A call of the script's own, to a function that happens to be called so, has a place.
+    if match and (raised.kind == "UserScriptError" or not raised.where):
+        return raised.diagnosis("MS103", f"The server cannot call the script: {match[0]}.")
+    return None
+
+
+def explain_unserializable(raised: Raised) -> Diagnosis | None:
+    """Explain an answer that the server cannot write as JSON."""
+    match = _TYPE.search(raised.message) or _OLD_TYPE.search(raised.message)
+    if raised.kind != "TypeError" or match is None:
+        return None
+    name = match["name"]
+    if name == "coroutine":
+        return raised.diagnosis("MS113", "run() is asynchronous, and nothing awaits it.")
+    where = "run() returns" if not raised.where else "The script writes as JSON"
+    number = re.match(r"(?:float|u?int|bool)\d*_?$", name)
+    default = "Return a plain number: .item()." if number else ""
+    remedy = _REMEDIES.get(name, default)
+    return raised.diagnosis("MS107", f"{where} a value of type {name}, which JSON has not.", remedy)
+
+
+def explain_missing_global(raised: Raised) -> Diagnosis | None:
+    """Explain a name that init() was to leave for run()."""
+    if raised.phase != "run":
+        return None
+    if raised.kind == "NameError" and (match := _NAME.search(raised.message)):
+        name = match["name"]
+        return raised.diagnosis(
+            "MS115",
+            f"run() uses {name}, which is no global: init() has kept it for itself, or nothing "
+            "defines it.",
+            f"Write global {name} in the first line of init().",
+        )
+    if _NONE.search(raised.message) and not raised.library:
+        return raised.diagnosis(
+            "MS115",
+            f"run() finds None where init() was to leave a value: {raised.brief}.",
+            "Name in init(), after global, what it leaves for run().",
+        )
+    return None
+
+
+def explain_syntax(raised: Raised) -> Diagnosis | None:
+    """Explain source that Python cannot read."""
+    if raised.kind not in {"SyntaxError", "IndentationError", "TabError"}:
+        return None
+    if any(words in raised.message for words in ("unicode error", "Non-UTF-8", "null bytes")):
+        return raised.diagnosis("MS112", f"Python cannot read the script: {raised.brief}.")
+    source = next((line for line in reversed(raised.evidence[:-1]) if line.startswith("  ")), "")
+    shown = f" in {source.strip()!r}" if source else ""
+    return raised.diagnosis("MS101", f"Python cannot read the script: {raised.message}{shown}.")

@@ -1,0 +1,156 @@
+"""Exceptions about files: of the model, of the script, and of neither."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from modelship.diagnosis.raised import Raised
+    from modelship.findings import Diagnosis
+
+__all__ = ["explain_environment_variable", "explain_missing_file", "explain_model_lookup"]
+
+_QUOTED = re.compile(r"'(?P<path>[^']+)'|\"(?P<other>[^\"]+)\"")
+_ONNX = re.compile(r"Load model from (?P<path>\S+) failed")
+_SHARED = re.compile(r"(?P<library>lib[\w.+-]+\.so[\w.]*): cannot open shared object file")
+_VARIABLE = re.compile(r"\.environ\b|\bgetenv\(")
+_MODEL_DIR = "AZUREML_MODEL_DIR"
+_MODEL_SUFFIXES = {
+    *(".pkl", ".pickle", ".joblib", ".onnx", ".skops", ".pt", ".pth", ".h5", ".keras", ".sav"),
+    *(".cbm", ".ubj", ".bst", ".model", ".safetensors", ".gz"),
+}
+_MISSING_KINDS = {"FileNotFoundError", "NotADirectoryError", "IsADirectoryError", "NoSuchFile"}
+_FEW = 6
+
+
+def explain_missing_file(raised: Raised) -> Diagnosis | None:
+    """Explain a file that is not there: a model's, the script itself, or one left at home."""
+    if match := _SHARED.search(raised.message):
+        return raised.diagnosis(
+            "MS208",
+            f"The system library {match['library']} is missing in the image.",
+            f"Use a base image that has {match['library']}, or a package that brings its own.",
+        )
+    path = _path(raised)
+    if not path:
+        return None
+    if path.endswith(".py") and raised.phase == "import" and not raised.where:
+        return raised.diagnosis(
+            "MS112",
+            f"The entry script {PurePosixPath(path).name} is not in the service.",
+            "Give its path relative to the source directory as entry_script.",
+        )
+    if raised.kind == "IsADirectoryError":
+        return _folder(raised, path)
+    if _is_of_model(raised, path):
+        return _wrong_model_path(raised, path)
+    return raised.diagnosis(
+        "MS109",
+        f"The script opens {path}, which is not in the service.",
+        f"Put {PurePosixPath(path).name} beside the script (source_directory=) and open it "
+        "relative to __file__, or put it into the model.",
+    )
+
+
+def _path(raised: Raised) -> str:
+    if match := _ONNX.search(raised.message):
+        return match["path"]
+    if raised.kind in _MISSING_KINDS or "[Errno 2]" in raised.message:
+        quoted = list(_QUOTED.finditer(raised.message))
+        return (quoted[0]["path"] or quoted[0]["other"]) if quoted else ""
+    return ""
+
+
+def _is_of_model(raised: Raised, path: str) -> bool:
+    known = "azureml-models" in path or any(_MODEL_DIR in line for line in raised.evidence)
+    return known or raised.is_loading or PurePosixPath(path).suffix in _MODEL_SUFFIXES
+
+
+def _folder(raised: Raised, path: str) -> Diagnosis:
+    if not _is_of_model(raised, path):
+        return raised.diagnosis(
+            "MS109", f"The script opens {path}, which is a folder.", "Name a file in it."
+        )
+    return raised.diagnosis(
+        "MS106",
+        f"The script loads {_short(path)}, which is the folder of the model and no file.",
+        _advice(raised, path),
+    )
+
+
+def _wrong_model_path(raised: Raised, path: str) -> Diagnosis:
+    cause = f"The script loads {_short(path)}, which is not in the service"
+    files = raised.model_files
+    if files is None:
+        told = "."
+    elif not files:
+        told = "; the model directory is empty."
+    else:
+        told = f"; the model directory holds {_listed(files)}."
+    return raised.diagnosis("MS106", cause + told, _advice(raised, path))
+
+
+def _advice(raised: Raised, path: str) -> str:
+    files = raised.model_files or ()
+    name = PurePosixPath(path).name
+    close = difflib.get_close_matches(name, files, n=1, cutoff=0) if files else [name]
+    best = next((each for each in files if PurePosixPath(each).name == name), close[0])
+    if raised.kind == "IsADirectoryError" and not files:
+        best = "model.pkl"
+    parts = ", ".join(f"'{part}'" for part in PurePosixPath(best).parts)
+    return f"Write os.path.join(os.environ['{_MODEL_DIR}'], {parts})."
+
+
+def _short(path: str) -> str:
+    """Return a path without where the service's folder lies."""
+    _, found, rest = path.partition("azureml-models")
+    return f"azureml-models{rest}" if found else path
+
+
+def _listed(files: tuple[str, ...]) -> str:
+    more = f" and {len(files) - _FEW} more" if len(files) > _FEW else ""
+    return ", ".join(files[:_FEW]) + more
+
+
+def explain_environment_variable(raised: Raised) -> Diagnosis | None:
+    """Explain a variable of the environment that the service does not have."""
+    variable = raised.message.strip("' \"")
+    if raised.kind == "TypeError" and "NoneType" in raised.message:
+        if any(_MODEL_DIR in line for line in raised.evidence):
+            return raised.diagnosis("MS106", f"{_MODEL_DIR} is not set where the script runs.")
+        return None
+    reads = any(_VARIABLE.search(line) for line in raised.evidence)
+    if raised.kind != "KeyError" or not (reads or variable == _MODEL_DIR):
+        return None
+    if variable == _MODEL_DIR:
+        return raised.diagnosis(
+            "MS106",
+            f"{_MODEL_DIR} is not set where the script runs; Azure ML sets it in a service with a "
+            "model.",
+            "Deploy a model with the script, or set it to the model's folder.",
+        )
+    if difflib.SequenceMatcher(None, variable, _MODEL_DIR).ratio() > 0.8:  # noqa: PLR2004 - a slip of the pen
+        return raised.diagnosis(
+            "MS106",
+            f"The script reads the variable {variable}; the model's folder is in {_MODEL_DIR}.",
+            f"Write os.environ['{_MODEL_DIR}'].",
+        )
+    code = {"import": "MS501", "init": "MS502", "run": "MS503"}[raised.phase]
+    return raised.diagnosis(
+        code,
+        f"The script reads the environment variable {variable}, which the service does not have.",
+        f"Give it a default: os.environ.get('{variable}', ...).",
+    )
+
+
+def explain_model_lookup(raised: Raised) -> Diagnosis | None:
+    """Explain ``Model.get_model_path()``, which looks for the model where it is not."""
+    if "ModelNotFound" not in raised.kind and "Model not found in cache" not in raised.message:
+        return None
+    return raised.diagnosis(
+        "MS106",
+        "Model.get_model_path() does not find the model in the service.",
+    )

@@ -1,0 +1,138 @@
+"""How far the server had come: loading the script, in init(), serving."""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from modelship.diagnosis.places import place_in_bundle
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Timeline"]
+
+_BOOTING = "Booting worker with pid"
+_INIT = "Invoking user's init function"
+_INIT_DONE = "init has completed successfully"
+_READY = "ready for serving traffic"
+_LISTENING = re.compile(r"Listening at: https?://[^\s:]+:(?P<port>\d+)")
+_FEWEST_ENDS = 3
+_KILLED = "was sent SIGKILL"
+_OF_PLACE = "[modelship] "
+
+_SCRIPT = re.compile(
+    r"(?:Found user script at|User script at|Entry Script Name:) (?P<path>\S+\.py)"
+)
+_WRITTEN_BY = re.compile(r"Trying to unpickle estimator \w+ from version (?P<version>[\w.]+) when")
+
+_FILES_HEADING = "Model Directory Contents:"
+_LISTED = re.compile(r" azmlinfsrv - (?P<indent> *)(?P<name>\S.*)$")
+_LEVEL = 4  # spaces that the server indents each folder by
+
+
+class Timeline:
+    """What the server wrote about its own progress.
+
+    Parameters
+    ----------
+    lines : sequence of str
+        The log.
+    """
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self._lines = lines
+        self.boots = self._count(_BOOTING)
+        self.inits = self._count(_INIT)
+        self.completed = self._count(_INIT_DONE)
+
+    def _count(self, mark: str) -> int:
+        return sum(mark in line for line in self._lines)
+
+    def doing(self, *, until: int | None = None) -> str:
+        """Return what went on at the line `until`, such as ``"while init() ran"``, or ``""``."""
+        for line in reversed(self._lines[:until]):
+            if _READY in line or _INIT_DONE in line:
+                return "while it served"
+            if _INIT in line:
+                return "while init() ran"
+            if _BOOTING in line:
+                return "while the script was imported"
+        return ""
+
+    @property
+    def doing_when_killed(self) -> str:
+        """Return what went on when a worker was killed last, or else at the end."""
+        numbers = range(len(self._lines) - 1, -1, -1)
+        return self.doing(until=next((n for n in numbers if _KILLED in self._lines[n]), None))
+
+    @property
+    def is_in_init(self) -> bool:
+        """Whether init() was begun and has not ended."""
+        return self.doing() == "while init() ran"
+
+    @property
+    def ends_silently(self) -> str:
+        """Where the worker ends again and again without a word; ``""`` if it does not."""
+        if self.completed or self.boots < _FEWEST_ENDS:
+            return ""
+        return "init()" if self.inits >= self.boots - 1 else "the import of the script"
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """The ports that servers listen on."""
+        found = (_LISTENING.search(line) for line in self._lines)
+        return tuple(dict.fromkeys(int(match["port"]) for match in found if match))
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything but the place that runs it has written a line."""
+        return any(line.strip() and not line.startswith(_OF_PLACE) for line in self._lines)
+
+    @cached_property
+    def script(self) -> str:
+        """The entry script as the bundle names it, or ``""``."""
+        found = (_SCRIPT.search(line) for line in reversed(self._lines))
+        match = next((each for each in found if each), None)
+        return place_in_bundle(match["path"]) if match else ""
+
+    @cached_property
+    def written_by(self) -> str:
+        """The version of scikit-learn that wrote the model, if a warning tells it, or ``""``."""
+        found = (_WRITTEN_BY.search(line) for line in self._lines)
+        match = next((each for each in found if each), None)
+        return match["version"] if match else ""
+
+    @property
+    def ready_line(self) -> int | None:
+        """The last line that says that the server is ready; None if it never was."""
+        marks = (n for n in range(len(self._lines) - 1, -1, -1) if _READY in self._lines[n])
+        return next(marks, None)
+
+    def model_files(self, *, after: int) -> tuple[str, ...] | None:
+        """Return what the server found in the model directory; None if it did not list it.
+
+        It does so once init() has failed: the folder itself first, and what lies in it below.
+        """
+        for number in range(after, min(after + 60, len(self._lines))):
+            if _FILES_HEADING in self._lines[number]:
+                return _listing(self._lines[number + 1 :])
+        return None
+
+
+def _listing(lines: Sequence[str]) -> tuple[str, ...]:
+    files: list[str] = []
+    folders: list[str] = []
+    for line in lines:
+        match = _LISTED.search(line)
+        if match is None or " gunicorn" in line:
+            break
+        depth = len(match["indent"]) // _LEVEL
+        name = match["name"]
+        folders = folders[:depth]
+        if name.endswith("/"):
+            folders.append(name)
+        else:
+            files.append("".join(folders[1:]) + name)
+    return tuple(files)

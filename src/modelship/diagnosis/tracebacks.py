@@ -1,0 +1,148 @@
+"""The tracebacks in a log: what was raised, in which phase, and where in the script."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from modelship.diagnosis.places import library_of, place_in_bundle
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["LINKS", "TRACEBACK", "WRAPPER", "Frame", "Traceback", "chains"]
+
+TRACEBACK: Final = "Traceback (most recent call last)"
+LINKS: Final = (
+    "The above exception was the direct cause of the following exception:",
+    "During handling of the above exception, another exception occurred:",
+)
+"""Between the tracebacks of one chain, as Python's traceback module writes it."""
+
+WRAPPER: Final = "azureml_inference_server_http.server.user_script.UserScript"
+"""Azure ML's server raises this from what the script raised; it says nothing more."""
+
+_WRAPPERS = frozenset({"UserScriptException", "UserScriptImportException"})
+_FRAME = re.compile(r'\s*File "(?P<path>[^"]+)", line (?P<line>\d+)(?:, in (?P<function>.+))?$')
+_RAISED = re.compile(r"(?P<kind>[A-Za-z_][\w.]*)(?:: (?P<message>.*))?$")
+# A message may have several lines; these are of whoever writes next.
+_ENDS_MESSAGE = re.compile(
+    r"\s*$|\[?\d{4}-\d\d-\d\d[ T]|\s*(?:ERROR|WARNING|error|note|hint): |\[|Worker |Shutting down:"
+)
+_MOST_TRACEBACKS = 200
+_MOST_LINES = 2_000
+_MESSAGE_LINES = 6
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One step of a traceback; ``source`` is the line of code, ``""`` where none was shown."""
+
+    path: str
+    line: int
+    function: str
+    source: str = ""
+
+    @property
+    def place(self) -> str:
+        """Its file as the bundle names it; ``""`` if it is of a library."""
+        return place_in_bundle(self.path)
+
+    @property
+    def where(self) -> str:
+        """``"score.py:12"``, or ``""`` if it is of a library."""
+        return f"{self.place}:{self.line}" if self.place else ""
+
+
+@dataclass(frozen=True)
+class Traceback:
+    """One exception in a log, from line `first` to line `last`, both counted from 0."""
+
+    first: int
+    last: int
+    frames: tuple[Frame, ...]
+    kind: str
+    message: str
+
+    @property
+    def is_wrapper(self) -> bool:
+        """Whether the server raised it, only to say that the script had raised another."""
+        return self.kind.rpartition(".")[2] in _WRAPPERS
+
+    @property
+    def script_frames(self) -> tuple[Frame, ...]:
+        """The steps that lie in the script's folder."""
+        return tuple(frame for frame in self.frames if frame.place)
+
+    @property
+    def library(self) -> str:
+        """The import name of the library that raised it; ``""`` if the script did."""
+        return library_of(self.frames[-1].path) if self.frames else ""
+
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        """The last steps in the script, and what was raised."""
+        shown = []
+        for frame in self.script_frames[-2:]:
+            inside = f", in {frame.function}" if frame.function else ""
+            shown.append(f'File "{frame.place}", line {frame.line}{inside}')
+            shown += [f"  {frame.source}"] if frame.source else []
+        message = self.message.splitlines()[:3] or [""]
+        return (*shown, f"{self.kind}: {message[0]}".rstrip(": "), *message[1:])
+
+
+def chains(lines: Sequence[str]) -> list[tuple[Traceback, ...]]:
+    """Return the tracebacks of a log, those together that were raised from each other.
+
+    In each chain the first cause comes first. Only the last two hundred tracebacks are read.
+    """
+    starts = [n for n, line in enumerate(lines) if TRACEBACK in line][-_MOST_TRACEBACKS:]
+    found: list[list[Traceback]] = []
+    for start in starts:
+        traceback = _read(lines, start)
+        if traceback is None:
+            continue
+        before = found[-1][-1].last if found else start
+        if any(line.strip() in LINKS for line in lines[before:start]):
+            found[-1].append(traceback)
+        else:
+            found.append([traceback])
+    return [tuple(chain) for chain in found]
+
+
+def _read(lines: Sequence[str], start: int) -> Traceback | None:
+    """Read the traceback whose heading is the line `start`; None if its end is missing."""
+    heading = lines[start]
+    indent = len(heading) - len(heading.lstrip()) if heading.lstrip().startswith(TRACEBACK) else 0
+    frames: list[Frame] = []
+    for number in range(start + 1, min(start + _MOST_LINES, len(lines))):
+        line = lines[number][indent:]
+        if match := _FRAME.match(line):
+            frames.append(Frame(match["path"], int(match["line"]), match["function"] or ""))
+        elif line.startswith((" ", "\t")):
+            _add_source(frames, line)
+        elif match := _RAISED.match(line):
+            message = [match["message"] or "", *_rest_of_message(lines, number + 1, indent)]
+            last = number + len(message) - 1
+            text = "\n".join(message).strip()
+            return Traceback(start, last, tuple(frames), match["kind"], text)
+        else:
+            return None
+    return None
+
+
+def _add_source(frames: list[Frame], line: str) -> None:
+    source = line.strip()
+    if frames and not frames[-1].source and source.strip("~^ "):
+        last = frames[-1]
+        frames[-1] = Frame(last.path, last.line, last.function, source)
+
+
+def _rest_of_message(lines: Sequence[str], start: int, indent: int) -> list[str]:
+    rest = []
+    for line in lines[start : start + _MESSAGE_LINES]:
+        if not line.startswith(" " * indent) or _ENDS_MESSAGE.match(line) or TRACEBACK in line:
+            break
+        rest.append(line[indent:])
+    return rest

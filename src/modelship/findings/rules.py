@@ -1,0 +1,154 @@
+"""Every rule by its code: what it is called, how bad it is, and what is to be done about it.
+
+Codes are stable: one that was given away is never given another meaning. The hundreds tell what is
+at fault: 1 the script, 2 the environment, 3 the model, 4 what the target allows, 5 what the script
+did when it ran, 6 the place that runs it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from modelship.findings.finding import Diagnosis, Finding, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["RULES", "Rule"]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What is known of one kind of finding.
+
+    Parameters
+    ----------
+    code : str
+        ``"MS"`` and three digits.
+    name : str
+        A few words for it, in kebab case.
+    severity : Severity
+        How bad it is, unless the finding knows better.
+    advice : str
+        One thing to do about it, unless the finding knows better.
+    """
+
+    code: str
+    name: str
+    severity: Severity
+    advice: str
+
+    def finding(
+        self,
+        problem: str,
+        *,
+        path: str = "",
+        line: int | None = None,
+        advice: str = "",
+        evidence: str = "",
+        severity: Severity | None = None,
+    ) -> Finding:
+        """Return a finding of this rule."""
+        return Finding(
+            code=self.code,
+            severity=severity or self.severity,
+            problem=problem,
+            advice=advice or self.advice,
+            path=path,
+            line=line,
+            evidence=evidence,
+        )
+
+    def diagnosis(
+        self, cause: str, *, evidence: tuple[str, ...] = (), where: str = "", remedy: str = ""
+    ) -> Diagnosis:
+        """Return a diagnosis that names this rule."""
+        return Diagnosis(
+            code=self.code,
+            cause=cause,
+            remedy=remedy or self.advice,
+            evidence=evidence,
+            where=where,
+        )
+
+
+_E, _W = Severity.ERROR, Severity.WARNING
+
+_ALL: Final = (
+    # the script
+    Rule("MS101", "syntax-error", _E, "Correct the line."),
+    Rule("MS102", "missing-function", _E, "Define init() and run(raw_data) in the script."),
+    Rule("MS103", "bad-signature", _E, "Write def init(): and def run(raw_data):"),
+    Rule("MS104", "missing-import", _E, "List the package that provides it in the environment."),
+    Rule("MS105", "removed-import", _E, "Import it from where it is now: import joblib."),
+    Rule(
+        "MS106",
+        "wrong-model-path",
+        _E,
+        "Build the path from os.environ['AZUREML_MODEL_DIR'] and the file's name.",
+    ),
+    Rule("MS107", "unserializable-answer", _E, "Return plain values: call .tolist() on an array."),
+    Rule("MS108", "answer-encoded-twice", _W, "Return the value itself; the server encodes it."),
+    Rule("MS109", "file-outside-bundle", _E, "Put the file beside the script, or into the model."),
+    Rule("MS110", "secret-in-source", _E, "Read it from an environment variable, and renew it."),
+    Rule("MS111", "payload-printed", _W, "Leave the print out; it fills the log with user data."),
+    Rule("MS112", "unreadable-script", _E, "Pass a UTF-8 file of Python source, such as score.py."),
+    Rule("MS113", "asynchronous-run", _E, "Write def run(raw_data): without async."),
+    Rule("MS114", "conflicting-decorators", _E, "Keep @rawhttp or @input_schema, not both."),
+    Rule("MS115", "missing-global", _E, "Declare the name with global in init()."),
+    Rule("MS116", "hidden-module", _W, "Give the file beside the script another name."),
+    Rule("MS117", "schema-mismatch", _E, "Name a parameter of run() in each @input_schema."),
+    # the environment
+    Rule("MS201", "version-skew", _W, "Pin the version that wrote the model."),
+    Rule("MS202", "server-missing", _E, "List azureml-inference-server-http in the environment."),
+    Rule("MS203", "unpinned", _W, "Pin it with ==, so that the next build gets the same."),
+    Rule("MS204", "unresolvable", _E, "Loosen or drop one of the requirements."),
+    Rule("MS205", "no-wheel", _E, "Pin a version that has a wheel for this platform."),
+    Rule("MS206", "python-cannot-load", _E, "Use the Python that wrote the model."),
+    Rule("MS207", "python-missing", _E, "Install that Python, or name one that is there."),
+    Rule("MS208", "library-missing", _E, "List the library in the environment."),
+    Rule("MS209", "unreadable-environment", _E, "Pass a conda YAML or requirements file."),
+    # the model
+    Rule("MS301", "dangerous-global", _E, "Do not load this file; get the model anew."),
+    Rule("MS302", "unknown-global", _W, "See that you trust whoever wrote the model."),
+    Rule("MS303", "class-from-main", _E, "Move the class to a module beside the script, and save."),
+    Rule("MS304", "module-missing", _E, "Put the module beside the script: source_directory=."),
+    Rule("MS305", "corrupt-model", _E, "Copy or save the model again."),
+    Rule("MS306", "missing-model", _E, "Check the model's path."),
+    Rule("MS307", "model-exceeds-memory", _W, "Ask for more with memory_gb."),
+    # what the target allows
+    Rule("MS401", "bad-name", _E, "Use 3 to 32 lower-case letters, digits and dashes."),
+    Rule("MS402", "bad-cpu", _E, "Ask for as much as the target gives with cpu_cores."),
+    Rule("MS403", "bad-memory", _E, "Ask for as much as the target gives with memory_gb."),
+    Rule("MS404", "no-authentication", _W, "Set auth_enabled=True."),
+    Rule("MS405", "exceeds-timeout", _E, "Make run() faster, or send fewer rows at once."),
+    Rule("MS406", "payload-too-large", _E, "Send fewer rows at once."),
+    # what the script did when it ran
+    Rule("MS501", "import-failed", _E, "Correct the line of the script."),
+    Rule("MS502", "init-failed", _E, "Correct the line of the script."),
+    Rule("MS503", "run-failed", _E, "Correct the script, or the sample request."),
+    Rule("MS504", "init-too-slow", _E, "Load less in init(), or a smaller model."),
+    Rule("MS505", "out-of-memory", _E, "Ask for more with memory_gb, or load less."),
+    Rule("MS506", "process-exited", _E, "Take sys.exit() and os._exit() out of the script."),
+    Rule("MS507", "crashed", _E, "Look which compiled package does it, and pin another version."),
+    Rule("MS508", "not-a-number", _W, "Replace NaN before it is returned; JSON has none."),
+    Rule("MS509", "no-sample", _W, "Pass sample_input=, so that run() can be tried."),
+    Rule("MS510", "refused-request", _E, "Send what the script's schema asks for."),
+    # the place that runs it
+    Rule("MS601", "port-not-bound", _E, "Let the server listen on the port of the service."),
+    Rule("MS602", "health-check-failing", _E, "Look why it stopped answering: modelship logs."),
+    Rule("MS603", "build-failed", _E, "Look at the build's log for the package that fails."),
+    Rule("MS604", "crash-loop", _E, "Look at what the script wrote before it ended."),
+    Rule("MS605", "wrong-architecture", _E, "Use a base image of the machine's architecture."),
+    Rule("MS606", "read-only-files", _E, "Write below the folder tempfile.gettempdir()."),
+    Rule("MS607", "permission-denied", _E, "Let the user of the service (not root) read it."),
+    Rule("MS608", "disk-full", _E, "Free space, and deploy again."),
+    Rule("MS609", "image-not-found", _E, "Check the image's name and the registry's credentials."),
+    Rule("MS610", "no-capacity", _E, "Ask for less, or deploy to another region."),
+    Rule("MS699", "unknown-cause", _E, "Look at the whole log: modelship logs."),
+)
+
+RULES: Final[Mapping[str, Rule]] = MappingProxyType({rule.code: rule for rule in _ALL})
+"""Each rule by its code."""

@@ -1,0 +1,141 @@
+"""The trial: init() and run() for real, in the bundle's own environment."""
+
+import os
+
+import psutil
+import pytest
+
+from modelship.bundle import Environment
+from modelship.bundle.profile import Profile
+from modelship.testing import script_bundle, with_lock
+
+PLACE = Profile("a place", scoring_timeout_s=3.0, start_timeout_s=3.0)
+
+
+@pytest.fixture(autouse=True)
+def home(shared_home, monkeypatch):
+    monkeypatch.setenv("MODELSHIP_HOME", str(shared_home))
+
+
+@pytest.fixture
+def check(bare_lock, tmp_path):
+    """Return a function from the text of a script to what its check finds."""
+
+    def check(script, **options):
+        bundle = script_bundle(
+            script,
+            folder=tmp_path,
+            environment=Environment(python=bare_lock.python, requirements=()),
+            **{"sample_input": {"data": [1]}, **options},
+        )
+        return with_lock(bundle, lock=bare_lock).check(target=PLACE)
+
+    return check
+
+
+def script(init="pass", run="return 1", top=""):
+    """Return a script with these bodies."""
+    return f"{top}\ndef init():\n    {init}\n\ndef run(raw_data):\n    {run}\n"
+
+
+FAILING = {
+    "an import that raises": (script(top="1 / 0"), "MS501", "score.py:1"),
+    "an init() that raises": (script(init="[][1]"), "MS502", "score.py:3"),
+    "a run() that raises": (script(run="return {}['x']"), "MS503", "score.py:6"),
+    "an init() that exits": (script(init="raise SystemExit(3)"), "MS506", "score.py:3"),
+    "a run() that ends the process": (
+        script(top="import os", run="os._exit(0)"),
+        "MS506",
+        "score.py",
+    ),
+    "a crash": (script(top="import ctypes", init="ctypes.string_at(0)"), "MS507", "score.py"),
+    "a set in an answer": (script(run="return {'y': [dict(), frozenset()]}"), "MS107", "score.py"),
+    "an init() without end": (
+        script(top="import time", init="time.sleep(60)"),
+        "MS504",
+        "score.py",
+    ),
+    "a run() without end": (script(top="import time", run="time.sleep(60)"), "MS405", "score.py"),
+    "an answer that is no number": (script(run="return [float('nan')]"), "MS508", "score.py"),
+    "JSON in an answer": (
+        script(top="import json\nencode = json.dumps", run="return encode([1])"),
+        "MS108",
+        "score.py",
+    ),
+    "a module that is not there": (
+        script(top="import importlib", init="importlib.import_module('cv2')"),
+        "MS104",
+        "score.py:3",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FAILING)
+def test_what_fails_has_a_name_and_a_place(check, case):
+    """Each failure has the code of its cause, and the line of the script where it has one."""
+    text, code, where = FAILING[case]
+    assert [(each.code, each.where) for each in check(text)] == [(code, where)]
+
+
+def test_what_works_has_no_finding(check):
+    """A script that answers its sample request is left alone."""
+    assert check(script(top="import json", run="return json.loads(raw_data)")) == ()
+
+
+def test_memory_beyond_what_is_asked_for_is_found(check):
+    """A script that takes more than its bundle asks for is ended, and the cause is named."""
+    [finding] = check(script(init="global x; x = bytearray(b'1') * 400_000_000"), memory_gb=0.2)
+    assert finding.code == "MS505"
+
+
+def test_without_a_sample_request_run_is_not_tried(check):
+    """The check says that it could not try run()."""
+    [finding] = check(script(run="return {}['x']"), sample_input=None)
+    assert (finding.code, finding.blocks) == ("MS509", False)
+
+
+def test_a_request_that_the_schema_refuses_is_found(check):
+    """A sample that lacks a parameter is refused before run() is called."""
+    schema = "inference_schema.parameter_types.standard_py_parameter_type"
+    top = (
+        "from inference_schema.schema_decorators import input_schema\n"
+        f"from {schema} import StandardPythonParameterType as Type"
+    )
+    text = script(top=top).replace("def run(raw", "@input_schema('raw', Type([1]))\ndef run(raw")
+    [finding] = check(text.replace("(raw_data)", "(raw)"))
+    assert finding.code == "MS510"
+
+
+def test_the_evidence_names_no_folder_of_this_machine(check, tmp_path):
+    """A traceback begins in the script, and shows its path as the bundle does."""
+    [finding] = check(script(init="[][1]"))
+    assert 'File "score.py", line 3' in finding.evidence
+    assert "modelship-trial" not in finding.evidence
+
+
+def test_nothing_is_left_running(check, tmp_path):
+    """What the script started is ended with it."""
+    started = tmp_path / "pid"
+    top = f"import subprocess\ndef start():\n    child = subprocess.Popen(['sleep', '60'])\n"
+    top += f"    with open({str(started)!r}, 'w') as file:\n        file.write(str(child.pid))"
+    assert check(script(top=top, init="start()")) == ()
+    pid = int(started.read_text())
+    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+class Hostile:
+    """Runs a command when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.system, (f"touch {self.path}",)
+
+
+def test_a_hostile_model_is_not_loaded(check, tmp_path):
+    """What would run a command when it is loaded is found, and the script is not tried."""
+    load = "pickle.load(open(os.environ['AZUREML_MODEL_DIR'] + '/model.pkl', 'rb'))"
+    found = check(script(top="import os, pickle", init=load), model=Hostile(tmp_path / "ran"))
+    assert "MS301" in [each.code for each in found]
+    assert not (tmp_path / "ran").exists()

@@ -1,0 +1,1 @@
+from cases.models import write_classifier as write

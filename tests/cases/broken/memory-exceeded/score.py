@@ -1,0 +1,15 @@
+import json
+import os
+import pickle
+
+
+def init():
+    global weights, table
+    table = [[float(x)] * 100_000 for x in range(500)]
+    with open(os.path.join(os.environ["AZUREML_MODEL_DIR"], "weights.pkl"), "rb") as file:
+        weights = pickle.load(file)
+
+
+def run(raw_data):
+    xs = json.loads(raw_data)["data"]
+    return [weights["coefficients"][0] * x + weights["intercept"] for x in xs]

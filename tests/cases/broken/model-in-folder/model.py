@@ -1,0 +1,7 @@
+from cases.models import write_weights
+
+
+def write(folder):
+    trained = folder / "trained"
+    trained.mkdir()
+    write_weights(trained)

@@ -1,0 +1,2 @@
+def smooth(xs):
+    return [sum(xs) / len(xs)] * len(xs)

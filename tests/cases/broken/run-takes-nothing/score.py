@@ -1,0 +1,16 @@
+import json
+import os
+import pickle
+
+from flask import request
+
+
+def init():
+    global weights
+    with open(os.path.join(os.environ["AZUREML_MODEL_DIR"], "weights.pkl"), "rb") as file:
+        weights = pickle.load(file)
+
+
+def run():
+    xs = json.loads(request.data)["data"]
+    return [weights["coefficients"][0] * x + weights["intercept"] for x in xs]

@@ -1,0 +1,15 @@
+import json
+import os
+
+import numpy as np
+from sklearn.externals import joblib
+
+
+def init():
+    global model
+    model = joblib.load(os.path.join(os.environ["AZUREML_MODEL_DIR"], "model.pkl"))
+
+
+def run(raw_data):
+    data = np.array(json.loads(raw_data)["data"])
+    return model.predict(data).tolist()

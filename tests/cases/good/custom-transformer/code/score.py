@@ -1,0 +1,16 @@
+import json
+import os
+
+import joblib
+import numpy as np
+import ratios  # noqa: F401 - the pipeline holds a class of it
+
+
+def init():
+    global model
+    model = joblib.load(os.path.join(os.environ["AZUREML_MODEL_DIR"], "model.pkl"))
+
+
+def run(raw_data):
+    data = np.array(json.loads(raw_data)["data"])
+    return model.predict(data).tolist()

@@ -1,0 +1,100 @@
+"""Each bundle of the corpus is judged by the check as the real server judges it."""
+
+from __future__ import annotations
+
+import os
+import re
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from cases.case import BROKEN, GOOD
+from cases.observing import observe, runs_here
+from modelship.findings import RULES
+
+AT_ONCE = 4
+PAGE = Path(__file__).parents[1] / "docs/reference/broken-bundles.md"
+# No bundle can cause the first: the server is part of each environment. Whether the second is
+# found depends on what the machine has.
+WITHOUT_A_CASE = {"MS202", "MS207"}
+
+
+@pytest.fixture(scope="module")
+def observed(request, shared_home, tmp_path_factory):
+    """Return what was observed of a case; the others that are asked for run meanwhile."""
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(AT_ONCE) as pool:
+        patch.setenv("MODELSHIP_HOME", str(shared_home))
+        running = {}
+
+        def start(case):
+            if case.name not in running:
+                folder = tmp_path_factory.mktemp(case.name)
+                running[case.name] = pool.submit(observe, case, folder)
+            return running[case.name]
+
+        if "PYTEST_XDIST_WORKER" not in os.environ:  # where others run most of them
+            for case in asked_for(request):
+                start(case)
+        yield lambda case: start(case).result()
+
+
+def asked_for(request):
+    """Yield the cases of this module's tests that were selected and are not skipped."""
+    for item in request.session.items:
+        if item.path == request.path and hasattr(item, "callspec"):
+            case = item.callspec.params["case"]
+            if runs_here(case):
+                yield case
+
+
+def each_of(cases):
+    """Make a test one for each case; those that this Python cannot have are skipped."""
+
+    def marks(case):
+        reason = f"Python {case.requires_python}"
+        return [] if runs_here(case) else pytest.mark.skip(reason=reason)
+
+    parameters = [pytest.param(each, marks=marks(each), id=each.name) for each in cases.values()]
+    return pytest.mark.parametrize("case", parameters)
+
+
+@each_of(BROKEN)
+def test_what_is_broken_is_found_at_its_place(case, observed):
+    """The check reports the code, the file, the line and the severity, and no other error."""
+    seen = observed(case)
+    assert seen.expected is not None, seen.findings
+    assert not seen.unexpected
+
+
+@each_of(BROKEN)
+def test_what_is_broken_goes_wrong_on_the_server(case, observed):
+    """The raw path ends as the case says it does, in the words that it gives."""
+    seen = observed(case)
+    assert seen.met.outcome == case.server["outcome"], seen.met.said
+    assert re.search(case.server["says"], seen.met.said), seen.met.said
+
+
+@each_of(GOOD)
+def test_what_is_good_raises_no_alarm(case, observed):
+    """The check finds nothing, not even something to warn of."""
+    assert observed(case).findings == ()
+
+
+@each_of(GOOD)
+def test_what_is_good_answers_on_the_server(case, observed):
+    """The server answers the sample request, and as the case says."""
+    seen = observed(case)
+    assert seen.met.outcome == "answers", seen.met.said
+    assert re.search(case.server["says"], seen.met.said), seen.met.said
+
+
+def test_each_rule_that_a_bundle_can_break_has_a_case():
+    """Every code below MS600 is the expected finding of some case."""
+    expected = {case.expect.code for case in BROKEN.values()}
+    assert expected == {code for code in RULES if code < "MS600"} - WITHOUT_A_CASE
+
+
+def test_the_page_shows_each_broken_bundle():
+    """docs/reference/broken-bundles.md has a heading for each case."""
+    assert set(re.findall(r"^### (\S+)$", PAGE.read_text(), re.MULTILINE)) == BROKEN.keys()

@@ -45,7 +45,8 @@
     │   ├── InvalidPayloadError
     │   ├── ScoringRequestError
     │   ├── ServiceUnreachableError
-    │   └── ScoringTimeoutError
+    │   ├── ScoringTimeoutError
+    │   └── ParityError
     └── WorkspaceError                  9   the Azure ML workspace
         ├── WorkspaceNotFoundError
         ├── WorkspaceCredentialsError
@@ -99,6 +100,7 @@ __all__ = [
     "ModelNotFoundError",
     "ModelshipError",
     "NameTakenError",
+    "ParityError",
     "PictureError",
     "PortTakenError",
     "PredictionError",
@@ -862,6 +864,32 @@ class ScoringTimeoutError(ScoringError):
     @property
     def hint(self) -> str:
         return "Send fewer rows at once, or give it more time with timeout_s=."
+
+
+@dataclass(eq=False)
+class ParityError(ScoringError):
+    """Places answered the same requests differently. ``differences`` holds how."""
+
+    places: Sequence[str]
+    requests: int
+    differences: Sequence[Any]  # modelship.parity.Difference, which lies above
+
+    @property
+    def message(self) -> str:
+        return (
+            f"{', '.join(self.places)} differ in {len(self.differences)} of their answers to "
+            f"{self.requests} requests."
+        )
+
+    @property
+    def evidence(self) -> str:
+        first = self.differences[0]
+        values = (f"{place}: {value}" for place, value in first.values.items())
+        return "\n".join((f"{first.request.label}, {first.what}", *values))
+
+    @property
+    def hint(self) -> str:
+        return "Look what the script takes from where it runs: versions, variables, files, time."
 
 
 # --- the workspace ----------------------------------------------------------------------

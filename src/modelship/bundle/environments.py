@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from typing import TYPE_CHECKING
@@ -14,9 +15,11 @@ if TYPE_CHECKING:
 
     from modelship.bundle.lock import Lock
 
-__all__ = ["environment_python", "installed_modules"]
+__all__ = ["environment_python", "installed_modules", "service_variables"]
 
 _COMPLETE = ".modelship-complete"
+# What a service gets of this process's environment; a container gets none of it either.
+_PASSED_ON = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TZ")
 
 
 def environment_python(lock: Lock, *, timeout_s: float) -> Path:
@@ -51,6 +54,27 @@ def environment_python(lock: Lock, *, timeout_s: float) -> Path:
             create_environment(lock, folder, timeout_s=end_s - time.monotonic())
             (folder / _COMPLETE).touch()
     return python
+
+
+def service_variables(python: Path, *, app_root: Path, model_dir: Path) -> dict[str, str]:
+    """Return the variables of a process that runs a script as a service does.
+
+    Parameters
+    ----------
+    python : Path
+        The environment's Python.
+    app_root : Path
+        Where the bundle is laid out.
+    model_dir : Path
+        Where its model is.
+    """
+    passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    return passed_on | {
+        "PATH": f"{python.parent}:/usr/local/bin:/usr/bin:/bin",
+        "PYTHONUNBUFFERED": "1",
+        "AML_APP_ROOT": str(app_root),
+        "AZUREML_MODEL_DIR": str(model_dir),
+    }
 
 
 def installed_modules(lock: Lock) -> frozenset[str] | None:

@@ -20,6 +20,7 @@ _COMMANDS = {
     "inspect": "modelship.cli.inspect:inspect",
     "bundle": "modelship.cli.bundle:bundle",
     "check": "modelship.cli.check:check",
+    "parity": "modelship.cli.parity:parity",
     "deploy": "modelship.cli.deploy:deploy",
     "run": "modelship.cli.services:run",
     "logs": "modelship.cli.services:logs",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import requests
 
-__all__ = ["answers", "score"]
+__all__ = ["answers", "score", "session_towards"]
 
 _CONNECT_TIMEOUT_S = 5.0
 _CHUNK_BYTES = 1 << 16
@@ -80,14 +80,15 @@ def answers(scoring_uri: str, *, timeout_s: float = 2.0) -> bool:
 
     parts = urlsplit(scoring_uri)
     try:
-        with _session(scoring_uri) as session:
+        with session_towards(scoring_uri) as session:
             response = session.get(f"{parts.scheme}://{parts.netloc}/", timeout=timeout_s)
             return response.ok
     except requests.RequestException:
         return False
 
 
-def _session(scoring_uri: str) -> requests.Session:
+def session_towards(scoring_uri: str) -> requests.Session:
+    """Return a session for requests to a service."""
     import requests
 
     session = requests.Session()
@@ -115,7 +116,7 @@ def _post(
     timeouts = (min(_CONNECT_TIMEOUT_S, timeout_s), timeout_s)
     try:
         with (
-            _session(scoring_uri) as session,
+            session_towards(scoring_uri) as session,
             session.post(
                 scoring_uri, data=body, headers=headers, timeout=timeouts, stream=True
             ) as response,

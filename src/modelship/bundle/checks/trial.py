@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psutil
 
-from modelship.bundle.environments import environment_python
+from modelship.bundle.environments import environment_python, service_variables
 from modelship.bundle.store import model_folder, stage
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["Trial", "try_out"]
 
 _CHILD: Final = Path(__file__).with_name("trial_child.py")
-# What a service gets of this process's environment too.
-_PASSED_ON: Final = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TZ")
 _PAUSE_S: Final = 0.01
 # Until the server's own modules are there, which is no fault of the script.
 _STARTING_S: Final = 120.0
@@ -101,7 +99,13 @@ def try_out(bundle: ScoringBundle, *, profile: Profile, timeout_s: float) -> Tri
             arguments.append(str(sample))
         run = _Run(app, log=Path(folder) / "log", profile=profile, resources=bundle.resources)
         return run.until_the_end(
-            [python, _CHILD], arguments, environment=_environment(python, bundle, app=app)
+            [python, _CHILD],
+            arguments,
+            environment={
+                **service_variables(python, app_root=app, model_dir=app / model_folder(bundle)),
+                "PYTHONDONTWRITEBYTECODE": "1",
+                "PYTHONFAULTHANDLER": "1",
+            },
         )
 
 
@@ -226,15 +230,3 @@ def _end(child: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)
     child.wait()
-
-
-def _environment(python: Path, bundle: ScoringBundle, *, app: Path) -> Mapping[str, str]:
-    passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    return passed_on | {
-        "PATH": f"{python.parent}:/usr/local/bin:/usr/bin:/bin",
-        "PYTHONUNBUFFERED": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONFAULTHANDLER": "1",
-        "AML_APP_ROOT": str(app),
-        "AZUREML_MODEL_DIR": str(app / model_folder(bundle)),
-    }

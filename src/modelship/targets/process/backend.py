@@ -19,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from modelship.bundle.environments import environment_python
+from modelship.bundle.environments import environment_python, service_variables
 from modelship.bundle.profile import Profile
 from modelship.bundle.store import model_folder, stage
 from modelship.diagnosis import Facts
@@ -44,8 +44,6 @@ _ENDING = "Shutting down: Master"
 _DRAFT = ".draft-"
 _GRACE_S = 5.0
 _GUNICORN_SETTINGS = Path(__file__).with_name("gunicorn_settings.py")
-# What a service gets of this process's environment; a container gets none of it either.
-_PASSED_ON = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TZ")
 
 
 class ProcessBackend(TargetBackend):
@@ -102,7 +100,8 @@ class ProcessBackend(TargetBackend):
                 listener=listener,
                 folder=folder,
                 environment={
-                    **_environment(python, bundle, app=app),
+                    **service_variables(python, app_root=app, model_dir=app / model_folder(bundle)),
+                    "GUNICORN_CMD_ARGS": f"--config {shlex.quote(str(_GUNICORN_SETTINGS))}",
                     **self.profile.variables,
                     **self._variables(str(app)),
                 },
@@ -198,14 +197,3 @@ def _sweep(home: Path) -> None:
 def _command(python: Path, bundle: ScoringBundle, *, port: int) -> list[str | Path]:
     module = "azureml_inference_server_http"
     return [python, "-m", module, "--entry_script", bundle.entry_script, "--port", str(port)]
-
-
-def _environment(python: Path, bundle: ScoringBundle, *, app: Path) -> Mapping[str, str]:
-    passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    return passed_on | {
-        "PATH": f"{python.parent}:/usr/local/bin:/usr/bin:/bin",
-        "PYTHONUNBUFFERED": "1",
-        "GUNICORN_CMD_ARGS": f"--config {shlex.quote(str(_GUNICORN_SETTINGS))}",
-        "AML_APP_ROOT": str(app),
-        "AZUREML_MODEL_DIR": str(app / model_folder(bundle)),
-    }

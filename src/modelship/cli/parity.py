@@ -1,0 +1,139 @@
+"""``modelship parity``: whether several places answer the same requests alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modelship.cli.config import Config
+from modelship.cli.opening import open_target
+from modelship.cli.options import config_option, json_option, option_option, timeout_option
+from modelship.cli.output import as_json_is_asked, emit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from modelship.bundle import ScoringBundle
+    from modelship.parity import ParityReport, ScoringRequest
+    from modelship.targets import DeployTarget
+
+__all__ = ["parity"]
+
+_DIFFERENT = 8
+
+
+@click.command(
+    short_help="Compare the answers of several places.",
+    epilog="Example: modelship parity bundle --on process docker --requests requests.jsonl",
+)
+@click.argument("bundle_folder", metavar="BUNDLE", type=click.Path(path_type=Path))
+@click.argument("more", metavar="", nargs=-1)
+@click.option(
+    "--on",
+    "places",
+    multiple=True,
+    required=True,
+    metavar="TARGET...",
+    help="The targets to deploy to, one or several.",
+)
+@click.option(
+    "--requests",
+    "requests_file",
+    type=click.Path(path_type=Path),
+    help="What to send: a JSON file, or one of JSON lines [default: made from the sample].",
+)
+@click.option(
+    "--generate",
+    "count",
+    default=0,
+    type=click.IntRange(min=0),
+    help="Make so many random requests from the sample, too.",
+)
+@click.option("--seed", default=0, help="For the random requests [default: 0].")
+@click.option(
+    "--tolerance",
+    default=0.0,
+    type=click.FloatRange(min=0),
+    help="By how much two floats may differ [default: 0, not at all].",
+)
+@option_option
+@timeout_option("Seconds for each deployment [default: 600].")
+@click.option("--quiet", is_flag=True, help="Do not show the steps on stderr.")
+@config_option
+@json_option
+def parity(
+    *,
+    bundle_folder: Path,
+    more: tuple[str, ...],
+    places: tuple[str, ...],
+    requests_file: Path | None,
+    count: int,
+    seed: int,
+    tolerance: float,
+    options: tuple[tuple[str, Any], ...],
+    timeout_s: float | None,
+    quiet: bool,
+    config_file: Path | None,
+) -> None:
+    """Send the same requests to the bundle BUNDLE on several targets, and to its script in process.
+
+    An option of one target is written with its name: --option docker.port=5001.
+    What differs in status, type, body or the contract's headers is shown side by side, and the exit
+    code is then 8. What is deployed for it is deleted again.
+    """
+    from modelship.bundle import ScoringBundle
+    from modelship.parity import compare
+
+    config = Config.find(config_file).under(timeout_s=timeout_s)
+    bundle = ScoringBundle.load(bundle_folder)
+    report = compare(
+        bundle,
+        on=[_open(name, config, dict(options)) for name in (*places, *more)],
+        requests=_requests(bundle, requests_file, count=count, seed=seed),
+        tolerance=tolerance,
+        timeout_s=config.timeout_s,
+        show_output=not quiet,
+    )
+    if as_json_is_asked():
+        emit(_document(report))
+        if not report.equal:
+            click.get_current_context().exit(_DIFFERENT)
+    else:
+        click.echo(str(report))
+        report.require()
+
+
+def _open(name: str, config: Config, options: Mapping[str, Any]) -> DeployTarget:
+    """Open a target with the options that begin with its name and a dot, or with no name."""
+    own = {
+        key.removeprefix(f"{name}."): value
+        for key, value in options.items()
+        if "." not in key or key.startswith(f"{name}.")
+    }
+    return open_target(config.under(target=name), options=own)
+
+
+def _requests(
+    bundle: ScoringBundle, path: Path | None, *, count: int, seed: int
+) -> Sequence[ScoringRequest] | None:
+    from modelship.parity import generate_requests, read_requests
+
+    given = read_requests(path) if path else ()
+    if bundle.sample_json is None or (given and not count):
+        return given or None
+    made = generate_requests(bundle.sample_json, count=count, seed=seed)
+    return (*given, *made)
+
+
+def _document(report: ParityReport) -> dict[str, object]:
+    return {
+        "equal": report.equal,
+        "places": list(report.places),
+        "requests": len(report.requests),
+        "differences": [
+            {"request": each.request.label, "what": each.what, "values": dict(each.values)}
+            for each in report.differences
+        ],
+    }

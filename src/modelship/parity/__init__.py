@@ -1,0 +1,19 @@
+"""Whether several places answer the same requests alike, and like the script in process."""
+
+from modelship.parity.answers import Answer
+from modelship.parity.comparison import Difference
+from modelship.parity.generation import generate_requests
+from modelship.parity.parity import compare
+from modelship.parity.report import ParityReport
+from modelship.parity.requests_file import read_requests
+from modelship.parity.scoring_request import ScoringRequest
+
+__all__ = [
+    "Answer",
+    "Difference",
+    "ParityReport",
+    "ScoringRequest",
+    "compare",
+    "generate_requests",
+    "read_requests",
+]

@@ -1,0 +1,141 @@
+"""compare(): the same requests to several places, and to the script in process."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from modelship.errors import InvalidOptionError
+from modelship.parity.comparison import differences
+from modelship.parity.generation import generate_requests
+from modelship.parity.in_process import answer_in_process
+from modelship.parity.report import ParityReport
+from modelship.parity.sending import answer_over_http
+from modelship.targets import Deployment, DeployTarget
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from modelship.bundle import ScoringBundle
+    from modelship.parity.answers import Answer
+    from modelship.parity.scoring_request import ScoringRequest
+
+__all__ = ["compare"]
+
+_SCRIPT = "script"
+
+
+def compare(
+    bundle: ScoringBundle,
+    *,
+    on: Sequence[str | DeployTarget | Deployment],
+    requests: Sequence[ScoringRequest] | None = None,
+    tolerance: float = 0.0,
+    timeout_s: float = 600.0,
+    request_timeout_s: float = 60.0,
+    show_output: bool = True,
+) -> ParityReport:
+    """Send the same requests to several places and to the script in process, and compare.
+
+    Compared are the status, the media type, the body (JSON as values, anything else as bytes), and
+    the headers of the scoring contract: ``x-ms-run-function-failed``, ``x-ms-server-version``,
+    ``TraceId`` and ``x-request-id`` by value, times and ids that the server makes by presence. Not
+    compared are other headers, such as ``Date`` and ``Connection``, and how long it took.
+
+    The script in process is Azure ML's own server application, called without HTTP in the
+    bundle's environment.
+
+    Parameters
+    ----------
+    bundle : ScoringBundle
+        What answers.
+    on : Sequence[str or DeployTarget or Deployment]
+        Where. On a target, the bundle is deployed under a name of its own and deleted at the end;
+        a deployment is taken as it is.
+    requests : Sequence[ScoringRequest], optional
+        What to send. Without it, the bundle's sample request and awkward ones made of it.
+    tolerance : float
+        By how much two floats may differ, absolutely or relative to the larger; 0 is not at all.
+    timeout_s : float
+        How long each deployment may take, in seconds.
+    request_timeout_s : float
+        How long one answer may take, in seconds.
+    show_output : bool
+        Show the steps of the deployments on stderr.
+
+    Raises
+    ------
+    InvalidOptionError
+        If there is nothing to send.
+    ModelshipError
+        If a place does not run the bundle.
+    """
+    sent = _numbered(requests if requests is not None else _sample_requests(bundle))
+    answers: dict[str, list[Answer]] = {
+        _SCRIPT: answer_in_process(
+            bundle, sent, timeout_s=timeout_s, request_timeout_s=request_timeout_s
+        )
+    }
+    for each in on:
+        with _deployed(bundle, each, timeout_s=timeout_s, show_output=show_output) as deployment:
+            place = _free(deployment.target, answers)
+            answers[place] = answer_over_http(deployment, sent, request_timeout_s=request_timeout_s)
+    return _report(sent, answers, tolerance=tolerance)
+
+
+@contextmanager
+def _deployed(
+    bundle: ScoringBundle,
+    place: str | DeployTarget | Deployment,
+    *,
+    timeout_s: float,
+    show_output: bool,
+) -> Iterator[Deployment]:
+    """Yield a deployment: the one that is given, or one that is deleted again, whatever happens."""
+    if isinstance(place, Deployment):
+        yield place
+        return
+    target = DeployTarget.open(place) if isinstance(place, str) else place
+    name = f"parity-{secrets.token_hex(4)}"
+    try:
+        yield target.deploy(bundle, name=name, timeout_s=timeout_s, show_output=show_output)
+    finally:
+        target.delete(name, missing_ok=True)
+
+
+def _sample_requests(bundle: ScoringBundle) -> tuple[ScoringRequest, ...]:
+    if bundle.sample_json is None:
+        raise InvalidOptionError(
+            "requests", None, "requests, as the bundle has no sample request to make some of"
+        )
+    return generate_requests(bundle.sample_json, count=0)
+
+
+def _numbered(requests: Sequence[ScoringRequest]) -> tuple[ScoringRequest, ...]:
+    """Give each request an id, so that what comes back is the same everywhere."""
+    return tuple(
+        replace(each, headers={"x-request-id": f"parity-{number}", **each.headers})
+        for number, each in enumerate(requests)
+    )
+
+
+def _free(place: str, taken: dict[str, list[Answer]]) -> str:
+    if place not in taken:
+        return place
+    return next(f"{place} {n}" for n in range(2, len(taken) + 2) if f"{place} {n}" not in taken)
+
+
+def _report(
+    sent: tuple[ScoringRequest, ...], answers: dict[str, list[Answer]], *, tolerance: float
+) -> ParityReport:
+    rows = tuple(
+        {place: given[number] for place, given in answers.items()} for number in range(len(sent))
+    )
+    found = tuple(
+        each
+        for request, row in zip(sent, rows, strict=True)
+        for each in differences(request, row, tolerance=tolerance)
+    )
+    return ParityReport(tuple(answers), sent, rows, found)

@@ -1,0 +1,68 @@
+"""ParityReport: what a comparison showed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from modelship.errors import ParityError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from modelship.parity.answers import Answer
+    from modelship.parity.comparison import Difference
+    from modelship.parity.scoring_request import ScoringRequest
+
+__all__ = ["ParityReport"]
+
+
+@dataclass(frozen=True)
+class ParityReport:
+    """What a comparison showed.
+
+    Parameters
+    ----------
+    places : tuple[str, ...]
+        Where the requests were sent; ``"script"`` is the script in process.
+    requests : tuple[ScoringRequest, ...]
+        What was sent.
+    answers : tuple[Mapping[str, Answer], ...]
+        What each place answered, in the order of the requests.
+    differences : tuple[Difference, ...]
+        Where they do not agree.
+    """
+
+    places: tuple[str, ...]
+    requests: tuple[ScoringRequest, ...]
+    answers: tuple[Mapping[str, Answer], ...]
+    differences: tuple[Difference, ...]
+
+    @property
+    def equal(self) -> bool:
+        """Whether all places gave the same answers."""
+        return not self.differences
+
+    def require(self) -> None:
+        """Raise unless all places gave the same answers.
+
+        Raises
+        ------
+        ParityError
+            If they did not; it shows the first differences side by side.
+        """
+        if self.differences:
+            raise ParityError(
+                places=self.places, requests=len(self.requests), differences=self.differences
+            )
+
+    def __str__(self) -> str:
+        sent = f"{len(self.requests)} requests to {', '.join(self.places)}"
+        if self.equal:
+            return f"{sent}: equal answers"
+        lines = [f"{sent}: {len(self.differences)} differences"]
+        for each in self.differences:
+            lines.append(f"{each.request.label}: {each.what}")
+            width = max(len(place) for place in each.values)
+            lines += [f"  {place:<{width}}  {value}" for place, value in each.values.items()]
+        return "\n".join(lines)

@@ -1,0 +1,77 @@
+"""Requests from a file."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from modelship.errors import InvalidOptionError
+from modelship.parity.scoring_request import ScoringRequest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["read_requests"]
+
+_KEYS: Final = {"label", "method", "path", "headers", "body"}
+_EXPECTED: Final = (
+    'one JSON payload a line; or {"request": {…}} with any of label, method, path, headers and '
+    "body (text)"
+)
+
+
+def read_requests(path: Path) -> tuple[ScoringRequest, ...]:
+    """Read requests: a payload from a ``.json`` file, or one from each line of any other.
+
+    A line is a JSON payload; or an object whose only key is ``request``, for a request that is
+    not just a payload: ``{"request": {"method": "GET", "path": "/score?x=1"}}``. Its ``body``
+    is text, sent as UTF-8.
+
+    Raises
+    ------
+    InvalidOptionError
+        If the file cannot be read, or a line is something else; the message has its number.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidOptionError("requests", str(path), "a file of UTF-8 text") from error
+    if path.suffix == ".json":
+        return (_read(text, label=path.name, where=str(path)),)
+    return tuple(
+        _read(line, label=f"line {number}", where=f"{path}:{number}")
+        for number, line in enumerate(text.splitlines(), start=1)
+        if line.strip()
+    )
+
+
+def _read(text: str, *, label: str, where: str) -> ScoringRequest:
+    try:
+        payload = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidOptionError(where, text[:80], _EXPECTED) from error
+    if isinstance(payload, dict) and payload.keys() == {"request"}:
+        return _read_whole(payload["request"], label=label, where=where)
+    return ScoringRequest(label, text.strip().encode())
+
+
+def _read_whole(given: Any, *, label: str, where: str) -> ScoringRequest:
+    if not isinstance(given, dict) or not given.keys() <= _KEYS:
+        raise InvalidOptionError(where, given, _EXPECTED)
+    headers = given.get("headers", {})
+    texts = [given.get(key, "") for key in ("label", "method", "path", "body")]
+    if not isinstance(headers, dict) or not all(
+        isinstance(each, str) for each in (*texts, *headers, *headers.values())
+    ):
+        raise InvalidOptionError(where, given, _EXPECTED)
+    plain = ScoringRequest(label)
+    path = given.get("path", plain.path)
+    if not path.startswith("/"):
+        raise InvalidOptionError(where, path, "a path that begins with /")
+    return ScoringRequest(
+        label=given.get("label", label),
+        body=given.get("body", "").encode(),
+        method=given.get("method", plain.method).upper(),
+        path=path,
+        headers={**({} if "headers" in given else plain.headers), **headers},
+    )

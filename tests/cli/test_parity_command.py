@@ -1,0 +1,50 @@
+"""``modelship parity``: requests to several places, from the command line."""
+
+import json
+
+import pytest
+
+from modelship.bundle import Environment
+from modelship.testing import script_bundle, with_lock
+
+SCRIPT = """
+import sys
+def init():
+    pass
+def run(raw_data):
+    return "gunicorn" in sys.modules and "differ" in raw_data
+"""
+
+
+@pytest.fixture
+def bundle(here, bare_lock, tmp_path, shared_home, monkeypatch):
+    """Save a bundle, and return its folder."""
+    monkeypatch.setenv("MODELSHIP_HOME", str(shared_home))
+    environment = Environment(python=bare_lock.python, requirements=())
+    made = script_bundle(SCRIPT, folder=tmp_path / "made", environment=environment)
+    return with_lock(made, lock=bare_lock).save(tmp_path / "bundle")
+
+
+def test_equal_answers_are_said(bundle, here, modelship):
+    """One line says how many requests went where, and the exit code is 0."""
+    (here / "requests.jsonl").write_text("1\n2\n")
+    done = modelship("parity", bundle, "--on", "process", "--requests", "requests.jsonl", "--quiet")
+    assert done.stdout == "2 requests to script, process: equal answers\n"
+
+
+def test_a_difference_is_an_exit_code(bundle, here, modelship):
+    """The places stand side by side, as text and as JSON, and the exit code is the error's."""
+    (here / "requests.jsonl").write_text('"differ"\n')
+    arguments = ("parity", bundle, "--on", "process", "--requests", "requests.jsonl", "--quiet")
+    done = modelship(*arguments)
+    assert done.exit_code == 8
+    assert "  script   false\n  process  true\n" in done.stdout
+    document = json.loads(modelship(*arguments, "--json").stdout)
+    assert document["differences"][0]["values"] == {"script": "false", "process": "true"}
+
+
+def test_a_bundle_without_a_sample_needs_requests(bundle, modelship):
+    """The message says that there is nothing to send."""
+    done = modelship("parity", bundle, "--on", "process")
+    assert done.exit_code == 2
+    assert "no sample request" in done.stderr

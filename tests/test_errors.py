@@ -9,6 +9,7 @@ import pytest
 
 from modelship import errors
 from modelship.findings import RULES
+from modelship.parity import Difference, ScoringRequest
 
 ALL = [
     value
@@ -33,6 +34,9 @@ def example_of(cls):
         name: ["alpha"] for name in ("known", "nearby", "failures", "differences", "found")
     }
     values = {name: f"<{name}>" for name in names} | placeholders | sequences
+    if cls is errors.ParityError:
+        request = ScoringRequest("<request>")
+        values["differences"] = [Difference(request, "body", {"here": "<here>"})]
     values["findings"] = [RULES["MS101"].finding("<findings>")]
     values["diagnosis"] = RULES["MS101"].diagnosis("<diagnosis>")
     return cls(**{name: values[name] for name in names})

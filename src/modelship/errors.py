@@ -500,10 +500,11 @@ class CheckFailedError(BundleError):
 
     @property
     def evidence(self) -> str:
-        return "\n".join(
-            f"{each.code} {each.where}: {each.problem}".replace(" : ", ": ")
-            for each in self.findings
-        )
+        lines = []
+        for each in self.findings:
+            lines.append(f"{each.code} {each.where}: {each.problem}".replace(" : ", ": "))
+            lines += [f"  {line}" for line in each.evidence.splitlines()]
+        return "\n".join(lines)
 
     @property
     def hint(self) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
-
+import psutil
 import pytest
 
 from modelship.bundle import Environment
@@ -97,7 +95,9 @@ def test_a_service_that_was_killed_is_explained_later(target, make, home):
     deployment = target.deploy(made, name="ailing", check="off", show_output=False)
     assert deployment.diagnose() is None
     folder = home / "state" / "process" / deployment.instance.instance_id
-    os.kill(int((folder / "pid").read_text()), signal.SIGKILL)
+    server = psutil.Process(int((folder / "pid").read_text()))
+    server.kill()
+    server.wait(timeout=10)
     diagnosis = deployment.diagnose()
     assert diagnosis.code == "MS699"
     assert "its process is gone" in diagnosis.cause

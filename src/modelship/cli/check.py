@@ -11,7 +11,7 @@ import click
 from modelship.cli.config import Config
 from modelship.cli.opening import entry_script_of, open_bundle, open_model, sample_input_of
 from modelship.cli.options import config_option, json_option, name_option, timeout_option
-from modelship.cli.output import as_json_is_asked, emit, say_findings
+from modelship.cli.output import as_json_is_asked, emit, say_findings, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +62,8 @@ def check(
     Each code is explained in docs/reference/rules.md.
     """
     config = Config.find(config_file).under(name=name, target=target, timeout_s=timeout_s)
-    found = _check(bundle_folder, config, trial=trial)
+    with waiting("Checking the bundle"):
+        found = _check(bundle_folder, config, trial=trial)
     failed = [each for each in found if each.blocks or strict]
     if as_json_is_asked():
         emit({"findings": [finding_document(each) for each in found], "passed": not failed})

@@ -44,8 +44,7 @@ _SHORT = 100  # characters; a longer sample request is no example to copy
 @click.option(
     "--check",
     type=click.Choice(["static", "trial", "off"]),
-    default="static",
-    help="Read the bundle first, also try its script, or neither [default: static].",
+    help="Read the bundle first, also try its script, or neither [default: the target's].",
 )
 @click.option("--overwrite", is_flag=True, help="Replace a different bundle of this name.")
 @timeout_option("Seconds for everything [default: 600].")
@@ -59,7 +58,7 @@ def deploy(
     target: str | None,
     options: tuple[tuple[str, Any], ...],
     profile: str | None,
-    check: Literal["static", "trial", "off"],
+    check: Literal["static", "trial", "off"] | None,
     overwrite: bool,
     timeout_s: float | None,
     quiet: bool,

@@ -16,7 +16,8 @@ class Facts:
     Parameters
     ----------
     state : str
-        Azure ML's word for what the service is doing, such as ``"Failed"``.
+        Azure ML's word for what the service is doing, such as ``"Failed"``. Requests that have
+        failed before are then no explanation; leave it out if one of them is to be explained.
     problem : str
         What the place says is wrong, in its own words.
     exit_code : int, optional

@@ -6,20 +6,16 @@ Each is found by a literal part, which is fast in a long log; a pattern then rea
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
+
+from modelship.diagnosis.candidate import DECISIVE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-__all__ = ["DECISIVE", "HINT", "TELLING", "Sign", "SignFound", "find_signs"]
-
-DECISIVE: Final = 3
-"""Names the cause, as a traceback does."""
-TELLING: Final = 2
-"""Names what happened, in someone else's words; a traceback says more."""
-HINT: Final = 1
-"""Tells that it went wrong; what says why counts more."""
+__all__ = ["Sign", "SignFound", "find_signs"]
 
 _MOST_TRIED = 20
 
@@ -41,7 +37,7 @@ class Sign:
     remedy : str
         One thing to do, with the same names; by default what the rule says.
     weight : int
-        :data:`DECISIVE`, :data:`TELLING` or :data:`HINT`.
+        How much it says: ``DECISIVE``, ``TELLING`` or ``HINT``.
     """
 
     code: str
@@ -106,8 +102,6 @@ def _starts(lines: Sequence[str]) -> list[int]:
 
 
 def _lines_with(mark: str, text: str, starts: Sequence[int]) -> Iterator[int]:
-    from bisect import bisect_right
-
     end = len(text)
     for _ in range(_MOST_TRIED):
         position = text.rfind(mark, 0, end)

@@ -1,8 +1,10 @@
 """Answer requests with the inference server's application, without HTTP, in its environment.
 
 ``python in_process_child.py ANSWERS REQUESTS FIRST`` reads requests from the file REQUESTS, a line
-of JSON each, and writes to the descriptor ANSWERS an empty object when it has started, and then the
-answer to each from number FIRST on, a line of JSON each. It imports nothing of modelship, and nothing but the standard library and the server.
+of JSON each. It writes to the descriptor ANSWERS an empty object when it has started, and then the
+answer to each request from number FIRST on, a line of JSON each.
+
+It imports nothing of modelship, and nothing but the standard library and the server.
 """
 
 from __future__ import annotations

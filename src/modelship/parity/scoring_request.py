@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from modelship.bundle.payload import to_json
@@ -13,7 +12,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ScoringRequest"]
 
-_JSON: Mapping[str, str] = MappingProxyType({"Content-Type": "application/json"})
+
+def _json_headers() -> dict[str, str]:
+    return {"Content-Type": "application/json"}
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class ScoringRequest:
     body: bytes = b""
     method: str = "POST"
     path: str = "/score"
-    headers: Mapping[str, str] = field(default_factory=lambda: _JSON)
+    headers: Mapping[str, str] = field(default_factory=_json_headers)
 
     @classmethod
     def of(cls, payload: object, *, label: str) -> ScoringRequest:

@@ -15,7 +15,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from modelship.bundle.profile import PROFILES, Profile
 from modelship.diagnosis import Facts
@@ -126,6 +126,9 @@ class TargetBackend(ABC):
 
     name: ClassVar[str]
     """The name that the target goes by."""
+
+    default_check: ClassVar[Literal["static", "trial"]] = "static"
+    """What deploy() does before it builds anything; a trial pays where a failure takes minutes."""
 
     @property
     def profile(self) -> Profile:

@@ -114,7 +114,7 @@ class DeployTarget:
         *,
         name: str,
         overwrite: bool = False,
-        check: Literal["static", "trial", "off"] = "static",
+        check: Literal["static", "trial", "off"] | None = None,
         timeout_s: float = 600.0,
         show_output: bool = True,
     ) -> Deployment:
@@ -133,9 +133,10 @@ class DeployTarget:
             3 to 32 lower-case letters, digits and dashes.
         overwrite : bool
             Replace a different bundle that is deployed under this name.
-        check : {"static", "trial", "off"}
+        check : {"static", "trial", "off"}, optional
             Whether the bundle is read first (:meth:`ScoringBundle.check`), its script tried too, or
             neither. Errors that are found keep it from being deployed, and warnings are shown.
+            The default is the target's: a trial on ``"aci"``, reading on all others.
         timeout_s : float
             Seconds for everything: building, starting, and the first answer.
         show_output : bool
@@ -163,6 +164,7 @@ class DeployTarget:
                 found=type(bundle).__name__,
                 expected="a ScoringBundle; ScoringBundle.load(folder) reads a saved one",
             )
+        check = check or self._backend.default_check
         if check not in _CHECKS:
             raise InvalidOptionError("check", check, f"one of {', '.join(map(repr, _CHECKS))}")
         steps = Steps(f"{name} on {self.name}", timeout_s=timeout_s, show_output=show_output)
@@ -379,17 +381,18 @@ class DeployTarget:
         return None if starts and not is_known(diagnosis) else diagnosis
 
     def _diagnosis(
-        self, instance: Instance, log: str, *, state: State, timed_out: bool = False
+        self, instance: Instance, log: str, *, state: State | None, timed_out: bool = False
     ) -> Diagnosis:
         try:
             facts = self._backend.facts(instance)
         except ModelshipError:  # the log is there; what else the place knows may not be
             facts = Facts()
-        return diagnose(log, facts=replace(facts, state=str(state), timed_out=timed_out))
+        return diagnose(log, facts=replace(facts, state=str(state or ""), timed_out=timed_out))
 
     def _failure(self, instance: Instance, state: State, problem: str) -> DeploymentFailedError:
         log = self._backend.logs(instance)
-        diagnosis = self._diagnosis(instance, log, state=state)
+        # One that is not Failed has refused the sample request, and that is what to explain.
+        diagnosis = self._diagnosis(instance, log, state=state if state is State.FAILED else None)
         return DeploymentFailedError(
             name=instance.name,
             target=self.name,

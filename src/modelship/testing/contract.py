@@ -192,7 +192,9 @@ class TargetContract(ContractFixtures):
         """T15: if the new bundle does not start, the old instance serves on and is the only one."""
         broken = make_bundle(cases.RAISING)
         with pytest.raises(DeploymentFailedError):
-            target.deploy(broken, name=running.name, overwrite=True, show_output=False)
+            target.deploy(
+                broken, name=running.name, overwrite=True, check="static", show_output=False
+            )
         assert target.get(running.name).instance == running.instance
         assert running.run(_ROWS) == _SCORED
 
@@ -216,7 +218,7 @@ class TargetContract(ContractFixtures):
     ) -> None:
         """T16: if init() fails, the error has its traceback, and nothing is left."""
         with pytest.raises(DeploymentFailedError) as caught:
-            target.deploy(make_bundle(script), name=name, show_output=False)
+            target.deploy(make_bundle(script), name=name, check="static", show_output=False)
         assert "Traceback (most recent call last)" in caught.value.log_tail
         assert caught.value.log_tail.splitlines()[-1] == last_line
         _require_nothing(target, name)
@@ -227,7 +229,7 @@ class TargetContract(ContractFixtures):
         """T17: if run() refuses the sample request, deploy() fails, and nothing is left."""
         bundle = make_bundle(cases.SCALING, sample_input={"rows": [1]})
         with pytest.raises(DeploymentFailedError, match="sample request") as caught:
-            target.deploy(bundle, name=name, show_output=False)
+            target.deploy(bundle, name=name, check="static", show_output=False)
         assert "KeyError: 'data'" in caught.value.log_tail
         _require_nothing(target, name)
 
@@ -237,7 +239,13 @@ class TargetContract(ContractFixtures):
         """T18: if the deadline passes in init(), deploy() says so, and nothing is left."""
         bundle = make_bundle(cases.SLOW)
         with pytest.raises(DeploymentTimeoutError, match="healthy"):
-            target.deploy(bundle, name=name, timeout_s=self.slow_timeout_s, show_output=False)
+            target.deploy(
+                bundle,
+                name=name,
+                check="static",
+                timeout_s=self.slow_timeout_s,
+                show_output=False,
+            )
         _require_nothing(target, name)
 
     @pytest.mark.parametrize("bad", ["", "ab", "Digits", "1digits", "digits-", "d" * 33, "a/b", 7])

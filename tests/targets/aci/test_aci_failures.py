@@ -7,6 +7,7 @@ import pytest
 
 import modelship as ms
 from modelship.errors import (
+    CheckFailedError,
     DeploymentFailedError,
     DeploymentNotFoundError,
     DeploymentTimeoutError,
@@ -28,7 +29,8 @@ SIGN_IN = (
 
 
 def deploy(target, bundle, **options):
-    return target.deploy(bundle, name=NAME, show_output=False, **options)
+    """Deploy without a trial, which would find most of it before Azure does."""
+    return target.deploy(bundle, name=NAME, show_output=False, **{"check": "static", **options})
 
 
 def refused(call, expected):
@@ -267,3 +269,15 @@ def test_an_old_service_that_cannot_be_put_back(target, bundle, bare_lock, fault
         f"'{NAME}' on 'aci' is Failed: the new bundle failed, and the old one could not be put "
         "back: "
     )
+
+
+def test_what_a_trial_finds_is_never_sent(target, bundle, bare_lock, offline, tmp_path):
+    """By default the script is tried here first: nothing is registered, and the cause is named."""
+    broken = script_bundle(cases.RAISING, folder=tmp_path, environment=bundle.environment)
+    said = refused(
+        lambda: target.deploy(with_lock(broken, lock=bare_lock), name=NAME, show_output=False),
+        CheckFailedError,
+    )
+    assert "MS502" in said
+    assert "LookupError: no such feature: sepal length" in said
+    assert ms.Workspace.open(offline.config_path).models() == ()

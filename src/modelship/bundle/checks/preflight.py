@@ -15,8 +15,8 @@ from modelship.bundle.checks.translation import finding_of
 from modelship.bundle.checks.trial import try_out
 from modelship.bundle.checks.verdict import trial_findings
 from modelship.bundle.profile import Profile
-from modelship.errors import ModelshipError
-from modelship.findings import RULES
+from modelship.errors import ModelshipError, PythonNotFoundError
+from modelship.findings import RULES, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -99,6 +99,12 @@ def _tried(
     profile = profile or Profile("here")
     try:
         trial = try_out(bundle, profile=profile, timeout_s=timeout_s)
+    except PythonNotFoundError as error:
+        # Another place has its own Python; only a process of this machine needs it here.
+        found = finding_of(error)
+        here = profile.name == "process"
+        yield found if here else replace(found, severity=Severity.WARNING)
+        return
     except ModelshipError as error:
         yield finding_of(error)
         return

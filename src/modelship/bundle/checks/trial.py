@@ -47,7 +47,7 @@ class Trial:
         Of the child; negative for a signal.
     peak_bytes : int
         The most memory that it held, in bytes.
-    ended_for : {"", "memory", "time"}
+    ended_for : {"", "memory", "time", "deadline"}
         Why it was ended from outside, if it was.
     app : str
         The folder that it ran in.
@@ -81,6 +81,15 @@ class Trial:
 def try_out(bundle: ScoringBundle, *, profile: Profile, timeout_s: float) -> Trial:
     """Try a bundle's script in a process of its own, and return what happened.
 
+    Parameters
+    ----------
+    bundle : ScoringBundle
+        What to try.
+    profile : Profile
+        The limits that hold.
+    timeout_s : float
+        How long all of it may take, the making of the environment included.
+
     Raises
     ------
     EnvironmentSpecError
@@ -88,6 +97,7 @@ def try_out(bundle: ScoringBundle, *, profile: Profile, timeout_s: float) -> Tri
     DigestMismatchError
         If a model file is not what it was when the bundle was made.
     """
+    end_s = time.monotonic() + timeout_s
     python = environment_python(bundle.lock, timeout_s=timeout_s)
     with tempfile.TemporaryDirectory(prefix="modelship-trial-") as folder:
         app = Path(folder) / "app"
@@ -97,7 +107,13 @@ def try_out(bundle: ScoringBundle, *, profile: Profile, timeout_s: float) -> Tri
             sample = Path(folder) / "sample.json"
             sample.write_text(bundle.sample_json)
             arguments.append(str(sample))
-        run = _Run(app, log=Path(folder) / "log", profile=profile, resources=bundle.resources)
+        run = _Run(
+            app,
+            log=Path(folder) / "log",
+            profile=profile,
+            resources=bundle.resources,
+            end_s=end_s,
+        )
         return run.until_the_end(
             [python, _CHILD],
             arguments,
@@ -117,6 +133,7 @@ class _Run:
     log: Path
     profile: Profile
     resources: Any
+    end_s: float
     told: bytearray = field(default_factory=bytearray)
     peak_bytes: int = 0
     ended_for: str = ""
@@ -172,6 +189,8 @@ class _Run:
             self.ended_for = "memory"
         elif seconds > limit_s:
             self.ended_for = "time"
+        elif time.monotonic() > self.end_s:
+            self.ended_for = "deadline"
         return not self.ended_for
 
     def _read(self, reading: int) -> None:

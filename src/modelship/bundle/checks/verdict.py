@@ -45,6 +45,12 @@ def trial_findings(
             path=entry_script,
             evidence=_tail(trial.log),
         )
+    elif trial.ended_for == "deadline":
+        yield RULES["MS504"].finding(
+            f"{_while(trial)} was not done in the time that was left.",
+            path=entry_script,
+            advice="Give it more with timeout_s= (--timeout), or make it faster.",
+        )
     elif trial.ended_for == "time":
         yield _too_slow(trial, entry_script=entry_script, profile=profile)
     elif trial.phase in _FAILED:

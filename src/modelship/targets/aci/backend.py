@@ -80,6 +80,7 @@ class AciBackend(TargetBackend):
     """
 
     name: ClassVar[str] = "aci"
+    default_check: ClassVar[Literal["static", "trial"]] = "trial"
 
     def __init__(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, ClassVar
 
-from modelship.bundle.profile import Profile
+from modelship.bundle.profile import PROFILES, Profile
 from modelship.diagnosis import Facts
 from modelship.errors import InvalidOptionError
 from modelship.targets.backend import Instance, TargetBackend
@@ -69,7 +69,7 @@ class DockerBackend(TargetBackend):
 
     @property
     def profile(self) -> Profile:
-        return self._profile.but(asks_for_key=None) if self._profile else super().profile
+        return (self._profile or PROFILES["docker"]).but(asks_for_key=None)
 
     @property
     def assumed_profile(self) -> str:

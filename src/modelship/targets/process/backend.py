@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from modelship.bundle.environments import environment_python, service_variables
-from modelship.bundle.profile import Profile
+from modelship.bundle.profile import PROFILES, Profile
 from modelship.bundle.store import model_folder, stage
 from modelship.diagnosis import Facts
 from modelship.places import state_folder
@@ -72,7 +72,7 @@ class ProcessBackend(TargetBackend):
 
     @property
     def profile(self) -> Profile:
-        return self._profile.but(asks_for_key=None) if self._profile else super().profile
+        return (self._profile or PROFILES["process"]).but(asks_for_key=None)
 
     @property
     def assumed_profile(self) -> str:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from modelship.bundle.profile import Profile
     from modelship.targets.progress import Steps
     from modelship.testing.offline.images import Image
 
@@ -116,13 +117,17 @@ class _Processes(ProcessBackend):
     name: ClassVar[str] = "offline-process"
 
     def __init__(self, folder: Path) -> None:
-        super().__init__()
+        super().__init__(profile="aci")
         self._folder_of_all = folder / "containers"
         self._starting = threading.local()
         self._limits: dict[str, tuple[Instance, float]] = {}
         self._killed: set[str] = set()
         self._closing = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="memory limits", daemon=True)
+
+    @property
+    def profile(self) -> Profile:
+        return super().profile.but(limits_memory=False)  # the thread sees to what is used
 
     @property
     def _home(self) -> Path:
@@ -183,7 +188,7 @@ class _Containers(DockerBackend):
     name: ClassVar[str] = "offline-docker"
 
     def __init__(self, folder: Path, *, base_image: str | None) -> None:
-        super().__init__(base_image=base_image)
+        super().__init__(base_image=base_image, profile="aci")
         self._mark = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]
         self._starting = threading.local()
 

@@ -1,0 +1,103 @@
+"""What the exceptions in a log explain."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from modelship.diagnosis.candidate import DECISIVE, Candidate
+from modelship.diagnosis.exceptions import explain_exactly, explain_plainly
+from modelship.diagnosis.raised import Phase, Raised
+from modelship.findings import RULES, Diagnosis
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modelship.diagnosis.facts import Facts
+    from modelship.diagnosis.timeline import Timeline
+    from modelship.diagnosis.tracebacks import Traceback
+
+__all__ = ["may_explain", "of_chain"]
+
+_OF_SCRIPT = "MS1"
+_UNWELL = frozenset({"Failed", "Unhealthy"})
+_ENDING = frozenset({"SystemExit", "MemoryError"})
+_PHASES: dict[str, Phase] = {"<module>": "import", "init": "init", "run": "run"}
+
+
+def may_explain(chain: Sequence[Traceback], facts: Facts) -> bool:
+    """Whether exceptions can be the cause: one in run() fails a request, and ends no service."""
+    if facts.state not in _UNWELL or _phase(chain) != "run":
+        return True
+    own = [each for each in chain if not each.is_wrapper]
+    return bool(own) and (own[-1].kind in _ENDING or _is_aborted(own[-1]))
+
+
+def of_chain(chain: Sequence[Traceback], timeline: Timeline) -> Candidate | None:
+    """Return what exceptions that were raised from each other explain."""
+    diagnosis = _explained(chain, timeline)
+    return Candidate(DECISIVE, chain[-1].last, diagnosis) if diagnosis else None
+
+
+def _explained(chain: Sequence[Traceback], timeline: Timeline) -> Diagnosis | None:
+    """Explain exceptions that were raised from each other, by the last one that a rule knows."""
+    own = [each for each in chain if not each.is_wrapper]
+    if not own:
+        return None
+    if _is_aborted(own[-1]):
+        return _timed_out(own[-1], timeline)
+    phase = _phase(chain)
+    raised = [_raised(each, own, phase, timeline) for each in own]
+    exact = (explain_exactly(each) for each in reversed(raised))
+    known = next((each for each in exact if each is not None), None)
+    diagnosis = known or explain_plainly(raised[-1])
+    if not diagnosis.where and diagnosis.code.startswith(_OF_SCRIPT):
+        return replace(diagnosis, where=timeline.script)
+    return diagnosis
+
+
+def _raised(
+    traceback: Traceback, chain: Sequence[Traceback], phase: Phase, timeline: Timeline
+) -> Raised:
+    # The first exception of a chain may have left the script's lines to the last one.
+    frames = traceback.script_frames or chain[-1].script_frames
+    return Raised(
+        kind=traceback.kind.rpartition(".")[2],
+        message=traceback.message,
+        phase=phase,
+        where=frames[-1].where if frames else "",
+        evidence=traceback.evidence,
+        library=traceback.library,
+        model_files=timeline.model_files(after=chain[-1].last),
+        written_by=timeline.written_by,
+    )
+
+
+def _phase(chain: Sequence[Traceback]) -> Phase:
+    """Tell by the server's own steps what it was doing; or else by the script's first one."""
+    functions = {frame.function for each in chain for frame in each.frames}
+    if functions & {"invoke_run", "handle_score", "handle_request"}:
+        return "run"
+    if "invoke_init" in functions:
+        return "init"
+    if "load_script" in functions:
+        return "import"
+    steps = (frame.function for each in chain for frame in each.script_frames)
+    outer = next((each for each in steps if each in _PHASES), "<module>")
+    return "run" if "dispatch_request" in functions else _PHASES[outer]
+
+
+def _is_aborted(traceback: Traceback) -> bool:
+    """Whether gunicorn ended the worker, which looks as if the script had called sys.exit()."""
+    return any(frame.function == "handle_abort" for frame in traceback.frames)
+
+
+def _timed_out(traceback: Traceback, timeline: Timeline) -> Diagnosis:
+    frames = traceback.script_frames
+    in_init = timeline.doing(until=traceback.first) == "while init() ran"
+    code, what = ("MS504", "init()") if in_init else ("MS405", "run()")
+    return RULES[code].diagnosis(
+        f"{what} took longer than the server gives its worker.",
+        evidence=traceback.evidence[:-1],
+        where=frames[-1].where if frames else "",
+    )

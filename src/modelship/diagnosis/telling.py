@@ -1,0 +1,100 @@
+"""What other lines than tracebacks explain: signs, crashes, time limits, and what Azure quotes."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from modelship.diagnosis.candidate import DECISIVE, TELLING, Candidate
+from modelship.diagnosis.exceptions import explain_exception
+from modelship.diagnosis.known_signs import SIGNS
+from modelship.diagnosis.signs import SignFound, find_signs
+from modelship.diagnosis.tracebacks import Frame
+from modelship.findings import RULES, Diagnosis
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modelship.diagnosis.timeline import Timeline
+    from modelship.diagnosis.tracebacks import Traceback
+
+__all__ = ["of_lines", "quoted_exceptions"]
+
+_EVIDENCE_CHARS = 300
+# Azure's own words for what the log has a traceback of, which is the better source.
+_ENTRY_SCRIPT = re.compile(
+    r"Error in entry script, (?P<kind>[\w.]+): (?P<message>.*?)(?:, please run print.*)?$"
+)
+_CRASH_FRAME = re.compile(r'^\s+File "(?P<path>[^"]+)", line (?P<line>\d+) in ')
+_CRASH_LINES = 60
+_TIMEOUT = re.compile(r"WORKER TIMEOUT \(pid: ?\d+\)")
+
+
+def quoted_exceptions(lines: Sequence[str]) -> list[Candidate]:
+    """Read what Azure quotes of an exception."""
+    found = []
+    for number, line in enumerate(lines):
+        match = _ENTRY_SCRIPT.search(line) if "Error in entry script" in line else None
+        if match:
+            evidence = (f"{match['kind']}: {match['message']}",)
+            diagnosis = explain_exception(
+                match["kind"], match["message"], phase="init", evidence=evidence
+            )
+            found.append(Candidate(TELLING, number, diagnosis))
+    return found
+
+
+def of_lines(
+    lines: Sequence[str], timeline: Timeline, *, inside: Sequence[Sequence[Traceback]]
+) -> list[Candidate]:
+    """Return what single lines explain, except those `inside` tracebacks."""
+    spans = [range(each.first, each.last + 1) for chain in inside for each in chain]
+    found = [
+        Candidate(sign.sign.weight, sign.line, _of_sign(sign, lines, timeline))
+        for sign in find_signs(lines, SIGNS, inside=spans)
+    ]
+    timeouts = [number for number, line in enumerate(lines) if _TIMEOUT.search(line)]
+    if timeouts:
+        found.append(_worker_timeout(lines, timeouts[-1], timeline))
+    return found
+
+
+def _of_sign(sign: SignFound, lines: Sequence[str], timeline: Timeline) -> Diagnosis:
+    cause = sign.cause
+    if not cause.endswith("."):
+        cause = f"{cause} {timeline.doing(until=sign.line)}".rstrip() + "."
+    crash = _crash_frame(lines, sign.line) if sign.sign.code == "MS507" else None
+    evidence = [sign.text.strip()[:_EVIDENCE_CHARS]]
+    if crash is not None:
+        evidence.append(f'File "{crash.place}", line {crash.line}')
+    return RULES[sign.sign.code].diagnosis(
+        cause,
+        evidence=tuple(evidence),
+        where=crash.where if crash else "",
+        remedy=sign.remedy,
+    )
+
+
+def _crash_frame(lines: Sequence[str], line: int) -> Frame | None:
+    """Return where in the script Python's faulthandler says that it crashed, most recent first."""
+    begin = max(0, line - _CRASH_LINES)
+    for text in lines[begin : line + _CRASH_LINES]:
+        match = _CRASH_FRAME.match(text)
+        if match:
+            frame = Frame(match["path"], int(match["line"]), "")
+            if frame.place:
+                return frame
+    return None
+
+
+def _worker_timeout(lines: Sequence[str], line: int, timeline: Timeline) -> Candidate:
+    in_init = timeline.doing(until=line) == "while init() ran"
+    code, what = ("MS504", "init()") if in_init else ("MS405", "run()")
+    frame = _crash_frame(lines, line)
+    diagnosis = RULES[code].diagnosis(
+        f"{what} took longer than the server gives its worker.",
+        evidence=(lines[line].strip(),),
+        where=frame.where if frame else "",
+    )
+    # The abort that follows looks like a crash; it is one that the server has asked for.
+    return Candidate(DECISIVE, line + _CRASH_LINES, diagnosis)

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from modelship.cli.config import Config
-from modelship.cli.opening import entry_script_of, open_bundle, open_model, sample_input_of
+from modelship.cli.opening import (
+    entry_script_of,
+    open_bundle,
+    open_model,
+    open_target,
+    sample_input_of,
+)
 from modelship.cli.options import config_option, json_option, name_option, timeout_option
 from modelship.cli.output import as_json_is_asked, emit, say_findings, waiting
 
@@ -100,12 +106,15 @@ def _check(folder: Path | None, config: Config, *, trial: bool) -> Sequence[Find
         return _check_parts(config)
 
 
-def _asked(config: Config) -> dict[str, str | None]:
-    """Return what the bundle is judged for; a target of a plug-in has no profile that is known."""
+def _asked(config: Config) -> dict[str, Any]:
+    """Return what the bundle is judged for: a known place, or the target of a plug-in."""
     from modelship.bundle.profile import PROFILES
+    from modelship.targets import DeployTarget
 
-    known = config.target if config.target in PROFILES else None
-    return {"target": known, "name": config.name}
+    place = config.target
+    if place is not None and place not in PROFILES and place in DeployTarget.available():
+        return {"target": open_target(config, options={}), "name": config.name}
+    return {"target": place, "name": config.name}
 
 
 def _check_parts(config: Config) -> Sequence[Finding]:

@@ -88,7 +88,8 @@ def _parse(text: str, *, path: str, python: tuple[int, int]) -> Script | Finding
     except SyntaxError as error:
         # A newer Python may take what this one does not.
         severity = Severity.ERROR if python <= running else Severity.WARNING
-        problem = f"Python {python[0]}.{python[1]} cannot read it: {error.msg}."
+        end = "" if error.msg.endswith("?") else "."
+        problem = f"Python {python[0]}.{python[1]} cannot read it: {error.msg}{end}"
         evidence = (error.text or "").strip()
         return RULES["MS101"].finding(
             problem, path=path, line=error.lineno, evidence=evidence, severity=severity

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from cases.case import BROKEN, GOOD
-from cases.observing import observe, runs_here
+from cases.observing import observing, runs_here
 from modelship.findings import RULES
 
-AT_ONCE = 4
+AT_ONCE = 3
 PAGE = Path(__file__).parents[1] / "docs/reference/broken-bundles.md"
 # No bundle can cause the first: the server is part of each environment. Whether the second is
 # found depends on what the machine has.
@@ -23,20 +21,26 @@ WITHOUT_A_CASE = {"MS202", "MS207"}
 @pytest.fixture(scope="module")
 def observed(request, shared_home, tmp_path_factory):
     """Return what was observed of a case; the others that are asked for run meanwhile."""
-    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(AT_ONCE) as pool:
+    with pytest.MonkeyPatch.context() as patch, observing(at_once=AT_ONCE) as begin:
         patch.setenv("MODELSHIP_HOME", str(shared_home))
         running = {}
 
         def start(case):
             if case.name not in running:
                 folder = tmp_path_factory.mktemp(case.name)
-                running[case.name] = pool.submit(observe, case, folder)
+                running[case.name] = begin(case, folder)
             return running[case.name]
 
-        if "PYTEST_XDIST_WORKER" not in os.environ:  # where others run most of them
+        if has_all_of_a_file(request.config):
             for case in asked_for(request):
                 start(case)
-        yield lambda case: start(case).result()
+        yield lambda case: start(case)()
+
+
+def has_all_of_a_file(config):
+    """Tell whether all tests of a file run in this process, and not one here and one there."""
+    arguments = getattr(config, "workerinput", {}).get("mainargv", ["loadfile"])
+    return any("loadfile" in each for each in arguments)
 
 
 def asked_for(request):

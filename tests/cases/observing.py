@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -14,13 +16,16 @@ from cases.checking import findings_of
 from cases.raw import meet
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from cases.case import Case, Expected
     from cases.raw import Met
     from modelship.findings import Finding
 
-__all__ = ["Observed", "observe", "runs_here"]
+    Start = Callable[[Case, Path], Callable[[], "Observed"]]
+
+__all__ = ["Observed", "observing", "runs_here"]
 
 
 @dataclass(frozen=True)
@@ -59,11 +64,29 @@ def _is(finding: Finding, want: Expected) -> bool:
     return told == (want.code, want.path, want.line, want.severity)
 
 
-def observe(case: Case, folder: Path) -> Observed:
-    """Check a case, and meet it raw, in `folder`, which has to be empty."""
-    laid = lay(case, folder)
-    found = tuple(_below(each, folder) for each in findings_of(case, laid))
-    return Observed(case, found, meet(case, laid, folder))
+@contextmanager
+def observing(*, at_once: int) -> Iterator[Start]:
+    """Give what begins to observe a case in an empty folder, and returns what waits for the end.
+
+    The checks are one after the other: two threads that call ast.parse() at once get a SystemError
+    now and then, since CPython before 3.13 counts the depth for all of them together
+    (malthe/chameleon#387, python/cpython#106905).
+    """
+    meeting, checking = ThreadPoolExecutor(at_once), ThreadPoolExecutor(1)
+
+    def start(case: Case, folder: Path) -> Callable[[], Observed]:
+        laid = meeting.submit(lay, case, folder)
+        met = meeting.submit(lambda: meet(case, laid.result(), folder))
+        found = checking.submit(lambda: findings_of(case, laid.result()))
+        return lambda: Observed(
+            case, tuple(_below(each, folder) for each in found.result()), met.result()
+        )
+
+    try:
+        yield start
+    finally:
+        for pool in (meeting, checking):
+            pool.shutdown(cancel_futures=True)
 
 
 def runs_here(case: Case) -> bool:

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 __all__ = ["Met", "meet"]
 
 _STUB = Path(__file__).with_name("become_server.py")
-_DEADLINE_S = 30.0
+_DEADLINE_S = 60.0
 _BUILD_S = 240.0
-_ENDING_S = 5.0
+_ENDING_S = 8.0
 _PASSED_ON = ("LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TZ")
 # Where a service has its files, and where its environment lies in Azure ML's images.
 _APP_ROOT = "/var/azureml-app"
@@ -48,8 +48,8 @@ class Met:
     said: str
 
     def telling_line(self, pattern: str) -> str:
-        """Return the line that `pattern` is found in, or ``""``."""
-        found = re.search(pattern, self.said)
+        """Return the last line that `pattern` is found in, or ``""``."""
+        *_, found = (None, *re.finditer(pattern, self.said))
         if found is None:
             return ""
         start = self.said.rfind("\n", 0, found.start()) + 1

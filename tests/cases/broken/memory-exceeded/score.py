@@ -5,7 +5,7 @@ import pickle
 
 def init():
     global weights, table
-    table = [[float(x)] * 100_000 for x in range(500)]
+    table = [[float(x)] * 100_000 for x in range(2000)]
     with open(os.path.join(os.environ["AZUREML_MODEL_DIR"], "weights.pkl"), "rb") as file:
         weights = pickle.load(file)
 

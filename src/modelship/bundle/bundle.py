@@ -26,6 +26,17 @@ if TYPE_CHECKING:
 
 __all__ = ["ScoringBundle"]
 
+_FIELDS = (
+    "model",
+    "entry_script",
+    "source",
+    "environment",
+    "sample_json",
+    "resources",
+    "tags",
+    "description",
+)
+
 
 class ScoringBundle:
     """An immutable description of one scoring service, with a content digest.
@@ -116,6 +127,10 @@ class ScoringBundle:
         bundle = cls.__new__(cls)
         bundle._fill(lock=lock, **fields)  # noqa: SLF001 - its own class's
         return bundle
+
+    def with_lock(self, lock: Lock) -> ScoringBundle:
+        """Return this bundle with `lock` in place of the one that it would resolve."""
+        return ScoringBundle.from_parts(lock=lock, **{name: vars(self)[name] for name in _FIELDS})
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         self.__delattr__(name)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import threading
+import warnings
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -19,10 +21,19 @@ if TYPE_CHECKING:
 
     from modelship.sources import Model
 
-__all__ = ["SourceFile", "check_script", "generate_source", "read_files", "read_source"]
+__all__ = [
+    "SourceFile",
+    "check_script",
+    "generate_source",
+    "parse_source",
+    "read_files",
+    "read_source",
+]
 
 # What a source folder may hold that a service never needs.
 _LEFT_OUT = frozenset({"__pycache__", ".git", ".hg", ".venv", ".ipynb_checkpoints", ".DS_Store"})
+
+_PARSING = threading.Lock()
 
 _LOADABLE = frozenset({"joblib", "pickle"})
 
@@ -140,10 +151,24 @@ def generate_source(model: Model) -> tuple[str, tuple[SourceFile, ...]]:
     return "score.py", (SourceFile("score.py", text.encode()),)
 
 
+def parse_source(source: bytes, *, shown: str, python: tuple[int, int] | None = None) -> ast.Module:
+    """Parse `source`, as an older minor version of Python would if one is given.
+
+    Raises
+    ------
+    SyntaxError, ValueError, RecursionError, MemoryError
+        As :func:`ast.parse` does.
+    """
+    # Before Python 3.13, building trees in two threads at once fails (python/cpython#106905).
+    with _PARSING, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # such as of an invalid escape sequence
+        return ast.parse(source, filename=shown, feature_version=python)
+
+
 def check_script(source: bytes, *, shown: str) -> None:
     """Raise EntryScriptError unless `source` is Python that defines init() and run()."""
     try:
-        tree = ast.parse(source, filename=shown)
+        tree = parse_source(source, shown=shown)
     except SyntaxError as error:
         raise EntryScriptError(
             path=shown,

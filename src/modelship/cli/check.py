@@ -94,6 +94,7 @@ def finding_document(finding: Finding) -> dict[str, object]:
 
 def _check(folder: Path | None, config: Config, *, trial: bool) -> Sequence[Finding]:
     from modelship.bundle import ScoringBundle
+    from modelship.bundle.recent import recent_lock
     from modelship.errors import BundleError, EnvironmentSpecError, ModelError
 
     asked = _asked(config)
@@ -101,6 +102,8 @@ def _check(folder: Path | None, config: Config, *, trial: bool) -> Sequence[Find
         return ScoringBundle.load(folder).check(trial=trial, timeout_s=config.timeout_s, **asked)
     try:
         with open_bundle(config) as bundle:
+            with suppress(EnvironmentSpecError):  # the check says so
+                bundle = bundle.with_lock(recent_lock(bundle.environment))  # noqa: PLW2901 - the same, locked
             return bundle.check(trial=trial, timeout_s=config.timeout_s, **asked)
     except (BundleError, EnvironmentSpecError, ModelError):
         return _check_parts(config)

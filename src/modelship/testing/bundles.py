@@ -15,24 +15,13 @@ if TYPE_CHECKING:
 
 __all__ = ["offline_bundle", "script_bundle", "with_lock"]
 
-_FIELDS = (
-    "model",
-    "entry_script",
-    "source",
-    "environment",
-    "sample_json",
-    "resources",
-    "tags",
-    "description",
-)
-
 
 def with_lock(bundle: ScoringBundle, *, lock: Lock) -> ScoringBundle:
     """Return `bundle` with `lock` in place of the one that it would resolve.
 
     With one lock for many bundles, a test suite resolves once and builds one environment.
     """
-    return ScoringBundle.from_parts(lock=lock, **{name: getattr(bundle, name) for name in _FIELDS})
+    return bundle.with_lock(lock)
 
 
 def offline_bundle(bundle: ScoringBundle) -> ScoringBundle:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import ast
-import io
 import sys
-import tokenize
-import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+from modelship.bundle.script import parse_source
 from modelship.findings import RULES, Severity
 
 if TYPE_CHECKING:
@@ -69,35 +67,36 @@ def parse(file: SourceFile, *, python: tuple[int, int]) -> Script | Finding:
     if len(file.content) > LARGEST_BYTES:
         size = f"{len(file.content) / 1e6:.0f} MB"
         return RULES["MS112"].finding(f"It has {size}, far more than a script.", path=file.path)
-    try:
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(file.content).readline)
-        text = file.content.decode(encoding)
-    except (SyntaxError, UnicodeDecodeError, LookupError):
-        return RULES["MS112"].finding("It is not Python source in UTF-8.", path=file.path)
-    if "\0" in text:
+    if b"\0" in file.content:
         return RULES["MS112"].finding("It holds null bytes.", path=file.path)
-    return _parse(text, path=file.path, python=python)
-
-
-def _parse(text: str, *, path: str, python: tuple[int, int]) -> Script | Finding:
     running = (sys.version_info[0], sys.version_info[1])
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # such as of an invalid escape sequence
-            tree = ast.parse(text, filename=path, feature_version=min(running, python))
+        tree = parse_source(file.content, shown=file.path, python=min(running, python))
     except SyntaxError as error:
-        # A newer Python may take what this one does not.
-        severity = Severity.ERROR if python <= running else Severity.WARNING
-        end = "" if error.msg.endswith("?") else "."
-        problem = f"Python {python[0]}.{python[1]} cannot read it: {error.msg}{end}"
-        evidence = (error.text or "").strip()
-        return RULES["MS101"].finding(
-            problem, path=path, line=error.lineno, evidence=evidence, severity=severity
-        )
-    except (RecursionError, MemoryError):
-        return RULES["MS112"].finding("It is nested too deeply to be read.", path=path)
+        return _unreadable(error, path=file.path, python=python, running=running)
+    except (RecursionError, MemoryError, ValueError):
+        return RULES["MS112"].finding("It is nested too deeply to be read.", path=file.path)
     tree.body = [each for each in tree.body if not _is_for_main(each)]
-    return Script(path, tree)
+    return Script(file.path, tree)
+
+
+def _unreadable(
+    error: SyntaxError, *, path: str, python: tuple[int, int], running: tuple[int, int]
+) -> Finding:
+    if "codec can't decode" in error.msg or "encoding" in error.msg:
+        return RULES["MS112"].finding(
+            f"It is not Python source in UTF-8: {error.msg}.", path=path, line=error.lineno or None
+        )
+    # A newer Python may take what this one does not.
+    severity = Severity.ERROR if python <= running else Severity.WARNING
+    end = "" if error.msg.endswith("?") else "."
+    return RULES["MS101"].finding(
+        f"Python {python[0]}.{python[1]} cannot read it: {error.msg}{end}",
+        path=path,
+        line=error.lineno,
+        evidence=(error.text or "").strip(),
+        severity=severity,
+    )
 
 
 def _is_for_main(statement: ast.stmt) -> bool:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import sys
 import time
 import traceback
@@ -85,8 +84,20 @@ def main(descriptor: str, entry_script: str, *sample: str) -> None:
         report.say("run")
         with open(path, "rb") as file:
             run(script, file.read(), report)
-    kibibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    report.say("done", peak_bytes=kibibytes * 1024)
+    report.say("done", peak_bytes=peak_bytes())
+
+
+def peak_bytes() -> int:
+    """Return the most memory that this process held; 0 where Linux does not tell it.
+
+    getrusage() would count what its parent held before the process became itself.
+    """
+    try:
+        with open("/proc/self/status") as status:
+            found = [line.split()[1] for line in status if line.startswith("VmHWM:")]
+    except OSError:
+        return 0
+    return int(found[0]) * 1024 if found else 0
 
 
 def run(script: Any, body: bytes, report: Report) -> None:

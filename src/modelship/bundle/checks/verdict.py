@@ -38,7 +38,8 @@ def trial_findings(
     trial: Trial, *, entry_script: str, profile: Profile, resources: Resources, has_sample: bool
 ) -> Iterator[Finding]:
     """Find what went wrong in a trial."""
-    if trial.ended_for == "memory":
+    beyond = profile.limits_memory and trial.peak_bytes > resources.memory_bytes
+    if trial.ended_for == "memory" or (trial.phase == "done" and beyond):
         yield RULES["MS505"].finding(
             f"It took more than the {resources.memory_gb:g} GiB of memory that it asks for, "
             f"in {_while(trial)}.",

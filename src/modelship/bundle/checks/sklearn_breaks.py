@@ -1,0 +1,168 @@
+"""Between which releases of scikit-learn a model stops to load, or to predict.
+
+Each row was measured: models of 50 kinds were written by 1.1.3, 1.2.2, 1.3.2, 1.4.2, 1.5.2, 1.6.1,
+1.7.2, 1.8.0 and 1.9.1, and each was loaded and asked to predict in all others. What scikit-learn
+itself promises is nothing at all ("Model persistence" in its user guide).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from packaging.version import Version
+
+__all__ = ["SKLEARN_BREAKS", "Break"]
+
+_FIRST, _LAST = "0", "9999"
+
+
+@dataclass(frozen=True)
+class Break:
+    """A pair of ranges of releases: what the first wrote, the second cannot use.
+
+    Parameters
+    ----------
+    names : re.Pattern[str]
+        What a model that is concerned names.
+    wrote, loads : tuple[Version, Version]
+        The first release of the range, and the first one after it.
+    what : str
+        What fails, in words.
+    certain : bool
+        Whether it fails whatever the model's parameters are, and whichever method is called.
+    """
+
+    names: re.Pattern[str]
+    wrote: tuple[Version, Version]
+    loads: tuple[Version, Version]
+    what: str
+    certain: bool = True
+
+    def hits(self, *, wrote: Version, loads: Version) -> bool:
+        """Tell whether both releases lie in the ranges."""
+        return self.wrote[0] <= wrote < self.wrote[1] and self.loads[0] <= loads < self.loads[1]
+
+
+def _break(
+    names: str, wrote: tuple[str, str], loads: tuple[str, str], what: str, *, certain: bool = True
+) -> Break:
+    first, second = ((Version(begin), Version(end)) for begin, end in (wrote, loads))
+    return Break(re.compile(rf"sklearn\.(?:{names})"), first, second, what, certain)
+
+
+def _across(names: str, at: str, what: str) -> tuple[Break, Break]:
+    before, after = (_FIRST, at), (at, _LAST)
+    return _break(names, before, after, what), _break(names, after, before, what)
+
+
+def _older(names: str, at: str, what: str, *, certain: bool = True) -> Break:
+    return _break(names, (_FIRST, at), (at, _LAST), what, certain=certain)
+
+
+def _newer(names: str, at: str, what: str, *, certain: bool = True) -> Break:
+    return _break(names, (at, _LAST), (_FIRST, at), what, certain=certain)
+
+
+_DECISION_TREES = r"tree\._classes\.DecisionTree\w+"
+_EXTRA_TREES = r"ensemble\._forest\.ExtraTrees\w+|tree\._classes\.ExtraTreeClassifier"
+_HISTOGRAM = r"ensemble\._hist_gradient_boosting\..*\.HistGradientBoosting\w+"
+_BOOSTING = r"ensemble\._gb\.GradientBoosting\w+"
+_COLUMNS = r"compose\._column_transformer\.ColumnTransformer"
+_ENCODER = r"preprocessing\._encoders\.OneHotEncoder"
+
+SKLEARN_BREAKS: Final = (
+    *_across(r"tree\._tree\.Tree", "1.3", "the nodes of its trees have other fields"),
+    _break(_DECISION_TREES, ("1.3", "1.4"), ("1.4", "1.9"), "its trees have no monotonic_cst"),
+    _break(_EXTRA_TREES, ("1.3", "1.4"), ("1.6", "1.9"), "its trees have no monotonic_cst"),
+    *_across(_HISTOGRAM, "1.3", "the nodes of its trees have other types"),
+    _older(_HISTOGRAM, "1.4", "its predict() looks for _preprocessor, which it has not"),
+    *_across(_BOOSTING, "1.4", "its losses are of other classes"),
+    _break(
+        r"ensemble\._weight_boosting\.AdaBoostClassifier",
+        ("1.8", _LAST),
+        (_FIRST, "1.6"),
+        "its predict() looks for algorithm, which it has not",
+    ),
+    *_across(
+        r"metrics\._dist_metrics\.\w*Distance\w*", "1.3", "the distances have other class names"
+    ),
+    *_across(
+        r"metrics\._scorer\._(PassthroughScorer|passthrough_scorer)",
+        "1.3",
+        "the scorer of its search has another name",
+    ),
+    _older(_ENCODER, "1.2", "its transform() looks for _drop_idx_after_grouping"),
+    _break(_ENCODER, ("1.4", _LAST), (_FIRST, "1.2"), "its transform() looks for sparse"),
+    _older(
+        r"preprocessing\._encoders\.OrdinalEncoder",
+        "1.3",
+        "its transform() looks for _infrequent_enabled",
+    ),
+    _older(
+        r"impute\._base\.SimpleImputer",
+        "1.2",
+        "its transform() looks for keep_empty_features, unless it fills in a constant",
+        certain=False,
+    ),
+    _older(r"impute\._base\.SimpleImputer", "1.8", "its transform() looks for _fill_dtype"),
+    _older(r"impute\._knn\.KNNImputer", "1.2", "its transform() looks for keep_empty_features"),
+    _break(_COLUMNS, (_FIRST, "1.2"), ("1.2", "1.4"), "it has no _name_to_fitted_passthrough"),
+    _break(_COLUMNS, ("1.4", _LAST), ("1.2", "1.4"), "it has no _name_to_fitted_passthrough"),
+    _break(
+        _COLUMNS,
+        (_FIRST, "1.4"),
+        ("1.4", _LAST),
+        "its transform() fails if columns are passed through",
+        certain=False,
+    ),
+    _break(
+        r"compose\._column_transformer\._RemainderColsList",
+        ("1.5", "1.7"),
+        ("1.7", _LAST),
+        "_RemainderColsList is gone",
+    ),
+    _break(
+        r"compose\._column_transformer\._RemainderColsList",
+        ("1.5", "1.7"),
+        (_FIRST, "1.5"),
+        "_RemainderColsList is not there yet",
+    ),
+    *_across(
+        r"calibration\.CalibratedClassifierCV", "1.2", "the calibrated classifiers lie elsewhere"
+    ),
+    _newer(r"decomposition\._nmf\.NMF", "1.2", "its transform() looks for alpha"),
+    _break(
+        r"feature_extraction\.text\.TfidfTransformer",
+        ("1.6", _LAST),
+        (_FIRST, "1.5"),
+        "its transform() says that it is not fitted, unless use_idf is False",
+        certain=False,
+    ),
+    _newer(
+        r"linear_model\._logistic\.LogisticRegression\w*",
+        "1.8",
+        "its predict_proba() looks for multi_class; predict() works",
+        certain=False,
+    ),
+    _break(
+        r"_loss\.loss\.\w+",
+        (_FIRST, "1.6"),
+        ("1.6", _LAST),
+        "the functions that make its losses are gone",
+    ),
+    _break(
+        r"_loss\.loss\.\w+",
+        ("1.5", "1.9"),
+        (_FIRST, "1.5"),
+        "its losses are in a module _loss, which is not there yet",
+    ),
+    _break(
+        r"_loss\.loss\.\w+",
+        ("1.5", "1.9"),
+        ("1.9", _LAST),
+        "its losses are in a module _loss, which is gone",
+    ),
+)
+"""What is known, most of it of 1.1 and later; older releases differ in the names of modules."""

@@ -1,0 +1,64 @@
+"""Locks of a short while ago, so that checking again and again need not resolve each time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from modelship.bundle.lock import Lock, lock, minor_of
+from modelship.places import cache_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from modelship.bundle.environment import Environment
+
+__all__ = ["recent_lock"]
+
+_FORMAT = 1
+# They say where packages come from, and which are allowed.
+_TELLING = ("UV_", "PIP_")
+
+
+def recent_lock(environment: Environment, *, within_s: float = 600.0) -> Lock:
+    """Return the lock that `environment` had a short while ago, or resolve it now.
+
+    What is deployed is resolved anew, so that nobody gets yesterday's packages by surprise.
+
+    Parameters
+    ----------
+    environment : Environment
+        What to resolve.
+    within_s : float
+        How old a lock may be, in seconds.
+
+    Raises
+    ------
+    ResolutionError
+        If no set of versions satisfies the requirements, or the index cannot be reached.
+    """
+    path = cache_folder() / "locks" / f"{_key(environment)}.txt"
+    python = minor_of(environment.python)
+    with suppress(OSError, UnicodeDecodeError):
+        if 0 <= time.time() - path.stat().st_mtime < within_s:
+            return Lock(python=python, text=path.read_text(encoding="utf-8"))
+    resolved = lock(environment)
+    _write(path, resolved.text)
+    return resolved
+
+
+def _key(environment: Environment) -> str:
+    told = {key: value for key, value in os.environ.items() if key.startswith(_TELLING)}
+    asked = [_FORMAT, environment.python, environment.requirements, told]
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(f".{os.getpid()}")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)

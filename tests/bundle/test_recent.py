@@ -1,0 +1,37 @@
+"""Locks that are remembered for a short while."""
+
+import os
+import sys
+
+import pytest
+
+from modelship.bundle import Environment
+from modelship.bundle.recent import recent_lock
+
+PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
+SIX = Environment(PYTHON, ("six==1.17.0",))
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("MODELSHIP_HOME", str(tmp_path))
+    return tmp_path
+
+
+def test_a_lock_of_a_short_while_ago_is_taken_again(home):
+    """What was resolved is written down, and read as long as it is young enough."""
+    first = recent_lock(SIX)
+    [file] = home.glob("cache/locks/*")
+    file.write_text("six==1.17.0\n")
+    assert recent_lock(SIX).text == "six==1.17.0\n"
+    old_s = file.stat().st_mtime - 700
+    os.utime(file, (old_s, old_s))
+    assert recent_lock(SIX) == first
+
+
+def test_another_index_has_a_lock_of_its_own(home, monkeypatch):
+    """What one index was asked is no answer of another."""
+    recent_lock(SIX)
+    monkeypatch.setenv("UV_NO_BINARY_PACKAGE", "some-package")
+    recent_lock(SIX)
+    assert len(list(home.glob("cache/locks/*"))) == 2

@@ -116,7 +116,7 @@ def test_the_evidence_names_no_folder_of_this_machine(check, tmp_path):
 def test_nothing_is_left_running(check, tmp_path):
     """What the script started is ended with it."""
     started = tmp_path / "pid"
-    top = f"import subprocess\ndef start():\n    child = subprocess.Popen(['sleep', '60'])\n"
+    top = "import subprocess\ndef start():\n    child = subprocess.Popen(['sleep', '60'])\n"
     top += f"    with open({str(started)!r}, 'w') as file:\n        file.write(str(child.pid))"
     assert check(script(top=top, init="start()")) == ()
     pid = int(started.read_text())

@@ -84,9 +84,7 @@ def _unreadable(
     error: SyntaxError, *, path: str, python: tuple[int, int], running: tuple[int, int]
 ) -> Finding:
     if "codec can't decode" in error.msg or "encoding" in error.msg:
-        return RULES["MS112"].finding(
-            f"It is not Python source in UTF-8: {error.msg}.", path=path, line=error.lineno or None
-        )
+        return RULES["MS112"].finding(f"It is not Python source: {error.msg}.", path=path)
     # A newer Python may take what this one does not.
     severity = Severity.ERROR if python <= running else Severity.WARNING
     end = "" if error.msg.endswith("?") else "."

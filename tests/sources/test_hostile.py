@@ -13,7 +13,7 @@ import tracemalloc
 
 import pytest
 
-from modelship.errors import CorruptModelError
+from modelship.errors import CorruptModelError, ModelNotFoundError
 from modelship.sources import Model
 from modelship.sources.passport import read_passport
 
@@ -147,3 +147,108 @@ def test_a_version_that_is_a_command_is_not_repeated(tmp_path):
     state = {"_sklearn_version": "1.0; touch marker"}
     path.write_bytes(b"N" + pickle.dumps(state, 2)[2:-1] + b"b.")
     assert read_passport(path).written_by == ""
+
+
+def _peak_bytes(read, *arguments) -> int:
+    tracemalloc.start()
+    with contextlib.suppress(CorruptModelError):
+        read(*arguments)
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak_bytes
+
+
+def _sparse(path, head: bytes, size_bytes: int = 5 * 2**30):
+    path.write_bytes(head)
+    os.truncate(path, size_bytes)
+    return path
+
+
+HUGE_ARRAY = (
+    b"\x80\x04cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81}(X\x05\x00\x00\x00dtypecnumpy\ndtype\n"
+    b"X\x02\x00\x00\x00f8\x85RX\x05\x00\x00\x00shape\x8a\x05" + (5 * 2**27).to_bytes(5, "little")
+    + b"\x85ub"
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "head"),
+    [
+        ("model.pkl", b""),
+        ("model.bin", b""),
+        ("model.skops", b"PK\x03\x04"),
+        ("model.skops", b""),
+        ("model.onnx", b""),
+        ("model.onnx", b"\x08\x08\x3a" + b"\xff\xff\xff\xff\x0f"),
+        ("model.pkl", b"\x80\x04\x8e" + struct.pack("<Q", 5 * 2**30 - 100)),
+        ("model.joblib", HUGE_ARRAY),
+        ("model.joblib", b"\x80\x04X\xff\xff\xff\xff"),
+    ],
+)
+def test_huge_sparse_files_cost_little(tmp_path, name, head):
+    """Five gigabytes of nothing are passed over, not read."""
+    path = _sparse(tmp_path / name, head)
+    assert _peak_bytes(read_passport, path) < 8 * 2**20
+
+
+def test_a_huge_array_is_passed_over(tmp_path):
+    """A model whose one array has two gigabytes is described to its end, with little memory."""
+    count = 2**28
+    head = HUGE_ARRAY.replace((5 * 2**27).to_bytes(5, "little"), count.to_bytes(5, "little"))
+    path = _sparse(tmp_path / "model.joblib", head, len(head) + 8 * count)
+    with path.open("ab") as file:
+        file.write(b"0csklearn.svm._classes\nSVC\n.")
+    tracemalloc.start()
+    passport = read_passport(path)
+    assert tracemalloc.get_traced_memory()[1] < 2**20
+    tracemalloc.stop()
+    assert passport.complete
+    assert "sklearn.svm._classes.SVC" in passport.globals
+
+
+def test_a_huge_model_that_is_no_model_is_not_hashed(tmp_path):
+    """What is corrupt is told before five gigabytes are read for their digest."""
+    with pytest.raises(CorruptModelError, match="not a whole pickle"):
+        Model.read(_sparse(tmp_path / "model.pkl", b""))
+
+
+def test_a_folder_with_a_link_to_itself(tmp_path):
+    """The loop is refused by name, and never followed."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "model.pkl").write_bytes(pickle.dumps(1))
+    (folder / "again").symlink_to(folder)
+    with pytest.raises(CorruptModelError, match="'again' in it leads to a folder"):
+        Model.read(folder)
+    assert read_passport(folder).format == "folder"
+    (tmp_path / "self.pkl").symlink_to(tmp_path / "self.pkl")
+    with pytest.raises(ModelNotFoundError):
+        Model.read(tmp_path / "self.pkl")
+
+
+@pytest.mark.parametrize("instruction", [b"N0", b"N", b"(", b"Nq\x07", b"N\x94"])
+def test_a_bomb_of_instructions_ends(tmp_path, instruction):
+    """A few kilobytes that unpack to millions of instructions are given up in good time."""
+    path = tmp_path / "model.pkl"
+    path.write_bytes(gzip.compress(b"\x80\x02" + instruction * 2_100_000 + b"."))
+    assert not read_passport(path).complete
+
+
+def test_many_names_are_judged_in_good_time(tmp_path):
+    """Judging names takes time in proportion to their number, and no more."""
+    path = tmp_path / "model.pkl"
+    path.write_bytes(b"".join(b"cm%d\nX\n0" % number for number in range(30_000)) + b"N.")
+    passport = read_passport(path)
+    assert len(passport.unknown) == 30_000
+    assert passport.dangerous == passport.from_main == ()
+
+
+def test_a_zip_of_very_many_entries(tmp_path):
+    """An archive whose directory alone would fill the memory is not opened."""
+    path = tmp_path / "model.skops"
+    entry = b"PK\x01\x02" + bytes(42)
+    directory = entry * 400_000
+    end = struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, 0xFFFF, 0xFFFF, len(directory), 4, 0)
+    path.write_bytes(b"PK\x03\x04" + directory + end)
+    assert _peak_bytes(read_passport, path) < 8 * 2**20
+    assert not read_passport(path).complete

@@ -197,7 +197,7 @@ def test_a_failing_load_says_who_wrote_the_model(tmp_path, linear):
 
 def test_other_formats_are_not_loaded(tmp_path):
     """What is no pickle says so instead of being tried."""
-    (tmp_path / "net.onnx").write_bytes(b"\x08")
+    (tmp_path / "net.onnx").write_bytes(b"\x3a\x00\x42\x02\x10\x0d")  # a graph, operators
     with pytest.raises(ModelLoadError, match="'onnx'"):
         Model.read(tmp_path / "net.onnx").load()
 

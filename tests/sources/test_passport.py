@@ -187,7 +187,7 @@ def test_other_files_need_not_be_pickles(tmp_path, linear):
     for name, content, expected in [
         ("weights.bin", b"\x80\x04hello", "unknown"),
         ("notes.txt", b"", "unknown"),
-        ("net.onnx", b"\x08\x07", "onnx"),
+        ("notes.onnx.txt", b"\x08\x07", "unknown"),
         ("model", pickle.dumps(linear), "pickle"),
         ("legacy.pt", pickle.dumps(1) + pickle.dumps(linear), "unknown"),
     ]:

@@ -1,120 +1,168 @@
-"""``modelship inspect``: what a model's file tells of itself, without loading it."""
+"""``modelship inspect``: what a model file tells about itself, without being loaded."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import click
 
+from modelship.cli.check import finding_document
+from modelship.cli.opening import open_model
 from modelship.cli.options import json_option
-from modelship.cli.output import as_json_is_asked, emit, say_facts
+from modelship.cli.output import as_json_is_asked, emit, say_facts, say_findings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from modelship.sources import Model
+    from modelship.findings import Finding
+    from modelship.sources import Model, Passport
 
 __all__ = ["inspect"]
 
+_NAMES_SHOWN = 6
+_MODULES_SHOWN = 12
 _DANGEROUS = 3
-_MOST_NAMES = 8
 
 
 @click.command(
-    short_help="Tell what is in a model, without loading it.",
+    short_help="Show what a model file tells, without loading it.",
     epilog="Example: modelship inspect model.pkl",
 )
-@click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
+@click.argument("location", metavar="FILE")
 @json_option
-def inspect(path: Path) -> None:
-    """Tell what is in the model FILE, which may be a folder, without loading it.
+def inspect(location: str) -> None:
+    """Show what the model FILE tells about itself.
 
-    Nothing in it is run, so a file that you do not trust is safe to look at. The exit code is 3 if
-    loading it would run code that belongs into no model.
+    Nothing in it is run, so a file that you do not trust is safe to look at. FILE is a pickle, a
+    joblib, skops or ONNX file, a folder of them, or the address of a registered model. What it
+    names is judged as `modelship check` does, except for what depends on the environment.
+
+    It exits with 3 if FILE is no whole model, or loading it would run what belongs into no model;
+    else with 0, whatever else is found.
     """
-    from modelship.sources import Model
+    with open_model(location) as model:
+        findings = _judge(model)
+        if as_json_is_asked():
+            emit(_document(model, findings))
+        else:
+            _say(model, findings)
+        if model.passport.dangerous:
+            click.get_current_context().exit(_DANGEROUS)
 
-    model = Model.read(path)
-    if as_json_is_asked():
-        emit(_document(model))
-    else:
-        _say(model)
-    if model.passport.dangerous:
-        click.get_current_context().exit(_DANGEROUS)
+
+def _judge(model: Model) -> list[Finding]:
+    from modelship.bundle.checks.model import model_findings
+
+    found = model_findings(model, source=(), lock=None, memory_bytes=2**63)
+    return sorted(found, key=lambda each: not each.blocks)
 
 
-def _document(model: Model) -> dict[str, object]:
+def _document(model: Model, findings: Sequence[Finding]) -> dict[str, object]:
     passport = model.passport
     return {
         "path": str(model.path),
         "format": passport.format,
         "size_bytes": passport.size_bytes,
+        "unpacked_bytes": passport.unpacked_bytes,
         "sha256": model.digest,
         "compression": passport.compression,
         "protocol": passport.protocol,
         "written_by": passport.written_by,
         "libraries": dict(passport.libraries),
-        "opsets": dict(passport.opsets),
         "packages": list(passport.packages),
+        "ir_version": passport.ir_version,
+        "opsets": dict(passport.opsets),
         "globals": list(passport.globals),
         "dangerous": list(passport.dangerous),
         "unknown": list(passport.unknown),
         "from_main": list(passport.from_main),
         "complete": passport.complete,
+        "findings": [finding_document(each) for each in findings],
     }
 
 
-def _say(model: Model) -> None:
+def _say(model: Model, findings: Sequence[Finding]) -> None:
+    click.secho(str(model.path), bold=True)
+    facts = {name: value for name, value in _facts(model) if value}
+    say_facts(facts)
+    if model.passport.globals:
+        click.echo()
+        for line in _lines(model.passport):
+            click.echo(line)
+    click.echo()
+    say_findings(findings)
+
+
+def _facts(model: Model) -> Iterator[tuple[str, str]]:
     passport = model.passport
-    about = [passport.format, passport.compression or ""]
+    how = [passport.format, passport.compression or ""]
     if passport.protocol is not None:
-        about.append(f"protocol {passport.protocol}")
-    facts = {
-        "format": ", ".join(filter(None, about)),
-        "size": _size(passport.size_bytes),
-        "sha256": model.digest,
-        "written by": passport.written_by or "not told in the file",
-        "operators": ", ".join(f"{domain} {version}" for domain, version in passport.opsets),
-        "needs": ", ".join(passport.packages),
+        how.append(f"protocol {passport.protocol}")
+    if passport.ir_version:
+        how.append(f"IR version {passport.ir_version}")
+    yield "format", ", ".join(filter(None, how))
+    if len(model.files) > 1:
+        yield "files", str(len(model.files))
+    yield "size", _size(passport.size_bytes)
+    unpacked = passport.unpacked_bytes or 0
+    yield "unpacked", _size(unpacked) if unpacked > passport.size_bytes else ""
+    yield "sha256", model.digest
+    yield "written by", passport.written_by
+    yield "operators", ", ".join(f"{domain} {version}" for domain, version in passport.opsets)
+    yield "needs", ", ".join(_needs(passport))
+    yield "read", "" if passport.complete else "not to its end, so more may be named in it"
+
+
+def _needs(passport: Passport) -> list[str]:
+    from modelship.bundle._known_packages import IMPORT_TO_PYPI
+
+    versioned = [f"{library}=={version}" for library, version in passport.libraries]
+    return [*versioned, *(IMPORT_TO_PYPI.get(name, name) for name in passport.packages)]
+
+
+def _lines(passport: Passport) -> Iterator[str]:
+    """Yield a line for each module that is named: the worst first, long lists folded."""
+    colors = {
+        **dict.fromkeys(passport.unknown, "yellow"),
+        **dict.fromkeys(passport.from_main, "red"),
+        **dict.fromkeys(passport.dangerous, "red"),
     }
-    click.echo(str(model.path))
-    say_facts({name: value for name, value in facts.items() if value})
-    _say_names("loading imports", set(passport.globals) - {*passport.dangerous})
-    if not passport.complete:
-        click.echo("It was not read to its end, so more may be named in it.")
-    if passport.from_main:
-        click.secho("From the program that saved it, so that no other can load it:", fg="yellow")
-        _say_lines(passport.from_main, color="yellow")
-    if passport.unknown:
-        click.secho("Of no library that is known; see that you trust who wrote it:", fg="yellow")
-        _say_lines(passport.unknown, color="yellow")
-    if passport.dangerous:
-        click.secho("Runs code when it is loaded. Do not load it:", fg="red", bold=True)
-        _say_lines(passport.dangerous, color="red")
+    modules = _by_module(passport.globals)
+    worst_first = sorted(modules, key=lambda each: (_rank(modules[each], colors), each))
+    shown = worst_first[:_MODULES_SHOWN]
+    width = max(map(len, shown))
+    for module in shown:
+        names = modules[module]
+        folded = names[:_NAMES_SHOWN]
+        told = ", ".join(click.style(text, fg=colors.get(name)) for text, name in folded)
+        more = f", and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+        yield f"  {module:<{width}}  {told}{more}"
+    if len(modules) > len(shown):
+        yield f"  and more of {len(modules) - len(shown)} other modules, which --json shows"
 
 
-def _say_names(title: str, names: set[str]) -> None:
-    """Print names by module, a line each; of many in one module the first few."""
-    modules: dict[str, list[str]] = {}
-    for name in sorted(names):
-        module, _, attribute = name.rpartition(".")
-        modules.setdefault(module, []).append(attribute)
-    if modules:
-        click.echo(f"  {title}")
-    for module, attributes in modules.items():
-        shown = ", ".join(attributes[:_MOST_NAMES])
-        more = len(attributes) - _MOST_NAMES
-        click.echo(f"    {module}: {shown}{f' and {more} more' if more > 0 else ''}")
+def _rank(names: Sequence[tuple[str, str]], colors: Mapping[str, str]) -> int:
+    found = {colors.get(name) for _, name in names}
+    return 0 if "red" in found else 1 if "yellow" in found else 2
 
 
-def _say_lines(names: Iterable[str], *, color: str) -> None:
+def _by_module(names: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
+    """Group names: to each module, what is named of it, and the full name of that.
+
+    In a nested name the module ends before the first part that looks like a class.
+    """
+    modules = defaultdict(list)
     for name in names:
-        click.secho(f"    {name}", fg=color)
+        parts = name.split(".")
+        last = len(parts) - 1
+        size = next((place for place in range(1, last) if parts[place][:1].isupper()), last)
+        modules[".".join(parts[:size])].append((".".join(parts[size:]), name))
+    return dict(modules)
 
 
 def _size(size_bytes: int) -> str:
     for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if size_bytes >= factor:
-            return f"{size_bytes / factor:.1f} {unit}"
+            return f"{size_bytes / factor:.1f} {unit} ({size_bytes} bytes)"
     return f"{size_bytes} bytes"

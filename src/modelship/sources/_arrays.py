@@ -22,6 +22,7 @@ _ITEM_SIZE: Final = 5
 _FLAGS: Final = 7
 _HAS_OBJECT: Final = 0x01  # NPY_ITEM_REFCOUNT
 _UCS4_BYTES: Final = 4
+_FLEXIBLE: Final = "USVa"
 
 
 @dataclass
@@ -47,12 +48,14 @@ class Dtype:
     @property
     def item_size_bytes(self) -> int:
         """The size of one element."""
-        size = self._in_state(_ITEM_SIZE)
-        if size is not None and size >= 0:
-            return size
         match = re.fullmatch(r"[<>|=]?([A-Za-z?])([0-9]{1,9})", self.code)
         if match is None:
             raise UndescribedError(f"it has an array of the unknown type {self.code!r}")
+        size = self._in_state(_ITEM_SIZE)
+        # NumPy takes it from the state for these alone (``arraydescr_setstate``), and whoever
+        # believes it for a number as well passes over instructions that are carried out.
+        if match[1] in _FLEXIBLE and size is not None and size >= 0:
+            return size
         count = int(match[2])
         return count * _UCS4_BYTES if match[1] == "U" else count
 

@@ -13,12 +13,13 @@ file declares and hashes keys that a file chooses.
 from __future__ import annotations
 
 import _compat_pickle
+import codecs
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from modelship.sources._arrays import Dtype, raw_size_bytes
-from modelship.sources._opcodes import ACTIONS
+from modelship.sources._loop import OPAQUE, Findings, Loop
 from modelship.sources._stream import EndedEarlyError, MalformedError, UndescribedError
 
 if TYPE_CHECKING:
@@ -26,26 +27,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Findings", "Machine", "read_pickle"]
 
-MAX_STEPS: Final = 50_000_000
-MAX_KEPT: Final = 2_000_000
 MAX_TEXT_BYTES: Final = 256
 MAX_TUPLE: Final = 64
 MAX_INTEGER_BYTES: Final = 8
 HIGHEST_PROTOCOL: Final = 5
-_STEPS_BETWEEN_CHECKS: Final = 4096
-_ARRAY: Final = "joblib.numpy_pickle.NumpyArrayWrapper"
+_ARRAYS: Final = frozenset(
+    # the second where scikit-learn brought its own joblib, before 0.21
+    f"{joblib}.numpy_pickle.NumpyArrayWrapper"
+    for joblib in ("joblib", "sklearn.externals.joblib")
+)
 _KEYS: Final = frozenset({"_sklearn_version", "shape", "dtype", "numpy_array_alignment_bytes"})
 _MAKERS: Final = frozenset({f"copyreg.{name}" for name in ("_reconstructor", "__newobj__")})
-
-
-@dataclass
-class Findings:
-    """What was seen in a pickle; ``sklearn_version`` is the outermost one, which comes last."""
-
-    protocol: int = 0
-    globals: set[str] = field(default_factory=set)
-    sklearn_version: str = ""
-    steps: int = 0
 
 
 @dataclass(frozen=True)
@@ -53,19 +45,22 @@ class _Name:
     text: str
 
 
-class _Opaque:
-    """What stands for every value that a passport does not need."""
-
-
-_OPAQUE: Final = _Opaque()
-
-
 class _PendingArray:
     """A joblib wrapper before its state is known."""
 
 
-def read_pickle(stream: ByteStream, findings: Findings) -> None:
-    """Read one pickle, with the arrays that joblib put into it, from `stream`.
+def read_pickle(stream: ByteStream, findings: Findings, *, arrays: bool = True) -> None:
+    """Read one pickle from `stream`.
+
+    Parameters
+    ----------
+    stream : ByteStream
+        Where it begins.
+    findings : Findings
+        What is added to.
+    arrays : bool
+        Whether to pass over the arrays that joblib put into it. ``pickle.load`` does not: it
+        takes their bytes for instructions.
 
     Raises
     ------
@@ -73,44 +68,16 @@ def read_pickle(stream: ByteStream, findings: Findings) -> None:
         As :mod:`modelship.sources._stream` tells them apart; `findings` holds what
         was seen until then.
     """
-    Machine(stream, findings, arrays=True).run()
+    Machine(stream, findings, arrays=arrays).run()
 
 
-class Machine:
+class Machine(Loop):
     """The stack machine; what it does for each opcode stands in ``_opcodes.ACTIONS``."""
 
-    stream: ByteStream
-    memoized: int
-
     def __init__(self, stream: ByteStream, findings: Findings, *, arrays: bool) -> None:
-        self.stream = stream
-        self.findings = findings
+        super().__init__(stream, findings)
         self.arrays = arrays
-        self.stack: list[object] = []
-        self.marks: list[int] = []
-        self.memo: dict[int, object] = {}
-        self.memoized = 0
         self.protocol = 0
-
-    def run(self) -> None:
-        read = self.stream.read
-        findings = self.findings
-        try:
-            while (opcode := read(1)) != b".":
-                ACTIONS[opcode](self)
-                findings.steps += 1
-                if findings.steps % _STEPS_BETWEEN_CHECKS == 0:
-                    self.check_limits()
-            self.stack.pop()
-        except KeyError:
-            raise MalformedError(f"{opcode!r} is no pickle instruction") from None
-        except IndexError:
-            raise MalformedError("an instruction takes more than there is") from None
-
-    def check_limits(self) -> None:
-        kept = len(self.stack) + len(self.marks) + len(self.memo) + len(self.findings.globals)
-        if kept > MAX_KEPT or self.findings.steps > MAX_STEPS:
-            raise UndescribedError("it has more parts than are read here")
 
     # --- values -------------------------------------------------------------------------
 
@@ -118,11 +85,11 @@ class Machine:
         self.stack.append(value)
 
     def push_opaque(self) -> None:
-        self.stack.append(_OPAQUE)
+        self.stack.append(OPAQUE)
 
     def skip(self, size_bytes: int) -> None:
         self.stream.skip(size_bytes)
-        self.push(_OPAQUE)
+        self.push(OPAQUE)
 
     def push_signed(self, size_bytes: int) -> None:
         if size_bytes > MAX_INTEGER_BYTES:
@@ -138,15 +105,19 @@ class Machine:
 
     def push_text_line(self, encoding: str) -> None:
         line = self.stream.line(MAX_TEXT_BYTES)
-        self.push(_OPAQUE if line is None else _decode(line, encoding).strip("'\""))
+        self.push(OPAQUE if line is None else _decode(line, encoding))
+
+    def push_quoted_line(self) -> None:
+        line = self.stream.line(MAX_TEXT_BYTES)
+        self.push(OPAQUE if line is None else _unquote(line))
 
     def push_integer_line(self) -> None:
         line = self.stream.line(MAX_TEXT_BYTES)
-        self.push(_OPAQUE if line is None else _integer(line.removesuffix(b"L")))
+        self.push(OPAQUE if line is None else _integer(line.removesuffix(b"L")))
 
     def skip_line(self) -> None:
         self.stream.line(0)
-        self.push(_OPAQUE)
+        self.push(OPAQUE)
 
     # --- stack, memo, containers ----------------------------------------------------------
 
@@ -164,13 +135,13 @@ class Machine:
 
     def collapse(self) -> None:
         self.pop_mark()
-        self.push(_OPAQUE)
+        self.push(OPAQUE)
 
     def replace_opaque(self) -> None:
-        self.stack[-1] = _OPAQUE
+        self.stack[-1] = OPAQUE
 
     def push_tuple(self, items: list[object]) -> None:
-        self.push(tuple(items) if len(items) <= MAX_TUPLE else _OPAQUE)
+        self.push(tuple(items) if len(items) <= MAX_TUPLE else OPAQUE)
 
     def push_last(self, count: int) -> None:
         items = [self.stack.pop() for _ in range(count)]
@@ -183,15 +154,6 @@ class Machine:
         target = self.stack[-1]
         if isinstance(target, dict):
             target.update(_known_items(items))
-
-    def get(self, index: int) -> None:
-        self.push(self.memo.get(index, _OPAQUE))
-
-    def put(self, index: int) -> None:
-        self.memoized += 1
-        value = self.stack[-1]
-        if value is not _OPAQUE:
-            self.memo[index] = value
 
     def index_line(self) -> int:
         return _integer(self.stream.line(MAX_TEXT_BYTES) or b"")
@@ -227,7 +189,7 @@ class Machine:
         if text == "numpy.dtype":
             self.push(Dtype(args))
         else:
-            self.push(_PendingArray() if text == _ARRAY else _OPAQUE)
+            self.push(_PendingArray() if text in _ARRAYS else OPAQUE)
 
     def make_stacked(self, count: int) -> None:
         """Make something of the last `count` values: a class, its arguments, maybe more."""
@@ -246,9 +208,10 @@ class Machine:
             target.state = state
         elif isinstance(target, _PendingArray) and self.arrays:
             self.skip_array(state if isinstance(state, dict) else {})
-            self.stack[-1] = _OPAQUE
+            self.stack[-1] = OPAQUE
 
     def skip_array(self, state: dict[str, object]) -> None:
+        self.findings.arrays += 1
         dtype, shape = state.get("dtype"), state.get("shape")
         if not isinstance(dtype, Dtype):
             raise UndescribedError("it has an array of an unknown type")
@@ -271,7 +234,7 @@ class Machine:
             self.findings.protocol = self.protocol
 
     def make_marked(self) -> None:
-        maker, *args = self.pop_mark() or [_OPAQUE]
+        maker, *args = self.pop_mark() or [OPAQUE]
         self.make(maker, tuple(args))
 
 
@@ -279,6 +242,16 @@ def _decode(data: bytes, encoding: str) -> str:
     try:
         return data.decode(encoding, "surrogatepass" if encoding == "utf-8" else "strict")
     except UnicodeDecodeError:
+        raise MalformedError("a text in it is not text") from None
+
+
+def _unquote(line: bytes) -> str:
+    # As pickle._Unpickler.load_string does, escapes and all, or a name could hide in them.
+    if len(line) < 2 or line[:1] != line[-1:] or line[:1] not in b"'\"":  # noqa: PLR2004 - two quotes
+        raise MalformedError("a text in it is not text")
+    try:
+        return codecs.escape_decode(line[1:-1])[0].decode("latin-1")
+    except ValueError:
         raise MalformedError("a text in it is not text") from None
 
 

@@ -6,6 +6,7 @@ documentation). The graph, which is almost all of the file, is passed over by it
 
 from __future__ import annotations
 
+import io
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Final
@@ -20,17 +21,26 @@ __all__ = ["OnnxHeader", "read_onnx"]
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _SIZES: Final = {_FIXED64: 8, _FIXED32: 4}
-_PRODUCER_NAME, _PRODUCER_VERSION, _GRAPH, _OPSET = 2, 3, 7, 8
-_MAX_TEXT: Final = 256
+# The numbers of fields: of a ModelProto, and of the OperatorSetIdProto in it.
+_IR_VERSION, _PRODUCER_NAME, _PRODUCER_VERSION, _GRAPH, _OPSET = 1, 2, 3, 7, 8
+_DOMAIN, _VERSION = 1, 2
+_DEFAULT_DOMAIN: Final = "ai.onnx"
+_MAX_SHORT_BYTES: Final = 1024
 _MAX_FIELDS: Final = 10_000
-_MAX_VARINT: Final = 10
+_MAX_OPSETS: Final = 1000
+_MAX_VARINT_BYTES: Final = 10
+_MORE_FOLLOWS: Final = 0x80
 
 
 @dataclass(frozen=True)
 class OnnxHeader:
-    """What wrote a model, and the versions of the operators that it uses, by domain."""
+    """What wrote a model, in which version of the format, and the operators that it uses.
+
+    ``opsets`` has the version of each set of operators, by domain.
+    """
 
     producer: str
+    ir_version: int
     opsets: tuple[tuple[str, int], ...]
 
 
@@ -46,70 +56,65 @@ def read_onnx(path: Path) -> OnnxHeader:
     """
     texts: dict[int, str] = {}
     opsets: dict[str, int] = {}
+    ir_version = 0
     has_graph = False
     with path.open("rb") as file:
-        size_bytes = os.fstat(file.fileno()).st_size
-        for number, content in _fields(file, end=size_bytes):
+        for number, value in _fields(file, end=os.fstat(file.fileno()).st_size):
+            if number == _IR_VERSION and isinstance(value, int):
+                ir_version = value
+            elif number in {_PRODUCER_NAME, _PRODUCER_VERSION} and isinstance(value, bytes):
+                texts[number] = _text(value)
+            elif number == _OPSET and isinstance(value, bytes) and len(opsets) < _MAX_OPSETS:
+                domain, version = _opset(value)
+                opsets[domain or _DEFAULT_DOMAIN] = version
             has_graph = has_graph or number == _GRAPH
-            if number in {_PRODUCER_NAME, _PRODUCER_VERSION}:
-                texts[number] = _text(content)
-            elif number == _OPSET:
-                domain, version = _opset(content)
-                opsets[domain or "ai.onnx"] = version
     if not has_graph or not opsets:
         raise MalformedError("it has no graph, or names no operators")
     producer = " ".join(filter(None, (texts.get(_PRODUCER_NAME), texts.get(_PRODUCER_VERSION))))
-    return OnnxHeader(producer, tuple(sorted(opsets.items())))
+    return OnnxHeader(producer, ir_version, tuple(sorted(opsets.items())))
 
 
-def _fields(file: BinaryIO, *, end: int) -> Iterator[tuple[int, bytes]]:
-    """Yield the number and the short content of each field of a message."""
+def _fields(file: BinaryIO, *, end: int) -> Iterator[tuple[int, int | bytes]]:
+    """Yield the number and the value of each field of a message; of a long one, b""."""
     for _ in range(_MAX_FIELDS):
         if file.tell() == end:
             return
         key = _varint(file)
         number, kind = key >> 3, key & 7
         if kind == _VARINT:
-            _varint(file)
+            yield number, _varint(file)
             continue
         if kind != _BYTES and kind not in _SIZES:
-            raise MalformedError("a field in it has no kind that there is")
+            raise MalformedError("a field in it is of no kind that there is")
         size_bytes = _varint(file) if kind == _BYTES else _SIZES[kind]
         begin = file.tell()
         if begin + size_bytes > end:
             raise EndedEarlyError("its graph" if number == _GRAPH else "its header")
-        yield number, file.read(min(size_bytes, _MAX_TEXT)) if number != _GRAPH else b""
+        yield number, file.read(size_bytes) if size_bytes <= _MAX_SHORT_BYTES else b""
         file.seek(begin + size_bytes)
     raise MalformedError("it has more fields than a model")
 
 
 def _varint(file: BinaryIO) -> int:
     value = 0
-    for place in range(_MAX_VARINT):
+    for place in range(_MAX_VARINT_BYTES):
         byte = file.read(1)
         if not byte:
             raise EndedEarlyError("a number")
-        value |= (byte[0] & 0x7F) << (7 * place)
-        if byte[0] < 0x80:  # noqa: PLR2004 - the bit that says that more follows
+        value |= (byte[0] & ~_MORE_FOLLOWS) << (7 * place)
+        if byte[0] < _MORE_FOLLOWS:
             return value
     raise MalformedError("a number in it is longer than any")
 
 
 def _opset(content: bytes) -> tuple[str, int]:
-    """Read an OperatorSetIdProto: the domain is field 1, the version field 2."""
-    domain, version, at = "", 0, 0
-    while at + 1 < len(content):
-        key = content[at]
-        if key == (1 << 3 | _BYTES):
-            size = content[at + 1]
-            domain = _text(content[at + 2 : at + 2 + size])
-            at += 2 + size
-        elif key == (2 << 3 | _VARINT):
-            version, at = content[at + 1] & 0x7F, at + 2
-            if content[at - 1] >= 0x80:  # noqa: PLR2004 - as above
-                raise MalformedError("it asks for operators of a version that is none")
-        else:
-            raise MalformedError("it names its operators in a way that is none")
+    """Read the domain and the version of an OperatorSetIdProto."""
+    domain, version = "", 0
+    for number, value in _fields(io.BytesIO(content), end=len(content)):
+        if number == _DOMAIN and isinstance(value, bytes):
+            domain = _text(value)
+        elif number == _VERSION and isinstance(value, int):
+            version = value
     return domain, version
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ACTIONS"]
 
-ACTIONS: Final[Mapping[bytes, Callable[[Machine], object]]] = {
+_BY_BYTE: Final[Mapping[bytes, Callable[[Machine], object]]] = {
     # constants and empty containers
     b"N": lambda m: m.push(None),
     b"\x88": lambda m: m.push(True),
@@ -42,7 +42,7 @@ ACTIONS: Final[Mapping[bytes, Callable[[Machine], object]]] = {
     b"T": lambda m: m.push_text(m.stream.unsigned(4), "latin-1"),
     b"U": lambda m: m.push_text(m.stream.unsigned(1), "latin-1"),
     b"V": lambda m: m.push_text_line("raw-unicode-escape"),
-    b"S": lambda m: m.push_text_line("latin-1"),
+    b"S": lambda m: m.push_quoted_line(),
     b"B": lambda m: m.skip(m.stream.unsigned(4)),
     b"C": lambda m: m.skip(m.stream.unsigned(1)),
     b"\x8e": lambda m: m.skip(m.stream.unsigned(8)),
@@ -74,7 +74,7 @@ ACTIONS: Final[Mapping[bytes, Callable[[Machine], object]]] = {
     b"p": lambda m: m.put(m.index_line()),
     b"q": lambda m: m.put(m.stream.unsigned(1)),
     b"r": lambda m: m.put(m.stream.unsigned(4)),
-    b"\x94": lambda m: m.put(m.memoized),
+    b"\x94": lambda m: m.memoize(),
     # classes, and what is made of them
     b"c": lambda m: m.push(m.name_lines()),
     b"\x93": lambda m: m.name_stacked(),
@@ -92,4 +92,8 @@ ACTIONS: Final[Mapping[bytes, Callable[[Machine], object]]] = {
     # the frame: PROTO, and FRAME, whose length says nothing that the content does not say
     b"\x80": lambda m: m.begin(),
     b"\x95": lambda m: m.stream.read(8),
+}
+
+ACTIONS: Final[Mapping[int, Callable[[Machine], object]]] = {
+    opcode[0]: action for opcode, action in _BY_BYTE.items()
 }

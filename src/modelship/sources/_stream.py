@@ -22,8 +22,13 @@ __all__ = [
     "compression_of",
 ]
 
-CHUNK_BYTES: Final = 256 * 1024
+CHUNK_BYTES: Final = 64 * 1024
 MAX_UNPACKED_BYTES: Final = 16 * 2**30
+# The longest instruction that is not passed over: a text of 255 bytes, and its length.
+LONGEST_SHORT_BYTES: Final = 272
+# A model of many zeros may unpack to hundreds of times its size; a bomb to a million times.
+_ALWAYS_UNPACKED_BYTES: Final = 2**30
+_MOST_TIMES: Final = 256
 MAX_LZMA_MEMORY_BYTES: Final = 2**30
 # As joblib tells them apart (joblib/compressor.py), in its order.
 _MAGIC: Final = {
@@ -114,7 +119,10 @@ class _Unpacked(io.RawIOBase):
         self._file = file
         self._compression = compression
         self._inner = _decompressor(compression)
-        self._left = MAX_UNPACKED_BYTES
+        packed_bytes = os.fstat(file.fileno()).st_size
+        most = max(_ALWAYS_UNPACKED_BYTES, _MOST_TIMES * packed_bytes)
+        self.limit_bytes = min(most, MAX_UNPACKED_BYTES)
+        self._left = self.limit_bytes
 
     def readable(self) -> bool:
         return True
@@ -131,7 +139,7 @@ class _Unpacked(io.RawIOBase):
                 raise EndedEarlyError(f"{self._compression} data")
         self._left -= len(data)
         if self._left < 0:
-            raise UndescribedError(f"it unpacks to more than {MAX_UNPACKED_BYTES} bytes")
+            raise UndescribedError(f"it unpacks to more than {self.limit_bytes} bytes")
         view[: len(data)] = data
         return len(data)
 
@@ -160,6 +168,9 @@ class _Unpacked(io.RawIOBase):
 class ByteStream:
     """The bytes of a file in order, with exact and bounded reads.
 
+    What is at hand is the window ``data[at:]``. Whoever reads from it directly moves `at`,
+    and keeps below `safe`, where the longest short instruction still lies within it.
+
     Parameters
     ----------
     file : BinaryIO
@@ -168,21 +179,45 @@ class ByteStream:
         What :func:`compression_of` returned for it.
     """
 
+    data: bytes
+    at: int
+    safe: int
+
     def __init__(self, file: BinaryIO, *, compression: str | None) -> None:
         self._size_bytes: int | None = None
+        self._end = 0  # where the window ends in the whole
+        self.packed_bytes = os.fstat(file.fileno()).st_size
+        self.skipped_bytes = 0
         if compression is None:
             self._file = file
-            self._size_bytes = os.fstat(file.fileno()).st_size
+            self._size_bytes = self.packed_bytes
         else:
             raw = _Unpacked(file, compression)
             self._file = cast("BinaryIO", io.BufferedReader(raw, CHUNK_BYTES))
+        self._hold(b"")
+
+    def _hold(self, data: bytes) -> None:
+        self.data, self.at, self.safe = data, 0, len(data) - LONGEST_SHORT_BYTES
+
+    def _more(self) -> bool:
+        """Let the window begin at `at` and reach further; False at the end of the bytes."""
+        more = self._file.read(CHUNK_BYTES)
+        self._end += len(more)
+        self._hold(self.data[self.at :] + more)
+        return bool(more)
+
+    @property
+    def position_bytes(self) -> int:
+        """How many bytes were read or passed over."""
+        return self._end - len(self.data) + self.at
 
     def read(self, size_bytes: int) -> bytes:
         """Return exactly `size_bytes` bytes; for small sizes that this package chose."""
-        data = self._file.read(size_bytes)
-        if len(data) < size_bytes:
-            raise EndedEarlyError("a pickle")
-        return data
+        while len(self.data) - self.at < size_bytes:
+            if not self._more():
+                raise EndedEarlyError("a pickle")
+        self.at += size_bytes
+        return self.data[self.at - size_bytes : self.at]
 
     def unsigned(self, size_bytes: int) -> int:
         """Return the next little-endian unsigned integer."""
@@ -190,33 +225,53 @@ class ByteStream:
 
     def line(self, max_bytes: int) -> bytes | None:
         """Return the next line without its end, or None for one longer than `max_bytes`."""
-        data = self._file.readline(max_bytes + 1)
-        if data.endswith(b"\n"):
-            return data[:-1]
-        while not data.endswith(b"\n"):
-            data = self._file.readline(CHUNK_BYTES)
-            if not data:
+        found = self.data.find(b"\n", self.at, self.at + max_bytes + 1)
+        if found >= 0:
+            begin, self.at = self.at, found + 1
+            return self.data[begin:found]
+        begin = self.position_bytes
+        while (found := self.data.find(b"\n", self.at)) < 0:
+            if len(self.data) - self.at > max_bytes:
+                self.at = len(self.data)
+            if not self._more():
                 raise EndedEarlyError("a pickle")
-        return None
+        line = self.data[self.at : found]
+        self.at = found + 1
+        return line if self.position_bytes - begin - 1 <= max_bytes else None
 
     def skip(self, size_bytes: int) -> None:
         """Pass over `size_bytes` bytes, which all have to be there."""
-        if self._size_bytes is not None:
-            target = self._file.tell() + size_bytes
-            if target > self._size_bytes:
-                raise EndedEarlyError("a pickle")
-            self._file.seek(target)
+        self.skipped_bytes += size_bytes
+        left = size_bytes - (len(self.data) - self.at)
+        if left <= 0:
+            self.at += size_bytes
             return
-        while size_bytes > 0:
-            size_bytes -= len(self.read(min(size_bytes, CHUNK_BYTES)))
+        self._hold(b"")
+        if self._size_bytes is None:
+            self._unpack_over(left)
+            return
+        if self._end + left > self._size_bytes:
+            raise EndedEarlyError("a pickle")
+        self._end += left
+        self._file.seek(self._end)
 
-    def finish(self, *, alone: bool) -> None:
-        """Read compressed data to its end, for its checksum; if `alone`, nothing may follow."""
+    def _unpack_over(self, size_bytes: int) -> None:
+        while size_bytes > 0:
+            passed = len(self._file.read(min(size_bytes, CHUNK_BYTES)))
+            if not passed:
+                raise EndedEarlyError("a pickle")
+            self._end += passed
+            size_bytes -= passed
+
+    @property
+    def has_more(self) -> bool:
+        """Whether anything follows."""
+        return self.at < len(self.data) or self._more()
+
+    def finish(self) -> int:
+        """Read compressed data to its end, for its checksum; return the size of the whole."""
         if self._size_bytes is not None:
-            rest = self._size_bytes - self._file.tell()
-        else:
-            rest = 0
-            while data := self._file.read(CHUNK_BYTES):
-                rest += len(data)
-        if alone and rest:
-            raise MalformedError("something follows it")
+            return self._size_bytes
+        while data := self._file.read(CHUNK_BYTES):
+            self._end += len(data)
+        return self._end

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from modelship.errors import CorruptModelError
-from modelship.sources._globals import is_dangerous, is_known
-from modelship.sources._inert import Findings, read_pickle
+from modelship.sources._globals import is_dangerous, is_known, top_module
 from modelship.sources._onnx import read_onnx
+from modelship.sources._pickled import dangers_in, read_pickled, refuse_impostor, truncated
 from modelship.sources._skops import is_skops, read_skops
 from modelship.sources._stream import (
-    ByteStream,
     EndedEarlyError,
     MalformedError,
     UndescribedError,
@@ -20,6 +20,7 @@ from modelship.sources._stream import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
 __all__ = ["PICKLE_SUFFIXES", "Passport", "read_passport"]
@@ -27,17 +28,14 @@ __all__ = ["PICKLE_SUFFIXES", "Passport", "read_passport"]
 PICKLE_SUFFIXES: Final = (".pkl", ".pickle", ".joblib")
 _PACKED_SUFFIXES: Final = (".z", ".gz", ".bz2", ".xz", ".lzma", ".lz4")
 _FIRST_BYTES: Final = 512
-_SHOWN_BYTES: Final = 16
-_JOBLIB: Final = ("joblib.numpy_pickle.", "joblib.numpy_pickle_compat.")
-# What arrives in the place of a model most often, and what to do about each.
-_IMPOSTORS: Final = {
-    b"version https://git-lfs": ("a Git LFS pointer, not the file itself", "Run: git lfs pull"),
-    b"<!doctype html": ("an HTML page, such as a login or an error page", "Look at the address."),
-    b"<html": ("an HTML page, such as a login or an error page", "Look at the address."),
-    b"<?xml": ("an XML document, such as a storage service's error", "Look at the address."),
-    b"{": ("a JSON document", ""),
-    b"pk\x03\x04": ("a zip archive", "If torch or skops wrote it, name it so: .pt, .skops"),
-}
+_JOBLIB: Final = tuple(
+    f"{joblib}.{module}."
+    for joblib in ("joblib", "sklearn.externals.joblib")
+    for module in ("numpy_pickle", "numpy_pickle_compat")
+)
+_MAIN: Final = "__main__."
+# Python 2's, or of the program that saved the model.
+_NO_PACKAGES: Final = frozenset({"__main__", "__builtin__", "copy_reg", "exceptions"})
 
 
 @dataclass(frozen=True)
@@ -65,9 +63,14 @@ class Passport:
         What an ONNX model says wrote it, such as ``"skl2onnx 1.17"``.
     opsets : tuple[tuple[str, int], ...]
         Domain and version of each set of operators that an ONNX model uses.
+    ir_version : int or None
+        The version of ONNX's own format that the model is written in.
     complete : bool
         False if the file was not read to its end, because its compression is not known
-        here or it has an extraordinary number of parts. Then more may be named in it.
+        here, it has an extraordinary number of parts, or something follows what is loaded.
+        Then more may be named in it.
+    unpacked_bytes : int or None
+        Size without compression, where it was read to its end.
     """
 
     format: str
@@ -79,12 +82,19 @@ class Passport:
     packages: tuple[str, ...] = ()
     producer: str = ""
     opsets: tuple[tuple[str, int], ...] = ()
+    ir_version: int | None = None
     complete: bool = True
+    unpacked_bytes: int | None = None
 
     @property
     def written_by(self) -> str:
         """The library that wrote the model, such as ``"scikit-learn 0.22.1"``, or ``""``."""
         return " ".join(self.libraries[0]) if self.libraries else self.producer
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """The top-level modules and packages of `globals`, sorted."""
+        return tuple(sorted({top_module(name) for name in self.globals}))
 
     @property
     def dangerous(self) -> tuple[str, ...]:
@@ -97,24 +107,25 @@ class Passport:
         return tuple(
             name
             for name in self.globals
-            if not is_known(name) and not is_dangerous(name) and name not in self.from_main
+            if not (is_known(name) or is_dangerous(name) or name.startswith(_MAIN))
         )
 
     @property
     def from_main(self) -> tuple[str, ...]:
         """Those of `globals` that were defined in the program that saved the model."""
-        return tuple(name for name in self.globals if name.startswith("__main__."))
+        return tuple(name for name in self.globals if name.startswith(_MAIN))
 
 
 def read_passport(path: Path) -> Passport:
     """Return the passport of the file or folder at `path`.
 
-    Of a folder, it is what all pickles in it name together.
+    Of a folder, it is what all models in it name together.
 
     Raises
     ------
     CorruptModelError
-        If a file that is named as a pickle is truncated, damaged, or something else.
+        If a file that is named as a pickle, a skops file or an ONNX model is truncated, damaged,
+        or something else.
     """
     if not path.is_dir():
         return _of_file(path)
@@ -129,8 +140,10 @@ def read_passport(path: Path) -> Passport:
         libraries=tuple(sorted(libraries)),
         packages=_packages(names, libraries),
         producer=next((part.producer for part in parts if part.producer), ""),
+        ir_version=max((part.ir_version or 0 for part in parts), default=0) or None,
         opsets=tuple(sorted({opset for part in parts for opset in part.opsets})),
         complete=all(part.complete for part in parts),
+        unpacked_bytes=sum(part.unpacked_bytes or part.size_bytes for part in parts),
     )
 
 
@@ -138,33 +151,53 @@ def _of_file(path: Path) -> Passport:
     size_bytes = path.stat().st_size
     with path.open("rb") as file:
         first = file.read(_FIRST_BYTES)
-    if first.startswith(b"PK\x03\x04") and is_skops(path):
-        return _of_skops(path, size_bytes=size_bytes)
+    if first.startswith(b"PK\x03\x04") or path.suffix.lower() == ".skops":
+        described = _of_zip(path, first)
+        if described is not None:
+            return described
     if path.suffix.lower() == ".onnx":
         return _of_onnx(path, first)
     if _is_named_as_pickle(path):
-        _refuse_impostor(path, first)
+        refuse_impostor(path, first)
         return _of_pickle(path, first)
     if size_bytes and (first[0] == 0x80 or compression_of(first)):  # noqa: PLR2004 - PROTO
-        try:
+        with suppress(CorruptModelError):  # the name does not promise a pickle
             return _of_pickle(path, first, alone=True)
-        except CorruptModelError:
-            pass  # the name does not promise a pickle
+        if names := dangers_in(path, compression_of(first)):
+            return Passport("unknown", size_bytes, globals=tuple(sorted(names)), complete=False)
     return Passport(format="unknown", size_bytes=size_bytes)
 
 
-def _of_skops(path: Path, *, size_bytes: int) -> Passport:
+def _of_zip(path: Path, first: bytes) -> Passport | None:
+    """Describe a skops file; None for another zip archive, unless it is named as a skops file."""
+    named = path.suffix.lower() == ".skops"
     try:
-        schema = read_skops(path)
+        if is_skops(path):
+            return _of_skops(path)
     except UndescribedError:
-        return Passport(format="skops", size_bytes=size_bytes, complete=False)
+        format_ = "skops" if named else "unknown"
+        return Passport(format=format_, size_bytes=path.stat().st_size, complete=False)
     except MalformedError as error:
         raise CorruptModelError(str(path), f"it is not a whole skops file: {error}") from None
-    version = schema.sklearn_version
-    libraries = (("scikit-learn", version),) if version else ()
+    if named:
+        if not first.startswith(b"PK\x03\x04"):
+            refuse_impostor(path, first)
+        raise CorruptModelError(
+            str(path),
+            "it is not a whole skops file: it is no zip archive with a schema.json",
+            "Save it again with skops.io.dump(model, path), or copy it again from its source.",
+        )
+    return None
+
+
+def _of_skops(path: Path) -> Passport:
+    schema = read_skops(path)
+    versions = (("scikit-learn", schema.sklearn_version), ("skops", schema.skops_version))
+    libraries = tuple((library, version) for library, version in versions if version)
     return Passport(
         format="skops",
-        size_bytes=size_bytes,
+        size_bytes=path.stat().st_size,
+        unpacked_bytes=schema.unpacked_bytes,
         globals=tuple(sorted(schema.globals)),
         libraries=libraries,
         packages=_packages(schema.globals, set(libraries)),
@@ -172,82 +205,43 @@ def _of_skops(path: Path, *, size_bytes: int) -> Passport:
 
 
 def _of_onnx(path: Path, first: bytes) -> Passport:
-    _refuse_impostor(path, first)
+    refuse_impostor(path, first)
     try:
         header = read_onnx(path)
     except EndedEarlyError as error:
-        raise _truncated(path, str(error)) from None
+        raise truncated(path, str(error)) from None
     except MalformedError as error:
         raise CorruptModelError(str(path), f"it is not a whole ONNX model: {error}") from None
     return Passport(
         format="onnx",
         size_bytes=path.stat().st_size,
         producer=header.producer,
+        ir_version=header.ir_version,
         opsets=header.opsets,
     )
 
 
 def _of_pickle(path: Path, first: bytes, *, alone: bool = False) -> Passport:
-    """Read a pickle; if `alone`, whatever follows it in the file makes it none."""
-    compression = compression_of(first)
-    findings = Findings()
-    complete = True
-    try:
-        with path.open("rb") as file:
-            stream = ByteStream(file, compression=compression)
-            read_pickle(stream, findings)
-            stream.finish(alone=alone)
-    except UndescribedError:
-        if alone:
-            raise CorruptModelError(str(path), "it is not known to be a pickle") from None
-        complete = False
-    except EndedEarlyError as error:
-        raise _truncated(path, str(error)) from None
-    except MalformedError as error:
-        problem = f"it is not a whole pickle: {error}; it begins with {first[:_SHOWN_BYTES]!r}"
-        raise CorruptModelError(str(path), problem) from None
-    return _from_findings(findings, path=path, compression=compression, complete=complete)
-
-
-def _from_findings(
-    findings: Findings, *, path: Path, compression: str | None, complete: bool
-) -> Passport:
-    names = findings.globals
-    version = findings.sklearn_version
-    libraries = (("scikit-learn", version),) if version else ()
-    by_joblib = compression or any(name.startswith(_JOBLIB) for name in names)
+    read = read_pickled(path, first, alone=alone)
+    libraries = (("scikit-learn", read.sklearn_version),) if read.sklearn_version else ()
+    by_joblib = read.compression or any(name.startswith(_JOBLIB) for name in read.globals)
     return Passport(
         format="joblib" if by_joblib or ".joblib" in path.suffixes else "pickle",
         size_bytes=path.stat().st_size,
-        protocol=findings.protocol if complete or names else None,
-        compression=compression,
-        globals=tuple(sorted(names)),
+        unpacked_bytes=read.unpacked_bytes,
+        protocol=read.protocol,
+        compression=read.compression,
+        globals=tuple(sorted(read.globals)),
         libraries=libraries,
-        packages=_packages(names, set(libraries)),
-        complete=complete,
+        packages=_packages(read.globals, set(libraries)),
+        complete=read.complete,
     )
 
 
-def _packages(names: set[str], libraries: set[tuple[str, str]]) -> tuple[str, ...]:
+def _packages(names: AbstractSet[str], libraries: set[tuple[str, str]]) -> tuple[str, ...]:
     versioned = {"sklearn"} if "scikit-learn" in dict(libraries) else set()
-    tops = {name.partition(".")[0] for name in names}
-    return tuple(sorted(tops - versioned - sys.stdlib_module_names - {"__main__"}))
-
-
-def _truncated(path: Path, what: str) -> CorruptModelError:
-    size_bytes = path.stat().st_size
-    return CorruptModelError(
-        str(path),
-        f"its {size_bytes} bytes end in the middle of {what}, so it was not copied in full",
-    )
-
-
-def _refuse_impostor(path: Path, first: bytes) -> None:
-    if not first:
-        raise CorruptModelError(str(path), "it is empty (0 bytes)")
-    for beginning, (what, advice) in _IMPOSTORS.items():
-        if first.removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith(beginning):
-            raise CorruptModelError(str(path), f"it is {what}", advice or CorruptModelError.advice)
+    tops = {top_module(name) for name in names}
+    return tuple(sorted(tops - versioned - sys.stdlib_module_names - _NO_PACKAGES))
 
 
 def _is_named_as_pickle(path: Path) -> bool:

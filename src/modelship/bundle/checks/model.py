@@ -6,6 +6,7 @@ import importlib.util
 from typing import TYPE_CHECKING, Final
 
 from modelship.bundle._known_packages import IMPORT_TO_PYPI
+from modelship.bundle.checks.own_modules import OwnModules
 from modelship.bundle.checks.provided import (
     Provided,
     every_module_of_python,
@@ -14,6 +15,7 @@ from modelship.bundle.checks.provided import (
 )
 from modelship.bundle.checks.skew import skew_findings
 from modelship.findings import RULES, Severity
+from modelship.sources.passport import read_passport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,13 +28,18 @@ if TYPE_CHECKING:
 __all__ = ["model_findings"]
 
 _SHOWN: Final = 5
+_DANGERS_SHOWN: Final = 20
 # cloudpickle writes the bytecode of a function, which only the Python that compiled it reads.
 _BYTECODE: Final = (
     "cloudpickle.cloudpickle._make_function",
     "cloudpickle.cloudpickle._builtin_type",
+    "dill._dill._create_code",
 )
-# From the module of the standard library to the first Python that has it.
-_SINCE: Final = {"pathlib._local": (3, 13)}
+# Modules within the standard library: the first Python that has each, and the first that has not.
+_MODULES_OF: Final = {"pathlib._local": ((3, 13), (3, 14)), "re._compiler": ((3, 11), (9, 0))}
+_PROTOCOL_5, _READS_PROTOCOL_5 = 5, (3, 8)
+# Python 2's names, which unpickling translates, and that of the program itself.
+_NO_MODULES: Final = frozenset({"__main__", "__builtin__", "copy_reg", "exceptions"})
 
 
 def model_findings(
@@ -52,7 +59,7 @@ def model_findings(
         The memory that the service asks for.
     """
     path = model.path.name
-    own = {file.path.partition("/")[0].removesuffix(".py") for file in source}
+    own = OwnModules(source)
     yield from _dangers(model, path=path)
     yield from _of_main(model, path=path)
     yield from _size(model, memory_bytes=memory_bytes, path=path)
@@ -61,16 +68,34 @@ def model_findings(
         for finding, module in _missing(model, lock, own=own, path=path):
             missing.add(module)
             yield finding
+        yield from _not_in_own(model, lock, own=own, path=path)
         yield from skew_findings(model.passport, lock, path=path)
         yield from _of_other_pythons(model, lock, path=path)
-    yield from _unknown(model, but=own | missing, path=path)
+    yield from _unknown(model, but=own.tops | missing, path=path)
+    if not model.passport.complete:
+        yield RULES["MS302"].finding(
+            "It cannot be read to its end, so it may name more than is known.", path=path
+        )
 
 
 def _dangers(model: Model, *, path: str) -> Iterator[Finding]:
-    for name in model.passport.dangerous:
+    names = model.passport.dangerous
+    for name in names[:_DANGERS_SHOWN]:
         yield RULES["MS301"].finding(
-            f"Loading it would call {name}, which belongs into no model.", path=path
+            f"Loading it would call {name}, which belongs into no model.",
+            path=_file_of(model, name) or path,
         )
+    if len(names) > _DANGERS_SHOWN:
+        more = f"{len(names) - _DANGERS_SHOWN} more things that belong into no model."
+        yield RULES["MS301"].finding(f"Loading it would call {more}", path=path)
+
+
+def _file_of(model: Model, name: str) -> str:
+    """Return which file of a folder names it, or ``""``."""
+    if not model.path.is_dir():
+        return ""
+    parts = ((file.path, read_passport(model.root / file.path)) for file in model.files)
+    return next((path for path, passport in parts if name in passport.globals), "")
 
 
 def _of_main(model: Model, *, path: str) -> Iterator[Finding]:
@@ -94,13 +119,12 @@ def _unknown(model: Model, *, but: set[str], path: str) -> Iterator[Finding]:
 
 
 def _missing(
-    model: Model, lock: Lock, *, own: set[str], path: str
+    model: Model, lock: Lock, *, own: OwnModules, path: str
 ) -> Iterator[tuple[Finding, str]]:
     """Find modules that neither the environment nor the bundle has."""
     provided = Provided(lock)
-    known = standard_library(_minor(lock)) | own | {"__main__"}
-    tops = {name.partition(".")[0] for name in model.passport.globals}
-    for top in sorted(tops - known):
+    known = standard_library(_minor(lock)) | own.tops | _NO_MODULES
+    for top in sorted({*model.passport.modules} - known):
         if top in every_module_of_python() or provided.provides(top):
             continue  # of another Python, which is another rule
         if top in IMPORT_TO_PYPI or is_installed_here(top):
@@ -110,17 +134,22 @@ def _missing(
             yield RULES["MS208"].finding(problem, path=path, advice=advice), top
         else:
             certain = provided.provides(top) is False or _is_code_of_ones_own(top)
-            yield (
-                RULES["MS304"].finding(
-                    f"It needs the module {top}, which is neither in the environment nor beside "
-                    "the script.",
-                    path=path,
-                    advice=f"Put {top}.py beside the script, and pass the folder of both as "
-                    "source_directory; or list the package that has it.",
-                    severity=Severity.ERROR if certain else Severity.WARNING,
-                ),
-                top,
+            elsewhere = own.folder_of(top)
+            advice = (
+                f"Only the root of the source folder is searched: pass the folder {elsewhere} "
+                "itself as source_directory."
+                if elsewhere
+                else f"Put {top}.py beside the script, and pass the folder of both as "
+                "source_directory; or list the package that has it."
             )
+            finding = RULES["MS304"].finding(
+                f"It needs the module {top}, which is neither in the environment nor beside "
+                "the script.",
+                path=path,
+                advice=advice,
+                severity=Severity.ERROR if certain or elsewhere else Severity.WARNING,
+            )
+            yield finding, top
 
 
 def _is_code_of_ones_own(top: str) -> bool:
@@ -131,23 +160,44 @@ def _is_code_of_ones_own(top: str) -> bool:
         return False
 
 
+def _not_in_own(model: Model, lock: Lock, *, own: OwnModules, path: str) -> Iterator[Finding]:
+    """Find what the modules beside the script should have, and do not."""
+    for name in model.passport.globals:
+        if name.partition(".")[0] not in own.tops - standard_library(_minor(lock)):
+            continue
+        lack = own.lack(name, python=_minor(lock))
+        if lack:
+            yield RULES["MS304"].finding(
+                f"It needs {name}, and {lack}.",
+                path=path,
+                advice="Put the modules beside the script that the model was saved with.",
+            )
+
+
 def _of_other_pythons(model: Model, lock: Lock, *, path: str) -> Iterator[Finding]:
     """Find what the standard library of the environment's Python does not have."""
     python = _minor(lock)
     there = standard_library(python)
-    gone = sorted(
+    names = model.passport.globals
+    gone = {
         top
-        for top in {name.partition(".")[0] for name in model.passport.globals}
+        for top in model.passport.modules
         if top in every_module_of_python() and top not in there
-    )
-    for module, since in _SINCE.items():
-        if python < since and any(name.startswith(f"{module}.") for name in model.passport.globals):
-            gone.append(module)
-    if gone:
+    }
+    gone |= {
+        module
+        for module, (since, until) in _MODULES_OF.items()
+        if not since <= python < until and any(name.startswith(f"{module}.") for name in names)
+    }
+    for module in sorted(gone):
         yield RULES["MS206"].finding(
-            f"It needs the module {gone[0]}, which Python {lock.python} does not have.", path=path
+            f"It needs the module {module}, which Python {lock.python} does not have.", path=path
         )
-    if any(name in model.passport.globals for name in _BYTECODE):
+    if model.passport.protocol == _PROTOCOL_5 and python < _READS_PROTOCOL_5:
+        yield RULES["MS206"].finding(
+            f"It is a pickle of protocol 5, which Python {lock.python} cannot read.", path=path
+        )
+    if any(name in names for name in _BYTECODE):
         yield RULES["MS206"].finding(
             f"It holds functions that one version of Python compiled; unless that was "
             f"{lock.python}, they do not load.",
@@ -157,16 +207,16 @@ def _of_other_pythons(model: Model, lock: Lock, *, path: str) -> Iterator[Findin
 
 
 def _size(model: Model, *, memory_bytes: int, path: str) -> Iterator[Finding]:
-    size_bytes = sum(file.size_bytes for file in model.files)
+    on_disk = sum(file.size_bytes for file in model.files)
+    size_bytes = max(on_disk, model.passport.unpacked_bytes or 0)
     if size_bytes * 2 > memory_bytes:
-        beyond = size_bytes > memory_bytes
-        needed = f"{2 * size_bytes / 2**30:.1f}"
+        what = "unpacked" if size_bytes > on_disk else "on disk"
         yield RULES["MS307"].finding(
-            f"It has {size_bytes / 2**30:.2g} GiB on disk, and the service asks for "
+            f"It has {size_bytes / 2**30:.2g} GiB {what}, and the service asks for "
             f"{memory_bytes / 2**30:.2g} GiB of memory.",
             path=path,
-            advice=f"Ask for more, such as memory_gb={needed}.",
-            severity=Severity.ERROR if beyond else Severity.WARNING,
+            advice=f"Ask for more, such as memory_gb={2 * size_bytes / 2**30:.1f}.",
+            severity=Severity.ERROR if size_bytes > memory_bytes else Severity.WARNING,
         )
 
 

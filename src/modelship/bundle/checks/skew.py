@@ -1,121 +1,198 @@
-"""The rule about versions: whether what loads the model reads what wrote it."""
+"""The rules about versions: whether what loads the model reads what wrote it."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from packaging.version import InvalidVersion, Version
 
+from modelship.bundle.checks.sklearn_breaks import SKLEARN_BREAKS
 from modelship.findings import RULES, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from modelship.bundle.checks.sklearn_breaks import Break
     from modelship.bundle.lock import Lock
     from modelship.findings import Finding
     from modelship.sources import Passport
 
 __all__ = ["skew_findings"]
 
+_FIRST, _NEVER = Version("0"), Version("9999")
+
 
 @dataclass(frozen=True)
-class _Break:
-    """A release across which files of a library cannot be read.
-
-    ``names`` are the beginnings of what a file that is concerned names; none concerns all.
-    """
+class _Names:
+    """Names that a library has from one release on, or until another, and what wrote them."""
 
     library: str
-    at: Version
-    names: tuple[str, ...]
-    what: str
+    names: re.Pattern[str]
+    writer: str
+    since: Version = _FIRST
+    until: Version = _NEVER
+    advice: str = ""
 
 
-# scikit-learn's "What's new": 0.22 made modules private, and 0.24 removed the old paths; 1.3 gave
-# the nodes of trees a field for missing values.
-_BREAKS: Final = (
-    _Break(
+_RETRAIN: Final = "Train the model again with the version that serves it."
+_NAMES: Final = (
+    # scikit-learn made most modules private in 0.22, and removed the old paths in 0.24
+    # (sklearn/_build_utils/deprecated_modules.py of 0.23).
+    _Names(
         "scikit-learn",
-        Version("1.3"),
-        ("sklearn.tree._tree.Tree",),
-        "the nodes of its trees have other fields",
+        re.compile(
+            r"sklearn\.(cluster|covariance|cross_decomposition|decomposition|ensemble"
+            r"|feature_extraction|feature_selection|gaussian_process|linear_model|manifold|metrics"
+            r"|mixture|neighbors|neural_network|preprocessing|semi_supervised|svm|tree)"
+            r"\.(?!text\.|image\.|kernels\.|pairwise\.|cluster\._)[a-z]\w*\.\w.*"
+        ),
+        "a scikit-learn before 0.22",
+        until=Version("0.24"),
+        advice=_RETRAIN,
+    ),
+    # "What's new" of 0.23: sklearn.externals.joblib and .six are removed
+    _Names(
+        "scikit-learn",
+        re.compile(r"sklearn\.externals\.(joblib|six)\..+"),
+        "a scikit-learn before 0.21",
+        until=Version("0.23"),
+        advice=_RETRAIN,
+    ),
+    # numpy.core was renamed in NumPy 2.0; 1.26 has some modules under the new name too.
+    _Names(
+        "numpy",
+        re.compile(r"numpy\._core\.(multiarray|_multiarray_umath|_internal|_dtype)\..+"),
+        "numpy 2",
+        since=Version("1.26"),
+        advice="Ask for numpy>=2 in the environment.",
+    ),
+    _Names(
+        "numpy",
+        re.compile(r"numpy\._core\.(?!(multiarray|_multiarray_umath|_internal|_dtype)\.).+"),
+        "numpy 2",
+        since=Version("2.0"),
+        advice="Ask for numpy>=2 in the environment.",
+    ),
+    # NumPy 2 pickles the class of a bit generator, where 1.x looks for its name.
+    _Names(
+        "numpy",
+        re.compile(r"numpy\.random\._(mt19937|pcg64|philox|sfc64)\.[A-Z]\w+"),
+        "numpy 2",
+        since=Version("2.0"),
+        advice="Ask for numpy>=2 in the environment.",
+    ),
+    # "Release notes" of SciPy 1.8: the modules of scipy.sparse became private
+    _Names(
+        "scipy",
+        re.compile(r"scipy\.sparse\._(bsr|coo|csc|csr|dia|dok|lil)\..+"),
+        "scipy 1.8 or later",
+        since=Version("1.8"),
+        advice="Ask for scipy>=1.8 in the environment.",
     ),
 )
-_PUBLIC_PATHS_REMOVED: Final = Version("0.24")
-# Some of the modules that were public until 0.22.
-_OLD_PATHS: Final = tuple(
-    f"sklearn.{module}."
-    for module in (
-        *("linear_model.logistic", "linear_model.base", "linear_model.ridge"),
-        *("linear_model.stochastic_gradient", "linear_model.coordinate_descent", "svm.classes"),
-        *("ensemble.forest", "ensemble.gradient_boosting", "ensemble.weight_boosting"),
-        *("ensemble.bagging", "tree.tree", "neighbors.classification", "neighbors.regression"),
-        *("preprocessing.data", "preprocessing.label", "decomposition.pca", "cluster.k_means_"),
-        *("naive_bayes.base", "neural_network.multilayer_perceptron", "svm.base"),
-        *("mixture.gaussian_mixture", "linear_model.bayes"),
-    )
-)
-_NUMPY_PATHS: Final = "numpy._core."
-_NUMPY_READS_THEM: Final = Version("1.26")
+# The first onnxruntime that takes a version of the format (0) or of a set of operators. Each was
+# tried; versions that are not here are taken by all, or were released since.
+_ONNXRUNTIME: Final = {
+    ("ai.onnx", 20): "1.17",
+    ("ai.onnx", 21): "1.18",
+    ("ai.onnx", 22): "1.21",
+    ("ai.onnx", 23): "1.23",
+    ("ai.onnx", 24): "1.24",
+    ("ai.onnx", 25): "1.24",
+    ("ai.onnx.ml", 4): "1.17",
+    ("ai.onnx.ml", 5): "1.18",
+    ("IR", 10): "1.18",
+    ("IR", 11): "1.23",
+    ("IR", 12): "1.24",
+    ("IR", 13): "1.24",
+}
 
 
 def skew_findings(passport: Passport, lock: Lock, *, path: str) -> Iterator[Finding]:
     """Find libraries whose locked version is not the one that wrote the model."""
+    unreadable: set[str] = set()
+    for finding, library in _of_names(passport, lock, path=path):
+        unreadable.add(library)
+        yield finding
     for library, written in passport.libraries:
-        found = lock.versions.get(library)
-        if found and (wrote := _version(written)) and (loads := _version(found)):
+        loads, wrote = _locked(lock, library), _version(written)
+        if loads and wrote and library not in unreadable:
             yield from _of_library(passport, library, wrote, loads, path=path)
-    yield from _of_paths(passport, lock, path=path)
+    if passport.opsets:
+        yield from _of_onnx(passport, lock, path=path)
 
 
 def _of_library(
     passport: Passport, library: str, wrote: Version, loads: Version, *, path: str
 ) -> Iterator[Finding]:
     advice = f"Pin {library}=={wrote}, or train the model again with {loads}."
-    for each in _BREAKS:
-        crossed = (wrote < each.at) is not (loads < each.at)
-        named = any(name.startswith(each.names) for name in passport.globals)
-        if each.library == library and crossed and named:
-            yield RULES["MS201"].finding(
-                f"{library} {wrote} wrote it, and the environment has {loads}, which cannot read "
-                f"it: {each.what}.",
-                path=path,
-                advice=advice,
-                severity=Severity.ERROR,
-            )
-            return
-    if (wrote.major, wrote.minor) != (loads.major, loads.minor):
+    told = f"{library} {wrote} wrote it, and the environment has {loads}"
+    known = _known_breaks(passport, wrote, loads) if library == "scikit-learn" else []
+    for each in known:
         yield RULES["MS201"].finding(
-            f"{library} {wrote} wrote it, and the environment has {loads}; {library} promises "
-            "nothing across minor versions.",
+            f"{told}, where it cannot be used: {each.what}."
+            if each.certain
+            else f"{told}, where not all of it works: {each.what}.",
             path=path,
             advice=advice,
+            severity=Severity.ERROR if each.certain else Severity.WARNING,
         )
-
-
-def _of_paths(passport: Passport, lock: Lock, *, path: str) -> Iterator[Finding]:
-    """Find modules that the locked version does not have, whatever version the file tells."""
-    sklearn = _version(lock.versions.get("scikit-learn", ""))
-    old = [name for name in passport.globals if name.startswith(_OLD_PATHS)]
-    if old and sklearn and sklearn >= _PUBLIC_PATHS_REMOVED:
+    if library == "skops" and wrote <= loads:
+        return  # its format has a version, and newer releases read older ones
+    if not known and (wrote.major, wrote.minor) != (loads.major, loads.minor):
         yield RULES["MS201"].finding(
-            f"A scikit-learn before 0.22 wrote it: {old[0].rpartition('.')[0]} is not in "
-            f"{sklearn}.",
-            path=path,
-            advice="Train the model again; the Python that reads it is too old to serve.",
-            severity=Severity.ERROR,
+            f"{told}; {library} promises nothing across minor versions.", path=path, advice=advice
         )
-    numpy = _version(lock.versions.get("numpy", ""))
-    if numpy and numpy < _NUMPY_READS_THEM:
-        new = [name for name in passport.globals if name.startswith(_NUMPY_PATHS)]
-        if new:
-            yield RULES["MS201"].finding(
-                f"numpy 2 wrote it, and the environment has {numpy}, which has no numpy._core.",
+
+
+def _known_breaks(passport: Passport, wrote: Version, loads: Version) -> list[Break]:
+    """Return what is known to fail between two releases of scikit-learn, once for each class."""
+    hits = [each for each in SKLEARN_BREAKS if each.hits(wrote=wrote, loads=loads)]
+    found = [each for each in hits if _matching(passport, each.names)]
+    return [each for each in found if each.certain] or found
+
+
+def _of_names(passport: Passport, lock: Lock, *, path: str) -> Iterator[tuple[Finding, str]]:
+    """Find names that the locked version does not have, whatever version the file tells."""
+    for each in _NAMES:
+        loads = _locked(lock, each.library)
+        if loads is None or each.since <= loads < each.until:
+            continue
+        for name in _matching(passport, each.names)[:1]:
+            finding = RULES["MS201"].finding(
+                f"{each.writer} wrote it: it names {name}, which {each.library} {loads} cannot "
+                "load.",
                 path=path,
-                advice="Ask for numpy>=2 in the environment.",
+                advice=each.advice,
                 severity=Severity.ERROR,
             )
+            yield finding, each.library
+
+
+def _of_onnx(passport: Passport, lock: Lock, *, path: str) -> Iterator[Finding]:
+    for package in ("onnxruntime", "onnxruntime-gpu"):
+        loads = _locked(lock, package)
+        for domain, version in (*passport.opsets, ("IR", passport.ir_version or 0)):
+            since = _ONNXRUNTIME.get((domain, version))
+            if loads and since and loads < Version(since):
+                what = "ONNX's format" if domain == "IR" else f"the operators {domain}"
+                yield RULES["MS201"].finding(
+                    f"It is written in version {version} of {what}, which {package} {loads} does "
+                    "not know.",
+                    path=path,
+                    advice=f"Ask for {package}>={since}, or export the model for an older version.",
+                    severity=Severity.ERROR,
+                )
+
+
+def _matching(passport: Passport, names: re.Pattern[str]) -> list[str]:
+    return [name for name in passport.globals if names.fullmatch(name)]
+
+
+def _locked(lock: Lock, library: str) -> Version | None:
+    return _version(lock.versions.get(library, ""))
 
 
 def _version(text: str) -> Version | None:

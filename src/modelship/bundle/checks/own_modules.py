@@ -1,0 +1,75 @@
+"""The modules that lie beside the script, and what they define."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from modelship.bundle.checks.parsing import Script, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modelship.bundle.script import SourceFile
+
+__all__ = ["OwnModules"]
+
+
+@dataclass(frozen=True)
+class OwnModules:
+    """What can be imported from the root of a bundle's source.
+
+    The server puts that root on Python's path (AML_APP_ROOT), and no folder within it.
+
+    Parameters
+    ----------
+    source : Sequence[SourceFile]
+        The script, and what lies beside it.
+    """
+
+    source: Sequence[SourceFile]
+
+    @cached_property
+    def tops(self) -> set[str]:
+        """The names of the modules and packages in the root."""
+        return {path.partition("/")[0].removesuffix(".py") for path in self._files}
+
+    @cached_property
+    def _files(self) -> dict[str, SourceFile]:
+        return {file.path: file for file in self.source if file.path.endswith(".py")}
+
+    def folder_of(self, top: str) -> str:
+        """Return the folder within the source that has the module or package `top`, or ``""``."""
+        for path in map(PurePosixPath, self._files):
+            if path.stem == top and path.parent.name:
+                return path.parent.as_posix()
+            for parent in path.parents:
+                if parent.name == top and parent.parent.name:
+                    return parent.parent.as_posix()
+        return ""
+
+    def lack(self, name: str, *, python: tuple[int, int]) -> str:
+        """Return in words what is missing of ``module.qualname`` that begins in the root.
+
+        ``""`` if nothing is, or that cannot be told.
+        """
+        parts = name.split(".")
+        for size in range(1, len(parts)):
+            within = "/".join(parts[:size])
+            file = self._files.get(f"{within}.py") or self._files.get(f"{within}/__init__.py")
+            deeper = any(path.startswith(f"{within}/") for path in self._files)
+            if file is None and not deeper:
+                return f"there is no {within}.py beside the script"
+            if file is not None and not self._goes_on(f"{within}/{parts[size]}"):
+                script = parse(file, python=python)
+                if isinstance(script, Script) and not {parts[size], "*"} & script.names:
+                    return f"{file.path} does not define {parts[size]}"
+                return ""
+        return ""
+
+    def _goes_on(self, within: str) -> bool:
+        return f"{within}.py" in self._files or any(
+            path.startswith(f"{within}/") for path in self._files
+        )

@@ -1,0 +1,204 @@
+"""The loop of the inert stack machine, its memo, and the limits that it keeps.
+
+What the machine does stands in :mod:`modelship.sources._inert`; this is apart from it because it is
+where the time goes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, cast
+
+from modelship.sources._opcodes import ACTIONS
+from modelship.sources._stream import MalformedError, UndescribedError
+
+if TYPE_CHECKING:
+    from modelship.sources._inert import Machine
+    from modelship.sources._stream import ByteStream
+
+__all__ = ["OPAQUE", "Findings", "Loop"]
+
+MAX_STEPS: Final = 50_000_000
+MAX_KEPT: Final = 2_000_000
+MAX_INSTRUCTION_BYTES: Final = 128 * 2**20
+# A packed file gets as many steps as an honest one of its size may need.
+_STEPS_OF_ANY: Final = 1_000_000
+_STEPS_PER_BYTE: Final = 16
+_STOP: Final = ord(".")
+# The commonest opcodes: MEMOIZE, SHORT_BINUNICODE, BINUNICODE, BININT1, BININT2, BINFLOAT, NONE,
+_MEMOIZE, _SHORT_TEXT, _TEXT, _UINT1, _UINT2, _FLOAT, _NONE = b"\x94\x8cXKMGN"
+# BINGET, LONG_BINGET, BINPUT and LONG_BINPUT.
+_GET, _LONG_GET, _PUT, _LONG_PUT = b"hjqr"
+_STEPS_BETWEEN_CHECKS: Final = 4096
+
+
+@dataclass
+class Findings:
+    """What was seen in a pickle; ``sklearn_version`` is the outermost one, which comes last.
+
+    ``arrays`` counts those whose bytes lie between instructions, as only joblib reads them.
+    """
+
+    protocol: int = 0
+    globals: set[str] = field(default_factory=set)
+    sklearn_version: str = ""
+    steps: int = 0
+    arrays: int = 0
+
+
+class _Opaque:
+    """What stands for every value that a passport does not need."""
+
+
+OPAQUE: Final = _Opaque()
+
+
+class Loop:
+    """Carries out one instruction after the other; the rest of a ``Machine`` says how."""
+
+    stream: ByteStream
+    memoized: int  # so many places of the memo were filled in their order,
+    scattered: set[int]  # and these out of it, which no pickler does
+
+    def __init__(self, stream: ByteStream, findings: Findings) -> None:
+        self.stream = stream
+        self.findings = findings
+        self.stack: list[object] = []
+        self.marks: list[int] = []
+        self.memo: dict[int, object] = {}
+        self.memoized = 0
+        self.scattered: set[int] = set()
+
+    def run(self) -> None:
+        try:
+            while not self.run_some():
+                self.check_limits()
+            self.stack.pop()
+        except KeyError:
+            raise MalformedError("a byte in it is no pickle instruction") from None
+        except IndexError:
+            raise MalformedError("an instruction takes more than there is") from None
+        except UnicodeDecodeError:
+            raise MalformedError("a text in it is not text") from None
+
+    def run_some(self) -> bool:  # noqa: C901, PLR0912, PLR0915 - where the time goes: calls would treble it
+        """Carry out some thousand instructions; True after the last of the pickle.
+
+        The commonest (texts, numbers, the memo) are carried out in place, and stand in
+        ``ACTIONS`` too, for where the window of the stream ends.
+        """
+        stream, stack, memo, scattered = self.stream, self.stack, self.memo, self.scattered
+        machine = cast("Machine", self)
+        data, at, safe, memoized = stream.data, stream.at, stream.safe, self.memoized
+        for step in range(_STEPS_BETWEEN_CHECKS):
+            if at < safe:
+                opcode = data[at]
+                at += 1
+                if opcode == _MEMOIZE and not scattered:
+                    value = stack[-1]
+                    if value is not OPAQUE:
+                        memo[memoized] = value
+                    memoized += 1
+                    continue
+                if opcode == _SHORT_TEXT:
+                    end = at + 1 + data[at]
+                    text = data[at + 1 : end].decode("utf-8", "surrogatepass")
+                    stack.append(text)
+                    at = end
+                    if data[at] == _MEMOIZE and not scattered:
+                        memo[memoized] = text
+                        memoized += 1
+                        at += 1
+                    continue
+                if opcode == _GET:
+                    stack.append(memo.get(data[at], OPAQUE))
+                    at += 1
+                    continue
+                if opcode == _UINT1:
+                    stack.append(data[at])
+                    at += 1
+                    continue
+                if opcode == _UINT2:
+                    stack.append(data[at] | data[at + 1] << 8)
+                    at += 2
+                    continue
+                if opcode == _PUT and data[at] == memoized and not scattered:
+                    value = stack[-1]
+                    if value is not OPAQUE:
+                        memo[memoized] = value
+                    memoized += 1
+                    at += 1
+                    continue
+                if opcode == _NONE:
+                    stack.append(None)
+                    continue
+                if opcode == _TEXT and not (data[at + 1] or data[at + 2] or data[at + 3]):
+                    end = at + 4 + data[at]  # BINUNICODE of up to 255 bytes
+                    stack.append(data[at + 4 : end].decode("utf-8", "surrogatepass"))
+                    at = end
+                    continue
+                if opcode == _LONG_PUT and not scattered:
+                    index = int.from_bytes(data[at : at + 4], "little")
+                    if index == memoized:
+                        value = stack[-1]
+                        if value is not OPAQUE:
+                            memo[index] = value
+                        memoized += 1
+                        at += 4
+                        continue
+                if opcode == _LONG_GET:
+                    stack.append(memo.get(int.from_bytes(data[at : at + 4], "little"), OPAQUE))
+                    at += 4
+                    continue
+                if opcode == _FLOAT:
+                    stack.append(OPAQUE)
+                    at += 8
+                    continue
+                stream.at = at
+            else:
+                stream.at = at
+                opcode = stream.read(1)[0]
+            if opcode == _STOP:
+                self.findings.steps += step
+                return True
+            self.memoized = memoized
+            ACTIONS[opcode](machine)
+            data, at, safe, memoized = stream.data, stream.at, stream.safe, self.memoized
+        stream.at, self.memoized = at, memoized
+        self.findings.steps += _STEPS_BETWEEN_CHECKS
+        return False
+
+    def check_limits(self) -> None:
+        stream, steps = self.stream, self.findings.steps
+        kept = len(self.stack) + len(self.marks) + len(self.memo) + len(self.scattered)
+        most_steps = min(MAX_STEPS, _STEPS_OF_ANY + _STEPS_PER_BYTE * stream.packed_bytes)
+        instructions_bytes = stream.position_bytes - stream.skipped_bytes
+        if (
+            kept + len(self.findings.globals) > MAX_KEPT
+            or steps > most_steps
+            or instructions_bytes > MAX_INSTRUCTION_BYTES
+        ):
+            raise UndescribedError("it has more parts than are read here")
+
+    # --- the memo -----------------------------------------------------------------------
+
+    def get(self, index: int) -> None:
+        self.stack.append(self.memo.get(index, OPAQUE))
+
+    def memoize(self) -> None:
+        # Where it goes is how many places are filled: a wrong count would hide a name.
+        self.put(self.memoized + len(self.scattered))
+
+    def put(self, index: int) -> None:
+        if index == self.memoized:
+            self.memoized += 1
+            while self.scattered and self.memoized in self.scattered:
+                self.scattered.remove(self.memoized)
+                self.memoized += 1
+        elif index > self.memoized:
+            self.scattered.add(index)
+        value = self.stack[-1]
+        if value is not OPAQUE:
+            self.memo[index] = value
+        else:
+            self.memo.pop(index, None)

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from modelship.bundle.checks.parsing import Function, Script
     from modelship.findings import Finding
 
-__all__ = ["answer_findings"]
+__all__ = ["FOR_BYTES", "answer_findings"]
+
+FOR_BYTES: Final = "Return them in an AMLResponse, or as base64 text."
+"""What to do with an answer that is bytes."""
 
 # numpy's functions that return an array, or a scalar that json.dumps does not take.
 _ARRAYS: Final = frozenset(
@@ -56,6 +59,7 @@ def answer_findings(script: Script, *, arrays_predicted: bool) -> Iterator[Findi
                 f"run() returns {what}, which the server cannot send: it answers 500.",
                 path=script.path,
                 line=node.lineno,
+                advice=FOR_BYTES if what == "bytes" else "",
             )
         elif called(answers.value_of(node.value)) == "json.dumps":
             yield RULES["MS108"].finding(

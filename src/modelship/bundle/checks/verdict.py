@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from modelship.bundle.checks.answers import FOR_BYTES
 from modelship.diagnosis import diagnose, explain_exception
 from modelship.findings import RULES, Finding, Severity
 
@@ -150,7 +151,9 @@ def _answered(trial: Trial, *, entry_script: str) -> Iterator[Finding]:
             )
         elif told["phase"] == "answer unserializable":
             yield RULES["MS107"].finding(
-                f"The server cannot send what run() returns: {told['what']}.", path=entry_script
+                f"The server cannot send what run() returns: {told['what']}.",
+                path=entry_script,
+                advice=FOR_BYTES if told["what"].endswith(" bytes") else "",
             )
         elif told["phase"] in _FAILED:
             yield _raised(_only(trial, told), entry_script=entry_script)

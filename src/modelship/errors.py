@@ -877,16 +877,15 @@ class ParityError(ScoringError):
 
     @property
     def message(self) -> str:
+        differing = len({id(each.request) for each in self.differences})
         return (
-            f"{', '.join(self.places)} differ in {len(self.differences)} of their answers to "
+            f"{', '.join(self.places)} differ in their answers to {differing} of "
             f"{self.requests} requests."
         )
 
     @property
     def evidence(self) -> str:
-        first = self.differences[0]
-        values = (f"{place}: {value}" for place, value in first.values.items())
-        return "\n".join((f"{first.request.label}, {first.what}", *values))
+        return str(self.differences[0])
 
     @property
     def hint(self) -> str:

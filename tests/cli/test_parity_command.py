@@ -12,7 +12,7 @@ import sys
 def init():
     pass
 def run(raw_data):
-    return "gunicorn" in sys.modules and "differ" in raw_data
+    return [1, "gunicorn.app.base" in sys.modules and "differ" in raw_data]
 """
 
 
@@ -30,21 +30,35 @@ def test_equal_answers_are_said(bundle, here, modelship):
     (here / "requests.jsonl").write_text("1\n2\n")
     done = modelship("parity", bundle, "--on", "process", "--requests", "requests.jsonl", "--quiet")
     assert done.stdout == "2 requests to script, process: equal answers\n"
+    assert done.exit_code == 0
 
 
 def test_a_difference_is_an_exit_code(bundle, here, modelship):
-    """The places stand side by side, as text and as JSON, and the exit code is the error's."""
-    (here / "requests.jsonl").write_text('"differ"\n')
+    """The places stand side by side with what was sent, and the exit code is the error's."""
+    (here / "requests.jsonl").write_text('"differ"\n"same"\n')
     arguments = ("parity", bundle, "--on", "process", "--requests", "requests.jsonl", "--quiet")
     done = modelship(*arguments)
     assert done.exit_code == 8
-    assert "  script   false\n  process  true\n" in done.stdout
-    document = json.loads(modelship(*arguments, "--json").stdout)
-    assert document["differences"][0]["values"] == {"script": "false", "process": "true"}
+    assert "line 1: body [1]\n  script   false\n  process  true\n  sent: POST /score" in done.stdout
+    assert "to 1 of 2 requests" in done.stderr
 
 
-def test_a_bundle_without_a_sample_needs_requests(bundle, modelship):
-    """The message says that there is nothing to send."""
-    done = modelship("parity", bundle, "--on", "process")
+def test_a_difference_is_a_document(bundle, here, modelship):
+    """As JSON, each has what was sent, what differs and where; the exit code is the same."""
+    (here / "requests.jsonl").write_text('"differ"\n')
+    done = modelship(
+        "parity", bundle, "--on", "process", "--requests", "requests.jsonl", "--quiet", "--json"
+    )
+    assert done.exit_code == 8
+    [found] = json.loads(done.stdout)["differences"]
+    assert (found["what"], found["where"]) == ("body", "[1]")
+    assert found["values"] == {"script": "false", "process": "true"}
+    assert found["sent"] == 'POST /score "differ"'
+
+
+@pytest.mark.parametrize("more", [(), ("--generate", "5")])
+def test_a_bundle_without_a_sample_needs_requests(bundle, modelship, more):
+    """The message says that there is nothing to send, or to make requests of."""
+    done = modelship("parity", bundle, "--on", "process", *more)
     assert done.exit_code == 2
     assert "no sample request" in done.stderr

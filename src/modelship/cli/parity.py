@@ -11,6 +11,7 @@ from modelship.cli.config import Config
 from modelship.cli.opening import open_target
 from modelship.cli.options import config_option, json_option, option_option, timeout_option
 from modelship.cli.output import as_json_is_asked, emit
+from modelship.errors import InvalidOptionError, ParityError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["parity"]
 
-_DIFFERENT = 8
+_MOST_RANDOM = 10_000
 
 
 @click.command(
@@ -48,7 +49,7 @@ _DIFFERENT = 8
     "--generate",
     "count",
     default=0,
-    type=click.IntRange(min=0),
+    type=click.IntRange(0, _MOST_RANDOM),
     help="Make so many random requests from the sample, too.",
 )
 @click.option("--seed", default=0, help="For the random requests [default: 0].")
@@ -57,6 +58,14 @@ _DIFFERENT = 8
     default=0.0,
     type=click.FloatRange(min=0),
     help="By how much two floats may differ [default: 0, not at all].",
+)
+@click.option(
+    "--request-timeout",
+    "request_timeout_s",
+    default=60.0,
+    metavar="SECONDS",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Seconds for each answer [default: 60].",
 )
 @option_option
 @timeout_option("Seconds for each deployment [default: 600].")
@@ -72,6 +81,7 @@ def parity(
     count: int,
     seed: int,
     tolerance: float,
+    request_timeout_s: float,
     options: tuple[tuple[str, Any], ...],
     timeout_s: float | None,
     quiet: bool,
@@ -94,12 +104,13 @@ def parity(
         requests=_requests(bundle, requests_file, count=count, seed=seed),
         tolerance=tolerance,
         timeout_s=config.timeout_s,
+        request_timeout_s=request_timeout_s,
         show_output=not quiet,
     )
     if as_json_is_asked():
         emit(_document(report))
         if not report.equal:
-            click.get_current_context().exit(_DIFFERENT)
+            click.get_current_context().exit(ParityError.exit_code)
     else:
         click.echo(str(report))
         report.require()
@@ -121,10 +132,13 @@ def _requests(
     from modelship.parity import generate_requests, read_requests
 
     given = read_requests(path) if path else ()
-    if bundle.sample_json is None or (given and not count):
+    if bundle.sample_json is None:
+        if count:
+            raise InvalidOptionError("--generate", count, "0, as the bundle has no sample request")
         return given or None
-    made = generate_requests(bundle.sample_json, count=count, seed=seed)
-    return (*given, *made)
+    if given and not count:
+        return given
+    return (*given, *generate_requests(bundle.sample_json, count=count, seed=seed))
 
 
 def _document(report: ParityReport) -> dict[str, object]:
@@ -133,7 +147,13 @@ def _document(report: ParityReport) -> dict[str, object]:
         "places": list(report.places),
         "requests": len(report.requests),
         "differences": [
-            {"request": each.request.label, "what": each.what, "values": dict(each.values)}
+            {
+                "request": each.request.label,
+                "sent": each.request.summary,
+                "what": each.what,
+                "where": each.where,
+                "values": dict(each.values),
+            }
             for each in report.differences
         ],
     }

@@ -7,24 +7,31 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-__all__ = ["Answer"]
+__all__ = ["ENDED", "MOST_BYTES", "TOO_LARGE", "TOO_SLOW", "Answer"]
 
-# The scoring contract's headers whose values are the same wherever a request is answered.
-_BY_VALUE: Final[tuple[str, ...]] = (
+MOST_BYTES: Final = 64 << 20
+"""The largest body that is read; an answer may be endless."""
+TOO_SLOW: Final = "no answer in time"
+ENDED: Final = "it ended before it had answered"
+TOO_LARGE: Final = f"an answer of more than {MOST_BYTES >> 20} MiB"
+
+# The scoring contract's headers. Each request has an id, and so the ids are the same everywhere.
+_BY_VALUE: Final = frozenset({
     "x-ms-run-function-failed",
     "x-ms-server-version",
     "x-request-id",
-    "traceid",
-)
-# Those that differ by nature, and have to be there or not.
-_BY_PRESENCE: Final[tuple[str, ...]] = (
-    "x-ms-run-fn-exec-ms",
     "x-ms-request-id",
     "x-ms-client-request-id",
-)
-_PRESENT: Final = "(present)"
+    "traceid",
+    "vary",
+    "access-control-allow-origin",
+    "access-control-allow-methods",
+    "access-control-allow-headers",
+})  # fmt: skip
+_AS_SET: Final = frozenset({"allow"})  # the server keeps them in no order
+_BY_PRESENCE: Final = frozenset({"x-ms-run-fn-exec-ms"})  # a time, which differs by nature
 
 
 @dataclass(frozen=True)
@@ -36,10 +43,10 @@ class Answer:
     status : int
         The HTTP status; 0 if there was no answer.
     content_type : str
-        The media type, without parameters.
+        The media type with its parameters, in lower case; ``""`` if none was given.
     headers : Mapping[str, str]
-        The headers of the scoring contract, by name in lower case. Of those that differ by nature
-        (times, and ids that the server makes) only that they are there.
+        The headers of the scoring contract, by name in lower case. Of the time that run() took
+        only that it is there.
     body : bytes
         All of it.
     failure : str
@@ -53,20 +60,34 @@ class Answer:
     failure: str = ""
 
     @classmethod
-    def of(cls, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
-        """Return the answer that came with these headers."""
-        found = {name.lower(): value for name, value in headers.items()}
-        kept = {name: found[name] for name in _BY_VALUE if name in found}
-        kept |= {name: _PRESENT for name in _BY_PRESENCE if name in found}
-        media_type = found.get("content-type", "").partition(";")[0].strip().lower()
-        return cls(status, media_type, kept, body)
+    def of(cls, status: int, headers: Iterable[tuple[str, str]], body: bytes) -> Answer:
+        """Return the answer that came with these headers; of a repeated one all values count."""
+        found: dict[str, str] = {}
+        for name, value in headers:
+            key = name.lower()
+            found[key] = f"{found[key]}, {value}" if key in found else value
+        kept = {name: _comparable(name, value) for name, value in found.items()}
+        content_type = "; ".join(
+            part.strip() for part in found.get("content-type", "").lower().split(";")
+        )
+        return cls(status, content_type, {k: v for k, v in kept.items() if v is not None}, body)
 
     @property
     def value(self) -> Any:
         """The body as a JSON value if it is one by its type, else as bytes."""
-        if self.content_type == "application/json" or self.content_type.endswith("+json"):
+        media_type = self.content_type.partition(";")[0]
+        if media_type == "application/json" or media_type.endswith("+json"):
             try:
                 return json.loads(self.body)
-            except ValueError:
+            except (ValueError, RecursionError):  # it is not what it says, or nested too deeply
                 return self.body
         return self.body
+
+
+def _comparable(name: str, value: str) -> str | None:
+    """Return what of a header is the same everywhere; None if it is not compared."""
+    if name in _BY_PRESENCE:
+        return "(present)"
+    if name in _AS_SET:
+        return ", ".join(sorted(part.strip() for part in value.split(",")))
+    return value if name in _BY_VALUE else None

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import math
+import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+from modelship.parity.excerpts import excerpt, printable
+from modelship.parity.values import ABSENT, at, first_difference, written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -12,9 +15,10 @@ if TYPE_CHECKING:
     from modelship.parity.answers import Answer
     from modelship.parity.scoring_request import ScoringRequest
 
-__all__ = ["Difference", "are_equal", "differences"]
+__all__ = ["Difference", "differences"]
 
-_SHOWN = 160
+_SHOWN: Final = 160  # characters
+_AROUND: Final = 40  # bytes before the first that differs
 
 
 @dataclass(frozen=True)
@@ -30,11 +34,20 @@ class Difference:
         or ``"body"``.
     values : Mapping[str, str]
         What each place said, by its name; cut where it is long.
+    where : str
+        The first place in the body that differs: ``".result[3]"`` in JSON, ``"byte 17"`` in
+        anything else; ``""`` for all of it, and for what is no body.
     """
 
     request: ScoringRequest
     what: str
     values: Mapping[str, str]
+    where: str = ""
+
+    def __str__(self) -> str:
+        width = max(len(place) for place in self.values)
+        told = [f"  {place:<{width}}  {value}" for place, value in self.values.items()]
+        return "\n".join((f"{self.request.label}: {self.what} {self.where}".rstrip(), *told))
 
 
 def differences(
@@ -43,6 +56,7 @@ def differences(
     """Yield each thing in which the answers to one request differ."""
     failures = {place: answer.failure for place, answer in answers.items()}
     if any(failures.values()):
+        # That a place gives no answer counts, and not how it puts it.
         if not all(failures.values()):
             told = {
                 place: answer.failure or f"status {answer.status}"
@@ -60,55 +74,50 @@ def differences(
         values = {place: part(answer) for place, answer in answers.items()}
         if len({*values.values()}) > 1:
             yield Difference(request, what, values)
-    first, *others = (answer.value for answer in answers.values())
-    if not all(are_equal(first, other, tolerance=tolerance) for other in others):
-        bodies = {place: _shown(answer.body) for place, answer in answers.items()}
-        yield Difference(request, "body", bodies)
+    if len({answer.body for answer in answers.values()}) > 1:
+        yield from _of_bodies(request, answers, tolerance=tolerance)
 
 
-def are_equal(one: Any, other: Any, *, tolerance: float = 0.0) -> bool:
-    """Tell whether two JSON values are equal.
-
-    Types count: 1 is neither 1.0 nor true. NaN equals NaN. The order of keys does not count.
-
-    Parameters
-    ----------
-    one, other : JSON value or bytes
-        What to compare.
-    tolerance : float
-        By how much two floats may differ, absolutely or relative to the larger (as
-        :func:`math.isclose` has it). 0 means not at all.
-    """
-    waiting = [(one, other)]  # and no recursion: a body may be nested deeply
-    while waiting:
-        left, right = waiting.pop()
-        if type(left) is not type(right):
-            return False
-        if isinstance(left, dict):
-            if left.keys() != right.keys():
-                return False
-            waiting.extend((left[key], right[key]) for key in left)
-        elif isinstance(left, list):
-            if len(left) != len(right):
-                return False
-            waiting.extend(zip(left, right, strict=True))
-        elif not _is_close(left, right, tolerance=tolerance):
-            return False
-    return True
+def _of_bodies(
+    request: ScoringRequest, answers: Mapping[str, Answer], *, tolerance: float
+) -> Iterator[Difference]:
+    """Yield the first thing that differs in the bodies of the answers, if anything does."""
+    values = {place: answer.value for place, answer in answers.items()}
+    first, *others = values.values()
+    for other in others:
+        path = first_difference(first, other, tolerance=tolerance)
+        if path is None:
+            continue
+        if isinstance(first, bytes) and isinstance(other, bytes):
+            yield _of_bytes(request, answers, offset=_offset(first, other))
+        else:
+            told = {place: _shown(at(value, path)) for place, value in values.items()}
+            yield Difference(request, "body", told, written(path))
+        return
 
 
-def _is_close(one: Any, other: Any, *, tolerance: float) -> bool:
-    if not isinstance(one, float):
-        return bool(one == other)
-    if math.isnan(one) or math.isnan(other):
-        return math.isnan(one) and math.isnan(other)
-    return one == other or math.isclose(one, other, rel_tol=tolerance, abs_tol=tolerance)
+def _of_bytes(request: ScoringRequest, answers: Mapping[str, Answer], *, offset: int) -> Difference:
+    begin = max(0, offset - _AROUND) if offset > _SHOWN // 2 else 0
+    told = {
+        place: excerpt(answer.body, begin=begin, most=_SHOWN) for place, answer in answers.items()
+    }
+    return Difference(request, "body", told, f"byte {offset}" if offset else "")
+
+
+def _offset(one: bytes, other: bytes) -> int:
+    """Return the number of bytes that both begin with."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((n for n, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def _header(name: str) -> Callable[[Answer], str]:
-    return lambda answer: answer.headers.get(name, "(absent)")
+    return lambda answer: answer.headers.get(name, str(ABSENT.value))
 
 
-def _shown(body: bytes) -> str:
-    text = body.decode(errors="replace")
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(body)} bytes)"
+def _shown(value: Any) -> str:
+    if value is ABSENT:
+        return str(ABSENT.value)
+    if isinstance(value, bytes):
+        return excerpt(value, most=_SHOWN)
+    text = printable(json.dumps(value, ensure_ascii=False))
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from modelship.errors import MissingExtraError
+from modelship.errors import InvalidOptionError, MissingExtraError
 from modelship.parity.scoring_request import ScoringRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hypothesis.strategies import SearchStrategy
-
 __all__ = ["generate_requests"]
 
-_MOST_NODES: Final = 2000
+_CHILD: Final = Path(__file__).with_name("random_bodies_child.py")
+_TIMEOUT_S: Final = 600.0
+_MOST: Final = 10_000
 _HUGE_BYTES: Final = 2_000_000
-_DELETED: Final = object()
-_TWICE: Final = object()
+_LONGEST_ID: Final = 100  # characters that the scoring contract allows
+_JSON: Final = {"Content-Type": "application/json"}
 
 
 def generate_requests(
@@ -26,137 +32,142 @@ def generate_requests(
 ) -> tuple[ScoringRequest, ...]:
     """Return the sample request, awkward ones made of it, and `count` random ones.
 
-    The same sample, count and seed give the same requests.
+    The same sample, count and seed give the same requests, under one version of hypothesis. None
+    is larger than a few megabytes, unless the sample is.
 
     Parameters
     ----------
     sample_json : str
         A request that the service answers, as JSON.
     count : int
-        How many random requests to make.
+        How many random requests to make, up to 10,000; a few less if the sample has not so many.
     seed : int
         For the random ones.
 
     Raises
     ------
+    InvalidOptionError
+        If `count` is out of its range.
     MissingExtraError
         If random requests are asked for, and hypothesis is not installed.
     """
+    if not 0 <= count <= _MOST:
+        raise InvalidOptionError("count", count, f"a number from 0 to {_MOST}")
     sample = json.loads(sample_json)
-    known = [ScoringRequest("the sample", sample_json.encode()), *_awkward(sample)]
-    return (*known, *(_random(sample, count=count, seed=seed) if count else ()))
+    made = [("the sample", sample_json.encode()), *_bodies(sample), *_changed(sample)]
+    if count:
+        made += _random(sample, count=count, seed=seed)
+    return (*(ScoringRequest(label, body) for label, body in made), *_others(sample))
 
 
-def _awkward(sample: Any) -> Iterator[ScoringRequest]:
+def _bodies(sample: Any) -> Iterator[tuple[str, bytes]]:
+    """Yield bodies that no script expects."""
     text = json.dumps(sample)
-    bodies = {
-        "an empty body": b"",
-        "an empty object": b"{}",
-        "an empty list": b"[]",
-        "null": b"null",
-        "a number": b"1",
-        "text": '"h\u00e9llo \u4e16\u754c \U0001f600"'.encode(),
-        "no JSON": text[:-1].encode() + b",",
-        "no UTF-8": b"\xff\xfe" + text.encode(),
-        "a byte order mark": b"\xef\xbb\xbf" + text.encode(),
-        "JSON in a text": json.dumps(text).encode(),
-        "deep nesting": b"[" * 500 + b"]" * 500,
-        "NaN": _with_leaves(sample, float("nan")),
-        "an infinity": _with_leaves(sample, float("inf")),
-        "huge numbers": _with_leaves(sample, 1e308),
-        "texts": _with_leaves(sample, "a"),
-        "nulls": _with_leaves(sample, None),
-        "a huge body": b'{"data": "' + b"x" * _HUGE_BYTES + b'"}',
+    yield "an empty body", b""
+    yield "an empty object", b"{}"
+    yield "an empty list", b"[]"
+    yield "null", b"null"
+    yield "a number", b"1"
+    yield "a text", '"h\u00e9llo \u4e16\u754c \U0001f600"'.encode()
+    yield "no JSON", text[:-1].encode() + b","
+    yield "no UTF-8", b"\xff\xfe" + text.encode()
+    yield "a byte order mark", b"\xef\xbb\xbf" + text.encode()
+    yield "JSON in a text", json.dumps(text).encode()
+    yield "deep nesting", b"[" * 500 + b"]" * 500
+    yield "a huge text", b'{"data": "' + b"x" * _HUGE_BYTES + b'"}'
+
+
+def _changed(sample: Any) -> Iterator[tuple[str, bytes]]:
+    """Yield the sample with other values, shapes and keys."""
+    leaves = {
+        "NaN": float("nan"),
+        "an infinity": float("inf"),
+        "huge numbers": 1e308,
+        "huge integers": 10**40,
+        "texts": "a",
+        "nulls": None,
     }
-    for label, body in bodies.items():
-        yield ScoringRequest(label, body)
-    yield ScoringRequest("as text/plain", text.encode(), headers={"Content-Type": "text/plain"})
-    yield ScoringRequest("without a content type", text.encode(), headers={})
+    changed = {f"{label} for each value": _mapped(sample, leaf) for label, leaf in leaves.items()}
+    if isinstance(sample, dict):
+        changed["other keys"] = {f"{key}_": value for key, value in sample.items()}
+        changed["a key more"] = {**sample, "\u00e9 \U0001f600": 1}
+    rows = _rows(sample)
+    if rows:
+        repeated = rows * max(1, _HUGE_BYTES // len(json.dumps(rows)))
+        shapes = {
+            "no rows": [],
+            "one row less": rows[1:],
+            "a row in a row": [rows],
+            "rows of two lengths": [*rows, [*rows[-1], *rows[-1]] if _is_list(rows[-1]) else []],
+            "very many rows": repeated,
+        }
+        changed |= {label: _with_rows(sample, new) for label, new in shapes.items()}
+    for label, value in changed.items():
+        yield label, json.dumps(value).encode()
+
+
+def _others(sample: Any) -> Iterator[ScoringRequest]:
+    """Yield requests that are more than a body."""
+    body = json.dumps(sample).encode()
+    yield ScoringRequest("as text/plain", body, headers={"Content-Type": "text/plain"})
+    yield ScoringRequest("without a content type", body, headers={})
+    yield ScoringRequest("with a trace", body, headers={**_JSON, "TraceId": "parity"})
+    yield ScoringRequest(
+        "with a client's id", body, headers={**_JSON, "x-ms-client-request-id": "parity"}
+    )
+    too_long = "x" * (_LONGEST_ID + 1)
+    yield ScoringRequest("with a long id", body, headers={**_JSON, "x-ms-request-id": too_long})
     yield ScoringRequest("GET", method="GET", path="/score?data=%5B1%5D&x=y", headers={})
     yield ScoringRequest("GET without a query", method="GET", headers={})
-    yield ScoringRequest("PUT", text.encode(), method="PUT")
-    yield ScoringRequest("another path", text.encode(), path="/score/")
+    yield ScoringRequest("OPTIONS", method="OPTIONS", headers={})
+    yield ScoringRequest("PUT", body, method="PUT")
+    yield ScoringRequest("another path", body, path="/score/")
+    yield ScoringRequest("health", method="GET", path="/", headers={})
+    yield ScoringRequest("swagger", method="GET", path="/swagger.json", headers={})
 
 
-def _with_leaves(sample: Any, leaf: Any) -> bytes:
-    """Return the sample with each number, text and null replaced."""
-
-    def replaced(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: replaced(each) for key, each in value.items()}
-        return [replaced(each) for each in value] if isinstance(value, list) else leaf
-
-    return json.dumps(replaced(sample)).encode()
+def _mapped(value: Any, leaf: Any) -> Any:
+    """Return a value with each number, text and null replaced."""
+    if isinstance(value, dict):
+        return {key: _mapped(each, leaf) for key, each in value.items()}
+    return [_mapped(each, leaf) for each in value] if isinstance(value, list) else leaf
 
 
-def _random(sample: Any, *, count: int, seed: int) -> list[ScoringRequest]:
-    try:
-        import hypothesis
-        from hypothesis import strategies as st
-    except ImportError:
-        purpose = "Making random requests"
-        raise MissingExtraError(purpose=purpose, extra="parity") from None
-    found: list[ScoringRequest] = []
-
-    @hypothesis.seed(seed)
-    @hypothesis.settings(
-        max_examples=count,
-        database=None,
-        deadline=None,
-        phases=[hypothesis.Phase.generate],
-        suppress_health_check=list(hypothesis.HealthCheck),
-        derandomize=False,
-    )
-    @hypothesis.given(_edits(st, nodes=_count(sample)))
-    def collect(edits: list[tuple[int, Any]]) -> None:
-        body = json.dumps(_edited(sample, dict(edits))).encode()
-        found.append(ScoringRequest(f"random {len(found) + 1}", body))
-
-    collect()
-    return found[:count]
+def _rows(sample: Any) -> list[Any]:
+    """Return the sample's first list, where it is or one key down."""
+    candidates = [sample, *(sample.values() if isinstance(sample, dict) else ())]
+    return next((each for each in candidates if _is_list(each)), [])
 
 
-def _edits(st: Any, *, nodes: int) -> SearchStrategy[list[tuple[int, Any]]]:
-    """Return a strategy for what to put in the place of which nodes of the sample."""
-    replacement = st.one_of(
-        st.none(),
-        st.booleans(),
-        st.integers(),
-        st.floats(),
-        st.text(max_size=8),
-        st.sampled_from([[], {}, [[]], [1], {"data": []}, _DELETED, _TWICE]),
-    )
-    place = st.integers(0, min(nodes, _MOST_NODES) - 1)
-    edits: SearchStrategy[list[tuple[int, Any]]] = st.lists(
-        st.tuples(place, replacement), min_size=1, max_size=3
-    )
-    return edits
+def _with_rows(sample: Any, rows: list[Any]) -> Any:
+    if not isinstance(sample, dict):
+        return rows
+    first = next(key for key, value in sample.items() if _is_list(value))
+    return {**sample, first: rows}
 
 
-def _count(value: Any) -> int:
-    """Return how many nodes a JSON value has, itself included."""
-    parts = value.values() if isinstance(value, dict) else value
-    return 1 + (sum(_count(part) for part in parts) if isinstance(value, (dict, list)) else 0)
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list) and bool(value)
 
 
-def _edited(sample: Any, edits: dict[int, Any]) -> Any:
-    """Return the sample with the nodes replaced that `edits` names by their number, depth first."""
-    numbers = iter(range(_count(sample)))
-
-    def copied(value: Any) -> list[Any]:
-        edit = edits.get(next(numbers), copied)
-        if edit is not copied and edit is not _TWICE:
-            for _ in range(_count(value) - 1):
-                next(numbers)
-            return [] if edit is _DELETED else [edit]
-        if isinstance(value, dict):
-            pairs = [(key, copied(part)) for key, part in value.items()]
-            new: Any = {key: part[0] for key, part in pairs if part}
-        elif isinstance(value, list):
-            new = [each for part in value for each in copied(part)]
-        else:
-            new = value
-        return [new, new] if edit is _TWICE else [new]
-
-    found = copied(sample)
-    return found[0] if found else None
+def _random(sample: Any, *, count: int, seed: int) -> list[tuple[str, bytes]]:
+    if importlib.util.find_spec("hypothesis") is None:
+        raise MissingExtraError(purpose="Making random requests", extra="parity")
+    with tempfile.TemporaryDirectory(prefix="modelship-parity-") as folder:
+        done = subprocess.run(
+            [sys.executable, str(_CHILD)],
+            input=json.dumps({"sample": sample, "count": count, "seed": seed}),
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+            timeout=_TIMEOUT_S,
+            cwd=folder,
+            env={
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join(str(Path(each).absolute()) for each in sys.path),
+                "HYPOTHESIS_STORAGE_DIRECTORY": folder,
+                "HYPOTHESIS_NO_PLUGINS": "1",
+            },
+        )
+    bodies = json.loads(done.stdout)
+    return [(f"random {n}", body.encode()) for n, body in enumerate(bodies, start=1)]

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import signal
-import subprocess
 import tempfile
-import time
-from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from modelship.bundle.environments import environment_python, service_variables
 from modelship.bundle.store import model_folder, stage
-from modelship.errors import DeploymentFailedError
-from modelship.parity.answers import Answer
+from modelship.diagnosis import Facts, diagnose, is_known
+from modelship.errors import DeploymentFailedError, DeploymentTimeoutError
+from modelship.parity.answers import TOO_SLOW, Answer
+from modelship.parity.child import Child
 from modelship.targets.logtail import telling_part
 
 if TYPE_CHECKING:
@@ -27,12 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["answer_in_process"]
 
-_CHILD: Final = Path(__file__).with_name("in_process_child.py")
-_START_TIMEOUT_S: Final = 120.0
-_PAUSE_S: Final = 0.005
-_DID_NOT_START: Final = 3
-_ENDED: Final = "the process ended"
-_TOO_SLOW: Final = "no answer in time"
+_PLACE: Final = "script"
+_NOT_AGAIN: Final = "the script does not start again"
 
 
 def answer_in_process(
@@ -51,7 +44,7 @@ def answer_in_process(
     requests : Sequence[ScoringRequest]
         What is asked, in this order.
     timeout_s : float
-        How long making the environment may take.
+        How long making the environment may take, and then init().
     request_timeout_s : float
         How long one answer may take. A request that takes longer, or ends the process, has an
         Answer with a failure, and the next one meets a new process.
@@ -60,33 +53,29 @@ def answer_in_process(
     ------
     EnvironmentSpecError
         If the environment cannot be made here.
-    DeploymentFailedError
-        If the script does not start.
+    DeploymentFailedError, DeploymentTimeoutError
+        If the script does not start, or not in time.
     """
     python = environment_python(bundle.lock, timeout_s=timeout_s)
-    answers: dict[int, Answer] = {}
-    with tempfile.TemporaryDirectory(prefix="modelship-parity-") as folder:
-        app = Path(folder) / "app"
+    answers: list[Answer] = []
+    with tempfile.TemporaryDirectory(prefix="modelship-parity-") as name:
+        folder = Path(name)
+        app = folder / "app"
         stage(bundle, app)
-        (Path(folder) / "requests").write_text("".join(_line(each) for each in requests))
-        environment = {
-            **service_variables(python, app_root=app, model_dir=app / model_folder(bundle)),
-            "AZUREML_ENTRY_SCRIPT": bundle.entry_script,
-        }
+        (folder / "requests").write_text("".join(_line(each) for each in requests))
+        variables = service_variables(python, app_root=app, model_dir=app / model_folder(bundle))
+        variables["AZUREML_ENTRY_SCRIPT"] = bundle.entry_script
         while len(answers) < len(requests):
-            child = _Child(python, Path(folder), first=len(answers), environment=environment)
+            child = Child(python, folder, environment=variables, start_timeout_s=timeout_s)
             failure = child.answer(answers, count=len(requests), timeout_s=request_timeout_s)
-            if failure and not answers and child.does_not_start:
-                raise DeploymentFailedError(
-                    name=bundle.entry_script,
-                    target="script",
-                    state="Failed",
-                    problem="it does not start in process",
-                    log_tail=telling_part(child.log),
-                )
+            if not child.has_started:
+                if not answers:
+                    raise _not_started(bundle, child.log, failure, timeout_s=timeout_s)
+                failures = [Answer(failure=_NOT_AGAIN)] * (len(requests) - len(answers))
+                return [*answers, *failures]
             if failure:
-                answers[len(answers)] = Answer(failure=failure)
-    return [answers[number] for number in range(len(requests))]
+                answers.append(Answer(failure=failure))
+    return answers
 
 
 def _line(request: ScoringRequest) -> str:
@@ -99,92 +88,27 @@ def _line(request: ScoringRequest) -> str:
     return json.dumps(document) + "\n"
 
 
-class _Child:
-    """One process that answers until it ends, or has to be ended."""
-
-    def __init__(
-        self, python: Path, folder: Path, *, first: int, environment: dict[str, str]
-    ) -> None:
-        self._command = [str(python), str(_CHILD)]
-        self._arguments = [str(folder / "requests"), str(first)]
-        self._log = folder / "log"
-        self._app = folder / "app"
-        self._environment = environment
-        self._told = bytearray()
-        self.exit_code: int | None = None
-
-    @property
-    def log(self) -> str:
-        return self._log.read_text(errors="replace")
-
-    @property
-    def does_not_start(self) -> bool:
-        """Whether it ended as the server does when the script does not start."""
-        return self.exit_code == _DID_NOT_START
-
-    def answer(self, answers: dict[int, Answer], *, count: int, timeout_s: float) -> str:
-        """Fill `answers` up to `count`; return why it stopped before, or ``""``."""
-        reading, writing = os.pipe()
-        os.set_blocking(reading, False)
-        try:
-            with self._log.open("wb") as log:
-                child = subprocess.Popen(
-                    [*self._command, str(writing), *self._arguments],
-                    cwd=self._app,
-                    env=self._environment,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    pass_fds=[writing],
-                    start_new_session=True,
-                )
-            os.close(writing)
-            try:
-                return self._collect(child, reading, answers, count=count, timeout_s=timeout_s)
-            finally:
-                with suppress(ProcessLookupError):
-                    os.killpg(child.pid, signal.SIGKILL)
-                self.exit_code = child.wait()
-        finally:
-            os.close(reading)
-
-    def _collect(
-        self,
-        child: subprocess.Popen[bytes],
-        reading: int,
-        answers: dict[int, Answer],
-        *,
-        count: int,
-        timeout_s: float,
-    ) -> str:
-        end_s = time.monotonic() + _START_TIMEOUT_S
-        while len(answers) < count:
-            ended = child.poll() is not None
-            if self._read(reading, answers):
-                end_s = time.monotonic() + timeout_s
-            elif ended:
-                self.exit_code = child.returncode
-                return _ENDED
-            elif time.monotonic() > end_s:
-                return _TOO_SLOW
-            else:
-                time.sleep(_PAUSE_S)
-        return ""
-
-    def _read(self, reading: int, answers: dict[int, Answer]) -> bool:
-        """Take what was told meanwhile, and tell whether there was anything."""
-        with suppress(BlockingIOError):
-            while chunk := os.read(reading, 1 << 16):
-                self._told += chunk
-        *lines, rest = bytes(self._told).split(b"\n")
-        self._told = bytearray(rest)
-        for line in lines:
-            if told := json.loads(line):
-                answers[told["number"]] = _answer(told)
-        return bool(lines)
-
-
-def _answer(told: dict[str, Any]) -> Answer:
-    if "failure" in told:
-        return Answer(failure=f"{_ENDED} ({told['failure']})")
-    return Answer.of(told["status"], dict(told["headers"]), base64.b64decode(told["body"]))
+def _not_started(
+    bundle: ScoringBundle, log: str, failure: str, *, timeout_s: float
+) -> DeploymentFailedError | DeploymentTimeoutError:
+    timed_out = failure == TOO_SLOW
+    state = "Transitioning" if timed_out else "Failed"
+    diagnosis = diagnose(log, facts=Facts(state=state, timed_out=timed_out))
+    known = diagnosis if is_known(diagnosis) else None
+    if timed_out:
+        return DeploymentTimeoutError(
+            name=bundle.entry_script,
+            target=_PLACE,
+            doing="Start the script",
+            timeout_s=timeout_s,
+            log_tail=telling_part(log),
+            diagnosis=known,
+        )
+    return DeploymentFailedError(
+        name=bundle.entry_script,
+        target=_PLACE,
+        state=state,
+        problem="it does not start in process",
+        log_tail=telling_part(log),
+        diagnosis=known,
+    )

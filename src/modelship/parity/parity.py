@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
-from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from modelship.errors import InvalidOptionError
 from modelship.parity.comparison import differences
@@ -13,18 +11,20 @@ from modelship.parity.generation import generate_requests
 from modelship.parity.in_process import answer_in_process
 from modelship.parity.report import ParityReport
 from modelship.parity.sending import answer_over_http
-from modelship.targets import Deployment, DeployTarget
+from modelship.parity.services import service_on
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from modelship.bundle import ScoringBundle
     from modelship.parity.answers import Answer
     from modelship.parity.scoring_request import ScoringRequest
+    from modelship.targets import Deployment, DeployTarget
 
 __all__ = ["compare"]
 
-_SCRIPT = "script"
+_SCRIPT: Final = "script"
+_ID: Final = "x-request-id"
 
 
 def compare(
@@ -39,13 +39,16 @@ def compare(
 ) -> ParityReport:
     """Send the same requests to several places and to the script in process, and compare.
 
-    Compared are the status, the media type, the body (JSON as values, anything else as bytes), and
-    the headers of the scoring contract: ``x-ms-run-function-failed``, ``x-ms-server-version``,
-    ``TraceId`` and ``x-request-id`` by value, times and ids that the server makes by presence. Not
-    compared are other headers, such as ``Date`` and ``Connection``, and how long it took.
+    Compared are the status, the content type, the body (JSON as values, anything else as bytes),
+    and the headers of the scoring contract: ``x-ms-run-function-failed``,
+    ``x-ms-server-version``, ``TraceId``, the three ids, ``Vary``, ``Allow`` and those of CORS by
+    value, ``x-ms-run-fn-exec-ms`` by presence. Not compared are other headers, such as ``Date``
+    and ``Connection``, how long it took, in which pieces a stream came, and for what reason there
+    was no answer.
 
     The script in process is Azure ML's own server application, called without HTTP in the
-    bundle's environment.
+    bundle's environment. It answers what only an HTTP server refuses, such as a header of 10,000
+    characters; and where run() calls ``sys.exit()``, it answers with the page that gunicorn sends.
 
     Parameters
     ----------
@@ -61,48 +64,32 @@ def compare(
     timeout_s : float
         How long each deployment may take, in seconds.
     request_timeout_s : float
-        How long one answer may take, in seconds.
+        How long one answer may take, in seconds. A place that does not answer in time is deployed
+        anew for the next request; a deployment that was given is waited for instead, for half a
+        minute.
     show_output : bool
         Show the steps of the deployments on stderr.
 
     Raises
     ------
     InvalidOptionError
-        If there is nothing to send.
+        If there is nothing to send, or the tolerance is negative or NaN.
     ModelshipError
         If a place does not run the bundle.
     """
-    sent = _numbered(requests if requests is not None else _sample_requests(bundle))
+    if not tolerance >= 0:
+        raise InvalidOptionError("tolerance", tolerance, "a number from 0 on")
+    sent = _numbered(_sample_requests(bundle) if requests is None else requests)
     answers: dict[str, list[Answer]] = {
         _SCRIPT: answer_in_process(
             bundle, sent, timeout_s=timeout_s, request_timeout_s=request_timeout_s
         )
     }
     for each in on:
-        with _deployed(bundle, each, timeout_s=timeout_s, show_output=show_output) as deployment:
-            place = _free(deployment.target, answers)
-            answers[place] = answer_over_http(deployment, sent, request_timeout_s=request_timeout_s)
+        with service_on(each, bundle=bundle, timeout_s=timeout_s, show_output=show_output) as there:
+            place = _free(there.deployment.target, answers)
+            answers[place] = answer_over_http(there, sent, request_timeout_s=request_timeout_s)
     return _report(sent, answers, tolerance=tolerance)
-
-
-@contextmanager
-def _deployed(
-    bundle: ScoringBundle,
-    place: str | DeployTarget | Deployment,
-    *,
-    timeout_s: float,
-    show_output: bool,
-) -> Iterator[Deployment]:
-    """Yield a deployment: the one that is given, or one that is deleted again, whatever happens."""
-    if isinstance(place, Deployment):
-        yield place
-        return
-    target = DeployTarget.open(place) if isinstance(place, str) else place
-    name = f"parity-{secrets.token_hex(4)}"
-    try:
-        yield target.deploy(bundle, name=name, timeout_s=timeout_s, show_output=show_output)
-    finally:
-        target.delete(name, missing_ok=True)
 
 
 def _sample_requests(bundle: ScoringBundle) -> tuple[ScoringRequest, ...]:
@@ -115,8 +102,12 @@ def _sample_requests(bundle: ScoringBundle) -> tuple[ScoringRequest, ...]:
 
 def _numbered(requests: Sequence[ScoringRequest]) -> tuple[ScoringRequest, ...]:
     """Give each request an id, so that what comes back is the same everywhere."""
+    if not requests:
+        raise InvalidOptionError("requests", (), "at least one")
     return tuple(
-        replace(each, headers={"x-request-id": f"parity-{number}", **each.headers})
+        each
+        if _ID in {name.lower() for name in each.headers}
+        else replace(each, headers={_ID: f"parity-{number}", **each.headers})
         for number, each in enumerate(requests)
     )
 

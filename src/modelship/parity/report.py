@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from modelship.errors import ParityError
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from modelship.parity.scoring_request import ScoringRequest
 
 __all__ = ["ParityReport"]
+
+_SHOWN: Final = 20  # requests; all are in `differences`
 
 
 @dataclass(frozen=True)
@@ -60,9 +62,13 @@ class ParityReport:
         sent = f"{len(self.requests)} requests to {', '.join(self.places)}"
         if self.equal:
             return f"{sent}: equal answers"
-        lines = [f"{sent}: {len(self.differences)} differences"]
-        for each in self.differences:
-            lines.append(f"{each.request.label}: {each.what}")
-            width = max(len(place) for place in each.values)
-            lines += [f"  {place:<{width}}  {value}" for place, value in each.values.items()]
+        differing = [each for each in self.requests if self._of(each)]
+        lines = [f"{sent}: {len(differing)} answered differently"]
+        for request in differing[:_SHOWN]:
+            lines += ["", *(str(each) for each in self._of(request)), f"  sent: {request.summary}"]
+        if len(differing) > _SHOWN:
+            lines += ["", f"and {len(differing) - _SHOWN} more"]
         return "\n".join(lines)
+
+    def _of(self, request: ScoringRequest) -> list[Difference]:
+        return [each for each in self.differences if each.request is request]

@@ -30,19 +30,23 @@ def read_requests(path: Path) -> tuple[ScoringRequest, ...]:
     Raises
     ------
     InvalidOptionError
-        If the file cannot be read, or a line is something else; the message has its number.
+        If the file cannot be read or holds no request, or a line is something else; the message
+        has its number.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidOptionError("requests", str(path), "a file of UTF-8 text") from error
     if path.suffix == ".json":
         return (_read(text, label=path.name, where=str(path)),)
-    return tuple(
+    found = tuple(
         _read(line, label=f"line {number}", where=f"{path}:{number}")
-        for number, line in enumerate(text.splitlines(), start=1)
+        for number, line in enumerate(text.split("\n"), start=1)  # JSON may hold other line breaks
         if line.strip()
     )
+    if not found:
+        raise InvalidOptionError("requests", str(path), f"a file with {_EXPECTED}")
+    return found
 
 
 def _read(text: str, *, label: str, where: str) -> ScoringRequest:
@@ -65,13 +69,18 @@ def _read_whole(given: Any, *, label: str, where: str) -> ScoringRequest:
     ):
         raise InvalidOptionError(where, given, _EXPECTED)
     plain = ScoringRequest(label)
-    path = given.get("path", plain.path)
-    if not path.startswith("/"):
-        raise InvalidOptionError(where, path, "a path that begins with /")
-    return ScoringRequest(
-        label=given.get("label", label),
-        body=given.get("body", "").encode(),
-        method=given.get("method", plain.method).upper(),
-        path=path,
-        headers={**({} if "headers" in given else plain.headers), **headers},
-    )
+    try:
+        return ScoringRequest(
+            label=given.get("label", label),
+            body=given.get("body", "").encode(),
+            method=given.get("method", plain.method).upper(),
+            path=given.get("path", plain.path),
+            headers=headers if "headers" in given else plain.headers,
+        )
+    except InvalidOptionError as error:
+        where = f"{where}: {error.option}"
+        raise InvalidOptionError(where, error.found, error.expected) from error
+    except UnicodeEncodeError as error:  # half a surrogate pair, which JSON can write
+        raise InvalidOptionError(
+            f"{where}: body", "(not shown)", "text with a UTF-8 form"
+        ) from error

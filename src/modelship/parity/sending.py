@@ -2,69 +2,112 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from modelship.errors import UnsupportedError
-from modelship.parity.answers import Answer
+from modelship.parity.answers import ENDED, MOST_BYTES, TOO_LARGE, TOO_SLOW, Answer
+from modelship.targets.progress import Deadline, DeadlineExceededError
 from modelship.targets.scoring import session_towards
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     import requests
 
     from modelship.parity.scoring_request import ScoringRequest
+    from modelship.parity.services import Service
     from modelship.targets import Deployment
 
 __all__ = ["answer_over_http"]
 
 _UNAUTHORIZED: Final = 401
-_ENDED: Final = "the connection ended"
-_TOO_SLOW: Final = "no answer in time"
+_CONNECT_TIMEOUT_S: Final = 5.0
+_CHUNK_BYTES: Final = 1 << 16
+_KEY: Final = b"(the service's key)"
 
 
 def answer_over_http(
-    deployment: Deployment, requests_: Sequence[ScoringRequest], *, request_timeout_s: float
+    service: Service, requests_: Sequence[ScoringRequest], *, request_timeout_s: float
 ) -> list[Answer]:
-    """Send requests to a service one after the other, and return its answers."""
+    """Send requests to a service one after the other, and return its answers.
+
+    After one that it did not answer, the service is brought back, so that the next one meets a
+    service that is not busy with it.
+    """
+    given: list[Answer] = []
+    key = _key(service.deployment, timeout_s=request_timeout_s)
+    for each in requests_:
+        answer = _send(service.deployment, each, key=key, timeout_s=request_timeout_s)
+        given.append(answer)
+        if answer.failure and len(given) < len(requests_):
+            service.bring_back(is_busy=answer.failure != ENDED)
+            key = _key(service.deployment, timeout_s=request_timeout_s)
+    return given
+
+
+def _key(deployment: Deployment, *, timeout_s: float) -> str:
+    """Return the service's key if it asks for one, else ``""``."""
+    import requests
+
+    try:
+        with session_towards(deployment.scoring_uri) as session:
+            status = session.get(deployment.swagger_uri, timeout=timeout_s).status_code
+        return deployment.keys().primary if status == _UNAUTHORIZED else ""
+    except (requests.RequestException, UnsupportedError):
+        return ""  # each request will say for itself what comes of it
+
+
+def _send(deployment: Deployment, request: ScoringRequest, *, key: str, timeout_s: float) -> Answer:
+    import requests
+    import urllib3
+
+    deadline = Deadline(timeout_s)
+    try:
+        # A session for each, so that a cookie of one answer is no part of the next request.
+        with (
+            session_towards(deployment.scoring_uri) as session,
+            session.send(
+                _prepared(session, deployment, request, key=key),
+                timeout=(min(_CONNECT_TIMEOUT_S, timeout_s), timeout_s),
+                allow_redirects=False,
+                stream=True,
+            ) as response,
+        ):
+            body = _read(response, deadline)
+            headers = response.raw.headers.items()
+    except (requests.Timeout, urllib3.exceptions.ReadTimeoutError, DeadlineExceededError):
+        return Answer(failure=TOO_SLOW)
+    except (requests.RequestException, urllib3.exceptions.HTTPError):
+        return Answer(failure=ENDED)
+    if len(body) > MOST_BYTES:
+        return Answer(failure=TOO_LARGE)
+    # A script may answer what it was sent, and a report is no place for a secret.
+    shown = body.replace(key.encode(), _KEY) if key else body
+    return Answer.of(response.status_code, headers, shown)
+
+
+def _prepared(
+    session: requests.Session, deployment: Deployment, request: ScoringRequest, *, key: str
+) -> requests.PreparedRequest:
+    import requests
+
     parts = urlsplit(deployment.scoring_uri)
     # What stands before /score is the place's way to the service.
     base = f"{parts.scheme}://{parts.netloc}{parts.path.removesuffix('/score')}"
-    with _session(deployment) as session:
-        return [_send(session, base, each, timeout_s=request_timeout_s) for each in requests_]
-
-
-@contextmanager
-def _session(deployment: Deployment) -> Iterator[requests.Session]:
-    """Yield a session that shows the service's key, if it asks for one."""
-    with session_towards(deployment.scoring_uri) as session:
-        session.headers.clear()
-        if session.get(deployment.swagger_uri, timeout=60).status_code == _UNAUTHORIZED:
-            session.headers["Authorization"] = f"Bearer {_key(deployment)}"
-        yield session
-
-
-def _key(deployment: Deployment) -> str:
-    try:
-        return deployment.keys().primary
-    except UnsupportedError:
-        return ""
-
-
-def _send(
-    session: requests.Session, base: str, request: ScoringRequest, *, timeout_s: float
-) -> Answer:
-    import requests as http
-
-    prepared = session.prepare_request(http.Request(request.method, base + request.path))
+    session.headers.clear()
+    prepared = session.prepare_request(requests.Request(request.method, base + request.path))
+    if key:
+        prepared.headers["Authorization"] = f"Bearer {key}"
     prepared.headers.update(request.headers)
     prepared.prepare_body(request.body if request.body or request.method == "POST" else None, None)
-    try:
-        with session.send(prepared, timeout=timeout_s, allow_redirects=False) as response:
-            return Answer.of(response.status_code, response.headers, response.content)
-    except http.Timeout:
-        return Answer(failure=_TOO_SLOW)
-    except http.RequestException:
-        return Answer(failure=_ENDED)
+    return prepared
+
+
+def _read(response: requests.Response, deadline: Deadline) -> bytes:
+    # read1 returns what has arrived, so that an answer that trickles meets the deadline too.
+    content = bytearray()
+    while len(content) <= MOST_BYTES and (chunk := response.raw.read1(_CHUNK_BYTES)):
+        content += chunk
+        deadline.check()
+    return bytes(content)

@@ -1,0 +1,83 @@
+"""The services that requests go to: given ones, and throw-away ones that are always deleted."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from modelship.targets import Deployment, DeployTarget
+from modelship.targets.progress import Deadline
+from modelship.targets.scoring import answers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from modelship.bundle import ScoringBundle
+
+__all__ = ["Service", "service_on"]
+
+_PAUSE_S: Final = 0.1
+_RESTART_S: Final = 30.0  # a server that has lost its worker starts another
+
+
+class Service:
+    """A deployment that requests go to.
+
+    Parameters
+    ----------
+    deployment : Deployment
+        What answers.
+    deploy_again : Callable, optional
+        Deploys it anew; without it, the service is somebody's, and is only waited for.
+    """
+
+    def __init__(
+        self, deployment: Deployment, *, deploy_again: Callable[[], Deployment] | None = None
+    ) -> None:
+        self.deployment = deployment
+        self._deploy_again = deploy_again
+
+    def bring_back(self, *, is_busy: bool) -> None:
+        """Wait until it answers again; deploy it anew if it does not, or is busy for long.
+
+        A server with one worker answers nothing while run() goes on, and it can go on for an
+        hour. One that has lost its worker is back in a few seconds.
+        """
+        may_wait = self._deploy_again is None or not is_busy
+        deadline = Deadline(_RESTART_S if may_wait else 0.0)
+        while not answers(self.deployment.scoring_uri, timeout_s=1.0):
+            if not deadline.remaining_s:
+                if self._deploy_again is not None:
+                    self.deployment = self._deploy_again()
+                return
+            time.sleep(_PAUSE_S)
+
+
+@contextmanager
+def service_on(
+    place: str | DeployTarget | Deployment,
+    *,
+    bundle: ScoringBundle,
+    timeout_s: float,
+    show_output: bool,
+) -> Iterator[Service]:
+    """Yield a service: the given deployment, or one that is deleted again, whatever happens."""
+    if isinstance(place, Deployment):
+        yield Service(place)
+        return
+    target = DeployTarget.open(place) if isinstance(place, str) else place
+    name = f"parity-{secrets.token_hex(4)}"
+
+    def deploy() -> Deployment:
+        return target.deploy(bundle, name=name, timeout_s=timeout_s, show_output=show_output)
+
+    def deploy_again() -> Deployment:
+        target.delete(name, missing_ok=True)
+        return deploy()
+
+    try:
+        yield Service(deploy(), deploy_again=deploy_again)
+    finally:
+        target.delete(name, missing_ok=True)

@@ -30,7 +30,7 @@ from modelship.errors import ModelshipError  # noqa: E402 - as above
 
 PAGE = ROOT / "docs/reference/broken-bundles.md"
 AT_ONCE = 3
-STEP = 13  # every so many cases make a smoke test
+STEP = 40  # every so many cases make a smoke test
 LONGEST_LINE = 300
 HEAD = """# Broken bundles
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -102,3 +105,16 @@ def test_each_rule_that_a_bundle_can_break_has_a_case():
 def test_the_page_shows_each_broken_bundle():
     """docs/reference/broken-bundles.md has a heading for each case."""
     assert set(re.findall(r"^### (\S+)$", PAGE.read_text(), re.MULTILINE)) == BROKEN.keys()
+
+
+def test_the_benchmark_still_runs(shared_home):
+    """benchmarks/cases.py counts a few of them; here, since the environments are there already."""
+    done = subprocess.run(
+        [sys.executable, PAGE.parents[2] / "benchmarks/cases.py", "--smoke"],
+        env={**os.environ, "MODELSHIP_HOME": str(shared_home)},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "false alarms: 0 in 1" in done.stdout

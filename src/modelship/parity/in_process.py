@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import base64
 import json
-import tempfile
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from modelship.bundle.environments import environment_python, service_variables
-from modelship.bundle.store import model_folder, stage
+from modelship.bundle.workbench import workbench
 from modelship.diagnosis import Facts, diagnose, is_known
 from modelship.errors import DeploymentFailedError, DeploymentTimeoutError
-from modelship.parity.answers import TOO_SLOW, Answer
-from modelship.parity.child import Child
+from modelship.parity.answers import ENDED, MOST_BYTES, TOO_LARGE, TOO_SLOW, Answer
 from modelship.targets.logtail import telling_part
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from modelship.bundle import ScoringBundle
+    from modelship.bundle.workbench import Program
     from modelship.parity.scoring_request import ScoringRequest
 
 __all__ = ["answer_in_process"]
 
+_CHILD: Final = Path(__file__).with_name("in_process_child.py")
+_PAUSE_S: Final = 0.005
+_LOG_BYTES: Final = 1 << 20
+_FAILURES: Final = {"too large": TOO_LARGE, "ended": ENDED}
 _PLACE: Final = "script"
 _NOT_AGAIN: Final = "the script does not start again"
 
@@ -56,26 +59,59 @@ def answer_in_process(
     DeploymentFailedError, DeploymentTimeoutError
         If the script does not start, or not in time.
     """
-    python = environment_python(bundle.lock, timeout_s=timeout_s)
     answers: list[Answer] = []
-    with tempfile.TemporaryDirectory(prefix="modelship-parity-") as name:
-        folder = Path(name)
-        app = folder / "app"
-        stage(bundle, app)
-        (folder / "requests").write_text("".join(_line(each) for each in requests))
-        variables = service_variables(python, app_root=app, model_dir=app / model_folder(bundle))
-        variables["AZUREML_ENTRY_SCRIPT"] = bundle.entry_script
+    with workbench(bundle, timeout_s=timeout_s) as bench:
+        asked = bench.folder / "requests"
+        asked.write_text("".join(_line(each) for each in requests))
         while len(answers) < len(requests):
-            child = Child(python, folder, environment=variables, start_timeout_s=timeout_s)
-            failure = child.answer(answers, count=len(requests), timeout_s=request_timeout_s)
-            if not child.has_started:
+            arguments = (asked, len(answers), MOST_BYTES)
+            with bench.run(_CHILD, *arguments, AZUREML_ENTRY_SCRIPT=bundle.entry_script) as program:
+                script = _Script(program, start_timeout_s=timeout_s)
+                failure = script.answer(answers, count=len(requests), timeout_s=request_timeout_s)
+                program.end()
+                log = program.log(tail_bytes=_LOG_BYTES)
+            if not script.has_started:
                 if not answers:
-                    raise _not_started(bundle, child.log, failure, timeout_s=timeout_s)
+                    raise _not_started(bundle, log, failure, timeout_s=timeout_s)
                 failures = [Answer(failure=_NOT_AGAIN)] * (len(requests) - len(answers))
                 return [*answers, *failures]
             if failure:
                 answers.append(Answer(failure=failure))
     return answers
+
+
+class _Script:
+    """The script in one process, which answers until that ends, or has to be ended."""
+
+    def __init__(self, program: Program, *, start_timeout_s: float) -> None:
+        self._program = program
+        self._start_timeout_s = start_timeout_s
+        self.has_started = False
+
+    def answer(self, answers: list[Answer], *, count: int, timeout_s: float) -> str:
+        """Go on with `answers` up to `count` of them; return why it stopped before, or ``""``."""
+        end_s = time.monotonic() + self._start_timeout_s
+        while len(answers) < count:
+            has_ended = self._program.ends_within(0)  # before listening: what it said last counts
+            told = self._program.told()
+            answers += [_answer(each) for each in told if each]
+            if told:
+                self.has_started = True
+                end_s = time.monotonic() + timeout_s
+            elif has_ended:
+                return ENDED
+            elif time.monotonic() > end_s:
+                return TOO_SLOW
+            else:
+                time.sleep(_PAUSE_S)
+        return ""
+
+
+def _answer(told: Mapping[str, Any]) -> Answer:
+    if "failure" in told:
+        return Answer(failure=_FAILURES[told["failure"]])
+    headers = [(name, value) for name, value in told["headers"]]
+    return Answer.of(told["status"], headers, base64.b64decode(told["body"]))
 
 
 def _line(request: ScoringRequest) -> str:

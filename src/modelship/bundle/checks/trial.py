@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
-import tempfile
 import time
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import psutil
 
-from modelship.bundle.environments import environment_python, service_variables
-from modelship.bundle.store import model_folder, stage
+from modelship.bundle.workbench import workbench
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from modelship.bundle.bundle import ScoringBundle
     from modelship.bundle.profile import Profile
+    from modelship.bundle.resources import Resources
+    from modelship.bundle.workbench import Program
 
 __all__ = ["Trial", "try_out"]
 
 _CHILD: Final = Path(__file__).with_name("trial_child.py")
+_VARIABLES: Final = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONFAULTHANDLER": "1"}
 _PAUSE_S: Final = 0.01
 # Until the server's own modules are there, which is no fault of the script.
 _STARTING_S: Final = 120.0
@@ -98,140 +94,70 @@ def try_out(bundle: ScoringBundle, *, profile: Profile, timeout_s: float) -> Tri
         If a model file is not what it was when the bundle was made.
     """
     end_s = time.monotonic() + timeout_s
-    python = environment_python(bundle.lock, timeout_s=timeout_s)
-    with tempfile.TemporaryDirectory(prefix="modelship-trial-") as folder:
-        app = Path(folder) / "app"
-        stage(bundle, app)
-        arguments = [bundle.entry_script]
+    with workbench(bundle, timeout_s=timeout_s) as bench:
+        arguments: list[object] = [bundle.entry_script]
         if bundle.sample_json is not None:
-            sample = Path(folder) / "sample.json"
+            sample = bench.folder / "sample.json"
             sample.write_text(bundle.sample_json)
-            arguments.append(str(sample))
-        run = _Run(
-            app,
-            log=Path(folder) / "log",
-            profile=profile,
-            resources=bundle.resources,
-            end_s=end_s,
-        )
-        return run.until_the_end(
-            [python, _CHILD],
-            arguments,
-            environment={
-                **service_variables(python, app_root=app, model_dir=app / model_folder(bundle)),
-                "PYTHONDONTWRITEBYTECODE": "1",
-                "PYTHONFAULTHANDLER": "1",
-            },
-        )
+            arguments.append(sample)
+        with bench.run(_CHILD, *arguments, **_VARIABLES) as program:
+            watch = _Watch(program, profile=profile, resources=bundle.resources, end_s=end_s)
+            ended_for = watch.until_the_end()
+            exit_code = program.end()
+            watch.listen()
+            return Trial(
+                lines=tuple(watch.lines),
+                log=program.log(tail_bytes=_LOG_BYTES),
+                exit_code=exit_code,
+                peak_bytes=max(watch.peak_bytes, watch.told_bytes),
+                ended_for=ended_for,
+                app=str(bench.app),
+            )
 
 
-@dataclass
-class _Run:
-    """One child, watched until it ends or has to be ended."""
+class _Watch:
+    """Listens to the child, and tells when it has to be ended."""
 
-    app: Path
-    log: Path
-    profile: Profile
-    resources: Any
-    end_s: float
-    told: bytearray = field(default_factory=bytearray)
-    peak_bytes: int = 0
-    ended_for: str = ""
+    def __init__(
+        self, program: Program, *, profile: Profile, resources: Resources, end_s: float
+    ) -> None:
+        self.lines: list[Mapping[str, Any]] = []
+        self.peak_bytes = 0
+        self._program = program
+        self._profile = profile
+        self._resources = resources
+        self._end_s = end_s
 
-    def until_the_end(
-        self, command: list[Path], arguments: list[str], *, environment: Mapping[str, str]
-    ) -> Trial:
-        reading, writing = os.pipe()
-        os.set_blocking(reading, False)
-        try:
-            with self.log.open("wb") as log:
-                child = subprocess.Popen(
-                    [*command, str(writing), *arguments],
-                    cwd=self.app,
-                    env=dict(environment),
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    pass_fds=[writing],
-                    start_new_session=True,
-                )
-            os.close(writing)
-            try:
-                self._watch(child, reading)
-            finally:
-                _end(child)
-            self._read(reading)
-        finally:
-            os.close(reading)
-        return self._trial(child.returncode)
+    @property
+    def told_bytes(self) -> int:
+        """The most memory that the child says it held; 0 if it came to no end."""
+        return int(self.lines[-1].get("peak_bytes", 0)) if self.lines else 0
 
-    def _watch(self, child: subprocess.Popen[bytes], reading: int) -> None:
+    def until_the_end(self) -> str:
+        """Return when the child ends, or why it has to be ended."""
         phase, since = "", time.monotonic()
-        while True:
-            try:
-                child.wait(_PAUSE_S)
-            except subprocess.TimeoutExpired:
-                pass
-            else:
-                return
-            self._read(reading)
-            now = self._phase()
+        while not self._program.ends_within(_PAUSE_S):
+            self.listen()
+            now = str(self.lines[-1]["phase"]) if self.lines else ""
             if now != phase:
                 phase, since = now, time.monotonic()
-            if not self._within_limits(child.pid, phase, time.monotonic() - since):
-                return
+            if why := self._beyond(phase, time.monotonic() - since):
+                return why
+        return ""
 
-    def _within_limits(self, pid: int, phase: str, seconds: float) -> bool:
-        self.peak_bytes = max(self.peak_bytes, _memory_bytes(pid))
-        limits = {"": _STARTING_S, "run": self.profile.scoring_timeout_s}
-        limit_s = limits.get(phase, self.profile.start_timeout_s)
-        if self.profile.limits_memory and self.peak_bytes > self.resources.memory_bytes:
-            self.ended_for = "memory"
-        elif seconds > limit_s:
-            self.ended_for = "time"
-        elif time.monotonic() > self.end_s:
-            self.ended_for = "deadline"
-        return not self.ended_for
+    def listen(self) -> None:
+        told = self._program.told()
+        self.lines += [line for line in told if "phase" in line and "at_s" in line]
 
-    def _read(self, reading: int) -> None:
-        while True:
-            try:
-                chunk = os.read(reading, 1 << 16)
-            except BlockingIOError:
-                return
-            if not chunk:
-                return
-            self.told += chunk
-
-    def _phase(self) -> str:
-        lines = list(_lines(self.told))
-        return str(lines[-1]["phase"]) if lines else ""
-
-    def _trial(self, exit_code: int) -> Trial:
-        lines = tuple(_lines(self.told))
-        told = [int(line.get("peak_bytes", 0)) for line in lines]
-        with self.log.open("rb") as log:
-            log.seek(max(0, self.log.stat().st_size - _LOG_BYTES))
-            text = log.read().decode(errors="replace")
-        return Trial(
-            lines=lines,
-            log=text,
-            exit_code=exit_code,
-            peak_bytes=max([self.peak_bytes, *told]),
-            ended_for=self.ended_for,
-            app=str(self.app),
-        )
-
-
-def _lines(told: bytes | bytearray) -> Iterator[Mapping[str, Any]]:
-    """Yield what was told; a line that was cut short by a kill is no line."""
-    for line in bytes(told).split(b"\n")[:-1]:
-        try:
-            found = json.loads(line)
-        except ValueError:  # the script found the descriptor, and wrote to it
-            continue
-        if isinstance(found, dict) and "phase" in found and "at_s" in found:
-            yield found
+    def _beyond(self, phase: str, seconds: float) -> str:
+        """Return which limit is passed, or ``""``."""
+        self.peak_bytes = max(self.peak_bytes, _memory_bytes(self._program.pid))
+        limits = {"": _STARTING_S, "run": self._profile.scoring_timeout_s}
+        if self._profile.limits_memory and self.peak_bytes > self._resources.memory_bytes:
+            return "memory"
+        if seconds > limits.get(phase, self._profile.start_timeout_s):
+            return "time"
+        return "deadline" if time.monotonic() > self._end_s else ""
 
 
 def _memory_bytes(pid: int) -> int:
@@ -242,10 +168,3 @@ def _memory_bytes(pid: int) -> int:
         return sum(each.memory_info().rss for each in family)
     except psutil.Error:  # one of them ended meanwhile
         return 0
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """End the child with all that it started, and reap it."""
-    with suppress(ProcessLookupError):
-        os.killpg(child.pid, signal.SIGKILL)
-    child.wait()

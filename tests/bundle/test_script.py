@@ -24,6 +24,7 @@ def write(folder, text, name="score.py"):
         ("def init(): ...", "does not define run()"),
         ("def init():\n    return (\n\ndef run(x): ...", "syntax error"),
         ("def init(): ...\nclass run_: ...", "does not define run()"),
+        ("x = " + "-" * 100_000 + "1", "nested too deeply"),
     ],
 )
 def test_a_script_that_breaks_the_contract_is_refused(tmp_path, text, problem):

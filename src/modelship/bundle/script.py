@@ -23,17 +23,20 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SourceFile",
+    "bound_names",
     "check_script",
     "generate_source",
     "parse_source",
     "read_files",
     "read_source",
+    "top_level",
 ]
 
 # What a source folder may hold that a service never needs.
 _LEFT_OUT = frozenset({"__pycache__", ".git", ".hg", ".venv", ".ipynb_checkpoints", ".DS_Store"})
 
 _PARSING = threading.Lock()
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 _LOADABLE = frozenset({"joblib", "pickle"})
 
@@ -178,7 +181,10 @@ def check_script(source: bytes, *, shown: str) -> None:
         ) from error
     except ValueError as error:  # null bytes
         raise EntryScriptError(path=shown, problem=f"it is not Python source: {error}.") from error
-    defined = set(_names(tree.body))
+    except (RecursionError, MemoryError) as error:
+        problem = "it is nested too deeply to be read."
+        raise EntryScriptError(path=shown, problem=problem) from error
+    defined = bound_names(top_level(tree.body))
     for function in ("init", "run"):
         if function not in defined and "*" not in defined:
             raise EntryScriptError(path=shown, problem=f"it does not define {function}().")
@@ -195,20 +201,36 @@ def _require_script(script: Path) -> None:
         )
 
 
-def _names(body: Iterable[ast.stmt]) -> Iterator[str]:
-    """Yield each name that the statements of a module's top level bind, branches included."""
+def top_level(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """Yield the statements that run when a module is imported, those in branches too."""
     for statement in body:
-        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            yield statement.name
-        elif isinstance(statement, (ast.Import, ast.ImportFrom)):
-            yield from (alias.asname or alias.name for alias in statement.names)
-        elif isinstance(statement, (ast.Assign, ast.AnnAssign)):
-            yield from (node.id for node in ast.walk(statement) if isinstance(node, ast.Name))
-        else:
-            for branch in ("body", "orelse", "finalbody"):
-                yield from _names(getattr(statement, branch, []))
-            for handler in getattr(statement, "handlers", []):
-                yield from _names(handler.body)
+        yield statement
+        if isinstance(statement, _SCOPES):
+            continue
+        for branch in ("body", "orelse", "finalbody"):
+            yield from top_level(getattr(statement, branch, []))
+        for part in ("handlers", "cases"):
+            for each in getattr(statement, part, []):
+                yield from top_level(each.body)
+
+
+def bound_names(statements: Iterable[ast.stmt]) -> frozenset[str]:
+    """Return every name that they bind; ``"*"`` stands for those of a star import."""
+    return frozenset(name for each in statements for name in _bound(each))
+
+
+def _bound(statement: ast.stmt) -> Iterator[str]:
+    if isinstance(statement, _SCOPES):
+        yield statement.name
+    elif isinstance(statement, (ast.Import, ast.ImportFrom)):
+        for alias in statement.names:
+            yield (alias.asname or alias.name).partition(".")[0]
+    else:
+        yield from (
+            node.id
+            for node in ast.walk(statement)
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+        )
 
 
 def _walk(folder: Path) -> Iterator[Path]:

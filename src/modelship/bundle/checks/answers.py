@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Final
 
-from modelship.bundle.checks.parsing import called
+from modelship.bundle.checks.parsing import assigned_once, called
 from modelship.findings import RULES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from modelship.bundle.checks.parsing import Function, Script
     from modelship.findings import Finding
@@ -73,7 +73,7 @@ class _Answers:
     """What the expressions of run() are, as far as it is certain."""
 
     def __init__(self, run: Function, *, arrays_predicted: bool) -> None:
-        self._values = _assigned_once(run)
+        self._values = assigned_once(_own(run))
         self._arrays_predicted = arrays_predicted
 
     def value_of(self, node: ast.expr) -> ast.expr:
@@ -129,18 +129,3 @@ def _own(function: Function) -> Iterator[ast.AST]:
         yield node
         if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
             waiting.extend(ast.iter_child_nodes(node))
-
-
-def _assigned_once(function: Function) -> Mapping[str, ast.expr]:
-    """Return the value of each name that a function binds in one place alone."""
-    stored: dict[str, int] = {}
-    values: dict[str, ast.expr] = {}
-    for node in _own(function):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            stored[node.id] = stored.get(node.id, 0) + 1
-        if isinstance(node, ast.Assign) and len(node.targets) == 1:
-            if isinstance(node.targets[0], ast.Name):
-                values[node.targets[0].id] = node.value
-        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:
-            values[node.target.id] = node.value
-    return {name: value for name, value in values.items() if stored.get(name) == 1}

@@ -6,7 +6,7 @@ import ast
 import difflib
 from typing import TYPE_CHECKING, Final
 
-from modelship.bundle.checks.parsing import called
+from modelship.bundle.checks.parsing import called, caught_by
 from modelship.bundle.checks.places import Places
 from modelship.findings import RULES
 
@@ -147,13 +147,7 @@ def _constant(node: ast.AST) -> str:
 def _guarded(node: ast.AST) -> Iterator[ast.AST]:
     """Return what runs only if a file is there, or what a script expects to fail."""
     if isinstance(node, ast.Try):
-        caught = {
-            each.id
-            for handler in node.handlers
-            for each in (ast.walk(handler.type) if handler.type else [ast.Name("Exception")])
-            if isinstance(each, ast.Name)
-        }
-        if caught & _NOT_THERE and not any(_raises(each) for each in node.handlers):
+        if caught_by(node) & _NOT_THERE and not any(_raises(each) for each in node.handlers):
             for statement in node.body:
                 yield from ast.walk(statement)
     elif isinstance(node, (ast.If, ast.IfExp)) and any(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from packaging.version import InvalidVersion, Version
 
+from modelship.bundle.checks.parsing import caught_by
 from modelship.bundle.checks.provided import Provided, standard_library
 from modelship.findings import RULES, Severity
 
@@ -165,7 +166,7 @@ def _in_body(body: Sequence[ast.AST], *, certain: bool) -> Iterator[_Import]:
                 yield _Import(alias.name, node.lineno, certain=certain)
         elif isinstance(node, ast.ImportFrom):
             yield from _from(node, certain=certain)
-        elif isinstance(node, ast.Try) and _expects_failure(node):
+        elif isinstance(node, ast.Try) and caught_by(node) & _FAILED_IMPORT:
             yield from _in_body([*node.finalbody], certain=certain)
         elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
             yield from _in_body(node.orelse, certain=certain)
@@ -187,16 +188,6 @@ def _from(node: ast.ImportFrom, *, certain: bool) -> Iterator[_Import]:
         for alias in node.names:
             if f"{module}.{alias.name}" in {*_EXTERNALS, *_SCHEMA_NEEDS}:
                 yield _Import(f"{module}.{alias.name}", node.lineno, certain=certain)
-
-
-def _expects_failure(node: ast.Try) -> bool:
-    caught = {
-        each.id
-        for handler in node.handlers
-        for each in (ast.walk(handler.type) if handler.type else [ast.Name("Exception")])
-        if isinstance(each, ast.Name)
-    }
-    return bool(caught & _FAILED_IMPORT)
 
 
 def _hidden(

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import ast
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from modelship.bundle.script import parse_source
+from modelship.bundle.script import bound_names, parse_source, top_level
 from modelship.findings import RULES, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from modelship.bundle.script import SourceFile
     from modelship.findings import Finding
 
-__all__ = ["Function", "Script", "called", "dotted", "parse"]
+__all__ = ["Function", "Script", "assigned_once", "called", "caught_by", "dotted", "parse"]
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
-_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 LARGEST_BYTES: Final = 2_000_000
 """A script that is larger holds data; parsing it would take long and much memory."""
@@ -49,7 +49,7 @@ class Script:
     @cached_property
     def statements(self) -> tuple[ast.stmt, ...]:
         """The statements that run when the module is imported, those in branches too."""
-        return tuple(_top_level(self.tree.body))
+        return tuple(top_level(self.tree.body))
 
     @cached_property
     def functions(self) -> dict[str, Function]:
@@ -59,7 +59,7 @@ class Script:
     @cached_property
     def names(self) -> frozenset[str]:
         """Every name that the top level binds; ``"*"`` stands for those of a star import."""
-        return frozenset(name for each in self.statements for name in _bound(each))
+        return bound_names(self.statements)
 
 
 def parse(file: SourceFile, *, python: tuple[int, int]) -> Script | Finding:
@@ -121,27 +121,29 @@ def called(node: ast.AST) -> str:
     return dotted(node.func) if isinstance(node, ast.Call) else ""
 
 
-def _top_level(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
-    for statement in body:
-        yield statement
-        if isinstance(statement, _SCOPES):
-            continue
-        for branch in ("body", "orelse", "finalbody"):
-            yield from _top_level(getattr(statement, branch, []))
-        for part in ("handlers", "cases"):
-            for each in getattr(statement, part, []):
-                yield from _top_level(each.body)
+def caught_by(node: ast.Try) -> set[str]:
+    """Return the names of the exceptions that a try statement handles; all are ``Exception``."""
+    return {
+        each.id
+        for handler in node.handlers
+        for each in (ast.walk(handler.type) if handler.type else [ast.Name("Exception")])
+        if isinstance(each, ast.Name)
+    }
 
 
-def _bound(statement: ast.stmt) -> Iterator[str]:
-    if isinstance(statement, _SCOPES):
-        yield statement.name
-    elif isinstance(statement, (ast.Import, ast.ImportFrom)):
-        for alias in statement.names:
-            yield (alias.asname or alias.name).partition(".")[0]
-    else:
-        yield from (
-            node.id
-            for node in ast.walk(statement)
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-        )
+def assigned_once(nodes: Iterable[ast.AST]) -> dict[str, ast.expr]:
+    """Return the value of each name that one assignment among `nodes` binds, and nothing else."""
+    values: dict[str, ast.expr] = {}
+    bindings: list[str] = []
+    for node in nodes:
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            bindings.append(node.id)
+        elif isinstance(node, ast.arg):
+            bindings.append(node.arg)
+        elif isinstance(node, ast.Assign) and len(node.targets) == 1:
+            if isinstance(node.targets[0], ast.Name):
+                values[node.targets[0].id] = node.value
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:
+            values[node.target.id] = node.value
+    once = Counter(bindings)
+    return {name: value for name, value in values.items() if once[name] == 1}

@@ -7,11 +7,9 @@ import posixpath
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from modelship.bundle.checks.parsing import called, dotted
+from modelship.bundle.checks.parsing import assigned_once, called, dotted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from modelship.bundle.checks.parsing import Script
 
 __all__ = ["Place", "Places"]
@@ -64,7 +62,7 @@ class Places:
 
     def __init__(self, script: Script) -> None:
         self._script = script
-        self._names = _assigned_once(script)
+        self._names = assigned_once(script.nodes)
 
     def of(self, node: ast.AST, depth: int = 0) -> Place | None:  # noqa: PLR0911 - one for each kind
         """Return where the value of `node` leads, or None if that is not known."""
@@ -148,27 +146,3 @@ def _model_dir(name: ast.AST | None) -> Place | None:
     if isinstance(name, ast.Constant) and name.value == _MODEL_DIR:
         return Place("model", ".")
     return None
-
-
-def _assigned_once(script: Script) -> Mapping[str, ast.expr]:
-    """Return the value of each name that one assignment of the whole file binds."""
-    values: dict[str, list[ast.expr | None]] = {}
-    for node in script.nodes:
-        if isinstance(node, ast.Assign) and len(node.targets) == 1:
-            target, value = node.targets[0], node.value
-            if isinstance(target, ast.Name):
-                values.setdefault(target.id, []).append(value)
-        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:
-            values.setdefault(node.target.id, []).append(node.value)
-        elif isinstance(node, ast.arg):
-            values.setdefault(node.arg, []).append(None)
-    stored = [
-        node.id
-        for node in script.nodes
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-    ]
-    return {
-        name: found[0]
-        for name, found in values.items()
-        if len(found) == 1 and found[0] is not None and stored.count(name) == 1
-    }

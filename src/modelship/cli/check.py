@@ -9,13 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelship.cli.config import Config
-from modelship.cli.opening import (
-    entry_script_of,
-    open_bundle,
-    open_model,
-    open_target,
-    sample_input_of,
-)
+from modelship.cli.opening import open_bundle, open_model, open_target, parts_of
 from modelship.cli.options import config_option, json_option, name_option, timeout_option
 from modelship.cli.output import as_json_is_asked, emit, say_findings, waiting
 
@@ -130,13 +124,4 @@ def _check_parts(config: Config) -> Sequence[Finding]:
         model: Model | str = location
         with suppress(ModelError):  # the check says the same, beside what else is wrong
             model = stack.enter_context(open_model(location))
-        return check_parts(
-            model,
-            entry_script=entry_script_of(config),
-            source_directory=config.source_directory,
-            environment=config.environment,
-            sample_input=sample_input_of(config.sample_input),
-            cpu_cores=config.cpu_cores,
-            memory_gb=config.memory_gb,
-            **_asked(config),
-        )
+        return check_parts(model, **parts_of(config), **_asked(config))

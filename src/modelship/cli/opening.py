@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from modelship.sources import Model
     from modelship.targets import DeployTarget
 
-__all__ = ["entry_script_of", "open_bundle", "open_model", "open_target", "sample_input_of"]
+__all__ = ["open_bundle", "open_model", "open_target", "parts_of"]
 
 
 @contextmanager
@@ -53,19 +53,23 @@ def open_bundle(config: Config) -> Iterator[ScoringBundle]:
         raise click.UsageError("Give a model, or name it as model in modelship.yaml.")
     with open_model(config.model) as model:
         yield ScoringBundle(
-            model,
-            entry_script=entry_script_of(config),
-            source_directory=config.source_directory,
-            environment=config.environment,
-            sample_input=sample_input_of(config.sample_input),
-            cpu_cores=config.cpu_cores,
-            memory_gb=config.memory_gb,
-            tags=config.tags,
-            description=config.description,
+            model, **parts_of(config), tags=config.tags, description=config.description
         )
 
 
-def entry_script_of(config: Config) -> str | None:
+def parts_of(config: Config) -> dict[str, Any]:
+    """Return what goes into a bundle besides the model, as its parameters."""
+    return {
+        "entry_script": _entry_script(config),
+        "source_directory": config.source_directory,
+        "environment": config.environment,
+        "sample_input": _sample_input(config.sample_input),
+        "cpu_cores": config.cpu_cores,
+        "memory_gb": config.memory_gb,
+    }
+
+
+def _entry_script(config: Config) -> str | None:
     """Return the script relative to its folder, also if the flag and the file each gave one."""
     script, folder = config.entry_script, config.source_directory
     if script is None or folder is None or not Path(script).is_absolute():
@@ -73,8 +77,7 @@ def entry_script_of(config: Config) -> str | None:
     return os.path.relpath(script, folder)
 
 
-def sample_input_of(given: object) -> object:
-    """Return the sample request, read from its file if `given` is a path."""
+def _sample_input(given: object) -> object:
     if not isinstance(given, str):
         return given
     try:

@@ -14,7 +14,7 @@ from modelship.bundle.checks.provided import Provided, standard_library
 from modelship.findings import RULES, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from modelship.bundle.checks.parsing import Script
     from modelship.bundle.lock import Lock
@@ -60,8 +60,9 @@ def import_findings(
     own = {file.path.partition("/")[0].removesuffix(".py") for file in source}
     provided = Provided(lock)
     known = standard_library(python)
-    for script in _reached(scripts, entry=entry):
-        for each in _imports(script):
+    imports = {script.path: tuple(_imports(script)) for script in scripts}
+    for script in _reached(scripts, imports, entry=entry):
+        for each in imports[script.path]:
             top = each.module.partition(".")[0]
             if each.level:
                 if script is entry:
@@ -70,7 +71,9 @@ def import_findings(
                 yield _removed(each, path=script.path)
             elif top not in own and top not in known:
                 yield from _missing(each, provided, source=source, path=script.path)
-    yield from _hidden(scripts, own=own, known=known, provided=provided, entry=entry)
+    imported = {each.module.partition(".")[0] for found in imports.values() for each in found}
+    others = [script for script in scripts if script is not entry]
+    yield from _hidden(others, own=own, known=known, provided=provided, imported=imported)
 
 
 def _missing(
@@ -135,13 +138,15 @@ def _has_no_externals(lock: Lock) -> bool:
         return True
 
 
-def _reached(scripts: Sequence[Script], *, entry: Script) -> Iterator[Script]:
+def _reached(
+    scripts: Sequence[Script], imports: Mapping[str, tuple[_Import, ...]], *, entry: Script
+) -> Iterator[Script]:
     """Return the entry script and the modules of the bundle that it imports, directly or not."""
     by_module = {_module(each.path): each for each in scripts}
     waiting, seen = [entry], {entry.path}
     for script in waiting:
         yield script
-        for each in _imports(script):
+        for each in imports[script.path]:
             parts = each.module.split(".")
             for size in range(1, len(parts) + 1):
                 found = by_module.get(".".join(parts[:size]))
@@ -196,13 +201,12 @@ def _hidden(
     own: set[str],
     known: frozenset[str],
     provided: Provided,
-    entry: Script,
+    imported: set[str],
 ) -> Iterator[Finding]:
     """Find files beside the script that bear the name of a module that others import."""
-    imported = {each.module.partition(".")[0] for script in scripts for each in _imports(script)}
     for script in scripts:
         top = script.path.partition("/")[0].removesuffix(".py")
-        if "/" in script.path.removesuffix("/__init__.py") or script is entry or top not in own:
+        if "/" in script.path.removesuffix("/__init__.py") or top not in own:
             continue
         what = "the standard library" if top in known else ""
         if not what and provided.provides(top):

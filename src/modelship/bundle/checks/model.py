@@ -80,22 +80,20 @@ def model_findings(
 
 def _dangers(model: Model, *, path: str) -> Iterator[Finding]:
     names = model.passport.dangerous
+    files = _globals_by_file(model) if names and model.path.is_dir() else {}
     for name in names[:_DANGERS_SHOWN]:
         yield RULES["MS301"].finding(
             f"Loading it would call {name}, which belongs into no model.",
-            path=_file_of(model, name) or path,
+            path=next((file for file, found in files.items() if name in found), path),
         )
     if len(names) > _DANGERS_SHOWN:
         more = f"{len(names) - _DANGERS_SHOWN} more things that belong into no model."
         yield RULES["MS301"].finding(f"Loading it would call {more}", path=path)
 
 
-def _file_of(model: Model, name: str) -> str:
-    """Return which file of a folder names it, or ``""``."""
-    if not model.path.is_dir():
-        return ""
-    parts = ((file.path, read_passport(model.root / file.path)) for file in model.files)
-    return next((path for path, passport in parts if name in passport.globals), "")
+def _globals_by_file(model: Model) -> dict[str, tuple[str, ...]]:
+    """Return what each file of a folder names."""
+    return {file.path: read_passport(model.root / file.path).globals for file in model.files}
 
 
 def _of_main(model: Model, *, path: str) -> Iterator[Finding]:

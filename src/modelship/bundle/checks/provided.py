@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.metadata import packages_distributions
 from typing import TYPE_CHECKING, Final
 
@@ -96,15 +96,19 @@ class Provided:
         top = module.partition(".")[0]
         if top in _NAMESPACES:
             return self._shares(module)
-        installed = installed_modules(self.lock)
-        if installed is not None:
-            return top in installed
+        if self._installed is not None:
+            return top in self._installed
         candidates = {str(canonicalize_name(top)), *_here().get(top, ())}
         candidates |= {table[top] for table in (IMPORT_TO_PYPI, _OTHERS) if top in table}
         if candidates & self.lock.versions.keys():
             return True
         known = top in IMPORT_TO_PYPI or top in _OTHERS or top in _here()
         return False if known else None  # a package may provide modules of any name
+
+    @cached_property
+    def _installed(self) -> frozenset[str] | None:
+        """What is really there, if the environment is made already."""
+        return installed_modules(self.lock)
 
     def _shares(self, module: str) -> bool | None:
         parts = module.split(".")[:2]

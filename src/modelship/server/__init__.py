@@ -1,0 +1,27 @@
+"""The scoring server: Azure ML's scoring contract at a fraction of the cost.
+
+It runs inside the serving environment, where a copy of this folder goes by the name
+``modelship_server``, and imports nothing else of modelship::
+
+    python -m modelship_server --entry_script score.py --port 5001
+
+The way of a request, module by module::
+
+    protocol     bytes to requests and back; limits; one lane for scoring, another for the rest
+    app          the routes that are not scoring, as a bare ASGI application
+    scoring      the queue; what is scored together; where run() runs
+    script       the entry script: init(), and run() in its three kinds
+    contract     what every answer has to say
+
+and of the processes::
+
+    supervisor   owns the port and the signals; runs no code of a user
+    host         loads the script and its model once, and forks the workers
+    worker       one event loop with one run()
+
+The contract is Azure ML's: docs/reference/scoring-server.md says where this server does better.
+"""
+
+VERSION = "1.0"
+
+__all__ = ["VERSION"]

@@ -1,0 +1,119 @@
+"""``azureml.contrib.services``: what scripts import to speak HTTP, with no azureml package.
+
+The modules are there from the start, and import flask when something is taken from them.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from functools import cache
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["install", "raw_requested"]
+
+_PACKAGE = "azureml.contrib.services"
+_REFERENCE = "azureml_inference_server_http.api.aml_request"
+
+
+class _Asked:
+    """Whether a script has asked for raw HTTP, by decorating any function."""
+
+    raw = False
+
+
+def install() -> None:
+    """Put the modules where ``import`` looks first; the packages above them need not exist."""
+    for name, contents in _MODULES.items():
+        sys.modules[f"{_PACKAGE}.{name}"] = _Module(f"{_PACKAGE}.{name}", contents)
+
+
+def raw_requested() -> bool:
+    """Tell whether @rawhttp was used, this one or that of Azure ML's own server."""
+    return _Asked.raw or bool(getattr(sys.modules.get(_REFERENCE), "_rawHttpRequested", False))
+
+
+def rawhttp(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Ask that run() is given the flask request."""
+    _Asked.raw = True
+    return function
+
+
+@cache
+def _request_class() -> type:
+    from flask import Request
+
+    class AMLRequest(Request):  # type: ignore[misc]  # flask is in the serving environment alone
+        """The request that run() is given; here so that a script need not know flask."""
+
+    return AMLRequest
+
+
+@cache
+def _response_class() -> type:
+    from flask import Response
+
+    class AMLResponse(Response):  # type: ignore[misc]  # as above
+        """An answer that goes back as it is.
+
+        Parameters
+        ----------
+        message : JSON value, str, bytes or iterable
+            The body; None is an empty JSON object.
+        status_code : int
+            The HTTP status.
+        response_headers : Mapping[str, str]
+            More headers; a comma in a value makes it several headers.
+        json_str : bool
+            Write `message` as JSON.
+        run_function_failed : bool
+            What the header ``x-ms-run-function-failed`` says.
+        """
+
+        def __init__(
+            self,
+            message: Any,
+            status_code: int,
+            response_headers: Mapping[str, str] | None = None,
+            json_str: bool = False,  # noqa: FBT001, FBT002 - scripts pass it by position
+            run_function_failed: bool = False,  # noqa: FBT001, FBT002 - as above
+        ) -> None:
+            given = response_headers or {}
+            if message is None or json_str:
+                body = json.dumps({} if message is None else message)
+                super().__init__(body, status=status_code, mimetype="application/json")
+            else:
+                super().__init__(message, status=status_code)
+                if "Content-Type" in given:
+                    self.headers.remove("Content-Type")
+            self.headers["x-ms-run-function-failed"] = str(run_function_failed)
+            for name, values in given.items():
+                for value in values.split(","):
+                    self.headers.add(name, value.strip())
+
+    return AMLResponse
+
+
+_MODULES: dict[str, dict[str, Callable[[], Any]]] = {
+    "aml_request": {"AMLRequest": _request_class, "rawhttp": lambda: rawhttp},
+    "aml_response": {"AMLResponse": _response_class},
+}
+
+
+class _Module(ModuleType):
+    """A module whose contents are made when they are asked for."""
+
+    def __init__(self, name: str, contents: dict[str, Callable[[], Any]]) -> None:
+        super().__init__(name)
+        self._contents = contents
+        self.__all__ = list(contents)
+
+    def __getattr__(self, name: str) -> Any:
+        contents = self.__dict__.get("_contents", {})
+        if name in contents:
+            return contents[name]()
+        raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")

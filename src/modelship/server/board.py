@@ -1,0 +1,103 @@
+"""Board: a few numbers of each worker, in memory that all processes of a service share.
+
+It is made before they are forked, and belongs to none of them: a number that a worker counted is
+there still when the worker is gone, and its successor counts on.
+"""
+
+from __future__ import annotations
+
+import mmap
+import time
+from enum import IntEnum, auto
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["BUCKETS_S", "Board", "Field", "Slot"]
+
+BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+"""Upper bounds of the durations that are counted together, in seconds."""
+
+
+class Field(IntEnum):
+    """What stands where in a worker's slot. Times are in microseconds, or as their names say."""
+
+    PID = 0
+    READY = auto()
+    ALONE = auto()
+    BUSY_SINCE_NS = auto()
+    CONNECTIONS = auto()
+    WAITING = auto()
+    ANSWERED_2XX = auto()
+    ANSWERED_4XX = auto()
+    ANSWERED_5XX = auto()
+    ANSWERED_OTHERS = auto()
+    FAILED_RUNS = auto()
+    TIMED_OUT_RUNS = auto()
+    REFUSED_BUSY = auto()
+    REFUSED_KEY = auto()
+    RUNS = auto()
+    RUN_US = auto()
+    BATCHED_REQUESTS = auto()
+    BATCHED_ROWS = auto()
+    STARTS = auto()
+    DURATION_US = auto()
+    BUCKETS = auto()  # the first of len(BUCKETS_S) + 1
+
+
+_WIDTH = Field.BUCKETS + len(BUCKETS_S) + 1
+_ITEM_BYTES = 8
+
+Slot = memoryview
+"""One worker's numbers, by :class:`Field`."""
+
+
+class Board:
+    """The slots of all workers.
+
+    Parameters
+    ----------
+    workers : int
+        How many run at once. There are twice as many slots, since a worker can start before
+        the one that it replaces has ended.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self._count = 2 * workers
+        shared = mmap.mmap(-1, self._count * _WIDTH * _ITEM_BYTES)
+        self._numbers = memoryview(shared).cast("q")
+
+    def slot(self, index: int) -> Slot:
+        """Return one worker's numbers; writing to them is seen by all processes."""
+        return self._numbers[index * _WIDTH : (index + 1) * _WIDTH]
+
+    def slots(self) -> Iterator[Slot]:
+        """Return the numbers of every worker that ever was."""
+        return (self.slot(index) for index in range(self._count))
+
+    def free(self) -> int:
+        """Return a slot that no worker has."""
+        return next(index for index in range(self._count) if not self.slot(index)[Field.PID])
+
+    def release(self, pid: int) -> None:
+        """Free the slot of a worker that has ended."""
+        for slot in self.slots():
+            if slot[Field.PID] == pid:
+                for field in (Field.READY, Field.ALONE, Field.BUSY_SINCE_NS, Field.CONNECTIONS):
+                    slot[field] = 0
+                slot[Field.WAITING] = slot[Field.PID] = 0
+
+    def ready(self) -> int:
+        """Return how many workers can take requests."""
+        return sum(1 for slot in self.slots() if slot[Field.READY])
+
+    def busy_for_s(self) -> float:
+        """Return for how long even the worker that is soonest free has been in one run()."""
+        now = time.monotonic_ns()
+        since = [slot[Field.BUSY_SINCE_NS] for slot in self.slots() if slot[Field.READY]]
+        return min((now - each) / 1e9 if each else 0.0 for each in since) if since else 0.0
+
+    def total(self, field: int) -> int:
+        """Return the sum of one number over all workers."""
+        return sum(slot[field] for slot in self.slots())

@@ -1,0 +1,187 @@
+"""Conductor: where run() runs. Always in the main thread, as on Azure ML's server.
+
+While run() is short, the event loop runs in the main thread too, and calls it directly: handing
+each request to another thread would cost as much as everything else that the server does. Once a
+run() takes long, the loop moves to a thread of its own, so that health, and whatever else does not
+need run(), is answered meanwhile; when the runs are short again for a while, it moves back. The
+move is cheap, since a loop belongs to no thread: it only must not run in two at once.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Protocol
+
+from .board import Field
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Sequence
+
+    from .board import Slot
+    from .contract import Answer, Request
+
+__all__ = ["Conductor", "Scores"]
+
+_SHORT_S = 0.010
+"""What health may wait: no run() that is known to take longer is called by the loop."""
+_LARGEST_BODY = 1_000_000
+"""No larger body is worked on by the loop: reading a megabyte of JSON takes 10 ms and more."""
+_TURN_S = 0.002
+"""How long the loop runs requests before it looks for new ones, so that all of them progress."""
+_FEWEST_SHORT = 8
+_MOST_SHORT = 4096
+
+Scored = tuple["Request", "Answer"]
+
+
+class Scores(Protocol):
+    """What the conductor calls."""
+
+    def __call__(self, waiting: deque[Request]) -> Sequence[Scored]:
+        """Take one request, or several that go together, and return their answers."""
+
+
+class Conductor:
+    """Calls `score` for the requests that are submitted, first come, first served.
+
+    Parameters
+    ----------
+    loop : asyncio.AbstractEventLoop
+        The worker's event loop, not running yet.
+    score : Scores
+        What runs run().
+    deliver : callable
+        Takes a request and its answer; called by the loop.
+    slot : Slot
+        Where others see that run() runs, and for how long.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        score: Scores,
+        *,
+        deliver: Callable[[Request, Answer], None],
+        slot: Slot,
+    ) -> None:
+        self.waiting: deque[Request] = deque()
+        self._loop = loop
+        self._score = score
+        self._deliver_one = deliver
+        self._slot = slot
+        self._called = False  # a turn of the loop is coming
+        self._apart = True  # nothing is known of run() yet
+        self._short_runs = 0
+        self._enough_short_runs = _FEWEST_SHORT
+        self._done: deque[Scored] = deque()  # its ends are safe to use in two threads
+        self._delivery_called = False
+        self._bell = threading.Lock()
+        self._bell.acquire()
+        self._ended = False
+
+    def submit(self, request: Request) -> None:
+        """Have a request scored. Called by the loop."""
+        self.waiting.append(request)
+        if not self._called:
+            self._call()
+
+    @property
+    def idle(self) -> bool:
+        """Whether no request waits or runs, and every answer is out."""
+        return not (self.waiting or self._done or self._slot[Field.BUSY_SINCE_NS])
+
+    def run(self) -> None:
+        """Run the loop and the requests until :meth:`end`; in the main thread."""
+        while not self._ended:
+            if self._apart:
+                self._run_apart()
+            else:
+                self._loop.run_forever()
+
+    def end(self) -> None:
+        """Make :meth:`run` return. Called by the loop."""
+        self._ended = True
+        self._loop.stop()
+        self._ring()
+
+    def _call(self) -> None:
+        if self._apart:
+            self._ring()
+        else:
+            self._called = True
+            self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        """Run what waits, within the loop, as long as one turn may last."""
+        self._called = False
+        end = time.perf_counter() + _TURN_S
+        while self.waiting and self._is_short(self.waiting[0]):
+            for request, answer in self._timed():
+                self._deliver_one(request, answer)
+            if time.perf_counter() > end:
+                break
+        if not self.waiting:
+            return
+        if self._is_short(self.waiting[0]):
+            self._call()
+        else:
+            self._apart = True
+            self._loop.stop()
+
+    def _run_apart(self) -> None:
+        """Run what waits, while the loop runs in a thread of its own."""
+        thread = threading.Thread(target=self._run_loop_here, name="modelship-io", daemon=True)
+        thread.start()
+        while not self._ended and not self._may_return():
+            if not self.waiting:
+                self._bell.acquire()
+                continue
+            self._done.extend(self._timed())
+            if not self._delivery_called:
+                self._delivery_called = True
+                self._loop.call_soon_threadsafe(self._deliver)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        thread.join()
+        self._apart = self._ended
+        self._loop.call_soon(self._deliver)
+        if self.waiting and not self._ended:
+            self._call()
+
+    def _run_loop_here(self) -> None:
+        # Signals are for the main thread: one that is taken here would not wake a sleeping run().
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        self._loop.run_forever()
+
+    def _deliver(self) -> None:
+        self._delivery_called = False  # first, so that what is done from now on calls again
+        while self._done:
+            self._deliver_one(*self._done.popleft())
+
+    def _timed(self) -> Sequence[Scored]:
+        self._slot[Field.WAITING] = len(self.waiting)
+        self._slot[Field.BUSY_SINCE_NS] = time.monotonic_ns()
+        began = time.perf_counter()
+        scored = self._score(self.waiting)
+        if time.perf_counter() - began < _SHORT_S:
+            self._short_runs += 1
+        else:
+            self._short_runs = 0
+            self._enough_short_runs = min(2 * self._enough_short_runs, _MOST_SHORT)
+        self._slot[Field.BUSY_SINCE_NS] = 0
+        return scored
+
+    def _is_short(self, request: Request) -> bool:
+        return self._short_runs > 0 and len(request.body) <= _LARGEST_BODY
+
+    def _may_return(self) -> bool:
+        if self._short_runs < self._enough_short_runs:
+            return False
+        return not self.waiting or self._is_short(self.waiting[0])
+
+    def _ring(self) -> None:
+        if self._bell.locked():
+            self._bell.release()

@@ -1,0 +1,214 @@
+"""A host: loads the script and its model once, and forks the workers, which share its memory.
+
+A script whose init() starts threads cannot be forked, since no thread survives that: its host
+becomes a worker itself, and the supervisor starts as many hosts as there are to be workers.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from . import logs
+from .board import Field
+from .logs import logger
+from .script import EntryScript, ScriptError
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Sequence
+
+    from .board import Board
+    from .settings import Settings
+
+__all__ = ["FAILED_TO_START", "host"]
+
+FAILED_TO_START = 3
+_LOOK_EVERY_S = 0.5
+_LONGEST_PAUSE_S = 5.0
+_KILLING_S = 2.0
+_HANDLED = (signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR1)
+_THREADS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+)
+
+
+def host(
+    settings: Settings,
+    *,
+    board: Board,
+    alone: bool,
+    listeners: Sequence[socket.socket],
+    handed_over: socket.socket,
+) -> int:
+    """Load the script, and have it served until SIGTERM; return the exit code.
+
+    Parameters
+    ----------
+    settings : Settings
+        What the server was told.
+    board : Board
+        The numbers of all workers.
+    alone : bool
+        Whether it is known that the script cannot be forked.
+    listeners, handed_over : socket
+        Where connections come from.
+    """
+    logs.configure(settings)
+    own_threads = _bound_threads()
+    # Imported while the script is loaded elsewhere, its modules would be there twice.
+    from .description import Descriptions
+    from .worker import work
+
+    script = EntryScript(settings)
+    try:
+        script.load()
+        script.init()
+        descriptions = Descriptions(script, settings)
+    except ScriptError:
+        return FAILED_TO_START
+    logger.info("Scoring timeout is set to %d", settings.scoring_timeout_ms)
+
+    def run(index: int) -> None:
+        if own_threads:
+            _let_threads(settings.threads)
+        work(
+            script,
+            settings,
+            board=board,
+            index=index,
+            listeners=listeners,
+            handed_over=handed_over,
+            descriptions=descriptions,
+        )
+
+    threads = _other_threads()
+    if alone or threads:
+        if not alone:
+            logger.info("init() started %d threads: no worker shares its memory.", threads)
+        index = board.free()
+        board.slot(index)[Field.ALONE] = 1
+        run(index)
+        return 0
+    gc.collect()
+    gc.freeze()  # the collector would write to what the workers share
+    return _Nursery(settings, board, run).tend()
+
+
+class _Nursery:
+    """Forks workers, and forks again when one ends."""
+
+    def __init__(self, settings: Settings, board: Board, run: object) -> None:
+        self._settings = settings
+        self._board = board
+        self._run = run
+        self._born: dict[int, float] = {}
+        self._retiring: set[int] = set()
+        self._pause_s = 0.0
+
+    def tend(self) -> int:
+        signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
+        supervisor = os.getppid()
+        for _ in range(self._settings.workers):
+            self._fork()
+        while os.getppid() == supervisor:
+            told = signal.sigtimedwait(_HANDLED, _LOOK_EVERY_S)
+            if told is not None and told.si_signo == signal.SIGTERM:
+                break
+            if told is not None and told.si_signo == signal.SIGUSR1:
+                self._replace(told.si_pid)
+            self._reap()
+        self._end()
+        return 0
+
+    def _fork(self) -> None:
+        index = self._board.free()
+        self._board.slot(index)[Field.PID] = -1  # taken, until the worker writes its own
+        sys.stdout.flush()
+        pid = os.fork()
+        if pid:
+            self._board.slot(index)[Field.PID] = pid
+            self._born[pid] = time.monotonic()
+            return
+        code = 1
+        try:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
+            self._run(index)  # type: ignore[operator]
+            code = 0
+        except BaseException:  # noqa: BLE001 - the process ends here, whatever it is
+            logger.exception("The worker has failed.")
+        finally:
+            sys.stdout.flush()
+            os._exit(code)
+
+    def _replace(self, pid: int) -> None:
+        if pid in self._born and pid not in self._retiring:
+            self._retiring.add(pid)
+            self._fork()
+            os.kill(pid, signal.SIGTERM)
+
+    def _reap(self) -> None:
+        while self._born:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if not pid:
+                return
+            self._board.release(pid)
+            lived_s = time.monotonic() - self._born.pop(pid, 0.0)
+            if pid in self._retiring:
+                self._retiring.discard(pid)
+                continue
+            code = os.waitstatus_to_exitcode(status)
+            logger.error("Worker with pid %d has ended with %d; another one starts.", pid, code)
+            self._pause_s = min(2 * self._pause_s + 0.1, _LONGEST_PAUSE_S) if lived_s < 1 else 0.0
+            time.sleep(self._pause_s)
+            self._fork()
+
+    def _end(self) -> None:
+        end_s = time.monotonic() + self._settings.drain_s + _KILLING_S
+        for pid in self._born:
+            os.kill(pid, signal.SIGTERM)
+        while self._born:
+            if time.monotonic() > end_s:
+                for pid in self._born:
+                    os.kill(pid, signal.SIGKILL)
+            signal.sigtimedwait([signal.SIGCHLD], 0.05)
+            pid, _ = os.waitpid(-1, os.WNOHANG)
+            if pid:
+                self._born.pop(pid, None)
+
+
+def _bound_threads() -> bool:
+    """Keep libraries from starting threads before the fork; False if a user has said how many."""
+    if any(name in os.environ for name in _THREADS):
+        return False
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    return True
+
+
+def _let_threads(count: int) -> None:
+    """Let the numeric libraries that are loaded use so many threads."""
+    os.environ.update(dict.fromkeys(_THREADS, str(count)))
+    if count > 1:
+        try:
+            from threadpoolctl import threadpool_limits
+        except ImportError:  # comes with scikit-learn
+            return
+        threadpool_limits(count)
+
+
+def _other_threads() -> int:
+    """Return how many threads there are beside this one."""
+    try:
+        return len(os.listdir("/proc/self/task")) - 1  # noqa: PTH208 - names are not needed
+    except FileNotFoundError:  # not Linux
+        import threading
+
+        return threading.active_count() - 1

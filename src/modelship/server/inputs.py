@@ -1,0 +1,184 @@
+"""From a request to the arguments of run(), for each of the three ways to take them."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import parse_qsl
+
+from .contract import Answer, error
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .contract import Request
+
+__all__ = ["Inputs", "RawInput", "Refused", "SchemaInput", "TextInput"]
+
+_FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
+
+
+class Refused(Exception):  # noqa: N818 - it carries an answer, which is no error of the server
+    """The request has no arguments in it; `answer` says why."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.status)
+        self.answer = answer
+
+
+class Inputs(ABC):
+    """How run() takes what a request holds.
+
+    Parameters
+    ----------
+    takes_headers : bool
+        Whether run() has a parameter ``request_headers``.
+    """
+
+    is_raw: ClassVar[bool] = False
+
+    def __init__(self, *, takes_headers: bool) -> None:
+        self.takes_headers = takes_headers
+
+    def arguments(self, request: Request) -> dict[str, Any]:
+        """Return the arguments by name.
+
+        Raises
+        ------
+        Refused
+            If the request does not have them.
+        """
+        if request.method == "POST":
+            found = self._of_post(request)
+        elif request.method == "GET":
+            found = self._of_get(request)
+        elif request.method == "OPTIONS":
+            raise Refused(Answer(200, b"", [*_PLAIN_OPTIONS]))
+        else:
+            raise Refused(error(405, "Method not allowed"))
+        if self.takes_headers:
+            found["request_headers"] = headers_of(request)
+        return found
+
+    @abstractmethod
+    def _of_post(self, request: Request) -> dict[str, Any]: ...
+
+    @abstractmethod
+    def _of_get(self, request: Request) -> dict[str, Any]: ...
+
+
+_PLAIN_OPTIONS = (
+    (b"content-type", b"text/html; charset=utf-8"),
+    (b"x-ms-run-function-failed", b"False"),
+)
+
+
+class TextInput(Inputs):
+    """run() takes one string: the body, or the query as JSON."""
+
+    def __init__(self, name: str, *, takes_headers: bool) -> None:
+        super().__init__(takes_headers=takes_headers)
+        self._name = name
+
+    def _of_post(self, request: Request) -> dict[str, Any]:
+        content_type = request.header(b"content-type")
+        if content_type is not None and _mime_type(content_type) in _FORMS:
+            return {self._name: ""}  # flask has parsed it as a form by then
+        try:
+            return {self._name: str(request.body, "utf-8")}
+        except UnicodeDecodeError as cause:
+            raise Refused(error(400, f"Input cannot be decoded as UTF-8: {cause}")) from None
+
+    def _of_get(self, request: Request) -> dict[str, Any]:
+        return {self._name: json.dumps(query_of(request))}
+
+
+class SchemaInput(Inputs):
+    """run() takes what inference-schema declares: the values of a JSON object by their keys."""
+
+    def __init__(self, parameters: Sequence[inspect.Parameter], *, takes_headers: bool) -> None:
+        super().__init__(takes_headers=takes_headers)
+        self._defaults = {each.name: each.default for each in parameters}
+
+    def _of_post(self, request: Request) -> dict[str, Any]:
+        if not is_json(request):
+            raise Refused(error(415, "Expects Content-Type to be application/json"))
+        try:
+            body = json.loads(request.body)
+        except json.JSONDecodeError as cause:
+            message = f"POST body could not be decoded as JSON: {cause}"
+            if not request.body:
+                message = "POST body is empty. Expecting a JSON dictionary."
+            raise Refused(error(400, message)) from None
+        if not isinstance(body, dict):
+            raise Refused(error(400, "POST body should be a JSON dictionary."))
+        return self._taken(body)
+
+    def _of_get(self, request: Request) -> dict[str, Any]:
+        return self._taken(query_of(request))
+
+    def _taken(self, body: dict[str, Any]) -> dict[str, Any]:
+        found = {name: body.get(name, default) for name, default in self._defaults.items()}
+        for name, value in found.items():
+            if value is inspect.Parameter.empty:
+                message = f"A value is not provided for the {name!r} parameter."
+                raise Refused(error(400, message))
+        return found
+
+
+class RawInput(Inputs):
+    """run() takes the flask request, whatever its method is."""
+
+    is_raw = True
+
+    def __init__(self, name: str, *, takes_headers: bool) -> None:
+        super().__init__(takes_headers=takes_headers)
+        self._name = name
+
+    def arguments(self, request: Request) -> dict[str, Any]:
+        import flask
+
+        found: dict[str, Any] = {self._name: flask.request}
+        if self.takes_headers:
+            found["request_headers"] = headers_of(request)
+        return found
+
+    _of_post = _of_get = arguments
+
+
+def headers_of(request: Request) -> dict[str, str]:
+    """Return the headers with names as ``Content-Type``; repeated ones joined by commas."""
+    found: dict[str, str] = {}
+    for name, value in request.headers:
+        key, text = name.decode("latin-1").title(), value.decode("latin-1")
+        found[key] = f"{found[key]},{text}" if key in found else text
+    return found
+
+
+def query_of(request: Request) -> dict[str, Any]:
+    """Return the query: each value as JSON if it is some, and a list where a key is repeated."""
+    found: dict[str, list[Any]] = {}
+    text = request.query.decode("latin-1")
+    for key, value in parse_qsl(text, keep_blank_values=True, errors="replace"):
+        found.setdefault(key, []).append(_as_json(value))
+    return {key: values[0] if len(values) == 1 else values for key, values in found.items()}
+
+
+def is_json(request: Request) -> bool:
+    """Tell whether the body says that it is JSON."""
+    mime_type = _mime_type(request.header(b"content-type") or b"")
+    is_kind_of = mime_type.startswith("application/") and mime_type.endswith("+json")
+    return mime_type == "application/json" or is_kind_of
+
+
+def _mime_type(content_type: bytes) -> str:
+    return content_type.partition(b";")[0].strip().lower().decode("latin-1")
+
+
+def _as_json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -1,0 +1,79 @@
+"""Keys: what a request has to show, as services on Azure ask for it.
+
+The file holds JSON with ``primary`` and ``secondary``; it is read again when it has changed, so
+that a key can be made anew while the service runs, and clients with the other one never notice.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from pathlib import Path
+
+from .logs import logger
+
+__all__ = ["Keys"]
+
+_SCHEME = b"bearer "
+
+
+class Keys:
+    """The keys of a service.
+
+    Parameters
+    ----------
+    file : str
+        Where they are; empty if requests need none.
+
+    Raises
+    ------
+    OSError, ValueError
+        If there is a file that cannot be read: a service that should ask for keys never runs
+        without.
+    """
+
+    def __init__(self, file: str) -> None:
+        self._file = Path(file) if file else None
+        self._changed_ns = -1
+        self._keys: tuple[bytes, ...] = ()
+        if self._file is not None:
+            self._changed_ns = self._file.stat().st_mtime_ns
+            self._keys = _read(self._file)
+
+    @property
+    def asked_for(self) -> bool:
+        """Whether requests need a key."""
+        return self._file is not None
+
+    def look_again(self) -> None:
+        """Read the file again if it has changed; one that cannot be read leaves the keys."""
+        if self._file is None:
+            return
+        try:
+            changed_ns = self._file.stat().st_mtime_ns
+            if changed_ns != self._changed_ns:
+                self._keys = _read(self._file)
+                self._changed_ns = changed_ns
+                logger.info("The keys were read again.")
+        except (OSError, ValueError):
+            logger.warning("The file of the keys cannot be read; the old keys stay.")
+
+    def let_in(self, authorization: bytes | None) -> bool:
+        """Tell whether a request with this header may be answered.
+
+        All keys are compared, and each in a time that does not depend on how much of it is right.
+        """
+        if self._file is None:
+            return True
+        if authorization is None or authorization[: len(_SCHEME)].lower() != _SCHEME:
+            return False
+        shown = authorization[len(_SCHEME) :].strip()
+        return any([hmac.compare_digest(shown, key) for key in self._keys])  # noqa: C419 - a generator would stop at the first
+
+
+def _read(file: Path) -> tuple[bytes, ...]:
+    found = json.loads(file.read_bytes())
+    keys = tuple(str(found[name]).encode() for name in ("primary", "secondary") if found.get(name))
+    if not keys:
+        raise ValueError("there is no key in the file")
+    return keys

@@ -1,0 +1,146 @@
+"""The log: lines as Azure ML's inference server writes them, or the same as JSON.
+
+``2026-01-31 12:00:00,123 I [42] azmlinfsrv - POST /score 200 1.234ms 3``, in UTC. What a script
+prints goes to the logger ``azmlinfsrv.print``. A folder with a ``logging.json`` is obeyed.
+"""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import json
+import logging
+import logging.config
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .settings import Settings
+
+__all__ = ["AccessLog", "configure", "logger"]
+
+logger = logging.getLogger("azmlinfsrv")
+
+_FORMAT = "%(asctime)s %(levelname).1s [%(process)d] %(name)s - %(message)s"
+_print = builtins.print
+
+
+def configure(settings: Settings) -> None:
+    """Set the loggers up, and send what a script prints to the log."""
+    handler = _Handler(sys.stdout)
+    handler.setFormatter(_JsonFormatter() if settings.json_logs else _formatter())
+    logger.handlers = [handler]
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    _obey(settings.app_root / "logging.json")
+    builtins.print = _print_to_log
+
+
+class AccessLog:
+    """One line for each request that was scored, written together: a write costs more than a line.
+
+    Whatever else is logged comes after the lines that were before it.
+    """
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._lines: list[str] = []
+        self._as_json = as_json
+        self._second = -1
+        self._stamp = ""
+        self._pid = os.getpid()
+        self._plain = type(logger.handlers[0]) is _Handler if logger.handlers else False
+        _Handler.before = self.flush
+
+    def note(
+        self,
+        *,
+        method: str,
+        target: str,
+        status: int,
+        duration_ms: float,
+        size: str,
+        request_id: str,
+    ) -> None:
+        """Keep one line until :meth:`flush`."""
+        said = f"{method} {target} {status} {duration_ms:.3f}ms {size}"
+        if not self._plain:
+            logger.info(said)
+            return
+        now = time.time()
+        if int(now) != self._second:
+            self._second = int(now)
+            self._stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(now))
+        if self._as_json:
+            fields = _fields(self._stamp, now, "INFO", "azmlinfsrv", said)
+            fields |= {"request_id": request_id, "status": status, "duration_ms": duration_ms}
+            self._lines.append(json.dumps(fields))
+            return
+        ms = int(now % 1 * 1000)
+        self._lines.append(f"{self._stamp},{ms:03d} I [{self._pid}] azmlinfsrv - {said}")
+
+    def flush(self) -> None:
+        """Write what was kept."""
+        if self._lines:
+            lines, self._lines = self._lines, []
+            sys.stdout.write("\n".join(lines) + "\n")
+            sys.stdout.flush()
+
+
+class _Handler(logging.StreamHandler[Any]):
+    """Writes a record after the lines that are still kept."""
+
+    before: Any = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if _Handler.before is not None:
+            _Handler.before()
+        super().emit(record)
+
+
+class _JsonFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(record.created))
+        message = record.getMessage()
+        if record.exc_info:
+            message += "\n" + self.formatException(record.exc_info)
+        return json.dumps(
+            _fields(stamp, record.created, record.levelname, record.name, message)
+            | getattr(record, "fields", {})
+        )
+
+
+def _fields(stamp: str, created: float, level: str, name: str, message: str) -> dict[str, object]:
+    at = f"{stamp.replace(' ', 'T')}.{int(created % 1 * 1000):03d}Z"
+    return {"time": at, "level": level, "logger": name, "pid": os.getpid(), "message": message}
+
+
+def _formatter() -> logging.Formatter:
+    formatter = logging.Formatter(_FORMAT)
+    formatter.converter = time.gmtime
+    return formatter
+
+
+def _obey(file: Path) -> None:
+    if file.is_file():
+        logging.config.dictConfig(json.loads(file.read_bytes()))
+        logger.info("Loaded logging config from %s", file)
+
+
+@functools.wraps(print)
+def _print_to_log(
+    *objects: object,
+    sep: str | None = " ",
+    end: str | None = "\n",
+    file: Any = None,
+    flush: bool = False,
+) -> None:
+    if file is None or file is sys.stdout:
+        logging.getLogger("azmlinfsrv.print").info(
+            (" " if sep is None else sep).join(map(str, objects))
+        )
+    else:
+        _print(*objects, sep=sep, end=end, file=file, flush=flush)

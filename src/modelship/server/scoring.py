@@ -1,0 +1,176 @@
+"""Scorer: one request, or several of a batchable script together, to their answers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+import traceback
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+from . import flasks
+from .board import Field
+from .contract import FAILED, INTERNAL_ERROR, JSON, NOT_FAILED, SCRIPT_ERROR, Answer, encode, error
+from .inputs import Refused
+from .logs import logger
+
+if TYPE_CHECKING:
+    from collections import deque
+    from collections.abc import Callable, Sequence
+
+    from .board import Slot
+    from .contract import Request
+    from .script import EntryScript
+    from .settings import Settings
+
+__all__ = ["Scorer"]
+
+_SCRIPT_EXITS = (SystemExit, KeyboardInterrupt)
+
+
+class Scorer:
+    """Calls the script's run(), in the main thread.
+
+    Parameters
+    ----------
+    script : EntryScript
+        Whose init() has run.
+    settings : Settings
+        The timeout, and whether to be strict.
+    slot : Slot
+        Where to count.
+    retire : callable
+        Called when a script ends its process, in place of ending it at once.
+    """
+
+    def __init__(
+        self,
+        script: EntryScript,
+        settings: Settings,
+        *,
+        slot: Slot,
+        retire: Callable[[], None],
+    ) -> None:
+        self._script = script
+        self._run = script.run
+        self._arguments = script.inputs.arguments
+        self._strict = settings.strict
+        self._slot = slot
+        self._retire = retire
+        self._alarm = _Alarm(settings.scoring_timeout_ms)
+        self._in_flask = flasks.in_use()
+
+    def __call__(self, waiting: deque[Request]) -> Sequence[tuple[Request, Answer]]:
+        """Take the next request, and return its answer."""
+        request = waiting.popleft()
+        return [(request, self._answer(request))]
+
+    def _answer(self, request: Request) -> Answer:
+        if request.identities.too_long:
+            return error(431, request.identities.too_long)
+        try:
+            with flasks.request_context(request) if self._in_flask else _NO_CONTEXT:
+                return self._scored(request)
+        except Exception:  # noqa: BLE001 - nothing that a script returns may end the worker
+            return self._internal_error()
+
+    def _scored(self, request: Request) -> Answer:
+        try:
+            arguments = self._arguments(request)
+        except Refused as refused:
+            return refused.answer
+        began = time.perf_counter()
+        try:
+            with self._alarm:
+                result = self._run(**arguments)
+        except BaseException as cause:  # noqa: BLE001 - answered, logged, and for exits acted on
+            return self._failure(cause)
+        finally:
+            run_s = time.perf_counter() - began
+            self._count_run(run_s)
+        return self._answer_of(result, request, run_s)
+
+    def _answer_of(self, result: Any, request: Request, run_s: float) -> Answer:
+        took = (b"x-ms-run-fn-exec-ms", b"%.3f" % (run_s * 1000))
+        answer = flasks.as_answer(result, request) if self._in_flask else None
+        if answer is None:
+            answer = Answer(200, encode(result, strict=self._strict), [JSON, NOT_FAILED])
+        answer.headers.append(took)
+        return answer
+
+    def _failure(self, cause: BaseException) -> Answer:
+        self._slot[Field.FAILED_RUNS] += 1
+        logger.error("Encountered Exception: %s", _told(cause))
+        if isinstance(cause, TimeoutError):
+            self._slot[Field.TIMED_OUT_RUNS] += 1
+            return error(500, f"Scoring timeout after {self._alarm.timeout_ms} ms", failed=True)
+        if isinstance(cause, _SCRIPT_EXITS):
+            self._retire()
+        return error(500, SCRIPT_ERROR, failed=True)
+
+    def _internal_error(self) -> Answer:
+        """Answer where what run() returned cannot be sent: its failure, unless `strict`."""
+        logger.error("Encountered Exception: %s", traceback.format_exc())
+        answer = error(500, INTERNAL_ERROR)
+        if not self._strict:
+            self._slot[Field.FAILED_RUNS] += 1
+            answer.headers = [JSON, FAILED]
+        return answer
+
+    def _count_run(self, run_s: float) -> None:
+        slot = self._slot
+        slot[Field.RUNS] += 1
+        slot[Field.RUN_US] += int(run_s * 1e6)
+
+
+class _Alarm:
+    """Raises TimeoutError in what runs too long, by SIGALRM in the main thread (setitimer(2)).
+
+    The timer is not set and cleared for each run, which would cost two system calls: it goes on
+    from one run to the next, and looks when it rings how long the present one has run.
+    While run() runs, no event loop seems to run in its thread, so that it can start one.
+    """
+
+    def __init__(self, timeout_ms: int) -> None:
+        self.timeout_ms = timeout_ms
+        self._timeout_s = timeout_ms / 1000
+        self._began: float | None = None
+        self._ticks = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        signal.signal(signal.SIGALRM, self._ring)
+
+    def __enter__(self) -> None:
+        self._loop = asyncio._get_running_loop()  # noqa: SLF001 - documented for loops' authors
+        asyncio._set_running_loop(None)  # noqa: SLF001 - as above
+        self._began = time.perf_counter()
+        if not self._ticks:
+            self._ticks = True
+            signal.setitimer(signal.ITIMER_REAL, self._timeout_s)
+
+    def __exit__(self, *_: object) -> None:
+        self._began = None
+        asyncio._set_running_loop(self._loop)  # noqa: SLF001 - as above
+
+    def _ring(self, *_: object) -> None:
+        self._ticks = False
+        if self._began is None:
+            return
+        left_s = self._began + self._timeout_s - time.perf_counter()
+        if left_s <= 0:
+            raise TimeoutError
+        self._ticks = True
+        signal.setitimer(signal.ITIMER_REAL, left_s)
+
+
+def _told(cause: BaseException) -> str:
+    """Return the traceback from the script on: the server's own frames explain nothing."""
+    own = os.path.dirname(__file__)  # noqa: PTH120 - frames name their files as strings
+    frames = cause.__traceback__
+    while frames is not None and frames.tb_frame.f_code.co_filename.startswith(own):
+        frames = frames.tb_next
+    return "".join(traceback.format_exception(type(cause), cause, frames))
+
+
+_NO_CONTEXT = nullcontext()

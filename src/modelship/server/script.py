@@ -1,0 +1,182 @@
+"""The entry script: found, initialized, and known by the way in which it takes its input."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import os
+import sys
+import traceback
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from . import aml
+from .inputs import Inputs, RawInput, SchemaInput, TextInput
+from .logs import logger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .settings import Settings
+
+__all__ = ["EntryScript", "ScriptError"]
+
+_SHOWN_FILES = 200
+
+
+class ScriptError(Exception):
+    """The script cannot be served; what is wrong has been logged."""
+
+
+class EntryScript:
+    """A script whose run() can be called.
+
+    Attributes
+    ----------
+    run : callable
+        The script's run(), with its decorators.
+    inputs : Inputs
+        How run() takes what a request holds.
+    module : ModuleType
+        The script itself.
+    """
+
+    run: Callable[..., Any]
+    inputs: Inputs
+    module: ModuleType
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @property
+    def batchable(self) -> bool:
+        """Whether the script says that rows of several requests may be scored together."""
+        return getattr(self.module, "BATCHABLE", False) is True
+
+    def load(self) -> None:
+        """Import the script, and see that it can be served.
+
+        Raises
+        ------
+        ScriptError
+            If it cannot.
+        """
+        aml.install()
+        root = str(self._settings.app_root)
+        sys.path.append(root)
+        if self._settings.source_directory:
+            sys.path.append(os.path.join(root, self._settings.source_directory))  # noqa: PTH118 - as the reference joins it
+        path = os.path.join(root, self._settings.entry_script)  # noqa: PTH118 - as above
+        self.module = _imported(path)
+        for function in ("init", "run"):
+            if not hasattr(self.module, function):
+                raise _refused(
+                    f"User script at {path} does not have a {function}() function defined."
+                )
+        self.run = self._run_below_driver()
+        self.inputs = _inputs_of(self.run)
+
+    def init(self) -> None:
+        """Call the script's init().
+
+        Raises
+        ------
+        ScriptError
+            If it raises anything.
+        """
+        logger.info("Invoking user's init function")
+        try:
+            self.module.init()
+        except BaseException as error:
+            logger.error("User's init function failed")
+            logger.error("Encountered Exception %s", traceback.format_exc())
+            _show_model_folder()
+            raise ScriptError from error
+        logger.info("Users's init has completed successfully")
+
+    def _run_below_driver(self) -> Callable[..., Any]:
+        """Return run(); ``driver_module``, which old SDKs wrote, stands for another module."""
+        driver = getattr(self.module, "driver_module", None)
+        if isinstance(driver, ModuleType) and hasattr(driver, "run"):
+            logger.info(
+                "Found driver script at %s and the score script at %s",
+                self.module.__file__,
+                driver.__file__,
+            )
+            return driver.run  # type: ignore[no-any-return]
+        logger.info("Found user script at %s", self.module.__file__)
+        return self.module.run  # type: ignore[no-any-return]
+
+
+def _imported(path: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("entry_module", path)
+    if spec is None or spec.loader is None:
+        raise _refused(f"The entry script {path} is no Python file.")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except FileNotFoundError as error:
+        if error.filename == path:
+            logger.error("No such file or directory.")
+        logger.error(traceback.format_exc())
+        raise ScriptError from error
+    except BaseException as error:
+        logger.error(traceback.format_exc())
+        raise ScriptError from error
+    return module
+
+
+def _inputs_of(run: Callable[..., Any]) -> Inputs:
+    parameters = list(inspect.signature(run).parameters.values())
+    named = {inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
+    if any(each.kind not in named for each in parameters):
+        raise _refused("run() cannot accept positional-only arguments, *args, or **kwargs.")
+    takes_headers = any(each.name == "request_headers" for each in parameters)
+    parameters = [each for each in parameters if each.name != "request_headers"]
+    if not parameters:
+        raise _refused(
+            'run() needs to accept an argument other than "request_headers".'
+            if takes_headers
+            else "run() needs to accept an argument for input data."
+        )
+    has_schema = _has_schema(run)
+    if aml.raw_requested() and has_schema:
+        raise _refused("run() cannot be decorated with both @rawhttp and @input_schema")
+    if aml.raw_requested():
+        logger.info("run() is decorated with @rawhttp. It is given the flask request.")
+        return RawInput(parameters[0].name, takes_headers=takes_headers)
+    if has_schema:
+        names = ", ".join(each.name for each in parameters)
+        logger.info("run() is decorated with @input_schema. It is given: %s.", names)
+        return SchemaInput(parameters, takes_headers=takes_headers)
+    logger.info("run() is not decorated. It is given the input as a string of JSON.")
+    return TextInput(parameters[0].name, takes_headers=takes_headers)
+
+
+def _has_schema(run: Callable[..., Any]) -> bool:
+    # What nobody has imported, nobody has decorated with.
+    if "inference_schema" not in sys.modules:
+        return False
+    from inference_schema.schema_util import is_schema_decorated
+
+    return bool(is_schema_decorated(run))
+
+
+def _refused(problem: str) -> ScriptError:
+    logger.error(problem)
+    return ScriptError(problem)
+
+
+def _show_model_folder() -> None:
+    folder = os.environ.get("AZUREML_MODEL_DIR", "")
+    if not os.path.isdir(folder):  # noqa: PTH112 - it may be empty
+        return
+    logger.info("Model Directory Contents:")
+    shown = 0
+    for place, _folders, files in os.walk(folder):
+        for name in sorted(files):
+            if shown == _SHOWN_FILES:
+                logger.info("Output Truncated. First %d lines shown.", _SHOWN_FILES)
+                return
+            logger.info(os.path.join(place, name))  # noqa: PTH118 - as walk() names it
+            shown += 1

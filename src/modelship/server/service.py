@@ -1,0 +1,210 @@
+"""Service: what all connections of one worker share."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+from .board import BUCKETS_S, Field
+from .contract import Answer, Cors, error, problem
+from .keys import Keys
+from .logs import AccessLog, logger
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine
+
+    from .board import Board, Slot
+    from .conductor import Conductor
+    from .contract import Request
+    from .protocol import ScoringProtocol
+    from .settings import Settings
+
+__all__ = ["Service"]
+
+_SWEEP_S = 0.5
+_LINGER_S = 0.3
+"""How long a quiet connection of a draining service may still bring the request on its way."""
+_SLOWEST_BYTES_PER_S = 1000
+_BODY_GRACE_S = 10.0
+_CLASSES = {
+    2: Field.ANSWERED_2XX,
+    4: Field.ANSWERED_4XX,
+    5: Field.ANSWERED_5XX,
+}
+_NO_KEY = "The request shows no key of this service: send it as Authorization: Bearer <key>."
+_BUSY = "The service is busy: {} requests wait. Try again."
+
+
+class Service:
+    """The requests and the connections of one worker.
+
+    Parameters
+    ----------
+    settings : Settings
+        What the server was told.
+    board : Board
+        The numbers of all workers.
+    slot : Slot
+        The numbers of this one.
+    """
+
+    conductor: Conductor
+
+    def __init__(self, settings: Settings, *, board: Board, slot: Slot) -> None:
+        self.settings = settings
+        self.board = board
+        self.draining = False
+        self.keys = Keys(settings.keys_file)
+        self._slot = slot
+        self._cors = Cors(settings)
+        self._log = AccessLog(as_json=settings.json_logs)
+        self._connections: set[ScoringProtocol] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        version = settings.server_version
+        self._version = [(b"x-ms-server-version", version.encode())] if version else []
+        self._flush_called = False
+        self._waiting_bytes = 0
+        self.on_sweep: list[Callable[[], None]] = [self.keys.look_again]
+
+    # Requests
+
+    def submit(self, request: Request) -> None:
+        """Have a request scored, or say at once why not."""
+        if not self.keys.let_in(request.header(b"authorization") if self.keys.asked_for else None):
+            self._slot[Field.REFUSED_KEY] += 1
+            self.deliver(request, no_key())
+        elif len(self.conductor.waiting) >= self.settings.queue:
+            self._slot[Field.REFUSED_BUSY] += 1
+            self.deliver(request, self._busy())
+        else:
+            self.conductor.submit(request)
+
+    def deliver(self, request: Request, answer: Answer) -> None:
+        """Send the answer of a request, with what every answer says, and take note of it."""
+        self.dress(request, answer)
+        request.respond(answer)
+        duration_s = (time.perf_counter_ns() - request.began_ns) / 1e9
+        slot = self._slot
+        slot[_CLASSES.get(answer.status // 100, Field.ANSWERED_OTHERS)] += 1
+        slot[Field.DURATION_US] += int(duration_s * 1e6)
+        slot[Field.BUCKETS + _bucket(duration_s)] += 1
+        target = request.path
+        if request.query:
+            target += "?" + request.query.decode("latin-1")
+        self._log.note(
+            method=request.method,
+            target=target,
+            status=answer.status,
+            duration_ms=duration_s * 1000,
+            size="N/A" if answer.parts is not None else str(len(answer.body)),
+            request_id=request.identities.request_id,
+        )
+        if not self._flush_called:
+            self._flush_called = True
+            asyncio.get_running_loop().call_later(0.05, self._flush)
+
+    def dress(self, request: Request, answer: Answer) -> None:
+        """Add the headers that every answer of a known route has."""
+        answer.headers += self._version
+        answer.headers += request.identities.headers
+        if self.settings.origins:
+            answer.headers += self._cors.headers(request)
+
+    def too_large(self) -> Answer:
+        """Return the answer to a body that is larger than any may be."""
+        most = self.settings.body_bytes // 2**20
+        return problem(413, f"The body is larger than {most} MiB.")
+
+    def _busy(self) -> Answer:
+        answer = error(503, _BUSY.format(len(self.conductor.waiting)))
+        answer.headers.append((b"retry-after", b"1"))
+        return answer
+
+    def _flush(self) -> None:
+        self._flush_called = False
+        self._log.flush()
+
+    # Connections
+
+    def connected(self, connection: ScoringProtocol) -> None:
+        """Take note of a new connection."""
+        self._connections.add(connection)
+        self._slot[Field.CONNECTIONS] = len(self._connections)
+
+    def disconnected(self, connection: ScoringProtocol) -> None:
+        """Take note that a connection has ended."""
+        self._connections.discard(connection)
+        self._slot[Field.CONNECTIONS] = len(self._connections)
+
+    def linger(self, connection: ScoringProtocol) -> None:
+        """End a connection once it has been quiet for a moment."""
+        asyncio.get_running_loop().call_later(_LINGER_S, _close_if_quiet, connection)
+
+    async def sweep(self) -> None:
+        """End connections that are idle or too slow, again and again."""
+        while True:
+            await asyncio.sleep(_SWEEP_S)
+            now = asyncio.get_running_loop().time()
+            for connection in [*self._connections]:
+                self._judge(connection, now)
+            for call in self.on_sweep:
+                call()
+
+    def _judge(self, connection: ScoringProtocol, now: float) -> None:
+        for_s = now - connection.expects_since
+        if not connection.arriving:
+            if connection.is_quiet and for_s > self.settings.keep_alive_s:
+                connection.transport.close()
+        elif connection.direct is None and connection.is_quiet:
+            if for_s > self.settings.head_s:
+                connection.refuse(problem(408, "The head of the request took too long."))
+        elif for_s > _BODY_GRACE_S and connection.received < for_s * _SLOWEST_BYTES_PER_S:
+            connection.refuse(problem(408, "The body of the request came too slowly."))
+
+    # Work beside the requests
+
+    def keep(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work` in the loop; a drain waits for it."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def parts_of(self, answer: Answer) -> AsyncIterator[bytes]:
+        """Return the parts of an answer as they come; they are made in another thread."""
+        loop = asyncio.get_running_loop()
+        parts = iter(answer.parts or ())
+        while (part := await loop.run_in_executor(None, next, parts, None)) is not None:
+            yield part
+
+    async def drain(self) -> None:
+        """Answer what was accepted, and end every connection, within the time that there is."""
+        self.draining = True
+        end = asyncio.get_running_loop().time() + self.settings.drain_s
+        for connection in [*self._connections]:
+            connection.shutdown()
+        while self._connections or self._tasks or not self.conductor.idle:
+            if asyncio.get_running_loop().time() > end:
+                logger.warning("Some requests were not answered in the time that there was.")
+                break
+            await asyncio.sleep(0.02)
+        self._log.flush()
+
+
+def no_key() -> Answer:
+    """Return the answer to a request without a key."""
+    answer = error(401, _NO_KEY)
+    answer.headers.append((b"www-authenticate", b"Bearer"))
+    return answer
+
+
+def _close_if_quiet(connection: ScoringProtocol) -> None:
+    if connection.is_quiet:
+        connection.transport.close()
+
+
+def _bucket(duration_s: float) -> int:
+    for index, bound in enumerate(BUCKETS_S):
+        if duration_s <= bound:
+            return index
+    return len(BUCKETS_S)

@@ -1,0 +1,198 @@
+"""A worker: one event loop with one run()."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+import uvloop
+
+from .app import Application
+from .board import Field
+from .conductor import Conductor
+from .logs import logger
+from .protocol import protocol_of
+from .scoring import Scorer
+from .service import Service
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Sequence
+
+    from .board import Board
+    from .description import Descriptions
+    from .script import EntryScript
+    from .settings import Settings
+
+__all__ = ["work"]
+
+_ENOUGH_MEMORY = 0.9
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+def work(
+    script: EntryScript,
+    settings: Settings,
+    *,
+    board: Board,
+    index: int,
+    listeners: Sequence[socket.socket],
+    handed_over: socket.socket,
+    descriptions: Descriptions,
+) -> None:
+    """Answer requests until SIGTERM, and then what was accepted.
+
+    Parameters
+    ----------
+    script : EntryScript
+        Whose init() has run.
+    settings : Settings
+        What the server was told.
+    board : Board
+        The numbers of all workers.
+    index : int
+        Which slot of the board is this worker's.
+    listeners : sequence of socket
+        Where connections come from; other workers listen there too.
+    handed_over : socket
+        Where the supervisor sends connections that it took while all workers were busy.
+    descriptions : Descriptions
+        What describes the service.
+    """
+    worker = _Worker(script, settings, board=board, index=index, descriptions=descriptions)
+    worker.run(listeners, handed_over)
+
+
+class _Worker:
+    def __init__(
+        self,
+        script: EntryScript,
+        settings: Settings,
+        *,
+        board: Board,
+        index: int,
+        descriptions: Descriptions,
+    ) -> None:
+        self._settings = settings
+        self._slot = board.slot(index)
+        self._slot[Field.PID] = os.getpid()
+        self._slot[Field.STARTS] += 1
+        self._loop = uvloop.new_event_loop()
+        self._parent = os.getppid()
+        self._retiring = False
+        self._most_memory = _share_of_memory(settings)
+        self.service = Service(settings, board=board, slot=self._slot)
+        self.service.on_sweep += [self._end_with_parent, self._retire_when_large]
+        scorer = Scorer(script, settings, slot=self._slot, retire=self._retire)
+        self._conductor = Conductor(
+            self._loop, scorer, deliver=self.service.deliver, slot=self._slot
+        )
+        self.service.conductor = self._conductor
+        self._server = _uvicorn(settings, Application(self.service, descriptions), self.service)
+
+    def run(self, listeners: Sequence[socket.socket], handed_over: socket.socket) -> None:
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, self._told_to_end)
+        self._loop.create_task(self._serve(listeners, handed_over))
+        self._conductor.run()
+        self._slot[Field.READY] = 0
+
+    async def _serve(self, listeners: Sequence[socket.socket], handed_over: socket.socket) -> None:
+        sweeping = self._loop.create_task(self.service.sweep())
+        # A loop closes what it listens on; these are this worker's own.
+        await self._server.startup([each.dup() for each in listeners])
+        handed_over.setblocking(False)
+        self._loop.add_reader(handed_over.fileno(), self._take_over, handed_over)
+        self._slot[Field.READY] = 1
+        logger.info("Worker with pid %d ready for serving traffic", os.getpid())
+        await self._server.main_loop()
+        self._slot[Field.READY] = 0
+        self._loop.remove_reader(handed_over.fileno())
+        for server in self._server.servers:
+            server.close()
+        await self.service.drain()
+        sweeping.cancel()
+        self._conductor.end()
+
+    def _take_over(self, handed_over: socket.socket) -> None:
+        """Take a connection that the supervisor accepted, with what it has sent unread."""
+        try:
+            _, descriptors, _, _ = socket.recv_fds(handed_over, 1, 1)
+        except BlockingIOError:  # another worker was faster
+            return
+        for descriptor in descriptors:
+            self.service.keep(self._adopt(socket.socket(fileno=descriptor)))
+
+    async def _adopt(self, connection: socket.socket) -> None:
+        connection.setblocking(False)
+        config = self._server.config
+
+        def protocol() -> asyncio.Protocol:
+            made: Any = config.http_protocol_class
+            return made(config=config, server_state=self._server.server_state, app_state={})  # type: ignore[no-any-return]
+
+        await self._loop.connect_accepted_socket(protocol, connection, ssl=config.ssl)
+
+    def _told_to_end(self, *_: object) -> None:
+        # The handler runs between two steps of anything; the server looks at it at its next tick.
+        self._server.should_exit = True
+
+    def _retire(self) -> None:
+        """Ask to be replaced: the host starts another worker, and ends this one then."""
+        if not self._retiring:
+            self._retiring = True
+            os.kill(self._parent, signal.SIGUSR1)
+
+    def _end_with_parent(self) -> None:
+        if os.getppid() != self._parent:
+            self._server.should_exit = True
+
+    def _retire_when_large(self) -> None:
+        if self._most_memory and _own_memory() > self._most_memory:
+            if not self._retiring:
+                logger.warning("The worker uses %d MiB; it is replaced.", _own_memory() // 2**20)
+            self._retire()
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn's, but for signals: the worker has its own."""
+
+    def capture_signals(self) -> Any:
+        return nullcontext()
+
+
+def _uvicorn(settings: Settings, app: Application, service: Service) -> _Server:
+    config = uvicorn.Config(
+        app,
+        http=protocol_of(service),
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        backlog=2048,
+        ssl_certfile=settings.certificate or None,
+        ssl_keyfile=settings.private_key or None,
+    )
+    config.load()
+    server = _Server(config)
+    server.lifespan = config.lifespan_class(config)
+    return server
+
+
+def _share_of_memory(settings: Settings) -> int:
+    return int(settings.memory_bytes * _ENOUGH_MEMORY / settings.workers)
+
+
+def _own_memory() -> int:
+    """Return the bytes that are resident and not shared with a file (proc(5), statm)."""
+    if sys.platform != "linux":
+        return 0
+    _, resident, shared, *_ = map(int, Path("/proc/self/statm").read_bytes().split())
+    return (resident - shared) * _PAGE_BYTES

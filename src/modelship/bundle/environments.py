@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import time
 from typing import TYPE_CHECKING
 
 from modelship.bundle.install import create_environment
 from modelship.places import cache_folder, exclusive
+from modelship.staging import stage_in
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from modelship.bundle.lock import Lock
+    from modelship.bundle.servers import Server
 
-__all__ = ["environment_python", "installed_modules", "service_variables"]
+__all__ = ["environment_python", "install_server", "installed_modules", "service_variables"]
 
 _COMPLETE = ".modelship-complete"
 # What a service gets of this process's environment; a container gets none of it either.
@@ -54,6 +57,47 @@ def environment_python(lock: Lock, *, timeout_s: float) -> Path:
             create_environment(lock, folder, timeout_s=end_s - time.monotonic())
             (folder / _COMPLETE).touch()
     return python
+
+
+def install_server(server: Server, python: Path, *, timeout_s: float) -> Path | None:
+    """Copy a server into an environment, and return what to put on Python's path to find it.
+
+    Its bytecode is compiled once, here. Where a package has brought the server, it is None.
+
+    Parameters
+    ----------
+    server : Server
+        What to copy.
+    python : Path
+        The environment's Python.
+    timeout_s : float
+        How long it may take.
+
+    Raises
+    ------
+    TimeoutError
+        If another process is still copying it.
+    """
+    if not server.files:
+        return None
+    folder = python.parent.parent / "servers" / server.digest[:16]
+    with exclusive(f"server-{server.digest[:16]}", timeout_s=timeout_s):
+        if not folder.exists():
+            with stage_in(folder.parent) as scratch:
+                for name, source in server.files.items():
+                    path = scratch / "new" / name
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.write_bytes(source)
+                # Tracebacks name the place where it will be.
+                places = ["-s", str(scratch / "new"), "-p", str(folder)]
+                subprocess.run(
+                    [python, "-I", "-m", "compileall", "-q", *places, scratch / "new"],
+                    check=False,
+                    timeout=timeout_s,
+                    capture_output=True,
+                )
+                (scratch / "new").rename(folder)
+    return folder
 
 
 def service_variables(python: Path, *, app_root: Path, model_dir: Path) -> dict[str, str]:

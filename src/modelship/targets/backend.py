@@ -58,6 +58,8 @@ class Instance:
         The bundle's description.
     profile : str
         The place under whose limits it runs, if that is another one than where it runs.
+    server : str
+        The server that runs its script, if that is another one than Azure ML's.
     """
 
     instance_id: str
@@ -71,13 +73,16 @@ class Instance:
     tags: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
     profile: str = ""
+    server: str = ""
 
     def __post_init__(self) -> None:
         for mapping in ("parts", "tags"):
             object.__setattr__(self, mapping, MappingProxyType(dict(getattr(self, mapping))))
 
     @classmethod
-    def draft(cls, bundle: ScoringBundle, *, name: str, profile: str = "") -> Instance:
+    def draft(
+        cls, bundle: ScoringBundle, *, name: str, profile: str = "", server: str = ""
+    ) -> Instance:
         """Return the record of an instance that is about to be started."""
         return cls(
             instance_id=f"{name}-{secrets.token_hex(4)}",
@@ -90,6 +95,7 @@ class Instance:
             tags=bundle.tags,
             description=bundle.description,
             profile=profile,
+            server=server,
         )
 
     def at(self, scoring_uri: str) -> Instance:
@@ -138,6 +144,11 @@ class TargetBackend(ABC):
     @property
     def assumed_profile(self) -> str:
         """The name of another place's profile, if instances run under that one's limits."""
+        return ""
+
+    @property
+    def other_server(self) -> str:
+        """The name of the server that runs scripts, if it is another one than Azure ML's."""
         return ""
 
     @property

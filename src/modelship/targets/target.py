@@ -34,7 +34,7 @@ from modelship.targets.scoring import score
 from modelship.targets.state import State
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from modelship.bundle.profile import Profile
     from modelship.findings import Diagnosis
@@ -281,8 +281,8 @@ class DeployTarget:
             digest = bundle.digest
         older = [each for each in self._backend.instances() if each.name == name]
         current = self._serving(older)
-        profile = self._backend.assumed_profile
-        if current is not None and (current.digest, current.profile) == (digest, profile):
+        ways = {"profile": self._backend.assumed_profile, "server": self._backend.other_server}
+        if current is not None and (current.digest, _ways(current)) == (digest, ways):
             if self._backend.state(current) is State.HEALTHY:
                 steps.say("nothing to do: this bundle is deployed and healthy")
                 return current
@@ -290,14 +290,14 @@ class DeployTarget:
             raise NameTakenError(
                 name=name,
                 target=self.name,
-                differences=_differences(current, bundle, profile=profile),
+                differences=_differences(current, bundle, ways=ways),
             )
         if check != "off":
             self._check(bundle, trial=check == "trial", steps=steps)
         self._backend.prepare(bundle, steps)
         if not self._backend.side_by_side:
             self._stop_all(older)
-        draft = Instance.draft(bundle, name=name, profile=profile)
+        draft = Instance.draft(bundle, name=name, **ways)
         instance = self._start(draft, bundle, steps)
         self._stop_all(older)
         return instance
@@ -415,6 +415,11 @@ class DeployTarget:
         )
 
 
-def _differences(current: Instance, bundle: ScoringBundle, *, profile: str) -> list[str]:
+def _ways(instance: Instance) -> dict[str, str]:
+    """Return how an instance runs its bundle, beside what is in it."""
+    return {"profile": instance.profile, "server": instance.server}
+
+
+def _differences(current: Instance, bundle: ScoringBundle, *, ways: Mapping[str, str]) -> list[str]:
     parts = [name for name, digest in bundle.parts.items() if current.parts.get(name) != digest]
-    return parts + ["profile"] * (current.profile != profile)
+    return parts + [name for name, way in _ways(current).items() if way != ways[name]]

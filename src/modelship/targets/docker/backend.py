@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, ClassVar
 
 from modelship.bundle.profile import PROFILES, Profile
+from modelship.bundle.servers import Server, check_workers
 from modelship.diagnosis import Facts
 from modelship.errors import InvalidOptionError
 from modelship.targets.backend import Instance, TargetBackend
@@ -20,8 +21,10 @@ from modelship.targets.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from modelship.bundle import ScoringBundle
+    from modelship.targets.docker._sdk import Engine
     from modelship.targets.progress import Steps
 
 __all__ = ["DockerBackend"]
@@ -47,6 +50,10 @@ class DockerBackend(TargetBackend):
     profile : str, optional
         The place whose limits hold: ``"aci"``, ``"aks"`` or ``"online-endpoint"``. A request may
         take as long as there, and a bundle may ask for as much as there.
+    server : {"azmlinfsrv", "modelship"}
+        What runs the script: Azure ML's own server, or modelship's faster one.
+    workers : int
+        How many processes run it, 1 to 64.
     """
 
     name: ClassVar[str] = "docker"
@@ -57,6 +64,8 @@ class DockerBackend(TargetBackend):
         base_image: str | None = None,
         port: int | None = None,
         profile: str | None = None,
+        server: str = "azmlinfsrv",
+        workers: int = 1,
     ) -> None:
         if base_image is not None and not re.fullmatch(r"[\w][\w.:/@-]*", base_image, re.ASCII):
             raise InvalidOptionError(
@@ -65,6 +74,8 @@ class DockerBackend(TargetBackend):
         self._base_image = base_image
         self._port = check_port(port)
         self._profile = Profile.named(profile) if profile else None
+        self._server = Server.named(server)
+        self._workers = check_workers(workers)
         self._answered: set[str] = set()
 
     @property
@@ -76,6 +87,10 @@ class DockerBackend(TargetBackend):
         return self._profile.name if self._profile else ""
 
     @property
+    def other_server(self) -> str:
+        return "" if self._server.name == "azmlinfsrv" else self._server.name
+
+    @property
     def side_by_side(self) -> bool:
         """Whether two instances can run at once: not on a port that was asked for."""
         return self._port is None
@@ -84,13 +99,13 @@ class DockerBackend(TargetBackend):
         with connected() as engine:
             cores, memory_bytes = engine.capacity()
             containers.check_resources(bundle.resources, cores=cores, memory_bytes=memory_bytes)
-            with service_image(engine, bundle, base_image=self._base_image, steps=steps):
+            with self._image(engine, bundle, steps):
                 pass  # start() asks for it again, and holds it until a container does
 
     def start(self, draft: Instance, bundle: ScoringBundle, steps: Steps) -> Instance:
         name = draft.instance_id
         with connected() as engine:
-            with service_image(engine, bundle, base_image=self._base_image, steps=steps) as image:
+            with self._image(engine, bundle, steps) as image:
                 engine.create(
                     name,
                     image=image,
@@ -99,7 +114,11 @@ class DockerBackend(TargetBackend):
                         labels.SERVICE_IMAGE: image,
                         labels.TARGET: self._namespace,
                     },
-                    environment={**self.profile.variables, **self._variables(str(APP_ROOT))},
+                    environment={
+                        "WORKER_COUNT": str(self._workers),
+                        **self.profile.variables,
+                        **self._variables(str(APP_ROOT)),
+                    },
                     host=containers.confinement(bundle.resources, port=self._port),
                 )
             engine.start(name, port=self._port)
@@ -151,6 +170,13 @@ class DockerBackend(TargetBackend):
             if container is not None:
                 engine.remove(container)
             remove_unused_images(engine, instance.digest, ended=container)
+
+    def _image(
+        self, engine: Engine, bundle: ScoringBundle, steps: Steps
+    ) -> AbstractContextManager[str]:
+        return service_image(
+            engine, bundle, base_image=self._base_image, server=self._server, steps=steps
+        )
 
     @property
     def _namespace(self) -> str:

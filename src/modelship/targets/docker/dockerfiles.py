@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import json
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 from modelship.targets.docker import labels
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = [
     "APP_ROOT",
     "PORT",
+    "SAMPLE",
     "VENV",
     "environment",
     "model",
@@ -23,6 +28,7 @@ __all__ = [
 
 APP_ROOT = PurePosixPath("/var/azureml-app")
 VENV = PurePosixPath("/opt/modelship")
+SAMPLE = PurePosixPath("/opt/modelship-sample.json")
 PORT = 5001
 
 _PROBE = (
@@ -76,16 +82,19 @@ def model(environment_image: str, *, label: str, model_folder: str) -> str:
     )
 
 
-def service(model_image: str, *, entry_script: str) -> str:
+def service(
+    model_image: str, *, entry_script: str, module: str, variables: Mapping[str, str]
+) -> str:
     """Return the Dockerfile of the image that adds the script.
 
     The script comes last: all before it is the same for the next script, and cached.
     """
-    server = (f"{VENV}/bin/python", "-m", "azureml_inference_server_http")
+    server = (f"{VENV}/bin/python", "-m", module)
     return _lines(
         f"FROM {model_image}",
         f"LABEL {labels.MODEL_IMAGE}={model_image}",
         f"ENV AZUREML_ENTRY_SCRIPT={_quoted(entry_script)}",
+        *(f"ENV {name}={_quoted(value)}" for name, value in variables.items()),
         _exec("CMD", *server, "--entry_script", entry_script, "--port", str(PORT)),
         "ADD files.tar /",
     )

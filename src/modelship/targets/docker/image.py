@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from modelship.bundle import Lock, ScoringBundle
+    from modelship.bundle.servers import Server
     from modelship.targets.docker._sdk import Engine
     from modelship.targets.docker.inspection import Container, Image
     from modelship.targets.progress import Deadline, Steps
@@ -46,7 +47,12 @@ _ENVIRONMENT_LOCK = "docker.environment"
 
 @contextmanager
 def service_image(
-    engine: Engine, bundle: ScoringBundle, *, base_image: str | None, steps: Steps
+    engine: Engine,
+    bundle: ScoringBundle,
+    *,
+    base_image: str | None,
+    server: Server,
+    steps: Steps,
 ) -> Iterator[str]:
     """Build what is missing of the three images, and yield the name of the last.
 
@@ -62,9 +68,12 @@ def service_image(
         If the locked packages cannot be fetched.
     """
     base_image = base_image or f"python:{bundle.lock.python}-slim"
-    environment = _ensure_environment(engine, bundle.lock, base_image=base_image, steps=steps)
+    lock = server.lock_for(bundle.lock)
+    environment = _ensure_environment(
+        engine, lock, base_image=base_image, server=server, steps=steps
+    )
     with exclusive(_IMAGES_LOCK, timeout_s=steps.deadline.remaining_s):
-        yield _ensure_service(engine, bundle, environment=environment, steps=steps)
+        yield _ensure_service(engine, bundle, environment=environment, server=server, steps=steps)
 
 
 def remove_unused_images(engine: Engine, digest: str, *, ended: Container | None) -> None:
@@ -95,10 +104,12 @@ def _remove_nameless(engine: Engine, image: Image | None) -> None:
         engine.remove_image(model)
 
 
-def _ensure_environment(engine: Engine, lock: Lock, *, base_image: str, steps: Steps) -> str:
+def _ensure_environment(
+    engine: Engine, lock: Lock, *, base_image: str, server: Server, steps: Steps
+) -> str:
     base = ensure_base(engine, base_image, steps=steps)
     recipe = dockerfiles.environment("", label="")
-    name = f"modelship/environment:{_key(lock.digest, base.image_id, recipe)}"
+    name = f"modelship/environment:{_key(lock.digest, base.image_id, recipe, server.digest)}"
     if engine.image(name) is not None:
         return name
     machine = machine_of(base_image, base)
@@ -112,14 +123,15 @@ def _ensure_environment(engine: Engine, lock: Lock, *, base_image: str, steps: S
             install_packages(lock, folder, machine=machine, timeout_s=deadline.remaining_s)
             with _build_label(engine, name) as label:
                 recipe = dockerfiles.environment(base_image, label=label)
-                context = _context(recipe, _packages(folder, python=lock.python))
+                packages = _packages(folder, server, python=lock.python)
+                context = _context(recipe, packages)
                 engine.build(context, tag=name, deadline=deadline)
             engine.sweep_forgotten(labels.BUILD)  # by builds whose process was killed
     return name
 
 
 def _ensure_service(
-    engine: Engine, bundle: ScoringBundle, *, environment: str, steps: Steps
+    engine: Engine, bundle: ScoringBundle, *, environment: str, server: Server, steps: Steps
 ) -> str:
     recipe = dockerfiles.model(environment, label="", model_folder=model_folder(bundle))
     model = f"modelship/model:{_key(bundle.parts['model'], recipe)}"
@@ -132,8 +144,15 @@ def _ensure_service(
         if engine.image(model) is None:
             _build_model(engine, bundle, model, environment=environment, deadline=steps.deadline)
         with _swept(engine, f"{labels.MODEL_IMAGE}={model}"):
-            recipe = dockerfiles.service(model, entry_script=bundle.entry_script)
+            recipe = dockerfiles.service(
+                model,
+                entry_script=bundle.entry_script,
+                module=server.module,
+                variables=server.variables(bundle, sample_file=str(dockerfiles.SAMPLE)),
+            )
             source = {f"{_APP}/{file.path}": file.content for file in bundle.source}
+            if bundle.sample_json is not None:
+                source[str(dockerfiles.SAMPLE).lstrip("/")] = bundle.sample_json.encode()
             context = _context(recipe, Archive(source, folders=[_APP]))
             engine.build(context, tag=service, deadline=steps.deadline)
         _remove_nameless(engine, present)
@@ -159,15 +178,19 @@ def _context(dockerfile: str, files: Archive) -> Archive:
     return Archive({"Dockerfile": dockerfile.encode(), "files.tar": files})
 
 
-def _packages(folder: Path, *, python: str) -> Archive:
-    """Return what was installed into `folder` as the image's virtual environment has it."""
+def _packages(folder: Path, server: Server, *, python: str) -> Archive:
+    """Return what was installed into `folder` as the image's virtual environment has it.
+
+    The server lies beside the packages, unless one of them is the server.
+    """
     site_packages = f"{_VENV}/lib/python{python}/site-packages"
     scripts = f"{site_packages}/bin/"
     files = {
         f"{_VENV}/bin/{path.removeprefix(scripts)}" if path.startswith(scripts) else path: content
         for path, content in _below(folder, site_packages).items()
     }
-    return Archive(files, [site_packages, _APP, _MODELS])
+    own = {f"{site_packages}/{path}": content for path, content in server.files.items()}
+    return Archive({**files, **own}, [site_packages, _APP, _MODELS])
 
 
 def _below(folder: Path, place: str) -> Mapping[str, Path]:

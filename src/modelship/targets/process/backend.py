@@ -7,6 +7,7 @@
         pid              the server's process id
         server.log       what it wrote
         answered         there once it has answered
+        sample.json      the bundle's sample request, if it has one
         app/             what a container has in AML_APP_ROOT
 """
 
@@ -19,8 +20,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from modelship.bundle.environments import environment_python, service_variables
+from modelship.bundle.environments import (
+    environment_python,
+    install_server,
+    service_variables,
+)
 from modelship.bundle.profile import PROFILES, Profile
+from modelship.bundle.servers import Server, check_workers
 from modelship.bundle.store import model_folder, stage
 from modelship.diagnosis import Facts
 from modelship.places import state_folder
@@ -40,6 +46,7 @@ __all__ = ["ProcessBackend"]
 
 _RECORD = "instance.json"
 _ANSWERED = "answered"
+_SAMPLE = "sample.json"
 _ENDING = "Shutting down: Master"
 _DRAFT = ".draft-"
 _GRACE_S = 5.0
@@ -62,13 +69,26 @@ class ProcessBackend(TargetBackend):
         A request may take as long as there; and if there is a limit for memory there, what a
         process allocates is limited to ``memory_gb`` (by RLIMIT_DATA of setrlimit(2), which counts
         what is asked for and not what is used).
+    server : {"azmlinfsrv", "modelship"}
+        What runs the script: Azure ML's own server, or modelship's faster one.
+    workers : int
+        How many processes run it, 1 to 64.
     """
 
     name: ClassVar[str] = "process"
 
-    def __init__(self, *, port: int | None = None, profile: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        port: int | None = None,
+        profile: str | None = None,
+        server: str = "azmlinfsrv",
+        workers: int = 1,
+    ) -> None:
         self._port = check_port(port)
         self._profile = Profile.named(profile) if profile else None
+        self._server = Server.named(server)
+        self._workers = check_workers(workers)
 
     @property
     def profile(self) -> Profile:
@@ -79,35 +99,52 @@ class ProcessBackend(TargetBackend):
         return self._profile.name if self._profile else ""
 
     @property
+    def other_server(self) -> str:
+        return "" if self._server.name == "azmlinfsrv" else self._server.name
+
+    @property
     def side_by_side(self) -> bool:
         """Whether two instances can run at once: not on a port that was asked for."""
         return self._port is None
 
     def prepare(self, bundle: ScoringBundle, steps: Steps) -> None:
         with steps.step("Prepare the environment"):
-            environment_python(bundle.lock, timeout_s=steps.deadline.remaining_s)
+            self._install(bundle, steps)
 
     def start(self, draft: Instance, bundle: ScoringBundle, steps: Steps) -> Instance:
-        python = environment_python(bundle.lock, timeout_s=steps.deadline.remaining_s)
+        python, server_folder = self._install(bundle, steps)
         with service.listen(self._port) as listener:
             port = listener.getsockname()[1]
             instance = draft.at(f"http://127.0.0.1:{port}/score")
             folder = self._write(instance, bundle)
             app = folder / "app"
             service.launch(
-                _command(python, bundle, port=port),
+                [
+                    *(python, "-m", self._server.module),
+                    *("--entry_script", bundle.entry_script, "--port", str(port)),
+                ],
                 instance_id=instance.instance_id,
                 listener=listener,
                 folder=folder,
                 environment={
                     **service_variables(python, app_root=app, model_dir=app / model_folder(bundle)),
                     "GUNICORN_CMD_ARGS": f"--config {shlex.quote(str(_GUNICORN_SETTINGS))}",
+                    "WORKER_COUNT": str(self._workers),
+                    **({"PYTHONPATH": str(server_folder)} if server_folder else {}),
+                    **self._server.variables(bundle, sample_file=str(folder / _SAMPLE)),
                     **self.profile.variables,
                     **self._variables(str(app)),
                 },
                 memory_bytes=bundle.resources.memory_bytes if self.profile.limits_memory else 0,
             )
         return instance
+
+    def _install(self, bundle: ScoringBundle, steps: Steps) -> tuple[Path, Path | None]:
+        """Return the Python that runs the server, and what has to be on its path."""
+        deadline = steps.deadline
+        lock = self._server.lock_for(bundle.lock)
+        python = environment_python(lock, timeout_s=deadline.remaining_s)
+        return python, install_server(self._server, python, timeout_s=deadline.remaining_s)
 
     def instances(self) -> Sequence[Instance]:
         found = []
@@ -170,6 +207,8 @@ class ProcessBackend(TargetBackend):
         draft = self._draft(instance)
         try:
             stage(bundle, draft / "app")
+            if bundle.sample_json is not None:
+                (draft / _SAMPLE).write_text(bundle.sample_json)
             (draft / _RECORD).write_text(instance.to_json())
             return draft.rename(self._folder(instance))
         except BaseException:
@@ -192,8 +231,3 @@ def _sweep(home: Path) -> None:
         pid = draft.name.removeprefix(_DRAFT).partition("-")[0]
         if not service.exists(int(pid)):
             shutil.rmtree(draft, ignore_errors=True)
-
-
-def _command(python: Path, bundle: ScoringBundle, *, port: int) -> list[str | Path]:
-    module = "azureml_inference_server_http"
-    return [python, "-m", module, "--entry_script", bundle.entry_script, "--port", str(port)]

@@ -1,0 +1,162 @@
+"""The servers that can run a scoring script, and what each adds to a bundle's environment."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from modelship.bundle.lock import Lock
+from modelship.errors import EnvironmentBuildError, InvalidOptionError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from modelship.bundle import ScoringBundle
+
+__all__ = ["SERVERS", "Server", "check_workers"]
+
+_SOURCE = Path(__file__).parent.parent / "server"
+_FIRST_PYTHON = Version("3.10")
+_MOST_WORKERS = 64
+# What the server is written against, to the release; of the rest any release will do.
+_EXACT = frozenset({"uvicorn", "httptools", "uvloop"})
+
+
+@dataclass(frozen=True)
+class Server:
+    """A program that loads a scoring script and answers requests with it.
+
+    Parameters
+    ----------
+    name : str
+        What it is called as an option of a target.
+    module : str
+        What ``python -m`` starts; its command line is that of Azure ML's server.
+    """
+
+    name: str
+    module: str
+
+    @staticmethod
+    def named(name: str) -> Server:
+        """Return the server that goes by `name`.
+
+        Raises
+        ------
+        InvalidOptionError
+            If there is none.
+        """
+        if name in SERVERS:
+            return SERVERS[name]
+        known = " or ".join(map(repr, SERVERS))
+        raise InvalidOptionError("server", name, f"{known}{nearest(name, SERVERS)}")
+
+    def lock_for(self, lock: Lock) -> Lock:
+        """Return what has to be installed: all that `lock` names, and what the server adds to it.
+
+        Raises
+        ------
+        EnvironmentBuildError
+            If the bundle's Python is too old, or it locks another release of what the server needs.
+        """
+        return lock
+
+    @property
+    def files(self) -> Mapping[str, bytes]:
+        """The server itself, where no package brings it: files by their path on Python's path."""
+        return MappingProxyType({})
+
+    @property
+    def digest(self) -> str:
+        """The hex sha256 digest of the server itself; empty where a package brings it."""
+        return ""
+
+    def variables(self, bundle: ScoringBundle, *, sample_file: str) -> Mapping[str, str]:  # noqa: ARG002 - for ours
+        """Return what the server is told in its environment."""
+        return {}
+
+
+class _OwnServer(Server):
+    """modelship's server: a copy of :mod:`modelship.server`."""
+
+    def lock_for(self, lock: Lock) -> Lock:
+        if Version(lock.python) < _FIRST_PYTHON:
+            raise EnvironmentBuildError(
+                "the environment",
+                f"the server modelship needs Python {_FIRST_PYTHON} or newer, and the bundle "
+                f"has {lock.python}.",
+                advice="Deploy it with server='azmlinfsrv', or name a newer Python in the bundle.",
+            )
+        return Lock(python=lock.python, text=lock.text + "".join(self._added(lock)))
+
+    def _added(self, lock: Lock) -> Iterator[str]:
+        text = (_SOURCE / "requirements.lock").read_text(encoding="utf-8")
+        for name, version, lines in _requirements(text):
+            locked = lock.versions.get(name)
+            if locked is None:
+                yield lines
+            elif name in _EXACT and locked != version:
+                raise EnvironmentBuildError(
+                    "the environment",
+                    f"the bundle locks {name} {locked}, and the server modelship needs {version}.",
+                    advice=f"Ask for {name}=={version} in the bundle's environment, or deploy it "
+                    "with server='azmlinfsrv'.",
+                )
+
+    @cached_property
+    def files(self) -> Mapping[str, bytes]:
+        found = sorted(path for path in _SOURCE.iterdir() if path.suffix in {".py", ".html"})
+        return MappingProxyType({f"{self.module}/{path.name}": path.read_bytes() for path in found})
+
+    @cached_property
+    def digest(self) -> str:
+        content = hashlib.sha256()
+        for name, source in self.files.items():
+            content.update(f"{name}\n{len(source)}\n".encode() + source)
+        return content.hexdigest()
+
+    def variables(self, bundle: ScoringBundle, *, sample_file: str) -> Mapping[str, str]:
+        resources = bundle.resources
+        return {
+            "MODELSHIP_CPU_CORES": f"{resources.cpu_cores:g}",
+            "MODELSHIP_MEMORY_MB": str(resources.memory_bytes // 2**20),
+            "SERVICE_NAME": bundle.model.name,
+            "SERVICE_VERSION": str(bundle.model.version),
+        } | ({"MODELSHIP_SAMPLE_FILE": sample_file} if bundle.sample_json is not None else {})
+
+
+SERVERS = MappingProxyType(
+    {
+        "azmlinfsrv": Server("azmlinfsrv", "azureml_inference_server_http"),
+        "modelship": _OwnServer("modelship", "modelship_server"),
+    }
+)
+"""By name: Azure ML's own, which every bundle's environment holds, and modelship's."""
+
+
+def check_workers(workers: int) -> int:
+    """Return `workers` if a server can have so many.
+
+    Raises
+    ------
+    InvalidOptionError
+        Unless it is a whole number from 1 to 64.
+    """
+    is_number = isinstance(workers, int) and not isinstance(workers, bool)
+    if is_number and 1 <= workers <= _MOST_WORKERS:
+        return workers
+    raise InvalidOptionError("workers", workers, f"1 to {_MOST_WORKERS}")
+
+
+def _requirements(text: str) -> Iterator[tuple[str, str, str]]:
+    """Yield the name, the version and the lines of each requirement in a file with digests."""
+    for found in re.finditer(r"^([\w.-]+)==(\S+)[^\n]*\n(?:    --hash=.*\n)*", text, re.MULTILINE):
+        yield canonicalize_name(found[1]), found[2], found[0]

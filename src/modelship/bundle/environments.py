@@ -8,7 +8,7 @@ import subprocess
 import time
 from typing import TYPE_CHECKING
 
-from modelship.bundle.install import create_environment
+from modelship.bundle.install import add_packages, create_environment
 from modelship.places import cache_folder, exclusive
 from modelship.staging import stage_in
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["environment_python", "install_server", "installed_modules", "service_variables"]
 
 _COMPLETE = ".modelship-complete"
+_COMPILE_TIMEOUT_S = 120
 # What a service gets of this process's environment; a container gets none of it either.
 _PASSED_ON = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TZ")
 
@@ -59,15 +60,18 @@ def environment_python(lock: Lock, *, timeout_s: float) -> Path:
     return python
 
 
-def install_server(server: Server, python: Path, *, timeout_s: float) -> Path | None:
-    """Copy a server into an environment, and return what to put on Python's path to find it.
+def install_server(server: Server, lock: Lock, python: Path, *, timeout_s: float) -> Path | None:
+    """Install a server beside the environment of a bundle; return what goes on Python's path.
 
-    Its bytecode is compiled once, here. Where a package has brought the server, it is None.
+    The environment itself stays what the bundle's lock says, whatever runs the script. Where the
+    lock brings the server, nothing is done, and it is None.
 
     Parameters
     ----------
     server : Server
-        What to copy.
+        What to install.
+    lock : Lock
+        What is in the environment.
     python : Path
         The environment's Python.
     timeout_s : float
@@ -75,27 +79,25 @@ def install_server(server: Server, python: Path, *, timeout_s: float) -> Path | 
 
     Raises
     ------
+    EnvironmentBuildError
+        If the server does not fit the environment, or what it needs cannot be fetched.
     TimeoutError
-        If another process is still copying it.
+        If another process is still installing it.
     """
     if not server.files:
         return None
-    folder = python.parent.parent / "servers" / server.digest[:16]
-    with exclusive(f"server-{server.digest[:16]}", timeout_s=timeout_s):
+    added = server.added_to(lock)
+    folder = python.parent.parent / "servers" / f"{server.digest[:8]}-{added.digest[:8]}"
+    end_s = time.monotonic() + timeout_s
+    with exclusive(f"server-{lock.digest[:16]}", timeout_s=timeout_s):
         if not folder.exists():
             with stage_in(folder.parent) as scratch:
+                add_packages(added, python, scratch / "new", timeout_s=end_s - time.monotonic())
                 for name, source in server.files.items():
                     path = scratch / "new" / name
                     path.parent.mkdir(parents=True, exist_ok=True)
                     path.write_bytes(source)
-                # Tracebacks name the place where it will be.
-                places = ["-s", str(scratch / "new"), "-p", str(folder)]
-                subprocess.run(
-                    [python, "-I", "-m", "compileall", "-q", *places, scratch / "new"],
-                    check=False,
-                    timeout=timeout_s,
-                    capture_output=True,
-                )
+                _compile(python, scratch / "new", place=folder)
                 (scratch / "new").rename(folder)
     return folder
 
@@ -131,6 +133,16 @@ def installed_modules(lock: Lock) -> frozenset[str] | None:
         for packages in folder.glob("lib/python3*/site-packages")
         for entry in packages.iterdir()
         if not entry.name.endswith((".dist-info", ".pth", ".libs"))
+    )
+
+
+def _compile(python: Path, folder: Path, *, place: Path) -> None:
+    """Compile what is in `folder`, for where it will be; tracebacks name that place."""
+    subprocess.run(
+        [python, "-I", "-m", "compileall", "-q", "-s", folder, "-p", place, folder],
+        check=False,  # without bytecode it starts later, and that is all
+        timeout=_COMPILE_TIMEOUT_S,
+        capture_output=True,
     )
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from modelship.bundle._uv import Outcome
     from modelship.bundle.lock import Lock
 
-__all__ = ["create_environment", "find_python", "install_packages"]
+__all__ = ["add_packages", "create_environment", "find_python", "install_packages"]
 
 _MACHINES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
 
@@ -81,6 +81,31 @@ def create_environment(lock: Lock, folder: Path, *, timeout_s: float = 600) -> P
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return python
+
+
+def add_packages(lock: Lock, python: Path, folder: Path, *, timeout_s: float = 600) -> None:
+    """Install `lock` into `folder`, for an environment of this machine, and not into it.
+
+    Parameters
+    ----------
+    lock : Lock
+        What to install; each file is checked against its digest. It may name nothing.
+    python : Path
+        The environment's Python.
+    folder : Path
+        Where the packages go; for Python's path.
+    timeout_s : float
+        How long it may take.
+
+    Raises
+    ------
+    EnvironmentBuildError
+        If a package has no wheel for it, or cannot be fetched.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if lock.text:
+        target = ["--target", str(folder), "--python", str(python)]
+        _install(lock, target, folder=folder, timeout_s=timeout_s)
 
 
 def install_packages(lock: Lock, folder: Path, *, machine: str, timeout_s: float = 600) -> None:

@@ -59,15 +59,15 @@ class Server:
         known = " or ".join(map(repr, SERVERS))
         raise InvalidOptionError("server", name, f"{known}{nearest(name, SERVERS)}")
 
-    def lock_for(self, lock: Lock) -> Lock:
-        """Return what has to be installed: all that `lock` names, and what the server adds to it.
+    def added_to(self, lock: Lock) -> Lock:
+        """Return what has to be installed beside `lock`, and is not in it.
 
         Raises
         ------
         EnvironmentBuildError
             If the bundle's Python is too old, or it locks another release of what the server needs.
         """
-        return lock
+        return Lock(python=lock.python, text="")
 
     @property
     def files(self) -> Mapping[str, bytes]:
@@ -87,7 +87,7 @@ class Server:
 class _OwnServer(Server):
     """modelship's server: a copy of :mod:`modelship.server`."""
 
-    def lock_for(self, lock: Lock) -> Lock:
+    def added_to(self, lock: Lock) -> Lock:
         if Version(lock.python) < _FIRST_PYTHON:
             raise EnvironmentBuildError(
                 "the environment",
@@ -95,7 +95,7 @@ class _OwnServer(Server):
                 f"has {lock.python}.",
                 advice="Deploy it with server='azmlinfsrv', or name a newer Python in the bundle.",
             )
-        return Lock(python=lock.python, text=lock.text + "".join(self._added(lock)))
+        return Lock(python=lock.python, text="".join(self._added(lock)))
 
     def _added(self, lock: Lock) -> Iterator[str]:
         text = (_SOURCE / "requirements.lock").read_text(encoding="utf-8")

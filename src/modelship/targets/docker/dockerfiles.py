@@ -1,4 +1,4 @@
-"""The Dockerfiles of the three images. Each adds one layer of files that its context brings.
+"""The Dockerfiles of the images. Each adds one layer of files that its context brings.
 
 ``ADD`` unpacks an archive with the times that are in it, where ``COPY`` gives new folders the time
 of the build; so the same files make the same layer. Nothing here goes through a shell.
@@ -23,6 +23,7 @@ __all__ = [
     "environment",
     "model",
     "probe",
+    "server",
     "service",
 ]
 
@@ -68,6 +69,18 @@ def environment(base_image: str, *, label: str) -> str:
         "ENTRYPOINT []",
         "HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 "
         + _exec("CMD", python, "-I", "-S", "-c", _HEALTH),
+        "USER 1000:1000",
+    )
+
+
+def server(environment_image: str, *, label: str) -> str:
+    """Return the Dockerfile of the image that adds modelship's server."""
+    return _lines(
+        f"FROM {environment_image}",
+        f"LABEL {labels.BUILD}={label}",
+        "USER 0:0",
+        "ADD files.tar /",
+        _exec("RUN", f"{VENV}/bin/python", "-c", _COMPILE),
         "USER 1000:1000",
     )
 

@@ -1,10 +1,11 @@
-"""The three images of a service, each made only if it is not there.
+"""The images of a service, each made only if it is not there.
 
 ::
 
     modelship/environment:<key>   the base image + packages   kept as a cache
-    modelship/model:<key>         that + the model           until its last service ends
-    modelship/service:<digest>    that + the script          until its last container ends
+    modelship/server:<key>        that + modelship's server   kept, and only where it is asked for
+    modelship/model:<key>         that + the model            until its last service ends
+    modelship/service:<digest>    that + the script           until its last container ends
 """
 
 from __future__ import annotations
@@ -68,10 +69,10 @@ def service_image(
         If the locked packages cannot be fetched.
     """
     base_image = base_image or f"python:{bundle.lock.python}-slim"
-    lock = server.lock_for(bundle.lock)
-    environment = _ensure_environment(
-        engine, lock, base_image=base_image, server=server, steps=steps
-    )
+    lock = bundle.lock
+    environment = _ensure_environment(engine, lock, base_image=base_image, steps=steps)
+    if server.files:
+        environment = _ensure_server(engine, server, lock, environment=environment, steps=steps)
     with exclusive(_IMAGES_LOCK, timeout_s=steps.deadline.remaining_s):
         yield _ensure_service(engine, bundle, environment=environment, server=server, steps=steps)
 
@@ -104,12 +105,10 @@ def _remove_nameless(engine: Engine, image: Image | None) -> None:
         engine.remove_image(model)
 
 
-def _ensure_environment(
-    engine: Engine, lock: Lock, *, base_image: str, server: Server, steps: Steps
-) -> str:
+def _ensure_environment(engine: Engine, lock: Lock, *, base_image: str, steps: Steps) -> str:
     base = ensure_base(engine, base_image, steps=steps)
     recipe = dockerfiles.environment("", label="")
-    name = f"modelship/environment:{_key(lock.digest, base.image_id, recipe, server.digest)}"
+    name = f"modelship/environment:{_key(lock.digest, base.image_id, recipe)}"
     if engine.image(name) is not None:
         return name
     machine = machine_of(base_image, base)
@@ -123,10 +122,33 @@ def _ensure_environment(
             install_packages(lock, folder, machine=machine, timeout_s=deadline.remaining_s)
             with _build_label(engine, name) as label:
                 recipe = dockerfiles.environment(base_image, label=label)
-                packages = _packages(folder, server, python=lock.python)
-                context = _context(recipe, packages)
+                context = _context(recipe, _packages(folder, python=lock.python))
                 engine.build(context, tag=name, deadline=deadline)
             engine.sweep_forgotten(labels.BUILD)  # by builds whose process was killed
+    return name
+
+
+def _ensure_server(
+    engine: Engine, server: Server, lock: Lock, *, environment: str, steps: Steps
+) -> str:
+    """Add modelship's server and what it needs to an environment, which stays what it is."""
+    added = server.added_to(lock)
+    recipe = dockerfiles.server("", label="")
+    name = f"modelship/server:{_key(environment, server.digest, added.digest, recipe)}"
+    deadline = steps.deadline
+    with _alone(_ENVIRONMENT_LOCK, name, deadline=deadline) as folder:
+        base = engine.image(environment)
+        if engine.image(name) is None and base is not None:
+            if added.text:
+                machine = machine_of(environment, base)
+                install_packages(added, folder, machine=machine, timeout_s=deadline.remaining_s)
+            for path, content in server.files.items():
+                (folder / path).parent.mkdir(parents=True, exist_ok=True)
+                (folder / path).write_bytes(content)
+            with _build_label(engine, name) as label:
+                recipe = dockerfiles.server(environment, label=label)
+                context = _context(recipe, _packages(folder, python=lock.python))
+                engine.build(context, tag=name, deadline=deadline)
     return name
 
 
@@ -178,19 +200,15 @@ def _context(dockerfile: str, files: Archive) -> Archive:
     return Archive({"Dockerfile": dockerfile.encode(), "files.tar": files})
 
 
-def _packages(folder: Path, server: Server, *, python: str) -> Archive:
-    """Return what was installed into `folder` as the image's virtual environment has it.
-
-    The server lies beside the packages, unless one of them is the server.
-    """
+def _packages(folder: Path, *, python: str) -> Archive:
+    """Return what was installed into `folder` as the image's virtual environment has it."""
     site_packages = f"{_VENV}/lib/python{python}/site-packages"
     scripts = f"{site_packages}/bin/"
     files = {
         f"{_VENV}/bin/{path.removeprefix(scripts)}" if path.startswith(scripts) else path: content
         for path, content in _below(folder, site_packages).items()
     }
-    own = {f"{site_packages}/{path}": content for path, content in server.files.items()}
-    return Archive({**files, **own}, [site_packages, _APP, _MODELS])
+    return Archive(files, [site_packages, _APP, _MODELS])
 
 
 def _below(folder: Path, place: str) -> Mapping[str, Path]:

@@ -142,9 +142,9 @@ class ProcessBackend(TargetBackend):
     def _install(self, bundle: ScoringBundle, steps: Steps) -> tuple[Path, Path | None]:
         """Return the Python that runs the server, and what has to be on its path."""
         deadline = steps.deadline
-        lock = self._server.lock_for(bundle.lock)
+        lock = bundle.lock
         python = environment_python(lock, timeout_s=deadline.remaining_s)
-        return python, install_server(self._server, python, timeout_s=deadline.remaining_s)
+        return python, install_server(self._server, lock, python, timeout_s=deadline.remaining_s)
 
     def instances(self) -> Sequence[Instance]:
         found = []

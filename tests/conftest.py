@@ -21,6 +21,7 @@ for which in ("", "_500", "_503"):
 
 # A slow machine is no failure, and the gate sees the same examples each time.
 hypothesis.settings.register_profile("steady", deadline=None, derandomize="CI" in os.environ)
+hypothesis.settings.register_profile("thorough", deadline=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 

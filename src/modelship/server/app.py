@@ -12,7 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
-from .contract import JSON, NO_METHOD, NO_PATH, NOT_FAILED, Answer, Request, error
+from .contract import (
+    JSON,
+    NO_METHOD,
+    NO_PATH,
+    NOT_FAILED,
+    Answer,
+    Identities,
+    Request,
+    error,
+    joined,
+)
 from .description import UnsupportedVersionError
 from .metrics import exposition
 from .service import no_key
@@ -34,7 +44,10 @@ _PAGE_POLICY = (
     b"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
     b"connect-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
 )
-_HTML = (b"content-type", b"text/html; charset=utf-8")
+_HTML = b"content-type: text/html; charset=utf-8\r\n"
+_READING = ("GET", "HEAD", "OPTIONS")
+_SCORING = ("GET", "HEAD", "OPTIONS", "POST")
+_WITHOUT_LENGTH = frozenset({204, 304})
 
 
 class Application:
@@ -63,34 +76,24 @@ class Application:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         request = await _read(scope, receive)
-        if request.path == "/score" and request.method in {"GET", "POST", "HEAD", "OPTIONS"}:
-            answer = await self._scored(request)
+        if request.path == "/score" and request.method in _SCORING:
+            self._service.submit(request)
+            answer = await request.answered
         else:
             answer = self._answer(request)
         await self._send(answer, request, send)
-
-    async def _scored(self, request: Request) -> Answer:
-        answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-
-        def respond(answer: Answer) -> None:
-            if not answered.done():  # the client may have gone
-                answered.set_result(answer)
-
-        request.respond = respond
-        self._service.submit(request)
-        return await answered
 
     def _answer(self, request: Request) -> Answer:
         route = self._routes.get(request.path)
         if route is None and request.path != "/score":
             return error(404, NO_PATH)
-        if route is None or request.method not in {"GET", "HEAD", "OPTIONS"}:
+        if route is None or request.method not in _READING:
             answer = error(405, NO_METHOD)
-            allowed = "GET, HEAD, OPTIONS" if route else "GET, HEAD, OPTIONS, POST"
-            answer.headers.append((b"allow", allowed.encode()))
+            if not self._service.settings.strict:
+                answer.add("allow", ", ".join(_READING if route else _SCORING))
             return answer
         if request.method == "OPTIONS":
-            answer = Answer(200, b"", [_HTML, (b"allow", b"GET, HEAD, OPTIONS")])
+            answer = Answer(200, b"", _HTML).add("allow", "OPTIONS, GET, HEAD")
         elif request.identities.too_long:
             answer = error(431, request.identities.too_long)
         else:
@@ -100,8 +103,8 @@ class Application:
 
     def _ready(self, _: Request) -> Answer:
         if self._service.draining:
-            return Answer(503, b"Draining", [_HTML])
-        return Answer(200, b"Ready", [_HTML])
+            return Answer(503, b"Draining", _HTML)
+        return Answer(200, b"Ready", _HTML)
 
     def _describe(self, request: Request) -> Answer:
         if not self._lets_in(request):
@@ -111,27 +114,30 @@ class Application:
             found = self._descriptions.of(version[0] if version else "2")
         except UnsupportedVersionError as problem:
             return error(404, str(problem))
-        return Answer(200, json.dumps(found).encode(), [JSON, NOT_FAILED])
+        return Answer(200, json.dumps(found).encode(), JSON + NOT_FAILED)
 
     def _metrics(self, request: Request) -> Answer:
         if not self._lets_in(request):
             return no_key()
         text = exposition(self._service.board)
-        return Answer(200, text, [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")])
+        return Answer(200, text, b"content-type: text/plain; version=0.0.4; charset=utf-8\r\n")
 
     def _sample(self, request: Request) -> Answer:
         if not self._lets_in(request):
             return no_key()
         file = Path(self._service.settings.sample_file or "/nowhere")
-        return Answer(200, file.read_bytes(), [JSON]) if file.is_file() else error(404, NO_PATH)
+        return Answer(200, file.read_bytes(), JSON) if file.is_file() else error(404, NO_PATH)
 
     def _lets_in(self, request: Request) -> bool:
-        return self._service.keys.let_in(request.header(b"authorization"))
+        return self._service.keys.let_in(request.fields.get(b"authorization"))
 
     async def _send(self, answer: Answer, request: Request, send: Send) -> None:
-        headers = answer.headers
-        if answer.parts is None and all(name != b"content-length" for name, _ in headers):
+        lines = (line.partition(b": ") for line in answer.head.split(b"\r\n")[:-1])
+        headers = [(name.lower(), value) for name, _, value in lines]
+        if answer.parts is None and answer.status not in _WITHOUT_LENGTH:
             headers.append((b"content-length", b"%d" % len(answer.body)))
+        if answer.close or not self._service.keeps_alive:
+            headers.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         if answer.parts is not None:
             async for part in self._service.parts_of(answer):
@@ -141,31 +147,41 @@ class Application:
 
 
 def _healthy(_: Request) -> Answer:
-    return Answer(200, b"Healthy", [_HTML])
+    return Answer(200, b"Healthy", _HTML)
 
 
 def _page(_: Request) -> Answer:
-    return Answer(200, _PAGE.read_bytes(), [_HTML, (b"content-security-policy", _PAGE_POLICY)])
+    head = _HTML + b"content-security-policy: %b\r\n" % _PAGE_POLICY
+    return Answer(200, _PAGE.read_bytes(), head)
 
 
-async def _read(scope: Scope, receive: Receive) -> Request:
-    began_ns = time.perf_counter_ns()
+class _Asked(Request):
+    """A request that ASGI has brought."""
+
+    __slots__ = ("answered",)
+
+    def __init__(self, scope: Scope) -> None:
+        self.began_ns = time.perf_counter_ns()
+        self.method = scope["method"]
+        # To the reference //score is /score.
+        self.path = "/" + scope["path"].lstrip("/")
+        self.query = scope["query_string"]
+        self.fields = joined(scope["headers"])
+        self.client = scope.get("client")
+        self.identities = Identities(self.fields)
+        self.answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+
+    def respond(self, answer: Answer) -> None:
+        if not self.answered.done():  # the client may have gone
+            self.answered.set_result(answer)
+
+
+async def _read(scope: Scope, receive: Receive) -> _Asked:
+    request = _Asked(scope)
     parts, more = [], True
     while more:
         message = await receive()
         parts.append(message.get("body", b""))
         more = message.get("more_body", False)
-    return Request(
-        scope["method"],
-        scope["path"],
-        scope["query_string"],
-        scope["headers"],
-        b"".join(parts),
-        respond=_nobody,
-        began_ns=began_ns,
-        client=scope.get("client"),
-    )
-
-
-def _nobody(_: Answer) -> None:
-    """Nobody waits for it."""
+    request.body = b"".join(parts)
+    return request

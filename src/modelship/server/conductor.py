@@ -27,13 +27,17 @@ if TYPE_CHECKING:
 __all__ = ["Conductor", "Scores"]
 
 _SHORT_S = 0.010
-"""What health may wait: no run() that is known to take longer is called by the loop."""
+"""What health may wait: while runs take longer in the mean, none is called by the loop."""
+_LONG_S = 0.050
+"""After one that takes so long none is called by the loop for a while; a busy machine's scheduler
+makes others a little longer than they are, which is no reason."""
+_MEMORY = 0.9
 _LARGEST_BODY = 1_000_000
 """No larger body is worked on by the loop: reading a megabyte of JSON takes 10 ms and more."""
 _TURN_S = 0.002
 """How long the loop runs requests before it looks for new ones, so that all of them progress."""
 _FEWEST_SHORT = 8
-_MOST_SHORT = 4096
+_MOST_SHORT = 256
 
 Scored = tuple["Request", "Answer"]
 
@@ -75,7 +79,8 @@ class Conductor:
         self._slot = slot
         self._called = False  # a turn of the loop is coming
         self._apart = True  # nothing is known of run() yet
-        self._short_runs = 0
+        self._mean_s = 0.0  # of the last runs, the latest counting most
+        self._short_runs = 0  # since the last long one
         self._enough_short_runs = _FEWEST_SHORT
         self._done: deque[Scored] = deque()  # its ends are safe to use in two threads
         self._delivery_called = False
@@ -166,7 +171,9 @@ class Conductor:
         self._slot[Field.BUSY_SINCE_NS] = time.monotonic_ns()
         began = time.perf_counter()
         scored = self._score(self.waiting)
-        if time.perf_counter() - began < _SHORT_S:
+        took_s = time.perf_counter() - began
+        self._mean_s += (1 - _MEMORY) * (took_s - self._mean_s)
+        if took_s < _LONG_S:
             self._short_runs += 1
         else:
             self._short_runs = 0
@@ -175,10 +182,11 @@ class Conductor:
         return scored
 
     def _is_short(self, request: Request) -> bool:
-        return self._short_runs > 0 and len(request.body) <= _LARGEST_BODY
+        is_known = self._short_runs > 0 and self._mean_s < _SHORT_S
+        return is_known and len(request.body) <= _LARGEST_BODY
 
     def _may_return(self) -> bool:
-        if self._short_runs < self._enough_short_runs:
+        if self._short_runs < self._enough_short_runs or self._mean_s > _SHORT_S / 2:
             return False
         return not self.waiting or self._is_short(self.waiting[0])
 

@@ -1,14 +1,15 @@
-"""What every answer has to say: texts, headers and identities, as Azure ML's server says them."""
+"""What a request is, and what every answer has to say: as Azure ML's server says it."""
 
 from __future__ import annotations
 
 import json
 import os
 import random
-from typing import TYPE_CHECKING, Any, NamedTuple
+from json import encoder
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable
 
     from .settings import Settings
 
@@ -16,15 +17,10 @@ __all__ = ["Answer", "Cors", "Headers", "Identities", "Request", "encode", "erro
 
 Headers = list[tuple[bytes, bytes]]
 
-_without = json.JSONEncoder(allow_nan=False).encode
-
 _LONGEST_ID = 100
-_ID_HEADERS = frozenset(
-    {b"x-request-id", b"x-ms-request-id", b"x-ms-client-request-id", b"traceid"}
-)
-JSON = (b"content-type", b"application/json")
-FAILED = (b"x-ms-run-function-failed", b"True")
-NOT_FAILED = (b"x-ms-run-function-failed", b"False")
+JSON = b"content-type: application/json\r\n"
+FAILED = b"x-ms-run-function-failed: True\r\n"
+NOT_FAILED = b"x-ms-run-function-failed: False\r\n"
 
 INTERNAL_ERROR = "An unexpected internal error occurred. Check the logs for more info."
 SCRIPT_ERROR = "An unexpected error occurred in scoring script. Check the logs for more info."
@@ -46,50 +42,45 @@ class Request:
         Decoded, and without the query.
     query : bytes
         As it was sent, without the question mark.
-    headers : list of (bytes, bytes)
-        Names in lower case, in the order in which they were sent.
+    fields : dict of bytes to bytes
+        The headers by their names in lower case; repeated ones joined by commas.
     body : bytes
         As it was sent.
-    respond : callable
-        Takes the :class:`Answer`, in the thread of the event loop, once.
     began_ns : int
         ``time.perf_counter_ns()`` when its head had arrived.
-    identities : Identities
-        Its ids.
+    client : tuple of str and int, optional
+        Where it came from.
     """
 
-    __slots__ = (
-        "began_ns", "body", "client", "headers", "identities", "method", "path", "query", "respond",
-    )  # fmt: skip
+    __slots__ = ("began_ns", "body", "client", "fields", "identities", "method", "path", "query")
 
-    def __init__(
-        self,
-        method: str,
-        path: str,
-        query: bytes,
-        headers: Headers,
-        body: bytes,
-        *,
-        respond: Callable[[Answer], None],
-        began_ns: int,
-        client: tuple[str, int] | None = None,
-    ) -> None:
-        self.method = method
-        self.path = path
-        self.query = query
-        self.headers = headers
-        self.body = body
-        self.respond = respond
-        self.began_ns = began_ns
-        self.client = client
-        self.identities = Identities.of(headers)
+    method: str
+    path: str
+    query: bytes
+    fields: dict[bytes, bytes]
+    body: bytes
+    began_ns: int
+    client: tuple[str, int] | None
+    identities: Identities
 
-    def header(self, name: bytes) -> bytes | None:
-        """Return the value of the first header of this name."""
-        for each, value in self.headers:
-            if each == name:
-                return value
-        return None
+    def respond(self, answer: Answer) -> None:
+        """Send the answer; called in the thread of the event loop, once."""
+        raise NotImplementedError
+
+    @property
+    def target(self) -> str:
+        """The path with the query, as a log shows it."""
+        return f"{self.path}?{self.query.decode('latin-1')}" if self.query else self.path
+
+
+def joined(headers: Headers) -> dict[bytes, bytes]:
+    """Return headers by name; the values of repeated ones joined, as RFC 9110, section 5.3 lets."""
+    fields = dict(headers)
+    if len(fields) != len(headers):
+        fields = {}
+        for name, value in headers:
+            fields[name] = b"%b,%b" % (fields[name], value) if name in fields else value
+    return fields
 
 
 class Answer:
@@ -100,96 +91,112 @@ class Answer:
     status : int
         The HTTP status.
     body : bytes
-        The body, or its first part.
-    headers : Headers
-        All but ``content-length``, the date and what belongs to the connection.
+        The body.
+    head : bytes
+        The lines of its headers, each with its end; all but the length, the date, and what
+        belongs to the connection.
     parts : iterable of bytes, optional
-        What comes after `body`; its length is not known.
+        The body, if its length is not known.
     close : bool
         Whether the connection ends with it.
     """
 
-    __slots__ = ("body", "close", "headers", "parts", "status")
+    __slots__ = ("body", "close", "head", "parts", "status")
 
     def __init__(
         self,
         status: int,
         body: bytes = b"",
-        headers: Headers | None = None,
+        head: bytes = b"",
         *,
         parts: Iterable[bytes] | None = None,
         close: bool = False,
     ) -> None:
         self.status = status
         self.body = body
-        self.headers = [] if headers is None else headers
+        self.head = head
         self.parts = parts
         self.close = close
 
-
-class Identities(NamedTuple):
-    """The ids of a request, and what to do if one is too long."""
-
-    request_id: str
-    headers: Sequence[tuple[bytes, bytes]]
-    too_long: str = ""
-
-    @staticmethod
-    def of(headers: Headers) -> Identities:
-        """Read them from a request's headers; one that is not there is made or taken over."""
-        found = {name: value for name, value in headers if name in _ID_HEADERS}
-        if not found:
-            own = _new_id()
-            return Identities(own.decode(), ((b"x-request-id", own), (b"x-ms-request-id", own)))
-        return _told(found)
+    def add(self, name: str, value: str) -> Answer:
+        """Add a header, and return the answer."""
+        self.head += f"{name}: {value}\r\n".encode("latin-1")
+        return self
 
 
-def _told(found: dict[bytes, bytes]) -> Identities:
-    request_id = found.get(b"x-request-id")
-    if request_id is None:
-        request_id = _new_id()
-    trace = [(b"TraceId", found[b"traceid"])] if b"traceid" in found else []
-    if len(request_id) > _LONGEST_ID:
-        problem = f"x-request-id must not exceed {_LONGEST_ID} characters"
-        return Identities("", trace, problem)
-    legacy = found.get(b"x-ms-request-id", b"")
-    client = found.get(b"x-ms-client-request-id", b"")
-    if legacy:
-        client = client or legacy
-    else:
-        legacy = client or request_id
-    own = [(b"x-request-id", request_id)] if request_id else []
-    if len(legacy) > _LONGEST_ID or len(client) > _LONGEST_ID:
-        problem = (
-            f"x-ms-request-id and x-ms-client-request-id must not exceed {_LONGEST_ID} characters"
-        )
-        return Identities(request_id.decode("latin-1"), own + trace, problem)
-    others = [(b"x-ms-request-id", legacy)] if legacy else []
-    others += [(b"x-ms-client-request-id", client)] if client else []
-    return Identities(request_id.decode("latin-1"), own + others + trace)
+class Identities:
+    """The ids of a request.
+
+    Attributes
+    ----------
+    request_id : bytes
+        The one that was sent, or made.
+    lines : bytes
+        The headers that tell them.
+    too_long : str
+        What is wrong with them; empty if nothing is.
+    """
+
+    __slots__ = ("lines", "request_id", "too_long")
+
+    def __init__(self, fields: dict[bytes, bytes]) -> None:
+        self.too_long = ""
+        if _ID_HEADERS.isdisjoint(fields):
+            own = self.request_id = _new_id()
+            self.lines = b"x-request-id: %b\r\nx-ms-request-id: %b\r\n" % (own, own)
+        else:
+            self._tell(fields)
+
+    def _tell(self, fields: dict[bytes, bytes]) -> None:
+        own = fields.get(b"x-request-id")
+        own = _new_id() if own is None else own
+        legacy = fields.get(b"x-ms-request-id", b"")
+        client = fields.get(b"x-ms-client-request-id", b"")
+        if legacy:
+            client = client or legacy
+        else:
+            legacy = client or own
+        if len(own) > _LONGEST_ID:
+            self.too_long = f"x-request-id must not exceed {_LONGEST_ID} characters"
+            own = legacy = client = b""
+        elif len(legacy) > _LONGEST_ID or len(client) > _LONGEST_ID:
+            names = "x-ms-request-id and x-ms-client-request-id"
+            self.too_long = f"{names} must not exceed {_LONGEST_ID} characters"
+            legacy = client = b""
+        self.request_id = own
+        told = {
+            b"x-request-id": own,
+            b"x-ms-request-id": legacy,
+            b"x-ms-client-request-id": client,
+        }
+        lines = [b"%b: %b\r\n" % item for item in told.items() if item[1]]
+        if b"traceid" in fields:
+            lines.append(b"TraceId: %b\r\n" % fields[b"traceid"])
+        self.lines = b"".join(lines)
 
 
+_ID_HEADERS = frozenset(
+    {b"x-request-id", b"x-ms-request-id", b"x-ms-client-request-id", b"traceid"}
+)
 _random = random.Random()  # noqa: S311 - ids are no secrets; each process seeds it anew
 os.register_at_fork(after_in_child=_random.seed)
 
 
 def _new_id() -> bytes:
     """Return a random UUID of version 4 (RFC 9562) as text."""
-    bits = _random.getrandbits(128)
-    text = b"%032x" % (bits & ~(0xF000C << 60) | 0x40008 << 60)
-    return b"%b-%b-%b-%b-%b" % (text[:8], text[8:12], text[12:16], text[16:20], text[20:])
+    text = b"%032x" % _random.getrandbits(128)
+    return b"%b-%b-4%b-a%b-%b" % (text[:8], text[8:12], text[13:16], text[17:20], text[20:])
 
 
 def error(status: int, message: str, *, failed: bool = False) -> Answer:
     """Return an answer that says what is wrong, in the form that all errors have."""
     body = json.dumps({"message": message}).encode()
-    return Answer(status, body, [JSON, FAILED if failed else NOT_FAILED])
+    return Answer(status, body, JSON + (FAILED if failed else NOT_FAILED))
 
 
-def problem(status: int, message: str, *headers: tuple[bytes, bytes]) -> Answer:
+def problem(status: int, message: str) -> Answer:
     """Return an answer of the server itself, after which the connection ends."""
     answer = error(status, message)
-    answer.headers += headers
     answer.close = True
     return answer
 
@@ -209,9 +216,9 @@ def encode(value: Any, *, strict: bool) -> bytes:
     if strict:
         return json.dumps(value).encode()
     try:
-        return _without(value).encode()
+        return _dumps(value).encode()
     except ValueError:
-        return _without(_nan_to_null(value)).encode()
+        return _dumps(_nan_to_null(value)).encode()
 
 
 def _nan_to_null(value: Any) -> Any:
@@ -224,26 +231,46 @@ def _nan_to_null(value: Any) -> Any:
     return value
 
 
+def _dumps(value: Any) -> str:
+    if type(value) is list and _write is not None:
+        return "".join(_write(value, 0))
+    return _encoder.encode(value)
+
+
+_encoder = json.JSONEncoder(allow_nan=False)
+_make: Any = getattr(encoder, "c_make_encoder", None)
+# What JSONEncoder makes anew for each value. A list that holds itself ends in RecursionError.
+_write = _make and _make(
+    None, _encoder.default, encoder.encode_basestring_ascii, None, ": ", ", ", False, False, False
+)
+
+
 class Cors:
-    """Which origins may read the answers (the protocol is Fetch's, with flask-cors's answers)."""
+    """Which origins may read the answers: the Fetch standard's protocol, as flask-cors words it."""
 
     def __init__(self, settings: Settings) -> None:
-        self._origins = frozenset(settings.origins)
+        self._origins = settings.origins
+        self._low = frozenset(each.lower() for each in settings.origins)
 
-    def headers(self, request: Request) -> Headers:
-        """Return what to add to the answer."""
-        if not self._origins:
-            return []
-        origin = request.header(b"origin")
-        if origin is None or not self._lets_in(origin.decode("latin-1")):
-            return []
-        added = [(b"access-control-allow-origin", origin)]
-        asked = request.header(b"access-control-request-method")
-        if request.method == "OPTIONS" and asked in {b"GET", b"POST"}:
-            wanted = request.header(b"access-control-request-headers")
-            added += [(b"access-control-allow-headers", wanted)] if wanted else []
-            added.append((b"access-control-allow-methods", b"GET, POST"))
-        return [*added, (b"vary", b"Origin")]
+    def lines(self, request: Request) -> bytes:
+        """Return the headers to add to the answer."""
+        allowed = self._allowed(request.fields.get(b"origin", b"").decode("latin-1"))
+        if not allowed:
+            return b""
+        lines = [f"access-control-allow-origin: {allowed}\r\n"]
+        asked = request.fields.get(b"access-control-request-method", b"").decode("latin-1")
+        if request.method == "OPTIONS" and asked.upper() in {"GET", "POST"}:
+            wanted = request.fields.get(b"access-control-request-headers", b"").decode("latin-1")
+            if wanted:
+                names = ", ".join(each.strip() for each in wanted.split(","))
+                lines.append(f"access-control-allow-headers: {names}\r\n")
+            lines.append("access-control-allow-methods: GET, POST\r\n")
+        if allowed != "*":
+            lines.append("vary: Origin\r\n")
+        return "".join(lines).encode("latin-1")
 
-    def _lets_in(self, origin: str) -> bool:
-        return "*" in self._origins or origin.lower() in {each.lower() for each in self._origins}
+    def _allowed(self, origin: str) -> str:
+        """Return the origin to name; without one in the request, the first that is let in."""
+        if not origin:
+            return "*" if "*" in self._low else min(self._origins) if self._origins else ""
+        return origin if "*" in self._low or origin.lower() in self._low else ""

@@ -78,7 +78,8 @@ def _describe(version: str, script: EntryScript, settings: Settings) -> dict[str
         if file.is_file():
             logger.info("Loaded user's swagger file for version [%s] from %s", version, file)
             found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-            return found
+            if found:
+                return found
     schemas = _schemas(version, script)
     if schemas is None:
         return None

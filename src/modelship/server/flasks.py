@@ -7,6 +7,7 @@ what run() returns may be a flask response.
 from __future__ import annotations
 
 import io
+import re
 import sys
 from contextlib import nullcontext
 from functools import cache
@@ -15,13 +16,22 @@ from typing import TYPE_CHECKING, Any
 from .contract import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterable, Iterator
     from contextlib import AbstractContextManager
 
     from .contract import Request
 
 __all__ = ["as_answer", "in_use", "request_context"]
 
+_FIRST_STATUS, _LAST_STATUS = 200, 599
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_BREAKS = re.compile(r"[\0\r\n]")
+_SERVERS_OWN = frozenset(
+    {
+        *("connection", "content-length", "date", "keep-alive", "server", "transfer-encoding"),
+        *("upgrade", "x-request-id", "x-ms-request-id", "x-ms-client-request-id"),
+    }
+)
 _OWN_KEYS = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH"}
 
 
@@ -45,12 +55,31 @@ def as_answer(value: Any, request: Request) -> Answer | None:
         return None
     if value.status_code >= 500:  # noqa: PLR2004 - HTTP's own number
         value.headers["x-ms-run-function-failed"] = "True"
-    parts, status, headers = value.get_wsgi_response(_environ(request))
-    pairs = [(name.lower().encode("latin-1"), text.encode("latin-1")) for name, text in headers]
-    code = int(status.partition(" ")[0])
+    parts, _, headers = value.get_wsgi_response(_environ(request))
+    head = "".join(f"{name}: {_checked(name, text)}\r\n" for name, text in _of_script(headers))
+    if not _FIRST_STATUS <= value.status_code <= _LAST_STATUS:
+        raise ValueError(f"{value.status_code} is no status that an answer can have")
     if value.is_streamed and request.method != "HEAD":
-        return Answer(code, b"", pairs, parts=parts)
-    return Answer(code, b"".join(parts), pairs)
+        return Answer(value.status_code, b"", head.encode("latin-1"), parts=parts)
+    return Answer(value.status_code, b"".join(parts), head.encode("latin-1"))
+
+
+def _of_script(headers: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Return a response's headers without those that the server has the say of."""
+    return ((name, text) for name, text in headers if name.lower() not in _SERVERS_OWN)
+
+
+def _checked(name: str, text: str) -> str:
+    """Return the value of a header that can be sent (RFC 9110, section 5).
+
+    Raises
+    ------
+    ValueError
+        If it cannot, or its name cannot.
+    """
+    if not _TOKEN.fullmatch(name) or _BREAKS.search(text):
+        raise ValueError(f"a header cannot be {name!r} with the value {text!r}")
+    return text
 
 
 @cache
@@ -62,7 +91,7 @@ def _application() -> Any:
 
 def _environ(request: Request) -> dict[str, Any]:
     """Return the request as WSGI has it (PEP 3333)."""
-    host = (request.header(b"host") or b"localhost").decode("latin-1")
+    host = request.fields.get(b"host", b"localhost").decode("latin-1")
     name, _, port = host.partition(":")
     environ: dict[str, Any] = {
         "REQUEST_METHOD": request.method,
@@ -82,13 +111,7 @@ def _environ(request: Request) -> dict[str, Any]:
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
     }
-    add: Callable[[str, str], None] = lambda key, text: environ.update(  # noqa: E731 - one line, used below
-        {key: f"{environ[key]},{text}" if key in environ else text}
-    )
-    for each, value in request.headers:
-        text = value.decode("latin-1")
-        if each in _OWN_KEYS:
-            environ[_OWN_KEYS[each]] = text
-        elif b"_" not in each:
-            add("HTTP_" + each.decode("latin-1").upper().replace("-", "_"), text)
+    for each, value in request.fields.items():
+        key = each.decode("latin-1").upper().replace("-", "_")
+        environ[_OWN_KEYS.get(each, f"HTTP_{key}")] = value.decode("latin-1")
     return environ

@@ -75,6 +75,9 @@ def host(
         descriptions = Descriptions(script, settings)
     except ScriptError:
         return FAILED_TO_START
+    except ValueError:
+        logger.exception("The service's own description cannot be read.")
+        return FAILED_TO_START
     logger.info("Scoring timeout is set to %d", settings.scoring_timeout_ms)
 
     def run(index: int) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import inspect
 import json
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qsl
 
-from .contract import Answer, error
+from .contract import NOT_FAILED, Answer, error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Inputs", "RawInput", "Refused", "SchemaInput", "TextInput"]
 
-_FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
+_HTML = b"content-type: text/html; charset=utf-8\r\n"
 
 
 class Refused(Exception):  # noqa: N818 - it carries an answer, which is no error of the server
@@ -55,7 +56,7 @@ class Inputs(ABC):
         elif request.method == "GET":
             found = self._of_get(request)
         elif request.method == "OPTIONS":
-            raise Refused(Answer(200, b"", [*_PLAIN_OPTIONS]))
+            raise Refused(Answer(200, b"", _HTML + NOT_FAILED))
         else:
             raise Refused(error(405, "Method not allowed"))
         if self.takes_headers:
@@ -69,12 +70,6 @@ class Inputs(ABC):
     def _of_get(self, request: Request) -> dict[str, Any]: ...
 
 
-_PLAIN_OPTIONS = (
-    (b"content-type", b"text/html; charset=utf-8"),
-    (b"x-ms-run-function-failed", b"False"),
-)
-
-
 class TextInput(Inputs):
     """run() takes one string: the body, or the query as JSON."""
 
@@ -83,9 +78,8 @@ class TextInput(Inputs):
         self._name = name
 
     def _of_post(self, request: Request) -> dict[str, Any]:
-        content_type = request.header(b"content-type")
-        if content_type is not None and _mime_type(content_type) in _FORMS:
-            return {self._name: ""}  # flask has parsed it as a form by then
+        if _is_form(request.fields.get(b"content-type", b"")):
+            return {self._name: ""}  # flask has parsed it by then
         try:
             return {self._name: str(request.body, "utf-8")}
         except UnicodeDecodeError as cause:
@@ -150,31 +144,51 @@ class RawInput(Inputs):
 
 def headers_of(request: Request) -> dict[str, str]:
     """Return the headers with names as ``Content-Type``; repeated ones joined by commas."""
-    found: dict[str, str] = {}
-    for name, value in request.headers:
-        key, text = name.decode("latin-1").title(), value.decode("latin-1")
-        found[key] = f"{found[key]},{text}" if key in found else text
-    return found
+    return {
+        name.decode("latin-1").title(): value.decode("latin-1")
+        for name, value in request.fields.items()
+    }
 
 
 def query_of(request: Request) -> dict[str, Any]:
     """Return the query: each value as JSON if it is some, and a list where a key is repeated."""
     found: dict[str, list[Any]] = {}
     text = request.query.decode("latin-1")
-    for key, value in parse_qsl(text, keep_blank_values=True, errors="replace"):
+    for key, value in parse_qsl(text, keep_blank_values=True, errors="modelship.percent"):
         found.setdefault(key, []).append(_as_json(value))
     return {key: values[0] if len(values) == 1 else values for key, values in found.items()}
 
 
 def is_json(request: Request) -> bool:
     """Tell whether the body says that it is JSON."""
-    mime_type = _mime_type(request.header(b"content-type") or b"")
+    content_type = request.fields.get(b"content-type", b"")
+    if content_type == b"application/json":
+        return True
+    mime_type = _mime_type(content_type)
     is_kind_of = mime_type.startswith("application/") and mime_type.endswith("+json")
     return mime_type == "application/json" or is_kind_of
 
 
+def _is_form(content_type: bytes) -> bool:
+    if not content_type or content_type == b"application/json":
+        return False
+    mime_type = _mime_type(content_type)
+    is_parted = mime_type == "multipart/form-data" and b"boundary=" in content_type
+    return is_parted or mime_type == "application/x-www-form-urlencoded"
+
+
 def _mime_type(content_type: bytes) -> str:
     return content_type.partition(b";")[0].strip().lower().decode("latin-1")
+
+
+def _percent(problem: UnicodeError) -> tuple[str, int]:
+    """Leave what is not UTF-8 in a query as it was written, for codecs."""
+    assert isinstance(problem, UnicodeDecodeError)  # noqa: S101 - nothing is encoded with it
+    wrong = problem.object[problem.start : problem.end]
+    return "".join(f"%{byte:02X}" for byte in wrong), problem.end
+
+
+codecs.register_error("modelship.percent", _percent)
 
 
 def _as_json(text: str) -> Any:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from .contract import Answer, Request
     from .settings import Settings
 
 __all__ = ["AccessLog", "configure", "logger"]
@@ -55,18 +56,10 @@ class AccessLog:
         self._plain = type(logger.handlers[0]) is _Handler if logger.handlers else False
         _Handler.before = self.flush
 
-    def note(
-        self,
-        *,
-        method: str,
-        target: str,
-        status: int,
-        duration_ms: float,
-        size: str,
-        request_id: str,
-    ) -> None:
+    def note(self, request: Request, answer: Answer, duration_s: float) -> None:
         """Keep one line until :meth:`flush`."""
-        said = f"{method} {target} {status} {duration_ms:.3f}ms {size}"
+        size = len(answer.body) if answer.parts is None else "N/A"
+        said = f"{request.method} {request.target} {answer.status} {duration_s * 1000:.3f}ms {size}"
         if not self._plain:
             logger.info(said)
             return
@@ -76,7 +69,8 @@ class AccessLog:
             self._stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(now))
         if self._as_json:
             fields = _fields(self._stamp, now, "INFO", "azmlinfsrv", said)
-            fields |= {"request_id": request_id, "status": status, "duration_ms": duration_ms}
+            fields |= {"request_id": request.identities.request_id.decode("latin-1")}
+            fields |= {"status": answer.status, "duration_ms": round(duration_s * 1000, 3)}
             self._lines.append(json.dumps(fields))
             return
         ms = int(now % 1 * 1000)

@@ -10,24 +10,30 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from .contract import Request, problem
+from .contract import Answer, Identities, Request, joined, problem
 
 if TYPE_CHECKING:
     import asyncio
 
-    from .contract import Answer
     from .service import Service
 
 __all__ = ["protocol_of"]
 
+# Gunicorn's limits, which are those of the reference.
 _LONGEST_LINE = 4094
 _LONGEST_FIELD = 8190
-_MOST_HEAD = 65536
+_MOST_FIELDS = 100
+_LARGEST_HEAD = 65536
+
 _LINE_TOO_LONG = "The request line is too long."
 _FIELD_TOO_LONG = "A header of the request is too long."
+_TOO_MANY_FIELDS = "The request has too many headers."
+_MALFORMED = "The request is not HTTP."
 _SCORE = b"/score"
+_READ_ON_S = 0.5
 
 
 def protocol_of(service: Service) -> type[ScoringProtocol]:
@@ -45,9 +51,11 @@ class ScoringProtocol(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.expects_since = self.loop.time()
+        self.direct: _Direct | None = None  # the request that arrives, if it goes to the queue
+        self.in_head = False
+        self.in_body = False
         self.received = 0  # bytes of the request that arrives
-        self.arriving = False
+        self.expects_since = self.loop.time()
         self.refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -62,7 +70,21 @@ class ScoringProtocol(HttpToolsProtocol):
         if self.refused:
             return
         self.received += len(data)
-        super().data_received(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            pass  # to nothing: the request is answered as any other
+        except httptools.HttpParserError:
+            self.refuse(problem(400, _MALFORMED))
+        if self.in_head and self.received > _LARGEST_HEAD:
+            self.refuse(problem(431, _FIELD_TOO_LONG))
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Leave the connection open for the answer, if there is one to come."""
+        if self.cycle is None or self.cycle.response_complete:
+            return False
+        self.cycle.keep_alive = False
+        return True
 
     # What httptools finds
 
@@ -70,63 +92,95 @@ class ScoringProtocol(HttpToolsProtocol):
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
-        self.head_bytes = 0
-        self.arriving = True
+        self.direct = None
+        self.in_head = True
         self.expects_since = self.loop.time()
-        self.direct: _Direct | None = None
-
-    def on_url(self, url: bytes) -> None:
-        self.url += url
-        if len(self.url) > _LONGEST_LINE:
-            self.refuse(problem(414, _LINE_TOO_LONG))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        size = len(name) + len(value)
-        self.head_bytes += size
-        if size > _LONGEST_FIELD or self.head_bytes > _MOST_HEAD:
-            self.refuse(problem(431, _FIELD_TOO_LONG))
-        name = name.lower()
-        self.headers.append((name, value))
-        if name == b"expect" and value.lower() == b"100-continue":
-            self.expect_100_continue = True
+        if b"_" not in name:  # to a script it would be the same as another one with a dash
+            self.headers.append((name.lower(), value.rstrip()))
 
     def on_headers_complete(self) -> None:
+        self.in_head = False
+        self.in_body = True
         if self.refused:
             return
-        if self.url == _SCORE and self.parser.get_method() == b"POST":
-            self._begin_direct()
+        is_long = self.received > _LONGEST_LINE or len(self.headers) > _MOST_FIELDS
+        wrong = self._wrong_head() if is_long else None
+        fields = joined(self.headers)
+        if wrong is None and (len(fields) != len(self.headers) or b"transfer-encoding" in fields):
+            wrong = self._ambiguous_head()
+        if wrong is not None:
+            self.refuse(wrong)
             return
+        self.expect_100_continue = fields.get(b"expect", b"").lower() == b"100-continue"
+        if self.url == _SCORE and self.parser.get_method() == b"POST":
+            self._begin_direct(fields)
+        else:
+            self._begin_asgi()
+
+    def on_body(self, body: bytes) -> None:
+        direct = self.direct
+        if direct is not None:
+            direct.size += len(body)
+            direct.parts.append(body)
+            if direct.size > self.service.settings.body_bytes:
+                self.refuse(self.service.too_large())
+        elif not self.refused:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self.in_body = False
+        self.received = 0
+        if self.refused:
+            return
+        direct = self.direct
+        if direct is None:
+            super().on_message_complete()
+            return
+        direct.whole = True
+        if self.cycle is direct:
+            direct.submit()
+
+    def _wrong_head(self) -> Answer | None:
+        line = len(self.parser.get_method()) + len(self.url) + len(b"  HTTP/1.1")
+        if line > _LONGEST_LINE:
+            return problem(414, _LINE_TOO_LONG)
+        longest = max((len(name) + len(value) for name, value in self.headers), default=0)
+        if longest + len(b": \r\n") > _LONGEST_FIELD:
+            return problem(431, _FIELD_TOO_LONG)
+        return problem(431, _TOO_MANY_FIELDS) if len(self.headers) > _MOST_FIELDS else None
+
+    def _ambiguous_head(self) -> Answer | None:
+        """Refuse what two servers on the way may read in two ways (RFC 9112, section 11.2)."""
+        names = [name for name, _ in self.headers]
+        if names.count(b"host") > 1 or (
+            b"transfer-encoding" in names and self.parser.get_http_version() == "1.0"
+        ):
+            return problem(400, _MALFORMED)
+        return None
+
+    # Two lanes
+
+    def _begin_direct(self, fields: dict[bytes, bytes]) -> None:
+        direct = self.direct = _Direct(self, fields)
+        if self.expect_100_continue:
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if self.cycle is None or self.cycle.response_complete:
+            self.cycle = direct
+        else:  # it came behind another one, which is answered first
+            self.flow.pause_reading()
+            self.pipeline.appendleft((direct, self.app))
+
+    def _begin_asgi(self) -> None:
         url, headers, expects = self.url, self.headers, self.expect_100_continue
         super().on_message_begin()
         self.url, self.expect_100_continue = url, expects
         self.headers.extend(headers)
-        super().on_headers_complete()
-
-    def on_body(self, body: bytes) -> None:
-        if self.refused:
-            return
-        if self.direct is None:
-            super().on_body(body)
-            return
-        self.direct.size += len(body)
-        if self.direct.size > self.service.settings.body_bytes:
-            self.refuse(self.service.too_large())
-            return
-        self.direct.parts.append(body)
-
-    def on_message_complete(self) -> None:
-        self.arriving = False
-        self.received = 0
-        if self.refused:
-            return
-        if self.direct is None:
-            super().on_message_complete()
-            return
-        self.direct.whole = True
-        if self.cycle is self.direct:
-            self.direct.submit()
-
-    # Uvicorn's ways that are other ones here
+        try:
+            super().on_headers_complete()
+        except (httptools.HttpParserError, UnicodeDecodeError):  # of the URL
+            self.refuse(problem(400, _MALFORMED))
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         """Start what waited behind another request of this connection."""
@@ -137,138 +191,118 @@ class ScoringProtocol(HttpToolsProtocol):
         else:
             super()._start_asgi_task(cycle, app)
 
+    # The end of answers and connections
+
     def on_response_complete(self) -> None:
-        self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
-        self.flow.resume_reading()
+        if self.flow.read_paused:
+            self.flow.resume_reading()
         self.expects_since = self.loop.time()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
-        elif self.service.draining and not self.arriving:
+        elif self.service.draining:
             self.service.linger(self)
-
-    def send_400_response(self, msg: str) -> None:
-        self.refuse(problem(400, msg))
 
     def shutdown(self) -> None:
         """End the connection when it has been answered, and is quiet."""
-        if self.cycle is not None and not self.cycle.response_complete:
-            self.cycle.keep_alive = False
-        else:
+        if self.is_quiet:
             self.service.linger(self)
-
-    # Our own
+        elif self.cycle is not None:
+            self.cycle.keep_alive = False
 
     @property
     def is_quiet(self) -> bool:
         """Whether nothing arrives and nothing is being answered."""
-        return not self.arriving and (self.cycle is None or self.cycle.response_complete)
+        is_answered = self.cycle is None or self.cycle.response_complete
+        return is_answered and not (self.in_head or self.in_body)
 
     def refuse(self, answer: Answer) -> None:
         """Answer before the request is there, and end the connection."""
         if self.refused or self.transport.is_closing():
             return
         self.refused = True
-        if self.cycle is None or self.cycle.response_complete:
+        if self.cycle is None or self.cycle.response_complete or self.cycle is self.direct:
             self.transport.write(wire(answer, self.server_state.default_headers, keep_alive=False))
+        if self.cycle is self.direct is not None:
+            self.direct.response_complete = True
         # What the client still sends would make the kernel reset the connection, and the answer
         # would be lost; so it is read for a while and thrown away.
-        self.loop.call_later(0.5, self.transport.close)
-
-    def _begin_direct(self) -> None:
-        keep_alive = self.parser.should_keep_alive() and self.parser.get_http_version() != "1.0"
-        self.direct = _Direct(self, self.headers, keep_alive=keep_alive)
-        if self.expect_100_continue:
-            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        current = self.cycle
-        if current is None or current.response_complete:
-            self.cycle = self.direct
-        else:  # it came behind another one, which is answered first
-            self.flow.pause_reading()
-            self.pipeline.appendleft((self.direct, self.app))
+        self.loop.call_later(_READ_ON_S, self.transport.close)
 
 
-class _Direct:
-    """One ``POST /score``; what uvicorn's protocol asks of a cycle, and no more."""
+class _Direct(Request):
+    """A ``POST /score``; beside the request, what uvicorn's protocol asks of a cycle."""
 
     __slots__ = (
-        "_began_ns", "_headers", "_protocol", "body", "disconnected", "keep_alive",
-        "message_event", "parts", "response_complete", "size", "whole",
+        "_protocol", "disconnected", "keep_alive", "parts", "response_complete", "size", "whole",
     )  # fmt: skip
 
-    def __init__(
-        self, protocol: ScoringProtocol, headers: list[tuple[bytes, bytes]], *, keep_alive: bool
-    ) -> None:
+    method = "POST"
+    path = "/score"
+    query = b""
+
+    def __init__(self, protocol: ScoringProtocol, fields: dict[bytes, bytes]) -> None:
         self._protocol = protocol
-        self._headers = headers
-        self._began_ns = time.perf_counter_ns()
-        self.keep_alive = keep_alive
+        self.fields = fields
+        self.began_ns = time.perf_counter_ns()
+        self.client = protocol.client
         self.parts: list[bytes] = []
         self.size = 0
-        self.whole = False
-        self.disconnected = False
-        self.response_complete = False
-        self.message_event = _NO_EVENT
+        self.whole = self.disconnected = self.response_complete = False
+        parser = protocol.parser
+        self.keep_alive = parser.should_keep_alive() and parser.get_http_version() != "1.0"
+
+    @property
+    def message_event(self) -> Any:
+        """What uvicorn sets when the connection is lost; nobody waits for it."""
+        return _NO_EVENT
 
     def submit(self) -> None:
+        """Have it scored."""
         parts = self.parts
-        body = parts[0] if len(parts) == 1 else b"".join(parts)
+        self.body = parts[0] if len(parts) == 1 else b"".join(parts)
         self.parts = []
-        protocol = self._protocol
-        protocol.service.submit(
-            Request(
-                "POST",
-                "/score",
-                b"",
-                self._headers,
-                body,
-                respond=self.answer,
-                began_ns=self._began_ns,
-                client=protocol.client,
-            )
-        )
+        self.identities = Identities(self.fields)
+        self._protocol.service.submit(self)
 
-    def answer(self, answer: Answer) -> None:
+    def respond(self, answer: Answer) -> None:
         """Send the answer; one in parts is sent as they come."""
+        protocol = self._protocol
         if answer.parts is not None:
-            self._protocol.service.keep(self._stream(answer))
+            protocol.service.keep(self._stream(answer))
             return
         self.response_complete = True
-        protocol = self._protocol
-        if self.disconnected or protocol.transport.is_closing():
+        transport = protocol.transport
+        if self.disconnected or transport.is_closing():
             return
-        keep_alive = self.keep_alive and not answer.close and not protocol.service.draining
-        protocol.transport.write(
-            wire(answer, protocol.server_state.default_headers, keep_alive=keep_alive)
-        )
-        if not keep_alive:
-            protocol.transport.close()
-        protocol.on_response_complete()
+        keep_alive = self.keep_alive and not answer.close and protocol.service.keeps_alive
+        transport.write(wire(answer, protocol.server_state.default_headers, keep_alive=keep_alive))
+        if keep_alive:
+            protocol.on_response_complete()
+        else:
+            transport.close()
 
     async def _stream(self, answer: Answer) -> None:
         protocol = self._protocol
-        protocol.transport.write(
-            wire(answer, protocol.server_state.default_headers, keep_alive=self.keep_alive)
-        )
-        complete = True
+        transport = protocol.transport
+        keep_alive = self.keep_alive and protocol.service.keeps_alive
+        transport.write(wire(answer, protocol.server_state.default_headers, keep_alive=keep_alive))
         try:
             async for part in protocol.service.parts_of(answer):
                 if self.disconnected:
                     break
                 if part:
-                    protocol.transport.write(b"%x\r\n%b\r\n" % (len(part), part))
+                    transport.write(b"%x\r\n%b\r\n" % (len(part), part))
                 await protocol.flow.drain()
+            transport.write(b"0\r\n\r\n")
         except Exception:  # noqa: BLE001 - the answer cannot be taken back: the client sees it cut
-            complete = False
+            keep_alive = False
         self.response_complete = True
-        if self.disconnected:
-            return
-        if complete:
-            protocol.transport.write(b"0\r\n\r\n")
-        if not (complete and self.keep_alive):
-            protocol.transport.close()
-        protocol.on_response_complete()
+        if keep_alive:
+            protocol.on_response_complete()
+        else:
+            transport.close()
 
 
 class _NoEvent:
@@ -277,21 +311,18 @@ class _NoEvent:
 
 
 _NO_EVENT = _NoEvent()
+_WITHOUT_LENGTH = frozenset({204, 304})
 
 
 def wire(answer: Answer, standing: list[tuple[bytes, bytes]], *, keep_alive: bool) -> bytes:
     """Return an answer as HTTP/1.1 writes it (RFC 9112)."""
-    has_length = False
-    head = [STATUS_LINE[answer.status]]
-    for name, value in standing:
-        head += (name, b": ", value, b"\r\n")
-    for name, value in answer.headers:
-        has_length = has_length or name == b"content-length"
-        head += (name, b": ", value, b"\r\n")
+    body = answer.body
     if answer.parts is not None:
-        head.append(b"transfer-encoding: chunked\r\n")
-    elif not has_length:
-        head.append(b"content-length: %d\r\n" % len(answer.body))
-    head.append(b"\r\n" if keep_alive else b"connection: close\r\n\r\n")
-    head.append(answer.body)
-    return b"".join(head)
+        length = b"transfer-encoding: chunked\r\n"
+    elif answer.status in _WITHOUT_LENGTH:
+        length = body = b""
+    else:
+        length = b"content-length: %d\r\n" % len(body)
+    end = b"\r\n" if keep_alive else b"connection: close\r\n\r\n"
+    date = b"".join([b"%b: %b\r\n" % each for each in standing])
+    return b"".join((STATUS_LINE[answer.status], date, answer.head, length, end, body))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Any
 
 from .board import BUCKETS_S, Field
@@ -27,6 +28,7 @@ _LINGER_S = 0.3
 """How long a quiet connection of a draining service may still bring the request on its way."""
 _SLOWEST_BYTES_PER_S = 1000
 _BODY_GRACE_S = 10.0
+_FLUSH_S = 0.05
 _CLASSES = {
     2: Field.ANSWERED_2XX,
     4: Field.ANSWERED_4XX,
@@ -55,6 +57,7 @@ class Service:
         self.settings = settings
         self.board = board
         self.draining = False
+        self.keeps_alive = not settings.strict
         self.keys = Keys(settings.keys_file)
         self._slot = slot
         self._cors = Cors(settings)
@@ -62,7 +65,7 @@ class Service:
         self._connections: set[ScoringProtocol] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         version = settings.server_version
-        self._version = [(b"x-ms-server-version", version.encode())] if version else []
+        self._version = f"x-ms-server-version: {version}\r\n".encode() if version else b""
         self._flush_called = False
         self._waiting_bytes = 0
         self.on_sweep: list[Callable[[], None]] = [self.keys.look_again]
@@ -71,7 +74,7 @@ class Service:
 
     def submit(self, request: Request) -> None:
         """Have a request scored, or say at once why not."""
-        if not self.keys.let_in(request.header(b"authorization") if self.keys.asked_for else None):
+        if not self.keys.let_in(request.fields.get(b"authorization")):
             self._slot[Field.REFUSED_KEY] += 1
             self.deliver(request, no_key())
         elif len(self.conductor.waiting) >= self.settings.queue:
@@ -88,28 +91,17 @@ class Service:
         slot = self._slot
         slot[_CLASSES.get(answer.status // 100, Field.ANSWERED_OTHERS)] += 1
         slot[Field.DURATION_US] += int(duration_s * 1e6)
-        slot[Field.BUCKETS + _bucket(duration_s)] += 1
-        target = request.path
-        if request.query:
-            target += "?" + request.query.decode("latin-1")
-        self._log.note(
-            method=request.method,
-            target=target,
-            status=answer.status,
-            duration_ms=duration_s * 1000,
-            size="N/A" if answer.parts is not None else str(len(answer.body)),
-            request_id=request.identities.request_id,
-        )
+        slot[Field.BUCKETS + bisect_left(BUCKETS_S, duration_s)] += 1
+        self._log.note(request, answer, duration_s)
         if not self._flush_called:
             self._flush_called = True
-            asyncio.get_running_loop().call_later(0.05, self._flush)
+            asyncio.get_running_loop().call_later(_FLUSH_S, self._flush)
 
     def dress(self, request: Request, answer: Answer) -> None:
         """Add the headers that every answer of a known route has."""
-        answer.headers += self._version
-        answer.headers += request.identities.headers
+        answer.head += self._version + request.identities.lines
         if self.settings.origins:
-            answer.headers += self._cors.headers(request)
+            answer.head += self._cors.lines(request)
 
     def too_large(self) -> Answer:
         """Return the answer to a body that is larger than any may be."""
@@ -117,9 +109,7 @@ class Service:
         return problem(413, f"The body is larger than {most} MiB.")
 
     def _busy(self) -> Answer:
-        answer = error(503, _BUSY.format(len(self.conductor.waiting)))
-        answer.headers.append((b"retry-after", b"1"))
-        return answer
+        return error(503, _BUSY.format(len(self.conductor.waiting))).add("retry-after", "1")
 
     def _flush(self) -> None:
         self._flush_called = False
@@ -130,6 +120,8 @@ class Service:
     def connected(self, connection: ScoringProtocol) -> None:
         """Take note of a new connection."""
         self._connections.add(connection)
+        if self.draining:
+            self.linger(connection)
         self._slot[Field.CONNECTIONS] = len(self._connections)
 
     def disconnected(self, connection: ScoringProtocol) -> None:
@@ -153,10 +145,10 @@ class Service:
 
     def _judge(self, connection: ScoringProtocol, now: float) -> None:
         for_s = now - connection.expects_since
-        if not connection.arriving:
+        if not (connection.in_head or connection.in_body):
             if connection.is_quiet and for_s > self.settings.keep_alive_s:
                 connection.transport.close()
-        elif connection.direct is None and connection.is_quiet:
+        elif connection.in_head:
             if for_s > self.settings.head_s:
                 connection.refuse(problem(408, "The head of the request took too long."))
         elif for_s > _BODY_GRACE_S and connection.received < for_s * _SLOWEST_BYTES_PER_S:
@@ -180,9 +172,11 @@ class Service:
     async def drain(self) -> None:
         """Answer what was accepted, and end every connection, within the time that there is."""
         self.draining = True
+        self.keeps_alive = False
         end = asyncio.get_running_loop().time() + self.settings.drain_s
         for connection in [*self._connections]:
             connection.shutdown()
+        await asyncio.sleep(_LINGER_S)  # what was accepted last is not here yet
         while self._connections or self._tasks or not self.conductor.idle:
             if asyncio.get_running_loop().time() > end:
                 logger.warning("Some requests were not answered in the time that there was.")
@@ -193,18 +187,9 @@ class Service:
 
 def no_key() -> Answer:
     """Return the answer to a request without a key."""
-    answer = error(401, _NO_KEY)
-    answer.headers.append((b"www-authenticate", b"Bearer"))
-    return answer
+    return error(401, _NO_KEY).add("www-authenticate", "Bearer")
 
 
 def _close_if_quiet(connection: ScoringProtocol) -> None:
     if connection.is_quiet:
         connection.transport.close()
-
-
-def _bucket(duration_s: float) -> int:
-    for index, bound in enumerate(BUCKETS_S):
-        if duration_s <= bound:
-            return index
-    return len(BUCKETS_S)

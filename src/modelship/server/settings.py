@@ -136,7 +136,7 @@ class Settings:
             port=int(os.environ["SERVER_PORT"]),
             health_port=_health_port(told),
             workers=look.number("WORKER_COUNT", 1, least=1),
-            scoring_timeout_ms=look.number("SCORING_TIMEOUT_MS", 3_600_000),
+            scoring_timeout_ms=look.number("SCORING_TIMEOUT_MS", 3_600_000, code=3),
             worker_timeout_s=look.number("WORKER_TIMEOUT", 300),
             strict=told.strict or look.switch("MODELSHIP_STRICT"),
             fast_json=look.switch("MODELSHIP_FAST_JSON"),
@@ -182,14 +182,20 @@ class _Lookup:
     def switch(self, name: str) -> bool:
         return self.text(name).lower() in _TRUE
 
-    def number(self, name: str, default: int, *, least: int = 0) -> int:
-        return int(self._checked(name, default, int, least=least))
+    def number(self, name: str, default: int, *, least: int = 0, code: int = 1) -> int:
+        return int(self._checked(name, default, int, least=least, code=code))
 
     def real(self, name: str, default: float) -> float:
         return float(self._checked(name, default, float, least=0))
 
     def _checked(
-        self, name: str, default: float, kind: Callable[[str], float], *, least: float
+        self,
+        name: str,
+        default: float,
+        kind: Callable[[str], float],
+        *,
+        least: float,
+        code: int = 1,
     ) -> float:
         found = self.text(name, str(default))
         try:
@@ -197,7 +203,7 @@ class _Lookup:
         except ValueError:
             value = least - 1
         if value < least:
-            _refuse(f"{name} is {found!r}; it has to be a number of {least} or more.")
+            _refuse(f"{name} is {found!r}; it has to be a number of {least} or more.", code=code)
         return value
 
 
@@ -207,9 +213,9 @@ class _Parser(argparse.ArgumentParser):
         _refuse(message)
 
 
-def _refuse(problem: str) -> NoReturn:
+def _refuse(problem: str, *, code: int = 1) -> NoReturn:
     sys.stderr.write(f"{problem}\n")
-    raise SystemExit(1)
+    raise SystemExit(code)
 
 
 def _port(text: str) -> int:
@@ -253,6 +259,7 @@ def _publish(told: argparse.Namespace) -> None:
     if told.worker_count is not None:
         environ["WORKER_COUNT"] = str(told.worker_count)
     environ.setdefault("WORKER_COUNT", "1")
+    environ["SERVER_SOFTWARE"] = f"modelship/{VERSION}"
     environ["SERVER_PORT"] = str(told.port or 5001)
     environ.setdefault("HEALTH_PORT", environ["SERVER_PORT"])
     if told.access_control_allow_origins is not None:
@@ -260,6 +267,8 @@ def _publish(told: argparse.Namespace) -> None:
     if told.appinsights_instrumentation_key is not None:
         environ["AML_APP_INSIGHTS_ENABLED"] = "true"
         environ["AML_APP_INSIGHTS_KEY"] = told.appinsights_instrumentation_key
+    if environ.get("AML_APP_INSIGHTS_ENABLED") != "true" or "AML_APP_INSIGHTS_KEY" not in environ:
+        environ["AML_APP_INSIGHTS_ENABLED"] = "false"
     if environ.get("SERVER_VERSION_LOG_RESPONSE_ENABLED", "true").lower() == "true":
         environ[_VERSION_HEADER] = f"modelship/{VERSION}"
 

@@ -14,12 +14,14 @@ import uvicorn
 import uvloop
 
 from .app import Application
+from .arrays import typed_plan
 from .board import Field
 from .conductor import Conductor
 from .logs import logger
 from .protocol import protocol_of
 from .scoring import Scorer
 from .service import Service
+from .typed import TypedScorer
 
 if TYPE_CHECKING:
     import asyncio
@@ -89,7 +91,13 @@ class _Worker:
         self._most_memory = _share_of_memory(settings)
         self.service = Service(settings, board=board, slot=self._slot)
         self.service.on_sweep += [self._end_with_parent, self._retire_when_large]
-        scorer = Scorer(script, settings, slot=self._slot, retire=self._retire)
+        plan = typed_plan(script.run)
+        options: Any = {"slot": self._slot, "retire": self._retire}
+        scorer = (
+            TypedScorer(plan, script, settings, **options)
+            if plan
+            else Scorer(script, settings, **options)
+        )
         self._conductor = Conductor(
             self._loop, scorer, deliver=self.service.deliver, slot=self._slot
         )

@@ -1,0 +1,74 @@
+"""An environment for each server: made by uv, kept in the cache, with its bytecode compiled."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import uv
+
+__all__ = ["FOLDER", "SOURCE", "build", "clean_environ", "versions"]
+
+FOLDER = Path(__file__).parent
+SOURCE = FOLDER.parents[1] / "src/modelship/server"
+LOCK = SOURCE / "requirements.lock"
+PYTHON = "3.11"
+MODEL = ("scikit-learn==1.9.1", "numpy==2.4.6", "joblib")
+AZURE = ("azureml-inference-server-http==1.5.1", "inference-schema[numpy-support]==1.8", *MODEL)
+REQUIREMENTS = {
+    "azmlinfsrv": AZURE,
+    "fastapi": ("fastapi==0.165.0", "uvicorn[standard]==0.54.0", *MODEL),
+    "bentoml": ("bentoml==1.4.39", *MODEL),
+    "mlflow": ("mlflow==3.17.2", *MODEL),
+    "litserve": ("litserve==0.2.19", *MODEL),
+    "modelship": (*AZURE, "orjson"),
+}
+SHOWN = (
+    "azureml-inference-server-http", "fastapi", "uvicorn", "uvloop", "httptools", "bentoml",
+    "mlflow", "litserve", "scikit-learn", "numpy", "orjson", "pysimdjson", "inference-schema",
+)  # fmt: skip
+
+
+def clean_environ() -> dict[str, str]:
+    """Return the environment without what makes Python slow or lets other code in."""
+    unwanted = {"PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "VIRTUAL_ENV", "PYTHONHOME"}
+    return {name: value for name, value in os.environ.items() if name not in unwanted}
+
+
+def build(name: str, *, cache: Path) -> Path:
+    """Return the Python of the environment `name`; make the environment where it is new."""
+    requirements = REQUIREMENTS[name]
+    lock = LOCK.read_text() if name == "modelship" else ""
+    digest = hashlib.sha256("\n".join([PYTHON, *requirements, lock]).encode()).hexdigest()[:12]
+    folder = cache / f"{name}-{digest}"
+    python, ready = folder / "bin/python", folder / "ready"
+    if not ready.exists():
+        _uv("venv", "--clear", "--python", PYTHON, str(folder))
+        install = ("pip", "install", "--compile-bytecode", "--python", str(python))
+        _uv(*install, *requirements)
+        if lock:
+            _uv(*install, "--require-hashes", "-r", str(LOCK))
+        ready.touch()
+    return python
+
+
+def versions(python: Path) -> dict[str, str]:
+    """Return the versions in an environment that a reader wants to know."""
+    found = subprocess.run(
+        [uv.find_uv_bin(), "pip", "list", "--format=json", "--quiet", "--python", str(python)],
+        check=True, capture_output=True, env=clean_environ(),
+    ).stdout  # fmt: skip
+    return {each["name"]: each["version"] for each in json.loads(found) if each["name"] in SHOWN}
+
+
+def _uv(*arguments: str) -> None:
+    """Run uv; show what it says only where it fails."""
+    done = subprocess.run(
+        [uv.find_uv_bin(), "--quiet", *arguments],
+        check=False, capture_output=True, text=True, env=clean_environ(),
+    )  # fmt: skip
+    if done.returncode:
+        raise SystemExit(f"uv {arguments[0]} failed:\n{done.stderr.strip()}")

@@ -1,0 +1,199 @@
+"""Arrays in bodies that are not JSON: Arrow's IPC format, in and out, where pyarrow is there.
+
+Nothing of a body is believed before it is compared with the body's length, so that what is
+allocated is at most a small multiple of what was sent. The format is that of Arrow's
+``Message.fbs`` and ``Schema.fbs``; pyarrow reads and writes it.
+"""
+
+from __future__ import annotations
+
+import struct
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from .binary import BadBody, CannotWrite, plain_array
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+
+    Numbers = np.ndarray[Any, np.dtype[Any]]
+
+__all__ = ["arrow_array", "write_arrow"]
+
+_FILE = b"ARROW1\0\0"
+_COMPRESSION_SLOT = 3  # of the table RecordBatch
+
+
+def arrow_array(body: bytes, *, ndim: int | None = None) -> Numbers:
+    """Return the rows that `body` holds in Arrow's IPC format, a stream or a file, as one array.
+
+    Columns of numbers become those of a 2-D array, in their order. A single column of lists of
+    one length, or of tensors of one shape, becomes an array of as many more dimensions. What is
+    null becomes NaN.
+
+    Parameters
+    ----------
+    body : bytes
+        The stream or file. Compressed ones are refused: their size is not known.
+    ndim : int, optional
+        The number of dimensions wanted; 1 takes a single column as it is.
+
+    Raises
+    ------
+    BadBody
+        If it holds anything else, or pyarrow is missing.
+    """
+    try:
+        import pyarrow as pa  # type: ignore[import-not-found]  # optional
+    except ImportError:
+        raise BadBody(415, "This service does not read Arrow: it lacks pyarrow.") from None
+    import numpy as np
+
+    try:
+        parts = list(_parts(body, ndim=ndim))
+        if not parts:
+            raise BadBody(400, "The Arrow body holds no rows.")
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+    except (pa.ArrowException, OSError, ValueError, struct.error) as error:
+        raise BadBody(400, "The body is not in Arrow's IPC format.") from error
+
+
+def _parts(body: bytes, *, ndim: int | None) -> Iterator[Numbers]:
+    """Yield the array of each record batch, which is checked before and after it is read."""
+    import pyarrow as pa
+
+    # Within the file's own marks and its table of contents, a file holds a stream.
+    source = pa.py_buffer(body)
+    if body[:8] == _FILE:
+        source = source.slice(len(_FILE))
+    messages = iter(pa.ipc.MessageReader.open_stream(source))
+    first = next(messages, None)
+    if first is None:
+        raise BadBody(400, "The Arrow body is empty.")
+    schema, is_uniform = _schema(first.serialize().to_pybytes())
+    for message in messages:
+        if message.type != "record batch":
+            raise BadBody(400, f"The Arrow body holds a {message.type}: send columns of numbers.")
+        if _is_compressed(message.metadata):
+            raise BadBody(400, "The Arrow body is compressed: send it as it is.")
+        batch = pa.ipc.read_record_batch(message, schema)
+        batch.validate()  # what the columns say of their lengths, against the buffers
+        # A thousand columns are cheap as long as none of them is looked at.
+        yield batch.to_tensor(null_to_nan=True).to_numpy() if is_uniform else _rows(batch, ndim)
+
+
+@lru_cache(maxsize=8)
+def _schema(serialized: bytes) -> tuple[Any, bool]:
+    """Return the schema, and whether pyarrow itself makes an array of such columns."""
+    import pyarrow as pa
+
+    schema = pa.ipc.read_schema(pa.py_buffer(serialized))
+    if not schema.types:
+        raise BadBody(400, "The Arrow body holds no columns.")
+    first, *others = schema.types
+    is_uniform = bool(others) and _is_number(first) and all(each == first for each in others)
+    return schema, is_uniform and hasattr(pa.RecordBatch, "to_tensor")  # since pyarrow 16
+
+
+def _is_compressed(metadata: Any) -> bool:
+    """Tell whether the table of this message, a flatbuffer, says how its body is compressed.
+
+    pyarrow has verified the flatbuffer, but does not show this part of it.
+    """
+    held = memoryview(metadata)
+
+    def number(code: str, at: int) -> int:
+        return int(struct.unpack_from(code, held, at)[0])
+
+    def slot(table: int, index: int) -> int:
+        """Return where the field lies, or 0 if it is not there."""
+        fields = table - number("<i", table)
+        at = 4 + 2 * index
+        offset = number("<H", fields + at) if at < number("<H", fields) else 0
+        return table + offset if offset else 0
+
+    header = slot(number("<I", 0), 2)
+    batch = header + number("<I", header)
+    return slot(batch, _COMPRESSION_SLOT) > 0
+
+
+def _rows(batch: Any, ndim: int | None) -> Numbers:
+    import numpy as np
+
+    flat = [_flat(each) for each in batch.columns]
+    values, inner = flat[0]
+    if len(flat) == 1:
+        shape = inner if inner or ndim == 1 else (1,)
+        return values.reshape(batch.num_rows, *shape)
+    if any(inner for _, inner in flat):
+        raise BadBody(400, "The Arrow body holds several columns, and lists in them.")
+    return np.column_stack([values for values, _ in flat])
+
+
+def _is_number(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+
+
+def _flat(column: Any) -> tuple[Numbers, tuple[int, ...]]:
+    """Return all numbers of a column, and the shape of each of its items."""
+    import pyarrow as pa
+
+    shape: tuple[int, ...] = ()
+    if str(column.type).startswith("extension<arrow.fixed_shape_tensor"):  # since pyarrow 12
+        order = column.type.permutation
+        if order is not None and list(order) != sorted(order):
+            raise BadBody(400, "The Arrow body holds tensors in a permuted order.")
+        if column.null_count:
+            raise BadBody(400, "The Arrow body holds a list that is null.")
+        shape, column = tuple(column.type.shape), column.storage.flatten()
+    while pa.types.is_fixed_size_list(column.type):
+        if column.null_count:
+            raise BadBody(400, "The Arrow body holds a list that is null.")
+        shape, column = (*shape, column.type.list_size), column.flatten()
+    is_whole = pa.types.is_boolean(column.type) and not column.null_count
+    if not (is_whole or _is_number(column.type)):
+        raise BadBody(400, f"The Arrow body holds a column of the type {column.type}.")
+    return column.to_numpy(zero_copy_only=False), shape
+
+
+def write_arrow(result: Any) -> bytes:
+    """Return what run() returned as a stream in Arrow's IPC format, with one row for each item.
+
+    A dict becomes a column for each key, anything else the column ``result``; the items of an
+    array of more dimensions become lists of one length.
+
+    Raises
+    ------
+    CannotWrite
+        If it is no array and no dict of arrays of one length, or pyarrow is missing.
+    """
+    try:
+        import pyarrow as pa
+    except ImportError as error:
+        raise CannotWrite from error
+    named = result if isinstance(result, dict) else {"result": result}
+    try:
+        columns = [_column(plain_array(each)) for each in named.values()]
+        batch = pa.record_batch(columns, names=[str(each) for each in named])
+    except (pa.ArrowException, ValueError, TypeError) as error:
+        raise CannotWrite from error
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as stream:
+        stream.write_batch(batch)
+    written: bytes = sink.getvalue().to_pybytes()
+    return written
+
+
+def _column(array: Numbers) -> Any:
+    import pyarrow as pa
+
+    if not array.ndim:
+        raise CannotWrite
+    column = pa.array(array.reshape(-1))
+    for size in reversed(array.shape[1:]):
+        column = pa.FixedSizeListArray.from_arrays(column, size)
+    return column

@@ -1,0 +1,148 @@
+"""Arrays in bodies that are not JSON: NumPy's ``.npy`` format, in and out.
+
+Nothing of a body is believed before it is compared with the body's length, so that what is
+allocated is at most a small multiple of what was sent. The format is that of NEP 1; its headers
+are read and written by ``numpy.lib.format``.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Numbers = np.ndarray[Any, np.dtype[Any]]
+
+__all__ = ["BadBody", "CannotWrite", "npy_array", "plain_array", "write_npy"]
+
+_MAGIC = b"\x93NUMPY"
+_LONGEST_HEADER_BYTES = 10_000  # NumPy's own bound
+_WIDEST_BYTES = 8
+
+
+class BadBody(Exception):  # noqa: N818 - it is the client's error, and an answer
+    """A body cannot be read.
+
+    Attributes
+    ----------
+    status : int
+        The HTTP status to answer with.
+    message : str
+        What is wrong, for the client.
+    """
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(status, message)
+        self.status = status
+        self.message = message
+
+
+class CannotWrite(Exception):  # noqa: N818 - not an error: the answer is written as JSON
+    """A result is no array that the format could hold."""
+
+
+def npy_array(body: bytes) -> Numbers:
+    """Return the array that `body` holds in the npy format; read-only, as it shares its memory.
+
+    Raises
+    ------
+    BadBody
+        If it is not npy of version 1 or 2, holds anything but booleans, integers or floats of at
+        most 64 bits, or is not as long as its header says.
+    """
+    import numpy as np
+
+    if body[:6] != _MAGIC:
+        raise BadBody(400, "The body is not in the npy format.")
+    # Version 1 has two bytes for the length of the header, the others four.
+    if body[6:7] == b"\x01":
+        start = 10 + int.from_bytes(body[8:10], "little")
+    else:
+        start = 12 + int.from_bytes(body[8:12], "little")
+    if start > min(_LONGEST_HEADER_BYTES, len(body)):
+        raise BadBody(400, "The header of the npy body is too long.")
+    dtype, shape, count, is_fortran = _npy_header(body[:start])
+    if len(body) - start != count * dtype.itemsize:
+        raise BadBody(
+            400,
+            f"The npy body holds {len(body) - start} bytes of data; an array of the type {dtype} "
+            f"and the shape {shape} has {count * dtype.itemsize}.",
+        )
+    array: Numbers = np.frombuffer(body, dtype, count, start)
+    array = array.reshape(shape, order="F" if is_fortran else "C")
+    return array if dtype.isnative else array.astype(dtype.newbyteorder("="))
+
+
+@lru_cache(maxsize=256)
+def _npy_header(header: bytes) -> tuple[np.dtype[Any], tuple[int, ...], int, bool]:
+    """Return the dtype, the shape, its product, and whether it is in Fortran's order."""
+    from numpy.lib import format as npy
+
+    readers = {b"\x01\x00": npy.read_array_header_1_0, b"\x02\x00": npy.read_array_header_2_0}
+    read = readers.get(header[6:8])
+    if read is None:
+        raise BadBody(400, "The npy body is not of the version 1.0 or 2.0.")
+    try:
+        shape, is_fortran, dtype = read(io.BytesIO(header[8:]))
+    except Exception as error:  # NumPy lets through what Python's tokenizer raises
+        raise BadBody(400, "The header of the npy body cannot be read.") from error
+    if min(shape, default=0) < 0:
+        raise BadBody(400, "The shape of the npy body cannot be.")
+    if dtype.kind not in "biuf" or dtype.itemsize > _WIDEST_BYTES:
+        raise BadBody(400, f"The npy body is of the type {dtype}: send numbers.")
+    return dtype, tuple(map(int, shape)), math.prod(shape), is_fortran
+
+
+def write_npy(result: Any) -> bytes:
+    """Return what run() returned in the npy format, version 1.0.
+
+    Parameters
+    ----------
+    result : numpy.ndarray or list
+        Numbers, booleans or strings.
+
+    Raises
+    ------
+    CannotWrite
+        If it is no such array.
+    """
+    array = plain_array(result)
+    header = _written_header(array.dtype, array.shape)
+    return b"".join((header, array.tobytes()))
+
+
+@lru_cache(maxsize=256)
+def _written_header(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
+    from numpy.lib import format as npy
+
+    file = io.BytesIO()
+    described = {
+        "descr": npy.dtype_to_descr(dtype),
+        "fortran_order": False,
+        "shape": shape,
+    }
+    npy.write_array_header_1_0(file, described)
+    return file.getvalue()
+
+
+def plain_array(result: Any) -> Numbers:
+    """Return what run() returned as an array of numbers, booleans or strings.
+
+    Raises
+    ------
+    CannotWrite
+        If it is no such array.
+    """
+    import numpy as np
+
+    try:
+        array = np.asarray(result)
+    except (TypeError, ValueError) as error:
+        raise CannotWrite from error
+    if array.dtype.kind not in "biufU":
+        raise CannotWrite
+    return array

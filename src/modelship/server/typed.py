@@ -1,0 +1,170 @@
+"""TypedScorer: for scripts whose run() takes arrays; bodies become arrays with no list in between.
+
+If the script says ``BATCHABLE = True``, what waits is scored in one call: nobody is waited for, so
+that a lone request loses nothing. Where anything is wrong with the call for all, each request has
+a call of its own, and answers for itself alone.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from .arrays import (
+    BadBody,
+    CannotWrite,
+    FallBack,
+    merge,
+    split,
+    write_arrow,
+    write_npy,
+)
+from .board import Field
+from .contract import NOT_FAILED, Answer, error
+from .inputs import headers_of, is_json
+from .scoring import Scorer
+
+if TYPE_CHECKING:
+    from collections import deque
+    from collections.abc import Callable, Sequence
+
+    from .arrays import TypedPlan
+    from .contract import Request
+    from .script import EntryScript
+    from .settings import Settings
+
+__all__ = ["TypedScorer"]
+
+_NPY = b"application/x-npy"
+_ARROW_STREAM = b"application/vnd.apache.arrow.stream"
+_ARROW_FILE = b"application/vnd.apache.arrow.file"
+
+Job = tuple["Request", dict[str, Any]]
+
+
+class TypedScorer(Scorer):
+    """Calls the script's run() with arrays.
+
+    Parameters
+    ----------
+    plan : TypedPlan
+        How bodies become arguments.
+    script, settings, **others
+        As for :class:`Scorer`.
+    """
+
+    def __init__(
+        self, plan: TypedPlan, script: EntryScript, settings: Settings, **others: Any
+    ) -> None:
+        super().__init__(script, settings, **others)
+        self._plan = plan
+        self._takes_headers = script.inputs.takes_headers
+        self._most_rows = settings.batch_rows
+        # What depends on one request, such as its headers, cannot go with another one.
+        self._together = script.batchable and not self._takes_headers and not self._in_flask
+        self._readers: dict[bytes, Callable[[bytes], dict[str, Any]]] = {}
+        if not settings.strict:
+            self._readers = {
+                _NPY: plan.read_npy,
+                _ARROW_STREAM: plan.read_arrow,
+                _ARROW_FILE: plan.read_arrow,
+            }
+
+    def __call__(self, waiting: deque[Request]) -> Sequence[tuple[Request, Answer]]:
+        """Take what waits, or one request if it cannot be scored with others."""
+        if not self._together:
+            return super().__call__(waiting)
+        scored: list[tuple[Request, Answer]] = []
+        jobs: list[Job] = []
+        rows = 0
+        while waiting and rows < self._most_rows:
+            request = waiting.popleft()
+            read = self._arguments_or_answer(request)
+            if isinstance(read, Answer):
+                scored.append((request, read))
+            else:
+                jobs.append((request, read))
+                rows += _rows(read)
+        if len(jobs) > 1:
+            scored += self._scored_together(jobs, rows)
+        elif jobs:
+            [(request, arguments)] = jobs
+            scored.append((request, self._answer_to(request, arguments)))
+        return scored
+
+    def _scored(self, request: Request) -> Answer:
+        read = self._read(request)
+        if read is None:
+            return super()._scored(request)
+        return read if isinstance(read, Answer) else self._called(self._plan.call, read, request)
+
+    def _arguments_or_answer(self, request: Request) -> dict[str, Any] | Answer:
+        """Return the arguments; or the answer, if it had to be found in the long way."""
+        read = None if request.identities.too_long else self._read(request)
+        return self._answer(request) if read is None else read
+
+    def _read(self, request: Request) -> dict[str, Any] | Answer | None:
+        """Return the arguments, or what is wrong with the body; None if it needs the long way."""
+        if request.method != "POST":
+            return None
+        content_type = request.fields.get(b"content-type", b"")
+        try:
+            if content_type in self._readers:
+                found = self._readers[content_type](request.body)
+            elif is_json(request):
+                found = self._plan.read_json(request.body)
+            else:
+                return None
+        except FallBack:
+            return None
+        except BadBody as bad:
+            return error(bad.status, bad.message)
+        if self._takes_headers:
+            found["request_headers"] = headers_of(request)
+        return found
+
+    def _scored_together(self, jobs: list[Job], rows: int) -> list[tuple[Request, Answer]]:
+        began = time.perf_counter()
+        try:
+            arguments, counts = merge([each for _, each in jobs])
+            with self._alarm:
+                result = self._plan.call(**arguments)
+            run_s = time.perf_counter() - began
+            parts = split(result, counts)
+        except Exception:  # noqa: BLE001 - one of them is to blame, and will be told so
+            return [(request, self._answer_to(request, each)) for request, each in jobs]
+        self._count_run(run_s)
+        self._slot[Field.BATCHED_REQUESTS] += len(jobs)
+        self._slot[Field.BATCHED_ROWS] += rows
+        return [
+            (request, self._guarded(part, request, run_s))
+            for (request, _), part in zip(jobs, parts, strict=True)
+        ]
+
+    def _answer_to(self, request: Request, arguments: dict[str, Any]) -> Answer:
+        try:
+            return self._called(self._plan.call, arguments, request)
+        except Exception:  # noqa: BLE001 - nothing that a script returns may end the worker
+            return self._internal_error()
+
+    def _guarded(self, part: Any, request: Request, run_s: float) -> Answer:
+        try:
+            return self._answer_of(part, request, run_s)
+        except Exception:  # noqa: BLE001 - as above
+            return self._internal_error()
+
+    def _written(self, result: Any, request: Request) -> Answer:
+        """Return an array as npy or Arrow if the request asks for it, and the rest as JSON."""
+        wanted = request.fields.get(b"accept")
+        if wanted in self._readers:
+            try:
+                body = write_npy(result) if wanted == _NPY else write_arrow(result)
+            except CannotWrite:
+                return super()._written(result, request)
+            kind = _NPY if wanted == _NPY else _ARROW_STREAM
+            return Answer(200, body, b"content-type: %b\r\n" % kind + NOT_FAILED)
+        return super()._written(result, request)
+
+
+def _rows(arguments: dict[str, Any]) -> int:
+    return max((len(each) for each in arguments.values() if hasattr(each, "dtype")), default=1)

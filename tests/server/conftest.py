@@ -1,0 +1,37 @@
+"""What the server's tests share: an environment that has azmlinfsrv and what our server needs."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+
+import pytest
+from differential.servers import ServingEnvironment
+
+from modelship.bundle import Environment
+from modelship.bundle.install import create_environment
+from modelship.bundle.lock import lock
+
+_PACKAGES = Path(__file__).with_name("differential") / "packages.txt"
+
+
+@pytest.fixture(scope="session")
+def serving_python(tmp_path_factory):
+    """Return a Python with packages.txt; one that MODELSHIP_SERVING_PYTHON names saves time."""
+    if ready := os.environ.get("MODELSHIP_SERVING_PYTHON"):
+        return Path(ready)
+    python = ".".join(platform.python_version_tuple()[:2])
+    wanted = [
+        line for line in _PACKAGES.read_text().splitlines() if line and not line.startswith("#")
+    ]
+    locked = lock(Environment(python=python, requirements=tuple(wanted)))
+    return create_environment(locked, tmp_path_factory.mktemp("serving") / "environment")
+
+
+@pytest.fixture(scope="session")
+def serving(serving_python, tmp_path_factory):
+    """Return the environment; it keeps the servers that were used last."""
+    environment = ServingEnvironment(serving_python, tmp_path_factory.mktemp("services"))
+    yield environment
+    environment.stop_all()

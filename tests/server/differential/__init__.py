@@ -1,0 +1,1 @@
+"""The differential suite: the same requests to azmlinfsrv and to our server."""

@@ -1,0 +1,492 @@
+"""The page at /docs, in a real browser, of a real server."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+_SCRIPT = Path(__file__).with_name("page_service") / "score.py"
+_KEY = "a-key-that-nobody-may-see"
+_MARKUP = "<img src=x onerror='window.harmed=1'>"
+_WIDE = {"width": 1200, "height": 900}
+_NARROW = {"width": 360, "height": 740}
+_DESCRIPTION = {
+    "openapi": "3.1.0",
+    "info": {"title": f"shapes {_MARKUP}", "version": "7", "description": "Names drawn shapes."},
+    "paths": {
+        "/score": {
+            "post": {
+                "summary": "Name the shapes",
+                "requestBody": {
+                    "content": {
+                        "application/json": {"schema": {"$ref": "#/components/schemas/Pictures"}}
+                    }
+                },
+                "responses": {"200": {"description": "The names"}},
+            }
+        }
+    },
+    "components": {
+        "schemas": {
+            "Pictures": {
+                "type": "object",
+                "required": ["data"],
+                "properties": {
+                    "data": {
+                        "type": "array",
+                        "description": "One picture a row",
+                        "items": {"type": "array", "items": {"type": "number", "format": "double"}},
+                    },
+                    "again": {"$ref": "#/components/schemas/Pictures"},
+                },
+            }
+        }
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Start Chromium; skip, or fail if MODELSHIP_REQUIRE_BROWSER is 1, where there is none."""
+    executable = os.environ.get("MODELSHIP_CHROMIUM") or shutil.which("chromium")
+    if not executable or importlib.util.find_spec("playwright") is None:
+        reason = "needs Chromium (Debian's package chromium) and the Python package playwright"
+        if os.environ.get("MODELSHIP_REQUIRE_BROWSER") == "1":
+            pytest.fail(f"MODELSHIP_REQUIRE_BROWSER is 1, but this {reason}")
+        pytest.skip(reason)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=executable)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def shapes():
+    """Return the service's script as a module: it draws what the samples hold."""
+    spec = importlib.util.spec_from_file_location("page_service_score", _SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def sample(shapes):
+    """Return the sample request: a picture of each shape."""
+    return {"data": [shapes.picture(name) for name in shapes.SHAPES]}
+
+
+@pytest.fixture(scope="module")
+def start(serving, sample):
+    """Return a function that starts the service and returns its address."""
+
+    def started(files=None, **settings):
+        server = serving.running(
+            "default",
+            script="plain",
+            settings={"MODELSHIP_HOST": "127.0.0.1", "MODELSHIP_SAMPLE_FILE": "sample.json"}
+            | {"SERVICE_NAME": "shapes", "SERVICE_VERSION": "3"}
+            | settings,
+            files={"score.py": _SCRIPT.read_text(), "sample.json": json.dumps(sample)}
+            | (files or {}),
+        )
+        return f"http://127.0.0.1:{server.port}"
+
+    return started
+
+
+@pytest.fixture
+def service(start):
+    """Return the address of a service that asks for no key."""
+    return start()
+
+
+@pytest.fixture
+def keyed_service(start):
+    """Return the address of a service with a key, and a description of its owner's."""
+    return start(
+        {
+            "keys.json": json.dumps({"primary": _KEY}),
+            "swagger3.1.json": json.dumps(_DESCRIPTION),
+        },
+        MODELSHIP_KEYS_FILE="keys.json",
+    )
+
+
+@pytest.fixture
+def visit(browser):
+    """Return a function that opens a service's page; nothing may ever leave for another host."""
+    contexts, asked = [], []
+
+    def visited(address, *, route=None, **options):
+        context = browser.new_context(**({"viewport": _WIDE} | options))
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.problems = []
+        page.on("console", lambda message: _note(page.problems, message))
+        page.on("pageerror", lambda error: page.problems.append(str(error)))
+        page.on("request", lambda request: asked.append(request.url))
+        if route is not None:
+            page.route("**/score", route)
+        page.goto(f"{address}/docs")
+        page.wait_for_selector("main[aria-busy=false]")
+        page.wait_for_selector("#state[data-state]")
+        visited.origins.add(re.match(r"https?://[^/]+", address).group())
+        return page
+
+    visited.origins = set()
+    yield visited
+    for context in contexts:
+        context.close()
+    elsewhere = [url for url in asked if not url.startswith(("data:", "blob:"))]
+    assert {re.match(r"https?://[^/]+", url).group() for url in elsewhere} <= visited.origins
+
+
+def _note(problems, message):
+    if message.type in {"error", "warning"}:
+        problems.append(message.text)
+
+
+def _send(page, body=None):
+    """Write a body into the editor, send it, and wait for the answer."""
+    if body is not None:
+        if page.is_visible("#edit"):
+            page.click("#edit")
+        page.fill("#editor", body if isinstance(body, str) else json.dumps(body))
+    page.click("#send")
+    page.wait_for_selector("#verdict:visible")
+
+
+def _luminance(color):
+    """Return the relative luminance of a CSS color, as WCAG 2.2 defines it."""
+    parts = [int(each) / 255 for each in re.findall(r"\d+", color)[:3]]
+    linear = [each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def _contrast(page, selector, *, behind=None):
+    """Return the contrast of an element's text with what is behind it, 1 to 21."""
+    style = "(element, name) => getComputedStyle(element)[name]"
+    text = _luminance(page.eval_on_selector(selector, style, "color"))
+    ground = _luminance(page.eval_on_selector(behind or selector, style, "backgroundColor"))
+    return (max(text, ground) + 0.05) / (min(text, ground) + 0.05)
+
+
+def _box(page, selector):
+    return page.locator(selector).bounding_box()
+
+
+def test_says_what_the_service_is(visit, service):
+    """The name, the version, the state and the routes come from the service; nothing fails."""
+    page = visit(service)
+    assert (page.title(), page.inner_text("h1")) == ("shapes", "shapes")
+    assert page.inner_text("#version") == "Version 3"
+    assert page.inner_text("#state") == "Healthy"
+    assert page.inner_text("#address") == f"POST {service}/score"
+    assert page.locator("#routes .path").all_inner_texts() == ["/score", "/", "/swagger.json"]
+    assert page.problems == []
+
+
+def test_sends_the_sample(visit, service, shapes):
+    """One click shows the answer, its status, its duration and the headers of the contract."""
+    page = visit(service)
+    _send(page)
+    assert page.inner_text("#verdict") == "200 OK"
+    assert re.fullmatch(r"[\d.]+ ms", page.inner_text("#duration"))
+    assert json.loads(page.inner_text("#answer")) == {"shape": list(shapes.SHAPES)}
+    headers = dict(
+        zip(
+            page.locator("#headers dt").all_inner_texts(),
+            page.locator("#headers dd").all_inner_texts(),
+            strict=True,
+        )
+    )
+    assert headers["x-ms-run-function-failed"] == "False"
+    assert re.fullmatch(r"[0-9a-f-]{36}", headers["x-request-id"])
+    assert page.problems == []
+
+
+def test_draws_rows_that_are_pictures(visit, service, shapes):
+    """Each row is drawn pixel by pixel, and the answer to it comes below."""
+    page = visit(service)
+    _send(page)
+    assert page.locator("#pictures span").all_inner_texts() == list(shapes.SHAPES)
+    pixels = page.eval_on_selector(
+        "#pictures canvas",
+        "it => [...it.getContext('2d').getImageData(0, 0, it.width, it.height).data]",
+    )
+    drawn = [round(each * 255) for each in shapes.picture("circle")]
+    assert max(abs(a - b) for a, b in zip(pixels[::4], drawn, strict=True)) <= 1
+    assert pixels[::4] == pixels[1::4] == pixels[2::4]
+
+
+def test_draws_nothing_else(visit, service):
+    """Rows that are no pictures are not drawn: too short, negative, or too bright."""
+    page = visit(service)
+    for row in ([0.5] * 4, [-1] + [0] * 63, [256] + [0] * 63, [0] * 65, ["0"] * 64):
+        page.click("#edit") if page.is_visible("#edit") else None
+        page.fill("#editor", json.dumps({"data": [row]}))
+        page.wait_for_selector("#pictures", state="hidden")
+        assert page.inner_text("#request-note").startswith(f"1 row of {len(row)} values")
+
+
+def test_tells_a_failure_apart(visit, service):
+    """A run() that failed is red, readable, and says which request id to look for."""
+    page = visit(service)
+    _send(page, {"fail": "no such luck"})
+    assert page.inner_text("#verdict").startswith("500")
+    request_id = page.inner_text("#headers dd >> nth=0")
+    assert f"request id {request_id}" in page.inner_text("#problem")
+    assert "no such luck" not in page.inner_text("body >> main >> #problem")
+    red, green, blue = map(
+        int,
+        re.findall(r"\d+", page.eval_on_selector("#problem", "it => getComputedStyle(it).color")),
+    )
+    assert red > 2 * green > 0 and red > 2 * blue
+    assert _contrast(page, "#problem") >= 4.5
+    assert _contrast(page, "#verdict") >= 4.5
+
+
+def test_says_what_is_no_json(visit, service):
+    """A request that is no JSON is told before it is sent, and is sent all the same."""
+    page = visit(service)
+    _send(page, '{"data": [1, 2')
+    assert page.inner_text("#request-note").startswith("Not JSON")
+    assert page.inner_text("#verdict").startswith("500")
+
+
+def test_stays_smooth_with_a_large_request(visit, service):
+    """Of a megabyte the page shows a little, and sends all, byte for byte."""
+    page = visit(service)
+    body = json.dumps({"count": 1, "data": [[each / 7 for each in range(900)]] * 60})
+    page.set_input_files(
+        "#file", {"name": "large.json", "mimeType": "application/json", "buffer": body.encode()}
+    )
+    page.wait_for_selector("#request-note:has-text('MB')")
+    assert len(body) > 900_000
+    assert len(page.inner_text("body")) < 10_000
+    assert page.input_value("#editor") == ""
+    _send(page)
+    assert json.loads(page.inner_text("#answer")) == {"characters": len(body)}
+
+
+def test_shortens_a_large_answer(visit, service):
+    """A long answer is shortened until the whole is asked for."""
+    page = visit(service)
+    back = [[each, each] for each in range(4000)]
+    _send(page, {"back": back})
+    assert len(page.inner_text("#answer")) < 2000
+    page.click("#whole")
+    assert json.loads(page.inner_text("#answer")) == back
+
+
+def test_shows_numbers_as_they_came(visit, service):
+    """An integer keeps all its digits, and 1.0 its point, though JavaScript has neither."""
+    page = visit(service)
+    _send(page, '{"back": [12345678901234567890, 1.0, "a\\"]b", {}]}')
+    assert page.inner_text("#answer") == '[12345678901234567890, 1.0, "a\\"]b", {}]'
+
+
+def test_asks_for_the_key(visit, keyed_service):
+    """A service with a key gets it from a password field; the page tells it to nobody."""
+    page = visit(keyed_service)
+    _send(page, {"data": []})
+    assert page.inner_text("#verdict").startswith("401")
+    assert page.get_attribute("#key", "type") == "password"
+    page.fill("#key", _KEY)
+    _send(page, {"data": []})
+    assert page.inner_text("#verdict") == "200 OK"
+    page.wait_for_selector("#description:visible")  # what needed the key is loaded now
+    assert _KEY not in page.content() + page.url
+    assert "Bearer $SCORING_KEY" in page.inner_text("#curl")
+    assert 'os.environ["SCORING_KEY"]' in page.inner_text("#python")
+    assert page.evaluate("localStorage.length + sessionStorage.length + document.cookie.length") == 0
+
+
+def test_tells_the_description_in_words(visit, keyed_service):
+    """Schemas are told in words, also one that holds itself; the JSON is behind a disclosure."""
+    page = visit(keyed_service)
+    page.fill("#key", _KEY)
+    _send(page, {"data": []})
+    page.wait_for_selector("#description:visible")
+    shape = page.inner_text("#shapes .shape")
+    assert "list of lists of numbers, required" in shape and "One picture a row" in shape
+    assert page.inner_text("#lead") == "Names drawn shapes."
+    assert page.is_hidden("#raw")
+    page.click("details.raw > summary")
+    assert json.loads(page.inner_text("#raw")) == _DESCRIPTION
+
+
+def test_never_runs_what_it_shows(visit, keyed_service):
+    """Markup in a title, a request and an answer stays text."""
+    page = visit(keyed_service)
+    page.fill("#key", _KEY)
+    _send(page, {"back": {_MARKUP: [_MARKUP, 1]}})
+    page.wait_for_selector("#description:visible")
+    assert page.inner_text("h1") == f"shapes {_MARKUP}"
+    assert json.loads(page.inner_text("#answer")) == {_MARKUP: [_MARKUP, 1]}
+    assert page.locator("img").count() == 0
+    assert page.evaluate("window.harmed") is None
+
+
+@pytest.mark.parametrize("which", ["curl", "python"])
+def test_gives_code_that_works(visit, service, which):
+    """The snippets do what the page does, quotes and all."""
+    command = {"curl": "bash", "python": sys.executable}[which]
+    if which == "curl" and not (shutil.which("curl") and shutil.which("bash")):
+        pytest.skip("needs curl and bash")
+    page = visit(service)
+    back = "it's \"quoted\"\\ and a $HOME, ü"
+    _send(page, json.dumps({"back": [back]}, ensure_ascii=False))
+    code = page.inner_text(f"#{which}")
+    told = subprocess.run([command, "-c", code], capture_output=True, check=True, timeout=60)
+    shown = told.stdout.decode().strip()
+    assert (json.loads(shown) if which == "curl" else shown) == (
+        [back] if which == "curl" else repr([back])
+    )
+
+
+def test_can_be_cancelled(visit, service):
+    """A request that is not answered can be given up, and another one sent."""
+    page = visit(service, route=lambda route: None)
+    page.click("#send")
+    page.click("#cancel")
+    page.wait_for_selector("#verdict:visible")
+    assert page.inner_text("#verdict") == "Cancelled"
+    page.unroute("**/score")
+    _send(page)
+    assert page.inner_text("#verdict") == "200 OK"
+
+
+def test_says_that_there_is_no_answer(visit, service):
+    """A connection that breaks is told in a sentence."""
+    page = visit(service, route=lambda route: route.abort())
+    _send(page)
+    assert page.inner_text("#verdict") == "No answer"
+    assert "did not answer" in page.inner_text("#problem")
+
+
+def test_works_with_the_keyboard(visit, service):
+    """Ctrl+Enter sends from the editor, and each control can be reached and has a name."""
+    page = visit(service)
+    page.click("#edit")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector("#verdict:visible")
+    controls = page.locator("button:visible, input, textarea:visible, summary:visible")
+    for control in controls.all():
+        named = control.evaluate(
+            "it => it.ariaLabel || it.innerText || (it.labels && it.labels[0]?.innerText)"
+        )
+        assert named, control.evaluate("it => it.outerHTML")
+        assert control.evaluate("it => it.tabIndex") == 0
+
+
+def test_is_laid_out_side_by_side(visit, service, tmp_path):
+    """On a wide screen the request and the answer are beside each other, and nothing overflows."""
+    page = visit(service)
+    _send(page)
+    page.screenshot(path=tmp_path / "wide.png", full_page=True)
+    request, answer = _box(page, "#form"), _box(page, "#try-title ~ .pair > :nth-child(2)")
+    assert abs(request["y"] - answer["y"]) < 1
+    assert abs(request["width"] - answer["width"]) < 1 and request["width"] > 450
+    assert request["x"] + request["width"] < answer["x"]
+    assert page.evaluate("document.documentElement.scrollWidth") == _WIDE["width"]
+    assert (tmp_path / "wide.png").stat().st_size > 20_000
+
+
+def test_fits_a_narrow_screen(visit, service):
+    """At 360 pixels the parts are below each other, and nothing sticks out."""
+    page = visit(service, viewport=_NARROW)
+    _send(page)
+    request, answer = _box(page, "#form"), _box(page, "#try-title ~ .pair > :nth-child(2)")
+    assert request["y"] + request["height"] < answer["y"]
+    assert page.evaluate("document.documentElement.scrollWidth") == _NARROW["width"]
+    outside = page.evaluate(
+        """[...document.querySelectorAll("main *")]
+           .filter(it => it.getBoundingClientRect().right > innerWidth && !it.closest("pre"))
+           .map(it => it.outerHTML.slice(0, 80))"""
+    )
+    assert outside == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_is_readable_in_both_schemes(visit, service, scheme):
+    """The page follows the system's scheme; its texts have the contrast that WCAG AA asks for."""
+    page = visit(service, color_scheme=scheme)
+    _send(page)
+    ground = page.eval_on_selector("body", "it => getComputedStyle(it).backgroundColor")
+    assert (_luminance(ground) < 0.1) == (scheme == "dark")
+    behind = {"h1": "body", "#try-note": "body", "#request-note": "#form", "#answer .string": "#form"}
+    for selector, ground in behind.items():
+        assert _contrast(page, selector, behind=ground) >= 4.5, selector
+    for selector in ("#verdict", "#send"):
+        assert _contrast(page, selector) >= 4.5, selector
+
+
+def test_works_behind_a_path_prefix(visit, service):
+    """Behind a proxy that serves it below a prefix, the page finds its sample and its service."""
+    with _proxy(service, prefix="/models/a") as address:
+        page = visit(f"{address}/models/a")
+        assert page.inner_text("#address") == f"POST {address}/models/a/score"
+        _send(page)
+        assert page.inner_text("#verdict") == "200 OK"
+        assert page.locator("#pictures canvas").count() == 5
+
+
+class _Proxy(BaseHTTPRequestHandler):
+    """Hands requests below a prefix over to a service, without the prefix."""
+
+    def __init__(self, *args, target, prefix):
+        self._target, self._prefix = target, prefix
+        super().__init__(*args)
+
+    def do_GET(self):
+        length = int(self.headers.get("Content-Length", 0))
+        asked = urllib.request.Request(
+            self._target + self.path.removeprefix(self._prefix),
+            data=self.rfile.read(length) if length else None,
+            headers={"Content-Type": self.headers.get("Content-Type", "text/plain")},
+        )
+        try:
+            answer = urllib.request.urlopen(asked, timeout=20)
+        except urllib.error.HTTPError as error:
+            answer = error
+        with answer:
+            content = answer.read()
+            self.send_response(answer.status)
+            self.send_header("Content-Type", answer.headers["Content-Type"])
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    do_POST = do_GET
+
+    def log_message(self, *args):
+        """Say nothing."""
+
+
+@contextmanager
+def _proxy(target, *, prefix):
+    handler = functools.partial(_Proxy, target=target, prefix=prefix)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()

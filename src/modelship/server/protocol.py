@@ -27,6 +27,7 @@ _LONGEST_LINE = 4094
 _LONGEST_FIELD = 8190
 _MOST_FIELDS = 100
 _LARGEST_HEAD = 65536
+_SPARE = 64  # for what stands around the parts that are counted
 
 _LINE_TOO_LONG = "The request line is too long."
 _FIELD_TOO_LONG = "A header of the request is too long."
@@ -93,10 +94,12 @@ class ScoringProtocol(HttpToolsProtocol):
         self.headers = []
         self.expect_100_continue = False
         self.direct = None
+        self.head_bytes = 0
         self.in_head = True
         self.expects_since = self.loop.time()
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        self.head_bytes += len(name) + len(value)
         if b"_" not in name:  # to a script it would be the same as another one with a dash
             self.headers.append((name.lower(), value.rstrip()))
 
@@ -105,7 +108,8 @@ class ScoringProtocol(HttpToolsProtocol):
         self.in_body = True
         if self.refused:
             return
-        is_long = self.received > _LONGEST_LINE or len(self.headers) > _MOST_FIELDS
+        is_long = self.head_bytes + len(self.url) > _LONGEST_LINE - _SPARE
+        is_long = is_long or len(self.headers) > _MOST_FIELDS
         wrong = self._wrong_head() if is_long else None
         fields = joined(self.headers)
         if wrong is None and (len(fields) != len(self.headers) or b"transfer-encoding" in fields):

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from . import aml
+from .fast_json import serve_with_orjson
 from .inputs import Inputs, RawInput, SchemaInput, TextInput
 from .logs import logger
 
@@ -73,6 +74,8 @@ class EntryScript:
                 raise _refused(
                     f"User script at {path} does not have a {function}() function defined."
                 )
+        if self._settings.fast_json:
+            serve_with_orjson(self.module)
         self.run = self._run_below_driver()
         self.inputs = _inputs_of(self.run)
 

@@ -166,6 +166,7 @@ class _Asked(Request):
         # To the reference //score is /score.
         self.path = "/" + scope["path"].lstrip("/")
         self.query = scope["query_string"]
+        self.version = scope["http_version"]
         self.fields = joined(scope["headers"])
         self.client = scope.get("client")
         self.identities = Identities(self.fields)

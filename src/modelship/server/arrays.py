@@ -130,7 +130,7 @@ class TypedPlan:
         if parser is not None and size_bytes <= _KEPT_PARSER_BYTES:
             return parser
         try:
-            from simdjson import Parser  # type: ignore[import-not-found]  # in bundles alone
+            from simdjson import Parser  # in bundles alone
         except ImportError:
             raise FallBack from None
         parser = Parser()
@@ -234,7 +234,7 @@ def typed_plan(run: Callable[..., Any]) -> TypedPlan | None:
 
 def _undecorated(run: Any) -> tuple[Any, dict[str, tuple[Any, bool]]] | None:
     """Return what inference-schema has wrapped, and each parameter's type; None if in doubt."""
-    from wrapt import FunctionWrapper  # type: ignore[import-not-found]  # inference-schema's own
+    from wrapt import FunctionWrapper  # inference-schema's own
 
     declared: dict[str, tuple[Any, bool]] = {}
     while type(run) is FunctionWrapper and run._self_wrapper.__module__ == _DECORATOR:  # noqa: SLF001 - wrapt's documented name for it

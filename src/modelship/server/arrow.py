@@ -46,7 +46,7 @@ def arrow_array(body: bytes, *, ndim: int | None = None) -> Numbers:
         If it holds anything else, or pyarrow is missing.
     """
     try:
-        import pyarrow as pa  # type: ignore[import-not-found]  # optional
+        import pyarrow as pa  # optional
     except ImportError:
         raise BadBody(415, "This service does not read Arrow: it lacks pyarrow.") from None
     import numpy as np

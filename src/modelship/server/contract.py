@@ -42,6 +42,8 @@ class Request:
         Decoded, and without the query.
     query : bytes
         As it was sent, without the question mark.
+    version : str
+        Of HTTP: ``"1.0"`` or ``"1.1"``.
     fields : dict of bytes to bytes
         The headers by their names in lower case; repeated ones joined by commas.
     body : bytes
@@ -52,11 +54,14 @@ class Request:
         Where it came from.
     """
 
-    __slots__ = ("began_ns", "body", "client", "fields", "identities", "method", "path", "query")
+    __slots__ = (
+        "began_ns", "body", "client", "fields", "identities", "method", "path", "query", "version",
+    )  # fmt: skip
 
     method: str
     path: str
     query: bytes
+    version: str
     fields: dict[bytes, bytes]
     body: bytes
     began_ns: int
@@ -96,12 +101,14 @@ class Answer:
         The lines of its headers, each with its end; all but the length, the date, and what
         belongs to the connection.
     parts : iterable of bytes, optional
-        The body, if its length is not known.
+        The body, if it is made while it is sent.
+    has_length : bool
+        Whether `head` tells the length of such a body.
     close : bool
         Whether the connection ends with it.
     """
 
-    __slots__ = ("body", "close", "head", "parts", "status")
+    __slots__ = ("body", "close", "has_length", "head", "parts", "status")
 
     def __init__(
         self,
@@ -110,12 +117,14 @@ class Answer:
         head: bytes = b"",
         *,
         parts: Iterable[bytes] | None = None,
+        has_length: bool = False,
         close: bool = False,
     ) -> None:
         self.status = status
         self.body = body
         self.head = head
         self.parts = parts
+        self.has_length = has_length
         self.close = close
 
     def add(self, name: str, value: str) -> Answer:
@@ -265,7 +274,7 @@ class Cors:
                 names = ", ".join(each.strip() for each in wanted.split(","))
                 lines.append(f"access-control-allow-headers: {names}\r\n")
             lines.append("access-control-allow-methods: GET, POST\r\n")
-        if allowed != "*":
+        if allowed != "*" and (len(self._origins) > 1 or "*" in self._low):
             lines.append("vary: Origin\r\n")
         return "".join(lines).encode("latin-1")
 

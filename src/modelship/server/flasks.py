@@ -59,8 +59,14 @@ def as_answer(value: Any, request: Request) -> Answer | None:
     head = "".join(f"{name}: {_checked(name, text)}\r\n" for name, text in _of_script(headers))
     if not _FIRST_STATUS <= value.status_code <= _LAST_STATUS:
         raise ValueError(f"{value.status_code} is no status that an answer can have")
-    if value.is_streamed and request.method != "HEAD":
-        return Answer(value.status_code, b"", head.encode("latin-1"), parts=parts)
+    if value.is_streamed:
+        length = dict(headers).get("Content-Length")
+        head += f"content-length: {length}\r\n" if length else ""
+        made = () if request.method == "HEAD" else parts
+        has_length = length is not None
+        return Answer(
+            value.status_code, b"", head.encode("latin-1"), parts=made, has_length=has_length
+        )
     return Answer(value.status_code, b"".join(parts), head.encode("latin-1"))
 
 
@@ -100,7 +106,7 @@ def _environ(request: Request) -> dict[str, Any]:
         "QUERY_STRING": request.query.decode("latin-1"),
         "SERVER_NAME": name,
         "SERVER_PORT": port or "80",
-        "SERVER_PROTOCOL": "HTTP/1.1",
+        "SERVER_PROTOCOL": f"HTTP/{request.version}",
         "REMOTE_ADDR": request.client[0] if request.client else "",
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "http",

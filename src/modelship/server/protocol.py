@@ -82,7 +82,8 @@ class ScoringProtocol(HttpToolsProtocol):
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Leave the connection open for the answer, if there is one to come."""
-        if self.cycle is None or self.cycle.response_complete:
+        is_answered = self.cycle is None or self.cycle.response_complete
+        if is_answered or self.in_head or self.in_body:
             return False
         self.cycle.keep_alive = False
         return True
@@ -255,7 +256,8 @@ class _Direct(Request):
         self.size = 0
         self.whole = self.disconnected = self.response_complete = False
         parser = protocol.parser
-        self.keep_alive = parser.should_keep_alive() and parser.get_http_version() != "1.0"
+        self.version = parser.get_http_version()
+        self.keep_alive = parser.should_keep_alive() and self.version != "1.0"
 
     @property
     def message_event(self) -> Any:
@@ -296,10 +298,10 @@ class _Direct(Request):
             async for part in protocol.service.parts_of(answer):
                 if self.disconnected:
                     break
-                if part:
-                    transport.write(b"%x\r\n%b\r\n" % (len(part), part))
+                is_chunk = part and not answer.has_length
+                transport.write(b"%x\r\n%b\r\n" % (len(part), part) if is_chunk else part)
                 await protocol.flow.drain()
-            transport.write(b"0\r\n\r\n")
+            transport.write(b"" if answer.has_length else b"0\r\n\r\n")
         except Exception:  # noqa: BLE001 - the answer cannot be taken back: the client sees it cut
             keep_alive = False
         self.response_complete = True
@@ -322,7 +324,7 @@ def wire(answer: Answer, standing: list[tuple[bytes, bytes]], *, keep_alive: boo
     """Return an answer as HTTP/1.1 writes it (RFC 9112)."""
     body = answer.body
     if answer.parts is not None:
-        length = b"transfer-encoding: chunked\r\n"
+        length = b"" if answer.has_length else b"transfer-encoding: chunked\r\n"
     elif answer.status in _WITHOUT_LENGTH:
         length = body = b""
     else:

@@ -209,7 +209,7 @@ KNOWN: list[Known] = [
     Known(
         "`Content-Type` twice",
         "400",
-        "the last one counts",
+        "their values are joined, as those of other headers",
         _BEST,
         "run() decides what to do with a body.",
         "plain",
@@ -229,6 +229,32 @@ KNOWN: list[Known] = [
             or labelled("HTTP/0.9", "nothing", reference=400, ours=0)(found)
             or labelled("chunks that end early", reference=500, ours=0)(found)
         ),
+    ),
+    Known(
+        "A malformed or endless chunk",
+        "500, as if the service had failed",
+        "400",
+        _BEST,
+        "The request is at fault.",
+        "plain",
+        "a bad chunk size",
+        labelled(
+            "a bad chunk size",
+            "a negative chunk size",
+            "a chunk that is too long",
+            reference=500,
+            ours=400,
+        ),
+    ),
+    Known(
+        "A transfer encoding that nobody knows",
+        "501",
+        "400",
+        _BEST,
+        "To the HTTP parser it is no HTTP.",
+        "plain",
+        "an unknown transfer encoding",
+        labelled("an unknown transfer encoding", reference=501, ours=400),
     ),
     Known(
         "A length beyond 64 bits",

@@ -14,6 +14,8 @@ SHAPES = {
     "ring": lambda x, y: 0.25 < x * x + y * y < 0.6,
 }
 
+templates = {}
+
 
 def picture(name):
     """Draw a shape as a list of 400 brightnesses."""
@@ -27,8 +29,7 @@ def picture(name):
 
 def init():
     """Draw the templates."""
-    global templates
-    templates = {name: picture(name) for name in SHAPES}
+    templates.update({name: picture(name) for name in SHAPES})
 
 
 def run(raw_data):

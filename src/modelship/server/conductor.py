@@ -37,6 +37,7 @@ _LARGEST_BODY = 1_000_000
 _TURN_S = 0.002
 """How long the loop runs requests before it looks for new ones, so that all of them progress."""
 _FEWEST_SHORT = 8
+_LOOK_EVERY_S = 0.2
 _MOST_SHORT = 256
 
 Scored = tuple["Request", "Answer"]
@@ -143,7 +144,8 @@ class Conductor:
         thread.start()
         while not self._ended and not self._may_return():
             if not self.waiting:
-                self._bell.acquire()
+                # A signal may be taken by a thread of the script, and then does not end the wait.
+                self._bell.acquire(timeout=_LOOK_EVERY_S)
                 continue
             self._done.extend(self._timed())
             if not self._delivery_called:

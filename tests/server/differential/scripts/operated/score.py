@@ -1,0 +1,33 @@
+"""Does what a test of operations asks for."""
+
+import ctypes
+import json
+import os
+import re
+import signal
+import time
+
+table = None
+
+
+def init():
+    global table
+    table = bytearray(50_000_000)  # what the workers are to share
+
+
+def run(raw_data):
+    asked = json.loads(raw_data)
+    if "sleep_s" in asked:
+        time.sleep(asked["sleep_s"])
+    if asked.get("spin"):  # in C, holding the interpreter's lock, for longer than any test
+        re.match(r"(a+)+$", "a" * 40 + "b")
+    if asked.get("die"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    if asked.get("leak_mb"):
+        leaks.append(b"x" * (asked["leak_mb"] * 2**20))
+    if asked.get("crash"):
+        ctypes.string_at(0)
+    return {"pid": os.getpid(), "parent": os.getppid(), "table": len(table)}
+
+
+leaks = []

@@ -1,0 +1,245 @@
+"""What whoever runs a service relies on: health, restarts, limits, keys, numbers, the end."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import psutil
+import pytest
+import requests
+
+_TIMEOUT_S = 30.0
+
+
+@pytest.fixture
+def started(serving):
+    """Return a function that starts a server of its own for one test, and ends it afterwards."""
+    servers = []
+
+    def start(script="operated", **settings):
+        server = serving.start("default", script=script, settings=settings)
+        servers.append(server)
+        assert server.wait_until_healthy()
+        return server
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+def _post(server, payload, **options):
+    uri = f"http://127.0.0.1:{server.port}/score"
+    return requests.post(uri, json=payload, timeout=_TIMEOUT_S, **options)
+
+
+def _get(server, path, **options):
+    return requests.get(f"http://127.0.0.1:{server.port}{path}", timeout=_TIMEOUT_S, **options)
+
+
+def _numbers(server):
+    lines = re.findall(r"^(\w+) ([\d.]+)$", _get(server, "/metrics").text, re.MULTILINE)
+    return {name: float(value) for name, value in lines}
+
+
+def _until(condition):
+    end_s = time.monotonic() + _TIMEOUT_S
+    while not condition():
+        assert time.monotonic() < end_s
+        time.sleep(0.02)
+
+
+def test_health_is_answered_while_nothing_else_can_run(started):
+    """A run() that holds the interpreter's lock for ever keeps health from nobody."""
+    server = started(MODELSHIP_DRAIN_S="0")
+    for _ in range(20):  # it is known to be short, and the event loop calls it
+        _post(server, {})
+    with pytest.raises(requests.Timeout):
+        requests.post(
+            f"http://127.0.0.1:{server.port}/score", json={"spin": True}, timeout=(5, 0.5)
+        )
+    assert _get(server, "/").text == "Healthy"
+    assert _get(server, "/ready").status_code == 200
+
+
+def test_a_worker_that_says_nothing_is_ended(started):
+    """After WORKER_TIMEOUT the worker is killed, and another one answers."""
+    server = started(WORKER_TIMEOUT="1")
+    with pytest.raises(requests.ConnectionError):
+        _post(server, {"spin": True})
+    assert _post(server, {}).status_code == 200
+    assert "WORKER TIMEOUT" in server.log
+
+
+@pytest.mark.parametrize("how", ["die", "crash"])
+def test_a_worker_that_dies_is_started_again(started, how):
+    """Its own request is lost, and the next one is answered by a worker of the same host."""
+    server = started()
+    before = _post(server, {}).json()
+    with pytest.raises(requests.ConnectionError):
+        _post(server, {how: True})
+    after = _post(server, {}).json()
+    assert (after["parent"], after["pid"] == before["pid"]) == (before["parent"], False)
+    assert _numbers(server)["modelship_worker_starts_total"] == 2
+
+
+def test_workers_share_what_init_made(started):
+    """Four workers have the memory of init() once."""
+    server = started(WORKER_COUNT="4")
+    _until(lambda: _numbers(server)["modelship_ready_workers"] == 4)
+    family = psutil.Process(server.process.pid).children(recursive=True)
+    workers = [each for each in family if not each.children()]
+    own = [each.memory_full_info().uss for each in workers]
+    assert len(workers) == 4
+    assert sum(own) < 4 * 50_000_000
+
+
+def test_a_script_that_starts_threads_is_loaded_by_each_worker(serving):
+    """No thread survives a fork, so such a script is not forked, and the log says so."""
+    source = (
+        "import threading, time, os\n"
+        "def init():\n    threading.Thread(target=time.sleep, args=(600,), daemon=True).start()\n"
+        "def run(raw_data):\n    return [threading.active_count() > 1, os.getpid()]\n"
+    )
+    server = serving.start(
+        "default", script="operated", files={"score.py": source}, settings={"WORKER_COUNT": "2"}
+    )
+    assert server.wait_until_healthy()
+    _until(lambda: _numbers(server)["modelship_ready_workers"] == 2)
+    assert _post(server, {}).json()[0] is True
+    assert "no worker shares its memory" in server.log
+    server.stop()
+
+
+def test_a_full_queue_refuses(started):
+    """What does not fit into the queue is told to come again, and what fits is answered."""
+    server = started(MODELSHIP_QUEUE="2")
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: _post(server, {"sleep_s": 0.3}), range(8)))
+    refused = [each for each in answers if each.status_code == 503]
+    assert refused
+    assert {each.headers["retry-after"] for each in refused} == {"1"}
+    assert {each.status_code for each in answers} == {200, 503}
+
+
+def test_a_worker_that_grows_is_replaced(started):
+    """A run() that leaks costs no request."""
+    server = started(MODELSHIP_MEMORY_MB="400")
+    first = _post(server, {}).json()["pid"]
+    for _ in range(4):
+        assert _post(server, {"leak_mb": 100}).status_code == 200
+    _until(lambda: _post(server, {}).json()["pid"] != first)
+    assert "it is replaced" in server.log
+
+
+def test_keys_are_asked_for_and_can_change(started, tmp_path):
+    """Either key lets a request in; a new one does so without a restart."""
+    file = tmp_path / "keys.json"
+    file.write_text(json.dumps({"primary": "one", "secondary": "two"}))
+    server = started(MODELSHIP_KEYS_FILE=str(file))
+    assert _get(server, "/").status_code == 200
+    assert {_get(server, path).status_code for path in ("/swagger.json", "/metrics")} == {401}
+    refused = _post(server, {}, headers={"Authorization": "Bearer three"})
+    assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer")
+    for key in ("one", "two"):
+        assert _post(server, {}, headers={"Authorization": f"Bearer {key}"}).status_code == 200
+    file.write_text(json.dumps({"primary": "three", "secondary": "two"}))
+    _until(lambda: _post(server, {}, headers={"Authorization": "Bearer three"}).ok)
+    assert _post(server, {}, headers={"Authorization": "Bearer one"}).status_code == 401
+    assert not re.search(r"\b(one|two|three)\b", server.log)
+
+
+def test_a_slow_client_is_sent_away(started):
+    """A head that does not come to its end holds a connection for so long, and nobody else."""
+    server = started(MODELSHIP_HEAD_S="1")
+    with socket.create_connection(("127.0.0.1", server.port), timeout=_TIMEOUT_S) as slow:
+        slow.sendall(b"POST /score HTTP/1.1\r\nHost: loc")
+        assert _post(server, {}).status_code == 200
+        assert slow.recv(1000).startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_body_beyond_the_limit_is_refused(started):
+    """It is refused before it is read to its end."""
+    server = started(MODELSHIP_BODY_MB="1")
+    uri = f"http://127.0.0.1:{server.port}/score"
+    answer = requests.post(uri, data=b"1" * (2 << 20), timeout=_TIMEOUT_S)
+    assert (answer.status_code, answer.json()) == (
+        413,
+        {"message": "The body is larger than 1 MiB."},
+    )
+
+
+def test_no_accepted_request_is_lost_at_the_end(started):
+    """SIGTERM under load: each request that was sent before is answered, then the server ends."""
+    server = started(WORKER_COUNT="2")
+    with ThreadPoolExecutor(8) as pool:
+        sent = [pool.submit(_post, server, {"sleep_s": 0.1}) for _ in range(8)]
+        _until(lambda: _numbers(server)["modelship_connections"] >= 8)
+        server.process.terminate()
+        assert [each.result().status_code for each in sent] == [200] * 8
+    assert server.stop().exit_code == 0
+
+
+def test_requests_that_wait_are_scored_together(started):
+    """One call answers several requests; a bad one among them fails alone."""
+    server = started("batched")
+    for _ in range(20):
+        _post(server, {"data": [[1, 2]]})
+    bodies = [{"data": [[n, 1]]} for n in range(24)]
+    bodies[7] = {"data": [[-1, 1]]}
+    bodies[9] = {"data": [[1, 2, 3]]}
+    with ThreadPoolExecutor(24) as pool:
+        answers = list(pool.map(lambda body: _post(server, body), bodies))
+    assert [n for n, each in enumerate(answers) if each.status_code != 200] == [7]
+    good = [n for n in range(24) if n not in {7, 9}]
+    assert [answers[n].json()[0][0] for n in good] == [n + 1 for n in good]
+    assert answers[9].json() == [[6.0, 1]]
+
+
+def test_the_metrics_are_what_prometheus_reads(started):
+    """Each request is counted by its status, in the histogram and in the time of run()."""
+    server = started()
+    for payload in ({}, {}, {"sleep_s": "no number"}):
+        _post(server, payload)
+    text = _get(server, "/metrics").text
+    assert 'modelship_requests_total{status="2xx"} 2' in text
+    assert 'modelship_requests_total{status="5xx"} 1' in text
+    numbers = _numbers(server)
+    assert numbers["modelship_request_duration_seconds_count"] == 3
+    assert (numbers["modelship_runs_total"], numbers["modelship_run_failures_total"]) == (3, 1)
+
+
+def test_the_log_can_be_json(started):
+    """Each line of the log is an object, and that of a request has its id."""
+    server = started(MODELSHIP_LOG_FORMAT="json")
+    _post(server, {}, headers={"x-request-id": "abc"})
+
+    def told():
+        lines = [json.loads(line) for line in server.log.splitlines() if line.startswith("{")]
+        return [line for line in lines if line.get("request_id") == "abc"]
+
+    _until(told)
+    assert told()[0]["status"] == 200
+
+
+def test_it_speaks_tls(serving, tmp_path):
+    """With a certificate the same routes are there over TLS, and nothing without."""
+    trustme = pytest.importorskip("trustme")
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    certificate.private_key_and_cert_chain_pem.write_to_path(tmp_path / "server.pem")
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    pem = str(tmp_path / "server.pem")
+    settings = {"MODELSHIP_TLS_CERTIFICATE": pem, "MODELSHIP_TLS_KEY": pem}
+    server = serving.start("default", script="operated", settings=settings)
+    _until(lambda: "ready for serving traffic" in server.log)
+    options = {"verify": str(tmp_path / "ca.pem"), "timeout": _TIMEOUT_S}
+    uri = f"https://127.0.0.1:{server.port}"
+    assert requests.get(uri, **options).text == "Healthy"
+    assert requests.post(f"{uri}/score", json={}, **options).status_code == 200
+    with pytest.raises(requests.ConnectionError):
+        _get(server, "/")
+    server.stop()

@@ -58,8 +58,12 @@ def init():
 
 def run(raw_data):
     """Predict one value for each row of a request."""
-    rows = np.array(json.loads(raw_data)["data"])
-    return model.predict(rows).tolist()
+    return run_array(np.array(json.loads(raw_data)["data"]))
+
+
+def run_array(data):
+    """Do what run() does, on the array itself: modelship's server reads it from the bytes."""
+    return model.predict(data).tolist()
 '''
 
 

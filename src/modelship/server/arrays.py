@@ -24,6 +24,7 @@ from .readers import FallBack, NumbersReader, RawReader, Reader, reader_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from types import ModuleType
 
     import numpy as np
 
@@ -34,6 +35,7 @@ __all__ = [
     "CannotWrite",
     "FallBack",
     "TypedPlan",
+    "array_plan",
     "merge",
     "split",
     "typed_plan",
@@ -230,6 +232,22 @@ def typed_plan(run: Callable[..., Any]) -> TypedPlan | None:
     defaults = {each.name: each.default for each in parameters}
     kept = {name: value for name, value in defaults.items() if readers[name].leaves(value)}
     return TypedPlan(call, readers, kept)
+
+
+def array_plan(module: ModuleType) -> TypedPlan | None:
+    """Return how to serve a script that is not decorated, and has a ``run_array``.
+
+    It says by this function that ``run(raw_data)`` does no more than call it with
+    ``np.array(json.loads(raw_data)[key])``, where ``key`` is the name of its one parameter.
+    """
+    call = getattr(module, "run_array", None)
+    if not inspect.isfunction(call):
+        return None
+    parameters = inspect.signature(call).parameters.values()
+    if [each.kind for each in parameters] != [inspect.Parameter.POSITIONAL_OR_KEYWORD]:
+        return None
+    (key,) = (each.name for each in parameters)
+    return TypedPlan(call, {key: NumbersReader(None, None)}, {})
 
 
 def _undecorated(run: Any) -> tuple[Any, dict[str, tuple[Any, bool]]] | None:

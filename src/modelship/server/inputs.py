@@ -63,6 +63,10 @@ class Inputs(ABC):
             found["request_headers"] = headers_of(request)
         return found
 
+    def reads_json(self, request: Request) -> bool:
+        """Tell whether a POST of this type is read as JSON by run(), or for it."""
+        return is_json(request)
+
     @abstractmethod
     def _of_post(self, request: Request) -> dict[str, Any]: ...
 
@@ -76,6 +80,9 @@ class TextInput(Inputs):
     def __init__(self, name: str, *, takes_headers: bool) -> None:
         super().__init__(takes_headers=takes_headers)
         self._name = name
+
+    def reads_json(self, request: Request) -> bool:
+        return not _is_form(request.fields.get(b"content-type", b""))
 
     def _of_post(self, request: Request) -> dict[str, Any]:
         if _is_form(request.fields.get(b"content-type", b"")):

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from . import aml
+from .arrays import array_plan, typed_plan
 from .fast_json import serve_with_orjson
 from .inputs import Inputs, RawInput, SchemaInput, TextInput
 from .logs import logger
@@ -18,6 +19,7 @@ from .logs import logger
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .arrays import TypedPlan
     from .settings import Settings
 
 __all__ = ["EntryScript", "ScriptError"]
@@ -48,6 +50,15 @@ class EntryScript:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+
+    @property
+    def plan(self) -> TypedPlan | None:
+        """How bodies become arrays without a list in between, if the script is so declared."""
+        if isinstance(self.inputs, SchemaInput):
+            return typed_plan(self.run)
+        if isinstance(self.inputs, TextInput) and not self.inputs.takes_headers:
+            return array_plan(self.module)
+        return None
 
     @property
     def batchable(self) -> bool:

@@ -21,7 +21,7 @@ from .arrays import (
 )
 from .board import Field
 from .contract import NOT_FAILED, Answer, error
-from .inputs import headers_of, is_json
+from .inputs import headers_of
 from .scoring import Scorer
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ class TypedScorer(Scorer):
         super().__init__(script, settings, **others)
         self._plan = plan
         self._takes_headers = script.inputs.takes_headers
+        self._reads_json = script.inputs.reads_json
         self._most_rows = settings.batch_rows
         # What depends on one request, such as its headers, cannot go with another one.
         self._together = script.batchable and not self._takes_headers and not self._in_flask
@@ -111,7 +112,7 @@ class TypedScorer(Scorer):
         try:
             if content_type in self._readers:
                 found = self._readers[content_type](request.body)
-            elif is_json(request):
+            elif self._reads_json(request):
                 found = self._plan.read_json(request.body)
             else:
                 return None

@@ -14,7 +14,6 @@ import uvicorn
 import uvloop
 
 from .app import Application
-from .arrays import typed_plan
 from .board import Field
 from .conductor import Conductor
 from .logs import logger
@@ -91,7 +90,7 @@ class _Worker:
         self._most_memory = _share_of_memory(settings)
         self.service = Service(settings, board=board, slot=self._slot)
         self.service.on_sweep += [self._end_with_parent, self._retire_when_large]
-        plan = typed_plan(script.run)
+        plan = script.plan
         options: Any = {"slot": self._slot, "retire": self._retire}
         scorer = (
             TypedScorer(plan, script, settings, **options)

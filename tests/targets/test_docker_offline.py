@@ -120,7 +120,9 @@ def test_a_file_that_changes_while_it_is_sent_is_an_error(tmp_path):
 
 def test_a_script_s_name_is_not_expanded():
     """A scoring script may have quotes, spaces and dollars in its name."""
-    recipe = dockerfiles.service("modelship/model:1", entry_script='my "$HOME" score.py')
+    recipe = dockerfiles.service(
+        "modelship/model:1", entry_script='my "$HOME" score.py', module="server", variables={}
+    )
     assert 'ENV AZUREML_ENTRY_SCRIPT="my \\"\\$HOME\\" score.py"' in recipe
 
 

@@ -1,0 +1,123 @@
+"""Either server runs a bundle, on the targets that may choose, with equal answers."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import requests
+from docker_base import BASE_IMAGE, deploying, inspect
+
+from modelship import DeployTarget, State
+from modelship.bundle.lock import Lock
+from modelship.bundle.servers import SERVERS
+from modelship.errors import EnvironmentBuildError, InvalidOptionError, NameTakenError
+
+SERVER = "x-ms-server-version"
+NEW_EACH_TIME = {"x-request-id", "x-ms-request-id", "x-ms-run-fn-exec-ms", SERVER}
+
+
+@pytest.fixture(scope="module")
+def deployer(docker_engine, shared_home, tmp_path_factory):
+    with deploying(tmp_path_factory.mktemp("bundles"), home=shared_home) as deployer:
+        yield deployer
+
+
+def _requests(X):
+    rows = X[:30].tolist()
+    yield from (json.dumps({"data": rows[: n + 1]}) for n in range(30))
+    yield from ("", "{", "[1]", '{"data": []}', '{"data": [[1]]}', '{"data": null}', '{"rows": 1}')
+    yield json.dumps({"data": [[1e400, *rows[0][1:]]]})
+    yield json.dumps({"data": rows[:1]}).replace("0.0", "0", 3)
+
+
+def _answer(deployment, body):
+    headers = {"content-type": "application/json"}
+    answer = requests.post(deployment.scoring_uri, data=body, headers=headers, timeout=30)
+    contract = {name: text for name, text in answer.headers.items() if name.startswith("x-ms-")}
+    told = {name.lower(): text for name, text in contract.items()}
+    told = {name: text for name, text in told.items() if name not in NEW_EACH_TIME}
+    return answer.status_code, answer.json(), told, answer.headers[SERVER].partition("/")[0]
+
+
+@pytest.mark.docker
+def test_all_places_and_servers_answer_alike(deployer):
+    """A generated script gives equal answers to good and bad requests on four services."""
+    X, _, bundle = deployer.digits()
+    places = {
+        "process": DeployTarget.open("process"),
+        "process-own": DeployTarget.open("process", server="modelship"),
+        "docker": DeployTarget.open("docker", base_image=BASE_IMAGE),
+        "docker-own": DeployTarget.open(
+            "docker", base_image=BASE_IMAGE, server="modelship", workers=2
+        ),
+    }
+    deployments = {}
+    try:
+        for place, target in places.items():
+            deployments[place] = target.deploy(bundle, name=f"either-{place}", show_output=False)
+        for body in _requests(X):
+            answers = {place: _answer(each, body) for place, each in deployments.items()}
+            assert len({repr(each[:3]) for each in answers.values()}) == 1, answers
+            assert [each[3] for each in answers.values()] == ["azmlinfsrv", "modelship"] * 2
+    finally:
+        for deployment in deployments.values():
+            deployment.delete()
+
+
+@pytest.mark.docker
+def test_the_environment_in_the_image_is_the_same(deployer):
+    """The server lies on top of the environment image, and replaces nothing of it."""
+    X, _, bundle = deployer.digits()
+    images = {}
+    for server in SERVERS:
+        target = DeployTarget.open("docker", base_image=BASE_IMAGE, server=server)
+        with target.deploy(bundle, name="layers", show_output=False) as deployment:
+            container = inspect(deployment.instance.instance_id)
+            images[server] = inspect(container["Image"])["RootFS"]["Layers"]
+            assert deployment.run({"data": X[:1].tolist()})
+    own, reference = images["modelship"], images["azmlinfsrv"]
+    shared = sum(1 for one, other in zip(own, reference, strict=False) if one == other)
+    assert shared >= len(reference) - 2  # all but the model's and the script's
+
+
+def test_another_server_is_another_way_to_run_a_bundle(deployer):
+    """A name that is taken by the same bundle on the other server is said to be; and replaced."""
+    _, _, bundle = deployer.digits()
+    own = DeployTarget.open("process", server="modelship")
+    with DeployTarget.open("process").deploy(bundle, name="other-server", show_output=False):
+        with pytest.raises(NameTakenError, match="server"):
+            own.deploy(bundle, name="other-server", show_output=False)
+        replaced = own.deploy(bundle, name="other-server", overwrite=True, show_output=False)
+        assert replaced.state is State.HEALTHY
+        assert "modelship" in requests.get(replaced.scoring_uri, timeout=10).headers[SERVER]
+
+
+def test_the_server_is_installed_beside_the_environment(deployer):
+    """What it needs is added to a lock, and what the lock has already is not."""
+    _, _, bundle = deployer.digits()
+    added = SERVERS["modelship"].added_to(bundle.lock)
+    assert "uvicorn" in added.versions
+    assert not added.versions.keys() & bundle.lock.versions.keys()
+    assert SERVERS["azmlinfsrv"].added_to(bundle.lock).text == ""
+
+
+def test_a_bundle_that_locks_another_uvicorn_is_refused():
+    """The server is written against one release, so another one is refused with what to do."""
+    lock = Lock(python="3.11", text="uvicorn==0.20.0 \\\n    --hash=sha256:00\n")
+    with pytest.raises(EnvironmentBuildError, match=r"uvicorn==0\.\d+"):
+        SERVERS["modelship"].added_to(lock)
+
+
+def test_an_old_python_is_refused():
+    """The server needs Python 3.10."""
+    with pytest.raises(EnvironmentBuildError, match=r"3\.10"):
+        SERVERS["modelship"].added_to(Lock(python="3.9", text=""))
+
+
+@pytest.mark.parametrize("name", ["process", "docker"])
+@pytest.mark.parametrize("options", [{"server": "gunicorn"}, {"workers": 0}, {"workers": True}])
+def test_a_bad_option_is_refused(name, options):
+    """A server that nobody knows, and a number of workers that cannot be, are told."""
+    with pytest.raises(InvalidOptionError):
+        DeployTarget.open(name, **options)

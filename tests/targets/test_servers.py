@@ -115,6 +115,27 @@ def test_an_old_python_is_refused():
         SERVERS["modelship"].added_to(Lock(python="3.9", text=""))
 
 
+def test_a_service_may_ask_for_a_key(deployer):
+    """Its handle knows the keys, others are refused, and a key can be made anew meanwhile."""
+    X, _, bundle = deployer.digits()
+    target = DeployTarget.open("process", server="modelship", auth_enabled=True)
+    with target.deploy(bundle, name="keyed", show_output=False) as deployment:
+        assert requests.post(deployment.scoring_uri, json={}, timeout=10).status_code == 401
+        old = deployment.keys()
+        assert deployment.run({"data": X[:1].tolist()})
+        new = deployment.regenerate_key("primary")
+        assert (new.secondary, new.primary == old.primary) == (old.secondary, False)
+        assert deployment.run({"data": X[:1].tolist()})
+        log = deployment.logs()
+    assert not any(key in log + repr(new) for key in (old.primary, old.secondary, new.primary))
+
+
+def test_azure_ml_s_server_asks_for_no_key():
+    """Keys are the front's on Azure; here only modelship's server knows them."""
+    with pytest.raises(InvalidOptionError, match="modelship"):
+        DeployTarget.open("process", auth_enabled=True)
+
+
 @pytest.mark.parametrize("name", ["process", "docker"])
 @pytest.mark.parametrize("options", [{"server": "gunicorn"}, {"workers": 0}, {"workers": True}])
 def test_a_bad_option_is_refused(name, options):

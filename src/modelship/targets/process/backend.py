@@ -8,6 +8,7 @@
         server.log       what it wrote
         answered         there once it has answered
         sample.json      the bundle's sample request, if it has one
+        keys.json        its keys, if it asks for one
         app/             what a container has in AML_APP_ROOT
 """
 
@@ -18,7 +19,7 @@ import shlex
 import shutil
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from modelship.bundle.environments import (
     environment_python,
@@ -29,10 +30,12 @@ from modelship.bundle.profile import PROFILES, Profile
 from modelship.bundle.servers import Server, check_workers
 from modelship.bundle.store import model_folder, stage
 from modelship.diagnosis import Facts
+from modelship.errors import InvalidOptionError, UnsupportedError
 from modelship.places import state_folder
 from modelship.targets.backend import Instance, TargetBackend
 from modelship.targets.ports import check_port
 from modelship.targets.process import service
+from modelship.targets.process.keyfile import new_keys, read_keys, replace_key
 from modelship.targets.scoring import answers
 from modelship.targets.state import State
 
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from modelship.bundle import ScoringBundle
+    from modelship.targets.keys import ServiceKeys
     from modelship.targets.progress import Steps
 
 __all__ = ["ProcessBackend"]
@@ -47,6 +51,7 @@ __all__ = ["ProcessBackend"]
 _RECORD = "instance.json"
 _ANSWERED = "answered"
 _SAMPLE = "sample.json"
+_KEYS = "keys.json"
 _ENDING = "Shutting down: Master"
 _DRAFT = ".draft-"
 _GRACE_S = 5.0
@@ -73,6 +78,8 @@ class ProcessBackend(TargetBackend):
         What runs the script: Azure ML's own server, or modelship's faster one.
     workers : int
         How many processes run it, 1 to 64.
+    auth_enabled : bool
+        Whether a request needs a key, as on Azure; with modelship's server alone.
     """
 
     name: ClassVar[str] = "process"
@@ -84,11 +91,15 @@ class ProcessBackend(TargetBackend):
         profile: str | None = None,
         server: str = "azmlinfsrv",
         workers: int = 1,
+        auth_enabled: bool = False,
     ) -> None:
         self._port = check_port(port)
         self._profile = Profile.named(profile) if profile else None
         self._server = Server.named(server)
         self._workers = check_workers(workers)
+        if auth_enabled and not self._server.files:
+            raise InvalidOptionError("auth_enabled", True, "False, or server='modelship' with it")
+        self._auth_enabled = auth_enabled
 
     @property
     def profile(self) -> Profile:
@@ -132,6 +143,7 @@ class ProcessBackend(TargetBackend):
                     "WORKER_COUNT": str(self._workers),
                     **({"PYTHONPATH": str(server_folder)} if server_folder else {}),
                     **self._server.variables(bundle, sample_file=str(folder / _SAMPLE)),
+                    **({"MODELSHIP_KEYS_FILE": str(folder / _KEYS)} if self._auth_enabled else {}),
                     **self.profile.variables,
                     **self._variables(str(app)),
                 },
@@ -185,6 +197,17 @@ class ProcessBackend(TargetBackend):
             # Renamed first, so that a removal that is cut short leaves a draft and no instance.
             shutil.rmtree(folder.rename(self._draft(instance)), ignore_errors=True)
 
+    def keys(self, instance: Instance) -> ServiceKeys:
+        keys = read_keys(self._folder(instance) / _KEYS)
+        if keys is None:
+            raise UnsupportedError(target=self.name, ability="keys without auth_enabled=True")
+        return keys
+
+    def regenerate_key(
+        self, instance: Instance, which: Literal["primary", "secondary"], *, value: str | None
+    ) -> None:
+        replace_key(self._folder(instance) / _KEYS, self.keys(instance), which, value=value)
+
     @property
     def _home(self) -> Path:
         """The folder of all instances; a subclass with another one has instances of its own."""
@@ -209,6 +232,8 @@ class ProcessBackend(TargetBackend):
             stage(bundle, draft / "app")
             if bundle.sample_json is not None:
                 (draft / _SAMPLE).write_text(bundle.sample_json)
+            if self._auth_enabled:
+                new_keys(draft / _KEYS)
             (draft / _RECORD).write_text(instance.to_json())
             return draft.rename(self._folder(instance))
         except BaseException:

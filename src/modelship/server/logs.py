@@ -14,6 +14,7 @@ import logging.config
 import os
 import sys
 import time
+import traceback
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from .contract import Answer, Request
     from .settings import Settings
 
-__all__ = ["AccessLog", "configure", "logger"]
+__all__ = ["AccessLog", "configure", "logger", "told"]
 
 logger = logging.getLogger("azmlinfsrv")
 
@@ -39,6 +40,15 @@ def configure(settings: Settings) -> None:
     logger.propagate = False
     _obey(settings.app_root / "logging.json")
     builtins.print = _print_to_log
+
+
+def told(cause: BaseException) -> str:
+    """Return a traceback from the script on: the server's own frames explain nothing."""
+    own = os.path.dirname(__file__)  # noqa: PTH120 - frames name their files as strings
+    frames = cause.__traceback__
+    while frames is not None and frames.tb_frame.f_code.co_filename.startswith(own):
+        frames = frames.tb_next
+    return "".join(traceback.format_exception(type(cause), cause, frames))
 
 
 class AccessLog:

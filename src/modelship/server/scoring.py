@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import time
 import traceback
@@ -14,7 +13,7 @@ from . import flasks
 from .board import Field
 from .contract import FAILED, INTERNAL_ERROR, JSON, NOT_FAILED, SCRIPT_ERROR, Answer, encode, error
 from .inputs import Refused
-from .logs import logger
+from .logs import logger, told
 
 if TYPE_CHECKING:
     from collections import deque
@@ -114,7 +113,7 @@ class Scorer:
 
     def _failure(self, cause: BaseException) -> Answer:
         self._slot[Field.FAILED_RUNS] += 1
-        logger.error("Encountered Exception: %s", _told(cause))
+        logger.error("Encountered Exception: %s", told(cause))
         if isinstance(cause, TimeoutError):
             self._slot[Field.TIMED_OUT_RUNS] += 1
             return error(500, f"Scoring timeout after {self._alarm.timeout_ms} ms", failed=True)
@@ -174,15 +173,6 @@ class _Alarm:
             raise TimeoutError
         self._ticks = True
         signal.setitimer(signal.ITIMER_REAL, left_s)
-
-
-def _told(cause: BaseException) -> str:
-    """Return the traceback from the script on: the server's own frames explain nothing."""
-    own = os.path.dirname(__file__)  # noqa: PTH120 - frames name their files as strings
-    frames = cause.__traceback__
-    while frames is not None and frames.tb_frame.f_code.co_filename.startswith(own):
-        frames = frames.tb_next
-    return "".join(traceback.format_exception(type(cause), cause, frames))
 
 
 _NO_CONTEXT = nullcontext()

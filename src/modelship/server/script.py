@@ -6,7 +6,8 @@ import importlib.util
 import inspect
 import os
 import sys
-import traceback
+from itertools import islice
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -14,17 +15,17 @@ from . import aml
 from .arrays import array_plan, typed_plan
 from .fast_json import serve_with_orjson
 from .inputs import Inputs, RawInput, SchemaInput, TextInput
-from .logs import logger
+from .logs import logger, told
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from .arrays import TypedPlan
     from .settings import Settings
 
 __all__ = ["EntryScript", "ScriptError"]
 
-_SHOWN_FILES = 200
+_SHOWN_LINES = 200
 
 
 class ScriptError(Exception):
@@ -103,7 +104,7 @@ class EntryScript:
             self.module.init()
         except BaseException as error:
             logger.error("User's init function failed")
-            logger.error("Encountered Exception %s", traceback.format_exc())
+            logger.error("Encountered Exception %s", told(error))
             _show_model_folder()
             raise ScriptError from error
         logger.info("Users's init has completed successfully")
@@ -132,10 +133,10 @@ def _imported(path: str) -> ModuleType:
     except FileNotFoundError as error:
         if error.filename == path:
             logger.error("No such file or directory.")
-        logger.error(traceback.format_exc())
+        logger.error(told(error))
         raise ScriptError from error
     except BaseException as error:
-        logger.error(traceback.format_exc())
+        logger.error(told(error))
         raise ScriptError from error
     return module
 
@@ -182,15 +183,22 @@ def _refused(problem: str) -> ScriptError:
 
 
 def _show_model_folder() -> None:
-    folder = os.environ.get("AZUREML_MODEL_DIR", "")
-    if not os.path.isdir(folder):  # noqa: PTH112 - it may be empty
+    folder = Path(os.environ.get("AZUREML_MODEL_DIR", "/nowhere"))
+    if not folder.exists():
         return
     logger.info("Model Directory Contents:")
-    shown = 0
-    for place, _folders, files in os.walk(folder):
-        for name in sorted(files):
-            if shown == _SHOWN_FILES:
-                logger.info("Output Truncated. First %d lines shown.", _SHOWN_FILES)
-                return
-            logger.info(os.path.join(place, name))  # noqa: PTH118 - as walk() names it
-            shown += 1
+    tree = _tree(folder)
+    for line in islice(tree, _SHOWN_LINES):
+        logger.info(line)
+    if next(tree, None) is not None:
+        logger.info("Output Truncated. First %d lines shown.", _SHOWN_LINES)
+
+
+def _tree(path: Path, depth: int = 0) -> Iterator[str]:
+    indent = 4 * depth * " "
+    if not path.is_dir():
+        yield f"{indent}{path.name}"
+        return
+    yield f"{indent}{path.name}/"
+    for each in sorted(path.iterdir()):
+        yield from _tree(each, depth + 1)

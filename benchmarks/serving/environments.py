@@ -15,7 +15,7 @@ __all__ = ["FOLDER", "SOURCE", "build", "clean_environ", "versions"]
 FOLDER = Path(__file__).parent
 SOURCE = FOLDER.parents[1] / "src/modelship/server"
 LOCK = SOURCE / "requirements.lock"
-PYTHON = "3.11"
+PYTHON = "3.12"
 MODEL = ("scikit-learn==1.9.1", "numpy==2.4.6", "joblib")
 AZURE = ("azureml-inference-server-http==1.5.1", "inference-schema[numpy-support]==1.8", *MODEL)
 REQUIREMENTS = {

@@ -168,4 +168,7 @@ class TypedScorer(Scorer):
 
 
 def _rows(arguments: dict[str, Any]) -> int:
-    return max((len(each) for each in arguments.values() if hasattr(each, "dtype")), default=1)
+    for each in arguments.values():
+        if hasattr(each, "dtype"):
+            return len(each)
+    return 1

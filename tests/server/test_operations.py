@@ -65,6 +65,27 @@ def test_health_is_answered_while_nothing_else_can_run(started):
     assert _get(server, "/ready").status_code == 200
 
 
+def test_what_comes_too_early_is_answered_when_it_can_be(serving):
+    """While init() runs the service says that it is not ready, and loses no request."""
+    source = "import time\ndef init():\n    time.sleep(1)\ndef run(raw_data):\n    return 1\n"
+    server = serving.start("default", script="operated", files={"score.py": source})
+
+    def ready():
+        try:
+            return _get(server, "/ready").status_code
+        except requests.ConnectionError:
+            return None
+
+    _until(lambda: ready() == 503)
+    with ThreadPoolExecutor(60) as pool:
+        answers = list(pool.map(lambda _: _post(server, {}).status_code, range(60)))
+        health = pool.submit(_get, server, "/")
+    assert answers == [200] * 60
+    assert health.result().text == "Healthy"
+    assert ready() == 200
+    server.stop()
+
+
 def test_a_worker_that_says_nothing_is_ended(started):
     """After WORKER_TIMEOUT the worker is killed, and another one answers."""
     server = started(WORKER_TIMEOUT="1")

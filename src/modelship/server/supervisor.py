@@ -43,7 +43,7 @@ class _Supervisor:
         self._settings = settings
         self._listeners = listeners
         self._board = Board(settings.workers)
-        self._handing, self._handed_over = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._handing, self._handed_over = socket.socketpair()
         self._relief = Relief(self._board, listeners, self._handing)
         self._hosts: dict[int, float] = {}
         self._was_ready = False

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from differential.servers import ServingEnvironment
+from filelock import FileLock
 
 from modelship.bundle import Environment
 from modelship.bundle.install import create_environment
@@ -25,8 +26,14 @@ def serving_python(tmp_path_factory):
     wanted = [
         line for line in _PACKAGES.read_text().splitlines() if line and not line.startswith("#")
     ]
-    locked = lock(Environment(python=python, requirements=tuple(wanted)))
-    return create_environment(locked, tmp_path_factory.mktemp("serving") / "environment")
+    # One for all workers of pytest-xdist, whose folders lie in one.
+    workers = "PYTEST_XDIST_WORKER" in os.environ
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if workers else base) / "serving-environment"
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            create_environment(lock(Environment(python=python, requirements=tuple(wanted))), folder)
+    return folder / "bin" / "python"
 
 
 @pytest.fixture(scope="session")

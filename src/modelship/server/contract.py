@@ -106,9 +106,14 @@ class Answer:
         Whether `head` tells the length of such a body.
     close : bool
         Whether the connection ends with it.
+
+    Attributes
+    ----------
+    cause : str
+        The last line of the traceback, if run() raised; it is never sent.
     """
 
-    __slots__ = ("body", "close", "has_length", "head", "parts", "status")
+    __slots__ = ("body", "cause", "close", "has_length", "head", "parts", "status")
 
     def __init__(
         self,
@@ -126,6 +131,7 @@ class Answer:
         self.parts = parts
         self.has_length = has_length
         self.close = close
+        self.cause = ""
 
     def add(self, name: str, value: str) -> Answer:
         """Add a header, and return the answer."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .contract import Answer, Request
     from .settings import Settings
 
-__all__ = ["AccessLog", "configure", "logger", "told"]
+__all__ = ["AccessLog", "configure", "last_line", "logger", "told"]
 
 logger = logging.getLogger("azmlinfsrv")
 
@@ -49,6 +49,11 @@ def told(cause: BaseException) -> str:
     while frames is not None and frames.tb_frame.f_code.co_filename.startswith(own):
         frames = frames.tb_next
     return "".join(traceback.format_exception(type(cause), cause, frames))
+
+
+def last_line(cause: BaseException) -> str:
+    """Return what a traceback ends with: the exception's type and its message."""
+    return "".join(traceback.format_exception_only(type(cause), cause)).strip().split("\n")[-1]
 
 
 class AccessLog:

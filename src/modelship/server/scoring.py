@@ -13,7 +13,7 @@ from . import flasks
 from .board import Field
 from .contract import FAILED, INTERNAL_ERROR, JSON, NOT_FAILED, SCRIPT_ERROR, Answer, encode, error
 from .inputs import Refused
-from .logs import logger, told
+from .logs import last_line, logger, told
 
 if TYPE_CHECKING:
     from collections import deque
@@ -72,17 +72,19 @@ class Scorer:
         try:
             with flasks.request_context(request) if self._in_flask else _NO_CONTEXT:
                 return self._scored(request)
-        except Exception:  # noqa: BLE001 - nothing that a script returns may end the worker
-            return self._internal_error()
+        except Exception as cause:  # noqa: BLE001 - nothing that a script returns may end the worker
+            return self._internal_error(cause)
 
     def _scored(self, request: Request) -> Answer:
         try:
             arguments = self._arguments(request)
         except Refused as refused:
             return refused.answer
-        except Exception:  # noqa: BLE001 - a body that is not to be decoded; run() never ran
+        except Exception as cause:  # noqa: BLE001 - a body that is not to be decoded; run() never ran
             logger.error("Encountered Exception: %s", traceback.format_exc())
-            return error(500, INTERNAL_ERROR)
+            answer = error(500, INTERNAL_ERROR)
+            answer.cause = last_line(cause)
+            return answer
         return self._called(self._run, arguments, request)
 
     def _called(
@@ -114,17 +116,21 @@ class Scorer:
     def _failure(self, cause: BaseException) -> Answer:
         self._slot[Field.FAILED_RUNS] += 1
         logger.error("Encountered Exception: %s", told(cause))
+        message = SCRIPT_ERROR
         if isinstance(cause, TimeoutError):
             self._slot[Field.TIMED_OUT_RUNS] += 1
-            return error(500, f"Scoring timeout after {self._alarm.timeout_ms} ms", failed=True)
-        if isinstance(cause, _SCRIPT_EXITS):
+            message = f"Scoring timeout after {self._alarm.timeout_ms} ms"
+        elif isinstance(cause, _SCRIPT_EXITS):
             self._retire()
-        return error(500, SCRIPT_ERROR, failed=True)
+        answer = error(500, message, failed=True)
+        answer.cause = last_line(cause)
+        return answer
 
-    def _internal_error(self) -> Answer:
+    def _internal_error(self, cause: BaseException) -> Answer:
         """Answer where what run() returned cannot be sent: its failure, unless `strict`."""
         logger.error("Encountered Exception: %s", traceback.format_exc())
         answer = error(500, INTERNAL_ERROR)
+        answer.cause = last_line(cause)
         if not self._strict:
             self._slot[Field.FAILED_RUNS] += 1
             answer.head = JSON + FAILED

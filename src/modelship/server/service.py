@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from bisect import bisect_left
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .board import BUCKETS_S, Field
 from .contract import Answer, Cors, error, problem
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .protocol import ScoringProtocol
     from .settings import Settings
 
-__all__ = ["Service"]
+__all__ = ["Observer", "Service"]
 
 _SWEEP_S = 0.5
 _LINGER_S = 0.3
@@ -38,6 +38,16 @@ _NO_KEY = "The request shows no key of this service: send it as Authorization: B
 _BUSY = "The service is busy: {} requests wait. Try again."
 
 
+class Observer(Protocol):
+    """What looks at each request that was answered, such as a tracer."""
+
+    def note(self, request: Request, answer: Answer, duration_s: float) -> None:
+        """Take note of an answer that is out; must neither raise nor wait. Called by the loop."""
+
+    def close(self) -> None:
+        """Finish what is under way, within seconds. Called once, not by the loop."""
+
+
 class Service:
     """The requests and the connections of one worker.
 
@@ -52,6 +62,7 @@ class Service:
     """
 
     conductor: Conductor
+    observers: tuple[Observer, ...] = ()
 
     def __init__(self, settings: Settings, *, board: Board, slot: Slot) -> None:
         self.settings = settings
@@ -93,6 +104,8 @@ class Service:
         slot[Field.DURATION_US] += int(duration_s * 1e6)
         slot[Field.BUCKETS + bisect_left(BUCKETS_S, duration_s)] += 1
         self._log.note(request, answer, duration_s)
+        for observer in self.observers:
+            observer.note(request, answer, duration_s)
         if not self._flush_called:
             self._flush_called = True
             asyncio.get_running_loop().call_later(_FLUSH_S, self._flush)
@@ -183,6 +196,8 @@ class Service:
                 break
             await asyncio.sleep(0.02)
         self._log.flush()
+        for observer in self.observers:
+            await asyncio.get_running_loop().run_in_executor(None, observer.close)
 
 
 def no_key() -> Answer:

@@ -82,6 +82,10 @@ class Settings:
         PEM files; with them the server speaks TLS.
     json_logs : bool
         Write each line of the log as JSON.
+    capture_folder : str
+        Where requests that failed are kept; empty if they are not.
+    capture_bytes, capture_body_bytes : int
+        The most that is kept of all of them, and of one body.
     """
 
     entry_script: str
@@ -113,6 +117,9 @@ class Settings:
     certificate: str
     private_key: str
     json_logs: bool
+    capture_folder: str
+    capture_bytes: int
+    capture_body_bytes: int
 
     @staticmethod
     def read(arguments: Sequence[str]) -> Settings:
@@ -160,6 +167,9 @@ class Settings:
             certificate=look.text("MODELSHIP_TLS_CERTIFICATE"),
             private_key=look.text("MODELSHIP_TLS_KEY"),
             json_logs=look.text("MODELSHIP_LOG_FORMAT", "text") == "json",
+            capture_folder=look.text("MODELSHIP_CAPTURE"),
+            capture_bytes=look.number("MODELSHIP_CAPTURE_MB", 64, least=1) * 2**20,
+            capture_body_bytes=look.number("MODELSHIP_CAPTURE_BODY_KB", 1024, least=1) * 1024,
         )
 
     @property

@@ -145,14 +145,14 @@ class TypedScorer(Scorer):
     def _answer_to(self, request: Request, arguments: dict[str, Any]) -> Answer:
         try:
             return self._called(self._plan.call, arguments, request)
-        except Exception:  # noqa: BLE001 - nothing that a script returns may end the worker
-            return self._internal_error()
+        except Exception as cause:  # noqa: BLE001 - nothing that a script returns may end the worker
+            return self._internal_error(cause)
 
     def _guarded(self, part: Any, request: Request, run_s: float) -> Answer:
         try:
             return self._answer_of(part, request, run_s)
-        except Exception:  # noqa: BLE001 - as above
-            return self._internal_error()
+        except Exception as cause:  # noqa: BLE001 - as above
+            return self._internal_error(cause)
 
     def _written(self, result: Any, request: Request) -> Answer:
         """Return an array as npy or Arrow if the request asks for it, and the rest as JSON."""

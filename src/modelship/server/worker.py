@@ -15,11 +15,13 @@ import uvloop
 
 from .app import Application
 from .board import Field
+from .capture import Capture
 from .conductor import Conductor
 from .logs import logger
 from .protocol import protocol_of
 from .scoring import Scorer
 from .service import Service
+from .tracing import Tracing
 from .typed import TypedScorer
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from .board import Board
     from .description import Descriptions
     from .script import EntryScript
+    from .service import Observer
     from .settings import Settings
 
 __all__ = ["work"]
@@ -89,6 +92,7 @@ class _Worker:
         self._retiring = False
         self._most_memory = _share_of_memory(settings)
         self.service = Service(settings, board=board, slot=self._slot)
+        self.service.observers = _observers(settings)
         self.service.on_sweep += [self._end_with_parent, self._retire_when_large]
         plan = script.plan
         options: Any = {"slot": self._slot, "retire": self._retire}
@@ -191,6 +195,11 @@ def _uvicorn(settings: Settings, app: Application, service: Service) -> _Server:
     server = _Server(config)
     server.lifespan = config.lifespan_class(config)
     return server
+
+
+def _observers(settings: Settings) -> tuple[Observer, ...]:
+    found = (Capture.from_settings(settings), Tracing.from_environment(os.environ, settings))
+    return tuple(each for each in found if each is not None)
 
 
 def _share_of_memory(settings: Settings) -> int:

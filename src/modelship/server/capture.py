@@ -1,0 +1,28 @@
+"""Capture: requests that failed, kept in a folder to be sent again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .contract import Answer, Request
+    from .settings import Settings
+
+__all__ = ["Capture"]
+
+
+class Capture:
+    """An observer of the service."""
+
+    @staticmethod
+    def from_settings(settings: Settings) -> Capture | None:  # noqa: ARG004
+        """Return None: off."""
+        return None
+
+    def note(self, request: Request, answer: Answer, duration_s: float) -> None:
+        """Take note of an answer."""
+
+    def close(self) -> None:
+        """Finish."""

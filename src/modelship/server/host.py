@@ -17,6 +17,7 @@ from . import logs
 from .board import Field
 from .logs import logger
 from .script import EntryScript, ScriptError
+from .x87 import read_json_in_double_precision
 
 if TYPE_CHECKING:
     import socket
@@ -63,6 +64,7 @@ def host(
         Where connections come from.
     """
     logs.configure(settings)
+    read_json_in_double_precision()
     own_threads = _bound_threads()
     # Imported while the script is loaded elsewhere, its modules would be there twice.
     from .description import Descriptions

@@ -1,0 +1,63 @@
+"""The precision of the x87 unit, set once for each text of JSON and not for each number in it.
+
+CPython reads a float between two changes of that unit's precision, to double and back
+(``_Py_SET_53BIT_PRECISION_START`` in ``pycore_pymath.h``), unless the thread has double precision
+already. It need not on x86-64, where doubles never see the x87 unit, but it does; and some builds
+of it wait for the unit so long, on some processors, that more time goes there than to the rest of
+``json.loads``. What is read is the same. Long doubles would not be, so the precision is changed
+only while json's own scanner runs, which calls nothing of a script.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import platform
+import sys
+import threading
+from typing import Any
+
+__all__ = ["read_json_in_double_precision"]
+
+_WORTH_CHARACTERS = 1024
+_ENVIRONMENT_BYTES = 32  # fenv_t of glibc on x86-64; its first two bytes are the control word
+_PRECISION = 0x0300  # of the control word (Intel SDM, volume 1, section 8.1.5)
+_DOUBLE = 0x0200
+
+
+def read_json_in_double_precision() -> None:
+    """Have ``json.loads`` change the precision itself, where it goes by its defaults."""
+    if sys.platform != "linux" or platform.machine() != "x86_64":
+        return
+    library = ctypes.PyDLL(None)
+    decoder = getattr(json, "_default_decoder", None)
+    if decoder is None or not hasattr(library, "fegetenv"):
+        return
+    save, load = library.fegetenv, library.fesetenv
+    save.argtypes = load.argtypes = [ctypes.c_void_p]
+    scan, own = decoder.scan_once, _Own()
+
+    def scan_once(text: str, index: int) -> Any:
+        if len(text) < _WORTH_CHARACTERS:
+            return scan(text, index)
+        save(own.found_at)
+        save(own.changed_at)
+        own.word.value = own.word.value & ~_PRECISION | _DOUBLE
+        try:
+            load(own.changed_at)
+            return scan(text, index)
+        finally:
+            load(own.found_at)
+
+    decoder.scan_once = scan_once
+
+
+class _Own(threading.local):
+    """One thread's room for the state of its floating-point units."""
+
+    def __init__(self) -> None:
+        self.found = (ctypes.c_ubyte * _ENVIRONMENT_BYTES)()
+        self.changed = (ctypes.c_ubyte * _ENVIRONMENT_BYTES)()
+        self.word = ctypes.c_uint16.from_buffer(self.changed)
+        self.found_at = ctypes.addressof(self.found)
+        self.changed_at = ctypes.addressof(self.changed)

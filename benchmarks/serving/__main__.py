@@ -36,7 +36,9 @@ def main() -> int:
     options = _options()
     chosen = tuple(each for each in SERVERS if each.name in options.only)
     with tempfile.TemporaryDirectory(prefix="modelship-serving-") as folder:
-        material = Material.prepare(Path(folder), cache=options.cache, servers=chosen)
+        material = Material.prepare(
+            Path(folder), cache=options.cache, version=options.python, servers=chosen
+        )
         if options.what == "faults":
             return play_faults(chosen, material=material, options=options)
         return measure_speed(chosen, material=material, options=options)
@@ -54,6 +56,7 @@ def _options() -> argparse.Namespace:
     add("--only", type=lambda text: text.split(","), metavar="NAMES", help=", ".join(names))
     add("--repetitions", type=int, default=3)
     add("--seconds", type=float, default=3.0, help="how long each load is sent")
+    add("--python", default="3.11", metavar="VERSION", help="what all servers run on (3.11)")
     add("--json", type=Path, metavar="FILE")
     add("--page", type=Path, metavar="FILE.md", help="write the tables between the page's marks")
     add("--picture", type=Path, metavar="FILE.png")

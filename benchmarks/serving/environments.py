@@ -15,7 +15,6 @@ __all__ = ["FOLDER", "SOURCE", "build", "clean_environ", "versions"]
 FOLDER = Path(__file__).parent
 SOURCE = FOLDER.parents[1] / "src/modelship/server"
 LOCK = SOURCE / "requirements.lock"
-PYTHON = "3.12"
 MODEL = ("scikit-learn==1.9.1", "numpy==2.4.6", "joblib")
 AZURE = ("azureml-inference-server-http==1.5.1", "inference-schema[numpy-support]==1.8", *MODEL)
 REQUIREMENTS = {
@@ -38,15 +37,25 @@ def clean_environ() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in unwanted}
 
 
-def build(name: str, *, cache: Path) -> Path:
-    """Return the Python of the environment `name`; make the environment where it is new."""
+def build(name: str, *, version: str, cache: Path) -> Path:
+    """Return the Python of the environment `name`; make the environment where it is new.
+
+    Parameters
+    ----------
+    name : str
+        A key of `REQUIREMENTS`.
+    version : str
+        What uv finds the Python by, such as ``"3.11"``.
+    cache : Path
+        Where the environments are kept.
+    """
     requirements = REQUIREMENTS[name]
     lock = LOCK.read_text() if name == "modelship" else ""
-    digest = hashlib.sha256("\n".join([PYTHON, *requirements, lock]).encode()).hexdigest()[:12]
+    digest = hashlib.sha256("\n".join([version, *requirements, lock]).encode()).hexdigest()[:12]
     folder = cache / f"{name}-{digest}"
     python, ready = folder / "bin/python", folder / "ready"
     if not ready.exists():
-        _uv("venv", "--clear", "--python", PYTHON, str(folder))
+        _uv("venv", "--clear", "--python", version, str(folder))
         install = ("pip", "install", "--compile-bytecode", "--python", str(python))
         _uv(*install, *requirements)
         if lock:
@@ -56,12 +65,15 @@ def build(name: str, *, cache: Path) -> Path:
 
 
 def versions(python: Path) -> dict[str, str]:
-    """Return the versions in an environment that a reader wants to know."""
+    """Return the versions in an environment that a reader wants to know, Python's first."""
+    own = "import platform; print(platform.python_version())"
+    told = subprocess.run([python, "-c", own], check=True, capture_output=True, text=True).stdout
     found = subprocess.run(
         [uv.find_uv_bin(), "pip", "list", "--format=json", "--quiet", "--python", str(python)],
         check=True, capture_output=True, env=clean_environ(),
     ).stdout  # fmt: skip
-    return {each["name"]: each["version"] for each in json.loads(found) if each["name"] in SHOWN}
+    shown = {each["name"]: each["version"] for each in json.loads(found) if each["name"] in SHOWN}
+    return {"Python": told.strip(), **shown}
 
 
 def _uv(*arguments: str) -> None:

@@ -12,13 +12,12 @@ __all__ = ["describe_machine"]
 
 
 def describe_machine() -> dict[str, object]:
-    """Return processor, cores, memory, kernel and Python of this machine."""
+    """Return processor, cores, memory and kernel of this machine."""
     return {
         "processor": _processor(),
         "cores": psutil.cpu_count(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30),
         "system": f"{platform.system()} {platform.release().partition('-')[0]}",
-        "python": platform.python_version(),
         "load_before": round(psutil.getloadavg()[0], 2),
     }
 

@@ -35,17 +35,22 @@ class Material:
         Where they lie; the model's folder for the apps.
     cache : Path
         Where the environments are kept.
+    version : str
+        The Python that all servers run on.
     """
 
     folder: Path
     cache: Path
+    version: str
 
     @staticmethod
-    def prepare(folder: Path, *, cache: Path, servers: tuple[Server, ...]) -> Material:
+    def prepare(
+        folder: Path, *, cache: Path, version: str, servers: tuple[Server, ...]
+    ) -> Material:
         """Make the environments, fit the model, write the bodies, copy the apps."""
-        material = Material(folder, cache)
+        material = Material(folder, cache, version)
         for name in sorted({each.environment for each in servers} | {"azmlinfsrv"}):
-            build(name, cache=cache)
+            material.build(name)
         shutil.copytree(FOLDER / "apps", folder / "apps", ignore=_bytecode)
         mnist = os.environ.get("MODELSHIP_MNIST_DIR")
         material.run("azmlinfsrv", "make_model.py", str(folder), *([mnist] if mnist else []))
@@ -60,11 +65,15 @@ class Material:
 
     def python(self, server: Server) -> Path:
         """Return the Python that `server` runs in."""
-        return build(server.environment, cache=self.cache)
+        return self.build(server.environment)
+
+    def build(self, environment: str) -> Path:
+        """Return the Python of an environment, which is made where it is new."""
+        return build(environment, version=self.version, cache=self.cache)
 
     def run(self, environment: str, script: str, *arguments: str) -> None:
         """Run one of the apps' scripts to its end in an environment."""
-        python = build(environment, cache=self.cache)
+        python = self.build(environment)
         subprocess.run(
             [python, script, *arguments], check=True, cwd=self.folder / "apps",
             env={**clean_environ(), "PYTHONWARNINGS": "ignore"}, capture_output=True,

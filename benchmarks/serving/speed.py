@@ -6,7 +6,7 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from environments import build, versions
+from environments import versions
 from goals import Outcome, outcomes
 from machine import describe_machine
 from page import write_figures
@@ -79,8 +79,8 @@ def _packages(servers: tuple[Server, ...], material: Material) -> dict[str, str]
     """Return the versions of what is compared."""
     found: dict[str, str] = {}
     for name in sorted({each.environment for each in servers}):
-        found |= versions(build(name, cache=material.cache))
-    return dict(sorted(found.items()))
+        found |= versions(material.build(name))
+    return dict(sorted(found.items(), key=lambda item: (item[0] != "Python", item[0])))
 
 
 def _sentence(about: dict[str, object]) -> str:
@@ -89,8 +89,7 @@ def _sentence(about: dict[str, object]) -> str:
     return (
         f"Measured on {machine['processor']}, {machine['cores']} cores shared by server and "
         f"client, {machine['memory_gib']} GiB, {machine['system']}; "
-        f"{about['duration_s']:g} s for each load, {about['repetitions']} times; "
-        f"Python {machine['python']}, "
+        f"{about['duration_s']:g} s for each load, {about['repetitions']} times. "
         + ", ".join(f"{name} {version}" for name, version in about["packages"].items())
         + "."
     )

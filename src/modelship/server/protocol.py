@@ -101,24 +101,28 @@ class ScoringProtocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self.head_bytes += len(name) + len(value)
-        if b"_" not in name:  # to a script it would be the same as another one with a dash
-            self.headers.append((name.lower(), value.rstrip()))
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         self.in_head = False
         self.in_body = True
         if self.refused:
             return
+        headers = self.headers = [
+            (name.lower(), value.rstrip())
+            for name, value in self.headers
+            if b"_" not in name  # to a script it would be the same as another one with a dash
+        ]
         is_long = self.head_bytes + len(self.url) > _LONGEST_LINE - _SPARE
-        is_long = is_long or len(self.headers) > _MOST_FIELDS
-        wrong = self._wrong_head() if is_long else None
-        fields = joined(self.headers)
-        if wrong is None and (len(fields) != len(self.headers) or b"transfer-encoding" in fields):
+        wrong = self._wrong_head() if is_long or len(headers) > _MOST_FIELDS else None
+        fields = joined(headers)
+        if wrong is None and (len(fields) != len(headers) or b"transfer-encoding" in fields):
             wrong = self._ambiguous_head()
         if wrong is not None:
             self.refuse(wrong)
             return
-        self.expect_100_continue = fields.get(b"expect", b"").lower() == b"100-continue"
+        if b"expect" in fields:
+            self.expect_100_continue = fields[b"expect"].lower() == b"100-continue"
         if self.url == _SCORE and self.parser.get_method() == b"POST":
             self._begin_direct(fields)
         else:
@@ -255,9 +259,11 @@ class _Direct(Request):
         self.parts: list[bytes] = []
         self.size = 0
         self.whole = self.disconnected = self.response_complete = False
-        parser = protocol.parser
-        self.version = parser.get_http_version()
-        self.keep_alive = parser.should_keep_alive() and self.version != "1.0"
+        keep_alive = protocol.parser.should_keep_alive()
+        # Without a word on the connection, only 1.1 keeps it.
+        is_known = keep_alive and b"connection" not in fields
+        self.version = "1.1" if is_known else protocol.parser.get_http_version()
+        self.keep_alive = keep_alive and self.version != "1.0"
 
     @property
     def message_event(self) -> Any:

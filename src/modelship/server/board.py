@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import mmap
 import time
-from enum import IntEnum, auto
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,30 +19,34 @@ BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.
 """Upper bounds of the durations that are counted together, in seconds."""
 
 
-class Field(IntEnum):
-    """What stands where in a worker's slot. Times are in microseconds, or as their names say."""
+class Field:
+    """What stands where in a worker's slot. Times are in microseconds, or as their names say.
 
-    PID = 0
-    READY = auto()
-    ALONE = auto()
-    BUSY_SINCE_NS = auto()
-    CONNECTIONS = auto()
-    WAITING = auto()
-    ANSWERED_2XX = auto()
-    ANSWERED_4XX = auto()
-    ANSWERED_5XX = auto()
-    ANSWERED_OTHERS = auto()
-    FAILED_RUNS = auto()
-    TIMED_OUT_RUNS = auto()
-    REFUSED_BUSY = auto()
-    REFUSED_KEY = auto()
-    RUNS = auto()
-    RUN_US = auto()
-    BATCHED_REQUESTS = auto()
-    BATCHED_ROWS = auto()
-    STARTS = auto()
-    DURATION_US = auto()
-    BUCKETS = auto()  # the first of len(BUCKETS_S) + 1
+    Plain numbers, since each request counts in several: members of an enumeration take twice as
+    long to count with.
+    """
+
+    PID: Final = 0
+    READY: Final = 1
+    ALONE: Final = 2
+    BUSY_SINCE_NS: Final = 3
+    CONNECTIONS: Final = 4
+    WAITING: Final = 5
+    ANSWERED_2XX: Final = 6
+    ANSWERED_4XX: Final = 7
+    ANSWERED_5XX: Final = 8
+    ANSWERED_OTHERS: Final = 9
+    FAILED_RUNS: Final = 10
+    TIMED_OUT_RUNS: Final = 11
+    REFUSED_BUSY: Final = 12
+    REFUSED_KEY: Final = 13
+    RUNS: Final = 14
+    RUN_US: Final = 15
+    BATCHED_REQUESTS: Final = 16
+    BATCHED_ROWS: Final = 17
+    STARTS: Final = 18
+    DURATION_US: Final = 19
+    BUCKETS: Final = 20  # the first of len(BUCKETS_S) + 1
 
 
 _WIDTH = Field.BUCKETS + len(BUCKETS_S) + 1

@@ -336,5 +336,22 @@ def wire(answer: Answer, standing: list[tuple[bytes, bytes]], *, keep_alive: boo
     else:
         length = b"content-length: %d\r\n" % len(body)
     end = b"\r\n" if keep_alive else b"connection: close\r\n\r\n"
-    date = b"".join([b"%b: %b\r\n" % each for each in standing])
-    return b"".join((STATUS_LINE[answer.status], date, answer.head, length, end, body))
+    lines = _standing_lines(standing)
+    return b"".join((STATUS_LINE[answer.status], lines, answer.head, length, end, body))
+
+
+class _StandingLines:
+    """The lines of the headers that uvicorn gives all answers, such as the date."""
+
+    def __init__(self) -> None:
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._lines = b""
+
+    def __call__(self, headers: list[tuple[bytes, bytes]]) -> bytes:
+        if headers is not self._headers:  # it makes a new list each second
+            self._headers = headers
+            self._lines = b"".join([b"%b: %b\r\n" % each for each in headers])
+        return self._lines
+
+
+_standing_lines = _StandingLines()

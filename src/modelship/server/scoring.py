@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .script import EntryScript
     from .settings import Settings
 
-__all__ = ["Scorer"]
+__all__ = ["Scorer", "timing"]
 
 _SCRIPT_EXITS = (SystemExit, KeyboardInterrupt)
 
@@ -100,13 +100,13 @@ class Scorer:
         finally:
             run_s = time.perf_counter() - began
             self._count_run(run_s)
-        return self._answer_of(result, request, run_s)
+        return self._answer_of(result, request, timing(run_s))
 
-    def _answer_of(self, result: Any, request: Request, run_s: float) -> Answer:
+    def _answer_of(self, result: Any, request: Request, timing: bytes) -> Answer:
         answer = flasks.as_answer(result, request) if self._in_flask else None
         if answer is None:
             answer = self._written(result, request)
-        answer.head += b"x-ms-run-fn-exec-ms: %.3f\r\n" % (run_s * 1000)
+        answer.head += timing
         return answer
 
     def _written(self, result: Any, request: Request) -> Answer:  # noqa: ARG002 - for typed scripts
@@ -140,6 +140,11 @@ class Scorer:
         slot = self._slot
         slot[Field.RUNS] += 1
         slot[Field.RUN_US] += int(run_s * 1e6)
+
+
+def timing(run_s: float) -> bytes:
+    """Return the header that tells how long run() took."""
+    return b"x-ms-run-fn-exec-ms: %.3f\r\n" % (run_s * 1000)
 
 
 class _Alarm:

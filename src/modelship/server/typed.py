@@ -22,7 +22,7 @@ from .arrays import (
 from .board import Field
 from .contract import NOT_FAILED, Answer, error
 from .inputs import headers_of
-from .scoring import Scorer
+from .scoring import Scorer, timing
 
 if TYPE_CHECKING:
     from collections import deque
@@ -137,8 +137,9 @@ class TypedScorer(Scorer):
         self._count_run(run_s)
         self._slot[Field.BATCHED_REQUESTS] += len(jobs)
         self._slot[Field.BATCHED_ROWS] += rows
+        told = timing(run_s)
         return [
-            (request, self._guarded(part, request, run_s))
+            (request, self._guarded(part, request, told))
             for (request, _), part in zip(jobs, parts, strict=True)
         ]
 
@@ -148,9 +149,9 @@ class TypedScorer(Scorer):
         except Exception as cause:  # noqa: BLE001 - nothing that a script returns may end the worker
             return self._internal_error(cause)
 
-    def _guarded(self, part: Any, request: Request, run_s: float) -> Answer:
+    def _guarded(self, part: Any, request: Request, told: bytes) -> Answer:
         try:
-            return self._answer_of(part, request, run_s)
+            return self._answer_of(part, request, told)
         except Exception as cause:  # noqa: BLE001 - as above
             return self._internal_error(cause)
 

@@ -34,8 +34,11 @@ makes others a little longer than they are, which is no reason."""
 _MEMORY = 0.9
 _LARGEST_BODY = 1_000_000
 """No larger body is worked on by the loop: reading a megabyte of JSON takes 10 ms and more."""
-_TURN_S = 0.002
-"""How long the loop runs requests before it looks for new ones, so that all of them progress."""
+_TURN_S = 0.001
+"""How long the loop runs requests before it sends their answers and looks for new ones.
+
+Sent together, they wake those who wait for them once, which costs less than once for each.
+"""
 _FEWEST_SHORT = 8
 _LOOK_EVERY_S = 0.2
 _MOST_SHORT = 256
@@ -122,14 +125,16 @@ class Conductor:
             self._loop.call_soon(self._turn)
 
     def _turn(self) -> None:
-        """Run what waits, within the loop, as long as one turn may last."""
+        """Run what waits, within the loop, as long as one turn may last, and send the answers."""
         self._called = False
+        scored: list[Scored] = []
         end = time.perf_counter() + _TURN_S
         while self.waiting and self._is_short(self.waiting[0]):
-            for request, answer in self._timed():
-                self._deliver_one(request, answer)
+            scored += self._timed()
             if time.perf_counter() > end:
                 break
+        for request, answer in scored:
+            self._deliver_one(request, answer)
         if not self.waiting:
             return
         if self._is_short(self.waiting[0]):

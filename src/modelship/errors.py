@@ -892,6 +892,28 @@ class ParityError(ScoringError):
         return "Look what the script takes from where it runs: versions, variables, files, time."
 
 
+@dataclass(eq=False)
+class ReplayError(ScoringError):
+    """Captured requests failed again."""
+
+    place: str
+    failed: int
+    sent: int
+    first: str
+
+    @property
+    def message(self) -> str:
+        return f"{self.failed} of {self.sent} captured requests failed again on {self.place}."
+
+    @property
+    def evidence(self) -> str:
+        return self.first
+
+    @property
+    def hint(self) -> str:
+        return "The log of the service has the traceback, with the request's id."
+
+
 # --- the workspace ----------------------------------------------------------------------
 
 

@@ -25,6 +25,7 @@ _COMMANDS = {
     "run": "modelship.cli.services:run",
     "logs": "modelship.cli.services:logs",
     "doctor": "modelship.cli.doctor:doctor",
+    "replay": "modelship.cli.replay:replay",
     "list": "modelship.cli.inventory:list_services",
     "keys": "modelship.cli.keys:keys",
     "delete": "modelship.cli.services:delete",

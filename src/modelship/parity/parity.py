@@ -12,6 +12,7 @@ from modelship.parity.in_process import answer_in_process
 from modelship.parity.report import ParityReport
 from modelship.parity.sending import answer_over_http
 from modelship.parity.services import service_on
+from modelship.targets import Deployment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from modelship.bundle import ScoringBundle
     from modelship.parity.answers import Answer
     from modelship.parity.scoring_request import ScoringRequest
-    from modelship.targets import Deployment, DeployTarget
+    from modelship.targets import DeployTarget
 
 __all__ = ["compare"]
 
@@ -87,7 +88,7 @@ def compare(
     }
     for each in on:
         with service_on(each, bundle=bundle, timeout_s=timeout_s, show_output=show_output) as there:
-            place = _free(there.deployment.target, answers)
+            place = _free(_name(each), answers)
             answers[place] = answer_over_http(there, sent, request_timeout_s=request_timeout_s)
     return _report(sent, answers, tolerance=tolerance)
 
@@ -110,6 +111,13 @@ def _numbered(requests: Sequence[ScoringRequest]) -> tuple[ScoringRequest, ...]:
         else replace(each, headers={_ID: f"parity-{number}", **each.headers})
         for number, each in enumerate(requests)
     )
+
+
+def _name(place: str | DeployTarget | Deployment) -> str:
+    """Return the name of the target that a place is, or is on."""
+    if isinstance(place, str):
+        return place
+    return place.target if isinstance(place, Deployment) else place.name
 
 
 def _free(place: str, taken: dict[str, list[Answer]]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,12 +12,13 @@ from modelship.parity.scoring_request import ScoringRequest
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["read_requests"]
+__all__ = ["read_request", "read_requests"]
 
-_KEYS: Final = {"label", "method", "path", "headers", "body"}
+_KEYS: Final = {"label", "method", "path", "headers", "body", "body_base64"}
+_LINES: Final = ({"request"}, {"request", "captured"})
 _EXPECTED: Final = (
     'one JSON payload a line; or {"request": {…}} with any of label, method, path, headers and '
-    "body (text)"
+    "body (text) or body_base64"
 )
 
 
@@ -25,7 +27,8 @@ def read_requests(path: Path) -> tuple[ScoringRequest, ...]:
 
     A line is a JSON payload; or an object whose only key is ``request``, for a request that is
     not just a payload: ``{"request": {"method": "GET", "path": "/score?x=1"}}``. Its ``body``
-    is text, sent as UTF-8.
+    is text, sent as UTF-8; in its place ``body_base64`` may have any bytes. What a service has
+    captured of requests that failed is such a file too.
 
     Raises
     ------
@@ -54,16 +57,41 @@ def _read(text: str, *, label: str, where: str) -> ScoringRequest:
         payload = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InvalidOptionError(where, text[:80], _EXPECTED) from error
-    if isinstance(payload, dict) and payload.keys() == {"request"}:
-        return _read_whole(payload["request"], label=label, where=where)
+    if isinstance(payload, dict) and payload.keys() in _LINES:
+        if _is_cut(payload):
+            raise InvalidOptionError(
+                where, "a body that was cut when it was captured", "requests with whole bodies"
+            )
+        return read_request(payload["request"], label=label, where=where)
     return ScoringRequest(label, text.strip().encode())
 
 
-def _read_whole(given: Any, *, label: str, where: str) -> ScoringRequest:
+def _is_cut(payload: dict[str, Any]) -> bool:
+    captured = payload.get("captured")
+    return isinstance(captured, dict) and bool(captured.get("body_cut"))
+
+
+def read_request(given: Any, *, label: str, where: str) -> ScoringRequest:
+    """Return the request that a JSON object describes.
+
+    Parameters
+    ----------
+    given : Any
+        What stands there under ``request``.
+    label : str
+        What it is called if it has no label of its own.
+    where : str
+        Where it was read, for an error.
+
+    Raises
+    ------
+    InvalidOptionError
+        If it describes no request.
+    """
     if not isinstance(given, dict) or not given.keys() <= _KEYS:
         raise InvalidOptionError(where, given, _EXPECTED)
     headers = given.get("headers", {})
-    texts = [given.get(key, "") for key in ("label", "method", "path", "body")]
+    texts = [given.get(key, "") for key in _KEYS - {"headers"}]
     if not isinstance(headers, dict) or not all(
         isinstance(each, str) for each in (*texts, *headers, *headers.values())
     ):
@@ -72,7 +100,7 @@ def _read_whole(given: Any, *, label: str, where: str) -> ScoringRequest:
     try:
         return ScoringRequest(
             label=given.get("label", label),
-            body=given.get("body", "").encode(),
+            body=_body(given),
             method=given.get("method", plain.method).upper(),
             path=given.get("path", plain.path),
             headers=headers if "headers" in given else plain.headers,
@@ -80,7 +108,16 @@ def _read_whole(given: Any, *, label: str, where: str) -> ScoringRequest:
     except InvalidOptionError as error:
         where = f"{where}: {error.option}"
         raise InvalidOptionError(where, error.found, error.expected) from error
-    except UnicodeEncodeError as error:  # half a surrogate pair, which JSON can write
-        raise InvalidOptionError(
-            f"{where}: body", "(not shown)", "text with a UTF-8 form"
-        ) from error
+
+
+def _body(given: dict[str, str]) -> bytes:
+    """Return the body's bytes."""
+    if "body_base64" not in given:
+        try:
+            return given.get("body", "").encode()
+        except UnicodeEncodeError as error:  # half a surrogate pair, which JSON can write
+            raise InvalidOptionError("body", "(not shown)", "text with a UTF-8 form") from error
+    try:
+        return base64.b64decode(given["body_base64"], validate=True)
+    except ValueError as error:
+        raise InvalidOptionError("body_base64", "(not shown)", "base64 (RFC 4648)") from error

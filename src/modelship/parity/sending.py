@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import requests
 
     from modelship.parity.scoring_request import ScoringRequest
-    from modelship.parity.services import Service
+    from modelship.parity.services import Address, Service
     from modelship.targets import Deployment
 
 __all__ = ["answer_over_http"]
@@ -46,7 +46,7 @@ def answer_over_http(
     return given
 
 
-def _key(deployment: Deployment, *, timeout_s: float) -> str:
+def _key(deployment: Deployment | Address, *, timeout_s: float) -> str:
     """Return the service's key if it asks for one, else ``""``."""
     import requests
 
@@ -58,7 +58,9 @@ def _key(deployment: Deployment, *, timeout_s: float) -> str:
         return ""  # each request will say for itself what comes of it
 
 
-def _send(deployment: Deployment, request: ScoringRequest, *, key: str, timeout_s: float) -> Answer:
+def _send(
+    deployment: Deployment | Address, request: ScoringRequest, *, key: str, timeout_s: float
+) -> Answer:
     import requests
     import urllib3
 
@@ -88,7 +90,11 @@ def _send(deployment: Deployment, request: ScoringRequest, *, key: str, timeout_
 
 
 def _prepared(
-    session: requests.Session, deployment: Deployment, request: ScoringRequest, *, key: str
+    session: requests.Session,
+    deployment: Deployment | Address,
+    request: ScoringRequest,
+    *,
+    key: str,
 ) -> requests.PreparedRequest:
     import requests
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from modelship.errors import InvalidOptionError
 from modelship.targets import Deployment, DeployTarget
+from modelship.targets.keys import ServiceKeys
 from modelship.targets.progress import Deadline
 from modelship.targets.scoring import answers
 
@@ -16,10 +20,45 @@ if TYPE_CHECKING:
 
     from modelship.bundle import ScoringBundle
 
-__all__ = ["Service", "service_on"]
+__all__ = ["Address", "Service", "service_on"]
 
 _PAUSE_S: Final = 0.1
 _RESTART_S: Final = 30.0  # a server that has lost its worker starts another
+
+
+@dataclass(frozen=True)
+class Address:
+    """A service that is only known by where it is.
+
+    Parameters
+    ----------
+    scoring_uri : str
+        Where it scores; it ends in ``/score``.
+    key : str
+        The key that it asks for; empty if it asks for none.
+
+    Raises
+    ------
+    InvalidOptionError
+        If the URI is none of a scoring service.
+    """
+
+    scoring_uri: str
+    key: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?/score", self.scoring_uri):
+            expected = "the address of a service, such as http://127.0.0.1:5001/score"
+            raise InvalidOptionError("scoring_uri", self.scoring_uri, expected)
+
+    @property
+    def swagger_uri(self) -> str:
+        """Where the service describes itself."""
+        return self.scoring_uri.removesuffix("/score") + "/swagger.json"
+
+    def keys(self) -> ServiceKeys:
+        """Return the key, twice; a service takes either of two."""
+        return ServiceKeys(self.key, self.key)
 
 
 class Service:
@@ -27,14 +66,17 @@ class Service:
 
     Parameters
     ----------
-    deployment : Deployment
+    deployment : Deployment or Address
         What answers.
     deploy_again : Callable, optional
         Deploys it anew; without it, the service is somebody's, and is only waited for.
     """
 
     def __init__(
-        self, deployment: Deployment, *, deploy_again: Callable[[], Deployment] | None = None
+        self,
+        deployment: Deployment | Address,
+        *,
+        deploy_again: Callable[[], Deployment] | None = None,
     ) -> None:
         self.deployment = deployment
         self._deploy_again = deploy_again

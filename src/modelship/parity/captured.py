@@ -1,0 +1,117 @@
+"""What a service has kept of requests that failed: ``MODELSHIP_CAPTURE`` of modelship's server."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from modelship.errors import InvalidOptionError
+from modelship.parity.requests_file import read_request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from modelship.parity.scoring_request import ScoringRequest
+
+__all__ = ["CapturedRequest", "read_captured"]
+
+_FORMAT: Final = 1
+_KEPT: Final = ("time", "request_id", "status", "cause", "body_cut")
+_EXPECTED: Final = "a line that modelship's server has captured"
+
+
+@dataclass(frozen=True)
+class CapturedRequest:
+    """A request that failed, and what was answered.
+
+    Parameters
+    ----------
+    request : ScoringRequest
+        What can be sent again; its body is not whole if `body_cut`.
+    time : str
+        When it was answered, in UTC (ISO 8601).
+    request_id : str
+        Its id, as the service's log has it.
+    status : int
+        What the service answered.
+    answer : str
+        The beginning of the answer's body.
+    cause : str
+        The last line of the script's traceback; empty if run() did not raise.
+    left_out : tuple[str, ...]
+        The names of the headers and parameters that were not kept, since they may be secret.
+    body_cut : bool
+        Whether the body was larger than what is kept of one.
+    """
+
+    request: ScoringRequest
+    time: str
+    request_id: str
+    status: int
+    answer: str
+    cause: str
+    left_out: tuple[str, ...]
+    body_cut: bool
+
+
+def read_captured(paths: Iterable[Path]) -> tuple[CapturedRequest, ...]:
+    """Read captured requests, the oldest first.
+
+    Parameters
+    ----------
+    paths : Iterable[Path]
+        Folders that a service has captured to, or files from there.
+
+    Raises
+    ------
+    InvalidOptionError
+        If a path is not there, or a line is something else; the message says which.
+    """
+    found = [each for path in paths for file in _files(path) for each in _read(file)]
+    return tuple(sorted(found, key=lambda each: each.time))
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_dir():
+        return sorted(path.glob("*.jsonl"))
+    if not path.is_file():
+        raise InvalidOptionError("CAPTURE", str(path), "an existing folder or file")
+    return [path]
+
+
+def _read(file: Path) -> Iterator[CapturedRequest]:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:  # the service has made room meanwhile
+        return
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidOptionError("CAPTURE", str(file), "a file of UTF-8 text") from error
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            yield _captured(line, where=f"{file}:{number}")
+
+
+def _captured(line: str, *, where: str) -> CapturedRequest:
+    try:
+        document = json.loads(line)
+        told: dict[str, Any] = document["captured"]
+        if told["format"] != _FORMAT:
+            raise InvalidOptionError(where, f"format {told['format']}", f"format {_FORMAT}")
+        return CapturedRequest(
+            request=read_request(document["request"], label=told["request_id"], where=where),
+            answer=_text(told, "answer"),
+            left_out=(*told["left_out"]["headers"], *told["left_out"]["query"]),
+            **{name: told[name] for name in _KEPT},
+        )
+    except (ValueError, RecursionError, KeyError, TypeError) as error:
+        raise InvalidOptionError(where, line[:80], _EXPECTED) from error
+
+
+def _text(told: dict[str, Any], name: str) -> str:
+    """Return what was kept as text, or in base64 where it is none."""
+    if name in told:
+        return str(told[name])
+    return base64.b64decode(told[f"{name}_base64"]).decode(errors="replace")

@@ -1,0 +1,172 @@
+"""replay(): requests that failed once, sent again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from modelship.bundle import ScoringBundle
+from modelship.errors import ReplayError
+from modelship.parity.excerpts import excerpt, printable
+from modelship.parity.in_process import answer_in_process
+from modelship.parity.sending import answer_over_http
+from modelship.parity.services import Service
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modelship.parity.answers import Answer
+    from modelship.parity.captured import CapturedRequest
+    from modelship.parity.scoring_request import ScoringRequest
+    from modelship.parity.services import Address
+    from modelship.targets import Deployment
+
+__all__ = ["ReplayReport", "Replayed", "replay"]
+
+_FAILED: Final = 400
+_SHOWN: Final = 200  # bytes of an answer
+_ID: Final = "x-request-id"
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """A captured request, and what is answered to it now.
+
+    Parameters
+    ----------
+    captured : CapturedRequest
+        What was sent, and what was answered then.
+    answer : Answer
+        What is answered now.
+    """
+
+    captured: CapturedRequest
+    answer: Answer
+
+    @property
+    def fails(self) -> bool:
+        """Whether it fails still: with a status of 400 or more, or with no answer."""
+        return bool(self.answer.failure) or self.answer.status >= _FAILED
+
+    @property
+    def then(self) -> str:
+        """What was answered when it was captured, in one line."""
+        said = excerpt(self.captured.answer.encode(), most=_SHOWN)
+        cause = f"  {printable(self.captured.cause)}" if self.captured.cause else ""
+        return f"{self.captured.status} {said}{cause}"
+
+    @property
+    def now(self) -> str:
+        """What is answered now, in one line."""
+        if self.answer.failure:
+            return self.answer.failure
+        return f"{self.answer.status} {excerpt(self.answer.body, most=_SHOWN)}"
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.captured.time}  {self.captured.request_id}  {self.captured.request.summary}",
+            f"  then  {self.then}",
+            f"  now   {self.now}",
+        ]
+        if self.captured.left_out:
+            lines.append(f"  sent without {', '.join(self.captured.left_out)}: not kept")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class ReplayReport:
+    """What is answered now to requests that failed once.
+
+    Parameters
+    ----------
+    place : str
+        Where they were sent.
+    replayed : tuple[Replayed, ...]
+        Those that were sent, the oldest first.
+    not_sent : tuple[CapturedRequest, ...]
+        Those whose bodies were cut when they were captured.
+    """
+
+    place: str
+    replayed: tuple[Replayed, ...]
+    not_sent: tuple[CapturedRequest, ...]
+
+    @property
+    def failing(self) -> tuple[Replayed, ...]:
+        """Those that fail still."""
+        return tuple(each for each in self.replayed if each.fails)
+
+    def require(self) -> None:
+        """Raise unless each request that was sent is answered now.
+
+        Raises
+        ------
+        ReplayError
+            If one fails still; it shows the first.
+        """
+        if self.failing:
+            raise ReplayError(
+                place=self.place,
+                failed=len(self.failing),
+                sent=len(self.replayed),
+                first=str(self.failing[0]),
+            )
+
+    def __str__(self) -> str:
+        answered = len(self.replayed) - len(self.failing)
+        lines = [f"{each}\n" for each in self.replayed]
+        lines.append(f"{answered} of {len(self.replayed)} requests fail no more on {self.place}")
+        if self.not_sent:
+            lines.append(f"{len(self.not_sent)} not sent: their bodies were cut when captured")
+        return "\n".join(lines)
+
+
+def replay(
+    captured: Sequence[CapturedRequest],
+    *,
+    to: Deployment | Address | ScoringBundle,
+    timeout_s: float = 600.0,
+    request_timeout_s: float = 60.0,
+) -> ReplayReport:
+    """Send captured requests again, one after the other.
+
+    Each carries the id that it had, so that the service's log shows it under the same.
+
+    Parameters
+    ----------
+    captured : Sequence[CapturedRequest]
+        What :func:`~modelship.parity.read_captured` has read.
+    to : Deployment, Address or ScoringBundle
+        What answers: a service, the address of one, or a bundle's script in process, in the
+        bundle's environment.
+    timeout_s : float
+        How long making that environment may take, and then init(), in seconds.
+    request_timeout_s : float
+        How long one answer may take, in seconds.
+
+    Raises
+    ------
+    ModelshipError
+        If the bundle's script does not start.
+    """
+    whole = [each for each in captured if not each.body_cut]
+    sent = [_with_id(each) for each in whole]
+    answers: Sequence[Answer]
+    if not sent:
+        answers = ()
+    elif isinstance(to, ScoringBundle):
+        answers = answer_in_process(
+            to, sent, timeout_s=timeout_s, request_timeout_s=request_timeout_s
+        )
+    else:
+        answers = answer_over_http(Service(to), sent, request_timeout_s=request_timeout_s)
+    return ReplayReport(
+        "the script" if isinstance(to, ScoringBundle) else to.scoring_uri,
+        tuple(Replayed(each, answer) for each, answer in zip(whole, answers, strict=True)),
+        tuple(each for each in captured if each.body_cut),
+    )
+
+
+def _with_id(captured: CapturedRequest) -> ScoringRequest:
+    request = captured.request
+    return replace(request, headers={_ID: captured.request_id, **request.headers})

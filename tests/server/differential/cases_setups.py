@@ -99,4 +99,8 @@ SETUPS = [
               "cors_origins": "https://b.example", "nobody": "knows it"})},
           ("--config_file", "settings.json", "--access_control_allow_origins", "https://c.example",
            "--model_dir", "somewhere", "--worker_count", "1")),
+    Setup("origins in the file alone", "configured", _CROSSING[:3], {},
+          {"settings.json": json.dumps({
+              "AZUREML_ENTRY_SCRIPT": "score.py", "AML_CORS_ORIGINS": "https://a.example"})},
+          ("--config_file", "settings.json")),
 ]  # fmt: skip

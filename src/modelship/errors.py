@@ -46,7 +46,8 @@
     │   ├── ScoringRequestError
     │   ├── ServiceUnreachableError
     │   ├── ScoringTimeoutError
-    │   └── ParityError
+    │   ├── ParityError
+    │   └── ReplayError
     └── WorkspaceError                  9   the Azure ML workspace
         ├── WorkspaceNotFoundError
         ├── WorkspaceCredentialsError
@@ -105,6 +106,7 @@ __all__ = [
     "PortTakenError",
     "PredictionError",
     "PythonNotFoundError",
+    "ReplayError",
     "ResolutionError",
     "SampleInputError",
     "ScoringError",

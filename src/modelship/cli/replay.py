@@ -92,8 +92,6 @@ def replay(
         raise click.UsageError("--key-env goes with --to; the targets know their services' keys.")
     config = Config.find(config_file).under(timeout_s=timeout_s, target=target)
     captured = read_captured(captures)
-    if not captured:
-        raise InvalidOptionError("CAPTURE", ", ".join(map(str, captures)), "captured requests")
     there: Deployment | Address | ScoringBundle
     if uri is not None:
         there = _address(uri, key_variable)

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from modelship.bundle import ScoringBundle
-from modelship.errors import ReplayError
+from modelship.errors import InvalidOptionError, ReplayError, ServiceUnreachableError
 from modelship.parity.excerpts import excerpt, printable
 from modelship.parity.in_process import answer_in_process
 from modelship.parity.sending import answer_over_http
 from modelship.parity.services import Service
+from modelship.targets.scoring import answers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +26,7 @@ __all__ = ["ReplayReport", "Replayed", "replay"]
 
 _FAILED: Final = 400
 _SHOWN: Final = 200  # bytes of an answer
+_PROBE_TIMEOUT_S: Final = 10.0
 _ID: Final = "x-request-id"
 
 
@@ -146,25 +148,39 @@ def replay(
 
     Raises
     ------
+    InvalidOptionError
+        If none of them can be sent.
+    ServiceUnreachableError
+        If no service answers at an address.
     ModelshipError
         If the bundle's script does not start.
     """
     whole = [each for each in captured if not each.body_cut]
+    if not whole:
+        found = f"{len(captured)} with bodies that were cut" if captured else "none"
+        raise InvalidOptionError("captured", found, "at least one request with its whole body")
     sent = [_with_id(each) for each in whole]
-    answers: Sequence[Answer]
-    if not sent:
-        answers = ()
-    elif isinstance(to, ScoringBundle):
-        answers = answer_in_process(
+    given: Sequence[Answer]
+    if isinstance(to, ScoringBundle):
+        given = answer_in_process(
             to, sent, timeout_s=timeout_s, request_timeout_s=request_timeout_s
         )
     else:
-        answers = answer_over_http(Service(to), sent, request_timeout_s=request_timeout_s)
+        _require_life(to)
+        given = answer_over_http(Service(to), sent, request_timeout_s=request_timeout_s)
     return ReplayReport(
         "the script" if isinstance(to, ScoringBundle) else to.scoring_uri,
-        tuple(Replayed(each, answer) for each, answer in zip(whole, answers, strict=True)),
+        tuple(Replayed(each, answer) for each, answer in zip(whole, given, strict=True)),
         tuple(each for each in captured if each.body_cut),
     )
+
+
+def _require_life(service: Deployment | Address) -> None:
+    """Raise at once where nobody answers: each request would wait for the service to come back."""
+    if not answers(service.scoring_uri, timeout_s=_PROBE_TIMEOUT_S):
+        raise ServiceUnreachableError(
+            scoring_uri=service.scoring_uri, cause="its health route does not answer"
+        )
 
 
 def _with_id(captured: CapturedRequest) -> ScoringRequest:

@@ -7,6 +7,7 @@ write into one folder: each file is written under another name first, and so is 
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import queue
@@ -54,7 +55,8 @@ class Capture:
         self._body_bytes = body_bytes
         most = max(1, min(_MOST_WAITING, _MOST_WAITING_BYTES // body_bytes))
         self._waiting: queue.Queue[FailedRequest | None] = queue.Queue(most)
-        self._dropped = 0
+        self._dropped = 0  # by the event loop; how many were told is the thread's
+        self._told = 0
         self._thread: threading.Thread | None = None
         self._closing = threading.Event()
 
@@ -102,12 +104,10 @@ class Capture:
         problem = ""
         while (failed := self._waiting.get()) is not None:
             problem = self._write(failed, last_problem=problem)
-            if self._dropped and time.monotonic() - told_s > _TELL_EVERY_S:
+            if time.monotonic() - told_s > _TELL_EVERY_S and self._tell_dropped():
                 told_s = time.monotonic()
-                self._tell_dropped()
             self._closing.wait(_PAUSE_S)
-        if self._dropped:
-            self._tell_dropped()
+        self._tell_dropped()
 
     def _write(self, failed: FailedRequest, *, last_problem: str) -> str:
         """Write one file, and return why that failed; a problem that goes on is logged once."""
@@ -123,10 +123,13 @@ class Capture:
             logger.error("A failed request could not be captured: %s", problem)
         return problem
 
-    def _tell_dropped(self) -> None:
-        # What the loop adds between these two lines is lost: it is a count for people.
-        count, self._dropped = self._dropped, 0
-        logger.warning("%d failed requests came too fast to be captured.", count)
+    def _tell_dropped(self) -> int:
+        """Log how many were dropped since this was told last, and return it."""
+        count = self._dropped - self._told
+        if count:
+            self._told += count
+            logger.warning("%d failed requests came too fast to be captured.", count)
+        return count
 
 
 class Folder:
@@ -199,11 +202,9 @@ class Folder:
     def _remove_abandoned(self) -> None:
         """Remove what a worker was writing when it was killed."""
         for part in self._path.glob(".*.jsonl.part"):
-            try:
+            with contextlib.suppress(FileNotFoundError):  # another worker was faster
                 if time.time() - part.stat().st_mtime > _ABANDONED_S:
                     part.unlink()
-            except OSError:  # another worker was faster
-                continue
 
 
 def _is_its_own(answer: Answer) -> bool:

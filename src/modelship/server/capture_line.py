@@ -24,7 +24,8 @@ __all__ = ["FailedRequest", "may_be_secret", "stamp"]
 _FORMAT = 1
 _ANSWER_BYTES = 4096
 _SECRET = re.compile(
-    "auth|cookie|key|token|secret|passw|pwd|signature|credential|session|assertion|jwt", re.I
+    "auth|cookie|key|token|secret|passw|pwd|signature|credential|session|assertion|jwt",
+    re.IGNORECASE,
 )
 _SECRET_PARAMETERS = frozenset({"sig", "code"})  # of shared access signatures, and of OAuth
 _OF_CONNECTION = frozenset({
@@ -33,7 +34,7 @@ _OF_CONNECTION = frozenset({
 })  # fmt: skip
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"([!-~\xa0-\xff]([ \t!-~\xa0-\xff]*[!-~\xa0-\xff])?)?")
-_RUN_MS = re.compile(rb"^x-ms-run-fn-exec-ms: ([\d.]+)", re.I | re.M)
+_RUN_MS = re.compile(rb"^x-ms-run-fn-exec-ms: ([\d.]+)", re.IGNORECASE | re.MULTILINE)
 
 
 def may_be_secret(name: str) -> bool:

@@ -67,9 +67,11 @@ def host(
     read_json_in_double_precision()
     own_threads = _bound_threads()
     # Imported while the script is loaded elsewhere, its modules would be there twice.
+    from . import tracing
     from .description import Descriptions
     from .worker import work
 
+    tracing.load(os.environ)
     script = EntryScript(settings)
     try:
         script.load()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 import requests
@@ -12,6 +13,7 @@ from modelship import DeployTarget, State
 from modelship.bundle.lock import Lock
 from modelship.bundle.servers import SERVERS
 from modelship.errors import EnvironmentBuildError, InvalidOptionError, NameTakenError
+from modelship.parity import read_captured
 
 SERVER = "x-ms-server-version"
 NEW_EACH_TIME = {"x-request-id", "x-ms-request-id", "x-ms-run-fn-exec-ms", SERVER}
@@ -115,10 +117,13 @@ def test_an_old_python_is_refused():
         SERVERS["modelship"].added_to(Lock(python="3.9", text=""))
 
 
-def test_a_service_may_ask_for_a_key(deployer):
+@pytest.mark.docker
+@pytest.mark.parametrize("place", ["process", "docker"])
+def test_a_service_may_ask_for_a_key(deployer, place):
     """Its handle knows the keys, others are refused, and a key can be made anew meanwhile."""
     X, _, bundle = deployer.digits()
-    target = DeployTarget.open("process", server="modelship", auth_enabled=True)
+    base = {"base_image": BASE_IMAGE} if place == "docker" else {}
+    target = DeployTarget.open(place, server="modelship", auth_enabled=True, workers=2, **base)
     with target.deploy(bundle, name="keyed", show_output=False) as deployment:
         assert requests.post(deployment.scoring_uri, json={}, timeout=10).status_code == 401
         old = deployment.keys()
@@ -126,8 +131,34 @@ def test_a_service_may_ask_for_a_key(deployer):
         new = deployment.regenerate_key("primary")
         assert (new.secondary, new.primary == old.primary) == (old.secondary, False)
         assert deployment.run({"data": X[:1].tolist()})
-        log = deployment.logs()
-    assert not any(key in log + repr(new) for key in (old.primary, old.secondary, new.primary))
+        _wait_until_refused(deployment.scoring_uri, old.primary)
+        # Who did not deploy it finds the same keys.
+        assert DeployTarget.open(place).get("keyed").keys() == new
+        told = deployment.logs() + repr(new) + deployment.instance.to_json()
+        if place == "docker":
+            told += json.dumps(inspect(deployment.instance.instance_id))
+    assert not any(key in told for key in (old.primary, old.secondary, new.primary))
+
+
+def _wait_until_refused(uri, key):
+    end_s = time.monotonic() + 20
+    shown = {"Authorization": f"Bearer {key}"}
+    for _ in range(10):  # in a row: there are two workers
+        while requests.post(uri, data="{", headers=shown, timeout=10).status_code != 401:
+            assert time.monotonic() < end_s
+            time.sleep(0.05)
+
+
+def test_what_fails_may_be_captured(deployer, tmp_path):
+    """The folder that was given holds the request, and a service of the other server has none."""
+    _, _, bundle = deployer.digits()
+    target = DeployTarget.open("process", server="modelship", capture=str(tmp_path / "captured"))
+    with target.deploy(bundle, name="captured", show_output=False) as deployment:
+        requests.post(deployment.scoring_uri, json={"rows": 1}, timeout=10)
+    [captured] = read_captured([tmp_path / "captured"])
+    assert captured.request.body == b'{"rows": 1}'
+    with pytest.raises(InvalidOptionError, match="capture"):
+        DeployTarget.open("process", capture="captured")
 
 
 def test_azure_ml_s_server_asks_for_no_key():

@@ -59,6 +59,19 @@ class Server:
         known = " or ".join(map(repr, SERVERS))
         raise InvalidOptionError("server", name, f"{known}{nearest(name, SERVERS)}")
 
+    def check_own(self, **options: object) -> None:
+        """Check options that only modelship's server can keep.
+
+        Raises
+        ------
+        InvalidOptionError
+            If one of them is set, and this is another server.
+        """
+        for name, value in options.items():
+            if value and not self.files:
+                expected = "left out, or server='modelship' with it"
+                raise InvalidOptionError(name, value, expected)
+
     def added_to(self, lock: Lock) -> Lock:
         """Return what has to be installed beside `lock`, and is not in it.
 

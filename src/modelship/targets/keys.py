@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+import secrets
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from modelship.targets.backend import Instance
 
 __all__ = ["ServiceKeys", "SupportsKeys"]
+
+_KEY_BYTES = 24
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,24 @@ class ServiceKeys:
     primary: str = field(repr=False)
     secondary: str = field(repr=False)
 
+    @staticmethod
+    def new() -> ServiceKeys:
+        """Return two random keys."""
+        return ServiceKeys(_random(), _random())
+
+    def but(self, which: Literal["primary", "secondary"], value: str | None) -> ServiceKeys:
+        """Return the keys with one of them made anew, at random or as `value`."""
+        return replace(self, **{which: value or _random()})
+
+    @staticmethod
+    def from_json(text: str | bytes) -> ServiceKeys:
+        """Read what :meth:`to_json` wrote."""
+        return ServiceKeys(**json.loads(text))
+
+    def to_json(self) -> str:
+        """Return the keys in the form that modelship's server reads; as secret as they are."""
+        return json.dumps({"primary": self.primary, "secondary": self.secondary})
+
 
 @runtime_checkable
 class SupportsKeys(Protocol):
@@ -36,3 +58,7 @@ class SupportsKeys(Protocol):
         self, instance: Instance, which: Literal["primary", "secondary"], *, value: str | None
     ) -> None:
         """Make one of the keys anew, at random or as `value`."""
+
+
+def _random() -> str:
+    return secrets.token_urlsafe(_KEY_BYTES)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
+import tarfile
+import time
 from collections import deque
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -13,6 +16,7 @@ from modelship.targets.docker.inspection import Container, Image, unix_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import PurePosixPath
 
     from docker import DockerClient
 
@@ -178,14 +182,20 @@ class Engine:
         labels: Mapping[str, str],
         environment: Mapping[str, str],
         host: Mapping[str, Any],
+        volume: str = "",
     ) -> None:
-        """Create a container that does not run yet; `host` is what ``create_host_config`` takes."""
+        """Create a container that does not run yet.
+
+        `host` is what ``create_host_config`` takes; `volume` is a folder in the container that
+        can be written from outside, and goes with it.
+        """
         self._api.create_container(
             image,
             name=name,
             labels=dict(labels),
             environment=dict(environment),
             host_config=self._api.create_host_config(**host),
+            volumes=[volume] if volume else None,
             # Docker's config.json may hold a proxy with its password.
             use_config_proxy=False,
         )
@@ -204,6 +214,25 @@ class Engine:
             if port is not None and any(words in str(error) for words in _PORT_TAKEN):
                 raise PortTakenError(port=port) from error
             raise
+
+    def write(self, name: str, path: PurePosixPath, content: bytes, *, owner: int) -> None:
+        """Write a file into a volume of a container, for one user of the container alone."""
+        entry = tarfile.TarInfo(path.name)
+        entry.size, entry.mode, entry.uid, entry.gid = len(content), 0o400, owner, owner
+        entry.mtime = time.time()
+        header = entry.tobuf(tarfile.PAX_FORMAT)  # which has parts of seconds
+        end = bytes(-len(content) % tarfile.BLOCKSIZE + 2 * tarfile.BLOCKSIZE)
+        self._api.put_archive(name, str(path.parent), header + content + end)
+
+    def read(self, name: str, path: PurePosixPath) -> bytes | None:
+        """Return a file of a container; None if it, or the container, is not there."""
+        try:
+            stream, _ = self._api.get_archive(name, str(path))
+        except self._errors.NotFound:
+            return None
+        with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as archive:
+            file = archive.extractfile(path.name)
+            return file.read() if file else None
 
     def logs(self, name: str) -> str:
         """Return what a container wrote, or ``""`` if it is gone."""

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from modelship.bundle.profile import PROFILES, Profile
 from modelship.bundle.servers import Server, check_workers
 from modelship.diagnosis import Facts
-from modelship.errors import InvalidOptionError
+from modelship.errors import InvalidOptionError, UnsupportedError
 from modelship.targets.backend import Instance, TargetBackend
 from modelship.targets.docker import container as containers
 from modelship.targets.docker import labels
 from modelship.targets.docker._sdk import connected
-from modelship.targets.docker.dockerfiles import APP_ROOT
+from modelship.targets.docker.dockerfiles import APP_ROOT, KEYS, USER
 from modelship.targets.docker.image import remove_unused_images, service_image
+from modelship.targets.keys import ServiceKeys
 from modelship.targets.ports import check_port
 from modelship.targets.scoring import answers
 from modelship.targets.state import State
@@ -54,6 +55,9 @@ class DockerBackend(TargetBackend):
         What runs the script: Azure ML's own server, or modelship's faster one.
     workers : int
         How many processes run it, 1 to 64.
+    auth_enabled : bool
+        Whether a request needs a key, as on Azure; with modelship's server alone. The keys are in a
+        volume of the container, where whoever may use the engine can read them.
     """
 
     name: ClassVar[str] = "docker"
@@ -66,6 +70,7 @@ class DockerBackend(TargetBackend):
         profile: str | None = None,
         server: str = "azmlinfsrv",
         workers: int = 1,
+        auth_enabled: bool = False,
     ) -> None:
         if base_image is not None and not re.fullmatch(r"[\w][\w.:/@-]*", base_image, re.ASCII):
             raise InvalidOptionError(
@@ -76,6 +81,8 @@ class DockerBackend(TargetBackend):
         self._profile = Profile.named(profile) if profile else None
         self._server = Server.named(server)
         self._workers = check_workers(workers)
+        self._server.check_own(auth_enabled=auth_enabled)
+        self._auth_enabled = auth_enabled
         self._answered: set[str] = set()
 
     @property
@@ -116,11 +123,15 @@ class DockerBackend(TargetBackend):
                     },
                     environment={
                         "WORKER_COUNT": str(self._workers),
+                        **({"MODELSHIP_KEYS_FILE": str(KEYS)} if self._auth_enabled else {}),
                         **self.profile.variables,
                         **self._variables(str(APP_ROOT)),
                     },
                     host=containers.confinement(bundle.resources, port=self._port),
+                    volume=str(KEYS.parent) if self._auth_enabled else "",
                 )
+                if self._auth_enabled:
+                    _write_keys(engine, name, ServiceKeys.new())
             engine.start(name, port=self._port)
             started = engine.container(name)
         return draft.at(containers.scoring_uri(started)) if started else draft
@@ -171,6 +182,20 @@ class DockerBackend(TargetBackend):
                 engine.remove(container)
             remove_unused_images(engine, instance.digest, ended=container)
 
+    def keys(self, instance: Instance) -> ServiceKeys:
+        with connected() as engine:
+            found = engine.read(instance.instance_id, KEYS)
+        if found is None:
+            raise UnsupportedError(target=self.name, ability="keys without auth_enabled=True")
+        return ServiceKeys.from_json(found)
+
+    def regenerate_key(
+        self, instance: Instance, which: Literal["primary", "secondary"], *, value: str | None
+    ) -> None:
+        keys = self.keys(instance).but(which, value)
+        with connected() as engine:
+            _write_keys(engine, instance.instance_id, keys)
+
     def _image(
         self, engine: Engine, bundle: ScoringBundle, steps: Steps
     ) -> AbstractContextManager[str]:
@@ -186,3 +211,7 @@ class DockerBackend(TargetBackend):
     def _variables(self, app_root: str) -> Mapping[str, str]:  # noqa: ARG002 - for subclasses
         """Return what a container gets in its environment besides; for subclasses."""
         return {}
+
+
+def _write_keys(engine: Engine, container: str, keys: ServiceKeys) -> None:
+    engine.write(container, KEYS, keys.to_json().encode(), owner=USER)

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "APP_ROOT",
+    "KEYS",
     "PORT",
     "SAMPLE",
+    "USER",
     "VENV",
     "environment",
     "model",
@@ -30,6 +32,8 @@ __all__ = [
 APP_ROOT = PurePosixPath("/var/azureml-app")
 VENV = PurePosixPath("/opt/modelship")
 SAMPLE = PurePosixPath("/opt/modelship-sample.json")
+KEYS = PurePosixPath("/run/modelship/keys.json")
+USER = 1000
 PORT = 5001
 
 _PROBE = (
@@ -69,7 +73,7 @@ def environment(base_image: str, *, label: str) -> str:
         "ENTRYPOINT []",
         "HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 "
         + _exec("CMD", python, "-I", "-S", "-c", _HEALTH),
-        "USER 1000:1000",
+        f"USER {USER}:{USER}",
     )
 
 
@@ -81,7 +85,7 @@ def server(environment_image: str, *, label: str) -> str:
         "USER 0:0",
         "ADD files.tar /",
         _exec("RUN", f"{VENV}/bin/python", "-c", _COMPILE),
-        "USER 1000:1000",
+        f"USER {USER}:{USER}",
     )
 
 

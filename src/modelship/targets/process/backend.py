@@ -30,12 +30,13 @@ from modelship.bundle.profile import PROFILES, Profile
 from modelship.bundle.servers import Server, check_workers
 from modelship.bundle.store import model_folder, stage
 from modelship.diagnosis import Facts
-from modelship.errors import InvalidOptionError, UnsupportedError
+from modelship.errors import UnsupportedError
 from modelship.places import state_folder
 from modelship.targets.backend import Instance, TargetBackend
+from modelship.targets.keys import ServiceKeys
 from modelship.targets.ports import check_port
 from modelship.targets.process import service
-from modelship.targets.process.keyfile import new_keys, read_keys, replace_key
+from modelship.targets.process.keyfile import read_keys, write_keys
 from modelship.targets.scoring import answers
 from modelship.targets.state import State
 
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from modelship.bundle import ScoringBundle
-    from modelship.targets.keys import ServiceKeys
     from modelship.targets.progress import Steps
 
 __all__ = ["ProcessBackend"]
@@ -80,6 +80,9 @@ class ProcessBackend(TargetBackend):
         How many processes run it, 1 to 64.
     auth_enabled : bool
         Whether a request needs a key, as on Azure; with modelship's server alone.
+    capture : str, optional
+        The folder in which requests that failed are kept, for ``modelship replay``; with
+        modelship's server alone.
     """
 
     name: ClassVar[str] = "process"
@@ -92,14 +95,15 @@ class ProcessBackend(TargetBackend):
         server: str = "azmlinfsrv",
         workers: int = 1,
         auth_enabled: bool = False,
+        capture: str | None = None,
     ) -> None:
         self._port = check_port(port)
         self._profile = Profile.named(profile) if profile else None
         self._server = Server.named(server)
         self._workers = check_workers(workers)
-        if auth_enabled and not self._server.files:
-            raise InvalidOptionError("auth_enabled", True, "False, or server='modelship' with it")
+        self._server.check_own(auth_enabled=auth_enabled, capture=capture)
         self._auth_enabled = auth_enabled
+        self._capture = Path(capture).expanduser().resolve() if capture is not None else None
 
     @property
     def profile(self) -> Profile:
@@ -144,6 +148,7 @@ class ProcessBackend(TargetBackend):
                     **({"PYTHONPATH": str(server_folder)} if server_folder else {}),
                     **self._server.variables(bundle, sample_file=str(folder / _SAMPLE)),
                     **({"MODELSHIP_KEYS_FILE": str(folder / _KEYS)} if self._auth_enabled else {}),
+                    **({"MODELSHIP_CAPTURE": str(self._capture)} if self._capture else {}),
                     **self.profile.variables,
                     **self._variables(str(app)),
                 },
@@ -206,7 +211,7 @@ class ProcessBackend(TargetBackend):
     def regenerate_key(
         self, instance: Instance, which: Literal["primary", "secondary"], *, value: str | None
     ) -> None:
-        replace_key(self._folder(instance) / _KEYS, self.keys(instance), which, value=value)
+        write_keys(self._folder(instance) / _KEYS, self.keys(instance).but(which, value))
 
     @property
     def _home(self) -> Path:
@@ -233,7 +238,7 @@ class ProcessBackend(TargetBackend):
             if bundle.sample_json is not None:
                 (draft / _SAMPLE).write_text(bundle.sample_json)
             if self._auth_enabled:
-                new_keys(draft / _KEYS)
+                write_keys(draft / _KEYS, ServiceKeys.new())
             (draft / _RECORD).write_text(instance.to_json())
             return draft.rename(self._folder(instance))
         except BaseException:

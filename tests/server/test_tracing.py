@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import logging
-import threading
 import time
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 
 import pytest
@@ -17,6 +13,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from modelship.server.tracing import Tracing
+from receiving import ACCEPTED, receiver
 
 _TIMEOUT_S = 30.0
 _SECRET = "hunter-two"
@@ -24,34 +21,6 @@ _KEY = "00000000-0000-0000-0000-0000deadbeef"
 _TRACE = "0af7651916cd43dd8448eb211c80319c"
 _PARENT = "b7ad6b7169203331"
 _SETTINGS = SimpleNamespace(service_name="digits", service_version="7", certificate="")
-
-
-@contextmanager
-def _receiver(answer=b"{}"):
-    """Run an HTTP server, and yield its port and what it has received."""
-    received = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            is_packed = self.headers.get("Content-Encoding") == "gzip"
-            received.append((self.path, gzip.decompress(body) if is_packed else body))
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
-
-        def log_message(self, *_):
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server.server_address[1], received
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 @pytest.fixture
@@ -102,7 +71,7 @@ def _attributes(span):
 
 def test_a_collector_receives_a_span_for_each_request(started):
     """It lies below the caller's span, has the request's times, and says what became of it."""
-    with _receiver() as (port, received):
+    with receiver() as (port, received):
         server = started(
             OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{port}",
             OTEL_SERVICE_NAME="digits",
@@ -130,7 +99,7 @@ def test_a_collector_receives_a_span_for_each_request(started):
 
 def test_what_the_caller_does_not_trace_is_not_traced(started):
     """The flag of the caller's span decides."""
-    with _receiver() as (port, received):
+    with receiver() as (port, received):
         server = started(
             OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=f"http://127.0.0.1:{port}/v1/traces",
             OTEL_SERVICE_NAME="digits",
@@ -143,8 +112,7 @@ def test_what_the_caller_does_not_trace_is_not_traced(started):
 
 def test_application_insights_receives_requests(started):
     """A request of its own kind, with the address from the connection string."""
-    answer = json.dumps({"itemsReceived": 1, "itemsAccepted": 1, "errors": []}).encode()
-    with _receiver(answer) as (port, received):
+    with receiver(ACCEPTED) as (port, received):
         server = started(
             APPLICATIONINSIGHTS_CONNECTION_STRING=f"InstrumentationKey={_KEY};"
             f"IngestionEndpoint=http://127.0.0.1:{port}/",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
 
 import pytest
 import requests
@@ -14,6 +15,7 @@ from modelship.bundle.lock import Lock
 from modelship.bundle.servers import SERVERS
 from modelship.errors import EnvironmentBuildError, InvalidOptionError, NameTakenError
 from modelship.parity import read_captured
+from receiving import ACCEPTED, receiver
 
 SERVER = "x-ms-server-version"
 NEW_EACH_TIME = {"x-request-id", "x-ms-request-id", "x-ms-run-fn-exec-ms", SERVER}
@@ -159,6 +161,20 @@ def test_what_fails_may_be_captured(deployer, tmp_path):
     assert captured.request.body == b'{"rows": 1}'
     with pytest.raises(InvalidOptionError, match="capture"):
         DeployTarget.open("process", capture="captured")
+
+
+def test_spans_go_where_the_environment_says(deployer, monkeypatch):
+    """A service gets the variables for traces if it is asked to, and no others."""
+    _, _, bundle = deployer.digits()
+    monkeypatch.setenv("APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL", "true")
+    with receiver(ACCEPTED) as (port, received):
+        monkeypatch.setenv(
+            "APPLICATIONINSIGHTS_CONNECTION_STRING",
+            f"InstrumentationKey={uuid.uuid4()};IngestionEndpoint=http://127.0.0.1:{port}/",
+        )
+        target = DeployTarget.open("process", server="modelship", traces=True)
+        target.deploy(bundle, name="traced", show_output=False).delete()
+    assert any(b"POST /score" in body for _, body in received)
 
 
 def test_azure_ml_s_server_asks_for_no_key():

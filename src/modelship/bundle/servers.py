@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,11 +22,12 @@ if TYPE_CHECKING:
 
     from modelship.bundle import ScoringBundle
 
-__all__ = ["SERVERS", "Server", "check_workers"]
+__all__ = ["SERVERS", "Server", "check_workers", "trace_variables"]
 
 _SOURCE = Path(__file__).parent.parent / "server"
 _FIRST_PYTHON = Version("3.10")
 _MOST_WORKERS = 64
+_OF_TRACES = ("OTEL_", "APPLICATIONINSIGHTS_")
 # What the server is written against, to the release; of the rest any release will do.
 _EXACT = frozenset({"uvicorn", "httptools", "uvloop"})
 
@@ -153,6 +155,11 @@ SERVERS = MappingProxyType(
     }
 )
 """By name: Azure ML's own, which every bundle's environment holds, and modelship's."""
+
+
+def trace_variables() -> Mapping[str, str]:
+    """Return the variables of this process that say where spans go; they may hold secrets."""
+    return {name: value for name, value in os.environ.items() if name.startswith(_OF_TRACES)}
 
 
 def check_workers(workers: int) -> int:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from modelship.bundle.profile import PROFILES, Profile
-from modelship.bundle.servers import Server, check_workers
+from modelship.bundle.servers import Server, check_workers, trace_variables
 from modelship.diagnosis import Facts
 from modelship.errors import InvalidOptionError, UnsupportedError
 from modelship.targets.backend import Instance, TargetBackend
@@ -58,6 +58,10 @@ class DockerBackend(TargetBackend):
     auth_enabled : bool
         Whether a request needs a key, as on Azure; with modelship's server alone. The keys are in a
         volume of the container, where whoever may use the engine can read them.
+    traces : bool
+        Whether spans of the requests are sent, as the variables ``OTEL_...`` and
+        ``APPLICATIONINSIGHTS_...`` of this process say; with modelship's server alone. They
+        are in the container's configuration, for whoever may use the engine.
     """
 
     name: ClassVar[str] = "docker"
@@ -71,6 +75,7 @@ class DockerBackend(TargetBackend):
         server: str = "azmlinfsrv",
         workers: int = 1,
         auth_enabled: bool = False,
+        traces: bool = False,
     ) -> None:
         if base_image is not None and not re.fullmatch(r"[\w][\w.:/@-]*", base_image, re.ASCII):
             raise InvalidOptionError(
@@ -81,8 +86,9 @@ class DockerBackend(TargetBackend):
         self._profile = Profile.named(profile) if profile else None
         self._server = Server.named(server)
         self._workers = check_workers(workers)
-        self._server.check_own(auth_enabled=auth_enabled)
+        self._server.check_own(auth_enabled=auth_enabled, traces=traces)
         self._auth_enabled = auth_enabled
+        self._traces = traces
         self._answered: set[str] = set()
 
     @property
@@ -123,6 +129,7 @@ class DockerBackend(TargetBackend):
                     },
                     environment={
                         "WORKER_COUNT": str(self._workers),
+                        **(trace_variables() if self._traces else {}),
                         **({"MODELSHIP_KEYS_FILE": str(KEYS)} if self._auth_enabled else {}),
                         **self.profile.variables,
                         **self._variables(str(APP_ROOT)),

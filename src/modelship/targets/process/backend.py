@@ -27,7 +27,7 @@ from modelship.bundle.environments import (
     service_variables,
 )
 from modelship.bundle.profile import PROFILES, Profile
-from modelship.bundle.servers import Server, check_workers
+from modelship.bundle.servers import Server, check_workers, trace_variables
 from modelship.bundle.store import model_folder, stage
 from modelship.diagnosis import Facts
 from modelship.errors import UnsupportedError
@@ -80,6 +80,9 @@ class ProcessBackend(TargetBackend):
         How many processes run it, 1 to 64.
     auth_enabled : bool
         Whether a request needs a key, as on Azure; with modelship's server alone.
+    traces : bool
+        Whether spans of the requests are sent, as the variables ``OTEL_...`` and
+        ``APPLICATIONINSIGHTS_...`` of this process say; with modelship's server alone.
     capture : str, optional
         The folder in which requests that failed are kept, for ``modelship replay``; with
         modelship's server alone.
@@ -95,14 +98,16 @@ class ProcessBackend(TargetBackend):
         server: str = "azmlinfsrv",
         workers: int = 1,
         auth_enabled: bool = False,
+        traces: bool = False,
         capture: str | None = None,
     ) -> None:
         self._port = check_port(port)
         self._profile = Profile.named(profile) if profile else None
         self._server = Server.named(server)
         self._workers = check_workers(workers)
-        self._server.check_own(auth_enabled=auth_enabled, capture=capture)
+        self._server.check_own(auth_enabled=auth_enabled, traces=traces, capture=capture)
         self._auth_enabled = auth_enabled
+        self._traces = traces
         self._capture = Path(capture).expanduser().resolve() if capture is not None else None
 
     @property
@@ -147,6 +152,7 @@ class ProcessBackend(TargetBackend):
                     "WORKER_COUNT": str(self._workers),
                     **({"PYTHONPATH": str(server_folder)} if server_folder else {}),
                     **self._server.variables(bundle, sample_file=str(folder / _SAMPLE)),
+                    **(trace_variables() if self._traces else {}),
                     **({"MODELSHIP_KEYS_FILE": str(folder / _KEYS)} if self._auth_enabled else {}),
                     **({"MODELSHIP_CAPTURE": str(self._capture)} if self._capture else {}),
                     **self.profile.variables,

@@ -17,6 +17,8 @@ ratios, which are taken within one repetition, and the cpu per request, before a
 from __future__ import annotations
 
 import argparse
+import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -34,6 +36,9 @@ def main() -> int:
     # So that servers are ended with it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     options = _options()
+    if options.smoke and not (shutil.which("wrk") or os.environ.get("MODELSHIP_REQUIRE_WRK")):
+        print("skipped: wrk is not installed")
+        return 0
     chosen = tuple(each for each in SERVERS if each.name in options.only)
     with tempfile.TemporaryDirectory(prefix="modelship-serving-") as folder:
         material = Material.prepare(

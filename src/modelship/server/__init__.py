@@ -9,7 +9,9 @@ The way of a request, module by module::
 
     protocol     bytes to requests and back; limits; one lane for scoring, another for the rest
     app          the routes that are not scoring, as a bare ASGI application
-    scoring      the queue; what is scored together; where run() runs
+    service      what the connections share: keys, the queue's bound, counters, the log, the drain
+    conductor    where run() runs, and when its answers go out
+    scoring      one request to its answer; typed: to an array, and several in one call
     script       the entry script: init(), and run() in its three kinds
     contract     what every answer has to say
 

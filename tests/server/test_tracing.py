@@ -20,6 +20,7 @@ _SECRET = "hunter-two"
 _KEY = "00000000-0000-0000-0000-0000deadbeef"
 _TRACE = "0af7651916cd43dd8448eb211c80319c"
 _PARENT = "b7ad6b7169203331"
+_NOBODY = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}
 _SETTINGS = SimpleNamespace(service_name="digits", service_version="7", certificate="")
 
 
@@ -111,51 +112,84 @@ def test_what_the_caller_does_not_trace_is_not_traced(started):
 
 
 def test_application_insights_receives_requests(started):
-    """A request of its own kind, with the address from the connection string."""
+    """A request of its own kind, at the connection string's address, and nothing else anywhere."""
     with receiver(ACCEPTED) as (port, received):
+        connection = f"InstrumentationKey={_KEY};IngestionEndpoint=http://127.0.0.1:{port}/"
         server = started(
-            APPLICATIONINSIGHTS_CONNECTION_STRING=f"InstrumentationKey={_KEY};"
-            f"IngestionEndpoint=http://127.0.0.1:{port}/",
-            APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL="true",
+            APPLICATIONINSIGHTS_CONNECTION_STRING=connection,
+            APPLICATIONINSIGHTS_STATS_CONNECTION_STRING=connection,  # of the exporter's own
         )
         _score(server)
         log = server.stop().log
-    [item] = [each for path, body in received for each in json.loads(body) if "track" in path]
+    [item] = [each for _, body in received for each in json.loads(body)]
     assert item["data"]["baseType"] == "RequestData"
     told = item["data"]["baseData"]
     assert (told["name"], told["responseCode"], told["success"]) == ("POST /score", "200", True)
     assert _SECRET not in json.dumps(item)
     assert _KEY not in log
+    assert "Traces may be lost" not in log
 
 
 def test_a_collector_that_is_not_there_is_one_line(started):
     """Requests are answered and the service ends as ever; nothing secret is in the log."""
     server = started(
-        OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:1",
+        **_NOBODY,
         OTEL_EXPORTER_OTLP_HEADERS=f"api-key={_SECRET}",
     )
     assert [_score(server).status_code for _ in range(3)] == [200] * 3
     ended = server.stop()
     assert ended.exit_code == 0
-    assert ended.log.count("Traces may be lost") == 1
+    assert ended.log.count("Traces may be lost: opentelemetry.") == 1
     assert _SECRET not in ended.log.replace(f"/score?key={_SECRET}", "")
 
 
-def test_settings_that_cannot_be_are_one_line(started):
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        (
+            {"APPLICATIONINSIGHTS_CONNECTION_STRING": f"InstrumentationKey={_SECRET}"},
+            "No traces are sent: azure-monitor-opentelemetry-exporter",
+        ),
+        ({**_NOBODY, "OTEL_PROPAGATORS": _SECRET}, "No traces are sent: opentelemetry-sdk"),
+        ({**_NOBODY, "OTEL_EXPORTER_OTLP_HEADERS": _SECRET}, "Traces may be lost"),
+    ],
+)
+def test_settings_that_cannot_be_are_one_line(started, settings, told):
     """The value is not in it, and the service goes on."""
-    server = started(APPLICATIONINSIGHTS_CONNECTION_STRING=f"InstrumentationKey={_SECRET}")
+    server = started(**settings)
     assert _score(server).status_code == 200
     log = server.stop().log
-    assert log.count("No traces are sent: azure-monitor-opentelemetry-exporter") == 1
-    assert f"InstrumentationKey={_SECRET}" not in log
+    assert log.count(told) == 1
+    assert _SECRET not in log.replace(f"/score?key={_SECRET}", "")
+
+
+def test_a_message_of_many_lines_is_not_taken_for_a_type(serving):
+    """What run() raises may end with what was sent; the span has the status instead."""
+    source = (
+        "def init():\n    pass\ndef run(raw_data):\n    raise ValueError('row:\\n' + raw_data)\n"
+    )
+    with receiver() as (port, received):
+        server = serving.start(
+            "default",
+            script="failing",
+            files={"score.py": source},
+            settings={
+                "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}",
+                "OTEL_SERVICE_NAME": "digits",
+            },
+        )
+        assert server.wait_until_healthy()
+        _score(server, body=f"{_SECRET}: 1")
+        server.stop()
+    [span] = _decoded(received)
+    assert _attributes(span)["error.type"] == "500"
+    assert _SECRET.encode() not in received[0][1]
 
 
 def test_a_missing_package_is_named(caplog):
     """Here there is no OpenTelemetry but what the tests decode spans with."""
     with caplog.at_level(logging.WARNING, "azmlinfsrv"):
-        traced = Tracing.from_environment(
-            {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}, _SETTINGS
-        )
+        traced = Tracing.from_environment(_NOBODY, _SETTINGS)
     assert traced is None
     assert "add opentelemetry-exporter-otlp-proto-http" in caplog.text.lower()
 
@@ -165,7 +199,8 @@ def test_a_missing_package_is_named(caplog):
     [
         {},
         {"AML_APP_INSIGHTS_ENABLED": "false", "AML_APP_INSIGHTS_KEY": _KEY},
-        {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_SDK_DISABLED": "true"},
+        {**_NOBODY, "OTEL_SDK_DISABLED": "true"},
+        {**_NOBODY, "OTEL_TRACES_EXPORTER": "none"},
     ],
 )
 def test_it_is_off_unless_it_is_asked_for(environ, caplog):

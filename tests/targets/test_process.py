@@ -289,6 +289,8 @@ def test_a_process_id_that_was_taken_over_is_not_ours(deployed, home):
     server.kill()
     server.wait(10)
     with subprocess.Popen(["sleep", "60"]) as stranger:
+        while not psutil.Process(stranger.pid).environ():  # it is in the middle of execve(2)
+            time.sleep(0.01)
         (folder_of(deployed, home) / "pid").write_text(str(stranger.pid))
         assert deployed.state is State.FAILED
         deployed.delete()

@@ -8,42 +8,34 @@ follow OpenTelemetry's semantic conventions for HTTP. No body, header, query or 
 
 from __future__ import annotations
 
-import logging
 import re
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from . import VERSION
-from .logs import logger
+from .exporters import be_brief, destinations, refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from .contract import Answer, Request
     from .settings import Settings
 
 __all__ = ["Tracing", "load"]
 
-_ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-_OTLP_PACKAGE = "opentelemetry-exporter-otlp-proto-http"
-_AZURE_PACKAGE = "azure-monitor-opentelemetry-exporter"
-_EXPORTERS = ("opentelemetry", "azure.monitor")
-"""The loggers of those that send spans."""
-_MISSING = "No traces are sent: there is no %s. Add %s to the bundle's environment."
-_REFUSED = "No traces are sent: %s does not take its settings (%s)."
-_TELL_EVERY_S = 60.0
 _CLOSING_S = 3.0
 _SERVER_ERROR = 500
 _RUN_MS = re.compile(rb"x-ms-run-fn-exec-ms: ([\d.]+)")
 _RUN_FAILED = b"x-ms-run-function-failed: True"
+# The cause's line is the end of a message if that has many lines, which nobody else is to read.
+_TYPE = re.compile(r"(?:\w+\.)*\w*(?:Error|Exception|Exit|Interrupt|Iteration|Warning)(?=:|$)")
 
 
 def load(environ: Mapping[str, str]) -> None:
     """Import what the workers will need; before they are forked, so that they share it."""
-    for each in _destinations(environ):
+    for each in destinations(environ):
         with suppress(Exception):  # each worker will say it
             each.find()
 
@@ -86,16 +78,22 @@ class Tracing:
     @staticmethod
     def from_environment(environ: Mapping[str, str], settings: Settings) -> Tracing | None:
         """Return what traces as the environment says; None if it says nothing, or it cannot be."""
-        made = [each.exporter() for each in _destinations(environ)]
+        found = [*destinations(environ)]
+        if not found:
+            return None
+        be_brief()
+        made = [each.exporter() for each in found]
         exporters = [each for each in made if each is not None]
         if not exporters:
             return None
-        _be_brief()
-        return Tracing(
-            exporters,
-            resource=_resource(environ, settings),
-            scheme="https" if settings.certificate else "http",
-        )
+        resource = _resource(environ, settings)
+        try:
+            return Tracing(
+                exporters, resource=resource, scheme="https" if settings.certificate else "http"
+            )
+        except Exception as error:  # noqa: BLE001 - a service that cannot trace can still answer
+            refused("opentelemetry-sdk", error, variables="OTEL_...")
+            return None
 
     def note(self, request: Request, answer: Answer, duration_s: float) -> None:
         """Make the span of a request."""
@@ -108,7 +106,8 @@ class Tracing:
         )
         if span.is_recording():
             span.set_attributes(self._attributes(request, answer))
-            kind = answer.cause.partition(":")[0]
+            found = _TYPE.match(answer.cause)
+            kind = found[0] if found else ""
             if kind:
                 span.add_event("exception", {"exception.type": kind}, timestamp=end_ns)
             if answer.status >= _SERVER_ERROR:
@@ -153,63 +152,6 @@ class _Fields:
         return [each.decode("latin-1") for each in carrier]
 
 
-@dataclass(frozen=True)
-class _Destination:
-    """Where spans go.
-
-    Parameters
-    ----------
-    package : str
-        The distribution that its exporter is in.
-    find : callable
-        Imports the exporter's class, and returns it.
-    options : mapping
-        What that is made with; may hold a secret.
-    """
-
-    package: str
-    find: Callable[[], Any]
-    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
-
-    def exporter(self) -> Any:
-        """Return the exporter; None, with a line in the log, if there can be none."""
-        try:
-            return self.find()(**self.options)
-        except ImportError as error:
-            logger.warning(_MISSING, error.name, self.package)
-        except Exception as error:  # noqa: BLE001 - its message may hold what it was given
-            logger.warning(_REFUSED, self.package, type(error).__name__)
-        return None
-
-
-def _destinations(environ: Mapping[str, str]) -> Iterator[_Destination]:
-    if environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
-        return
-    if any(environ.get(name) for name in _ENDPOINTS):
-        # It reads its own variables: endpoint, headers, certificates, timeout.
-        yield _Destination(_OTLP_PACKAGE, _otlp_exporter)
-    connection = environ.get("APPLICATIONINSIGHTS_CONNECTION_STRING", "")
-    key = environ.get("AML_APP_INSIGHTS_KEY", "")
-    if key and not connection and environ.get("AML_APP_INSIGHTS_ENABLED") == "true":
-        connection = f"InstrumentationKey={key}"
-    if connection:
-        # Else it keeps what it cannot send in files, and never removes their folder.
-        options = {"connection_string": connection, "disable_offline_storage": True}
-        yield _Destination(_AZURE_PACKAGE, _azure_exporter, options)
-
-
-def _otlp_exporter() -> Any:
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-
-    return OTLPSpanExporter
-
-
-def _azure_exporter() -> Any:
-    from azure.monitor.opentelemetry.exporter import AzureMonitorTraceExporter
-
-    return AzureMonitorTraceExporter
-
-
 def _resource(environ: Mapping[str, str], settings: Settings) -> dict[str, str]:
     """Return what the spans say of the service, where the environment does not say it itself."""
     told = environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
@@ -217,25 +159,3 @@ def _resource(environ: Mapping[str, str], settings: Settings) -> dict[str, str]:
     if environ.get("OTEL_SERVICE_NAME"):
         del found["service.name"]
     return {name: value for name, value in found.items() if f"{name}=" not in told}
-
-
-class _Brief(logging.Handler):
-    """Says now and then that spans do not arrive; exporters say it for each attempt, at length."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self._told_s = -_TELL_EVERY_S
-
-    def emit(self, record: logging.LogRecord) -> None:
-        now_s = time.monotonic()
-        if now_s - self._told_s >= _TELL_EVERY_S:
-            self._told_s = now_s
-            logger.warning("Traces may be lost: %s complains.", record.name)
-
-
-def _be_brief() -> None:
-    handler = _Brief()
-    for name in _EXPORTERS:
-        own = logging.getLogger(name)
-        own.handlers = [handler]
-        own.propagate = False

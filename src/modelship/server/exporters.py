@@ -1,0 +1,147 @@
+"""Exporters: who sends the spans, where the environment says so and has the package for it.
+
+What is missing or not to be understood is one line in the log, and the service goes on. No line
+quotes what an exporter was given or says: there may be a key in it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from .logs import logger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+__all__ = ["Destination", "be_brief", "destinations", "refused"]
+
+_ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+_OTLP_PACKAGE = "opentelemetry-exporter-otlp-proto-http"
+_AZURE_PACKAGE = "azure-monitor-opentelemetry-exporter"
+_LOGGERS = ("opentelemetry", "azure.monitor")
+"""The loggers of those that send spans."""
+_MISSING = "No traces are sent: there is no %s. Add %s to the bundle's environment."
+_UNFIT = "No traces are sent: %s does not fit what is beside it: %s."
+_REFUSED = "No traces are sent: %s does not take its settings (%s); look at the variables %s."
+_LOST = "Traces may be lost: %s complains%s."
+_TELL_EVERY_S = 60.0
+_STATUSES = range(100, 600)
+_LEFT_OUT = (
+    # It would tell Microsoft of itself before it is made: where the way there is closed without a
+    # word, as in many a virtual network, no worker would be ready for minutes.
+    "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL",
+    # It would look for the global provider, which is the script's, and complain of it for ever.
+    "APPLICATIONINSIGHTS_OPENTELEMETRY_RESOURCE_METRIC_DISABLED",
+)
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where spans go.
+
+    Parameters
+    ----------
+    package : str
+        The distribution that its exporter is in.
+    variables : str
+        What it is told by.
+    find : callable
+        Imports the exporter's class, and returns it.
+    options : mapping
+        What that is made with; may hold a secret.
+    """
+
+    package: str
+    variables: str
+    find: Callable[[], Any]
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def exporter(self) -> Any:
+        """Return the exporter; None, with a line in the log, if there can be none."""
+        try:
+            return self.find()(**self.options)
+        except ModuleNotFoundError as error:
+            logger.warning(_MISSING, error.name, self.package)
+        except ImportError as error:
+            logger.warning(_UNFIT, self.package, error.msg)
+        except Exception as error:  # noqa: BLE001 - its message may hold what it was given
+            refused(self.package, error, variables=self.variables)
+        return None
+
+
+def destinations(environ: Mapping[str, str]) -> Iterator[Destination]:
+    """Return where spans go, as the environment says: nowhere, or to one or two places."""
+    if environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
+        return
+    if environ.get("OTEL_TRACES_EXPORTER") == "none":
+        return
+    if any(environ.get(name) for name in _ENDPOINTS):
+        # It reads its own variables: endpoint, headers, certificates, timeout.
+        yield Destination(_OTLP_PACKAGE, "OTEL_...", _otlp_exporter)
+    connection = environ.get("APPLICATIONINSIGHTS_CONNECTION_STRING", "")
+    key = environ.get("AML_APP_INSIGHTS_KEY", "")
+    if key and not connection and environ.get("AML_APP_INSIGHTS_ENABLED") == "true":
+        connection = f"InstrumentationKey={key}"
+    if connection:
+        # Else it keeps what it cannot send in files, and never removes their folder.
+        options = {"connection_string": connection, "disable_offline_storage": True}
+        variables = "APPLICATIONINSIGHTS_..."
+        yield Destination(_AZURE_PACKAGE, variables, _azure_exporter, options)
+
+
+def _otlp_exporter() -> Any:
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+    return OTLPSpanExporter
+
+
+def _azure_exporter() -> Any:
+    for name in _LEFT_OUT:
+        os.environ.setdefault(name, "true")
+    from azure.monitor.opentelemetry.exporter import AzureMonitorTraceExporter
+
+    return AzureMonitorTraceExporter
+
+
+class _Brief(logging.Handler):
+    """Says now and then that spans do not arrive; exporters say it for each attempt, at length."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._told_s = -_TELL_EVERY_S
+
+    def emit(self, record: logging.LogRecord) -> None:
+        now_s = time.monotonic()
+        if now_s - self._told_s >= _TELL_EVERY_S:
+            self._told_s = now_s
+            logger.warning(_LOST, record.name, _reason(record))
+
+
+def _reason(record: logging.LogRecord) -> str:
+    """Return what of a complaint holds nothing secret: an exception's type, or an HTTP status."""
+    if record.exc_info and record.exc_info[0]:
+        return f" ({record.exc_info[0].__name__})"
+    for each in record.args if isinstance(record.args, tuple) else ():
+        if isinstance(each, Exception):
+            return f" ({type(each).__name__})"
+        if isinstance(each, int) and each in _STATUSES:
+            return f" ({each})"
+    return ""
+
+
+def be_brief() -> None:
+    """Have exporters say little in the log; before they are made, since they quote headers."""
+    handler = _Brief()
+    for name in _LOGGERS:
+        own = logging.getLogger(name)
+        own.handlers = [handler]
+        own.propagate = False
+
+
+def refused(package: str, error: Exception, *, variables: str) -> None:
+    """Say that a package does not take what the environment says, without saying what that is."""
+    logger.warning(_REFUSED, package, type(error).__name__, variables)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import socket
 import tarfile
 import time
 from collections import deque
@@ -287,7 +289,8 @@ class Engine:
         """Do what takes long, and return the end of its log and what went wrong.
 
         The SDK's own calls for it cannot be ended: they wait without a timeout, and keep the
-        connection, and with it the build, when they are interrupted.
+        connection, and with it the build, when they are interrupted. Whoever is interrupted here
+        can clean up: the engine has stopped by then.
         """
         import requests
 
@@ -301,7 +304,11 @@ class Engine:
                 stream=True,
                 timeout=max(deadline.remaining_s, _SHORTEST_WAIT_S),
             ) as response:
-                return _read_log(response, deadline)
+                try:
+                    return _read_log(response, deadline)
+                except BaseException:
+                    _stop(response)
+                    raise
         except requests.RequestException:
             deadline.check()
             raise
@@ -311,6 +318,20 @@ def _until(deadline: Deadline, data: Iterable[bytes]) -> Iterator[bytes]:
     for chunk in data:
         deadline.check()
         yield chunk
+
+
+def _stop(response: Any) -> None:
+    """Have the engine stop what it answers, and wait until it has, for a few seconds.
+
+    It stops when nobody can ask any more, but not at once: the step of a build that it is at
+    becomes an image still. So the connection is closed halfway, and what it says is awaited.
+    """
+    end_s = time.monotonic() + _GRACE_S
+    with suppress(OSError), socket.socket(fileno=os.dup(response.raw.fileno())) as connection:
+        connection.shutdown(socket.SHUT_WR)
+        connection.settimeout(_GRACE_S)
+        while time.monotonic() < end_s and connection.recv(65536):
+            pass
 
 
 def _read_log(response: Any, deadline: Deadline) -> tuple[str, str]:

@@ -47,7 +47,15 @@ Scored = tuple["Request", "Answer"]
 
 
 class Scores(Protocol):
-    """What the conductor calls."""
+    """What the conductor calls.
+
+    Attributes
+    ----------
+    takes_several : bool
+        Whether several requests at once cost less than each for itself.
+    """
+
+    takes_several: bool
 
     def __call__(self, waiting: deque[Request]) -> Sequence[Scored]:
         """Take one request, or several that go together, and return their answers."""
@@ -82,6 +90,8 @@ class Conductor:
         self._deliver_one = deliver
         self._slot = slot
         self._called = False  # a turn of the loop is coming
+        self._found = 0  # by the last look for what goes together; 0 before the first one
+        self._look_until = 0.0
         self._apart = True  # nothing is known of run() yet
         self._mean_s = 0.0  # of the last runs, the latest counting most
         self._short_runs = 0  # since the last long one
@@ -126,6 +136,9 @@ class Conductor:
 
     def _turn(self) -> None:
         """Run what waits, within the loop, as long as one turn may last, and send the answers."""
+        if self._score.takes_several and self._finds_more():
+            self._loop.call_soon(self._turn)
+            return
         self._called = False
         scored: list[Scored] = []
         end = time.perf_counter() + _TURN_S
@@ -142,6 +155,21 @@ class Conductor:
         else:
             self._apart = True
             self._loop.stop()
+
+    def _finds_more(self) -> bool:
+        """Tell whether to look once more for requests, which then go together with these.
+
+        None is waited for: each look takes what has arrived while the last ones were read, and the
+        first one that finds nothing new ends it. A request that is alone is not held up.
+        """
+        now, found = time.perf_counter(), len(self.waiting)
+        if not self._found:
+            self._look_until = now + _TURN_S
+        if found > max(self._found, 1) and now < self._look_until:
+            self._found = found
+            return True
+        self._found = 0
+        return False
 
     def _run_apart(self) -> None:
         """Run what waits, while the loop runs in a thread of its own."""

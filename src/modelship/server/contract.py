@@ -158,7 +158,7 @@ class Identities:
         self.too_long = ""
         if _ID_HEADERS.isdisjoint(fields):
             own = self.request_id = _new_id()
-            self.lines = b"x-request-id: %b\r\nx-ms-request-id: %b\r\n" % (own, own)
+            self.lines = b"".join((_OWN, own, _LEGACY, own, b"\r\n"))
         else:
             self._tell(fields)
 
@@ -193,6 +193,7 @@ class Identities:
 _ID_HEADERS = frozenset(
     {b"x-request-id", b"x-ms-request-id", b"x-ms-client-request-id", b"traceid"}
 )
+_OWN, _LEGACY = b"x-request-id: ", b"\r\nx-ms-request-id: "
 _random = random.Random()  # noqa: S311 - ids are no secrets; each process seeds it anew
 os.register_at_fork(after_in_child=_random.seed)
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from . import logs
 from .board import Field
+from .heap import keep_freed_memory
 from .logs import logger
 from .script import EntryScript, ScriptError
 from .x87 import read_json_in_double_precision
@@ -65,6 +66,7 @@ def host(
     """
     logs.configure(settings)
     read_json_in_double_precision()
+    keep_freed_memory()
     own_threads = _bound_threads()
     # Imported while the script is loaded elsewhere, its modules would be there twice.
     from . import tracing

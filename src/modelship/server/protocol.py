@@ -34,6 +34,7 @@ _FIELD_TOO_LONG = "A header of the request is too long."
 _TOO_MANY_FIELDS = "The request has too many headers."
 _MALFORMED = "The request is not HTTP."
 _SCORE = b"/score"
+_END_OF_HEAD = b"\r\n\r\n"
 _READ_ON_S = 0.5
 
 
@@ -53,6 +54,8 @@ class ScoringProtocol(HttpToolsProtocol):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.direct: _Direct | None = None  # the request that arrives, if it goes to the queue
+        self.completed: _Direct | None = None  # the last one that what arrives now completes
+        self.known: _Known | None = None
         self.in_head = False
         self.in_body = False
         self.received = 0  # bytes of the request that arrives
@@ -70,6 +73,11 @@ class ScoringProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self.refused:
             return
+        known = self.known
+        if known is not None and known.begins(data) and self.is_quiet:
+            self._begin_again(known, data)
+            return
+        begins, self.completed = not self.received, None
         self.received += len(data)
         try:
             self.parser.feed_data(data)
@@ -77,6 +85,8 @@ class ScoringProtocol(HttpToolsProtocol):
             pass  # to nothing: the request is answered as any other
         except httptools.HttpParserError:
             self.refuse(problem(400, _MALFORMED))
+        else:
+            self.known = _Known.of(self.completed, data) if begins and self.completed else None
         if self.in_head and self.received > _LARGEST_HEAD:
             self.refuse(problem(431, _FIELD_TOO_LONG))
 
@@ -101,18 +111,15 @@ class ScoringProtocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self.head_bytes += len(name) + len(value)
-        self.headers.append((name, value))
+        if b"_" not in name:  # to a script it would be the same as another one with a dash
+            self.headers.append((name.lower(), value.rstrip()))
 
     def on_headers_complete(self) -> None:
         self.in_head = False
         self.in_body = True
         if self.refused:
             return
-        headers = self.headers = [
-            (name.lower(), value.rstrip())
-            for name, value in self.headers
-            if b"_" not in name  # to a script it would be the same as another one with a dash
-        ]
+        headers = self.headers
         is_long = self.head_bytes + len(self.url) > _LONGEST_LINE - _SPARE
         wrong = self._wrong_head() if is_long or len(headers) > _MOST_FIELDS else None
         fields = joined(headers)
@@ -148,6 +155,7 @@ class ScoringProtocol(HttpToolsProtocol):
             super().on_message_complete()
             return
         direct.whole = True
+        self.completed = direct
         if self.cycle is direct:
             direct.submit()
 
@@ -172,7 +180,10 @@ class ScoringProtocol(HttpToolsProtocol):
     # Two lanes
 
     def _begin_direct(self, fields: dict[bytes, bytes]) -> None:
-        direct = self.direct = _Direct(self, fields)
+        direct = self.direct = _Direct(
+            self, fields, version=self.parser.get_http_version(),
+            keep_alive=self.parser.should_keep_alive(),
+        )  # fmt: skip
         if self.expect_100_continue:
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         if self.cycle is None or self.cycle.response_complete:
@@ -180,6 +191,14 @@ class ScoringProtocol(HttpToolsProtocol):
         else:  # it came behind another one, which is answered first
             self.flow.pause_reading()
             self.pipeline.appendleft((direct, self.app))
+
+    def _begin_again(self, known: _Known, data: bytes) -> None:
+        """Have a request scored whose head says what is known already."""
+        direct = self.cycle = self.direct = _Direct(
+            self, known.fields, version="1.1", keep_alive=True
+        )
+        direct.parts.append(data[len(known.head) :])
+        direct.submit()
 
     def _begin_asgi(self) -> None:
         url, headers, expects = self.url, self.headers, self.expect_100_continue
@@ -251,7 +270,14 @@ class _Direct(Request):
     path = "/score"
     query = b""
 
-    def __init__(self, protocol: ScoringProtocol, fields: dict[bytes, bytes]) -> None:
+    def __init__(
+        self,
+        protocol: ScoringProtocol,
+        fields: dict[bytes, bytes],
+        *,
+        version: str,
+        keep_alive: bool,
+    ) -> None:
         self._protocol = protocol
         self.fields = fields
         self.began_ns = time.perf_counter_ns()
@@ -259,11 +285,8 @@ class _Direct(Request):
         self.parts: list[bytes] = []
         self.size = 0
         self.whole = self.disconnected = self.response_complete = False
-        keep_alive = protocol.parser.should_keep_alive()
-        # Without a word on the connection, only 1.1 keeps it.
-        is_known = keep_alive and b"connection" not in fields
-        self.version = "1.1" if is_known else protocol.parser.get_http_version()
-        self.keep_alive = keep_alive and self.version != "1.0"
+        self.version = version
+        self.keep_alive = keep_alive and version != "1.0"
 
     @property
     def message_event(self) -> Any:
@@ -315,6 +338,34 @@ class _Direct(Request):
             protocol.on_response_complete()
         else:
             transport.close()
+
+
+class _Known:
+    """The head of a request that came in one piece, and what was found in it.
+
+    Clients repeat themselves: on one connection a head is often the same as the last one, to the
+    byte. What was found in that holds for it too, and it need not be parsed again.
+    """
+
+    __slots__ = ("fields", "head", "size")
+
+    def __init__(self, head: bytes, size: int, fields: dict[bytes, bytes]) -> None:
+        self.head = head
+        self.size = size
+        self.fields = fields
+
+    @staticmethod
+    def of(direct: _Direct, data: bytes) -> _Known | None:
+        """Return what is known of a request, if it is all of `data` and its connection stays."""
+        end = data.find(_END_OF_HEAD) + len(_END_OF_HEAD)
+        # Nothing but one head, and a body of the length that it tells: no chunk, no other request.
+        if end + direct.size != len(data) or b"expect" in direct.fields or not direct.keep_alive:
+            return None
+        return _Known(data[:end], len(data), direct.fields)
+
+    def begins(self, data: bytes) -> bool:
+        """Tell whether `data` is a whole request with this head."""
+        return len(data) == self.size and data.startswith(self.head)
 
 
 class _NoEvent:

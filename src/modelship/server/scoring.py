@@ -44,6 +44,8 @@ class Scorer:
         Called when a script ends its process, in place of ending it at once.
     """
 
+    takes_several = False
+
     def __init__(
         self,
         script: EntryScript,
@@ -111,6 +113,9 @@ class Scorer:
 
     def _written(self, result: Any, request: Request) -> Answer:  # noqa: ARG002 - for typed scripts
         """Return a result as the request asks for it."""
+        return self._as_json(result)
+
+    def _as_json(self, result: Any) -> Answer:
         return Answer(200, encode(result, strict=self._strict), _SCORED)
 
     def _failure(self, cause: BaseException) -> Answer:

@@ -71,7 +71,7 @@ class Service:
         self.keeps_alive = not settings.strict
         self.keys = Keys(settings.keys_file)
         self._slot = slot
-        self._cors = Cors(settings)
+        self._cors = Cors(settings) if settings.origins else None
         self._log = AccessLog(as_json=settings.json_logs)
         self._connections: set[ScoringProtocol] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -113,7 +113,7 @@ class Service:
     def dress(self, request: Request, answer: Answer) -> None:
         """Add the headers that every answer of a known route has."""
         answer.head += self._version + request.identities.lines
-        if self.settings.origins:
+        if self._cors is not None:
             answer.head += self._cors.lines(request)
 
     def too_large(self) -> Answer:

@@ -26,7 +26,7 @@ from .scoring import Scorer, timing
 
 if TYPE_CHECKING:
     from collections import deque
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from .arrays import TypedPlan
     from .contract import Request
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TypedScorer"]
 
+_JSON = b"application/json"
 _NPY = b"application/x-npy"
 _ARROW_STREAM = b"application/vnd.apache.arrow.stream"
 _ARROW_FILE = b"application/vnd.apache.arrow.file"
@@ -62,18 +63,19 @@ class TypedScorer(Scorer):
         self._reads_json = script.inputs.reads_json
         self._most_rows = settings.batch_rows
         # What depends on one request, such as its headers, cannot go with another one.
-        self._together = script.batchable and not self._takes_headers and not self._in_flask
-        self._readers: dict[bytes, Callable[[bytes], dict[str, Any]]] = {}
-        if not settings.strict:
-            self._readers = {
-                _NPY: plan.read_npy,
-                _ARROW_STREAM: plan.read_arrow,
-                _ARROW_FILE: plan.read_arrow,
-            }
+        self.takes_several = script.batchable and not self._takes_headers and not self._in_flask
+        binary = {
+            _NPY: plan.read_npy,
+            _ARROW_STREAM: plan.read_arrow,
+            _ARROW_FILE: plan.read_arrow,
+        }
+        self._binary = {} if settings.strict else binary
+        # All that need no closer look at the header.
+        self._readers = {_JSON: plan.read_json, **self._binary}
 
     def __call__(self, waiting: deque[Request]) -> Sequence[tuple[Request, Answer]]:
         """Take what waits, or one request if it cannot be scored with others."""
-        if not self._together:
+        if not self.takes_several:
             return super().__call__(waiting)
         scored: list[tuple[Request, Answer]] = []
         jobs: list[Job] = []
@@ -83,11 +85,14 @@ class TypedScorer(Scorer):
             read = self._arguments_or_answer(request)
             if isinstance(read, Answer):
                 scored.append((request, read))
+                continue
+            rows += _rows(read)
+            if rows > self._most_rows:  # it does not fit, and goes by itself
+                scored.append((request, self._answer_to(request, read)))
             else:
                 jobs.append((request, read))
-                rows += _rows(read)
         if len(jobs) > 1:
-            scored += self._scored_together(jobs, rows)
+            scored += self._scored_together(jobs)
         elif jobs:
             [(request, arguments)] = jobs
             scored.append((request, self._answer_to(request, arguments)))
@@ -106,16 +111,13 @@ class TypedScorer(Scorer):
 
     def _read(self, request: Request) -> dict[str, Any] | Answer | None:
         """Return the arguments, or what is wrong with the body; None if it needs the long way."""
-        if request.method != "POST":
+        read = self._readers.get(request.fields.get(b"content-type", b""))
+        if read is None and self._reads_json(request):
+            read = self._plan.read_json
+        if read is None or request.method != "POST":
             return None
-        content_type = request.fields.get(b"content-type", b"")
         try:
-            if content_type in self._readers:
-                found = self._readers[content_type](request.body)
-            elif self._reads_json(request):
-                found = self._plan.read_json(request.body)
-            else:
-                return None
+            found = read(request.body)
         except FallBack:
             return None
         except BadBody as bad:
@@ -124,7 +126,7 @@ class TypedScorer(Scorer):
             found["request_headers"] = headers_of(request)
         return found
 
-    def _scored_together(self, jobs: list[Job], rows: int) -> list[tuple[Request, Answer]]:
+    def _scored_together(self, jobs: list[Job]) -> list[tuple[Request, Answer]]:
         began = time.perf_counter()
         try:
             arguments, counts = merge([each for _, each in jobs])
@@ -136,7 +138,7 @@ class TypedScorer(Scorer):
             return [(request, self._answer_to(request, each)) for request, each in jobs]
         self._count_run(run_s)
         self._slot[Field.BATCHED_REQUESTS] += len(jobs)
-        self._slot[Field.BATCHED_ROWS] += rows
+        self._slot[Field.BATCHED_ROWS] += sum(counts)
         told = timing(run_s)
         return [
             (request, self._guarded(part, request, told))
@@ -158,14 +160,14 @@ class TypedScorer(Scorer):
     def _written(self, result: Any, request: Request) -> Answer:
         """Return an array as npy or Arrow if the request asks for it, and the rest as JSON."""
         wanted = request.fields.get(b"accept")
-        if wanted in self._readers:
+        if wanted in self._binary:
             try:
                 body = write_npy(result) if wanted == _NPY else write_arrow(result)
             except CannotWrite:
-                return super()._written(result, request)
+                return self._as_json(result)
             kind = _NPY if wanted == _NPY else _ARROW_STREAM
             return Answer(200, body, b"content-type: %b\r\n" % kind + NOT_FAILED)
-        return super()._written(result, request)
+        return self._as_json(result)
 
 
 def _rows(arguments: dict[str, Any]) -> int:

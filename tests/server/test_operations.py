@@ -220,6 +220,19 @@ def test_requests_that_wait_are_scored_together(started):
     assert answers[9].json() == [[6.0, 1]]
 
 
+def test_no_more_rows_than_allowed_are_scored_together(started):
+    """What does not fit into a call goes by itself, also where it is too large for any."""
+    server = started("batched", MODELSHIP_BATCH_ROWS="10")
+    for _ in range(20):
+        _post(server, {"data": [[1, 2]]})
+    with ThreadPoolExecutor(16) as pool:
+        bodies = [{"data": [[1, 2]] * (12 if n == 5 else 4)} for n in range(64)]
+        answers = list(pool.map(lambda body: _post(server, body).json(), bodies))
+    together = [each[0][1] for n, each in enumerate(answers) if n != 5]
+    assert answers[5][0][1] == 12
+    assert set(together) <= {4, 8}
+
+
 def test_the_metrics_are_what_prometheus_reads(started):
     """Each request is counted by its status, in the histogram and in the time of run()."""
     server = started()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+SERVERS = ("azmlinfsrv", "modelship")
 EXAMPLES = Path(__file__).parents[1] / "examples"
 MATRIX_BEGINS = "[[ 960    0    2    2    1    4    6    3    1    1]"
 
@@ -40,15 +41,21 @@ def test_quickstart_serves_an_estimator_without_a_file_written_by_hand(tmp_path,
     assert "expected [2, 8, 2, 6, 6]" in printed
 
 
-def test_tutorial_in_a_process(tmp_path, shared_home, mnist_dir):
+@pytest.mark.parametrize("server", SERVERS)
+def test_tutorial_in_a_process(tmp_path, shared_home, mnist_dir, server):
     """The tutorial's model, script and conda file, on all 10,000 images, in a process."""
-    script = EXAMPLES / "mnist" / "tutorial.py"
-    printed = run(script, "--data", mnist_dir, "--output", tmp_path, cwd=tmp_path, home=shared_home)
+    printed = run(
+        EXAMPLES / "mnist" / "tutorial.py",
+        *("--data", mnist_dir, "--output", tmp_path, "--server", server),
+        cwd=tmp_path,
+        home=shared_home,
+    )
     check_tutorial(printed, tmp_path)
 
 
 @pytest.mark.docker
-def test_tutorial_in_docker(tmp_path, shared_home, mnist_dir, docker_base_image):
+@pytest.mark.parametrize("server", SERVERS)
+def test_tutorial_in_docker(tmp_path, shared_home, mnist_dir, docker_base_image, server):
     """The same in a container, with the Python of the base image."""
     conda = (EXAMPLES / "mnist" / "myenv.yml").read_text()
     pinned = tmp_path / "myenv.yml"
@@ -56,7 +63,7 @@ def test_tutorial_in_docker(tmp_path, shared_home, mnist_dir, docker_base_image)
     printed = run(
         EXAMPLES / "mnist" / "tutorial.py",
         *("--data", mnist_dir, "--environment", pinned, "--output", tmp_path),
-        *("--target", "docker", "--base-image", docker_base_image),
+        *("--target", "docker", "--base-image", docker_base_image, "--server", server),
         cwd=tmp_path,
         home=shared_home,
     )

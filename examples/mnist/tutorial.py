@@ -72,16 +72,20 @@ if __name__ == "__main__":
     parser.add_argument("--environment", type=Path, default=HERE / "myenv.yml", help="conda file")
     parser.add_argument("--target", default="process", help="process, docker or aci")
     parser.add_argument("--base-image", help="for docker, in place of python:3.11-slim")
+    parser.add_argument("--server", help="azmlinfsrv or modelship, for process and docker")
     parser.add_argument("--workspace", type=Path, help="a config.json of Azure ML, for aci")
     parser.add_argument("--output", type=Path, default=Path("outputs"))
     arguments = parser.parse_args()
-    options = {"base_image": arguments.base_image, "workspace": arguments.workspace}
-    wanted = {"docker": ["base_image"], "aci": ["workspace"]}.get(arguments.target, [])
+    wanted = {"process": ["server"], "docker": ["server", "base_image"], "aci": ["workspace"]}
     main(
         arguments.data,
         environment=arguments.environment,
         target=arguments.target,
-        options={key: options[key] for key in wanted if options[key]},
+        options={
+            key: value
+            for key in wanted.get(arguments.target, [])
+            if (value := getattr(arguments, key))
+        },
         workspace=arguments.workspace,
         output=arguments.output,
     )

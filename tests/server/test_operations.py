@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import socket
@@ -191,6 +192,39 @@ def test_a_body_beyond_the_limit_is_refused(started):
         413,
         {"message": "The body is larger than 1 MiB."},
     )
+
+
+def test_a_body_to_a_route_beside_the_queue_is_bounded_too(started):
+    """A GET may have a body for a script that takes raw requests; other routes keep none."""
+    server = started(MODELSHIP_BODY_MB="1")
+    large = b"1" * (2 << 20)
+    assert _get(server, "/score", data=large).status_code == 413
+    assert _get(server, "/nowhere", data=large).status_code == 404
+
+
+def test_bodies_that_are_too_large_together_are_refused(started):
+    """Uploads that hold all the room make a large one come again later, and no small one."""
+    server = started(MODELSHIP_BODY_MB="2", MODELSHIP_BODIES_MB="3")
+    head = b"POST /score HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % (2 << 20)
+    with contextlib.ExitStack() as stack:
+        for _ in range(2):
+            slow = stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+            slow.sendall(head + b" " * (3 << 19))
+        _until(lambda: _post(server, {"pad": "x" * (1 << 20)}).status_code == 503)
+        assert _post(server, {}).status_code == 200
+    _until(lambda: _post(server, {"pad": "x" * (1 << 20)}).status_code == 200)
+
+
+def test_a_connection_that_stays_keeps_no_body(started):
+    """What a large request took is free again once it is answered."""
+    server = started()
+    worker = psutil.Process(_post(server, {}).json()["pid"])
+    before = worker.memory_info().rss
+    with requests.Session() as session:
+        uri = f"http://127.0.0.1:{server.port}/score"
+        answer = session.post(uri, data=b"{}" + b" " * (200 << 20), timeout=_TIMEOUT_S)
+        assert answer.status_code == 200
+        assert worker.memory_info().rss - before < 100 << 20
 
 
 def test_no_accepted_request_is_lost_at_the_end(started):

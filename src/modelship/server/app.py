@@ -28,7 +28,7 @@ from .metrics import exposition
 from .service import no_key
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from .description import Descriptions
     from .service import Service
@@ -75,13 +75,25 @@ class Application:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        request = await _read(scope, receive)
+        request = _Asked(scope)
         if request.path == "/score" and request.method in _SCORING:
-            self._service.submit(request)
-            answer = await request.answered
+            answer = await self._score(request, receive)
         else:
+            async for _ in _parts(receive):  # no route but one has a use for a body
+                pass
             answer = self._answer(request)
         await self._send(answer, request, send)
+
+    async def _score(self, request: _Asked, receive: Receive) -> Answer:
+        parts, size = [], 0
+        async for part in _parts(receive):
+            parts.append(part)
+            size += len(part)
+            if size > self._service.settings.body_bytes:
+                return self._service.too_large()
+        request.body = b"".join(parts)
+        self._service.submit(request)
+        return await request.answered
 
     def _answer(self, request: Request) -> Answer:
         route = self._routes.get(request.path)
@@ -168,6 +180,7 @@ class _Asked(Request):
         self.query = scope["query_string"]
         self.version = scope["http_version"]
         self.fields = joined(scope["headers"])
+        self.body = b""
         self.client = scope.get("client")
         self.identities = Identities(self.fields)
         self.answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
@@ -177,12 +190,10 @@ class _Asked(Request):
             self.answered.set_result(answer)
 
 
-async def _read(scope: Scope, receive: Receive) -> _Asked:
-    request = _Asked(scope)
-    parts, more = [], True
+async def _parts(receive: Receive) -> AsyncIterator[bytes]:
+    """Return the parts of a body as they come."""
+    more = True
     while more:
         message = await receive()
-        parts.append(message.get("body", b""))
+        yield message.get("body", b"")
         more = message.get("more_body", False)
-    request.body = b"".join(parts)
-    return request

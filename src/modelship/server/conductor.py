@@ -202,7 +202,6 @@ class Conductor:
             self._deliver_one(*self._done.popleft())
 
     def _timed(self) -> Sequence[Scored]:
-        self._slot[Field.WAITING] = len(self.waiting)
         self._slot[Field.BUSY_SINCE_NS] = time.monotonic_ns()
         began = time.perf_counter()
         scored = self._score(self.waiting)

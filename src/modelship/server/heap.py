@@ -1,9 +1,10 @@
 """The heap: keeps the room that one request leaves for the next one.
 
 glibc hands freed memory at the end of the heap back to the kernel once there is a few times as much
-of it as the largest body so far, and asks for it again with the next body: every page of it is then
-made anew, which cost more than a third of a small score. It raises those bounds by itself, as it
-sees larger blocks, up to what is set here at once (mallopt(3): M_MMAP_THRESHOLD, M_TRIM_THRESHOLD).
+of it as the largest block so far, and asks for it again with the next body: every page of it is
+then made anew, which can take longer than all else that is done with an array. It raises those
+bounds by itself, as it sees larger blocks, up to what is set here at once (mallopt(3):
+M_MMAP_THRESHOLD, M_TRIM_THRESHOLD).
 """
 
 from __future__ import annotations

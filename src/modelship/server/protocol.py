@@ -36,6 +36,7 @@ _MALFORMED = "The request is not HTTP."
 _SCORE = b"/score"
 _END_OF_HEAD = b"\r\n\r\n"
 _READ_ON_S = 0.5
+_LOOK_EVERY_BYTES = 1 << 18
 
 
 def protocol_of(service: Service) -> type[ScoringProtocol]:
@@ -138,10 +139,12 @@ class ScoringProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         direct = self.direct
         if direct is not None:
-            direct.size += len(body)
             direct.parts.append(body)
+            before, direct.size = direct.size, direct.size + len(body)
             if direct.size > self.service.settings.body_bytes:
                 self.refuse(self.service.too_large())
+            elif direct.size // _LOOK_EVERY_BYTES != before // _LOOK_EVERY_BYTES:
+                self._make_sure_of_room()
         elif not self.refused:
             super().on_body(body)
 
@@ -158,6 +161,17 @@ class ScoringProtocol(HttpToolsProtocol):
         self.completed = direct
         if self.cycle is direct:
             direct.submit()
+
+    @property
+    def held_bytes(self) -> int:
+        """How much of a body is kept until it is answered."""
+        direct = self.direct
+        return 0 if direct is None or direct.response_complete else direct.size
+
+    def _make_sure_of_room(self) -> None:
+        """Refuse a body that may be large, but not beside all that others have sent."""
+        if self.service.held_bytes > self.service.settings.bodies_bytes:
+            self.refuse(self.service.no_room())
 
     def _wrong_head(self) -> Answer | None:
         line = len(self.parser.get_method()) + len(self.url) + len(b"  HTTP/1.1")
@@ -252,6 +266,8 @@ class ScoringProtocol(HttpToolsProtocol):
         self.refused = True
         if self.cycle is None or self.cycle.response_complete or self.cycle is self.direct:
             self.transport.write(wire(answer, self.server_state.default_headers, keep_alive=False))
+        if self.direct is not None:
+            self.direct.parts = []
         if self.cycle is self.direct is not None:
             self.direct.response_complete = True
         # What the client still sends would make the kernel reset the connection, and the answer

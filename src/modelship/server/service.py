@@ -36,6 +36,7 @@ _CLASSES = {
 }
 _NO_KEY = "The request shows no key of this service: send it as Authorization: Bearer <key>."
 _BUSY = "The service is busy: {} requests wait. Try again."
+_FULL = "The service is busy: the bodies that it holds are too large together. Try again."
 
 
 class Observer(Protocol):
@@ -78,7 +79,6 @@ class Service:
         version = settings.server_version
         self._version = f"x-ms-server-version: {version}\r\n".encode() if version else b""
         self._flush_called = False
-        self._waiting_bytes = 0
         self.on_sweep: list[Callable[[], None]] = [self.keys.look_again]
 
     # Requests
@@ -106,6 +106,7 @@ class Service:
         self._log.note(request, answer, duration_s)
         for observer in self.observers:
             observer.note(request, answer, duration_s)
+        request.body = b""  # else its connection would keep it until the next one
         if not self._flush_called:
             self._flush_called = True
             asyncio.get_running_loop().call_later(_FLUSH_S, self._flush)
@@ -121,6 +122,11 @@ class Service:
         most = self.settings.body_bytes // 2**20
         return problem(413, f"The body is larger than {most} MiB.")
 
+    def no_room(self) -> Answer:
+        """Return the answer to a body for which there is no room beside those of others."""
+        self._slot[Field.REFUSED_BUSY] += 1
+        return problem(503, _FULL).add("retry-after", "1")
+
     def _busy(self) -> Answer:
         return error(503, _BUSY.format(len(self.conductor.waiting))).add("retry-after", "1")
 
@@ -129,6 +135,11 @@ class Service:
         self._log.flush()
 
     # Connections
+
+    @property
+    def held_bytes(self) -> int:
+        """How much all bodies take that have come, or are coming, and are not answered."""
+        return sum(each.held_bytes for each in self._connections)
 
     def connected(self, connection: ScoringProtocol) -> None:
         """Take note of a new connection."""
@@ -151,6 +162,7 @@ class Service:
         while True:
             await asyncio.sleep(_SWEEP_S)
             now = asyncio.get_running_loop().time()
+            self._slot[Field.WAITING] = len(self.conductor.waiting)
             for connection in [*self._connections]:
                 self._judge(connection, now)
             for call in self.on_sweep:

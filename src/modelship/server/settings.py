@@ -60,6 +60,8 @@ class Settings:
         The most requests that wait in one worker.
     body_bytes : int
         The largest body.
+    bodies_bytes : int
+        How much all bodies that one worker holds may take together.
     keep_alive_s, head_s : float
         How long a connection may be idle, and a request's head may take.
     drain_s : float
@@ -102,6 +104,7 @@ class Settings:
     batch_rows: int
     queue: int
     body_bytes: int
+    bodies_bytes: int
     keep_alive_s: float
     head_s: float
     drain_s: float
@@ -150,6 +153,7 @@ class Settings:
             batch_rows=look.number("MODELSHIP_BATCH_ROWS", 1024, least=1),
             queue=look.number("MODELSHIP_QUEUE", 512, least=1),
             body_bytes=look.number("MODELSHIP_BODY_MB", 256, least=1) * 2**20,
+            bodies_bytes=look.number("MODELSHIP_BODIES_MB", 512, least=1) * 2**20,
             keep_alive_s=look.number("MODELSHIP_KEEP_ALIVE_S", 60, least=1),
             head_s=look.number("MODELSHIP_HEAD_S", 10, least=1),
             drain_s=look.number("MODELSHIP_DRAIN_S", 30, least=0),

@@ -64,32 +64,41 @@ class AccessLog:
 
     def __init__(self, *, as_json: bool) -> None:
         self._lines: list[str] = []
-        self._as_json = as_json
-        self._second = -1
-        self._stamp = ""
+        # A logging.json of the user's has the say about lines.
+        is_ours = bool(logger.handlers) and type(logger.handlers[0]) is _Handler
+        self._as_json = is_ours and as_json
+        self._as_text = is_ours and not as_json
+        self._now_ms = -1
+        self._begin = ""
         self._pid = os.getpid()
-        self._plain = type(logger.handlers[0]) is _Handler if logger.handlers else False
         _Handler.before = self.flush
 
     def note(self, request: Request, answer: Answer, duration_s: float) -> None:
         """Keep one line until :meth:`flush`."""
         size = len(answer.body) if answer.parts is None else "N/A"
-        said = f"{request.method} {request.target} {answer.status} {duration_s * 1000:.3f}ms {size}"
-        if not self._plain:
-            logger.info(said)
-            return
-        now = time.time()
-        if int(now) != self._second:
-            self._second = int(now)
-            self._stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(now))
-        if self._as_json:
-            fields = _fields(self._stamp, now, "INFO", "azmlinfsrv", said)
+        ms = duration_s * 1000
+        said = f"{request.method} {request.target} {answer.status} {ms:.3f}ms {size}"
+        if self._as_text:
+            now_ms = int(time.time() * 1000)
+            if now_ms != self._now_ms:
+                self._now_ms = now_ms
+                self._begin = self._beginning(now_ms)
+            self._lines.append(self._begin + said)
+        elif self._as_json:
+            now = time.time()
+            stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(now))
+            fields = _fields(stamp, now, "INFO", "azmlinfsrv", said)
             fields |= {"request_id": request.identities.request_id.decode("latin-1")}
-            fields |= {"status": answer.status, "duration_ms": round(duration_s * 1000, 3)}
+            fields |= {"status": answer.status, "duration_ms": round(ms, 3)}
             self._lines.append(json.dumps(fields))
-            return
-        ms = int(now % 1 * 1000)
-        self._lines.append(f"{self._stamp},{ms:03d} I [{self._pid}] azmlinfsrv - {said}")
+        else:
+            logger.info(said)
+
+    def _beginning(self, now_ms: int) -> str:
+        """Return what all lines of one millisecond begin with."""
+        second, ms = divmod(now_ms, 1000)
+        stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(second))
+        return f"{stamp},{ms:03d} I [{self._pid}] azmlinfsrv - "
 
     def flush(self) -> None:
         """Write what was kept."""

@@ -14,6 +14,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from .contract import Answer, Identities, Request, joined, problem
+from .heap import LARGE_BYTES
 
 if TYPE_CHECKING:
     import asyncio
@@ -75,7 +76,12 @@ class ScoringProtocol(HttpToolsProtocol):
         if self.refused:
             return
         known = self.known
-        if known is not None and known.begins(data) and self.is_quiet:
+        if (
+            known is not None
+            and len(data) == known.size
+            and data.startswith(known.head)
+            and self.is_quiet
+        ):
             self._begin_again(known, data)
             return
         begins, self.completed = not self.received, None
@@ -144,7 +150,7 @@ class ScoringProtocol(HttpToolsProtocol):
             if direct.size > self.service.settings.body_bytes:
                 self.refuse(self.service.too_large())
             elif direct.size // _LOOK_EVERY_BYTES != before // _LOOK_EVERY_BYTES:
-                self._make_sure_of_room()
+                self._make_sure_of_room(direct.size)
         elif not self.refused:
             super().on_body(body)
 
@@ -160,7 +166,7 @@ class ScoringProtocol(HttpToolsProtocol):
         direct.whole = True
         self.completed = direct
         if self.cycle is direct:
-            direct.submit()
+            direct.submit_parts()
 
     @property
     def held_bytes(self) -> int:
@@ -168,8 +174,9 @@ class ScoringProtocol(HttpToolsProtocol):
         direct = self.direct
         return 0 if direct is None or direct.response_complete else direct.size
 
-    def _make_sure_of_room(self) -> None:
+    def _make_sure_of_room(self, size: int) -> None:
         """Refuse a body that may be large, but not beside all that others have sent."""
+        self.service.had_large |= size > LARGE_BYTES
         if self.service.held_bytes > self.service.settings.bodies_bytes:
             self.refuse(self.service.no_room())
 
@@ -194,10 +201,8 @@ class ScoringProtocol(HttpToolsProtocol):
     # Two lanes
 
     def _begin_direct(self, fields: dict[bytes, bytes]) -> None:
-        direct = self.direct = _Direct(
-            self, fields, version=self.parser.get_http_version(),
-            keep_alive=self.parser.should_keep_alive(),
-        )  # fmt: skip
+        version, keep_alive = self.parser.get_http_version(), self.parser.should_keep_alive()
+        direct = self.direct = _Direct(self, fields, version, keep_alive=keep_alive)
         if self.expect_100_continue:
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         if self.cycle is None or self.cycle.response_complete:
@@ -208,11 +213,8 @@ class ScoringProtocol(HttpToolsProtocol):
 
     def _begin_again(self, known: _Known, data: bytes) -> None:
         """Have a request scored whose head says what is known already."""
-        direct = self.cycle = self.direct = _Direct(
-            self, known.fields, version="1.1", keep_alive=True
-        )
-        direct.parts.append(data[len(known.head) :])
-        direct.submit()
+        direct = self.cycle = self.direct = _Direct(self, known.fields, "1.1", keep_alive=True)
+        direct.submit(data[len(known.head) :])
 
     def _begin_asgi(self) -> None:
         url, headers, expects = self.url, self.headers, self.expect_100_continue
@@ -229,7 +231,7 @@ class ScoringProtocol(HttpToolsProtocol):
         if isinstance(cycle, _Direct):
             self.cycle = cycle
             if cycle.whole:
-                cycle.submit()
+                cycle.submit_parts()
         else:
             super()._start_asgi_task(cycle, app)
 
@@ -290,8 +292,8 @@ class _Direct(Request):
         self,
         protocol: ScoringProtocol,
         fields: dict[bytes, bytes],
-        *,
         version: str,
+        *,
         keep_alive: bool,
     ) -> None:
         self._protocol = protocol
@@ -309,11 +311,15 @@ class _Direct(Request):
         """What uvicorn sets when the connection is lost; nobody waits for it."""
         return _NO_EVENT
 
-    def submit(self) -> None:
+    def submit_parts(self) -> None:
+        """Have it scored, with the body that has come in parts."""
+        parts, self.parts = self.parts, []
+        self.submit(parts[0] if len(parts) == 1 else b"".join(parts))
+
+    def submit(self, body: bytes) -> None:
         """Have it scored."""
-        parts = self.parts
-        self.body = parts[0] if len(parts) == 1 else b"".join(parts)
-        self.parts = []
+        self.body = body
+        self.size = len(body)
         self.identities = Identities(self.fields)
         self._protocol.service.submit(self)
 
@@ -378,10 +384,6 @@ class _Known:
         if end + direct.size != len(data) or b"expect" in direct.fields or not direct.keep_alive:
             return None
         return _Known(data[:end], len(data), direct.fields)
-
-    def begins(self, data: bytes) -> bool:
-        """Tell whether `data` is a whole request with this head."""
-        return len(data) == self.size and data.startswith(self.head)
 
 
 class _NoEvent:

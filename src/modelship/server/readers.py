@@ -251,6 +251,8 @@ def _shape(array: Any, ndim: int) -> tuple[tuple[int, ...], int]:
     if ndim == 1:
         return (len(array),), 1
     if ndim == 2:  # noqa: PLR2004 - the same as below, for the shape that nearly all bodies have
+        if len(array) == 1:
+            return (1, len(array[0])), 2
         lengths = list(map(len, array))
         if lengths.count(lengths[0]) != len(lengths):
             raise FallBack
@@ -263,11 +265,12 @@ def _shape(array: Any, ndim: int) -> tuple[tuple[int, ...], int]:
 
 
 def _depth(array: Any) -> int:
-    for depth in range(1, _MOST_DIMENSIONS):
-        array = array[0]
-        if type(array) in _SCALARS:
-            return depth
-    raise FallBack
+    depth = 1
+    while type(array := array[0]) not in _SCALARS:
+        depth += 1
+        if depth == _MOST_DIMENSIONS:
+            raise FallBack
+    return depth
 
 
 def _numbers_reader(dtype: np.dtype[Any] | None) -> Callable[[Any], Numbers]:

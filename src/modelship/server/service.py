@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from .board import BUCKETS_S, Field
 from .contract import Answer, Cors, error, problem
+from .heap import LARGE_BYTES, give_back_freed_memory
 from .keys import Keys
 from .logs import AccessLog, logger
 
@@ -71,6 +72,8 @@ class Service:
         self.draining = False
         self.keeps_alive = not settings.strict
         self.keys = Keys(settings.keys_file)
+        self._asks = self.keys.asked_for
+        self._most_waiting = settings.queue
         self._slot = slot
         self._cors = Cors(settings) if settings.origins else None
         self._log = AccessLog(as_json=settings.json_logs)
@@ -79,16 +82,17 @@ class Service:
         version = settings.server_version
         self._version = f"x-ms-server-version: {version}\r\n".encode() if version else b""
         self._flush_called = False
-        self.on_sweep: list[Callable[[], None]] = [self.keys.look_again]
+        self.had_large = False  # a body whose memory is worth giving back
+        self.on_sweep: list[Callable[[], None]] = [self.keys.look_again, self._give_back]
 
     # Requests
 
     def submit(self, request: Request) -> None:
         """Have a request scored, or say at once why not."""
-        if not self.keys.let_in(request.fields.get(b"authorization")):
+        if self._asks and not self.keys.let_in(request.fields.get(b"authorization")):
             self._slot[Field.REFUSED_KEY] += 1
             self.deliver(request, no_key())
-        elif len(self.conductor.waiting) >= self.settings.queue:
+        elif len(self.conductor.waiting) >= self._most_waiting:
             self._slot[Field.REFUSED_BUSY] += 1
             self.deliver(request, self._busy())
         else:
@@ -129,6 +133,11 @@ class Service:
 
     def _busy(self) -> Answer:
         return error(503, _BUSY.format(len(self.conductor.waiting))).add("retry-after", "1")
+
+    def _give_back(self) -> None:
+        if self.had_large and self.held_bytes < LARGE_BYTES:
+            self.had_large = False
+            give_back_freed_memory()
 
     def _flush(self) -> None:
         self._flush_called = False

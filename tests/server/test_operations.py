@@ -136,6 +136,58 @@ def test_a_script_that_starts_threads_is_loaded_by_each_worker(serving):
     server.stop()
 
 
+def test_a_worker_that_is_alone_is_replaced_too(serving):
+    """A script that ends its process is loaded again beside it, and then served by that."""
+    source = (
+        "import threading, time, os, sys\n"
+        "def init():\n    threading.Thread(target=time.sleep, args=(600,), daemon=True).start()\n"
+        "def run(raw_data):\n    return sys.exit(1) if 'exit' in raw_data else os.getpid()\n"
+    )
+    server = serving.start("default", script="operated", files={"score.py": source})
+    assert server.wait_until_healthy()
+    first = _post(server, {}).json()
+    assert _post(server, {"exit": True}).status_code == 500
+    _until(lambda: not psutil.pid_exists(first))
+    second = _post(server, {}).json()
+    psutil.Process(second).kill()
+    _until(lambda: not psutil.pid_exists(second))
+    assert _post(server, {}).json() not in {first, second}
+    assert server.stop().exit_code == 0
+
+
+def test_more_workers_than_there_is_room_for_ask_to_be_replaced(started):
+    """While replaced workers still answer, others that ask have to wait; no request is lost."""
+    server = started()
+    uri = f"http://127.0.0.1:{server.port}/score"
+    slow = []
+    with ThreadPoolExecutor(3) as pool:
+        for _ in range(3):
+            session = requests.Session()  # stays with the worker that took it
+            pid = session.post(uri, json={}, timeout=_TIMEOUT_S).json()["pid"]
+            session.post(uri, json={"exit": True}, timeout=_TIMEOUT_S)
+            slow.append(pool.submit(session.post, uri, json={"sleep_s": 2}, timeout=_TIMEOUT_S))
+            _until(lambda pid=pid: _post(server, {}).json()["pid"] != pid)
+        assert [each.result().status_code for each in slow] == [200] * 3
+    assert "has ended with" not in server.log
+
+
+def test_a_program_that_init_starts_is_no_worker(serving):
+    """When it ends, no other worker is started in its place."""
+    source = (
+        "import subprocess\nhelpers = []\n"
+        "def init():\n    helpers.append(subprocess.Popen(['sleep', '0.2']))\n"
+        "def run(raw_data):\n    return helpers[0].pid\n"
+    )
+    server = serving.start("default", script="operated", files={"score.py": source})
+    assert server.wait_until_healthy()
+    helper = _post(server, {}).json()
+    _until(lambda: not psutil.pid_exists(helper))
+    time.sleep(1)
+    assert _numbers(server)["modelship_worker_starts_total"] == 1
+    assert "another one starts" not in server.log
+    server.stop()
+
+
 def test_a_full_queue_refuses(started):
     """What does not fit into the queue is told to come again, and what fits is answered."""
     server = started(MODELSHIP_QUEUE="2")

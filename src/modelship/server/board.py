@@ -46,9 +46,14 @@ class Field:
     BATCHED_ROWS: Final = 17
     STARTS: Final = 18
     DURATION_US: Final = 19
-    BUCKETS: Final = 20  # the first of len(BUCKETS_S) + 1
+    LEAVING: Final = 20  # it asks to be replaced
+    BUCKETS: Final = 21  # the first of len(BUCKETS_S) + 1
 
 
+_OF_THE_LIVING = (
+    *(Field.PID, Field.READY, Field.ALONE, Field.BUSY_SINCE_NS),
+    *(Field.CONNECTIONS, Field.WAITING, Field.LEAVING),
+)
 _WIDTH = Field.BUCKETS + len(BUCKETS_S) + 1
 _ITEM_BYTES = 8
 
@@ -79,17 +84,24 @@ class Board:
         """Return the numbers of every worker that ever was."""
         return (self.slot(index) for index in range(self._count))
 
-    def free(self) -> int:
-        """Return a slot that no worker has."""
-        return next(index for index in range(self._count) if not self.slot(index)[Field.PID])
+    def take(self) -> int | None:
+        """Take a slot that no worker has, for one that is to be started; None if all are taken."""
+        for index, slot in enumerate(self.slots()):
+            if not slot[Field.PID]:
+                slot[Field.PID] = -1  # until the worker writes its own
+                return index
+        return None
+
+    def of(self, pid: int) -> Slot | None:
+        """Return the numbers of a worker that runs."""
+        return next((slot for slot in self.slots() if slot[Field.PID] == pid), None)
 
     def release(self, pid: int) -> None:
-        """Free the slot of a worker that has ended."""
-        for slot in self.slots():
-            if slot[Field.PID] == pid:
-                for field in (Field.READY, Field.ALONE, Field.BUSY_SINCE_NS, Field.CONNECTIONS):
-                    slot[field] = 0
-                slot[Field.WAITING] = slot[Field.PID] = 0
+        """Free the slot of a worker that has ended; what it counted stays."""
+        slot = self.of(pid)
+        if slot is not None:
+            for field in _OF_THE_LIVING:
+                slot[field] = 0
 
     def ready(self) -> int:
         """Return how many workers can take requests."""

@@ -33,7 +33,7 @@ FAILED_TO_START = 3
 _LOOK_EVERY_S = 0.5
 _LONGEST_PAUSE_S = 5.0
 _KILLING_S = 2.0
-_HANDLED = (signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR1)
+_HANDLED = (signal.SIGCHLD, signal.SIGTERM)
 _THREADS = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -47,7 +47,7 @@ def host(
     settings: Settings,
     *,
     board: Board,
-    alone: bool,
+    index: int | None,
     listeners: Sequence[socket.socket],
     handed_over: socket.socket,
 ) -> int:
@@ -59,8 +59,8 @@ def host(
         What the server was told.
     board : Board
         The numbers of all workers.
-    alone : bool
-        Whether it is known that the script cannot be forked.
+    index : int, optional
+        The slot of this process, where it is known already that the script cannot be forked.
     listeners, handed_over : socket
         Where connections come from.
     """
@@ -100,10 +100,10 @@ def host(
         )
 
     threads = _other_threads()
-    if alone or threads:
-        if not alone:
-            logger.info("init() started %d threads: no worker shares its memory.", threads)
-        index = board.free()
+    if index is None and threads:
+        logger.info("init() started %d threads: no worker shares its memory.", threads)
+        index = board.take()
+    if index is not None:
         board.slot(index)[Field.ALONE] = 1
         run(index)
         return 0
@@ -132,21 +132,22 @@ class _Nursery:
             told = signal.sigtimedwait(_HANDLED, _LOOK_EVERY_S)
             if told is not None and told.si_signo == signal.SIGTERM:
                 break
-            if told is not None and told.si_signo == signal.SIGUSR1:
-                self._replace(told.si_pid)
             self._reap()
+            self._replace()
         self._end()
         return 0
 
-    def _fork(self) -> None:
-        index = self._board.free()
-        self._board.slot(index)[Field.PID] = -1  # taken, until the worker writes its own
+    def _fork(self) -> bool:
+        """Start a worker; tell whether the board had room for it."""
+        index = self._board.take()
+        if index is None:
+            return False
         sys.stdout.flush()
         pid = os.fork()
         if pid:
             self._board.slot(index)[Field.PID] = pid
             self._born[pid] = time.monotonic()
-            return
+            return True
         code = 1
         try:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
@@ -158,19 +159,23 @@ class _Nursery:
             sys.stdout.flush()
             os._exit(code)
 
-    def _replace(self, pid: int) -> None:
-        if pid in self._born and pid not in self._retiring:
-            self._retiring.add(pid)
-            self._fork()
-            os.kill(pid, signal.SIGTERM)
+    def _replace(self) -> None:
+        """Start another worker for each that asks for it, which then answers what it accepted."""
+        for pid in self._born.keys() - self._retiring:
+            slot = self._board.of(pid)
+            if slot is not None and slot[Field.LEAVING] and self._fork():
+                self._retiring.add(pid)
+                os.kill(pid, signal.SIGTERM)
 
     def _reap(self) -> None:
         while self._born:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if not pid:
                 return
+            if pid not in self._born:  # a program that init() has started
+                continue
             self._board.release(pid)
-            lived_s = time.monotonic() - self._born.pop(pid, 0.0)
+            lived_s = time.monotonic() - self._born.pop(pid)
             if pid in self._retiring:
                 self._retiring.discard(pid)
                 continue

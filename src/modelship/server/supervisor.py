@@ -45,7 +45,9 @@ class _Supervisor:
         self._board = Board(settings.workers)
         self._handing, self._handed_over = socket.socketpair()
         self._relief = Relief(self._board, listeners, self._handing)
-        self._hosts: dict[int, float] = {}
+        self._hosts: set[int] = set()
+        self._are_alone = False  # hosts, each of which is a worker itself
+        self._leaving: set[int] = set()  # hosts that were told to end since others serve
         self._was_ready = False
         self._ending = False
         self._exit_code = 0
@@ -53,24 +55,29 @@ class _Supervisor:
     def run(self) -> int:
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, self._told_to_end)
-        self._start(alone=False)
+        self._start(None)
         while self._hosts:
             self._relief.look(_LOOK_EVERY_S)
             self._was_ready = self._was_ready or self._board.ready() > 0
+            self._are_alone = self._are_alone or any(map(self._is_alone, self._hosts))
             self._reap()
-            self._complete()
+            if self._are_alone and self._was_ready and not self._ending:
+                self._complete()
             self._kill_the_silent()
         return self._exit_code
 
-    def _start(self, *, alone: bool) -> None:
+    def _start(self, index: int | None) -> None:
+        """Start a host; `index` is its slot where it will be a worker itself."""
         sys.stdout.flush()
         pid = os.fork()
-        if pid:
-            self._hosts[pid] = time.monotonic()
-        else:
-            self._become_host(alone=alone)
+        if not pid:
+            self._become_host(index)
+        self._hosts.add(pid)
+        if index is not None:
+            slot = self._board.slot(index)
+            slot[Field.PID], slot[Field.ALONE] = pid, 1
 
-    def _become_host(self, *, alone: bool) -> NoReturn:
+    def _become_host(self, index: int | None) -> NoReturn:
         code = 1
         try:
             os.setpgid(0, 0)  # so that it can be ended with all that it started
@@ -80,7 +87,7 @@ class _Supervisor:
             code = host(
                 self._settings,
                 board=self._board,
-                alone=alone,
+                index=index,
                 listeners=self._listeners,
                 handed_over=self._handed_over,
             )
@@ -94,36 +101,50 @@ class _Supervisor:
             ended, status = os.waitpid(pid, os.WNOHANG)
             if not ended:
                 continue
-            del self._hosts[pid]
-            was_alone = any(
-                slot[Field.PID] == pid and slot[Field.ALONE] for slot in self._board.slots()
-            )
+            self._hosts.remove(pid)
             _signal_group(pid, signal.SIGKILL)  # what it has left behind
-            self._release(pid, alone=was_alone)
-            code = os.waitstatus_to_exitcode(status)
-            if self._ending:
+            self._release(pid)
+            was_told = self._ending or pid in self._leaving
+            self._leaving.discard(pid)
+            if was_told:
                 continue
+            code = os.waitstatus_to_exitcode(status)
             if not self._was_ready or code == FAILED_TO_START:
                 self._exit_code = code if code > 0 else FAILED_TO_START
                 self._told_to_end()
                 continue
             sys.stderr.write(f"The process {pid}, which held the script, has ended with {code}.\n")
-            self._start(alone=was_alone)
+            if not self._are_alone:
+                self._start(None)
 
-    def _release(self, pid: int, *, alone: bool) -> None:
-        if alone:
-            self._board.release(pid)
-            return
+    def _release(self, pid: int) -> None:
+        """Free the slot of a host that is alone, or of all workers of the one that is not."""
         for slot in self._board.slots():
-            if slot[Field.PID]:
+            if slot[Field.PID] and (slot[Field.PID] == pid or not self._are_alone):
                 self._board.release(slot[Field.PID])
 
     def _complete(self) -> None:
-        """Start the other hosts, once the first one has found that it stays alone."""
-        is_alone = any(slot[Field.ALONE] for slot in self._board.slots())
-        if is_alone and self._was_ready and not self._ending:
-            for _ in range(self._settings.workers - len(self._hosts)):
-                self._start(alone=True)
+        """Start hosts until there are enough; those that ask to be replaced do not count.
+
+        These are told to end once the others serve.
+        """
+        asking = {pid for pid in self._hosts - self._leaving if self._says(pid, Field.LEAVING)}
+        staying = self._hosts - self._leaving - asking
+        if len(staying) < self._settings.workers:
+            index = self._board.take()
+            if index is not None:
+                self._start(index)
+        elif all(self._says(pid, Field.READY) for pid in staying):
+            self._leaving |= asking
+            for pid in asking:
+                _signal(pid, signal.SIGTERM)
+
+    def _is_alone(self, pid: int) -> bool:
+        return self._says(pid, Field.ALONE)
+
+    def _says(self, pid: int, field: int) -> bool:
+        slot = self._board.of(pid)
+        return slot is not None and bool(slot[field])
 
     def _kill_the_silent(self) -> None:
         """End a worker that has been in one run() for longer than the script may ever be."""

@@ -89,7 +89,6 @@ class _Worker:
         self._slot[Field.STARTS] += 1
         self._loop = uvloop.new_event_loop()
         self._parent = os.getppid()
-        self._retiring = False
         self._most_memory = _share_of_memory(settings)
         self.service = Service(settings, board=board, slot=self._slot)
         self.service.observers = _observers(settings)
@@ -155,10 +154,8 @@ class _Worker:
         self._server.should_exit = True
 
     def _retire(self) -> None:
-        """Ask to be replaced: the host starts another worker, and ends this one then."""
-        if not self._retiring:
-            self._retiring = True
-            os.kill(self._parent, signal.SIGUSR1)
+        """Ask to be replaced: another worker is started then, and this one ended."""
+        self._slot[Field.LEAVING] = 1
 
     def _end_with_parent(self) -> None:
         if os.getppid() != self._parent:
@@ -166,7 +163,7 @@ class _Worker:
 
     def _retire_when_large(self) -> None:
         if self._most_memory and _own_memory() > self._most_memory:
-            if not self._retiring:
+            if not self._slot[Field.LEAVING]:
                 logger.warning("The worker uses %d MiB; it is replaced.", _own_memory() // 2**20)
             self._retire()
 

@@ -25,6 +25,8 @@ def run(raw_data):
         os.kill(os.getpid(), signal.SIGKILL)
     if asked.get("leak_mb"):
         leaks.append(b"x" * (asked["leak_mb"] * 2**20))
+    if asked.get("exit"):
+        raise SystemExit(1)
     if asked.get("crash"):
         ctypes.string_at(0)
     return {"pid": os.getpid(), "parent": os.getppid(), "table": len(table)}

@@ -36,10 +36,11 @@ def run(raw_data):
 """
 
 
-def docker_says(*arguments: str) -> str:
+def docker_says(*arguments: str, stdin: str = "") -> str:
     """Return what the docker command prints: a second opinion, not the SDK's."""
     command = ["docker", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    options = {"capture_output": True, "text": True, "timeout": 60, "check": True}
+    return subprocess.run(command, input=stdin, **options).stdout
 
 
 def inspect(reference: str) -> dict:

@@ -17,7 +17,7 @@ from docker_base import (
     docker_says,
 )
 
-from modelship.bundle import Environment, Lock
+from modelship.bundle import Environment
 from modelship.bundle.lock import lock
 from modelship.testing.bundles import with_lock
 
@@ -40,28 +40,35 @@ def deployer(docker_engine, shared_home, tmp_path_factory):
 
 
 @pytest.fixture
-def build(deployer, tmp_path, monkeypatch):
-    """Start a process that builds an environment image of its own, up to its first command."""
+def own(docker_engine):
+    """Return a base image of this test alone, whose label is on all that is built on it."""
+    name = f"modelship-test-interrupted-{secrets.token_hex(4)}"
+    dockerfile = f"FROM {BASE_IMAGE}\nLABEL {name}=yes\n"
+    docker_says("build", "--tag", name, "-", stdin=dockerfile)
+    yield name
+    for image in docker_says("images", "--quiet", "--filter", f"label={name}").split():
+        docker_says("rmi", "--force", image)
+
+
+@pytest.fixture
+def build(deployer, own, tmp_path, monkeypatch):
+    """Start a process that builds an environment image, up to its last command."""
     monkeypatch.setenv("MODELSHIP_HOME", str(tmp_path / "home"))
-    bare = lock(Environment("3.11", ()))
-    # A comment makes it a lock of its own, which no image was built for.
-    own = Lock(python=bare.python, text=f"{bare.text}# {secrets.token_hex(8)}\n")
-    bundle = with_lock(deployer.bundle(INERT), lock=own)
-    arguments = [sys.executable, "-c", DEPLOY, str(bundle.save(tmp_path / "bundle")), BASE_IMAGE]
+    bundle = with_lock(deployer.bundle(INERT), lock=lock(Environment("3.11", ())))
+    arguments = [sys.executable, "-c", DEPLOY, str(bundle.save(tmp_path / "bundle")), own]
     path = os.pathsep.join(sys.path)
     process = subprocess.Popen(
         arguments, env={**os.environ, "PYTHONPATH": path}, stderr=subprocess.PIPE, text=True
     )
+    _wait_for(lambda: "compileall" in _commands_on(own), process=process, timeout_s=90)
     yield process
     process.kill()
     process.communicate()
 
 
-def _label_of_build():
-    """Return the label of the build that runs now, which compiles in a container."""
-    listed = ("ps", "--no-trunc", "--format", '{{.Label "io.modelship.build"}} {{.Command}}')
-    lines = docker_says(*listed).splitlines()
-    return next((line.split()[0] for line in lines if "compileall" in line), "")
+def _commands_on(image):
+    """Return what runs now in containers on an image."""
+    return docker_says("ps", "--no-trunc", "--filter", f"label={image}", "--format", "{{.Command}}")
 
 
 def _wait_for(condition, *, process, timeout_s):
@@ -73,18 +80,17 @@ def _wait_for(condition, *, process, timeout_s):
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL], ids=["SIGINT", "SIGKILL"])
-def test_an_interrupted_build_leaves_no_container(build, tmp_path, sent):
-    """No container outlives an interrupted build; Ctrl-C leaves no image and no folder either."""
-    _wait_for(_label_of_build, process=build, timeout_s=90)
-    label = f"label=io.modelship.build={_label_of_build()}"
+def test_an_interrupted_build_leaves_no_container(build, own, tmp_path, sent):
+    """No container outlives an interrupted build; Ctrl-C leaves no half image and no folder."""
     build.send_signal(sent)
     _, errors = build.communicate(timeout=30)
     assert build.returncode != 0
     end_s = time.monotonic() + 20
-    while docker_says("ps", "--all", "--quiet", "--filter", label):
+    while docker_says("ps", "--all", "--quiet", "--filter", f"label={own}"):
         assert time.monotonic() < end_s
         time.sleep(0.1)
     if sent is signal.SIGINT:
         assert "KeyboardInterrupt" in errors
         assert list(Path(tmp_path, "home", "cache", "docker").iterdir()) == []
-        assert docker_says("images", "--quiet", "--filter", label) == ""
+        half = ("--filter", f"label={own}", "--filter", "dangling=true")
+        assert docker_says("images", "--quiet", *half) == ""

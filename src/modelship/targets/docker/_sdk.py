@@ -150,9 +150,10 @@ class Engine:
             for container in self.containers(labels=[label]):
                 if sparing not in container.labels:
                     self._api.remove_container(container.name, v=True, force=True)
+        # One by one: an engine refuses to prune while it prunes for somebody else.
         with suppress(self._errors.APIError):
-            filters = {"dangling": True, "label": label}
-            self._api.prune_images(filters)  # type: ignore[no-untyped-call]  # its stub
+            for image in self._api.images(quiet=True, filters={"dangling": True, "label": label}):
+                self.remove_image(image)
 
     def sweep_forgotten(self, label: str) -> None:
         """Remove images with no name that carry a label of this key and are a day old."""
@@ -296,19 +297,18 @@ class Engine:
 
         deadline.check()
         try:
-            with self._api.post(
-                f"{self._api.base_url}/v{self._api.api_version}{path}",
-                params=params,
-                headers=headers,
-                data=_until(deadline, data),
-                stream=True,
-                timeout=max(deadline.remaining_s, _SHORTEST_WAIT_S),
-            ) as response:
-                try:
-                    return _read_log(response, deadline)
-                except BaseException:
-                    _stop(response)
-                    raise
+            with (
+                self._api.post(
+                    f"{self._api.base_url}/v{self._api.api_version}{path}",
+                    params=params,
+                    headers=headers,
+                    data=_until(deadline, data),
+                    stream=True,
+                    timeout=max(deadline.remaining_s, _SHORTEST_WAIT_S),
+                ) as response,
+                _stopped_with(response),
+            ):
+                return _read_log(response, deadline)
         except requests.RequestException:
             deadline.check()
             raise
@@ -320,18 +320,25 @@ def _until(deadline: Deadline, data: Iterable[bytes]) -> Iterator[bytes]:
         yield chunk
 
 
-def _stop(response: Any) -> None:
-    """Have the engine stop what it answers, and wait until it has, for a few seconds.
+@contextmanager
+def _stopped_with(response: Any) -> Iterator[None]:
+    """Run the body, and if it fails or is ended, have the engine stop what it answers.
 
     It stops when nobody can ask any more, but not at once: the step of a build that it is at
-    becomes an image still. So the connection is closed halfway, and what it says is awaited.
+    becomes an image still. So the connection is closed halfway, and its end awaited for some time.
     """
-    end_s = time.monotonic() + _GRACE_S
-    with suppress(OSError), socket.socket(fileno=os.dup(response.raw.fileno())) as connection:
-        connection.shutdown(socket.SHUT_WR)
-        connection.settimeout(_GRACE_S)
-        while time.monotonic() < end_s and connection.recv(65536):
-            pass
+    # A descriptor of our own, since whoever reads the answer closes the other one when it fails.
+    with socket.socket(fileno=os.dup(response.raw.fileno())) as connection:
+        try:
+            yield
+        except BaseException:
+            end_s = time.monotonic() + _GRACE_S
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_WR)
+                connection.settimeout(_GRACE_S)
+                while time.monotonic() < end_s and connection.recv(65536):
+                    pass
+            raise
 
 
 def _read_log(response: Any, deadline: Deadline) -> tuple[str, str]:

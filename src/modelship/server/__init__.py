@@ -7,7 +7,7 @@ It runs inside the serving environment, where a copy of this folder goes by the 
 
 The way of a request, module by module::
 
-    protocol     bytes to requests and back; limits; one lane for scoring, another for the rest
+    protocol     bytes to requests; limits; one lane for scoring, direct, another for the rest
     app          the routes that are not scoring, as a bare ASGI application
     service      what the connections share: keys, the queue's bound, counters, the log, the drain
     conductor    where run() runs, and when its answers go out

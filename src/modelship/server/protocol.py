@@ -1,24 +1,25 @@
 """ScoringProtocol: from bytes to requests and back, on uvicorn's httptools protocol.
 
-A ``POST /score`` has a lane of its own: it goes to the queue as soon as its body is there, with no
-ASGI scope, task or event around it, which would cost several times what the queue costs. All the
+A ``POST /score`` has a lane of its own: it goes to the queue as soon as its body is there. All the
 rest goes to the ASGI application in uvicorn's own way. Limits are kept for both.
 """
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from .contract import Answer, Identities, Request, joined, problem
+from .contract import joined, problem
+from .direct import DirectRequest, KnownHead
 from .heap import LARGE_BYTES
+from .wire import wire
 
 if TYPE_CHECKING:
     import asyncio
 
+    from .contract import Answer
     from .service import Service
 
 __all__ = ["protocol_of"]
@@ -35,7 +36,6 @@ _FIELD_TOO_LONG = "A header of the request is too long."
 _TOO_MANY_FIELDS = "The request has too many headers."
 _MALFORMED = "The request is not HTTP."
 _SCORE = b"/score"
-_END_OF_HEAD = b"\r\n\r\n"
 _READ_ON_S = 0.5
 _LOOK_EVERY_BYTES = 1 << 18
 
@@ -55,9 +55,11 @@ class ScoringProtocol(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.direct: _Direct | None = None  # the request that arrives, if it goes to the queue
-        self.completed: _Direct | None = None  # the last one that what arrives now completes
-        self.known: _Known | None = None
+        self.direct: DirectRequest | None = (
+            None  # the request that arrives, if it goes to the queue
+        )
+        self.completed: DirectRequest | None = None  # the last one that what arrives now completes
+        self.known: KnownHead | None = None
         self.in_head = False
         self.in_body = False
         self.received = 0  # bytes of the request that arrives
@@ -93,7 +95,7 @@ class ScoringProtocol(HttpToolsProtocol):
         except httptools.HttpParserError:
             self.refuse(problem(400, _MALFORMED))
         else:
-            self.known = _Known.of(self.completed, data) if begins and self.completed else None
+            self.known = KnownHead.of(self.completed, data) if begins and self.completed else None
         if self.in_head and self.received > _LARGEST_HEAD:
             self.refuse(problem(431, _FIELD_TOO_LONG))
 
@@ -202,7 +204,7 @@ class ScoringProtocol(HttpToolsProtocol):
 
     def _begin_direct(self, fields: dict[bytes, bytes]) -> None:
         version, keep_alive = self.parser.get_http_version(), self.parser.should_keep_alive()
-        direct = self.direct = _Direct(self, fields, version, keep_alive=keep_alive)
+        direct = self.direct = DirectRequest(self, fields, version, keep_alive=keep_alive)
         if self.expect_100_continue:
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         if self.cycle is None or self.cycle.response_complete:
@@ -211,9 +213,11 @@ class ScoringProtocol(HttpToolsProtocol):
             self.flow.pause_reading()
             self.pipeline.appendleft((direct, self.app))
 
-    def _begin_again(self, known: _Known, data: bytes) -> None:
+    def _begin_again(self, known: KnownHead, data: bytes) -> None:
         """Have a request scored whose head says what is known already."""
-        direct = self.cycle = self.direct = _Direct(self, known.fields, "1.1", keep_alive=True)
+        direct = self.cycle = self.direct = DirectRequest(
+            self, known.fields, "1.1", keep_alive=True
+        )
         direct.submit(data[len(known.head) :])
 
     def _begin_asgi(self) -> None:
@@ -228,7 +232,7 @@ class ScoringProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         """Start what waited behind another request of this connection."""
-        if isinstance(cycle, _Direct):
+        if isinstance(cycle, DirectRequest):
             self.cycle = cycle
             if cycle.whole:
                 cycle.submit_parts()
@@ -275,152 +279,3 @@ class ScoringProtocol(HttpToolsProtocol):
         # What the client still sends would make the kernel reset the connection, and the answer
         # would be lost; so it is read for a while and thrown away.
         self.loop.call_later(_READ_ON_S, self.transport.close)
-
-
-class _Direct(Request):
-    """A ``POST /score``; beside the request, what uvicorn's protocol asks of a cycle."""
-
-    __slots__ = (
-        "_protocol", "disconnected", "keep_alive", "parts", "response_complete", "size", "whole",
-    )  # fmt: skip
-
-    method = "POST"
-    path = "/score"
-    query = b""
-
-    def __init__(
-        self,
-        protocol: ScoringProtocol,
-        fields: dict[bytes, bytes],
-        version: str,
-        *,
-        keep_alive: bool,
-    ) -> None:
-        self._protocol = protocol
-        self.fields = fields
-        self.began_ns = time.perf_counter_ns()
-        self.client = protocol.client
-        self.parts: list[bytes] = []
-        self.size = 0
-        self.whole = self.disconnected = self.response_complete = False
-        self.version = version
-        self.keep_alive = keep_alive and version != "1.0"
-
-    @property
-    def message_event(self) -> Any:
-        """What uvicorn sets when the connection is lost; nobody waits for it."""
-        return _NO_EVENT
-
-    def submit_parts(self) -> None:
-        """Have it scored, with the body that has come in parts."""
-        parts, self.parts = self.parts, []
-        self.submit(parts[0] if len(parts) == 1 else b"".join(parts))
-
-    def submit(self, body: bytes) -> None:
-        """Have it scored."""
-        self.body = body
-        self.size = len(body)
-        self.identities = Identities(self.fields)
-        self._protocol.service.submit(self)
-
-    def respond(self, answer: Answer) -> None:
-        """Send the answer; one in parts is sent as they come."""
-        protocol = self._protocol
-        if answer.parts is not None:
-            protocol.service.keep(self._stream(answer))
-            return
-        self.response_complete = True
-        transport = protocol.transport
-        if self.disconnected or transport.is_closing():
-            return
-        keep_alive = self.keep_alive and not answer.close and protocol.service.keeps_alive
-        transport.write(wire(answer, protocol.server_state.default_headers, keep_alive=keep_alive))
-        if keep_alive:
-            protocol.on_response_complete()
-        else:
-            transport.close()
-
-    async def _stream(self, answer: Answer) -> None:
-        protocol = self._protocol
-        transport = protocol.transport
-        keep_alive = self.keep_alive and protocol.service.keeps_alive
-        transport.write(wire(answer, protocol.server_state.default_headers, keep_alive=keep_alive))
-        try:
-            async for part in protocol.service.parts_of(answer):
-                if self.disconnected:
-                    break
-                is_chunk = part and not answer.has_length
-                transport.write(b"%x\r\n%b\r\n" % (len(part), part) if is_chunk else part)
-                await protocol.flow.drain()
-            transport.write(b"" if answer.has_length else b"0\r\n\r\n")
-        except Exception:  # noqa: BLE001 - the answer cannot be taken back: the client sees it cut
-            keep_alive = False
-        self.response_complete = True
-        if keep_alive:
-            protocol.on_response_complete()
-        else:
-            transport.close()
-
-
-class _Known:
-    """The head of a request that came in one piece, and what was found in it.
-
-    Clients repeat themselves: on one connection a head is often the same as the last one, to the
-    byte. What was found in that holds for it too, and it need not be parsed again.
-    """
-
-    __slots__ = ("fields", "head", "size")
-
-    def __init__(self, head: bytes, size: int, fields: dict[bytes, bytes]) -> None:
-        self.head = head
-        self.size = size
-        self.fields = fields
-
-    @staticmethod
-    def of(direct: _Direct, data: bytes) -> _Known | None:
-        """Return what is known of a request, if it is all of `data` and its connection stays."""
-        end = data.find(_END_OF_HEAD) + len(_END_OF_HEAD)
-        # Nothing but one head, and a body of the length that it tells: no chunk, no other request.
-        if end + direct.size != len(data) or b"expect" in direct.fields or not direct.keep_alive:
-            return None
-        return _Known(data[:end], len(data), direct.fields)
-
-
-class _NoEvent:
-    def set(self) -> None:
-        """Nobody waits for it."""
-
-
-_NO_EVENT = _NoEvent()
-_WITHOUT_LENGTH = frozenset({204, 304})
-
-
-def wire(answer: Answer, standing: list[tuple[bytes, bytes]], *, keep_alive: bool) -> bytes:
-    """Return an answer as HTTP/1.1 writes it (RFC 9112)."""
-    body = answer.body
-    if answer.parts is not None:
-        length = b"" if answer.has_length else b"transfer-encoding: chunked\r\n"
-    elif answer.status in _WITHOUT_LENGTH:
-        length = body = b""
-    else:
-        length = b"content-length: %d\r\n" % len(body)
-    end = b"\r\n" if keep_alive else b"connection: close\r\n\r\n"
-    lines = _standing_lines(standing)
-    return b"".join((STATUS_LINE[answer.status], lines, answer.head, length, end, body))
-
-
-class _StandingLines:
-    """The lines of the headers that uvicorn gives all answers, such as the date."""
-
-    def __init__(self) -> None:
-        self._headers: list[tuple[bytes, bytes]] = []
-        self._lines = b""
-
-    def __call__(self, headers: list[tuple[bytes, bytes]]) -> bytes:
-        if headers is not self._headers:  # it makes a new list each second
-            self._headers = headers
-            self._lines = b"".join([b"%b: %b\r\n" % each for each in headers])
-        return self._lines
-
-
-_standing_lines = _StandingLines()

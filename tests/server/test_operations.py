@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import select
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -255,14 +256,17 @@ def test_a_body_to_a_route_beside_the_queue_is_bounded_too(started):
 
 
 def test_bodies_that_are_too_large_together_are_refused(started):
-    """Uploads that hold all the room make a large one come again later, and no small one."""
+    """Of uploads for which there is no room one has to come again later, and no small request."""
     server = started(MODELSHIP_BODY_MB="2", MODELSHIP_BODIES_MB="3")
     head = b"POST /score HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % (2 << 20)
     with contextlib.ExitStack() as stack:
-        for _ in range(2):
-            slow = stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
-            slow.sendall(head + b" " * (3 << 19))
-        _until(lambda: _post(server, {"pad": "x" * (1 << 20)}).status_code == 503)
+        uploads = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(3)]
+        for each in uploads:
+            stack.enter_context(each).sendall(head + b" " * (3 << 19))
+        [refused], _, _ = select.select(uploads, [], [], _TIMEOUT_S)
+        answer = refused.recv(65536)
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert b"retry-after: 1" in answer
         assert _post(server, {}).status_code == 200
     _until(lambda: _post(server, {"pad": "x" * (1 << 20)}).status_code == 200)
 

@@ -108,7 +108,7 @@ class AccessLog:
             sys.stdout.flush()
 
 
-class _Handler(logging.StreamHandler[Any]):
+class _Handler(logging.StreamHandler):  # type: ignore[type-arg]  # Python 3.10 takes none
     """Writes a record after the lines that are still kept."""
 
     before: Any = None

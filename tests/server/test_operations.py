@@ -15,6 +15,11 @@ import pytest
 import requests
 
 _TIMEOUT_S = 30.0
+_STARTS_A_THREAD = """
+import threading, time
+def init():
+    threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+"""
 
 
 @pytest.fixture
@@ -123,8 +128,7 @@ def test_workers_share_what_init_made(started):
 def test_a_script_that_starts_threads_is_loaded_by_each_worker(serving):
     """No thread survives a fork, so such a script is not forked, and the log says so."""
     source = (
-        "import threading, time, os\n"
-        "def init():\n    threading.Thread(target=time.sleep, args=(600,), daemon=True).start()\n"
+        f"import os\n{_STARTS_A_THREAD}"
         "def run(raw_data):\n    return [threading.active_count() > 1, os.getpid()]\n"
     )
     server = serving.start(
@@ -140,8 +144,7 @@ def test_a_script_that_starts_threads_is_loaded_by_each_worker(serving):
 def test_a_worker_that_is_alone_is_replaced_too(serving):
     """A script that ends its process is loaded again beside it, and then served by that."""
     source = (
-        "import threading, time, os, sys\n"
-        "def init():\n    threading.Thread(target=time.sleep, args=(600,), daemon=True).start()\n"
+        f"import os, sys\n{_STARTS_A_THREAD}"
         "def run(raw_data):\n    return sys.exit(1) if 'exit' in raw_data else os.getpid()\n"
     )
     server = serving.start("default", script="operated", files={"score.py": source})

@@ -17,6 +17,7 @@ from .contract import (
     NO_METHOD,
     NO_PATH,
     NOT_FAILED,
+    WITHOUT_LENGTH,
     Answer,
     Identities,
     Request,
@@ -47,7 +48,6 @@ _PAGE_POLICY = (
 _HTML = b"content-type: text/html; charset=utf-8\r\n"
 _READING = ("GET", "HEAD", "OPTIONS")
 _SCORING = ("GET", "HEAD", "OPTIONS", "POST")
-_WITHOUT_LENGTH = frozenset({204, 304})
 
 
 class Application:
@@ -146,7 +146,7 @@ class Application:
     async def _send(self, answer: Answer, request: Request, send: Send) -> None:
         lines = (line.partition(b": ") for line in answer.head.split(b"\r\n")[:-1])
         headers = [(name.lower(), value) for name, _, value in lines]
-        if answer.parts is None and answer.status not in _WITHOUT_LENGTH:
+        if answer.parts is None and answer.status not in WITHOUT_LENGTH:
             headers.append((b"content-length", b"%d" % len(answer.body)))
         if answer.close or not self._service.keeps_alive:
             headers.append((b"connection", b"close"))

@@ -194,10 +194,10 @@ def _has_just(body: bytes, brackets: int) -> bool:
     # Counting looks at every byte alone; finding leaps, where there is room for it.
     if brackets * _LEAP_BYTES > len(body):
         return body.count(b"[") == brackets
-    find, at = body.find, 0
+    at = -1
     for _ in range(brackets):
-        at = find(b"[", at) + 1
-    return body.rfind(b"[") < at
+        at = body.find(b"[", at + 1)
+    return body.find(b"[", at + 1) < 0
 
 
 def typed_plan(run: Callable[..., Any]) -> TypedPlan | None:

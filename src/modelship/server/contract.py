@@ -21,6 +21,8 @@ _LONGEST_ID = 100
 JSON = b"content-type: application/json\r\n"
 FAILED = b"x-ms-run-function-failed: True\r\n"
 NOT_FAILED = b"x-ms-run-function-failed: False\r\n"
+WITHOUT_LENGTH = frozenset({204, 304})
+"""Statuses of answers that have no body, and of which none tells a length."""
 
 INTERNAL_ERROR = "An unexpected internal error occurred. Check the logs for more info."
 SCRIPT_ERROR = "An unexpected error occurred in scoring script. Check the logs for more info."
@@ -158,7 +160,7 @@ class Identities:
         self.too_long = ""
         if _ID_HEADERS.isdisjoint(fields):
             own = self.request_id = _new_id()
-            self.lines = b"".join((_OWN, own, _LEGACY, own, b"\r\n"))
+            self.lines = b"x-request-id: %b\r\nx-ms-request-id: %b\r\n" % (own, own)
         else:
             self._tell(fields)
 
@@ -193,7 +195,6 @@ class Identities:
 _ID_HEADERS = frozenset(
     {b"x-request-id", b"x-ms-request-id", b"x-ms-client-request-id", b"traceid"}
 )
-_OWN, _LEGACY = b"x-request-id: ", b"\r\nx-ms-request-id: "
 _random = random.Random()  # noqa: S311 - ids are no secrets; each process seeds it anew
 os.register_at_fork(after_in_child=_random.seed)
 

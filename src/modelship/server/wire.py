@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
+from .contract import WITHOUT_LENGTH
+
 if TYPE_CHECKING:
     from .contract import Answer
 
 __all__ = ["wire"]
-
-_WITHOUT_LENGTH = frozenset({204, 304})
 
 
 def wire(answer: Answer, standing: list[tuple[bytes, bytes]], *, keep_alive: bool) -> bytes:
@@ -19,7 +19,7 @@ def wire(answer: Answer, standing: list[tuple[bytes, bytes]], *, keep_alive: boo
     body = answer.body
     if answer.parts is not None:
         length = b"" if answer.has_length else b"transfer-encoding: chunked\r\n"
-    elif answer.status in _WITHOUT_LENGTH:
+    elif answer.status in WITHOUT_LENGTH:
         length = body = b""
     else:
         length = b"content-length: %d\r\n" % len(body)

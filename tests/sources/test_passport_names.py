@@ -20,7 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from modelship.errors import CorruptModelError
-from modelship.sources._globals import is_dangerous, is_known
+from modelship.sources._globals import Judgement, Use, is_dangerous, is_known, judge
 from modelship.sources.passport import read_passport
 
 
@@ -71,6 +71,14 @@ def test_names_are_judged():
     assert [name for name in DANGEROUS if is_known(name)] == []
     assert [name for name in UNKNOWN if is_dangerous(name) or is_known(name)] == []
     assert [name for name in KNOWN if is_dangerous(name) or not is_known(name)] == []
+
+
+def test_what_is_called_has_to_be_known():
+    """The same unknown name is a warning where it is held, and dangerous where it is called."""
+    assert judge("churn.features.Scaler", Use.HOLD | Use.MAKE) is Judgement.UNKNOWN
+    assert judge("churn.features.Scaler", Use.HOLD | Use.CALL) is Judgement.DANGEROUS
+    assert judge("os.system", Use.HOLD) is Judgement.DANGEROUS
+    assert judge("collections.OrderedDict", Use.CALL) is Judgement.KNOWN
 
 
 def _named(path, content: bytes):

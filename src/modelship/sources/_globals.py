@@ -7,10 +7,32 @@ picklescan, modelscan and fickling look for.
 
 from __future__ import annotations
 
+import enum
 import re
 from typing import Final
 
-__all__ = ["is_dangerous", "is_known", "top_module"]
+__all__ = ["Judgement", "Use", "is_dangerous", "is_known", "judge", "top_module"]
+
+
+class Use(enum.Flag):
+    """What loading a file does with a name that it imports.
+
+    ``HOLD``: it is only stored. ``MAKE``: an instance is created, and no constructor that takes
+    data runs. ``CALL``: it is called with arguments, or nobody can say what happens to it.
+    """
+
+    HOLD = enum.auto()
+    MAKE = enum.auto()
+    CALL = enum.auto()
+
+
+class Judgement(enum.Enum):
+    """``KNOWN`` is safe in these uses, ``UNKNOWN`` deserves a look, ``DANGEROUS`` blocks."""
+
+    KNOWN = enum.auto()
+    UNKNOWN = enum.auto()
+    DANGEROUS = enum.auto()
+
 
 # Modules of which nothing belongs into a model: they run commands or code, open connections,
 # import what they are told to, or change files.
@@ -131,6 +153,7 @@ _NOT_OF_MODELS: Final = frozenset(
 _INPUT_AND_OUTPUT: Final = ("pandas.io.", "scipy.io.", "sklearn.datasets.")
 
 
+_CALLED_BY_PICKLERS: Final = ("cloudpickle.cloudpickle._", "dill._dill._create_")
 # Compiled modules that give themselves a name without their package's.
 _OF_PACKAGES: Final = {"_loss": "sklearn", "_catboost": "catboost"}
 
@@ -139,6 +162,21 @@ def top_module(name: str) -> str:
     """Return the top-level module or package that has ``module.qualname``."""
     top = name.partition(".")[0]
     return _OF_PACKAGES.get(top, top)
+
+
+def judge(name: str, uses: Use) -> Judgement:
+    """Return whether ``module.qualname`` is safe in what loading does with it.
+
+    ``getattr(cls, "method")`` with a plain global and a constant text is the name
+    ``cls.method``: pickle writes methods of built-in types so. Judge that name, as held.
+    """
+    if is_dangerous(name):
+        return Judgement.DANGEROUS
+    if is_known(name):
+        return Judgement.KNOWN
+    if Use.CALL in uses and not name.startswith(_CALLED_BY_PICKLERS):
+        return Judgement.DANGEROUS
+    return Judgement.UNKNOWN
 
 
 def is_dangerous(name: str) -> bool:

@@ -30,6 +30,7 @@ _RAISED = re.compile(r"(?P<kind>[A-Za-z_][\w.]*)(?:: (?P<message>.*))?$")
 _ENDS_MESSAGE = re.compile(
     r"\s*$|\[?\d{4}-\d\d-\d\d[ T]|\s*(?:ERROR|WARNING|error|note|hint): |\[|Worker |Shutting down:"
 )
+_FRAME_INDENT = 2
 _MOST_TRACEBACKS = 200
 _MOST_LINES = 2_000
 _MESSAGE_LINES = 6
@@ -113,8 +114,7 @@ def chains(lines: Sequence[str]) -> list[tuple[Traceback, ...]]:
 
 def _read(lines: Sequence[str], start: int) -> Traceback | None:
     """Read the traceback whose heading is the line `start`; None if its end is missing."""
-    heading = lines[start]
-    indent = len(heading) - len(heading.lstrip()) if heading.lstrip().startswith(TRACEBACK) else 0
+    indent = _indent_of(lines, start)
     frames: list[Frame] = []
     for number in range(start + 1, min(start + _MOST_LINES, len(lines))):
         line = lines[number][indent:]
@@ -130,6 +130,15 @@ def _read(lines: Sequence[str], start: int) -> Traceback | None:
         else:
             return None
     return None
+
+
+def _indent_of(lines: Sequence[str], start: int) -> int:
+    """Return by how much a traceback is indented: modelship's server does so below its heading."""
+    heading = lines[start]
+    if heading.lstrip().startswith(TRACEBACK):
+        return len(heading) - len(heading.lstrip())
+    below = lines[start + 1] if start + 1 < len(lines) else ""
+    return max(0, len(below) - len(below.lstrip()) - _FRAME_INDENT) if _FRAME.match(below) else 0
 
 
 def _add_source(frames: list[Frame], line: str) -> None:

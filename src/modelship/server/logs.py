@@ -2,6 +2,7 @@
 
 ``2026-01-31 12:00:00,123 I [42] azmlinfsrv - POST /score 200 1.234ms 3``, in UTC. What a script
 prints goes to the logger ``azmlinfsrv.print``. A folder with a ``logging.json`` is obeyed.
+Only the first line of a record is at the margin; see :mod:`.margins`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import sys
 import time
 import traceback
 from typing import TYPE_CHECKING, Any
+
+from .margins import Indented, ScriptStream, end_lines, indented
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,12 +37,19 @@ _print = builtins.print
 def configure(settings: Settings) -> None:
     """Set the loggers up, and send what a script prints to the log."""
     handler = _Handler(sys.stdout)
-    handler.setFormatter(_JsonFormatter() if settings.json_logs else _formatter())
+    handler.setFormatter(_JsonFormatter() if settings.json_logs else Indented(_formatter()))
     logger.handlers = [handler]
     logger.setLevel(logging.INFO)
     logger.propagate = False
     _obey(settings.app_root / "logging.json")
     builtins.print = _print_to_log
+    for name in ("stdout", "stderr"):
+        as_object = functools.partial(_object, f"azmlinfsrv.{name}") if settings.json_logs else None
+        setattr(sys, name, ScriptStream.around(getattr(sys, name), as_object=as_object))
+    if settings.strict:
+        logging.basicConfig()  # so that the script's own has no effect
+    elif logging.lastResort:
+        logging.lastResort.setFormatter(logging.Formatter(logging.BASIC_FORMAT))
 
 
 def told(cause: BaseException) -> str:
@@ -71,13 +81,14 @@ class AccessLog:
         self._now_ms = -1
         self._begin = ""
         self._pid = os.getpid()
+        self._stream = logger.handlers[0].stream if is_ours else sys.stdout
         _Handler.before = self.flush
 
     def note(self, request: Request, answer: Answer, duration_s: float) -> None:
         """Keep one line until :meth:`flush`."""
         size = len(answer.body) if answer.parts is None else "N/A"
         ms = duration_s * 1000
-        said = f"{request.method} {request.target} {answer.status} {ms:.3f}ms {size}"
+        said = indented(f"{request.method} {request.target} {answer.status} {ms:.3f}ms {size}")
         if self._as_text:
             now_ms = int(time.time() * 1000)
             if now_ms != self._now_ms:
@@ -104,8 +115,9 @@ class AccessLog:
         """Write what was kept."""
         if self._lines:
             lines, self._lines = self._lines, []
-            sys.stdout.write("\n".join(lines) + "\n")
-            sys.stdout.flush()
+            end_lines()
+            self._stream.write("\n".join(lines) + "\n")
+            self._stream.flush()
 
 
 class _Handler(logging.StreamHandler):  # type: ignore[type-arg]  # Python 3.10 takes none
@@ -116,6 +128,7 @@ class _Handler(logging.StreamHandler):  # type: ignore[type-arg]  # Python 3.10 
     def emit(self, record: logging.LogRecord) -> None:
         if _Handler.before is not None:
             _Handler.before()
+        end_lines()
         super().emit(record)
 
 
@@ -136,6 +149,13 @@ def _fields(stamp: str, created: float, level: str, name: str, message: str) -> 
     return {"time": at, "level": level, "logger": name, "pid": os.getpid(), "message": message}
 
 
+def _object(name: str, line: str) -> str:
+    """Return a line that a script has written, as an object of JSON."""
+    now = time.time()
+    stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(now))
+    return json.dumps(_fields(stamp, now, "INFO", name, line))
+
+
 def _formatter() -> logging.Formatter:
     formatter = logging.Formatter(_FORMAT)
     formatter.converter = time.gmtime
@@ -145,6 +165,9 @@ def _formatter() -> logging.Formatter:
 def _obey(file: Path) -> None:
     if file.is_file():
         logging.config.dictConfig(json.loads(file.read_bytes()))
+        for each in (logging.root, *logging.root.manager.loggerDict.values()):
+            for handler in getattr(each, "handlers", ()):
+                handler.setFormatter(Indented(handler.formatter or logging.Formatter()))
         logger.info("Loaded logging config from %s", file)
 
 

@@ -306,6 +306,26 @@ KNOWN: list[Known] = [
         "",
         lambda _: False,
     ),
+    Known(
+        "Line breaks and control characters in what a script prints, logs, raises or writes",
+        "written as they are",
+        "each line that is not the server's is indented, control characters but colors are escaped",
+        _BEST,
+        "A request could add lines to the log that look like the server's.",
+        "",
+        "",
+        lambda _: False,
+    ),
+    Known(
+        "A script's `logging.basicConfig()`",
+        "does nothing, for the root logger has a handler",
+        "has its effect",
+        _SAME,
+        "A script that asks for its own logs gets them.",
+        "",
+        "",
+        lambda _: False,
+    ),
 ]
 
 

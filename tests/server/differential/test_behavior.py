@@ -20,21 +20,22 @@ _LINES = (
     r"{time} I {pid} azmlinfsrv\S* - Found user script at .*/score\.py",
     r"{time} I {pid} azmlinfsrv\.print - printed\|{{'a': 1}}",
     r"{time} I {pid} azmlinfsrv - logged",
-    r"WARNING:root:logged at the root",
-    r"told on stderr",
+    r"{margin}WARNING:root:logged at the root",
+    r"{margin}told on stderr",
     r"{time} I {pid} azmlinfsrv - POST /score 200 \d+\.\d{{3}}ms 2",
     r"{time} I {pid} azmlinfsrv - POST /score\?a=1 200 \d+\.\d{{3}}ms 2",
     r"{time} I {pid} azmlinfsrv - POST /score 500 \d+\.\d{{3}}ms 92",
     r"{time} I {pid} azmlinfsrv - HEAD /score 405 \d+\.\d{{3}}ms 33",
     r"{time} E {pid} azmlinfsrv - Encountered Exception: Traceback \(most recent call last\):",
-    r'  File ".*/score\.py", line \d+, in run',
-    r"KeyError: 'missing'",
+    r'{margin}  File ".*/score\.py", line \d+, in run',
+    r"{margin}KeyError: 'missing'",
 )
 _TOLD = ("print", "log", "root log", "stderr", "KeyError")
 
 
-def _pattern(line):
+def _pattern(line, kind):
     told = {"time": r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}", "pid": r"\[\d+\]"}
+    told["margin"] = "" if kind == "reference" else "    "
     return re.compile(f"^{line.format(**told)}$", re.MULTILINE)
 
 
@@ -49,7 +50,7 @@ def test_the_log_has_the_same_lines(serving, kind):
     end_s = time.monotonic() + _TIMEOUT_S
     missing = list(_LINES)
     while missing and time.monotonic() < end_s:
-        missing = [line for line in missing if not _pattern(line).search(server.log)]
+        missing = [line for line in missing if not _pattern(line, kind).search(server.log)]
     assert not missing, "\n".join((*missing, server.log[-3000:]))
     assert '"GET / HTTP/1.1"' not in server.log
     assert " - GET / " not in server.log

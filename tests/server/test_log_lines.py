@@ -1,0 +1,100 @@
+"""No line that a script or a request puts into the log can be taken for one of the server's."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+
+import pytest
+import requests
+
+_TIMEOUT_S = 30.0
+_FORGED = "2026-01-31 12:00:00,123 I [42] azmlinfsrv - POST /score 200 1.234ms 3"
+_SCRIPT = """
+import json, logging, sys, warnings
+logging.getLogger("mine").addHandler(logging.StreamHandler())
+
+def init():
+    sys.stdout.write("begun, and not ended")
+
+def run(raw_data):
+    asked = json.loads(raw_data)
+    text = asked["text"]
+    WAYS[asked["way"]](text)
+
+def fail(text):
+    raise ValueError(text)
+
+WAYS = {
+    "print": print,
+    "print to stderr": lambda text: print(text, file=sys.stderr),
+    "raise": fail,
+    "log": logging.getLogger("azmlinfsrv").error,
+    "log elsewhere": logging.getLogger("mine").error,
+    "log at the root": logging.error,
+    "write": sys.stdout.write,
+    "write later": lambda text: [sys.stdout.write(each) for each in text],
+    "write bytes": lambda text: sys.stdout.buffer.write(text.encode()),
+    "write to stderr": lambda text: sys.stderr.write(text + chr(10)),
+    "warn": warnings.warn,
+}
+"""
+_WAYS = [line.split('"')[1] for line in _SCRIPT.splitlines() if line.startswith('    "')]
+_BREAKS = ["\n", "\r", "\r\n", "\x0b", "\x0c", "\x1c", "\x1e", "\x85", "\u2028", "\u2029"]
+
+
+@pytest.fixture(scope="module", params=["text", "json", "strict"])
+def server(request, serving):
+    """Return a server that has been asked for every way with every break; it has ended."""
+    kind = "strict" if request.param == "strict" else "default"
+    settings = {"MODELSHIP_LOG_FORMAT": "json" if request.param == "json" else "text"}
+    server = serving.start(kind, script="plain", files={"score.py": _SCRIPT}, settings=settings)
+    assert server.wait_until_healthy()
+    for way in _WAYS:
+        for mark in _BREAKS:
+            body = {"way": way, "text": f"said{mark}{_FORGED}{mark}{{}}"}
+            uri = f"http://127.0.0.1:{server.port}/score"
+            requests.post(uri, json=body, timeout=_TIMEOUT_S)
+    server.stop()
+    server.is_json = request.param == "json"
+    return server
+
+
+def test_no_line_is_forged(server):
+    """However it is written and broken, a request's text begins no line; nothing of it is lost."""
+    assert not [line for line in server.log.splitlines() if line.startswith(_FORGED)]
+    assert server.log.count("POST /score 200 1.234ms 3") >= len(_WAYS) * len(_BREAKS)
+
+
+def test_each_line_of_ours_is_whole(server):
+    """What a script has begun and not ended does not hide the line that comes next."""
+    if server.is_json:
+        found = [json.loads(line) for line in server.log.splitlines() if line.startswith("{")]
+        scored = [each for each in found if each.get("status")]
+    else:
+        line = r"^\d{4}-\S+ \S+ I \[\d+\] azmlinfsrv - POST /score \d+ \d+\.\d{3}ms \d+$"
+        scored = re.findall(line, server.log, re.MULTILINE)
+    assert len(scored) == len(_WAYS) * len(_BREAKS)
+
+
+def test_each_line_of_json_is_an_object(server):
+    """A collector can read each line, also those that the script has written by itself."""
+    if server.is_json:
+        named = {json.loads(line)["logger"] for line in server.log.splitlines()}
+        assert named >= {f"azmlinfsrv{each}" for each in ("", ".print", ".stdout", ".stderr")}
+
+
+def test_what_moves_the_cursor_is_shown(serving):
+    """A terminal shows an escape as text; colors stay."""
+    script = (
+        'def init():\n    print("a\\x1b[31mred\\x1b[0m b\\x1b[1Ac\\x08\\x00")\ndef run(d): return d'
+    )
+    server = serving.start("default", script="plain", files={"score.py": script})
+    assert server.wait_until_healthy()
+    end_s = time.monotonic() + _TIMEOUT_S
+    while "red" not in server.log:
+        assert time.monotonic() < end_s
+        time.sleep(0.02)
+    server.stop()
+    assert "a\x1b[31mred\x1b[0m b\\x1b[1Ac\\x08\\x00\n" in server.log

@@ -42,7 +42,7 @@ class Pickled:
     sklearn_version: str
     protocol: int | None
     compression: str | None
-    complete: bool
+    incomplete_because: str
     unpacked_bytes: int | None
 
 
@@ -56,21 +56,21 @@ def read_pickled(path: Path, first: bytes, *, alone: bool) -> Pickled:
     """
     compression = compression_of(first)
     findings = Findings()
-    complete, unpacked_bytes = True, None
+    incomplete_because, unpacked_bytes = "", None
     try:
         with path.open("rb") as file:
             stream = ByteStream(file, compression=compression)
             read_pickle(stream, findings)
-            complete = not stream.has_more
+            incomplete_because = "something follows what is loaded" if stream.has_more else ""
             unpacked_bytes = stream.finish()
-    except UndescribedError:
-        complete = False
+    except UndescribedError as error:
+        incomplete_because = str(error)
     except EndedEarlyError as error:
         raise truncated(path, str(error)) from None
     except MalformedError as error:
         problem = f"it is not a whole pickle: {error}; it begins with {first[:_SHOWN_BYTES]!r}"
         raise CorruptModelError(str(path), problem) from None
-    if alone and not complete:
+    if alone and incomplete_because:
         raise CorruptModelError(str(path), "it is not known to be a pickle")
     names = findings.globals
     if findings.arrays:
@@ -79,9 +79,9 @@ def read_pickled(path: Path, first: bytes, *, alone: bool) -> Pickled:
     return Pickled(
         globals=frozenset(names),
         sklearn_version=findings.sklearn_version,
-        protocol=findings.protocol if complete or names else None,
+        protocol=findings.protocol if names or not incomplete_because else None,
         compression=compression,
-        complete=complete,
+        incomplete_because=incomplete_because,
         unpacked_bytes=unpacked_bytes,
     )
 

@@ -20,6 +20,7 @@ from modelship.sources._stream import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from collections.abc import Set as AbstractSet
     from pathlib import Path
 
@@ -65,10 +66,12 @@ class Passport:
         Domain and version of each set of operators that an ONNX model uses.
     ir_version : int or None
         The version of ONNX's own format that the model is written in.
-    complete : bool
-        False if the file was not read to its end, because its compression is not known
-        here, it has an extraordinary number of parts, or something follows what is loaded.
-        Then more may be named in it.
+    hazards : tuple[str, ...]
+        What loading does that no honest pickler writes and that no name shows, each a clause
+        such as ``"it calls a value that it computes itself"``.
+    incomplete_because : tuple[str, ...]
+        Why the file was not read to its end, each a clause such as ``"lz4 compression is not
+        read here"``; empty if it was.
     unpacked_bytes : int or None
         Size without compression, where it was read to its end.
     """
@@ -83,8 +86,22 @@ class Passport:
     producer: str = ""
     opsets: tuple[tuple[str, int], ...] = ()
     ir_version: int | None = None
-    complete: bool = True
+    hazards: tuple[str, ...] = ()
+    incomplete_because: tuple[str, ...] = ()
     unpacked_bytes: int | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether all of it was read. If not, more may be named in it."""
+        return not self.incomplete_because
+
+    @property
+    def safe_to_load(self) -> bool:
+        """Whether loading runs nothing but what the named libraries do to rebuild a model.
+
+        It is, if all of it was read, nothing in it is dangerous, and it has no hazards.
+        """
+        return self.complete and not self.dangerous and not self.hazards
 
     @property
     def written_by(self) -> str:
@@ -142,7 +159,8 @@ def read_passport(path: Path) -> Passport:
         producer=next((part.producer for part in parts if part.producer), ""),
         ir_version=max((part.ir_version or 0 for part in parts), default=0) or None,
         opsets=tuple(sorted({opset for part in parts for opset in part.opsets})),
-        complete=all(part.complete for part in parts),
+        hazards=_joined(part.hazards for part in parts),
+        incomplete_because=_joined(part.incomplete_because for part in parts),
         unpacked_bytes=sum(part.unpacked_bytes or part.size_bytes for part in parts),
     )
 
@@ -164,7 +182,12 @@ def _of_file(path: Path) -> Passport:
         with suppress(CorruptModelError):  # the name does not promise a pickle
             return _of_pickle(path, first, alone=True)
         if names := dangers_in(path, compression_of(first)):
-            return Passport("unknown", size_bytes, globals=tuple(sorted(names)), complete=False)
+            return Passport(
+                "unknown",
+                size_bytes,
+                globals=tuple(sorted(names)),
+                incomplete_because=("it is not known what it is",),
+            )
     return Passport(format="unknown", size_bytes=size_bytes)
 
 
@@ -174,9 +197,10 @@ def _of_zip(path: Path, first: bytes) -> Passport | None:
     try:
         if is_skops(path):
             return _of_skops(path)
-    except UndescribedError:
+    except UndescribedError as error:
         format_ = "skops" if named else "unknown"
-        return Passport(format=format_, size_bytes=path.stat().st_size, complete=False)
+        size_bytes = path.stat().st_size
+        return Passport(format_, size_bytes, incomplete_because=(str(error),))
     except MalformedError as error:
         raise CorruptModelError(str(path), f"it is not a whole skops file: {error}") from None
     if named:
@@ -234,8 +258,13 @@ def _of_pickle(path: Path, first: bytes, *, alone: bool = False) -> Passport:
         globals=tuple(sorted(read.globals)),
         libraries=libraries,
         packages=_packages(read.globals, set(libraries)),
-        complete=read.complete,
+        incomplete_because=(read.incomplete_because,) if read.incomplete_because else (),
     )
+
+
+def _joined(clauses: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    """Return every clause once, in the order in which they came."""
+    return tuple(dict.fromkeys(clause for part in clauses for clause in part))
 
 
 def _packages(names: AbstractSet[str], libraries: set[tuple[str, str]]) -> tuple[str, ...]:

@@ -14,7 +14,8 @@
     │   ├── FetchError
     │   ├── DigestMismatchError
     │   ├── CorruptModelError
-    │   └── ModelLoadError
+    │   ├── ModelLoadError
+    │   └── UntrustedModelError
     ├── EvaluationError                 4   the test set, or what it showed
     │   ├── InvalidTestSetError
     │   ├── PredictionError
@@ -119,6 +120,7 @@ __all__ = [
     "UnknownPluginError",
     "UnsupportedError",
     "UntranslatablePackageError",
+    "UntrustedModelError",
     "WorkspaceCredentialsError",
     "WorkspaceError",
     "WorkspaceNotFoundError",
@@ -132,6 +134,9 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """Return `` (did you mean 'x'?)`` for the closest of `known`, or ``""``."""
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+_REASONS_SHOWN = 3
 
 
 def _rebuild(cls: type[ModelshipError], state: dict[str, Any]) -> ModelshipError:
@@ -348,6 +353,28 @@ class ModelLoadError(ModelError):
         if self.written_by:
             return f"Install what wrote it: pip install '{self.written_by.replace(' ', '==')}'"
         return "Install the packages that the model was trained with."
+
+
+@dataclass(eq=False)
+class UntrustedModelError(ModelError):
+    """Loading the model could run code that is not known to be safe, so it was not loaded."""
+
+    path: str
+    reasons: Sequence[str]
+
+    @property
+    def message(self) -> str:
+        shown = "; ".join(self.reasons[:_REASONS_SHOWN])
+        more = len(self.reasons) - _REASONS_SHOWN
+        rest = f"; and {more} more" if more > 0 else ""
+        return f"{self.path} was not loaded: {shown}{rest}."
+
+    @property
+    def hint(self) -> str:
+        return (
+            "Get the model from a source that you trust. If you know who made this file and what "
+            "it runs, pass trust_model=True (--trust-model)."
+        )
 
 
 # --- evaluation -------------------------------------------------------------------------

@@ -1,7 +1,10 @@
 """modelship evaluate."""
 
 import json
+import os
+import pickle
 
+import numpy as np
 import pytest
 
 
@@ -87,3 +90,21 @@ def test_what_cannot_be_meant_is_told(modelship, files, arguments, exit_code, sa
     done = modelship("evaluate", *(meant.get(each, each) for each in arguments))
     assert done.exit_code == exit_code, done.output
     assert said in done.stderr
+
+
+class MakesFolder:
+    """Makes a folder when it is loaded."""
+
+    def __reduce__(self):
+        return os.mkdir, ("made by loading",)
+
+
+def test_a_model_that_runs_code_is_loaded_only_if_trusted(modelship, here):
+    """--trust-model loads it, and prints on stderr what that runs."""
+    (here / "model.pkl").write_bytes(pickle.dumps(MakesFolder()))
+    np.savez(here / "test.npz", X=[[0.0]], y=[0])
+    refused = modelship("evaluate", "model.pkl", "--data", "test.npz")
+    assert (refused.exit_code, (here / "made by loading").exists()) == (3, False)
+    trusted = modelship("evaluate", "model.pkl", "--data", "test.npz", "--trust-model")
+    assert "trusted model.pkl: loading it would call" in trusted.stderr
+    assert (here / "made by loading").exists()

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from modelship.bundle.environment import Environment
 from modelship.bundle.lock import lock as resolve
-from modelship.bundle.payload import as_sample
+from modelship.bundle.payload import to_json
 from modelship.bundle.resources import Resources
 from modelship.bundle.script import SourceFile, generate_source, read_source
-from modelship.errors import InvalidOptionError
+from modelship.errors import InvalidOptionError, SampleInputError
 from modelship.sources import Model
 
 if TYPE_CHECKING:
@@ -205,6 +205,7 @@ class ScoringBundle:
         target: str | HasProfile | None = None,
         name: str | None = None,
         trial: bool = True,
+        trust_model: bool = False,
         timeout_s: float = 600.0,
     ) -> tuple[Finding, ...]:
         """Return what is wrong with the bundle, before anything of it is built or sent.
@@ -223,6 +224,9 @@ class ScoringBundle:
         trial : bool
             Whether the script is tried. It takes as long as its init() and run(), and the
             first time as long as it takes to install the environment.
+        trust_model : bool
+            Load the model whatever it runs, because you know who made it. What was found in it
+            is then a warning.
         timeout_s : float
             How long all of it may take, in seconds.
 
@@ -238,7 +242,14 @@ class ScoringBundle:
         """
         from modelship.bundle.checks import check
 
-        return check(self, target=target, name=name, trial=trial, timeout_s=timeout_s)
+        return check(
+            self,
+            target=target,
+            name=name,
+            trial=trial,
+            trust_model=trust_model,
+            timeout_s=timeout_s,
+        )
 
     @classmethod
     def load(cls, folder: str | Path) -> ScoringBundle:
@@ -277,6 +288,23 @@ def as_environment(
         return Environment.read(given or "")
     own = {file.path.partition("/")[0].removesuffix(".py") for file in source}
     return Environment.for_model(model, own_modules=own)
+
+
+def as_sample(sample: object) -> str | None:
+    """Return a sample request as JSON.
+
+    Raises
+    ------
+    SampleInputError
+        If it cannot be written so.
+    """
+    if sample is None:
+        return None
+    try:
+        plain = json.loads(to_json(sample))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise SampleInputError(problem=str(error)) from error
+    return json.dumps(plain, sort_keys=True)
 
 
 def _as_tags(tags: Mapping[str, str] | None) -> Mapping[str, str]:

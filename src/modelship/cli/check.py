@@ -10,11 +10,17 @@ import click
 
 from modelship.cli.config import Config
 from modelship.cli.opening import open_bundle, open_model, open_target, parts_of
-from modelship.cli.options import config_option, json_option, name_option, timeout_option
+from modelship.cli.options import (
+    config_option,
+    json_option,
+    name_option,
+    timeout_option,
+    trust_option,
+)
 from modelship.cli.output import as_json_is_asked, emit, say_findings, waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from modelship.findings import Finding
     from modelship.sources import Model
@@ -42,6 +48,7 @@ _FOUND_ERRORS = 5
     help="Try init() and run() in the bundle's own environment [default: yes].",
 )
 @click.option("--strict", is_flag=True, help="Let warnings fail it too.")
+@trust_option
 @timeout_option("Seconds for everything [default: 600].")
 @config_option
 @json_option
@@ -52,6 +59,7 @@ def check(
     name: str | None,
     trial: bool,
     strict: bool,
+    trust_model: bool,
     timeout_s: float | None,
     config_file: Path | None,
 ) -> None:
@@ -63,7 +71,7 @@ def check(
     """
     config = Config.find(config_file).under(name=name, target=target, timeout_s=timeout_s)
     with waiting("Checking the bundle"):
-        found = _check(bundle_folder, config, trial=trial)
+        found = _check(bundle_folder, config, trial=trial, trust_model=trust_model)
     failed = [each for each in found if each.blocks or strict]
     if as_json_is_asked():
         emit({"findings": [finding_document(each) for each in found], "passed": not failed})
@@ -86,12 +94,14 @@ def finding_document(finding: Finding) -> dict[str, object]:
     }
 
 
-def _check(folder: Path | None, config: Config, *, trial: bool) -> Sequence[Finding]:
+def _check(
+    folder: Path | None, config: Config, *, trial: bool, trust_model: bool
+) -> Sequence[Finding]:
     from modelship.bundle import ScoringBundle
     from modelship.bundle.recent import recent_lock
     from modelship.errors import BundleError, EnvironmentSpecError, ModelError
 
-    asked = _asked(config)
+    asked = {**_asked(config), "trust_model": trust_model}
     if folder is not None:
         return ScoringBundle.load(folder).check(trial=trial, timeout_s=config.timeout_s, **asked)
     try:
@@ -100,7 +110,7 @@ def _check(folder: Path | None, config: Config, *, trial: bool) -> Sequence[Find
                 bundle = bundle.with_lock(recent_lock(bundle.environment))  # noqa: PLW2901 - the same, locked
             return bundle.check(trial=trial, timeout_s=config.timeout_s, **asked)
     except (BundleError, EnvironmentSpecError, ModelError):
-        return _check_parts(config)
+        return _check_parts(config, asked)
 
 
 def _asked(config: Config) -> dict[str, Any]:
@@ -114,7 +124,7 @@ def _asked(config: Config) -> dict[str, Any]:
     return {"target": place, "name": config.name}
 
 
-def _check_parts(config: Config) -> Sequence[Finding]:
+def _check_parts(config: Config, asked: Mapping[str, Any]) -> Sequence[Finding]:
     """Check what no bundle can be made of."""
     from modelship.bundle.checks import check_parts
     from modelship.errors import ModelError
@@ -124,4 +134,4 @@ def _check_parts(config: Config) -> Sequence[Finding]:
         model: Model | str = location
         with suppress(ModelError):  # the check says the same, beside what else is wrong
             model = stack.enter_context(open_model(location))
-        return check_parts(model, **parts_of(config), **_asked(config))
+        return check_parts(model, **parts_of(config), **asked)

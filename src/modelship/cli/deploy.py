@@ -17,6 +17,7 @@ from modelship.cli.options import (
     option_option,
     target_option,
     timeout_option,
+    trust_option,
 )
 from modelship.cli.output import as_json_is_asked, deployment_document, emit, say_facts
 
@@ -47,6 +48,7 @@ _SHORT = 100  # characters; a longer sample request is no example to copy
     help="Read the bundle first, also try its script, or neither [default: the target's].",
 )
 @click.option("--overwrite", is_flag=True, help="Replace a different bundle of this name.")
+@trust_option
 @timeout_option("Seconds for everything [default: 600].")
 @click.option("--quiet", is_flag=True, help="Do not show the steps on stderr.")
 @config_option
@@ -60,6 +62,7 @@ def deploy(
     profile: str | None,
     check: Literal["static", "trial", "off"] | None,
     overwrite: bool,
+    trust_model: bool,
     timeout_s: float | None,
     quiet: bool,
     config_file: Path | None,
@@ -80,6 +83,7 @@ def deploy(
             name=config.name,
             overwrite=overwrite,
             check=check,
+            trust_model=trust_model,
             timeout_s=config.timeout_s,
             show_output=not quiet,
         )

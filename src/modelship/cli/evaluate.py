@@ -17,8 +17,9 @@ from modelship.cli.options import (
     option_option,
     pair,
     target_option,
+    trust_option,
 )
-from modelship.cli.output import as_json_is_asked, emit, fail, say_facts, say_table
+from modelship.cli.output import as_json_is_asked, emit, fail, say_facts, say_table, say_trusted
 from modelship.cli.testset import read_test_set
 from modelship.errors import GateError
 
@@ -49,6 +50,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     metavar="METRIC=BOUND",
     help="A bound, such as accuracy=0.9; may be repeated. Exit code 4 if it is not kept.",
 )
+@trust_option
 @click.option("--html", type=_FILE, help="Write the report as one HTML file.")
 @click.option("--confusion-matrix", type=_FILE, help="Write it as a picture: png, svg or pdf.")
 @click.option("--predictions", type=_FILE, help="Write some samples with their predictions.")
@@ -63,6 +65,7 @@ def evaluate(
     target: str | None,
     options: tuple[tuple[str, Any], ...],
     require: tuple[tuple[str, float], ...],
+    trust_model: bool,
     html: Path | None,
     confusion_matrix: Path | None,
     predictions: Path | None,
@@ -80,21 +83,31 @@ def evaluate(
     if config.data is None:
         raise click.UsageError("Give the test set with --data FILE, or as data in modelship.yaml.")
     X, y = read_test_set(config.data, label=label)
-    report = _evaluate(config, X=X, y=y, of_service=bool(name), options=dict(options))
+    report = _evaluate(
+        config, X=X, y=y, of_service=bool(name), options=dict(options), trust_model=trust_model
+    )
     failure = _gate(report, config.require)
     _write(report, html=html, confusion_matrix=confusion_matrix, predictions=predictions)
     _say(report, config.require, failure)
 
 
 def _evaluate(
-    config: Config, *, X: Any, y: Any, of_service: bool, options: Mapping[str, Any]
+    config: Config,
+    *,
+    X: Any,
+    y: Any,
+    of_service: bool,
+    options: Mapping[str, Any],
+    trust_model: bool,
 ) -> Report:
     from modelship.evaluation import Evaluator
 
     evaluator = Evaluator(X, y)
     if config.model is not None and not of_service:
         with open_model(config.model) as model:
-            return evaluator.evaluate(model)
+            if trust_model:
+                say_trusted(model)
+            return evaluator.evaluate(model, trust_model=trust_model)
     if config.name is None:
         raise click.UsageError("Give MODEL, or the name of a service with -n NAME.")
     return evaluator.evaluate(open_target(config, options=options).get(config.name))

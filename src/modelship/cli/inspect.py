@@ -22,7 +22,7 @@ __all__ = ["inspect"]
 
 _NAMES_SHOWN = 6
 _MODULES_SHOWN = 12
-_DANGEROUS = 3
+_UNSAFE = 3
 
 
 @click.command(
@@ -38,8 +38,8 @@ def inspect(location: str) -> None:
     joblib, skops or ONNX file, a folder of them, or the address of a registered model. What it
     names is judged as `modelship check` does, except for what depends on the environment.
 
-    It exits with 3 if FILE is no whole model, or loading it would run what belongs into no model;
-    else with 0, whatever else is found.
+    It exits with 3 if FILE is no whole model, or it is not known to be safe to load; else with 0,
+    whatever else is found.
     """
     with open_model(location) as model:
         findings = _judge(model)
@@ -47,8 +47,8 @@ def inspect(location: str) -> None:
             emit(_document(model, findings))
         else:
             _say(model, findings)
-        if model.passport.dangerous:
-            click.get_current_context().exit(_DANGEROUS)
+        if model.passport.obstacles:
+            click.get_current_context().exit(_UNSAFE)
 
 
 def _judge(model: Model) -> list[Finding]:
@@ -77,7 +77,9 @@ def _document(model: Model, findings: Sequence[Finding]) -> dict[str, object]:
         "dangerous": list(passport.dangerous),
         "unknown": list(passport.unknown),
         "from_main": list(passport.from_main),
+        "hazards": list(passport.hazards),
         "complete": passport.complete,
+        "safe_to_load": passport.safe_to_load,
         "findings": [finding_document(each) for each in findings],
     }
 

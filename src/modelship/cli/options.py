@@ -21,6 +21,7 @@ __all__ = [
     "pair",
     "target_option",
     "timeout_option",
+    "trust_option",
 ]
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
@@ -102,6 +103,15 @@ def option_option(command: _Command) -> _Command:
 def name_option(command: _Command) -> _Command:
     """Add ``-n``."""
     return click.option("-n", "--name", metavar="NAME", help="The service's name.")(command)
+
+
+def trust_option(command: _Command) -> _Command:
+    """Add ``--trust-model``."""
+    return click.option(
+        "--trust-model",
+        is_flag=True,
+        help="Load the model whatever that runs: you know who made it.",
+    )(command)
 
 
 def timeout_option(meaning: str) -> Callable[[_Command], _Command]:

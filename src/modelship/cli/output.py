@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from modelship.errors import ModelshipError
     from modelship.findings import Diagnosis, Finding
+    from modelship.sources import Model
     from modelship.targets import Deployment
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "say_facts",
     "say_findings",
     "say_table",
+    "say_trusted",
     "use_json",
     "waiting",
 ]
@@ -169,6 +171,12 @@ def say_findings(findings: Sequence[Finding]) -> None:
     if warnings:
         counted.append(f"{warnings} {'warning' if warnings == 1 else 'warnings'}")
     click.echo(", ".join(counted) or "nothing found")
+
+
+def say_trusted(model: Model) -> None:
+    """Print on stderr what keeps a model from being safe to load, since it is loaded anyway."""
+    for reason in model.passport.obstacles:
+        click.secho(f"trusted {model.path.name}: {reason}", fg="yellow", err=True)
 
 
 def _literal(text: str) -> Any:

@@ -9,7 +9,13 @@ import click
 
 from modelship.cli.config import Config
 from modelship.cli.opening import open_target
-from modelship.cli.options import config_option, json_option, option_option, timeout_option
+from modelship.cli.options import (
+    config_option,
+    json_option,
+    option_option,
+    timeout_option,
+    trust_option,
+)
 from modelship.cli.output import as_json_is_asked, emit
 from modelship.errors import InvalidOptionError, ParityError
 
@@ -68,6 +74,7 @@ _MOST_RANDOM = 10_000
     help="Seconds for each answer [default: 60].",
 )
 @option_option
+@trust_option
 @timeout_option("Seconds for each deployment [default: 600].")
 @click.option("--quiet", is_flag=True, help="Do not show the steps on stderr.")
 @config_option
@@ -83,6 +90,7 @@ def parity(
     tolerance: float,
     request_timeout_s: float,
     options: tuple[tuple[str, Any], ...],
+    trust_model: bool,
     timeout_s: float | None,
     quiet: bool,
     config_file: Path | None,
@@ -103,6 +111,7 @@ def parity(
         on=[_open(name, config, dict(options)) for name in (*places, *more)],
         requests=_requests(bundle, requests_file, count=count, seed=seed),
         tolerance=tolerance,
+        trust_model=trust_model,
         timeout_s=config.timeout_s,
         request_timeout_s=request_timeout_s,
         show_output=not quiet,

@@ -86,7 +86,7 @@ class Evaluator:
     def __repr__(self) -> str:
         return f"Evaluator({len(self.y)} samples, task={self.task or 'inferred'})"
 
-    def evaluate(self, subject: object) -> Report:
+    def evaluate(self, subject: object, *, trust_model: bool = False) -> Report:
         """Score the test set and return the report.
 
         Parameters
@@ -95,6 +95,8 @@ class Evaluator:
             A model, which is loaded into this process; a running service; an object with
             ``predict`` (and perhaps ``predict_proba`` and ``classes_``); or a function from
             a batch of rows to predictions.
+        trust_model : bool
+            Load a model whatever it runs; see :meth:`Model.load`.
 
         Raises
         ------
@@ -104,11 +106,15 @@ class Evaluator:
             If it does not answer with one prediction a row, of the kind that y holds.
         ModelLoadError, ScoringError
             If the model cannot be loaded, or the service does not answer.
+        UntrustedModelError
+            If loading the model could run code that is not known to be safe.
         MissingExtraError
             Without scikit-learn.
         """
         task = self.task or _inferred_task(self.y)
-        predict = predictor_of(subject, encode=self.encode, decode=self.decode)
+        predict = predictor_of(
+            subject, encode=self.encode, decode=self.decode, trust_model=trust_model
+        )
         parts = [
             align(predictions_of(predict(batch), rows=rows), self.y, task=task)
             for batch, rows in self._batches()

@@ -26,6 +26,7 @@ def predictor_of(
     *,
     encode: Callable[[Any], Any] | None,
     decode: Callable[[Any], Answer] | None,
+    trust_model: bool = False,
 ) -> Predictor:
     """Return the function from a batch of rows to predictions that `subject` stands for.
 
@@ -33,11 +34,13 @@ def predictor_of(
     ------
     InvalidOptionError
         If it is nothing that predicts.
+    UntrustedModelError
+        If it is a model that could run code when it is loaded, and it is not trusted.
     """
     from modelship.sources import Model
 
     if isinstance(subject, Model):
-        subject = subject.load()
+        subject = subject.load(trust_model=trust_model)
     elif isinstance(subject, SupportsRun) and not isinstance(subject, type):
         return _of_service(subject, encode=encode, decode=decode)
     if isinstance(subject, type):

@@ -118,6 +118,7 @@ _ALL: Final = (
     Rule("MS305", "corrupt-model", _E, "Copy or save the model again."),
     Rule("MS306", "missing-model", _E, "Check the model's path."),
     Rule("MS307", "model-exceeds-memory", _W, "Ask for more with memory_gb."),
+    Rule("MS308", "unread-model", _E, "Save it in a format that can be read: joblib.dump()."),
     # what the target allows
     Rule("MS401", "bad-name", _E, "Use 3 to 32 lower-case letters, digits and dashes."),
     Rule("MS402", "bad-cpu", _E, "Ask for as much as the target gives with cpu_cores."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from modelship.bundle.checks import require_loadable
 from modelship.errors import InvalidOptionError
 from modelship.parity.comparison import differences
 from modelship.parity.generation import generate_requests
@@ -34,6 +35,7 @@ def compare(
     on: Sequence[str | DeployTarget | Deployment],
     requests: Sequence[ScoringRequest] | None = None,
     tolerance: float = 0.0,
+    trust_model: bool = False,
     timeout_s: float = 600.0,
     request_timeout_s: float = 60.0,
     show_output: bool = True,
@@ -62,6 +64,8 @@ def compare(
         What to send. Without it, the bundle's sample request and awkward ones made of it.
     tolerance : float
         By how much two floats may differ, absolutely or relative to the larger; 0 is not at all.
+    trust_model : bool
+        Load the model whatever that runs; see :meth:`ScoringBundle.check`.
     timeout_s : float
         How long each deployment may take, in seconds.
     request_timeout_s : float
@@ -75,11 +79,14 @@ def compare(
     ------
     InvalidOptionError
         If there is nothing to send, or the tolerance is negative or NaN.
+    CheckFailedError
+        If loading the model could run code that is not known to be safe.
     ModelshipError
         If a place does not run the bundle.
     """
     if not tolerance >= 0:
         raise InvalidOptionError("tolerance", tolerance, "a number from 0 on")
+    require_loadable(bundle, trust_model=trust_model)
     sent = _numbered(_sample_requests(bundle) if requests is None else requests)
     answers: dict[str, list[Answer]] = {
         _SCRIPT: answer_in_process(
@@ -87,7 +94,13 @@ def compare(
         )
     }
     for each in on:
-        with service_on(each, bundle=bundle, timeout_s=timeout_s, show_output=show_output) as there:
+        with service_on(
+            each,
+            bundle=bundle,
+            trust_model=trust_model,
+            timeout_s=timeout_s,
+            show_output=show_output,
+        ) as there:
             place = _free(_name(each), answers)
             answers[place] = answer_over_http(there, sent, request_timeout_s=request_timeout_s)
     return _report(sent, answers, tolerance=tolerance)

@@ -102,6 +102,7 @@ def service_on(
     place: str | DeployTarget | Deployment,
     *,
     bundle: ScoringBundle,
+    trust_model: bool,
     timeout_s: float,
     show_output: bool,
 ) -> Iterator[Service]:
@@ -113,7 +114,13 @@ def service_on(
     name = f"parity-{secrets.token_hex(4)}"
 
     def deploy() -> Deployment:
-        return target.deploy(bundle, name=name, timeout_s=timeout_s, show_output=show_output)
+        return target.deploy(
+            bundle,
+            name=name,
+            trust_model=trust_model,
+            timeout_s=timeout_s,
+            show_output=show_output,
+        )
 
     def deploy_again() -> Deployment:
         target.delete(name, missing_ok=True)

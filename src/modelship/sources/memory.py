@@ -23,6 +23,8 @@ class MemorySource(ModelSource):
         The model.
     """
 
+    trusted = True
+
     def __init__(self, estimator: object) -> None:
         self.estimator = estimator
 

@@ -16,6 +16,7 @@ from modelship.errors import (
     MissingExtraError,
     ModelLoadError,
     ModelNotFoundError,
+    UntrustedModelError,
 )
 from modelship.sources._files import checked_files, nearby, sha256_of
 from modelship.sources.passport import PICKLE_SUFFIXES, Passport, read_passport
@@ -74,6 +75,9 @@ class Model:
     origin : str
         The URI of the registered model that it was fetched from, ``azureml://…``; else ``""``.
         Two models that differ only in it are equal.
+    trusted : bool
+        Whether it was an object of this process, so that loading it runs nothing that is not
+        here already; not compared either.
     """
 
     name: str
@@ -83,10 +87,17 @@ class Model:
     digest: str
     format: str
     origin: str = field(default="", compare=False)
+    trusted: bool = field(default=False, compare=False)
 
     @classmethod
     def read(
-        cls, path: str | Path, *, name: str | None = None, version: str = "1", origin: str = ""
+        cls,
+        path: str | Path,
+        *,
+        name: str | None = None,
+        version: str = "1",
+        origin: str = "",
+        trusted: bool = False,
     ) -> Model:
         """Describe the model at `path`, without loading it.
 
@@ -100,6 +111,8 @@ class Model:
             Its version.
         origin : str
             Where it was registered; see :class:`Model`.
+        trusted : bool
+            Whether whoever made the file is known and may run code here; see :class:`Model`.
 
         Raises
         ------
@@ -118,7 +131,8 @@ class Model:
         passport = read_passport(path) if path.is_file() else None
         files = _describe(path)
         passport = passport or read_passport(path)
-        model = cls(name, version, path, files, digest_of(path, files), passport.format, origin)
+        digest = digest_of(path, files)
+        model = cls(name, version, path, files, digest, passport.format, origin, trusted)
         model.__dict__["passport"] = passport  # read just now, so not again
         return model
 
@@ -148,15 +162,23 @@ class Model:
         if found != self.digest:
             raise DigestMismatchError(what=str(self.path), expected=self.digest, found=found)
 
-    def load(self) -> Any:
+    def load(self, *, trust_model: bool = False) -> Any:
         """Verify the digest, unpickle the model, and return the object.
 
-        Unpickling runs what the file says: load only what you trust. This is the one
-        place where modelship does it. scikit-learn's ``InconsistentVersionWarning``
-        comes through, once.
+        Unpickling runs what the file says. A file whose passport is not
+        :attr:`~Passport.safe_to_load` is therefore refused, unless you trust it. This is the
+        only place where modelship unpickles a model in this process. scikit-learn's
+        ``InconsistentVersionWarning`` is shown once.
+
+        Parameters
+        ----------
+        trust_model : bool
+            Load it whatever it runs, because you know who made it.
 
         Raises
         ------
+        UntrustedModelError
+            If loading could run code that is not known to be safe, and it is not trusted.
         DigestMismatchError
             If the content changed since the model was described.
         ModelLoadError
@@ -167,6 +189,8 @@ class Model:
         if self.format not in _LOADABLE:
             cause = f"its format is {self.format!r}, and only pickles are loaded here"
             raise ModelLoadError(path=str(self.path), cause=cause)
+        if self.passport.obstacles and not (trust_model or self.trusted):
+            raise UntrustedModelError(path=str(self.path), reasons=self.passport.obstacles)
         self.verify()
         try:
             import joblib

@@ -119,6 +119,12 @@ class Passport:
         return tuple(name for name in self.globals if is_dangerous(name))
 
     @property
+    def obstacles(self) -> tuple[str, ...]:
+        """Why it is not safe to load, as clauses; empty if it is :attr:`safe_to_load`."""
+        names = tuple(f"loading it would call {name}" for name in self.dangerous)
+        return (*names, *self.hazards, *self.incomplete_because)
+
+    @property
     def unknown(self) -> tuple[str, ...]:
         """Those of `globals` that are of no library that models are commonly made of."""
         return tuple(

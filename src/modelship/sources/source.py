@@ -8,7 +8,7 @@ import shutil
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from modelship.errors import DigestMismatchError, FetchError, InvalidOptionError
 from modelship.registry import Registry, check_options
@@ -56,6 +56,8 @@ class ModelSource(ABC):
     """
 
     wanted: Wanted = Wanted()
+    trusted: ClassVar[bool] = False
+    """Whether what it fetches is an object of this process, which may be loaded again as it is."""
 
     @staticmethod
     def open(
@@ -183,7 +185,11 @@ class ModelSource(ABC):
 
     def _checked(self, path: Path) -> Model:
         model = Model.read(
-            path, name=self.wanted.name, version=self.wanted.version or "1", origin=self.origin
+            path,
+            name=self.wanted.name,
+            version=self.wanted.version or "1",
+            origin=self.origin,
+            trusted=self.trusted,
         )
         if self.wanted.sha256 not in (None, model.digest):
             raise DigestMismatchError(

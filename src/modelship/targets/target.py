@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from modelship.bundle import ScoringBundle
+from modelship.bundle.checks import require_loadable
 from modelship.diagnosis import Facts, diagnose, is_known
 from modelship.errors import (
     CheckFailedError,
@@ -115,6 +116,7 @@ class DeployTarget:
         name: str,
         overwrite: bool = False,
         check: Literal["static", "trial", "off"] | None = None,
+        trust_model: bool = False,
         timeout_s: float = 600.0,
         show_output: bool = True,
     ) -> Deployment:
@@ -136,7 +138,11 @@ class DeployTarget:
         check : {"static", "trial", "off"}, optional
             Whether the bundle is read first (:meth:`ScoringBundle.check`), its script tried too, or
             neither. Errors that are found keep it from being deployed, and warnings are shown.
-            The default is the target's: a trial on ``"aci"``, reading on all others.
+            The default is the target's: a trial on ``"aci"``, reading on all others. Whether the
+            model is safe to load is always checked.
+        trust_model : bool
+            Deploy the model whatever loading it runs, because you know who made it. What was found
+            in it is then shown as a warning.
         timeout_s : float
             Seconds for everything: building, starting, and the first answer.
         show_output : bool
@@ -149,7 +155,8 @@ class DeployTarget:
         InvalidOptionError
             If `bundle` or `check` is something else.
         CheckFailedError
-            If the check finds errors; nothing was built or sent.
+            If the check finds errors, or loading the model could run code that is not known to be
+            safe; nothing was built or sent.
         EnvironmentSpecError
             If the environment cannot be resolved or built.
         TargetUnavailableError
@@ -171,7 +178,14 @@ class DeployTarget:
         steps.current = "Wait for another deployment of this name"
         try:
             with exclusive(f"{self.name}-{name}", timeout_s=timeout_s):
-                instance = self._deploy(bundle, name, overwrite=overwrite, check=check, steps=steps)
+                instance = self._deploy(
+                    bundle,
+                    name,
+                    overwrite=overwrite,
+                    check=check,
+                    trust_model=trust_model,
+                    steps=steps,
+                )
         except TimeoutError as error:
             raise DeploymentTimeoutError(
                 name=name, target=self.name, doing=steps.current, timeout_s=timeout_s
@@ -275,7 +289,14 @@ class DeployTarget:
         return f"DeployTarget.open({self.name!r})"
 
     def _deploy(
-        self, bundle: ScoringBundle, name: str, *, overwrite: bool, check: str, steps: Steps
+        self,
+        bundle: ScoringBundle,
+        name: str,
+        *,
+        overwrite: bool,
+        check: str,
+        trust_model: bool,
+        steps: Steps,
     ) -> Instance:
         with steps.step("Lock the environment"):
             digest = bundle.digest
@@ -292,8 +313,10 @@ class DeployTarget:
                 target=self.name,
                 differences=_differences(current, bundle, ways=ways),
             )
-        if check != "off":
-            self._check(bundle, trial=check == "trial", steps=steps)
+        if check == "off":
+            require_loadable(bundle, trust_model=trust_model)
+        else:
+            self._check(bundle, trial=check == "trial", trust_model=trust_model, steps=steps)
         self._backend.prepare(bundle, steps)
         if not self._backend.side_by_side:
             self._stop_all(older)
@@ -302,9 +325,16 @@ class DeployTarget:
         self._stop_all(older)
         return instance
 
-    def _check(self, bundle: ScoringBundle, *, trial: bool, steps: Steps) -> None:
+    def _check(
+        self, bundle: ScoringBundle, *, trial: bool, trust_model: bool, steps: Steps
+    ) -> None:
         with steps.step("Check the bundle"):
-            found = bundle.check(target=self, trial=trial, timeout_s=steps.deadline.remaining_s)
+            found = bundle.check(
+                target=self,
+                trial=trial,
+                trust_model=trust_model,
+                timeout_s=steps.deadline.remaining_s,
+            )
         errors = [each for each in found if each.blocks]
         for each in found:
             if not each.blocks:

@@ -6,6 +6,7 @@ import importlib.util
 from typing import TYPE_CHECKING, Final
 
 from modelship.bundle._known_packages import IMPORT_TO_PYPI
+from modelship.bundle.checks.loading import loading_findings
 from modelship.bundle.checks.own_modules import OwnModules
 from modelship.bundle.checks.provided import (
     Provided,
@@ -15,7 +16,6 @@ from modelship.bundle.checks.provided import (
 )
 from modelship.bundle.checks.skew import skew_findings
 from modelship.findings import RULES, Severity
-from modelship.sources.passport import read_passport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["model_findings"]
 
 _SHOWN: Final = 5
-_DANGERS_SHOWN: Final = 20
 # cloudpickle writes the bytecode of a function, which only the Python that compiled it reads.
 _BYTECODE: Final = (
     "cloudpickle.cloudpickle._make_function",
@@ -43,7 +42,12 @@ _NO_MODULES: Final = frozenset({"__main__", "__builtin__", "copy_reg", "exceptio
 
 
 def model_findings(
-    model: Model, *, source: Sequence[SourceFile], lock: Lock | None, memory_bytes: int
+    model: Model,
+    *,
+    source: Sequence[SourceFile],
+    lock: Lock | None,
+    memory_bytes: int,
+    trust_model: bool = False,
 ) -> Iterator[Finding]:
     """Find what is wrong with a model, or with loading it where the bundle runs.
 
@@ -57,10 +61,12 @@ def model_findings(
         The environment; without it, what the model needs of it is not judged.
     memory_bytes : int
         The memory that the service asks for.
+    trust_model : bool
+        Whether the user vouches for the model, whatever loading it runs.
     """
     path = model.path.name
     own = OwnModules(source)
-    yield from _dangers(model, path=path)
+    yield from loading_findings(model, own=own, trust_model=trust_model)
     yield from _of_main(model, path=path)
     yield from _size(model, memory_bytes=memory_bytes, path=path)
     missing: set[str] = set()
@@ -72,28 +78,6 @@ def model_findings(
         yield from skew_findings(model.passport, lock, path=path)
         yield from _of_other_pythons(model, lock, path=path)
     yield from _unknown(model, but=own.tops | missing, path=path)
-    if not model.passport.complete:
-        yield RULES["MS302"].finding(
-            "It cannot be read to its end, so it may name more than is known.", path=path
-        )
-
-
-def _dangers(model: Model, *, path: str) -> Iterator[Finding]:
-    names = model.passport.dangerous
-    files = _globals_by_file(model) if names and model.path.is_dir() else {}
-    for name in names[:_DANGERS_SHOWN]:
-        yield RULES["MS301"].finding(
-            f"Loading it would call {name}, which belongs into no model.",
-            path=next((file for file, found in files.items() if name in found), path),
-        )
-    if len(names) > _DANGERS_SHOWN:
-        more = f"{len(names) - _DANGERS_SHOWN} more things that belong into no model."
-        yield RULES["MS301"].finding(f"Loading it would call {more}", path=path)
-
-
-def _globals_by_file(model: Model) -> dict[str, tuple[str, ...]]:
-    """Return what each file of a folder names."""
-    return {file.path: read_passport(model.root / file.path).globals for file in model.files}
 
 
 def _of_main(model: Model, *, path: str) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePosixPath
@@ -49,6 +50,20 @@ class OwnModules:
                 if parent.name == top and parent.parent.name:
                     return parent.parent.as_posix()
         return ""
+
+    def defines(self, name: str) -> bool:
+        """Return whether ``module.name`` is a class or function that one of them defines itself.
+
+        A module named like one of the standard library's is none of them: Python may have
+        imported that one already.
+        """
+        module, _, qualname = name.rpartition(".")
+        if name.partition(".")[0] in sys.stdlib_module_names:
+            return False
+        within = module.replace(".", "/")
+        file = self._files.get(f"{within}.py") or self._files.get(f"{within}/__init__.py")
+        script = parse(file, python=(sys.version_info[0], sys.version_info[1])) if file else None
+        return isinstance(script, Script) and qualname in script.definitions
 
     def lack(self, name: str, *, python: tuple[int, int]) -> str:
         """Return in words what is missing of ``module.qualname`` that begins in the root.

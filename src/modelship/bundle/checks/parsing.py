@@ -57,6 +57,12 @@ class Script:
         return {each.name: each for each in self.statements if isinstance(each, Function)}
 
     @cached_property
+    def definitions(self) -> frozenset[str]:
+        """The names of the classes and functions that the top level defines."""
+        kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+        return frozenset(each.name for each in self.statements if isinstance(each, kinds))
+
+    @cached_property
     def names(self) -> frozenset[str]:
         """Every name that the top level binds; ``"*"`` stands for those of a star import."""
         return bound_names(self.statements)

@@ -38,6 +38,7 @@ def check(
     target: str | HasProfile | None = None,
     name: str | None = None,
     trial: bool = True,
+    trust_model: bool = False,
     timeout_s: float = 600.0,
 ) -> tuple[Finding, ...]:
     """Return what is wrong with a bundle; see :meth:`ScoringBundle.check`."""
@@ -46,7 +47,7 @@ def check(
     subject = Subject.of(bundle)
     if profile is not None and not profile.installs_lock:
         subject = replace(subject, lock=None, bundle=None)
-    found = list(_judge(subject, profile=profile, name=name))
+    found = list(_judge(subject, profile=profile, name=name, trust_model=trust_model))
     if trial and subject.bundle is not None and not any(each.blocks for each in found):
         found += _tried(bundle, profile=profile, timeout_s=end_s - time.monotonic(), before=found)
     return _sorted(found)
@@ -57,6 +58,7 @@ def check_parts(
     *,
     target: str | HasProfile | None = None,
     name: str | None = None,
+    trust_model: bool = False,
     **parts: Any,
 ) -> tuple[Finding, ...]:
     """Return what is wrong with parts that no bundle can be made of.
@@ -65,14 +67,15 @@ def check_parts(
     ----------
     model : Model, str or Path
         The model, or where it lies.
-    target, name
+    target, name, trust_model
         As for :meth:`ScoringBundle.check`.
     **parts
         ``entry_script``, ``source_directory``, ``environment``, ``sample_input``, ``cpu_cores`` and
         ``memory_gb`` of :class:`~modelship.ScoringBundle`.
     """
     subject = Subject.read(model, **parts)
-    return _sorted(_judge(subject, profile=_profile_of(target), name=name))
+    profile = _profile_of(target)
+    return _sorted(_judge(subject, profile=profile, name=name, trust_model=trust_model))
 
 
 def _profile_of(target: str | HasProfile | None) -> Profile | None:
@@ -81,14 +84,20 @@ def _profile_of(target: str | HasProfile | None) -> Profile | None:
     return Profile.named(target) if isinstance(target, str) else target.profile
 
 
-def _judge(subject: Subject, *, profile: Profile | None, name: str | None) -> Iterator[Finding]:
+def _judge(
+    subject: Subject, *, profile: Profile | None, name: str | None, trust_model: bool
+) -> Iterator[Finding]:
     yield from subject.unread
     yield from script_findings(subject)
     yield from environment_findings(subject)
     if subject.model is not None:
         memory_bytes = subject.resources.memory_bytes if subject.resources else _NO_LIMIT
         yield from model_findings(
-            subject.model, source=subject.source, lock=subject.lock, memory_bytes=memory_bytes
+            subject.model,
+            source=subject.source,
+            lock=subject.lock,
+            memory_bytes=memory_bytes,
+            trust_model=trust_model,
         )
     yield from target_findings(subject, profile=profile, name=name)
 

@@ -1,0 +1,82 @@
+"""The rules about loading a model: what would run, and what could not be read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from modelship.bundle.checks.own_modules import OwnModules
+from modelship.errors import CheckFailedError
+from modelship.findings import RULES, Severity
+from modelship.sources._globals import Judgement, Use, judge
+from modelship.sources.passport import read_passport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from modelship.bundle.bundle import ScoringBundle
+    from modelship.findings import Finding
+    from modelship.sources import Model
+
+__all__ = ["loading_findings", "require_loadable"]
+
+_DANGERS_SHOWN: Final = 20
+_IF_KNOWN: Final = "If you know who made it and what it runs: trust_model=True (--trust-model)."
+_TRUSTED: Final = "It is loaded all the same, because you trust it (trust_model)."
+
+
+def loading_findings(model: Model, *, own: OwnModules, trust_model: bool) -> Iterator[Finding]:
+    """Find why loading a model is not known to be safe.
+
+    Parameters
+    ----------
+    model : Model
+        What the service loads.
+    own : OwnModules
+        The modules beside the script: what they define, the script may run anyway.
+    trust_model : bool
+        Whether the user vouches for the model; what is found is then a warning.
+    """
+    for each in _obstacles(model, own=own):
+        if trust_model or model.trusted:
+            yield replace(each, severity=Severity.WARNING, advice=_TRUSTED)
+        else:
+            yield replace(each, advice=f"{each.advice} {_IF_KNOWN}")
+
+
+def require_loadable(bundle: ScoringBundle, *, trust_model: bool) -> None:
+    """Raise CheckFailedError unless loading the bundle's model is safe, or trusted."""
+    own = OwnModules(bundle.source)
+    found = loading_findings(bundle.model, own=own, trust_model=trust_model)
+    if errors := [each for each in found if each.blocks]:
+        raise CheckFailedError(findings=errors)
+
+
+def _obstacles(model: Model, *, own: OwnModules) -> Iterator[Finding]:
+    passport, path = model.passport, model.path.name
+    names = [name for name in passport.dangerous if not _is_own(name, own=own)]
+    files = _globals_by_file(model) if names and model.path.is_dir() else {}
+    for name in names[:_DANGERS_SHOWN]:
+        yield RULES["MS301"].finding(
+            f"Loading it would call {name}, which is not known to be safe.",
+            path=next((file for file, found in files.items() if name in found), path),
+        )
+    if len(names) > _DANGERS_SHOWN:
+        more = f"{len(names) - _DANGERS_SHOWN} more things that are not known to be safe."
+        yield RULES["MS301"].finding(f"Loading it would call {more}", path=path)
+    for hazard in passport.hazards:
+        yield RULES["MS301"].finding(f"Loading it is not safe: {hazard}.", path=path)
+    for reason in passport.incomplete_because:
+        yield RULES["MS308"].finding(
+            f"It cannot be read to its end without loading it: {reason}.", path=path
+        )
+
+
+def _is_own(name: str, *, own: OwnModules) -> bool:
+    """Return whether `name` is dangerous only because nobody here knows what it does."""
+    return own.defines(name) and judge(name, Use.MAKE) is not Judgement.DANGEROUS
+
+
+def _globals_by_file(model: Model) -> dict[str, tuple[str, ...]]:
+    """Return what each file of a folder names."""
+    return {file.path: read_passport(model.root / file.path).globals for file in model.files}

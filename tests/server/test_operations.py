@@ -52,6 +52,12 @@ def _numbers(server):
     return {name: float(value) for name, value in lines}
 
 
+def _workers(server):
+    """Return the processes below a host; another child of the supervisor only watches it."""
+    children = psutil.Process(server.process.pid).children()
+    return [worker for each in children for worker in each.children()]
+
+
 def _until(condition):
     end_s = time.monotonic() + _TIMEOUT_S
     while not condition():
@@ -118,8 +124,7 @@ def test_workers_share_what_init_made(started):
     """Four workers have the memory of init() once."""
     server = started(WORKER_COUNT="4")
     _until(lambda: _numbers(server)["modelship_ready_workers"] == 4)
-    family = psutil.Process(server.process.pid).children(recursive=True)
-    workers = [each for each in family if not each.children()]
+    workers = _workers(server)
     own = [each.memory_full_info().uss for each in workers]
     assert len(workers) == 4
     assert sum(own) < 4 * 50_000_000

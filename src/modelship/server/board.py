@@ -54,8 +54,13 @@ _OF_THE_LIVING = (
     *(Field.PID, Field.READY, Field.ALONE, Field.BUSY_SINCE_NS),
     *(Field.CONNECTIONS, Field.WAITING, Field.LEAVING),
 )
-_WIDTH = Field.BUCKETS + len(BUCKETS_S) + 1
+_FIELDS = Field.BUCKETS + len(BUCKETS_S) + 1
 _ITEM_BYTES = 8
+_ITEMS_TOGETHER = 16
+"""Two cache lines, which processors fetch together: no worker writes where another one counts."""
+_WIDTH = -(-_FIELDS // _ITEMS_TOGETHER) * _ITEMS_TOGETHER
+_ENDING, _HELD, _HOSTS = range(3)
+_MOST_COUNTED = 1 << 62
 
 Slot = memoryview
 """One worker's numbers, by :class:`Field`."""
@@ -72,9 +77,55 @@ class Board:
     """
 
     def __init__(self, workers: int) -> None:
+        self.wanted = workers
         self._count = 2 * workers
-        shared = mmap.mmap(-1, self._count * _WIDTH * _ITEM_BYTES)
+        # What is of no worker comes behind the slots.
+        own = _HOSTS + self._count
+        shared = mmap.mmap(-1, (self._count * _WIDTH + own) * _ITEM_BYTES)
         self._numbers = memoryview(shared).cast("q")
+        self._own = self._numbers[self._count * _WIDTH :]
+
+    # Of the supervisor
+
+    @property
+    def held(self) -> int:
+        """How many accepted connections the supervisor still has for the workers, at the end."""
+        return self._own[_HELD]
+
+    @held.setter
+    def held(self, count: int) -> None:
+        self._own[_HELD] = count
+
+    @property
+    def ending(self) -> bool:
+        """Whether the service ends, and not just one worker."""
+        return bool(self._own[_ENDING])
+
+    def end(self) -> None:
+        """Note that the service ends."""
+        self._own[_ENDING] = 1
+
+    def hosts(self) -> list[int]:
+        """Return the process ids of all hosts."""
+        return [pid for pid in self._own[_HOSTS:] if pid > 0]
+
+    def place_for_host(self) -> int:
+        """Return where a host can be written down that is to be started."""
+        hosts = self._own[_HOSTS:].tolist()
+        return hosts.index(0) if 0 in hosts else 0
+
+    def note_host(self, place: int, pid: int) -> None:
+        """Write down a host, so that it is known if the supervisor is killed."""
+        self._own[_HOSTS + place] = pid
+
+    def forget_host(self, pid: int) -> None:
+        """Cross out a host that has ended."""
+        hosts = self._own[_HOSTS:]
+        for place, each in enumerate(hosts):
+            if each == pid:
+                hosts[place] = 0
+
+    # Of the workers
 
     def slot(self, index: int) -> Slot:
         """Return one worker's numbers; writing to them is seen by all processes."""
@@ -100,8 +151,22 @@ class Board:
         """Free the slot of a worker that has ended; what it counted stays."""
         slot = self.of(pid)
         if slot is not None:
-            for field in _OF_THE_LIVING:
-                slot[field] = 0
+            self.clear(slot)
+
+    def clear(self, slot: Slot) -> None:
+        """Free a slot; what was counted there stays."""
+        for field in _OF_THE_LIVING:
+            slot[field] = 0
+
+    def repair(self, slot: Slot) -> bool:
+        """Reset what no worker can have counted; return whether there was any.
+
+        A script can write anywhere, by a fault of a library in C.
+        """
+        wrong = [n for n, number in enumerate(slot) if not -1 <= number < _MOST_COUNTED]
+        for n in wrong:
+            slot[n] = 0
+        return bool(wrong)
 
     def ready(self) -> int:
         """Return how many workers can take requests."""

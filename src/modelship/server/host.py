@@ -11,26 +11,28 @@ import os
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from . import logs
 from .board import Field
 from .heap import keep_freed_memory
+from .kinship import end_with_parent
 from .logs import logger
 from .script import EntryScript, ScriptError
 from .x87 import read_json_in_double_precision
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Sequence
+    from collections.abc import Callable
 
     from .board import Board
+    from .listening import Listeners
     from .settings import Settings
 
 __all__ = ["FAILED_TO_START", "host"]
 
 FAILED_TO_START = 3
-_LOOK_EVERY_S = 0.5
+_LOOK_EVERY_S, _SOONEST_S = 0.5, 0.01
 _LONGEST_PAUSE_S = 5.0
 _KILLING_S = 2.0
 _HANDLED = (signal.SIGCHLD, signal.SIGTERM)
@@ -46,9 +48,10 @@ _THREADS = (
 def host(
     settings: Settings,
     *,
+    supervisor: int,
     board: Board,
     index: int | None,
-    listeners: Sequence[socket.socket],
+    listeners: Listeners,
     handed_over: socket.socket,
 ) -> int:
     """Load the script, and have it served until SIGTERM; return the exit code.
@@ -57,11 +60,13 @@ def host(
     ----------
     settings : Settings
         What the server was told.
+    supervisor : int
+        The process id of the parent, whose end is the end of this process.
     board : Board
         The numbers of all workers.
     index : int, optional
         The slot of this process, where it is known already that the script cannot be forked.
-    listeners, handed_over : socket
+    listeners, handed_over : Listeners, socket
         Where connections come from.
     """
     logs.configure(settings)
@@ -86,12 +91,13 @@ def host(
         return FAILED_TO_START
     logger.info("Scoring timeout is set to %d", settings.scoring_timeout_ms)
 
-    def run(index: int) -> None:
+    def run(index: int, parent: int) -> None:
         if own_threads:
             _let_threads(settings.threads)
         work(
             script,
             settings,
+            parent=parent,
             board=board,
             index=index,
             listeners=listeners,
@@ -105,31 +111,38 @@ def host(
         index = board.take()
     if index is not None:
         board.slot(index)[Field.ALONE] = 1
-        run(index)
+        run(index, supervisor)
         return 0
     gc.collect()
     gc.freeze()  # the collector would write to what the workers share
-    return _Nursery(settings, board, run).tend()
+    return _Nursery(settings, board, run, listeners).tend(supervisor)
 
 
 class _Nursery:
     """Forks workers, and forks again when one ends."""
 
-    def __init__(self, settings: Settings, board: Board, run: object) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        board: Board,
+        run: Callable[[int, int], None],
+        listeners: Listeners,
+    ) -> None:
         self._settings = settings
         self._board = board
         self._run = run
+        self._listeners = listeners
+        self._pid = os.getpid()
         self._born: dict[int, float] = {}
         self._retiring: set[int] = set()
         self._pause_s = 0.0
+        self._forks_at = 0.0
 
-    def tend(self) -> int:
+    def tend(self, supervisor: int) -> int:
         signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
-        supervisor = os.getppid()
-        for _ in range(self._settings.workers):
-            self._fork()
         while os.getppid() == supervisor:
-            told = signal.sigtimedwait(_HANDLED, _LOOK_EVERY_S)
+            self._complete()
+            told = signal.sigtimedwait(_HANDLED, self._wait_s())
             if told is not None and told.si_signo == signal.SIGTERM:
                 break
             self._reap()
@@ -137,21 +150,41 @@ class _Nursery:
         self._end()
         return 0
 
+    def _complete(self) -> None:
+        """Start workers until there are enough; those that are being replaced do not count."""
+        while len(self._born) - len(self._retiring) < self._settings.workers:
+            if time.monotonic() < self._forks_at or not self._fork():
+                return
+
+    def _wait_s(self) -> float:
+        return min(max(self._forks_at - time.monotonic(), _SOONEST_S), _LOOK_EVERY_S)
+
     def _fork(self) -> bool:
-        """Start a worker; tell whether the board had room for it."""
+        """Start a worker; return whether there was room for it on the board and in the system."""
         index = self._board.take()
         if index is None:
             return False
+        slot = self._board.slot(index)
         sys.stdout.flush()
-        pid = os.fork()
-        if pid:
-            self._board.slot(index)[Field.PID] = pid
-            self._born[pid] = time.monotonic()
-            return True
+        try:
+            pid = os.fork()
+        except OSError as error:
+            self._board.clear(slot)
+            self._wait_longer()
+            logger.error("No worker can be started (%s); tried again soon.", error.strerror)
+            return False
+        if not pid:
+            self._become_worker(index)
+        slot[Field.PID] = pid
+        self._born[pid] = time.monotonic()
+        return True
+
+    def _become_worker(self, index: int) -> NoReturn:
         code = 1
         try:
+            end_with_parent(self._pid)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
-            self._run(index)  # type: ignore[operator]
+            self._run(index, self._pid)
             code = 0
         except BaseException:  # noqa: BLE001 - the process ends here, whatever it is
             logger.exception("The worker has failed.")
@@ -181,11 +214,17 @@ class _Nursery:
                 continue
             code = os.waitstatus_to_exitcode(status)
             logger.error("Worker with pid %d has ended with %d; another one starts.", pid, code)
-            self._pause_s = min(2 * self._pause_s + 0.1, _LONGEST_PAUSE_S) if lived_s < 1 else 0.0
-            time.sleep(self._pause_s)
-            self._fork()
+            if lived_s < 1:
+                self._wait_longer()
+            else:
+                self._pause_s = 0.0
+
+    def _wait_longer(self) -> None:
+        self._pause_s = min(2 * self._pause_s + 0.1, _LONGEST_PAUSE_S)
+        self._forks_at = time.monotonic() + self._pause_s
 
     def _end(self) -> None:
+        self._listeners.close()  # the last connections are accepted by the supervisor
         end_s = time.monotonic() + self._settings.drain_s + _KILLING_S
         for pid in self._born:
             os.kill(pid, signal.SIGTERM)

@@ -16,6 +16,7 @@ import os
 import sys
 import time
 import traceback
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from .margins import Indented, ScriptStream, end_lines, indented
@@ -26,11 +27,12 @@ if TYPE_CHECKING:
     from .contract import Answer, Request
     from .settings import Settings
 
-__all__ = ["AccessLog", "configure", "last_line", "logger", "told"]
+__all__ = ["AccessLog", "configure", "last_line", "logger", "note", "told"]
 
 logger = logging.getLogger("azmlinfsrv")
 
 _FORMAT = "%(asctime)s %(levelname).1s [%(process)d] %(name)s - %(message)s"
+_LEVELS = {"I": "INFO", "E": "ERROR", "C": "CRITICAL"}
 _print = builtins.print
 
 
@@ -50,6 +52,19 @@ def configure(settings: Settings) -> None:
         logging.basicConfig()  # so that the script's own has no effect
     elif logging.lastResort:
         logging.lastResort.setFormatter(logging.Formatter(logging.BASIC_FORMAT))
+
+
+def note(text: str, *, level: str = "I", as_json: bool) -> None:
+    """Write a line for a process that has no script and no loggers; `level` is I, E or C."""
+    now = time.time()
+    stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(now))
+    if as_json:
+        line = json.dumps(_fields(stamp, now, _LEVELS[level], "azmlinfsrv", text))
+    else:
+        line = f"{stamp},{int(now % 1 * 1000):03d} {level} [{os.getpid()}] azmlinfsrv - {text}"
+    with suppress(OSError, ValueError):  # nobody may read it any more, or the disk is full
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
 
 
 def told(cause: BaseException) -> str:
@@ -115,9 +130,10 @@ class AccessLog:
         """Write what was kept."""
         if self._lines:
             lines, self._lines = self._lines, []
-            end_lines()
-            self._stream.write("\n".join(lines) + "\n")
-            self._stream.flush()
+            with suppress(OSError):  # nobody may read it any more, or the disk is full
+                end_lines()
+                self._stream.write("\n".join(lines) + "\n")
+                self._stream.flush()
 
 
 class _Handler(logging.StreamHandler):  # type: ignore[type-arg]  # Python 3.10 takes none

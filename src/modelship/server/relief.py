@@ -3,6 +3,9 @@
 The supervisor accepts connections then, and looks at what each one asks for without taking it:
 health it answers itself, and everything else it hands on, unread, to whichever worker is free
 first. Before the first worker is ready, only readiness is answered, with 503.
+
+At the end it is the supervisor alone that accepts, until nothing new can come. All of that goes to
+the workers, which wait for it; if there is none any more, the answer is 503.
 """
 
 from __future__ import annotations
@@ -15,18 +18,27 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from .listening import accepted
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator
 
     from .board import Board
+    from .listening import Listeners
 
-__all__ = ["Relief"]
+__all__ = ["Relief", "received"]
 
 _BUSY_S = 0.1
 _HEAD = re.compile(rb"(GET|HEAD) (/|/ready) HTTP/1\.[01]\r\n")
 _LONGEST_HEAD = 32
 _PATIENCE_S = 10.0
 _MOST_HELD = 1000
+_NO_ROOM_PAUSE_S = 0.1
+_LINGER_S = 0.3
+"""How long what is half connected may take to become a connection: more than a round trip."""
+_PARTING_S = 1.0
+_SOON_S = 0.02
+_ENDED = (b"503 Service Unavailable", b"The service has ended.")
 
 
 class Relief:
@@ -36,24 +48,34 @@ class Relief:
     ----------
     board : Board
         Where it sees how the workers are.
-    listeners : sequence of socket
+    listeners : Listeners
         Where connections come from.
-    handing : socket
-        Where connections go that are not for it.
+    speaks_tls : bool
+        Whether nothing can be answered without a handshake.
+    say : callable
+        Writes a line of the log.
     """
 
     def __init__(
-        self, board: Board, listeners: Sequence[socket.socket], handing: socket.socket
+        self,
+        board: Board,
+        listeners: Listeners,
+        *,
+        speaks_tls: bool,
+        say: Callable[[str], None],
     ) -> None:
         self._board = board
+        self._say = say
+        self._parting = b"" if speaks_tls else _closing(*_ENDED, b"retry-after: 1")
         self._listeners = listeners
-        self._handing = handing
+        self._handing, self.handed_over = socket.socketpair()
         self._selector = selectors.DefaultSelector()
         self._unknown: dict[socket.socket, float] = {}  # and since when
         self._for_workers: deque[socket.socket] = deque()
         self._on_duty = False
-        self._ended = False
-        for each in (*listeners, handing):
+        self._rests_until = 0.0  # there is no room for a connection
+        self._closes_at = 0.0  # it has come to the end
+        for each in (self._handing, self.handed_over):
             each.setblocking(False)
 
     def look(self, timeout_s: float) -> None:
@@ -61,8 +83,9 @@ class Relief:
         workers_can = bool(self._board.ready()) and self._board.busy_for_s() < _BUSY_S
         # More than it may hold wait better where they are: the kernel has them, and loses none.
         has_room = len(self._unknown) + len(self._for_workers) < _MOST_HELD
-        self._take_duty(wanted=has_room and not workers_can and not self._ended)
-        if workers_can:
+        can_accept = has_room and time.monotonic() > self._rests_until
+        self._take_duty(wanted=can_accept and (not workers_can or bool(self._closes_at)))
+        if workers_can or self._closes_at:
             self._hand_on()
         if self._selector.get_map():
             for key, _ in self._selector.select(timeout_s):
@@ -70,20 +93,18 @@ class Relief:
         else:
             time.sleep(timeout_s)
         self._give_up()
+        if self._closes_at:
+            self._go_on_ending()
 
     def _take_duty(self, *, wanted: bool) -> None:
         if wanted == self._on_duty:
             return
         self._on_duty = wanted
-        for listener in self._listeners:
+        for listener in self._listeners.sockets:
             if wanted:
                 self._selector.register(listener, selectors.EVENT_READ)
             else:
                 self._selector.unregister(listener)
-
-    def end(self) -> None:
-        """Take no more connections."""
-        self._ended = True
 
     def leave(self) -> None:
         """Forget everything, in a process that was forked."""
@@ -91,18 +112,56 @@ class Relief:
         for each in (*self._unknown, *self._for_workers):
             each.close()
 
+    # The end
+
+    def end(self) -> None:
+        """Let no new connections in, accept those that there are, and hand them all on."""
+        self._board.held = 1
+        self._listeners.keep_out()
+        self._closes_at = time.monotonic() + _LINGER_S
+
+    def finish(self) -> None:
+        """Tell those whom nobody is left to answer that the service has ended."""
+        end_s = time.monotonic() + _LINGER_S + _PARTING_S
+        while self._listeners.sockets and time.monotonic() < end_s:
+            self.look(_SOON_S)
+        self._for_workers.extend(received(self.handed_over))
+        self._part(end_s)
+
+    def _go_on_ending(self) -> None:
+        if self._listeners.sockets and time.monotonic() > max(self._closes_at, self._rests_until):
+            self._take_duty(wanted=False)
+            self._listeners.close_empty(self._for_workers.append)
+        self._board.held = len(self._for_workers) + len(self._listeners.sockets)
+
+    def _part(self, end_s: float) -> None:
+        """Answer what nobody else will, and wait until the answers are taken."""
+        for each in self._for_workers:
+            each.setblocking(False)
+            with suppress(OSError):  # the client may have gone
+                each.send(self._parting)
+                each.shutdown(socket.SHUT_WR)
+        for each in self._for_workers:
+            each.settimeout(max(end_s - time.monotonic(), _SOON_S))
+            with each, suppress(OSError):
+                while time.monotonic() < end_s and each.recv(65536):
+                    pass
+
+    # Connections
+
     def _handle(self, ready: object) -> None:
         assert isinstance(ready, socket.socket)  # noqa: S101 - nothing else was registered
         if ready in self._unknown:
             self._judge(ready)
             return
+        now = time.monotonic()
         try:
-            connection, _ = ready.accept()
-        except OSError:  # a worker was faster, or the client has gone
-            return
-        connection.setblocking(False)
-        self._unknown[connection] = time.monotonic()
-        self._selector.register(connection, selectors.EVENT_READ)
+            for connection in accepted(ready):
+                self._unknown[connection] = now
+                self._selector.register(connection, selectors.EVENT_READ)
+        except OSError as error:
+            self._rests_until = now + _NO_ROOM_PAUSE_S
+            self._say(f"No more connections for a moment: {error.strerror}.")
 
     def _judge(self, connection: socket.socket) -> None:
         """Look at what a connection asks for, and leave it unread."""
@@ -120,15 +179,20 @@ class Relief:
             self._answer(connection, asked[2])
 
     def _answer(self, connection: socket.socket, path: bytes) -> None:
-        status, body = b"200 OK", b"Healthy" if path == b"/" else b"Ready"
-        if path == b"/ready" and not self._board.ready():
-            status, body = b"503 Service Unavailable", b"Loading"
+        status, body = b"200 OK", b"Healthy"
+        if path == b"/ready":
+            status, body = self._readiness()
         with connection, suppress(OSError):  # the client may have gone
             connection.recv(65536)
-            connection.send(
-                b"HTTP/1.1 %b\r\ncontent-type: text/html; charset=utf-8\r\ncontent-length: %d\r\n"
-                b"connection: close\r\n\r\n%b" % (status, len(body), body)
-            )
+            connection.send(_closing(status, body))
+
+    def _readiness(self) -> tuple[bytes, bytes]:
+        if self._closes_at:
+            return b"503 Service Unavailable", b"Draining"
+        ready, wanted = self._board.ready(), self._board.wanted
+        if not ready:
+            return b"503 Service Unavailable", b"Loading: 0 of %d workers" % wanted
+        return b"200 OK", b"Ready: %d of %d workers" % (min(ready, wanted), wanted)
 
     def _hand_on(self) -> None:
         """Hand connections to the workers, as many as they take now."""
@@ -143,11 +207,30 @@ class Relief:
     def _give_up(self) -> None:
         """Leave what has said nothing to the workers, who know how long to wait for it."""
         now = time.monotonic()
+        patience_s = 0.0 if self._closes_at else _PATIENCE_S
         for connection, since in [*self._unknown.items()]:
-            if now - since > _PATIENCE_S:
+            if now - since >= patience_s:
                 self._forget(connection)
                 self._for_workers.append(connection)
 
     def _forget(self, connection: socket.socket) -> None:
         del self._unknown[connection]
         self._selector.unregister(connection)
+
+
+def received(handed_over: socket.socket) -> Iterator[socket.socket]:
+    """Take the connections that the supervisor has handed over, and no worker has yet."""
+    with suppress(BlockingIOError):
+        while True:
+            _, descriptors, _, _ = socket.recv_fds(handed_over, 1, 1)
+            if not descriptors:
+                return
+            yield from (socket.socket(fileno=each) for each in descriptors)
+
+
+def _closing(status: bytes, body: bytes, *lines: bytes) -> bytes:
+    head = (
+        b"HTTP/1.1 " + status, b"content-type: text/html; charset=utf-8",
+        b"content-length: %d" % len(body), b"connection: close", *lines,
+    )  # fmt: skip
+    return b"\r\n".join((*head, b"", body))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import termios
 import time
+from array import array
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -164,7 +167,16 @@ class Service:
 
     def linger(self, connection: ScoringProtocol) -> None:
         """End a connection once it has been quiet for a moment."""
-        asyncio.get_running_loop().call_later(_LINGER_S, _close_if_quiet, connection)
+        asyncio.get_running_loop().call_later(_LINGER_S, self._close_if_quiet, connection)
+
+    def _close_if_quiet(self, connection: ScoringProtocol) -> None:
+        """End a connection that is between two requests, unless the next one is there already."""
+        if not connection.is_quiet or connection.transport.is_closing():
+            return
+        if _unread_bytes(connection.transport):
+            self.linger(connection)  # closed now, it would be reset
+        else:
+            connection.transport.close()
 
     async def sweep(self) -> None:
         """End connections that are idle or too slow, again and again."""
@@ -180,8 +192,8 @@ class Service:
     def _judge(self, connection: ScoringProtocol, now: float) -> None:
         for_s = now - connection.expects_since
         if not (connection.in_head or connection.in_body):
-            if connection.is_quiet and for_s > self.settings.keep_alive_s:
-                connection.transport.close()
+            if for_s > self.settings.keep_alive_s:
+                self._close_if_quiet(connection)
         elif connection.in_head:
             if for_s > self.settings.head_s:
                 connection.refuse(problem(408, "The head of the request took too long."))
@@ -203,15 +215,23 @@ class Service:
         while (part := await loop.run_in_executor(None, next, parts, None)) is not None:
             yield part
 
-    async def drain(self) -> None:
-        """Answer what was accepted, and end every connection, within the time that there is."""
+    @property
+    def tasks(self) -> int:
+        """How much work there is beside the requests."""
+        return len(self._tasks)
+
+    async def drain(self, *, until: Callable[[], bool]) -> None:
+        """Answer what was accepted, and end every connection, within the time that there is.
+
+        More connections come until `until` returns True.
+        """
         self.draining = True
         self.keeps_alive = False
         end = asyncio.get_running_loop().time() + self.settings.drain_s
         for connection in [*self._connections]:
             connection.shutdown()
         await asyncio.sleep(_LINGER_S)  # what was accepted last is not here yet
-        while self._connections or self._tasks or not self.conductor.idle:
+        while not until() or self._connections or self._tasks or not self.conductor.idle:
             if asyncio.get_running_loop().time() > end:
                 logger.warning("Some requests were not answered in the time that there was.")
                 break
@@ -226,6 +246,11 @@ def no_key() -> Answer:
     return error(401, _NO_KEY).add("www-authenticate", "Bearer")
 
 
-def _close_if_quiet(connection: ScoringProtocol) -> None:
-    if connection.is_quiet:
-        connection.transport.close()
+def _unread_bytes(transport: asyncio.Transport) -> int:
+    """Return how much the kernel has of a connection that nobody has read yet (FIONREAD)."""
+    number = array("i", [0])
+    try:
+        fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.FIONREAD, number)
+    except OSError:  # it has ended
+        return 0
+    return number[0]

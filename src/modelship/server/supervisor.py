@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import sys
 import time
 from contextlib import suppress
@@ -16,22 +15,31 @@ from typing import TYPE_CHECKING, NoReturn
 
 from .board import Board, Field
 from .host import FAILED_TO_START, host
+from .kinship import Watchman, end_with_parent, signal_group
+from .limits import raise_open_files
+from .listening import Listeners
+from .logs import note
 from .relief import Relief
+from .signals import ENDING, leave_to_supervisor, pass_over
 
 if TYPE_CHECKING:
     from .settings import Settings
 
 __all__ = ["supervise"]
 
-_FIRST_PASSED = 3
 _LOOK_EVERY_S = 0.05
 _KILLING_S = 4.0
+_CHECK_EVERY_S = 1.0
+_FEWEST_LOADING = 2
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 30.0
+_INTERRUPTED = 128 + signal.SIGINT
 
 
 def supervise(settings: Settings) -> int:
     """Serve the script until SIGTERM or SIGINT; return the exit code."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)  # until there is who takes them
     try:
-        listeners = _listeners(settings)
+        listeners = Listeners.open(settings)
     except OSError as error:
         sys.stderr.write(f"Cannot listen on {settings.host}:{settings.port}: {error}\n")
         return 1
@@ -39,61 +47,122 @@ def supervise(settings: Settings) -> int:
 
 
 class _Supervisor:
-    def __init__(self, settings: Settings, listeners: list[socket.socket]) -> None:
+    def __init__(self, settings: Settings, listeners: Listeners) -> None:
         self._settings = settings
         self._listeners = listeners
         self._board = Board(settings.workers)
-        self._handing, self._handed_over = socket.socketpair()
-        self._relief = Relief(self._board, listeners, self._handing)
-        self._hosts: set[int] = set()
+        self._relief = Relief(
+            self._board, listeners, speaks_tls=bool(settings.certificate), say=self._say
+        )
+        self._watchman = Watchman(self._board, listeners)
+        self._pid = os.getpid()
+        self._hosts: dict[int, float] = {}  # and since when
         self._are_alone = False  # hosts, each of which is a worker itself
         self._leaving: set[int] = set()  # hosts that were told to end since others serve
         self._was_ready = False
+        self._told_ready = 0
+        self._pause_s = 0.0
+        self._starts_at = 0.0
+        self._checks_at = 0.0
         self._ending = False
+        self._interrupted = False
         self._exit_code = 0
 
     def run(self) -> int:
-        for name in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(name, self._told_to_end)
-        self._start(None)
-        while self._hosts:
+        for number in ENDING:
+            signal.signal(number, self._told_to_end)
+        pass_over()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+        raise_open_files()
+        while self._hosts or not self._ending:
+            self._complete()
             self._relief.look(_LOOK_EVERY_S)
-            self._was_ready = self._was_ready or self._board.ready() > 0
-            self._are_alone = self._are_alone or any(map(self._is_alone, self._hosts))
+            self._look_at_board()
             self._reap()
-            if self._are_alone and self._was_ready and not self._ending:
-                self._complete()
             self._kill_the_silent()
+        self._relief.finish()
+        self._watchman.end()
         return self._exit_code
+
+    # Hosts
+
+    def _complete(self) -> None:
+        """Start hosts until there are enough; those that ask to be replaced do not count.
+
+        These are told to end once the others serve.
+        """
+        asking = {
+            pid for pid in self._hosts.keys() - self._leaving if self._says(pid, Field.LEAVING)
+        }
+        staying = self._hosts.keys() - self._leaving - asking
+        loading = [pid for pid in staying if not self._says(pid, Field.READY)]
+        if self._ending:
+            return
+        if not (self._are_alone and self._was_ready):
+            if not self._hosts and time.monotonic() >= self._starts_at:
+                self._start(None)
+        elif len(staying) < self._settings.workers:
+            self._start_beside(len(loading), missing=self._settings.workers - len(staying))
+        elif not loading:
+            self._leaving |= asking
+            for pid in asking:
+                _signal(pid, signal.SIGTERM)
+
+    def _start_beside(self, loading: int, *, missing: int) -> None:
+        """Start what is missing, and let so many load at once as there are cores."""
+        most = max(_FEWEST_LOADING, int(self._settings.cores))
+        for _ in range(min(missing, most - loading)):
+            index = self._board.take() if time.monotonic() >= self._starts_at else None
+            if index is None:
+                return
+            self._start(index)
 
     def _start(self, index: int | None) -> None:
         """Start a host; `index` is its slot where it will be a worker itself."""
-        sys.stdout.flush()
-        pid = os.fork()
-        if not pid:
-            self._become_host(index)
-        self._hosts.add(pid)
+        self._flush()
+        place = self._board.place_for_host()
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)  # the child would take them for the parent
+        try:
+            self._watchman.look()
+            pid = os.fork()
+            if not pid:
+                self._become_host(index, place)
+        except OSError as error:
+            self._wait_longer()
+            self._say(f"No process can be started ({error.strerror}); tried again soon.", "E")
+            if index is not None:
+                self._board.clear(self._board.slot(index))
+            return
+        else:
+            self._hosts[pid] = time.monotonic()
+            self._board.note_host(place, pid)
+            with suppress(OSError):  # it has done so itself, or has ended
+                os.setpgid(pid, pid)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
         if index is not None:
             slot = self._board.slot(index)
             slot[Field.PID], slot[Field.ALONE] = pid, 1
 
-    def _become_host(self, index: int | None) -> NoReturn:
+    def _become_host(self, index: int | None, place: int) -> NoReturn:
         code = 1
         try:
             os.setpgid(0, 0)  # so that it can be ended with all that it started
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            self._board.note_host(place, os.getpid())
+            end_with_parent(self._pid)
+            leave_to_supervisor()
+            self._watchman.leave()
             self._relief.leave()
             code = host(
                 self._settings,
+                supervisor=self._pid,
                 board=self._board,
                 index=index,
                 listeners=self._listeners,
-                handed_over=self._handed_over,
+                handed_over=self._relief.handed_over,
             )
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
+            self._flush()
             os._exit(code)
 
     def _reap(self) -> None:
@@ -101,50 +170,61 @@ class _Supervisor:
             ended, status = os.waitpid(pid, os.WNOHANG)
             if not ended:
                 continue
-            self._hosts.remove(pid)
-            _signal_group(pid, signal.SIGKILL)  # what it has left behind
+            since = self._hosts.pop(pid)
+            signal_group(pid, signal.SIGKILL)  # what it has left behind
             self._release(pid)
             was_told = self._ending or pid in self._leaving
             self._leaving.discard(pid)
-            if was_told:
-                continue
-            code = os.waitstatus_to_exitcode(status)
-            if not self._was_ready or code == FAILED_TO_START:
-                self._exit_code = code if code > 0 else FAILED_TO_START
-                self._told_to_end()
-                continue
-            sys.stderr.write(f"The process {pid}, which held the script, has ended with {code}.\n")
-            if not self._are_alone:
-                self._start(None)
+            if not was_told:
+                self._lose(pid, os.waitstatus_to_exitcode(status), since)
+
+    def _lose(self, pid: int, code: int, since: float) -> None:
+        """Decide what becomes of the service after the end of a host that nobody told to."""
+        serves = self._board.ready() > 0
+        if not self._was_ready or (code == FAILED_TO_START and not serves):
+            self._exit_code = code if code > 0 else FAILED_TO_START
+            self._end()
+            return
+        if time.monotonic() - since > _LONGEST_PAUSE_S:
+            self._pause_s = 0.0
+        again = f"another one starts in {self._wait_longer():.1f} s"
+        self._say(f"The process {pid}, which held the script, has ended with {code}; {again}.", "E")
+
+    def _wait_longer(self) -> float:
+        """Wait twice as long as the last time before a host is started; return the seconds."""
+        pause_s, self._pause_s = (
+            self._pause_s,
+            min(2 * self._pause_s or _FIRST_PAUSE_S, _LONGEST_PAUSE_S),
+        )
+        self._starts_at = time.monotonic() + pause_s
+        return pause_s
 
     def _release(self, pid: int) -> None:
         """Free the slot of a host that is alone, or of all workers of the one that is not."""
+        self._board.forget_host(pid)
         for slot in self._board.slots():
             if slot[Field.PID] and (slot[Field.PID] == pid or not self._are_alone):
-                self._board.release(slot[Field.PID])
-
-    def _complete(self) -> None:
-        """Start hosts until there are enough; those that ask to be replaced do not count.
-
-        These are told to end once the others serve.
-        """
-        asking = {pid for pid in self._hosts - self._leaving if self._says(pid, Field.LEAVING)}
-        staying = self._hosts - self._leaving - asking
-        if len(staying) < self._settings.workers:
-            index = self._board.take()
-            if index is not None:
-                self._start(index)
-        elif all(self._says(pid, Field.READY) for pid in staying):
-            self._leaving |= asking
-            for pid in asking:
-                _signal(pid, signal.SIGTERM)
-
-    def _is_alone(self, pid: int) -> bool:
-        return self._says(pid, Field.ALONE)
+                self._board.clear(slot)
 
     def _says(self, pid: int, field: int) -> bool:
         slot = self._board.of(pid)
         return slot is not None and bool(slot[field])
+
+    # Workers
+
+    def _look_at_board(self) -> None:
+        """Note how many workers serve, and see that the board makes sense."""
+        ready = min(self._board.ready(), self._settings.workers)
+        self._was_ready = self._was_ready or ready > 0
+        self._are_alone = self._are_alone or any(self._says(p, Field.ALONE) for p in self._hosts)
+        if ready != self._told_ready and not self._ending and self._settings.workers > 1:
+            self._say(f"{ready} of {self._settings.workers} workers are ready.")
+        self._told_ready = ready
+        now = time.monotonic()
+        if now > self._checks_at:
+            self._checks_at = now + _CHECK_EVERY_S
+            if any(self._board.repair(slot) for slot in self._board.slots()):
+                self._say("A number that workers share was not one of theirs; it is reset.", "E")
 
     def _kill_the_silent(self) -> None:
         """End a worker that has been in one run() for longer than the script may ever be."""
@@ -152,16 +232,37 @@ class _Supervisor:
         for slot in self._board.slots():
             since = slot[Field.BUSY_SINCE_NS]
             if since and now - since > self._settings.worker_timeout_s * 1e9:
-                sys.stderr.write(
-                    f"WORKER TIMEOUT (pid:{slot[Field.PID]}): run() took longer than "
-                    f"{self._settings.worker_timeout_s:g} s.\n"
-                )
+                pid = slot[Field.PID]
                 slot[Field.BUSY_SINCE_NS] = 0
-                _signal(slot[Field.PID], signal.SIGKILL)
+                if not self._is_ours(pid):
+                    continue
+                self._say(
+                    f"WORKER TIMEOUT (pid:{pid}): run() took longer than "
+                    f"{self._settings.worker_timeout_s:g} s.",
+                    "C",
+                )
+                _signal(pid, signal.SIGKILL)
 
-    def _told_to_end(self, *_: object) -> None:
+    def _is_ours(self, pid: int) -> bool:
+        """Return whether a process belongs to a host: scripts can write to the board too."""
+        with suppress(OSError):
+            return pid > 0 and os.getpgid(pid) in self._hosts
+        return False
+
+    # The end
+
+    def _told_to_end(self, number: int, _: object) -> None:
+        self._end()
+        if number == signal.SIGINT:
+            if self._interrupted:  # somebody at a terminal has no more patience
+                self._exit_code = _INTERRUPTED
+                self._kill_all()
+            self._interrupted = True
+
+    def _end(self) -> None:
         if not self._ending:
             self._ending = True
+            self._board.end()
             self._relief.end()
             for pid in self._hosts:
                 _signal(pid, signal.SIGTERM)
@@ -170,33 +271,18 @@ class _Supervisor:
 
     def _kill_all(self, *_: object) -> None:
         for pid in self._hosts:
-            _signal_group(pid, signal.SIGKILL)
+            signal_group(pid, signal.SIGKILL)
 
+    def _say(self, text: str, level: str = "I") -> None:
+        note(text, level=level, as_json=self._settings.json_logs)
 
-def _listeners(settings: Settings) -> list[socket.socket]:
-    """Return the sockets to listen on; one that was handed over (sd_listen_fds(3)) comes first."""
-    if os.environ.pop("LISTEN_PID", None) == str(os.getpid()) and os.environ.pop("LISTEN_FDS", ""):
-        return [socket.socket(fileno=_FIRST_PASSED)]
-    ports = [settings.port]
-    if settings.health_port is not None and settings.health_port != settings.port:
-        ports.append(settings.health_port)
-    return [_listen(settings.host, port) for port in ports]
-
-
-def _listen(host_name: str, port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((host_name, port))
-    listener.listen(2048)
-    return listener
+    def _flush(self) -> None:
+        with suppress(OSError, ValueError):  # nobody may read it any more
+            sys.stdout.flush()
+            sys.stderr.flush()
 
 
 def _signal(pid: int, number: int) -> None:
     with suppress(ProcessLookupError):
         if pid > 0:
             os.kill(pid, number)
-
-
-def _signal_group(pid: int, number: int) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, number)

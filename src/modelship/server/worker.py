@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -17,8 +16,10 @@ from .app import Application
 from .board import Field
 from .capture import Capture
 from .conductor import Conductor
+from .listening import accepted
 from .logs import logger
 from .protocol import protocol_of
+from .relief import received
 from .scoring import Scorer
 from .service import Service
 from .tracing import Tracing
@@ -26,10 +27,12 @@ from .typed import TypedScorer
 
 if TYPE_CHECKING:
     import asyncio
+    import socket
     from collections.abc import Sequence
 
     from .board import Board
     from .description import Descriptions
+    from .listening import Listeners
     from .script import EntryScript
     from .service import Observer
     from .settings import Settings
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["work"]
 
 _ENOUGH_MEMORY = 0.9
+_NO_ROOM_PAUSE_S = 0.1
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -44,9 +48,10 @@ def work(
     script: EntryScript,
     settings: Settings,
     *,
+    parent: int,
     board: Board,
     index: int,
-    listeners: Sequence[socket.socket],
+    listeners: Listeners,
     handed_over: socket.socket,
     descriptions: Descriptions,
 ) -> None:
@@ -58,18 +63,22 @@ def work(
         Whose init() has run.
     settings : Settings
         What the server was told.
+    parent : int
+        The process whose end is the end of this one.
     board : Board
         The numbers of all workers.
     index : int
         Which slot of the board is this worker's.
-    listeners : sequence of socket
+    listeners : Listeners
         Where connections come from; other workers listen there too.
     handed_over : socket
         Where the supervisor sends connections that it took while all workers were busy.
     descriptions : Descriptions
         What describes the service.
     """
-    worker = _Worker(script, settings, board=board, index=index, descriptions=descriptions)
+    worker = _Worker(
+        script, settings, parent=parent, board=board, index=index, descriptions=descriptions
+    )
     worker.run(listeners, handed_over)
 
 
@@ -79,16 +88,18 @@ class _Worker:
         script: EntryScript,
         settings: Settings,
         *,
+        parent: int,
         board: Board,
         index: int,
         descriptions: Descriptions,
     ) -> None:
         self._settings = settings
+        self._board = board
         self._slot = board.slot(index)
         self._slot[Field.PID] = os.getpid()
         self._slot[Field.STARTS] += 1
         self._loop = uvloop.new_event_loop()
-        self._parent = os.getppid()
+        self._parent = parent
         self._most_memory = _share_of_memory(settings)
         self.service = Service(settings, board=board, slot=self._slot)
         self.service.observers = _observers(settings)
@@ -106,48 +117,83 @@ class _Worker:
         self.service.conductor = self._conductor
         self._server = _uvicorn(settings, Application(self.service, descriptions), self.service)
 
-    def run(self, listeners: Sequence[socket.socket], handed_over: socket.socket) -> None:
+    def run(self, listeners: Listeners, handed_over: socket.socket) -> None:
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, self._told_to_end)
         self._loop.create_task(self._serve(listeners, handed_over))
         self._conductor.run()
         self._slot[Field.READY] = 0
 
-    async def _serve(self, listeners: Sequence[socket.socket], handed_over: socket.socket) -> None:
+    async def _serve(self, listeners: Listeners, handed_over: socket.socket) -> None:
         sweeping = self._loop.create_task(self.service.sweep())
-        # A loop closes what it listens on; these are this worker's own.
-        await self._server.startup([each.dup() for each in listeners])
-        handed_over.setblocking(False)
+        await self._server.startup([])
+        self._listen(listeners.sockets)
         self._loop.add_reader(handed_over.fileno(), self._take_over, handed_over)
         self._slot[Field.READY] = 1
         logger.info("Worker with pid %d ready for serving traffic", os.getpid())
         await self._server.main_loop()
         self._slot[Field.READY] = 0
-        self._loop.remove_reader(handed_over.fileno())
-        for server in self._server.servers:
-            server.close()
-        await self.service.drain()
+        for each in listeners.sockets:
+            self._loop.remove_reader(each.fileno())
+        listeners.close()
+        if not self._board.ending:  # others serve
+            self._loop.remove_reader(handed_over.fileno())
+        await self.service.drain(until=lambda: self._has_all(handed_over))
         sweeping.cancel()
         self._conductor.end()
 
-    def _take_over(self, handed_over: socket.socket) -> None:
-        """Take a connection that the supervisor accepted, with what it has sent unread."""
+    # Connections
+
+    def _listen(self, listeners: Sequence[socket.socket]) -> None:
+        for each in listeners:
+            self._loop.add_reader(each.fileno(), self._accept, each)
+
+    def _accept(self, listener: socket.socket) -> None:
+        """Take one connection; more of them at once would leave other workers idle."""
         try:
-            _, descriptors, _, _ = socket.recv_fds(handed_over, 1, 1)
-        except BlockingIOError:  # another worker was faster
-            return
-        for descriptor in descriptors:
-            self.service.keep(self._adopt(socket.socket(fileno=descriptor)))
+            for connection in accepted(listener, most=1):
+                self.service.keep(self._adopt(connection))
+        except OSError as error:
+            # The kernel keeps them meanwhile. Looking again at once would take all of a processor.
+            logger.warning("No more connections for a moment: %s.", error.strerror)
+            self._loop.remove_reader(listener.fileno())
+            self._loop.call_later(_NO_ROOM_PAUSE_S, self._listen_again, listener)
+
+    def _listen_again(self, listener: socket.socket) -> None:
+        if listener.fileno() >= 0:
+            self._listen([listener])
+
+    def _take_over(self, handed_over: socket.socket) -> None:
+        """Take connections that the supervisor accepted, with what they have sent unread."""
+        for connection in received(handed_over):
+            connection.setblocking(False)
+            self.service.keep(self._adopt(connection))
+
+    def _has_all(self, handed_over: socket.socket) -> bool:
+        """Return whether no connection is to come from the supervisor."""
+        if not self._board.ending or os.getppid() != self._parent:
+            return True
+        nothing_held = not self._board.held  # looked at first: what is held now is sent later
+        before = self.service.tasks
+        self._take_over(handed_over)
+        return nothing_held and self.service.tasks == before
 
     async def _adopt(self, connection: socket.socket) -> None:
-        connection.setblocking(False)
         config = self._server.config
 
         def protocol() -> asyncio.Protocol:
             made: Any = config.http_protocol_class
             return made(config=config, server_state=self._server.server_state, app_state={})  # type: ignore[no-any-return]
 
-        await self._loop.connect_accepted_socket(protocol, connection, ssl=config.ssl)
+        try:
+            await self._loop.connect_accepted_socket(
+                protocol,
+                connection,
+                ssl=config.ssl,
+                ssl_handshake_timeout=self._settings.head_s if config.ssl else None,
+            )
+        except OSError:  # the client has gone, or does not speak TLS
+            connection.close()
 
     def _told_to_end(self, *_: object) -> None:
         # The handler runs between two steps of anything; the server looks at it at its next tick.

@@ -1,0 +1,22 @@
+"""Limits of the operating system that hold for a service."""
+
+from __future__ import annotations
+
+import resource
+from contextlib import suppress
+
+__all__ = ["raise_open_files"]
+
+_ENOUGH = 65_536
+
+
+def raise_open_files() -> None:
+    """Let each process have as many files open as it may: each connection is one (RLIMIT_NOFILE).
+
+    The usual limit is 1,024, kept low for programs that use select(2), which knows no more.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _ENOUGH if hard == resource.RLIM_INFINITY else min(_ENOUGH, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

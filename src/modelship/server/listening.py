@@ -1,0 +1,180 @@
+"""Listening sockets: opened, handed over, and closed so that nothing is lost that was connected.
+
+When a listening socket is closed, the kernel resets each connection that is established and that
+nobody has accepted yet. So new ones are kept out first, those that are there are accepted, and only
+an empty queue is closed. A client that is kept out sends its SYN again after a second, and is
+refused then.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import select
+import socket
+import struct
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from .settings import Settings
+
+__all__ = ["NO_ROOM", "Listeners", "accepted"]
+
+NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+"""Why the kernel has a connection for which this process has no room."""
+_FIRST_PASSED = 3
+_OWNED = "modelship"
+_BACKLOG = 2048
+_SO_ATTACH_FILTER = 26
+# Classic BPF (bpf(4)): the byte with TCP's flags; if SYN is among them nothing of the packet is
+# kept, and else all of it.
+_NO_SYN = ((0x30, 0, 0, 13), (0x45, 0, 1, 0x02), (0x06, 0, 0, 0), (0x06, 0, 0, 0xFFFFFFFF))
+_UNACKED_AT = 24  # tcpi_unacked in struct tcp_info (linux/tcp.h)
+_TRIES = 100
+_PLUGGED_S = 0.05
+
+
+class Listeners:
+    """The sockets that a service listens on.
+
+    Parameters
+    ----------
+    sockets : Sequence[socket]
+        Where connections come from.
+    are_owned : bool
+        Whether nobody else holds them. What waits at a socket that another process holds, as
+        systemd does, is for whoever is started next.
+    """
+
+    def __init__(self, sockets: Sequence[socket.socket], *, are_owned: bool) -> None:
+        self.sockets = list(sockets)
+        self._are_owned = are_owned
+        for each in sockets:
+            each.setblocking(False)
+
+    @staticmethod
+    def open(settings: Settings) -> Listeners:
+        """Listen; a socket that was handed over (sd_listen_fds(3)) comes first.
+
+        Raises
+        ------
+        OSError
+            If the address cannot be had.
+        """
+        environ = os.environ
+        passed = environ.pop("LISTEN_PID", None) == str(os.getpid())
+        count, names = environ.pop("LISTEN_FDS", ""), environ.pop("LISTEN_FDNAMES", "")
+        if passed and count:
+            found, owned = [socket.socket(fileno=_FIRST_PASSED)], names == _OWNED
+        else:
+            found, owned = [_listen(settings.host, port) for port in _ports(settings)], True
+        return Listeners(found, are_owned=owned)
+
+    def keep_out(self) -> None:
+        """Let the kernel take no new connections, where it can be told so."""
+        for each in self.sockets if self._are_owned else ():
+            with suppress(OSError):
+                _attach_filter(each)
+
+    def close(self) -> None:
+        """Close the sockets in this process; what waits there is for another one."""
+        while self.sockets:
+            self.sockets.pop().close()
+
+    def close_empty(self, take: Callable[[socket.socket], None]) -> None:
+        """Close the sockets in the last process that accepts; what waits there goes to `take`."""
+        for each in self.sockets if self._are_owned else ():
+            _close_empty(each, take)
+        self.close()
+
+
+def accepted(listener: socket.socket, *, most: int = 64) -> Iterator[socket.socket]:
+    """Accept what waits, up to `most`.
+
+    Raises
+    ------
+    OSError
+        If there is no room for one (:data:`NO_ROOM`).
+    """
+    for _ in range(most):
+        try:
+            connection, _ = listener.accept()
+        except BlockingIOError:
+            return
+        except OSError as error:
+            if error.errno in NO_ROOM:
+                raise
+            continue  # the client has gone
+        connection.setblocking(False)
+        yield connection
+
+
+def _ports(settings: Settings) -> Iterator[int]:
+    yield settings.port
+    if settings.health_port is not None and settings.health_port != settings.port:
+        yield settings.health_port
+
+
+def _listen(host_name: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((host_name, port))
+    listener.listen(_BACKLOG)
+    return listener
+
+
+def _attach_filter(listener: socket.socket) -> None:
+    """Drop each SYN, and nothing else: what is half connected can still be completed.
+
+    Raises
+    ------
+    OSError
+        If the kernel does not let this process: newer ones ask for CAP_NET_ADMIN.
+    """
+    if sys.platform != "linux":
+        return
+    program = b"".join(struct.pack("HBBI", *each) for each in _NO_SYN)
+    held = ctypes.create_string_buffer(program)
+    told = struct.pack("HL", len(_NO_SYN), ctypes.addressof(held))
+    listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, told)
+
+
+def _close_empty(listener: socket.socket, take: Callable[[socket.socket], None]) -> None:
+    """Accept what waits until nothing can come any more.
+
+    Where there is no filter, a connection of our own fills a queue that has room for none beside
+    it. Once it is alone there, the queue can be closed.
+    """
+    with suppress(OSError):
+        for _ in range(_TRIES):
+            for each in accepted(listener, most=_BACKLOG):
+                take(each)
+            if sys.platform != "linux":
+                return
+            listener.listen(0)
+            with socket.socket(listener.family, socket.SOCK_STREAM) as plug:
+                plug.setblocking(False)
+                plug.connect_ex(listener.getsockname())
+                if not select.select([], [plug], [], _PLUGGED_S)[1]:
+                    if _queued(listener):
+                        continue  # a client was faster
+                    return  # there is a filter: nothing comes
+                plug.send(b".")
+                if _unacknowledged(plug) == 0 and _queued(listener) == 1:
+                    listener.close()
+                    return
+
+
+def _queued(listener: socket.socket) -> int:
+    """Return how many connections nobody has accepted; of one that is connected, see below."""
+    told = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _UNACKED_AT + 4)
+    return int(struct.unpack_from("I", told, _UNACKED_AT)[0])
+
+
+_unacknowledged = _queued
+"""How much the other side has not confirmed: it has, once it holds the connection itself."""

@@ -1,0 +1,61 @@
+"""Clients that ask without end, and count what became of each request."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+
+__all__ = ["asked_while"]
+
+_TIMEOUT_S = 30.0
+
+
+def asked_while(doing, *, port, clients=8, kept=True, tls=None):
+    """Return how many requests had which status while `doing()` ran; "lost" got no answer.
+
+    Each client stops when it is refused: then it had no connection, and nothing is lost.
+    """
+    return asyncio.run(_asked_while(doing, port, clients, kept, tls))
+
+
+async def _asked_while(doing, port, clients, kept, tls):
+    counted: Counter[str] = Counter()
+    done = asyncio.Event()
+    asking = [asyncio.create_task(_ask(port, kept, tls, counted, done)) for _ in range(clients)]
+    await asyncio.to_thread(doing)
+    await asyncio.wait(asking, timeout=5)
+    done.set()
+    await asyncio.wait(asking, timeout=_TIMEOUT_S)
+    return counted
+
+
+async def _ask(port, kept, tls, counted, done):
+    request = b"POST /score HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n%s\r\n{}"
+    request %= b"" if kept else b"Connection: close\r\n"
+    while not done.is_set():
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls)
+        except ConnectionRefusedError:
+            counted["refused"] += 1
+            return
+        except OSError:  # accepted, and ended before the handshake
+            counted["lost"] += 1
+            continue
+        with contextlib.closing(writer):
+            while await _answered(reader, writer, request, counted):
+                pass
+
+
+async def _answered(reader, writer, request, counted):
+    """Send a request, count its answer, and return whether the connection stays."""
+    try:
+        writer.write(request)
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), _TIMEOUT_S)
+        length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+        await reader.readexactly(length)
+    except (OSError, asyncio.IncompleteReadError, asyncio.TimeoutError):
+        counted["lost"] += 1
+        return False
+    counted[head.split()[1].decode()] += 1
+    return b"connection: close" not in head.lower() and b"Connection: close" not in request

@@ -1,0 +1,182 @@
+"""How a service ends: nothing that was accepted is lost, and nothing is left."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import socket
+import ssl
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import psutil
+import pytest
+import requests
+from steady_load import asked_while
+
+_TIMEOUT_S = 30.0
+_WITH_A_THREAD = """
+import threading, time
+def init():
+    threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+def run(raw_data):
+    return 1
+"""
+_WITH_A_PROGRAM = """
+import os, subprocess, time
+time.sleep(0.1)
+def init():
+    subprocess.Popen(["sleep", "600"])
+    time.sleep(0.2)
+def run(raw_data):
+    return 1
+"""
+_SLOW_INIT = "import time\ndef init():\n    time.sleep(60)\ndef run(raw_data):\n    return 1\n"
+
+
+@pytest.fixture
+def started(serving):
+    """Return a function that starts a server of its own for one test, and ends it afterwards."""
+    servers = []
+
+    def start(source=None, **settings):
+        files = {"score.py": source} if source else {}
+        servers.append(serving.start("default", script="operated", files=files, settings=settings))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+def _until(condition):
+    end_s = time.monotonic() + _TIMEOUT_S
+    while not condition():
+        assert time.monotonic() < end_s
+        time.sleep(0.02)
+
+
+def _ready(server, workers=1):
+    def ready():
+        try:
+            answer = requests.get(f"http://127.0.0.1:{server.port}/metrics", timeout=_TIMEOUT_S)
+        except requests.ConnectionError:
+            return False
+        return f"modelship_ready_workers {workers}\n" in answer.text
+
+    _until(ready)
+    return server
+
+
+def _marked(mark):
+    """Return the processes that live and have MARK in their environment."""
+    processes = psutil.process_iter(["environ", "status"])
+    return [
+        each
+        for each in processes
+        if (each.info["environ"] or {}).get("MARK") == mark and each.info["status"] != "zombie"
+    ]
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["kept", "new"])
+@pytest.mark.parametrize(
+    ("source", "workers"), [(None, 1), (None, 2), (_WITH_A_THREAD, 2)], ids=["1", "2", "alone"]
+)
+def test_no_connection_is_reset_at_the_end(started, source, workers, kept):
+    """SIGTERM under load: each client that was connected is answered, and then refused."""
+    server = _ready(started(source, WORKER_COUNT=str(workers)), workers)
+
+    def end():
+        time.sleep(0.2)
+        server.process.terminate()
+        server.process.wait(_TIMEOUT_S)
+
+    counted = asked_while(end, port=server.port, kept=kept)
+    assert counted.keys() == {"200", "refused"}
+    assert (counted["refused"], server.process.returncode) == (8, 0)
+
+
+def test_no_connection_is_reset_at_the_end_with_tls(started, tmp_path):
+    """A client in the middle of its handshake is waited for too."""
+    trustme = pytest.importorskip("trustme")
+    authority, pem = trustme.CA(), str(tmp_path / "server.pem")
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(pem)
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    server = started(MODELSHIP_TLS_CERTIFICATE=pem, MODELSHIP_TLS_KEY=pem)
+    _until(lambda: "ready for serving traffic" in server.log)
+
+    def end():
+        time.sleep(0.2)
+        server.process.terminate()
+        server.process.wait(_TIMEOUT_S)
+
+    counted = asked_while(end, port=server.port, kept=False, tls=trusting)
+    assert counted.keys() == {"200", "refused"}
+
+
+def test_what_nobody_can_answer_any_more_is_told_so(started):
+    """SIGTERM while init() runs: those who wait get 503, and the server ends with 0 at once."""
+    server = started(_SLOW_INIT)
+    uri = f"http://127.0.0.1:{server.port}"
+
+    def loading():
+        try:
+            return (
+                requests.get(f"{uri}/ready", timeout=_TIMEOUT_S).text == "Loading: 0 of 1 workers"
+            )
+        except requests.ConnectionError:
+            return False
+
+    _until(loading)
+    with ThreadPoolExecutor(4) as pool:
+        waiting = [pool.submit(requests.post, f"{uri}/score", timeout=_TIMEOUT_S) for _ in range(4)]
+        time.sleep(0.3)
+        server.process.terminate()
+        assert [each.result().status_code for each in waiting] == [503] * 4
+    assert server.process.wait(_TIMEOUT_S) == 0
+
+
+@pytest.mark.parametrize("name", ["SIGHUP", "SIGUSR1", "SIGUSR2"])
+def test_a_signal_that_asks_for_nothing_changes_nothing(started, name):
+    """Neither the supervisor nor a worker ends for it."""
+    server = _ready(started())
+    family = psutil.Process(server.process.pid).children(recursive=True)
+    for each in (server.process, *family):
+        each.send_signal(getattr(signal, name))
+    answer = requests.post(f"http://127.0.0.1:{server.port}/score", json={}, timeout=_TIMEOUT_S)
+    assert (answer.status_code, answer.json()["pid"] in {each.pid for each in family}) == (
+        200,
+        True,
+    )
+
+
+def test_a_second_interrupt_waits_for_nothing(started):
+    """Ctrl-C ends the service once all is answered, and Ctrl-C again ends it at once."""
+    server = _ready(started())
+    with ThreadPoolExecutor(1) as pool:
+        uri = f"http://127.0.0.1:{server.port}/score"
+        lost = pool.submit(requests.post, uri, json={"sleep_s": 25}, timeout=_TIMEOUT_S)
+        time.sleep(0.3)
+        server.process.send_signal(signal.SIGINT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            server.process.wait(0.5)
+        server.process.send_signal(signal.SIGINT)
+        assert server.process.wait(10) == 128 + signal.SIGINT
+        with pytest.raises(requests.ConnectionError):
+            lost.result()
+
+
+@pytest.mark.parametrize("after_s", [0.15, 0.35, 0.5, 0.7, 1.5])
+def test_nothing_outlives_a_killed_supervisor(started, after_s):
+    """SIGKILL at any moment: host, workers and what the script has started end as well."""
+    mark = f"{os.getpid()}-{random.random()}"
+    server = started(_WITH_A_PROGRAM, MARK=mark, WORKER_COUNT="2")
+    time.sleep(after_s)
+    server.process.kill()
+    server.process.wait()
+    _until(lambda: not _marked(mark))
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", server.port)) != 0

@@ -692,7 +692,7 @@ class ImageBuildError(TargetError):
 
 @dataclass(eq=False)
 class NameTakenError(TargetError):
-    """Another bundle is deployed under this name."""
+    """Another bundle is deployed under this name, or the same one is run in another way."""
 
     name: str
     target: str
@@ -701,9 +701,7 @@ class NameTakenError(TargetError):
     @property
     def message(self) -> str:
         differs = f" It differs in: {', '.join(self.differences)}." if self.differences else ""
-        return (
-            f"A different bundle is already deployed as {self.name!r} on {self.target!r}.{differs}"
-        )
+        return f"Something else is already deployed as {self.name!r} on {self.target!r}.{differs}"
 
     @property
     def hint(self) -> str:

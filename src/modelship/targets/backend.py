@@ -19,12 +19,14 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from modelship.bundle.profile import PROFILES, Profile
 from modelship.diagnosis import Facts
+from modelship.targets.recorded import recorded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from modelship.bundle import ScoringBundle
     from modelship.targets.progress import Steps
+    from modelship.targets.recorded import Scalar
     from modelship.targets.state import State
 
 __all__ = ["Instance", "TargetBackend"]
@@ -56,10 +58,9 @@ class Instance:
         The bundle's tags.
     description : str
         The bundle's description.
-    profile : str
-        The place under whose limits it runs, if that is another one than where it runs.
-    server : str
-        The server that runs its script, if that is another one than Azure ML's.
+    options : Mapping[str, str | int | float | bool] or None
+        How it is run, by the name of each option; None if whoever deployed it did not record it.
+        Secrets are slow hashes.
     """
 
     instance_id: str
@@ -72,16 +73,17 @@ class Instance:
     input_key: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
-    profile: str = ""
-    server: str = ""
+    options: Mapping[str, Scalar] | None = None
 
     def __post_init__(self) -> None:
-        for mapping in ("parts", "tags"):
-            object.__setattr__(self, mapping, MappingProxyType(dict(getattr(self, mapping))))
+        for mapping in ("parts", "tags", "options"):
+            given = getattr(self, mapping)
+            if given is not None:
+                object.__setattr__(self, mapping, MappingProxyType(dict(given)))
 
     @classmethod
     def draft(
-        cls, bundle: ScoringBundle, *, name: str, profile: str = "", server: str = ""
+        cls, bundle: ScoringBundle, *, name: str, options: Mapping[str, object] | None = None
     ) -> Instance:
         """Return the record of an instance that is about to be started."""
         return cls(
@@ -94,8 +96,7 @@ class Instance:
             input_key=bundle.input_key,
             tags=bundle.tags,
             description=bundle.description,
-            profile=profile,
-            server=server,
+            options=recorded(options or {}),
         )
 
     def at(self, scoring_uri: str) -> Instance:
@@ -136,20 +137,24 @@ class TargetBackend(ABC):
     default_check: ClassVar[Literal["static", "trial"]] = "static"
     """What deploy() does before it builds anything; a trial pays where a failure takes minutes."""
 
+    place_options: ClassVar[frozenset[str]] = frozenset()
+    """The options of the constructor that say where the place is, such as a workspace."""
+
     @property
     def profile(self) -> Profile:
         """What the place allows; a bundle is judged by it before it is deployed."""
         return PROFILES.get(self.name) or Profile(self.name)
 
     @property
-    def assumed_profile(self) -> str:
-        """The name of another place's profile, if instances run under that one's limits."""
-        return ""
+    def options(self) -> Mapping[str, object]:
+        """How instances are run, by the name of each option of the constructor.
 
-    @property
-    def other_server(self) -> str:
-        """The name of the server that runs scripts, if it is another one than Azure ML's."""
-        return ""
+        An option that is left out is None. What is secret is a
+        :class:`~modelship.targets.recorded.Secret`. The record of an instance keeps them, and the
+        same bundle with other options is another deployment. Options that say where the place is,
+        and not how it runs an instance, are named by :attr:`place_options` instead.
+        """
+        return {}
 
     @property
     def side_by_side(self) -> bool:

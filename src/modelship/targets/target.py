@@ -31,6 +31,7 @@ from modelship.targets.keys import ServiceKeys, SupportsKeys
 from modelship.targets.logtail import last_lines, telling_part
 from modelship.targets.names import check_service_name
 from modelship.targets.progress import Deadline, DeadlineExceededError, Steps
+from modelship.targets.recorded import differing
 from modelship.targets.scoring import score
 from modelship.targets.state import State
 
@@ -123,9 +124,9 @@ class DeployTarget:
         """Run `bundle` as the service `name`, and return when it is healthy.
 
         Before anything is built or sent, the bundle is checked. If the same digest already runs
-        under this name, nothing is done. After the start, the bundle's sample request is sent once.
-        If anything fails, the new instance is removed; an older service that was to be overwritten
-        goes on running.
+        under this name, with the same options of this target, nothing is done. After the start,
+        the bundle's sample request is sent once. If anything fails, the new instance is removed;
+        an older service that was to be overwritten goes on running.
 
         Parameters
         ----------
@@ -134,7 +135,8 @@ class DeployTarget:
         name : str
             3 to 32 lower-case letters, digits and dashes.
         overwrite : bool
-            Replace a different bundle that is deployed under this name.
+            Replace a different bundle that is deployed under this name, or the same one with
+            other options.
         check : {"static", "trial", "off"}, optional
             Whether the bundle is read first (:meth:`ScoringBundle.check`), its script tried too, or
             neither. Errors that are found keep it from being deployed, and warnings are shown.
@@ -302,17 +304,15 @@ class DeployTarget:
             digest = bundle.digest
         older = [each for each in self._backend.instances() if each.name == name]
         current = self._serving(older)
-        ways = {"profile": self._backend.assumed_profile, "server": self._backend.other_server}
-        if current is not None and (current.digest, _ways(current)) == (digest, ways):
-            if self._backend.state(current) is State.HEALTHY:
-                steps.say("nothing to do: this bundle is deployed and healthy")
-                return current
-        elif current is not None and not overwrite:
-            raise NameTakenError(
-                name=name,
-                target=self.name,
-                differences=_differences(current, bundle, ways=ways),
-            )
+        options = self._backend.options
+        if current is not None:
+            differences = _differences(current, bundle, options)
+            if current.digest == digest and not differences:
+                if self._backend.state(current) is State.HEALTHY:
+                    steps.say("nothing to do: this bundle is deployed and healthy")
+                    return current
+            elif not overwrite:
+                raise NameTakenError(name=name, target=self.name, differences=differences)
         if check == "off":
             require_loadable(bundle, trust_model=trust_model)
         else:
@@ -320,7 +320,7 @@ class DeployTarget:
         self._backend.prepare(bundle, steps)
         if not self._backend.side_by_side:
             self._stop_all(older)
-        draft = Instance.draft(bundle, name=name, **ways)
+        draft = Instance.draft(bundle, name=name, options=options)
         instance = self._start(draft, bundle, steps)
         self._stop_all(older)
         return instance
@@ -445,11 +445,8 @@ class DeployTarget:
         )
 
 
-def _ways(instance: Instance) -> dict[str, str]:
-    """Return how an instance runs its bundle, beside what is in it."""
-    return {"profile": instance.profile, "server": instance.server}
-
-
-def _differences(current: Instance, bundle: ScoringBundle, *, ways: Mapping[str, str]) -> list[str]:
+def _differences(
+    current: Instance, bundle: ScoringBundle, options: Mapping[str, object]
+) -> list[str]:
     parts = [name for name, digest in bundle.parts.items() if current.parts.get(name) != digest]
-    return parts + [name for name, way in _ways(current).items() if way != ways[name]]
+    return parts + differing(options, current.options)

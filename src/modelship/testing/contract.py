@@ -12,6 +12,7 @@ Subclass :class:`TargetContract` in a test module of your own and name the targe
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import subprocess
@@ -31,7 +32,7 @@ from modelship.errors import (
     ScoringRequestError,
     ServiceUnreachableError,
 )
-from modelship.targets import State
+from modelship.targets import DeployTarget, State
 from modelship.testing import cases
 from modelship.testing.contract_fixtures import ContractFixtures
 
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from modelship.bundle import ScoringBundle
-    from modelship.targets import Deployment, DeployTarget
+    from modelship.targets import Deployment
 
 __all__ = ["TargetContract"]
 
@@ -322,6 +323,33 @@ class TargetContract(ContractFixtures):
         assert found.run(_ROWS) == _SCORED
         found.delete()
         _require_nothing(target, name)
+
+    # --- options --------------------------------------------------------------------------
+
+    def test_t25_each_option_is_recorded_or_says_where(self, target: DeployTarget) -> None:
+        """T25: each option of the constructor is in `options`, or named by `place_options`."""
+        backend = target._backend  # noqa: SLF001 - what its author wrote is what is looked at
+        parameters = inspect.signature(type(backend)).parameters.values()
+        named = {each.name for each in parameters if each.kind is each.KEYWORD_ONLY}
+        assert named == {*backend.options, *backend.place_options}
+
+    def test_t26_other_options_are_another_deployment(
+        self, running: Deployment, bundle: ScoringBundle, name: str
+    ) -> None:
+        """T26: the same digest with other options is refused, and with overwrite replaced."""
+        if not self.other_options:
+            pytest.skip("the test names no other options")
+        before = self.open_target().deploy(bundle, name=name, show_output=False)
+        other = DeployTarget.open(self.target_name, **{**self.options, **self.other_options})
+        with pytest.raises(NameTakenError) as caught:
+            other.deploy(bundle, name=name, show_output=False)
+        assert set(caught.value.differences) <= {*self.other_options}
+        assert other.get(name).instance == before.instance
+        after = other.deploy(bundle, name=name, overwrite=True, show_output=False)
+        assert after.instance.instance_id != before.instance.instance_id
+        assert after.run(_ROWS) == running.run(_ROWS)
+        again = other.deploy(bundle, name=name, show_output=False)
+        assert again.instance == other.get(name).instance == after.instance
 
 
 def _require_nothing(target: DeployTarget, name: str) -> None:

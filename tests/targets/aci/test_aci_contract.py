@@ -11,6 +11,7 @@ from modelship.testing.offline import OfflineWorkspace
 
 class TestAci(TargetContract):
     target_name = "aci"
+    other_options = {"auth_enabled": True}  # noqa: RUF012 - never changed
     slow_timeout_s = 6.0
 
     @pytest.fixture(scope="class", autouse=True)

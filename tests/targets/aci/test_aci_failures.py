@@ -143,7 +143,7 @@ def test_a_name_that_is_taken(target, bundle, bare_lock, tmp_path):
         lock=bare_lock,
     )
     assert refused(lambda: deploy(target, other), NameTakenError) == (
-        f"A different bundle is already deployed as '{NAME}' on 'aci'. It differs in: model, "
+        f"Something else is already deployed as '{NAME}' on 'aci'. It differs in: model, "
         "sample_input.\n  -> Choose another name, delete that deployment, or pass overwrite=True "
         "(--overwrite)."
     )

@@ -135,6 +135,14 @@ class AciBackend(TargetBackend):
         )
         self._replaced: dict[str, Mapping[str, Any]] = {}
 
+    place_options: ClassVar[frozenset[str]] = frozenset(
+        {"workspace", "subscription_id", "resource_group", "workspace_name"}
+    )
+
+    @property
+    def options(self) -> Mapping[str, object]:
+        return self._options.recorded()
+
     @property
     def _workspace(self) -> Workspace:
         if self._opened is None:
@@ -258,6 +266,7 @@ class AciBackend(TargetBackend):
             told = {**self._options.changes(), "tags": tags, "description": description}
             return self._workspace.update(draft.name, changes=told, **common)
         configuration = {
+            **_left_as_they_are(present),
             **self._options.configuration(),
             "cpu_cores": bundle.resources.cpu_cores,
             "memory_gb": bundle.resources.memory_gb,
@@ -306,6 +315,13 @@ class AciBackend(TargetBackend):
             return self._workspace.update(name, changes=changes_of(payload), **common)
         configuration = configuration_of(payload)
         return self._workspace.deploy(name, configuration=configuration, overwrite=True, **common)
+
+
+def _left_as_they_are(present: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what a service that is made anew keeps of the one before, unless it is told not to."""
+    before = changes_of(present or {})
+    kept = {option: before[option] for option in ("auth_enabled", "enable_app_insights")}
+    return {option: value for option, value in kept.items() if value is not None}
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from modelship.targets.aci.rules import (
     refuse_bad_word,
 )
 from modelship.targets.aci.updates import can_update
+from modelship.targets.recorded import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -34,6 +35,8 @@ _SWITCHES: Final = ("auth_enabled", "ssl_enabled", "enable_app_insights", "colle
 _SSL: Final = ("ssl_cert_pem_file", "ssl_key_pem_file", "ssl_cname")
 _VNET: Final = ("vnet_name", "subnet_name")
 _CMK: Final = ("cmk_vault_base_url", "cmk_key_name", "cmk_key_version")
+_FILES: Final = ("ssl_cert_pem_file", "ssl_key_pem_file")
+_SECRETS: Final = ("primary_key", "secondary_key", "ssl_key_pem_file")
 _CHANGEABLE: Final = ("auth_enabled", "ssl_enabled", *_SSL, "enable_app_insights")
 
 
@@ -120,6 +123,14 @@ class AciOptions:
     def changes(self) -> dict[str, Any]:
         """Return the options that were given and can be changed, as ``update`` takes them."""
         return self._given(_CHANGEABLE)
+
+    def recorded(self) -> dict[str, object]:
+        """Return all options by name, as a record of a service keeps them; keys as secrets."""
+        given: dict[str, object] = dict.fromkeys(each.name for each in fields(self))
+        for name, value in self.configuration().items():
+            content = Path(value).read_text() if name in _FILES else value
+            given[name] = Secret(content) if name in _SECRETS else content
+        return given
 
     def can_update(self, present: Mapping[str, Any], resources: Resources) -> bool:
         """Tell whether a service can be changed in its place, see :mod:`.updates`."""

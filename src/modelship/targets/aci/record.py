@@ -6,6 +6,7 @@ the length of one is limited; tags of the user's own stand beside them.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from modelship.targets.backend import Instance
@@ -13,6 +14,7 @@ from modelship.targets.backend import Instance
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from modelship.targets.recorded import Scalar
     from modelship.workspace import Service
 
 __all__ = ["PREFIX", "instance_id", "read_record", "record_tags"]
@@ -21,6 +23,7 @@ PREFIX = "modelship."
 """What the tags of a record begin with."""
 
 _PART = f"{PREFIX}part."
+_OPTION = f"{PREFIX}option."
 
 
 def record_tags(instance: Instance) -> Mapping[str, str]:
@@ -31,10 +34,14 @@ def record_tags(instance: Instance) -> Mapping[str, str]:
         "model": instance.model,
         "created": instance.created_at,
         "input-key": instance.input_key,
+        "options": None if instance.options is None else "recorded",
     }
     ours = {PREFIX + name: value for name, value in record.items() if value is not None}
     parts = {_PART + name: digest for name, digest in instance.parts.items()}
-    return {**instance.tags, **ours, **parts}
+    options = {
+        _OPTION + name: json.dumps(value) for name, value in (instance.options or {}).items()
+    }
+    return {**instance.tags, **ours, **parts, **options}
 
 
 def instance_id(tags: Mapping[str, str], *, name: str) -> str:
@@ -58,4 +65,23 @@ def read_record(service: Service) -> Instance:
         input_key=tags.get(f"{PREFIX}input-key"),
         tags={key: value for key, value in tags.items() if not key.startswith(PREFIX)},
         description=service.description.strip(),
+        options=_options(tags),
     )
+
+
+def _options(tags: Mapping[str, str]) -> Mapping[str, Scalar] | None:
+    """Return the options in the tags of a service; None if they were not recorded."""
+    if f"{PREFIX}options" not in tags:
+        return None
+    found = {
+        key.removeprefix(_OPTION): value for key, value in tags.items() if key.startswith(_OPTION)
+    }
+    return {name: _scalar(value) for name, value in found.items()}
+
+
+def _scalar(text: str) -> Scalar:
+    try:
+        value = json.loads(text)
+    except ValueError:  # somebody changed the tag: it is unlike any option
+        return text
+    return value if isinstance(value, (str, int, float, bool)) else text

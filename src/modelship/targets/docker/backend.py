@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -17,6 +18,7 @@ from modelship.targets.docker.dockerfiles import APP_ROOT, KEYS, USER
 from modelship.targets.docker.image import remove_unused_images, service_image
 from modelship.targets.keys import ServiceKeys
 from modelship.targets.ports import check_port
+from modelship.targets.recorded import Secret
 from modelship.targets.scoring import answers
 from modelship.targets.state import State
 
@@ -96,12 +98,16 @@ class DockerBackend(TargetBackend):
         return (self._profile or PROFILES["docker"]).but(asks_for_key=None)
 
     @property
-    def assumed_profile(self) -> str:
-        return self._profile.name if self._profile else ""
-
-    @property
-    def other_server(self) -> str:
-        return "" if self._server.name == "azmlinfsrv" else self._server.name
+    def options(self) -> Mapping[str, object]:
+        return {
+            "port": self._port,
+            "profile": self._profile.name if self._profile else None,
+            "server": self._server.name,
+            "workers": self._workers,
+            "auth_enabled": self._auth_enabled,
+            "traces": Secret(json.dumps(trace_variables())) if self._traces else False,
+            "base_image": self._base_image,
+        }
 
     @property
     def side_by_side(self) -> bool:

@@ -14,6 +14,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import shutil
@@ -37,6 +38,7 @@ from modelship.targets.keys import ServiceKeys
 from modelship.targets.ports import check_port
 from modelship.targets.process import service
 from modelship.targets.process.keyfile import read_keys, write_keys
+from modelship.targets.recorded import Secret
 from modelship.targets.scoring import answers
 from modelship.targets.state import State
 
@@ -115,12 +117,16 @@ class ProcessBackend(TargetBackend):
         return (self._profile or PROFILES["process"]).but(asks_for_key=None)
 
     @property
-    def assumed_profile(self) -> str:
-        return self._profile.name if self._profile else ""
-
-    @property
-    def other_server(self) -> str:
-        return "" if self._server.name == "azmlinfsrv" else self._server.name
+    def options(self) -> Mapping[str, object]:
+        return {
+            "port": self._port,
+            "profile": self._profile.name if self._profile else None,
+            "server": self._server.name,
+            "workers": self._workers,
+            "auth_enabled": self._auth_enabled,
+            "traces": Secret(json.dumps(trace_variables())) if self._traces else False,
+            "capture": self._capture,
+        }
 
     @property
     def side_by_side(self) -> bool:

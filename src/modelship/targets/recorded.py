@@ -1,0 +1,100 @@
+"""How a service is run, as its record keeps it: the options of a target, flat and without secrets.
+
+Deploying the same bundle with other options is another deployment. The options are compared here
+and nowhere else, by what the record of the running instance says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Scalar", "Secret", "differing", "recorded"]
+
+Scalar = str | int | float | bool
+
+_LONGEST: Final = 120
+_HASHED: Final = "scrypt"
+_SALT_BYTES: Final = 8
+_HASH_BYTES: Final = 16
+_ROUNDS: Final = 2**14  # 30 ms for each guess, and 16 MiB
+
+
+@dataclass(frozen=True)
+class Secret:
+    """An option that a record must not tell: it keeps a slow hash of it, with a salt of its own.
+
+    The salt is in the record, and no key of this machine goes into the hash, so that another
+    machine can tell whether the value is the same; guessing a weak one takes 30 ms a try.
+
+    Parameters
+    ----------
+    value : str
+        The option's value.
+    """
+
+    value: str = field(repr=False)
+
+    def recorded(self, salt: str = "") -> str:
+        """Return what a record keeps; `salt` is that of another record to compare it with."""
+        salt = salt or secrets.token_hex(_SALT_BYTES)
+        hashed = hashlib.scrypt(
+            self.value.encode(), salt=salt.encode(), n=_ROUNDS, r=8, p=1, dklen=_HASH_BYTES
+        )
+        return f"{_HASHED}:{salt}:{hashed.hex()}"
+
+
+def recorded(options: Mapping[str, object]) -> dict[str, Scalar]:
+    """Return options as a record keeps them; those that are None are left out.
+
+    Parameters
+    ----------
+    options : Mapping[str, object]
+        By name: None, a str, number, bool or Path, a :class:`Secret`, or what
+        :func:`json.dumps` takes. A long text is kept as its sha256 digest.
+    """
+    return {name: _kept(value) for name, value in sorted(options.items()) if value is not None}
+
+
+def differing(options: Mapping[str, object], kept: Mapping[str, Scalar] | None) -> list[str]:
+    """Return the names of the options that are not as a record kept them, sorted.
+
+    Parameters
+    ----------
+    options : Mapping[str, object]
+        As for :func:`recorded`.
+    kept : Mapping[str, Scalar] or None
+        What it returned when the instance was started; None if that is not known.
+    """
+    if kept is None:
+        return ["options (not recorded when it was deployed)"]
+    names = sorted({*options, *kept})
+    return [name for name in names if not _is_kept(options.get(name), kept.get(name))]
+
+
+def _is_kept(value: object, kept: Scalar | None) -> bool:
+    if value is None or kept is None:
+        return value is kept
+    if isinstance(value, Secret):
+        kind, _, rest = str(kept).partition(":")
+        return kind == _HASHED and value.recorded(salt=rest.partition(":")[0]) == kept
+    now = _kept(value)
+    return now == kept and isinstance(now, bool) == isinstance(kept, bool)
+
+
+def _kept(value: object) -> Scalar:
+    if isinstance(value, Secret):
+        return value.recorded()
+    if isinstance(value, (bool, int, float)):
+        return value
+    text = str(value) if isinstance(value, (str, Path)) else json.dumps(value, sort_keys=True)
+    if len(text) <= _LONGEST:
+        return text
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"

@@ -1,6 +1,7 @@
 """Reading, judging and writing scoring scripts."""
 
 import ast
+import re
 
 import pytest
 
@@ -101,3 +102,64 @@ def test_no_script_is_written_for_a_folder_of_files(tmp_path):
     (tmp_path / "model" / "weights.bin").write_bytes(b"1")
     with pytest.raises(EntryScriptError, match="folder"):
         generate_source(Model.read(tmp_path / "model"))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "azureml-models/small/1/model.pkl",
+        "azureml-models",
+        "azureml_inference_server_http/__main__.py",
+        "modelship_server.py",
+    ],
+)
+def test_a_source_that_hides_what_targets_lay_out_is_refused(tmp_path, path):
+    """The model and the server are those of the bundle, on every target."""
+    (tmp_path / "score.py").write_text(GOOD)
+    (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / path).write_text("")
+    with pytest.raises(EntryScriptError, match=re.escape(path)):
+        read_source("score.py", source_directory=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["swagger.json", "sitecustomize.py", "score/__init__.py", "numpy.py", "gunicorn.conf.py"],
+)
+def test_what_harms_only_its_author_is_taken(tmp_path, path):
+    """A module that hides another one runs with the rights of the script, which has them all."""
+    (tmp_path / "score.py").write_text(GOOD)
+    (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / path).write_text("")
+    _, files = read_source("score.py", source_directory=tmp_path)
+    assert path in [file.path for file in files]
+
+
+@pytest.mark.parametrize("script", ["../score.py", "/score.py", "--config=x.py"])
+def test_a_script_outside_of_its_folder_is_refused(tmp_path, script):
+    """The script that runs is one of the files that go along."""
+    folder = tmp_path / "source"
+    folder.mkdir()
+    for path in (tmp_path / "score.py", folder / "score.py", folder / "--config=x.py"):
+        path.write_text(GOOD)
+    with pytest.raises(EntryScriptError):
+        read_source(script, source_directory=folder)
+
+
+def test_a_very_deep_source_folder_is_refused(tmp_path):
+    """However deep its folders go, it is an error of ours, and no RecursionError."""
+    (tmp_path / "score.py").write_text(GOOD)
+    (tmp_path / "/".join("d" * 200)).mkdir(parents=True)
+    with pytest.raises(EntryScriptError, match="deep"):
+        read_source("score.py", source_directory=tmp_path)
+
+
+@pytest.mark.parametrize("target", ["loop", "../source", "gone"])
+def test_a_link_to_itself_or_nowhere_is_refused(tmp_path, target):
+    """A looping link is told like one that leads nowhere."""
+    folder = tmp_path / "source"
+    folder.mkdir()
+    (folder / "score.py").write_text(GOOD)
+    (folder / "loop").symlink_to(target)
+    with pytest.raises(EntryScriptError, match="link leads to a folder or nowhere"):
+        read_source("score.py", source_directory=folder)

@@ -44,6 +44,11 @@ def _answer(deployment, body):
     return answer.status_code, answer.json(), told, answer.headers[SERVER].partition("/")[0]
 
 
+def _info(deployment):
+    uri = deployment.scoring_uri.replace("/score", "/swagger.json")
+    return requests.get(uri, timeout=10).json()["info"]
+
+
 @pytest.mark.docker
 def test_all_places_and_servers_answer_alike(deployer):
     """A generated script gives equal answers to good and bad requests on four services."""
@@ -89,12 +94,15 @@ def test_another_server_is_another_way_to_run_a_bundle(deployer):
     """A name that is taken by the same bundle on the other server is said to be; and replaced."""
     _, _, bundle = deployer.digits()
     own = DeployTarget.open("process", server="modelship")
-    with DeployTarget.open("process").deploy(bundle, name="other-server", show_output=False):
+    with DeployTarget.open("process").deploy(bundle, name="other-server", show_output=False) as one:
+        described = _info(one)
         with pytest.raises(NameTakenError, match="server"):
             own.deploy(bundle, name="other-server", show_output=False)
         replaced = own.deploy(bundle, name="other-server", overwrite=True, show_output=False)
         assert replaced.state is State.HEALTHY
         assert "modelship" in requests.get(replaced.scoring_uri, timeout=10).headers[SERVER]
+        assert _info(replaced) == described
+        assert described["title"] == bundle.model.name
 
 
 def test_the_server_is_installed_beside_the_environment(deployer):

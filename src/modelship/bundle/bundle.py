@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from modelship.bundle.environment import Environment
 from modelship.bundle.lock import lock as resolve
-from modelship.bundle.payload import to_json
+from modelship.bundle.payload import as_sample
 from modelship.bundle.resources import Resources
 from modelship.bundle.script import SourceFile, generate_source, read_source
-from modelship.errors import InvalidOptionError, SampleInputError
+from modelship.errors import InvalidOptionError
 from modelship.sources import Model
 
 if TYPE_CHECKING:
@@ -288,23 +288,6 @@ def as_environment(
         return Environment.read(given or "")
     own = {file.path.partition("/")[0].removesuffix(".py") for file in source}
     return Environment.for_model(model, own_modules=own)
-
-
-def as_sample(sample: object) -> str | None:
-    """Return a sample request as JSON.
-
-    Raises
-    ------
-    SampleInputError
-        If it cannot be written so.
-    """
-    if sample is None:
-        return None
-    try:
-        plain = json.loads(to_json(sample))
-    except (TypeError, ValueError, RecursionError) as error:
-        raise SampleInputError(problem=str(error)) from error
-    return json.dumps(plain, sort_keys=True)
 
 
 def _as_tags(tags: Mapping[str, str] | None) -> Mapping[str, str]:

@@ -14,7 +14,7 @@ from packaging.version import Version
 
 from modelship.bundle._uv import run_uv
 from modelship.bundle._uv_explained import explain
-from modelship.bundle.lock import minor_of, wheels_only
+from modelship.bundle.lock import lock_problem, minor_of, wheels_only
 from modelship.errors import EnvironmentBuildError, InvalidOptionError, PythonNotFoundError
 
 if TYPE_CHECKING:
@@ -184,6 +184,9 @@ def _install(
     timeout_s: float,
     on: str = "",
 ) -> None:
+    if problem := lock_problem(lock.text):
+        advice = "Lock the environment again: make the bundle anew."
+        raise EnvironmentBuildError(str(folder), f"{problem}.", advice=advice)
     command = ["pip", "install", "--quiet", "--require-hashes", "--no-deps", *wheels_only()]
     outcome = run_uv(
         [*command, *arguments, "--requirements", "-"],

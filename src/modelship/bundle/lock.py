@@ -33,11 +33,13 @@ if TYPE_CHECKING:
     from modelship.bundle.clash import Clash
     from modelship.bundle.environment import Environment
 
-__all__ = ["Lock", "clash_behind", "lock", "minor_of", "wheels_only"]
+__all__ = ["Lock", "clash_behind", "lock", "lock_problem", "minor_of", "wheels_only"]
 
 _LOCKED = re.compile(
     r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^\s;\\]+)\s*(?:;(?P<marker>[^\\]*))?"
 )
+
+_HASHES = re.compile(r"(?:\s+--hash=sha256:[0-9a-f]+)+\s*$")
 
 # Where a service runs: wheels must fit the first, and the second too if all packages have some.
 _MACHINES = ("x86_64", "aarch64")
@@ -174,6 +176,25 @@ def _project(minor: str, machines: Sequence[str], *, only_on: str) -> str:
         f"environments = {json.dumps([python])}\n"
         f"required-environments = {json.dumps(linux)}\n"
     )
+
+
+def lock_problem(text: str) -> str:
+    """Return why `text` cannot be that of a lock, or ``""``.
+
+    A lock names packages of an index, their releases and their digests. An installer would take
+    much more from such a file: options that name another index, folders, addresses, other files.
+    """
+    for line in text.replace("\\\n", " ").splitlines():
+        wanted = _HASHES.sub("", line).strip()
+        if not wanted or wanted.startswith("#"):
+            continue
+        try:
+            is_named = Requirement(wanted).url is None
+        except ValueError:
+            is_named = False
+        if not is_named:
+            return f"the line {wanted[:80]!a} names no package of an index"
+    return ""
 
 
 def wheels_only() -> tuple[str, ...]:

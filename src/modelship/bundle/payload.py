@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
-__all__ = ["to_json"]
+from modelship.documents import parse
+from modelship.errors import SampleInputError
+
+__all__ = ["as_sample", "parse_sample", "to_json"]
+
+_MOST_DIGITS = 4000
 
 
 def to_json(payload: object) -> str:
@@ -27,3 +33,31 @@ def _as_plain(value: object) -> object:
     if hasattr(array, "tolist"):
         return array.tolist()
     raise TypeError(f"a value of type {type(value).__name__} has no JSON form")
+
+
+def as_sample(sample: object) -> str | None:
+    """Return a sample request as JSON.
+
+    Raises
+    ------
+    SampleInputError
+        If it cannot be written so.
+    """
+    if sample is None:
+        return None
+    try:
+        plain = parse_sample(to_json(sample))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise SampleInputError(problem=str(error)) from error
+    return json.dumps(plain, sort_keys=True)
+
+
+def parse_sample(text: str) -> Any:
+    """Return the value of a sample request; NaN is one, since Azure ML's server reads it.
+
+    Raises
+    ------
+    DocumentError
+        If it is not JSON, or nested more than 100 deep.
+    """
+    return parse(text, finite=False, most_digits=_MOST_DIGITS)

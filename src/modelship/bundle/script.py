@@ -7,13 +7,13 @@ The contract is Azure ML's: ``init()`` is called once when the service starts,
 from __future__ import annotations
 
 import ast
-import hashlib
 import threading
 import warnings
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from modelship.bundle.layout import script_problem, source_problem
+from modelship.bundle.source_folder import SourceFile, is_there, read_file, read_folder
 from modelship.errors import EntryScriptError
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ __all__ = [
     "top_level",
 ]
 
-# What a source folder may hold that a service never needs.
-_LEFT_OUT = frozenset({"__pycache__", ".git", ".hg", ".venv", ".ipynb_checkpoints", ".DS_Store"})
+_RENAME = "Give the file another name, or move it out of source_directory."
+_BELOW = "Name a script that lies in source_directory, by its path relative to it."
 
 _PARSING = threading.Lock()
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -65,27 +65,6 @@ def run_array(data):
     """Do what run() does, on the array itself: modelship's server reads it from the bytes."""
     return model.predict(data).tolist()
 '''
-
-
-@dataclass(frozen=True)
-class SourceFile:
-    """One file of the script's folder.
-
-    Parameters
-    ----------
-    path : str
-        Where it lies below the script's folder, in POSIX form.
-    content : bytes
-        What it holds.
-    """
-
-    path: str
-    content: bytes
-
-    @property
-    def sha256(self) -> str:
-        """The hex sha256 digest of the content."""
-        return hashlib.sha256(self.content).hexdigest()
 
 
 def read_source(
@@ -124,20 +103,21 @@ def read_files(
     Raises
     ------
     EntryScriptError
-        If the script is missing or cannot be imported by its name, or a link in its folder leads
-        to a folder.
+        If the script is missing or cannot be imported by its name, or its folder holds what cannot
+        be read, or what a target would put elsewhere (see :mod:`modelship.bundle.layout`).
     """
     folder = Path(entry_script).parent if source_directory is None else Path(source_directory)
     name = Path(entry_script).name if source_directory is None else Path(entry_script).as_posix()
     script = folder / name
     _require_script(script)
-    if source_directory is None:
-        return name, (SourceFile(name, script.read_bytes()),)
-    paths = sorted(_walk(folder))
-    files = tuple(
-        SourceFile(path.relative_to(folder).as_posix(), path.read_bytes()) for path in paths
-    )
-    return PurePosixPath(name).as_posix(), files
+    files = read_folder(folder) if source_directory is not None else (read_file(script, name),)
+    paths = [file.path for file in files]
+    name = PurePosixPath(name).as_posix()
+    if problem := source_problem(paths):
+        raise EntryScriptError(path=str(folder), problem=f"{problem}.", advice=_RENAME)
+    if problem := script_problem(name, paths):
+        raise EntryScriptError(path=str(script), problem=f"{problem}.", advice=_BELOW)
+    return name, files
 
 
 def generate_source(model: Model) -> tuple[str, tuple[SourceFile, ...]]:
@@ -195,7 +175,7 @@ def check_script(source: bytes, *, shown: str) -> None:
 
 
 def _require_script(script: Path) -> None:
-    if not script.is_file():
+    if not is_there(script):
         raise EntryScriptError(path=str(script), problem="there is no such file.")
     if script.suffix != ".py" or not script.stem.isidentifier():
         raise EntryScriptError(
@@ -235,19 +215,3 @@ def _bound(statement: ast.stmt) -> Iterator[str]:
             for node in ast.walk(statement)
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
         )
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    for path in folder.iterdir():
-        if path.name in _LEFT_OUT or path.suffix == ".pyc":
-            continue
-        if path.is_symlink() and not path.is_file():
-            raise EntryScriptError(
-                path=str(path),
-                problem="the link leads to a folder or nowhere.",
-                advice="Put the files themselves in the place of the link.",
-            )
-        if path.is_dir():
-            yield from _walk(path)
-        else:
-            yield path

@@ -96,7 +96,10 @@ class Server:
 
     def variables(self, bundle: ScoringBundle, *, sample_file: str) -> Mapping[str, str]:  # noqa: ARG002 - for ours
         """Return what the server is told in its environment."""
-        return {}
+        return {
+            "SERVICE_NAME": bundle.model.name,
+            "SERVICE_VERSION": str(bundle.model.version),
+        }
 
 
 class _OwnServer(Server):
@@ -143,8 +146,7 @@ class _OwnServer(Server):
         return {
             "MODELSHIP_CPU_CORES": f"{resources.cpu_cores:g}",
             "MODELSHIP_MEMORY_MB": str(resources.memory_bytes // 2**20),
-            "SERVICE_NAME": bundle.model.name,
-            "SERVICE_VERSION": str(bundle.model.version),
+            **super().variables(bundle, sample_file=sample_file),
         } | ({"MODELSHIP_SAMPLE_FILE": sample_file} if bundle.sample_json is not None else {})
 
 

@@ -7,37 +7,53 @@ A saved bundle is a folder that people can read::
     sample_input.json    the sample request, if there is one
     source/              the scoring script and what lies beside it
     model/               the model's files
+
+``bundle.json`` lists the files that count. What lies beside them is ignored: it is never read,
+copied or run. A link in the place of a listed file, or on the way to it, is refused.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
+from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from modelship.bundle.bundle import ScoringBundle
 from modelship.bundle.environment import Environment
-from modelship.bundle.lock import Lock
+from modelship.bundle.layout import MODELS
+from modelship.bundle.lock import Lock, lock_problem
+from modelship.bundle.manifest import FORMAT, read_manifest
+from modelship.bundle.payload import parse_sample
 from modelship.bundle.resources import Resources
-from modelship.bundle.script import SourceFile
-from modelship.errors import BundleFormatError, DigestMismatchError, InvalidOptionError, ModelError
+from modelship.bundle.source_folder import MOST_SOURCE_BYTES, SourceFile, files_below
+from modelship.documents import DocumentError, parse, read_regular
+from modelship.errors import (
+    BundleFormatError,
+    DigestMismatchError,
+    InvalidOptionError,
+    ModelshipError,
+)
 from modelship.sources import Model
 from modelship.staging import put_in_place, stage_in
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator, Mapping
 
 __all__ = ["load", "model_folder", "save", "stage", "stage_model", "stage_source"]
 
-FORMAT = 1
-
+_ENTRIES = frozenset({"bundle.json", "requirements.lock", "sample_input.json", "source", "model"})
+_MOST_MANIFEST_BYTES = 16 * 2**20
+_MOST_LOCK_BYTES = 64 * 2**20
+_MOST_SAMPLE_BYTES = 2**30
 _CHUNK_BYTES = 1 << 20
 
 
 def model_folder(bundle: ScoringBundle) -> str:
     """Return where a service finds the model, below the root of its application."""
-    return f"azureml-models/{bundle.model.name}/{bundle.model.version}"
+    return f"{MODELS}/{bundle.model.name}/{bundle.model.version}"
 
 
 def stage(bundle: ScoringBundle, folder: Path) -> None:
@@ -93,17 +109,29 @@ def save(bundle: ScoringBundle, folder: Path) -> Path:
 
 
 def load(folder: Path) -> ScoringBundle:
-    """Read the bundle in `folder`, and check every digest."""
-    manifest = _read_manifest(folder)
+    """Read the bundle in `folder`, and check every digest.
+
+    What ``bundle.json`` does not name is never read, copied or run.
+
+    Raises
+    ------
+    BundleFormatError
+        If it is not a bundle as :func:`save` writes it.
+    """
     try:
+        manifest = read_manifest(_read(folder / "bundle.json", most_bytes=_MOST_MANIFEST_BYTES))
         bundle = _assemble(folder, manifest)
-        recorded = manifest["digest"]
-    except (KeyError, TypeError, OSError, ValueError, ModelError) as error:
+        found = bundle.digest
+    except FileNotFoundError as error:
+        problem = f"it holds no {_shown_path(error, folder)}"
+        raise BundleFormatError(path=str(folder), problem=problem) from error
+    except OSError as error:
+        problem = f"{_shown_path(error, folder)} cannot be read ({error.strerror or error})"
+        raise BundleFormatError(path=str(folder), problem=problem) from error
+    except (ValueError, ModelshipError) as error:
         raise BundleFormatError(path=str(folder), problem=_shown(error)) from error
-    if bundle.digest != recorded:
-        changed = [
-            name for name in bundle.parts if bundle.parts[name] != manifest["parts"].get(name)
-        ]
+    if found != manifest["digest"] or bundle.parts != manifest["parts"]:
+        changed = [name for name in bundle.parts if bundle.parts[name] != manifest["parts"][name]]
         raise BundleFormatError(
             path=str(folder),
             problem=f"it was changed since it was saved ({', '.join(changed) or 'bundle.json'})",
@@ -139,73 +167,100 @@ def _manifest(bundle: ScoringBundle) -> dict[str, Any]:
     }
 
 
-def _read_manifest(folder: Path) -> dict[str, Any]:
-    path = folder / "bundle.json"
-    if not path.is_file():
-        raise BundleFormatError(path=str(folder), problem="it holds no bundle.json")
-    try:
-        manifest = json.loads(path.read_text())
-        version = manifest.get("modelship_bundle")
-    except (ValueError, AttributeError) as error:
-        raise BundleFormatError(path=str(path), problem=f"it is not JSON: {error}") from error
-    if version != FORMAT:
-        raise BundleFormatError(
-            path=str(path), problem=f"its format is {version!r}, and this release reads {FORMAT}"
-        )
-    return dict(manifest)
-
-
-def _assemble(folder: Path, manifest: dict[str, Any]) -> ScoringBundle:
-    environment = manifest["environment"]
-    model = manifest["model"]
-    sample = folder / "sample_input.json"
+def _assemble(folder: Path, manifest: Mapping[str, Any]) -> ScoringBundle:
+    environment, model = manifest["environment"], manifest["model"]
+    _refuse_links(folder, "model", model["path"])
     return ScoringBundle.from_parts(
         model=Model.read(
-            _inside(folder / "model", model["path"]),
+            folder / "model" / model["path"],
             name=model["name"],
             version=model["version"],
             origin=model.get("origin", ""),
         ),
         entry_script=manifest["entry_script"],
-        source=tuple(
-            SourceFile(path, _inside(folder / "source", path).read_bytes())
-            for path in manifest["source"]
-        ),
+        source=tuple(_read_source(folder, manifest["source"])),
         environment=Environment(
             python=environment["python"],
             requirements=tuple(environment["requirements"]),
             origin=str(folder / "bundle.json"),
         ),
-        lock=Lock(
-            python=environment["locked_python"], text=(folder / "requirements.lock").read_text()
-        ),
-        sample_json=sample.read_text().rstrip("\n") if sample.is_file() else None,
+        lock=Lock(python=environment["locked_python"], text=_read_lock(folder)),
+        sample_json=_read_sample(folder),
         resources=Resources(**manifest["resources"]),
         tags=MappingProxyType(dict(sorted(manifest["tags"].items()))),
         description=manifest["description"],
     )
 
 
-def _inside(folder: Path, relative: str) -> Path:
-    """Join a path from a manifest, which nobody vouches for, without leaving `folder`."""
-    path = folder / relative
-    if not path.resolve().is_relative_to(folder.resolve()):
-        raise ValueError(f"the path {relative!r} leads out of it")
-    return path
+def _read(path: Path, *, most_bytes: int) -> bytes:
+    return read_regular(path, most_bytes=most_bytes)
+
+
+def _read_source(folder: Path, paths: Iterable[str]) -> Iterator[SourceFile]:
+    left = MOST_SOURCE_BYTES
+    for path in paths:
+        _refuse_links(folder, "source", *path.split("/"))
+        content = _read(folder / "source" / path, most_bytes=left)
+        left -= len(content)
+        yield SourceFile(path, content)
+
+
+def _read_lock(folder: Path) -> str:
+    text = _read(folder / "requirements.lock", most_bytes=_MOST_LOCK_BYTES).decode()
+    if problem := lock_problem(text):
+        raise DocumentError(f"in its requirements.lock, {problem}")
+    return text
+
+
+def _read_sample(folder: Path) -> str | None:
+    path = folder / "sample_input.json"
+    if not os.path.lexists(path):
+        return None
+    text = _read(path, most_bytes=_MOST_SAMPLE_BYTES).decode().rstrip("\n")
+    parse_sample(text)
+    return text
+
+
+def _refuse_links(folder: Path, *parts: str) -> None:
+    """Refuse a link on the way to a file: a saved bundle has none, and it may lead anywhere."""
+    steps = [folder.joinpath(*parts[:count]) for count in range(1, len(parts) + 1)]
+    last = steps[-1]
+    below = files_below(last) if last.is_dir() and not last.is_symlink() else ()
+    for path in (*steps, *below):
+        if path.is_symlink():
+            shown = path.relative_to(folder).as_posix()
+            raise DocumentError(f"{shown!r} in it is a link, and a saved bundle has none")
 
 
 def _shown(error: Exception) -> str:
-    return f"it lacks {error}" if isinstance(error, KeyError) else str(error).rstrip(".")
+    message = error.message if isinstance(error, ModelshipError) else str(error)
+    return message.rstrip(".")
+
+
+def _shown_path(error: OSError, folder: Path) -> str:
+    """Return the path that an error is about, relative to the bundle."""
+    path = Path(str(error.filename or "a file"))
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
 
 
 def _replaceable(folder: Path) -> bool:
-    return folder.is_dir() and ((folder / "bundle.json").is_file() or not any(folder.iterdir()))
+    """Return whether `folder` is empty, or holds a saved bundle and nothing of anyone else's."""
+    if folder.is_symlink() or not folder.is_dir():
+        return False
+    entries = {entry.name for entry in folder.iterdir()}
+    if not entries:
+        return True
+    try:
+        found = parse(_read(folder / "bundle.json", most_bytes=_MOST_MANIFEST_BYTES))
+    except (OSError, ValueError):
+        return False
+    return isinstance(found, dict) and "modelship_bundle" in found and entries <= _ENTRIES
 
 
 def _copy(source: Path, destination: Path, *, sha256: str) -> None:
     destination.parent.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256()
-    with source.open("rb") as reading, destination.open("wb") as writing:
+    with _opened(source, sha256=sha256) as reading, destination.open("wb") as writing:
         while chunk := reading.read(_CHUNK_BYTES):
             digest.update(chunk)
             writing.write(chunk)
@@ -213,3 +268,12 @@ def _copy(source: Path, destination: Path, *, sha256: str) -> None:
         destination.unlink()
         raise DigestMismatchError(what=str(source), expected=sha256, found=digest.hexdigest())
     destination.chmod(0o644)
+
+
+def _opened(path: Path, *, sha256: str) -> BinaryIO:
+    """Open a file that was a regular one; if it is a pipe by now, do not wait for its writer."""
+    try:
+        return open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")  # noqa: PTH123 - Path.open() takes no descriptor
+    except OSError as error:
+        found = f"nothing ({error.strerror or error})"
+        raise DigestMismatchError(what=str(path), expected=sha256, found=found) from error

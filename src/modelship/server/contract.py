@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import random
+from functools import cache
 from json import encoder
 from typing import TYPE_CHECKING, Any
+
+from .logs import logger
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -170,6 +173,7 @@ class Identities:
         legacy = fields.get(b"x-ms-request-id", b"")
         client = fields.get(b"x-ms-client-request-id", b"")
         if legacy:
+            _say_deprecated()
             client = client or legacy
         else:
             legacy = client or own
@@ -190,6 +194,15 @@ class Identities:
         if b"traceid" in fields:
             lines.append(b"TraceId: %b\r\n" % fields[b"traceid"])
         self.lines = b"".join(lines)
+
+
+@cache
+def _say_deprecated() -> None:
+    """Say it once in each worker; the reference says it for each request."""
+    logger.warning(
+        "x-ms-request-id header has been deprecated and will be removed from future versions of "
+        "the server. Please use x-ms-client-request-id."
+    )
 
 
 _ID_HEADERS = frozenset(

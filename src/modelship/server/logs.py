@@ -22,12 +22,13 @@ from typing import TYPE_CHECKING, Any
 from .margins import Indented, ScriptStream, end_lines, indented
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from .contract import Answer, Request
     from .settings import Settings
 
-__all__ = ["AccessLog", "configure", "last_line", "logger", "note", "told"]
+__all__ = ["AccessLog", "configure", "last_line", "logger", "note", "say", "told"]
 
 logger = logging.getLogger("azmlinfsrv")
 
@@ -67,6 +68,13 @@ def note(text: str, *, level: str = "I", as_json: bool) -> None:
         sys.stderr.flush()
 
 
+def say(lines: Iterable[str], *, as_json: bool) -> None:
+    """Write lines of the server as they are, before there is a script; or each as an object."""
+    written = map(functools.partial(_object, "azmlinfsrv"), lines) if as_json else lines
+    sys.stdout.writelines(f"{line}\n" for line in written)
+    sys.stdout.flush()
+
+
 def told(cause: BaseException) -> str:
     """Return a traceback from the script on: the server's own frames explain nothing."""
     own = os.path.dirname(__file__)  # noqa: PTH120 - frames name their files as strings
@@ -90,13 +98,14 @@ class AccessLog:
     def __init__(self, *, as_json: bool) -> None:
         self._lines: list[str] = []
         # A logging.json of the user's has the say about lines.
-        is_ours = bool(logger.handlers) and type(logger.handlers[0]) is _Handler
+        handler = logger.handlers[0] if logger.handlers else None
+        is_ours = isinstance(handler, _Handler)
         self._as_json = is_ours and as_json
         self._as_text = is_ours and not as_json
+        self._stream = handler.stream if isinstance(handler, _Handler) else sys.stdout
         self._now_ms = -1
         self._begin = ""
         self._pid = os.getpid()
-        self._stream = logger.handlers[0].stream if is_ours else sys.stdout
         _Handler.before = self.flush
 
     def note(self, request: Request, answer: Answer, duration_s: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import logging
 import os
 import sys
 from itertools import islice
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["EntryScript", "ScriptError"]
 
 _SHOWN_LINES = 200
+_FAILED_IMPORT = "Failed to import user script because it raised an unhandled exception"
+# The reference's name for what it says of the script itself.
+_logger = logging.getLogger("azmlinfsrv.user_script")
 
 
 class ScriptError(Exception):
@@ -99,7 +103,7 @@ class EntryScript:
         ScriptError
             If it raises anything.
         """
-        logger.info("Invoking user's init function")
+        _logger.info("Invoking user's init function")
         try:
             self.module.init()
         except BaseException as error:
@@ -107,19 +111,19 @@ class EntryScript:
             logger.error("Encountered Exception %s", told(error))
             _show_model_folder()
             raise ScriptError from error
-        logger.info("Users's init has completed successfully")
+        _logger.info("Users's init has completed successfully")
 
     def _run_below_driver(self) -> Callable[..., Any]:
         """Return run(); ``driver_module``, which old SDKs wrote, stands for another module."""
         driver = getattr(self.module, "driver_module", None)
         if isinstance(driver, ModuleType) and hasattr(driver, "run"):
-            logger.info(
+            _logger.info(
                 "Found driver script at %s and the score script at %s",
                 self.module.__file__,
                 driver.__file__,
             )
             return driver.run  # type: ignore[no-any-return]
-        logger.info("Found user script at %s", self.module.__file__)
+        _logger.info("Found user script at %s", self.module.__file__)
         return self.module.run  # type: ignore[no-any-return]
 
 
@@ -133,10 +137,10 @@ def _imported(path: str) -> ModuleType:
     except FileNotFoundError as error:
         if error.filename == path:
             logger.error("No such file or directory.")
-        logger.error(told(error))
+        logger.error("%s: %s", _FAILED_IMPORT, told(error))
         raise ScriptError from error
     except BaseException as error:
-        logger.error(told(error))
+        logger.error("%s: %s", _FAILED_IMPORT, told(error))
         raise ScriptError from error
     return module
 
@@ -158,13 +162,13 @@ def _inputs_of(run: Callable[..., Any]) -> Inputs:
     if aml.raw_requested() and has_schema:
         raise _refused("run() cannot be decorated with both @rawhttp and @input_schema")
     if aml.raw_requested():
-        logger.info("run() is decorated with @rawhttp. It is given the flask request.")
+        _logger.info("run() is decorated with @rawhttp. It is given the flask request.")
         return RawInput(parameters[0].name, takes_headers=takes_headers)
     if has_schema:
         names = ", ".join(each.name for each in parameters)
-        logger.info("run() is decorated with @input_schema. It is given: %s.", names)
+        _logger.info("run() is decorated with @input_schema. It is given: %s.", names)
         return SchemaInput(parameters, takes_headers=takes_headers)
-    logger.info("run() is not decorated. It is given the input as a string of JSON.")
+    _logger.info("run() is not decorated. It is given the input as a string of JSON.")
     return TextInput(parameters[0].name, takes_headers=takes_headers)
 
 

@@ -6,24 +6,23 @@ Names and defaults are those of Azure ML's inference server 1.5; what it does no
 
 from __future__ import annotations
 
-import argparse
 import json
+import math
 import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, overload
 
-from . import VERSION
+from . import arguments
+from .options import OPTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["Settings"]
 
-_MOST_PORTS = 65535
-_TRUE = frozenset({"1", "true", "yes", "on"})
-_VERSION_HEADER = "HTTP_X_MS_SERVER_VERSION"
+_SCRIPT_FAILS = 3
 
 
 @dataclass(frozen=True)
@@ -88,6 +87,8 @@ class Settings:
         Where requests that failed are kept; empty if they are not.
     capture_bytes, capture_body_bytes : int
         The most that is kept of all of them, and of one body.
+    notices : tuple[str, ...]
+        What is to be said of the settings when the server starts.
     """
 
     entry_script: str
@@ -123,55 +124,62 @@ class Settings:
     capture_folder: str
     capture_bytes: int
     capture_body_bytes: int
+    notices: tuple[str, ...] = ()
 
     @staticmethod
-    def read(arguments: Sequence[str]) -> Settings:
+    def read(command_line: Sequence[str], *, program: str) -> Settings:
         """Read the settings, and put into the environment what a script may look up there.
 
         A setting that cannot be ends the process with exit code 1, and says what is wrong.
+
+        Parameters
+        ----------
+        command_line : sequence of str
+            The arguments.
+        program : str
+            What the user has typed before them.
         """
-        told = _parser().parse_args(arguments)
-        if not (told.entry_script or told.config_file):
-            _refuse("Give the scoring script with --entry_script, or --config_file.")
-        _publish(told)
+        told = arguments.parse(command_line, program=program)
+        notices = arguments.publish(told)
         look = _Lookup(os.environ, _config_file())
         script = look.text("AZUREML_ENTRY_SCRIPT")
         if not script:
-            _refuse("The configuration file has no AZUREML_ENTRY_SCRIPT.")
+            arguments.refuse("The configuration file has no AZUREML_ENTRY_SCRIPT.")
         return Settings(
             entry_script=script,
             app_root=Path(os.environ["AML_APP_ROOT"]),
             source_directory=look.text("AZUREML_SOURCE_DIRECTORY"),
-            host=look.text("MODELSHIP_HOST", "0.0.0.0"),  # noqa: S104 - as the reference; targets say 127.0.0.1
+            host=look.words("host"),
             port=int(os.environ["SERVER_PORT"]),
-            health_port=_health_port(told),
-            workers=look.number("WORKER_COUNT", 1, least=1),
-            scoring_timeout_ms=look.number("SCORING_TIMEOUT_MS", 3_600_000, code=3),
-            worker_timeout_s=look.number("WORKER_TIMEOUT", 300),
-            strict=told.strict or look.switch("MODELSHIP_STRICT"),
-            fast_json=look.switch("MODELSHIP_FAST_JSON"),
-            batch_rows=look.number("MODELSHIP_BATCH_ROWS", 1024, least=1),
-            queue=look.number("MODELSHIP_QUEUE", 512, least=1),
-            body_bytes=look.number("MODELSHIP_BODY_MB", 256, least=1) * 2**20,
-            bodies_bytes=look.number("MODELSHIP_BODIES_MB", 512, least=1) * 2**20,
-            keep_alive_s=look.number("MODELSHIP_KEEP_ALIVE_S", 60, least=1),
-            head_s=look.number("MODELSHIP_HEAD_S", 10, least=1),
-            drain_s=look.number("MODELSHIP_DRAIN_S", 30, least=0),
-            cores=look.real("MODELSHIP_CPU_CORES", _cores()),
-            memory_bytes=look.number("MODELSHIP_MEMORY_MB", _memory_limit() // 2**20) * 2**20,
-            server_version=os.environ.get(_VERSION_HEADER, ""),
+            health_port=_health_port(),
+            workers=look.count("workers"),
+            scoring_timeout_ms=look.count("scoring_timeout_ms"),
+            worker_timeout_s=look.count("worker_timeout_s") or math.inf,
+            strict=told.strict or look.switch("strict"),
+            fast_json=look.switch("fast_json"),
+            batch_rows=look.count("batch_rows"),
+            queue=look.count("queue"),
+            body_bytes=look.count("body_mb") * 2**20,
+            bodies_bytes=look.count("bodies_mb") * 2**20,
+            keep_alive_s=look.count("keep_alive_s"),
+            head_s=look.count("head_s"),
+            drain_s=look.count("drain_s"),
+            cores=float(look.value("cpu_cores", unless=_cores())),
+            memory_bytes=int(look.value("memory_mb", unless=_memory_limit() // 2**20)) * 2**20,
+            server_version=os.environ.get(arguments.VERSION_HEADER, ""),
             origins=_origins(),
-            service_name=look.text("SERVICE_NAME", "ML service"),
-            service_version=look.text("SERVICE_VERSION", "1.0"),
-            path_prefix=look.text("SERVICE_PATH_PREFIX"),
-            sample_file=look.text("MODELSHIP_SAMPLE_FILE"),
-            keys_file=look.text("MODELSHIP_KEYS_FILE"),
-            certificate=look.text("MODELSHIP_TLS_CERTIFICATE"),
-            private_key=look.text("MODELSHIP_TLS_KEY"),
-            json_logs=look.text("MODELSHIP_LOG_FORMAT", "text") == "json",
-            capture_folder=look.text("MODELSHIP_CAPTURE"),
-            capture_bytes=look.number("MODELSHIP_CAPTURE_MB", 64, least=1) * 2**20,
-            capture_body_bytes=look.number("MODELSHIP_CAPTURE_BODY_KB", 1024, least=1) * 1024,
+            service_name=look.words("service_name"),
+            service_version=look.words("service_version"),
+            path_prefix=look.words("service_path_prefix"),
+            sample_file=look.words("sample_file"),
+            keys_file=look.words("keys_file"),
+            certificate=look.words("tls_certificate"),
+            private_key=look.words("tls_key"),
+            json_logs=look.words("log_format") == "json",
+            capture_folder=look.words("capture"),
+            capture_bytes=look.count("capture_mb") * 2**20,
+            capture_body_bytes=look.count("capture_body_kb") * 1024,
+            notices=notices,
         )
 
     @property
@@ -187,102 +195,38 @@ class _Lookup:
     environ: Mapping[str, str]
     config: Mapping[str, object]
 
-    def text(self, name: str, default: str = "") -> str:
-        found = self.environ.get(name)
-        return str(self.config.get(name, default)) if found is None else found
+    @overload
+    def text(self, name: str) -> str: ...
+    @overload
+    def text(self, name: str, default: None) -> str | None: ...
+    def text(self, name: str, default: str | None = "") -> str | None:
+        found = self.environ.get(name, self.config.get(name))
+        return default if found is None else str(found)
+
+    def value(self, name: str, *, unless: float = 0) -> float | bool | str:
+        """Return the value of an option; `unless` is its default where it has none."""
+        option = OPTIONS[name]
+        found = self.text(option.variable, None)
+        is_empty = found == "" and option.variable.startswith("MODELSHIP_")
+        if found is None or is_empty:
+            return unless if option.default is None else option.default
+        try:
+            return option.parse(found)
+        except ValueError:
+            # The reference finds out when it loads the script, and ends with that code.
+            code = _SCRIPT_FAILS if name == "scoring_timeout_ms" else 1
+            expected = "1 or 0" if option.kind == "switch" else option.expected
+            problem = f"{option.variable} is {found!r}; it has to be {expected}."
+            arguments.refuse(problem, code=code)
+
+    def words(self, name: str) -> str:
+        return str(self.value(name))
 
     def switch(self, name: str) -> bool:
-        return self.text(name).lower() in _TRUE
+        return bool(self.value(name))
 
-    def number(self, name: str, default: int, *, least: int = 0, code: int = 1) -> int:
-        return int(self._checked(name, default, int, least=least, code=code))
-
-    def real(self, name: str, default: float) -> float:
-        return float(self._checked(name, default, float, least=0))
-
-    def _checked(
-        self,
-        name: str,
-        default: float,
-        kind: Callable[[str], float],
-        *,
-        least: float,
-        code: int = 1,
-    ) -> float:
-        found = self.text(name, str(default))
-        try:
-            value = kind(found)
-        except ValueError:
-            value = least - 1
-        if value < least:
-            _refuse(f"{name} is {found!r}; it has to be a number of {least} or more.", code=code)
-        return value
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.print_help()
-        _refuse(message)
-
-
-def _refuse(problem: str, *, code: int = 1) -> NoReturn:
-    sys.stderr.write(f"{problem}\n")
-    raise SystemExit(code)
-
-
-def _port(text: str) -> int:
-    port = int(text)
-    if not 1 <= port <= _MOST_PORTS:
-        raise argparse.ArgumentTypeError(f"{port} is not between 1 and {_MOST_PORTS}")
-    return port
-
-
-def _count(text: str) -> int:
-    count = int(text)
-    if count < 1:
-        raise argparse.ArgumentTypeError(f"{count} is not 1 or more")
-    return count
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="modelship_server", description="Serves a scoring script.")
-    parser.add_argument("--entry_script", help="the path of the scoring script")
-    parser.add_argument("--model_dir", help="the model's folder, as AZUREML_MODEL_DIR")
-    parser.add_argument("--port", type=_port, help="the port to listen on (5001)")
-    parser.add_argument("--health_port", type=_port, help="a second port")
-    parser.add_argument("--worker_count", type=_count, help="processes that run the script (1)")
-    parser.add_argument("--appinsights_instrumentation_key", help="where traces go")
-    parser.add_argument("--access_control_allow_origins", help="origins for CORS, with commas")
-    parser.add_argument("--config_file", help="a JSON file with settings by their variables' names")
-    parser.add_argument("--strict", action="store_true", help="do just as Azure ML's server")
-    return parser
-
-
-def _publish(told: argparse.Namespace) -> None:
-    """Put into the environment what Azure ML's server puts there."""
-    environ = os.environ
-    environ.setdefault("AML_APP_ROOT", str(Path.cwd()))
-    if told.entry_script:
-        environ["AZUREML_ENTRY_SCRIPT"] = os.path.realpath(told.entry_script)
-    if told.config_file:
-        environ["AZUREML_CONFIG_FILE"] = os.path.realpath(told.config_file)
-    if told.model_dir is not None:
-        environ["AZUREML_MODEL_DIR"] = told.model_dir
-    if told.worker_count is not None:
-        environ["WORKER_COUNT"] = str(told.worker_count)
-    environ.setdefault("WORKER_COUNT", "1")
-    environ["SERVER_SOFTWARE"] = f"modelship/{VERSION}"
-    environ["SERVER_PORT"] = str(told.port or 5001)
-    environ.setdefault("HEALTH_PORT", environ["SERVER_PORT"])
-    if told.access_control_allow_origins is not None:
-        environ["AML_CORS_ORIGINS"] = told.access_control_allow_origins
-    if told.appinsights_instrumentation_key is not None:
-        environ["AML_APP_INSIGHTS_ENABLED"] = "true"
-        environ["AML_APP_INSIGHTS_KEY"] = told.appinsights_instrumentation_key
-    if environ.get("AML_APP_INSIGHTS_ENABLED") != "true" or "AML_APP_INSIGHTS_KEY" not in environ:
-        environ["AML_APP_INSIGHTS_ENABLED"] = "false"
-    if environ.get("SERVER_VERSION_LOG_RESPONSE_ENABLED", "true").lower() == "true":
-        environ[_VERSION_HEADER] = f"modelship/{VERSION}"
+    def count(self, name: str) -> int:
+        return int(self.value(name))
 
 
 def _origins() -> tuple[str, ...]:
@@ -291,10 +235,10 @@ def _origins() -> tuple[str, ...]:
     return tuple(each.strip() for each in given if each.strip())
 
 
-def _health_port(told: argparse.Namespace) -> int | None:
+def _health_port() -> int | None:
     if os.environ.get("SEPERATE_HEALTH_ENDPOINT") != "true":  # spelled so by the reference
         return None
-    return told.health_port or 5000
+    return int(os.environ["HEALTH_PORT"])
 
 
 def _config_file() -> Mapping[str, object]:

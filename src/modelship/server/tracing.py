@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import VERSION
 from .exporters import be_brief, destinations, refused
+from .logs import logger
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,6 +36,7 @@ _TYPE = re.compile(r"(?:\w+\.)*\w*(?:Error|Exception|Exit|Interrupt|Iteration|Wa
 
 def load(environ: Mapping[str, str]) -> None:
     """Import what the workers will need; before they are forked, so that they share it."""
+    logger.info("Starting up app insights client")  # tools look for this line of the reference
     for each in destinations(environ):
         with suppress(Exception):  # each worker will say it
             each.find()

@@ -19,6 +19,7 @@ _SCHEMA = (
     "from azureml_inference_server_http.api.aml_request import rawhttp\n"
 )
 _ARGUMENTS = "run() cannot accept positional-only arguments, *args, or **kwargs."
+_IMPORT = "Failed to import user script because it raised an unhandled exception"
 _ENTRY = ("--entry_script", "score.py")
 
 
@@ -48,8 +49,9 @@ class Start:
 
 
 STARTS = [
-    Start("a missing module", "import nowhere_at_all", ["No module named 'nowhere_at_all'"]),
-    Start("no Python", "def init(:", ["SyntaxError", "score.py"]),
+    Start("a missing module", "import nowhere_at_all",
+          ["No module named 'nowhere_at_all'", _IMPORT]),
+    Start("no Python", "def init(:", ["SyntaxError", "score.py", _IMPORT]),
     Start("no init", _RUN, ["score.py does not have a init() function defined."]),
     Start("no run", _INIT, ["score.py does not have a run() function defined."]),
     Start("*args", _INIT + "def run(*args): pass", [_ARGUMENTS]),

@@ -317,6 +317,16 @@ KNOWN: list[Known] = [
         lambda _: False,
     ),
     Known(
+        "The warning that `x-ms-request-id` is deprecated",
+        "for each request that has it",
+        "once in each worker",
+        _BEST,
+        "It says nothing new the second time.",
+        "",
+        "",
+        lambda _: False,
+    ),
+    Known(
         "A script's `logging.basicConfig()`",
         "does nothing, for the root logger has a handler",
         "has its effect",

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from modelship.bundle.bundle import as_environment, as_sample
+from modelship.bundle.bundle import as_environment
 from modelship.bundle.checks.translation import finding_of
 from modelship.bundle.lock import lock as resolve
+from modelship.bundle.payload import as_sample
 from modelship.bundle.resources import Resources
 from modelship.bundle.script import generate_source, read_files
 from modelship.errors import EnvironmentSpecError, ModelshipError

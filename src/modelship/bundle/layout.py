@@ -1,0 +1,88 @@
+"""Where the files of a bundle lie in a service, and which paths a source may not take.
+
+Every target lays a bundle out in one folder, ``AML_APP_ROOT``: the source in its root, the model in
+``azureml-models/<name>/<version>``. The server starts in that folder, which so comes first on
+Python's path. What targets put there or start from there is reserved: a source that held it would
+hide the model or the server, and not on every target alike.
+
+All else is the author's own: a module that hides one of a package, a ``sitecustomize.py`` (Python
+looks for it before the folder is on its path, so nothing runs it), a ``swagger.json``, a
+``gunicorn.conf.py``. It runs with the rights of the script, and is in the bundle's digest.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["MODELS", "path_problem", "script_problem", "source_problem"]
+
+MODELS: Final = "azureml-models"
+"""The folder of models, below the root of the application."""
+
+_RESERVED: Final = MappingProxyType(
+    {
+        MODELS: "targets lay the model there",
+        "azureml_inference_server_http": "it would run in the place of the server",
+        "modelship_server": "it would run in the place of the server",
+    }
+)
+_MOST_BYTES: Final = 1024
+_MOST_DEEP: Final = 64
+_SEPARATORS: Final = re.compile(r"[\\\x00-\x1f\x7f]")
+
+
+def path_problem(path: str) -> str:
+    """Return why `path` cannot be that of a file below a bundle's folder, or ``""``.
+
+    It has to be relative and in POSIX form, in at most 64 parts and 1024 bytes, with no part that
+    is empty, ``.`` or ``..``, and without backslashes and control characters.
+    """
+    parts = path.split("/")
+    if PurePosixPath(path).is_absolute() or ".." in parts:
+        return "it leads out of it"
+    if _SEPARATORS.search(path):
+        return "it has a backslash or a control character"
+    if "" in parts or "." in parts:
+        return "it is not the plain path of a file"
+    if len(parts) > _MOST_DEEP or len(path.encode(errors="surrogatepass")) > _MOST_BYTES:
+        return f"it is longer than {_MOST_BYTES} bytes, or deeper than {_MOST_DEEP} folders"
+    return ""
+
+
+def script_problem(script: str, paths: Iterable[str]) -> str:
+    """Return why `script` cannot be the entry script of a source of these paths, or ``""``."""
+    if script not in set(paths):
+        return "it is not one of the files of the source"
+    pure = PurePosixPath(script)
+    if script.startswith("-"):
+        return "it begins with a dash, which the server takes for an option"
+    if pure.suffix != ".py" or not pure.stem.isidentifier():
+        return "its name is not that of a Python module"
+    return ""
+
+
+def source_problem(paths: Iterable[str]) -> str:
+    """Return why files of these paths cannot lie in a service together, or ``""``."""
+    seen: set[str] = set()
+    for path in paths:
+        problem = path_problem(path) or _taken(path, seen)
+        if problem:
+            return f"{path[:_MOST_BYTES]!a}: {problem}"
+        seen.add(path)
+    folders = {str(parent) for path in seen for parent in PurePosixPath(path).parents}
+    both = sorted(seen & folders)
+    return f"{both[0]!r}: it is a file and a folder" if both else ""
+
+
+def _taken(path: str, seen: set[str]) -> str:
+    top = path.partition("/")[0]
+    # A disk may not tell capital letters from small ones, and Python takes any of its suffixes.
+    name = top if top.casefold() == MODELS else top.partition(".")[0]
+    reason = _RESERVED.get(name.casefold())
+    return reason or ("it is listed twice" if path in seen else "")

@@ -1,0 +1,270 @@
+"""The one table of settings: names, variables, units, ranges, defaults, and who knows them.
+
+The server reads its settings by it, targets check ``server_options=`` by it, and the page
+docs/reference/scoring-server.md is held to it by a test.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["OPTIONS", "Option"]
+
+_ON = frozenset({"1", "true", "yes", "on"})
+_OFF = frozenset({"", "0", "false", "no", "off"})
+BOTH = ("azmlinfsrv", "modelship")
+OURS = ("modelship",)
+
+
+@dataclass(frozen=True)
+class Option:
+    """One setting.
+
+    Parameters
+    ----------
+    name : str
+        Its name in ``server_options=``, with the unit.
+    variable : str
+        The environment variable that the server reads.
+    what : str
+        What it is, in Markdown.
+    kind : {"int", "float", "switch", "text"}
+        What its values are.
+    default : int, float, bool or str
+        What holds if nothing is given; None if that is found out when the server starts.
+    least, most : float, optional
+        The bounds of a number, both allowed.
+    choices : tuple of str
+        The only texts that it takes, if there are such.
+    servers : tuple of str
+        The servers that know it.
+    on_target : bool
+        Whether a target takes it in ``server_options=``; the others have an option of their own
+        there, or only make sense where the server is started by hand.
+    shown_default : str
+        What the documentation says in place of `default`.
+    """
+
+    name: str
+    variable: str
+    what: str
+    kind: str = "text"
+    default: float | bool | str | None = ""
+    least: float = 0
+    most: float | None = None
+    choices: tuple[str, ...] = ()
+    servers: tuple[str, ...] = OURS
+    on_target: bool = True
+    shown_default: str = ""
+
+    @property
+    def expected(self) -> str:
+        """What a value has to be, in words."""
+        if self.choices:
+            return " or ".join(map(repr, self.choices))
+        if self.kind == "switch":
+            return "True or False"
+        if self.kind == "text":
+            return "text"
+        number = "a whole number" if self.kind == "int" else "a number"
+        if self.most is not None:
+            return f"{number} from {self.least:g} to {self.most:g}"
+        return f"{number} of {self.least:g} or more"
+
+    def parse(self, text: str) -> float | bool | str:
+        """Return the value that the text of a variable stands for.
+
+        Raises
+        ------
+        ValueError
+            If it stands for none that this setting takes.
+        """
+        if self.kind == "switch":
+            if text.lower() not in _ON | _OFF:
+                raise ValueError(text)
+            return text.lower() in _ON
+        return self._bounded(text if self.kind == "text" else _NUMBERS[self.kind](text))
+
+    def text_of(self, value: object) -> str:
+        """Return the text of the variable for a value of ``server_options=``.
+
+        Raises
+        ------
+        ValueError
+            If it is no value that this setting takes.
+        """
+        if self.kind == "switch":
+            if not isinstance(value, bool):
+                raise ValueError(value)
+            return str(value).lower()
+        if self.kind == "text":
+            if not isinstance(value, str) or not value.isprintable():
+                raise ValueError(value)
+            return str(self._bounded(value))
+        fits = isinstance(value, int if self.kind == "int" else (int, float))
+        if fits and not isinstance(value, bool):
+            return f"{self._bounded(cast(float, value)):.15g}"
+        raise ValueError(value)
+
+    def _bounded(self, value: float | str) -> float | str:
+        if isinstance(value, str):
+            fits = not self.choices or value in self.choices
+        else:
+            fits = self.least <= value <= (_MOST if self.most is None else self.most)
+        if not fits:
+            raise ValueError(value)
+        return value
+
+
+_NUMBERS = {"int": int, "float": float}
+_MOST = float(2**53)
+
+_ALL = (
+    Option(
+        "workers", "WORKER_COUNT", "processes that run the script; `workers=` of a target",
+        "int", 1, least=1, servers=BOTH, on_target=False,
+    ),
+    Option(
+        "worker_timeout_s", "WORKER_TIMEOUT",
+        "seconds after which a worker that says nothing is ended; 0 is never",
+        "int", 300, servers=BOTH,
+    ),
+    Option(
+        "scoring_timeout_ms", "SCORING_TIMEOUT_MS",
+        "milliseconds that one `run()` may take; then 500",
+        "int", 3_600_000, servers=BOTH,
+    ),
+    Option(
+        "worker_preload", "WORKER_PRELOAD",
+        "load the script once, before the workers are forked; modelship's server always does",
+        "switch", False, servers=("azmlinfsrv",),
+    ),
+    Option(
+        "cors_origins", "AML_CORS_ORIGINS",
+        "the origins that may read the answers (CORS), with commas between; `*` is all",
+        servers=BOTH, shown_default="none",
+    ),
+    Option(
+        "show_version", "SERVER_VERSION_LOG_RESPONSE_ENABLED",
+        "answers carry `x-ms-server-version`",
+        "switch", True, servers=BOTH,
+    ),
+    Option(
+        "service_name", "SERVICE_NAME", "the title of `/swagger.json`; a target says the model's",
+        default="ML service", servers=BOTH, on_target=False,
+    ),
+    Option(
+        "service_version", "SERVICE_VERSION", "its version; a target says the model's",
+        default="1.0", servers=BOTH, on_target=False,
+    ),
+    Option(
+        "service_path_prefix", "SERVICE_PATH_PREFIX",
+        "what stands before the paths in `/swagger.json`, where a proxy adds it",
+        servers=BOTH, shown_default="none",
+    ),
+    Option(
+        "strict", "MODELSHIP_STRICT",
+        "do as Azure ML's server also where that is plainly wrong, as `--strict`",
+        "switch", False,
+    ),
+    Option(
+        "fast_json", "MODELSHIP_FAST_JSON", "orjson serves the script's `json.loads`",
+        "switch", False,
+    ),
+    Option(
+        "batch_rows", "MODELSHIP_BATCH_ROWS", "the most rows that are scored in one call",
+        "int", 1024, least=1,
+    ),
+    Option(
+        "queue", "MODELSHIP_QUEUE",
+        "requests that wait in one worker; beyond that, 503 with `Retry-After`",
+        "int", 512, least=1,
+    ),
+    Option(
+        "body_mb", "MODELSHIP_BODY_MB", "the largest body in MiB; beyond that, 413",
+        "int", 256, least=1,
+    ),
+    Option(
+        "bodies_mb", "MODELSHIP_BODIES_MB",
+        "what all bodies that a worker holds may take together in MiB; a larger one beside them "
+        "gets 503 with `Retry-After`",
+        "int", 512, least=1,
+    ),
+    Option(
+        "head_s", "MODELSHIP_HEAD_S", "seconds that the head of a request may take; then 408",
+        "int", 10, least=1,
+    ),
+    Option(
+        "keep_alive_s", "MODELSHIP_KEEP_ALIVE_S", "seconds that a connection may be idle",
+        "int", 60, least=1,
+    ),
+    Option(
+        "drain_s", "MODELSHIP_DRAIN_S", "seconds that accepted requests have after `SIGTERM`",
+        "int", 30,
+    ),
+    Option(
+        "cpu_cores", "MODELSHIP_CPU_CORES",
+        "divided among the workers, they bound the threads of BLAS and OpenMP",
+        "float", None, shown_default="those that there are; on a target, the bundle's",
+    ),
+    Option(
+        "memory_mb", "MODELSHIP_MEMORY_MB",
+        "the service's memory in MiB: a worker that uses nine tenths of its share is replaced; "
+        "0 is without a limit",
+        "int", None, shown_default="the control group's limit; on a target, the bundle's",
+    ),
+    Option(
+        "log_format", "MODELSHIP_LOG_FORMAT",
+        "`json` writes each line as an object, with the request's id",
+        default="text", choices=("text", "json"),
+    ),
+    Option(
+        "capture", "MODELSHIP_CAPTURE",
+        "a folder, in which [requests that failed](../how-to/capture-and-replay.md) are kept for "
+        "`modelship replay`; `capture=` of the target `process`",
+        on_target=False, shown_default="none",
+    ),
+    Option(
+        "capture_mb", "MODELSHIP_CAPTURE_MB",
+        "how much of it in MiB; the oldest make room",
+        "int", 64, least=1,
+    ),
+    Option(
+        "capture_body_kb", "MODELSHIP_CAPTURE_BODY_KB",
+        "how much of one body in KiB; a request with a larger one cannot be replayed",
+        "int", 1024, least=1,
+    ),
+    Option(
+        "keys_file", "MODELSHIP_KEYS_FILE",
+        "JSON with `primary` and `secondary`: requests need one of them as `Authorization: "
+        "Bearer`; read again when it changes; `auth_enabled=` of a target",
+        on_target=False, shown_default="none",
+    ),
+    Option(
+        "tls_certificate", "MODELSHIP_TLS_CERTIFICATE",
+        "a PEM file; with it the server speaks TLS alone",
+        on_target=False, shown_default="none",
+    ),
+    Option(
+        "tls_key", "MODELSHIP_TLS_KEY", "the private key of the certificate, a PEM file",
+        on_target=False, shown_default="none",
+    ),
+    Option(
+        "sample_file", "MODELSHIP_SAMPLE_FILE",
+        "a sample request for `/docs`; a target gives the bundle's",
+        on_target=False, shown_default="none",
+    ),
+    Option(
+        "host", "MODELSHIP_HOST",
+        "the address to listen on, where no socket is handed over",
+        default="0.0.0.0",  # noqa: S104 - as the reference; targets say 127.0.0.1
+        on_target=False,
+    ),
+)  # fmt: skip
+
+OPTIONS: Mapping[str, Option] = {each.name: each for each in _ALL}
+"""Every setting, by its name."""

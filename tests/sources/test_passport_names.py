@@ -20,7 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from modelship.errors import CorruptModelError
-from modelship.sources._globals import Judgement, Use, is_dangerous, is_known, judge
+from modelship.sources._globals import Judgement, Use, judge
 from modelship.sources.passport import read_passport
 
 
@@ -42,13 +42,23 @@ types.FunctionType ctypes.CDLL code.InteractiveInterpreter.runcode pdb.run timei
 pydoc.pipepager idlelib.run.Executive.runcode urllib.request.urlopen requests.api.get
 sys.exit multiprocessing.process.BaseProcess asyncio.create_subprocess_shell
 sklearn.pipeline.Pipeline.__init__.__globals__ collections.sys.modules uuid._get_command_stdout
-_posixsubprocess.fork_exec ssl.get_server_certificate site.execsitecustomize
+_posixsubprocess.fork_exec ssl.get_server_certificate site.execsitecustomize codecs.encode
+functools.reduce itertools.starmap inspect.getmembers wave.open dataclasses.dataclass
+sklearn.datasets._base.load_iris numpy.loadtxt numpy.savetxt numpy.memmap numpy.ndarray.tofile
+numpy.lib.stride_tricks.as_strided numpy.lib._datasource.DataSource numpy.core._ufunc_reconstruct
+pandas.io.common.get_handle pandas.core.frame.DataFrame.query pandas.core.generic.NDFrame.to_csv
+pandas.core.frame.DataFrame.agg pandas.core.reshape.pivot.crosstab patsy.highlevel.dmatrix
+scipy.signal._signaltools.timeit.timeit scipy.signal._signaltools.timeit.Timer
+sklearn.ensemble._forest.warn sklearn.base.functools.reduce __main__.runpy.run_path
+scipy._lib._uarray._backend.unpickle_function polars.expr.expr.Expr polars.lazyframe.frame.LazyFrame
+joblib.parallel.delayed joblib.memory.MemorizedFunc torch.compile typing.ForwardRef
+urllib.parse.sys.modules churn.features.timeit.repeat builtins.map churn.helpers.Popen
 """)
 
 UNKNOWN = _words("""
-parts.Line churn.features.Scaler codecs.encode functools.reduce cloudpickle.cloudpickle._make_cell
-sklearn.datasets._base.load_iris numpy.loadtxt pandas.io.common.get_handle torch.compile
-joblib.parallel.delayed urllib.parse.quote builtins.sorted inspect.getmembers os_like.system
+parts.Line churn.features.Scaler churn.features.clean umap.umap_.UMAP os_like.system
+sklearn.ensemble._newer.Forest pandas.core.newer.Frame spacy.language.Language __main__.Scaler
+hdbscan._hdbscan_tree.__pyx_unpickle_CondensedTree
 """)
 
 KNOWN = _words("""
@@ -62,15 +72,21 @@ sklearn.metrics._classification.accuracy_score sklearn.neighbors._kd_tree.newObj
 sklearn.externals.joblib.numpy_pickle.NumpyArrayWrapper lightgbm.basic.Booster
 xgboost.core.Booster catboost.core.CatBoostClassifier torch._utils._rebuild_tensor_v2
 joblib.numpy_pickle.NumpyArrayWrapper logging.getLogger _codecs.encode
+builtins.str.lower builtins.sorted urllib.parse.quote math.log1p scipy.special._ufuncs.logit
+pandas.core.generic.NDFrame.fillna pandas.core.tools.numeric.to_numeric
+scipy.stats._continuous_distns.norm_gen torch.nn.modules.linear.Linear torch.nn.functional.relu
 """)
 
 
 def test_names_are_judged():
     """Each name that is misused is dangerous, and none that models really hold is even unknown."""
-    assert [name for name in DANGEROUS if not is_dangerous(name)] == []
-    assert [name for name in DANGEROUS if is_known(name)] == []
-    assert [name for name in UNKNOWN if is_dangerous(name) or is_known(name)] == []
-    assert [name for name in KNOWN if is_dangerous(name) or not is_known(name)] == []
+    groups = {
+        Judgement.DANGEROUS: DANGEROUS,
+        Judgement.UNKNOWN: UNKNOWN,
+        Judgement.KNOWN: KNOWN,
+    }
+    for expected, names in groups.items():
+        assert [name for name in names if judge(name, Use.HOLD) is not expected] == []
 
 
 def test_what_is_called_has_to_be_known():

@@ -14,6 +14,8 @@ import psutil
 import pytest
 import requests
 
+from modelship.server.board import Board, Field
+
 _TIMEOUT_S = 30.0
 _STARTS_A_THREAD = """
 import threading, time
@@ -178,6 +180,76 @@ def test_more_workers_than_there_is_room_for_ask_to_be_replaced(started):
             _until(lambda pid=pid: _post(server, {}).json()["pid"] != pid)
         assert [each.result().status_code for each in slow] == [200] * 3
     assert "has ended with" not in server.log
+
+
+def test_a_service_that_serves_goes_on_when_init_fails(serving, tmp_path):
+    """A host that is started later and fails is tried again, while another one serves."""
+    broken = tmp_path / "broken"
+    source = (
+        f"import os, pathlib{_STARTS_A_THREAD}"
+        f"    if pathlib.Path({str(broken)!r}).exists():\n        raise RuntimeError\n"
+        "def run(raw_data):\n    return os.getpid()\n"
+    )
+    server = serving.start(
+        "default", script="operated", files={"score.py": source}, settings={"WORKER_COUNT": "2"}
+    )
+    _until(lambda: "2 of 2 workers are ready." in server.log)
+    broken.touch()
+    killed = _post(server, {}).json()
+    psutil.Process(killed).kill()
+    _until(lambda: server.log.count("has ended with 3; another one starts in") >= 2)
+    assert _post(server, {}).json() != killed
+    assert _get(server, "/ready").text == "Ready: 1 of 2 workers"
+    broken.unlink()
+    _until(lambda: _numbers(server)["modelship_ready_workers"] == 2)
+    assert server.stop().exit_code == 0
+
+
+def test_a_system_without_room_for_a_process_is_asked_again(serving):
+    """A fork that fails costs nothing but time, and the log says so."""
+    source = (
+        "import errno, os\nfork, failures = os.fork, [1, 1]\n"
+        "def once_there_is_room():\n"
+        "    if failures:\n"
+        "        failures.pop()\n        raise BlockingIOError(errno.EAGAIN, 'no room')\n"
+        "    return fork()\n"
+        "os.fork = once_there_is_room\ndef init():\n    pass\ndef run(raw_data):\n    return 1\n"
+    )
+    server = serving.start("default", script="operated", files={"score.py": source})
+    assert server.wait_until_healthy()
+    assert _post(server, {}).json() == 1
+    assert server.log.count("No worker can be started (no room)") == 2
+    server.stop()
+
+
+def test_connections_wait_while_there_are_no_descriptors(serving):
+    """A process that may open no more files drops no connection, and takes it later."""
+    source = (
+        "import resource\ndef init():\n    resource.setrlimit(resource.RLIMIT_NOFILE, (60, 60))\n"
+        "def run(raw_data):\n    return 1\n"
+    )
+    server = serving.start("default", script="operated", files={"score.py": source})
+    assert server.wait_until_healthy()
+    request = b"POST /score HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
+    with contextlib.ExitStack() as stack:
+        idle = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(80)]
+        last = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), _TIMEOUT_S))
+        last.sendall(request)
+        _until(lambda: "No more connections for a moment" in server.log)
+        for each in idle:
+            each.close()
+        assert last.recv(1000).startswith(b"HTTP/1.1 200 ")
+    server.stop()
+
+
+def test_numbers_that_no_worker_counted_are_reset():
+    """What a script has written over the shared numbers is not believed for long."""
+    board = Board(1)
+    slot = board.slot(0)
+    slot[Field.PID], slot[Field.RUNS], slot[Field.STARTS] = -7, 2**63 - 1, 3
+    assert board.repair(slot)
+    assert (slot[Field.PID], slot[Field.RUNS], slot[Field.STARTS]) == (0, 0, 3)
+    assert not board.repair(slot)
 
 
 def test_a_program_that_init_starts_is_no_worker(serving):

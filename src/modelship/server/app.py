@@ -116,7 +116,7 @@ class Application:
     def _ready(self, _: Request) -> Answer:
         if self._service.draining:
             return Answer(503, b"Draining", _HTML)
-        return Answer(200, b"Ready", _HTML)
+        return Answer(200, self._service.board.readiness().encode(), _HTML)
 
     def _describe(self, request: Request) -> Answer:
         if not self._lets_in(request):

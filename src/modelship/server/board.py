@@ -172,6 +172,12 @@ class Board:
         """Return how many workers can take requests."""
         return sum(1 for slot in self.slots() if slot[Field.READY])
 
+    def readiness(self) -> str:
+        """Return how many of the workers can take requests, in words."""
+        ready = self.ready()
+        state = "Ready" if ready else "Loading"
+        return f"{state}: {min(ready, self.wanted)} of {self.wanted} workers"
+
     def busy_for_s(self) -> float:
         """Return for how long even the worker that is soonest free has been in one run()."""
         now = time.monotonic_ns()

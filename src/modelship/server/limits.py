@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import resource
+import sys
 from contextlib import suppress
 
-__all__ = ["raise_open_files"]
+__all__ = ["open_files", "raise_open_files"]
 
 _ENOUGH = 65_536
 
@@ -20,3 +21,9 @@ def raise_open_files() -> None:
     if soft != resource.RLIM_INFINITY and soft < wanted:
         with suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def open_files() -> int:
+    """Return how many files this process may have open."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if soft == resource.RLIM_INFINITY else soft

@@ -33,6 +33,7 @@ _HEAD = re.compile(rb"(GET|HEAD) (/|/ready) HTTP/1\.[01]\r\n")
 _LONGEST_HEAD = 32
 _PATIENCE_S = 10.0
 _MOST_HELD = 1000
+_TELL_EVERY_S = 10.0
 _NO_ROOM_PAUSE_S = 0.1
 _LINGER_S = 0.3
 """How long what is half connected may take to become a connection: more than a round trip."""
@@ -160,8 +161,9 @@ class Relief:
                 self._unknown[connection] = now
                 self._selector.register(connection, selectors.EVENT_READ)
         except OSError as error:
+            if now - self._rests_until > _TELL_EVERY_S:
+                self._say(f"No more connections for a moment: {error.strerror}.")
             self._rests_until = now + _NO_ROOM_PAUSE_S
-            self._say(f"No more connections for a moment: {error.strerror}.")
 
     def _judge(self, connection: socket.socket) -> None:
         """Look at what a connection asks for, and leave it unread."""
@@ -189,10 +191,8 @@ class Relief:
     def _readiness(self) -> tuple[bytes, bytes]:
         if self._closes_at:
             return b"503 Service Unavailable", b"Draining"
-        ready, wanted = self._board.ready(), self._board.wanted
-        if not ready:
-            return b"503 Service Unavailable", b"Loading: 0 of %d workers" % wanted
-        return b"200 OK", b"Ready: %d of %d workers" % (min(ready, wanted), wanted)
+        status = b"200 OK" if self._board.ready() else b"503 Service Unavailable"
+        return status, self._board.readiness().encode()
 
     def _hand_on(self) -> None:
         """Hand connections to the workers, as many as they take now."""

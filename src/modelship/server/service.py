@@ -149,6 +149,11 @@ class Service:
     # Connections
 
     @property
+    def connections(self) -> int:
+        """How many there are."""
+        return len(self._connections)
+
+    @property
     def held_bytes(self) -> int:
         """How much all bodies take that have come, or are coming, and are not answered."""
         return sum(each.held_bytes for each in self._connections)

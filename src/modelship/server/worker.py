@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from .app import Application
 from .board import Field
 from .capture import Capture
 from .conductor import Conductor
+from .limits import open_files
 from .listening import accepted
 from .logs import logger
 from .protocol import protocol_of
@@ -26,7 +28,6 @@ from .tracing import Tracing
 from .typed import TypedScorer
 
 if TYPE_CHECKING:
-    import asyncio
     import socket
     from collections.abc import Sequence
 
@@ -41,6 +42,9 @@ __all__ = ["work"]
 
 _ENOUGH_MEMORY = 0.9
 _NO_ROOM_PAUSE_S = 0.1
+_FEWEST_FILES = 4096
+_HANDSHAKES_S = 3.0
+_TELL_EVERY_S = 10.0
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -100,6 +104,7 @@ class _Worker:
         self._slot[Field.STARTS] += 1
         self._loop = uvloop.new_event_loop()
         self._parent = parent
+        self._tells_at = 0.0
         self._most_memory = _share_of_memory(settings)
         self.service = Service(settings, board=board, slot=self._slot)
         self.service.observers = _observers(settings)
@@ -126,15 +131,22 @@ class _Worker:
 
     async def _serve(self, listeners: Listeners, handed_over: socket.socket) -> None:
         sweeping = self._loop.create_task(self.service.sweep())
-        await self._server.startup([])
-        self._listen(listeners.sockets)
+        # A loop closes what it listens on; these are this worker's own.
+        fast = [] if self._is_crowded() else [each.dup() for each in listeners.sockets]
+        await self._server.startup(fast)
+        if not fast:
+            self._listen(listeners.sockets)
+        self.service.on_sweep.append(lambda: self._mind_room(listeners))
         self._loop.add_reader(handed_over.fileno(), self._take_over, handed_over)
         self._slot[Field.READY] = 1
         logger.info("Worker with pid %d ready for serving traffic", os.getpid())
         await self._server.main_loop()
         self._slot[Field.READY] = 0
-        for each in listeners.sockets:
-            self._loop.remove_reader(each.fileno())
+        if self._server.config.ssl:
+            for server in self._server.servers:
+                self.service.keep(_connections_of(server))
+            await asyncio.sleep(0)  # they have to be asked for before it is closed
+        self._stop_listening(listeners)
         listeners.close()
         if not self._board.ending:  # others serve
             self._loop.remove_reader(handed_over.fileno())
@@ -143,6 +155,27 @@ class _Worker:
         self._conductor.end()
 
     # Connections
+
+    def _is_crowded(self) -> bool:
+        """Return whether there may soon be no descriptor left for a connection.
+
+        The loop's own way to listen then drops those that it cannot take. It is the fast one.
+        """
+        most = open_files()
+        return most < _FEWEST_FILES or self.service.connections > most // 2
+
+    def _mind_room(self, listeners: Listeners) -> None:
+        """Take connections with care from the moment on in which there are very many."""
+        if self._server.servers and self._is_crowded():
+            self._stop_listening(listeners)
+            self._listen(listeners.sockets)
+
+    def _stop_listening(self, listeners: Listeners) -> None:
+        servers, self._server.servers = self._server.servers, []
+        for server in servers:
+            server.close()
+        for each in listeners.sockets:
+            self._loop.remove_reader(each.fileno())
 
     def _listen(self, listeners: Sequence[socket.socket]) -> None:
         for each in listeners:
@@ -155,7 +188,10 @@ class _Worker:
                 self.service.keep(self._adopt(connection))
         except OSError as error:
             # The kernel keeps them meanwhile. Looking again at once would take all of a processor.
-            logger.warning("No more connections for a moment: %s.", error.strerror)
+            now = self._loop.time()
+            if now > self._tells_at:
+                self._tells_at = now + _TELL_EVERY_S
+                logger.warning("No more connections for a moment: %s.", error.strerror)
             self._loop.remove_reader(listener.fileno())
             self._loop.call_later(_NO_ROOM_PAUSE_S, self._listen_again, listener)
 
@@ -238,6 +274,12 @@ def _uvicorn(settings: Settings, app: Application, service: Service) -> _Server:
     server = _Server(config)
     server.lifespan = config.lifespan_class(config)
     return server
+
+
+async def _connections_of(server: asyncio.Server) -> None:
+    """Wait for what a server has accepted: during a handshake only the loop knows of it."""
+    with suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(server.wait_closed(), _HANDSHAKES_S)
 
 
 def _observers(settings: Settings) -> tuple[Observer, ...]:

@@ -166,7 +166,8 @@ def _sparse(path, head: bytes, size_bytes: int = 5 * 2**30):
 
 HUGE_ARRAY = (
     b"\x80\x04cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81}(X\x05\x00\x00\x00dtypecnumpy\ndtype\n"
-    b"X\x02\x00\x00\x00f8\x85RX\x05\x00\x00\x00shape\x8a\x05" + (5 * 2**27).to_bytes(5, "little")
+    b"X\x02\x00\x00\x00f8\x85R\x8c\x08subclasscnumpy\nndarray\n\x8c\x05order\x8c\x01C"
+    b"\x8c\nallow_mmap\x88X\x05\x00\x00\x00shape\x8a\x05" + (5 * 2**27).to_bytes(5, "little")
     + b"\x85ub"
 )  # fmt: skip
 

@@ -189,7 +189,7 @@ def test_other_files_need_not_be_pickles(tmp_path, linear):
         ("notes.txt", b"", "unknown"),
         ("notes.onnx.txt", b"\x08\x07", "unknown"),
         ("model", pickle.dumps(linear), "pickle"),
-        ("legacy.pt", pickle.dumps(1) + pickle.dumps(linear), "unknown"),
+        ("several.dat", pickle.dumps(1) + pickle.dumps(linear), "pickle"),
     ]:
         path = tmp_path / name
         path.write_bytes(content)

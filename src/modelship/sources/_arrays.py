@@ -4,6 +4,9 @@ joblib pickles a ``NumpyArrayWrapper`` in the place of each array and lets the
 array's bytes follow (joblib/numpy_pickle.py, ``NumpyArrayWrapper.read_array``).
 NumPy is not needed to count them: a dtype pickles as a code such as ``"f8"``
 and a state tuple (``arraydescr_reduce`` in NumPy's ``descriptor.c``).
+
+Whoever counts other than joblib does passes over instructions that are carried out, so whatever
+is not exactly what joblib and NumPy write is not counted at all.
 """
 
 from __future__ import annotations
@@ -11,68 +14,161 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NoReturn
 
 from modelship.sources._stream import MalformedError, UndescribedError
+from modelship.sources._values import FILE_KEYS, WRAPPER_KEYS, Name, State
 
-__all__ = ["Dtype", "raw_size_bytes"]
+__all__ = ["Dtype", "Wrapper", "checked_state", "file_of", "raw_size_bytes"]
 
-# Places in the state: (version, byte order, subdtype, names, fields, item size, alignment, flags).
-_ITEM_SIZE: Final = 5
-_FLAGS: Final = 7
-_HAS_OBJECT: Final = 0x01  # NPY_ITEM_REFCOUNT
+_CODE: Final = re.compile(r"([?bBhHiIlLqQefdgFDGSUVOMmuc])([0-9]{1,9})")
 _UCS4_BYTES: Final = 4
-_FLEXIBLE: Final = "USVa"
+_FLEXIBLE: Final = "SUV"
+_OWN_SIZE: Final = -1  # what the state of a plain type has in the place of an item size
+_VERSIONS: Final = {3: 8, 4: 9}  # of the state, and how long it is
+_HAS_OBJECT: Final = 0x01  # NPY_ITEM_REFCOUNT
+_ORDERS: Final = ("<", ">", "=", "|")
+_MAX_BYTES: Final = 2**63
+_PLAIN_ARRAYS: Final = frozenset(
+    (
+        *("numpy.ndarray", "numpy.matrix", "numpy.memmap", "numpy.matrixlib.defmatrix.matrix"),
+        *("numpy.core.memmap.memmap", "numpy._core.memmap.memmap"),
+    )
+)
 
 
-@dataclass
+@dataclass(eq=False)
 class Dtype:
     """A pickled ``numpy.dtype``: what it was made from, and the state it was given."""
 
     args: object
     state: object = None
+    changed: bool = False
+
+    def build(self, state: object) -> None:
+        """Give it its state, once."""
+        self.changed |= self.state is not None
+        self.state = state
 
     @property
-    def code(self) -> str:
-        """The type code, such as ``"f8"``."""
-        if isinstance(self.args, tuple) and self.args and isinstance(self.args[0], str):
-            return self.args[0]
-        raise UndescribedError("it has an array of an unknown type")
+    def code(self) -> tuple[str, int]:
+        """The letter of its kind and the number that follows, such as ``("f", 8)``."""
+        first, *flags = self.args if isinstance(self.args, tuple) and self.args else (None,)
+        if isinstance(first, Name) and first.text == "numpy.record":
+            first = "V0"  # its size stands in the state
+        match = _CODE.fullmatch(first) if isinstance(first, str) else None
+        if self.changed or match is None or any(type(flag) not in (bool, int) for flag in flags):
+            _unknown("type")
+        return match[1], int(match[2])
 
     @property
     def has_object(self) -> bool:
         """Whether the elements are Python objects, or hold some."""
-        flags = self._in_state(_FLAGS)
-        return self.code.startswith("O") or bool(flags and flags & _HAS_OBJECT)
+        kind, _ = self.code
+        if self.state is None:
+            return kind == "O"
+        flags = self._checked_state()[7]
+        has_object = bool(flags & _HAS_OBJECT) if isinstance(flags, int) else _unknown("type")
+        if has_object != (kind == "O" or (kind == "V" and self._has_object_inside())):
+            _unknown("type")
+        return has_object
 
     @property
     def item_size_bytes(self) -> int:
         """The size of one element."""
-        match = re.fullmatch(r"[<>|=]?([A-Za-z?])([0-9]{1,9})", self.code)
-        if match is None:
-            raise UndescribedError(f"it has an array of the unknown type {self.code!r}")
-        size = self._in_state(_ITEM_SIZE)
-        # NumPy takes it from the state for these alone (``arraydescr_setstate``), and whoever
-        # believes it for a number as well passes over instructions that are carried out.
-        if match[1] in _FLEXIBLE and size is not None and size >= 0:
+        kind, count = self.code
+        size = count * _UCS4_BYTES if kind == "U" else count
+        if self.state is None:
             return size
-        count = int(match[2])
-        return count * _UCS4_BYTES if match[1] == "U" else count
+        state = self._checked_state()
+        in_state = state[5] if state[2] is None else None  # else its elements are arrays
+        # NumPy takes it from the state for these alone (``arraydescr_setstate``).
+        if kind not in _FLEXIBLE:
+            return size if in_state == _OWN_SIZE else _unknown("type")
+        if type(in_state) is not int or in_state < 0 or (size and in_state != size):
+            _unknown("type")
+        return in_state
 
-    def _in_state(self, place: int) -> int | None:
-        if isinstance(self.state, tuple) and len(self.state) > place:
-            value = self.state[place]
-            return value if isinstance(value, int) else None
-        return None
+    def _checked_state(self) -> tuple[object, ...]:
+        """Return the state, if it is one that NumPy has written since 1.5."""
+        state = self.state
+        if not isinstance(state, tuple) or not state or type(state[0]) is not int:
+            _unknown("type")
+        _, *rest = state
+        if len(state) != _VERSIONS.get(state[0]) or rest[0] not in _ORDERS:
+            _unknown("type")
+        if any(type(each) is not int for each in state[5:8]):
+            _unknown("type")
+        if (state[3] is None) != (state[4] is None):
+            _unknown("type")
+        return state
+
+    def _has_object_inside(self) -> bool:
+        """Return whether fields hold objects; of fields that were not kept, what the flags say."""
+        subarray, names, fields = self._checked_state()[2:5]
+        if isinstance(subarray, tuple) and subarray and isinstance(subarray[0], Dtype):
+            return subarray[0].has_object
+        if names is None and subarray is None:
+            return False
+        if not isinstance(names, tuple) or not isinstance(fields, State) or fields.opaque:
+            _unknown("type")
+        inner = [each[0] for each in fields.tuples if each]
+        if len(inner) != len(names) or not all(isinstance(each, Dtype) for each in inner):
+            _unknown("type")
+        return any(isinstance(each, Dtype) and each.has_object for each in inner)
+
+
+class Wrapper:
+    """A joblib wrapper before its state is known; ``in_file`` for one whose array has a file.
+
+    It is ``usable`` if it was made without a constructor, and given a state once.
+    """
+
+    def __init__(self, *, in_file: bool, usable: bool) -> None:
+        self.in_file = in_file
+        self.usable = usable
+
+
+def checked_state(state: object) -> tuple[Dtype, object, bool]:
+    """Return a wrapper's dtype and shape, and whether padding comes before the bytes."""
+    if not isinstance(state, State) or state.more or state.opaque or state.twice:
+        _unknown("description")
+    padding = state.get("numpy_array_alignment_bytes")
+    subclass, dtype = state.get("subclass"), state.get("dtype")
+    if (
+        not state.keys() <= WRAPPER_KEYS
+        or not (isinstance(subclass, Name) and subclass.text in _PLAIN_ARRAYS)
+        or state.get("order") not in ("C", "F")
+        or type(state.get("allow_mmap")) is not bool
+        or type(padding) not in (int, type(None))
+    ):
+        _unknown("description")
+    if not isinstance(dtype, Dtype):
+        _unknown("type")
+    return dtype, state.get("shape"), padding is not None
+
+
+def file_of(state: object) -> str:
+    """Return the name of the file beside the pickle that has an array (joblib before 0.10)."""
+    if not isinstance(state, State) or state.more or state.opaque or state.twice:
+        _unknown("description")
+    name = state.get("filename")
+    if not isinstance(name, str) or not name or not state.keys() <= FILE_KEYS:
+        _unknown("description")
+    return name
 
 
 def raw_size_bytes(dtype: Dtype, shape: object) -> int:
     """Return the size of an array of plain values."""
-    if not isinstance(shape, tuple):
-        raise UndescribedError("it has an array of an unknown shape")
-    sizes = [size for size in shape if isinstance(size, int)]
-    if len(sizes) != len(shape):
-        raise UndescribedError("it has an array of an unknown shape")
-    if any(size < 0 for size in sizes):
+    if not isinstance(shape, tuple) or any(type(size) is not int for size in shape):
+        _unknown("shape")
+    if any(size < 0 for size in shape):
         raise MalformedError(f"it has an array of the impossible shape {shape}")
-    return math.prod(sizes) * dtype.item_size_bytes
+    size_bytes = math.prod(shape) * dtype.item_size_bytes
+    if max((size_bytes, *shape)) >= _MAX_BYTES:
+        _unknown("shape")
+    return size_bytes
+
+
+def _unknown(what: str) -> NoReturn:
+    raise UndescribedError(f"it has an array of an unknown {what}")

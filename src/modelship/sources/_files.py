@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["checked_files", "copy_model", "nearby", "sha256_of"]
+__all__ = ["checked_files", "copy_model", "nearby", "sha256_of", "walk"]
 
 _CHUNK_BYTES: Final = 1024 * 1024
+_MAX_DEPTH: Final = 64
 
 
 def sha256_of(path: Path) -> str:
@@ -40,33 +41,64 @@ def checked_files(path: Path) -> list[Path]:
     if not path.is_dir():
         _refuse_special(path, whole=path)
         return [path]
-    files = sorted(_walk(path, whole=path))
+    files = sorted(_checked(path))
     if not files:
         raise CorruptModelError(str(path), "the folder holds no files", "Check the path.")
     return files
 
 
-def _walk(folder: Path, *, whole: Path) -> Iterator[Path]:
-    for entry in folder.iterdir():
-        if entry.is_symlink():
-            _refuse_link(entry, whole=whole)
-        if entry.is_dir():
-            yield from _walk(entry, whole=whole)
-        else:
-            _refuse_special(entry, whole=whole)
-            yield entry
+def walk(folder: Path) -> Iterator[Path]:
+    """Yield the files in a folder and the folders in it; links to folders are not followed.
+
+    Raises
+    ------
+    CorruptModelError
+        If folders are nested without end.
+    """
+    waiting = [(folder, 0)]
+    while waiting:
+        current, depth = waiting.pop()
+        if depth > _MAX_DEPTH:
+            raise CorruptModelError(
+                str(folder), f"folders in it are nested more than {_MAX_DEPTH} deep", "Check it."
+            )
+        for entry in current.iterdir():
+            if entry.is_dir() and not entry.is_symlink():
+                waiting.append((entry, depth + 1))
+            elif entry.is_file():
+                yield entry
+
+
+def _checked(folder: Path) -> Iterator[Path]:
+    waiting = [(folder, 0)]
+    while waiting:
+        current, depth = waiting.pop()
+        if depth > _MAX_DEPTH:
+            raise CorruptModelError(
+                str(folder), f"folders in it are nested more than {_MAX_DEPTH} deep", "Check it."
+            )
+        for entry in current.iterdir():
+            if entry.is_symlink():
+                _refuse_link(entry, whole=folder)
+            if entry.is_dir():
+                waiting.append((entry, depth + 1))
+            else:
+                _refuse_special(entry, whole=folder)
+                yield entry
 
 
 def _refuse_link(link: Path, *, whole: Path) -> None:
-    target = link.resolve()
-    if not target.is_relative_to(whole.resolve()):
-        what = "outside of it"
-    elif target.is_dir():
-        what = "to a folder"
-    elif not target.exists():
+    try:
+        target = link.resolve(strict=True)
+    except (OSError, RuntimeError):  # the second for a loop, before Python 3.13
         what = "to nothing"
     else:
-        return
+        if not target.is_relative_to(whole.resolve()):
+            what = "outside of it"
+        elif target.is_dir():
+            what = "to a folder"
+        else:
+            return
     inside = link.relative_to(whole).as_posix()
     raise CorruptModelError(
         str(whole),

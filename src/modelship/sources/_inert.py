@@ -12,44 +12,35 @@ file declares and hashes keys that a file chooses.
 
 from __future__ import annotations
 
-import _compat_pickle
 import codecs
-import re
-from dataclasses import dataclass
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from modelship.sources._arrays import Dtype, raw_size_bytes
-from modelship.sources._loop import OPAQUE, Findings, Loop
+from modelship.sources._arrays import Dtype, Wrapper, checked_state, file_of, raw_size_bytes
+from modelship.sources._calls import Calls
 from modelship.sources._stream import EndedEarlyError, MalformedError, UndescribedError
+from modelship.sources._values import OPAQUE, State
 
 if TYPE_CHECKING:
     from modelship.sources._stream import ByteStream
+    from modelship.sources._values import Findings
 
-__all__ = ["Findings", "Machine", "read_pickle"]
+__all__ = ["Machine", "read_pickle"]
 
 MAX_TEXT_BYTES: Final = 256
-MAX_TUPLE: Final = 64
+MAX_TUPLE: Final = 256
 MAX_INTEGER_BYTES: Final = 8
 HIGHEST_PROTOCOL: Final = 5
-_ARRAYS: Final = frozenset(
-    # the second where scikit-learn brought its own joblib, before 0.21
-    f"{joblib}.numpy_pickle.NumpyArrayWrapper"
-    for joblib in ("joblib", "sklearn.externals.joblib")
-)
-_KEYS: Final = frozenset({"_sklearn_version", "shape", "dtype", "numpy_array_alignment_bytes"})
-_MAKERS: Final = frozenset({f"copyreg.{name}" for name in ("_reconstructor", "__newobj__")})
 
 
-@dataclass(frozen=True)
-class _Name:
-    text: str
-
-
-class _PendingArray:
-    """A joblib wrapper before its state is known."""
-
-
-def read_pickle(stream: ByteStream, findings: Findings, *, arrays: bool = True) -> None:
+def read_pickle(
+    stream: ByteStream,
+    findings: Findings,
+    *,
+    arrays: bool = True,
+    padding: bool = True,
+    persistent: bool = False,
+) -> None:
     """Read one pickle from `stream`.
 
     Parameters
@@ -61,6 +52,10 @@ def read_pickle(stream: ByteStream, findings: Findings, *, arrays: bool = True) 
     arrays : bool
         Whether to pass over the arrays that joblib put into it. ``pickle.load`` does not: it
         takes their bytes for instructions.
+    padding : bool
+        Whether there is padding before them. joblib before 1.2 knows of none.
+    persistent : bool
+        Whether persistent ids belong into it, as into torch's.
 
     Raises
     ------
@@ -68,16 +63,22 @@ def read_pickle(stream: ByteStream, findings: Findings, *, arrays: bool = True) 
         As :mod:`modelship.sources._stream` tells them apart; `findings` holds what
         was seen until then.
     """
-    Machine(stream, findings, arrays=arrays).run()
+    machine = Machine(stream, findings, arrays=arrays)
+    machine.padding, machine.persistent = padding, persistent
+    machine.alternative = not (arrays and padding)
+    machine.run()
 
 
-class Machine(Loop):
+class Machine(Calls):
     """The stack machine; what it does for each opcode stands in ``_opcodes.ACTIONS``."""
 
     def __init__(self, stream: ByteStream, findings: Findings, *, arrays: bool) -> None:
         super().__init__(stream, findings)
         self.arrays = arrays
-        self.protocol = 0
+        self.padding = True
+        self.persistent = False
+        self.alternative = False
+        self.frame_ends_at = 0
 
     # --- values -------------------------------------------------------------------------
 
@@ -113,7 +114,7 @@ class Machine(Loop):
 
     def push_integer_line(self) -> None:
         line = self.stream.line(MAX_TEXT_BYTES)
-        self.push(OPAQUE if line is None else _integer(line.removesuffix(b"L")))
+        self.push(OPAQUE if line is None else _literal(line.removesuffix(b"L")))
 
     def skip_line(self) -> None:
         self.stream.line(0)
@@ -137,9 +138,6 @@ class Machine(Loop):
         self.pop_mark()
         self.push(OPAQUE)
 
-    def replace_opaque(self) -> None:
-        self.stack[-1] = OPAQUE
-
     def push_tuple(self, items: list[object]) -> None:
         self.push(tuple(items) if len(items) <= MAX_TUPLE else OPAQUE)
 
@@ -148,32 +146,44 @@ class Machine(Loop):
         self.push_tuple(items[::-1])
 
     def push_dict(self, items: list[object]) -> None:
-        self.push(_known_items(items))
+        state = State()
+        state.add(items)
+        self.push(state)
 
     def set_items(self, items: list[object]) -> None:
         target = self.stack[-1]
-        if isinstance(target, dict):
-            target.update(_known_items(items))
+        if isinstance(target, State):
+            target.add(items)
+        elif target is not OPAQUE:
+            self.give_items(target)
+
+    def append(self) -> None:
+        self.stack.pop()
+        self.give_items(self.stack[-1])
+
+    def append_all(self) -> None:
+        self.pop_mark()
+        self.give_items(self.stack[-1])
+
+    def persistent_line(self) -> None:
+        self.skip_line()
+        self.persistent_id()
+
+    def persistent_id(self) -> None:
+        if not self.persistent:
+            self.hazard("it takes persistent ids, which only torch's files have")
+        self.stack[-1] = OPAQUE
+
+    def extension(self, size_bytes: int) -> None:
+        self.hazard("it takes a class from the registry of extensions")
+        self.skip(size_bytes)
 
     def index_line(self) -> int:
         return _integer(self.stream.line(MAX_TEXT_BYTES) or b"")
 
     # --- classes, and what would be made of them -------------------------------------------
 
-    def name(self, module: object, name: object) -> _Name:
-        if not (isinstance(module, str) and isinstance(name, str)):
-            raise MalformedError("it names a class by something else than text")
-        if self.protocol < 3:  # noqa: PLR2004 - up to protocol 2, names are those of Python 2
-            module, name = _compat_pickle.NAME_MAPPING.get(
-                (module, name), (_compat_pickle.IMPORT_MAPPING.get(module, module), name)
-            )
-        text = f"{module}.{name}"
-        if not text.isprintable():
-            raise MalformedError("it names a class by text that cannot be printed")
-        self.findings.globals.add(text)
-        return _Name(text)
-
-    def name_lines(self) -> _Name:
+    def name_lines(self) -> object:
         lines = [self.stream.line(MAX_TEXT_BYTES) for _ in range(2)]
         module, name = (None if line is None else _decode(line, "utf-8") for line in lines)
         return self.name(module, name)
@@ -182,49 +192,75 @@ class Machine(Loop):
         name = self.stack.pop()
         self.push(self.name(self.stack.pop(), name))
 
-    def make(self, maker: object, args: object) -> None:
-        text = maker.text if isinstance(maker, _Name) else ""
-        if text in _MAKERS and isinstance(args, tuple) and args and isinstance(args[0], _Name):
-            text, args = args[0].text, args[1:]
-        if text == "numpy.dtype":
-            self.push(Dtype(args))
-        else:
-            self.push(_PendingArray() if text in _ARRAYS else OPAQUE)
+    def call(self) -> None:
+        args = self.stack.pop()
+        self.push(self.made(self.stack.pop(), args))
 
-    def make_stacked(self, count: int) -> None:
-        """Make something of the last `count` values: a class, its arguments, maybe more."""
-        maker, args, *_ = [self.stack.pop() for _ in range(count)][::-1]
-        self.make(maker, args)
+    def create(self) -> None:
+        args = self.stack.pop()
+        self.push(self.made(self.stack.pop(), args, new=True))
+
+    def create_with_keywords(self) -> None:
+        keywords, args = self.stack.pop(), self.stack.pop()
+        plain = isinstance(keywords, State) and not (keywords or keywords.more or keywords.opaque)
+        self.push(self.made(self.stack.pop(), args if plain else (args, keywords), new=True))
+
+    def instantiate(self, maker: object, args: list[object]) -> None:
+        # Of a class with no arguments it is no call, but a function would be called.
+        self.push(self.made(maker, tuple(args)))
 
     def build(self) -> None:
         state = self.stack.pop()
         target = self.stack[-1]
-        for part in state if isinstance(state, tuple) else (state,):
-            version = part.get("_sklearn_version") if isinstance(part, dict) else None
-            # It goes into messages and commands, so it has to look like a version.
-            if isinstance(version, str) and re.fullmatch(r"[0-9][0-9A-Za-z.+]{0,63}", version):
-                self.findings.sklearn_version = version
-        if isinstance(target, Dtype):
-            target.state = state
-        elif isinstance(target, _PendingArray) and self.arrays:
-            self.skip_array(state if isinstance(state, dict) else {})
-            self.stack[-1] = OPAQUE
+        self.give_state(target, state)
+        if isinstance(target, Wrapper):
+            self.build_array(target, state)
 
-    def skip_array(self, state: dict[str, object]) -> None:
+    def build_array(self, wrapper: Wrapper, state: object) -> None:
+        if not self.arrays:
+            if self.alternative:
+                self.go_astray(state)
+            return
+        if not wrapper.usable:
+            raise UndescribedError("it describes an array in an unusual way")
+        wrapper.usable = False
+        if wrapper.in_file:
+            self.findings.files.add(file_of(state))
+        else:
+            self.skip_array(state)
+        self.stack[-1] = OPAQUE
+
+    def go_astray(self, state: object) -> None:
+        if not self.findings.went_astray:
+            dtype = state.get("dtype") if isinstance(state, State) else None
+            with suppress(UndescribedError):
+                self.findings.in_objects = isinstance(dtype, Dtype) and dtype.has_object
+        self.findings.go_astray()
+
+    def skip_array(self, state: object) -> None:
         self.findings.arrays += 1
-        dtype, shape = state.get("dtype"), state.get("shape")
-        if not isinstance(dtype, Dtype):
-            raise UndescribedError("it has an array of an unknown type")
+        dtype, shape, padded = checked_state(state)
+        if self.stream.position_bytes < self.frame_ends_at:
+            # joblib looks for the array behind the frame, and then goes on within it.
+            raise UndescribedError("it has an array within a frame of instructions")
+        size_bytes = raw_size_bytes(dtype, shape)
         try:
             if dtype.has_object:
                 # joblib writes these as a pickle of its own, with no wrappers in it.
                 Machine(self.stream, self.findings, arrays=False).run()
                 return
-            if state.get("numpy_array_alignment_bytes") is not None:
-                self.stream.skip(self.stream.unsigned(1))
-            self.stream.skip(raw_size_bytes(dtype, shape))
+            if padded:
+                self.findings.padded += 1
+                if not self.padding:
+                    self.findings.go_astray()
+                self.stream.skip(self.stream.unsigned(1) if self.padding else 0)
+            self.stream.skip(size_bytes)
         except EndedEarlyError as error:
             raise EndedEarlyError("an array") from error
+
+    def frame(self) -> None:
+        size_bytes = self.stream.unsigned(8)
+        self.frame_ends_at = self.stream.position_bytes + size_bytes
 
     def begin(self) -> None:
         self.protocol = self.stream.unsigned(1)
@@ -235,7 +271,7 @@ class Machine(Loop):
 
     def make_marked(self) -> None:
         maker, *args = self.pop_mark() or [OPAQUE]
-        self.make(maker, tuple(args))
+        self.instantiate(maker, args)
 
 
 def _decode(data: bytes, encoding: str) -> str:
@@ -255,14 +291,18 @@ def _unquote(line: bytes) -> str:
         raise MalformedError("a text in it is not text") from None
 
 
-def _integer(line: bytes) -> int:
+def _integer(line: bytes, base: int = 10) -> int:
     try:
-        return int(line)
+        return int(line, base)
     except ValueError:
         raise MalformedError("a number in it is not a number") from None
 
 
-def _known_items(items: list[object]) -> dict[str, object]:
-    # Only texts are looked up: hashing what a file chose could take forever.
-    pairs = zip(items[::2], items[1::2], strict=False)
-    return {key: value for key, value in pairs if isinstance(key, str) and key in _KEYS}
+def _literal(line: bytes) -> int:
+    if line in (b"00", b"01"):
+        return line == b"01"
+    # As Python reads it, or as its C code does (strtol), where a first 0 means octal.
+    try:
+        return int(line, 0)
+    except ValueError:
+        return _integer(line, 8)

@@ -6,51 +6,27 @@ where the time goes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, cast
 
 from modelship.sources._opcodes import ACTIONS
 from modelship.sources._stream import MalformedError, UndescribedError
+from modelship.sources._values import OPAQUE
 
 if TYPE_CHECKING:
     from modelship.sources._inert import Machine
     from modelship.sources._stream import ByteStream
+    from modelship.sources._values import Findings
 
-__all__ = ["OPAQUE", "Findings", "Loop"]
+__all__ = ["Loop"]
 
-MAX_STEPS: Final = 50_000_000
 MAX_KEPT: Final = 2_000_000
 MAX_INSTRUCTION_BYTES: Final = 128 * 2**20
-# A packed file gets as many steps as an honest one of its size may need.
-_STEPS_OF_ANY: Final = 1_000_000
-_STEPS_PER_BYTE: Final = 16
 _STOP: Final = ord(".")
 # The commonest opcodes: MEMOIZE, SHORT_BINUNICODE, BINUNICODE, BININT1, BININT2, BINFLOAT, NONE,
 _MEMOIZE, _SHORT_TEXT, _TEXT, _UINT1, _UINT2, _FLOAT, _NONE = b"\x94\x8cXKMGN"
 # BINGET, LONG_BINGET, BINPUT and LONG_BINPUT.
 _GET, _LONG_GET, _PUT, _LONG_PUT = b"hjqr"
 _STEPS_BETWEEN_CHECKS: Final = 4096
-
-
-@dataclass
-class Findings:
-    """What was seen in a pickle; ``sklearn_version`` is the outermost one, which comes last.
-
-    ``arrays`` counts those whose bytes lie between instructions, as only joblib reads them.
-    """
-
-    protocol: int = 0
-    globals: set[str] = field(default_factory=set)
-    sklearn_version: str = ""
-    steps: int = 0
-    arrays: int = 0
-
-
-class _Opaque:
-    """What stands for every value that a passport does not need."""
-
-
-OPAQUE: Final = _Opaque()
 
 
 class Loop:
@@ -159,25 +135,20 @@ class Loop:
                 stream.at = at
                 opcode = stream.read(1)[0]
             if opcode == _STOP:
-                self.findings.steps += step
+                stream.budget.take_steps(step)
                 return True
             self.memoized = memoized
             ACTIONS[opcode](machine)
             data, at, safe, memoized = stream.data, stream.at, stream.safe, self.memoized
         stream.at, self.memoized = at, memoized
-        self.findings.steps += _STEPS_BETWEEN_CHECKS
+        stream.budget.take_steps(_STEPS_BETWEEN_CHECKS)
         return False
 
     def check_limits(self) -> None:
-        stream, steps = self.stream, self.findings.steps
+        stream = self.stream
         kept = len(self.stack) + len(self.marks) + len(self.memo) + len(self.scattered)
-        most_steps = min(MAX_STEPS, _STEPS_OF_ANY + _STEPS_PER_BYTE * stream.packed_bytes)
         instructions_bytes = stream.position_bytes - stream.skipped_bytes
-        if (
-            kept + len(self.findings.globals) > MAX_KEPT
-            or steps > most_steps
-            or instructions_bytes > MAX_INSTRUCTION_BYTES
-        ):
+        if kept + len(self.findings.names) > MAX_KEPT or instructions_bytes > MAX_INSTRUCTION_BYTES:
             raise UndescribedError("it has more parts than are read here")
 
     # --- the memo -----------------------------------------------------------------------

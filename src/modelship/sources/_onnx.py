@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from modelship.sources._stream import EndedEarlyError, MalformedError
+from modelship.sources._values import Findings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from modelship.sources._budget import Budget
 
 __all__ = ["OnnxHeader", "read_onnx"]
 
@@ -42,9 +45,10 @@ class OnnxHeader:
     producer: str
     ir_version: int
     opsets: tuple[tuple[str, int], ...]
+    findings: Findings
 
 
-def read_onnx(path: Path) -> OnnxHeader:
+def read_onnx(path: Path, budget: Budget) -> OnnxHeader:
     """Read the header of an ONNX file, and see that the rest is as long as it says.
 
     Raises
@@ -59,6 +63,7 @@ def read_onnx(path: Path) -> OnnxHeader:
     ir_version = 0
     has_graph = False
     with path.open("rb") as file:
+        budget.take_time()
         for number, value in _fields(file, end=os.fstat(file.fileno()).st_size):
             if number == _IR_VERSION and isinstance(value, int):
                 ir_version = value
@@ -71,7 +76,7 @@ def read_onnx(path: Path) -> OnnxHeader:
     if not has_graph or not opsets:
         raise MalformedError("it has no graph, or names no operators")
     producer = " ".join(filter(None, (texts.get(_PRODUCER_NAME), texts.get(_PRODUCER_VERSION))))
-    return OnnxHeader(producer, ir_version, tuple(sorted(opsets.items())))
+    return OnnxHeader(producer, ir_version, tuple(sorted(opsets.items())), Findings())
 
 
 def _fields(file: BinaryIO, *, end: int) -> Iterator[tuple[int, int | bytes]]:

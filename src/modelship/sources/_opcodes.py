@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from modelship.sources._values import State
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -22,7 +24,7 @@ _BY_BYTE: Final[Mapping[bytes, Callable[[Machine], object]]] = {
     b"\x88": lambda m: m.push(True),
     b"\x89": lambda m: m.push(False),
     b")": lambda m: m.push(()),
-    b"}": lambda m: m.push({}),
+    b"}": lambda m: m.push(State()),
     b"]": lambda m: m.push_opaque(),
     b"\x8f": lambda m: m.push_opaque(),
     # numbers
@@ -62,9 +64,9 @@ _BY_BYTE: Final[Mapping[bytes, Callable[[Machine], object]]] = {
     b"l": lambda m: m.collapse(),
     b"\x91": lambda m: m.collapse(),
     b"d": lambda m: m.push_dict(m.pop_mark()),
-    b"a": lambda m: m.stack.pop(),
-    b"e": lambda m: m.pop_mark(),
-    b"\x90": lambda m: m.pop_mark(),
+    b"a": lambda m: m.append(),
+    b"e": lambda m: m.append_all(),
+    b"\x90": lambda m: m.append_all(),
     b"s": lambda m: m.set_items([m.stack.pop(), m.stack.pop()][::-1]),
     b"u": lambda m: m.set_items(m.pop_mark()),
     # the memo
@@ -78,20 +80,20 @@ _BY_BYTE: Final[Mapping[bytes, Callable[[Machine], object]]] = {
     # classes, and what is made of them
     b"c": lambda m: m.push(m.name_lines()),
     b"\x93": lambda m: m.name_stacked(),
-    b"i": lambda m: m.make(m.name_lines(), tuple(m.pop_mark())),
+    b"i": lambda m: m.instantiate(m.name_lines(), m.pop_mark()),
     b"o": lambda m: m.make_marked(),
-    b"R": lambda m: m.make_stacked(2),
-    b"\x81": lambda m: m.make_stacked(2),
-    b"\x92": lambda m: m.make_stacked(3),
+    b"R": lambda m: m.call(),
+    b"\x81": lambda m: m.create(),
+    b"\x92": lambda m: m.create_with_keywords(),
     b"b": lambda m: m.build(),
-    b"P": lambda m: m.skip_line(),
-    b"Q": lambda m: m.replace_opaque(),
-    b"\x82": lambda m: m.skip(1),
-    b"\x83": lambda m: m.skip(2),
-    b"\x84": lambda m: m.skip(4),
-    # the frame: PROTO, and FRAME, whose length says nothing that the content does not say
+    b"P": lambda m: m.persistent_line(),
+    b"Q": lambda m: m.persistent_id(),
+    b"\x82": lambda m: m.extension(1),
+    b"\x83": lambda m: m.extension(2),
+    b"\x84": lambda m: m.extension(4),
+    # PROTO and FRAME
     b"\x80": lambda m: m.begin(),
-    b"\x95": lambda m: m.stream.read(8),
+    b"\x95": lambda m: m.frame(),
 }
 
 ACTIONS: Final[Mapping[int, Callable[[Machine], object]]] = {

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from modelship.errors import CorruptModelError
-from modelship.sources._globals import is_dangerous
-from modelship.sources._inert import Findings, read_pickle
+from modelship.sources._calls import COMPUTES_NAMES
+from modelship.sources._globals import Judgement, is_dangerous, judge
+from modelship.sources._inert import read_pickle
 from modelship.sources._stream import (
     ByteStream,
     EndedEarlyError,
     MalformedError,
     UndescribedError,
-    compression_of,
 )
+from modelship.sources._values import Findings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["Pickled", "dangers_in", "read_pickled", "refuse_impostor", "truncated"]
+__all__ = ["FOLLOWS", "Pickled", "read_all", "read_pickled", "refuse_impostor", "truncated"]
 
+FOLLOWS: Final = "something follows what is loaded"
+"""Why a passport is incomplete of a file that goes on after its pickle."""
 _SHOWN_BYTES: Final = 16
 # What arrives in the place of a model most often, and what to do about each.
 _IMPOSTORS: Final = {
@@ -34,64 +39,96 @@ _IMPOSTORS: Final = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass
 class Pickled:
-    """What was read of a pickle; the fields are those of a ``Passport``."""
+    """What was read of the pickles in a file; ``error`` is why it holds none, if so."""
 
-    globals: frozenset[str]
-    sklearn_version: str
-    protocol: int | None
-    compression: str | None
-    incomplete_because: str
-    unpacked_bytes: int | None
+    findings: Findings = field(default_factory=Findings)
+    unpacked_bytes: int | None = None
+    error: MalformedError | EndedEarlyError | None = None
+
+    @property
+    def does_something(self) -> bool:
+        """Whether something is called before reading fails, so that it matters what it is."""
+        return bool(self.findings.calls) or any(
+            judge(name, uses) is Judgement.DANGEROUS for name, uses in self.findings.uses.items()
+        )
 
 
-def read_pickled(path: Path, first: bytes, *, alone: bool) -> Pickled:
-    """Read a pickle that begins with `first`; if `alone`, what follows it makes it none.
+def read_pickled(path: Path, first: bytes, open_: Callable[[], ByteStream]) -> Pickled:
+    """Read the pickles in a file that begins with `first`.
 
     Raises
     ------
     CorruptModelError
-        If it is not a whole pickle.
+        If it does not begin with a whole pickle.
     """
-    compression = compression_of(first)
-    findings = Findings()
-    incomplete_because, unpacked_bytes = "", None
-    try:
-        with path.open("rb") as file:
-            stream = ByteStream(file, compression=compression)
-            read_pickle(stream, findings)
-            incomplete_because = "something follows what is loaded" if stream.has_more else ""
-            unpacked_bytes = stream.finish()
-    except UndescribedError as error:
-        incomplete_because = str(error)
-    except EndedEarlyError as error:
-        raise truncated(path, str(error)) from None
-    except MalformedError as error:
-        problem = f"it is not a whole pickle: {error}; it begins with {first[:_SHOWN_BYTES]!r}"
+    read = read_all(open_)
+    if isinstance(read.error, EndedEarlyError):
+        raise truncated(path, str(read.error)) from None
+    if read.error is not None:
+        problem = f"it is not a whole pickle: {read.error}; it begins with {first[:_SHOWN_BYTES]!r}"
         raise CorruptModelError(str(path), problem) from None
-    if alone and incomplete_because:
-        raise CorruptModelError(str(path), "it is not known to be a pickle")
-    names = findings.globals
+    return read
+
+
+def read_all(open_: Callable[[], ByteStream], *, arrays: bool = True) -> Pickled:
+    """Read one pickle after the other, as joblib would, and as other loaders would."""
+    read = Pickled()
+    findings = read.findings
+    try:
+        stream = open_()
+        read_pickle(stream, findings, arrays=arrays)
+        protocol = findings.protocol
+        _read_more(stream, findings, arrays=arrays)
+        findings.protocol = protocol
+        read.unpacked_bytes = stream.finish()
+    except UndescribedError as error:
+        findings.incomplete[str(error)] = None
+    except (EndedEarlyError, MalformedError) as error:
+        read.error = error
     if findings.arrays:
         # pickle.load knows nothing of joblib's arrays, and carries their bytes out.
-        names |= dangers_in(path, compression)
-    return Pickled(
-        globals=frozenset(names),
-        sklearn_version=findings.sklearn_version,
-        protocol=findings.protocol if names or not incomplete_because else None,
-        compression=compression,
-        incomplete_because=incomplete_because,
-        unpacked_bytes=unpacked_bytes,
-    )
+        _read_otherwise(open_, findings, arrays=False)
+    if findings.padded:
+        # joblib before 1.2 carries out the last of them.
+        _read_otherwise(open_, findings, padding=False)
+    return read
 
 
-def dangers_in(path: Path, compression: str | None) -> set[str]:
-    """Return the dangerous names that ``pickle.load`` would come upon, however it ends."""
-    findings = Findings()
-    with suppress(UndescribedError, EndedEarlyError, MalformedError), path.open("rb") as file:
-        read_pickle(ByteStream(file, compression=compression), findings, arrays=False)
-    return {name for name in findings.globals if is_dangerous(name)}
+def _read_more(stream: ByteStream, findings: Findings, *, arrays: bool) -> None:
+    try:
+        while stream.has_more:
+            read_pickle(stream, findings, arrays=arrays)
+    except (EndedEarlyError, MalformedError):
+        findings.incomplete[FOLLOWS] = None
+
+
+def _read_otherwise(
+    open_: Callable[[], ByteStream],
+    findings: Findings,
+    *,
+    arrays: bool = True,
+    padding: bool = True,
+) -> None:
+    """Add what would be done if the bytes of arrays were carried out, however it ends."""
+    other = Findings()
+    try:
+        with suppress(EndedEarlyError, MalformedError):
+            read_pickle(open_(), other, arrays=arrays, padding=padding)
+    except UndescribedError as error:
+        findings.incomplete[str(error)] = None
+    if not other.went_astray:
+        return
+    if other.calls and not other.in_objects:
+        findings.hazards.update(other.hazards)
+    if other.computes_names:
+        findings.hazards[COMPUTES_NAMES] = None
+    for text, uses in other.uses.items():
+        # By chance, texts of the file itself are taken for modules.
+        real = is_dangerous(text) or text.partition(".")[0] in sys.stdlib_module_names
+        if real and judge(text, uses) is Judgement.DANGEROUS:
+            findings.named(text).add(uses)
 
 
 def truncated(path: Path, what: str) -> CorruptModelError:

@@ -8,7 +8,6 @@ scikit-learn's version among their attributes.
 from __future__ import annotations
 
 import json
-import os
 import re
 import struct
 import zipfile
@@ -16,29 +15,34 @@ import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from modelship.sources._archives import check_directory
+from modelship.sources._globals import Use
 from modelship.sources._stream import MalformedError, UndescribedError
+from modelship.sources._values import Findings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["SkopsSchema", "is_skops", "read_skops"]
+__all__ = ["SCHEMA", "SkopsSchema", "is_skops", "read_skops"]
 
-_SCHEMA: Final = "schema.json"
+SCHEMA: Final = "schema.json"
 _MAX_SCHEMA_BYTES: Final = 64 * 2**20
 # So many marks of JSON take less than 300 MB when they are read; a vocabulary of 100,000 words
 # has 2,300,000.
 _MAX_MARKS: Final = 4_000_000
 _MARKS: Final = (b",", b":", b"[", b"{")
+# A schema is text, which packs to a tenth or so.
+_SCHEMA_OF_ANY: Final = 4 * 2**20
+_SCHEMA_PER_BYTE: Final = 100
 _MAX_NAME: Final = 256
+# Nodes that only look up what they name, and those that create an instance and no more.
+_HOLDS: Final = frozenset(("FunctionNode", "TypeNode", "JsonNode", "PartialNode", "CachedNode"))
+_MAKES: Final = frozenset(("ObjectNode",))
+_CALLED_SAFELY: Final = frozenset(
+    ("builtins", "collections", "numpy", "scipy", "sklearn", "quantile_forest", "zoneinfo")
+)
 _VERSION: Final = re.compile(r"[0-9][0-9A-Za-z.+]{0,63}")
-# The end of a zip archive's directory (PKWARE's APPNOTE, 4.3.14 to 4.3.16), after which a comment
-# may follow, and the directory's size within it.
-_END, _END64, _LOCATOR64 = b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"
-_END_BYTES, _END64_BYTES, _LOCATOR64_BYTES = 22, 56, 20
-_LONGEST_COMMENT: Final = 65_535
-_IN_END64: Final = 0xFFFFFFFF
-_MAX_DIRECTORY_BYTES: Final = 16 * 2**20
 # LZMA asks for as much memory as a file tells it to.
 _READ_HERE: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
 
@@ -47,7 +51,7 @@ _READ_HERE: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2
 class SkopsSchema:
     """What was found in a schema, and the size that the whole archive unpacks to."""
 
-    globals: set[str] = field(default_factory=set)
+    findings: Findings = field(default_factory=Findings)
     sklearn_version: str = ""
     skops_version: str = ""
     unpacked_bytes: int = 0
@@ -62,9 +66,9 @@ def is_skops(path: Path) -> bool:
         If the archive has more entries than are looked at.
     """
     try:
-        _check_directory(path)
+        check_directory(path)
         with zipfile.ZipFile(path) as archive:
-            return _SCHEMA in archive.namelist()
+            return SCHEMA in archive.namelist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error):
         return False
 
@@ -82,15 +86,17 @@ def read_skops(path: Path) -> SkopsSchema:
     try:
         with zipfile.ZipFile(path) as archive:
             unpacked_bytes = sum(entry.file_size for entry in archive.infolist())
-            if archive.getinfo(_SCHEMA).compress_type not in _READ_HERE:
+            if archive.getinfo(SCHEMA).compress_type not in _READ_HERE:
                 raise UndescribedError("its compression is not read here")
-            with archive.open(_SCHEMA) as file:
-                content = file.read(_MAX_SCHEMA_BYTES + 1)
+            packed_bytes = archive.getinfo(SCHEMA).compress_size
+            most = min(_MAX_SCHEMA_BYTES, _SCHEMA_OF_ANY + _SCHEMA_PER_BYTE * packed_bytes)
+            with archive.open(SCHEMA) as file:
+                content = file.read(most + 1)
     except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
         raise MalformedError(f"its schema cannot be unpacked ({error})") from None
     except (zlib.error, ValueError):
         raise MalformedError("its schema cannot be unpacked") from None
-    if len(content) > _MAX_SCHEMA_BYTES or sum(map(content.count, _MARKS)) > _MAX_MARKS:
+    if len(content) > most or sum(map(content.count, _MARKS)) > _MAX_MARKS:
         raise UndescribedError("its schema is larger than any model's")
     try:
         document = json.loads(content)
@@ -106,12 +112,39 @@ def _described(document: Any) -> SkopsSchema:
         raise MalformedError("its schema describes no object")
     schema = SkopsSchema(skops_version=_version(document.get("_skops_version")))
     for node in _nodes(document):
-        if name := _name(node.get("__module__"), node.get("__class__")):
-            schema.globals.add(name)
+        _note(node, schema.findings)
         version = node.get("_sklearn_version")
         if isinstance(version, dict) and not schema.sklearn_version:
             schema.sklearn_version = _version(version.get("content"))
     return schema
+
+
+def _note(node: dict[str, Any], findings: Findings) -> None:
+    """Note what loading one node imports, and what it does with that."""
+    module, name, loader = (node.get(f"__{key}__") for key in ("module", "class", "loader"))
+    if not isinstance(module, str) or not isinstance(name, str):
+        return
+    text = f"{module}.{name}"
+    if not text.isprintable() or len(text) > _MAX_NAME:
+        findings.hazards["it imports a name that cannot be printed"] = None
+        return
+    if loader == "MethodNode":
+        content = node.get("content")
+        method = content.get("func") if isinstance(content, dict) else None
+        if not isinstance(method, str) or not method.isidentifier() or method.startswith("_"):
+            findings.hazards["it looks up an attribute that is no method"] = None
+            return
+        findings.named(text).held = True
+        text = f"{text}.{method}"
+    findings.named(text).add(_use(loader, module))
+
+
+def _use(loader: object, module: str) -> Use:
+    if loader == "OperatorFuncNode":
+        return Use.CALL
+    if loader in _MAKES or module.partition(".")[0] in _CALLED_SAFELY:
+        return Use.HOLD if loader in _HOLDS or loader == "MethodNode" else Use.MAKE
+    return Use.HOLD if loader in _HOLDS or loader in ("MethodNode", None) else Use.CALL
 
 
 def _nodes(document: Any) -> Iterator[dict[str, Any]]:
@@ -124,35 +157,7 @@ def _nodes(document: Any) -> Iterator[dict[str, Any]]:
         waiting.extend(each for each in inner if isinstance(each, (dict, list)))
 
 
-def _name(module: Any, name: Any) -> str:
-    if not isinstance(module, str) or not isinstance(name, str):
-        return ""
-    text = f"{module}.{name}"
-    return text if text.isprintable() and len(text) <= _MAX_NAME else ""
-
-
 def _version(value: Any) -> str:
     # It goes into messages and commands, so it has to look like a version.
     text = value.strip('"') if isinstance(value, str) else ""
     return text if _VERSION.fullmatch(text) else ""
-
-
-def _check_directory(path: Path) -> None:
-    """Refuse an archive whose directory alone would fill the memory: zipfile reads it whole."""
-    with path.open("rb") as file:
-        size_bytes = os.fstat(file.fileno()).st_size
-        begin = max(0, size_bytes - _END_BYTES - _LONGEST_COMMENT)
-        file.seek(begin)
-        tail = file.read(_END_BYTES + _LONGEST_COMMENT)
-        at = tail.rfind(_END)
-        if at < 0 or len(tail) - at < _END_BYTES:
-            raise zipfile.BadZipFile
-        (directory_bytes,) = struct.unpack_from("<I", tail, at + 12)
-        file.seek(max(0, begin + at - _LOCATOR64_BYTES - _END64_BYTES))
-        before = file.read(_END64_BYTES + _LOCATOR64_BYTES)
-    if before.startswith(_END64) and before[_END64_BYTES:].startswith(_LOCATOR64):
-        (directory_bytes,) = struct.unpack_from("<Q", before, 40)
-    elif directory_bytes == _IN_END64:
-        raise zipfile.BadZipFile
-    if directory_bytes > _MAX_DIRECTORY_BYTES:
-        raise UndescribedError("it has more entries than any model")

@@ -12,7 +12,11 @@ import zlib
 from typing import TYPE_CHECKING, BinaryIO, Final, Protocol, cast
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from _typeshed import WriteableBuffer
+
+    from modelship.sources._budget import Budget
 
 __all__ = [
     "ByteStream",
@@ -23,12 +27,8 @@ __all__ = [
 ]
 
 CHUNK_BYTES: Final = 64 * 1024
-MAX_UNPACKED_BYTES: Final = 16 * 2**30
 # The longest instruction that is not passed over: a text of 255 bytes, and its length.
 LONGEST_SHORT_BYTES: Final = 272
-# A model of many zeros may unpack to hundreds of times its size; a bomb to a million times.
-_ALWAYS_UNPACKED_BYTES: Final = 2**30
-_MOST_TIMES: Final = 256
 MAX_LZMA_MEMORY_BYTES: Final = 2**30
 # As joblib tells them apart (joblib/compressor.py), in its order.
 _MAGIC: Final = {
@@ -115,14 +115,11 @@ def _decompressor(compression: str) -> _Decompressor:
 class _Unpacked(io.RawIOBase):
     """The unpacked content of a compressed file."""
 
-    def __init__(self, file: BinaryIO, compression: str) -> None:
+    def __init__(self, file: BinaryIO, compression: str, budget: Budget) -> None:
         self._file = file
         self._compression = compression
         self._inner = _decompressor(compression)
-        packed_bytes = os.fstat(file.fileno()).st_size
-        most = max(_ALWAYS_UNPACKED_BYTES, _MOST_TIMES * packed_bytes)
-        self.limit_bytes = min(most, MAX_UNPACKED_BYTES)
-        self._left = self.limit_bytes
+        self._budget = budget
 
     def readable(self) -> bool:
         return True
@@ -137,9 +134,7 @@ class _Unpacked(io.RawIOBase):
             data = self._unpack(packed, len(view))
             if not data and not packed and not self._inner.eof:
                 raise EndedEarlyError(f"{self._compression} data")
-        self._left -= len(data)
-        if self._left < 0:
-            raise UndescribedError(f"it unpacks to more than {self.limit_bytes} bytes")
+        self._budget.take_bytes(len(data))
         view[: len(data)] = data
         return len(data)
 
@@ -165,6 +160,29 @@ class _Unpacked(io.RawIOBase):
         return True
 
 
+class _Member(io.RawIOBase):
+    """The unpacked content of one entry of a zip archive."""
+
+    def __init__(self, file: BinaryIO, budget: Budget) -> None:
+        self._file = file
+        self._budget = budget
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        view = memoryview(buffer).cast("B")
+        try:
+            data = self._file.read(min(len(view), CHUNK_BYTES))
+        except EOFError:
+            raise EndedEarlyError("an entry of an archive") from None
+        except Exception as error:  # zlib's, bz2's, and of a checksum
+            raise MalformedError("an entry of the archive is damaged") from error
+        self._budget.take_bytes(len(data))
+        view[: len(data)] = data
+        return len(data)
+
+
 class ByteStream:
     """The bytes of a file in order, with exact and bounded reads.
 
@@ -175,24 +193,27 @@ class ByteStream:
     ----------
     file : BinaryIO
         An open file at its start.
+    budget : Budget
+        What unpacking counts against.
     compression : str or None
-        What :func:`compression_of` returned for it.
+        What :func:`compression_of` returned for it, or ``"zip"`` for an entry of an archive.
     """
 
     data: bytes
     at: int
     safe: int
 
-    def __init__(self, file: BinaryIO, *, compression: str | None) -> None:
+    def __init__(self, file: BinaryIO, *, budget: Budget, compression: str | None) -> None:
         self._size_bytes: int | None = None
         self._end = 0  # where the window ends in the whole
-        self.packed_bytes = os.fstat(file.fileno()).st_size
         self.skipped_bytes = 0
+        self.budget = budget
         if compression is None:
             self._file = file
-            self._size_bytes = self.packed_bytes
+            self._size_bytes = os.fstat(file.fileno()).st_size
         else:
-            raw = _Unpacked(file, compression)
+            packed = compression != "zip"
+            raw = _Unpacked(file, compression, budget) if packed else _Member(file, budget)
             self._file = cast("BinaryIO", io.BufferedReader(raw, CHUNK_BYTES))
         self._hold(b"")
 
@@ -218,6 +239,18 @@ class ByteStream:
                 raise EndedEarlyError("a pickle")
         self.at += size_bytes
         return self.data[self.at - size_bytes : self.at]
+
+    def peek(self, size_bytes: int) -> bytes:
+        """Return the next bytes, fewer at the end, and do not pass over them."""
+        while len(self.data) - self.at < size_bytes and self._more():
+            pass
+        return self.data[self.at : self.at + size_bytes]
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield all that follows, in pieces."""
+        while self.has_more:
+            yield self.data[self.at :]
+            self.at = len(self.data)
 
     def unsigned(self, size_bytes: int) -> int:
         """Return the next little-endian unsigned integer."""

@@ -3,40 +3,25 @@
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
-from modelship.errors import CorruptModelError
-from modelship.sources._globals import is_dangerous, is_known, top_module
-from modelship.sources._onnx import read_onnx
-from modelship.sources._pickled import dangers_in, read_pickled, refuse_impostor, truncated
-from modelship.sources._skops import is_skops, read_skops
-from modelship.sources._stream import (
-    EndedEarlyError,
-    MalformedError,
-    UndescribedError,
-    compression_of,
-)
+from modelship.sources._budget import Budget
+from modelship.sources._files import walk
+from modelship.sources._globals import Judgement, Use, is_dangerous, judge, top_module
+from modelship.sources._reading import PICKLE_SUFFIXES, Described, read_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from collections.abc import Set as AbstractSet
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 __all__ = ["PICKLE_SUFFIXES", "Passport", "read_passport"]
 
-PICKLE_SUFFIXES: Final = (".pkl", ".pickle", ".joblib")
-_PACKED_SUFFIXES: Final = (".z", ".gz", ".bz2", ".xz", ".lzma", ".lz4")
-_FIRST_BYTES: Final = 512
-_JOBLIB: Final = tuple(
-    f"{joblib}.{module}."
-    for joblib in ("joblib", "sklearn.externals.joblib")
-    for module in ("numpy_pickle", "numpy_pickle_compat")
-)
 _MAIN: Final = "__main__."
 # Python 2's, or of the program that saved the model.
 _NO_PACKAGES: Final = frozenset({"__main__", "__builtin__", "copy_reg", "exceptions"})
+_MAX_SHOWN: Final = 20
 
 
 @dataclass(frozen=True)
@@ -56,6 +41,8 @@ class Passport:
         (joblib before 0.10).
     globals : tuple[str, ...]
         Every ``"module.qualname"`` that loading would import, sorted.
+    imports : tuple[str, ...]
+        The modules that loading would import as such, for functions that cloudpickle wrote.
     libraries : tuple[tuple[str, str], ...]
         Name on PyPI and version of each library that left its version in the file.
     packages : tuple[str, ...]
@@ -74,6 +61,8 @@ class Passport:
         read here"``; empty if it was.
     unpacked_bytes : int or None
         Size without compression, where it was read to its end.
+    uses : tuple[tuple[str, Use], ...]
+        What loading does with each of `globals`.
     """
 
     format: str
@@ -81,6 +70,7 @@ class Passport:
     protocol: int | None = None
     compression: str | None = None
     globals: tuple[str, ...] = ()
+    imports: tuple[str, ...] = ()
     libraries: tuple[tuple[str, str], ...] = ()
     packages: tuple[str, ...] = ()
     producer: str = ""
@@ -89,6 +79,7 @@ class Passport:
     hazards: tuple[str, ...] = ()
     incomplete_because: tuple[str, ...] = ()
     unpacked_bytes: int | None = None
+    uses: tuple[tuple[str, Use], ...] = field(default=(), repr=False)
 
     @property
     def complete(self) -> bool:
@@ -110,13 +101,17 @@ class Passport:
 
     @property
     def modules(self) -> tuple[str, ...]:
-        """The top-level modules and packages of `globals`, sorted."""
-        return tuple(sorted({top_module(name) for name in self.globals}))
+        """The top-level modules and packages of `globals` and `imports`, sorted."""
+        return tuple(sorted({top_module(name) for name in (*self.globals, *self.imports)}))
 
     @property
     def dangerous(self) -> tuple[str, ...]:
-        """Those of `globals` that run code when the model is loaded, or lead to what does."""
-        return tuple(name for name in self.globals if is_dangerous(name))
+        """Those of `globals` and `imports` that run code when the model is loaded.
+
+        What loading does with a name counts: a function that is only stored is not called.
+        """
+        modules = (name for name in self.imports if is_dangerous(f"{name}.__name__"))
+        return tuple(sorted((*self._judged(Judgement.DANGEROUS), *modules)))
 
     @property
     def obstacles(self) -> tuple[str, ...]:
@@ -127,11 +122,11 @@ class Passport:
     @property
     def unknown(self) -> tuple[str, ...]:
         """Those of `globals` that are of no library that models are commonly made of."""
-        return tuple(
-            name
-            for name in self.globals
-            if not (is_known(name) or is_dangerous(name) or name.startswith(_MAIN))
-        )
+        names = self._judged(Judgement.UNKNOWN)
+        return tuple(name for name in names if not name.startswith(_MAIN))
+
+    def _judged(self, judgement: Judgement) -> tuple[str, ...]:
+        return tuple(name for name, use in self.uses if use and judge(name, use) is judgement)
 
     @property
     def from_main(self) -> tuple[str, ...]:
@@ -142,145 +137,72 @@ class Passport:
 def read_passport(path: Path) -> Passport:
     """Return the passport of the file or folder at `path`.
 
-    Of a folder, it is what all models in it name together.
+    Of a folder, it is what all files in it name together.
 
     Raises
     ------
     CorruptModelError
         If a file that is named as a pickle, a skops file or an ONNX model is truncated, damaged,
-        or something else.
+        or something else, or folders are nested without end.
     """
     if not path.is_dir():
-        return _of_file(path)
-    files = sorted(file for file in path.rglob("*") if file.is_file())
-    parts = [_of_file(file) for file in files]
-    names = {name for part in parts for name in part.globals}
+        return _passport(read_file(path, Budget(path.stat().st_size), alone=True))
+    files = sorted(walk(path))
+    budget = Budget(sum(file.stat().st_size for file in files))
+    parts = {
+        file.relative_to(path).as_posix(): _passport(read_file(file, budget)) for file in files
+    }
+    return _joined(list(parts.values()), _reasons(parts))
+
+
+def _joined(parts: Sequence[Passport], incomplete_because: tuple[str, ...]) -> Passport:
+    uses: dict[str, Use] = {}
+    for part in parts:
+        for name, use in part.uses:
+            uses[name] = uses.get(name, Use(0)) | use
     libraries = {library for part in parts for library in part.libraries}
     return Passport(
         format="folder",
         size_bytes=sum(part.size_bytes for part in parts),
-        globals=tuple(sorted(names)),
+        globals=tuple(sorted(uses)),
+        uses=tuple(sorted(uses.items(), key=itemgetter(0))),
+        imports=tuple(sorted({name for part in parts for name in part.imports})),
         libraries=tuple(sorted(libraries)),
-        packages=_packages(names, libraries),
+        packages=tuple(sorted({name for part in parts for name in part.packages})),
         producer=next((part.producer for part in parts if part.producer), ""),
         ir_version=max((part.ir_version or 0 for part in parts), default=0) or None,
         opsets=tuple(sorted({opset for part in parts for opset in part.opsets})),
-        hazards=_joined(part.hazards for part in parts),
-        incomplete_because=_joined(part.incomplete_because for part in parts),
+        hazards=tuple(dict.fromkeys(clause for part in parts for clause in part.hazards)),
+        incomplete_because=incomplete_because,
         unpacked_bytes=sum(part.unpacked_bytes or part.size_bytes for part in parts),
     )
 
 
-def _of_file(path: Path) -> Passport:
-    size_bytes = path.stat().st_size
-    with path.open("rb") as file:
-        first = file.read(_FIRST_BYTES)
-    if first.startswith(b"PK\x03\x04") or path.suffix.lower() == ".skops":
-        described = _of_zip(path, first)
-        if described is not None:
-            return described
-    if path.suffix.lower() == ".onnx":
-        return _of_onnx(path, first)
-    if _is_named_as_pickle(path):
-        refuse_impostor(path, first)
-        return _of_pickle(path, first)
-    if size_bytes and (first[0] == 0x80 or compression_of(first)):  # noqa: PLR2004 - PROTO
-        with suppress(CorruptModelError):  # the name does not promise a pickle
-            return _of_pickle(path, first, alone=True)
-        if names := dangers_in(path, compression_of(first)):
-            return Passport(
-                "unknown",
-                size_bytes,
-                globals=tuple(sorted(names)),
-                incomplete_because=("it is not known what it is",),
-            )
-    return Passport(format="unknown", size_bytes=size_bytes)
+def _reasons(parts: Mapping[str, Passport]) -> tuple[str, ...]:
+    reasons = [
+        f"of {name!a}, {reason}" for name in parts for reason in parts[name].incomplete_because
+    ]
+    return tuple(reasons[:_MAX_SHOWN])
 
 
-def _of_zip(path: Path, first: bytes) -> Passport | None:
-    """Describe a skops file; None for another zip archive, unless it is named as a skops file."""
-    named = path.suffix.lower() == ".skops"
-    try:
-        if is_skops(path):
-            return _of_skops(path)
-    except UndescribedError as error:
-        format_ = "skops" if named else "unknown"
-        size_bytes = path.stat().st_size
-        return Passport(format_, size_bytes, incomplete_because=(str(error),))
-    except MalformedError as error:
-        raise CorruptModelError(str(path), f"it is not a whole skops file: {error}") from None
-    if named:
-        if not first.startswith(b"PK\x03\x04"):
-            refuse_impostor(path, first)
-        raise CorruptModelError(
-            str(path),
-            "it is not a whole skops file: it is no zip archive with a schema.json",
-            "Save it again with skops.io.dump(model, path), or copy it again from its source.",
-        )
-    return None
-
-
-def _of_skops(path: Path) -> Passport:
-    schema = read_skops(path)
-    versions = (("scikit-learn", schema.sklearn_version), ("skops", schema.skops_version))
-    libraries = tuple((library, version) for library, version in versions if version)
+def _passport(read: Described) -> Passport:
+    uses = read.findings.uses
+    tops = {top_module(name) for name in {*uses, *read.findings.modules}}
+    versioned = {"sklearn"} if "scikit-learn" in dict(read.libraries) else set()
     return Passport(
-        format="skops",
-        size_bytes=path.stat().st_size,
-        unpacked_bytes=schema.unpacked_bytes,
-        globals=tuple(sorted(schema.globals)),
-        libraries=libraries,
-        packages=_packages(schema.globals, set(libraries)),
-    )
-
-
-def _of_onnx(path: Path, first: bytes) -> Passport:
-    refuse_impostor(path, first)
-    try:
-        header = read_onnx(path)
-    except EndedEarlyError as error:
-        raise truncated(path, str(error)) from None
-    except MalformedError as error:
-        raise CorruptModelError(str(path), f"it is not a whole ONNX model: {error}") from None
-    return Passport(
-        format="onnx",
-        size_bytes=path.stat().st_size,
-        producer=header.producer,
-        ir_version=header.ir_version,
-        opsets=header.opsets,
-    )
-
-
-def _of_pickle(path: Path, first: bytes, *, alone: bool = False) -> Passport:
-    read = read_pickled(path, first, alone=alone)
-    libraries = (("scikit-learn", read.sklearn_version),) if read.sklearn_version else ()
-    by_joblib = read.compression or any(name.startswith(_JOBLIB) for name in read.globals)
-    return Passport(
-        format="joblib" if by_joblib or ".joblib" in path.suffixes else "pickle",
-        size_bytes=path.stat().st_size,
-        unpacked_bytes=read.unpacked_bytes,
+        format=read.format,
+        size_bytes=read.size_bytes,
         protocol=read.protocol,
         compression=read.compression,
-        globals=tuple(sorted(read.globals)),
-        libraries=libraries,
-        packages=_packages(read.globals, set(libraries)),
-        incomplete_because=(read.incomplete_because,) if read.incomplete_because else (),
+        globals=tuple(sorted(uses)),
+        imports=tuple(sorted(read.findings.modules)),
+        libraries=read.libraries,
+        packages=tuple(sorted(tops - versioned - sys.stdlib_module_names - _NO_PACKAGES)),
+        producer=read.producer,
+        opsets=read.opsets,
+        ir_version=read.ir_version,
+        hazards=tuple(read.findings.hazards)[:_MAX_SHOWN],
+        incomplete_because=tuple(read.findings.incomplete),
+        unpacked_bytes=read.unpacked_bytes,
+        uses=tuple(sorted(uses.items(), key=itemgetter(0))),
     )
-
-
-def _joined(clauses: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
-    """Return every clause once, in the order in which they came."""
-    return tuple(dict.fromkeys(clause for part in clauses for clause in part))
-
-
-def _packages(names: AbstractSet[str], libraries: set[tuple[str, str]]) -> tuple[str, ...]:
-    versioned = {"sklearn"} if "scikit-learn" in dict(libraries) else set()
-    tops = {top_module(name) for name in names}
-    return tuple(sorted(tops - versioned - sys.stdlib_module_names - _NO_PACKAGES))
-
-
-def _is_named_as_pickle(path: Path) -> bool:
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    if suffixes and suffixes[-1] in _PACKED_SUFFIXES:
-        suffixes.pop()
-    return bool(suffixes) and suffixes[-1] in PICKLE_SUFFIXES

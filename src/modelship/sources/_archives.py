@@ -1,0 +1,174 @@
+"""Zip archives: skops files, NumPy's .npz, torch's and Keras's files, and packed pickles."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import zipfile
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from modelship.sources._content import NO_KERAS, UNKNOWN, Content, read_content
+from modelship.sources._inert import read_pickle
+from modelship.sources._pickled import Pickled
+from modelship.sources._stream import (
+    ByteStream,
+    EndedEarlyError,
+    MalformedError,
+    UndescribedError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+    from typing import BinaryIO
+
+    from modelship.sources._budget import Budget
+    from modelship.sources._values import Findings
+
+__all__ = ["ZIP", "check_directory", "read_archive"]
+
+ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")
+# The end of a zip archive's directory (PKWARE's APPNOTE, 4.3.14 to 4.3.16), after which a comment
+# may follow, and the directory's size within it.
+_END, _END64, _LOCATOR64 = b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"
+_END_BYTES, _END64_BYTES, _LOCATOR64_BYTES = 22, 56, 20
+_LONGEST_COMMENT: Final = 65_535
+_IN_END64: Final = 0xFFFFFFFF
+_MAX_DIRECTORY_BYTES: Final = 16 * 2**20
+_MAX_ENTRIES: Final = 100_000
+_MAX_CONFIG_BYTES: Final = 16 * 2**20
+# LZMA asks for as much memory as a file tells it to.
+_READ_HERE: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
+_ENCRYPTED: Final = 0x1
+
+
+def read_archive(path: Path, budget: Budget, *, but: str = "") -> Findings:
+    """Read every entry of an archive, except the one called `but`.
+
+    Raises
+    ------
+    UndescribedError
+        If it is no archive, or has more entries than are looked at.
+    """
+    check_directory(path)
+    findings = Pickled().findings
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+            if len(entries) > _MAX_ENTRIES:
+                raise UndescribedError("it has more entries than any model")
+            kind = _kind_of({entry.filename for entry in entries})
+            for entry in entries:
+                if entry.filename != but:
+                    _add(findings, entry.filename, _read_entry(archive, entry, kind, budget))
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error) as error:
+        raise UndescribedError(f"it is no whole zip archive ({error})") from None
+    return findings
+
+
+def _kind_of(names: set[str]) -> str:
+    """Return whose archive has these entries: ``"torch"``, ``"keras"`` or ``""``."""
+    tops = {name.partition("/")[0] for name in names}
+    if (
+        len(tops) == 1
+        and {f"{top}/{name}" for top in tops for name in ("data.pkl", "version")} <= names
+    ):
+        return "torch"
+    return "keras" if {"config.json", "metadata.json"} <= names else ""
+
+
+def _read_entry(
+    archive: zipfile.ZipFile, entry: zipfile.ZipInfo, kind: str, budget: Budget
+) -> Content:
+    if entry.flag_bits & _ENCRYPTED or entry.compress_type not in _READ_HERE:
+        return Content.unread("its compression is not read here")
+
+    def open_() -> ByteStream:
+        try:
+            file = cast("BinaryIO", archive.open(entry))
+        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
+            raise MalformedError(str(error)) from None
+        return ByteStream(file, budget=budget, compression="zip")
+
+    inside = entry.filename.partition("/")[2]
+    if kind == "torch" and inside == "data.pkl":
+        return _torch_pickle(open_)
+    if kind == "keras" and entry.filename == "config.json":
+        return _keras_config(open_)
+    content = read_content(open_)
+    incomplete = content.read.findings.incomplete
+    if (kind == "torch" and inside.startswith("data/")) or (
+        kind == "keras" and entry.filename.endswith(".h5")
+    ):
+        # Bytes of tensors, which are read as such.
+        for reason in (UNKNOWN, NO_KERAS):
+            incomplete.pop(reason, None)
+    return content
+
+
+def _torch_pickle(open_: Callable[[], ByteStream]) -> Content:
+    read = Pickled()
+    try:
+        stream = open_()
+        read_pickle(stream, read.findings, arrays=False, persistent=True)
+        if stream.has_more:
+            return Content.unread("something follows what is loaded", read)
+    except (EndedEarlyError, MalformedError):
+        return Content.unread("it is no whole pickle", read)
+    except UndescribedError as error:
+        return Content.unread(str(error), read)
+    return Content("pickle", read)
+
+
+def _keras_config(open_: Callable[[], ByteStream]) -> Content:
+    """Look for what Keras would import, and for code, in the description of a model."""
+    content = Content()
+    try:
+        document = json.loads(open_().peek(_MAX_CONFIG_BYTES))
+    except (EndedEarlyError, MalformedError, UndescribedError, ValueError, RecursionError):
+        return Content.unread("its description cannot be read")
+    for node in _nodes(document):
+        if node.get("class_name") in ("Lambda", "__lambda__"):
+            content.read.findings.hazards["it has a Lambda layer, whose code is in the file"] = None
+        module = node.get("module")
+        if isinstance(module, str) and module.partition(".")[0] not in ("keras", "builtins", ""):
+            clause = f"Keras would import {module!r} to load it"
+            content.read.findings.hazards[clause] = None
+        if module == "builtins" and node.get("class_name") == "function":
+            content.read.findings.hazards["Keras would look up a function to load it"] = None
+    return content
+
+
+def _nodes(document: Any) -> Iterator[dict[str, Any]]:
+    waiting = [document]
+    for value in waiting:
+        if isinstance(value, dict):
+            yield value
+        inner = value.values() if isinstance(value, dict) else value
+        waiting.extend(each for each in inner if isinstance(each, (dict, list)))
+
+
+def _add(findings: Findings, entry: str, content: Content) -> None:
+    findings.add(content.read.findings, within=entry)
+
+
+def check_directory(path: Path) -> None:
+    """Refuse an archive whose directory alone would fill the memory: zipfile reads it whole."""
+    with path.open("rb") as file:
+        size_bytes = os.fstat(file.fileno()).st_size
+        begin = max(0, size_bytes - _END_BYTES - _LONGEST_COMMENT)
+        file.seek(begin)
+        tail = file.read(_END_BYTES + _LONGEST_COMMENT)
+        at = tail.rfind(_END)
+        if at < 0 or len(tail) - at < _END_BYTES:
+            raise zipfile.BadZipFile
+        (directory_bytes,) = struct.unpack_from("<I", tail, at + 12)
+        file.seek(max(0, begin + at - _LOCATOR64_BYTES - _END64_BYTES))
+        before = file.read(_END64_BYTES + _LOCATOR64_BYTES)
+    if before.startswith(_END64) and before[_END64_BYTES:].startswith(_LOCATOR64):
+        (directory_bytes,) = struct.unpack_from("<Q", before, 40)
+    elif directory_bytes == _IN_END64:
+        raise zipfile.BadZipFile
+    if directory_bytes > _MAX_DIRECTORY_BYTES:
+        raise UndescribedError("it has more entries than any model")

@@ -1,0 +1,152 @@
+"""What loading a pickle would import, call and change; here it is only noted."""
+
+from __future__ import annotations
+
+import _compat_pickle
+import re
+from typing import Final
+
+from modelship.sources._arrays import Dtype, Wrapper
+from modelship.sources._dynamic import code_made_of, dynamic, is_dynamic
+from modelship.sources._loop import Loop
+from modelship.sources._stream import UndescribedError
+from modelship.sources._values import (
+    CODE_TYPE,
+    COMPUTED,
+    INSTANCE,
+    MODULE,
+    OPAQUE,
+    DynamicClass,
+    Name,
+    State,
+)
+
+__all__ = ["COMPUTES_NAMES", "Calls"]
+
+_JOBLIBS: Final = ("joblib", "sklearn.externals.joblib")  # the second before scikit-learn 0.21
+_ARRAYS: Final = frozenset(f"{joblib}.numpy_pickle.NumpyArrayWrapper" for joblib in _JOBLIBS)
+_ARRAYS_IN_FILES: Final = frozenset(
+    f"{joblib}.{module}.{name}"
+    for joblib in _JOBLIBS
+    for module in ("numpy_pickle", "numpy_pickle_compat")
+    for name in ("NDArrayWrapper", "ZNDArrayWrapper")
+)
+_BUILTINS: Final = ("builtins.", "_codecs.", "codecs.")
+COMPUTES_NAMES: Final = "it computes the name of what it imports"
+_CALLS_VALUE: Final = "it calls a value that it computes itself"
+_VERSION: Final = re.compile(r"[0-9][0-9A-Za-z.+]{0,63}")
+_NO_TYPES: Final = frozenset((None, "Ellipsis", "NotImplemented"))
+
+
+class Calls(Loop):
+    """The part of the machine that would import, call and change things."""
+
+    protocol = 0
+
+    def hazard(self, clause: str) -> None:
+        self.findings.hazards[clause] = None
+
+    def name(self, module: object, name: object) -> object:
+        if not (isinstance(module, str) and isinstance(name, str)):
+            self.hazard(COMPUTES_NAMES)
+            self.findings.computes_names |= COMPUTED in (module, name)
+            return OPAQUE
+        if self.protocol < 3:  # noqa: PLR2004 - up to protocol 2, names are those of Python 2
+            module, name = _compat_pickle.NAME_MAPPING.get(
+                (module, name), (_compat_pickle.IMPORT_MAPPING.get(module, module), name)
+            )
+        text = f"{module}.{name}"
+        if not text.isprintable():
+            self.hazard("it imports a name that cannot be printed")
+            return OPAQUE
+        return self.findings.named(text)
+
+    # --- calls ----------------------------------------------------------------------------
+
+    def made(self, maker: object, args: object, *, new: bool = False) -> object:
+        """Return what comes of a call, or for `new` of the creation of an instance."""
+        if isinstance(maker, Name):
+            self.findings.calls += 1
+            return self.made_by_name(maker, args, new=new)
+        if maker is CODE_TYPE and isinstance(args, tuple):
+            return code_made_of(args, self.findings)
+        if not (isinstance(maker, DynamicClass) and (new or maker.is_enum)):
+            self.hazard(_CALLS_VALUE)
+        return INSTANCE
+
+    def made_by_name(self, maker: Name, args: object, *, new: bool) -> object:
+        text = maker.text
+        if new and isinstance(args, tuple) and not args:
+            maker.made = True
+            return self.instance_of(text, usable=True)
+        if not new and isinstance(args, tuple):
+            made = self.understood(text, args)
+            if made is not None:
+                self.findings.understood.add(text)
+                return made
+        if is_dynamic(text):
+            self.hazard(f"it calls {text} as its library does not")
+        maker.called = True
+        self.give_away(args)
+        if text == "numpy.dtype":
+            return Dtype(args)
+        return self.instance_of(text, usable=False)
+
+    def instance_of(self, text: str, *, usable: bool) -> object:
+        if text in _ARRAYS or text in _ARRAYS_IN_FILES:
+            return Wrapper(in_file=text in _ARRAYS_IN_FILES, usable=usable)
+        return COMPUTED if text.startswith(_BUILTINS) else OPAQUE
+
+    def give_away(self, args: object) -> None:
+        """Note that a call may change what is passed to it."""
+        for arg in args if isinstance(args, tuple) else (args,):
+            if isinstance(arg, State):
+                arg.opaque = True
+            elif isinstance(arg, Wrapper):
+                raise UndescribedError("it passes the description of an array to a call")
+
+    def understood(self, text: str, args: tuple[object, ...]) -> object:
+        """Return what a call makes whose effect is known; None for any other."""
+        if text == "copyreg._reconstructor" and len(args) == 3:  # noqa: PLR2004 - class, base, state
+            return self.reconstructed(*args)
+        if text == "copyreg.__newobj__" and args:
+            return self.made(args[0], args[1:], new=True)
+        if text == "builtins.getattr" and len(args) == 2:  # noqa: PLR2004 - object, attribute
+            owner, attribute = args
+            if isinstance(owner, Name) and isinstance(attribute, str) and attribute.isprintable():
+                return self.findings.named(f"{owner.text}.{attribute}")
+        if text == "builtins.type" and len(args) == 1:
+            only = args[0].text.rpartition(".")[2] if isinstance(args[0], Name) else args[0]
+            return OPAQUE if (isinstance(only, str) or only is None) and only in _NO_TYPES else None
+        return dynamic(text, args, self.findings) if is_dynamic(text) else None
+
+    def reconstructed(self, cls: object, base: object, state: object) -> object:
+        if isinstance(base, Name) and (base.text != "builtins.object" or state is not None):
+            base.called = True
+        elif not isinstance(base, Name):
+            self.hazard(_CALLS_VALUE)
+        return self.made(cls, (), new=True)
+
+    # --- states ---------------------------------------------------------------------------
+
+    def give_state(self, target: object, state: object) -> None:
+        if isinstance(target, Name):
+            self.hazard(f"it sets attributes of {target.text}")
+        elif target is MODULE or isinstance(target, DynamicClass):
+            self.hazard("it sets attributes of a module or a class")
+        elif isinstance(target, Dtype):
+            target.build(state)
+        elif target is INSTANCE and isinstance(state, tuple) and state[1:] not in ((), (None,)):
+            self.hazard("it sets slots of a class that it defines itself")
+        for part in state if isinstance(state, tuple) else (state,):
+            version = part.get("_sklearn_version") if isinstance(part, State) else None
+            # It goes into messages and commands, so it has to look like a version.
+            if isinstance(version, str) and _VERSION.fullmatch(version):
+                self.findings.sklearn_version = version
+
+    def give_items(self, target: object) -> None:
+        """Note what appends to, or sets items of, something that is no plain container."""
+        if isinstance(target, Name) or target is MODULE:
+            self.hazard("it changes something that it imports")
+        elif target is INSTANCE:
+            self.hazard("it calls a method of a class that it defines itself")

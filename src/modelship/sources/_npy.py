@@ -1,0 +1,84 @@
+"""NumPy's own files: what ``numpy.load`` would unpickle of them.
+
+The format is that of ``numpy.lib.format``: a magic text, a version, and a header, which is a Python
+literal; then raw values, or, of an array of objects, a pickle.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+from typing import TYPE_CHECKING, Final
+
+from modelship.sources._inert import read_pickle
+from modelship.sources._pickled import Pickled
+from modelship.sources._stream import EndedEarlyError, MalformedError, UndescribedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from modelship.sources._stream import ByteStream
+
+__all__ = ["MAGIC", "read_npy"]
+
+MAGIC: Final = b"\x93NUMPY"
+_MAX_HEADER_BYTES: Final = 10_000  # as NumPy has it for files it does not trust
+_PLAIN: Final = re.compile(r"[<>|=]?([biufcSUVmM])([0-9]{1,9})(?:\[[0-9A-Za-z/]*\])?")
+_UCS4_BYTES: Final = 4
+
+
+def read_npy(open_: Callable[[], ByteStream]) -> Pickled:
+    """Read the arrays in a file, one after the other."""
+    read = Pickled()
+    try:
+        stream = open_()
+        while stream.has_more:
+            _read_one(stream, read)
+        read.unpacked_bytes = stream.finish()
+    except UndescribedError as error:
+        read.findings.incomplete[str(error)] = None
+    except (EndedEarlyError, MalformedError) as error:
+        read.findings.incomplete[f"it is no whole NumPy file: {error}"] = None
+    return read
+
+
+def _read_one(stream: ByteStream, read: Pickled) -> None:
+    if stream.read(len(MAGIC)) != MAGIC:
+        raise MalformedError("something follows its array")
+    major, _ = stream.read(2)
+    header_bytes = stream.unsigned(2 if major == 1 else 4)
+    if header_bytes > _MAX_HEADER_BYTES or major not in (1, 2, 3):
+        raise UndescribedError("it has a header longer than any of NumPy's")
+    try:
+        header = ast.literal_eval(stream.read(header_bytes).decode("utf-8").strip())
+        item_bytes, shape = _item_bytes(header["descr"]), header["shape"]
+    except (ValueError, SyntaxError, TypeError, KeyError, RecursionError, MemoryError):
+        raise UndescribedError("it has a header that NumPy does not write") from None
+    if item_bytes is None:
+        read_pickle(stream, read.findings, arrays=False)
+        return
+    if not isinstance(shape, tuple) or not all(type(size) is int and size >= 0 for size in shape):
+        raise UndescribedError("it has a header that NumPy does not write")
+    stream.skip(math.prod(shape) * item_bytes)
+
+
+def _item_bytes(descr: object) -> int | None:
+    """Return the size of one element, or None for one that holds objects or is not known."""
+    if isinstance(descr, str):
+        match = _PLAIN.fullmatch(descr)
+        return int(match[2]) * (_UCS4_BYTES if match[1] == "U" else 1) if match else None
+    if not isinstance(descr, list):
+        return None
+    sizes = [_field_bytes(field) for field in descr]
+    return None if None in sizes else sum(size for size in sizes if size is not None)
+
+
+def _field_bytes(field: object) -> int | None:
+    if not isinstance(field, tuple) or len(field) not in (2, 3):
+        return None
+    size = _item_bytes(field[1])
+    counts = field[2] if len(field) == 3 else ()  # noqa: PLR2004 - name, type, shape
+    if size is None or not isinstance(counts, tuple):
+        return None
+    return size * math.prod(counts)

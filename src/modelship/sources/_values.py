@@ -1,0 +1,179 @@
+"""What the inert machine keeps of the values that a pickle makes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import reduce
+from typing import Final
+
+from modelship.sources._globals import Use
+
+__all__ = [
+    "CODE",
+    "CODE_TYPE",
+    "COMPUTED",
+    "FILE_KEYS",
+    "FUNCTION",
+    "INSTANCE",
+    "METACLASS",
+    "MODULE",
+    "OPAQUE",
+    "RUN_BY_UNPICKLING",
+    "WRAPPER_KEYS",
+    "DynamicClass",
+    "Findings",
+    "Name",
+    "State",
+]
+
+# Methods that unpickling itself runs, so that a class which the file defines would run its code.
+RUN_BY_UNPICKLING: Final = frozenset(
+    (
+        *("__new__", "__setstate__", "__init_subclass__", "__set_name__", "__getattr__"),
+        *("__getattribute__", "__setattr__", "__del__", "__hash__", "__prepare__", "__dict__"),
+        *("__mro_entries__", "__class__", "__array_finalize__", "__setitem__"),
+    )
+)
+WRAPPER_KEYS: Final = frozenset(
+    ("subclass", "shape", "order", "dtype", "allow_mmap", "numpy_array_alignment_bytes")
+)
+FILE_KEYS: Final = frozenset(("filename", "subclass", "allow_mmap", "init_args", "state"))
+KEPT_KEYS: Final = WRAPPER_KEYS | FILE_KEYS | RUN_BY_UNPICKLING | {"_sklearn_version"}
+
+
+_MAX_REASONS: Final = 20
+
+
+class _Kind:
+    """A value of which only the kind matters."""
+
+
+OPAQUE: Final = _Kind()  # any value that a passport does not need
+CODE_TYPE: Final = _Kind()  # what makes code objects
+METACLASS: Final = _Kind()  # type itself, as dill writes it
+CODE: Final = _Kind()  # a code object that was looked into
+FUNCTION: Final = _Kind()  # a function that the file itself holds
+COMPUTED: Final = _Kind()  # what a call of a built-in gave, which may be a text
+MODULE: Final = _Kind()  # an imported module
+INSTANCE: Final = _Kind()  # of a class that the file itself defines
+
+
+@dataclass(eq=False)
+class DynamicClass:
+    """A class that the file itself defines; of an enumeration, calling it gives a member."""
+
+    is_enum: bool = False
+
+
+@dataclass(eq=False)
+class Name:
+    """An imported name, and what loading does with it."""
+
+    text: str
+    held: bool = False
+    made: bool = False
+    called: bool = False
+
+    @property
+    def uses(self) -> Use:
+        """The same as flags, which are too slow to set for each of many instances."""
+        flags = ((self.held, Use.HOLD), (self.made, Use.MAKE), (self.called, Use.CALL))
+        return reduce(Use.__or__, (use for is_used, use in flags if is_used), Use(0))
+
+    def add(self, uses: Use) -> None:
+        """Add `uses`."""
+        self.held |= Use.HOLD in uses
+        self.made |= Use.MAKE in uses
+        self.called |= Use.CALL in uses
+
+
+class State(dict[str, object]):
+    """The entries of a dict whose keys are known here.
+
+    ``more`` says that it has others as well, ``opaque`` that some keys are not even texts or
+    somebody else may have changed it, and ``twice`` that a key came twice, as no pickler writes.
+    ``tuples`` are the values of the others that are tuples, as the fields of a dtype are.
+    """
+
+    __slots__ = ("more", "opaque", "tuples", "twice")
+
+    def __init__(self) -> None:
+        self.more = self.opaque = self.twice = False
+        self.tuples: tuple[tuple[object, ...], ...] = ()
+
+    def add(self, items: list[object]) -> None:
+        # Only texts are looked up: hashing what a file chose could take forever.
+        pairs = zip(items[::2], items[1::2], strict=False)
+        known = [pair for pair in pairs if isinstance(pair[0], str) and pair[0] in KEPT_KEYS]
+        if known:
+            size = len(self)
+            self.update(known)  # type: ignore[arg-type] # the keys are texts
+            self.twice |= len(self) != size + len(known)
+        if len(known) * 2 != len(items):
+            self.more = True
+            self.opaque |= any(type(key) is not str for key in items[::2])
+            self.tuples += tuple(value for value in items[1::2] if type(value) is tuple)
+
+
+@dataclass
+class Findings:
+    """What was seen in a pickle; ``sklearn_version`` is the outermost one, which comes last.
+
+    ``arrays`` counts those whose bytes lie between instructions, as only joblib reads them, and
+    ``padded`` those before which joblib since 1.2 passes over some more. ``understood`` has names
+    that were called, and whose effect is told in another way. ``files`` are those beside it that
+    loading reads. ``calls`` counts what was called or made; once the bytes of an array are taken
+    for instructions, the reading ``went_astray``, and it counts from there.
+    """
+
+    protocol: int = 0
+    names: dict[str, Name] = field(default_factory=dict)
+    modules: set[str] = field(default_factory=set)
+    hazards: dict[str, None] = field(default_factory=dict)
+    incomplete: dict[str, None] = field(default_factory=dict)
+    understood: set[str] = field(default_factory=set)
+    files: set[str] = field(default_factory=set)
+    sklearn_version: str = ""
+    arrays: int = 0
+    padded: int = 0
+    calls: int = 0
+    went_astray: bool = False
+    in_objects: bool = False  # where it did is a pickle, which only the memo makes another one
+    computes_names: bool = False
+
+    def go_astray(self) -> None:
+        """Note that from here on, bytes of an array are taken for instructions."""
+        if not self.went_astray:
+            self.went_astray, self.calls = True, 0
+            self.hazards.clear()
+
+    def add(self, other: Findings, *, within: str = "") -> None:
+        """Add what was found in a part of it, such as an entry of an archive."""
+        for name in other.names.values():
+            self.named(name.text).add(other.use_of(name))
+        self.understood |= other.understood
+        self.modules |= other.modules
+        self.files |= other.files
+        self.hazards.update(other.hazards)
+        self.calls += other.calls
+        self.sklearn_version = self.sklearn_version or other.sklearn_version
+        for reason in other.incomplete:
+            clause = f"of {within!a}, {reason}" if within else reason
+            if len(self.incomplete) < _MAX_REASONS:
+                self.incomplete[clause] = None
+
+    def named(self, text: str) -> Name:
+        """Return the name with this text, the same for the same text."""
+        found = self.names.get(text)
+        if found is None:
+            found = self.names[text] = Name(text)
+        return found
+
+    @property
+    def uses(self) -> dict[str, Use]:
+        """What loading does with each name."""
+        return {name.text: self.use_of(name) for name in self.names.values()}
+
+    def use_of(self, name: Name) -> Use:
+        """Return what loading does with a name: it is held if nothing else was seen."""
+        return name.uses or (Use(0) if name.text in self.understood else Use.HOLD)

@@ -94,9 +94,14 @@ def huge_array(path, *, size_bytes):
 
 
 def huge_network(path, *, size_bytes):
-    """Write the frame of an ONNX file around a graph of `size_bytes`."""
-    digits = [size_bytes >> 7 * place & 0x7F | 0x80 for place in range(4)] + [size_bytes >> 28]
-    head = b"\x08\x08\x3a" + bytes(digits)
+    """Write an ONNX file whose graph is one tensor of `size_bytes`."""
+
+    def length(count):
+        return bytes([*(count >> 7 * place & 0x7F | 0x80 for place in range(4)), count >> 28])
+
+    tensor = b"\x4a" + length(size_bytes)
+    graph = b"\x2a" + length(size_bytes + len(tensor)) + tensor
+    head = b"\x08\x08\x3a" + length(size_bytes + len(graph)) + graph
     path.write_bytes(head)
     os.truncate(path, len(head) + size_bytes)
     with path.open("ab") as file:

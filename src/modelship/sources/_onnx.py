@@ -1,7 +1,7 @@
 """What an ONNX file says of itself: the first fields of its ModelProto.
 
 The fields are those of onnx.proto; the encoding is that of protocol buffers ("Encoding" in their
-documentation). The graph, which is almost all of the file, is passed over by its length.
+documentation). The graph, which is almost all of the file, is walked through apart from that.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from modelship.sources._stream import EndedEarlyError, MalformedError
+from modelship.sources._onnx_graph import GraphWalk
+from modelship.sources._stream import EndedEarlyError, MalformedError, UndescribedError
 from modelship.sources._values import Findings
 
 if TYPE_CHECKING:
@@ -63,8 +64,8 @@ def read_onnx(path: Path, budget: Budget) -> OnnxHeader:
     ir_version = 0
     has_graph = False
     with path.open("rb") as file:
-        budget.take_time()
-        for number, value in _fields(file, end=os.fstat(file.fileno()).st_size):
+        size_bytes = os.fstat(file.fileno()).st_size
+        for number, value in _fields(file, end=size_bytes):
             if number == _IR_VERSION and isinstance(value, int):
                 ir_version = value
             elif number in {_PRODUCER_NAME, _PRODUCER_VERSION} and isinstance(value, bytes):
@@ -73,10 +74,16 @@ def read_onnx(path: Path, budget: Budget) -> OnnxHeader:
                 domain, version = _opset(value)
                 opsets[domain or _DEFAULT_DOMAIN] = version
             has_graph = has_graph or number == _GRAPH
-    if not has_graph or not opsets:
-        raise MalformedError("it has no graph, or names no operators")
+        if not has_graph or not opsets:
+            raise MalformedError("it has no graph, or names no operators")
+        findings = Findings()
+        walk = GraphWalk(file, budget, findings)
+        try:
+            walk.walk(size_bytes, domains=opsets.keys())
+        except UndescribedError as error:
+            findings.incomplete[str(error)] = None
     producer = " ".join(filter(None, (texts.get(_PRODUCER_NAME), texts.get(_PRODUCER_VERSION))))
-    return OnnxHeader(producer, ir_version, tuple(sorted(opsets.items())), Findings())
+    return OnnxHeader(producer, ir_version, tuple(sorted(opsets.items())), findings)
 
 
 def _fields(file: BinaryIO, *, end: int) -> Iterator[tuple[int, int | bytes]]:

@@ -1,0 +1,178 @@
+"""What in the graphs of an ONNX model reaches out of it: other files, and operators of others.
+
+Tensors may lie in other files (``TensorProto.external_data``), and stand in many places: among the
+initializers, in attributes of nodes, in subgraphs, functions, sparse tensors and training graphs.
+All of these are walked, with what is large in them passed over.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+from modelship.sources._stream import MalformedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from modelship.sources._budget import Budget
+    from modelship.sources._values import Findings
+
+__all__ = ["GraphWalk"]
+
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_SIZES: Final = {_FIXED64: 8, _FIXED32: 4}
+# The messages in each kind of message, by the numbers of their fields in onnx.proto.
+_MESSAGES: Final[Mapping[str, Mapping[int, str]]] = {
+    "model": {7: "graph", 20: "training", 25: "function"},
+    "graph": {1: "node", 5: "tensor", 15: "sparse"},
+    "training": {1: "graph", 2: "graph"},
+    "function": {7: "node", 11: "attribute"},
+    "node": {5: "attribute"},
+    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
+    "sparse": {1: "tensor", 2: "tensor"},
+    "tensor": {13: "entry"},
+    "entry": {},
+}
+_TEXTS: Final[Mapping[str, Mapping[int, str]]] = {
+    "node": {4: "operator", 7: "domain"},
+    "function": {10: "own domain"},
+    "entry": {1: "key", 2: "value"},
+}
+# Numbers of attributes stand one by one, each with its key: these are many of them in a row.
+_FLOATS: Final = re.compile(rb"(?:\x3d[\s\S]{4})+")
+_INTEGERS: Final = re.compile(rb"(?:\x40[\x80-\xff]{0,9}[\x00-\x7f])+")
+_KNOWN_DOMAINS: Final = frozenset(
+    (
+        *("", "ai.onnx", "ai.onnx.ml", "ai.onnx.training", "ai.onnx.preview"),
+        *("ai.onnx.preview.training", "com.microsoft", "com.microsoft.nchwc"),
+        *("com.microsoft.experimental", "com.ms.internal.nhwc", "org.pytorch.aten"),
+    )
+)
+_OF_PYTHON: Final = frozenset(("PyOp", "PythonOp", "PythonOpGrad", "PyCustomOpDef"))
+_WINDOW_BYTES: Final = 64 * 1024
+_LONGEST_HEAD: Final = 20
+_MAX_TEXT_BYTES: Final = 4096
+_STEPS_BETWEEN_CHECKS: Final = 1024
+
+
+class GraphWalk:
+    """Walks through all graphs of a model, and notes what they need besides the file."""
+
+    def __init__(self, file: BinaryIO, budget: Budget, findings: Findings) -> None:
+        self._file = file
+        self._budget = budget
+        self._findings = findings
+        self._data, self._begin = b"", 0
+        self._steps = 0
+        self._domains: set[str] = set()
+        self._own_domains: set[str] = set()
+
+    def walk(self, size_bytes: int, *, domains: Iterable[str]) -> None:
+        """Walk from the beginning of the file; its header names `domains` of operators.
+
+        Raises
+        ------
+        MalformedError
+            If it is not encoded as ONNX models are.
+        UndescribedError
+            If that takes too long.
+        """
+        self._domains.update(domains)
+        waiting = [("model", 0, size_bytes)]
+        while waiting:
+            kind, at, end = waiting.pop()
+            inner, texts = _MESSAGES[kind], _TEXTS.get(kind, {})
+            keys: set[str] = set()
+            values: list[str] = []
+            while at < end:
+                at, number, length = self._field(kind, at, end)
+                if number in inner and length is not None:
+                    waiting.append((inner[number], at, at + length))
+                elif number in texts and length is not None:
+                    text = self._text(at, length)
+                    self._note(texts[number], text)
+                    if texts[number] == "key":
+                        keys.add(text)
+                    elif texts[number] == "value":
+                        values.append(text)
+                at += length or 0
+            if "location" in keys:  # whichever of several counts
+                for value in values:
+                    self._note_location(value)
+        for domain in sorted(self._domains - self._own_domains - _KNOWN_DOMAINS):
+            self._hazard(f"it has operators of {domain!a}, which code outside of ONNX carries out")
+
+    def _field(self, kind: str, at: int, end: int) -> tuple[int, int, int | None]:
+        """Return where a field's content begins, its number, and the length of a message."""
+        self._count()
+        data = self._window(at)
+        place = at - self._begin
+        if kind == "attribute":
+            run = _FLOATS.match(data, place) or _INTEGERS.match(data, place)
+            if run and run.end() + self._begin <= end:
+                return run.end() + self._begin, 0, None
+        key, place = _varint(data, place)
+        number, wire = key >> 3, key & 7
+        length = None
+        if wire == _VARINT:
+            _, place = _varint(data, place)
+        elif wire == _BYTES:
+            length, place = _varint(data, place)
+        elif wire in _SIZES:
+            place += _SIZES[wire]
+        else:
+            raise MalformedError("a field in it is of no kind that there is")
+        at = place + self._begin
+        if number == 0 or at + (length or 0) > end:
+            raise MalformedError("a field in it is longer than what holds it")
+        return at, number, length
+
+    def _count(self) -> None:
+        self._steps += 1
+        if self._steps % _STEPS_BETWEEN_CHECKS == 0:
+            self._budget.take_steps(_STEPS_BETWEEN_CHECKS)
+
+    def _window(self, at: int) -> bytes:
+        if not self._begin <= at <= self._begin + len(self._data) - _LONGEST_HEAD:
+            self._file.seek(at)
+            self._data, self._begin = self._file.read(_WINDOW_BYTES), at
+        return self._data
+
+    def _text(self, at: int, length: int) -> str:
+        if length > _MAX_TEXT_BYTES:
+            return "\0"
+        self._file.seek(at)
+        return self._file.read(length).decode("utf-8", "replace")
+
+    def _note(self, what: str, text: str) -> None:
+        if what == "domain":
+            self._domains.add(text)
+        elif what == "own domain":
+            self._own_domains.add(text)
+        elif what == "operator" and text in _OF_PYTHON:
+            self._hazard(f"it has an operator {text}, which runs Python")
+
+    def _note_location(self, text: str) -> None:
+        parts = re.split(r"[/\\]", text)
+        if ".." in parts or parts[0] == "" or ":" in parts[0] or "\0" in text:
+            self._hazard(f"it reads the file {text[:200]!a}, which is outside of its folder")
+        else:
+            self._findings.files.add(text)
+
+    def _hazard(self, clause: str) -> None:
+        self._findings.hazards[clause] = None
+
+
+def _varint(data: bytes, place: int) -> tuple[int, int]:
+    value = shift = 0
+    while place < len(data):
+        byte = data[place]
+        place += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:  # noqa: PLR2004 - no more follow
+            return value, place
+        shift += 7
+        if shift > 63:  # noqa: PLR2004 - as no number of 64 bits is longer
+            break
+    raise MalformedError("a number in it is longer than any")

@@ -49,11 +49,12 @@
     │   ├── ScoringTimeoutError
     │   ├── ParityError
     │   └── ReplayError
-    └── WorkspaceError                  9   the Azure ML workspace
-        ├── WorkspaceNotFoundError
-        ├── WorkspaceCredentialsError
-        ├── WorkspaceUnreachableError
-        └── WorkspaceRequestError
+    ├── WorkspaceError                  9   the Azure ML workspace
+    │   ├── WorkspaceNotFoundError
+    │   ├── WorkspaceCredentialsError
+    │   ├── WorkspaceUnreachableError
+    │   └── WorkspaceRequestError
+    └── StorageError                    10  the disk, and what is kept on it
 
 A place that raises passes data; the class makes the sentence. Each error says
 what was found and what was expected (:attr:`ModelshipError.message`), the last
@@ -114,6 +115,7 @@ __all__ = [
     "ScoringRequestError",
     "ScoringTimeoutError",
     "ServiceUnreachableError",
+    "StorageError",
     "TargetError",
     "TargetUnavailableError",
     "UnknownMetricError",
@@ -1024,6 +1026,28 @@ class WorkspaceRequestError(WorkspaceError):
     @property
     def evidence(self) -> str:
         return self.detail
+
+    @property
+    def hint(self) -> str:
+        return self.advice
+
+
+# --- the disk ---------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class StorageError(ModelshipError):
+    """Something cannot be kept on this machine, or read from it."""
+
+    exit_code = 10
+
+    path: str
+    cause: str
+    advice: str
+
+    @property
+    def message(self) -> str:
+        return f"{self.path} cannot be used: {self.cause}."
 
     @property
     def hint(self) -> str:

@@ -6,9 +6,13 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+import stat
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from modelship.errors import StorageError
+from modelship.staging import storing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,13 +21,19 @@ __all__ = ["cache_folder", "exclusive", "state_folder"]
 
 
 def state_folder() -> Path:
-    """Return the folder of what must not be lost: the services that run here."""
-    return _home("state")
+    """Return the folder of what must not be lost: the services that run here.
+
+    Raises
+    ------
+    StorageError
+        If everybody may write to it, as for :func:`cache_folder`: what is in it is run.
+    """
+    return _guarded(_home("state"))
 
 
 def cache_folder() -> Path:
     """Return the folder of what can be made again: environments."""
-    return _home("cache")
+    return _guarded(_home("cache"))
 
 
 @contextmanager
@@ -33,14 +43,35 @@ def exclusive(name: str, *, timeout_s: float) -> Iterator[None]:
     Raises
     ------
     TimeoutError
-        If another process holds it for longer than `timeout_s` seconds.
+        If another process holds it for longer than `timeout_s` seconds. One that died holds none.
+    StorageError
+        If there is no place for it on the disk.
     """
     from filelock import FileLock
 
     folder = state_folder() / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / f"{name}.lock", timeout=timeout_s):
+    lock = FileLock(folder / f"{name}.lock", timeout=timeout_s)
+    with storing(folder):
+        state_folder().mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.mkdir(exist_ok=True)
+        lock.acquire()
+    try:
         yield
+    finally:
+        lock.release()
+
+
+def _guarded(folder: Path) -> Path:
+    """Return `folder`, unless everybody may put things into it, to be run by this user."""
+    with suppress(OSError):
+        mode = folder.stat().st_mode
+        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+            raise StorageError(
+                path=str(folder),
+                cause="every user of this machine may write to it, and what is in it is run",
+                advice=f"Look at what is in it, and run: chmod o-w '{folder}'",
+            )
+    return folder
 
 
 def _home(kind: str) -> Path:

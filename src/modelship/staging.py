@@ -1,20 +1,107 @@
-"""Putting a file or a folder in its place whole or not at all."""
+"""Putting a file or a folder in its place whole or not at all, and saying why that cannot be."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import tempfile
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from modelship.errors import StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["put_in_place", "stage_in"]
+__all__ = ["put_in_place", "stage_in", "storing", "write_atomic"]
 
 _STAGE_PREFIX: Final = ".modelship-"
+
+_FULL: Final = "Free some space there, or"
+_CLOSED: Final = "Make it writable for this user, or"
+_BLOCKED: Final = "Move away the file that is in the place of a folder, or"
+_ADVICE: Final = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EFBIG: _FULL,
+    errno.EROFS: _CLOSED,
+    errno.EACCES: _CLOSED,
+    errno.EPERM: _CLOSED,
+    errno.ENOTDIR: _BLOCKED,
+    errno.EEXIST: _BLOCKED,
+    errno.EISDIR: "Move away the folder that is in the place of a file, or",
+    errno.ENAMETOOLONG: "Its path is too long:",
+    errno.ELOOP: "A link in its path leads to itself: remove it, or",
+    errno.EMFILE: "Raise the limit of open files (ulimit -n), or",
+    errno.EIO: "Look after the disk, or",
+}
+_OTHER_HOME: Final = "set MODELSHIP_HOME to another folder."
+_OTHER_FOLDER: Final = "name another folder."
+
+
+@contextlib.contextmanager
+def storing(place: Path, *, ours: bool = True) -> Iterator[None]:
+    """Let what the disk refuses in the block be a StorageError, and all else as it is.
+
+    Parameters
+    ----------
+    place : Path
+        What is written or read, for an error that names no path.
+    ours : bool
+        Whether ``MODELSHIP_HOME`` moves it; else the user has named it.
+
+    Raises
+    ------
+    StorageError
+        If there is no space, no permission, no such device, or a file in the place of a folder.
+    """
+    try:
+        yield
+    except OSError as error:
+        begun = _ADVICE.get(error.errno or 0)
+        if begun is None:
+            raise
+        raise StorageError(
+            path=str(error.filename or place),
+            cause=(error.strerror or str(error)).lower(),
+            advice=f"{begun} {_OTHER_HOME if ours else _OTHER_FOLDER}",
+        ) from error
+
+
+def write_atomic(path: Path, content: bytes | str, *, mode: int = 0o666) -> None:
+    """Write `content` to `path` by way of a draft beside it; text goes as UTF-8.
+
+    Whoever reads `path` meanwhile, or after this process was killed, finds all of it or what was
+    there before. Nobody but its owner ever reads a draft of a mode without rights for others.
+
+    Parameters
+    ----------
+    path : Path
+        The file. Its folder is made if it is missing.
+    content : bytes or str
+        All that it is to hold.
+    mode : int
+        Its permissions, less those that the umask takes.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written. What was at `path` is still there then.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{_STAGE_PREFIX}{uuid.uuid4().hex}")
+    data = content.encode() if isinstance(content, str) else content
+    try:
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:  # noqa: PTH123 - Path.open() takes no descriptor
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

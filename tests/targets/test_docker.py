@@ -279,14 +279,16 @@ def test_what_was_created_and_never_started_is_listed(deployer):
 
 
 @pytest.mark.parametrize("record", ["", "{", "[]", "7", '{"name": 1}', "gASVBQAAAAAAAABLAS4="])
-def test_a_foreign_record_is_passed_over(deployer, record):
-    """A label that is no record of ours hides its container and nothing else."""
+def test_a_broken_record_is_listed_and_can_be_deleted(deployer, record):
+    """A label that is no record of ours hides no container, and its own can be removed."""
+    name = deployer.name("docker-strange")
     mark = ["--label", "io.modelship.target=docker", "--label", f"io.modelship.record={record}"]
-    container = docker_says("create", *mark, BASE_IMAGE, "true").strip()
-    try:
-        assert all(each.state for each in deployer.target.list())
-    finally:
-        docker_says("rm", container)
+    docker_says("create", "--name", f"{name}-1", *mark, BASE_IMAGE, "true")
+    [broken] = [each for each in deployer.target.list() if each.name == name]
+    assert f"container {name}-1 cannot be used" in broken.instance.broken
+    assert broken.state is State.FAILED
+    broken.delete()
+    assert f"{name}-1" not in docker_says("ps", "--all", "--format", "{{.Names}}")
 
 
 def test_a_taken_port_is_said(deployer):

@@ -9,8 +9,9 @@ import time
 from typing import TYPE_CHECKING
 
 from modelship.bundle.install import add_packages, create_environment
+from modelship.documents import read_regular
 from modelship.places import cache_folder, exclusive
-from modelship.staging import stage_in
+from modelship.staging import stage_in, storing, write_atomic
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,15 +49,17 @@ def environment_python(lock: Lock, *, timeout_s: float) -> Path:
     """
     folder = _folder(lock)
     python = folder / "bin" / "python"
-    if _is_complete(folder):
+    if _is_complete(folder, lock):
         return python
     end_s = time.monotonic() + timeout_s
     with exclusive(f"environment-{lock.digest[:16]}", timeout_s=timeout_s):
-        if not _is_complete(folder):
+        if not _is_complete(folder, lock):
             shutil.rmtree(folder, ignore_errors=True)
-            folder.parent.mkdir(parents=True, exist_ok=True)
+            with storing(folder):
+                folder.parent.mkdir(parents=True, exist_ok=True)
             create_environment(lock, folder, timeout_s=end_s - time.monotonic())
-            (folder / _COMPLETE).touch()
+            with storing(folder):
+                write_atomic(folder / _COMPLETE, lock.digest)
     return python
 
 
@@ -91,7 +94,7 @@ def install_server(server: Server, lock: Lock, python: Path, *, timeout_s: float
     end_s = time.monotonic() + timeout_s
     with exclusive(f"server-{lock.digest[:16]}", timeout_s=timeout_s):
         if not folder.exists():
-            with stage_in(folder.parent) as scratch:
+            with storing(folder), stage_in(folder.parent) as scratch:
                 add_packages(added, python, scratch / "new", timeout_s=end_s - time.monotonic())
                 for name, source in server.files.items():
                     path = scratch / "new" / name
@@ -126,7 +129,7 @@ def service_variables(python: Path, *, app_root: Path, model_dir: Path) -> dict[
 def installed_modules(lock: Lock) -> frozenset[str] | None:
     """Return the top-level modules of the environment's packages; None if it is not made yet."""
     folder = _folder(lock)
-    if not _is_complete(folder):
+    if not _is_complete(folder, lock):
         return None
     return frozenset(
         entry.name.partition(".")[0]
@@ -150,5 +153,10 @@ def _folder(lock: Lock) -> Path:
     return cache_folder() / "environments" / lock.digest[:16]
 
 
-def _is_complete(folder: Path) -> bool:
-    return (folder / _COMPLETE).exists() and (folder / "bin" / "python").exists()
+def _is_complete(folder: Path, lock: Lock) -> bool:
+    """Return whether the whole of this lock is installed there, and not of one named alike."""
+    try:
+        made_of = read_regular(folder / _COMPLETE, most_bytes=len(lock.digest))
+    except (OSError, ValueError):
+        return False
+    return made_of == lock.digest.encode() and (folder / "bin" / "python").exists()

@@ -9,17 +9,18 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from modelship.bundle.lock import Lock, lock, minor_of
+from modelship.bundle.lock import Lock, lock, lock_problem, minor_of
+from modelship.documents import read_regular
 from modelship.places import cache_folder
+from modelship.staging import write_atomic
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from modelship.bundle.environment import Environment
 
 __all__ = ["recent_lock"]
 
 _FORMAT = 1
+_MOST_BYTES = 64 * 2**20
 # They say where packages come from, and which are allowed.
 _TELLING = ("UV_", "PIP_")
 
@@ -43,11 +44,14 @@ def recent_lock(environment: Environment, *, within_s: float = 600.0) -> Lock:
     """
     path = cache_folder() / "locks" / f"{_key(environment)}.txt"
     python = minor_of(environment.python)
-    with suppress(OSError, UnicodeDecodeError):
+    with suppress(OSError, ValueError):
         if 0 <= time.time() - path.stat().st_mtime < within_s:
-            return Lock(python=python, text=path.read_text(encoding="utf-8"))
+            text = read_regular(path, most_bytes=_MOST_BYTES).decode()
+            if text and not lock_problem(text):
+                return Lock(python=python, text=text)
     resolved = lock(environment)
-    _write(path, resolved.text)
+    with suppress(OSError):  # then the next check resolves once more
+        write_atomic(path, resolved.text)
     return resolved
 
 
@@ -55,10 +59,3 @@ def _key(environment: Environment) -> str:
     told = {key: value for key, value in os.environ.items() if key.startswith(_TELLING)}
     asked = [_FORMAT, environment.python, environment.requirements, told]
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(f".{os.getpid()}")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)

@@ -127,5 +127,9 @@ def _say(services: Sequence[dict[str, Any]], closed: Sequence[_Look]) -> None:
         say_table([column.replace("_", " ") for column in columns], rows)
     else:
         click.echo("Nothing is deployed.")
+    for each in services:
+        if each["problem"]:
+            remedy = f"modelship delete {each['name']} -t {each['target']}"
+            click.echo(f"note: {each['problem']}; remove it with: {remedy}", err=True)
     for look in closed:
         click.echo(f"note: {look.reason}", err=True)

@@ -115,6 +115,7 @@ def deployment_document(deployment: Deployment) -> dict[str, object]:
         "created_at": instance.created_at,
         "description": instance.description,
         "tags": dict(instance.tags),
+        "problem": instance.broken,
     }
 
 

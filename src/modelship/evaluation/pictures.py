@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from modelship.errors import PictureError
 from modelship.evaluation.extras import needs_extra
-from modelship.evaluation.writing import replace_file
+from modelship.staging import write_atomic
 
 if TYPE_CHECKING:
     import os
@@ -74,7 +74,7 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> Figure:
     content = io.BytesIO()
     figure.savefig(content, format=form)
     try:
-        replace_file(path, content.getvalue())
+        write_atomic(path, content.getvalue())
     except OSError as error:
         raise PictureError(
             problem=f"the folder {path.parent} cannot be written to: {error.strerror or error}",

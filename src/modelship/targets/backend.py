@@ -15,10 +15,11 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
-from modelship.bundle.profile import PROFILES, Profile
+from modelship.bundle.profile import PROFILES, SERVICE_NAME, Profile
 from modelship.diagnosis import Facts
+from modelship.documents import DocumentError, mapping, optional, parse, record, text
 from modelship.targets.recorded import recorded
 
 if TYPE_CHECKING:
@@ -29,7 +30,40 @@ if TYPE_CHECKING:
     from modelship.targets.recorded import Scalar
     from modelship.targets.state import State
 
-__all__ = ["Instance", "TargetBackend"]
+__all__ = ["MOST_RECORD_BYTES", "Instance", "TargetBackend"]
+
+MOST_RECORD_BYTES: Final = 4 * 2**20
+"""How large the record of an instance may be."""
+
+# What records of earlier releases hold and nothing reads.
+_FORMER: Final = ("profile", "server")
+
+
+def _scalar(value: Any, where: str) -> Scalar:
+    if isinstance(value, (str, int, float)):
+        return value
+    raise DocumentError(f"{where} is neither text nor a number")
+
+
+_DIGEST: Final = text(pattern=r"([0-9a-f]{64})?", said="64 hexadecimal digits")
+_SCHEMA: Final = record(
+    {
+        "instance_id": text(pattern=r"[a-z0-9][a-z0-9-]{0,99}", said="letters, digits, dashes"),
+        "name": text(pattern=SERVICE_NAME.pattern, said="the name of a service"),
+        "digest": _DIGEST,
+        "parts": mapping(_DIGEST),
+        "model": text(most=1000),
+        "created_at": text(most=100),
+    },
+    {
+        "scoring_uri": text(pattern=r"(https?://\S{1,2000})?", said="an address"),
+        "input_key": optional(text()),
+        "tags": mapping(text()),
+        "description": text(),
+        "options": optional(mapping(_scalar)),
+        **dict.fromkeys(_FORMER, text(most=1000)),
+    },
+)
 
 
 @dataclass(frozen=True)
@@ -61,6 +95,8 @@ class Instance:
     options : Mapping[str, str | int | float | bool] or None
         How it is run, by the name of each option; None if whoever deployed it did not record it.
         Secrets are slow hashes.
+    broken : str
+        Why the record cannot be used, if so; then only `instance_id` and `name` say something.
     """
 
     instance_id: str
@@ -74,12 +110,13 @@ class Instance:
     tags: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
     options: Mapping[str, Scalar] | None = None
+    broken: str = ""
 
     def __post_init__(self) -> None:
-        for mapping in ("parts", "tags", "options"):
-            given = getattr(self, mapping)
+        for name in ("parts", "tags", "options"):
+            given = getattr(self, name)
             if given is not None:
-                object.__setattr__(self, mapping, MappingProxyType(dict(given)))
+                object.__setattr__(self, name, MappingProxyType(dict(given)))
 
     @classmethod
     def draft(
@@ -105,21 +142,40 @@ class Instance:
 
     def to_json(self) -> str:
         """Return the record as one line of JSON."""
-        return json.dumps(vars(self), default=dict, sort_keys=True)
+        fields = {name: value for name, value in vars(self).items() if name != "broken"}
+        return json.dumps(fields, default=dict, sort_keys=True)
 
     @classmethod
-    def from_json(cls, text: str) -> Instance:
+    def from_json(cls, text: str | bytes) -> Instance:
         """Read what :meth:`to_json` wrote.
 
         Raises
         ------
         ValueError
-            If it is not such a record.
+            If it is not such a record; the text is a clause that says why.
         """
-        try:
-            return cls(**json.loads(text))
-        except TypeError as error:
-            raise ValueError(str(error)) from error
+        found = _SCHEMA(parse(text), "")
+        if not found["instance_id"].startswith(f"{found['name']}-"):
+            raise DocumentError("its instance_id does not begin with its name")
+        return cls(**{name: value for name, value in found.items() if name not in _FORMER})
+
+    @classmethod
+    def unreadable(cls, instance_id: str, problem: str) -> Instance:
+        """Return the record of an instance whose own record cannot be used, so that it is seen.
+
+        It goes by the name in `instance_id`, or by all of that if there is none in it.
+        """
+        name, _, unique = instance_id.rpartition("-")
+        is_ours = SERVICE_NAME.fullmatch(name) and unique
+        return cls(
+            instance_id=instance_id,
+            name=name if is_ours else instance_id,
+            digest="",
+            parts={},
+            model="",
+            created_at="",
+            broken=problem,
+        )
 
 
 class TargetBackend(ABC):

@@ -23,8 +23,9 @@ from modelship.errors import (
     ScoringTimeoutError,
     UnsupportedError,
 )
-from modelship.places import exclusive
+from modelship.places import exclusive, state_folder
 from modelship.registry import Registry, check_options
+from modelship.staging import storing
 from modelship.targets.backend import Instance, TargetBackend
 from modelship.targets.deployment import Deployment
 from modelship.targets.keys import ServiceKeys, SupportsKeys
@@ -179,7 +180,7 @@ class DeployTarget:
         steps = Steps(f"{name} on {self.name}", timeout_s=timeout_s, show_output=show_output)
         steps.current = "Wait for another deployment of this name"
         try:
-            with exclusive(f"{self.name}-{name}", timeout_s=timeout_s):
+            with storing(state_folder()), exclusive(f"{self.name}-{name}", timeout_s=timeout_s):
                 instance = self._deploy(
                     bundle,
                     name,
@@ -210,13 +211,20 @@ class DeployTarget:
         return Deployment(self, found)
 
     def list(self) -> tuple[Deployment, ...]:
-        """Return every service here, sorted by name; failed ones too."""
-        instances = self._backend.instances()
+        """Return every service here, sorted by name; failed ones too.
+
+        One whose record cannot be used hides no other: it is there with the reason in
+        ``instance.broken``, and :meth:`delete` removes it.
+        """
+        found = self._backend.instances()
+        broken = [each for each in found if each.broken]
+        instances = [each for each in found if not each.broken]
         by_name = (
             self._serving([each for each in instances if each.name == name])
-            for name in sorted({each.name for each in instances})
+            for name in {each.name for each in instances}
         )
-        return tuple(Deployment(self, each) for each in by_name if each)
+        shown = sorted((each for each in (*by_name, *broken) if each), key=_by_name)
+        return tuple(Deployment(self, each) for each in shown)
 
     def delete(self, name: str, *, missing_ok: bool = False) -> None:
         """End the service `name` and remove everything that belongs to it alone.
@@ -448,5 +456,11 @@ class DeployTarget:
 def _differences(
     current: Instance, bundle: ScoringBundle, options: Mapping[str, object]
 ) -> list[str]:
+    if current.broken:
+        return [f"its record ({current.broken})"]
     parts = [name for name, digest in bundle.parts.items() if current.parts.get(name) != digest]
     return parts + differing(options, current.options)
+
+
+def _by_name(instance: Instance) -> tuple[str, str]:
+    return instance.name, instance.instance_id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from packaging.requirements import Requirement
@@ -12,9 +13,10 @@ from packaging.version import Version
 
 from modelship.bundle.environment import Environment
 from modelship.bundle.lock import clash_behind, lock
+from modelship.documents import read_regular
 from modelship.errors import ResolutionError
 from modelship.places import cache_folder
-from modelship.staging import put_in_place, stage_in
+from modelship.staging import storing, write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +36,8 @@ _DEMANDED: Final = (f"{DEFAULTS}>=1.61", "azureml-core>=1.61")
 
 _WHERE_AZURE_RUNS: Final = "sys_platform == 'linux' and platform_machine == 'x86_64'"
 _MOST_TOLD: Final = 4
+_MOST_BYTES: Final = 2**20
+_PINNED: Final = re.compile(r"([a-z0-9][a-z0-9._-]*)==([a-zA-Z0-9][a-zA-Z0-9.!+_-]*)")
 
 
 def azure_requirements(bundle: ScoringBundle, *, timeout_s: float = 300) -> tuple[str, ...]:
@@ -194,16 +198,16 @@ def _key(bundle: ScoringBundle) -> str:
 
 
 def _read(path: Path) -> dict[str, str]:
+    """Return the packages in a file that :func:`_write` wrote; none of one that was changed."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
+        text = read_regular(path, most_bytes=_MOST_BYTES).decode()
+    except (OSError, ValueError):
         return {}
-    return dict(line.split("==") for line in lines if line.count("==") == 1)
+    found = [_PINNED.fullmatch(line) for line in text.splitlines()]
+    return {match[1]: match[2] for match in found if match} if all(found) else {}
 
 
 def _write(path: Path, versions: Mapping[str, str]) -> None:
-    with stage_in(path.parent) as stage:
-        new = stage / path.name
-        lines = (f"{name}=={version}\n" for name, version in versions.items())
-        new.write_text("".join(lines), encoding="utf-8")
-        put_in_place(new, path, aside=stage / "before")
+    lines = (f"{name}=={version}\n" for name, version in versions.items())
+    with storing(path):
+        write_atomic(path, "".join(lines))

@@ -152,8 +152,7 @@ class DockerBackend(TargetBackend):
     def instances(self) -> Sequence[Instance]:
         with connected() as engine:
             found = engine.containers(labels=[f"{labels.TARGET}={self._namespace}", labels.RECORD])
-        records = (containers.read_record(each) for each in found)
-        return [record for record in records if record is not None]
+        return [containers.read_record(each) for each in found]
 
     def state(self, instance: Instance) -> State:
         with connected() as engine:
@@ -193,7 +192,8 @@ class DockerBackend(TargetBackend):
             container = engine.container(instance.instance_id)
             if container is not None:
                 engine.remove(container)
-            remove_unused_images(engine, instance.digest, ended=container)
+            if not instance.broken:
+                remove_unused_images(engine, instance.digest, ended=container)
 
     def keys(self, instance: Instance) -> ServiceKeys:
         with connected() as engine:

@@ -88,19 +88,19 @@ def confinement(resources: Resources, *, port: int | None) -> Mapping[str, Any]:
     }
 
 
-def read_record(container: Container) -> Instance | None:
-    """Return the record in a container's label with its scoring URI; None if it is not one of ours.
+def read_record(container: Container) -> Instance:
+    """Return the record in a container's label, with its scoring URI; or a broken one.
 
     The label is written before the port is known, so the URI comes from where the container is
     published now.
     """
+    where = f"the label {labels.RECORD} of the container {container.name}"
     try:
         record = Instance.from_json(container.labels.get(labels.RECORD, ""))
-    except ValueError:
-        return None
-    texts = (record.name, record.digest, record.created_at)
-    if record.instance_id != container.name or not all(isinstance(each, str) for each in texts):
-        return None
+    except ValueError as error:
+        return Instance.unreadable(container.name, f"{where} cannot be used: {error}")
+    if record.instance_id != container.name:
+        return Instance.unreadable(container.name, f"{where} is that of {record.instance_id}")
     return record.at(scoring_uri(container))
 
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from modelship.bundle.install import install_packages
 from modelship.bundle.store import model_folder, stage_model
 from modelship.places import cache_folder, exclusive
+from modelship.staging import storing
 from modelship.targets.docker import dockerfiles, labels
 from modelship.targets.docker.archive import Archive
 from modelship.targets.docker.base import check_python, ensure_base, machine_of
@@ -254,7 +255,8 @@ def _scratch(name: str) -> Iterator[Path]:
     """
     folder = cache_folder() / "docker" / name.rpartition(":")[2]
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True, mode=0o700)
+    with storing(folder):
+        folder.mkdir(parents=True, mode=0o700)
     try:
         yield folder
     finally:

@@ -15,7 +15,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import shutil
 from contextlib import suppress
@@ -31,12 +30,13 @@ from modelship.bundle.profile import PROFILES, Profile
 from modelship.bundle.servers import Server, check_workers, trace_variables
 from modelship.bundle.store import model_folder, stage
 from modelship.diagnosis import Facts
-from modelship.errors import UnsupportedError
+from modelship.errors import InvalidOptionError, UnsupportedError
 from modelship.places import state_folder
+from modelship.staging import storing, write_atomic
 from modelship.targets.backend import Instance, TargetBackend
 from modelship.targets.keys import ServiceKeys
 from modelship.targets.ports import check_port
-from modelship.targets.process import service
+from modelship.targets.process import folders, service
 from modelship.targets.process.keyfile import read_keys, write_keys
 from modelship.targets.recorded import Secret
 from modelship.targets.scoring import answers
@@ -50,12 +50,10 @@ if TYPE_CHECKING:
 
 __all__ = ["ProcessBackend"]
 
-_RECORD = "instance.json"
 _ANSWERED = "answered"
 _SAMPLE = "sample.json"
 _KEYS = "keys.json"
 _ENDING = "Shutting down: Master"
-_DRAFT = ".draft-"
 _GRACE_S = 5.0
 _GUNICORN_SETTINGS = Path(__file__).with_name("gunicorn_settings.py")
 
@@ -176,16 +174,14 @@ class ProcessBackend(TargetBackend):
         return python, install_server(self._server, lock, python, timeout_s=deadline.remaining_s)
 
     def instances(self) -> Sequence[Instance]:
-        found = []
-        for folder in self._home.glob("[!.]*"):
-            with suppress(FileNotFoundError):  # another process removes it just now
-                found.append(_read(folder))
-        return found
+        return folders.instances_in(self._home)
 
     def state(self, instance: Instance) -> State:
         folder = self._folder(instance)
         if not service.is_running(instance.instance_id, folder):
             return State.FAILED
+        if instance.broken:
+            return State.UNHEALTHY
         if answers(instance.scoring_uri):
             with suppress(FileNotFoundError):  # another process removes it just now
                 (folder / _ANSWERED).touch()
@@ -210,9 +206,7 @@ class ProcessBackend(TargetBackend):
         # What never answered has no request to finish.
         grace_s = _GRACE_S if (folder / _ANSWERED).exists() else 0.0
         service.end(instance.instance_id, folder, grace_s=grace_s)
-        with suppress(FileNotFoundError):
-            # Renamed first, so that a removal that is cut short leaves a draft and no instance.
-            shutil.rmtree(folder.rename(self._draft(instance)), ignore_errors=True)
+        folders.remove(folder)
 
     def keys(self, instance: Instance) -> ServiceKeys:
         keys = read_keys(self._folder(instance) / _KEYS)
@@ -235,41 +229,26 @@ class ProcessBackend(TargetBackend):
         return {}
 
     def _folder(self, instance: Instance) -> Path:
-        return self._home / instance.instance_id
-
-    def _draft(self, instance: Instance) -> Path:
-        return self._home / f"{_DRAFT}{os.getpid()}-{instance.instance_id}"
+        folder = self._home / instance.instance_id
+        if folder.parent != self._home or instance.instance_id in {"", "..", "."}:
+            raise InvalidOptionError("instance_id", instance.instance_id, "the name of a folder")
+        return folder
 
     def _write(self, instance: Instance, bundle: ScoringBundle) -> Path:
         """Write the instance's folder, whole or not at all; from then on it is listed."""
-        self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _sweep(self._home)
-        draft = self._draft(instance)
+        folder = self._folder(instance)
+        draft = folders.draft_of(folder)
         try:
-            stage(bundle, draft / "app")
-            if bundle.sample_json is not None:
-                (draft / _SAMPLE).write_text(bundle.sample_json)
-            if self._auth_enabled:
-                write_keys(draft / _KEYS, ServiceKeys.new())
-            (draft / _RECORD).write_text(instance.to_json())
-            return draft.rename(self._folder(instance))
+            with storing(folder):
+                self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
+                folders.sweep(self._home)
+                stage(bundle, draft / "app")
+                if bundle.sample_json is not None:
+                    write_atomic(draft / _SAMPLE, bundle.sample_json)
+                if self._auth_enabled:
+                    write_keys(draft / _KEYS, ServiceKeys.new())
+                write_atomic(draft / folders.RECORD, instance.to_json())
+                return draft.rename(folder)
         except BaseException:
             shutil.rmtree(draft, ignore_errors=True)
             raise
-
-
-def _read(folder: Path) -> Instance:
-    """Read the record of an instance; a damaged one is listed still, so that it can be deleted."""
-    try:
-        return Instance.from_json((folder / _RECORD).read_text())
-    except ValueError:
-        name = folder.name.rpartition("-")[0]
-        return Instance(folder.name, name=name, digest="", parts={}, model="", created_at="")
-
-
-def _sweep(home: Path) -> None:
-    """Remove the drafts of processes that died while writing them."""
-    for draft in home.glob(f"{_DRAFT}*"):
-        pid = draft.name.removeprefix(_DRAFT).partition("-")[0]
-        if not service.exists(int(pid)):
-            shutil.rmtree(draft, ignore_errors=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
+from modelship.staging import write_atomic
 from modelship.targets.keys import ServiceKeys
 
 if TYPE_CHECKING:
@@ -23,8 +23,4 @@ def read_keys(file: Path) -> ServiceKeys | None:
 
 def write_keys(file: Path, keys: ServiceKeys) -> None:
     """Write the file at once, so that no reader sees half of it."""
-    draft = file.with_name(file.name + ".new")
-    draft.unlink(missing_ok=True)
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:  # noqa: PTH123 - Path.open() takes no descriptor
-        stream.write(keys.to_json())
-    draft.replace(file)
+    write_atomic(file, keys.to_json(), mode=0o600)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import subprocess
 import time
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from modelship.documents import read_regular
 from modelship.errors import PortTakenError, TargetUnavailableError
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ _LAUNCHER = Path(__file__).with_name("launch.py")
 _LAUNCH_TIMEOUT_S = 30.0
 _KILLING_S = 5.0
 _BACKLOG = 2048
+_PROCESS_ID = re.compile(rb"[1-9]\d{0,8}")
 
 
 def listen(port: int | None) -> socket.socket:
@@ -93,7 +96,10 @@ def is_running(instance_id: str, folder: Path) -> bool:
 
 def exists(pid: int) -> bool:
     """Tell whether any process has this id."""
-    return psutil.pid_exists(pid)
+    try:
+        return psutil.pid_exists(pid)
+    except OverflowError:  # larger than any
+        return False
 
 
 def end(instance_id: str, folder: Path, *, grace_s: float) -> None:
@@ -129,9 +135,11 @@ def _begins(folder: Path) -> bool:
 
 def _pid(folder: Path) -> int | None:
     try:
-        return int((folder / "pid").read_text())
-    except (FileNotFoundError, ValueError):
+        found = read_regular(folder / "pid", most_bytes=20)
+    except (OSError, ValueError):
         return None
+    # A process of this user wrote it; what else is in it is the id of none.
+    return int(found) if _PROCESS_ID.fullmatch(found) else None
 
 
 def _family(instance_id: str) -> list[int]:

@@ -1,0 +1,96 @@
+"""The folders of services: what is in the state folder, whoever put it there.
+
+A folder is named by its instance, ``<service>-<8 hexadecimal digits>``, and that name alone says
+what is read, ended and removed: a record never leads anywhere else.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from typing import TYPE_CHECKING, Final
+
+from modelship.documents import DocumentError, read_regular
+from modelship.staging import storing
+from modelship.targets.backend import MOST_RECORD_BYTES, Instance
+from modelship.targets.process import service
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["RECORD", "draft_of", "instances_in", "remove", "sweep"]
+
+RECORD: Final = "instance.json"
+
+_DRAFT: Final = ".draft-"
+_OF_DRAFT: Final = re.compile(r"\.draft-(\d{1,10})-.+")
+_ADDRESS: Final = re.compile(r"http://127\.0\.0\.1:\d{1,5}/score")
+
+
+def instances_in(home: Path) -> list[Instance]:
+    """Return the record of each folder of a service in `home`, a broken one for one that is not.
+
+    Files, links, drafts and folders without a record are no services, and are passed over.
+
+    Raises
+    ------
+    StorageError
+        If `home` cannot be read.
+    """
+    with storing(home):
+        return [record for folder in _folders(home) if (record := _read(folder)) is not None]
+
+
+def draft_of(folder: Path) -> Path:
+    """Return where the folder of an instance is written, and removed; nobody lists it."""
+    return folder.with_name(f"{_DRAFT}{os.getpid()}-{folder.name}")
+
+
+def remove(folder: Path) -> None:
+    """Remove the folder of an instance; one that is gone, or a link in its place, is no error."""
+    draft = draft_of(folder)
+    with storing(folder):
+        try:
+            folder.rename(draft)  # first, so that a removal that is cut short leaves a draft
+        except FileNotFoundError:
+            return
+    shutil.rmtree(draft, ignore_errors=True)
+    if draft.is_symlink():
+        draft.unlink(missing_ok=True)
+
+
+def sweep(home: Path) -> None:
+    """Remove the drafts of processes that died while writing them; leave what is not of ours."""
+    for draft in home.glob(f"{_DRAFT}*"):
+        match = _OF_DRAFT.fullmatch(draft.name)
+        if match and not draft.is_symlink() and not service.exists(int(match[1])):
+            shutil.rmtree(draft, ignore_errors=True)
+
+
+def _folders(home: Path) -> Iterator[Path]:
+    try:
+        entries = sorted(home.iterdir())
+    except FileNotFoundError:  # nothing was ever deployed
+        return
+    for entry in entries:
+        if not entry.name.startswith(".") and entry.is_dir() and not entry.is_symlink():
+            yield entry
+
+
+def _read(folder: Path) -> Instance | None:
+    """Read the record in a folder; None if there is none."""
+    try:
+        content = read_regular(folder / RECORD, most_bytes=MOST_RECORD_BYTES)
+        record = Instance.from_json(content)
+        if record.instance_id != folder.name:
+            raise DocumentError(f"its instance_id is {record.instance_id!r}")
+        if not _ADDRESS.fullmatch(record.scoring_uri):
+            raise DocumentError(f"its scoring_uri is {record.scoring_uri!r:.80}")
+    except (FileNotFoundError, NotADirectoryError):
+        return None  # a folder of somebody else, or another process removes it just now
+    except (OSError, ValueError) as error:
+        problem = getattr(error, "strerror", None) or str(error)
+        return Instance.unreadable(folder.name, f"{folder / RECORD} cannot be used: {problem}")
+    return record

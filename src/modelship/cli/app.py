@@ -21,6 +21,7 @@ _COMMANDS = {
     "bundle": "modelship.cli.bundle:bundle",
     "check": "modelship.cli.check:check",
     "parity": "modelship.cli.parity:parity",
+    "serve": "modelship.cli.serve:serve",
     "deploy": "modelship.cli.deploy:deploy",
     "run": "modelship.cli.services:run",
     "logs": "modelship.cli.services:logs",

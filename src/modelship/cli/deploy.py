@@ -15,6 +15,7 @@ from modelship.cli.options import (
     json_option,
     name_option,
     option_option,
+    server_option,
     target_option,
     timeout_option,
     trust_option,
@@ -38,6 +39,7 @@ _SHORT = 100  # characters; a longer sample request is no example to copy
 @name_option
 @target_option
 @option_option
+@server_option
 @click.option(
     "--as", "profile", metavar="PROFILE",
     help="Run it here under the limits of another place: aci, aks or online-endpoint.",
@@ -59,6 +61,7 @@ def deploy(
     name: str | None,
     target: str | None,
     options: tuple[tuple[str, Any], ...],
+    server_options: tuple[tuple[str, Any], ...],
     profile: str | None,
     check: Literal["static", "trial", "off"] | None,
     overwrite: bool,
@@ -76,7 +79,8 @@ def deploy(
         raise click.UsageError("Give the service a name with -n NAME.")
     with ExitStack() as stack:
         as_other = {} if profile is None else {"profile": profile}
-        place = open_target(config, options={**dict(options), **as_other})
+        given = {**dict(options), **as_other}
+        place = open_target(config, options=given, server_options=dict(server_options))
         bundle = _bundle(bundle_folder, config, stack)
         deployment = place.deploy(
             bundle,

@@ -36,12 +36,21 @@ def open_model(location: str) -> Iterator[Model]:
         yield ModelSource.open(location).fetch(folder)
 
 
-def open_target(config: Config, *, options: Mapping[str, Any]) -> DeployTarget:
-    """Return the chosen target with the file's options for it, and `options` on top."""
+def open_target(
+    config: Config, *, options: Mapping[str, Any], server_options: Mapping[str, Any] | None = None
+) -> DeployTarget:
+    """Return the chosen target with the file's options for it, and those given on top."""
     from modelship.targets import DeployTarget
 
     name = config.chosen_target
-    return DeployTarget.open(name, **{**config.options.get(name, {}), **options})
+    merged = {**config.options.get(name, {}), **options}
+    if server_options:
+        before = merged.get("server_options")
+        merged["server_options"] = {
+            **(before if isinstance(before, dict) else {}),
+            **server_options,
+        }
+    return DeployTarget.open(name, **merged)
 
 
 @contextmanager

@@ -19,6 +19,7 @@ __all__ = [
     "name_option",
     "option_option",
     "pair",
+    "server_option",
     "target_option",
     "timeout_option",
     "trust_option",
@@ -97,6 +98,28 @@ def option_option(command: _Command) -> _Command:
         type=pair(_scalar, expected="a value"),
         metavar="KEY=VALUE",
         help="An option of the target, such as port=5001; may be repeated.",
+    )(command)
+
+
+def _server_option(given: str) -> tuple[str, Any]:
+    """Read ``name=value`` by the table of the server; an unknown name is for the target to tell."""
+    from modelship.server.options import OPTIONS
+
+    option = OPTIONS.get(given.partition("=")[0])
+    if option is None:
+        return pair(_scalar, expected="a value")(given)
+    return pair(option.parse, expected=option.expected)(given)
+
+
+def server_option(command: _Command) -> _Command:
+    """Add ``--server-option``, passed on as ``server_options``: pairs for the server."""
+    return click.option(
+        "--server-option",
+        "server_options",
+        multiple=True,
+        type=_server_option,
+        metavar="NAME=VALUE",
+        help="A setting of the server, such as scoring_timeout_ms=60000; may be repeated.",
     )(command)
 
 

@@ -13,6 +13,7 @@ from modelship.bundle.store import stage_source
 from modelship.diagnosis import Facts
 from modelship.errors import (
     DeploymentFailedError,
+    InvalidOptionError,
     ModelshipError,
     NameTakenError,
     WorkspaceError,
@@ -72,6 +73,8 @@ class AciBackend(TargetBackend):
     ssl_cert_pem_file, ssl_key_pem_file, ssl_cname, vnet_name, subnet_name, cmk_vault_base_url, \
     cmk_key_name, cmk_key_version, enable_app_insights, collect_model_data, properties
         As in :class:`~modelship.targets.aci.options.AciOptions`.
+    server_options : Mapping[str, Any], optional
+        Refused, for Azure ML starts the server.
 
     Raises
     ------
@@ -106,7 +109,15 @@ class AciBackend(TargetBackend):
         enable_app_insights: bool | None = None,
         collect_model_data: bool | None = None,
         properties: Mapping[str, str] | None = None,
+        server_options: Mapping[str, Any] | None = None,
     ) -> None:
+        if server_options:
+            raise InvalidOptionError(
+                "server_options",
+                dict(server_options),
+                "left out: on Azure Container Instances Azure ML starts the server, with its own "
+                "settings; the targets 'process' and 'docker' take them",
+            )
         self._where = {
             "subscription_id": subscription_id,
             "resource_group": resource_group,

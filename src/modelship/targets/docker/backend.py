@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from modelship.bundle.profile import PROFILES, Profile
+from modelship.bundle.server_options import ServerOptions
 from modelship.bundle.servers import Server, check_workers, trace_variables
 from modelship.diagnosis import Facts
 from modelship.errors import InvalidOptionError, UnsupportedError
@@ -57,6 +58,9 @@ class DockerBackend(TargetBackend):
         What runs the script: Azure ML's own server, or modelship's faster one.
     workers : int
         How many processes run it, 1 to 64.
+    server_options : Mapping[str, int or float or bool or str], optional
+        What the server is told besides, such as ``{"scoring_timeout_ms": 60000}``; the names, units
+        and ranges are in docs/reference/scoring-server.md.
     auth_enabled : bool
         Whether a request needs a key, as on Azure; with modelship's server alone. The keys are in a
         volume of the container, where whoever may use the engine can read them.
@@ -76,6 +80,7 @@ class DockerBackend(TargetBackend):
         profile: str | None = None,
         server: str = "azmlinfsrv",
         workers: int = 1,
+        server_options: Mapping[str, Any] | None = None,
         auth_enabled: bool = False,
         traces: bool = False,
     ) -> None:
@@ -88,6 +93,9 @@ class DockerBackend(TargetBackend):
         self._profile = Profile.named(profile) if profile else None
         self._server = Server.named(server)
         self._workers = check_workers(workers)
+        self._server_options = ServerOptions.checked(
+            self._server, server_options, profile=self._profile
+        )
         self._server.check_own(auth_enabled=auth_enabled, traces=traces)
         self._auth_enabled = auth_enabled
         self._traces = traces
@@ -138,6 +146,7 @@ class DockerBackend(TargetBackend):
                         **(trace_variables() if self._traces else {}),
                         **({"MODELSHIP_KEYS_FILE": str(KEYS)} if self._auth_enabled else {}),
                         **self.profile.variables,
+                        **self._server_options.variables,
                         **self._variables(str(APP_ROOT)),
                     },
                     host=containers.confinement(bundle.resources, port=self._port),

@@ -19,7 +19,7 @@ import shlex
 import shutil
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from modelship.bundle.environments import (
     environment_python,
@@ -27,6 +27,7 @@ from modelship.bundle.environments import (
     service_variables,
 )
 from modelship.bundle.profile import PROFILES, Profile
+from modelship.bundle.server_options import ServerOptions
 from modelship.bundle.servers import Server, check_workers, trace_variables
 from modelship.bundle.store import model_folder, stage
 from modelship.diagnosis import Facts
@@ -78,6 +79,9 @@ class ProcessBackend(TargetBackend):
         What runs the script: Azure ML's own server, or modelship's faster one.
     workers : int
         How many processes run it, 1 to 64.
+    server_options : Mapping[str, int or float or bool or str], optional
+        What the server is told besides, such as ``{"scoring_timeout_ms": 60000}``; the names, units
+        and ranges are in docs/reference/scoring-server.md.
     auth_enabled : bool
         Whether a request needs a key, as on Azure; with modelship's server alone.
     traces : bool
@@ -97,6 +101,7 @@ class ProcessBackend(TargetBackend):
         profile: str | None = None,
         server: str = "azmlinfsrv",
         workers: int = 1,
+        server_options: Mapping[str, Any] | None = None,
         auth_enabled: bool = False,
         traces: bool = False,
         capture: str | None = None,
@@ -105,6 +110,9 @@ class ProcessBackend(TargetBackend):
         self._profile = Profile.named(profile) if profile else None
         self._server = Server.named(server)
         self._workers = check_workers(workers)
+        self._server_options = ServerOptions.checked(
+            self._server, server_options, profile=self._profile
+        )
         self._server.check_own(auth_enabled=auth_enabled, traces=traces, capture=capture)
         self._auth_enabled = auth_enabled
         self._traces = traces
@@ -160,6 +168,7 @@ class ProcessBackend(TargetBackend):
                     **({"MODELSHIP_KEYS_FILE": str(folder / _KEYS)} if self._auth_enabled else {}),
                     **({"MODELSHIP_CAPTURE": str(self._capture)} if self._capture else {}),
                     **self.profile.variables,
+                    **self._server_options.variables,
                     **self._variables(str(app)),
                 },
                 memory_bytes=bundle.resources.memory_bytes if self.profile.limits_memory else 0,

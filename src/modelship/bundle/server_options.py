@@ -1,0 +1,91 @@
+"""Options of a server, checked by the one table that the server itself reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from modelship.errors import InvalidOptionError, nearest
+from modelship.server.options import OPTIONS
+
+if TYPE_CHECKING:
+    from modelship.bundle.profile import Profile
+    from modelship.bundle.servers import Server
+
+__all__ = ["ServerOptions"]
+
+_ON_TARGET = {name: option for name, option in OPTIONS.items() if option.on_target}
+_EXAMPLE = "a mapping of names to values, such as {'scoring_timeout_ms': 60000}"
+
+
+@dataclass(frozen=True)
+class ServerOptions:
+    """What a server is told beside the options that every server has on a target.
+
+    Parameters
+    ----------
+    values : Mapping[str, int | float | bool | str]
+        By the names of docs/reference/scoring-server.md.
+    """
+
+    values: Mapping[str, Any]
+
+    @staticmethod
+    def checked(server: Server, given: object, *, profile: Profile | None = None) -> ServerOptions:
+        """Return the options if `server` can keep them.
+
+        Parameters
+        ----------
+        server : Server
+            What runs the script.
+        given : Mapping or None
+            The options by name.
+        profile : Profile, optional
+            The place whose limits were asked for; what it sets cannot be set otherwise.
+
+        Raises
+        ------
+        InvalidOptionError
+            If there is no such option, or it has a value that it cannot take.
+        """
+        if given is None:
+            return ServerOptions(MappingProxyType({}))
+        if not isinstance(given, Mapping):
+            raise InvalidOptionError("server_options", given, _EXAMPLE)
+        for name, value in given.items():
+            _check(server, name, value)
+            if profile is not None and OPTIONS[name].variable in profile.variables:
+                expected = f"left out, since profile={profile.name!r} sets it"
+                raise InvalidOptionError(_said(name), value, expected)
+        return ServerOptions(MappingProxyType(dict(given)))
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """What the server finds in its environment."""
+        return {OPTIONS[name].variable: OPTIONS[name].text_of(v) for name, v in self.values.items()}
+
+    @property
+    def recorded(self) -> dict[str, Any] | None:
+        """What the record of an instance keeps; None if there is nothing."""
+        return dict(self.values) or None
+
+
+def _check(server: Server, name: object, value: object) -> None:
+    known = [each for each, option in _ON_TARGET.items() if server.name in option.servers]
+    option = _ON_TARGET.get(name) if isinstance(name, str) else None
+    if option is None:
+        expected = f"one of: {', '.join(known)}{nearest(str(name), known)}"
+        raise InvalidOptionError(f"an option of the server {server.name!r}", name, expected)
+    if server.name not in option.servers:
+        expected = f"left out, or server={option.servers[0]!r} with it"
+        raise InvalidOptionError(_said(option.name), value, expected)
+    try:
+        option.text_of(value)
+    except ValueError as error:
+        raise InvalidOptionError(_said(option.name), value, option.expected) from error
+
+
+def _said(name: str) -> str:
+    return f"server_options[{name!r}]"

@@ -1,0 +1,86 @@
+"""Options of the server reach it on each target, and what it cannot be is refused before that."""
+
+from __future__ import annotations
+
+import pytest
+import requests
+from docker_base import BASE_IMAGE, deploying
+
+from modelship import DeployTarget
+from modelship.errors import InvalidOptionError
+
+_REFUSED = [
+    ({"scoring_timeout": 1}, "modelship", "did you mean 'scoring_timeout_ms'"),
+    ({"scoring_timeout_ms": "60000"}, "azmlinfsrv", "a whole number of 0 or more"),
+    ({"strict": 1}, "modelship", "True or False"),
+    ({"queue": 0}, "modelship", "a whole number of 1 or more"),
+    ({"log_format": "xml"}, "modelship", "'text' or 'json'"),
+    ({"queue": 5}, "azmlinfsrv", "left out, or server='modelship' with it"),
+    ({"worker_preload": True}, "modelship", "left out, or server='azmlinfsrv' with it"),
+    ({"keys_file": "/etc/passwd"}, "modelship", "one of: "),
+    ({5: 5}, "modelship", "one of: "),
+    ("queue=5", "modelship", "a mapping of names to values"),
+]
+
+
+@pytest.mark.parametrize("place", ["process", "docker"])
+@pytest.mark.parametrize(("given", "server", "expected"), _REFUSED)
+def test_what_it_cannot_be_is_refused(place, given, server, expected):
+    """A target is not even opened; the message says what the option takes."""
+    with pytest.raises(InvalidOptionError) as refused:
+        DeployTarget.open(place, server=server, server_options=given)
+    assert expected in str(refused.value)
+
+
+def test_a_profile_keeps_its_limits():
+    """What a profile sets cannot be set beside it; without one it can."""
+    with pytest.raises(InvalidOptionError, match="profile='aci' sets it"):
+        DeployTarget.open("process", profile="aci", server_options={"scoring_timeout_ms": 1})
+    DeployTarget.open("process", server_options={"scoring_timeout_ms": 1})
+
+
+def test_aci_refuses_them():
+    """Azure ML starts the server there, so nothing is sent."""
+    with pytest.raises(InvalidOptionError, match="Azure ML starts the server"):
+        DeployTarget.open("aci", server_options={"scoring_timeout_ms": 1})
+
+
+@pytest.fixture(scope="module")
+def deployer(shared_home, tmp_path_factory):
+    with deploying(tmp_path_factory.mktemp("bundles"), home=shared_home) as deployer:
+        yield deployer
+
+
+def _options_of(place):
+    return {"base_image": BASE_IMAGE} if place == "docker" else {}
+
+
+@pytest.mark.parametrize("place", ["process", pytest.param("docker", marks=pytest.mark.docker)])
+def test_the_server_obeys_them(request, deployer, place):
+    """Strict mode closes each connection, and what was set for bodies and headers holds."""
+    if place == "docker":
+        request.getfixturevalue("docker_engine")
+    X, _, bundle = deployer.digits()
+    options = {"strict": True, "body_mb": 1, "show_version": False, "drain_s": 1}
+    target = DeployTarget.open(
+        place, server="modelship", server_options=options, **_options_of(place)
+    )
+    with target.deploy(bundle, name=f"told-{place}", show_output=False) as deployment:
+        answer = requests.post(deployment.scoring_uri, json={"data": X[:1].tolist()}, timeout=30)
+        assert answer.status_code == 200
+        assert answer.headers["connection"] == "close"
+        assert "x-ms-server-version" not in answer.headers
+        large = requests.post(deployment.scoring_uri, data=b" " * (2**20 + 1), timeout=30)
+        assert large.status_code == 413
+
+
+def test_azure_ml_s_server_obeys_them(deployer):
+    """Azure ML's server takes those that it knows."""
+    X, _, bundle = deployer.digits()
+    target = DeployTarget.open(
+        "process", server_options={"worker_timeout_s": 77, "show_version": False}
+    )
+    with target.deploy(bundle, name="told-azmlinfsrv", show_output=False) as deployment:
+        answer = requests.post(deployment.scoring_uri, json={"data": X[:1].tolist()}, timeout=30)
+        assert "x-ms-server-version" not in answer.headers
+        assert "Worker Timeout (seconds): 77" in deployment.logs()

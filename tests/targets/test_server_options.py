@@ -8,6 +8,9 @@ from docker_base import BASE_IMAGE, deploying
 
 from modelship import DeployTarget
 from modelship.errors import InvalidOptionError
+from modelship.targets.docker import DockerBackend
+from modelship.targets.process import ProcessBackend
+from modelship.targets.recorded import differing, recorded
 
 _REFUSED = [
     ({"scoring_timeout": 1}, "modelship", "did you mean 'scoring_timeout_ms'"),
@@ -43,6 +46,18 @@ def test_aci_refuses_them():
     """Azure ML starts the server there, so nothing is sent."""
     with pytest.raises(InvalidOptionError, match="Azure ML starts the server"):
         DeployTarget.open("aci", server_options={"scoring_timeout_ms": 1})
+
+
+@pytest.mark.parametrize("place", ["process", "docker"])
+def test_they_are_part_of_what_is_deployed(place):
+    """The record keeps them, so that other values are another deployment; none is no entry."""
+    told = ProcessBackend if place == "process" else DockerBackend
+    kept = recorded(told(server_options={"worker_timeout_s": 5}).options)
+    assert differing(told(server_options={"worker_timeout_s": 5}).options, kept) == []
+    assert differing(told(server_options={"worker_timeout_s": 6}).options, kept) == [
+        "server_options"
+    ]
+    assert differing(told().options, kept) == ["server_options"]
 
 
 @pytest.fixture(scope="module")

@@ -41,7 +41,10 @@ def supervise(settings: Settings) -> int:
     try:
         listeners = Listeners.open(settings)
     except OSError as error:
-        sys.stderr.write(f"Cannot listen on {settings.host}:{settings.port}: {error}\n")
+        sys.stderr.write(
+            f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}. "
+            "Choose another port with --port, or another address with MODELSHIP_HOST.\n"
+        )
         return 1
     return _Supervisor(settings, listeners).run()
 

@@ -152,7 +152,7 @@ class AciBackend(TargetBackend):
 
     @property
     def options(self) -> Mapping[str, object]:
-        return self._options.recorded()
+        return {**self._options.recorded(), "server_options": None}
 
     @property
     def _workspace(self) -> Workspace:

@@ -112,6 +112,7 @@ class DockerBackend(TargetBackend):
             "profile": self._profile.name if self._profile else None,
             "server": self._server.name,
             "workers": self._workers,
+            "server_options": self._server_options.recorded,
             "auth_enabled": self._auth_enabled,
             "traces": Secret(json.dumps(trace_variables())) if self._traces else False,
             "base_image": self._base_image,

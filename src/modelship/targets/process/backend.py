@@ -129,6 +129,7 @@ class ProcessBackend(TargetBackend):
             "profile": self._profile.name if self._profile else None,
             "server": self._server.name,
             "workers": self._workers,
+            "server_options": self._server_options.recorded,
             "auth_enabled": self._auth_enabled,
             "traces": Secret(json.dumps(trace_variables())) if self._traces else False,
             "capture": self._capture,

@@ -1,0 +1,138 @@
+"""The server is started by hand: with Python's -m, or as a command of modelship."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+
+import modelship
+
+_SOURCE = Path(modelship.__file__).parents[1]
+_TIMEOUT_S = 30.0
+_SCRIPT = """
+import json, os, sys
+import beside
+
+def init():
+    print("ready")
+
+def run(raw_data):
+    others = [n for n in sys.modules if n.split(".")[0] == "modelship"]
+    others = [n for n in others if not n.startswith("modelship.server")]
+    return {"modules": others, "model": os.environ.get("AZUREML_MODEL_DIR"), "got": raw_data}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "score.py").write_text(_SCRIPT)
+    (tmp_path / "beside.py").write_text("")
+    return tmp_path
+
+
+def _free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def _started(command, *, cwd, **variables):
+    kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG"}}
+    environment = {**kept, "PYTHONPATH": str(_SOURCE), **variables}
+    output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    return subprocess.Popen(list(map(str, command)), cwd=cwd, env=environment, **output)
+
+
+@contextmanager
+def _serving(command, *, cwd, port, **variables):
+    """Start a server, wait until it takes requests, and yield it with a function that asks it."""
+    uri = f"http://127.0.0.1:{port}"
+    with _started(command, cwd=cwd, **variables) as process:
+        try:
+            end_s = time.monotonic() + _TIMEOUT_S
+            while not _is_ready(uri):
+                assert process.poll() is None, process.stdout.read()
+                assert time.monotonic() < end_s
+                time.sleep(0.05)
+            yield process, lambda: requests.post(f"{uri}/score", json=[1], timeout=10).json()
+        finally:
+            process.kill()
+
+
+def _is_ready(uri):
+    try:
+        return requests.get(f"{uri}/ready", timeout=5).ok
+    except requests.ConnectionError:
+        return False
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_python_serves_a_script(serving_python, folder, number):
+    """Nothing else of modelship is imported, and either signal ends it with exit code 0."""
+    port = _free_port()
+    command = [serving_python, "-m", "modelship.server", "--entry_script", "score.py"]
+    command += ["--port", port, "--model_dir", "outputs"]
+    with _serving(command, cwd=folder, port=port) as (process, ask):
+        assert ask() == {"modules": ["modelship"], "model": "outputs", "got": "[1]"}
+        process.send_signal(number)
+        log, _ = process.communicate(timeout=_TIMEOUT_S)
+    assert process.returncode == 0
+    assert "Traceback" not in log
+
+
+def test_modelship_serves_a_script(folder):
+    """The command finds what lies beside the script, and listens on this machine alone."""
+    port = _free_port()
+    command = [sys.executable, "-m", "modelship.cli", "serve", folder / "score.py", "--port", port]
+    command += ["--workers", 2, "--model-dir", folder, "--server-option", "fast_json=on", "--json"]
+    with _serving(command, cwd="/", port=port) as (process, ask):
+        assert (ask()["model"], ask()["got"]) == (str(folder), "[1]")
+        process.terminate()
+        log, _ = process.communicate(timeout=_TIMEOUT_S)
+    assert process.returncode == 0
+    assert "Worker Count: 2" in log
+    assert "MODELSHIP_FAST_JSON=true, MODELSHIP_LOG_FORMAT=json, MODELSHIP_HOST=127.0.0.1" in log
+    assert all(line.startswith("{") for line in log.splitlines())
+
+
+def test_a_taken_port_is_named(serving_python, folder):
+    """Exit code 1, and what to do."""
+    with socket.socket() as taken:
+        taken.bind(("0.0.0.0", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        command = [serving_python, "-m", "modelship.server", "--entry_script", "score.py"]
+        with _started([*command, "--port", port], cwd=folder) as process:
+            log, _ = process.communicate(timeout=_TIMEOUT_S)
+    assert process.returncode == 1
+    assert f"Cannot listen on 0.0.0.0:{port}" in log
+    assert "--port" in log
+
+
+def test_missing_packages_are_named(folder):
+    """A Python without what the server needs says which, and names the extra; exit code 1."""
+    bare = Path(sys.base_prefix) / "bin" / "python3"
+    with _started([bare, "-m", "modelship.server", "--entry_script", "score.py"], cwd=folder) as it:
+        log, _ = it.communicate(timeout=_TIMEOUT_S)
+    assert it.returncode == 1
+    assert "has no uvicorn and no httptools and no uvloop" in log
+    assert "extra 'server'" in log
+
+
+def test_help_names_each_setting_and_exit_code(serving_python, folder):
+    """--help is short, has an example, and exits with 0."""
+    with _started([serving_python, "-m", "modelship.server", "--help"], cwd=folder) as process:
+        text, _ = process.communicate(timeout=_TIMEOUT_S)
+    assert process.returncode == 0
+    assert "python -m modelship.server --entry_script score.py" in text
+    assert "MODELSHIP_BODY_MB" in text
+    assert "3 the script cannot be loaded" in text

@@ -136,7 +136,7 @@ def test_it_says_what_to_type(code):
         assert shell.stdout.startswith("AzureCloud http://127.0.0.1:"), shell.stderr
         assert end(process)[0] == 0
     config = json.loads((code.folder / "config.json").read_text())
-    assert not Path(config["ca_bundle"]).exists()
+    assert not Path(config["offline"]).exists()
 
 
 @pytest.mark.parametrize("sealed", [True, False])

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from modelship.errors import MissingExtraError
 from modelship.workspace.records import Image, Operation, RegisteredModel, Service
-from modelship.workspace.token import unsigned_token
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from modelship.workspace.access import Access
     from modelship.workspace.location import WorkspaceLocation
 
 __all__ = ["Handle", "Sdk", "service_principal"]
@@ -47,9 +47,7 @@ class Sdk:
         _require_sdk()
         from azureml.core import Workspace
 
-        auth = (
-            _offline_authentication(location.endpoint) if location.endpoint else _authentication()
-        )
+        auth = _offline_authentication(location.offline) if location.offline else _authentication()
         workspace = Workspace(
             location.subscription_id, location.resource_group, location.workspace_name, auth=auth
         )
@@ -349,8 +347,8 @@ def _authentication() -> Any:
     return ServicePrincipalAuthentication(*principal)
 
 
-def _offline_authentication(endpoint: str) -> Any:
-    """Return credentials for an offline workspace at `endpoint`, which asks for none that count."""
+def _offline_authentication(access: Access) -> Any:
+    """Return credentials for an offline workspace: tokens that its own key signs."""
     from azureml._vendor.azure_cli_core.cloud import AZURE_PUBLIC_CLOUD
     from azureml.core.authentication import AbstractAuthentication
 
@@ -359,10 +357,10 @@ def _offline_authentication(endpoint: str) -> Any:
             super().__init__(cloud="AzureCloud")
             self._cloud_type = copy.copy(AZURE_PUBLIC_CLOUD)
             self._cloud_type.endpoints = copy.copy(AZURE_PUBLIC_CLOUD.endpoints)
-            self._cloud_type.endpoints.resource_manager = endpoint
+            self._cloud_type.endpoints.resource_manager = access.endpoint
 
         def _get_arm_token(self) -> str:
-            return unsigned_token("offline", lifetime_s=_TOKEN_LIFETIME_S)
+            return access.token(lifetime_s=_TOKEN_LIFETIME_S)
 
         _get_graph_token = _get_azureml_client_token = _get_arm_token
 
@@ -370,7 +368,7 @@ def _offline_authentication(endpoint: str) -> Any:
             return None
 
         def _get_all_subscription_ids(self) -> tuple[list[Any], str]:
-            return [], "offline"
+            return [], access.tenant_id
 
         def _check_if_subscription_exists(self, *_: Any) -> bool:
             return True  # the workspace itself refuses another

@@ -6,9 +6,10 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from modelship.errors import InvalidOptionError, WorkspaceNotFoundError
+from modelship.workspace.access import Access
+from modelship.workspace.private import NotPrivateError
 
 __all__ = ["WorkspaceLocation"]
 
@@ -20,7 +21,6 @@ _ADVICE = (
     "Download config.json on the workspace's page in the Azure portal and put it here, or give "
     "subscription_id, resource_group and workspace_name."
 )
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 @dataclass(frozen=True)
@@ -31,18 +31,14 @@ class WorkspaceLocation:
     ----------
     subscription_id, resource_group, workspace_name : str
         As in the ``config.json`` that the Azure portal offers for download.
-    endpoint : str
-        The address of an offline workspace on this machine, such as ``http://127.0.0.1:8080``;
-        empty for Azure. It is reached without credentials.
-    ca_bundle : str
-        The path of the certificates that an offline workspace shows.
+    offline : Access, optional
+        How to reach an offline workspace on this machine; None for Azure.
     """
 
     subscription_id: str
     resource_group: str
     workspace_name: str
-    endpoint: str = ""
-    ca_bundle: str = field(default="", repr=False)
+    offline: Access | None = field(default=None, repr=False)
 
     @classmethod
     def find(
@@ -82,7 +78,7 @@ class WorkspaceLocation:
                 found=found,
                 expected="a config.json, or all of subscription_id, resource_group, workspace_name",
             )
-        return cls(**{key: str(value) for key, value in given.items()})
+        return cls(*(str(given[key]) for key in _KEYS))
 
     @property
     def uri(self) -> str:
@@ -118,13 +114,28 @@ def _read(path: Path) -> WorkspaceLocation:
     missing = [key for key in _KEYS if not isinstance(config.get(key), str) or not config[key]]
     if missing:
         raise WorkspaceNotFoundError(f"{path} lacks {', '.join(missing)}", _ADVICE)
-    endpoint = str(config.get("endpoint", ""))
-    if endpoint and urlsplit(endpoint).hostname not in _LOOPBACK:
-        problem = f"{path} names the endpoint {endpoint!r}, which is not on this machine"
-        raise WorkspaceNotFoundError(problem, "Remove 'endpoint' from it to use Azure.")
-    ca_bundle = str(config.get("ca_bundle", ""))
     names = {key: config[key] for key in _KEYS}
-    return WorkspaceLocation(**names, endpoint=endpoint, ca_bundle=ca_bundle)
+    return WorkspaceLocation(**names, offline=_access(path, config))
+
+
+def _access(path: Path, config: dict[str, Any]) -> Access | None:
+    """Read the way in to an offline workspace, which only its owner can read; None for Azure.
+
+    Nothing of it stands in `config`, which may have come with somebody else's code.
+    """
+    place = config.get("offline")
+    if place is None and "endpoint" not in config:
+        return None
+    again = "Open the workspace (modelship azureml-offline --folder …), and copy its config.json."
+    if not isinstance(place, str):
+        raise WorkspaceNotFoundError(f"{path} does not say where its offline workspace is", again)
+    try:
+        return Access.read(Path(place))
+    except NotPrivateError as error:
+        raise WorkspaceNotFoundError(error.problem, error.remedy) from None
+    except (OSError, ValueError, TypeError) as error:
+        problem = f"{path} names an offline workspace that is not there ({error})"
+        raise WorkspaceNotFoundError(problem, again) from None
 
 
 def _with_scope(config: dict[str, Any]) -> dict[str, Any]:

@@ -99,7 +99,7 @@ class Workspace:
             workspace_name=workspace_name,
         )
         # The SDK may have to ask a person to sign in, who has to see what it asks.
-        asks = not location.endpoint and not _sdk.service_principal()
+        asks = not location.offline and not _sdk.service_principal()
         ask = _Asker(location, muted=not asks)
         try:
             sdk = ask("open it", lambda: _sdk.Sdk.connect(location), timeout_s=_SIGN_IN_TIMEOUT_S)
@@ -314,8 +314,8 @@ class _Asker:
                 with ExitStack() as stack:
                     if self._muted:
                         stack.enter_context(quiet())
-                    if self._location.ca_bundle:
-                        stack.enter_context(trusting(Path(self._location.ca_bundle)))
+                    if self._location.offline:
+                        stack.enter_context(trusting(Path(self._location.offline.ca_bundle)))
                     answers.append(call())
             except BaseException as error:  # noqa: BLE001 - SystemExit too: it goes to who waits
                 failures.append(error)

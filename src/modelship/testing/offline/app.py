@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import json
+import errno
+import logging
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,47 +12,27 @@ from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
+from modelship.testing.offline.exchange import LARGEST_BODY_BYTES, RefusalError
+from modelship.testing.offline.guard import Door
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from wsgiref.types import StartResponse, WSGIEnvironment
 
     from modelship.testing.offline.faults import Fault, Faults
+    from modelship.testing.offline.guard import Guard
 
-__all__ = ["App", "Call", "RefusalError", "json_response"]
+__all__ = ["App", "Call"]
 
 DROP = "modelship.drop"
 """The key in the WSGI environment whose value, a callable, closes the connection unanswered."""
 
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+_log = logging.getLogger(__name__)
 
-class RefusalError(Exception):
-    """A request is answered with an error, in the shape of Azure ML's services.
 
-    Parameters
-    ----------
-    status : int
-        The HTTP status.
-    code : str
-        Such as ``"ModelNotFound"``.
-    message : str
-        A sentence.
-    """
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.message = message
-
-    def response(self) -> Response:
-        """Return the answer."""
-        body = {
-            "code": self.code,
-            "statusCode": self.status,
-            "message": self.message,
-            # ARM wraps it once more, and the SDK reads either.
-            "error": {"code": self.code, "message": self.message},
-        }
-        return json_response(body, status=self.status)
+class _Request(Request):
+    max_content_length = LARGEST_BODY_BYTES
 
 
 @dataclass(frozen=True)
@@ -69,15 +49,18 @@ class Call:
         A rule of werkzeug's routing, such as ``"/models/<name>"``.
     answer : Callable
         Takes the request, and the variables of the path as keywords; returns the answer.
-    public : bool
-        Whether it is answered without a bearer token.
+    door : Door
+        What opens it.
+    refusal : type[RefusalError]
+        The shape of the answer to a request that is not let in.
     """
 
     name: str
     method: str
     path: str
     answer: Callable[..., Response]
-    public: bool = False
+    door: Door = Door.TOKEN
+    refusal: type[RefusalError] = RefusalError
 
 
 class App:
@@ -89,24 +72,32 @@ class App:
         What it knows.
     faults : Faults
         Asked before each of them.
+    guard : Guard
+        Asked before anything else.
     """
 
-    def __init__(self, calls: Iterable[Call], faults: Faults) -> None:
-        self._calls = {call.name: call for call in calls}
+    def __init__(self, calls: Iterable[Call], faults: Faults, *, guard: Guard) -> None:
+        self.calls = {call.name: call for call in calls}
+        """The calls, by name."""
         self._faults = faults
+        self.guard = guard
+        """What it asks first."""
         rules = [
             Rule(call.path, endpoint=call.name, methods=[call.method])
-            for call in self._calls.values()
+            for call in self.calls.values()
         ]
         self._map = Map(rules, strict_slashes=False, merge_slashes=False)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        return self._answer(Request(environ))(environ, start_response)
+        return self._answer(_Request(environ))(environ, start_response)
 
     def _answer(self, request: Request) -> Response:
         try:
+            self.guard.check_caller(request)  # also of what there is not
             name, values = self._map.bind_to_environ(request.environ).match()
-            return self._meet_faults(self._calls[name], request, values)
+            call = self.calls[name]
+            self._let_in(call, request)
+            return self._meet_faults(call, request, values)
         except RefusalError as refusal:
             return refusal.response()
         except NotFound:
@@ -114,48 +105,38 @@ class App:
             return RefusalError(404, "NotFound", message).response()
         except HTTPException as error:
             return RefusalError(error.code or 500, error.name, error.description or "").response()
+        except Exception as error:  # noqa: BLE001 - no traceback is sent to a client
+            return _failure(request, error).response()
+
+    def _let_in(self, call: Call, request: Request) -> None:
+        try:
+            self.guard.check(request, call.door)
+        except RefusalError as refusal:
+            raise call.refusal(refusal.status, refusal.code, refusal.message) from None
 
     def _meet_faults(self, call: Call, request: Request, values: Any) -> Response:
         fault = self._faults.of_call(call.name)
         if fault is None:
-            return self._serve(call, request, values)
+            return call.answer(request, **values)
         time.sleep(fault.delay_s)
-        answer = self._serve(call, request, values) if fault.after or _harmless(fault) else None
+        answer = call.answer(request, **values) if fault.after or _harmless(fault) else None
         if fault.drop:
             request.environ[DROP]()
         if fault.status is not None:
             raise RefusalError(fault.status, fault.code, fault.message)
         return answer or Response(status=500)
 
-    @staticmethod
-    def _serve(call: Call, request: Request, values: Any) -> Response:
-        if not call.public:
-            _check_token(request)
-        return call.answer(request, **values)
-
-
-def json_response(body: Any, *, status: int = 200, **headers: str) -> Response:
-    """Return an answer of JSON; ``Operation_Location="…"`` becomes that header."""
-    names = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Response(json.dumps(body), status=status, mimetype="application/json", headers=names)
-
 
 def _harmless(fault: Fault) -> bool:
     return not fault.drop and fault.status is None
 
 
-def _check_token(request: Request) -> None:
-    """Refuse a request whose bearer token is missing, malformed or expired."""
-    kind, _, token = request.headers.get("Authorization", "").partition(" ")
-    if kind != "Bearer" or not token:
-        raise RefusalError(401, "AuthenticationFailed", "the request has no bearer token")
-    try:
-        payload = token.split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        expires_at = float(claims["exp"])
-    except (IndexError, ValueError, KeyError, TypeError):
-        message = "the bearer token is not a JWT with an expiry"
-        raise RefusalError(401, "InvalidAuthenticationToken", message) from None
-    if expires_at < time.time():
-        message = "The access token has expired or is not yet valid."
-        raise RefusalError(401, "ExpiredAuthenticationToken", message)
+def _failure(request: Request, error: Exception) -> RefusalError:
+    """Return the answer to a request that could not be served: the disk, or a defect of ours."""
+    number = error.errno if isinstance(error, OSError) else None
+    if number == errno.ENAMETOOLONG:
+        return RefusalError(400, "NameTooLong", "this machine has no room for so long a name")
+    if number in _NO_ROOM:
+        return RefusalError(507, "InsufficientStorage", "the disk of the workspace is full")
+    _log.error("%s %s failed", request.method, request.path, exc_info=error)
+    return RefusalError(500, "InternalError", "the offline workspace failed; its log says why")

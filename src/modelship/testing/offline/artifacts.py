@@ -6,8 +6,9 @@ import posixpath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
-from modelship.testing.offline.app import Call, RefusalError, json_response
+from modelship.testing.offline.app import Call
 from modelship.testing.offline.control import ART, is_direct
+from modelship.testing.offline.exchange import RefusalError, json_object, json_response
 from modelship.testing.offline.moments import moment
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Artifacts", "artifact_files"]
 
 _LONGEST_PART = 240
+_LONGEST_PATH = 1024  # as that of a blob in Azure
 
 
 def artifact_files(store: Store, prefix: str) -> dict[str, Path]:
@@ -80,10 +82,9 @@ class Artifacts:
 
     def _create(self, request: Request, *, origin: str, container: str, **_scope: str) -> Response:
         artifacts, contents = {}, {}
-        for wanted in request.get_json().get("paths", []):
-            path = _checked(wanted["path"])
+        for path in _wanted(request):
+            key = _checked(f"{origin}/{container}/{path}")
             described = {"origin": origin, "container": container, "path": path}
-            key = f"{origin}/{container}/{path}"
             artifacts[path] = described | {"artifactId": key, "createdTime": moment()}
             contents[path] = described | {"contentUri": self._upload_uri(request, key)}
         answer = {"artifacts": artifacts, "artifactContentInformation": contents, "errors": {}}
@@ -121,8 +122,20 @@ class Artifacts:
         return f"https://{self._account}.blob.core.windows.net"
 
 
+def _wanted(request: Request) -> list[str]:
+    """Return the paths that a client wants to write to."""
+    listed = json_object(request).get("paths") or []
+    try:
+        return [str(each["path"]) for each in listed]
+    except (TypeError, KeyError):
+        raise RefusalError(400, "BadArgument", "paths is not a list of {path}") from None
+
+
 def _checked(path: str) -> str:
     """Return the path of an artifact that can be laid out as files."""
+    if len(path.encode()) > _LONGEST_PATH:
+        message = f"the path of an artifact has more than {_LONGEST_PATH} bytes"
+        raise RefusalError(400, "InvalidArtifactPath", message)
     for part in path.split("/"):
         if not part or set(part) == {"."} or len(quote(part, safe="")) > _LONGEST_PART:
             message = f"an offline workspace cannot keep an artifact with {part!r} in its path"

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import hmac
 import re
 import shutil
 import threading
 import uuid
 from email.utils import formatdate
 from typing import IO, TYPE_CHECKING
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from werkzeug.http import parse_range_header
 from werkzeug.wrappers import Response
 
-from modelship.testing.offline.app import Call, RefusalError
-from modelship.testing.offline.moments import is_past, moment
+from modelship.testing.offline.app import Call
+from modelship.testing.offline.exchange import RefusalError
+from modelship.testing.offline.guard import Door
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
     from werkzeug.wrappers import Request
 
+    from modelship.testing.offline.guard import Guard
     from modelship.testing.offline.store import Store
 
 __all__ = ["Blobs"]
 
 _PIECE_BYTES = 1 << 20
-_LIFETIME_S = 24 * 3600.0
 _BLOCK_ID = re.compile(r"<(?:Latest|Committed|Uncommitted)>([^<]*)<")
 
 
@@ -58,24 +58,25 @@ class Blobs:
     ----------
     store : Store
         Where they lie. What an earlier process left half uploaded is removed.
-    secret : str
-        What addresses are signed with.
+    guard : Guard
+        Signs addresses, and checks them.
     """
 
-    def __init__(self, store: Store, *, secret: str) -> None:
+    def __init__(self, store: Store, *, guard: Guard) -> None:
         self._store = store
-        self._secret = secret.encode()
+        self._guard = guard
         self._drafts = store.folder / "uploads"
         self._lock = threading.Lock()
         shutil.rmtree(self._drafts, ignore_errors=True)
 
     def calls(self) -> list[Call]:
-        """Return what it answers; each asks for the signature instead of a bearer token."""
+        """Return what it answers; a signed address opens each."""
         path = "/azureml/<path:name>"
+        signed = (Door.ADDRESS, _BlobRefusalError)
         return [
-            Call("blobs.put", "PUT", path, self._put, public=True),
-            Call("blobs.head", "HEAD", path, self._head, public=True),
-            Call("blobs.get", "GET", path, self._get, public=True),
+            Call("blobs.put", "PUT", path, self._put, *signed),
+            Call("blobs.head", "HEAD", path, self._head, *signed),
+            Call("blobs.get", "GET", path, self._get, *signed),
         ]
 
     def signed(self, key: str, *, permissions: str) -> str:
@@ -83,27 +84,12 @@ class Blobs:
 
         The query is a shared access signature: who has it, may.
         """
-        expiry = moment(in_s=_LIFETIME_S)
-        query = {"sr": "b", "sp": permissions, "se": expiry}
-        query["sig"] = self._signature(key, permissions, expiry)
-        return f"/azureml/{_name_of(key)}?{urlencode(query)}"
-
-    def _signature(self, *parts: str) -> str:
-        return hmac.new(self._secret, "\n".join(parts).encode(), hashlib.sha256).hexdigest()
-
-    def _authorize(self, request: Request, name: str, permission: str) -> str:
-        """Return the key of the blob if the query allows this; refuse otherwise."""
-        key = _key_of(name)
-        permissions, expiry = request.args.get("sp", ""), request.args.get("se", "")
-        expected = self._signature(key, permissions, expiry)
-        genuine = hmac.compare_digest(expected, request.args.get("sig", ""))
-        if not genuine or permission not in permissions or is_past(expiry):
-            message = "Server failed to authenticate the request."
-            raise _BlobRefusalError(403, "AuthenticationFailed", message)
-        return key
+        path = f"/azureml/{_name_of(key)}"
+        return f"{path}?{self._guard.signed(path, permissions=permissions)}"
 
     def _put(self, request: Request, *, name: str) -> Response:
-        key = self._authorize(request, name, "w")
+        key = _key_of(name)
+        request.max_content_length = None  # it is written to the disk piece by piece
         ways = {"": self._put_whole, "block": self._put_block, "blocklist": self._put_list}
         way = ways.get(request.args.get("comp", ""))
         if way is None:
@@ -127,14 +113,14 @@ class Blobs:
     ) -> Response:
         blocks = self._blocks(key)
         blocks.mkdir(parents=True, exist_ok=True)
-        draft.replace(blocks / quote(request.args.get("blockid", ""), safe=""))
+        draft.replace(blocks / _block_file(request.args.get("blockid", "")))
         return Response(status=201, headers=headers)
 
     def _put_list(
         self, request: Request, key: str, draft: Path, headers: dict[str, str]
     ) -> Response:
         wanted = _BLOCK_ID.findall(draft.read_text(encoding="utf-8"))
-        blocks = [self._blocks(key) / quote(block, safe="") for block in wanted]
+        blocks = [self._blocks(key) / _block_file(block) for block in wanted]
         if not all(block.is_file() for block in blocks):
             raise _BlobRefusalError(400, "InvalidBlockList", "The specified block list is invalid.")
         with draft.open("wb") as whole:
@@ -163,13 +149,13 @@ class Blobs:
                 raise _BlobRefusalError(409, "ResourceTypeMismatch", message) from None
             return _properties(place)
 
-    def _head(self, request: Request, *, name: str) -> Response:
-        file = self._find(self._authorize(request, name, "r"))
+    def _head(self, _request: Request, *, name: str) -> Response:
+        file = self._find(_key_of(name))
         size = {"Content-Length": str(file.stat().st_size)}
         return Response(headers=_properties(file) | size, mimetype="application/octet-stream")
 
     def _get(self, request: Request, *, name: str) -> Response:
-        file = self._find(self._authorize(request, name, "r"))
+        file = self._find(_key_of(name))
         headers, size = _properties(file), file.stat().st_size
         if request.headers.get("If-Match", headers["ETag"]) != headers["ETag"]:
             message = "The condition specified using HTTP conditional header(s) is not met."
@@ -213,6 +199,11 @@ def _key_of(name: str) -> str:
         return base64.urlsafe_b64decode(name[1:]).decode()
     except ValueError:
         raise _BlobRefusalError(400, "InvalidUri", "The requested URI is not valid.") from None
+
+
+def _block_file(block_id: str) -> str:
+    """Return the name of a block's file, whatever its id holds."""
+    return hashlib.sha256(block_id.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _receive(request: Request, draft: Path) -> str:

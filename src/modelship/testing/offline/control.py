@@ -6,7 +6,9 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from modelship.testing.offline.app import Call, RefusalError, json_response
+from modelship.testing.offline.app import Call
+from modelship.testing.offline.exchange import RefusalError, json_object, json_response
+from modelship.testing.offline.guard import Door
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request, Response
@@ -82,11 +84,11 @@ class Control:
         """Return what it answers."""
         discovery = "/discovery/workspaces/<workspace_id>"
         return [
-            Call("metadata.get", "GET", "/metadata/endpoints", self._metadata, public=True),
+            Call("metadata.get", "GET", "/metadata/endpoints", self._metadata, Door.OPEN),
             Call("subscriptions.list", "GET", "/subscriptions", self._subscriptions),
             Call("workspaces.list", "GET", f"{_GROUP}/{_WORKSPACES}", self._list),
             Call("workspaces.get", "GET", WS, self._get),
-            Call("discovery.get", "GET", discovery, self._discover, public=True),
+            Call("discovery.get", "GET", discovery, self._discover, Door.OPEN),
             Call("packages.create", "POST", f"{MMS}/packages", self._refuse_package),
         ]
 
@@ -196,7 +198,7 @@ class Environments:
 
     def _put(self, request: Request, *, reference: str, **_scope: str) -> Response:
         name, wanted = _split(reference)
-        content = {key[:1].lower() + key[1:]: value for key, value in request.get_json().items()}
+        content = {key[:1].lower() + key[1:]: value for key, value in json_object(request).items()}
         digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
         with self._documents.lock:
             versions = self._versions(name)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
-import os
 import re
 import secrets
 import uuid
@@ -11,6 +12,12 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from modelship.errors import InvalidNameError, InvalidOptionError
+from modelship.workspace.private import (
+    NotPrivateError,
+    check_private_folder,
+    read_private,
+    write_private,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +47,7 @@ class Identity:
     location : str
         The Azure region that it pretends to be in.
     secret : str
-        What the credentials in blob addresses are signed with.
+        What all keys of the workspace are derived from.
     ports : dict
         The ports it had when it was last open, by what they are for.
     """
@@ -62,6 +69,10 @@ class Identity:
             f"Microsoft.MachineLearningServices/workspaces/{self.workspace_name}"
         )
 
+    def key_for(self, purpose: str) -> str:
+        """Return the key for one purpose, such as ``"tokens"``; it tells nothing of the others."""
+        return hmac.new(self.secret.encode(), purpose.encode(), hashlib.sha256).hexdigest()
+
     @classmethod
     def load(cls, folder: Path, *, name: str) -> Identity:
         """Read the identity kept in a folder, or make one of this name in a new folder.
@@ -71,30 +82,48 @@ class Identity:
         InvalidNameError
             If Azure ML takes no workspace of this name.
         InvalidOptionError
-            If the folder holds other things.
+            If the folder holds other things, or others can read or change what it holds.
         """
         try:
-            return cls(**json.loads((folder / _FILE).read_text(encoding="utf-8")))
+            found = cls(**json.loads(read_private(folder / _FILE)))
+            check_private_folder(folder)
         except (FileNotFoundError, NotADirectoryError):
             if folder.exists() and not _is_empty(folder):
                 raise _not_ours(folder) from None
         except (ValueError, TypeError):
             raise _not_ours(folder) from None
+        except NotPrivateError as error:
+            raise _not_private(folder, error) from None
+        else:
+            return found
         if not _NAME.fullmatch(name):
             raise InvalidNameError(name=name, kind="workspace", rule=_RULE)
         return cls(workspace_name=name)
 
     def save(self, folder: Path) -> None:
-        """Write it into the folder; readable by its owner only, for it holds a secret."""
-        draft = folder / f"{_FILE}.new"
-        draft.unlink(missing_ok=True)
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            json.dump(asdict(self), file, indent=2)
-        draft.replace(folder / _FILE)
+        """Write it into the folder; readable by its owner only, for it holds a secret.
+
+        Raises
+        ------
+        InvalidOptionError
+            If the folder is not this user's alone.
+        """
+        try:
+            if not (folder / _FILE).exists():  # it was there, and empty
+                folder.chmod(0o700)
+            check_private_folder(folder)
+        except NotPrivateError as error:
+            raise _not_private(folder, error) from None
+        write_private(folder / _FILE, json.dumps(asdict(self), indent=2))
 
 
 def _is_empty(folder: Path) -> bool:
     return folder.is_dir() and {path.name for path in folder.iterdir()} <= {LOCK}
+
+
+def _not_private(folder: Path, error: NotPrivateError) -> InvalidOptionError:
+    expected = f"one that is yours alone, but {error.problem}. {error.remedy}"
+    return InvalidOptionError("folder", str(folder), expected)
 
 
 def _not_ours(folder: Path) -> InvalidOptionError:

@@ -6,19 +6,20 @@ https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from modelship.testing.offline.app import Call, RefusalError, json_response
-from modelship.workspace.token import unsigned_token
+from modelship.testing.offline.app import Call
+from modelship.testing.offline.exchange import RefusalError, json_response
+from modelship.testing.offline.guard import Door
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request, Response
 
     from modelship.testing.offline.identity import Identity
+    from modelship.workspace.access import Access
 
 __all__ = ["Login", "ServicePrincipal"]
 
@@ -52,9 +53,8 @@ class ServicePrincipal:
     @classmethod
     def of(cls, identity: Identity) -> ServicePrincipal:
         """Return that of a workspace: the same each time its folder is opened."""
-        secret = hmac.new(identity.secret.encode(), b"service principal", hashlib.sha256)
         client_id = uuid.uuid5(uuid.UUID(identity.workspace_id), "service principal")
-        return cls(identity.tenant_id, str(client_id), secret.hexdigest())
+        return cls(identity.tenant_id, str(client_id), identity.key_for("service principal"))
 
 
 class _LoginRefusalError(RefusalError):
@@ -82,19 +82,22 @@ class Login:
     ----------
     principal : ServicePrincipal
         Who gets them.
+    access : Access
+        Signs them.
     """
 
-    def __init__(self, principal: ServicePrincipal) -> None:
+    def __init__(self, principal: ServicePrincipal, *, access: Access) -> None:
         self._principal = principal
+        self._access = access
 
     def calls(self) -> list[Call]:
         """Return what it answers; nobody has a token yet who asks for one."""
         instance, token = "/common/discovery/instance", "/<tenant>/oauth2/v2.0/token"
         configuration = f"/<tenant>{_CONFIGURATION}"
         return [
-            Call("login.instance", "GET", instance, self._instance, public=True),
-            Call("login.configuration", "GET", configuration, self._configuration, public=True),
-            Call("login.token", "POST", token, self._token, public=True),
+            Call("login.instance", "GET", instance, self._instance, Door.OPEN),
+            Call("login.configuration", "GET", configuration, self._configuration, Door.OPEN),
+            Call("login.token", "POST", token, self._token, Door.OPEN),
         ]
 
     def _instance(self, _request: Request) -> Response:
@@ -129,7 +132,7 @@ class Login:
                 "token_type": "Bearer",
                 "expires_in": _LIFETIME_S,
                 "ext_expires_in": _LIFETIME_S,
-                "access_token": unsigned_token(tenant, lifetime_s=_LIFETIME_S),
+                "access_token": self._access.token(lifetime_s=_LIFETIME_S),
             },
             Cache_Control="no-store",
         )

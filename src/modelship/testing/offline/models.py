@@ -8,8 +8,9 @@ import uuid
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from modelship.testing.offline.app import Call, RefusalError, json_response
+from modelship.testing.offline.app import Call
 from modelship.testing.offline.control import MMS
+from modelship.testing.offline.exchange import RefusalError, json_list, json_object, json_response
 from modelship.testing.offline.moments import moment
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Models:
         ]
 
     def _create_asset(self, request: Request, **_scope: str) -> Response:
-        asset = request.get_json() | {"id": str(uuid.uuid4()), "createdTime": moment()}
+        asset = json_object(request) | {"id": str(uuid.uuid4()), "createdTime": moment()}
         self._assets.put(asset["id"], asset)
         return json_response(asset)
 
@@ -76,11 +77,11 @@ class Models:
         return json_response(asset)
 
     def _create(self, request: Request, **_scope: str) -> Response:
-        body = request.get_json()
-        name = body.get("name", "")
-        if not _NAME.fullmatch(name):
+        body = json_object(request)
+        name = body.get("name")
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise RefusalError(400, "InvalidModelName", f"{name!r} is not a valid model name.")
-        self._check_url(body.get("url", ""))
+        self._check_url(str(body.get("url")))
         with self._models.lock:
             version = self._next_version(name)
             given = {"id": f"{name}:{version}", "version": version, "createdTime": moment()}
@@ -122,7 +123,7 @@ class Models:
     def _update(self, request: Request, *, model_id: str, **_scope: str) -> Response:
         with self._models.lock:
             model = self._find(model_id)
-            for operation in request.get_json():
+            for operation in json_list(request):
                 _change(model, operation)
             model["modifiedTime"] = moment()
             self._models.put(model_id, model)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import uuid
 from contextlib import suppress
 from datetime import datetime, timezone
@@ -10,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from werkzeug.wrappers import Response
 
-from modelship.testing.offline.app import Call, RefusalError, json_response
+from modelship.testing.offline.app import Call
 from modelship.testing.offline.control import MMS
+from modelship.testing.offline.exchange import RefusalError, json_response
+from modelship.testing.offline.guard import Door
 from modelship.testing.offline.moments import moment
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from werkzeug.wrappers import Request
 
+    from modelship.testing.offline.guard import Guard
     from modelship.testing.offline.store import Store
 
 __all__ = ["ENDED", "Operations", "Step"]
@@ -28,8 +30,6 @@ Step = Literal["BuildEnvironment", "BuildImage", "DeployService"]
 ENDED = frozenset({"Succeeded", "Failed", "Cancelled", "TimedOut"})
 """The states after which nothing changes."""
 
-_OWN = "_offline"
-
 
 class Operations:
     """The operations of a workspace.
@@ -38,9 +38,12 @@ class Operations:
     ----------
     store : Store
         Keeps them.
+    guard : Guard
+        Signs the addresses of logs.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, guard: Guard) -> None:
+        self._guard = guard
         self._documents = store.documents("operations")
         self._logs = store.folder / "logs"
 
@@ -49,12 +52,12 @@ class Operations:
         place = f"{MMS}/operations/<operation>"
         return [
             Call("operations.get", "GET", place, self._get),
-            Call("operations.log", "GET", f"{place}/log", self._log, public=True),
+            Call("operations.log", "GET", f"{place}/log", self._log, Door.ADDRESS),
         ]
 
-    def begin(self, service: str, *, url: str) -> str:
-        """Record a new operation on a service and return its id; `url` is that of its kind."""
-        operation, pass_key = str(uuid.uuid4()), secrets.token_urlsafe(16)
+    def begin(self, service: str) -> str:
+        """Record a new operation on a service and return its id."""
+        operation = str(uuid.uuid4())
         self._documents.put(
             operation,
             {
@@ -63,9 +66,7 @@ class Operations:
                 "state": "NotStarted",
                 "createdTime": moment(),
                 "resourceLocation": service,
-                "operationLog": f"{url}/{operation}/log?sig={pass_key}",
                 "streamingOperationLog": "",
-                _OWN: {"pass_key": pass_key},
             },
         )
         return operation
@@ -106,15 +107,13 @@ class Operations:
         document = self._require(operation)
         offset = request.args.get("offset", 0, type=int)
         document["streamingOperationLog"] = document["streamingOperationLog"][max(0, offset) :]
-        del document[_OWN]
-        return json_response(document)
+        log = f"{request.path.rstrip('/')}/log"
+        # Of the host that the client spoke to; people follow this link in a browser.
+        address = f"{request.host_url.rstrip('/')}{log}?{self._guard.signed(log, permissions='r')}"
+        return json_response(document | {"operationLog": address})
 
-    def _log(self, request: Request, *, operation: str, **_scope: str) -> Response:
-        """Answer a build log to whoever has its whole address, as a signed one of Azure's."""
-        document = self._require(operation)
-        pass_key = document[_OWN]["pass_key"]
-        if not secrets.compare_digest(request.args.get("sig", "").encode(), pass_key.encode()):
-            raise RefusalError(403, "AuthenticationFailed", "the signature is not that of the log")
+    def _log(self, _request: Request, *, operation: str, **_scope: str) -> Response:
+        self._require(operation)
         path = self._log_file(operation)
         text = path.read_text(encoding="utf-8") if path.exists() else ""
         return Response(text, mimetype="text/plain")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from modelship.errors import InvalidNameError
 from modelship.targets.names import check_service_name
 from modelship.testing.offline import failures
-from modelship.testing.offline.app import RefusalError
+from modelship.testing.offline.exchange import RefusalError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

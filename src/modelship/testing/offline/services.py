@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from modelship.targets.logtail import last_lines
 from modelship.targets.state import State
 from modelship.testing.offline import failures
-from modelship.testing.offline.app import Call, RefusalError, json_response
+from modelship.testing.offline.app import Call
 from modelship.testing.offline.compute import Compute
 from modelship.testing.offline.control import MMS
+from modelship.testing.offline.exchange import RefusalError, json_list, json_object, json_response
 from modelship.testing.offline.front import Fronts
 from modelship.testing.offline.moments import moment
 from modelship.testing.offline.operations import Operations
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from modelship.testing.offline.compute import Kind
     from modelship.testing.offline.faults import Faults
+    from modelship.testing.offline.guard import Guard
     from modelship.testing.offline.store import Store
 
 __all__ = ["Services"]
@@ -45,6 +47,8 @@ class Services:
     ----------
     store : Store
         Keeps them.
+    guard : Guard
+        Signs the addresses of logs.
     faults : Faults
         What is to go wrong with deployments.
     compute : {"process", "docker"}
@@ -68,6 +72,7 @@ class Services:
         self,
         store: Store,
         *,
+        guard: Guard,
         faults: Faults,
         compute: Kind = "process",
         base_image: str | None = None,
@@ -85,7 +90,7 @@ class Services:
         self._reaper: Reaper | None = None
         self._guarding = threading.Lock()
         self._fronts = Fronts()
-        self._operations = Operations(store)
+        self._operations = Operations(store, guard=guard)
         self._rollouts = Rollouts(
             store,
             operations=self._operations,
@@ -155,7 +160,7 @@ class Services:
         return _verdict(_taken(name) if taken else "")
 
     def _validate(self, request: Request, **_scope: str) -> Response:
-        asked = _body(request)
+        asked = json_object(request)
         wanted = asked.get("createRequest")
         if asked.get("type") != "Create" or not wanted:
             return _verdict("")
@@ -166,7 +171,7 @@ class Services:
         return _verdict("")
 
     def _check_quota(self, request: Request, **_scope: str) -> Response:
-        return _verdict(self._over_quota(_body(request)))
+        return _verdict(self._over_quota(json_object(request)))
 
     def _check(self, wanted: dict[str, Any]) -> None:
         """Refuse a request that cannot be met."""
@@ -198,7 +203,7 @@ class Services:
     # --- what is done ---------------------------------------------------------------------
 
     def _create(self, request: Request, **_scope: str) -> Response:
-        wanted = _body(request)
+        wanted = json_object(request)
         name = str(wanted.get("name"))
         with self._creating, self._rollouts.changing(name):
             self._check(wanted)
@@ -213,12 +218,9 @@ class Services:
 
     def _deploy(self, request: Request, name: str) -> Response:
         self._call_reaper()
-        operation = self._begin_operation(request, name)
+        operation = self._operations.begin(name)
         self._rollouts.begin(name, operation=operation)
         return json_response({}, status=202, Operation_Location=_place(request, operation))
-
-    def _begin_operation(self, request: Request, name: str) -> str:
-        return self._operations.begin(name, url=_place(request, "").rstrip("/"))
 
     def _list(self, request: Request, **_scope: str) -> Response:
         found = [each for each in self._documents.all() if fits(each, request.args)]
@@ -233,7 +235,7 @@ class Services:
             if document["state"] == State.TRANSITIONING:
                 message = f"The service {name} is being deployed; it cannot be updated before."
                 raise RefusalError(409, "ServiceIsTransitioning", message)
-            new = changed(document, request.get_json())
+            new = changed(document, json_list(request))
             new["updatedTime"] = moment()
             self._documents.put(name, new)
             if new["environmentImageRequest"] != document["environmentImageRequest"]:
@@ -245,7 +247,7 @@ class Services:
         """Let the front judge anew, and answer with an operation that has succeeded."""
         if self._require(name)["scoringUri"]:
             self._rollouts.open_front(name)
-        operation = self._begin_operation(request, name)
+        operation = self._operations.begin(name)
         self._operations.end(operation, "Succeeded")
         return json_response({}, status=202, Operation_Location=_place(request, operation))
 
@@ -263,7 +265,7 @@ class Services:
         return json_response(self._require(name)[OWN]["keys"])
 
     def _regenerate(self, request: Request, *, name: str, **_scope: str) -> Response:
-        asked = _body(request)
+        asked = json_object(request)
         fields = {"Primary": "primaryKey", "Secondary": "secondaryKey"}
         field = fields.get(str(asked.get("keyType")))
         if field is None:
@@ -309,10 +311,3 @@ def _place(request: Request, operation: str) -> str:
     """Return the address of an operation, on the host that the client spoke to."""
     services = request.path.index("/services")
     return f"{request.host_url.rstrip('/')}{request.path[:services]}/operations/{operation}"
-
-
-def _body(request: Request) -> dict[str, Any]:
-    body = request.get_json()
-    if not isinstance(body, dict):
-        raise RefusalError(400, "BadArgument", "The body of the request is not a JSON object.")
-    return body

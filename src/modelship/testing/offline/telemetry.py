@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modelship.testing.offline.app import Call, json_response
+from modelship.testing.offline.app import Call
+from modelship.testing.offline.exchange import RefusalError, json_response, json_value
+from modelship.testing.offline.guard import Door
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request, Response
@@ -26,12 +28,15 @@ class Telemetry:
     def calls(self) -> list[Call]:
         """Return what it answers; a sender has no token, but a key in each of its records."""
         return [
-            Call("telemetry.track", "POST", "/v2/track", self._track, public=True),
-            Call("telemetry.track-2.1", "POST", "/v2.1/track", self._track, public=True),
+            Call("telemetry.track", "POST", "/v2/track", self._track, Door.OPEN),
+            Call("telemetry.track-2.1", "POST", "/v2.1/track", self._track, Door.OPEN),
         ]
 
     @staticmethod
     def _track(request: Request) -> Response:
-        records = request.get_json(silent=True)
+        try:
+            records = json_value(request)
+        except RefusalError:
+            records = None
         sent = len(records) if isinstance(records, list) else 1
         return json_response({"itemsReceived": sent, "itemsAccepted": sent, "errors": []})

@@ -16,6 +16,7 @@ from modelship.errors import InvalidOptionError, MissingExtraError
 from modelship.testing.offline.faults import Faults
 from modelship.testing.offline.identity import LOCK, Identity
 from modelship.testing.offline.store import Store
+from modelship.workspace.private import write_private
 from modelship.workspace.trust import trusting
 
 if TYPE_CHECKING:
@@ -26,11 +27,14 @@ if TYPE_CHECKING:
 
     from modelship.testing.offline.app import Call
     from modelship.testing.offline.authority import Authority
+    from modelship.testing.offline.guard import Guard
     from modelship.testing.offline.services import Services
+    from modelship.workspace.access import Access
 
 __all__ = ["OfflineWorkspace"]
 
 _COMPUTES = ("process", "docker")
+_ACCESS = "access.json"
 _EXTRA = {"werkzeug", "trustme", "certifi"}
 
 
@@ -70,8 +74,8 @@ class OfflineWorkspace:
     folder : Path
         Where its state is kept.
     config_path : Path
-        A ``config.json`` for ``Workspace.from_config()``; ``endpoint`` and ``ca_bundle`` in it
-        are for modelship's own direct connection.
+        A ``config.json`` for ``Workspace.from_config()``. It holds no secret: ``offline`` in it
+        names the file, readable for its owner alone, by which modelship connects directly.
     identity : Identity
         Its names and ids.
     faults : Faults
@@ -191,6 +195,7 @@ class OfflineWorkspace:
     def _open(self, stack: ExitStack) -> None:
         from modelship.testing.offline.app import App
         from modelship.testing.offline.authority import Authority
+        from modelship.testing.offline.guard import Guard
         from modelship.testing.offline.proxy import Proxy
         from modelship.testing.offline.server import Server, listen
 
@@ -204,13 +209,19 @@ class OfflineWorkspace:
         self.endpoint = f"http://127.0.0.1:{ports['http']}"
         authority = Authority(self.folder)
         self._bundle_path = authority.bundle_path
-        self._write_config(authority)
+        access = self._write_access(authority)
         stack.enter_context(trusting(authority.bundle_path))
+        guard = Guard(
+            access,
+            address_key=self.identity.key_for("addresses"),
+            ports=(ports["http"], ports["https"]),
+        )
         store = Store(self.folder)
-        services = self._services(store)
+        services = self._services(store, guard)
         stack.callback(services.close)
         services.start()
-        app = App([*self._calls(store), *services.calls()], self.faults)
+        calls = [*self._calls(store, guard, access), *services.calls()]
+        self._app = app = App(calls, self.faults, guard=guard)
         tls = {"http": None, "https": authority.context("127.0.0.1")}
         for scheme, context in tls.items():
             stack.callback(Server(app, listener=listeners[scheme], tls=context).close)
@@ -223,18 +234,19 @@ class OfflineWorkspace:
         stack.callback(self._proxy.close)
         self.refused = self._proxy.refused
 
-    def _services(self, store: Store) -> Services:
+    def _services(self, store: Store, guard: Guard) -> Services:
         from modelship.testing.offline.services import Services
 
         return Services(
             store,
+            guard=guard,
             faults=self.faults,
             compute=self._compute,
             base_image=self._base_image,
             location=self.identity.location,
         )
 
-    def _calls(self, store: Store) -> list[Call]:
+    def _calls(self, store: Store, guard: Guard, access: Access) -> list[Call]:
         from modelship.testing.offline.artifacts import Artifacts
         from modelship.testing.offline.blobs import Blobs
         from modelship.testing.offline.control import Control, Environments
@@ -242,7 +254,7 @@ class OfflineWorkspace:
         from modelship.testing.offline.models import Models
         from modelship.testing.offline.telemetry import Telemetry
 
-        blobs = Blobs(store, secret=self.identity.secret)
+        blobs = Blobs(store, guard=guard)
         artifacts = Artifacts(
             store,
             blobs=blobs,
@@ -251,7 +263,7 @@ class OfflineWorkspace:
         )
         parts = (
             Control(self.identity),
-            Login(ServicePrincipal.of(self.identity)),
+            Login(ServicePrincipal.of(self.identity), access=access),
             Telemetry(),
             Environments(store),
             Models(store),
@@ -260,15 +272,24 @@ class OfflineWorkspace:
         )
         return [call for part in parts for call in part.calls()]
 
-    def _write_config(self, authority: Authority) -> None:
+    def _write_access(self, authority: Authority) -> Access:
+        """Write what clients of this user read: config.json, and where it points to."""
+        from modelship.workspace.access import Access
+
+        access = Access(
+            endpoint=self.endpoint,
+            ca_bundle=str(authority.bundle_path),
+            tenant_id=self.identity.tenant_id,
+            workspace_id=self.identity.workspace_id,
+            key=self.identity.key_for("tokens"),
+        )
+        access.write(self.folder / _ACCESS)
         config = {
             "subscription_id": self.identity.subscription_id,
             "resource_group": self.identity.resource_group,
             "workspace_name": self.identity.workspace_name,
-            "endpoint": self.endpoint,
-            "ca_bundle": str(authority.bundle_path),
+            "offline": str(self.folder / _ACCESS),
         }
         self.config_path = self.folder / "config.json"
-        draft = self.config_path.with_suffix(".new")
-        draft.write_text(json.dumps(config, indent=2), encoding="utf-8")
-        draft.replace(self.config_path)
+        write_private(self.config_path, json.dumps(config, indent=2))
+        return access

@@ -1,0 +1,145 @@
+"""Who is let in: the one place where the requests to an offline workspace are authenticated.
+
+:class:`~modelship.testing.offline.app.App` asks it about every request, before anything else is
+looked at. A call says by its :class:`Door` what opens it, and one that says nothing needs a token.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from enum import Enum
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode, urlsplit
+
+from modelship.testing.offline.exchange import RefusalError
+from modelship.testing.offline.hosts import is_azure
+from modelship.testing.offline.moments import is_past, moment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from werkzeug.wrappers import Request
+
+    from modelship.workspace.access import Access
+
+__all__ = ["Door", "Guard"]
+
+_ADDRESS_LIFETIME_S = 24 * 3600.0
+_PERMISSIONS = {"GET": "r", "HEAD": "r", "PUT": "w"}
+_AZURES_PORTS = frozenset({None, 80, 443})
+_OWN_SITES = frozenset({"none", "same-origin"})
+
+
+class Door(Enum):
+    """What opens a call."""
+
+    TOKEN = "a bearer token that the workspace's key has signed"  # noqa: S105 - no password
+    ADDRESS = "an address that the workspace has signed, for one path and until some time"
+    OPEN = "nothing: clients call it before they have a token, and it tells no secret"
+
+
+class Guard:
+    """Authenticates requests, and signs addresses.
+
+    Parameters
+    ----------
+    access : Access
+        Checks bearer tokens.
+    address_key : str
+        What addresses are signed with.
+    ports : Iterable[int]
+        The ports of 127.0.0.1 on which the workspace is served.
+    """
+
+    def __init__(self, access: Access, *, address_key: str, ports: Iterable[int]) -> None:
+        self._access = access
+        self._address_key = address_key.encode()
+        self._ports = frozenset(ports)
+
+    def check(self, request: Request, door: Door) -> None:
+        """Do nothing if a request is let in.
+
+        Raises
+        ------
+        RefusalError
+            If it is not.
+        """
+        self.check_caller(request)
+        if door is Door.TOKEN:
+            self._check_token(request)
+        elif door is Door.ADDRESS:
+            self._check_address(request)
+
+    def check_caller(self, request: Request) -> None:
+        """Refuse what a web page makes a browser send, whatever its address is.
+
+        A page whose name leads to 127.0.0.1 all at once (DNS rebinding) shows itself in Host, any
+        other one in Origin or Sec-Fetch-Site. A link that somebody follows is no such request.
+
+        Raises
+        ------
+        RefusalError
+            If a request comes from one.
+        """
+        if not self._is_ours(request.headers.get("Host", "")):
+            raise RefusalError(403, "ForbiddenHost", "the request is meant for another host")
+        fields = request.headers
+        follows_link = (
+            request.method in {"GET", "HEAD"}
+            and fields.get("Sec-Fetch-Mode") == "navigate"
+            and fields.get("Sec-Fetch-Dest") == "document"
+        )
+        site = fields.get("Sec-Fetch-Site", "none")
+        if "Origin" in fields or not (site in _OWN_SITES or follows_link):
+            raise RefusalError(403, "ForbiddenOrigin", "web pages are not answered")
+
+    def signed(self, path: str, *, permissions: str) -> str:
+        """Return a query that opens a path to read (``"r"``), or to read and write (``"rw"``).
+
+        It is a shared access signature: who has it, may, and until it expires.
+        """
+        expiry = moment(in_s=_ADDRESS_LIFETIME_S)
+        signature = self._signature(path, permissions, expiry)
+        return urlencode({"sr": "b", "sp": permissions, "se": expiry, "sig": signature})
+
+    def _is_ours(self, host: str) -> bool:
+        try:
+            parts = urlsplit(f"//{host}")
+            name, port = parts.hostname or "", parts.port
+        except ValueError:
+            return False
+        if parts.netloc != host or "@" in host:
+            return False
+        if name in {"127.0.0.1", "localhost"}:
+            return port in self._ports
+        return is_azure(name) and port in _AZURES_PORTS
+
+    def _check_token(self, request: Request) -> None:
+        import jwt
+
+        kind, _, token = request.headers.get("Authorization", "").partition(" ")
+        if kind.lower() != "bearer" or not token:
+            raise RefusalError(401, "AuthenticationFailed", "the request has no bearer token")
+        try:
+            self._access.check(token)
+        except (jwt.ExpiredSignatureError, jwt.ImmatureSignatureError):
+            message = "The access token has expired or is not yet valid."
+            raise RefusalError(401, "ExpiredAuthenticationToken", message) from None
+        except (jwt.InvalidTokenError, ValueError, RecursionError):
+            message = "the bearer token is not one that this workspace has signed"
+            raise RefusalError(401, "InvalidAuthenticationToken", message) from None
+
+    def _check_address(self, request: Request) -> None:
+        given = request.args
+        permissions, expiry = given.get("sp", ""), given.get("se", "")
+        expected = self._signature(request.path, permissions, expiry)
+        genuine = hmac.compare_digest(expected.encode(), given.get("sig", "").encode())
+        allowed = _PERMISSIONS.get(request.method, "-") in permissions
+        if not (genuine and allowed) or is_past(expiry):
+            message = "Server failed to authenticate the request."
+            raise RefusalError(403, "AuthenticationFailed", message)
+
+    def _signature(self, *parts: str) -> str:
+        text = "\n".join(parts).encode("utf-8", "surrogatepass")
+        return hmac.new(self._address_key, text, hashlib.sha256).hexdigest()

@@ -1,0 +1,116 @@
+"""The way in to an offline workspace: where it is, and the key that signs its bearer tokens.
+
+A workspace writes it to a file that only its owner can read; clients of the same user sign their
+tokens themselves. So nothing secret is sent to whoever may listen at the address by now.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from modelship.workspace.private import read_private, write_private
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["Access"]
+
+_ALGORITHM = "HS256"
+_CLAIMS = ("aud", "exp", "iss", "nbf", "tid")
+_CLOCKS_DIFFER_S = 60
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+@dataclass(frozen=True)
+class Access:
+    """How to reach an offline workspace, and be let in.
+
+    Parameters
+    ----------
+    endpoint : str
+        Its address on this machine, such as ``"http://127.0.0.1:8080"``.
+    ca_bundle : str
+        The path of the certificates to trust.
+    tenant_id : str
+        Whose tokens they are; the SDK looks for it in them.
+    workspace_id : str
+        The one workspace that takes them.
+    key : str
+        What they are signed with.
+    """
+
+    endpoint: str
+    ca_bundle: str
+    tenant_id: str
+    workspace_id: str
+    key: str = field(repr=False)
+
+    @classmethod
+    def read(cls, path: Path) -> Access:
+        """Read what :meth:`write` wrote.
+
+        Raises
+        ------
+        NotPrivateError
+            If others could read or change it.
+        OSError, ValueError
+            If it cannot be read, or is something else.
+        """
+        found = json.loads(read_private(path))
+        if not isinstance(found, dict) or found.keys() != set(cls.__dataclass_fields__):
+            raise ValueError(f"{path} does not describe an offline workspace")
+        access = cls(**{name: str(value) for name, value in found.items()})
+        if urlsplit(access.endpoint).hostname not in _LOOPBACK:
+            raise ValueError(f"{path} names {access.endpoint!r}, which is not on this machine")
+        return access
+
+    def write(self, path: Path) -> None:
+        """Write it to a file that only this user can read."""
+        write_private(path, json.dumps(asdict(self), indent=2))
+
+    def token(self, *, lifetime_s: int) -> str:
+        """Return a bearer token: a JSON Web Token (RFC 7519) with an HMAC by SHA-256.
+
+        Parameters
+        ----------
+        lifetime_s : int
+            Seconds from now until it expires.
+        """
+        import jwt
+
+        now = int(time.time())
+        times = {"iat": now, "nbf": now - _CLOCKS_DIFFER_S, "exp": now + lifetime_s}
+        claims = {"aud": self._audience, "iss": self._issuer, "tid": self.tenant_id, **times}
+        return str(jwt.encode(claims, self.key, algorithm=_ALGORITHM))
+
+    def check(self, token: str) -> None:
+        """Do nothing if a token is one of :meth:`token`'s, and is valid now.
+
+        Raises
+        ------
+        jwt.InvalidTokenError
+            ``jwt.ExpiredSignatureError`` if it has expired; another of its kinds if it is signed
+            by another key or in another way, lacks a claim, or is meant for somebody else.
+        """
+        import jwt
+
+        jwt.decode(
+            token,
+            self.key,
+            algorithms=[_ALGORITHM],
+            audience=self._audience,
+            issuer=self._issuer,
+            options={"require": list(_CLAIMS)},
+        )
+
+    @property
+    def _issuer(self) -> str:
+        return f"https://sts.windows.net/{self.tenant_id}/"
+
+    @property
+    def _audience(self) -> str:
+        return f"urn:modelship:offline:{self.workspace_id}"

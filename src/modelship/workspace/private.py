@@ -1,0 +1,92 @@
+"""Files that hold a secret: only their owner can read them, and only such ones are read."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+__all__ = ["NotPrivateError", "check_private_folder", "read_private", "write_private"]
+
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_HAS_OWNERS = os.name == "posix"  # elsewhere the permissions of a user's profile keep others out
+
+
+class NotPrivateError(Exception):
+    """Somebody else can read or write a file or folder that holds a secret.
+
+    Parameters
+    ----------
+    problem : str
+        What was found.
+    remedy : str
+        What to type next.
+    """
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.remedy = remedy
+
+
+def read_private(path: Path) -> str:
+    """Return the text of a regular file that only this user can read or write.
+
+    Raises
+    ------
+    NotPrivateError
+        If it is a link, or its owner or its permissions are others.
+    OSError
+        If it cannot be read.
+    """
+    if path.is_symlink():
+        raise NotPrivateError(f"{path} is a symbolic link", f"Remove it: rm {path}")
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+    with os.fdopen(descriptor, encoding="utf-8") as file:
+        # Of the open file, so that nobody can exchange it between the look and the reading.
+        _check(path, os.fstat(file.fileno()), mode="600")
+        return file.read()
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only this user can read, whole or not at all."""
+    # mkstemp opens with O_EXCL and 0600: nothing that lies there already is written to.
+    descriptor, draft = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".new", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(draft).replace(path)
+    except BaseException:
+        with suppress(OSError):
+            Path(draft).unlink()
+        raise
+
+
+def check_private_folder(folder: Path) -> None:
+    """Refuse a folder that is not this user's, or that others can look or write into.
+
+    Raises
+    ------
+    NotPrivateError
+        If it is.
+    """
+    _check(folder, folder.stat(), mode="700")
+
+
+def _check(path: Path, status: os.stat_result, *, mode: str) -> None:
+    if not _HAS_OWNERS:
+        return
+    if status.st_uid != os.geteuid():
+        raise NotPrivateError(
+            f"{path} belongs to the user with the id {status.st_uid}, not to you",
+            "Use a folder of your own.",
+        )
+    if found := stat.S_IMODE(status.st_mode) & _OTHERS:
+        raise NotPrivateError(
+            f"{path} is open to other users (mode {stat.S_IMODE(status.st_mode):03o}, of which "
+            f"{found:03o} is theirs)",
+            f"If nobody else can have read it: chmod {mode} {path}. Otherwise remove the folder, "
+            "and with it the secret.",
+        )

@@ -15,7 +15,7 @@ from modelship.cli.options import json_option
 from modelship.cli.output import as_json_is_asked, emit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from modelship.testing.offline.workspace import OfflineWorkspace
 
@@ -60,8 +60,8 @@ def azureml_offline(
 ) -> None:
     """Run an Azure ML workspace that needs no Azure, until Ctrl-C.
 
-    It prints what code in another terminal needs to find it: code that was written for
-    azureml-core then runs against it unchanged. Models, services and all else end with it, or
+    It prints what to type in another terminal, so that code there finds it: code that was written
+    for azureml-core then runs against it unchanged. Models, services and all else end with it, or
     stay in its folder.
     """
     if base_image and compute != "docker":
@@ -93,14 +93,15 @@ def _document(workspace: OfflineWorkspace) -> dict[str, object]:
         "endpoint": workspace.endpoint,
         "folder": str(workspace.folder),
         "config": str(workspace.config_path),
-        "environment": workspace.environment,
+        "environment_file": str(workspace.environment_path),
     }
 
 
 def _say(workspace: OfflineWorkspace, compute: str) -> None:
     click.echo(f"An Azure ML workspace is open at {workspace.endpoint}, in {workspace.folder}.")
     click.echo("\nIn another terminal, in the folder of your code, type:\n")
-    click.echo(_exports(workspace.environment))
+    # The variables hold a password: it is in a file of the user's own, and in no terminal or log.
+    click.echo(f". {shlex.quote(str(workspace.environment_path))}")
     # It asks before it replaces one that names a workspace in Azure.
     click.echo(f"cp -i {shlex.quote(str(workspace.config_path))} config.json")
     click.echo(
@@ -108,7 +109,3 @@ def _say(workspace: OfflineWorkspace, compute: str) -> None:
         f"{'containers' if compute == 'docker' else 'processes'} of this machine.\n"
         "Ctrl-C ends it, and them."
     )
-
-
-def _exports(environment: Mapping[str, str]) -> str:
-    return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in environment.items())

@@ -78,7 +78,8 @@ class WorkspaceLocation:
                 found=found,
                 expected="a config.json, or all of subscription_id, resource_group, workspace_name",
             )
-        return cls(*(str(given[key]) for key in _KEYS))
+        subscription, group, name = (str(given[key]) for key in _KEYS)
+        return cls(subscription, group, name)
 
     @property
     def uri(self) -> str:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import ssl
 import urllib.request
+from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 
 import msal
 import pytest
 import requests
+from cryptography import x509
 
 from modelship.testing.offline.authority import Authority
+from modelship.testing.offline.hosts import is_azure
 from modelship.testing.offline.login import ServicePrincipal
 from modelship.testing.offline.workspace import OfflineWorkspace
 
@@ -130,3 +134,45 @@ def test_telemetry_is_taken_in_and_forgotten(offline):
     with opener.open(request, timeout=30) as answer:
         assert json.load(answer) == {"itemsReceived": 2, "itemsAccepted": 2, "errors": []}
     assert offline.refused == []
+
+
+def test_the_authority_vouches_for_nobody_else(tmp_path):
+    """Leaked, it is of no use against the other hosts that programs of its user speak to."""
+    authority = Authority(tmp_path)
+    for host in ("example.com", "pypi.org", "management.azure.com.example.org", "10.0.0.1", "a b"):
+        with pytest.raises(ValueError, match=host):
+            authority.context(host)
+    _, begin, rest = authority.bundle_path.read_bytes().rpartition(b"-----BEGIN")
+    root = x509.load_pem_x509_certificate(begin + rest)
+    constraints = root.extensions.get_extension_for_class(x509.NameConstraints)
+    assert constraints.critical
+    permitted = constraints.value.permitted_subtrees
+    names = {each.value for each in permitted if isinstance(each, x509.DNSName)}
+    assert {"management.azure.com", "blob.core.windows.net", "localhost"} <= names
+    assert all(is_azure(each) or is_azure(f"x.{each}") for each in names - {"localhost"})
+    assert root.not_valid_after_utc - datetime.now(timezone.utc) <= timedelta(days=30)
+
+
+@pytest.mark.parametrize("host", ["example.com", "azureml.ms.example.com", "8.8.8.8"])
+def test_a_client_takes_no_other_host_from_it(tmp_path, monkeypatch, host):
+    """Even with its key in their hands, nobody can stand for another host."""
+    authority = Authority(tmp_path)
+    monkeypatch.setattr("modelship.testing.offline.authority.is_azure", lambda _: True)
+    assert "permitted subtree violation" in handshake(authority, host)
+    assert handshake(authority, "eastus.api.azureml.ms") == "trusted"
+    assert handshake(authority, "127.0.0.1") == "trusted"
+
+
+def handshake(authority, host):
+    """Return what a client that trusts the authority makes of its certificate for a host."""
+    client = ssl.create_default_context(cafile=str(authority.bundle_path))
+    ours, theirs = ssl.MemoryBIO(), ssl.MemoryBIO()
+    server = authority.context(host).wrap_bio(ours, theirs, server_side=True)
+    asking = client.wrap_bio(theirs, ours, server_hostname=host)
+    try:
+        for side in (asking, server) * 4:
+            with suppress(ssl.SSLWantReadError):
+                side.do_handshake()
+    except ssl.SSLCertVerificationError as error:
+        return error.verify_message
+    return "trusted"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import threading
 from contextlib import contextmanager
@@ -15,8 +16,10 @@ from modelship.testing.offline.hosts import is_azure, is_loopback
 from modelship.testing.offline.proxy import Proxy
 from modelship.testing.offline.server import listen
 from modelship.testing.offline.upstream import Upstream
+from modelship.testing.offline.variables import without_exports
 
 ELSEWHERE = "0.0.0.0"  # reaches this machine, and is not one of its loopback addresses
+WHO = b"Proxy-Authorization: Basic bW9kZWxzaGlwLW9mZmxpbmU6c2VjcmV0"
 CHUNK = bytes(range(256)) * 4096
 
 
@@ -69,9 +72,11 @@ def client(offline):
 @contextmanager
 def opened(*, sealed):
     """Open a proxy with no workspace behind it, and a raw connection to it."""
-    proxy = Proxy(listener=listen(), http_port=9, https_port=9, sealed=sealed)
+    listener = listen()
+    address = listener.getsockname()
+    proxy = Proxy(listener=listener, http_port=9, https_port=9, password="secret", sealed=sealed)
     try:
-        with socket.create_connection(("127.0.0.1", proxy.port), timeout=30) as connection:
+        with socket.create_connection(address, timeout=30) as connection:
             yield proxy, connection
     finally:
         proxy.close()
@@ -139,7 +144,9 @@ def test_a_tunnel_passes_every_byte_and_each_end():
 
         thread = threading.Thread(target=serve)
         thread.start()
-        client.sendall(b"CONNECT 127.0.0.1:%d HTTP/1.1\r\n\r\n" % server.getsockname()[1])
+        client.sendall(
+            b"CONNECT 127.0.0.1:%d HTTP/1.1\r\n%s\r\n\r\n" % (server.getsockname()[1], WHO)
+        )
         assert client.recv(100) == b"HTTP/1.1 200 Connection established\r\n\r\n"
         client.sendall(CHUNK)
         client.shutdown(socket.SHUT_WR)
@@ -155,11 +162,11 @@ def test_an_open_proxy_goes_on_to_other_hosts(mirror, method):
         place = f"{ELSEWHERE}:{mirror}"
         target = "/"
         if method == "CONNECT":
-            client.sendall(f"CONNECT {place} HTTP/1.1\r\n\r\n".encode())
+            client.sendall(f"CONNECT {place} HTTP/1.1\r\n".encode() + WHO + b"\r\n\r\n")
             assert client.recv(100).startswith(b"HTTP/1.1 200 ")
         else:
             target = f"http://{place}"
-        fields = "Content-Length: 3\r\nConnection: close"
+        fields = f"Content-Length: 3\r\nConnection: close\r\n{WHO.decode()}"
         client.sendall(f"POST {target} HTTP/1.1\r\n{fields}\r\n\r\nabc".encode())
         answer = read_all(client)
         body = answer.partition(b"\r\n\r\n")[2]
@@ -179,8 +186,7 @@ def test_an_open_proxy_goes_through_the_proxy_of_its_own_shell(monkeypatch, sche
         monkeypatch.setenv(f"{scheme}_proxy", url)
         company.settimeout(30)
         with opened(sealed=False) as (_, client):
-            secret = b"Proxy-Authorization: Basic bm90OnRoaXM=\r\n"
-            client.sendall(f"{first_line}\r\nHost: example.org\r\n".encode() + secret + b"\r\n")
+            client.sendall(f"{first_line}\r\nHost: example.org\r\n".encode() + WHO + b"\r\n\r\n")
             connection, _ = company.accept()
             with connection:
                 head = connection.recv(4096).decode().splitlines()
@@ -188,7 +194,7 @@ def test_an_open_proxy_goes_through_the_proxy_of_its_own_shell(monkeypatch, sche
             assert read_all(client) == b"HTTP/1.1 407 Denied\r\n\r\n"
     assert head[:2] == [first_line, "Host: example.org"]
     assert "Proxy-Authorization: Basic bWU6cEBzcw==" in head
-    assert "bm90OnRoaXM=" not in "".join(head)
+    assert WHO.decode() not in head
 
 
 def test_a_host_that_does_not_answer_is_a_bad_gateway():
@@ -196,7 +202,7 @@ def test_a_host_that_does_not_answer_is_a_bad_gateway():
     with listen() as closed:
         port = closed.getsockname()[1]
     with opened(sealed=False) as (_, client):
-        client.sendall(b"CONNECT %s:%d HTTP/1.1\r\n\r\n" % (ELSEWHERE.encode(), port))
+        client.sendall(b"CONNECT %s:%d HTTP/1.1\r\n%s\r\n\r\n" % (ELSEWHERE.encode(), port, WHO))
         answer = read_all(client).decode()
     assert answer.startswith("HTTP/1.1 502 Bad Gateway\r\n")
     assert f"{ELSEWHERE}:{port} cannot be reached" in answer
@@ -235,15 +241,18 @@ def test_it_opens_where_a_loop_runs():
 def test_a_name_that_cannot_be_is_a_bad_gateway():
     """A label of 70 letters, for one, is in no name service."""
     with opened(sealed=False) as (_, client):
-        client.sendall(b"CONNECT %s.example.org:443 HTTP/1.1\r\n\r\n" % (b"a" * 70))
+        client.sendall(b"CONNECT %s.example.org:443 HTTP/1.1\r\n%s\r\n\r\n" % (b"a" * 70, WHO))
         assert client.recv(4096).startswith(b"HTTP/1.1 502 ")
 
 
 def test_closing_ends_connections_that_still_hang():
     """Neither a silent client nor an open tunnel keeps it."""
     with opened(sealed=True) as (proxy, silent), socket.create_server(("127.0.0.1", 0)) as server:
-        with socket.create_connection(("127.0.0.1", proxy.port), timeout=30) as tunnel:
-            tunnel.sendall(b"CONNECT 127.0.0.1:%d HTTP/1.1\r\n\r\n" % server.getsockname()[1])
+        address = silent.getpeername()
+        with socket.create_connection(address, timeout=30) as tunnel:
+            tunnel.sendall(
+                b"CONNECT 127.0.0.1:%d HTTP/1.1\r\n%s\r\n\r\n" % (server.getsockname()[1], WHO)
+            )
             behind, _ = server.accept()
             assert tunnel.recv(100)
             proxy.close()
@@ -251,7 +260,7 @@ def test_closing_ends_connections_that_still_hang():
             with behind:
                 assert [each.recv(1) for each in (silent, tunnel, behind)] == [b"", b"", b""]
         with pytest.raises(ConnectionRefusedError):
-            socket.create_connection(("127.0.0.1", proxy.port))
+            socket.create_connection(address)
 
 
 @pytest.mark.parametrize(
@@ -284,8 +293,8 @@ def test_this_machine_is_known_by_name_and_address():
 
 def test_its_own_address_is_no_proxy_to_go_through():
     """A shell that still has the variables of an earlier run does not lead it in circles."""
-    ours = {"https": "http://127.0.0.1:4711", "http": "http://127.0.0.1:4712"}
-    upstream = Upstream(ours, own_port=4711)
+    ours = "http://modelship-offline:secret@127.0.0.1:4711"
+    upstream = Upstream({"https": ours, "http": "http://127.0.0.1:4712"})
     assert upstream.before("example.com", True) is None
     assert upstream.before("example.com", False).port == 4712
 
@@ -293,8 +302,45 @@ def test_its_own_address_is_no_proxy_to_go_through():
 def test_hosts_that_need_no_proxy_get_none():
     """NO_PROXY is honored, and credentials are shown to nobody."""
     company = {"https": "http://me:hidden@proxy.example.org:3128", "no": ".internal.example.org"}
-    upstream = Upstream(company, own_port=4711)
+    upstream = Upstream(company)
     assert upstream.before("feed.internal.example.org", True) is None
     proxy = upstream.before("example.com", True)
     assert (proxy.host, proxy.port) == ("proxy.example.org", 3128)
     assert "hidden" not in repr(upstream) + repr(proxy)
+
+
+ASKED = ("CONNECT 127.0.0.1:9 HTTP/1.1", "GET http://127.0.0.1:9/ HTTP/1.1")
+WRONG = [
+    b"",
+    b"Proxy-Authorization: Basic b3RoZXI6c2VjcmV0\r\n",
+    WHO.replace(b"Basic", b"Bearer") + b"\r\n",
+    WHO.removeprefix(b"Proxy-") + b"\r\n",
+    WHO + b"\r\n" + WHO + b"\r\n",
+    WHO[:-1] + b"\r\n",
+    b"X: " + WHO + b"\r\n",
+]
+
+
+@pytest.mark.parametrize("line", ASKED)
+@pytest.mark.parametrize("fields", WRONG, ids=range(len(WRONG)))
+def test_nobody_else_goes_through(line, fields):
+    """Another user has no password: 407, wherever they want to go, and nothing is remembered."""
+    with opened(sealed=True) as (proxy, client):
+        client.sendall(line.encode() + b"\r\n" + fields + b"\r\n")
+        assert client.recv(4096).startswith(b"HTTP/1.1 407 Proxy Authentication Required\r\n")
+        assert proxy.refused == []
+
+
+def test_an_offline_workspaces_variables_do_not_lead_another_one(monkeypatch):
+    """Started in a terminal that has them, it does not ask itself for packages."""
+    own = {"HTTPS_PROXY": "http://modelship-offline:x@127.0.0.1:1", "SSL_CERT_FILE": "/gone.pem"}
+    for name, value in own.items():
+        monkeypatch.setenv(name, value)
+    with without_exports():
+        with without_exports():
+            assert not own.keys() & os.environ.keys()
+        assert not own.keys() & os.environ.keys()
+    assert own.items() <= os.environ.items()
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:secret@proxy.example.org:3128")
+    with without_exports():
+        assert os.environ["HTTPS_PROXY"].endswith("proxy.example.org:3128")

@@ -173,7 +173,8 @@ def test_options_that_cannot_be_meant_are_refused():
 
 
 @pytest.mark.parametrize(
-    ("missing", "extra"), [("werkzeug", "offline"), ("trustme", "offline"), ("azureml", "azure")]
+    ("missing", "extra"),
+    [("werkzeug", "offline"), ("cryptography", "offline"), ("azureml", "azure")],
 )
 def test_a_missing_part_names_its_extra(missing, extra):
     """Where an optional package is not installed, the error says what to install."""

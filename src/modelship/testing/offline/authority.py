@@ -4,46 +4,58 @@ from __future__ import annotations
 
 import os
 import ssl
+import tempfile
 import threading
+from collections import OrderedDict
+from datetime import datetime, timedelta, timezone
+from ipaddress import ip_address, ip_network
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from modelship.errors import MissingExtraError
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from modelship.testing.offline.hosts import AZURE_NAMES, is_azure, is_loopback
+from modelship.workspace.private import write_private
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 __all__ = ["Authority"]
 
 _USERS_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+_LIFETIME = timedelta(days=30)
+_CLOCKS_DIFFER = timedelta(minutes=5)
+_MOST_CONTEXTS = 64
 
 
 class Authority:
-    """Vouches for any host, to whoever trusts the file :attr:`bundle_path`.
+    """Vouches for Azure's hosts and this machine, to whoever trusts the file :attr:`bundle_path`.
 
-    Its private key is made anew each time and never written down, so that nobody can use it when
-    this process has ended. The file keeps its path: a shell that points to it goes on working
-    after a restart.
+    Its certificate holds for no other host (name constraints, RFC 5280, section 4.2.1.10), and for
+    30 days. Its private key is made anew each time and never written down, so that nobody can use
+    it when this process has ended. The file keeps its path: a shell that points to it goes on
+    working after a restart.
 
     Parameters
     ----------
     folder : Path
         Where the bundle file is written; made if it is not there.
-
-    Raises
-    ------
-    MissingExtraError
-        If the extra ``offline`` is not installed.
     """
 
     def __init__(self, folder: Path) -> None:
-        try:
-            import trustme
-        except ImportError as error:
-            raise MissingExtraError(purpose="The offline workspace", extra="offline") from error
-        self._ca = trustme.CA(organization_name="modelship offline workspace")
-        self._contexts: dict[str, ssl.SSLContext] = {}
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._certificate = _root(self._key)
+        self._contexts: OrderedDict[str, ssl.SSLContext] = OrderedDict()
         self._lock = threading.Lock()
         folder.mkdir(parents=True, exist_ok=True)
         self.bundle_path = folder / "ca-bundle.pem"
         """The roots that this process trusts, and this authority beside them; PEM."""
-        self._write_bundle()
+        own = self._certificate.public_bytes(serialization.Encoding.PEM).decode()
+        roots = self._roots().read_text(encoding="utf-8", errors="replace")
+        write_private(self.bundle_path, f"{roots}\n{own}")
 
     def context(self, host: str) -> ssl.SSLContext:
         """Return what a server needs to speak TLS as `host`; the same object each time.
@@ -59,15 +71,33 @@ class Authority:
         Raises
         ------
         ValueError
-            If there can be no host of this name.
+            If it is none of Azure's hosts, nor this machine.
         """
+        host = host.lower().rstrip(".")
+        if not (is_azure(host) or is_loopback(host)):
+            raise ValueError(host)
         with self._lock:
             if host not in self._contexts:
-                context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-                self._ca.issue_cert(host).configure_cert(context)
-                context.sni_callback = self._speak_as
-                self._contexts[host] = context
+                self._contexts[host] = self._new_context(host)
+            self._contexts.move_to_end(host)
+            if len(self._contexts) > _MOST_CONTEXTS:
+                self._contexts.popitem(last=False)
             return self._contexts[host]
+
+    def _new_context(self, host: str) -> ssl.SSLContext:
+        key = ec.generate_private_key(ec.SECP256R1())
+        certificate = (
+            _begun(key, "server")
+            .add_extension(x509.SubjectAlternativeName([_general_name(host)]), critical=True)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            .add_extension(_issuer(self._key), critical=False)
+            .sign(self._key, hashes.SHA256())
+        )
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        _load(context, key, certificate)
+        context.sni_callback = self._speak_as
+        return context
 
     def _speak_as(
         self, connection: ssl.SSLObject, name: str | None, _context: ssl.SSLContext
@@ -79,12 +109,6 @@ class Authority:
             return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
         return None
 
-    def _write_bundle(self) -> None:
-        own = self._ca.cert_pem.bytes()
-        draft = self.bundle_path.with_suffix(".new")
-        draft.write_bytes(self._roots().read_bytes() + b"\n" + own)
-        draft.replace(self.bundle_path)
-
     def _roots(self) -> Path:
         """Return the file with the roots that this process trusts already."""
         import certifi
@@ -94,3 +118,65 @@ class Authority:
             if users.is_file() and users.resolve() != self.bundle_path.resolve():
                 return users  # such as a company's; or that of another offline workspace
         return Path(certifi.where())
+
+
+def _root(key: EllipticCurvePrivateKey) -> x509.Certificate:
+    names = [*map(x509.DNSName, (*AZURE_NAMES, "localhost"))]
+    addresses = [x509.IPAddress(ip_network(each)) for each in ("127.0.0.0/8", "::1/128")]
+    usage = dict.fromkeys(
+        (
+            *("digital_signature", "content_commitment", "key_encipherment", "data_encipherment"),
+            *("key_agreement", "crl_sign", "encipher_only", "decipher_only"),
+        ),
+        False,
+    )
+    return (
+        _begun(key, "authority")
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(x509.KeyUsage(key_cert_sign=True, **usage), critical=True)
+        .add_extension(x509.NameConstraints([*names, *addresses], None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+
+
+def _begun(key: EllipticCurvePrivateKey, unit: str) -> x509.CertificateBuilder:
+    now = datetime.now(timezone.utc)
+    return x509.CertificateBuilder(
+        issuer_name=_name("authority"),
+        subject_name=_name(unit),
+        public_key=key.public_key(),
+        serial_number=x509.random_serial_number(),
+        not_valid_before=now - _CLOCKS_DIFFER,
+        not_valid_after=now + _LIFETIME,
+    )
+
+
+def _name(unit: str) -> x509.Name:
+    organization = x509.NameAttribute(NameOID.ORGANIZATION_NAME, "modelship offline workspace")
+    return x509.Name([organization, x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, unit)])
+
+
+def _issuer(key: EllipticCurvePrivateKey) -> x509.AuthorityKeyIdentifier:
+    return x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
+
+
+def _general_name(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
+
+
+def _load(
+    context: ssl.SSLContext, key: EllipticCurvePrivateKey, certificate: x509.Certificate
+) -> None:
+    """Hand both to a context, which takes files alone: one that is gone again at once."""
+    pem = serialization.Encoding.PEM
+    text = key.private_bytes(
+        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ) + certificate.public_bytes(pem)
+    with tempfile.TemporaryDirectory(prefix="modelship-") as folder:
+        file = Path(folder) / "leaf.pem"
+        write_private(file, text.decode())
+        context.load_cert_chain(file)

@@ -10,7 +10,6 @@ says ``Connection: close``.
 from __future__ import annotations
 
 import asyncio
-import hmac
 import socket
 import struct
 import threading
@@ -18,15 +17,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from modelship.testing.offline.heads import HEAD_END, holds
 from modelship.testing.offline.server import listen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 __all__ = ["Fronts"]
 
 _CHUNK_BYTES = 1 << 16
-_HEAD_END = b"\r\n\r\n"
 # More than the server behind takes: a hundred fields of 8190 bytes.
 _LARGEST_HEAD_BYTES = 1 << 20
 _HEAD_TIMEOUT_S = 30.0
@@ -49,7 +48,7 @@ class _Front:
 
     listener: socket.socket
     target: tuple[str, int] | None = None
-    keys: tuple[str, ...] = ()
+    keys: tuple[bytes, ...] = ()
 
     @property
     def port(self) -> int:
@@ -90,7 +89,7 @@ class Fronts:
         Without keys it is open to everybody.
         """
         front = self._fronts[name]
-        front.keys = tuple(keys)
+        front.keys = tuple(key.encode() for key in keys)
         front.target = target
 
     def block(self, name: str) -> None:
@@ -169,7 +168,7 @@ async def _serve(client: socket.socket, front: _Front) -> None:
             return
         if not head:
             return
-        if front.keys and not _opens(head, front.keys):
+        if front.keys and not holds(head, front.keys, field=b"authorization", kind=b"bearer"):
             await asyncio.get_running_loop().sock_sendall(client, _UNAUTHORIZED)
         elif front.target is not None:
             await _pass_on(head, client, front.target)
@@ -181,28 +180,11 @@ async def _read_head(client: socket.socket) -> bytes:
     head = bytearray()
     while len(head) <= _LARGEST_HEAD_BYTES:
         chunk = await asyncio.get_running_loop().sock_recv(client, _CHUNK_BYTES)
-        searched = max(0, len(head) - len(_HEAD_END))
+        searched = max(0, len(head) - len(HEAD_END))
         head += chunk
-        if not chunk or head.find(_HEAD_END, searched) >= 0:
+        if not chunk or head.find(HEAD_END, searched) >= 0:
             break
     return bytes(head)
-
-
-def _opens(head: bytes, keys: Sequence[str]) -> bool:
-    """Tell whether a head holds one of the keys; how long that takes tells nothing of them."""
-    fields, end, _ = head.partition(_HEAD_END)
-    given = [value for name, value in _fields(fields) if name == b"authorization"]
-    if not end or len(given) != 1:
-        return False
-    kind, _, key = given[0].partition(b" ")
-    same = [hmac.compare_digest(key.strip(), each.encode()) for each in keys]
-    return kind.lower() == b"bearer" and any(same)
-
-
-def _fields(head: bytes) -> Iterator[tuple[bytes, bytes]]:
-    for line in head.split(b"\r\n")[1:]:
-        name, _, value = line.partition(b":")
-        yield name.lower(), value.strip()
 
 
 async def _pass_on(head: bytes, client: socket.socket, target: tuple[str, int]) -> None:

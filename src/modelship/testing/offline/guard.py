@@ -12,6 +12,8 @@ from enum import Enum
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
+import jwt
+
 from modelship.testing.offline.exchange import RefusalError
 from modelship.testing.offline.hosts import is_azure
 from modelship.testing.offline.moments import is_past, moment
@@ -116,8 +118,6 @@ class Guard:
         return is_azure(name) and port in _AZURES_PORTS
 
     def _check_token(self, request: Request) -> None:
-        import jwt
-
         kind, _, token = request.headers.get("Authorization", "").partition(" ")
         if kind.lower() != "bearer" or not token:
             raise RefusalError(401, "AuthenticationFailed", "the request has no bearer token")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 
-__all__ = ["is_azure", "is_loopback"]
+__all__ = ["AZURE_NAMES", "is_azure", "is_loopback"]
 
 # What azureml-core 1.61 calls, and what calls beside it: sign-in, resource manager, the services of
 # a workspace, its storage and vault, the graph. Feeds of packages (pkgs.dev.azure.com) and base
@@ -38,6 +38,9 @@ _COLLECTORS = (
     ".applicationinsights.microsoft.com",
     ".services.visualstudio.com",
 )
+
+AZURE_NAMES = (*sorted(_HOSTS), *(each.removeprefix(".") for each in _DOMAINS + _COLLECTORS))
+"""The hosts that an offline workspace stands for, and the domains of such hosts."""
 
 
 def is_azure(host: str) -> bool:

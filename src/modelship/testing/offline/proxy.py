@@ -8,14 +8,17 @@ ended there.
 from __future__ import annotations
 
 import asyncio
+import base64
 import threading
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from modelship.testing.offline.heads import holds
 from modelship.testing.offline.hosts import is_azure, is_loopback
 from modelship.testing.offline.upstream import Upstream
+from modelship.testing.offline.variables import PROXY_USER
 
 if TYPE_CHECKING:
     import socket
@@ -32,6 +35,9 @@ _DIAL_TIMEOUT_S = 30.0
 _LINGER_S = 2.0
 _ENDING_S = 5.0
 _ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
+_UNAUTHENTICATED = (
+    '407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm="offline workspace"'
+)
 _OWN_FIELDS = (b"connection:", b"proxy-connection:", b"proxy-authorization:")
 
 
@@ -83,22 +89,31 @@ class Proxy:
         Where clients connect; the proxy closes it.
     http_port, https_port : int
         Where the workspace is served on 127.0.0.1, plain and with TLS.
+    password : str
+        What a client has to show, with the name ``modelship-offline``, whatever it asks for.
     sealed : bool
         Refuse every other host. Otherwise requests go on to where they belong, through the proxy
         that the variables of this process name, if they name one.
     """
 
     def __init__(
-        self, *, listener: socket.socket, http_port: int, https_port: int, sealed: bool = True
+        self,
+        *,
+        listener: socket.socket,
+        http_port: int,
+        https_port: int,
+        password: str,
+        sealed: bool = True,
     ) -> None:
-        self.port = int(listener.getsockname()[1])
-        self.url = f"http://127.0.0.1:{self.port}"
+        port = int(listener.getsockname()[1])
+        self.url = f"http://{PROXY_USER}:{password}@127.0.0.1:{port}"
         """What ``HTTPS_PROXY`` and ``HTTP_PROXY`` are set to."""
+        self._credentials = (base64.b64encode(f"{PROXY_USER}:{password}".encode()),)
         self.refused: list[str] = []
         """The hosts that were asked for and refused, in order."""
         self._workspace_ports = {False: http_port, True: https_port}
         self._sealed = sealed
-        self._upstream = Upstream.of_this_process(own_port=self.port)
+        self._upstream = Upstream.of_this_process()
         self._busy: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="offline-proxy", daemon=True)
@@ -147,6 +162,10 @@ class Proxy:
         except (ValueError, asyncio.LimitOverrunError):
             words = "This is a proxy: set HTTPS_PROXY to its address."
             await _refuse(reader, writer, "400 Bad Request", words)
+            return
+        if not holds(head, self._credentials, field=b"proxy-authorization", kind=b"basic"):
+            words = "This proxy is for its owner: read environment.sh in the workspace's folder."
+            await _refuse(reader, writer, _UNAUTHENTICATED, words)
             return
         if self._refuses(request.host):
             self.refused.append(request.host)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]  # typeshed leaves it out
 
+from modelship.testing.offline.variables import is_own_proxy
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -42,26 +44,26 @@ class Upstream:
     proxies : Mapping
         The URL of the proxy for ``"http"`` and ``"https"``, and under ``"no"`` the hosts that need
         none; as :func:`urllib.request.getproxies_environment` returns it.
-    own_port : int
-        A proxy on this port of this machine is ourselves, and none.
     """
 
     proxies: Mapping[str, str] = field(repr=False)
-    own_port: int
 
     @classmethod
-    def of_this_process(cls, *, own_port: int) -> Upstream:
+    def of_this_process(cls) -> Upstream:
         """Read ``HTTPS_PROXY``, ``HTTP_PROXY`` and ``NO_PROXY`` as they are now."""
-        return cls(getproxies_environment(), own_port)
+        return cls(getproxies_environment())
 
     def before(self, host: str, is_tunnel: bool) -> NextProxy | None:  # noqa: FBT001 - as the request says
-        """Return the proxy that a request to `host` has to go through, or None."""
+        """Return the proxy that a request to `host` has to go through, or None.
+
+        That of an offline workspace is none: it would be ourselves, or lead back here.
+        """
         url = urlsplit(self.proxies.get("https" if is_tunnel else "http", ""))
         if url.scheme != "http" or not url.hostname:
             return None
         if proxy_bypass_environment(host, dict(self.proxies)):
             return None
-        if url.port == self.own_port and url.hostname in {"127.0.0.1", "localhost"}:
+        if is_own_proxy(url.geturl()):
             return None
         return NextProxy(url.hostname, url.port or 80, _credentials(url.username, url.password))
 

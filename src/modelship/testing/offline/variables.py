@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from modelship.testing.offline.login import ServicePrincipal
 
-__all__ = ["variables"]
+__all__ = ["PROXY_USER", "exports", "is_own_proxy", "variables", "without_exports"]
+
+PROXY_USER = "modelship-offline"
+"""The name that clients show to the proxy of an offline workspace, beside its password."""
 
 _LOOPBACK = "127.0.0.1,localhost,::1"
+_PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy")
+_CERTIFICATES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
+_NO_PROXY = ("NO_PROXY", "no_proxy")
+
+_lock = threading.Lock()
+_forgotten: list[dict[str, str]] = []
 
 
 def variables(
@@ -24,19 +39,18 @@ def variables(
     principal : ServicePrincipal
         Whom the SDK signs in as.
     proxy : str
-        The URL of the proxy that leads Azure's hosts to the workspace.
+        The URL of the proxy that leads Azure's hosts to the workspace, with its password.
     bundle : Path
         The certificates to trust; PEM.
     folder : Path
         Where the SDK keeps sign-ins: apart from those of the person who uses it.
     """
-    to_proxy = dict.fromkeys(("HTTPS_PROXY", "HTTP_PROXY"), proxy) | {"NO_PROXY": _LOOPBACK}
     return {
-        **to_proxy,
-        # Clients differ in which of the two they read first.
-        **{name.lower(): value for name, value in to_proxy.items()},
-        "REQUESTS_CA_BUNDLE": str(bundle),
-        "SSL_CERT_FILE": str(bundle),  # what urllib reads, and with it azureml-telemetry
+        # Clients differ in whether they read the capitals first.
+        **dict.fromkeys(_PROXIES, proxy),
+        **dict.fromkeys(_NO_PROXY, _LOOPBACK),
+        # The second is what urllib reads, and with it azureml-telemetry.
+        **dict.fromkeys(_CERTIFICATES, str(bundle)),
         # Without it the SDK asks Azure what clouds there are, as soon as it is imported.
         "AZUREML_CURRENT_CLOUD": "AzureCloud",
         "AZUREML_SERVICE_PRINCIPAL_TENANT_ID": principal.tenant_id,
@@ -46,3 +60,42 @@ def variables(
         "AZURE_CONFIG_DIR": str(folder),
         "AZUREML_AUTH_CONFIG_DIR": str(folder),
     }
+
+
+def exports(found: Mapping[str, str]) -> str:
+    """Return the text of a file that sets variables in the shell which reads it."""
+    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in found.items())
+
+
+def is_own_proxy(url: str) -> bool:
+    """Return whether a proxy is that of an offline workspace, this one or any other."""
+    try:
+        return urlsplit(url).username == PROXY_USER
+    except ValueError:
+        return False
+
+
+@contextmanager
+def without_exports() -> Iterator[None]:
+    """Leave an offline workspace's variables out of this process's while the body runs.
+
+    A workspace that is started in a terminal with the variables of another one, or of its own
+    earlier run, would ask itself for the packages of its services.
+    """
+    with _lock:
+        _forgotten.append({} if _forgotten else _taken_out())
+    try:
+        yield
+    finally:
+        with _lock:
+            found = _forgotten.pop()
+            if _forgotten:  # others are open: the last of them puts the variables back
+                _forgotten[-1] |= found
+            os.environ.update(found if not _forgotten else {})
+
+
+def _taken_out() -> dict[str, str]:
+    if not any(is_own_proxy(os.environ.get(name, "")) for name in _PROXIES):
+        return {}
+    names = [name for name in (*_PROXIES, *_CERTIFICATES, *_NO_PROXY) if name in os.environ]
+    return {name: os.environ.pop(name) for name in names}

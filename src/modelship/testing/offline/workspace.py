@@ -16,6 +16,7 @@ from modelship.errors import InvalidOptionError, MissingExtraError
 from modelship.testing.offline.faults import Faults
 from modelship.testing.offline.identity import LOCK, Identity
 from modelship.testing.offline.store import Store
+from modelship.testing.offline.variables import exports, variables, without_exports
 from modelship.workspace.private import write_private
 from modelship.workspace.trust import trusting
 
@@ -35,7 +36,7 @@ __all__ = ["OfflineWorkspace"]
 
 _COMPUTES = ("process", "docker")
 _ACCESS = "access.json"
-_EXTRA = {"werkzeug", "trustme", "certifi"}
+_EXTRA = {"werkzeug", "cryptography", "certifi", "jwt"}
 
 
 class OfflineWorkspace:
@@ -76,6 +77,9 @@ class OfflineWorkspace:
     config_path : Path
         A ``config.json`` for ``Workspace.from_config()``. It holds no secret: ``offline`` in it
         names the file, readable for its owner alone, by which modelship connects directly.
+    environment_path : Path
+        A file for a shell to read (``source``), with the variables of :attr:`environment`. Only
+        its owner can read it: it holds a password.
     identity : Identity
         Its names and ids.
     faults : Faults
@@ -96,6 +100,7 @@ class OfflineWorkspace:
     endpoint: str
     folder: Path
     config_path: Path
+    environment_path: Path
     identity: Identity
     refused: list[str]
 
@@ -163,10 +168,9 @@ class OfflineWorkspace:
 
         Set for another process or in another shell, where ``config.json`` lies in the current
         folder, they lead ``Workspace.from_config()`` here: as a service principal, by Azure's own
-        host names, through the proxy. The password among them is of use only here.
+        host names, through the proxy. Whoever has them can run code as you: keep them secret.
         """
         from modelship.testing.offline.login import ServicePrincipal
-        from modelship.testing.offline.variables import variables
 
         return variables(
             ServicePrincipal.of(self.identity),
@@ -199,6 +203,7 @@ class OfflineWorkspace:
         from modelship.testing.offline.proxy import Proxy
         from modelship.testing.offline.server import Server, listen
 
+        stack.enter_context(without_exports())
         listeners = {
             scheme: stack.enter_context(listen(self.identity.ports.get(scheme)))
             for scheme in ("http", "https", "proxy")
@@ -229,10 +234,13 @@ class OfflineWorkspace:
             listener=listeners["proxy"],
             http_port=ports["http"],
             https_port=ports["https"],
+            password=self.identity.key_for("proxy"),
             sealed=self._sealed,
         )
         stack.callback(self._proxy.close)
         self.refused = self._proxy.refused
+        self.environment_path = self.folder / "environment.sh"
+        write_private(self.environment_path, exports(self.environment))
 
     def _services(self, store: Store, guard: Guard) -> Services:
         from modelship.testing.offline.services import Services

@@ -49,14 +49,14 @@ if TYPE_CHECKING:
     from modelship.bundle import ScoringBundle
     from modelship.targets.progress import Steps
 
-__all__ = ["ProcessBackend"]
+__all__ = ["GUNICORN_SETTINGS", "ProcessBackend"]
 
 _ANSWERED = "answered"
 _SAMPLE = "sample.json"
 _KEYS = "keys.json"
 _ENDING = "Shutting down: Master"
 _GRACE_S = 5.0
-_GUNICORN_SETTINGS = Path(__file__).with_name("gunicorn_settings.py")
+GUNICORN_SETTINGS = Path(__file__).with_name("gunicorn_settings.py")
 
 
 class ProcessBackend(TargetBackend):
@@ -161,7 +161,7 @@ class ProcessBackend(TargetBackend):
                 folder=folder,
                 environment={
                     **service_variables(python, app_root=app, model_dir=app / model_folder(bundle)),
-                    "GUNICORN_CMD_ARGS": f"--config {shlex.quote(str(_GUNICORN_SETTINGS))}",
+                    "GUNICORN_CMD_ARGS": f"--config {shlex.quote(str(GUNICORN_SETTINGS))}",
                     "WORKER_COUNT": str(self._workers),
                     **({"PYTHONPATH": str(server_folder)} if server_folder else {}),
                     **self._server.variables(bundle, sample_file=str(folder / _SAMPLE)),

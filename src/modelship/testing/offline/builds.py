@@ -127,7 +127,10 @@ class Builder:
                 environment=environment,
                 lock=lock,
                 entry_script=script,
-                source=failures.sabotaged(source, entry_script=script, stage=build.stage),
+                source=(
+                    *failures.sabotaged(source, entry_script=script, stage=build.stage),
+                    *self._compute.source,
+                ),
                 resources=self._resources(build),
             )
         )

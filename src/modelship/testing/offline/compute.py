@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import psutil
 
 from modelship.bundle import Resources
+from modelship.bundle.script import SourceFile
 from modelship.errors import InvalidOptionError
 from modelship.targets.backend import Instance
 from modelship.targets.docker import DockerBackend
 from modelship.targets.docker import container as containers
 from modelship.targets.docker._sdk import connected
 from modelship.targets.process import ProcessBackend, service
+from modelship.targets.process.backend import GUNICORN_SETTINGS
 from modelship.targets.state import State
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ __all__ = ["Compute", "Kind"]
 
 Kind = Literal["process", "docker"]
 
+_SETTINGS = ".modelship_gunicorn.py"
 _LOOK_EVERY_S = 0.2
 
 
@@ -47,6 +50,8 @@ class Compute:
         What a container is: a process of this machine, or a container of a Docker engine.
     base_image : str, optional
         With ``"docker"``, as for the target of that name.
+    front_key : str
+        What their servers want to see of whoever asks them; nothing if it is empty.
 
     Raises
     ------
@@ -54,14 +59,21 @@ class Compute:
         If there is no such kind, or the image is not the name of one.
     """
 
-    def __init__(self, folder: Path, *, kind: Kind, base_image: str | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, kind: Kind, base_image: str | None = None, front_key: str = ""
+    ) -> None:
         self._containers: _Processes | _Containers
         if kind == "process":
-            self._containers = _Processes(folder)
+            self._containers = _Processes(folder, front_key=front_key)
         elif kind == "docker":
-            self._containers = _Containers(folder, base_image=base_image)
+            self._containers = _Containers(folder, base_image=base_image, front_key=front_key)
         else:
             raise InvalidOptionError(option="compute", found=kind, expected="process or docker")
+
+    @property
+    def source(self) -> tuple[SourceFile, ...]:
+        """The files that it needs beside those of a service."""
+        return self._containers.source
 
     def fit(self, resources: Resources) -> Resources:
         """Return what of `resources` this machine has; Azure has more."""
@@ -116,8 +128,11 @@ class _Processes(ProcessBackend):
 
     name: ClassVar[str] = "offline-process"
 
-    def __init__(self, folder: Path) -> None:
+    source: ClassVar[tuple[SourceFile, ...]] = ()
+
+    def __init__(self, folder: Path, *, front_key: str) -> None:
         super().__init__(profile="aci")
+        self._front_key = front_key
         self._folder_of_all = folder / "containers"
         self._starting = threading.local()
         self._limits: dict[str, tuple[Instance, float]] = {}
@@ -134,7 +149,7 @@ class _Processes(ProcessBackend):
         return self._folder_of_all
 
     def _variables(self, app_root: str) -> Mapping[str, str]:
-        return _variables(self._starting.image, app_root)
+        return _variables(self._starting.image, app_root, self._front_key)
 
     @staticmethod
     def capacity() -> tuple[float, int]:
@@ -187,8 +202,13 @@ class _Containers(DockerBackend):
 
     name: ClassVar[str] = "offline-docker"
 
-    def __init__(self, folder: Path, *, base_image: str | None) -> None:
+    source: ClassVar[tuple[SourceFile, ...]] = (
+        SourceFile(_SETTINGS, GUNICORN_SETTINGS.read_bytes()),
+    )
+
+    def __init__(self, folder: Path, *, base_image: str | None, front_key: str) -> None:
         super().__init__(base_image=base_image, profile="aci")
+        self._front_key = front_key
         self._mark = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]
         self._starting = threading.local()
 
@@ -197,7 +217,8 @@ class _Containers(DockerBackend):
         return f"{self.name}-{self._mark}"
 
     def _variables(self, app_root: str) -> Mapping[str, str]:
-        return _variables(self._starting.image, app_root)
+        settings = {"GUNICORN_CMD_ARGS": f"--config {app_root}/{_SETTINGS}"}
+        return settings | _variables(self._starting.image, app_root, self._front_key)
 
     @staticmethod
     def capacity() -> tuple[float, int]:
@@ -224,8 +245,12 @@ class _Containers(DockerBackend):
         """Nothing watches over them here."""
 
 
-def _variables(image: Image, app_root: str) -> Mapping[str, str]:
-    return {"AZUREML_MODEL_DIR": f"{app_root}/{image.model_dir}", **image.variables}
+def _variables(image: Image, app_root: str, front_key: str) -> dict[str, str]:
+    return {
+        "AZUREML_MODEL_DIR": f"{app_root}/{image.model_dir}",
+        **image.variables,
+        "MODELSHIP_FRONT_KEY": front_key,
+    }
 
 
 @contextmanager

@@ -59,9 +59,17 @@ class _Front:
 
 
 class Fronts:
-    """The fronts of all services, by name. Its methods may be called from any thread."""
+    """The fronts of all services, by name. Its methods may be called from any thread.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    key : str
+        What is shown to the servers behind, in a header field, so that they serve nobody who goes
+        around the fronts; nothing if it is empty.
+    """
+
+    def __init__(self, *, key: str = "") -> None:
+        self._shown = f"x-modelship-front: {key}\r\n".encode() if key else b""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="fronts", daemon=True)
         self._fronts: dict[str, _Front] = {}
@@ -147,7 +155,7 @@ class Fronts:
             self._loop.call_later(_PAUSE_S, self._watch, front)
             return
         client.setblocking(False)
-        task = self._loop.create_task(_serve(client, front))
+        task = self._loop.create_task(_serve(client, front, self._shown))
         self._busy.add(task)
         task.add_done_callback(self._busy.discard)
         task.add_done_callback(lambda _: client.close())  # also if it was ended before it began
@@ -160,7 +168,7 @@ def _listen(port: int | None) -> socket.socket:
     return listener
 
 
-async def _serve(client: socket.socket, front: _Front) -> None:
+async def _serve(client: socket.socket, front: _Front, shown: bytes) -> None:
     with client, suppress(OSError):
         try:
             head = await asyncio.wait_for(_read_head(client), _HEAD_TIMEOUT_S)
@@ -171,7 +179,7 @@ async def _serve(client: socket.socket, front: _Front) -> None:
         if front.keys and not holds(head, front.keys, field=b"authorization", kind=b"bearer"):
             await asyncio.get_running_loop().sock_sendall(client, _UNAUTHORIZED)
         elif front.target is not None:
-            await _pass_on(head, client, front.target)
+            await _pass_on(head.replace(b"\r\n", b"\r\n" + shown, 1), client, front.target)
         await _part(client)
 
 

@@ -85,8 +85,9 @@ class Identity:
             If the folder holds other things, or others can read or change what it holds.
         """
         try:
-            found = cls(**json.loads(read_private(folder / _FILE)))
+            cls(**json.loads((folder / _FILE).read_text(encoding="utf-8")))  # is it one of ours?
             check_private_folder(folder)
+            found = cls(**json.loads(read_private(folder / _FILE)))
         except (FileNotFoundError, NotADirectoryError):
             if folder.exists() and not _is_empty(folder):
                 raise _not_ours(folder) from None
@@ -122,7 +123,7 @@ def _is_empty(folder: Path) -> bool:
 
 
 def _not_private(folder: Path, error: NotPrivateError) -> InvalidOptionError:
-    expected = f"one that is yours alone, but {error.problem}. {error.remedy}"
+    expected = f"one that is yours alone, but {error.problem}. {error.remedy.rstrip('.')}"
     return InvalidOptionError("folder", str(folder), expected)
 
 

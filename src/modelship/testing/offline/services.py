@@ -49,6 +49,8 @@ class Services:
         Keeps them.
     guard : Guard
         Signs the addresses of logs.
+    front_key : str
+        What the containers want to see of whoever asks them, beside the keys of their service.
     faults : Faults
         What is to go wrong with deployments.
     compute : {"process", "docker"}
@@ -73,6 +75,7 @@ class Services:
         store: Store,
         *,
         guard: Guard,
+        front_key: str,
         faults: Faults,
         compute: Kind = "process",
         base_image: str | None = None,
@@ -86,10 +89,12 @@ class Services:
         self._creating = threading.Lock()  # so that the quota is judged one after the other
         self._location = location
         self._kind = compute
-        self._compute = Compute(store.folder, kind=compute, base_image=base_image)
+        self._compute = Compute(
+            store.folder, kind=compute, base_image=base_image, front_key=front_key
+        )
         self._reaper: Reaper | None = None
         self._guarding = threading.Lock()
-        self._fronts = Fronts()
+        self._fronts = Fronts(key=front_key)
         self._operations = Operations(store, guard=guard)
         self._rollouts = Rollouts(
             store,

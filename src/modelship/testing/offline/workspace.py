@@ -248,6 +248,7 @@ class OfflineWorkspace:
         return Services(
             store,
             guard=guard,
+            front_key=self.identity.key_for("fronts"),
             faults=self.faults,
             compute=self._compute,
             base_image=self._base_image,

@@ -14,6 +14,7 @@ from werkzeug.wrappers import Request, Response
 
 from modelship.testing.offline.exchange import LARGEST_BODY_BYTES, RefusalError
 from modelship.testing.offline.guard import Door
+from modelship.testing.offline.store import BrokenRecordError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -138,5 +139,7 @@ def _failure(request: Request, error: Exception) -> RefusalError:
         return RefusalError(400, "NameTooLong", "this machine has no room for so long a name")
     if number in _NO_ROOM:
         return RefusalError(507, "InsufficientStorage", "the disk of the workspace is full")
+    if isinstance(error, BrokenRecordError):
+        return RefusalError(500, "BrokenRecord", str(error))
     _log.error("%s %s failed", request.method, request.path, exc_info=error)
     return RefusalError(500, "InternalError", "the offline workspace failed; its log says why")

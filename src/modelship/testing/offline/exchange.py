@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response
 
+from modelship.testing.offline.shapes import mismatch
+
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request
 
 __all__ = [
     "LARGEST_BODY_BYTES",
     "RefusalError",
-    "json_list",
+    "check_shape",
     "json_object",
+    "json_patch",
     "json_response",
     "json_value",
 ]
@@ -24,6 +27,8 @@ LARGEST_BODY_BYTES = 1 << 24
 """How long the body of a request may be; that of a blob may be longer."""
 
 _DEEPEST = 64
+_LARGEST_NUMBER = 1 << 63
+_ANY_OBJECT: dict[str, Any] = {}
 
 
 class RefusalError(Exception):
@@ -72,7 +77,7 @@ def json_value(request: Request) -> Any:
         If it is not JSON of Unicode text, or nested too deeply.
     """
     try:
-        value = json.loads(request.get_data())
+        value = json.loads(request.get_data(), parse_constant=_refuse)
         fits = _is_plain(value)
     except (ValueError, RecursionError):
         fits = False
@@ -85,31 +90,41 @@ def json_value(request: Request) -> Any:
     return value
 
 
-def json_object(request: Request) -> dict[str, Any]:
-    """Return the body of a request, a JSON object; otherwise as :func:`json_value`."""
-    value = json_value(request)
-    if not isinstance(value, dict):
-        raise RefusalError(400, "BadArgument", "The body of the request is not a JSON object.")
+def json_object(request: Request, shape: dict[str, Any] = _ANY_OBJECT) -> dict[str, Any]:
+    """Return the body of a request, an object of this shape; otherwise as :func:`json_value`."""
+    value: dict[str, Any] = json_value(request)
+    check_shape(value, shape)
     return value
 
 
-def json_list(request: Request) -> list[dict[str, Any]]:
-    """Return the body of a request, a list of JSON objects; otherwise as :func:`json_value`."""
-    value = json_value(request)
-    if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
-        message = "The body of the request is not a list of JSON objects."
-        raise RefusalError(400, "BadArgument", message)
+def json_patch(request: Request) -> list[dict[str, Any]]:
+    """Return the body of a request, a JSON patch (RFC 6902); otherwise as :func:`json_value`."""
+    value: list[dict[str, Any]] = json_value(request)
+    check_shape({"the patch": value}, {"the patch": list})
+    check_shape({"the patch": value}, {"the patch": [{"op": str, "path": str}]})
     return value
+
+
+def check_shape(value: object, shape: dict[str, Any]) -> None:
+    """Refuse a value of another shape."""
+    if place := mismatch(value, shape):
+        raise RefusalError(400, "BadArgument", f"{place} is missing, or of another type.")
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)  # NaN and Infinity are not JSON
 
 
 def _is_plain(value: Any) -> bool:
-    """Return whether a value is not too deep, and each text in it can be written as UTF-8."""
+    """Return whether a value is not too deep, and each number and text in it has a plain form."""
     levels = [value]
     for _ in range(_DEEPEST):
         inner: list[Any] = []
         for each in levels:
             if isinstance(each, str):
                 each.encode()  # UnicodeEncodeError, a ValueError, for half of a surrogate pair
+            elif isinstance(each, int) and abs(each) >= _LARGEST_NUMBER:
+                return False
             elif isinstance(each, dict):
                 inner += [*each, *each.values()]
             elif isinstance(each, list):

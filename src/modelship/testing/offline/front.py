@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelship.testing.offline.heads import HEAD_END, holds
+from modelship.testing.offline.peers import is_another_users
 from modelship.testing.offline.server import listen
 
 if TYPE_CHECKING:
@@ -153,6 +154,9 @@ class Fronts:
         except OSError:  # too many open files, for one; those who wait are served later
             self._loop.remove_reader(front.listener)
             self._loop.call_later(_PAUSE_S, self._watch, front)
+            return
+        if is_another_users(client):
+            client.close()
             return
         client.setblocking(False)
         task = self._loop.create_task(_serve(client, front, self._shown))

@@ -14,6 +14,7 @@ import shutil
 import tarfile
 import tempfile
 import threading
+import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -40,6 +41,13 @@ __all__ = ["MODELS", "Image", "Images"]
 
 MODELS: Final = "azureml-models"
 """The folder of the models, below the root of an application."""
+
+_MOST_UNPACKED_BYTES: Final = 1 << 30
+_MOST_UNPACKED_FILES: Final = 20_000
+_LONGEST_PART: Final = 240
+_TOO_MUCH: Final = (
+    f"more than {_MOST_UNPACKED_BYTES >> 20} MiB or {_MOST_UNPACKED_FILES} files are in it."
+)
 
 
 @dataclass(frozen=True)
@@ -200,17 +208,24 @@ def _unpacked(content: bytes, *, name: str) -> Iterator[SourceFile]:
     """Read a tar archive; only what lies in it is read, so a link cannot lead out either."""
     try:
         with tarfile.open(fileobj=io.BytesIO(content), mode="r:*") as archive:
-            for member in archive:
+            left_bytes = _MOST_UNPACKED_BYTES
+            for count, member in enumerate(archive):
                 path = _inside(member.name, archive=name)
                 file = None if member.isdir() else archive.extractfile(member)
+                data = file.read(left_bytes + 1) if file is not None else b""
+                left_bytes -= len(data)
+                if left_bytes < 0 or count >= _MOST_UNPACKED_FILES:
+                    raise EnvironmentSpecError(name, _TOO_MUCH)
                 if file is not None:
-                    yield SourceFile(path, file.read())
-    except (tarfile.TarError, KeyError, EOFError, OSError) as error:
+                    yield SourceFile(path, data)
+    except (tarfile.TarError, KeyError, EOFError, OSError, RecursionError, zlib.error) as error:
         raise EnvironmentSpecError(name, f"it cannot be unpacked: {error}.") from error
 
 
 def _inside(path: str, *, archive: str) -> str:
     pure = PurePosixPath(path)
+    if any(len(part.encode("utf-8", "replace")) > _LONGEST_PART for part in pure.parts):
+        raise EnvironmentSpecError(archive, "a name in it is too long.")
     if pure.is_absolute() or ".." in pure.parts or "\0" in path:
         raise EnvironmentSpecError(archive, f"the path {path!r} leads out of it.")
     return pure.as_posix()

@@ -10,8 +10,16 @@ from urllib.parse import urlencode
 
 from modelship.testing.offline.app import Call
 from modelship.testing.offline.control import MMS
-from modelship.testing.offline.exchange import RefusalError, json_list, json_object, json_response
+from modelship.testing.offline.exchange import (
+    RefusalError,
+    check_shape,
+    json_object,
+    json_patch,
+    json_response,
+)
 from modelship.testing.offline.moments import moment
+from modelship.testing.offline.shapes import optional
+from modelship.testing.offline.store import BrokenRecordError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +34,14 @@ _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9\-._]{0,254}")
 _ASSET = "aml://asset/"
 _MOST_OF_A_PAGE = 255
 _COLLECTIONS: dict[str, Callable[[], Any]] = {"kvTags": dict, "properties": dict, "datasets": list}
+_ARTIFACT = {"prefix": optional(str), "id": optional(str)}
+_SHAPE: dict[str, Any] = {
+    "url": optional(str),
+    "description": optional(str),
+    "kvTags": optional(dict),
+    "properties": optional(dict),
+    "datasets": [dict],
+}
 _CHANGEABLE = {
     "kvTags",
     "description",
@@ -66,7 +82,10 @@ class Models:
         ]
 
     def _create_asset(self, request: Request, **_scope: str) -> Response:
-        asset = json_object(request) | {"id": str(uuid.uuid4()), "createdTime": moment()}
+        asset = json_object(request, {"artifacts": [_ARTIFACT]}) | {
+            "id": str(uuid.uuid4()),
+            "createdTime": moment(),
+        }
         self._assets.put(asset["id"], asset)
         return json_response(asset)
 
@@ -77,9 +96,9 @@ class Models:
         return json_response(asset)
 
     def _create(self, request: Request, **_scope: str) -> Response:
-        body = json_object(request)
-        name = body.get("name")
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
+        body = json_object(request, {"name": str, **_SHAPE})
+        name = body["name"]
+        if not _NAME.fullmatch(name):
             raise RefusalError(400, "InvalidModelName", f"{name!r} is not a valid model name.")
         self._check_url(str(body.get("url")))
         with self._models.lock:
@@ -96,9 +115,16 @@ class Models:
 
     def _next_version(self, name: str) -> int:
         """Count on, so that the version of a deleted model never comes again."""
-        version = 1 + (self._counters.get(name) or {"last": 0})["last"]
+        try:
+            counter = self._counters.get(name)
+        except BrokenRecordError:
+            counter = None
+        if counter is None:
+            versions = [each["version"] for each in self._models.all() if each["name"] == name]
+            counter = {"last": max(versions, default=0)}
+        version = 1 + int(counter["last"])
         self._counters.put(name, {"last": version})
-        return int(version)
+        return version
 
     def _list(self, request: Request, **_scope: str) -> Response:
         found = [model for model in self._models.all() if _fits(model, request.args)]
@@ -123,8 +149,9 @@ class Models:
     def _update(self, request: Request, *, model_id: str, **_scope: str) -> Response:
         with self._models.lock:
             model = self._find(model_id)
-            for operation in json_list(request):
+            for operation in json_patch(request):
                 _change(model, operation)
+            check_shape(model, _SHAPE)
             model["modifiedTime"] = moment()
             self._models.put(model_id, model)
         return json_response(model)
@@ -196,15 +223,16 @@ def _from_token(token: str) -> tuple[str, str]:
 
 def _change(model: dict[str, Any], operation: dict[str, Any]) -> None:
     """Apply one operation of a JSON patch (RFC 6902), to a field or to an entry of it."""
-    _, _, path = operation.get("path", "").partition("/")
+    _, _, path = operation["path"].partition("/")
     name, _, entry = path.partition("/")
     ways: dict[str, Callable[..., None]] = {"add": _set, "replace": _set, "remove": _remove}
-    way = ways.get(operation.get("op", ""))
+    way = ways.get(operation["op"])
     if name not in _CHANGEABLE or way is None:
         message = f"{operation.get('op')} of {operation.get('path')} is not possible"
         raise RefusalError(400, "InvalidPatch", message)
     before = dict(model.get("properties") or {})
     holder, key = (model.setdefault(name, {}), entry) if entry else (model, name)
+    check_shape({name: holder}, {name: dict})
     way(holder, key, operation.get("value"))
     after = model.get("properties") or {}
     if any(after.get(each) != value for each, value in before.items()):

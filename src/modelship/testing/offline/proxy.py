@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from modelship.testing.offline.heads import holds
 from modelship.testing.offline.hosts import is_azure, is_loopback
+from modelship.testing.offline.peers import is_another_users
 from modelship.testing.offline.upstream import Upstream
 from modelship.testing.offline.variables import PROXY_USER
 
@@ -147,7 +148,8 @@ class Proxy:
         self._busy.add(task)
         try:
             async with _closing(writer):
-                await self._answer(reader, writer)
+                if not is_another_users(writer.get_extra_info("socket")):
+                    await self._answer(reader, writer)
         except (OSError, asyncio.CancelledError):
             pass  # the client went away, or the proxy is being closed
         finally:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 from modelship.testing.offline.app import DROP
+from modelship.testing.offline.peers import is_another_users
 
 if TYPE_CHECKING:
     import ssl
@@ -83,6 +84,9 @@ class _WSGIServer(ThreadedWSGIServer):
         # Given to the constructor, it would shake hands in the thread that accepts, which one
         # silent client could then hold up.
         self.ssl_context = tls
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:  # noqa: ARG002 - socketserver's
+        return not is_another_users(request)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         thread = threading.Thread(

@@ -54,7 +54,7 @@ def new_document(wanted: Mapping[str, Any], *, location: str, port: int | None) 
         "updatedTime": now,
         "state": str(State.TRANSITIONING),
         "containerResourceRequirements": resources(wanted),
-        OWN: {"keys": _keys(wanted.get("keys") or {}), "port": port},
+        OWN: {"keys": _keys(wanted.get("keys") or {}), "port": port, "operation": ""},
     }
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import copy
 import math
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.errors import InvalidNameError
 from modelship.targets.names import check_service_name
 from modelship.testing.offline import failures
-from modelship.testing.offline.exchange import RefusalError
+from modelship.testing.offline.exchange import RefusalError, check_shape
+from modelship.testing.offline.shapes import NUMBER, optional
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["changed", "check_create", "resources"]
+__all__ = ["RESOURCES", "changed", "check_create", "checked_key", "resources"]
 
 # What Container Instances give a container group of Linux.
 _MOST_CORES: Final = 4.0
@@ -22,6 +24,31 @@ _MOST_MEMORY_GB: Final = 16.0
 # What AciWebservice.deploy_configuration() says of itself.
 _DEFAULT: Final = {"cpu": 0.1, "memoryInGB": 0.5}
 
+_KEY: Final = re.compile(r"[!-~]{1,512}")
+
+RESOURCES: Final = {"cpu": optional(*NUMBER), "memoryInGB": optional(*NUMBER)}
+_ASSET: Final = {"id": str, "url": str}
+_ENVIRONMENT: Final = {
+    "name": optional(str),
+    "environmentVariables": optional(dict),
+    "python": optional(dict),
+    "docker": optional(dict),
+}
+_SHAPE: Final[dict[str, Any]] = {
+    "kvTags": optional(dict),
+    "properties": optional(dict),
+    "description": optional(str),
+    "location": optional(str),
+    "keys": optional(dict),
+    "containerResourceRequirements": optional(dict),
+    "environmentImageRequest": optional(dict),
+}
+_IMAGE_SHAPE: Final[dict[str, Any]] = {
+    "driverProgram": optional(str),
+    "modelIds": [str],
+    "assets": [_ASSET],
+    "environment": optional(dict),
+}
 _CHANGEABLE = frozenset(
     {
         *("kvTags", "description", "properties", "authEnabled", "environmentImageRequest"),
@@ -44,6 +71,9 @@ def check_create(wanted: Mapping[str, Any]) -> None:
         raise _bad(error.message) from None
     if wanted.get("computeType") != "ACI":
         raise _bad(f"An offline workspace has no {wanted.get('computeType')}; use ACI.")
+    check_shape(wanted, _SHAPE)
+    for key in (wanted.get("keys") or {}).values():
+        checked_key(key)
     _check_image_request(wanted.get("environmentImageRequest"))
     asked = resources(wanted)
     if any(
@@ -74,8 +104,24 @@ def changed(document: Mapping[str, Any], patch: Sequence[Mapping[str, Any]]) -> 
     new: dict[str, Any] = copy.deepcopy(dict(document))
     for each in patch:
         _apply(new, str(each.get("op")), str(each.get("path")), each.get("value"))
+    check_shape(new, _SHAPE)
     _check_image_request(new["environmentImageRequest"])
     return new
+
+
+def checked_key(key: object) -> str:
+    """Return a key that can stand in a header field, or ``""`` if none is given.
+
+    Raises
+    ------
+    RefusalError
+        If it is something else.
+    """
+    if not key:
+        return ""
+    if not isinstance(key, str) or not _KEY.fullmatch(key):
+        raise _bad("A key has 1 to 512 letters, digits or signs of ASCII, and no spaces.")
+    return key
 
 
 def _apply(document: dict[str, Any], operation: str, path: str, value: Any) -> None:
@@ -93,11 +139,15 @@ def _apply(document: dict[str, Any], operation: str, path: str, value: Any) -> N
         place[field] = value
 
 
-def _check_image_request(image: object) -> None:
+def _check_image_request(image: Any) -> None:
     if not isinstance(image, dict):
         raise _bad("environmentImageRequest is missing; images of your own are not run offline.")
     if not image.get("assets"):
         raise _bad("There is no scoring script; deployment without code is not run offline.")
+    check_shape(image, _IMAGE_SHAPE)
+    environment = image.get("environment") or {}
+    check_shape(environment, _ENVIRONMENT)
+    check_shape(environment.get("python") or {}, {"condaDependencies": optional(dict)})
 
 
 def _unescaped(part: str) -> str:

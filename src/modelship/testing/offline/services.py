@@ -11,7 +11,13 @@ from modelship.testing.offline import failures
 from modelship.testing.offline.app import Call
 from modelship.testing.offline.compute import Compute
 from modelship.testing.offline.control import MMS
-from modelship.testing.offline.exchange import RefusalError, json_list, json_object, json_response
+from modelship.testing.offline.exchange import (
+    RefusalError,
+    check_shape,
+    json_object,
+    json_patch,
+    json_response,
+)
 from modelship.testing.offline.front import Fronts
 from modelship.testing.offline.moments import moment
 from modelship.testing.offline.operations import Operations
@@ -25,7 +31,14 @@ from modelship.testing.offline.service_documents import (
     new_key,
     shown,
 )
-from modelship.testing.offline.service_requests import changed, check_create, resources
+from modelship.testing.offline.service_requests import (
+    RESOURCES,
+    changed,
+    check_create,
+    checked_key,
+    resources,
+)
+from modelship.testing.offline.shapes import optional
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request, Response
@@ -165,7 +178,7 @@ class Services:
         return _verdict(_taken(name) if taken else "")
 
     def _validate(self, request: Request, **_scope: str) -> Response:
-        asked = json_object(request)
+        asked = json_object(request, {"createRequest": optional(dict)})
         wanted = asked.get("createRequest")
         if asked.get("type") != "Create" or not wanted:
             return _verdict("")
@@ -176,7 +189,9 @@ class Services:
         return _verdict("")
 
     def _check_quota(self, request: Request, **_scope: str) -> Response:
-        return _verdict(self._over_quota(json_object(request)))
+        wanted = json_object(request)
+        check_shape(wanted.get("containerResourceRequirements") or {}, RESOURCES)
+        return _verdict(self._over_quota(wanted))
 
     def _check(self, wanted: dict[str, Any]) -> None:
         """Refuse a request that cannot be met."""
@@ -240,7 +255,7 @@ class Services:
             if document["state"] == State.TRANSITIONING:
                 message = f"The service {name} is being deployed; it cannot be updated before."
                 raise RefusalError(409, "ServiceIsTransitioning", message)
-            new = changed(document, json_list(request))
+            new = changed(document, json_patch(request))
             new["updatedTime"] = moment()
             self._documents.put(name, new)
             if new["environmentImageRequest"] != document["environmentImageRequest"]:
@@ -277,7 +292,7 @@ class Services:
             raise RefusalError(400, "BadArgument", "keyType is one of Primary and Secondary.")
         with self._rollouts.changing(name):
             own = self._require(name)[OWN]
-            own["keys"][field] = asked.get("keyValue") or new_key()
+            own["keys"][field] = checked_key(asked.get("keyValue")) or new_key()
             self._documents.change(name, **{OWN: own})
             return self._done_at_once(request, name)
 

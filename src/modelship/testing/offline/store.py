@@ -12,15 +12,60 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import threading
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-__all__ = ["Documents", "Store"]
+from modelship.testing.offline.shapes import NUMBER, mismatch, optional
+
+__all__ = ["BrokenRecordError", "Documents", "Store"]
 
 _LONGEST_NAME = 200
+_log = logging.getLogger(__name__)
+
+# What is read of the documents of each kind without a question whether it is there.
+_SHAPES: dict[str, dict[str, Any]] = {
+    "assets": {"id": str, "artifacts": [dict]},
+    "environments": {"name": str, "version": str, "digest": str, "environment": dict},
+    "model-counters": {"last": int},
+    "models": {
+        "id": str,
+        "name": str,
+        "version": int,
+        "createdTime": str,
+        "kvTags": optional(dict),
+        "properties": optional(dict),
+        "datasets": [dict],
+    },
+    "operations": {"id": str, "state": str, "streamingOperationLog": str},
+    "services": {
+        "name": str,
+        "state": str,
+        "kvTags": dict,
+        "properties": dict,
+        "environmentImageRequest": dict,
+        "containerResourceRequirements": {"cpu": NUMBER, "memoryInGB": NUMBER},
+        "_offline": {"keys": {"primaryKey": str, "secondaryKey": str}, "operation": str},
+    },
+}
+
+
+class BrokenRecordError(Exception):
+    """A document is not what was written there.
+
+    Parameters
+    ----------
+    path : Path
+        Its file.
+    problem : str
+        What is wrong with it.
+    """
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(f"the record {path} is broken ({problem}); remove it to go on without it")
 
 
 class Documents:
@@ -30,15 +75,25 @@ class Documents:
     ----------
     folder : Path
         Where they lie; made on the first write.
+    shape : dict
+        The fields that each has, and their types.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, shape: dict[str, Any]) -> None:
         self._folder = folder
+        self._shape = shape
+        self._reported: set[Path] = set()
         self.lock = threading.RLock()
 
     def get(self, key: str) -> dict[str, Any] | None:
-        """Return the document, or None."""
-        return _read(self._path(key))
+        """Return the document, or None.
+
+        Raises
+        ------
+        BrokenRecordError
+            If there is one that cannot be read.
+        """
+        return self._read(self._path(key))
 
     def put(self, key: str, document: dict[str, Any]) -> None:
         """Write the document, in place of an older one."""
@@ -68,10 +123,32 @@ class Documents:
         return existed
 
     def all(self) -> list[dict[str, Any]]:
-        """Return every document, the oldest first."""
-        paths = sorted(self._folder.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
-        found = (_read(path) for path in paths)
+        """Return every document, the oldest first; one that is broken is left out, and logged."""
+        found = (
+            self._read_or_report(path) for path in sorted(self._folder.glob("*.json"), key=_age)
+        )
         return [document for document in found if document is not None]
+
+    def _read_or_report(self, path: Path) -> dict[str, Any] | None:
+        try:
+            return self._read(path)
+        except BrokenRecordError as error:
+            if path not in self._reported:
+                self._reported.add(path)
+                _log.warning("%s", error)
+            return None
+
+    def _read(self, path: Path) -> dict[str, Any] | None:
+        """Return the document at one path, or None if there is none, or it is being removed."""
+        try:
+            found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, RecursionError) as error:
+            raise BrokenRecordError(path, f"{type(error).__name__}: {error}") from None
+        if place := mismatch(found, self._shape):
+            raise BrokenRecordError(path, f"{place} is not what it should be")
+        return found
 
     def _path(self, key: str) -> Path:
         name = quote(key, safe="")
@@ -80,13 +157,11 @@ class Documents:
         return self._folder / f"{name}.json"
 
 
-def _read(path: Path) -> dict[str, Any] | None:
-    """Return the document at one path, or None if there is none, or it is being removed."""
+def _age(path: Path) -> int:
     try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    return found
+        return path.stat().st_mtime_ns
+    except OSError:  # it was removed just now, or leads nowhere
+        return 0
 
 
 class Store:
@@ -108,7 +183,7 @@ class Store:
         """Return the documents of one kind, such as ``"models"``; the same object each time."""
         with self._lock:
             folder = self.folder / "documents" / kind
-            return self._kinds.setdefault(kind, Documents(folder))
+            return self._kinds.setdefault(kind, Documents(folder, shape=_SHAPES[kind]))
 
     def blob(self, key: str) -> Path:
         """Return where the blob of this key lies, or would lie.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 import tempfile
@@ -36,6 +37,12 @@ __all__ = ["OfflineWorkspace"]
 
 _COMPUTES = ("process", "docker")
 _ACCESS = "access.json"
+_NOT_WRITABLE = frozenset(
+    {
+        *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT),
+        *(errno.ENAMETOOLONG, errno.ENOTDIR, errno.EEXIST),
+    }
+)
 _EXTRA = {"werkzeug", "cryptography", "certifi", "jwt"}
 
 
@@ -130,10 +137,15 @@ class OfflineWorkspace:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            self.folder = self._hold_folder(stack)
-            self.identity = Identity.load(self.folder, name=self._name)
             try:
+                self.folder = self._hold_folder(stack)
+                self.identity = Identity.load(self.folder, name=self._name)
                 self._open(stack)
+            except OSError as error:
+                if error.errno not in _NOT_WRITABLE:
+                    raise
+                expected = f"a folder that can be written to, but: {error.strerror}"
+                raise InvalidOptionError("folder", str(self._given_folder), expected) from error
             except ModuleNotFoundError as error:
                 if (error.name or "").partition(".")[0] not in _EXTRA:
                     raise

@@ -1,0 +1,40 @@
+"""What JSON has to look like: which fields, of which types."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+__all__ = ["NUMBER", "mismatch", "optional"]
+
+NUMBER: Final = (int, float)
+
+
+def optional(*types: type) -> tuple[type, ...]:
+    """Return the shape of a value of one of these types, or null, or one that is not there."""
+    return (*types, type(None))
+
+
+def mismatch(found: object, shape: Any, *, at: str = "the body") -> str:
+    """Return where a value first differs from a shape, or ``""``.
+
+    Parameters
+    ----------
+    found : JSON value
+        What was read.
+    shape : type, tuple, list or dict
+        A type, or several of them; a list with the shape of each element, which may be left out;
+        or a dictionary with the fields that are looked at, and their shapes.
+    at : str
+        How the value is called.
+    """
+    if isinstance(shape, dict):
+        if not isinstance(found, dict):
+            return at
+        places = (mismatch(found.get(name), inner, at=name) for name, inner in shape.items())
+    elif isinstance(shape, list):
+        if not isinstance(found, (list, type(None))):
+            return at
+        places = (mismatch(each, shape[0], at=at) for each in found or ())
+    else:
+        return "" if isinstance(found, shape) else at
+    return next(filter(None, places), "")

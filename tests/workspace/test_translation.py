@@ -58,6 +58,11 @@ TABLE = [
         "AADSTS7000215: Invalid secret",
     ),
     (
+        lambda: ValueError('Fail to create device flow. Err: {"error_description": "Not here."}'),
+        WorkspaceCredentialsError,
+        "were not taken: Not here.",
+    ),
+    (
         lambda: msrest_exceptions.ClientRequestError(
             "Error occurred in request., Connection refused"
         ),

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from modelship.workspace.access import Access
     from modelship.workspace.location import WorkspaceLocation
 
-__all__ = ["Handle", "Sdk", "service_principal"]
+__all__ = ["Handle", "Sdk", "half_a_principal", "service_principal"]
 
 _TOKEN_LIFETIME_S = 3600
+_PRINCIPAL = tuple(f"AZUREML_SERVICE_PRINCIPAL_{each}" for each in ("TENANT_ID", "ID", "PASSWORD"))
 _NOT_FOUND = "WebserviceNotFound"
 
 
@@ -332,9 +333,17 @@ def _require_sdk() -> None:
 
 def service_principal() -> tuple[str, ...]:
     """Return tenant, id and password of the one that the environment names, or ``()``."""
-    names = [f"AZUREML_SERVICE_PRINCIPAL_{part}" for part in ("TENANT_ID", "ID", "PASSWORD")]
-    found = tuple(os.environ.get(name, "") for name in names)
+    found = tuple(os.environ.get(name, "") for name in _PRINCIPAL)
     return found if all(found) else ()
+
+
+def half_a_principal() -> str:
+    """Say which variables are missing where some of a service principal's are set, or ``""``."""
+    there = [name for name in _PRINCIPAL if os.environ.get(name)]
+    missing = [name for name in _PRINCIPAL if name not in there]
+    if not there or not missing:
+        return ""
+    return f"set: {', '.join(there)}; missing: {', '.join(missing)}"
 
 
 def _authentication() -> Any:

@@ -35,7 +35,8 @@ _HOMEWORK = re.compile(
 )
 _REFUSED = frozenset({401, 403})
 _DENIED = re.compile(
-    r"AADSTS\d+|(?i:authentication|credential|token (?:has )?expired|az login|unauthorized)"
+    r"AADSTS\d+|get authority configuration|create device flow|"
+    r"(?i:authentication|credential|token (?:has )?expired|az login|unauthorized)"
 )
 _CREDENTIALS = frozenset({"AuthenticationException", "ClientAuthenticationError"})
 _UNREACHABLE = frozenset(
@@ -174,6 +175,8 @@ def _cause(text: str) -> str:
         document, _ = json.JSONDecoder().raw_decode(text[start:])
     except ValueError:
         return ""
+    if description := document.get("error_description"):  # the identity platform's
+        return _shown(str(description))
     inner = document.get("error_details")
     return cause_of(inner if isinstance(inner, dict) else document)
 

@@ -106,6 +106,10 @@ class Workspace:
         except TimeoutError as error:
             cause = f"nobody signed in within {_SIGN_IN_TIMEOUT_S:g} s"
             raise WorkspaceCredentialsError(location.workspace_name, cause) from error
+        except WorkspaceCredentialsError as error:
+            if half := _sdk.half_a_principal():
+                error.cause = f"{error.cause} ({half})"
+            raise
         return cls(location, sdk)
 
     @property

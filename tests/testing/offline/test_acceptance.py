@@ -217,14 +217,18 @@ def test_a_connection_past_the_proxy_is_noticed(person, host):
     assert (person.offline.refused, person.escapes) == ([], [host])
 
 
-def test_a_refused_password_is_azures_to_explain(person):
+@pytest.mark.parametrize(
+    ("password", "words"),
+    [("wrong", "AADSTS7000215: Invalid client secret provided."), ("", "source environment.sh")],
+)
+def test_a_refused_password_is_azures_to_explain(person, password, words):
     """The SDK ends with the identity platform's sentence; the right password is shown nowhere."""
     done = person.runs(
         "from azureml.core import Workspace; Workspace.from_config()",
-        AZUREML_SERVICE_PRINCIPAL_PASSWORD="wrong",
+        AZUREML_SERVICE_PRINCIPAL_PASSWORD=password,
     )
     assert done.returncode != 0
-    assert "AADSTS7000215: Invalid client secret provided." in done.stderr
+    assert words in done.stderr
     right = person.offline.environment["AZUREML_SERVICE_PRINCIPAL_PASSWORD"]
     assert right not in done.stdout + done.stderr
     assert (person.offline.refused, person.escapes) == ([], [])

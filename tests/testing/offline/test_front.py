@@ -80,7 +80,15 @@ def request(body=b"", *, key=None, more=b"", method=b"POST"):
     """Return the bytes of a request."""
     fields = f"Authorization: Bearer {key}\r\n".encode() if key else b""
     size = f"Content-Length: {len(body)}\r\n".encode()
-    return method + b" /score HTTP/1.1\r\nHost: here\r\n" + fields + size + more + b"\r\n" + body
+    return (
+        method
+        + b" /score HTTP/1.1\r\nHost: 127.0.0.1:80\r\n"
+        + fields
+        + size
+        + more
+        + b"\r\n"
+        + body
+    )
 
 
 @pytest.mark.parametrize(
@@ -261,3 +269,58 @@ def test_a_key_is_in_no_repr(fronts):
     fronts.open("service")
     fronts.point("service", None, keys=(KEY,))
     assert KEY not in repr(vars(fronts))
+
+
+PAGE = b"Origin: http://localhost:3000\r\n"
+CROSS = b"Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: no-cors\r\n"
+REBOUND = request().replace(b"127.0.0.1", b"evil.example")
+
+
+@pytest.mark.parametrize(
+    ("sent", "options"),
+    [
+        (REBOUND, {}),
+        (REBOUND, {"origins": ["*"]}),
+        (request(key=KEY).replace(b"127.0.0.1", b"evil.example"), {"keys": [KEY]}),
+        (request(more=PAGE), {}),
+        (request(more=PAGE), {"origins": ["http://localhost:4000"]}),
+        (request(more=CROSS), {}),
+    ],
+)
+def test_a_web_page_that_is_not_welcome_is_refused(fronts, sent, options):
+    """By a name that leads here, or without a key: 403, and the server never hears of it."""
+    with serving(fronts, answer_after(1)) as (server, client):
+        fronts.point("service", server.address, **options)
+        client.sendall(sent)
+        assert receive(client).startswith(b"HTTP/1.1 403 Forbidden\r\n")
+    assert server.seen == []
+
+
+@pytest.mark.parametrize(
+    ("sent", "options"),
+    [
+        (request(more=PAGE), {"origins": ["http://localhost:3000"]}),
+        (request(more=PAGE), {"origins": ["*"]}),
+        (request(key=KEY, more=PAGE), {"keys": [KEY]}),
+        (request().replace(b"127.0.0.1", b"localhost"), {}),
+        (b"GET / HTTP/1.0\r\n\r\n", {}),
+    ],
+)
+def test_a_web_page_that_is_welcome_is_served(fronts, sent, options):
+    """One that the service names in AML_CORS_ORIGINS, or that has a key; and programs."""
+    with serving(fronts, answer_after(len(sent))) as (server, client):
+        fronts.point("service", server.address, **options)
+        client.sendall(sent)
+        assert receive(client) == ANSWER
+    assert server.seen == [sent]
+
+
+def test_the_server_behind_is_shown_who_asks():
+    """So that it serves nobody who goes around the front; the rest of the bytes is as it was."""
+    fronts = Fronts(key="front-key")
+    shown = request(b"x").replace(b"\r\n", b"\r\nx-modelship-front: front-key\r\n", 1)
+    with serving(fronts, answer_after(len(shown))) as (server, client):
+        client.sendall(request(b"x"))
+        assert receive(client) == ANSWER
+    fronts.close()
+    assert server.seen == [shown]

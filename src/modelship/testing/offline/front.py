@@ -17,12 +17,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from modelship.testing.offline.heads import HEAD_END, holds
+from modelship.testing.offline.heads import HEAD_END, fields_of, holds
+from modelship.testing.offline.pages import is_local, sent_by_page
 from modelship.testing.offline.peers import is_another_users
 from modelship.testing.offline.server import listen
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 __all__ = ["Fronts"]
 
@@ -34,6 +35,7 @@ _LINGER_S = 2.0
 _BACKLOG = 2048
 _PAUSE_S = 0.05
 _ENDING_S = 10.0
+_FORBIDDEN = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 _UNAUTHORIZED = (
     b"HTTP/1.1 401 Unauthorized\r\n"
     b"WWW-Authenticate: Bearer\r\n"
@@ -50,6 +52,7 @@ class _Front:
     listener: socket.socket
     target: tuple[str, int] | None = None
     keys: tuple[bytes, ...] = ()
+    origins: frozenset[str] = frozenset()
 
     @property
     def port(self) -> int:
@@ -92,13 +95,22 @@ class Fronts:
         asyncio.run_coroutine_threadsafe(self._begin(front), self._loop).result()
         return front.port
 
-    def point(self, name: str, target: tuple[str, int] | None, *, keys: Sequence[str] = ()) -> None:
+    def point(
+        self,
+        name: str,
+        target: tuple[str, int] | None,
+        *,
+        keys: Sequence[str] = (),
+        origins: Iterable[str] = (),
+    ) -> None:
         """Set the host and port behind a front, None for nothing, and the keys that open it.
 
-        Without keys it is open to everybody.
+        Without keys it is open to every program of this user, and to web pages of the `origins`,
+        such as ``"http://localhost:3000"``; ``"*"`` is any.
         """
         front = self._fronts[name]
         front.keys = tuple(key.encode() for key in keys)
+        front.origins = frozenset(origins)
         front.target = target
 
     def block(self, name: str) -> None:
@@ -180,11 +192,26 @@ async def _serve(client: socket.socket, front: _Front, shown: bytes) -> None:
             return
         if not head:
             return
-        if front.keys and not holds(head, front.keys, field=b"authorization", kind=b"bearer"):
+        if not _is_meant(head, front):
+            await asyncio.get_running_loop().sock_sendall(client, _FORBIDDEN)
+        elif front.keys and not holds(head, front.keys, field=b"authorization", kind=b"bearer"):
             await asyncio.get_running_loop().sock_sendall(client, _UNAUTHORIZED)
         elif front.target is not None:
             await _pass_on(head.replace(b"\r\n", b"\r\n" + shown, 1), client, front.target)
         await _part(client)
+
+
+def _is_meant(head: bytes, front: _Front) -> bool:
+    """Return whether a request is meant for this service: no web page got a browser to send it."""
+    line, _, _ = head.partition(b" ")
+    fields = {
+        name.decode("latin-1"): value.decode("latin-1")
+        for name, value in fields_of(head.partition(HEAD_END)[0])
+    }
+    if not is_local(fields.get("host", "127.0.0.1")):  # HTTP/1.0 and no browser, if there is none
+        return False
+    welcome = front.keys or front.origins & {"*", fields.get("origin")}
+    return bool(welcome) or not sent_by_page(line.decode("latin-1"), fields)
 
 
 async def _read_head(client: socket.socket) -> bytes:

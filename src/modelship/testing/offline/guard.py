@@ -10,17 +10,15 @@ import hashlib
 import hmac
 from enum import Enum
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import jwt
 
 from modelship.testing.offline.exchange import RefusalError
-from modelship.testing.offline.hosts import is_azure
 from modelship.testing.offline.moments import is_past, moment
+from modelship.testing.offline.pages import is_local, is_of_azure, sent_by_page
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from werkzeug.wrappers import Request
 
     from modelship.workspace.access import Access
@@ -29,8 +27,6 @@ __all__ = ["Door", "Guard"]
 
 _ADDRESS_LIFETIME_S = 24 * 3600.0
 _PERMISSIONS = {"GET": "r", "HEAD": "r", "PUT": "w"}
-_AZURES_PORTS = frozenset({None, 80, 443})
-_OWN_SITES = frozenset({"none", "same-origin"})
 
 
 class Door(Enum):
@@ -50,14 +46,11 @@ class Guard:
         Checks bearer tokens.
     address_key : str
         What addresses are signed with.
-    ports : Iterable[int]
-        The ports of 127.0.0.1 on which the workspace is served.
     """
 
-    def __init__(self, access: Access, *, address_key: str, ports: Iterable[int]) -> None:
+    def __init__(self, access: Access, *, address_key: str) -> None:
         self._access = access
         self._address_key = address_key.encode()
-        self._ports = frozenset(ports)
 
     def check(self, request: Request, door: Door) -> None:
         """Do nothing if a request is let in.
@@ -74,26 +67,17 @@ class Guard:
             self._check_address(request)
 
     def check_caller(self, request: Request) -> None:
-        """Refuse what a web page makes a browser send, whatever its address is.
-
-        A page whose name leads to 127.0.0.1 all at once (DNS rebinding) shows itself in Host, any
-        other one in Origin or Sec-Fetch-Site. A link that somebody follows is no such request.
+        """Refuse what a web page makes a browser send, whatever its path is.
 
         Raises
         ------
         RefusalError
             If a request comes from one.
         """
-        if not self._is_ours(request.headers.get("Host", "")):
+        host = request.headers.get("Host", "")
+        if not (is_local(host) or is_of_azure(host)):
             raise RefusalError(403, "ForbiddenHost", "the request is meant for another host")
-        fields = request.headers
-        follows_link = (
-            request.method in {"GET", "HEAD"}
-            and fields.get("Sec-Fetch-Mode") == "navigate"
-            and fields.get("Sec-Fetch-Dest") == "document"
-        )
-        site = fields.get("Sec-Fetch-Site", "none")
-        if "Origin" in fields or not (site in _OWN_SITES or follows_link):
+        if sent_by_page(request.method, {name.lower(): each for name, each in request.headers}):
             raise RefusalError(403, "ForbiddenOrigin", "web pages are not answered")
 
     def signed(self, path: str, *, permissions: str) -> str:
@@ -104,18 +88,6 @@ class Guard:
         expiry = moment(in_s=_ADDRESS_LIFETIME_S)
         signature = self._signature(path, permissions, expiry)
         return urlencode({"sr": "b", "sp": permissions, "se": expiry, "sig": signature})
-
-    def _is_ours(self, host: str) -> bool:
-        try:
-            parts = urlsplit(f"//{host}")
-            name, port = parts.hostname or "", parts.port
-        except ValueError:
-            return False
-        if parts.netloc != host or "@" in host:
-            return False
-        if name in {"127.0.0.1", "localhost"}:
-            return port in self._ports
-        return is_azure(name) and port in _AZURES_PORTS
 
     def _check_token(self, request: Request) -> None:
         kind, _, token = request.headers.get("Authorization", "").partition(" ")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["HEAD_END", "holds"]
+__all__ = ["HEAD_END", "fields_of", "holds"]
 
 HEAD_END = b"\r\n\r\n"
 """What the head of a request ends with."""
@@ -29,7 +29,7 @@ def holds(head: bytes, secrets: Iterable[bytes], *, field: bytes, kind: bytes) -
         Where it stands, in small letters: ``b"authorization"``, ``b"bearer"``.
     """
     fields, end, _ = head.partition(HEAD_END)
-    given = [value for name, value in _fields(fields) if name == field]
+    given = [value for name, value in fields_of(fields) if name == field]
     if not end or len(given) != 1:
         return False
     found, _, secret = given[0].partition(b" ")
@@ -37,7 +37,8 @@ def holds(head: bytes, secrets: Iterable[bytes], *, field: bytes, kind: bytes) -
     return found.lower() == kind and any(same)
 
 
-def _fields(head: bytes) -> Iterator[tuple[bytes, bytes]]:
+def fields_of(head: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the name, in small letters, and the value of each header field."""
     for line in head.split(b"\r\n")[1:]:
         name, _, value = line.partition(b":")
         yield name.lower(), value.strip()

@@ -31,6 +31,12 @@ _NO_TENANT = "AADSTS90002"
 _NO_CLIENT = "AADSTS700016"
 _WRONG_SECRET = "AADSTS7000215"  # noqa: S105 - the name of an error
 _WRONG_GRANT = "AADSTS70003"
+_ANY_TENANT = frozenset({"common", "organizations", "consumers"})
+_NO_PEOPLE = (
+    "An offline workspace signs in its service principal alone, and the variables "
+    "AZUREML_SERVICE_PRINCIPAL_... are not all set here. Read them from the file in the "
+    "workspace's folder: source environment.sh"
+)
 _LIFETIME_S = 3599  # what the platform says of a token that is good for an hour
 
 
@@ -93,10 +99,11 @@ class Login:
     def calls(self) -> list[Call]:
         """Return what it answers; nobody has a token yet who asks for one."""
         instance, token = "/common/discovery/instance", "/<tenant>/oauth2/v2.0/token"
-        configuration = f"/<tenant>{_CONFIGURATION}"
+        configuration, device = f"/<tenant>{_CONFIGURATION}", "/<tenant>/oauth2/v2.0/devicecode"
         return [
             Call("login.instance", "GET", instance, self._instance, Door.OPEN),
             Call("login.configuration", "GET", configuration, self._configuration, Door.OPEN),
+            Call("login.device", "POST", device, self._refuse_person, Door.OPEN),
             Call("login.token", "POST", token, self._token, Door.OPEN),
         ]
 
@@ -108,7 +115,8 @@ class Login:
         return json_response(document | {"metadata": [cloud]})
 
     def _configuration(self, _request: Request, *, tenant: str) -> Response:
-        self._check_tenant(tenant)
+        if tenant not in _ANY_TENANT:  # where people sign in; what they ask for next says no
+            self._check_tenant(tenant)
         ways = f"{_HOST}/{tenant}/oauth2/v2.0"
         return json_response(
             {
@@ -124,8 +132,7 @@ class Login:
     def _token(self, request: Request, *, tenant: str) -> Response:
         self._check_tenant(tenant)
         if request.form.get("grant_type") != "client_credentials":
-            message = "an offline workspace lets nobody sign in but its service principal."
-            raise _LoginRefusalError(400, "unsupported_grant_type", _WRONG_GRANT, message)
+            raise _LoginRefusalError(400, "unsupported_grant_type", _WRONG_GRANT, _NO_PEOPLE)
         self._check_client(request.form.get("client_id", ""), request.form.get("client_secret", ""))
         return json_response(
             {
@@ -136,6 +143,11 @@ class Login:
             },
             Cache_Control="no-store",
         )
+
+    @staticmethod
+    def _refuse_person(_request: Request, **_tenant: str) -> Response:
+        """Answer the SDK that finds no service principal, and would let a person sign in."""
+        raise _LoginRefusalError(400, "unauthorized_client", _WRONG_GRANT, _NO_PEOPLE)
 
     def _check_tenant(self, tenant: str) -> None:
         if tenant != self._principal.tenant_id:

@@ -17,7 +17,7 @@ from modelship.testing.offline import failures
 from modelship.testing.offline.builds import Build, Builder
 from modelship.testing.offline.failures import DeploymentFailure
 from modelship.testing.offline.moments import moment
-from modelship.testing.offline.service_documents import OWN
+from modelship.testing.offline.service_documents import OWN, allowed_origins
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -123,7 +123,12 @@ class Rollouts:
         self._change(name, port=port)
         keys = (own["keys"]["primaryKey"], own["keys"]["secondaryKey"])
         target = _address(own.get("instance")) if document["scoringUri"] else None
-        self._fronts.point(name, target, keys=keys if document["authEnabled"] else ())
+        self._fronts.point(
+            name,
+            target,
+            keys=keys if document["authEnabled"] else (),
+            origins=allowed_origins(document),
+        )
 
     def remove(self, name: str) -> None:
         """End what runs of a service."""

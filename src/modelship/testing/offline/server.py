@@ -23,6 +23,7 @@ __all__ = ["Server", "listen"]
 _HOST = "127.0.0.1"
 _GRACE_S = 5.0
 _QUIET_S = 60.0
+_MOST_CONNECTIONS = 512
 _log = logging.getLogger(__name__)
 
 
@@ -86,7 +87,9 @@ class _WSGIServer(ThreadedWSGIServer):
         self.ssl_context = tls
 
     def verify_request(self, request: Any, client_address: Any) -> bool:  # noqa: ARG002 - socketserver's
-        return not is_another_users(request)
+        with self._lock:
+            crowded = len(self._open) >= _MOST_CONNECTIONS
+        return not (crowded or is_another_users(request))
 
     def process_request(self, request: Any, client_address: Any) -> None:
         thread = threading.Thread(

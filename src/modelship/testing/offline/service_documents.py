@@ -13,7 +13,7 @@ from modelship.testing.offline.service_requests import resources
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["OWN", "fits", "model_ids", "new_document", "new_key", "shown"]
+__all__ = ["OWN", "allowed_origins", "fits", "model_ids", "new_document", "new_key", "shown"]
 
 OWN: Final = "_offline"
 """The field that no client sees: keys, port, operation, and the record of the container."""
@@ -66,6 +66,13 @@ def new_key() -> str:
 def model_ids(document: Mapping[str, Any]) -> list[str]:
     """Return ``name:version`` of each model that a service, or a request for one, has."""
     return list((document.get("environmentImageRequest") or {}).get("modelIds") or ())
+
+
+def allowed_origins(document: Mapping[str, Any]) -> list[str]:
+    """Return the web pages that may call a service without keys, as its variables say."""
+    environment = document["environmentImageRequest"].get("environment") or {}
+    listed = (environment.get("environmentVariables") or {}).get("AML_CORS_ORIGINS") or ""
+    return [each.strip() for each in str(listed).split(",") if each.strip()]
 
 
 def shown(

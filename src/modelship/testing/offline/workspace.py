@@ -228,11 +228,7 @@ class OfflineWorkspace:
         self._bundle_path = authority.bundle_path
         access = self._write_access(authority)
         stack.enter_context(trusting(authority.bundle_path))
-        guard = Guard(
-            access,
-            address_key=self.identity.key_for("addresses"),
-            ports=(ports["http"], ports["https"]),
-        )
+        guard = Guard(access, address_key=self.identity.key_for("addresses"))
         store = Store(self.folder)
         services = self._services(store, guard)
         stack.callback(services.close)

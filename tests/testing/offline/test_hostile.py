@@ -17,6 +17,7 @@ import requests
 from modelship.errors import EnvironmentSpecError, InvalidOptionError
 from modelship.testing.offline.images import Images
 from modelship.testing.offline.peers import user_of
+from modelship.testing.offline.specifications import Specification
 from modelship.testing.offline.store import BrokenRecordError, Store
 from modelship.testing.offline.workspace import OfflineWorkspace
 from modelship.workspace import WorkspaceLocation
@@ -240,6 +241,16 @@ def test_a_lost_counter_gives_no_version_twice(call, offline):
     assert call("POST", MMS, "/models", json={**MODEL, "name": "counted"}).json()["version"] == 1
     (offline.folder / "documents" / "model-counters" / "counted.json").write_text("{")
     assert call("POST", MMS, "/models", json={**MODEL, "name": "counted"}).json()["version"] == 2
+
+
+@pytest.mark.parametrize(
+    "dependencies", ["python", [7], [None], [{"pip": "x"}], [{"pip": [7]}], [["pip"]], {"pip": []}]
+)
+def test_what_is_no_conda_file_is_an_error_of_the_build(dependencies):
+    """It is told by name, and is no failure of the workspace."""
+    environment = {"name": "mine", "python": {"condaDependencies": {"dependencies": dependencies}}}
+    with pytest.raises(EnvironmentSpecError, match="mine.* is not what conda takes"):
+        Specification.of_request({"environment": environment})
 
 
 def member(name, size=0, **fields):

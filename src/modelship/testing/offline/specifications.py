@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.errors import EnvironmentSpecError
+from modelship.testing.offline.shapes import mismatch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,6 +60,8 @@ class Specification:
         conda = python.get("condaDependencies") or {
             "dependencies": [f"python={SDK_PYTHON}", {"pip": ["azureml-defaults"]}]
         }
+        if place := _misplaced(conda):
+            raise EnvironmentSpecError(name, f"{place} in it is not what conda takes.")
         kept, dropped = _without_index_options(conda)
         has_stack = bool(environment.get("inferencingStackVersion"))
         return cls(kept, has_stack or _names_server(kept), dropped)
@@ -82,6 +85,14 @@ class Specification:
         import yaml
 
         return str(yaml.safe_dump(json.loads(json.dumps(self.conda)), sort_keys=False))
+
+
+def _misplaced(conda: Mapping[str, Any]) -> str:
+    """Return what is not as a conda environment file has it, or ``""``."""
+    if place := mismatch(conda, {"dependencies": [(str, dict)]}):
+        return place
+    inner = [each for each in conda.get("dependencies") or () if isinstance(each, dict)]
+    return mismatch({"dependencies": inner}, {"dependencies": [{"pip": [str]}]})
 
 
 def _without_index_options(conda: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:

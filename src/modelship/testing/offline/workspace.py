@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import shutil
 import tempfile
 from contextlib import ExitStack
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from filelock import FileLock, Timeout
 
 from modelship.errors import InvalidOptionError, MissingExtraError
+from modelship.testing.offline.entrance import write_entrance
 from modelship.testing.offline.faults import Faults
 from modelship.testing.offline.identity import LOCK, Identity
 from modelship.testing.offline.store import Store
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from typing_extensions import Self  # for type checkers only: Python 3.10 lacks it
 
     from modelship.testing.offline.app import Call
-    from modelship.testing.offline.authority import Authority
     from modelship.testing.offline.guard import Guard
     from modelship.testing.offline.services import Services
     from modelship.workspace.access import Access
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
 __all__ = ["OfflineWorkspace"]
 
 _COMPUTES = ("process", "docker")
-_ACCESS = "access.json"
 _NOT_WRITABLE = frozenset(
     {
         *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT),
@@ -226,7 +224,10 @@ class OfflineWorkspace:
         self.endpoint = f"http://127.0.0.1:{ports['http']}"
         authority = Authority(self.folder)
         self._bundle_path = authority.bundle_path
-        access = self._write_access(authority)
+        access = write_entrance(
+            self.folder, self.identity, endpoint=self.endpoint, bundle=self._bundle_path
+        )
+        self.config_path = self.folder / "config.json"
         stack.enter_context(trusting(authority.bundle_path))
         guard = Guard(access, address_key=self.identity.key_for("addresses"))
         store = Store(self.folder)
@@ -288,25 +289,3 @@ class OfflineWorkspace:
             artifacts,
         )
         return [call for part in parts for call in part.calls()]
-
-    def _write_access(self, authority: Authority) -> Access:
-        """Write what clients of this user read: config.json, and where it points to."""
-        from modelship.workspace.access import Access
-
-        access = Access(
-            endpoint=self.endpoint,
-            ca_bundle=str(authority.bundle_path),
-            tenant_id=self.identity.tenant_id,
-            workspace_id=self.identity.workspace_id,
-            key=self.identity.key_for("tokens"),
-        )
-        access.write(self.folder / _ACCESS)
-        config = {
-            "subscription_id": self.identity.subscription_id,
-            "resource_group": self.identity.resource_group,
-            "workspace_name": self.identity.workspace_name,
-            "offline": str(self.folder / _ACCESS),
-        }
-        self.config_path = self.folder / "config.json"
-        write_private(self.config_path, json.dumps(config, indent=2))
-        return access

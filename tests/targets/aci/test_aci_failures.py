@@ -2,6 +2,8 @@
 
 import json
 import re
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +22,7 @@ from modelship.errors import (
 from modelship.targets import Instance, Steps
 from modelship.targets.aci import AciBackend
 from modelship.testing import Fault, StageFault, cases, script_bundle, with_lock
+from modelship.workspace.access import Access
 
 NAME = "scaling-svc"
 SIGN_IN = (
@@ -74,7 +77,9 @@ def test_a_workspace_that_does_not_answer(offline, tmp_path, unused_port):
     """A refused connection is told as such, though the SDK itself passes over it."""
     config = json.loads(offline.config_path.read_text())
     path = tmp_path / "config.json"
-    path.write_text(json.dumps({**config, "endpoint": f"http://127.0.0.1:{unused_port}"}))
+    access = Access.read(Path(config["offline"]))
+    replace(access, endpoint=f"http://127.0.0.1:{unused_port}").write(tmp_path / "access.json")
+    path.write_text(json.dumps({**config, "offline": str(tmp_path / "access.json")}))
     assert refused(lambda: ms.Workspace.open(path), WorkspaceUnreachableError) == (
         "The workspace 'offline' did not answer while it was asked to open it: "
         "Azure Resource Manager did not answer.\n"

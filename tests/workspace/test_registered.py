@@ -67,6 +67,18 @@ def test_a_fetched_model_is_known_again_without_our_property(offline, where, tmp
     assert ms.register_model(fetched, workspace=where).model_id == "foreign:1"
 
 
+@pytest.mark.parametrize("version", ["1", "9", "abc", "1/../../x", ""])
+def test_an_origin_that_is_not_true_is_not_believed(make_model, where, version):
+    """A model that says it is another one there, as a bundle's folder may, is registered itself."""
+    other = ms.register_model(make_model(b"the other", "other"), workspace=where)
+    mine = make_model(f"mine {version}".encode(), "mine")
+    origin = f"{other.uri.rpartition('/')[0]}/{version}"
+    claimed = ms.Model.read(mine.path, name="other", origin=origin)
+    registered = ms.register_model(claimed, workspace=where)
+    assert registered.model_id != other.model_id
+    assert registered.properties["modelship.sha256"] == mine.digest
+
+
 def test_a_version_can_be_chosen(make_model, where, tmp_path):
     """The latest is the default; the URI or the argument names another."""
     for content in (b"first", b"second"):

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from modelship.errors import FetchError, InvalidOptionError
-from modelship.sources.model import check_name
+from modelship.errors import FetchError, InvalidOptionError, ModelNotFoundError
+from modelship.sources.model import Model, check_name
 from modelship.sources.source import ModelSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
-    from modelship.sources.model import Model
     from modelship.workspace import RegisteredModel, Workspace
 
-__all__ = ["DIGEST", "RegisteredSource", "register_model", "registered_id"]
+__all__ = ["DIGEST", "RegisteredSource", "fetched_from", "register_model"]
 
 DIGEST: Final = "modelship.sha256"
 """The property of a registered model that holds its digest."""
 
 _URI: Final = re.compile(r"azureml:(?P<name>[^:/@]+)(?::(?P<version>\d+|latest))?")
+# Models without a recorded digest whose files this process has compared.
+_SEEN: Final[set[tuple[str, str]]] = set()
 # What Azure ML calls the libraries that a model's file can tell of.
 _FRAMEWORKS: Final = {
     "scikit-learn": "ScikitLearn",
@@ -217,19 +219,50 @@ def register_model(
     )
 
 
-def registered_id(model: Model, workspace: Workspace) -> str | None:
-    """Return ``<name>:<version>`` if `model` was fetched from this workspace, or None."""
+def fetched_from(model: Model, workspace: Workspace) -> RegisteredModel | None:
+    """Return the registered model that `model` says it was fetched from, if it has its content.
+
+    A model may say what it likes of its origin: that of a bundle is what the bundle's folder says.
+    So the digest that was registered is compared; where there is none, the files are downloaded.
+
+    Returns
+    -------
+    RegisteredModel or None
+        None if it names none of this workspace, or one that is gone or is another model.
+    """
     prefix = f"{workspace.location.uri}/models/"
     if not model.origin.lower().startswith(prefix.lower()):
         return None
     name, _, version = model.origin[len(prefix) :].partition("/versions/")
-    return f"{name}:{version}"
+    if not re.fullmatch(r"[0-9]{1,9}", version):
+        return None
+    try:
+        found = workspace.model(name, int(version))
+    except ModelNotFoundError:
+        return None
+    return found if _has_content(found, model, workspace=workspace) else None
+
+
+def _has_content(found: RegisteredModel, model: Model, *, workspace: Workspace) -> bool:
+    recorded = found.properties.get(DIGEST)
+    if recorded is not None:
+        return recorded == model.digest
+    if (found.uri, model.digest) not in _SEEN and _downloads_as(model, found, workspace):
+        _SEEN.add((found.uri, model.digest))
+    return (found.uri, model.digest) in _SEEN
+
+
+def _downloads_as(model: Model, found: RegisteredModel, workspace: Workspace) -> bool:
+    with tempfile.TemporaryDirectory(prefix="modelship-") as folder:
+        workspace.download(found.model_id, Path(folder))
+        arrived = list(Path(folder).iterdir())
+        return len(arrived) == 1 and Model.read(arrived[0]).digest == model.digest
 
 
 def _same_content(model: Model, *, name: str, workspace: Workspace) -> RegisteredModel | None:
-    fetched = registered_id(model, workspace)
-    if fetched is not None and fetched.startswith(f"{name}:"):
-        return workspace.model(name, int(fetched.rpartition(":")[2]))
+    fetched = fetched_from(model, workspace)
+    if fetched is not None and fetched.name == name:
+        return fetched
     found = workspace.models(name=name, properties={DIGEST: model.digest})
     return found[0] if found else None
 

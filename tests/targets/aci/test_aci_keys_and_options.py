@@ -4,7 +4,8 @@ import pytest
 import requests
 
 from modelship import DeployTarget, Workspace
-from modelship.errors import DeploymentNotFoundError, ScoringRequestError
+from modelship.bundle import Resources, ScoringBundle
+from modelship.errors import DeploymentNotFoundError, NameTakenError, ScoringRequestError
 
 ROWS = {"data": [2]}
 
@@ -118,3 +119,19 @@ def test_a_service_of_other_means_is_taken_as_it_is(offline, deploy, bundle):
     found.delete()
     with pytest.raises(DeploymentNotFoundError):
         found.delete()
+
+
+def test_overwriting_never_opens_a_service_by_leaving_an_option_out(deploy, offline, bundle):
+    """A service that is made anew, for more memory, asks for a key as the one before did."""
+    deploy(auth_enabled=True)
+    fields = {
+        name: value for name, value in vars(bundle).items() if name not in ("digest", "parts")
+    }
+    bigger = ScoringBundle.from_parts(**{**fields, "resources": Resources(memory_gb=1.25)})
+    plain = DeployTarget.open("aci", workspace=offline.config_path)
+    with pytest.raises(NameTakenError) as caught:
+        plain.deploy(bundle, name="keys-svc", check="static", show_output=False)
+    assert caught.value.differences == ["auth_enabled"]
+    after = plain.deploy(bigger, name="keys-svc", overwrite=True, check="static", show_output=False)
+    assert status(after, None) == 401
+    assert Workspace.open(offline.config_path).payload("keys-svc")["authEnabled"] is True

@@ -19,7 +19,7 @@ from modelship.errors import (
     WorkspaceError,
     WorkspaceUnreachableError,
 )
-from modelship.sources.registered import register_model, registered_id
+from modelship.sources.registered import fetched_from, register_model
 from modelship.targets.aci.environment import azure_differences, conda_specification
 from modelship.targets.aci.following import follow
 from modelship.targets.aci.options import AciOptions, check_resources, check_tags
@@ -243,9 +243,9 @@ class AciBackend(TargetBackend):
 
     def _model_id(self, bundle: ScoringBundle, steps: Steps) -> str:
         """Return the id of the bundle's model in the workspace; register it if it has none."""
-        known = registered_id(bundle.model, self._workspace)
+        known = fetched_from(bundle.model, self._workspace)
         if known is not None:
-            return known
+            return known.model_id
         timeout_s = max(1.0, steps.deadline.remaining_s)
         try:
             registered = register_model(

@@ -183,6 +183,8 @@ CHANGED = {
     "requirement with an address": field(
         "environment", "requirements", to=["packaging @ http://127.0.0.1:9/p.whl"]
     ),
+    "requirements are others": field("environment", "requirements", to=["flask", "packaging"]),
+    "python is another": field("environment", "python", to="3.11.1"),
     "memory is negative": field("resources", "memory_gb", to=-1),
     "memory is infinite": text('"memory_gb": 1.0', '"memory_gb": Infinity'),
     "memory is huge": text('"memory_gb": 1.0', '"memory_gb": 1e999'),
@@ -194,6 +196,7 @@ CHANGED = {
     "a field twice": text('"description": ""', '"description": "", "description": "x"'),
     "a lone surrogate": text('"description": ""', '"description": "\\ud800"'),
     "description is a list": field("description", to=["a"]),
+    "format of the past": field("modelship_bundle", to=1),
     "format of the future": field("modelship_bundle", to=99),
     "format is true": field("modelship_bundle", to=True),
     "format is deep": field("modelship_bundle", to=[[[1]]]),

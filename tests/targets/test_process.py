@@ -397,3 +397,30 @@ def test_an_environment_that_does_not_start_is_an_error_of_ours(tmp_path):
             folder=tmp_path,
             environment={"AML_APP_ROOT": str(tmp_path)},
         )
+
+
+BESIDE = {
+    "sitecustomize.py": "import os; os.environ['BY_SITE'] = 'yes'",
+    "usercustomize.py": "import os; os.environ['BY_SITE'] = 'yes'",
+    "own.pth": "import os; os.environ['BY_SITE'] = 'yes'",
+    "score/__init__.py": "raise ImportError('not the script')",
+    "gunicorn.conf.py": "raw_env = ['BY_GUNICORN=yes']\nbind = '127.0.0.1:1'\n",
+}
+ASKING = """
+import os
+def init(): pass
+def run(raw_data): return [os.environ.get("BY_SITE"), os.environ.get("BY_GUNICORN")]
+"""
+
+
+@pytest.mark.parametrize(("server", "by_gunicorn"), [("azmlinfsrv", "yes"), ("modelship", None)])
+def test_what_lies_beside_the_script_runs_as_it_does_elsewhere(
+    make_bundle, tmp_path, server, by_gunicorn
+):
+    """Python runs no file of the source at its start, and gunicorn reads its settings there."""
+    for path, text in BESIDE.items():
+        (tmp_path / "bundle" / "source" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "bundle" / "source" / path).write_text(text)
+    target = DeployTarget.open("process", server=server)
+    with target.deploy(make_bundle(ASKING), name="beside-svc", show_output=False) as deployed:
+        assert deployed.run("") == [None, by_gunicorn]

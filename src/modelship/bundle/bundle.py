@@ -166,19 +166,19 @@ class ScoringBundle:
     def digest(self) -> str:
         """The hex sha256 digest of the content.
 
-        It covers the model, the script's folder, the lock, the sample request, the
-        resources, the tags and the description; neither time, nor the place of any
+        It covers the model, the script's folder, the environment and its lock, the sample
+        request, the resources, the tags and the description; neither time, nor the place of any
         file, nor the order of a mapping changes it. The first use resolves the lock.
         """
         return _sha256(dict(self.parts))
 
     def _content(self) -> dict[str, object]:
-        model = self.model
+        model, lock, asked = self.model, self.lock, self.environment
         return {
             "model": [model.name, model.version, model.format, model.digest]
             + [[file.path, file.sha256] for file in model.files],
             "script": [self.entry_script, [[file.path, file.sha256] for file in self.source]],
-            "environment": [self.lock.python, self.lock.digest],
+            "environment": [lock.python, lock.digest, asked.python, list(asked.requirements)],
             "sample_input": self.sample_json,
             "resources": [self.resources.cpu_cores, self.resources.memory_gb],
             "tags": dict(self.tags),

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMAT", "read_manifest"]
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+"""Since 2, the digest covers the requirements beside the lock."""
 
 _DIGEST: Final = text(pattern=r"[0-9a-f]{64}", said="64 hexadecimal digits")
 _NAME: Final = text(pattern=r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,254}", said="a name as Azure ML takes it")

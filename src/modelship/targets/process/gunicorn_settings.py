@@ -1,13 +1,21 @@
 """Settings for the gunicorn below Azure ML's server. Runs in the serving environment.
 
-It imports nothing of modelship and nothing outside the standard library. Settings that an older
-gunicorn does not know are passed over by it.
+A ``gunicorn.conf.py`` beside the script counts here too, as in a container, where nobody names
+another file; what is said below goes before it. This imports nothing of modelship and nothing
+outside the standard library. Settings that an older gunicorn does not know are passed over by it.
 """
 
 import hmac
 import os
+import runpy
 import threading
 import time
+from pathlib import Path
+
+_BESIDE_THE_SCRIPT = Path("gunicorn.conf.py")
+_theirs = runpy.run_path(str(_BESIDE_THE_SCRIPT)) if _BESIDE_THE_SCRIPT.is_file() else {}
+for _name in _theirs.keys() - globals().keys():
+    globals()[_name] = _theirs[_name]
 
 # It would lie in the home folder, one for all services of a user.
 control_socket_disable = True
@@ -17,8 +25,10 @@ _FRONT = "X-MODELSHIP-FRONT"
 _FRONT_KEY = os.environ.get("MODELSHIP_FRONT_KEY", "")
 
 
-def post_fork(server, worker) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001, ARG001 - gunicorn's types are not here
+def post_fork(server, worker) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 - gunicorn's types are not here
     """Let the worker end with the server: killed alone, it would leave a worker that answers."""
+    if "post_fork" in _theirs:
+        _theirs["post_fork"](server, worker)
     threading.Thread(target=_end_with, args=(server.pid,), daemon=True).start()
 
 

@@ -8,11 +8,14 @@ from typing import Final
 
 from modelship.sources._arrays import Dtype, Wrapper
 from modelship.sources._dynamic import code_made_of, dynamic, is_dynamic
+from modelship.sources._evaluating import METHODS_OF_DISTRIBUTIONS, evaluates, passed_on, state_runs
 from modelship.sources._loop import Loop
 from modelship.sources._stream import UndescribedError
 from modelship.sources._values import (
     CODE_TYPE,
     COMPUTED,
+    EVALUATING,
+    FUNCTION,
     INSTANCE,
     MODULE,
     OPAQUE,
@@ -88,6 +91,8 @@ class Calls(Loop):
             self.hazard(f"it calls {text} as its library does not")
         maker.called = True
         self.give_away(args)
+        if reason := passed_on(text, args):
+            self.hazard(reason)
         if text == "numpy.dtype":
             return Dtype(args)
         return self.instance_of(text, usable=False)
@@ -95,6 +100,10 @@ class Calls(Loop):
     def instance_of(self, text: str, *, usable: bool) -> object:
         if text in _ARRAYS or text in _ARRAYS_IN_FILES:
             return Wrapper(in_file=text in _ARRAYS_IN_FILES, usable=usable)
+        if text == "functools.partial":
+            return FUNCTION
+        if evaluates(text):
+            return EVALUATING
         return COMPUTED if text.startswith(_BUILTINS) else OPAQUE
 
     def give_away(self, args: object) -> None:
@@ -115,6 +124,8 @@ class Calls(Loop):
             owner, attribute = args
             if isinstance(owner, Name) and isinstance(attribute, str) and attribute.isprintable():
                 return self.findings.named(f"{owner.text}.{attribute}")
+            if owner is EVALUATING and attribute in METHODS_OF_DISTRIBUTIONS:
+                return FUNCTION
         if text == "builtins.type" and len(args) == 1:
             only = args[0].text.rpartition(".")[2] if isinstance(args[0], Name) else args[0]
             return OPAQUE if (isinstance(only, str) or only is None) and only in _NO_TYPES else None
@@ -138,6 +149,8 @@ class Calls(Loop):
             target.build(state)
         elif target is INSTANCE and isinstance(state, tuple) and state[1:] not in ((), (None,)):
             self.hazard("it sets slots of a class that it defines itself")
+        if reason := state_runs(state, strict=target is EVALUATING):
+            self.hazard(reason)
         for part in state if isinstance(state, tuple) else (state,):
             version = part.get("_sklearn_version") if isinstance(part, State) else None
             # It goes into messages and commands, so it has to look like a version.

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Final
 
 from modelship.sources._arrays import Dtype, Wrapper, checked_state, file_of, raw_size_bytes
 from modelship.sources._calls import Calls
+from modelship.sources._evaluating import is_template
 from modelship.sources._stream import EndedEarlyError, MalformedError, UndescribedError
-from modelship.sources._values import OPAQUE, State
+from modelship.sources._values import OPAQUE, TEMPLATE, State
 
 if TYPE_CHECKING:
     from modelship.sources._stream import ByteStream
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Machine", "read_pickle"]
 
 MAX_TEXT_BYTES: Final = 256
+MAX_TEMPLATE_BYTES: Final = 1024
 MAX_TUPLE: Final = 256
 MAX_INTEGER_BYTES: Final = 8
 HIGHEST_PROTOCOL: Final = 5
@@ -99,14 +101,21 @@ class Machine(Calls):
             self.push(int.from_bytes(self.stream.read(size_bytes), "little", signed=True))
 
     def push_text(self, size_bytes: int, encoding: str = "utf-8") -> None:
-        if size_bytes > MAX_TEXT_BYTES:
-            self.skip(size_bytes)
-        else:
+        if size_bytes <= MAX_TEXT_BYTES:
             self.push(_decode(self.stream.read(size_bytes), encoding))
+        elif size_bytes <= MAX_TEMPLATE_BYTES:
+            text = self.stream.read(size_bytes).decode("latin-1")
+            self.push(TEMPLATE if is_template(text) else OPAQUE)
+        else:
+            self.skip(size_bytes)
 
     def push_text_line(self, encoding: str) -> None:
-        line = self.stream.line(MAX_TEXT_BYTES)
-        self.push(OPAQUE if line is None else _decode(line, encoding))
+        line = self.stream.line(MAX_TEMPLATE_BYTES)
+        text = None if line is None else _decode(line, encoding)
+        if text is not None and len(text) > MAX_TEXT_BYTES:
+            self.push(TEMPLATE if is_template(text) else OPAQUE)
+        else:
+            self.push(OPAQUE if text is None else text)
 
     def push_quoted_line(self) -> None:
         line = self.stream.line(MAX_TEXT_BYTES)

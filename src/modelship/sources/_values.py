@@ -12,6 +12,8 @@ __all__ = [
     "CODE",
     "CODE_TYPE",
     "COMPUTED",
+    "EVALUATED_KEYS",
+    "EVALUATING",
     "FILE_KEYS",
     "FUNCTION",
     "INSTANCE",
@@ -19,6 +21,7 @@ __all__ = [
     "MODULE",
     "OPAQUE",
     "RUN_BY_UNPICKLING",
+    "TEMPLATE",
     "WRAPPER_KEYS",
     "DynamicClass",
     "Findings",
@@ -38,7 +41,13 @@ WRAPPER_KEYS: Final = frozenset(
     ("subclass", "shape", "order", "dtype", "allow_mmap", "numpy_array_alignment_bytes")
 )
 FILE_KEYS: Final = frozenset(("filename", "subclass", "allow_mmap", "init_args", "state"))
-KEPT_KEYS: Final = WRAPPER_KEYS | FILE_KEYS | RUN_BY_UNPICKLING | {"_sklearn_version"}
+# Texts that are executed when an instance is given a state: see _evaluating.
+EVALUATED_KEYS: Final = frozenset(
+    ("_parse_arg_template", "restore_design_info", "restore_model_spec")
+)
+KEPT_KEYS: Final = (
+    WRAPPER_KEYS | FILE_KEYS | RUN_BY_UNPICKLING | EVALUATED_KEYS | {"_sklearn_version"}
+)
 
 
 _MAX_REASONS: Final = 20
@@ -55,6 +64,8 @@ CODE: Final = _Kind()  # a code object that was looked into
 FUNCTION: Final = _Kind()  # a function that the file itself holds
 COMPUTED: Final = _Kind()  # what a call of a built-in gave, which may be a text
 MODULE: Final = _Kind()  # an imported module
+EVALUATING: Final = _Kind()  # an instance that would execute a text in its state
+TEMPLATE: Final = _Kind()  # the text that SciPy itself lets a distribution execute
 INSTANCE: Final = _Kind()  # of a class that the file itself defines
 
 

@@ -1,0 +1,140 @@
+"""Harmless names with which loading runs what a file says, in a state or through an argument.
+
+Each was found by reading what the classes of the table do when they are given a state, and what its
+functions do with their arguments.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Final
+
+from modelship.sources._values import (
+    EVALUATED_KEYS,
+    FUNCTION,
+    INSTANCE,
+    MODULE,
+    TEMPLATE,
+    DynamicClass,
+    Name,
+    State,
+)
+
+__all__ = ["METHODS_OF_DISTRIBUTIONS", "evaluates", "is_template", "passed_on", "state_runs"]
+
+# SciPy's distributions execute this text when they are given a state (rv_generic.__setstate__ in
+# scipy/stats/_distn_infrastructure.py): it has to be the template there, filled with names.
+_TEMPLATE_KEY: Final = "_parse_arg_template"
+_ARGUMENTS: Final = r"(?P<arguments>(?:[A-Za-z_]\w*, )*)"
+_TEMPLATE: Final = re.compile(
+    rf"""
+def _parse_args\(self, {_ARGUMENTS} (?P<places>loc=0(?:, scale=1)?)\):
+    return \((?P=arguments)\), (?P<out>loc, (?:scale|1))
+
+def _parse_args_rvs\(self, (?P=arguments) (?P=places), size=None\):
+    return self\._argcheck_rvs\((?P=arguments) (?P=out), size=size\)
+
+def _parse_args_stats\(self, (?P=arguments) (?P=places), moments='mv'\):
+    return \((?P=arguments)\), (?P=out), moments
+""",
+    re.ASCII,
+)
+# statsmodels evaluates the state's "formula" if one of these is in it (statsmodels/base/data.py).
+_FORMULA_KEYS: Final = EVALUATED_KEYS - {_TEMPLATE_KEY}
+_EVALUATING: Final = re.compile(
+    r"scipy\.stats\..+|(.+\.)?(\w+_gen|rv_\w+|ModelData|PandasData|PatsyData)"
+)
+# They call, or make an instance of, one of their arguments; where it is, and whether a text may be
+# there instead.
+_CALLERS: Final = {
+    "numpy.random._pickle.__generator_ctor": 1,
+    "numpy.random._pickle.__randomstate_ctor": 1,
+    "numpy.random._pickle.__bit_generator_ctor": 0,
+    "pandas.core.indexes.base._new_Index": 0,
+    "pandas.core.indexes.datetimes._new_DatetimeIndex": 0,
+    "pandas.core.indexes.interval._new_IntervalIndex": 0,
+    "pandas.core.indexes.period._new_PeriodIndex": 0,
+    "pandas.core.indexes.timedeltas._new_TimedeltaIndex": 0,
+    "pandas.indexes.base._new_Index": 0,
+    "array._array_reconstructor": 0,
+}
+_CALLERS_WITH_VALUES: Final = (
+    "numpy.random._pickle.__generator_ctor",
+    "numpy.random._pickle.__randomstate_ctor",
+)
+# They keep what they are given, and call it at some other time.
+_KEEPERS: Final = frozenset(
+    (
+        *("functools.partial", "builtins.property", "builtins.classmethod"),
+        *("builtins.staticmethod", "collections.defaultdict", "_operator.getitem"),
+    )
+)
+
+
+# Bound methods that discrete distributions keep among their attributes.
+METHODS_OF_DISTRIBUTIONS: Final = frozenset(
+    ("_entropy", "_nonzero", "_ppf", "_cdf_single", "_ppf_single", "_mom0_sc", "_mom1_sc")
+)
+
+
+def is_template(text: str) -> bool:
+    """Return whether a text is what SciPy itself executes for a distribution."""
+    return _TEMPLATE.fullmatch(text) is not None
+
+
+@lru_cache(maxsize=4096)
+def evaluates(text: str) -> bool:
+    """Return whether a state could make an instance of this class execute a text."""
+    return _EVALUATING.fullmatch(text) is not None
+
+
+def state_runs(state: object, *, strict: bool) -> str:
+    """Return why giving this state to an instance runs what a file says, or ``""``.
+
+    Parameters
+    ----------
+    state : object
+        As the machine keeps it.
+    strict : bool
+        Whether the instance is known to execute something, so that nothing may stay hidden.
+    """
+    known = [part for part in _parts(state) if isinstance(part, State)]
+    if any(part.keys() & _FORMULA_KEYS for part in known):
+        return "it has a formula that statsmodels evaluates as code"
+    templates = [part for part in known if _TEMPLATE_KEY in part]
+    # In a tuple, which dict.update takes for pairs, even the right text comes to another key.
+    if any(part is not state or not _is_of_scipy(part[_TEMPLATE_KEY]) for part in templates):
+        return "it has a text that SciPy would execute as code"
+    is_plain = state is None or (isinstance(state, State) and not state.opaque)
+    before_scipy_1_6 = isinstance(state, tuple) and len(known) == 1 and state[1:] == (None,)
+    if strict and not (is_plain or before_scipy_1_6):
+        return "it gives a distribution or a data set a state that cannot be read"
+    return ""
+
+
+def passed_on(text: str, args: object) -> str:
+    """Return why a call of a known name calls something that a file made, or ``""``."""
+    given = _parts(args)
+    place = _CALLERS.get(text)
+    if place is not None and len(given) > place:
+        called = given[place]
+        if isinstance(called, Name):
+            called.called |= text in _CALLERS_WITH_VALUES
+        elif not isinstance(called, str):
+            return f"it lets {text} call a value that it computes itself"
+    if text not in _KEEPERS and any(_is_made_here(each) for each in given):
+        return f"it passes what it defines itself to {text}, which may call it"
+    return ""
+
+
+def _is_of_scipy(value: object) -> bool:
+    return value is TEMPLATE or (isinstance(value, str) and is_template(value))
+
+
+def _parts(value: object) -> tuple[object, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _is_made_here(value: object) -> bool:
+    return value is FUNCTION or value is INSTANCE or value is MODULE or type(value) is DynamicClass

@@ -6,6 +6,7 @@ import json
 import os
 import struct
 import zipfile
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from modelship.sources._content import NO_KERAS, UNKNOWN, Content, read_content
@@ -84,22 +85,29 @@ def _read_entry(
     if entry.flag_bits & _ENCRYPTED or entry.compress_type not in _READ_HERE:
         return Content.unread("its compression is not read here")
 
-    def open_() -> ByteStream:
-        try:
-            file = cast("BinaryIO", archive.open(entry))
-        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
-            raise MalformedError(str(error)) from None
-        return ByteStream(file, budget=budget, compression="zip")
+    with ExitStack() as opened:
 
-    inside = entry.filename.partition("/")[2]
+        def open_() -> ByteStream:
+            try:
+                file = cast("BinaryIO", opened.enter_context(archive.open(entry)))
+            except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
+                raise MalformedError(str(error)) from None
+            return ByteStream(file, budget=budget, compression="zip")
+
+        return _read_as(kind, entry.filename, open_)
+
+
+def _read_as(kind: str, name: str, open_: Callable[[], ByteStream]) -> Content:
+    """Read an entry of an archive of a `kind`."""
+    inside = name.partition("/")[2]
     if kind == "torch" and inside == "data.pkl":
         return _torch_pickle(open_)
-    if kind == "keras" and entry.filename == "config.json":
+    if kind == "keras" and name == "config.json":
         return _keras_config(open_)
     content = read_content(open_)
     incomplete = content.read.findings.incomplete
     if (kind == "torch" and inside.startswith("data/")) or (
-        kind == "keras" and entry.filename.endswith(".h5")
+        kind == "keras" and name.endswith(".h5")
     ):
         # Bytes of tensors, which are read as such.
         for reason in (UNKNOWN, NO_KERAS):

@@ -25,6 +25,7 @@ __all__ = ["doctor"]
 
 _STDIN = "-"
 _UNWELL = 7
+_LINES = 20_000
 _CHUNK_BYTES = 2**20
 _CHUNKS_KEPT = 16  # of the end; more than a diagnosis reads
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # as PowerShell writes what a command prints
@@ -110,7 +111,7 @@ def _explain_log(log: str, *, name: str) -> None:
 def _explain_service(deployment: Deployment) -> None:
     state = str(deployment.state)
     diagnosis = deployment.diagnose()
-    log = deployment.logs() if diagnosis is None else ""
+    log = deployment.logs(tail=_LINES) if diagnosis is None else ""
     since = _answers_since(log) if state == "Healthy" else ""
     failed = _failed_request(log) if state == "Healthy" else None
     if as_json_is_asked():

@@ -18,6 +18,7 @@ from .board import Field
 from .heap import keep_freed_memory
 from .kinship import end_with_parent
 from .logs import logger
+from .rotation import LogFile
 from .script import EntryScript, ScriptError
 from .x87 import read_json_in_double_precision
 
@@ -133,6 +134,7 @@ class _Nursery:
         self._run = run
         self._listeners = listeners
         self._pid = os.getpid()
+        self._log_file = LogFile()
         self._born: dict[int, float] = {}
         self._retiring: set[int] = set()
         self._pause_s = 0.0
@@ -147,6 +149,7 @@ class _Nursery:
                 break
             self._reap()
             self._replace()
+            self._log_file.look()
         self._end()
         return 0
 

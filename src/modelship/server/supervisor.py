@@ -20,6 +20,7 @@ from .limits import raise_open_files
 from .listening import Listeners
 from .logs import note
 from .relief import Relief
+from .rotation import LogFile
 from .signals import ENDING, leave_to_supervisor, pass_over
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class _Supervisor:
             self._board, listeners, speaks_tls=bool(settings.certificate), say=self._say
         )
         self._watchman = Watchman(self._board, listeners)
+        self._log_file = LogFile(rotates=True)
         self._pid = os.getpid()
         self._hosts: dict[int, float] = {}  # and since when
         self._are_alone = False  # hosts, each of which is a worker itself
@@ -83,6 +85,7 @@ class _Supervisor:
             self._look_at_board()
             self._reap()
             self._kill_the_silent()
+            self._log_file.look()
         self._relief.finish()
         self._watchman.end()
         return self._exit_code

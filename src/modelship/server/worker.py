@@ -22,6 +22,7 @@ from .listening import accepted
 from .logs import logger
 from .protocol import protocol_of
 from .relief import received
+from .rotation import LogFile
 from .scoring import Scorer
 from .service import Service
 from .tracing import Tracing
@@ -108,7 +109,11 @@ class _Worker:
         self._most_memory = _share_of_memory(settings)
         self.service = Service(settings, board=board, slot=self._slot)
         self.service.observers = _observers(settings)
-        self.service.on_sweep += [self._end_with_parent, self._retire_when_large]
+        self.service.on_sweep += [
+            self._end_with_parent,
+            self._retire_when_large,
+            LogFile().look,
+        ]
         plan = script.plan
         options: Any = {"slot": self._slot, "retire": self._retire}
         scorer = (

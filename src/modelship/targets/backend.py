@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 from modelship.bundle.profile import PROFILES, SERVICE_NAME, Profile
 from modelship.diagnosis import Facts
 from modelship.documents import DocumentError, mapping, optional, parse, record, text
+from modelship.targets.logtail import last_lines
 from modelship.targets.recorded import recorded
 
 if TYPE_CHECKING:
@@ -243,6 +244,10 @@ class TargetBackend(ABC):
     @abstractmethod
     def logs(self, instance: Instance) -> str:
         """Return everything that the instance wrote, or ``""`` if it is gone."""
+
+    def log_end(self, instance: Instance, *, lines: int) -> str:
+        """Return the last lines that the instance wrote; override it where the log may be long."""
+        return last_lines(self.logs(instance), lines)
 
     def facts(self, instance: Instance) -> Facts:  # noqa: ARG002 - for those that know some
         """Return what the place says of the instance beside its log, such as an exit code.

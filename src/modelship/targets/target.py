@@ -29,7 +29,7 @@ from modelship.staging import storing
 from modelship.targets.backend import Instance, TargetBackend
 from modelship.targets.deployment import Deployment
 from modelship.targets.keys import ServiceKeys, SupportsKeys
-from modelship.targets.logtail import last_lines, telling_part
+from modelship.targets.logtail import telling_part
 from modelship.targets.names import check_service_name
 from modelship.targets.progress import Deadline, DeadlineExceededError, Steps
 from modelship.targets.recorded import differing
@@ -56,6 +56,7 @@ _REGISTRY = Registry(
 )
 
 _CHECKS = ("static", "trial", "off")
+_LINES_FOR_DIAGNOSIS = 5000
 _UNAUTHORIZED = 401
 _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 0.5
@@ -259,8 +260,9 @@ class DeployTarget:
 
     def logs_of(self, instance: Instance, *, tail: int | None = None) -> str:
         """Return what one instance wrote."""
-        log = self._backend.logs(instance)
-        return log if tail is None else last_lines(log, tail)
+        if tail is None:
+            return self._backend.logs(instance)
+        return self._backend.log_end(instance, lines=tail)
 
     def send(self, instance: Instance, payload: object, *, timeout_s: float) -> Any:
         """Score one payload on one instance; with its key, if it asks for one."""
@@ -414,9 +416,13 @@ class DeployTarget:
         state = self.state_of(instance)
         if state is State.HEALTHY:
             return None
-        diagnosis = self._diagnosis(instance, self._backend.logs(instance), state=state)
+        diagnosis = self._diagnosis(instance, self._log_end(instance), state=state)
         starts = state in {State.TRANSITIONING, State.DELETING}
         return None if starts and not is_known(diagnosis) else diagnosis
+
+    def _log_end(self, instance: Instance) -> str:
+        """Return as much of a log as an explanation may need."""
+        return self._backend.log_end(instance, lines=_LINES_FOR_DIAGNOSIS)
 
     def _diagnosis(
         self, instance: Instance, log: str, *, state: State | None, timed_out: bool = False
@@ -428,7 +434,7 @@ class DeployTarget:
         return diagnose(log, facts=replace(facts, state=str(state or ""), timed_out=timed_out))
 
     def _failure(self, instance: Instance, state: State, problem: str) -> DeploymentFailedError:
-        log = self._backend.logs(instance)
+        log = self._log_end(instance)
         # One that is not Failed has refused the sample request, and that is what to explain.
         diagnosis = self._diagnosis(instance, log, state=state if state is State.FAILED else None)
         return DeploymentFailedError(
@@ -441,7 +447,7 @@ class DeployTarget:
         )
 
     def _timeout(self, instance: Instance, steps: Steps) -> DeploymentTimeoutError:
-        log = self._backend.logs(instance)
+        log = self._log_end(instance)
         diagnosis = self._diagnosis(instance, log, state=State.TRANSITIONING, timed_out=True)
         return DeploymentTimeoutError(
             name=instance.name,

@@ -5,7 +5,7 @@
     <state>/process/<instance id>/
         instance.json    the record; a folder without one is a draft and not an instance
         pid              the server's process id
-        server.log       what it wrote
+        server.log       what it wrote; once that is much, in server.log.1 too
         answered         there once it has answered
         sample.json      the bundle's sample request, if it has one
         keys.json        its keys, if it asks for one
@@ -37,7 +37,7 @@ from modelship.staging import storing, write_atomic
 from modelship.targets.backend import Instance, TargetBackend
 from modelship.targets.keys import ServiceKeys
 from modelship.targets.ports import check_port
-from modelship.targets.process import folders, service
+from modelship.targets.process import folders, logfiles, service
 from modelship.targets.process.keyfile import read_keys, write_keys
 from modelship.targets.recorded import Secret
 from modelship.targets.scoring import answers
@@ -55,6 +55,7 @@ _ANSWERED = "answered"
 _SAMPLE = "sample.json"
 _KEYS = "keys.json"
 _ENDING = "Shutting down: Master"
+_ENDING_LINES = 1000
 _GRACE_S = 5.0
 GUNICORN_SETTINGS = Path(__file__).with_name("gunicorn_settings.py")
 
@@ -199,15 +200,15 @@ class ProcessBackend(TargetBackend):
         return State.UNHEALTHY if (folder / _ANSWERED).exists() else State.TRANSITIONING
 
     def logs(self, instance: Instance) -> str:
-        try:
-            return (self._folder(instance) / "server.log").read_text(errors="replace")
-        except FileNotFoundError:
-            return ""
+        return logfiles.whole(self._folder(instance))
+
+    def log_end(self, instance: Instance, *, lines: int) -> str:
+        return logfiles.end_of(self._folder(instance), lines=lines)
 
     def facts(self, instance: Instance) -> Facts:
         gone = not service.is_running(instance.instance_id, self._folder(instance))
         # What ends by itself says so; the exit status went to whoever adopted the process.
-        if gone and _ENDING not in self.logs(instance):
+        if gone and _ENDING not in self.log_end(instance, lines=_ENDING_LINES):
             return Facts(problem="its process is gone, and has not said that it ends")
         return Facts()
 

@@ -1,16 +1,22 @@
 """Settings for the gunicorn below Azure ML's server. Runs in the serving environment.
 
 A ``gunicorn.conf.py`` beside the script counts here too, as in a container, where nobody names
-another file; what is said below goes before it. This imports nothing of modelship and nothing
-outside the standard library. Settings that an older gunicorn does not know are passed over by it.
+another file; what is said below goes before it. This imports nothing of modelship but one file that
+needs nothing else, and nothing outside the standard library. Settings that an older gunicorn does
+not know are passed over by it.
 """
 
+import ctypes
 import hmac
+import importlib.util
 import os
 import runpy
+import signal
+import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 _BESIDE_THE_SCRIPT = Path("gunicorn.conf.py")
 _theirs = runpy.run_path(str(_BESIDE_THE_SCRIPT)) if _BESIDE_THE_SCRIPT.is_file() else {}
@@ -23,12 +29,27 @@ control_socket_disable = True
 _LOOK_EVERY_S = 0.2
 _FRONT = "X-MODELSHIP-FRONT"
 _FRONT_KEY = os.environ.get("MODELSHIP_FRONT_KEY", "")
+_PR_SET_PDEATHSIG = 1
+_spec: Any = importlib.util.spec_from_file_location(
+    "modelship_rotation", Path(__file__).resolve().parents[2] / "server" / "rotation.py"
+)
+_rotation = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(_rotation)
 
 
-def post_fork(server, worker) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 - gunicorn's types are not here
+def on_starting(server) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 - gunicorn's types are not here
+    """Look after the log, as nobody else does."""
+    if "on_starting" in _theirs:
+        _theirs["on_starting"](server)
+    threading.Thread(target=_keep_log, daemon=True).start()
+
+
+def post_fork(server, worker) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 - as above
     """Let the worker end with the server: killed alone, it would leave a worker that answers."""
     if "post_fork" in _theirs:
         _theirs["post_fork"](server, worker)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     threading.Thread(target=_end_with, args=(server.pid,), daemon=True).start()
 
 
@@ -47,7 +68,16 @@ def pre_request(worker, req) -> None:  # type: ignore[no-untyped-def]  # noqa: A
     req.headers[:] = [(name, value) for name, value in req.headers if name != _FRONT]
 
 
+def _keep_log() -> None:
+    log = _rotation.LogFile(rotates=True)
+    while True:
+        log.look()
+        time.sleep(_LOOK_EVERY_S)
+
+
 def _end_with(server_pid: int) -> None:
+    log = _rotation.LogFile()
     while os.getppid() == server_pid:
+        log.look()
         time.sleep(_LOOK_EVERY_S)
     os._exit(1)

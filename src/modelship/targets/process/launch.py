@@ -3,7 +3,8 @@
 ``python launch.py DESCRIPTOR PID_FILE LOG_FILE MEMORY COMMAND...`` leaves a child in a session of
 its own that becomes COMMAND, and ends then. The child writes its process id to PID_FILE, and hands
 over the listening socket DESCRIPTOR in the way of systemd (sd_listen_fds(3)), which gunicorn takes
-in place of the address that it was told to bind. COMMAND may allocate MEMORY bytes; 0 is no limit.
+in place of the address that it was told to bind. Its name, ``modelship``, tells that nobody else
+holds it. COMMAND may allocate MEMORY bytes; 0 is no limit.
 
 It imports nothing of modelship and nothing outside the standard library.
 """
@@ -37,7 +38,9 @@ def main(descriptor: str, pid_file: str, log_file: str, memory: str, *command: s
     os.set_inheritable(FIRST_PASSED_DESCRIPTOR, True)
     if int(memory):
         resource.setrlimit(resource.RLIMIT_DATA, (int(memory), int(memory)))
-    environment = dict(os.environ, LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
+    environment = dict(
+        os.environ, LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", LISTEN_FDNAMES="modelship"
+    )
     os.execve(command[0], command, environment)
 
 

@@ -13,6 +13,7 @@ import psutil
 
 from modelship.documents import read_regular
 from modelship.errors import PortTakenError, TargetUnavailableError
+from modelship.targets.process.logfiles import LOG
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -67,12 +68,18 @@ def launch(
         If this machine does not start it.
     """
     descriptor = str(listener.fileno())
-    files = [folder / "pid", folder / "server.log"]
+    log = folder / LOG
+    files = [folder / "pid", log]
     try:
         subprocess.run(
             [command[0], "-I", "-S", _LAUNCHER, descriptor, *files, str(memory_bytes), *command],
             # SPT_NOENV keeps a setproctitle in the environment from overwriting the marker.
-            env={**environment, MARKER: instance_id, "SPT_NOENV": "1"},
+            env={
+                **environment,
+                "MODELSHIP_LOG_FILE": str(log),
+                MARKER: instance_id,
+                "SPT_NOENV": "1",
+            },
             cwd=environment["AML_APP_ROOT"],
             pass_fds=[listener.fileno()],
             start_new_session=True,

@@ -50,6 +50,21 @@ def ask(service, question):
     return service.run(question)
 
 
+def around_the_front(place, service):
+    """Ask the server behind a service's address, with its key; return the status."""
+    record = json.loads((place.documents / "services" / f"{service.name}.json").read_text())
+    uri = json.loads(record["_offline"]["instance"])["scoring_uri"]
+    assert uri != service.scoring_uri
+    fields = {"Authorization": f"Bearer {service.get_keys()[0]}"}
+    return requests.post(uri, data="1", headers=fields, timeout=30).status_code
+
+
+def test_the_server_behind_answers_nobody_else(place, inspector):
+    """Its port is open to every user of the machine, and knows nothing of keys."""
+    assert around_the_front(place, inspector) == 403
+    assert ask(inspector, "1") == 1
+
+
 def test_the_tutorial_goes_from_model_to_deletion(place, mnist_dir, mnist_test_set, monkeypatch):
     """The tutorial's model, script and conda file are deployed, asked, updated and deleted."""
     shutil.copyfile(mnist_dir / "sklearn_mnist_model.pkl", "sklearn_mnist_model.pkl")
@@ -337,6 +352,7 @@ def test_a_container_is_one_of_the_engine(tmp_path, shared_home, docker_base_ima
         read = "open(os.environ['AZUREML_MODEL_DIR'] + '/two/1/two.txt').read()"
         assert ask(service, read) == "two"
         assert requests.post(uri, data="1", timeout=30).status_code == 401
+        assert around_the_front(place, service) == 403
         service.update(inference_config=place.inference_config(conda=CONDA_311))
         assert place.settle(service)["state"] == "Succeeded"
         assert ask(service, "'GREETING' in os.environ") is False

@@ -90,7 +90,9 @@ class App:
         self._map = Map(rules, strict_slashes=False, merge_slashes=False)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        return self._answer(_Request(environ))(environ, start_response)
+        answer = self._answer(_Request(environ))
+        answer.headers["X-Content-Type-Options"] = "nosniff"  # people look at logs in browsers
+        return answer(environ, start_response)
 
     def _answer(self, request: Request) -> Response:
         try:
@@ -141,5 +143,5 @@ def _failure(request: Request, error: Exception) -> RefusalError:
         return RefusalError(507, "InsufficientStorage", "the disk of the workspace is full")
     if isinstance(error, BrokenRecordError):
         return RefusalError(500, "BrokenRecord", str(error))
-    _log.error("%s %s failed", request.method, request.path, exc_info=error)
+    _log.error("%s %r failed", request.method, request.path, exc_info=error)
     return RefusalError(500, "InternalError", "the offline workspace failed; its log says why")

@@ -12,7 +12,7 @@ import pytest
 from tiny_wheels import make_wheel
 
 from modelship.bundle.environment import Environment
-from modelship.bundle.lock import Lock, lock
+from modelship.bundle.lock import Lock, lock, lock_problem
 from modelship.errors import ResolutionError
 
 RUNNING = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -198,3 +198,39 @@ def test_an_interrupt_ends_the_resolver_too():
         # The connection is still open, so nothing else makes it give up.
         with connection:
             assert psutil.wait_procs(children, timeout=10)[1] == []
+
+
+HASH = "--hash=sha256:" + "0" * 64
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"six==1.17.0 {HASH} {HASH}",
+        f"six==1.17.0 ; python_full_version < '3.12' \\\n    {HASH}",
+        f"tiny @ https://example.com/tiny-1.0-py3-none-any.whl {HASH}",
+        "# a comment",
+        "packaging>=24",
+    ],
+)
+def test_what_a_resolver_writes_is_a_lock(line):
+    """Packages of an index, and those at an https address, with markers and digests."""
+    assert lock_problem(f"{line}\n") == ""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--index-url http://127.0.0.1:9/",
+        "-r other.txt",
+        "-e .",
+        "./folder",
+        f"tiny @ file:///tiny.whl {HASH}",
+        f"tiny @ git+https://example.com/tiny {HASH}",
+        f"six==1.17.0 {HASH} --config-settings=x=y",
+        "six==1.17.0 ; import os",
+    ],
+)
+def test_what_else_an_installer_would_take_is_no_lock(line):
+    """Options, folders, repositories and other files lead elsewhere."""
+    assert "names no package" in lock_problem(f"six==1.17.0 {HASH}\n{line}\n")

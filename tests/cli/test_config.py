@@ -1,8 +1,11 @@
 """modelship.yaml, what stands over it, and what is said of its mistakes."""
 
 import json
+from contextlib import suppress
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from modelship.cli.config import FILE_NAME, Config
 from modelship.errors import ConfigError
@@ -118,3 +121,38 @@ def test_a_mistake_in_a_variable_names_the_variable(monkeypatch, text):
     monkeypatch.setenv("MODELSHIP_CPU_CORES", text)
     with pytest.raises(ConfigError, match=r"^MODELSHIP_CPU_CORES: .*a number above 0"):
         Config.find()
+
+
+ODD = [
+    "? [1, 2]\n: x\n",
+    "!!binary bW9kZWw=: x\n",
+    "cpu_cores: " + "9" * 400 + "\n",
+    "cpu_cores: " + "9" * 5000 + "\n",
+    "model: " + "[" * 5000 + "]" * 5000 + "\n",
+    "tags: &a {x: *a}\n",
+    "<<: {model: x}\n",
+    "model: !!python/object/apply:os.system [id]\n",
+    "name: \x00\n",
+    "timeout_s: 2026-13-45\n",
+    "x" * 2_000_000,
+]
+
+
+@pytest.mark.parametrize("text", ODD, ids=range(len(ODD)))
+def test_an_odd_file_is_an_error_of_ours(tmp_path, text):
+    """Whatever is in the file, it is a ConfigError."""
+    (tmp_path / FILE_NAME).write_text(text)
+    with pytest.raises(ConfigError):
+        Config.find(tmp_path / FILE_NAME)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_bytes_in_the_file_are_settings_or_an_error(tmp_path, data):
+    """With bytes put anywhere into the file, nothing but a ConfigError is raised."""
+    before = WHOLE.encode()
+    at = data.draw(st.integers(0, len(before)))
+    put = data.draw(st.binary(max_size=6) | st.sampled_from([b"*a", b"&a ", b"!!set ", b"? "]))
+    (tmp_path / FILE_NAME).write_bytes(before[:at] + put + before[at + 1 :])
+    with suppress(ConfigError):
+        Config.find(tmp_path / FILE_NAME)

@@ -180,7 +180,10 @@ def _dependencies(path: Path, text: str) -> list[yaml.Node]:
 
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
+    except RecursionError:
+        problem = "it is nested too deeply."
+        raise EnvironmentSpecError(str(path), problem, _EXAMPLE) from None
+    except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else str(path)
         problem = getattr(error, "problem", None) or "a character that is not allowed"

@@ -14,6 +14,7 @@ from packaging.version import InvalidVersion, Version
 from modelship.bundle._known_packages import FLOORS, FORMAT_REQUIREMENTS, IMPORT_TO_PYPI
 from modelship.bundle.conda import read_conda
 from modelship.bundle.requirements import parse_requirement, read_requirements
+from modelship.documents import DocumentError, read_regular
 from modelship.errors import EnvironmentSpecError
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ OLDEST_PYTHON = (3, 9)
 NEWEST_PYTHON = (3, 14)
 """The newest one that is picked for a range such as ``python>=3.8``."""
 
+_MOST_BYTES = 2**22
 _RUNNING = sys.version_info[:2]
 
 
@@ -208,8 +210,11 @@ def _bounds(libraries: dict[str, str]) -> tuple[str, ...]:
 
 def _read_text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return read_regular(path, most_bytes=_MOST_BYTES, follow=True).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise EnvironmentSpecError(
             str(path), "it is not UTF-8 text.", "Save it again as UTF-8."
         ) from None
+    except (OSError, DocumentError) as error:
+        problem = f"it cannot be read: {getattr(error, 'strerror', None) or error}."
+        raise EnvironmentSpecError(str(path), problem, "Check the path.") from error

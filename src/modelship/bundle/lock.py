@@ -24,7 +24,8 @@ from modelship.bundle._known_packages import SOURCE_ONLY
 from modelship.bundle._uv import run_uv
 from modelship.bundle._uv_explained import explain
 from modelship.bundle.clash import find_clash
-from modelship.errors import ResolutionError
+from modelship.bundle.requirements import parse_requirement
+from modelship.errors import EnvironmentSpecError, ResolutionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -181,19 +182,18 @@ def _project(minor: str, machines: Sequence[str], *, only_on: str) -> str:
 def lock_problem(text: str) -> str:
     """Return why `text` cannot be that of a lock, or ``""``.
 
-    A lock names packages of an index, their releases and their digests. An installer would take
-    much more from such a file: options that name another index, folders, addresses, other files.
+    A lock names packages of an index or at an https address, their releases and their digests. An
+    installer would take much more from such a file: options that name another index, folders,
+    repositories, other files.
     """
     for line in text.replace("\\\n", " ").splitlines():
         wanted = _HASHES.sub("", line).strip()
         if not wanted or wanted.startswith("#"):
             continue
         try:
-            is_named = Requirement(wanted).url is None
-        except ValueError:
-            is_named = False
-        if not is_named:
-            return f"the line {wanted[:80]!a} names no package of an index"
+            parse_requirement(wanted, where="the lock")
+        except EnvironmentSpecError:
+            return f"the line {wanted[:80]!a} names no package that everybody can have"
     return ""
 
 

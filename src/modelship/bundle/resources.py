@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +43,6 @@ class Resources:
 
 def _positive(option: str, found: Any) -> float:
     is_number = isinstance(found, (int, float)) and not isinstance(found, bool)
-    if is_number and math.isfinite(found) and found > 0:
+    if is_number and 0 < found <= sys.float_info.max:
         return float(found)
     raise InvalidOptionError(option=option, found=found, expected="a number above 0")

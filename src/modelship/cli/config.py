@@ -5,14 +5,15 @@ A flag stands over an environment variable ``MODELSHIP_<KEY>``, which stands ove
 
 from __future__ import annotations
 
-import math
 import os
 import re
 import reprlib
+import sys
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from modelship.documents import DocumentError, read_regular
 from modelship.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ __all__ = ["FILE_NAME", "Config"]
 
 FILE_NAME = "modelship.yaml"
 
+_MOST_BYTES = 2**20
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 
 
@@ -123,7 +125,8 @@ def _is_text(value: object) -> bool:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number and -sys.float_info.max <= value <= sys.float_info.max  # type: ignore[operator]
 
 
 def _is_mapping(value: object, of: Callable[[Any], bool]) -> bool:
@@ -173,7 +176,7 @@ def _read(path: Path) -> dict[str, Any]:
     import yaml
 
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_regular(path, most_bytes=_MOST_BYTES, follow=True).decode()
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         values = yaml.safe_load(text)
     except OSError as error:
@@ -183,6 +186,10 @@ def _read(path: Path) -> dict[str, Any]:
     except yaml.MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise ConfigError(path=str(path), problem=f"{line}{error.problem}.") from error
+    except RecursionError:
+        raise ConfigError(path=str(path), problem="it is nested too deeply.") from None
+    except DocumentError as error:
+        raise ConfigError(path=str(path), problem=f"it cannot be read: {error}.") from error
     except (yaml.YAMLError, ValueError) as error:  # not UTF-8, or an impossible date
         raise ConfigError(path=str(path), problem=f"it is not YAML: {error}.") from error
     if node is None:
@@ -199,6 +206,8 @@ def _check(node: yaml.Node, values: Mapping[Any, Any], *, path: Path) -> None:
         key = str(key_node.value)
         if key not in _KINDS:
             problem = f"there is no key {key!r}{nearest(key, _KINDS)}; known: {', '.join(_KINDS)}."
+        elif key not in values:  # a tag made something else of it, such as !!binary
+            problem = f"{key} is not written as text."
         elif key in seen:
             problem = f"{key} is given twice."
         else:
@@ -237,7 +246,7 @@ def _from_environment() -> dict[str, Any]:
         try:
             # Text is taken as it stands: a name such as "123" or "on" is no number and no boolean.
             value = text if kind.fits("text") and key != "sample_input" else yaml.safe_load(text)
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
             problem = f"it is not YAML; expected {kind.expected}."
             raise ConfigError(path=variable, problem=problem) from error
         if problem := _problem(key, value):

@@ -118,6 +118,37 @@ def test_a_taken_port_is_named(serving_python, folder):
     assert "--port" in log
 
 
+_WRONG = [
+    ({"MODELSHIP_KEYS_FILE": "none.json"}, "MODELSHIP_KEYS_FILE is 'none.json'"),
+    ({"MODELSHIP_KEYS_FILE": "score.py"}, '{"primary": "...", "secondary": "..."}'),
+    ({"MODELSHIP_KEYS_FILE": "list.json"}, "does not hold keys"),
+    ({"MODELSHIP_TLS_CERTIFICATE": "none.pem"}, "MODELSHIP_TLS_CERTIFICATE is 'none.pem'"),
+    ({"MODELSHIP_TLS_CERTIFICATE": "score.py"}, "they have to be PEM"),
+    ({"MODELSHIP_TLS_KEY": "score.py"}, "MODELSHIP_TLS_KEY is given without"),
+]
+
+
+@pytest.mark.parametrize(("variables", "told"), _WRONG)
+def test_a_file_that_cannot_be_used_is_named(serving_python, folder, variables, told):
+    """The server ends at once with exit code 1, and does not start worker after worker."""
+    (folder / "list.json").write_text("[1]")
+    command = [serving_python, "-m", "modelship.server", "--entry_script", "score.py"]
+    with _started([*command, "--port", _free_port()], cwd=folder, **variables) as process:
+        log, _ = process.communicate(timeout=_TIMEOUT_S)
+    assert process.returncode == 1
+    assert told in log
+    assert "Traceback" not in log
+
+
+def test_flags_may_be_typed_with_dashes(serving_python, folder):
+    """--config-file is --config_file; that there is no such file is told."""
+    command = [serving_python, "-m", "modelship.server", "--config-file=none.json"]
+    with _started(command, cwd=folder) as process:
+        log, _ = process.communicate(timeout=_TIMEOUT_S)
+    assert process.returncode == 1
+    assert "none.json is not there" in log
+
+
 def test_missing_packages_are_named(folder):
     """A Python without what the server needs says which, and names the extra; exit code 1."""
     bare = Path(sys.base_prefix) / "bin" / "python3"

@@ -56,13 +56,22 @@ def refuse(problem: str, *, code: int = 1) -> NoReturn:
 
 def parse(arguments: Sequence[str], *, program: str) -> argparse.Namespace:
     """Read the command line; a wrong one ends the process with exit code 1."""
-    told = _parser(program).parse_args(arguments)
+    parser = _parser(program)
+    told = parser.parse_args([_with_underscores(each, parser) for each in arguments])
     if not (told.entry_script or told.config_file):
         refuse(
             "There is no scoring script: give it with --entry_script score.py, or with "
             "AZUREML_ENTRY_SCRIPT in the file of --config_file."
         )
     return told
+
+
+def _with_underscores(argument: str, parser: argparse.ArgumentParser) -> str:
+    """Return a flag that was typed with dashes inside, such as --entry-script, as it is spelled."""
+    name, equals, value = argument.partition("=")
+    flag = f"--{name[2:].replace('-', '_')}"
+    is_flag = name.startswith("--") and flag in parser._option_string_actions  # noqa: SLF001 - argparse has no public table
+    return f"{flag}{equals}{value}" if is_flag else argument
 
 
 def _port(text: str) -> int:

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from .announcing import opening_lines
+from .files import check_files
 from .logs import say
 from .settings import Settings
 
@@ -38,6 +39,7 @@ def main(arguments: Sequence[str]) -> int:
         cannot be served.
     """
     settings = Settings.read(arguments, program=f"python -m {__package__}")
+    check_files(settings)
     missing = missing_packages()
     if missing:
         sys.stderr.write(

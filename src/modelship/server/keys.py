@@ -79,6 +79,8 @@ class Keys:
 
 def _read(file: Path) -> tuple[bytes, ...]:
     found = json.loads(file.read_bytes())
+    if not isinstance(found, dict):
+        raise ValueError("there is no object in the file")  # noqa: TRY004 - as what is no JSON
     keys = tuple(str(found[name]).encode() for name in ("primary", "secondary") if found.get(name))
     if not keys:
         raise ValueError("there is no key in the file")

@@ -77,7 +77,7 @@ def say(lines: Iterable[str], *, as_json: bool) -> None:
 
 def told(cause: BaseException) -> str:
     """Return a traceback from the script on: the server's own frames explain nothing."""
-    own = os.path.dirname(__file__)  # noqa: PTH120 - frames name their files as strings
+    own = (os.path.dirname(__file__), "<frozen importlib")  # noqa: PTH120 - frames name their files as strings
     frames = cause.__traceback__
     while frames is not None and frames.tb_frame.f_code.co_filename.startswith(own):
         frames = frames.tb_next

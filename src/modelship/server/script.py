@@ -130,7 +130,7 @@ class EntryScript:
 def _imported(path: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location("entry_module", path)
     if spec is None or spec.loader is None:
-        raise _refused(f"The entry script {path} is no Python file.")
+        raise _refused(f"The entry script {path} is no Python file; its name has to end in .py.")
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
@@ -187,8 +187,9 @@ def _refused(problem: str) -> ScriptError:
 
 
 def _show_model_folder() -> None:
-    folder = Path(os.environ.get("AZUREML_MODEL_DIR", "/nowhere"))
-    if not folder.exists():
+    named = os.environ.get("AZUREML_MODEL_DIR", "")
+    folder = Path(named)
+    if not named or not folder.exists():
         return
     logger.info("Model Directory Contents:")
     tree = _tree(folder)

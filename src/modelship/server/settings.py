@@ -144,7 +144,9 @@ class Settings:
         look = _Lookup(os.environ, _config_file())
         script = look.text("AZUREML_ENTRY_SCRIPT")
         if not script:
-            arguments.refuse("The configuration file has no AZUREML_ENTRY_SCRIPT.")
+            file = os.environ["AZUREML_CONFIG_FILE"]
+            has = "has no AZUREML_ENTRY_SCRIPT" if Path(file).is_file() else "is not there"
+            arguments.refuse(f"The configuration file {file} {has}.")
         return Settings(
             entry_script=script,
             app_root=Path(os.environ["AML_APP_ROOT"]),

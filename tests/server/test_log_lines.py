@@ -98,3 +98,18 @@ def test_what_moves_the_cursor_is_shown(serving):
         time.sleep(0.02)
     server.stop()
     assert "a\x1b[31mred\x1b[0m b\\x1b[1Ac\\x08\\x00\n" in server.log
+
+
+def test_what_misleads_is_explained(serving):
+    """A body that curl takes for a form, and an array that is no JSON, are told in plain words."""
+    script = "def init(): pass\ndef run(raw_data): return {1} if raw_data else None\n"
+    server = serving.start("default", script="plain", files={"score.py": script})
+    assert server.wait_until_healthy()
+    uri = f"http://127.0.0.1:{server.port}/score"
+    for _ in range(2):
+        requests.post(uri, data={"a": 1}, timeout=_TIMEOUT_S)
+    requests.post(uri, json=1, timeout=_TIMEOUT_S)
+    log = server.stop().log
+    assert log.count("-H 'Content-Type: application/json'") == 1
+    assert "run() returned a value of type set that cannot be written as JSON" in log
+    assert "server/scoring.py" not in log

@@ -6,10 +6,12 @@ import codecs
 import inspect
 import json
 from abc import ABC, abstractmethod
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qsl
 
 from .contract import NOT_FAILED, Answer, error
+from .logs import logger
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,6 +88,8 @@ class TextInput(Inputs):
 
     def _of_post(self, request: Request) -> dict[str, Any]:
         if _is_form(request.fields.get(b"content-type", b"")):
+            if request.body:
+                _say_form()
             return {self._name: ""}  # flask has parsed it by then
         try:
             return {self._name: str(request.body, "utf-8")}
@@ -94,6 +98,15 @@ class TextInput(Inputs):
 
     def _of_get(self, request: Request) -> dict[str, Any]:
         return {self._name: json.dumps(query_of(request))}
+
+
+@cache
+def _say_form() -> None:
+    """Say it once in each worker."""
+    logger.warning(
+        "run() was given an empty text: a body of the type application/x-www-form-urlencoded, as "
+        "curl -d sends it, is taken for a form. Send it with -H 'Content-Type: application/json'."
+    )
 
 
 class SchemaInput(Inputs):

@@ -116,7 +116,11 @@ class Scorer:
         return self._as_json(result)
 
     def _as_json(self, result: Any) -> Answer:
-        return Answer(200, encode(result, strict=self._strict), _SCORED)
+        try:
+            return Answer(200, encode(result, strict=self._strict), _SCORED)
+        except (TypeError, ValueError, RecursionError):
+            logger.error(_NO_JSON, type(result).__name__)
+            raise
 
     def _failure(self, cause: BaseException) -> Answer:
         self._slot[Field.FAILED_RUNS] += 1
@@ -133,7 +137,7 @@ class Scorer:
 
     def _internal_error(self, cause: BaseException) -> Answer:
         """Answer where what run() returned cannot be sent: its failure, unless `strict`."""
-        logger.error("Encountered Exception: %s", traceback.format_exc())
+        logger.error("Encountered Exception: %s", told(cause))
         answer = error(500, INTERNAL_ERROR)
         answer.cause = last_line(cause)
         if not self._strict:
@@ -192,4 +196,8 @@ class _Alarm:
 
 
 _NO_CONTEXT = nullcontext()
+_NO_JSON = (
+    "run() returned a value of type %s that cannot be written as JSON. Return dicts, lists, text "
+    "and Python's own numbers: a numpy array has .tolist(), a numpy number .item()."
+)
 _SCORED = JSON + NOT_FAILED

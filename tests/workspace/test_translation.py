@@ -140,7 +140,12 @@ def test_an_error_of_ours_stays_itself():
 
 @pytest.mark.parametrize(
     "secret",
-    ["https://x.blob.y/k?sv=1&sig=SECRETSECRET%3D", "Bearer SECRETSECRET", "password=SECRETSECRET"],
+    [
+        "https://x.blob.y/k?sv=1&sig=SECRETSECRET%3D",
+        "Bearer SECRETSECRET",
+        "password=SECRETSECRET",
+        "http://me:SECRETSECRET@127.0.0.1:80",
+    ],
 )
 def test_no_secret_is_shown(secret):
     """Signatures, tokens and passwords are cut out of what the SDK quotes."""

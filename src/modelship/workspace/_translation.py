@@ -27,6 +27,7 @@ __all__ = ["cause_of", "translate"]
 _STATUS = re.compile(r"Code: (\d{3})\b|\"status_code\": (\d{3})\b")
 _CONTENT = re.compile(r"Content: (b?(?:'.*'|\".*\"))\s*$", re.DOTALL)
 _SECRET = re.compile(r"(?i)((?:sig|se|st|sv|sp|code|password|secret)=)[^&\s'\"]+|Bearer \S+")
+_USER = re.compile(r"(?<=://)[^\s/@]+@")
 _SHOWN = 600
 # What Azure tells to do next, and we have done.
 _HOMEWORK = re.compile(
@@ -218,7 +219,8 @@ def _innermost(error: BaseException, text: str) -> str:
 
 
 def _redacted(text: str) -> str:
-    return _SECRET.sub(lambda match: f"{match[1]}…" if match[1] else "Bearer …", text)
+    shown = _SECRET.sub(lambda match: f"{match[1]}…" if match[1] else "Bearer …", text)
+    return _USER.sub("…@", shown)  # as in the URL of a proxy
 
 
 def _shown(text: str) -> str:

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import tarfile
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from urllib.parse import quote
 
 import pytest
@@ -24,6 +24,40 @@ from modelship.testing.offline.workspace import OfflineWorkspace
 from modelship.workspace import WorkspaceLocation
 
 MMS, ART, ENV = "modelmanagement/v1.0", "artifact/v2.0", "environment/v1.0"
+MODELS = "POST MODELS HTTP/1.1\r\nHost: 127.0.0.1\r\nAUTH"
+ASKS = "GET /subscriptions HTTP/1.1\r\nHost: 127.0.0.1\r\nAUTH"
+TOKEN = "POST /TENANT/oauth2/v2.0/token HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+EXCHANGES = [
+    ("GET /subscriptions HTTP/1.0\r\nAUTH\r\n", "403"),
+    (f"{MODELS}Content-Length: -1\r\n\r\n{{}}", "400"),
+    (f"{MODELS}Content-Length: x\r\n\r\n{{}}", "400"),
+    (f"{MODELS}Content-Length: {'9' * 20}\r\n\r\n{{}}", "413"),
+    (f"{MODELS}Content-Length: 10\r\n\r\n{{}}", "400"),
+    (f"{MODELS}Transfer-Encoding: chunked\r\n\r\nzz\r\n{{}}\r\n0\r\n\r\n", "400"),
+    (f"{MODELS}Transfer-Encoding: chunked\r\n\r\n-5\r\n{{}}\r\n0\r\n\r\n", "400"),
+    (f"{MODELS}Transfer-Encoding: chunked\r\n\r\nffffffffff\r\n{{}}", "400"),
+    (f"{MODELS}Transfer-Encoding: gzip\r\n\r\n{{}}", "400"),
+    ("GET /a\0b HTTP/1.1\r\nHost: 127.0.0.1\r\nAUTH\r\n", "404"),
+    ("GET /%00%ff%zz HTTP/1.1\r\nHost: 127.0.0.1\r\nAUTH\r\n", "404"),
+    ("GET http://evil.example/subscriptions HTTP/1.1\r\nHost: 127.0.0.1\r\nAUTH\r\n", "403"),
+    ("OPTIONS * HTTP/1.1\r\nHost: 127.0.0.1\r\nAUTH\r\n", "404"),
+    ("TRACE / HTTP/1.1\r\nHost: 127.0.0.1\r\nAUTH\r\n", "404"),
+    (ASKS + "X: a\r\n" * 200 + "\r\n", "431"),
+    (f"GET /{'a' * 70000} HTTP/1.1\r\n\r\n", "414"),
+    (f"{ASKS}Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n", "200"),
+    (f"{ASKS}\r\n{ASKS}\r\n", "200"),
+    (
+        f"POST /subscriptions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\n{ASKS}\r\n",
+        "405",
+    ),
+    ("GET /subscriptions HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer \xff\r\n\r\n", "401"),
+    ("GET MODELS?%ff=%fe&$skipToken=%ff HTTP/1.1\r\nHost: 127.0.0.1\r\nAUTH\r\n", "400"),
+    (
+        f"{TOKEN}Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 5\r\n\r\nabcde",
+        "400",
+    ),
+    ("PUT /azureml/~%%% HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1\r\n\r\nx", "403"),
+]
 NAMES = [
     "../../../up",
     "/etc/passwd",
@@ -169,6 +203,22 @@ def test_what_is_no_plain_json_is_refused(call, raw):
     for method, service, path, _ in BODIES[:-1]:
         answer = call(method, service, path, data=raw)
         assert answer.status_code in {400, 413}, answer.text
+
+
+@pytest.mark.parametrize(("sent", "status"), EXCHANGES, ids=range(len(EXCHANGES)))
+def test_each_exchange_has_one_answer(offline, sent, status):
+    """Malformed, smuggled or too long: one answer with its status, and the connection ends."""
+    token = WorkspaceLocation.find(offline.config_path).offline.token(lifetime_s=60)
+    sent = sent.replace("AUTH", f"Authorization: Bearer {token}\r\n")
+    sent = sent.replace("MODELS", f"/{MMS}{offline.identity.path}/models")
+    sent = sent.replace("TENANT", offline.identity.tenant_id).encode("latin-1")
+    address = ("127.0.0.1", offline.identity.ports["http"])
+    with socket.create_connection(address, timeout=30) as connection:
+        connection.sendall(sent)
+        connection.shutdown(socket.SHUT_WR)
+        answer = b"".join(iter(lambda: connection.recv(1 << 16), b""))
+    assert answer.split(b" ")[1].decode() == status, answer
+    assert answer.count(b"HTTP/1.1 ") == 1
 
 
 @pytest.mark.parametrize("name", NAMES, ids=repr)
@@ -368,6 +418,18 @@ for name in {[*map(str, offline.folder.rglob("*"))]} + [{str(offline.folder)!r}]
         print("refused")
 """)
     assert set(said.split()) == {"refused"}
+
+
+def test_silent_clients_keep_nobody_out(offline, call, monkeypatch):
+    """Where there are too many connections, the oldest ends."""
+    monkeypatch.setattr("modelship.testing.offline.server._MOST_OPEN", 3)
+    address = ("127.0.0.1", offline.identity.ports["http"])
+    with ExitStack() as stack:
+        silent = [
+            stack.enter_context(socket.create_connection(address, timeout=30)) for _ in range(4)
+        ]
+        assert call("GET", MMS, "/models").status_code == 200
+        assert silent[0].recv(1) == b""
 
 
 def test_a_connection_of_ones_own_is_known():

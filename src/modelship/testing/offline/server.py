@@ -23,7 +23,7 @@ __all__ = ["Server", "listen"]
 _HOST = "127.0.0.1"
 _GRACE_S = 5.0
 _QUIET_S = 60.0
-_MOST_CONNECTIONS = 512
+_MOST_OPEN = 256
 _log = logging.getLogger(__name__)
 
 
@@ -87,9 +87,14 @@ class _WSGIServer(ThreadedWSGIServer):
         self.ssl_context = tls
 
     def verify_request(self, request: Any, client_address: Any) -> bool:  # noqa: ARG002 - socketserver's
+        if is_another_users(request):
+            return False
         with self._lock:
-            crowded = len(self._open) >= _MOST_CONNECTIONS
-        return not (crowded or is_another_users(request))
+            oldest = next(iter(self._open.values())) if len(self._open) >= _MOST_OPEN else None
+        if oldest is not None:  # clients that send slowly, or nothing, do not keep others out
+            with contextlib.suppress(OSError):
+                oldest.shutdown(socket.SHUT_RDWR)
+        return True
 
     def process_request(self, request: Any, client_address: Any) -> None:
         thread = threading.Thread(

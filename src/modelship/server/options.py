@@ -223,6 +223,16 @@ _ALL = (
         default="text", choices=("text", "json"),
     ),
     Option(
+        "log_file", "MODELSHIP_LOG_FILE",
+        "the file that standard output goes to; once it is full it is moved to `….1` and begun "
+        "anew; the target `process` sets it, for either server",
+        on_target=False, shown_default="none",
+    ),
+    Option(
+        "log_mb", "MODELSHIP_LOG_MB", "how large that file may become, in MiB",
+        "int", 16, least=1, on_target=False,
+    ),
+    Option(
         "capture", "MODELSHIP_CAPTURE",
         "a folder, in which [requests that failed](../how-to/capture-and-replay.md) are kept for "
         "`modelship replay`; `capture=` of the target `process`",

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelship.bundle._package_index import index_arguments, index_variables, redact
+from modelship.bundle.programs import end, start
 from modelship.errors import EnvironmentSpecError
 
 if TYPE_CHECKING:
@@ -136,7 +135,7 @@ def _run(
     timeout_s: float,
     folder: str = os.sep,
 ) -> Outcome:
-    process = subprocess.Popen(
+    process = start(
         command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -145,7 +144,6 @@ def _run(
         cwd=folder,
         encoding="utf-8",
         errors="replace",
-        start_new_session=True,
     )
     timed_out = False
     with process:
@@ -153,10 +151,10 @@ def _run(
             out, words = process.communicate(stdin, timeout=timeout_s)
         except subprocess.TimeoutExpired:
             timed_out = True
-            _end(process)
+            end(process)  # with what it started: building a package starts compilers
             out, words = process.communicate()
         except BaseException:
-            _end(process)
+            end(process)
             raise
     return Outcome(
         ok=process.returncode == 0 and not timed_out,
@@ -164,12 +162,6 @@ def _run(
         words=redact(_ANSI.sub("", words).strip()),
         timed_out=timed_out,
     )
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    """Kill uv and what it started: building a package starts compilers."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
 
 
 @functools.cache

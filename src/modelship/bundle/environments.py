@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import time
 from typing import TYPE_CHECKING
 
 from modelship.bundle.install import add_packages, create_environment
+from modelship.bundle.programs import run
 from modelship.documents import read_regular
 from modelship.places import cache_folder, exclusive
 from modelship.staging import stage_in, storing, write_atomic
@@ -141,11 +141,10 @@ def installed_modules(lock: Lock) -> frozenset[str] | None:
 
 def _compile(python: Path, folder: Path, *, place: Path) -> None:
     """Compile what is in `folder`, for where it will be; tracebacks name that place."""
-    subprocess.run(
+    # If it fails, the server starts later without bytecode, and that is all.
+    run(
         [python, "-I", "-m", "compileall", "-q", "-s", folder, "-p", place, folder],
-        check=False,  # without bytecode it starts later, and that is all
-        timeout=_COMPILE_TIMEOUT_S,
-        capture_output=True,
+        timeout_s=_COMPILE_TIMEOUT_S,
     )
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import tempfile
 from contextlib import contextmanager, suppress
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelship.bundle.environments import environment_python, service_variables
+from modelship.bundle.programs import end, start
 from modelship.bundle.store import model_folder, stage
 
 if TYPE_CHECKING:
@@ -78,15 +78,14 @@ class Workbench:
         self, command: list[object], variables: Mapping[str, str], *, passing: int
     ) -> subprocess.Popen[bytes]:
         with self._log.open("wb") as log:
-            return subprocess.Popen(
-                [str(each) for each in (self.python, *command)],
+            return start(
+                [self.python, *command],
                 cwd=self.app,
                 env={**self.variables, **variables},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 pass_fds=[passing],
-                start_new_session=True,
             )
 
 
@@ -101,7 +100,7 @@ class Program:
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """The process id of its guard, whose children are all that runs."""
         return self._process.pid
 
     def ends_within(self, seconds: float) -> bool:
@@ -112,8 +111,7 @@ class Program:
 
     def end(self) -> int:
         """End it with all that it started, and return its exit code; negative for a signal."""
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        end(self._process)
         return self._process.wait()
 
     def told(self) -> list[dict[str, Any]]:

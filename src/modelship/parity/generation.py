@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from modelship.bundle.programs import run
 from modelship.errors import InvalidOptionError, MissingExtraError
 from modelship.parity.scoring_request import ScoringRequest
 
@@ -154,13 +154,10 @@ def _random(sample: Any, *, count: int, seed: int) -> list[tuple[str, bytes]]:
     if importlib.util.find_spec("hypothesis") is None:
         raise MissingExtraError(purpose="Making random requests", extra="parity")
     with tempfile.TemporaryDirectory(prefix="modelship-parity-") as folder:
-        done = subprocess.run(
-            [sys.executable, str(_CHILD)],
-            input=json.dumps({"sample": sample, "count": count, "seed": seed}),
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-            timeout=_TIMEOUT_S,
+        done = run(
+            [sys.executable, _CHILD],
+            stdin=json.dumps({"sample": sample, "count": count, "seed": seed}),
+            timeout_s=_TIMEOUT_S,
             cwd=folder,
             env={
                 **os.environ,
@@ -169,5 +166,6 @@ def _random(sample: Any, *, count: int, seed: int) -> list[tuple[str, bytes]]:
                 "HYPOTHESIS_NO_PLUGINS": "1",
             },
         )
+    done.check_returncode()
     bodies = json.loads(done.stdout)
     return [(f"random {n}", body.encode()) for n, body in enumerate(bodies, start=1)]

@@ -161,10 +161,9 @@ class _Watch:
 
 
 def _memory_bytes(pid: int) -> int:
-    """Return the memory that a process and its children hold."""
+    """Return the memory that all children of a guard hold."""
     try:
-        process = psutil.Process(pid)
-        family = [process, *process.children(recursive=True)]
+        family = psutil.Process(pid).children(recursive=True)
         return sum(each.memory_info().rss for each in family)
     except psutil.Error:  # one of them ended meanwhile
         return 0

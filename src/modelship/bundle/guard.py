@@ -1,0 +1,62 @@
+"""Run a program, and end it with all that it started if whoever asked for it ends first.
+
+``python guard.py PARENT COMMAND...`` ends as COMMAND does. While that runs it looks whether the
+process PARENT is still its own parent. If it is not, PARENT was killed, and nobody is left to end
+what it had started: the guard kills its process group, which is that of COMMAND too.
+
+It imports nothing of modelship and nothing outside the standard library.
+"""
+
+import os
+import resource
+import select
+import signal
+import sys
+
+_LOOK_EVERY_S = 0.2
+_NOT_FOUND = 127
+
+
+def main(parent: str, *command: str) -> None:
+    """Start `command`, and wait for its end or that of `parent`."""
+    if os.getpgrp() != os.getpid():
+        os.setsid()
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(writing)
+    child = os.fork()
+    if not child:
+        become(command)
+    ended = 0
+    while not ended:
+        if os.getppid() != int(parent):
+            os.killpg(0, signal.SIGKILL)
+        select.select([reading], [], [], _LOOK_EVERY_S)
+        ended, status = os.waitpid(child, os.WNOHANG)
+    end_as(os.waitstatus_to_exitcode(status))
+
+
+def become(command: tuple[str, ...]) -> None:
+    """Turn this process into `command`."""
+    try:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.execv(command[0], command)
+    except OSError as error:
+        sys.stderr.write(f"{command[0]}: {error.strerror}\n")
+    finally:
+        os._exit(_NOT_FOUND)
+
+
+def end_as(code: int) -> None:
+    """End with an exit code, or by the signal that a negative one stands for."""
+    if code < 0:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # the program itself has left one
+        if -code not in {signal.SIGKILL, signal.SIGSTOP}:
+            signal.signal(-code, signal.SIG_DFL)
+        os.kill(os.getpid(), -code)
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,58 @@
+"""Programs that end with this process, however it ends: what they start ends with them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["end", "run", "start"]
+
+_GUARD = Path(__file__).with_name("guard.py")
+
+
+def start(command: Sequence[object], **options: Any) -> subprocess.Popen[Any]:
+    """Start a program in a session of its own, whose guard ends it if this process is killed.
+
+    Parameters
+    ----------
+    command : sequence
+        The path of a program, and its arguments.
+    options
+        As :class:`subprocess.Popen` takes them.
+    """
+    guarded = [sys.executable, "-I", "-S", str(_GUARD), str(os.getpid()), *map(str, command)]
+    return subprocess.Popen(guarded, start_new_session=True, **options)
+
+
+def end(process: subprocess.Popen[Any]) -> None:
+    """Kill a program that was started here, with all that it started in its session."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def run(
+    command: Sequence[object], *, stdin: str = "", timeout_s: float, **options: Any
+) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end, and return what it wrote.
+
+    Raises
+    ------
+    subprocess.TimeoutExpired
+        If it takes longer; it is ended then.
+    """
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with start(command, encoding="utf-8", errors="replace", **pipes, **options) as process:
+        try:
+            out, words = process.communicate(stdin, timeout=timeout_s)
+        except BaseException:
+            end(process)
+            raise
+    return subprocess.CompletedProcess(process.args, process.returncode, out, words)

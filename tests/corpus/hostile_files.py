@@ -84,6 +84,8 @@ def _twice(marker: str) -> bytes:
     return buffer.getvalue()
 
 
+# Sixteen megabytes in forty bytes; several of them may follow each other.
+ZEROS = bz2.compress(bytes(16 * 2**20))
 FILES: dict[str, tuple[str, Callable[[str], bytes]]] = {
     "protocol 0 as .sav": ("model.sav", partial(_pickle, protocol=0)),
     "protocol 1 as .model": ("m.model", partial(_pickle, protocol=1)),
@@ -148,13 +150,13 @@ FILES: dict[str, tuple[str, Callable[[str], bytes]]] = {
         "metadata.json": b"{}", "config.json": json.dumps(
             {"module": "os", "class_name": "function", "config": "system"}).encode()})),
     "a bomb of zeros": ("model.pkl", lambda _: bz2.compress(
-        b"\x80\x04\x8e" + (2**31).to_bytes(8, "little") + bytes(2**28))),
-    "a bomb with no promise": ("model.dat", lambda _: bz2.compress(bytes(2**28))),
+        b"\x80\x04\x8e" + (2**31).to_bytes(8, "little")) + ZEROS * 16),
+    "a bomb with no promise": ("model.dat", lambda _: ZEROS * 16),
     "a bomb of instructions": ("model.pkl", lambda _: gzip.compress(
         b"\x80\x02" + b"N0" * 3_000_000 + b".")),
     "many marks": ("model.pkl", lambda _: b"\x80\x02" + b"(" * 2_100_000 + b"."),
     "the limit of instructions, and more": ("model.sav", lambda m: b"N0" * 1_500_000 + _pickle(m, 0)),
-    "a bomb in a zip": ("m.npz", lambda _: zipped({"a.npy": bytes(2**28)}, zipfile.ZIP_BZIP2)),
+    "a bomb in a zip": ("m.npz", lambda _: zipped({"a.npy": bytes(80 * 2**20)}, zipfile.ZIP_BZIP2)),
     "files of numpy elsewhere": ("model.pkl", lambda _: whole(
         name("joblib.numpy_pickle:NDArrayWrapper") + b")\x81" + pairs(
             filename=text("../../x.npy"), subclass=name("numpy:ndarray"), allow_mmap=b"\x88") + b"b")),
@@ -195,8 +197,8 @@ def _deep(folder: Path, marker: str) -> Path:
 def _bombs(folder: Path, _: str) -> Path:
     """Four files that unpack to much, with a budget in common."""
     for number in range(4):
-        content = bz2.compress(b"\x80\x04\x8e" + (50 * 2**20).to_bytes(8, "little")
-                               + bytes(50 * 2**20) + b".")  # fmt: skip
+        head = b"\x80\x04\x8e" + (48 * 2**20).to_bytes(8, "little")
+        content = bz2.compress(head) + ZEROS * 3 + bz2.compress(b".")
         (folder / f"{number}.pkl").write_bytes(content)
     return folder
 

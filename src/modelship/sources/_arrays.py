@@ -44,11 +44,21 @@ class Dtype:
     args: object
     state: object = None
     changed: bool = False
+    _layout: tuple[bool, int] | None = None
 
     def build(self, state: object) -> None:
         """Give it its state, once."""
         self.changed |= self.state is not None
         self.state = state
+        self._layout = None
+
+    @property
+    def layout(self) -> tuple[bool, int]:
+        """Whether the elements are, or hold, Python objects; and the size of one of the others."""
+        if self._layout is None:
+            has_object = self.has_object
+            self._layout = has_object, 0 if has_object else self.item_size_bytes
+        return self._layout
 
     @property
     def code(self) -> tuple[str, int]:
@@ -164,7 +174,7 @@ def raw_size_bytes(dtype: Dtype, shape: object) -> int:
         _unknown("shape")
     if any(size < 0 for size in shape):
         raise MalformedError(f"it has an array of the impossible shape {shape}")
-    size_bytes = math.prod(shape) * dtype.item_size_bytes
+    size_bytes = math.prod(shape) * dtype.layout[1]
     if max((size_bytes, *shape)) >= _MAX_BYTES:
         _unknown("shape")
     return size_bytes

@@ -7,6 +7,7 @@ to 3 (cloudpickle/cloudpickle.py) and dill 0.3 (dill/_dill.py).
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from modelship.sources._values import (
@@ -54,6 +55,7 @@ _RUNS_ITS_CODE: Final = "it defines a class with {}, which unpickling runs"
 _CONSTS: Final = 7  # where code objects have their constants, and after them the names
 
 
+@lru_cache(maxsize=256)
 def is_dynamic(text: str) -> bool:
     """Return whether a name is one that cloudpickle and dill build functions and classes with."""
     return text.startswith((*_CLOUDPICKLE, *_DILL))

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 from modelship.sources._arrays import Dtype, Wrapper, checked_state, file_of, raw_size_bytes
 from modelship.sources._calls import Calls
 from modelship.sources._evaluating import is_template
+from modelship.sources._opcodes import ACTIONS
 from modelship.sources._stream import EndedEarlyError, MalformedError, UndescribedError
 from modelship.sources._values import OPAQUE, TEMPLATE, State
 
@@ -151,8 +152,9 @@ class Machine(Calls):
         self.push(tuple(items) if len(items) <= MAX_TUPLE else OPAQUE)
 
     def push_last(self, count: int) -> None:
-        items = [self.stack.pop() for _ in range(count)]
-        self.push_tuple(items[::-1])
+        if len(self.stack) < count:
+            raise IndexError
+        self.stack[-count:] = [tuple(self.stack[-count:])]
 
     def push_dict(self, items: list[object]) -> None:
         state = State()
@@ -248,24 +250,45 @@ class Machine(Calls):
 
     def skip_array(self, state: object) -> None:
         self.findings.arrays += 1
+        if self.findings.arrays == 1:
+            self.findings.goes_on |= self.next_is_instruction()
         dtype, shape, padded = checked_state(state)
         if self.stream.position_bytes < self.frame_ends_at:
             # joblib looks for the array behind the frame, and then goes on within it.
             raise UndescribedError("it has an array within a frame of instructions")
         size_bytes = raw_size_bytes(dtype, shape)
         try:
-            if dtype.has_object:
+            if dtype.layout[0]:
                 # joblib writes these as a pickle of its own, with no wrappers in it.
                 Machine(self.stream, self.findings, arrays=False).run()
                 return
-            if padded:
-                self.findings.padded += 1
-                if not self.padding:
-                    self.findings.go_astray()
-                self.stream.skip(self.stream.unsigned(1) if self.padding else 0)
+            if padded and not self.padding:
+                self.findings.go_astray()
+            elif padded:
+                size_bytes = self.skip_padding(size_bytes)
             self.stream.skip(size_bytes)
         except EndedEarlyError as error:
             raise EndedEarlyError("an array") from error
+
+    def skip_padding(self, size_bytes: int) -> int:
+        """Pass over padding, which is a byte with its length and so many more.
+
+        Return how much of the array of `size_bytes` is left then. joblib before 1.2 takes the
+        padding for the beginning of the array, and so stops as much before its end.
+        """
+        padding_bytes = 1 + int.from_bytes(self.stream.peek(1), "little")
+        self.findings.padded += 1
+        if self.findings.padded > 1:
+            self.stream.skip(padding_bytes)
+            return size_bytes
+        self.stream.skip(size_bytes)
+        self.findings.goes_on_when_older |= self.next_is_instruction()
+        return padding_bytes
+
+    def next_is_instruction(self) -> bool:
+        """Return whether whoever takes the next byte for an instruction could go on."""
+        following = self.stream.peek(1)
+        return bool(following) and following[0] in ACTIONS
 
     def frame(self) -> None:
         size_bytes = self.stream.unsigned(8)

@@ -87,10 +87,10 @@ def read_all(open_: Callable[[], ByteStream], *, arrays: bool = True) -> Pickled
         findings.incomplete[str(error)] = None
     except (EndedEarlyError, MalformedError) as error:
         read.error = error
-    if findings.arrays:
+    if findings.goes_on:
         # pickle.load knows nothing of joblib's arrays, and carries their bytes out.
         _read_otherwise(open_, findings, arrays=False)
-    if findings.padded:
+    if findings.goes_on_when_older:
         # joblib before 1.2 carries out the last of them.
         _read_otherwise(open_, findings, padding=False)
     return read

@@ -131,7 +131,9 @@ class Findings:
     """What was seen in a pickle; ``sklearn_version`` is the outermost one, which comes last.
 
     ``arrays`` counts those whose bytes lie between instructions, as only joblib reads them, and
-    ``padded`` those before which joblib since 1.2 passes over some more. ``understood`` has names
+    ``padded`` those before which joblib since 1.2 passes over some more. Whether others could go on
+    at the first of them is ``goes_on`` for ``pickle.load``, and ``goes_on_when_older`` for an older
+    joblib. ``understood`` has names
     that were called, and whose effect is told in another way. ``files`` are those beside it that
     loading reads. ``calls`` counts what was called or made; once the bytes of an array are taken
     for instructions, the reading ``went_astray``, and it counts from there.
@@ -147,6 +149,8 @@ class Findings:
     sklearn_version: str = ""
     arrays: int = 0
     padded: int = 0
+    goes_on: bool = False
+    goes_on_when_older: bool = False
     calls: int = 0
     went_astray: bool = False
     in_objects: bool = False  # where it did is a pickle, which only the memo makes another one

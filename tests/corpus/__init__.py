@@ -1,0 +1,1 @@
+"""Models to judge: hostile ones, benign ones, and what benign ones name."""

@@ -1,0 +1,1 @@
+"""Pickle what models are made of: see ``corpus/known_names.py``."""

@@ -1,0 +1,18 @@
+"""Benign models of every kind raise no suspicion."""
+
+from __future__ import annotations
+
+from corpus.benign import write_all
+from modelship.sources.passport import read_passport
+
+
+def test_benign_models_raise_no_false_alarm(tmp_path):
+    """Nothing in some 700 models is dangerous, hazardous, unread or even unknown."""
+    alarms, count = {}, 0
+    for name, path in write_all(tmp_path):
+        passport = read_passport(path)
+        count += 1
+        if not passport.safe_to_load or passport.unknown:
+            alarms[path.name] = (name, passport.dangerous, passport.hazards, passport.unknown)
+    assert alarms == {}
+    assert count > 500

@@ -54,7 +54,7 @@ SETS = (
     ),
     ("old-0.19", "3.6", "scikit-learn==0.19.2 scipy numpy pandas lightgbm cloudpickle pytest nose"),
 )
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent
 
 
 def made(folder, name, python, packages):

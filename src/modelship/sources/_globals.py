@@ -16,7 +16,7 @@ from typing import Final
 from modelship.sources._denied import DANGEROUS_MODULES, leads_to_code
 from modelship.sources._known_names import is_of_known_library, known_module, use_of
 
-__all__ = ["Judgement", "Use", "is_dangerous", "is_known", "judge", "top_module"]
+__all__ = ["Judgement", "Use", "is_dangerous", "judge", "top_module"]
 
 
 class Use(enum.Flag):
@@ -50,6 +50,11 @@ _PYTHON: Final = sys.stdlib_module_names | {"__builtin__", "copy_reg", "exceptio
 _MAIN: Final = "__main__"
 # Cython writes such a function for a class of its own; it makes an instance and nothing else.
 _OF_CYTHON: Final = re.compile(r"[\w.]+\.__pyx_unpickle_(?!Enum\b)\w+")
+# Functions that read, write, fetch or evaluate have such names, whatever the library.
+_TOUCHES: Final = re.compile(
+    r"_?(load|save|read|write|fetch|open|eval|exec|run|call|import|download|dump|query|to|from)s?"
+    r"_?\w*|\w*(dmatrix|dmatrices|memmap|pickle|subprocess|shell)"
+)
 # Compiled modules that give themselves a name without their package's.
 _OF_PACKAGES: Final = {"_loss": "sklearn", "_catboost": "catboost"}
 
@@ -80,13 +85,13 @@ def judge(name: str, uses: Use) -> Judgement:
 
 
 def is_dangerous(name: str) -> bool:
-    """Return whether ``module.qualname`` is dangerous even if it is only held."""
-    return judge(name, Use.HOLD) is Judgement.DANGEROUS
+    """Return whether a name is known to do harm, and not only missing in the table.
 
-
-def is_known(name: str) -> bool:
-    """Return whether ``module.qualname`` is safe to hold."""
-    return judge(name, Use.HOLD) is Judgement.KNOWN
+    A name that came together by chance, where the bytes of an array are taken for instructions,
+    is in no table either.
+    """
+    last = name.rpartition(".")[2]
+    return leads_to_code(name) or _is_through_a_module(name) or bool(_TOUCHES.fullmatch(last))
 
 
 def _is_through_a_module(name: str) -> bool:

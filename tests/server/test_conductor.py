@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 
 import pytest
 
@@ -78,3 +79,33 @@ def test_a_lone_request_is_not_held_up():
 def test_a_script_that_takes_one_is_never_held_up():
     """Where nothing goes together, nothing is gathered."""
     assert taken([2, 3], takes_several=False) == [1] * 5
+
+
+def test_an_answer_lets_the_next_requests_in():
+    """Also those that the loop does not run, for which it moves to another thread."""
+    loop = asyncio.new_event_loop()
+    answered = []
+
+    class Slow(Scorer):
+        def __call__(self, waiting):
+            time.sleep(0.02 if waiting[0].body else 0)
+            return super().__call__(waiting)
+
+    def deliver(request, _answer):
+        answered.append(request)
+        for _ in range(4 if len(answered) == 20 else len(answered) < 20):
+            request = Body()
+            request.body = bytes(2_000_000 if len(answered) == 20 else 0)
+            conductor.submit(request)
+        if len(answered) == 24:
+            conductor.end()
+
+    slot = Board(1).slot(0)
+    conductor = Conductor(loop, Slow(takes_several=False), deliver=deliver, slot=slot)
+    deadline = threading.Timer(5.0, conductor.end)
+    deadline.start()
+    loop.call_soon(conductor.submit, Body())
+    conductor.run()
+    deadline.cancel()
+    loop.close()
+    assert len(answered) == 24

@@ -140,7 +140,7 @@ def test_a_collector_that_is_not_there_is_one_line(started):
     ended = server.stop()
     assert ended.exit_code == 0
     assert ended.log.count("Traces may be lost: opentelemetry.") == 1
-    assert _SECRET not in ended.log.replace(f"/score?key={_SECRET}", "")
+    assert _SECRET not in ended.log
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_settings_that_cannot_be_are_one_line(started, settings, told):
     assert _score(server).status_code == 200
     log = server.stop().log
     assert log.count(told) == 1
-    assert _SECRET not in log.replace(f"/score?key={_SECRET}", "")
+    assert _SECRET not in log
 
 
 def test_a_message_of_many_lines_is_not_taken_for_a_type(serving):

@@ -7,8 +7,9 @@ It runs inside the serving environment, where a copy of this folder goes by the 
 
 The way of a request, module by module::
 
-    protocol     bytes to requests; limits; one lane for scoring, direct, another for the rest
-    app          the routes that are not scoring, as a bare ASGI application
+    protocol     one connection: parsing and heads find the requests, each is an exchange
+    connections  all of them: how many, what their bodies take, which are too slow
+    app          who needs a key, and the routes that are not scoring
     service      what the connections share: keys, the queue's bound, counters, the log, the drain
     conductor    where run() runs, and when its answers go out
     scoring      one request to its answer; typed: to an array, and several in one call

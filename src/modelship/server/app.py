@@ -1,15 +1,10 @@
-"""The routes: a bare ASGI application (ASGI 3.0).
-
-``POST /score`` comes here only from a server that is not ours; ours has a shorter way for it.
-"""
+"""The routes: what answers a request, by its path and method."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 from .contract import (
@@ -17,26 +12,22 @@ from .contract import (
     NO_METHOD,
     NO_PATH,
     NOT_FAILED,
-    WITHOUT_LENGTH,
     Answer,
     Identities,
-    Request,
     error,
-    joined,
 )
 from .description import UnsupportedVersionError
 from .metrics import exposition
 from .service import no_key
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import Callable
 
+    from .contract import Request
     from .description import Descriptions
+    from .exchange import Exchange
+    from .heads import Head
     from .service import Service
-
-    Scope = dict[str, Any]
-    Receive = Callable[[], Awaitable[dict[str, Any]]]
-    Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 __all__ = ["Application"]
 
@@ -46,6 +37,8 @@ _PAGE_POLICY = (
     b"connect-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
 )
 _HTML = b"content-type: text/html; charset=utf-8\r\n"
+_OPEN = frozenset({"/", "/ready", "/docs"})
+"""What needs no key."""
 _READING = ("GET", "HEAD", "OPTIONS")
 _SCORING = ("GET", "HEAD", "OPTIONS", "POST")
 
@@ -73,30 +66,27 @@ class Application:
             "/docs/sample.json": self._sample,
         }
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        request = _Asked(scope)
-        if request.path == "/score" and request.method in _SCORING:
-            answer = await self._score(request, receive)
+    def admits(self, head: Head) -> bool:
+        """Return whether a request with this head shows a key, or needs none."""
+        service = self._service
+        return not service.asks or head.path in _OPEN or service.admits(head.fields)
+
+    def answer(self, request: Exchange) -> None:
+        """Answer a request, or have it scored. Called when it is its turn and it is whole."""
+        request.identities = Identities(request.fields)
+        if request.scores and request.is_admitted:
+            self._service.submit(request)
+        elif request.scores:
+            self._service.deliver(request, no_key())
         else:
-            async for _ in _parts(receive):  # no route but one has a use for a body
-                pass
-            answer = self._answer(request)
-        await self._send(answer, request, send)
+            request.respond(self._answer(request))
 
-    async def _score(self, request: _Asked, receive: Receive) -> Answer:
-        parts, size = [], 0
-        async for part in _parts(receive):
-            parts.append(part)
-            size += len(part)
-            if size > self._service.settings.body_bytes:
-                return self._service.too_large()
-        request.body = b"".join(parts)
-        self._service.submit(request)
-        return await request.answered
-
-    def _answer(self, request: Request) -> Answer:
+    def _answer(self, request: Exchange) -> Answer:
         route = self._routes.get(request.path)
+        if not request.is_admitted:
+            answer = no_key()
+            self._service.dress(request, answer)
+            return answer
         if route is None and request.path != "/score":
             return error(404, NO_PATH)
         if route is None or request.method not in _READING:
@@ -119,8 +109,6 @@ class Application:
         return Answer(200, self._service.board.readiness().encode(), _HTML)
 
     def _describe(self, request: Request) -> Answer:
-        if not self._lets_in(request):
-            return no_key()
         version = parse_qs(request.query.decode("latin-1"), keep_blank_values=True).get("version")
         try:
             found = self._descriptions.of(version[0] if version else "2")
@@ -128,34 +116,13 @@ class Application:
             return error(404, str(problem))
         return Answer(200, json.dumps(found).encode(), JSON + NOT_FAILED)
 
-    def _metrics(self, request: Request) -> Answer:
-        if not self._lets_in(request):
-            return no_key()
+    def _metrics(self, _: Request) -> Answer:
         text = exposition(self._service.board)
         return Answer(200, text, b"content-type: text/plain; version=0.0.4; charset=utf-8\r\n")
 
-    def _sample(self, request: Request) -> Answer:
-        if not self._lets_in(request):
-            return no_key()
+    def _sample(self, _: Request) -> Answer:
         file = Path(self._service.settings.sample_file or "/nowhere")
         return Answer(200, file.read_bytes(), JSON) if file.is_file() else error(404, NO_PATH)
-
-    def _lets_in(self, request: Request) -> bool:
-        return self._service.keys.let_in(request.fields.get(b"authorization"))
-
-    async def _send(self, answer: Answer, request: Request, send: Send) -> None:
-        lines = (line.partition(b": ") for line in answer.head.split(b"\r\n")[:-1])
-        headers = [(name.lower(), value) for name, _, value in lines]
-        if answer.parts is None and answer.status not in WITHOUT_LENGTH:
-            headers.append((b"content-length", b"%d" % len(answer.body)))
-        if answer.close or not self._service.keeps_alive:
-            headers.append((b"connection", b"close"))
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        if answer.parts is not None:
-            async for part in self._service.parts_of(answer):
-                await send({"type": "http.response.body", "body": part, "more_body": True})
-        body = b"" if request.method == "HEAD" else answer.body
-        await send({"type": "http.response.body", "body": body})
 
 
 def _healthy(_: Request) -> Answer:
@@ -165,35 +132,3 @@ def _healthy(_: Request) -> Answer:
 def _page(_: Request) -> Answer:
     head = _HTML + b"content-security-policy: %b\r\n" % _PAGE_POLICY
     return Answer(200, _PAGE.read_bytes(), head)
-
-
-class _Asked(Request):
-    """A request that ASGI has brought."""
-
-    __slots__ = ("answered",)
-
-    def __init__(self, scope: Scope) -> None:
-        self.began_ns = time.perf_counter_ns()
-        self.method = scope["method"]
-        # To the reference //score is /score.
-        self.path = "/" + scope["path"].lstrip("/")
-        self.query = scope["query_string"]
-        self.version = scope["http_version"]
-        self.fields = joined(scope["headers"])
-        self.body = b""
-        self.client = scope.get("client")
-        self.identities = Identities(self.fields)
-        self.answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-
-    def respond(self, answer: Answer) -> None:
-        if not self.answered.done():  # the client may have gone
-            self.answered.set_result(answer)
-
-
-async def _parts(receive: Receive) -> AsyncIterator[bytes]:
-    """Return the parts of a body as they come."""
-    more = True
-    while more:
-        message = await receive()
-        yield message.get("body", b"")
-        more = message.get("more_body", False)

@@ -139,7 +139,6 @@ class Conductor:
         if self._score.takes_several and self._finds_more():
             self._loop.call_soon(self._turn)
             return
-        self._called = False
         scored: list[Scored] = []
         end = time.perf_counter() + _TURN_S
         while self.waiting and self._is_short(self.waiting[0]):
@@ -148,6 +147,7 @@ class Conductor:
                 break
         for request, answer in scored:
             self._deliver_one(request, answer)
+        self._called = False  # not before: an answer may let the next request of its client in
         if not self.waiting:
             return
         if self._is_short(self.waiting[0]):

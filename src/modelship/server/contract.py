@@ -77,11 +77,6 @@ class Request:
         """Send the answer; called in the thread of the event loop, once."""
         raise NotImplementedError
 
-    @property
-    def target(self) -> str:
-        """The path with the query, as a log shows it."""
-        return f"{self.path}?{self.query.decode('latin-1')}" if self.query else self.path
-
 
 def joined(headers: Headers) -> dict[bytes, bytes]:
     """Return headers by name; the values of repeated ones joined, as RFC 9110, section 5.3 lets."""

@@ -19,7 +19,7 @@ import traceback
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from .margins import Indented, ScriptStream, end_lines, indented
+from .margins import Indented, ScriptStream, end_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -112,7 +112,8 @@ class AccessLog:
         """Keep one line until :meth:`flush`."""
         size = len(answer.body) if answer.parts is None else "N/A"
         ms = duration_s * 1000
-        said = indented(f"{request.method} {request.target} {answer.status} {ms:.3f}ms {size}")
+        # Not the query, which may hold a secret.
+        said = f"{request.method} {request.path} {answer.status} {ms:.3f}ms {size}"
         if self._as_text:
             now_ms = int(time.time() * 1000)
             if now_ms != self._now_ms:

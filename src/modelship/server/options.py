@@ -186,20 +186,31 @@ _ALL = (
     ),
     Option(
         "body_mb", "MODELSHIP_BODY_MB", "the largest body in MiB; beyond that, 413",
-        "int", 256, least=1,
+        "int", None, least=1, shown_default="an eighth of the memory that is left, at most 256",
     ),
     Option(
         "bodies_mb", "MODELSHIP_BODIES_MB",
         "what all bodies that a worker holds may take together in MiB; a larger one beside them "
         "gets 503 with `Retry-After`",
-        "int", 512, least=1,
+        "int", None, least=1, shown_default="a quarter of the memory that is left, at most 512",
+    ),
+    Option(
+        "connections", "MODELSHIP_CONNECTIONS",
+        "connections of one worker; beyond that idle ones end, those first that showed no key",
+        "int", 2048, least=1,
     ),
     Option(
         "head_s", "MODELSHIP_HEAD_S", "seconds that the head of a request may take; then 408",
         "int", 10, least=1,
     ),
     Option(
-        "keep_alive_s", "MODELSHIP_KEEP_ALIVE_S", "seconds that a connection may be idle",
+        "body_s", "MODELSHIP_BODY_S",
+        "in each span of so many seconds a body has to bring 1 kB for each second; else 408",
+        "int", 10, least=1,
+    ),
+    Option(
+        "keep_alive_s", "MODELSHIP_KEEP_ALIVE_S",
+        "seconds that a connection may be idle, or leave its answers unread",
         "int", 60, least=1,
     ),
     Option(
@@ -213,7 +224,8 @@ _ALL = (
     ),
     Option(
         "memory_mb", "MODELSHIP_MEMORY_MB",
-        "the service's memory in MiB: a worker that uses nine tenths of its share is replaced; "
+        "the service's memory in MiB, never more than its control group's: a worker that uses nine "
+        "tenths of its share is replaced; "
         "0 is without a limit",
         "int", None, shown_default="the control group's limit; on a target, the bundle's",
     ),

@@ -1,83 +1,106 @@
-"""ScoringProtocol: from bytes to requests and back, on uvicorn's httptools protocol.
+"""ScoringProtocol: one connection, from its first byte to its last answer.
 
-A ``POST /score`` has a lane of its own: it goes to the queue as soon as its body is there. All the
-rest goes to the ASGI application in uvicorn's own way. Limits are kept for both.
+Every request goes one way: its head is judged as soon as it is there, its body is collected only if
+run() is to read it, and it is answered when all that came before it on its connection has been.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Any, NoReturn
 
-import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.utils import get_remote_addr
 
-from .contract import joined, problem
-from .direct import DirectRequest, KnownHead
-from .heap import LARGE_BYTES
-from .wire import wire
+from .contract import problem
+from .exchange import Exchange, KnownHead
+from .heads import MALFORMED, NOTHING
+from .parsing import NoMoreError, RequestParser
 
 if TYPE_CHECKING:
-    import asyncio
+    from uvicorn.server import ServerState
 
+    from .app import Application
     from .contract import Answer
+    from .heads import Head
     from .service import Service
 
-__all__ = ["protocol_of"]
+__all__ = ["ScoringProtocol", "protocol_of"]
 
-# Gunicorn's limits, which are those of the reference.
-_LONGEST_LINE = 4094
-_LONGEST_FIELD = 8190
-_MOST_FIELDS = 100
-_LARGEST_HEAD = 65536
-_SPARE = 64  # for what stands around the parts that are counted
-
-_LINE_TOO_LONG = "The request line is too long."
-_FIELD_TOO_LONG = "A header of the request is too long."
-_TOO_MANY_FIELDS = "The request has too many headers."
-_MALFORMED = "The request is not HTTP."
-_SCORE = b"/score"
-_READ_ON_S = 0.5
+# What may stand around the parts of a body in chunks: sizes, extensions, trailers.
+_FRAMING_BYTES = 1 << 20
+_FRAMING_PER_BYTE = 16
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _LOOK_EVERY_BYTES = 1 << 18
 
 
-def protocol_of(service: Service) -> type[ScoringProtocol]:
+def protocol_of(service: Service, application: Application) -> type[ScoringProtocol]:
     """Return the class whose instances serve one connection each of `service`."""
-    return type("ServiceProtocol", (ScoringProtocol,), {"service": service})
+    members = {"service": service, "application": application}
+    return type("ServiceProtocol", (ScoringProtocol,), members)
 
 
-class ScoringProtocol(HttpToolsProtocol):
-    """One connection."""
+class ScoringProtocol(asyncio.Protocol):
+    """One connection.
+
+    Parameters
+    ----------
+    server_state : uvicorn.server.ServerState
+        Has the headers that all answers have.
+    **others
+        What uvicorn gives a protocol besides.
+    """
 
     service: Service
-    # Uvicorn's cycles, or ours.
-    cycle: Any
-    pipeline: Any
+    application: Application
+    transport: asyncio.Transport
+    flow: FlowControl
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self.direct: DirectRequest | None = (
-            None  # the request that arrives, if it goes to the queue
-        )
-        self.completed: DirectRequest | None = None  # the last one that what arrives now completes
-        self.known: KnownHead | None = None
-        self.in_head = False
-        self.in_body = False
-        self.received = 0  # bytes of the request that arrives
-        self.expects_since = self.loop.time()
-        self.refused = False
+    def __init__(self, *, server_state: ServerState, **others: Any) -> None:
+        self.server_state = server_state
+        self.loop = others.get("_loop") or asyncio.get_event_loop()
+        self.client: tuple[str, int] | None = None
+        self.current: Exchange | None = None  # the one that is answered next, or was last
+        self.arriving: Exchange | None = None  # the one whose body is on its way
+        self.behind: deque[Exchange] = deque()  # those that wait for the answers before them
+        self._parser = RequestParser(self)
+        self._head = NOTHING  # of the request that arrives
+        self._piece = b""  # what arrives now, if it begins with a request
+        self._known: KnownHead | None = None
+        self.since = self.loop.time()  # when what is waited for now began
+        self.size_then = 0  # of the body that arrives, at `since`
+        self.grew_at = self.since
+        self.is_trusted = False  # it has sent a request for run(), and shown a key if one is needed
+        self.lingers_since = 0.0
+        self.heard_at = 0.0  # while it lingers
+        self.unsent = 0  # of what was answered, at the last look
+        self._is_deaf = False  # whatever comes is thrown away
+        self._has_ended = False  # the client has said that no more comes
+
+    # What the transport says
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        self.transport = transport
+        self.flow = FlowControl(transport)
+        self.client = get_remote_addr(transport)
         self.service.connected(self)
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.service.disconnected(self)
-        super().connection_lost(exc)
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
+        self.service.connections.remove(self)
+        self._is_deaf = True
+        for each in (self.current, *self.behind):
+            if each is not None:
+                each.is_lost = True
+        self.behind.clear()
+        self.arriving = None
+        self.flow.resume_writing()
 
     def data_received(self, data: bytes) -> None:
-        if self.refused:
+        if self._is_deaf:
+            self.heard_at = self.loop.time()
             return
-        known = self.known
+        known = self._known
         if (
             known is not None
             and len(data) == known.size
@@ -86,196 +109,211 @@ class ScoringProtocol(HttpToolsProtocol):
         ):
             self._begin_again(known, data)
             return
-        begins, self.completed = not self.received, None
-        self.received += len(data)
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            pass  # to nothing: the request is answered as any other
-        except httptools.HttpParserError:
-            self.refuse(problem(400, _MALFORMED))
-        else:
-            self.known = KnownHead.of(self.completed, data) if begins and self.completed else None
-        if self.in_head and self.received > _LARGEST_HEAD:
-            self.refuse(problem(431, _FIELD_TOO_LONG))
+        begins = not self.in_head and self.arriving is None
+        self._known, self._piece = None, data if begins else b""
+        self._parser.feed(data)
+        self._piece = b""
+        framing = self._parser.received - _FRAMING_PER_BYTE * self.arrived_bytes
+        if framing > _FRAMING_BYTES and self.arriving is not None:
+            self.refuse(problem(400, MALFORMED))
 
-    def eof_received(self) -> bool:  # type: ignore[override]
-        """Leave the connection open for the answer, if there is one to come."""
-        is_answered = self.cycle is None or self.cycle.response_complete
-        if is_answered or self.in_head or self.in_body:
+    def eof_received(self) -> bool:
+        """Leave the connection open for the answers to what is whole, if there is something."""
+        arriving, self.arriving = self.arriving, None
+        if arriving is not None and self.behind:  # it is the last of them
+            self.behind.pop()
+            arriving = None
+        last = self.behind[-1] if self.behind else self.current
+        if self.lingers_since or arriving is not None or last is None or last.is_answered:
             return False
-        self.cycle.keep_alive = False
+        self._is_deaf = self._has_ended = True
+        last.keep_alive = False
         return True
 
-    # What httptools finds
+    def pause_writing(self) -> None:
+        self.flow.pause_writing()
+        self._pace()
 
-    def on_message_begin(self) -> None:
-        self.url = b""
-        self.headers = []
-        self.expect_100_continue = False
-        self.direct = None
-        self.head_bytes = 0
-        self.in_head = True
-        self.expects_since = self.loop.time()
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self.head_bytes += len(name) + len(value)
-        if b"_" not in name:  # to a script it would be the same as another one with a dash
-            self.headers.append((name.lower(), value.rstrip()))
-
-    def on_headers_complete(self) -> None:
-        self.in_head = False
-        self.in_body = True
-        if self.refused:
-            return
-        headers = self.headers
-        is_long = self.head_bytes + len(self.url) > _LONGEST_LINE - _SPARE
-        wrong = self._wrong_head() if is_long or len(headers) > _MOST_FIELDS else None
-        fields = joined(headers)
-        if wrong is None and (len(fields) != len(headers) or b"transfer-encoding" in fields):
-            wrong = self._ambiguous_head()
-        if wrong is not None:
-            self.refuse(wrong)
-            return
-        if b"expect" in fields:
-            self.expect_100_continue = fields[b"expect"].lower() == b"100-continue"
-        if self.url == _SCORE and self.parser.get_method() == b"POST":
-            self._begin_direct(fields)
+    def resume_writing(self) -> None:
+        self.flow.resume_writing()
+        if self.behind and self.is_answered:
+            self._next()
         else:
-            self._begin_asgi()
+            self._pace()
 
-    def on_body(self, body: bytes) -> None:
-        direct = self.direct
-        if direct is not None:
-            direct.parts.append(body)
-            before, direct.size = direct.size, direct.size + len(body)
-            if direct.size > self.service.settings.body_bytes:
-                self.refuse(self.service.too_large())
-            elif direct.size // _LOOK_EVERY_BYTES != before // _LOOK_EVERY_BYTES:
-                self._make_sure_of_room(direct.size)
-        elif not self.refused:
-            super().on_body(body)
-
-    def on_message_complete(self) -> None:
-        self.in_body = False
-        self.received = 0
-        if self.refused:
+    def _pace(self) -> None:
+        """Read nothing while requests wait here, or the client does not read its answers."""
+        if self.transport.is_closing():
             return
-        direct = self.direct
-        if direct is None:
-            super().on_message_complete()
-            return
-        direct.whole = True
-        self.completed = direct
-        if self.cycle is direct:
-            direct.submit_parts()
-
-    @property
-    def held_bytes(self) -> int:
-        """How much of a body is kept until it is answered."""
-        direct = self.direct
-        return 0 if direct is None or direct.response_complete else direct.size
-
-    def _make_sure_of_room(self, size: int) -> None:
-        """Refuse a body that may be large, but not beside all that others have sent."""
-        self.service.had_large |= size > LARGE_BYTES
-        if self.service.held_bytes > self.service.settings.bodies_bytes:
-            self.refuse(self.service.no_room())
-
-    def _wrong_head(self) -> Answer | None:
-        line = len(self.parser.get_method()) + len(self.url) + len(b"  HTTP/1.1")
-        if line > _LONGEST_LINE:
-            return problem(414, _LINE_TOO_LONG)
-        longest = max((len(name) + len(value) for name, value in self.headers), default=0)
-        if longest + len(b": \r\n") > _LONGEST_FIELD:
-            return problem(431, _FIELD_TOO_LONG)
-        return problem(431, _TOO_MANY_FIELDS) if len(self.headers) > _MOST_FIELDS else None
-
-    def _ambiguous_head(self) -> Answer | None:
-        """Refuse what two servers on the way may read in two ways (RFC 9112, section 11.2)."""
-        names = [name for name, _ in self.headers]
-        if names.count(b"host") > 1 or (
-            b"transfer-encoding" in names and self.parser.get_http_version() == "1.0"
-        ):
-            return problem(400, _MALFORMED)
-        return None
-
-    # Two lanes
-
-    def _begin_direct(self, fields: dict[bytes, bytes]) -> None:
-        version, keep_alive = self.parser.get_http_version(), self.parser.should_keep_alive()
-        direct = self.direct = DirectRequest(self, fields, version, keep_alive=keep_alive)
-        if self.expect_100_continue:
-            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        if self.cycle is None or self.cycle.response_complete:
-            self.cycle = direct
-        else:  # it came behind another one, which is answered first
+        if (self.behind or self.flow.write_paused) and not self.lingers_since:
             self.flow.pause_reading()
-            self.pipeline.appendleft((direct, self.app))
+        elif self.flow.read_paused:
+            self.since, self.size_then = self.loop.time(), self.arrived_bytes
+            self.flow.resume_reading()
+
+    # What the parser finds
+
+    def on_start(self) -> None:
+        self.since = self.loop.time()
+
+    def on_head(self, head: Head) -> None:
+        exchange = Exchange(self, head)
+        exchange.is_admitted = self.application.admits(head)
+        if not exchange.is_admitted or (head.has_body and not head.scores):
+            # Nobody reads that body: the answer ends the connection.
+            exchange.keep_alive = exchange.expects = False
+            exchange.is_whole = self._is_deaf = True
+            self._queue(exchange)
+            raise NoMoreError
+        if head.body_bytes > self.service.connections.body_bytes:
+            self._stop(self.service.connections.too_large())
+        self.is_trusted |= head.scores
+        self.arriving, self._head = exchange, head
+        self.size_then, self.grew_at = 0, self.since
+        self._queue(exchange)
+
+    def on_body(self, part: bytes) -> None:
+        arriving = self.arriving
+        if arriving is None:
+            return
+        before, size = arriving.size, arriving.add(part)
+        if size // _LOOK_EVERY_BYTES == before // _LOOK_EVERY_BYTES:
+            return
+        self.grew_at = self.loop.time()
+        if size > self.service.connections.body_bytes:
+            self._stop(self.service.connections.too_large())
+        if not self.service.connections.has_room_for(self):
+            self._stop(self.service.connections.no_room())
+
+    def on_end(self) -> None:
+        arriving, self.arriving = self.arriving, None
+        if arriving is None:
+            return
+        if arriving.size > self.service.connections.body_bytes:
+            self.arriving = arriving
+            self._stop(self.service.connections.too_large())
+        arriving.complete()
+        self._known = KnownHead.of(arriving, self._head, self._piece)
+        self._is_deaf = not arriving.keep_alive
+        if self.current is arriving:
+            self.application.answer(arriving)
+        if self._is_deaf:
+            raise NoMoreError
+
+    def _stop(self, answer: Answer) -> NoReturn:
+        """Refuse what arrives, and leave the parser, which reads no more of this connection."""
+        self.refuse(answer)
+        raise NoMoreError
+
+    # From heads to answers
 
     def _begin_again(self, known: KnownHead, data: bytes) -> None:
-        """Have a request scored whose head says what is known already."""
-        direct = self.cycle = self.direct = DirectRequest(
-            self, known.fields, "1.1", keep_alive=True
-        )
-        direct.submit(data[len(known.head) :])
+        """Have a request answered whose head says what is known already."""
+        exchange = self.current = Exchange(self, known.found)
+        exchange.is_admitted = self.application.admits(known.found)
+        exchange.body = data[len(known.head) :]
+        exchange.size = len(exchange.body)
+        exchange.is_whole = True
+        self.application.answer(exchange)
 
-    def _begin_asgi(self) -> None:
-        url, headers, expects = self.url, self.headers, self.expect_100_continue
-        super().on_message_begin()
-        self.url, self.expect_100_continue = url, expects
-        self.headers.extend(headers)
-        try:
-            super().on_headers_complete()
-        except (httptools.HttpParserError, UnicodeDecodeError):  # of the URL
-            self.refuse(problem(400, _MALFORMED))
+    def _queue(self, exchange: Exchange) -> None:
+        if self.is_answered:
+            self._take_turn(exchange)
+        else:  # it came behind another one, which is answered first
+            self.behind.append(exchange)
+            self._pace()
 
-    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
-        """Start what waited behind another request of this connection."""
-        if isinstance(cycle, DirectRequest):
-            self.cycle = cycle
-            if cycle.whole:
-                cycle.submit_parts()
+    def _take_turn(self, exchange: Exchange) -> None:
+        self.current = exchange
+        if exchange.verdict is not None:
+            exchange.respond(exchange.verdict)
+        elif exchange.is_whole:
+            self.application.answer(exchange)
+        elif exchange.expects:
+            self.transport.write(_CONTINUE)
+
+    def refuse(self, answer: Answer) -> None:
+        """Answer what arrives before it is there, when it is its turn, and read no more."""
+        if self._is_deaf or self.transport.is_closing():
+            return
+        self._is_deaf = True
+        exchange, self.arriving = self.arriving, None
+        if exchange is None:
+            exchange = Exchange(self, NOTHING)
+            exchange.refuse(answer)
+            self._queue(exchange)
         else:
-            super()._start_asgi_task(cycle, app)
+            exchange.refuse(answer)
+            if exchange is self.current:
+                self._take_turn(exchange)
 
     # The end of answers and connections
 
-    def on_response_complete(self) -> None:
+    def answered(self, exchange: Exchange) -> None:
+        """Go on after an answer that has been handed to the transport."""
         if self.transport.is_closing():
             return
-        if self.flow.read_paused:
-            self.flow.resume_reading()
-        self.expects_since = self.loop.time()
-        if self.pipeline:
-            self._start_asgi_task(*self.pipeline.pop())
-        elif self.service.draining:
-            self.service.linger(self)
+        self.since = self.loop.time()
+        if not exchange.keep_alive:
+            self._end()
+        elif not self.behind:
+            if self.service.draining:
+                self.service.connections.linger(self)
+        elif not self.flow.write_paused:
+            self._next()
+
+    def _next(self) -> None:
+        exchange = self.behind.popleft()
+        self._take_turn(exchange)
+        self._pace()
+
+    def _end(self) -> None:
+        """Say that no more comes, and close the connection once the client has read that.
+
+        The kernel resets a connection that is closed with something unread, and the answer would be
+        lost. So all that comes is read and thrown away, until the client is done or time is up.
+        """
+        self._is_deaf = True
+        self.behind.clear()
+        if self._has_ended:
+            self.transport.close()
+            return
+        self.lingers_since = self.heard_at = self.loop.time()
+        self._pace()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
 
     def shutdown(self) -> None:
         """End the connection when it has been answered, and is quiet."""
         if self.is_quiet:
-            self.service.linger(self)
-        elif self.cycle is not None:
-            self.cycle.keep_alive = False
+            self.service.connections.linger(self)
+        elif self.current is not None:
+            self.current.keep_alive = False
+
+    # What it is doing
+
+    @property
+    def in_head(self) -> bool:
+        """Whether a head has begun to arrive, and is not complete."""
+        return self._parser.in_head and not self._is_deaf
 
     @property
     def is_quiet(self) -> bool:
         """Whether nothing arrives and nothing is being answered."""
-        is_answered = self.cycle is None or self.cycle.response_complete
-        return is_answered and not (self.in_head or self.in_body)
+        return self.is_answered and self.arriving is None and not self.in_head
 
-    def refuse(self, answer: Answer) -> None:
-        """Answer before the request is there, and end the connection."""
-        if self.refused or self.transport.is_closing():
-            return
-        self.refused = True
-        if self.cycle is None or self.cycle.response_complete or self.cycle is self.direct:
-            self.transport.write(wire(answer, self.server_state.default_headers, keep_alive=False))
-        if self.direct is not None:
-            self.direct.parts = []
-        if self.cycle is self.direct is not None:
-            self.direct.response_complete = True
-        # What the client still sends would make the kernel reset the connection, and the answer
-        # would be lost; so it is read for a while and thrown away.
-        self.loop.call_later(_READ_ON_S, self.transport.close)
+    @property
+    def is_answered(self) -> bool:
+        """Whether no answer is due to what has arrived so far."""
+        return self.current is None or self.current.is_answered
+
+    @property
+    def arrived_bytes(self) -> int:
+        """How much of the body that is on its way has arrived."""
+        return self.arriving.size if self.arriving is not None else 0
+
+    @property
+    def held_bytes(self) -> int:
+        """How much of bodies is kept until they are answered."""
+        held = self.current.held_bytes if self.current is not None else 0
+        return held + sum(each.held_bytes for each in self.behind) if self.behind else held

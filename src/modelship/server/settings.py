@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
 from . import arguments
+from .memory import memory_limit
 from .options import OPTIONS
 
 if TYPE_CHECKING:
@@ -58,11 +59,15 @@ class Settings:
     queue : int
         The most requests that wait in one worker.
     body_bytes : int
-        The largest body.
+        The largest body; 0 for what the memory allows.
     bodies_bytes : int
-        How much all bodies that one worker holds may take together.
+        How much all bodies that one worker holds may take together; 0 for what the memory allows.
+    connections : int
+        The most connections of one worker.
     keep_alive_s, head_s : float
         How long a connection may be idle, and a request's head may take.
+    body_s : float
+        In each span of so long a body has to bring 1 kB for each second.
     drain_s : float
         How long the requests that were accepted have, once the server is told to end.
     cores : float
@@ -106,8 +111,10 @@ class Settings:
     queue: int
     body_bytes: int
     bodies_bytes: int
+    connections: int
     keep_alive_s: float
     head_s: float
+    body_s: float
     drain_s: float
     cores: float
     memory_bytes: int
@@ -163,11 +170,13 @@ class Settings:
             queue=look.count("queue"),
             body_bytes=look.count("body_mb") * 2**20,
             bodies_bytes=look.count("bodies_mb") * 2**20,
+            connections=look.count("connections"),
             keep_alive_s=look.count("keep_alive_s"),
             head_s=look.count("head_s"),
+            body_s=look.count("body_s"),
             drain_s=look.count("drain_s"),
             cores=float(look.value("cpu_cores", unless=_cores())),
-            memory_bytes=int(look.value("memory_mb", unless=_memory_limit() // 2**20)) * 2**20,
+            memory_bytes=_memory(look),
             server_version=os.environ.get(arguments.VERSION_HEADER, ""),
             origins=_origins(),
             service_name=look.words("service_name"),
@@ -265,12 +274,8 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _memory_limit() -> int:
-    """Return the bytes of memory that this control group may use; 0 if it has no limit."""
-    for file in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        try:
-            limit = int(Path(file).read_text())
-        except (OSError, ValueError):  # "max", or another kind of control group
-            continue
-        return limit if limit < 2**60 else 0
-    return 0
+def _memory(look: _Lookup) -> int:
+    """Return the bytes that the service may use: what it is told, or its control group's limit."""
+    limit = memory_limit()
+    told = int(look.value("memory_mb", unless=limit // 2**20)) * 2**20
+    return min(told, limit) if limit else told

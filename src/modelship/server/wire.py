@@ -14,18 +14,41 @@ if TYPE_CHECKING:
 __all__ = ["wire"]
 
 
-def wire(answer: Answer, standing: list[tuple[bytes, bytes]], *, keep_alive: bool) -> bytes:
-    """Return an answer as bytes; `standing` are the headers that all answers have."""
+def wire(
+    answer: Answer,
+    standing: list[tuple[bytes, bytes]],
+    *,
+    keep_alive: bool,
+    has_body: bool = True,
+    version: str = "1.1",
+) -> bytes:
+    """Return an answer as bytes.
+
+    Parameters
+    ----------
+    answer : Answer
+        What to write; of one in parts its head alone.
+    standing : list of (bytes, bytes)
+        The headers that all answers have.
+    keep_alive : bool
+        Whether the connection stays open.
+    has_body : bool
+        Whether the body is sent: an answer to HEAD only says how long it is.
+    version : str
+        The client's, of HTTP: ``"1.0"`` knows no chunks, and reads to the end of the connection.
+    """
     body = answer.body
     if answer.parts is not None:
-        length = b"" if answer.has_length else b"transfer-encoding: chunked\r\n"
+        is_chunked = has_body and not answer.has_length and version != "1.0"
+        length = b"transfer-encoding: chunked\r\n" if is_chunked else b""
     elif answer.status in WITHOUT_LENGTH:
-        length = body = b""
+        length = b""
     else:
         length = b"content-length: %d\r\n" % len(body)
     end = b"\r\n" if keep_alive else b"connection: close\r\n\r\n"
     lines = _standing_lines(standing)
-    return b"".join((STATUS_LINE[answer.status], lines, answer.head, length, end, body))
+    head = (STATUS_LINE[answer.status], lines, answer.head, length, end)
+    return b"".join((*head, body) if has_body else head)
 
 
 class _StandingLines:

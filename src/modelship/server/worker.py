@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 from contextlib import nullcontext, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -20,6 +18,7 @@ from .conductor import Conductor
 from .limits import open_files
 from .listening import accepted
 from .logs import logger
+from .memory import own_memory
 from .protocol import protocol_of
 from .relief import received
 from .rotation import LogFile
@@ -46,7 +45,6 @@ _NO_ROOM_PAUSE_S = 0.1
 _FEWEST_FILES = 4096
 _HANDSHAKES_S = 3.0
 _TELL_EVERY_S = 10.0
-_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 def work(
@@ -125,7 +123,8 @@ class _Worker:
             self._loop, scorer, deliver=self.service.deliver, slot=self._slot
         )
         self.service.conductor = self._conductor
-        self._server = _uvicorn(settings, Application(self.service, descriptions), self.service)
+        application = Application(self.service, descriptions)
+        self._server = _uvicorn(settings, protocol_of(self.service, application))
 
     def run(self, listeners: Listeners, handed_over: socket.socket) -> None:
         for name in (signal.SIGTERM, signal.SIGINT):
@@ -167,7 +166,7 @@ class _Worker:
         The loop's own way to listen then drops those that it cannot take. It is the fast one.
         """
         most = open_files()
-        return most < _FEWEST_FILES or self.service.connections > most // 2
+        return most < _FEWEST_FILES or len(self.service.connections.open) > most // 2
 
     def _mind_room(self, listeners: Listeners) -> None:
         """Take connections with care from the moment on in which there are very many."""
@@ -198,7 +197,8 @@ class _Worker:
                 self._tells_at = now + _TELL_EVERY_S
                 logger.warning("No more connections for a moment: %s.", error.strerror)
             self._loop.remove_reader(listener.fileno())
-            self._loop.call_later(_NO_ROOM_PAUSE_S, self._listen_again, listener)
+            pause_s = 0 if self.service.connections.make_way() else _NO_ROOM_PAUSE_S
+            self._loop.call_later(pause_s, self._listen_again, listener)
 
     def _listen_again(self, listener: socket.socket) -> None:
         if listener.fileno() >= 0:
@@ -249,9 +249,9 @@ class _Worker:
             self._server.should_exit = True
 
     def _retire_when_large(self) -> None:
-        if self._most_memory and _own_memory() > self._most_memory:
+        if self._most_memory and own_memory() > self._most_memory:
             if not self._slot[Field.LEAVING]:
-                logger.warning("The worker uses %d MiB; it is replaced.", _own_memory() // 2**20)
+                logger.warning("The worker uses %d MiB; it is replaced.", own_memory() // 2**20)
             self._retire()
 
 
@@ -262,10 +262,10 @@ class _Server(uvicorn.Server):
         return nullcontext()
 
 
-def _uvicorn(settings: Settings, app: Application, service: Service) -> _Server:
+def _uvicorn(settings: Settings, protocol: type[asyncio.Protocol]) -> _Server:
     config = uvicorn.Config(
-        app,
-        http=protocol_of(service),
+        _no_application,
+        http=protocol,
         ws="none",
         lifespan="off",
         access_log=False,
@@ -281,6 +281,10 @@ def _uvicorn(settings: Settings, app: Application, service: Service) -> _Server:
     return server
 
 
+async def _no_application(_scope: Any, _receive: Any, _send: Any) -> None:
+    """Stand where uvicorn wants one; the protocol asks nobody but the service."""
+
+
 async def _connections_of(server: asyncio.Server) -> None:
     """Wait for what a server has accepted: during a handshake only the loop knows of it."""
     with suppress(asyncio.TimeoutError):
@@ -294,11 +298,3 @@ def _observers(settings: Settings) -> tuple[Observer, ...]:
 
 def _share_of_memory(settings: Settings) -> int:
     return int(settings.memory_bytes * _ENOUGH_MEMORY / settings.workers)
-
-
-def _own_memory() -> int:
-    """Return the bytes that are resident and not shared with a file (proc(5), statm)."""
-    if sys.platform != "linux":
-        return 0
-    _, resident, shared, *_ = map(int, Path("/proc/self/statm").read_bytes().split())
-    return (resident - shared) * _PAGE_BYTES

@@ -207,6 +207,18 @@ KNOWN: list[Known] = [
         labelled("another expectation", reference=417, ours=200),
     ),
     Known(
+        "`Expect: 100-continue` where no body is read",
+        "100, and then the answer",
+        "the answer",
+        _BEST,
+        "Nobody is to send what nobody reads (RFC 9110, section 10.1.1).",
+        "plain",
+        "an expectation at a bad path",
+        lambda found: (
+            found.sent.label == "an expectation at a bad path" and found.what == "header (interim)"
+        ),
+    ),
+    Known(
         "`Content-Type` twice",
         "400",
         "their values are joined, as those of other headers",
@@ -302,6 +314,16 @@ KNOWN: list[Known] = [
         "one for each score, `azmlinfsrv`",
         _BEST,
         "The second says nothing new.",
+        "",
+        "",
+        lambda _: False,
+    ),
+    Known(
+        "The query in the log",
+        "written as it is",
+        "left out",
+        _BEST,
+        "Keys are sent in it.",
         "",
         "",
         lambda _: False,

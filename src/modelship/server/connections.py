@@ -1,0 +1,219 @@
+"""Connections: how many there are, what their bodies take, and which of them have to go."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import termios
+from array import array
+from typing import TYPE_CHECKING
+
+from .board import Field
+from .contract import problem
+from .heap import LARGE_BYTES, give_back_freed_memory
+from .memory import Budget
+
+if TYPE_CHECKING:
+    from .board import Slot
+    from .contract import Answer
+    from .protocol import ScoringProtocol
+    from .settings import Settings
+
+__all__ = ["Connections"]
+
+_SLOWEST_BYTES_PER_S = 1000
+_STALLED_S = 5.0
+"""A body that has not grown by 256 KiB in so long makes room for others."""
+_LINGER_S = 0.3
+"""How long a quiet connection of a draining service may still bring the request on its way."""
+_LAST_WORDS_S = 1.0
+_LONGEST_END_S = 10.0
+_MIB = 1 << 20
+_LARGEST_BODY = 256 * _MIB
+_LARGEST_BODIES = 512 * _MIB
+# A body is decoded into a text of the same size, and the values that JSON has are several times as
+# large as their text. One body at a time is run; the others only wait.
+_ROOM_PER_BODY = 8
+_ROOM_PER_BODIES = 4
+
+_FULL = "The service is busy: the bodies that it holds are too large together. Try again."
+_CROWDED = "The service is busy: it has too many connections. Try again."
+
+
+class Connections:
+    """The open connections of one worker.
+
+    Parameters
+    ----------
+    settings : Settings
+        Their limits.
+    slot : Slot
+        Where they are counted.
+
+    Attributes
+    ----------
+    open : set of ScoringProtocol
+        All of them.
+    body_bytes : int
+        The largest body.
+    bodies_bytes : int
+        What all bodies may take together.
+    """
+
+    def __init__(self, settings: Settings, *, slot: Slot) -> None:
+        self.open: set[ScoringProtocol] = set()
+        self._settings = settings
+        self._slot = slot
+        self._most = settings.connections
+        self._budget = Budget(settings.memory_bytes, workers=settings.workers)
+        room = self._budget.left_bytes
+        self.bodies_bytes = settings.bodies_bytes or min(
+            _LARGEST_BODIES, max(room // _ROOM_PER_BODIES, _MIB)
+        )
+        largest = settings.body_bytes or min(_LARGEST_BODY, max(room // _ROOM_PER_BODY, _MIB))
+        self.body_bytes = min(largest, self.bodies_bytes)
+        self._had_large = False  # a body whose memory is worth giving back
+
+    # Coming and going
+
+    def add(self, connection: ScoringProtocol) -> None:
+        """Take a new connection in; another one that is missed less may have to go for it."""
+        self.open.add(connection)
+        if len(self.open) > self._most and not self.make_way(connection):
+            connection.refuse(problem(503, _CROWDED).add("retry-after", "1"))
+        self._slot[Field.CONNECTIONS] = len(self.open)
+
+    def remove(self, connection: ScoringProtocol) -> None:
+        """Take note that a connection has ended."""
+        self.open.discard(connection)
+        self._slot[Field.CONNECTIONS] = len(self.open)
+
+    def linger(self, connection: ScoringProtocol) -> None:
+        """End a connection once it has been quiet for a moment."""
+        asyncio.get_running_loop().call_later(_LINGER_S, self._close_if_quiet, connection)
+
+    def _close_if_quiet(self, connection: ScoringProtocol) -> None:
+        """End a connection that is between two requests, unless the next one is there already."""
+        if not connection.is_quiet or connection.transport.is_closing():
+            return
+        if _unread_bytes(connection.transport):
+            self.linger(connection)  # closed now, it would be reset
+        else:
+            connection.transport.close()
+
+    def make_way(self, newcomer: ScoringProtocol | None = None) -> bool:
+        """End a connection that nobody waits for, and return whether there was one.
+
+        Those that are ending anyway go first, then those that never scored, then idle ones.
+        """
+        expendable = [each for each in self.open if _is_expendable(each) and each is not newcomer]
+        if not expendable:
+            return False
+        victim = min(expendable, key=_worth)
+        self.open.discard(victim)
+        victim.transport.abort()
+        return True
+
+    # Bodies
+
+    @property
+    def held_bytes(self) -> int:
+        """How much all bodies take that have come, or are coming, and are not answered."""
+        return sum(each.held_bytes for each in self.open)
+
+    def has_room_for(self, growing: ScoringProtocol) -> bool:
+        """Return whether a body may grow further; those that stall make room for it."""
+        size = growing.arrived_bytes
+        self._had_large |= size > LARGE_BYTES
+        while not self._has_room(size):
+            stalled = [each for each in self.open if each is not growing and self._stalls(each)]
+            if not stalled:
+                return False
+            max(stalled, key=lambda each: each.arrived_bytes).refuse(self.no_room())
+        return True
+
+    def too_large(self) -> Answer:
+        """Return the answer to a body that is larger than any may be."""
+        return problem(413, f"The body is larger than {self.body_bytes // _MIB} MiB.")
+
+    def no_room(self) -> Answer:
+        """Return the answer to a body for which there is no room beside those of others."""
+        self._slot[Field.REFUSED_BUSY] += 1
+        return problem(503, _FULL).add("retry-after", "1")
+
+    def give_back(self) -> None:
+        """Give the memory of large bodies back to the kernel, once they are gone."""
+        if self._had_large and self.held_bytes < LARGE_BYTES:
+            self._had_large = False
+            give_back_freed_memory()
+
+    def _has_room(self, size: int) -> bool:
+        # A text is made of it, which takes as much once more.
+        return self.held_bytes <= self.bodies_bytes and size <= self._budget.left_bytes
+
+    def _stalls(self, each: ScoringProtocol) -> bool:
+        now = asyncio.get_running_loop().time()
+        return each.arrived_bytes > 0 and now - each.grew_at > _STALLED_S
+
+    # Time
+
+    def sweep(self) -> None:
+        """End connections that are idle or too slow."""
+        now = asyncio.get_running_loop().time()
+        for connection in [*self.open]:
+            self._judge(connection, now)
+
+    def _judge(self, connection: ScoringProtocol, now: float) -> None:
+        for_s, settings = now - connection.since, self._settings
+        if connection.transport.get_write_buffer_size():
+            self._judge_reading(connection, now)
+        elif connection.lingers_since:
+            is_silent = now - connection.heard_at > _LAST_WORDS_S
+            if is_silent or now - connection.lingers_since > _LONGEST_END_S:
+                connection.transport.close()
+        elif connection.flow.read_paused:
+            return
+        elif connection.in_head:
+            if for_s > settings.head_s:
+                connection.refuse(problem(408, "The head of the request took too long."))
+        elif connection.arriving is not None:
+            self._judge_body(connection, now)
+        elif for_s > settings.keep_alive_s:
+            self._close_if_quiet(connection)
+
+    def _judge_reading(self, connection: ScoringProtocol, now: float) -> None:
+        """End a connection whose client has long read nothing of what is sent to it."""
+        unsent = connection.transport.get_write_buffer_size()
+        if unsent != connection.unsent:
+            connection.since, connection.unsent = now, unsent
+        elif now - connection.since > self._settings.keep_alive_s:
+            connection.transport.abort()
+
+    def _judge_body(self, connection: ScoringProtocol, now: float) -> None:
+        if now - connection.since <= self._settings.body_s:
+            return
+        size = connection.arrived_bytes
+        if size - connection.size_then < self._settings.body_s * _SLOWEST_BYTES_PER_S:
+            connection.refuse(problem(408, "The body of the request came too slowly."))
+        connection.since, connection.size_then = now, size
+
+
+def _is_expendable(connection: ScoringProtocol) -> bool:
+    """Return whether nobody waits for an answer, or reads one."""
+    if connection.lingers_since:
+        return True
+    return connection.is_answered and not connection.transport.get_write_buffer_size()
+
+
+def _worth(connection: ScoringProtocol) -> tuple[bool, bool, float]:
+    return not connection.lingers_since, connection.is_trusted, connection.since
+
+
+def _unread_bytes(transport: asyncio.Transport) -> int:
+    """Return how much the kernel has of a connection that nobody has read yet (FIONREAD)."""
+    number = array("i", [0])
+    try:
+        fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.FIONREAD, number)
+    except OSError:  # it has ended
+        return 0
+    return number[0]

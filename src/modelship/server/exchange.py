@@ -1,0 +1,175 @@
+"""Exchange: one request of a connection, from its head to its answer."""
+
+from __future__ import annotations
+
+import io
+import time
+from typing import TYPE_CHECKING
+
+from .contract import WITHOUT_LENGTH, Request
+from .wire import wire
+
+if TYPE_CHECKING:
+    from .contract import Answer
+    from .heads import Head
+    from .protocol import ScoringProtocol
+
+__all__ = ["Exchange", "KnownHead"]
+
+_END_OF_HEAD = b"\r\n\r\n"
+
+
+class Exchange(Request):
+    """A request whose head has arrived.
+
+    Parameters
+    ----------
+    connection : ScoringProtocol
+        Where it came from, and where its answer goes.
+    head : Head
+        What its head says.
+
+    Attributes
+    ----------
+    size : int
+        The bytes of the body that have arrived.
+    is_whole : bool
+        Whether all of the body that is wanted has arrived.
+    is_answered : bool
+        Whether the answer has been handed to the transport.
+    is_admitted : bool
+        Whether it shows a key, or needs none.
+    keep_alive : bool
+        Whether the connection stays open after the answer.
+    verdict : Answer, optional
+        The answer, where the request was refused before it was whole.
+    """
+
+    __slots__ = (
+        "_buffer", "_connection", "expects", "is_admitted", "is_answered", "is_lost", "is_whole",
+        "keep_alive", "scores", "size", "verdict",
+    )  # fmt: skip
+
+    def __init__(self, connection: ScoringProtocol, head: Head) -> None:
+        self.method, self.path, self.query = head.method, head.path, head.query
+        self.version, self.fields = head.version, head.fields
+        self.keep_alive, self.expects, self.scores = head.keep_alive, head.expects, head.scores
+        self.began_ns = time.perf_counter_ns()
+        self.client = connection.client
+        self.body = b""
+        self.size = 0
+        self.is_whole = self.is_answered = self.is_lost = False
+        self.is_admitted = True
+        self.verdict: Answer | None = None
+        self._buffer: io.BytesIO | None = None
+        self._connection = connection
+
+    def add(self, part: bytes) -> int:
+        """Take the next part of the body, and return the size of what is there.
+
+        All but the first part go into one growing buffer.
+
+        Parts that are joined at the end would take twice the memory of the body.
+        """
+        if not self.size:
+            self.body = part
+        elif self._buffer is None:
+            self._buffer = io.BytesIO()
+            self._buffer.write(self.body)
+            self._buffer.write(part)
+            self.body = b""
+        else:
+            self._buffer.write(part)
+        self.size += len(part)
+        return self.size
+
+    def complete(self) -> None:
+        """Take note that the body is whole."""
+        self.is_whole = True
+        if self._buffer is not None:
+            self.body = self._buffer.getvalue()  # without a copy: the buffer is cut to its size
+            self._buffer = None
+
+    def refuse(self, verdict: Answer) -> None:
+        """Answer with `verdict` when it is its turn, and forget the body."""
+        self.verdict = verdict
+        self.body, self.size, self._buffer = b"", 0, None
+
+    @property
+    def held_bytes(self) -> int:
+        """How much of the body is kept until it is answered."""
+        return 0 if self.is_answered else self.size
+
+    def respond(self, answer: Answer) -> None:
+        """Send the answer; one in parts is sent as they come."""
+        connection = self._connection
+        has_body = self.method != "HEAD" and answer.status not in WITHOUT_LENGTH
+        if answer.parts is not None and has_body:
+            connection.service.keep(self._stream(answer))
+            return
+        self.is_answered = True
+        if self.is_lost or connection.transport.is_closing():
+            return
+        self.keep_alive = self.keep_alive and not answer.close and connection.service.keeps_alive
+        connection.transport.write(self._wire(answer, has_body=has_body))
+        connection.answered(self)
+
+    def _wire(self, answer: Answer, *, has_body: bool = True) -> bytes:
+        standing = self._connection.server_state.default_headers
+        return wire(
+            answer, standing,
+            keep_alive=self.keep_alive, has_body=has_body, version=self.version,
+        )  # fmt: skip
+
+    async def _stream(self, answer: Answer) -> None:
+        connection = self._connection
+        in_chunks = not answer.has_length and self.version != "1.0"
+        self.keep_alive = self.keep_alive and connection.service.keeps_alive
+        connection.transport.write(self._wire(answer))
+        try:
+            async for part in connection.service.parts_of(answer):
+                if self.is_lost:
+                    break
+                is_chunk = part and in_chunks
+                connection.transport.write(
+                    b"%x\r\n%b\r\n" % (len(part), part) if is_chunk else part
+                )
+                await connection.flow.drain()
+            connection.transport.write(b"0\r\n\r\n" if in_chunks else b"")
+        except Exception:  # noqa: BLE001 - the answer cannot be taken back: the client sees it cut
+            self.keep_alive = False
+        self.is_answered = True
+        connection.answered(self)
+
+
+class KnownHead:
+    """The head of a request that came in one piece, and what was found in it.
+
+    Clients repeat themselves: on one connection a head is often the same as the last one, to the
+    byte. What was found in that holds for it too, and it need not be parsed again.
+
+    Attributes
+    ----------
+    head : bytes
+        All of it, with the empty line.
+    size : int
+        That of the whole request, with its body.
+    found : Head
+        What it says.
+    """
+
+    __slots__ = ("found", "head", "size")
+
+    def __init__(self, head: bytes, size: int, found: Head) -> None:
+        self.head = head
+        self.size = size
+        self.found = found
+
+    @staticmethod
+    def of(exchange: Exchange, found: Head, data: bytes) -> KnownHead | None:
+        """Return what is known of a request, if it is all of `data` and its connection stays."""
+        end = data.find(_END_OF_HEAD) + len(_END_OF_HEAD)
+        # Nothing but one head, and a body of the length that it tells: no chunk, no other request.
+        if end + exchange.size != len(data) or found.expects or not found.keep_alive:
+            return None
+        return KnownHead(data[:end], len(data), found)

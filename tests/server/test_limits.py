@@ -1,0 +1,183 @@
+"""What one client can take from others: nothing, with a key or without."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import time
+
+import psutil
+import pytest
+import requests
+
+_TIMEOUT_S = 20.0
+_HEAD = b"POST /score HTTP/1.1\r\nHost: localhost\r\n%bContent-Length: %d\r\n\r\n"
+_HEALTH = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+_KEY = "open-sesame"
+_MIB = 1 << 20
+
+
+@pytest.fixture
+def started(serving):
+    """Return a function that starts a server of its own for one test, and ends it afterwards."""
+    servers = []
+
+    def start(files=None, **settings):
+        server = serving.start("default", script="operated", settings=settings, files=files)
+        servers.append(server)
+        assert server.wait_until_healthy()
+        return server
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture
+def opened():
+    """Return a function that opens a connection, which is closed after the test."""
+    connections = []
+
+    def open_one(server, sent=b""):
+        connections.append(socket.create_connection(("127.0.0.1", server.port), _TIMEOUT_S))
+        connections[-1].sendall(sent)
+        return connections[-1]
+
+    yield open_one
+    for each in connections:
+        each.close()
+
+
+@pytest.fixture
+def key(tmp_path):
+    """Return the settings of a service that needs a key."""
+    (tmp_path / "keys.json").write_text(json.dumps({"primary": _KEY}))
+    return {"MODELSHIP_KEYS_FILE": str(tmp_path / "keys.json")}
+
+
+def _statuses(connection):
+    """Return the statuses of all answers until the server ends the connection."""
+    received = b"".join(iter(lambda: connection.recv(1 << 16), b""))
+    return [int(each) for each in re.findall(rb"HTTP/1\.1 (\d{3}) ", received)]
+
+
+def _numbers(server):
+    text = requests.get(f"http://127.0.0.1:{server.port}/metrics", timeout=_TIMEOUT_S).text
+    return {n: float(v) for n, v in re.findall(r"^(\w+) ([\d.]+)$", text, re.MULTILINE)}
+
+
+def _post(server, body, **headers):
+    uri = f"http://127.0.0.1:{server.port}/score"
+    return requests.post(uri, data=body, headers=headers, timeout=_TIMEOUT_S)
+
+
+def test_bodies_without_a_key_take_nothing(started, opened, key):
+    """They are refused by their heads, and who has a key finds all the room there is."""
+    server = started(MODELSHIP_BODY_MB="2", MODELSHIP_BODIES_MB="3", **key)
+    unkeyed = [opened(server, _HEAD % (b"", 2 * _MIB) + b" " * _MIB) for _ in range(10)]
+    keyed = _post(server, b"{}" + b" " * (2 * _MIB - 2), Authorization=f"Bearer {_KEY}")
+    assert keyed.status_code == 200
+    assert [_statuses(each) for each in unkeyed] == [[401]] * 10
+
+
+def test_a_client_without_a_key_reads_why(started, key):
+    """Also one that sends all of a large body before it reads, and it is answered before."""
+    server = started(**key)
+    assert _post(server, bytes(40 * _MIB)).status_code == 401
+    assert _post(server, b"{}", Authorization=f"Bearer {_KEY}").status_code == 200
+    assert _KEY not in server.log
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/ready"])
+def test_what_needs_no_key_reads_no_body(started, opened, key, path):
+    """Health is answered from its head, and the connection ends there."""
+    server = started(**key)
+    head = _HEAD.replace(b"POST /score", b"GET " + path.encode()) % (b"", 100 * _MIB)
+    assert _statuses(opened(server, head)) == [200]
+
+
+def test_a_body_that_stops_is_sent_away(started, opened):
+    """However fast it began: each second it has to bring something."""
+    server = started(MODELSHIP_BODY_S="1")
+    assert _statuses(opened(server, _HEAD % (b"", 2 * _MIB) + b" " * _MIB)) == [408]
+
+
+def test_a_body_that_is_slow_is_read(started, opened):
+    """Of one that brings a few kilobytes each second nothing is lost."""
+    server = started(MODELSHIP_BODY_S="1")
+    slow = opened(server, _HEAD % (b"Connection: close\r\n", 20_002) + b"{}")
+    for _ in range(10):
+        slow.sendall(b" " * 2000)
+        time.sleep(0.3)  # what this client is like
+    assert _statuses(slow) == [200]
+
+
+def test_a_body_that_stalls_makes_room(started, opened):
+    """What lies there and does not grow goes when there is no room for one that does."""
+    server = started(MODELSHIP_BODY_MB="2", MODELSHIP_BODIES_MB="2", MODELSHIP_BODY_S="60")
+    stalled = opened(server, _HEAD % (b"", 2 * _MIB) + b" " * (_MIB + _MIB // 2))
+    end_s = time.monotonic() + _TIMEOUT_S
+    while _post(server, b"{}" + b" " * _MIB).status_code != 200:
+        assert time.monotonic() < end_s
+        time.sleep(0.5)
+    assert _statuses(stalled) == [503]
+
+
+def test_idle_connections_make_way(started, opened):
+    """Beyond the bound idle ones end, and no request is refused."""
+    server = started(MODELSHIP_CONNECTIONS="5")
+    idle = [opened(server) for _ in range(6)]
+    for each in idle:
+        each.sendall(_HEALTH)
+        each.recv(1 << 16)
+    assert [_post(server, b"{}").status_code for _ in range(20)] == [200] * 20
+    idle[-1].sendall(_HEALTH.replace(b"Host", b"Connection: close\r\nHost"))
+    assert _statuses(idle[-1]) == [200]
+    assert _numbers(server)["modelship_connections"] <= 5
+
+
+def test_connections_without_a_key_make_way_first(started, opened, key):
+    """Who has shown a key keeps a connection, however many others come."""
+    server = started(MODELSHIP_CONNECTIONS="5", **key)
+    request = _HEAD % (b"Authorization: Bearer %b\r\n" % _KEY.encode(), 2) + b"{}"
+    keyed = opened(server, request)
+    assert keyed.recv(12) == b"HTTP/1.1 200"
+    flood = [opened(server, _HEALTH if each % 2 else b"POST /sc") for each in range(30)]
+    keyed.sendall(request.replace(b"Host", b"Connection: close\r\nHost"))
+    assert _statuses(keyed) == [200]
+    assert len(flood) == 30
+
+
+def test_a_request_in_work_is_answered_whatever_follows(started, opened):
+    """What comes behind it is refused after it, and not in its place."""
+    server = started()
+    slow = b'{"sleep_s": 1}'
+    connection = opened(server, _HEAD % (b"", len(slow)) + slow + b"garbage\r\n\r\n")
+    assert _statuses(connection) == [200, 400]
+
+
+def test_who_does_not_read_is_not_served_on(started, opened):
+    """Answers that nobody reads do not pile up; once they are read, the rest comes."""
+    source = "def init(): pass\ndef run(raw_data): return 'x' * (1 << 20)\n"
+    server = started(files={"score.py": source})
+    request = _HEAD % (b"", 2) + b"{}"
+    connection = opened(server, request * 199 + request.replace(b"Host", b"Connection: close\r\nA"))
+    assert _post(server, b"{}").status_code == 200
+    workers = psutil.Process(server.process.pid).children(recursive=True)
+    assert max(each.memory_info().rss for each in workers) < 100 * _MIB
+    assert _statuses(connection) == [200] * 200
+
+
+def test_no_more_than_the_memory_allows_is_taken(started, opened):
+    """Two bodies of 250 MB do not end a service that has 600 MB; a small one is answered."""
+    server = started(MODELSHIP_MEMORY_MB="600")
+    worker = psutil.Process(_post(server, b"{}").json()["pid"])
+    head = _HEAD % (b"", 250 * _MIB)
+    in_chunks = head.replace(b"Content-Length: %d" % (250 * _MIB), b"Transfer-Encoding: chunked")
+    both = [opened(server, head), opened(server, in_chunks)]
+    for _ in range(250):
+        both[1].sendall(b"%x\r\n%b\r\n" % (_MIB, bytes(_MIB)))
+    assert [_statuses(each) for each in both] == [[413]] * 2
+    assert worker.memory_info().rss < 400 * _MIB
+    assert _post(server, b"{}").json()["pid"] == worker.pid

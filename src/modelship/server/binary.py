@@ -73,7 +73,10 @@ def npy_array(body: bytes) -> Numbers:
             f"and the shape {shape} has {count * dtype.itemsize}.",
         )
     array: Numbers = np.frombuffer(body, dtype, count, start)
-    array = array.reshape(shape, order="F" if is_fortran else "C")
+    try:
+        array = array.reshape(shape, order="F" if is_fortran else "C")
+    except (ValueError, OverflowError):  # more dimensions or items than NumPy can count
+        raise BadBody(400, "The shape of the npy body cannot be.") from None
     return array if dtype.isnative else array.astype(dtype.newbyteorder("="))
 
 

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 
 from .contract import NOT_FAILED, Answer, error
 from .logs import logger
+from .media import media_type
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -184,21 +185,17 @@ def is_json(request: Request) -> bool:
     content_type = request.fields.get(b"content-type", b"")
     if content_type == b"application/json":
         return True
-    mime_type = _mime_type(content_type)
-    is_kind_of = mime_type.startswith("application/") and mime_type.endswith("+json")
-    return mime_type == "application/json" or is_kind_of
+    kind = media_type(content_type)
+    is_kind_of = kind.startswith(b"application/") and kind.endswith(b"+json")
+    return kind == b"application/json" or is_kind_of
 
 
 def _is_form(content_type: bytes) -> bool:
     if not content_type or content_type == b"application/json":
         return False
-    mime_type = _mime_type(content_type)
-    is_parted = mime_type == "multipart/form-data" and b"boundary=" in content_type
-    return is_parted or mime_type == "application/x-www-form-urlencoded"
-
-
-def _mime_type(content_type: bytes) -> str:
-    return content_type.partition(b";")[0].strip().lower().decode("latin-1")
+    kind = media_type(content_type)
+    is_parted = kind == b"multipart/form-data" and b"boundary=" in content_type.lower()
+    return is_parted or kind == b"application/x-www-form-urlencoded"
 
 
 def _percent(problem: UnicodeError) -> tuple[str, int]:

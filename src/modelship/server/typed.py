@@ -22,6 +22,7 @@ from .arrays import (
 from .board import Field
 from .contract import NOT_FAILED, Answer, error
 from .inputs import headers_of
+from .media import media_type, preferred
 from .scoring import Scorer, timing
 
 if TYPE_CHECKING:
@@ -111,7 +112,8 @@ class TypedScorer(Scorer):
 
     def _read(self, request: Request) -> dict[str, Any] | Answer | None:
         """Return the arguments, or what is wrong with the body; None if it needs the long way."""
-        read = self._readers.get(request.fields.get(b"content-type", b""))
+        content_type = request.fields.get(b"content-type", b"")
+        read = self._readers.get(content_type) or self._binary.get(media_type(content_type))
         if read is None and self._reads_json(request):
             read = self._plan.read_json
         if read is None or request.method != "POST":
@@ -159,8 +161,8 @@ class TypedScorer(Scorer):
 
     def _written(self, result: Any, request: Request) -> Answer:
         """Return an array as npy or Arrow if the request asks for it, and the rest as JSON."""
-        wanted = request.fields.get(b"accept")
-        if wanted in self._binary:
+        wanted = preferred(request.fields.get(b"accept", b""), self._binary)
+        if wanted is not None:
             try:
                 body = write_npy(result) if wanted == _NPY else write_arrow(result)
             except CannotWrite:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,28 @@ def test_modelship_serves_a_script(folder):
     assert "Worker Count: 2" in log
     assert "MODELSHIP_FAST_JSON=true, MODELSHIP_LOG_FORMAT=json, MODELSHIP_HOST=127.0.0.1" in log
     assert all(line.startswith("{") for line in log.splitlines())
+
+
+_RAW = """
+from azureml_inference_server_http.api.aml_request import AMLRequest, rawhttp
+from azureml_inference_server_http.api.aml_response import AMLResponse
+
+def init(): pass
+
+@rawhttp
+def run(request):
+    return AMLResponse({"is_raw": isinstance(request, AMLRequest)}, 201, json_str=True)
+"""
+
+
+def test_a_script_may_name_azure_ml_s_server(folder):
+    """What it imports from there is there, also where that package is not installed."""
+    assert find_spec("azureml_inference_server_http") is None
+    (folder / "score.py").write_text(_RAW)
+    port = _free_port()
+    command = [sys.executable, "-m", "modelship.cli", "serve", "score.py", "--port", port]
+    with _serving(command, cwd=folder, port=port) as (_, ask):
+        assert set(ask()) == {"is_raw"}
 
 
 def test_a_taken_port_is_named(serving_python, folder):

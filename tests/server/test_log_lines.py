@@ -113,3 +113,24 @@ def test_what_misleads_is_explained(serving):
     assert log.count("-H 'Content-Type: application/json'") == 1
     assert "run() returned a value of type set that cannot be written as JSON" in log
     assert "server/scoring.py" not in log
+
+
+def test_lines_of_a_format_of_ones_own_are_indented_too(serving):
+    """A logging.json decides how a line looks, and not who may begin one."""
+    config = {
+        "version": 1,
+        "formatters": {"own": {"format": "%(levelname)s own %(message)s"}},
+        "handlers": {
+            "own": {
+                "class": "logging.StreamHandler",
+                "formatter": "own",
+                "stream": "ext://sys.stdout",
+            }
+        },
+        "loggers": {"azmlinfsrv": {"level": "INFO", "handlers": ["own"], "propagate": False}},
+    }
+    script = "def init(): print('a\\nINFO own b')\ndef run(raw_data): return 1\n"
+    files = {"score.py": script, "logging.json": json.dumps(config)}
+    server = serving.start("default", script="plain", files=files)
+    assert server.wait_until_healthy()
+    assert "INFO own a\n    INFO own b\n" in server.stop().log

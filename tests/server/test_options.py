@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import fields
+from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from modelship.server.options import OPTIONS
 from modelship.server.settings import Settings
 
 _PAGE = Path(__file__).parents[2] / "docs/reference/scoring-server.md"
+_LOCK = Path(__file__).parents[2] / "src/modelship/server/requirements.lock"
 _ON_TARGET = [each for each in OPTIONS.values() if each.on_target]
 
 
@@ -110,3 +114,14 @@ def test_an_empty_variable_is_none(monkeypatch, tmp_path):
 def test_no_worker_timeout_is_for_ever(monkeypatch, tmp_path):
     """0 ends no worker, as with Azure ML's server."""
     assert _read(monkeypatch, tmp_path, WORKER_TIMEOUT="0").worker_timeout_s == float("inf")
+
+
+def test_the_extra_has_what_a_service_has():
+    """Started by hand, the server runs on the releases that it runs on as a service."""
+    locked = dict(re.findall(r"^([\w-]+)==(\S+)", _LOCK.read_text(), re.MULTILINE))
+    wanted = [Requirement(text) for text in requires("modelship-ml")]
+    extra = {each.name: each for each in wanted if each.marker and "server" in str(each.marker)}
+    for name in ("uvicorn", "httptools", "uvloop"):
+        assert str(extra[name].specifier) == f"=={locked[name]}"
+    assert locked["orjson"] in extra["orjson"].specifier
+    assert locked["pysimdjson"] in extra["pysimdjson"].specifier

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from functools import cache
+from importlib.util import find_spec
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -27,9 +28,16 @@ class _Asked:
 
 
 def install() -> None:
-    """Put the modules where ``import`` looks first; the packages above them need not exist."""
+    """Put the modules where ``import`` looks first; the packages above them need not exist.
+
+    Where Azure ML's own server is not installed, they go by the names that it gives them, too.
+    """
+    packages = [_PACKAGE]
+    if find_spec(_REFERENCE.partition(".")[0]) is None:
+        packages.append(_REFERENCE.rpartition(".")[0])
     for name, contents in _MODULES.items():
-        sys.modules[f"{_PACKAGE}.{name}"] = _Module(f"{_PACKAGE}.{name}", contents)
+        for package in packages:
+            sys.modules[f"{package}.{name}"] = _Module(f"{package}.{name}", contents)
 
 
 def raw_requested() -> bool:

@@ -24,7 +24,7 @@ from modelship.errors import (
     TargetUnavailableError,
 )
 from modelship.targets import DeployTarget, State
-from modelship.targets.process import service
+from modelship.targets.process import backend, service
 from modelship.testing import cases, script_bundle, with_lock
 
 ROWS = {"data": [1, 2]}
@@ -269,6 +269,37 @@ def test_a_killed_worker_is_replaced(deployed, home):
     for worker in server_of(deployed, home).children(recursive=True):
         worker.kill()
     assert deployed.wait(timeout_s=30).run(ROWS) == SCORED
+
+
+SLOW = """
+import os, time
+
+def init():
+    pass
+
+def run(raw_data):
+    time.sleep(float(raw_data))
+    return os.getpid()
+"""
+
+
+@pytest.mark.parametrize("server", ["azmlinfsrv", "modelship"])
+def test_what_is_under_way_is_answered_when_a_bundle_is_replaced(
+    bundle, make_bundle, monkeypatch, server
+):
+    """A request to the old instance takes as long as it takes, longer than a deletion waits."""
+    monkeypatch.setattr(backend, "_GRACE_S", 0.1)
+    target = DeployTarget.open("process", server=server)
+    slow = make_bundle(SLOW)
+    with (
+        target.deploy(slow, name="replaced", show_output=False) as old,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        pids = {process.pid for process in running("replaced")}
+        answer = pool.submit(target.send, old.instance, "5", timeout_s=30)
+        with target.deploy(bundle, name="replaced", overwrite=True, show_output=False) as new:
+            assert answer.result() in pids
+            assert new.run(ROWS) == SCORED
 
 
 def test_a_stopped_server_is_unhealthy(deployed, home):

@@ -259,3 +259,10 @@ class TargetBackend(ABC):
     @abstractmethod
     def stop(self, instance: Instance) -> None:
         """End the instance and remove what belongs to it alone. Doing it twice is harmless."""
+
+    def retire(self, instance: Instance) -> None:
+        """End an instance that another one has replaced; what it has accepted is answered first.
+
+        Like :meth:`stop`, but what is under way has as long as a server gives it.
+        """
+        self.stop(instance)

@@ -329,10 +329,10 @@ class DeployTarget:
             self._check(bundle, trial=check == "trial", trust_model=trust_model, steps=steps)
         self._backend.prepare(bundle, steps)
         if not self._backend.side_by_side:
-            self._stop_all(older)
+            self._retire_all(older)
         draft = Instance.draft(bundle, name=name, options=options)
         instance = self._start(draft, bundle, steps)
-        self._stop_all(older)
+        self._retire_all(older)
         return instance
 
     def _check(
@@ -390,9 +390,9 @@ class DeployTarget:
             time.sleep(min(pause_s, deadline.remaining_s))
             pause_s = min(pause_s * 1.2, _LONGEST_PAUSE_S)
 
-    def _stop_all(self, instances: Sequence[Instance]) -> None:
+    def _retire_all(self, instances: Sequence[Instance]) -> None:
         for instance in instances:
-            self._backend.stop(instance)
+            self._backend.retire(instance)
 
     def _serving(self, instances: Sequence[Instance]) -> Instance | None:
         """Return the newest healthy one of the instances that share a name, or else the newest."""

@@ -258,13 +258,13 @@ class Engine:
         # All are read, since a stream that is left halfway keeps its connection.
         return bool([*self._api.events(since=1, until=until, filters=filters)])
 
-    def remove(self, container: Container) -> None:
-        """End a container, asked first and forced after a few seconds, and remove it."""
+    def remove(self, container: Container, *, grace_s: int = _GRACE_S) -> None:
+        """End a container, asked first and forced after `grace_s` seconds, and remove it."""
         with self._unless_gone_or_used():
             if container.status == "paused":
                 self._api.unpause(container.name)
             if container.status in {"running", "paused"}:
-                self._api.stop(container.name, timeout=_GRACE_S)
+                self._api.stop(container.name, timeout=grace_s)
         with self._unless_gone_or_used():
             self._api.remove_container(container.name, v=True, force=True)
 

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 __all__ = ["DockerBackend"]
 
 # An unhealthy container was healthy before, or had a minute to become so.
+_GRACE_S = 5
+_DRAIN_S = 40  # longer than either server gives what is under way: 30 s
 _ANSWERED_BEFORE = frozenset({"healthy", "unhealthy"})
 
 
@@ -197,11 +199,17 @@ class DockerBackend(TargetBackend):
         return containers.facts_of(container, out_of_memory=out_of_memory)
 
     def stop(self, instance: Instance) -> None:
+        self._end(instance, grace_s=_GRACE_S)
+
+    def retire(self, instance: Instance) -> None:
+        self._end(instance, grace_s=_DRAIN_S)
+
+    def _end(self, instance: Instance, *, grace_s: int) -> None:
         self._answered.discard(instance.instance_id)
         with connected() as engine:
             container = engine.container(instance.instance_id)
             if container is not None:
-                engine.remove(container)
+                engine.remove(container, grace_s=grace_s)
             if not instance.broken:
                 remove_unused_images(engine, instance.digest, ended=container)
 

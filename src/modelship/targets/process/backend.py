@@ -57,6 +57,7 @@ _KEYS = "keys.json"
 _ENDING = "Shutting down: Master"
 _ENDING_LINES = 1000
 _GRACE_S = 5.0
+_DRAIN_S = 40.0  # longer than either server gives what is under way: 30 s
 GUNICORN_SETTINGS = Path(__file__).with_name("gunicorn_settings.py")
 
 
@@ -213,9 +214,15 @@ class ProcessBackend(TargetBackend):
         return Facts()
 
     def stop(self, instance: Instance) -> None:
+        self._end(instance, grace_s=_GRACE_S)
+
+    def retire(self, instance: Instance) -> None:
+        self._end(instance, grace_s=_DRAIN_S)
+
+    def _end(self, instance: Instance, *, grace_s: float) -> None:
         folder = self._folder(instance)
         # What never answered has no request to finish.
-        grace_s = _GRACE_S if (folder / _ANSWERED).exists() else 0.0
+        grace_s = grace_s if (folder / _ANSWERED).exists() else 0.0
         service.end(instance.instance_id, folder, grace_s=grace_s)
         folders.remove(folder)
 

@@ -119,7 +119,7 @@ def end(instance_id: str, folder: Path, *, grace_s: float) -> None:
     family = _family(instance_id)
     if grace_s and server is not None and server in family:
         _signal(server, psutil.Process.terminate)
-        _wait(family, instance_id, timeout_s=grace_s)
+        _wait([server], instance_id, timeout_s=grace_s)
     end_s = time.monotonic() + _KILLING_S
     # While its members are killed, a family can get a new one; so look again.
     while time.monotonic() < end_s:

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from modelship.bundle import ScoringBundle
     from modelship.targets.progress import Steps
 
-__all__ = ["GUNICORN_SETTINGS", "ProcessBackend"]
+__all__ = ["FRONT_CHECK", "GUNICORN_SETTINGS", "ProcessBackend"]
 
 _ANSWERED = "answered"
 _SAMPLE = "sample.json"
@@ -59,6 +59,7 @@ _ENDING_LINES = 1000
 _GRACE_S = 5.0
 _DRAIN_S = 40.0  # longer than either server gives what is under way: 30 s
 GUNICORN_SETTINGS = Path(__file__).with_name("gunicorn_settings.py")
+FRONT_CHECK = Path(__file__).with_name("front_check.py")
 
 
 class ProcessBackend(TargetBackend):

@@ -1,13 +1,12 @@
 """Settings for the gunicorn below Azure ML's server. Runs in the serving environment.
 
 A ``gunicorn.conf.py`` beside the script counts here too, as in a container, where nobody names
-another file; what is said below goes before it. This imports nothing of modelship but one file that
-needs nothing else, and nothing outside the standard library. Settings that an older gunicorn does
-not know are passed over by it.
+another file; what is said below goes before it. This imports nothing of modelship but two files
+that need nothing else, and nothing outside the standard library. Settings that an older gunicorn
+does not know are passed over by it.
 """
 
 import ctypes
-import hmac
 import importlib.util
 import os
 import runpy
@@ -27,14 +26,19 @@ for _name in _theirs.keys() - globals().keys():
 control_socket_disable = True
 
 _LOOK_EVERY_S = 0.2
-_FRONT = "X-MODELSHIP-FRONT"
-_FRONT_KEY = os.environ.get("MODELSHIP_FRONT_KEY", "")
 _PR_SET_PDEATHSIG = 1
-_spec: Any = importlib.util.spec_from_file_location(
-    "modelship_rotation", Path(__file__).resolve().parents[2] / "server" / "rotation.py"
-)
-_rotation = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_rotation)
+_HERE = Path(__file__).resolve()
+
+
+def _load(name: str, path: Path) -> Any:
+    spec: Any = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+_rotation = _load("modelship_rotation", _HERE.parents[2] / "server" / "rotation.py")
+_front_check = _load("modelship_front_check", _HERE.with_name("front_check.py"))
 
 
 def on_starting(server) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 - gunicorn's types are not here
@@ -53,19 +57,11 @@ def post_fork(server, worker) -> None:  # type: ignore[no-untyped-def]  # noqa: 
     threading.Thread(target=_end_with, args=(server.pid,), daemon=True).start()
 
 
-def pre_request(worker, req) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001, ARG001 - as above
-    """Serve what comes through a front that checks keys, and none who goes around it.
-
-    Who may connect to this port is not said by anything else. The health route stays open.
-    """
-    if not _FRONT_KEY or (req.method, req.uri) == ("GET", "/"):
-        return
-    shown = [value for name, value in req.headers if name == _FRONT]
-    if not any(hmac.compare_digest(each.encode(), _FRONT_KEY.encode()) for each in shown):
-        from gunicorn.http.errors import ForbiddenProxyRequest
-
-        raise ForbiddenProxyRequest("who does not come through the service's address")
-    req.headers[:] = [(name, value) for name, value in req.headers if name != _FRONT]
+def pre_request(worker, req) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 - as above
+    """Serve what comes through a front, if there is one, and none who goes around it."""
+    _front_check.check(req)
+    if "pre_request" in _theirs:
+        _theirs["pre_request"](worker, req)
 
 
 def _keep_log() -> None:

@@ -6,6 +6,7 @@ import hashlib
 import math
 import os
 import random
+import shlex
 import threading
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -20,7 +21,7 @@ from modelship.targets.docker import DockerBackend
 from modelship.targets.docker import container as containers
 from modelship.targets.docker._sdk import connected
 from modelship.targets.process import ProcessBackend, service
-from modelship.targets.process.backend import GUNICORN_SETTINGS
+from modelship.targets.process.backend import FRONT_CHECK, GUNICORN_SETTINGS
 from modelship.targets.state import State
 
 if TYPE_CHECKING:
@@ -149,7 +150,8 @@ class _Processes(ProcessBackend):
         return self._folder_of_all
 
     def _variables(self, app_root: str) -> Mapping[str, str]:
-        return _variables(self._starting.image, app_root, self._front_key)
+        settings = str(GUNICORN_SETTINGS)
+        return _variables(self._starting.image, app_root, settings, self._front_key)
 
     @staticmethod
     def capacity() -> tuple[float, int]:
@@ -202,9 +204,7 @@ class _Containers(DockerBackend):
 
     name: ClassVar[str] = "offline-docker"
 
-    source: ClassVar[tuple[SourceFile, ...]] = (
-        SourceFile(_SETTINGS, GUNICORN_SETTINGS.read_bytes()),
-    )
+    source: ClassVar[tuple[SourceFile, ...]] = (SourceFile(_SETTINGS, FRONT_CHECK.read_bytes()),)
 
     def __init__(self, folder: Path, *, base_image: str | None, front_key: str) -> None:
         super().__init__(base_image=base_image, profile="aci")
@@ -217,8 +217,8 @@ class _Containers(DockerBackend):
         return f"{self.name}-{self._mark}"
 
     def _variables(self, app_root: str) -> Mapping[str, str]:
-        settings = {"GUNICORN_CMD_ARGS": f"--config {app_root}/{_SETTINGS}"}
-        return settings | _variables(self._starting.image, app_root, self._front_key)
+        settings = f"{app_root}/{_SETTINGS}"
+        return _variables(self._starting.image, app_root, settings, self._front_key)
 
     @staticmethod
     def capacity() -> tuple[float, int]:
@@ -245,10 +245,13 @@ class _Containers(DockerBackend):
         """Nothing watches over them here."""
 
 
-def _variables(image: Image, app_root: str, front_key: str) -> dict[str, str]:
+def _variables(image: Image, app_root: str, settings: str, front_key: str) -> dict[str, str]:
+    # The settings come last, so that no others of the user's stand in for them.
+    arguments = f"{image.variables.get('GUNICORN_CMD_ARGS', '')} --config {shlex.quote(settings)}"
     return {
         "AZUREML_MODEL_DIR": f"{app_root}/{image.model_dir}",
         **image.variables,
+        "GUNICORN_CMD_ARGS": arguments.strip(),
         "MODELSHIP_FRONT_KEY": front_key,
     }
 

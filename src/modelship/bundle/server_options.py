@@ -79,7 +79,7 @@ def _check(server: Server, name: object, value: object) -> None:
         expected = f"one of: {', '.join(known)}{nearest(str(name), known)}"
         raise InvalidOptionError(f"an option of the server {server.name!r}", name, expected)
     if server.name not in option.servers:
-        expected = f"left out, or server={option.servers[0]!r} with it"
+        expected = f"left out, since only server={option.servers[0]!r} has it"
         raise InvalidOptionError(_said(option.name), value, expected)
     try:
         option.text_of(value)

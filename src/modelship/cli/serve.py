@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelship.cli.options import json_option, server_option
-from modelship.cli.output import as_json_is_asked
+from modelship.cli.options import server_option
+from modelship.cli.output import as_json_is_asked, use_json
 from modelship.errors import MissingExtraError
 from modelship.server.command import missing_packages
 
@@ -27,6 +27,7 @@ __all__ = ["serve"]
 @click.argument("script", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option(
     "--model-dir",
+    "--model_dir",
     type=click.Path(path_type=Path, exists=True),
     help="The model's folder; the script finds it in AZUREML_MODEL_DIR.",
 )
@@ -41,7 +42,14 @@ __all__ = ["serve"]
     help="Processes that run the script [default: 1].",
 )
 @server_option
-@json_option
+@click.option(
+    "--json",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=use_json,
+    help="Write each line of the log as a JSON object.",
+)
 def serve(
     *,
     script: Path,
@@ -54,8 +62,8 @@ def serve(
     """Serve SCRIPT, which has init() and run(raw_data), until Ctrl+C.
 
     It runs in the Python that modelship runs in, with what is installed there. Modules beside the
-    script can be imported. With --json each line of its log is an object. Exit codes: 0 ended by
-    Ctrl+C or SIGTERM, 1 a setting or the port, 3 the script; the log says why.
+    script can be imported. Exit codes: 0 ended by Ctrl+C or SIGTERM, 1 a setting or the port, 3
+    the script; the log says why.
     """
     from modelship.bundle.server_options import ServerOptions
     from modelship.bundle.servers import Server

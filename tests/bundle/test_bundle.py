@@ -17,6 +17,7 @@ from modelship.errors import (
     DigestMismatchError,
     InvalidOptionError,
     SampleInputError,
+    StorageError,
 )
 from modelship.sources import Model
 
@@ -176,6 +177,27 @@ def test_saving_replaces_a_bundle_but_nothing_else(model, tmp_path):
     with pytest.raises(InvalidOptionError, match="folder"):
         changed.save(tmp_path / "mine")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle", "made", "mine"]
+
+
+@pytest.mark.parametrize(
+    "others", [{"bundle.json": "{}"}, {"bundle.json": '{"modelship_bundle": 2}', "thesis.txt": ""}]
+)
+def test_a_folder_with_files_of_others_is_not_replaced(model, tmp_path, others):
+    """A bundle.json of another program, or files beside one of ours, are not lost."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for name, text in others.items():
+        (folder / name).write_text(text)
+    with pytest.raises(InvalidOptionError, match="folder"):
+        bundle_of(model).save(folder)
+    assert {path.name for path in folder.iterdir()} == set(others)
+
+
+def test_a_place_where_nothing_can_be_written_is_said(model, tmp_path):
+    """Where a file stands in the place of a folder, save() says so, and what to do."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="name another folder"):
+        bundle_of(model).save(tmp_path / "file" / "bundle")
 
 
 def test_a_model_that_changed_since_is_not_saved(model, tmp_path):

@@ -284,3 +284,13 @@ def test_a_failed_exchange_brings_the_old_folder_back(tmp_path):
         put_in_place(tmp_path / "gone", tmp_path / "model", aside=tmp_path / "aside")
     assert _names(tmp_path) == ["model"]
     assert _names(tmp_path / "model") == ["old"]
+
+
+def test_no_place_names_a_hidden_file_of_ours(tmp_path):
+    """What a model is called where it lives does not replace a shell's start file."""
+    (tmp_path / ".profile").write_text("mine")
+    with pytest.raises(FetchError, match="hidden"):
+        _Scripted({".profile": pickle.dumps(1)}, returns=".profile").fetch(tmp_path)
+    assert (tmp_path / ".profile").read_text() == "mine"
+    (tmp_path / ".own.pkl").write_bytes(pickle.dumps(1))
+    assert ModelSource.open(tmp_path / ".own.pkl").fetch(tmp_path / "to").path.name == ".own.pkl"

@@ -194,6 +194,8 @@ class ScoringBundle:
             If the folder holds something that is not a bundle.
         DigestMismatchError
             If a model file changed since the bundle was made.
+        StorageError
+            If it cannot be written: there is no space, or no permission.
         """
         from modelship.bundle.store import save
 

@@ -37,7 +37,7 @@ from modelship.errors import (
     ModelshipError,
 )
 from modelship.sources import Model
-from modelship.staging import put_in_place, stage_in
+from modelship.staging import put_in_place, stage_in, storing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -91,12 +91,14 @@ def save(bundle: ScoringBundle, folder: Path) -> Path:
     ------
     InvalidOptionError
         If the folder holds something that is not a bundle.
+    StorageError
+        If it cannot be written.
     """
-    if folder.exists() and not _replaceable(folder):
+    if os.path.lexists(folder) and not _replaceable(folder):
         raise InvalidOptionError(
             option="folder", found=str(folder), expected="a new or empty folder, or a saved bundle"
         )
-    with stage_in(folder.parent) as scratch:
+    with storing(folder, ours=False), stage_in(folder.parent) as scratch:
         draft = scratch / "new"
         stage_source(bundle, draft / "source")
         stage_model(bundle, draft / "model")

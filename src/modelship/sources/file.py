@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import unquote, urlsplit
 
 from modelship.errors import InvalidOptionError, ModelNotFoundError
@@ -25,6 +26,8 @@ class FileSource(ModelSource):
     ModelNotFoundError
         If nothing is there.
     """
+
+    names_are_yours: ClassVar[bool] = True
 
     def __init__(self, path: Path) -> None:
         self.path = path.resolve() if path.name in ("", "..") else path

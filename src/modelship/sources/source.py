@@ -57,6 +57,8 @@ class ModelSource(ABC):
 
     wanted: Wanted = Wanted()
     trusted: ClassVar[bool] = False
+    names_are_yours: ClassVar[bool] = False
+    """Whether the names of its files are those of this user's own; if not, none is hidden."""
     """Whether what it fetches is an object of this process, which may be loaded again as it is."""
 
     @staticmethod
@@ -181,6 +183,10 @@ class ModelSource(ABC):
         if found != [name]:
             cause = f"download() returned {name!r}, but wrote {found}; it has to write just that"
             raise FetchError(self.location, cause, advice="Tell the author of this source.")
+        # A hidden file may be a program's own, such as a shell's start file.
+        if name.startswith(".") and not self.names_are_yours:
+            cause = f"its name is {name!r}, that of a hidden file, which is not written anywhere"
+            raise FetchError(self.location, cause, advice="Give it another name where it lives.")
         return name
 
     def _checked(self, path: Path) -> Model:

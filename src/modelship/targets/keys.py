@@ -7,12 +7,16 @@ import secrets
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
+from modelship.documents import parse, record, text
+from modelship.errors import StorageError
+
 if TYPE_CHECKING:
     from modelship.targets.backend import Instance
 
 __all__ = ["ServiceKeys", "SupportsKeys"]
 
 _KEY_BYTES = 24
+_SCHEMA = record(dict.fromkeys(("primary", "secondary"), text(pattern=r"\S{1,1000}")))
 
 
 @dataclass(frozen=True)
@@ -39,8 +43,21 @@ class ServiceKeys:
 
     @staticmethod
     def from_json(text: str | bytes) -> ServiceKeys:
-        """Read what :meth:`to_json` wrote."""
-        return ServiceKeys(**json.loads(text))
+        """Read what :meth:`to_json` wrote.
+
+        Raises
+        ------
+        StorageError
+            If it is something else. What it is instead is not told: it may hold a key.
+        """
+        try:
+            return ServiceKeys(**_SCHEMA(parse(text), ""))
+        except ValueError:
+            raise StorageError(
+                path="the file of the service's keys",
+                cause="it does not hold two keys",
+                advice="Deploy it again with overwrite=True (--overwrite): it gets new keys.",
+            ) from None
 
     def to_json(self) -> str:
         """Return the keys in the form that modelship's server reads; as secret as they are."""

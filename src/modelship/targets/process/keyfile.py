@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modelship.staging import write_atomic
+from modelship.documents import DocumentError, read_regular
+from modelship.staging import storing, write_atomic
 from modelship.targets.keys import ServiceKeys
 
 if TYPE_CHECKING:
@@ -12,13 +13,19 @@ if TYPE_CHECKING:
 
 __all__ = ["read_keys", "write_keys"]
 
+_MOST_BYTES = 2**16
+
 
 def read_keys(file: Path) -> ServiceKeys | None:
     """Return the keys; None if the service asks for none."""
     try:
-        return ServiceKeys.from_json(file.read_text())
+        with storing(file):
+            content = read_regular(file, most_bytes=_MOST_BYTES)
     except FileNotFoundError:
         return None
+    except DocumentError:  # no file of ours is so large, or a link
+        content = b""
+    return ServiceKeys.from_json(content)
 
 
 def write_keys(file: Path, keys: ServiceKeys) -> None:

@@ -59,6 +59,9 @@ STATES = {
     + pairs(load=b"N") + b"b",
     "a module that runs commands": call("cloudpickle.cloudpickle:subimport", text("subprocess")),
     "a module that opens a browser": call("cloudpickle.cloudpickle:subimport", text("antigravity")),
+    "a module, by a copy of cloudpickle": call(
+        "sklearn.externals.joblib.externals.cloudpickle.cloudpickle:subimport", text("antigravity")
+    ),
     "items of what it imports": name("os:environ") + text("PATH") + text("x") + b"s",
     "items of a table of a library": name("sklearn:__dict__") + text("x") + b"Ns",
     "more items of what it imports": name("warnings:filters") + b"(NNe",

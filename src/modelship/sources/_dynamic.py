@@ -34,6 +34,7 @@ _CLOUDPICKLE: Final = (
     "cloudpickle.",
     "joblib.externals.cloudpickle.cloudpickle.",
     "joblib.externals.cloudpickle.",
+    "sklearn.externals.joblib.externals.cloudpickle.cloudpickle.",  # before scikit-learn 0.21
 )
 _DILL: Final = ("dill._dill.", "dill.")
 # What code that runs commands, opens files or connections, or looks for a way around names.

@@ -26,6 +26,7 @@ from modelship.errors import (
     ModelNotFoundError,
 )
 from modelship.sources import Model
+from modelship.sources.passport import read_passport
 
 NAMES = st.text("abcxyz019_-. é", min_size=1, max_size=12).filter(lambda name: name.strip("."))
 TREES = st.dictionaries(st.tuples(NAMES, NAMES), st.binary(max_size=50), min_size=1, max_size=6)
@@ -222,3 +223,20 @@ def test_the_tutorials_model_loads_and_predicts(mnist_dir, tmp_path):
     with pytest.warns(UserWarning, match=r"0\.22\.1"):
         loaded = Model.read(path).load()
     assert loaded.predict(pixels[:5] / 255.0).tolist() == [7, 2, 1, 0, 4]
+
+
+def test_a_file_that_is_swapped_while_it_is_judged_is_refused(tmp_path, monkeypatch):
+    """What is judged and what has the digest are the same bytes, whatever the file's time says."""
+    path = tmp_path / "model.pkl"
+    path.write_bytes(pickle.dumps("judged"))
+    before = path.stat()
+
+    def judge_and_swap(judged):
+        passport = read_passport(judged)
+        path.write_bytes(pickle.dumps("loaded"))
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        return passport
+
+    monkeypatch.setattr("modelship.sources.model.read_passport", judge_and_swap)
+    with pytest.raises(CorruptModelError, match="changed while it was read"):
+        Model.read(path)

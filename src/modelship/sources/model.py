@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.errors import (
+    CorruptModelError,
     DigestMismatchError,
     InvalidNameError,
     MissingExtraError,
@@ -119,7 +120,7 @@ class Model:
         ModelNotFoundError
             If nothing is there.
         CorruptModelError
-            If it is empty, truncated, or not the pickle that its name promises.
+            If it is empty, truncated, not the pickle that its name promises, or changed meanwhile.
         InvalidNameError
             If `name` or `version` breaks Azure ML's rule.
         """
@@ -128,9 +129,12 @@ class Model:
             raise ModelNotFoundError(location=str(path), nearby=nearby(path))
         name = _default_name(path) if name is None else check_name(name, kind="model")
         check_name(version, kind="model version")
-        passport = read_passport(path) if path.is_file() else None
+        before = _stamps(path)
+        passport = read_passport(path)
         files = _describe(path)
-        passport = passport or read_passport(path)
+        if _stamps(path) != before:  # what was judged would not be what has this digest
+            problem = "it was changed while it was read"
+            raise CorruptModelError(str(path), problem, "Read it when nobody writes to it.")
         digest = digest_of(path, files)
         model = cls(name, version, path, files, digest, passport.format, origin, trusted)
         model.__dict__["passport"] = passport  # read just now, so not again
@@ -238,6 +242,12 @@ def _describe(path: Path) -> tuple[ModelFile, ...]:
         for file in checked_files(path)
     ]
     return tuple(sorted(described, key=lambda file: file.path))
+
+
+def _stamps(path: Path) -> list[tuple[int, ...]]:
+    """Return what changes with each file: nobody but root can set the last, the inode's time."""
+    found = [file.stat() for file in checked_files(path)]
+    return [(each.st_ino, each.st_size, each.st_mtime_ns, each.st_ctime_ns) for each in found]
 
 
 def digest_of(path: Path, files: tuple[ModelFile, ...]) -> str:

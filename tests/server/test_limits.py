@@ -10,6 +10,7 @@ import time
 import psutil
 import pytest
 import requests
+from kernel import peak_bytes, wait_until_read
 
 _TIMEOUT_S = 20.0
 _HEAD = b"POST /score HTTP/1.1\r\nHost: localhost\r\n%bContent-Length: %d\r\n\r\n"
@@ -167,6 +168,23 @@ def test_who_does_not_read_is_not_served_on(started, opened):
     workers = psutil.Process(server.process.pid).children(recursive=True)
     assert max(each.memory_info().rss for each in workers) < 100 * _MIB
     assert _statuses(connection) == [200] * 200
+
+
+def test_a_body_is_held_once(started, opened):
+    """While it arrives it takes its size, and as much again only while its text is made."""
+    source = "import os\ndef init(): pass\ndef run(raw_data): return os.getpid()\n"
+    server = started(files={"score.py": source}, MODELSHIP_BODY_MB="100")
+    pid = _post(server, b"").json()
+    size = 80 * _MIB
+    before = peak_bytes(pid)
+    connection = opened(server, _HEAD % (b"Connection: close\r\n", size) + b" " * (size - 1))
+    wait_until_read(connection)
+    arrived = (peak_bytes(pid) - before) / size
+    connection.sendall(b" ")
+    assert _statuses(connection) == [200]
+    scored = (peak_bytes(pid) - before) / size
+    assert arrived < 1.5
+    assert scored < 2.6
 
 
 def test_no_more_than_the_memory_allows_is_taken(started, opened):

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import re
 import socket
-import time
-from pathlib import Path
 
 import pytest
 import requests
+from kernel import wait_until_read
 from raw_exchanges import EXCHANGES
 
 _TIMEOUT_S = 20.0
@@ -53,26 +52,13 @@ def _seen(server):
     return tuple(each.encode() for each in answer.json())
 
 
-def _wait_until_read(connection):
-    """Wait until the server has read all that was sent, as the kernel tells (proc(5))."""
-    ports = [f":{connection.getpeername()[1]:04X}", f":{connection.getsockname()[1]:04X}"]
-    end_s = time.monotonic() + _TIMEOUT_S
-    while time.monotonic() < end_s:
-        rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
-        found = [row for row in rows if [row[1][-5:], row[2][-5:]] == ports]
-        if not found or found[0][4].endswith(":00000000"):
-            return
-        time.sleep(0.001)
-    raise TimeoutError
-
-
 def _statuses(server, exchange, *, parts, probes=False):
     """Send the parts, and return the statuses of all that comes back until the connection ends."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=_TIMEOUT_S) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for number, part in enumerate(parts):
             if number and parts is exchange.parts:
-                _wait_until_read(connection)
+                wait_until_read(connection)
             connection.sendall(part)
         if exchange.ends == "all":
             return ()

@@ -62,6 +62,7 @@ class Scorer:
         self._retire = retire
         self._alarm = _Alarm(settings.scoring_timeout_ms)
         self._in_flask = flasks.in_use()
+        self._keeps_bodies = bool(settings.capture_folder)
 
     def __call__(self, waiting: deque[Request]) -> Sequence[tuple[Request, Answer]]:
         """Take the next request, and return its answer."""
@@ -92,7 +93,9 @@ class Scorer:
     def _called(
         self, run: Callable[..., Any], arguments: dict[str, Any], request: Request
     ) -> Answer:
-        """Call run() for one request."""
+        """Call run() for one request, whose body is in its arguments by now."""
+        if not self._keeps_bodies:
+            request.body = b""
         began = time.perf_counter()
         try:
             with self._alarm:

@@ -40,10 +40,6 @@ class Exchange:
         Whether the connection stays open for another request.
     ends : str
         ``"half"`` if the client then says that no more comes, ``"all"`` if it leaves.
-    reference : int, optional
-        The first status of azmlinfsrv, where it is another one; 0 if it says nothing.
-    why : str
-        Why ours differs.
     """
 
     label: str
@@ -52,8 +48,6 @@ class Exchange:
     bodies: tuple[bytes, ...] = ()
     stays: bool = False
     ends: str = ""
-    reference: int | None = None
-    why: str = ""
 
 
 def _post(body: bytes, *, more: bytes = b"", target: bytes = b"/score") -> bytes:
@@ -285,3 +279,39 @@ _CONNECTIONS = [
 EXCHANGES = [
     *_LENGTHS, *_ENCODINGS, *_CHUNKS, *_HEADS, *_TARGETS, *_UPGRADES, *_CONNECTIONS,
 ]  # fmt: skip
+
+NOTHING = 0
+REFERENCE = {
+    label: (status, why)
+    for status, why, labels in (
+        (500, "The request is at fault, and not the service.", (
+            *(each.label for each in _CHUNKS if each.statuses == (400,)
+              and each.label != "a chunk size beyond 64 bits"),
+            "a trailer that would be a key",
+        )),
+        (501, "To the parser it is no HTTP.", (
+            "xchunked", "chunked in quotes", "two encodings, the last one unknown",
+        )),
+        (400, "RFC 9110 lets a server ignore a wish for another protocol.", (
+            *(each.label for each in _UPGRADES
+              if each.label.startswith("a websocket") and each.statuses not in {(400,), (405,)}),
+        )),
+        (400, "RFC 9112 wants that empty lines before a request are ignored.", (
+            "empty lines first",
+        )),
+        (405, "The parser knows the methods that are registered.", ("a method that is none",)),
+        (404, "A target that is only a host is for proxies.", (
+            "CONNECT to a host", "CONNECT with a body",
+        )),
+        (414, "A head that is too large is one thing, whatever part of it is.", (
+            "a target without end",
+        )),
+        (NOTHING, "It waits for what never comes, or calls run() with what has come.", (
+            "a length beyond 64 bits", "a length beyond any limit", "expecting too much",
+            "a chunk size beyond 64 bits", "a head without end", "TLS", "HTTP/1.2",
+            "behind one of HTTP/1.0", "half a body", "half of the chunks", "a client that leaves",
+        )),
+    )
+    for label in labels
+}  # fmt: skip
+"""The first status of azmlinfsrv 1.5.1 where it is another one than ours, and why."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import socket
@@ -9,7 +10,7 @@ import socket
 import pytest
 import requests
 from kernel import wait_until_read
-from raw_exchanges import EXCHANGES
+from raw_exchanges import EXCHANGES, NOTHING, REFERENCE
 
 _TIMEOUT_S = 20.0
 _NOTES_BODIES = """
@@ -98,3 +99,20 @@ def test_nothing_gets_to_run_without_a_key(locked, exchange):
     assert _seen(locked) == ()
     if exchange.bodies and exchange.ends != "all":
         assert found[-1] == 401
+
+
+def test_the_reference_answers_the_same_but_where_it_is_told(serving):
+    """Each other first status is in the list, with its reason, and nothing is there in vain."""
+    reference = serving.running("reference", script="operated", files={"score.py": _NOTES_BODIES})
+    told, found = {}, {}
+    for each in EXCHANGES:
+        if REFERENCE.get(each.label, (None,))[0] == NOTHING or not each.statuses:
+            continue
+        first = next(status for status in each.statuses if status != 100)
+        told[each.label] = REFERENCE.get(each.label, (first,))[0]
+        with contextlib.suppress(ConnectionError):  # it closes with something unread
+            statuses = _statuses(reference, each, parts=each.parts)
+            found[each.label] = next((status for status in statuses if status != 100), None)
+    assert found == {label: told[label] for label in found}
+    assert len(found) > 0.8 * len(told)
+    assert REFERENCE.keys() <= {each.label for each in EXCHANGES}

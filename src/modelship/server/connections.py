@@ -37,6 +37,7 @@ _ROOM_PER_BODY = 8
 _ROOM_PER_BODIES = 4
 
 _FULL = "The service is busy: the bodies that it holds are too large together. Try again."
+_NO_MEMORY = "The body is larger than the memory of the service allows."
 _CROWDED = "The service is busy: it has too many connections. Try again."
 
 
@@ -136,8 +137,14 @@ class Connections:
         """Return the answer to a body that is larger than any may be."""
         return problem(413, f"The body is larger than {self.body_bytes // _MIB} MiB.")
 
+    def no_room_for(self, growing: ScoringProtocol) -> Answer:
+        """Return the answer to a body for which there is no room, beside others or at all."""
+        if self.held_bytes == growing.held_bytes:
+            return problem(413, _NO_MEMORY)
+        return self.no_room()
+
     def no_room(self) -> Answer:
-        """Return the answer to a body for which there is no room beside those of others."""
+        """Return the answer to a body that makes room for others."""
         self._slot[Field.REFUSED_BUSY] += 1
         return problem(503, _FULL).add("retry-after", "1")
 

@@ -183,7 +183,7 @@ class ScoringProtocol(asyncio.Protocol):
         if size > self.service.connections.body_bytes:
             self._stop(self.service.connections.too_large())
         if not self.service.connections.has_room_for(self):
-            self._stop(self.service.connections.no_room())
+            self._stop(self.service.connections.no_room_for(self))
 
     def on_end(self) -> None:
         arriving, self.arriving = self.arriving, None

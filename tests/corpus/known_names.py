@@ -73,6 +73,7 @@ def made(folder, name, python, packages):
     child = [place / "bin/python", "-m", "corpus.pickling", found]
     # Threads that wait for each other take minutes where processors are shared.
     alone = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    alone["PYTHONPATH"] = str(HERE.parent)
     return not subprocess.run(
         child,
         stdout=log,

@@ -28,12 +28,12 @@ def expired(*_):
     raise TimeoutError(f"it took more than {SECONDS} s")
 
 
-def verdict(judge, path):
+def verdict(judge, path, *, whole):
     """Return the worst verdict on the files that are at `path`."""
     signal.signal(signal.SIGALRM, expired)
     signal.alarm(SECONDS)
     try:
-        said = [judge(each) for each in files_of(path)]
+        said = [judge(each) for each in ([path] if whole else files_of(path))]
     except BaseException:  # noqa: BLE001 - whatever goes wrong, it could not say
         return "error"
     finally:
@@ -41,12 +41,12 @@ def verdict(judge, path):
     return next((each for each in ("alarm", "error") if each in said), "fine")
 
 
-def run(judge):
-    """Answer each line of standard input, which is a path as JSON."""
+def run(judge, *, whole=False):
+    """Answer each line of standard input, a path as JSON; `whole` passes on folders as they are."""
     warnings.simplefilter("ignore")
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # whatever a scanner prints
     for line in sys.stdin:
-        answers.write(verdict(judge, json.loads(line)) + "\n")
+        answers.write(verdict(judge, json.loads(line), whole=whole) + "\n")
         answers.flush()

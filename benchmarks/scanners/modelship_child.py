@@ -16,4 +16,4 @@ def judge(path):
         return "error"
 
 
-run(judge)
+run(judge, whole=True)

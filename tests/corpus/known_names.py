@@ -129,8 +129,10 @@ REFUSED = re.compile(
     re.VERBOSE,
 )
 ORDER = "HMC"
-# What honest pickles call with one argument that says all: a reader has to look at it.
+# What honest pickles call with arguments that say all: a reader has to look at them.
 AT_MOST = {"builtins.type": "H", "builtins.object": "M"}
+# Calling it makes folders.
+AT_MOST |= {f"{joblib}.memory.Memory": "M" for joblib in ("joblib", "sklearn.externals.joblib")}
 PLAIN = "bool bytearray bytes complex dict float frozenset int list range set slice str tuple"
 ERRORS = [
     name
@@ -191,12 +193,19 @@ BY_HAND = {
 }
 
 
+def is_refused(name):
+    """Return whether a name may not be in the table, whatever a release does with it."""
+    # scikit-learn brought its own joblib with it, before 0.21.
+    ways = (name, name.replace("sklearn.externals.", ""))
+    return any(REFUSED.fullmatch(way) or leads_to_code(way) for way in ways)
+
+
 def joined(folder):
     """Return the uses of every name that a set of releases has, without what is refused."""
     uses = dict(BY_HAND)
     for found in sorted(folder.glob("*.json")):
         for name, use in json.loads(found.read_text())["names"].items():
-            if not (REFUSED.fullmatch(name) or leads_to_code(name)):
+            if not is_refused(name):
                 uses[name] = max(use, uses.get(name, "H"), key=ORDER.index)
     return {**uses, **AT_MOST}
 

@@ -32,6 +32,7 @@ def test_the_table_holds_nothing_that_is_denied():
     assert {use_of(name) for name in NAMES} == {"H", "M", "C"}
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_name_leads_to_the_same_thing_wherever_it_is_parted():
     """``a.b.C`` is C of the module a.b, and not something else in what a itself calls b."""
     different = []
@@ -156,3 +157,28 @@ def test_distributions_and_random_states_are_known(tmp_path):
             path.write_bytes(pickle.dumps(thing, protocol))
             passport = read_passport(path)
             assert (passport.safe_to_load, passport.unknown) == (True, ()), thing
+
+
+RANGE = _global("builtins.range") + b"\x8a\x06" + (10**12).to_bytes(6, "little") + CALLED
+OTHERS = {
+    "sets attributes": _global("logging.getLogger")
+    + _text("x")
+    + b"\x85R}("
+    + _text("level")
+    + b"Nub",
+    "takes an item": _global("_operator.getitem") + b"]K\x00\x86R",
+    "type of an array": _global("numpy.dtype") + b"]\x85R",
+    "may be endless": _global("builtins.list") + RANGE + CALLED,
+    "more memory": _global("builtins.bytes")
+    + b"\x8a\x06"
+    + (10**12).to_bytes(6, "little")
+    + CALLED,
+}
+
+
+@pytest.mark.parametrize("reason", OTHERS)
+def test_known_calls_with_unusual_arguments_are_told(tmp_path, reason):
+    """A harmless function gets no arguments with which it would change, run or fill everything."""
+    path = tmp_path / "model.pkl"
+    path.write_bytes(b"\x80\x04" + OTHERS[reason] + b".")
+    assert any(reason in hazard for hazard in read_passport(path).hazards)

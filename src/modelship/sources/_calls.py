@@ -8,7 +8,13 @@ from typing import Final
 
 from modelship.sources._arrays import Dtype, Wrapper
 from modelship.sources._dynamic import code_made_of, dynamic, is_dynamic
-from modelship.sources._evaluating import METHODS_OF_DISTRIBUTIONS, evaluates, passed_on, state_runs
+from modelship.sources._evaluating import (
+    METHODS_OF_DISTRIBUTIONS,
+    SHARED_BY_ALL,
+    evaluates,
+    passed_on,
+    state_runs,
+)
 from modelship.sources._loop import Loop
 from modelship.sources._stream import UndescribedError
 from modelship.sources._values import (
@@ -19,6 +25,7 @@ from modelship.sources._values import (
     INSTANCE,
     MODULE,
     OPAQUE,
+    SHARED,
     DynamicClass,
     Name,
     State,
@@ -102,6 +109,8 @@ class Calls(Loop):
             return Wrapper(in_file=text in _ARRAYS_IN_FILES, usable=usable)
         if text == "functools.partial":
             return FUNCTION
+        if text in SHARED_BY_ALL:
+            return SHARED
         if evaluates(text):
             return EVALUATING
         return COMPUTED if text.startswith(_BUILTINS) else OPAQUE
@@ -143,8 +152,8 @@ class Calls(Loop):
     def give_state(self, target: object, state: object) -> None:
         if isinstance(target, Name):
             self.hazard(f"it sets attributes of {target.text}")
-        elif target is MODULE or isinstance(target, DynamicClass):
-            self.hazard("it sets attributes of a module or a class")
+        elif target is MODULE or target is SHARED or isinstance(target, DynamicClass):
+            self.hazard("it sets attributes of what all of the program shares")
         elif isinstance(target, Dtype):
             target.build(state)
         elif target is INSTANCE and isinstance(state, tuple) and state[1:] not in ((), (None,)):

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Final
 
 from modelship.sources._values import (
+    COMPUTED,
     EVALUATED_KEYS,
     FUNCTION,
     INSTANCE,
@@ -21,7 +22,14 @@ from modelship.sources._values import (
     State,
 )
 
-__all__ = ["METHODS_OF_DISTRIBUTIONS", "evaluates", "is_template", "passed_on", "state_runs"]
+__all__ = [
+    "METHODS_OF_DISTRIBUTIONS",
+    "SHARED_BY_ALL",
+    "evaluates",
+    "is_template",
+    "passed_on",
+    "state_runs",
+]
 
 # SciPy's distributions execute this text when they are given a state (rv_generic.__setstate__ in
 # scipy/stats/_distn_infrastructure.py): it has to be the template there, filled with names.
@@ -72,6 +80,17 @@ _KEEPERS: Final = frozenset(
 )
 
 
+# Calls of these with a number of bytes, or with a range of numbers, fill any memory.
+_BUFFERS: Final = ("builtins.bytes", "builtins.bytearray")
+_CONTAINERS: Final = frozenset(
+    (
+        *("builtins.list", "builtins.tuple", "builtins.set", "builtins.frozenset", "builtins.dict"),
+        *("collections.deque", "collections.Counter", "collections.OrderedDict"),
+    )
+)
+_MAX_BYTES: Final = 2**31
+# They return what all of a process shares.
+SHARED_BY_ALL: Final = frozenset({"logging.getLogger", "pytz._UTC", "pytz._p"})
 # Bound methods that discrete distributions keep among their attributes.
 METHODS_OF_DISTRIBUTIONS: Final = frozenset(
     ("_entropy", "_nonzero", "_ppf", "_cdf_single", "_ppf_single", "_mom0_sc", "_mom1_sc")
@@ -125,6 +144,20 @@ def passed_on(text: str, args: object) -> str:
             return f"it lets {text} call a value that it computes itself"
     if text not in _KEEPERS and any(_is_made_here(each) for each in given):
         return f"it passes what it defines itself to {text}, which may call it"
+    return _unusual(text, given)
+
+
+def _unusual(text: str, given: tuple[object, ...]) -> str:
+    """Return what is wrong with arguments that no pickler writes, or ``""``."""
+    first = given[0] if given else None
+    if text == "_operator.getitem" and not isinstance(first, Name):
+        return "it takes an item out of what it makes itself"
+    if text == "numpy.dtype" and not isinstance(first, (str, Name)):
+        return "it computes the type of an array"
+    if text in _CONTAINERS and any(each is COMPUTED for each in given):
+        return f"it fills a {text.rpartition('.')[2]} with what it computes, which may be endless"
+    if text in _BUFFERS and any(isinstance(each, int) and each > _MAX_BYTES for each in given):
+        return "it asks for more memory than a model takes"
     return ""
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "MODULE",
     "OPAQUE",
     "RUN_BY_UNPICKLING",
+    "SHARED",
     "TEMPLATE",
     "WRAPPER_KEYS",
     "DynamicClass",
@@ -65,6 +66,7 @@ FUNCTION: Final = _Kind()  # a function that the file itself holds
 COMPUTED: Final = _Kind()  # what a call of a built-in gave, which may be a text
 MODULE: Final = _Kind()  # an imported module
 EVALUATING: Final = _Kind()  # an instance that would execute a text in its state
+SHARED: Final = _Kind()  # what all of the process shares, such as a logger
 TEMPLATE: Final = _Kind()  # the text that SciPy itself lets a distribution execute
 INSTANCE: Final = _Kind()  # of a class that the file itself defines
 

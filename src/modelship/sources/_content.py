@@ -107,7 +107,7 @@ def _pickle_or_data(open_: Callable[[], ByteStream], first: bytes) -> Content:
         return Content.unread(stopped, read)
     if read.error is None and (begun or read.findings.names or not _is_text(open_())):
         return Content("pickle", read)
-    if read.does_something:
+    if read.acts(text=_is_text(open_())):
         return Content.unread("it begins as a pickle and then breaks off", read)
     if not _is_data(open_, first):
         return Content.unread("it begins as a pickle and then breaks off" if begun else UNKNOWN)

@@ -27,6 +27,7 @@ __all__ = ["FOLLOWS", "Pickled", "read_all", "read_pickled", "refuse_impostor", 
 
 FOLLOWS: Final = "something follows what is loaded"
 """Why a passport is incomplete of a file that goes on after its pickle."""
+_ACT_WHEN_IMPORTED: Final = frozenset(("antigravity", "this", "idlelib", "lib2to3", "__main__"))
 _SHOWN_BYTES: Final = 16
 # What arrives in the place of a model most often, and what to do about each.
 _IMPOSTORS: Final = {
@@ -47,11 +48,16 @@ class Pickled:
     unpacked_bytes: int | None = None
     error: MalformedError | EndedEarlyError | None = None
 
-    @property
-    def does_something(self) -> bool:
-        """Whether something is called before reading fails, so that it matters what it is."""
+    def acts(self, *, text: bool) -> bool:
+        """Return whether loading does something before it fails, so that it matters what it is.
+
+        Lines of a `text` may look like imports. Of those, only few modules act.
+        """
+        names = self.findings.uses
+        if text and not self.findings.calls:
+            return any(name.partition(".")[0] in _ACT_WHEN_IMPORTED for name in names)
         return bool(self.findings.calls) or any(
-            judge(name, uses) is Judgement.DANGEROUS for name, uses in self.findings.uses.items()
+            judge(name, uses) is Judgement.DANGEROUS for name, uses in names.items()
         )
 
 

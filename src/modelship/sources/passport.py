@@ -8,6 +8,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from modelship.sources._budget import Budget
+from modelship.sources._content import UNKNOWN
 from modelship.sources._files import walk
 from modelship.sources._globals import Judgement, Use, is_dangerous, judge, top_module
 from modelship.sources._reading import PICKLE_SUFFIXES, Described, read_file
@@ -149,10 +150,19 @@ def read_passport(path: Path) -> Passport:
         return _passport(read_file(path, Budget(path.stat().st_size), alone=True))
     files = sorted(walk(path))
     budget = Budget(sum(file.stat().st_size for file in files))
-    parts = {
-        file.relative_to(path).as_posix(): _passport(read_file(file, budget)) for file in files
-    }
+    read = {file: read_file(file, budget) for file in files}
+    _excuse_tensors(read)
+    parts = {file.relative_to(path).as_posix(): _passport(read[file]) for file in files}
     return _joined(list(parts.values()), _reasons(parts))
+
+
+def _excuse_tensors(read: Mapping[Path, Described]) -> None:
+    """Let the files that ONNX models keep tensors in be known, since they are read as such."""
+    for file, part in read.items():
+        for name in part.findings.files if part.format == "onnx" else ():
+            tensors = read.get(file.parent / name)
+            if tensors is not None:
+                tensors.findings.incomplete.pop(UNKNOWN, None)
 
 
 def _joined(parts: Sequence[Passport], incomplete_because: tuple[str, ...]) -> Passport:

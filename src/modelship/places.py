@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,15 +62,24 @@ def exclusive(name: str, *, timeout_s: float) -> Iterator[None]:
 
 
 def _guarded(folder: Path) -> Path:
-    """Return `folder`, unless everybody may put things into it, to be run by this user."""
-    with suppress(OSError):
-        mode = folder.stat().st_mode
-        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-            raise StorageError(
-                path=str(folder),
-                cause="every user of this machine may write to it, and what is in it is run",
-                advice=f"Look at what is in it, and run: chmod o-w '{folder}'",
-            )
+    """Return `folder`, unless others put things into it that this user would run."""
+    try:
+        found = folder.stat()
+    except OSError:  # whoever writes to it says why that cannot be
+        return folder
+    if found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
+        raise StorageError(
+            path=str(folder),
+            cause="every user of this machine may write to it, and what is in it is run",
+            advice=f"Look at what is in it, and run: chmod o-w '{folder}'",
+        )
+    # Root runs in containers with folders of anybody's mounted.
+    if os.geteuid() not in {0, found.st_uid} and found.st_uid != 0:
+        raise StorageError(
+            path=str(folder),
+            cause="it belongs to another user, and what is in it is run",
+            advice="Set MODELSHIP_HOME to a folder of your own.",
+        )
     return folder
 
 

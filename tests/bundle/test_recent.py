@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from modelship.bundle import Environment
+from modelship.bundle import Environment, Lock
+from modelship.bundle.environments import installed_modules
 from modelship.bundle.recent import recent_lock
 
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -35,3 +36,23 @@ def test_another_index_has_a_lock_of_its_own(home, monkeypatch):
     monkeypatch.setenv("UV_NO_BINARY_PACKAGE", "some-package")
     recent_lock(SIX)
     assert len(list(home.glob("cache/locks/*"))) == 2
+
+
+@pytest.mark.parametrize("kept", [b"--index-url http://127.0.0.1:9/\nsix==1.17.0\n", b"\xff"])
+def test_what_is_no_lock_is_not_taken_for_one(home, small_lock, kept):
+    """A remembered lock that somebody changed into something else is resolved anew."""
+    recent_lock(SIX)
+    [file] = home.glob("cache/locks/*")
+    file.write_bytes(kept)
+    assert recent_lock(SIX) == small_lock
+
+
+def test_an_environment_of_another_lock_is_not_taken_for_this_one(home):
+    """What is installed is known by the whole digest, and not by the name of its folder."""
+    lock = Lock("3.11", "six==1.17.0\n")
+    folder = home / "cache" / "environments" / lock.digest[:16]
+    (folder / "bin").mkdir(parents=True)
+    (folder / "bin" / "python").touch()
+    for made_of, found in ((lock.digest, frozenset()), (lock.digest[:-1] + "x", None), ("", None)):
+        (folder / ".modelship-complete").write_text(made_of)
+        assert installed_modules(lock) == found

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -92,6 +93,21 @@ def test_a_broken_record_hides_nothing_and_can_be_deleted(services, target, case
     assert str(folder) in odd.instance.broken
     target.delete("odd-svc")
     assert [entry.name for entry in services.iterdir()] == [GOOD["instance_id"]]
+
+
+def test_nothing_that_is_asked_of_a_broken_service_waits_or_fails(services, target):
+    """Its log may be a pipe and its keys a folder: each question has an answer, or an error."""
+    folder = write(services, "odd-svc-00000000", "{")
+    os.mkfifo(folder / "server.log")
+    os.mkfifo(folder / "pid")
+    (folder / "keys.json").mkdir()
+    odd = target.get("odd-svc")
+    asked = (odd.logs, odd.diagnose, odd.keys, odd.wait, lambda: odd.logs(tail=2))
+    for ask in (*asked, lambda: odd.run("x"), lambda: odd.regenerate_key("primary")):
+        with suppress(ModelshipError):
+            ask()
+    odd.delete()
+    assert not folder.exists()
 
 
 def stray(services):
@@ -222,6 +238,7 @@ def test_a_home_that_everybody_may_write_to_is_refused(home, bundle, target):
 
 FULL = """
 import sys
+from contextlib import suppress
 from modelship.errors import StorageError
 from modelship.staging import storing, write_atomic
 from pathlib import Path

@@ -14,12 +14,11 @@ copied or run. A link in the place of a listed file, or on the way to it, is ref
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from modelship.bundle.bundle import ScoringBundle
 from modelship.bundle.environment import Environment
@@ -32,11 +31,11 @@ from modelship.bundle.source_folder import MOST_SOURCE_BYTES, SourceFile, files_
 from modelship.documents import DocumentError, parse, read_regular
 from modelship.errors import (
     BundleFormatError,
-    DigestMismatchError,
     InvalidOptionError,
     ModelshipError,
 )
 from modelship.sources import Model
+from modelship.sources.copying import copy_checked
 from modelship.staging import put_in_place, stage_in, storing
 
 if TYPE_CHECKING:
@@ -48,7 +47,6 @@ _ENTRIES = frozenset({"bundle.json", "requirements.lock", "sample_input.json", "
 _MOST_MANIFEST_BYTES = 16 * 2**20
 _MOST_LOCK_BYTES = 64 * 2**20
 _MOST_SAMPLE_BYTES = 2**30
-_CHUNK_BYTES = 1 << 20
 
 
 def model_folder(bundle: ScoringBundle) -> str:
@@ -80,8 +78,7 @@ def stage_source(bundle: ScoringBundle, folder: Path) -> None:
 
 def stage_model(bundle: ScoringBundle, folder: Path) -> None:
     """Copy the model's files below `folder`, and check that they are the ones first seen."""
-    for file in bundle.model.files:
-        _copy(bundle.model.root / file.path, folder / file.path, sha256=file.sha256)
+    copy_checked(bundle.model, folder)
 
 
 def save(bundle: ScoringBundle, folder: Path) -> Path:
@@ -257,25 +254,3 @@ def _replaceable(folder: Path) -> bool:
     except (OSError, ValueError):
         return False
     return isinstance(found, dict) and "modelship_bundle" in found and entries <= _ENTRIES
-
-
-def _copy(source: Path, destination: Path, *, sha256: str) -> None:
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    digest = hashlib.sha256()
-    with _opened(source, sha256=sha256) as reading, destination.open("wb") as writing:
-        while chunk := reading.read(_CHUNK_BYTES):
-            digest.update(chunk)
-            writing.write(chunk)
-    if digest.hexdigest() != sha256:
-        destination.unlink()
-        raise DigestMismatchError(what=str(source), expected=sha256, found=digest.hexdigest())
-    destination.chmod(0o644)
-
-
-def _opened(path: Path, *, sha256: str) -> BinaryIO:
-    """Open a file that was a regular one; if it is a pipe by now, do not wait for its writer."""
-    try:
-        return open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")  # noqa: PTH123 - Path.open() takes no descriptor
-    except OSError as error:
-        found = f"nothing ({error.strerror or error})"
-        raise DigestMismatchError(what=str(path), expected=sha256, found=found) from error

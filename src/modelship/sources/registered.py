@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from modelship.errors import FetchError, InvalidOptionError, ModelNotFoundError
+from modelship.sources.copying import copy_checked
 from modelship.sources.model import Model, check_name
 from modelship.sources.source import ModelSource
 
@@ -205,18 +206,20 @@ def register_model(
             place.tag(there.model_id, missing)
             there = replace(there, tags={**there.tags, **missing})
         return there
-    model.verify()
     known, known_version = _framework(model)
-    return place.register(
-        model.path,
-        name=name,
-        tags=tags or {},
-        properties={**(properties or {}), DIGEST: model.digest},
-        description=description,
-        framework=framework or known,
-        framework_version=framework_version or (None if framework else known_version),
-        timeout_s=timeout_s,
-    )
+    # A copy goes up, whose bytes nobody else writes: the file may be written anew meanwhile.
+    with tempfile.TemporaryDirectory(prefix="modelship-") as folder:
+        copy_checked(model, Path(folder))
+        return place.register(
+            Path(folder, model.path.name),
+            name=name,
+            tags=tags or {},
+            properties={**(properties or {}), DIGEST: model.digest},
+            description=description,
+            framework=framework or known,
+            framework_version=framework_version or (None if framework else known_version),
+            timeout_s=timeout_s,
+        )
 
 
 def fetched_from(model: Model, workspace: Workspace) -> RegisteredModel | None:

@@ -31,7 +31,9 @@ def end_of(folder: Path, *, lines: int) -> str:
 
 
 def _files(folder: Path) -> list[Path]:
-    return [folder / f"{LOG}.1", folder / LOG]
+    """Return those that there are; a link or a pipe in the place of one is none."""
+    files = (folder / f"{LOG}.1", folder / LOG)
+    return [file for file in files if file.is_file() and not file.is_symlink()]
 
 
 def _content(file: Path) -> bytes:

@@ -1,0 +1,54 @@
+"""Copying a model's files, and seeing on the way that they are those that were judged."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+from modelship.errors import DigestMismatchError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from modelship.sources.model import Model
+
+__all__ = ["copy_checked"]
+
+_CHUNK_BYTES: Final = 1 << 20
+
+
+def copy_checked(model: Model, folder: Path) -> None:
+    """Copy the files of `model` below `folder`.
+
+    Raises
+    ------
+    DigestMismatchError
+        If one of them is not what it was when the model was described; it is not left there.
+    OSError
+        If they cannot be written.
+    """
+    for file in model.files:
+        _copy(model.root / file.path, folder / file.path, sha256=file.sha256)
+
+
+def _copy(source: Path, destination: Path, *, sha256: str) -> None:
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    digest = hashlib.sha256()
+    with _opened(source, sha256=sha256) as reading, destination.open("wb") as writing:
+        while chunk := reading.read(_CHUNK_BYTES):
+            digest.update(chunk)
+            writing.write(chunk)
+    if digest.hexdigest() != sha256:
+        destination.unlink()
+        raise DigestMismatchError(what=str(source), expected=sha256, found=digest.hexdigest())
+    destination.chmod(0o644)
+
+
+def _opened(path: Path, *, sha256: str) -> BinaryIO:
+    """Open a file that was a regular one; if it is a pipe by now, do not wait for its writer."""
+    try:
+        return open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")  # noqa: PTH123 - Path.open() takes no descriptor
+    except OSError as error:
+        found = f"nothing ({error.strerror or error})"
+        raise DigestMismatchError(what=str(path), expected=sha256, found=found) from error

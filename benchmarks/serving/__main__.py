@@ -7,6 +7,7 @@
     python benchmarks/serving --require                     exit code 1 unless every goal is reached
     python benchmarks/serving --json run.json --page docs/explanation/serving-speed.md
     python benchmarks/serving faults                        what happens when things go wrong
+    python benchmarks/serving workers                       what more workers bring, and cost
     python benchmarks/serving --smoke                       once, small, to see that it still runs
 
 It needs wrk (`apt-get install wrk`) and the packages of the group `test`; uv makes an environment
@@ -29,6 +30,7 @@ from faults import SERVERS_UNDER_FAULT, play_faults
 from material import Material
 from servers import SERVERS
 from speed import SMOKE, measure_speed
+from workers import SERVERS_WITH_WORKERS, measure_workers
 
 
 def main() -> int:
@@ -46,6 +48,8 @@ def main() -> int:
         )
         if options.what == "faults":
             return play_faults(chosen, material=material, options=options)
+        if options.what == "workers":
+            return measure_workers(chosen, material=material, options=options)
         return measure_speed(chosen, material=material, options=options)
 
 
@@ -57,7 +61,7 @@ def _options() -> argparse.Namespace:
     )  # fmt: skip
     names = [each.name for each in SERVERS]
     add = parser.add_argument
-    add("what", nargs="?", choices=("speed", "faults"), default="speed")
+    add("what", nargs="?", choices=("speed", "faults", "workers"), default="speed")
     add("--only", type=lambda text: text.split(","), metavar="NAMES", help=", ".join(names))
     add("--repetitions", type=int, default=3)
     add("--seconds", type=float, default=3.0, help="how long each load is sent")
@@ -75,7 +79,9 @@ def _options() -> argparse.Namespace:
     add("--cache", type=Path, default=default, help="where the environments are kept")
     add("--cases", type=lambda text: text.split(","), metavar="NAMES", help="of faults, some")
     options = parser.parse_args()
-    everything = SERVERS_UNDER_FAULT if options.what == "faults" else names
+    everything = {"faults": SERVERS_UNDER_FAULT, "workers": SERVERS_WITH_WORKERS}.get(
+        options.what, names
+    )
     options.only = options.only or (SMOKE if options.smoke else everything)
     if unknown := set(options.only) - set(names):
         parser.error(f"no such server: {', '.join(sorted(unknown))}; there are {', '.join(names)}")

@@ -84,9 +84,13 @@ class SteadyLoad:
     refused: int = 0
     _stopped: bool = False
 
-    async def run(self, *, clients: int) -> None:
-        """Send until :meth:`stop` is called; then wait for what was sent."""
-        await asyncio.gather(*(self._connection() for _ in range(clients)))
+    async def run(self, *, clients: int, fresh: int = 0) -> None:
+        """Send until :meth:`stop` is called; then wait for what was sent.
+
+        `clients` keep their connection, and `fresh` others make a new one for each request.
+        """
+        kept = [True] * clients + [False] * fresh
+        await asyncio.gather(*(self._connection(keeps=each) for each in kept))
 
     def stop(self) -> None:
         """Send nothing more."""
@@ -101,7 +105,7 @@ class SteadyLoad:
         """How often each status was answered; 0 counts what was not answered."""
         return Counter(each.status for each in self.exchanges)
 
-    async def _connection(self) -> None:
+    async def _connection(self, *, keeps: bool) -> None:
         while not self._stopped:
             try:
                 reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
@@ -110,7 +114,7 @@ class SteadyLoad:
                 await asyncio.sleep(RETRY_S)
                 continue
             is_open = await self._exchange(reader, writer, is_first=True)
-            while is_open and not self._stopped:
+            while keeps and is_open and not self._stopped:
                 is_open = await self._exchange(reader, writer, is_first=False)
             writer.close()
 

@@ -95,6 +95,10 @@ class Case:
         Added to the body of the load.
     ends : bool
         Whether the server ends in it, so that its health is not asked for.
+    fresh : int
+        How many clients there are beside the others that make a connection for each request.
+    times : int
+        How often it is played, each time on a server of its own.
     """
 
     name: str
@@ -105,6 +109,8 @@ class Case:
     typed: bool = False
     load_body: dict[str, object] = field(default_factory=dict)
     ends: bool = False
+    fresh: int = 0
+    times: int = 1
 
 
 def _body(make: Callable[[list[float]], bytes]) -> Callable[[Scene], Awaitable[Told]]:
@@ -204,6 +210,14 @@ async def _terminate(scene: Scene) -> Told:
     )  # fmt: skip
 
 
+async def _drain(scene: Scene) -> Told:
+    """SIGTERM under load, and nothing may be lost: what was not connected was refused."""
+    await asyncio.sleep(0.5)
+    scene.process.root.send_signal(signal.SIGTERM)
+    code = await asyncio.to_thread(scene.process.wait, timeout_s=40.0)
+    return Told(fails=code != 0)
+
+
 def _endless(fault: str) -> Callable[[Scene], Awaitable[Told]]:
     """Return a fault that is a run() that never ends."""
 
@@ -257,6 +271,10 @@ CASES = (
     Case("kill", "a worker killed with SIGKILL", _kill, settings={"WORKER_COUNT": "2"}),
     Case("term", "SIGTERM", _terminate, ends=True,
          load_body={"fault": "take_time", "seconds": 0.02}),
+    Case("drain", "SIGTERM, 20 times, half of the clients with new connections", _drain,
+         ends=True, typed=True, fresh=CLIENTS, times=20),
+    Case("drain-workers", "the same with two workers", _drain, ends=True, fresh=CLIENTS, times=20,
+         settings={"WORKER_COUNT": "2"}),
     Case("endless", "a run() that never ends", _endless("never_end"), RUN_FAILED,
          settings=TIMEOUTS),
     Case("endless-c", "a run() that never ends, in C code", _endless("never_end_in_c"),

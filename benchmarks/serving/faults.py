@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import functools
 import json
 import resource
 import sys
@@ -79,7 +80,8 @@ def play_faults(
             continue
         for server in servers:
             if case.typed or not server.is_typed:
-                findings.append(_play(case, server, material))
+                played = [_play(case, server, material) for _ in range(case.times)]
+                findings.append(functools.reduce(_together, played))
                 print(*_row(findings[-1]), sep=" | ", file=sys.stderr, flush=True)
     table = _table(findings)
     print(text(table))
@@ -122,7 +124,7 @@ async def _under_load(
     body = json.dumps({**request, **case.load_body}).encode()
     load = SteadyLoad(port, head(server.path, length=len(body)) + body)
     probe = Probe(port)
-    sending = asyncio.create_task(load.run(clients=CLIENTS))
+    sending = asyncio.create_task(load.run(clients=CLIENTS, fresh=case.fresh))
     asking = asyncio.create_task(probe.run())
     await asyncio.sleep(LEAD_S)
     scene = Scene(port, server.path, process, load, request["data"][0])
@@ -163,6 +165,17 @@ def _finding(case: Case, server: Server, told: Told, load: SteadyLoad, probe: Pr
         and lost <= told.may_lose
         and not others
         and not told.fails,
+    )
+
+
+def _together(one: Finding, other: Finding) -> Finding:
+    """Return what a fault did that was played twice."""
+    counts = ("sent", "answered", "lost", "refused")
+    return dataclasses.replace(
+        other,
+        **{name: getattr(one, name) + getattr(other, name) for name in counts},
+        others=one.others or other.others,
+        went_well=one.went_well and other.went_well,
     )
 
 

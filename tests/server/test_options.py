@@ -58,6 +58,8 @@ def test_what_a_target_writes_the_server_reads(option):
     """A value's text is read back as the value, and the default is one of the values."""
     value = {"switch": True, "int": 7, "float": 1.5, "text": "json"}[option.kind]
     assert option.parse(option.text_of(value)) == value
+    if option.kind == "int":
+        assert option.text_of(2**53 - 1) == str(2**53 - 1)
     if option.default is not None:
         assert option.parse(option.text_of(option.default)) == option.default
 

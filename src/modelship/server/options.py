@@ -107,7 +107,7 @@ class Option:
             return str(self._bounded(value))
         fits = isinstance(value, int if self.kind == "int" else (int, float))
         if fits and not isinstance(value, bool):
-            return f"{self._bounded(cast(float, value)):.15g}"
+            return repr(self._bounded(cast("float", value)))
         raise ValueError(value)
 
     def _bounded(self, value: float | str) -> float | str:

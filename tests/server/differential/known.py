@@ -329,6 +329,16 @@ KNOWN: list[Known] = [
         lambda _: False,
     ),
     Known(
+        "The first lines of the log",
+        "a banner, the settings, and the routes",
+        "the settings, in the same words, and those of its own that are given",
+        _BEST,
+        "Tools look for the settings.",
+        "",
+        "",
+        lambda _: False,
+    ),
+    Known(
         "Line breaks and control characters in what a script prints, logs, raises or writes",
         "written as they are",
         "each line that is not the server's is indented, control characters but colors are escaped",

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+import socket
+import subprocess
 import time
+from pathlib import Path
 
 import pytest
 import requests
+from differential.servers import OURS
+from requests.adapters import HTTPAdapter
+from urllib3 import Retry
 
 _TIMEOUT_S = 30.0
 _FORGED = "2026-01-31 12:00:00,123 I [42] azmlinfsrv - POST /score 200 1.234ms 3"
@@ -98,6 +104,40 @@ def test_what_moves_the_cursor_is_shown(serving):
         time.sleep(0.02)
     server.stop()
     assert "a\x1b[31mred\x1b[0m b\\x1b[1Ac\\x08\\x00\n" in server.log
+
+
+def test_a_log_that_cannot_be_written_fails_no_request(serving_python, tmp_path):
+    """On a full disk what a script writes is lost, and its answer is not."""
+    script = "import sys\ndef init(): sys.stdout.write('a\\n')\ndef run(d): sys.stderr.write(d)\n"
+    (tmp_path / "score.py").write_text(script)
+    (tmp_path / "modelship_server").symlink_to(OURS)
+    port = _free_port()
+    command = [serving_python, "-m", "modelship_server", "--entry_script", "score.py"]
+    with (
+        Path("/dev/full").open("w") as full,
+        subprocess.Popen(
+            [*command, "--port", str(port)], cwd=tmp_path, stdout=full, stderr=full
+        ) as process,
+    ):
+        try:
+            assert _answered(f"http://127.0.0.1:{port}/score") == 200
+        finally:
+            process.terminate()
+    assert process.returncode == 0
+
+
+def _answered(uri):
+    """Return the status of a request that is tried until there is a server."""
+    patient = HTTPAdapter(max_retries=Retry(total=None, connect=10, backoff_factor=0.1))
+    with requests.Session() as session:
+        session.mount("http://", patient)
+        return session.post(uri, json=1, timeout=_TIMEOUT_S).status_code
+
+
+def _free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
 
 
 def test_what_misleads_is_explained(serving):

@@ -71,8 +71,9 @@ def note(text: str, *, level: str = "I", as_json: bool) -> None:
 def say(lines: Iterable[str], *, as_json: bool) -> None:
     """Write lines of the server as they are, before there is a script; or each as an object."""
     written = map(functools.partial(_object, "azmlinfsrv"), lines) if as_json else lines
-    sys.stdout.writelines(f"{line}\n" for line in written)
-    sys.stdout.flush()
+    with suppress(OSError, ValueError):  # as above
+        sys.stdout.writelines(f"{line}\n" for line in written)
+        sys.stdout.flush()
 
 
 def told(cause: BaseException) -> str:

@@ -16,6 +16,7 @@ import logging
 import os
 import re
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -120,8 +121,9 @@ class ScriptStream(io.RawIOBase):
         return f"{self._as_object(text)}\n" if line and self._as_object else ""
 
     def _put(self, data: bytes) -> None:
-        while data:
-            data = data[os.write(self._descriptor, data) :]
+        with suppress(OSError):  # the disk is full, or nobody reads: no reason for run() to fail
+            while data:
+                data = data[os.write(self._descriptor, data) :]
 
 
 def end_lines() -> None:
@@ -130,5 +132,6 @@ def end_lines() -> None:
         buffer = getattr(stream, "buffer", None)
         raw = getattr(buffer, "raw", None)
         if isinstance(raw, ScriptStream):
-            stream.flush()
-            raw.end_line()
+            with suppress(ValueError):  # the script has closed it
+                stream.flush()
+                raw.end_line()

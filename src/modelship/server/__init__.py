@@ -5,6 +5,12 @@ It runs inside the serving environment, where a copy of this folder goes by the 
 
     python -m modelship_server --entry_script score.py --port 5001
 
+Started by hand it is ``python -m modelship.server``. What it is told::
+
+    options      the one table of settings; arguments: the command line
+    settings     what was told, read by that table; files: those that it names
+    announcing   the first lines of the log; margins: who may begin a line of it
+
 The way of a request, module by module::
 
     protocol     one connection: parsing and heads find the requests, each is an exchange

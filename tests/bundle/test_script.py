@@ -2,8 +2,11 @@
 
 import ast
 import re
+from contextlib import suppress
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from modelship.bundle.script import check_script, generate_source, read_source
 from modelship.errors import EntryScriptError
@@ -163,3 +166,10 @@ def test_a_link_to_itself_or_nowhere_is_refused(tmp_path, target):
     (folder / "loop").symlink_to(target)
     with pytest.raises(EntryScriptError, match="link leads to a folder or nowhere"):
         read_source("score.py", source_directory=folder)
+
+
+@given(source=st.binary() | st.text().map(str.encode), marked=st.booleans())
+def test_any_bytes_are_a_script_or_an_error_of_ours(source, marked):
+    """Whatever a script holds, judging it raises EntryScriptError or nothing."""
+    with suppress(EntryScriptError):
+        check_script(b"# coding: rot13\n" * marked + source, shown="score.py")

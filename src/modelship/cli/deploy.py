@@ -49,7 +49,7 @@ _SHORT = 100  # characters; a longer sample request is no example to copy
     type=click.Choice(["static", "trial", "off"]),
     help="Read the bundle first, also try its script, or neither [default: the target's].",
 )
-@click.option("--overwrite", is_flag=True, help="Replace a different bundle of this name.")
+@click.option("--overwrite", is_flag=True, help="Replace what differs under this name.")
 @trust_option
 @timeout_option("Seconds for everything [default: 600].")
 @click.option("--quiet", is_flag=True, help="Do not show the steps on stderr.")

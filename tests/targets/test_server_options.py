@@ -20,7 +20,8 @@ _REFUSED = [
     ({"log_format": "xml"}, "modelship", "'text' or 'json'"),
     ({"queue": 5}, "azmlinfsrv", "left out, since only server='modelship' has it"),
     ({"worker_preload": True}, "modelship", "left out, since only server='azmlinfsrv' has it"),
-    ({"keys_file": "/etc/passwd"}, "modelship", "one of: "),
+    ({"keys_file": "/etc/passwd"}, "modelship", "`auth_enabled=` of a target"),
+    ({"workers": 2}, "azmlinfsrv", "`workers=` of a target"),
     ({5: 5}, "modelship", "one of: "),
     ("queue=5", "modelship", "a mapping of names to values"),
 ]

@@ -74,7 +74,10 @@ class ServerOptions:
 
 def _check(server: Server, name: object, value: object) -> None:
     known = [each for each, option in _ON_TARGET.items() if server.name in option.servers]
-    option = _ON_TARGET.get(name) if isinstance(name, str) else None
+    option = OPTIONS.get(name) if isinstance(name, str) else None
+    if option is not None and not option.on_target:
+        expected = f"left out, since it is no option of the server on a target ({option.what})"
+        raise InvalidOptionError(_said(option.name), value, expected)
     if option is None:
         expected = f"one of: {', '.join(known)}{nearest(str(name), known)}"
         raise InvalidOptionError(f"an option of the server {server.name!r}", name, expected)

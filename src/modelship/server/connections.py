@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Connections"]
 
 _SLOWEST_BYTES_PER_S = 1000
+_PART_AT_ONCE = 16
 _STALLED_S = 5.0
 """A body that has not grown by 256 KiB in so long makes room for others."""
 _LINGER_S = 0.3
@@ -53,8 +54,8 @@ class Connections:
 
     Attributes
     ----------
-    open : set of ScoringProtocol
-        All of them.
+    open : dict of ScoringProtocol to None
+        All of them, the oldest first.
     body_bytes : int
         The largest body.
     bodies_bytes : int
@@ -62,7 +63,7 @@ class Connections:
     """
 
     def __init__(self, settings: Settings, *, slot: Slot) -> None:
-        self.open: set[ScoringProtocol] = set()
+        self.open: dict[ScoringProtocol, None] = {}
         self._settings = settings
         self._slot = slot
         self._most = settings.connections
@@ -79,14 +80,14 @@ class Connections:
 
     def add(self, connection: ScoringProtocol) -> None:
         """Take a new connection in; another one that is missed less may have to go for it."""
-        self.open.add(connection)
+        self.open[connection] = None
         if len(self.open) > self._most and not self.make_way(connection):
             connection.refuse(problem(503, _CROWDED).add("retry-after", "1"))
         self._slot[Field.CONNECTIONS] = len(self.open)
 
     def remove(self, connection: ScoringProtocol) -> None:
         """Take note that a connection has ended."""
-        self.open.discard(connection)
+        self.open.pop(connection, None)
         self._slot[Field.CONNECTIONS] = len(self.open)
 
     def linger(self, connection: ScoringProtocol) -> None:
@@ -103,16 +104,20 @@ class Connections:
             connection.transport.close()
 
     def make_way(self, newcomer: ScoringProtocol | None = None) -> bool:
-        """End a connection that nobody waits for, and return whether there was one.
+        """End connections that nobody waits for, and return whether there were any.
 
-        Those that are ending anyway go first, then those that never scored, then idle ones.
+        Those that are ending anyway go first, then those that never scored, then idle ones; several
+        of a kind at once, since to look for them costs more than to end them.
         """
         expendable = [each for each in self.open if _is_expendable(each) and each is not newcomer]
         if not expendable:
             return False
-        victim = min(expendable, key=_worth)
-        self.open.discard(victim)
-        victim.transport.abort()
+        expendable.sort(key=_worth)
+        *worth, _ = _worth(expendable[0])
+        for each in expendable[: max(1, self._most // _PART_AT_ONCE)]:
+            if _worth(each)[:-1] == tuple(worth):
+                self.open.pop(each, None)
+                each.transport.abort()
         return True
 
     # Bodies

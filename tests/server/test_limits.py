@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import select
 import socket
 import time
 
@@ -125,6 +126,16 @@ def test_a_body_that_stalls_makes_room(started, opened):
     assert _statuses(stalled) == [503]
 
 
+def test_many_small_bodies_count_as_large_ones_do(started, opened):
+    """None of them is large enough to be looked at, and together they are too large."""
+    server = started(MODELSHIP_BODIES_MB="2", MODELSHIP_BODY_S="60")
+    size = 200_000
+    halves = [opened(server, _HEAD % (b"", size) + b" " * (size - 1)) for _ in range(30)]
+    refused, _, _ = select.select(halves, [], [], _TIMEOUT_S)
+    assert {tuple(_statuses(each)) for each in refused} == {(503,)}
+    assert _post(server, b"{}").status_code == 200
+
+
 def test_idle_connections_make_way(started, opened):
     """Beyond the bound idle ones end, and no request is refused."""
     server = started(MODELSHIP_CONNECTIONS="5")
@@ -163,11 +174,11 @@ def test_who_does_not_read_is_not_served_on(started, opened):
     source = "def init(): pass\ndef run(raw_data): return 'x' * (1 << 20)\n"
     server = started(files={"score.py": source})
     request = _HEAD % (b"", 2) + b"{}"
-    connection = opened(server, request * 199 + request.replace(b"Host", b"Connection: close\r\nA"))
+    connection = opened(server, request * 59 + request.replace(b"Host", b"Connection: close\r\nA"))
     assert _post(server, b"{}").status_code == 200
     workers = psutil.Process(server.process.pid).children(recursive=True)
     assert max(each.memory_info().rss for each in workers) < 100 * _MIB
-    assert _statuses(connection) == [200] * 200
+    assert _statuses(connection) == [200] * 60
 
 
 def test_a_body_is_held_once(started, opened):

@@ -23,6 +23,7 @@ __all__ = ["Connections"]
 
 _SLOWEST_BYTES_PER_S = 1000
 _PART_AT_ONCE = 16
+_LOOK_EVERY_BYTES = 1 << 18
 _STALLED_S = 5.0
 """A body that has not grown by 256 KiB in so long makes room for others."""
 _LINGER_S = 0.3
@@ -74,6 +75,7 @@ class Connections:
         )
         largest = settings.body_bytes or min(_LARGEST_BODY, max(room // _ROOM_PER_BODY, _MIB))
         self.body_bytes = min(largest, self.bodies_bytes)
+        self._unchecked_bytes = 0
         self._had_large = False  # a body whose memory is worth giving back
 
     # Coming and going
@@ -127,8 +129,18 @@ class Connections:
         """How much all bodies take that have come, or are coming, and are not answered."""
         return sum(each.held_bytes for each in self.open)
 
-    def has_room_for(self, growing: ScoringProtocol) -> bool:
-        """Return whether a body may grow further; those that stall make room for it."""
+    def takes(self, size: int, *, growing: ScoringProtocol) -> bool:
+        """Return whether `size` more bytes of a body may be kept; those that stall make room.
+
+        It is not looked each time: that costs more than to take a small body.
+        """
+        self._unchecked_bytes += size
+        if self._unchecked_bytes < _LOOK_EVERY_BYTES:
+            return True
+        self._unchecked_bytes = 0
+        return self._makes_room_for(growing)
+
+    def _makes_room_for(self, growing: ScoringProtocol) -> bool:
         size = growing.arrived_bytes
         self._had_large |= size > LARGE_BYTES
         while not self._has_room(size):

@@ -31,8 +31,8 @@ __all__ = ["ScoringProtocol", "protocol_of"]
 # What may stand around the parts of a body in chunks: sizes, extensions, trailers.
 _FRAMING_BYTES = 1 << 20
 _FRAMING_PER_BYTE = 16
+_GROWTH_BYTES = 1 << 18
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_LOOK_EVERY_BYTES = 1 << 18
 
 
 def protocol_of(service: Service, application: Application) -> type[ScoringProtocol]:
@@ -177,21 +177,18 @@ class ScoringProtocol(asyncio.Protocol):
         if arriving is None:
             return
         before, size = arriving.size, arriving.add(part)
-        if size // _LOOK_EVERY_BYTES == before // _LOOK_EVERY_BYTES:
-            return
-        self.grew_at = self.loop.time()
-        if size > self.service.connections.body_bytes:
-            self._stop(self.service.connections.too_large())
-        if not self.service.connections.has_room_for(self):
-            self._stop(self.service.connections.no_room_for(self))
+        if size // _GROWTH_BYTES != before // _GROWTH_BYTES:
+            self.grew_at = self.loop.time()
+        connections = self.service.connections
+        if size > connections.body_bytes:
+            self._stop(connections.too_large())
+        if not connections.takes(len(part), growing=self):
+            self._stop(connections.no_room_for(self))
 
     def on_end(self) -> None:
         arriving, self.arriving = self.arriving, None
         if arriving is None:
             return
-        if arriving.size > self.service.connections.body_bytes:
-            self.arriving = arriving
-            self._stop(self.service.connections.too_large())
         arriving.complete()
         self._known = KnownHead.of(arriving, self._head, self._piece)
         self._is_deaf = not arriving.keep_alive
@@ -214,7 +211,11 @@ class ScoringProtocol(asyncio.Protocol):
         exchange.body = data[len(known.head) :]
         exchange.size = len(exchange.body)
         exchange.is_whole = True
-        self.application.answer(exchange)
+        if self.service.connections.takes(exchange.size, growing=self):
+            self.application.answer(exchange)
+        else:
+            exchange.refuse(self.service.connections.no_room_for(self))
+            self._take_turn(exchange)
 
     def _queue(self, exchange: Exchange) -> None:
         if self.is_answered:

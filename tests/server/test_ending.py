@@ -180,3 +180,19 @@ def test_nothing_outlives_a_killed_supervisor(started, after_s):
     _until(lambda: not _marked(mark))
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", server.port)) != 0
+
+
+def test_the_watchman_is_watched_too(started):
+    """Killed itself, it is started again, and then ends what is left of a killed supervisor."""
+    mark = f"{os.getpid()}-{random.random()}"
+    server = _ready(started(_WITH_A_PROGRAM, MARK=mark))
+    supervisor = psutil.Process(server.process.pid)
+    [first] = [each for each in supervisor.children() if not each.children()]
+    first.kill()
+
+    def watched():
+        return any(not each.children() and each != first for each in supervisor.children())
+
+    _until(watched)
+    server.process.kill()
+    _until(lambda: not _marked(mark))

@@ -16,16 +16,18 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from .limits import ENOUGH_FILES
+from .signals import ENDING
+
 if TYPE_CHECKING:
     from .board import Board
-    from .listening import Listeners
 
 __all__ = ["Watchman", "end_with_parent", "signal_group"]
 
 _PR_SET_PDEATHSIG = 1
+_FIRST_OWN = 3
 _LOOKS = 10
 _LOOK_EVERY_S = 0.05
-_SPARED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 _libc: Any = ctypes.CDLL(None) if sys.platform == "linux" else None  # loaded before any fork
 
 
@@ -53,26 +55,34 @@ class Watchman:
     ----------
     board : Board
         Where the hosts are written down.
-    listeners : Listeners
-        What it must not keep open.
     """
 
-    def __init__(self, board: Board, listeners: Listeners) -> None:
+    def __init__(self, board: Board) -> None:
         self._board = board
-        self._listeners = listeners
         self._pid = 0
         self._writing = -1
 
     def look(self) -> None:
-        """Start it, if it does not run."""
+        """Start it, if it does not run.
+
+        Raises
+        ------
+        OSError
+            If the system has no room for it.
+        """
         if self._pid and not os.waitpid(self._pid, os.WNOHANG)[0]:
             return
+        self._pid = 0
         self.leave()
         reading, self._writing = os.pipe()
-        self._pid = os.fork()
-        if not self._pid:
-            self._watch(reading)
-        os.close(reading)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)  # they are for the supervisor
+        try:
+            self._pid = os.fork()
+            if not self._pid:
+                self._watch(reading)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            os.close(reading)
 
     def leave(self) -> None:
         """Let go of it, as each process does that is not the supervisor."""
@@ -90,10 +100,11 @@ class Watchman:
         """Wait for the end of the supervisor, which holds the other end of the pipe."""
         try:
             os.setpgid(0, 0)
-            for number in _SPARED:
+            for number in (*ENDING, signal.SIGHUP):
                 signal.signal(number, signal.SIG_IGN)
-            self.leave()
-            self._listeners.close()
+            # No socket may stay open because of it, and not the other end of the pipe.
+            os.closerange(_FIRST_OWN, reading)
+            os.closerange(reading + 1, ENOUGH_FILES)
             os.read(reading, 1)
             for _ in range(_LOOKS):
                 hosts = self._board.hosts()

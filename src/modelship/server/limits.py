@@ -6,9 +6,10 @@ import resource
 import sys
 from contextlib import suppress
 
-__all__ = ["open_files", "raise_open_files"]
+__all__ = ["ENOUGH_FILES", "open_files", "raise_open_files"]
 
-_ENOUGH = 65_536
+ENOUGH_FILES = 65_536
+"""No more are asked for."""
 
 
 def raise_open_files() -> None:
@@ -17,7 +18,7 @@ def raise_open_files() -> None:
     The usual limit is 1,024, kept low for programs that use select(2), which knows no more.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _ENOUGH if hard == resource.RLIM_INFINITY else min(_ENOUGH, hard)
+    wanted = ENOUGH_FILES if hard == resource.RLIM_INFINITY else min(ENOUGH_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         with suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -58,7 +58,7 @@ class _Supervisor:
         self._relief = Relief(
             self._board, listeners, speaks_tls=bool(settings.certificate), say=self._say
         )
-        self._watchman = Watchman(self._board, listeners)
+        self._watchman = Watchman(self._board)
         self._log_file = LogFile(rotates=True)
         self._pid = os.getpid()
         self._hosts: dict[int, float] = {}  # and since when
@@ -86,6 +86,8 @@ class _Supervisor:
             self._reap()
             self._kill_the_silent()
             self._log_file.look()
+            with suppress(OSError):  # there may be room for it the next time
+                self._watchman.look()
         self._relief.finish()
         self._watchman.end()
         return self._exit_code

@@ -81,6 +81,12 @@ ONNX = {
     "operators of Python in the header": model(b"", domain="ai.onnx.contrib"),
     "operators of another library": model(field(1, node("X", domain="my.ops"))),
     "operators in a function": model(b"", more=field(25, field(7, node("X", domain="my.ops")))),
+    "a function in the place of a library's": model(field(1, node("PyOp", domain="ai.onnx.contrib")), more=field(
+        25, field(1, b"PyOp") + field(10, b"ai.onnx.contrib"))),
+    "another function of its domain": model(field(1, node("X", domain="my.ops")), more=field(
+        25, field(1, b"Y") + field(10, b"my.ops"))),
+    "a pickle in a field of its own": field(9, b"\0\0\0cos\nsystem\n)R." + b"." * 64) + model(b""),
+    "code of a provider": model(field(1, node("EPContext", domain="com.microsoft"))),
     "Python in an operator of Microsoft": model(field(1, node("PythonOp", domain="com.microsoft"))),
 }  # fmt: skip
 

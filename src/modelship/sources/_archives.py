@@ -41,6 +41,7 @@ _MAX_ENTRIES: Final = 100_000
 _MAX_CONFIG_BYTES: Final = 16 * 2**20
 # LZMA asks for as much memory as a file tells it to.
 _READ_HERE: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
+_CODE: Final = "code/"  # where TorchScript has its program
 _ENCRYPTED: Final = 0x1
 
 
@@ -60,6 +61,8 @@ def read_archive(path: Path, budget: Budget, *, but: str = "") -> Findings:
             if len(entries) > _MAX_ENTRIES:
                 raise UndescribedError("it has more entries than any model")
             kind = _kind_of({entry.filename for entry in entries})
+            if kind == "torch" and any(f"/{_CODE}" in entry.filename for entry in entries):
+                findings.incomplete["it is TorchScript, a program that is not read here"] = None
             for entry in entries:
                 if entry.filename != but:
                     _add(findings, entry.filename, _read_entry(archive, entry, kind, budget))

@@ -32,7 +32,7 @@ _PROTO: Final = 0x80
 # Bytes that no text has, in whatever encoding of one byte, or UTF-8.
 _TEXT: Final = bytes({*range(0x20, 0x100), *b"\t\n\r\f"} - {0x7F})
 _BYTE_ORDERS: Final = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
-_MAX_WIDE_TEXT: Final = 64 * 2**20
+_MAX_WIDE_TEXT: Final = 16 * 2**20
 # Formats of pictures, sound, and of tables and boosters, whose readers unpickle nothing.
 _DATA: Final = (
     *(b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"%PDF-", b"PAR1", b"OggS"),
@@ -55,7 +55,7 @@ _UNREADABLE: Final = {
 }
 _HDF5: Final = b"\x89HDF\r\n\x1a\n"
 _TAR_AT: Final = 257
-_MAX_SAFETENSORS_HEADER: Final = 100_000_000
+_MAX_SAFETENSORS_HEADER: Final = 4 * 2**20
 # What torch wrote before 1.6: a number, a version, and only then the object, and its tensors.
 _TORCH: Final = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 _LEGACY_TORCH_PICKLES: Final = 5
@@ -105,13 +105,15 @@ def _pickle_or_data(open_: Callable[[], ByteStream], first: bytes) -> Content:
     stopped = next((each for each in read.findings.incomplete if each != FOLLOWS), None)
     if stopped:
         return Content.unread(stopped, read)
-    if read.error is None and (begun or read.findings.names or not _is_text(open_())):
+    if read.error is None and (begun or read.findings.names):
         return Content("pickle", read)
     if read.acts(text=_is_text(open_())):
         return Content.unread("it begins as a pickle and then breaks off", read)
-    if not _is_data(open_, first):
-        return Content.unread("it begins as a pickle and then breaks off" if begun else UNKNOWN)
-    return Content()
+    if _is_data(open_, first):
+        return Content()
+    if read.error is None:
+        return Content("pickle", read)
+    return Content.unread("it begins as a pickle and then breaks off" if begun else UNKNOWN)
 
 
 def _is_data(open_: Callable[[], ByteStream], first: bytes) -> bool:
@@ -138,7 +140,7 @@ def _is_text(stream: ByteStream) -> bool:
 
 
 def _is_wide_text(stream: ByteStream, encoding: str) -> bool:
-    content = b""
+    content = bytearray()
     for chunk in stream.chunks():
         content += chunk
         if len(content) > _MAX_WIDE_TEXT:

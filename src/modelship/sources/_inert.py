@@ -13,14 +13,12 @@ file declares and hashes keys that a file chooses.
 from __future__ import annotations
 
 import codecs
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from modelship.sources._arrays import Dtype, Wrapper, checked_state, file_of, raw_size_bytes
-from modelship.sources._calls import Calls
+from modelship.sources._arrays import Wrapper
 from modelship.sources._evaluating import is_template
-from modelship.sources._opcodes import ACTIONS
-from modelship.sources._stream import EndedEarlyError, MalformedError, UndescribedError
+from modelship.sources._joblib import Arrays
+from modelship.sources._stream import MalformedError
 from modelship.sources._values import OPAQUE, TEMPLATE, State
 
 if TYPE_CHECKING:
@@ -72,16 +70,13 @@ def read_pickle(
     machine.run()
 
 
-class Machine(Calls):
+class Machine(Arrays):
     """The stack machine; what it does for each opcode stands in ``_opcodes.ACTIONS``."""
 
     def __init__(self, stream: ByteStream, findings: Findings, *, arrays: bool) -> None:
         super().__init__(stream, findings)
         self.arrays = arrays
-        self.padding = True
         self.persistent = False
-        self.alternative = False
-        self.frame_ends_at = 0
 
     # --- values -------------------------------------------------------------------------
 
@@ -227,68 +222,8 @@ class Machine(Calls):
         if isinstance(target, Wrapper):
             self.build_array(target, state)
 
-    def build_array(self, wrapper: Wrapper, state: object) -> None:
-        if not self.arrays:
-            if self.alternative:
-                self.go_astray(state)
-            return
-        if not wrapper.usable:
-            raise UndescribedError("it describes an array in an unusual way")
-        wrapper.usable = False
-        if wrapper.in_file:
-            self.findings.files.add(file_of(state))
-        else:
-            self.skip_array(state)
-        self.stack[-1] = OPAQUE
-
-    def go_astray(self, state: object) -> None:
-        if not self.findings.went_astray:
-            dtype = state.get("dtype") if isinstance(state, State) else None
-            with suppress(UndescribedError):
-                self.findings.in_objects = isinstance(dtype, Dtype) and dtype.has_object
-        self.findings.go_astray()
-
-    def skip_array(self, state: object) -> None:
-        self.findings.arrays += 1
-        if self.findings.arrays == 1:
-            self.findings.goes_on |= self.next_is_instruction()
-        dtype, shape, padded = checked_state(state)
-        if self.stream.position_bytes < self.frame_ends_at:
-            # joblib looks for the array behind the frame, and then goes on within it.
-            raise UndescribedError("it has an array within a frame of instructions")
-        size_bytes = raw_size_bytes(dtype, shape)
-        try:
-            if dtype.layout[0]:
-                # joblib writes these as a pickle of its own, with no wrappers in it.
-                Machine(self.stream, self.findings, arrays=False).run()
-                return
-            if padded and not self.padding:
-                self.findings.go_astray()
-            elif padded:
-                size_bytes = self.skip_padding(size_bytes)
-            self.stream.skip(size_bytes)
-        except EndedEarlyError as error:
-            raise EndedEarlyError("an array") from error
-
-    def skip_padding(self, size_bytes: int) -> int:
-        """Pass over padding, which is a byte with its length and so many more.
-
-        Return how much of the array of `size_bytes` is left then. joblib before 1.2 takes the
-        padding for the beginning of the array, and so stops as much before its end.
-        """
-        padding_bytes = 1 + int.from_bytes(self.stream.peek(1), "little")
-        self.findings.padded += 1
-        if self.findings.padded > 1:
-            self.stream.skip(padding_bytes)
-            return size_bytes
-        self.stream.skip(size_bytes)
-        self.findings.goes_on_when_older |= self.next_is_instruction()
-        return padding_bytes
-
-    def next_is_instruction(self) -> bool:
-        """Return whether whoever takes the next byte for an instruction could go on."""
-        following = self.stream.peek(1)
-        return bool(following) and following[0] in ACTIONS
+    def inner(self) -> Machine:
+        return Machine(self.stream, self.findings, arrays=False)
 
     def frame(self) -> None:
         size_bytes = self.stream.unsigned(8)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 from modelship.sources._stream import MalformedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from modelship.sources._budget import Budget
     from modelship.sources._values import Findings
@@ -36,7 +36,7 @@ _MESSAGES: Final[Mapping[str, Mapping[int, str]]] = {
 }
 _TEXTS: Final[Mapping[str, Mapping[int, str]]] = {
     "node": {4: "operator", 7: "domain"},
-    "function": {10: "own domain"},
+    "function": {1: "name", 10: "domain"},
     "entry": {1: "key", 2: "value"},
 }
 # Numbers of attributes stand one by one, each with its key: these are many of them in a row.
@@ -49,7 +49,9 @@ _KNOWN_DOMAINS: Final = frozenset(
         *("com.microsoft.experimental", "com.ms.internal.nhwc", "org.pytorch.aten"),
     )
 )
-_OF_PYTHON: Final = frozenset(("PyOp", "PythonOp", "PythonOpGrad", "PyCustomOpDef"))
+# Libraries whose operators run Python, or code that lies in other files.
+_OF_LIBRARIES: Final = frozenset(("ai.onnx.contrib", "onnx_extended"))
+_OUTSIDE: Final = frozenset(("PyOp", "PythonOp", "PythonOpGrad", "PyCustomOpDef", "EPContext"))
 _WINDOW_BYTES: Final = 64 * 1024
 _LONGEST_HEAD: Final = 20
 _MAX_TEXT_BYTES: Final = 4096
@@ -66,7 +68,8 @@ class GraphWalk:
         self._data, self._begin = b"", 0
         self._steps = 0
         self._domains: set[str] = set()
-        self._own_domains: set[str] = set()
+        self._operators: set[tuple[str, str]] = set()
+        self._functions: set[tuple[str, str]] = set()
 
     def walk(self, size_bytes: int, *, domains: Iterable[str]) -> None:
         """Walk from the beginning of the file; its header names `domains` of operators.
@@ -82,26 +85,28 @@ class GraphWalk:
         waiting = [("model", 0, size_bytes)]
         while waiting:
             kind, at, end = waiting.pop()
-            inner, texts = _MESSAGES[kind], _TEXTS.get(kind, {})
-            keys: set[str] = set()
-            values: list[str] = []
+            inner, names = _MESSAGES[kind], _TEXTS.get(kind, {})
+            texts: dict[str, list[str]] = {name: [] for name in names.values()}
             while at < end:
                 at, number, length = self._field(kind, at, end)
                 if number in inner and length is not None:
                     waiting.append((inner[number], at, at + length))
-                elif number in texts and length is not None:
-                    text = self._text(at, length)
-                    self._note(texts[number], text)
-                    if texts[number] == "key":
-                        keys.add(text)
-                    elif texts[number] == "value":
-                        values.append(text)
+                elif number in names and length is not None:
+                    texts[names[number]].append(self._text(at, length))
                 at += length or 0
-            if "location" in keys:  # whichever of several counts
-                for value in values:
-                    self._note_location(value)
-        for domain in sorted(self._domains - self._own_domains - _KNOWN_DOMAINS):
-            self._hazard(f"it has operators of {domain!a}, which code outside of ONNX carries out")
+            if kind in _NOTES:
+                _NOTES[kind](self, texts)
+        self._judge()
+
+    def _judge(self) -> None:
+        for domain, operator in sorted(self._operators - self._functions):
+            if domain not in _KNOWN_DOMAINS:
+                self._hazard(f"it has an operator {domain}.{operator}, which is not of ONNX")
+            elif operator in _OUTSIDE:
+                self._hazard(f"it has an operator {operator}, which runs code outside of ONNX")
+        for domain in sorted(self._domains - {domain for domain, _ in self._functions}):
+            if domain not in _KNOWN_DOMAINS:
+                self._hazard(f"it asks for operators of {domain!a}, which are not of ONNX")
 
     def _field(self, kind: str, at: int, end: int) -> tuple[int, int, int | None]:
         """Return where a field's content begins, its number, and the length of a message."""
@@ -145,13 +150,21 @@ class GraphWalk:
         self._file.seek(at)
         return self._file.read(length).decode("utf-8", "replace")
 
-    def _note(self, what: str, text: str) -> None:
-        if what == "domain":
-            self._domains.add(text)
-        elif what == "own domain":
-            self._own_domains.add(text)
-        elif what == "operator" and text in _OF_PYTHON:
-            self._hazard(f"it has an operator {text}, which runs Python")
+    def note_node(self, texts: Mapping[str, list[str]]) -> None:
+        """Note the operator of a node; of a text that comes twice, the last one counts."""
+        self._operators.add((_last(texts["domain"]), _last(texts["operator"])))
+
+    def note_function(self, texts: Mapping[str, list[str]]) -> None:
+        """Note a function that the model brings, which nodes may use as an operator."""
+        domain, name = _last(texts["domain"]), _last(texts["name"])
+        if domain not in _OF_LIBRARIES:
+            self._functions.add((domain, name))
+
+    def note_entry(self, texts: Mapping[str, list[str]]) -> None:
+        """Note where a tensor lies."""
+        if "location" in texts["key"]:  # whichever of several counts
+            for value in texts["value"]:
+                self._note_location(value)
 
     def _note_location(self, text: str) -> None:
         parts = re.split(r"[/\\]", text)
@@ -176,3 +189,14 @@ def _varint(data: bytes, place: int) -> tuple[int, int]:
         if shift > 63:  # noqa: PLR2004 - as no number of 64 bits is longer
             break
     raise MalformedError("a number in it is longer than any")
+
+
+def _last(texts: list[str]) -> str:
+    return texts[-1] if texts else ""
+
+
+_NOTES: Final[Mapping[str, Callable[[GraphWalk, Mapping[str, list[str]]], None]]] = {
+    "node": GraphWalk.note_node,
+    "function": GraphWalk.note_function,
+    "entry": GraphWalk.note_entry,
+}

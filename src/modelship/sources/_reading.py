@@ -10,7 +10,7 @@ from modelship.sources._archives import ZIP, read_archive
 from modelship.sources._content import read_content
 from modelship.sources._npy import MAGIC
 from modelship.sources._onnx import read_onnx
-from modelship.sources._pickled import Pickled, read_pickled, refuse_impostor, truncated
+from modelship.sources._pickled import Pickled, read_all, read_pickled, refuse_impostor, truncated
 from modelship.sources._skops import SCHEMA, is_skops, read_skops
 from modelship.sources._stream import (
     ByteStream,
@@ -128,6 +128,16 @@ def _of_onnx(path: Path, first: bytes, budget: Budget) -> Described:
         raise truncated(path, str(error)) from None
     except MalformedError as error:
         raise CorruptModelError(str(path), f"it is not a whole ONNX model: {error}") from None
+    with path.open("rb") as file:
+
+        def open_() -> ByteStream:
+            file.seek(0)
+            return ByteStream(file, budget=budget, compression=None)
+
+        read = read_all(open_)
+    if read.error is None or read.acts(text=False):
+        header.findings.add(read.findings)
+        header.findings.hazards["it is a pickle as well as an ONNX model"] = None
     return replace(
         _described(path, "onnx", header.findings),
         producer=header.producer,

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import io
 import os
-import zlib
-from typing import TYPE_CHECKING, BinaryIO, Final, Protocol, cast
+from typing import TYPE_CHECKING, BinaryIO, Final, cast
+
+from modelship.sources._unpacking import Zlib, compression_of, decompressor_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,17 +30,6 @@ __all__ = [
 CHUNK_BYTES: Final = 64 * 1024
 # The longest instruction that is not passed over: a text of 255 bytes, and its length.
 LONGEST_SHORT_BYTES: Final = 272
-MAX_LZMA_MEMORY_BYTES: Final = 2**30
-# As joblib tells them apart (joblib/compressor.py), in its order.
-_MAGIC: Final = {
-    "zfile": b"ZF",
-    "zlib": b"\x78",
-    "gzip": b"\x1f\x8b",
-    "bz2": b"BZ",
-    "lzma": b"\x5d\x00",
-    "xz": b"\xfd7zXZ",
-    "lz4": b"\x04\x22\x4d\x18",
-}
 
 
 class EndedEarlyError(Exception):
@@ -54,72 +44,17 @@ class UndescribedError(Exception):
     """Reading stopped although nothing wrong is known; carries the reason."""
 
 
-class _Decompressor(Protocol):
-    @property
-    def eof(self) -> bool: ...
-    @property
-    def needs_input(self) -> bool: ...
-    @property
-    def unused_data(self) -> bytes: ...
-    def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
-
-
-class _Zlib:
-    """zlib and gzip, with the interface that bz2 and lzma share."""
-
-    def __init__(self) -> None:
-        self._inner = zlib.decompressobj(wbits=47)  # 32 + 15: either header, any window
-
-    @property
-    def eof(self) -> bool:
-        return self._inner.eof
-
-    @property
-    def needs_input(self) -> bool:
-        return not self._inner.unconsumed_tail
-
-    @property
-    def unused_data(self) -> bytes:
-        return self._inner.unused_data
-
-    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
-        return self._inner.decompress(self._inner.unconsumed_tail + data, max_length)
-
-
-def compression_of(first: bytes) -> str | None:
-    """Return the compression that a file with these first bytes has for joblib, or None."""
-    for name, magic in _MAGIC.items():
-        if first.startswith(magic):
-            return name
-    return None
-
-
-def _decompressor(compression: str) -> _Decompressor:
-    if compression in ("zlib", "gzip"):
-        return _Zlib()
-    # A Python can be built without bz2 and lzma.
-    try:
-        if compression == "bz2":
-            import bz2
-
-            return bz2.BZ2Decompressor()
-        if compression in ("lzma", "xz"):
-            import lzma
-
-            return lzma.LZMADecompressor(memlimit=MAX_LZMA_MEMORY_BYTES)
-    except ImportError as error:
-        raise UndescribedError(str(error)) from error
-    raise UndescribedError(f"{compression} compression is not read here")
-
-
 class _Unpacked(io.RawIOBase):
     """The unpacked content of a compressed file."""
 
     def __init__(self, file: BinaryIO, compression: str, budget: Budget) -> None:
         self._file = file
         self._compression = compression
-        self._inner = _decompressor(compression)
         self._budget = budget
+        try:
+            self._inner = decompressor_of(compression)
+        except ImportError as error:
+            raise UndescribedError(str(error)) from None
 
     def readable(self) -> bool:
         return True
@@ -147,7 +82,7 @@ class _Unpacked(io.RawIOBase):
     def _next_member(self) -> bool:
         """Go on to a further stream in the same file, as bz2 and xz allow."""
         rest = self._inner.unused_data or self._file.read(CHUNK_BYTES)
-        if rest and isinstance(self._inner, _Zlib):
+        if rest and isinstance(self._inner, Zlib):
             # joblib's reader of zlib and gzip then doubles its memory until there is no more
             # (BinaryZlibFile._fill_buffer, joblib 1.6), so such a file must not be served.
             raise MalformedError(
@@ -156,7 +91,7 @@ class _Unpacked(io.RawIOBase):
         if compression_of(rest[:8]) != self._compression:
             return False
         self._file.seek(-len(rest), os.SEEK_CUR)
-        self._inner = _decompressor(self._compression)
+        self._inner = decompressor_of(self._compression)
         return True
 
 

@@ -52,6 +52,7 @@ KEPT_KEYS: Final = (
 
 
 _MAX_REASONS: Final = 20
+_MAX_TUPLES: Final = 1000
 
 
 class _Kind:
@@ -112,7 +113,7 @@ class State(dict[str, object]):
 
     def __init__(self) -> None:
         self.more = self.opaque = self.twice = False
-        self.tuples: tuple[tuple[object, ...], ...] = ()
+        self.tuples: list[tuple[object, ...]] = []
 
     def add(self, items: list[object]) -> None:
         # Only texts are looked up: hashing what a file chose could take forever.
@@ -125,7 +126,8 @@ class State(dict[str, object]):
         if len(known) * 2 != len(items):
             self.more = True
             self.opaque |= any(type(key) is not str for key in items[::2])
-            self.tuples += tuple(value for value in items[1::2] if type(value) is tuple)
+            if len(self.tuples) < _MAX_TUPLES:
+                self.tuples += [value for value in items[1::2] if type(value) is tuple]
 
 
 @dataclass

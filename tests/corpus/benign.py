@@ -218,7 +218,6 @@ def _boosters(folder):
 
 def _programs(folder):
     """Functions and classes that the file carries along."""
-    cloudpickle = importlib.import_module("joblib.externals.cloudpickle")
     space = {"__name__": "__main__", "dataclasses": dataclasses, "enum": enum}
     exec(PROGRAM, space)
     things = {
@@ -232,18 +231,14 @@ def _programs(folder):
         "lambda": lambda values: values + 1,
         "in a dict": {"rule": space["clipped"], "scaler": space["Scaler"]()},
     }
-    for module in ("cloudpickle", "dill"):
-        try:
+    for module in ("cloudpickle", "joblib.externals.cloudpickle", "dill"):
+        with suppress(ImportError):
             home = importlib.import_module(module)
-        except ImportError:
-            home = cloudpickle
-        for name, thing in things.items():
-            path = folder / f"{module}-{name}.pkl"
-            try:
-                path.write_bytes(home.dumps(thing))
-            except pickle.PicklingError:
-                continue
-            yield path.stem, path
+            for name, thing in things.items():
+                path = folder / f"{module}-{name}.pkl"
+                with suppress(pickle.PicklingError):  # dill looks for it in the program
+                    path.write_bytes(home.dumps(thing))
+                    yield path.stem, path
 
 
 def _skops(folder):

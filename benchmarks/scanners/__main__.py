@@ -32,6 +32,7 @@ HERE = Path(__file__).resolve().parent
 TESTS = HERE.parents[1] / "tests"
 sys.path.insert(0, str(TESTS))
 
+from corpus.benign import RUN_CODE_OF_THE_FILE  # noqa: E402 - it is found only now
 from corpus.hostile import CASES  # noqa: E402 - it is found only now
 
 PYTHON = "3.11"
@@ -131,7 +132,11 @@ def compare(pythons, bad, good, *, names):
         print(row(name, of_hostile, of_benign), flush=True)
         missed = [each for each, said in of_hostile.items() if said == "fine"]
         alarms = [f"{each}: {said}" for each, said in of_benign.items() if said != "fine"]
-        wrong += len(missed) + len(alarms) if name == "modelship" else 0
+        if name == "modelship":
+            unexpected = [
+                each for each in alarms if each.split(" (")[0] not in RUN_CODE_OF_THE_FILE
+            ]
+            wrong = len(missed) + len(unexpected)
         if names or name == "modelship":
             print(*(f"    missed: {each}" for each in missed), sep="\n", end="\n" if missed else "")
             print(*(f"    alarm: {each}" for each in alarms), sep="\n", end="\n" if alarms else "")

@@ -164,6 +164,13 @@ LAYERS = {
 # What no set of releases has: Python 3.13's paths, and torch, which is too large to install.
 BY_HAND = {
     **{f"builtins.{kind}": "C" for kind in (*PLAIN.split(), *ERRORS)},
+    # Classes of a program have these among their attributes, where the program defines them.
+    **{
+        f"builtins.{name}": "H"
+        for name in ["map", "zip", "filter", "enumerate", "iter", "reversed"]
+    },
+    **{f"{kind}.__new__": "H" for kind in ("builtins.object", "builtins.tuple", "enum.Enum")},
+    "_thread.get_ident": "H",
     # skops makes an instance of whatever it names.
     **{f"numpy.{kind}": "M" for kind in ["ndarray", "matrix", "recarray", "record"]},
     **{f"numpy.random.{kind}": "M" for kind in ("_generator.Generator", "mtrand.RandomState")},

@@ -52,7 +52,7 @@ scipy.signal._signaltools.timeit.timeit scipy.signal._signaltools.timeit.Timer
 sklearn.ensemble._forest.warn sklearn.base.functools.reduce __main__.runpy.run_path
 scipy._lib._uarray._backend.unpickle_function polars.expr.expr.Expr polars.lazyframe.frame.LazyFrame
 joblib.parallel.delayed joblib.memory.MemorizedFunc torch.compile typing.ForwardRef
-urllib.parse.sys.modules churn.features.timeit.repeat builtins.map churn.helpers.Popen
+urllib.parse.sys.modules churn.features.timeit.repeat churn.helpers.Popen
 """)
 
 UNKNOWN = _words("""

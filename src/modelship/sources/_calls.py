@@ -25,6 +25,7 @@ from modelship.sources._values import (
     INSTANCE,
     MODULE,
     OPAQUE,
+    PLAIN_TYPE,
     SHARED,
     DynamicClass,
     Name,
@@ -80,6 +81,8 @@ class Calls(Loop):
             return self.made_by_name(maker, args, new=new)
         if maker is CODE_TYPE and isinstance(args, tuple):
             return code_made_of(args, self.findings)
+        if maker is PLAIN_TYPE:
+            return OPAQUE
         if not (isinstance(maker, DynamicClass) and (new or maker.is_enum)):
             self.hazard(_CALLS_VALUE)
         return INSTANCE

@@ -40,7 +40,7 @@ _DANGEROUS_BUILTINS: Final = frozenset(
     (
         *("eval", "exec", "execfile", "compile", "open", "input", "raw_input", "__import__"),
         *("getattr", "setattr", "delattr", "hasattr", "globals", "locals", "vars", "dir"),
-        *("breakpoint", "help", "apply", "memoryview", "file", "reload", "map", "filter"),
+        *("breakpoint", "help", "apply", "memoryview", "file", "reload"),
         *("exit", "quit", "__build_class__", "__loader__", "__spec__", "super", "print"),
     )
 )
@@ -115,6 +115,8 @@ _DANGEROUS_CLASSES: Final = frozenset(
         *("FancyURLopener", "CompletedProcess", "Coverage", "Shell", "Console"),
     )
 )
+# What harmless things name of these modules; a dataclass needs the second for its repr.
+_HARMLESS: Final = ("urllib.parse.", "_thread.get_ident", "_thread.__name__", "thread.get_ident")
 # Methods of pathlib.Path that change or read files, as in pathlib.Path.write_text.
 _PATHS: Final = re.compile(r"pathlib\.(_local\.)?\w*Path\.\w+")
 
@@ -127,7 +129,7 @@ def leads_to_code(name: str) -> bool:
 
 def _is_listed(name: str) -> bool:
     parts = name.split(".")
-    if parts[0] in DANGEROUS_MODULES and not name.startswith("urllib.parse."):
+    if parts[0] in DANGEROUS_MODULES and not name.startswith(_HARMLESS):
         return True
     if parts[0] in _BUILTINS and not _DANGEROUS_BUILTINS.isdisjoint(parts[1:2]):
         return True

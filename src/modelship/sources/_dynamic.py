@@ -17,6 +17,7 @@ from modelship.sources._values import (
     METACLASS,
     MODULE,
     OPAQUE,
+    PLAIN_TYPE,
     RUN_BY_UNPICKLING,
     DynamicClass,
     Findings,
@@ -52,6 +53,7 @@ _METACLASSES: Final = frozenset(
         *("typing._ProtocolMeta", "typing_extensions._ProtocolMeta", "typing.NamedTupleMeta"),
     )
 )
+_HARMLESS_MEMBERS: Final = frozenset({"enum.Enum.__new__", "builtins.object.__new__"})
 _RUNS_ITS_CODE: Final = "it defines a class with {}, which unpickling runs"
 _CONSTS: Final = 7  # where code objects have their constants, and after them the names
 
@@ -103,6 +105,8 @@ def _module(args: tuple[object, ...], findings: Findings) -> object:
 
 def _builtin_type(args: tuple[object, ...], _: Findings) -> object:
     name = args[0] if len(args) == 1 and isinstance(args[0], str) else ""
+    if name in ("MappingProxyType", "SimpleNamespace"):  # as the fields of a dataclass have
+        return PLAIN_TYPE
     return {"CodeType": CODE_TYPE, "ClassType": METACLASS, "TypeType": METACLASS}.get(name)
 
 
@@ -151,7 +155,9 @@ def _check_members(members: object, findings: Findings) -> None:
         _hazard(findings, "it defines a class whose methods it computes")
         return
     for name in sorted(RUN_BY_UNPICKLING & members.keys()):
-        if members[name] is not None:  # as a dataclass has __hash__
+        member = members[name]
+        is_of_python = isinstance(member, Name) and member.text in _HARMLESS_MEMBERS
+        if not (member is None or is_of_python):  # None as a dataclass has __hash__
             _hazard(findings, _RUNS_ITS_CODE.format(name))
 
 
@@ -175,6 +181,7 @@ _OF_CLOUDPICKLE: Final[Mapping[str, Callable[[tuple[object, ...], Findings], obj
     "_make_skeleton_enum": _enum,
     "_class_setstate": _class_state,
     "_make_typevar": _plain,
+    "_get_dataclass_field_type_sentinel": _plain,
     "_make_dict_keys": _plain,
     "_make_dict_values": _plain,
     "_make_dict_items": _plain,

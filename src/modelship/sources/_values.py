@@ -20,6 +20,7 @@ __all__ = [
     "METACLASS",
     "MODULE",
     "OPAQUE",
+    "PLAIN_TYPE",
     "RUN_BY_UNPICKLING",
     "SHARED",
     "TEMPLATE",
@@ -67,6 +68,7 @@ FUNCTION: Final = _Kind()  # a function that the file itself holds
 COMPUTED: Final = _Kind()  # what a call of a built-in gave, which may be a text
 MODULE: Final = _Kind()  # an imported module
 EVALUATING: Final = _Kind()  # an instance that would execute a text in its state
+PLAIN_TYPE: Final = _Kind()  # a type of Python that only keeps what it is given
 SHARED: Final = _Kind()  # what all of the process shares, such as a logger
 TEMPLATE: Final = _Kind()  # the text that SciPy itself lets a distribution execute
 INSTANCE: Final = _Kind()  # of a class that the file itself defines

@@ -88,6 +88,7 @@ def test_python_serves_a_script(serving_python, folder, number):
         log, _ = process.communicate(timeout=_TIMEOUT_S)
     assert process.returncode == 0
     assert "Traceback" not in log
+    assert "Shutting down: Master, with exit code 0" in log.splitlines()[-1]
 
 
 def test_modelship_serves_a_script(folder):

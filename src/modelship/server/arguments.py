@@ -39,6 +39,7 @@ SCORING_TIMEOUT_MS=60000 or MODELSHIP_LOG_FORMAT=json:
 
 Exit codes: 0 ended by SIGTERM or Ctrl+C, 1 a wrong flag, setting or port,
 3 the script cannot be loaded or its init() fails; the log says why.
+130 Ctrl+C twice.
 """
 
 

@@ -19,7 +19,7 @@ import traceback
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from .margins import Indented, ScriptStream, end_lines
+from .margins import Indented, ScriptStream, end_lines, indented
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -70,7 +70,7 @@ def note(text: str, *, level: str = "I", as_json: bool) -> None:
 
 def say(lines: Iterable[str], *, as_json: bool) -> None:
     """Write lines of the server as they are, before there is a script; or each as an object."""
-    written = map(functools.partial(_object, "azmlinfsrv"), lines) if as_json else lines
+    written = map(functools.partial(_object, "azmlinfsrv") if as_json else indented, lines)
     with suppress(OSError, ValueError):  # as above
         sys.stdout.writelines(f"{line}\n" for line in written)
         sys.stdout.flush()

@@ -90,6 +90,7 @@ class _Supervisor:
                 self._watchman.look()
         self._relief.finish()
         self._watchman.end()
+        self._say(f"Shutting down: Master, with exit code {self._exit_code}")  # gunicorn's words
         return self._exit_code
 
     # Hosts

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelship.bundle.environments import environment_python, service_variables
 from modelship.bundle.programs import end, start
+from modelship.bundle.servers import SERVERS
 from modelship.bundle.store import model_folder, stage
 
 if TYPE_CHECKING:
@@ -156,7 +157,8 @@ def workbench(bundle: ScoringBundle, *, timeout_s: float) -> Iterator[Workbench]
         app = Path(folder) / "app"
         stage(bundle, app)
         variables = service_variables(python, app_root=app, model_dir=app / model_folder(bundle))
-        yield Workbench(python, Path(folder), variables)
+        told = SERVERS["azmlinfsrv"].variables(bundle, sample_file="")
+        yield Workbench(python, Path(folder), {**variables, **told})
 
 
 def _parsed(line: bytes) -> Any:

@@ -61,7 +61,7 @@ class _Supervisor:
         self._watchman = Watchman(self._board)
         self._log_file = LogFile(rotates=True)
         self._pid = os.getpid()
-        self._hosts: dict[int, float] = {}  # and since when
+        self._hosts: set[int] = set()
         self._are_alone = False  # hosts, each of which is a worker itself
         self._leaving: set[int] = set()  # hosts that were told to end since others serve
         self._was_ready = False
@@ -100,10 +100,8 @@ class _Supervisor:
 
         These are told to end once the others serve.
         """
-        asking = {
-            pid for pid in self._hosts.keys() - self._leaving if self._says(pid, Field.LEAVING)
-        }
-        staying = self._hosts.keys() - self._leaving - asking
+        asking = {pid for pid in self._hosts - self._leaving if self._says(pid, Field.LEAVING)}
+        staying = self._hosts - self._leaving - asking
         loading = [pid for pid in staying if not self._says(pid, Field.READY)]
         if self._ending:
             return
@@ -143,7 +141,7 @@ class _Supervisor:
                 self._board.clear(self._board.slot(index))
             return
         else:
-            self._hosts[pid] = time.monotonic()
+            self._hosts.add(pid)
             self._board.note_host(place, pid)
             with suppress(OSError):  # it has done so itself, or has ended
                 os.setpgid(pid, pid)
@@ -179,22 +177,28 @@ class _Supervisor:
             ended, status = os.waitpid(pid, os.WNOHANG)
             if not ended:
                 continue
-            since = self._hosts.pop(pid)
+            self._hosts.discard(pid)
+            served = self._says(pid, Field.READY) or (
+                not self._are_alone and self._board.ready() > 0
+            )
             signal_group(pid, signal.SIGKILL)  # what it has left behind
             self._release(pid)
             was_told = self._ending or pid in self._leaving
             self._leaving.discard(pid)
             if not was_told:
-                self._lose(pid, os.waitstatus_to_exitcode(status), since)
+                self._lose(pid, os.waitstatus_to_exitcode(status), served=served)
 
-    def _lose(self, pid: int, code: int, since: float) -> None:
-        """Decide what becomes of the service after the end of a host that nobody told to."""
+    def _lose(self, pid: int, code: int, *, served: bool) -> None:
+        """Decide what becomes of the service after the end of a host that nobody told to.
+
+        One that served is missed more than one that could not even load its script.
+        """
         serves = self._board.ready() > 0
         if not self._was_ready or (code == FAILED_TO_START and not serves):
             self._exit_code = code if code > 0 else FAILED_TO_START
             self._end()
             return
-        if time.monotonic() - since > _LONGEST_PAUSE_S:
+        if served:
             self._pause_s = 0.0
         again = f"another one starts in {self._wait_longer():.1f} s"
         self._say(f"The process {pid}, which held the script, has ended with {code}; {again}.", "E")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import socket
 import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
+from werkzeug.exceptions import ClientDisconnected
+from werkzeug.serving import DechunkedInput, ThreadedWSGIServer, WSGIRequestHandler
 
 from modelship.testing.offline.app import DROP
 from modelship.testing.offline.peers import is_another_users
@@ -143,12 +145,35 @@ class _WSGIServer(ThreadedWSGIServer):
         """Say nothing on stderr about a client that went away, or spoke no TLS."""
 
 
+class _Whole(io.BufferedIOBase):
+    """What a client sends; a read that gets less than it asked for is an error.
+
+    werkzeug writes a chunk that was cut off into its buffer as if it were whole, which shrinks the
+    buffer, and some releases of Python then read behind its end.
+    """
+
+    def __init__(self, stream: io.BufferedIOBase) -> None:
+        self._stream = stream
+
+    def read(self, size: int | None = -1) -> bytes:
+        found = self._stream.read(size)
+        if size is not None and len(found) < size:
+            raise ClientDisconnected
+        return found
+
+    def readline(self, size: int | None = -1) -> bytes:
+        return self._stream.readline(size)
+
+
 class _Handler(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = _QUIET_S
 
     def make_environ(self) -> WSGIEnvironment:
-        return super().make_environ() | {DROP: self._drop}
+        environ = super().make_environ() | {DROP: self._drop}
+        if isinstance(environ["wsgi.input"], DechunkedInput):
+            environ["wsgi.input"] = DechunkedInput(_Whole(self.rfile))  # type: ignore[arg-type]  # it only reads
+        return environ
 
     def _drop(self) -> None:
         self.close_connection = True

@@ -38,8 +38,8 @@ from corpus.hostile import CASES  # noqa: E402 - it is found only now
 PYTHON = "3.11"
 SCANNERS = {
     "fickling": ("fickling==0.1.12", "typing_extensions"),
-    "modelscan": ("modelscan==0.8.8",),
-    "picklescan": ("picklescan==1.0.5",),
+    "modelscan": ("modelscan==0.8.8", "numpy"),
+    "picklescan": ("picklescan==1.0.5", "numpy"),
 }
 BENIGN = (
     "scikit-learn==1.9.1", "numpy", "pandas", "joblib", "lightgbm", "catboost", "statsmodels",

@@ -53,6 +53,8 @@ sklearn.ensemble._forest.warn sklearn.base.functools.reduce __main__.runpy.run_p
 scipy._lib._uarray._backend.unpickle_function polars.expr.expr.Expr polars.lazyframe.frame.LazyFrame
 joblib.parallel.delayed joblib.memory.MemorizedFunc torch.compile typing.ForwardRef
 urllib.parse.sys.modules churn.features.timeit.repeat churn.helpers.Popen
+scipy.io._netcdf.netcdf_file joblib.pool.MemmappingPool polars.selectors.Selector
+xgboost.tracker.RabitTracker
 """)
 
 UNKNOWN = _words("""

@@ -79,6 +79,9 @@ _DANGEROUS_NAMES: Final = frozenset(
         *("dill._dill._import_module", "dill._dill._getattr", "dill._dill._load_type"),
         *("dill._dill._create_namedtuple", "dill._dill._create_filehandle", "pandas.io"),
         *("dill._dill._get_attr", "dill._dill._setitems", "numpy.lib._datasource.DataSource"),
+        # Their instances open, write or unpickle when they are given a state, or end.
+        *("scipy.io", "joblib.pool", "polars.selectors", "polars.functions", "polars._plr"),
+        *("xgboost.tracker", "xgboost.dask", "xgboost.spark", "lightgbm.dask"),
         *("nltk.downloader", "spacy.load", "spacy.cli", "gensim.utils.unpickle"),
     )
 )

@@ -210,3 +210,12 @@ def test_no_more_than_the_memory_allows_is_taken(started, opened):
     assert [_statuses(each) for each in both] == [[413]] * 2
     assert worker.memory_info().rss < 400 * _MIB
     assert _post(server, b"{}").json()["pid"] == worker.pid
+
+
+def test_a_route_that_fails_is_answered(started, opened):
+    """What nobody can read is told as an error, and the connection goes on."""
+    server = started(MODELSHIP_SAMPLE_FILE="/proc/self/mem")
+    head = b"GET /docs/sample.json HTTP/1.1\r\nHost: localhost\r\n"
+    both = head + b"\r\n" + head + b"Connection: close\r\n\r\n"
+    assert _statuses(opened(server, both)) == [500, 500]
+    assert "/docs/sample.json cannot be answered." in server.log

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 from .contract import (
+    INTERNAL_ERROR,
     JSON,
     NO_METHOD,
     NO_PATH,
@@ -17,6 +18,7 @@ from .contract import (
     error,
 )
 from .description import UnsupportedVersionError
+from .logs import logger
 from .metrics import exposition
 from .service import no_key
 
@@ -79,7 +81,14 @@ class Application:
         elif request.scores:
             self._service.deliver(request, no_key())
         else:
-            request.respond(self._answer(request))
+            request.respond(self._answer_or_500(request))
+
+    def _answer_or_500(self, request: Exchange) -> Answer:
+        try:
+            return self._answer(request)
+        except Exception:  # noqa: BLE001 - what is never answered would hold its connection for good
+            logger.exception("%s cannot be answered.", request.path)
+            return error(500, INTERNAL_ERROR)
 
     def _answer(self, request: Exchange) -> Answer:
         route = self._routes.get(request.path)

@@ -51,6 +51,18 @@ def _uses(marker: str, *, source: str) -> bytes:
 
 
 STATES = {
+    "a method that append calls": name("sklearn.base:BaseEstimator") + b")\x81"
+    + pairs(append=call("functools:partial", name("numpy:exp"))) + b"b" + text("1") + b"a",
+    "a method by a state that is computed": name("sklearn.base:BaseEstimator") + b")\x81"
+    + call("collections:OrderedDict") + text("append") + name("numpy:exp") + b"sb"
+    + text("1") + b"a",
+    "a method that a second state calls": name("sklearn.base:BaseEstimator") + b")\x81"
+    + pairs(__setstate__=name("numpy:exp")) + b"b" + text("1") + b"b",
+    "an instance through a scalar": call(
+        "numpy._core.multiarray:scalar", call("numpy:dtype", text("O8"), b"\x89", b"\x88"),
+        name("sklearn.base:BaseEstimator") + b")\x81") + text("1") + b"a",
+    "addresses as objects": call("numpy:dtype", text("O8"), b"\x89", b"\x88") + values(
+        b"K\x03", text("|"), b"NNN", b"J\xff\xff\xff\xff", b"J\xff\xff\xff\xff", b"K\x00") + b"b",
     "attributes of a class": name("collections:OrderedDict") + values(b"N", pairs(x=b"N")) + b"b",
     "attributes of a function": name("numpy:log1p") + pairs(x=b"N") + b"b",
     "a class of a model that runs": name("sklearn.linear_model._logistic:LogisticRegression")

@@ -53,6 +53,32 @@ class Dtype:
         self._layout = None
 
     @property
+    def has_plain_code(self) -> bool:
+        """Whether the elements are no Python objects, if its code tells."""
+        try:
+            return self.code[0] != "O"
+        except UndescribedError:
+            return True  # of a library of its own
+
+    @property
+    def is_forged(self) -> bool:
+        """Whether its state says otherwise than its code whether the elements are objects.
+
+        NumPy then takes raw bytes for the addresses of objects.
+        """
+        if self.changed:
+            return True
+        try:
+            _ = self.code
+        except UndescribedError:
+            return False  # of a library of its own
+        try:
+            _ = self.has_object
+        except UndescribedError:
+            return True
+        return False
+
+    @property
     def layout(self) -> tuple[bool, int]:
         """Whether the elements are, or hold, Python objects; and the size of one of the others."""
         if self._layout is None:

@@ -18,6 +18,7 @@ from modelship.sources._evaluating import (
 from modelship.sources._loop import Loop
 from modelship.sources._stream import UndescribedError
 from modelship.sources._values import (
+    CALLED_BY_UNPICKLING,
     CODE_TYPE,
     COMPUTED,
     EVALUATING,
@@ -28,6 +29,7 @@ from modelship.sources._values import (
     PLAIN_TYPE,
     SHARED,
     DynamicClass,
+    Made,
     Name,
     State,
 )
@@ -42,6 +44,7 @@ _ARRAYS_IN_FILES: Final = frozenset(
     for module in ("numpy_pickle", "numpy_pickle_compat")
     for name in ("NDArrayWrapper", "ZNDArrayWrapper")
 )
+_SCALARS: Final = ("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")
 _BUILTINS: Final = ("builtins.", "_codecs.", "codecs.")
 COMPUTES_NAMES: Final = "it computes the name of what it imports"
 _CALLS_VALUE: Final = "it calls a value that it computes itself"
@@ -105,6 +108,8 @@ class Calls(Loop):
             self.hazard(reason)
         if text == "numpy.dtype":
             return Dtype(args)
+        if text in _SCALARS and isinstance(args, tuple) and _is_of_objects(args[:1]):
+            self.hazard("it hands a value through a scalar of NumPy's, which has no objects")
         return self.instance_of(text, usable=False)
 
     def instance_of(self, text: str, *, usable: bool) -> object:
@@ -116,7 +121,7 @@ class Calls(Loop):
             return SHARED
         if evaluates(text):
             return EVALUATING
-        return COMPUTED if text.startswith(_BUILTINS) else OPAQUE
+        return COMPUTED if text.startswith(_BUILTINS) and text.islower() else Made()
 
     def give_away(self, args: object) -> None:
         """Note that a call may change what is passed to it."""
@@ -157,17 +162,41 @@ class Calls(Loop):
             self.hazard(f"it sets attributes of {target.text}")
         elif target is MODULE or target is SHARED or isinstance(target, DynamicClass):
             self.hazard("it sets attributes of what all of the program shares")
-        elif isinstance(target, Dtype):
-            target.build(state)
+        elif isinstance(target, (Dtype, Made)):
+            self.give_state_once(target, state)
         elif target is INSTANCE and isinstance(state, tuple) and state[1:] not in ((), (None,)):
             self.hazard("it sets slots of a class that it defines itself")
-        if reason := state_runs(state, strict=target is EVALUATING):
+        self.look_into(state, strict=target is EVALUATING)
+
+    def give_state_once(self, target: Dtype | Made, state: object) -> None:
+        if isinstance(target, Made):
+            if target.built:
+                self.hazard("it gives an instance a second state")
+            target.built = True
+            return
+        target.build(state)
+        if target.is_forged:
+            self.hazard("it describes a type of arrays as NumPy does not")
+
+    def look_into(self, state: object, *, strict: bool) -> None:
+        """Note what a state brings, whoever it is given to."""
+        if reason := state_runs(state, strict=strict):
             self.hazard(reason)
         for part in state if isinstance(state, tuple) else (state,):
-            version = part.get("_sklearn_version") if isinstance(part, State) else None
+            if not isinstance(part, State):
+                continue
+            if any(_may_be_called(part.get(key)) for key in CALLED_BY_UNPICKLING & part.keys()):
+                self.hazard("it gives an instance a method that unpickling calls")
+            version = part.get("_sklearn_version")
             # It goes into messages and commands, so it has to look like a version.
             if isinstance(version, str) and _VERSION.fullmatch(version):
                 self.findings.sklearn_version = version
+
+    def give_members(self, target: object) -> None:
+        """Note what appends to something else than a list, or an instance that stands for one."""
+        self.give_items(target)
+        if target is not OPAQUE and not (isinstance(target, Made) and not target.built):
+            self.hazard("it appends to what is no list")
 
     def give_items(self, target: object) -> None:
         """Note what appends to, or sets items of, something that is no plain container."""
@@ -175,3 +204,11 @@ class Calls(Loop):
             self.hazard("it changes something that it imports")
         elif target is INSTANCE:
             self.hazard("it calls a method of a class that it defines itself")
+
+
+def _may_be_called(value: object) -> bool:
+    return value is FUNCTION or value is INSTANCE or isinstance(value, (Name, Made, DynamicClass))
+
+
+def _is_of_objects(args: tuple[object, ...]) -> bool:
+    return any(isinstance(arg, Dtype) and not arg.has_plain_code for arg in args)

@@ -165,11 +165,11 @@ class Machine(Arrays):
 
     def append(self) -> None:
         self.stack.pop()
-        self.give_items(self.stack[-1])
+        self.give_members(self.stack[-1])
 
     def append_all(self) -> None:
         self.pop_mark()
-        self.give_items(self.stack[-1])
+        self.give_members(self.stack[-1])
 
     def persistent_line(self) -> None:
         self.skip_line()

@@ -9,6 +9,7 @@ from typing import Final
 from modelship.sources._globals import Use
 
 __all__ = [
+    "CALLED_BY_UNPICKLING",
     "CODE",
     "CODE_TYPE",
     "COMPUTED",
@@ -27,6 +28,7 @@ __all__ = [
     "WRAPPER_KEYS",
     "DynamicClass",
     "Findings",
+    "Made",
     "Name",
     "State",
 ]
@@ -47,8 +49,15 @@ FILE_KEYS: Final = frozenset(("filename", "subclass", "allow_mmap", "init_args",
 EVALUATED_KEYS: Final = frozenset(
     ("_parse_arg_template", "restore_design_info", "restore_model_spec")
 )
+# Attributes of an instance that unpickling calls, if a state gave them to it.
+CALLED_BY_UNPICKLING: Final = frozenset(("append", "extend", "add", "__setstate__"))
 KEPT_KEYS: Final = (
-    WRAPPER_KEYS | FILE_KEYS | RUN_BY_UNPICKLING | EVALUATED_KEYS | {"_sklearn_version"}
+    CALLED_BY_UNPICKLING
+    | WRAPPER_KEYS
+    | FILE_KEYS
+    | RUN_BY_UNPICKLING
+    | EVALUATED_KEYS
+    | {"_sklearn_version"}
 )
 
 
@@ -72,6 +81,15 @@ PLAIN_TYPE: Final = _Kind()  # a type of Python that only keeps what it is given
 SHARED: Final = _Kind()  # what all of the process shares, such as a logger
 TEMPLATE: Final = _Kind()  # the text that SciPy itself lets a distribution execute
 INSTANCE: Final = _Kind()  # of a class that the file itself defines
+
+
+class Made:
+    """An instance of something imported; it is ``built`` once it was given a state."""
+
+    __slots__ = ("built",)
+
+    def __init__(self) -> None:
+        self.built = False
 
 
 @dataclass(eq=False)

@@ -22,7 +22,7 @@ from .signals import ENDING
 if TYPE_CHECKING:
     from .board import Board
 
-__all__ = ["Watchman", "end_with_parent", "signal_group"]
+__all__ = ["Watchman", "end_with_parent", "signal_group", "signal_one"]
 
 _PR_SET_PDEATHSIG = 1
 _FIRST_OWN = 3
@@ -46,6 +46,13 @@ def signal_group(pid: int, number: int) -> None:
     """Send a signal to a process and all that it has started; it may have ended."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, number)
+
+
+def signal_one(pid: int, number: int) -> None:
+    """Send a signal to a process; it may have ended."""
+    with suppress(ProcessLookupError):
+        if pid > 0:
+            os.kill(pid, number)
 
 
 class Watchman:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from .board import Board, Field
 from .host import FAILED_TO_START, host
-from .kinship import Watchman, end_with_parent, signal_group
+from .kinship import Watchman, end_with_parent, signal_group, signal_one
 from .limits import raise_open_files
 from .listening import Listeners
 from .logs import note
@@ -113,7 +113,7 @@ class _Supervisor:
         elif not loading:
             self._leaving |= asking
             for pid in asking:
-                _signal(pid, signal.SIGTERM)
+                signal_one(pid, signal.SIGTERM)
 
     def _start_beside(self, loading: int, *, missing: int) -> None:
         """Start what is missing, and let so many load at once as there are cores."""
@@ -254,7 +254,7 @@ class _Supervisor:
                     f"{self._settings.worker_timeout_s:g} s.",
                     "C",
                 )
-                _signal(pid, signal.SIGKILL)
+                signal_one(pid, signal.SIGKILL)
 
     def _is_ours(self, pid: int) -> bool:
         """Return whether a process belongs to a host: scripts can write to the board too."""
@@ -278,7 +278,7 @@ class _Supervisor:
             self._board.end()
             self._relief.end()
             for pid in self._hosts:
-                _signal(pid, signal.SIGTERM)
+                signal_one(pid, signal.SIGTERM)
             signal.signal(signal.SIGALRM, self._kill_all)
             signal.setitimer(signal.ITIMER_REAL, self._settings.drain_s + _KILLING_S, 1.0)
 
@@ -293,9 +293,3 @@ class _Supervisor:
         with suppress(OSError, ValueError):  # nobody may read it any more
             sys.stdout.flush()
             sys.stderr.flush()
-
-
-def _signal(pid: int, number: int) -> None:
-    with suppress(ProcessLookupError):
-        if pid > 0:
-            os.kill(pid, number)

@@ -136,6 +136,15 @@ def test_many_small_bodies_count_as_large_ones_do(started, opened):
     assert _post(server, b"{}").status_code == 200
 
 
+def test_a_body_of_tiny_chunks_is_refused(started, opened):
+    """Each of them costs as much as a large one."""
+    server = started()
+    head = b"POST /score HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+    assert _statuses(opened(server, head + b"1\r\nx\r\n" * 600_000)) == [400]
+    few = head + b"2\r\n{}\r\n" + b"1\r\n \r\n" * 1000 + b"0\r\n\r\n"
+    assert _statuses(opened(server, few + b"no HTTP\r\n\r\n")) == [200, 400]
+
+
 def test_idle_connections_make_way(started, opened):
     """Beyond the bound idle ones end, and no request is refused."""
     server = started(MODELSHIP_CONNECTIONS="5")

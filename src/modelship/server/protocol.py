@@ -15,7 +15,7 @@ from uvicorn.protocols.utils import get_remote_addr
 
 from .contract import problem
 from .exchange import Exchange, KnownHead
-from .heads import MALFORMED, NOTHING
+from .heads import NOTHING
 from .parsing import NoMoreError, RequestParser
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ __all__ = ["ScoringProtocol", "protocol_of"]
 
 # What may stand around the parts of a body in chunks: sizes, extensions, trailers.
 _FRAMING_BYTES = 1 << 20
-_FRAMING_PER_BYTE = 16
+_FRAMING_PER_BYTE = 4
+_MOSTLY_FRAMING = "The chunks of the body hold too little: send larger ones."
 _GROWTH_BYTES = 1 << 18
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -115,7 +116,7 @@ class ScoringProtocol(asyncio.Protocol):
         self._piece = b""
         framing = self._parser.received - _FRAMING_PER_BYTE * self.arrived_bytes
         if framing > _FRAMING_BYTES and self.arriving is not None:
-            self.refuse(problem(400, MALFORMED))
+            self.refuse(problem(400, _MOSTLY_FRAMING))
 
     def eof_received(self) -> bool:
         """Leave the connection open for the answers to what is whole, if there is something."""

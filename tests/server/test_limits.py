@@ -193,18 +193,20 @@ def test_who_does_not_read_is_not_served_on(started, opened):
 def test_a_body_is_held_once(started, opened):
     """While it arrives it takes its size, and as much again only while its text is made."""
     source = "import os\ndef init(): pass\ndef run(raw_data): return os.getpid()\n"
-    server = started(files={"score.py": source}, MODELSHIP_BODY_MB="100")
+    limits = {"MODELSHIP_BODY_MB": "200", "MODELSHIP_BODIES_MB": "200"}
+    server = started(files={"score.py": source}, **limits)
     pid = _post(server, b"").json()
-    size = 80 * _MIB
+    size = 160 * _MIB
     before = peak_bytes(pid)
     connection = opened(server, _HEAD % (b"Connection: close\r\n", size) + b" " * (size - 1))
     wait_until_read(connection)
-    arrived = (peak_bytes(pid) - before) / size
+    arrived = peak_bytes(pid) - before
     connection.sendall(b" ")
     assert _statuses(connection) == [200]
-    scored = (peak_bytes(pid) - before) / size
-    assert arrived < 1.5
-    assert scored < 2.6
+    scored = peak_bytes(pid) - before
+    # Beside it there is what the C library keeps of freed memory: 64 MiB.
+    assert arrived < size + 96 * _MIB
+    assert scored < 2 * size + 96 * _MIB
 
 
 def test_no_more_than_the_memory_allows_is_taken(started, opened):

@@ -180,11 +180,13 @@ class Calls(Loop):
 
     def look_into(self, state: object, *, strict: bool) -> None:
         """Note what a state brings, whoever it is given to."""
+        parts = state if isinstance(state, tuple) else (state,)
+        states = [part for part in parts if type(part) is State and part]
+        if not (states or strict):
+            return  # as most are, which hold arrays
         if reason := state_runs(state, strict=strict):
             self.hazard(reason)
-        for part in state if isinstance(state, tuple) else (state,):
-            if not isinstance(part, State):
-                continue
+        for part in states:
             if any(_may_be_called(part.get(key)) for key in CALLED_BY_UNPICKLING & part.keys()):
                 self.hazard("it gives an instance a method that unpickling calls")
             version = part.get("_sklearn_version")

@@ -14,6 +14,7 @@ import math
 import os
 import re
 import stat
+from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -117,8 +118,8 @@ def parse(content: bytes | str, *, finite: bool = True, most_digits: int = MOST_
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        times = Counter(name for name, _ in pairs)
+        twice = next(name for name, count in times.items() if count > 1)
         raise DocumentError(f"it holds the key {_shown(twice)} twice")
     return found
 

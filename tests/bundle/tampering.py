@@ -141,6 +141,8 @@ MADE = {
     "lock with another index": {"lock": f"--index-url http://127.0.0.1:9/simple\n{LOCK}"},
     "lock with an address": {"lock": "packaging @ http://127.0.0.1:9/p.whl --hash=sha256:00\n"},
     "lock with a folder": {"lock": "./source --hash=sha256:00\n"},
+    "lock with an option behind a comment": {"lock": f"# x \\\n-i http://127.0.0.1:9/\n{LOCK}"},
+    "lock with a variable": {"lock": "packaging @ https://127.0.0.1:9/${HOME}/p.whl\n"},
     "lock with an editable folder": {"lock": "-e source\n"},
     "lock with another file": {"lock": "-r /etc/passwd\n"},
     "lock with a marker that is none": {"lock": "packaging==24.0 ; import os\n"},
@@ -194,6 +196,9 @@ CHANGED = {
     "a resource too many": field("resources", "gpus", to=1),
     "a field too many": field("command", to="sh"),
     "a field twice": text('"description": ""', '"description": "", "description": "x"'),
+    "a field twice behind many": text(
+        "{", "{" + "".join(f'"{n}":1,' for n in range(200_000)) + '"tags": 1,'
+    ),
     "a lone surrogate": text('"description": ""', '"description": "\\ud800"'),
     "description is a list": field("description", to=["a"]),
     "format of the past": field("modelship_bundle", to=1),

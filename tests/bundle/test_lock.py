@@ -229,8 +229,25 @@ def test_what_a_resolver_writes_is_a_lock(line):
         f"tiny @ git+https://example.com/tiny {HASH}",
         f"six==1.17.0 {HASH} --config-settings=x=y",
         "six==1.17.0 ; import os",
+        "six==1.17.0 ; os_name ~= 'x'",
+        f"tiny @ https://example.com/${{HOME}}/tiny-1.0-py3-none-any.whl {HASH}",
+        f"six==1.17.0{' ' * 500_000}x",
+        f"six==1.17.0 {'--hash=sha256:0 ' * 50_000} x",
+        f"six==1.{'0' * 10_000}",
     ],
 )
 def test_what_else_an_installer_would_take_is_no_lock(line):
     """Options, folders, repositories and other files lead elsewhere."""
     assert "names no package" in lock_problem(f"six==1.17.0 {HASH}\n{line}\n")
+
+
+@pytest.mark.parametrize("after", ["\n", "\r", "\r\n", "\x0c", "\x85", "\u2028"])
+def test_no_comment_hides_an_option(after):
+    """To uv and pip a comment ends with its line, whatever stands at its end."""
+    assert lock_problem(f"# harmless \\{after}--index-url http://127.0.0.1:9/\n") != ""
+
+
+def test_the_versions_are_those_of_requirements_on_one_line_with_their_digests():
+    """A digest is no part of a marker."""
+    lock = Lock("3.11", f"six==1.17.0 ; os_name == 'posix' {HASH}\n")
+    assert dict(lock.versions) == {"six": "1.17.0"}

@@ -36,11 +36,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Lock", "clash_behind", "lock", "lock_problem", "minor_of", "wheels_only"]
 
-_LOCKED = re.compile(
-    r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^\s;\\]+)\s*(?:;(?P<marker>[^\\]*))?"
-)
-
-_HASHES = re.compile(r"(?:\s+--hash=sha256:[0-9a-f]+)+\s*$")
+_LOCKED = re.compile(r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^\s;]+)\s*(?:;(?P<marker>.*))?")
+_HASH = re.compile(r"--hash=sha256:[0-9a-f]+")
+# Readers of such files disagree about other line breaks, and whether a comment can be continued.
+_PLAIN = re.compile(r"[\n -~]*")
+_CONTINUED_COMMENT = re.compile(r"^ *#.*\\$", re.MULTILINE)
+_LONGEST = 4096
 
 # Where a service runs: wheels must fit the first, and the second too if all packages have some.
 _MACHINES = ("x86_64", "aarch64")
@@ -186,15 +187,23 @@ def lock_problem(text: str) -> str:
     installer would take much more from such a file: options that name another index, folders,
     repositories, other files.
     """
-    for line in text.replace("\\\n", " ").splitlines():
-        wanted = _HASHES.sub("", line).strip()
-        if not wanted or wanted.startswith("#"):
-            continue
-        try:
-            parse_requirement(wanted, where="the lock")
-        except EnvironmentSpecError:
+    if not _PLAIN.fullmatch(text):
+        return "there are characters besides those of plain ASCII"
+    if _CONTINUED_COMMENT.search(text):
+        return "a comment goes on in the next line, which not every installer takes for a comment"
+    for wanted in _wanted(text):
+        if len(wanted) > _LONGEST or not _is_plain(wanted):
             return f"the line {wanted[:80]!a} names no package that everybody can have"
     return ""
+
+
+def _is_plain(wanted: str) -> bool:
+    """Return whether a line is a requirement whose marker can be evaluated too."""
+    try:
+        marker = parse_requirement(wanted, where="the lock").marker
+        return marker is None or marker.evaluate(_linux("3.11")) in {True, False}
+    except (EnvironmentSpecError, ValueError):
+        return False
 
 
 def wheels_only() -> tuple[str, ...]:
@@ -254,9 +263,19 @@ def _without_options(text: str) -> str:
     return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("--"))
 
 
+def _wanted(text: str) -> Iterator[str]:
+    """Yield the requirements of a lock without their digests."""
+    for line in text.replace("\\\n", " ").split("\n"):
+        words = line.split()
+        while words and _HASH.fullmatch(words[-1]):
+            words.pop()
+        if words and not words[0].startswith("#"):
+            yield " ".join(words)
+
+
 def _locked(text: str) -> Iterator[tuple[str, str, Marker | None]]:
-    for line in text.splitlines():
-        if match := _LOCKED.match(line):
+    for wanted in _wanted(text):
+        if match := _LOCKED.match(wanted):
             marker = (match["marker"] or "").strip()
             yield match["name"], match["version"], Marker(marker) if marker else None
 

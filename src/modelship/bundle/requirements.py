@@ -172,6 +172,12 @@ def _check_url(name: str, url: str, *, where: str) -> None:
             f"the URL of {name} holds a password or a token, and the bundle would hold it too.",
             f"List {name!r} alone, and put the index into pip's or uv's own configuration.",
         )
+    if "${" in url:
+        raise EnvironmentSpecError(
+            where,
+            f"the URL of {name} holds a variable, whose value an installer would send there.",
+            "Write the URL out.",
+        )
 
 
 def _repository(name: str, *, where: str) -> EnvironmentSpecError:

@@ -14,6 +14,7 @@ __all__ = [
     "digits",
     "pickled_call",
     "pickled_instance",
+    "pickled_mapping",
     "write_classifier",
     "write_weights",
 ]
@@ -35,6 +36,12 @@ def pickled_call(module: str, name: str, *arguments: Any) -> bytes:
 def pickled_instance(module: str, name: str, state: dict[str, Any]) -> bytes:
     """Return a pickle of an object of the class ``module.name``, as object.__reduce_ex__ has it."""
     return _PROTO + _global(module, name) + b")\x81" + _body(state) + b"b."
+
+
+def pickled_mapping(module: str, name: str, items: dict[str, Any]) -> bytes:
+    """Return a pickle of an object of ``module.name``, a subclass of dict, with these items."""
+    pairs = b"".join(_body(part) for pair in items.items() for part in pair)
+    return _PROTO + _global(module, name) + b")\x81(" + pairs + b"u."
 
 
 def _global(module: str, name: str) -> bytes:

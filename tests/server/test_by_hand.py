@@ -175,8 +175,9 @@ def test_flags_may_be_typed_with_dashes(serving_python, folder):
 
 def test_missing_packages_are_named(folder):
     """A Python without what the server needs says which, and names the extra; exit code 1."""
-    bare = Path(sys.base_prefix) / "bin" / "python3"
-    with _started([bare, "-m", "modelship.server", "--entry_script", "score.py"], cwd=folder) as it:
+    bare = [sys.executable, "-S"]  # without any installed package
+    command = [*bare, "-m", "modelship.server", "--entry_script", "score.py"]
+    with _started(command, cwd=folder) as it:
         log, _ = it.communicate(timeout=_TIMEOUT_S)
     assert it.returncode == 1
     assert "has no uvicorn and no httptools and no uvloop" in log

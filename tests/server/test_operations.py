@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import re
 import select
@@ -366,11 +367,12 @@ def test_a_connection_that_stays_keeps_no_body(started):
 def test_no_accepted_request_is_lost_at_the_end(started):
     """SIGTERM under load: each request that was sent before is answered, then the server ends."""
     server = started(WORKER_COUNT="2")
-    with ThreadPoolExecutor(8) as pool:
-        sent = [pool.submit(_post, server, {"sleep_s": 0.1}) for _ in range(8)]
-        _until(lambda: _numbers(server)["modelship_connections"] >= 8)
-        server.process.terminate()
-        assert [each.result().status_code for each in sent] == [200] * 8
+    address = ("127.0.0.1", server.port)
+    sent = [http.client.HTTPConnection(*address, timeout=_TIMEOUT_S) for _ in range(8)]
+    for each in sent:
+        each.request("POST", "/score", b'{"sleep_s": 0.1}', {"content-type": "application/json"})
+    server.process.terminate()
+    assert [each.getresponse().status for each in sent] == [200] * 8
     assert server.stop().exit_code == 0
 
 

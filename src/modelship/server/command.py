@@ -50,4 +50,15 @@ def main(arguments: Sequence[str]) -> int:
     say(opening_lines(settings), as_json=settings.json_logs)
     from .supervisor import supervise
 
-    return supervise(settings)
+    code = supervise(settings)
+    _give_up_unwritten()
+    return code
+
+
+def _give_up_unwritten() -> None:
+    """Leave output that cannot be written, or Python would end with 120 in place of the code."""
+    for name in ("stdout", "stderr"):
+        try:
+            getattr(sys, name).flush()
+        except OSError:  # the disk is full, or the terminal is gone
+            setattr(sys, name, None)

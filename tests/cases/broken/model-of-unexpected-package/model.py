@@ -1,6 +1,6 @@
-from cases.models import WEIGHTS, pickled_call
+from cases.models import WEIGHTS, pickled_mapping
 
 
 def write(folder):
-    content = pickled_call("werkzeug.datastructures.structures", "ImmutableDict", WEIGHTS)
+    content = pickled_mapping("werkzeug.datastructures.structures", "TypeConversionDict", WEIGHTS)
     (folder / "weights.pkl").write_bytes(content)

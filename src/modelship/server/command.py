@@ -60,5 +60,5 @@ def _give_up_unwritten() -> None:
     for name in ("stdout", "stderr"):
         try:
             getattr(sys, name).flush()
-        except OSError:  # the disk is full, or the terminal is gone
+        except OSError:  # noqa: PERF203 - the disk is full, or the terminal is gone
             setattr(sys, name, None)

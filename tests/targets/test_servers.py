@@ -142,8 +142,10 @@ def test_a_service_may_ask_for_a_key(deployer, place):
         assert (new.secondary, new.primary == old.primary) == (old.secondary, False)
         assert deployment.run({"data": X[:1].tolist()})
         _wait_until_refused(deployment.scoring_uri, old.primary)
-        # Who did not deploy it finds the same keys.
+        # Who did not deploy it finds the same keys, and does not open it by leaving an option out.
         assert DeployTarget.open(place).get("keyed").keys() == new
+        with pytest.raises(InvalidOptionError, match="keyed asks for a key"):
+            DeployTarget.open(place).get("keyed").update(bundle, show_output=False)
         told = deployment.logs() + repr(new) + deployment.instance.to_json()
         if place == "docker":
             told += json.dumps(inspect(deployment.instance.instance_id))

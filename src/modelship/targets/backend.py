@@ -213,6 +213,9 @@ class TargetBackend(ABC):
         """
         return {}
 
+    def check_replacement(self, replaced: Instance) -> None:  # noqa: B027 - most have nothing to check
+        """Raise InvalidOptionError if the options must not be those of what replaces `replaced`."""
+
     @property
     def side_by_side(self) -> bool:
         """Whether a new instance can start while an older one of the same name runs."""

@@ -323,6 +323,7 @@ class DeployTarget:
                     return current
             elif not overwrite:
                 raise NameTakenError(name=name, target=self.name, differences=differences)
+            self._backend.check_replacement(current)
         if check == "off":
             require_loadable(bundle, trust_model=trust_model)
         else:

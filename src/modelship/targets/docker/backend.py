@@ -17,7 +17,7 @@ from modelship.targets.docker import labels
 from modelship.targets.docker._sdk import connected
 from modelship.targets.docker.dockerfiles import APP_ROOT, KEYS, USER
 from modelship.targets.docker.image import remove_unused_images, service_image
-from modelship.targets.keys import ServiceKeys
+from modelship.targets.keys import ServiceKeys, refuse_to_open
 from modelship.targets.ports import check_port
 from modelship.targets.recorded import Secret
 from modelship.targets.scoring import answers
@@ -63,7 +63,7 @@ class DockerBackend(TargetBackend):
     server_options : Mapping[str, int or float or bool or str], optional
         What the server is told besides, such as ``{"scoring_timeout_ms": 60000}``; the names, units
         and ranges are in docs/reference/scoring-server.md.
-    auth_enabled : bool
+    auth_enabled : bool, optional
         Whether a request needs a key, as on Azure; with modelship's server alone. The keys are in a
         volume of the container, where whoever may use the engine can read them.
     traces : bool
@@ -83,7 +83,7 @@ class DockerBackend(TargetBackend):
         server: str = "azmlinfsrv",
         workers: int = 1,
         server_options: Mapping[str, Any] | None = None,
-        auth_enabled: bool = False,
+        auth_enabled: bool | None = None,
         traces: bool = False,
     ) -> None:
         if base_image is not None and not re.fullmatch(r"[\w][\w.:/@-]*", base_image, re.ASCII):
@@ -115,10 +115,13 @@ class DockerBackend(TargetBackend):
             "server": self._server.name,
             "workers": self._workers,
             "server_options": self._server_options.recorded,
-            "auth_enabled": self._auth_enabled,
+            "auth_enabled": bool(self._auth_enabled),
             "traces": Secret(json.dumps(trace_variables())) if self._traces else False,
             "base_image": self._base_image,
         }
+
+    def check_replacement(self, replaced: Instance) -> None:
+        refuse_to_open(replaced, auth_enabled=self._auth_enabled)
 
     @property
     def side_by_side(self) -> bool:

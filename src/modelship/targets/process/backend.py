@@ -35,7 +35,7 @@ from modelship.errors import InvalidOptionError, UnsupportedError
 from modelship.places import state_folder
 from modelship.staging import storing, write_atomic
 from modelship.targets.backend import Instance, TargetBackend
-from modelship.targets.keys import ServiceKeys
+from modelship.targets.keys import ServiceKeys, refuse_to_open
 from modelship.targets.ports import check_port
 from modelship.targets.process import folders, logfiles, service
 from modelship.targets.process.keyfile import read_keys, write_keys
@@ -85,7 +85,7 @@ class ProcessBackend(TargetBackend):
     server_options : Mapping[str, int or float or bool or str], optional
         What the server is told besides, such as ``{"scoring_timeout_ms": 60000}``; the names, units
         and ranges are in docs/reference/scoring-server.md.
-    auth_enabled : bool
+    auth_enabled : bool, optional
         Whether a request needs a key, as on Azure; with modelship's server alone.
     traces : bool
         Whether spans of the requests are sent, as the variables ``OTEL_...`` and
@@ -105,7 +105,7 @@ class ProcessBackend(TargetBackend):
         server: str = "azmlinfsrv",
         workers: int = 1,
         server_options: Mapping[str, Any] | None = None,
-        auth_enabled: bool = False,
+        auth_enabled: bool | None = None,
         traces: bool = False,
         capture: str | None = None,
     ) -> None:
@@ -133,10 +133,13 @@ class ProcessBackend(TargetBackend):
             "server": self._server.name,
             "workers": self._workers,
             "server_options": self._server_options.recorded,
-            "auth_enabled": self._auth_enabled,
+            "auth_enabled": bool(self._auth_enabled),
             "traces": Secret(json.dumps(trace_variables())) if self._traces else False,
             "capture": self._capture,
         }
+
+    def check_replacement(self, replaced: Instance) -> None:
+        refuse_to_open(replaced, auth_enabled=self._auth_enabled)
 
     @property
     def side_by_side(self) -> bool:

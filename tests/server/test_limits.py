@@ -190,6 +190,36 @@ def test_who_does_not_read_is_not_served_on(started, opened):
     assert _statuses(connection) == [200] * 60
 
 
+def test_all_that_waits_behind_a_request_is_answered(started, opened):
+    """However many they are: no answer calls the next one."""
+    server = started()
+    slow = b'{"sleep_s": 1}'
+    many = _HEALTH * 500 + _HEALTH.replace(b"Host", b"Connection: close\r\nHost")
+    connection = opened(server, _HEAD % (b"", len(slow)) + slow + many)
+    assert _statuses(connection) == [200] * 502
+
+
+def test_pages_that_nobody_reads_do_not_pile_up(started, opened):
+    """What needs no run is answered no further than it is read, either."""
+    server = started()
+    page = b"GET /docs HTTP/1.1\r\n%bHost: localhost\r\n\r\n"
+    last = page % b"Connection: close\r\n"
+    connection = opened(server, page % b"" * 2000 + last)
+    assert _post(server, b"{}").status_code == 200
+    workers = psutil.Process(server.process.pid).children(recursive=True)
+    assert max(each.memory_info().rss for each in workers) < 150 * _MIB
+    assert _statuses(connection) == [200] * 2001
+
+
+def test_who_does_not_read_makes_way(started, opened, key):
+    """Connections without a key that leave their pages unread do not keep one with a key out."""
+    server = started(MODELSHIP_CONNECTIONS="5", **key)
+    flood = [opened(server, b"GET /docs HTTP/1.1\r\nHost: x\r\n\r\n" * 500) for _ in range(5)]
+    assert all(each.recv(1) for each in flood)
+    answer = _post(server, b"{}", Authorization=f"Bearer {_KEY}")
+    assert answer.status_code == 200
+
+
 def test_a_body_is_held_once(started, opened):
     """While it arrives it takes its size, and as much again only while its text is made."""
     source = "import os\ndef init(): pass\ndef run(raw_data): return os.getpid()\n"

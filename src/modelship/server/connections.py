@@ -223,10 +223,11 @@ class Connections:
 
 
 def _is_expendable(connection: ScoringProtocol) -> bool:
-    """Return whether nobody waits for an answer, or reads one."""
+    """Return whether nobody waits for an answer, or nobody who is trusted reads one."""
     if connection.lingers_since:
         return True
-    return connection.is_answered and not connection.transport.get_write_buffer_size()
+    is_read = not connection.behind and not connection.transport.get_write_buffer_size()
+    return connection.is_answered and (is_read or not connection.is_trusted)
 
 
 def _worth(connection: ScoringProtocol) -> tuple[bool, bool, float]:

@@ -33,6 +33,8 @@ _FRAMING_BYTES = 1 << 20
 _FRAMING_PER_BYTE = 4
 _MOSTLY_FRAMING = "The chunks of the body hold too little: send larger ones."
 _GROWTH_BYTES = 1 << 18
+_MOST_AT_ONCE = 16
+"""Requests of one connection that are answered before other connections have their turn."""
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -67,6 +69,7 @@ class ScoringProtocol(asyncio.Protocol):
         self.behind: deque[Exchange] = deque()  # those that wait for the answers before them
         self._parser = RequestParser(self)
         self._head = NOTHING  # of the request that arrives
+        self._answers_left = 0  # of those that may be begun before others have their turn
         self._piece = b""  # what arrives now, if it begins with a request
         self._known: KnownHead | None = None
         self.since = self.loop.time()  # when what is waited for now began
@@ -111,6 +114,7 @@ class ScoringProtocol(asyncio.Protocol):
             self._begin_again(known, data)
             return
         begins = not self.in_head and self.arriving is None
+        self._answers_left = _MOST_AT_ONCE
         self._known, self._piece = None, data if begins else b""
         self._parser.feed(data)
         self._piece = b""
@@ -137,10 +141,8 @@ class ScoringProtocol(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self.flow.resume_writing()
-        if self.behind and self.is_answered:
-            self._next()
-        else:
-            self._pace()
+        self._pace()
+        self._go_on()
 
     def _pace(self) -> None:
         """Read nothing while requests wait here, or the client does not read its answers."""
@@ -219,11 +221,13 @@ class ScoringProtocol(asyncio.Protocol):
             self._take_turn(exchange)
 
     def _queue(self, exchange: Exchange) -> None:
-        if self.is_answered:
+        if self._can_go_on and not self.behind and self._answers_left:
+            self._answers_left -= 1
             self._take_turn(exchange)
-        else:  # it came behind another one, which is answered first
+        else:  # it came behind another one, which is answered, and read, first
             self.behind.append(exchange)
             self._pace()
+            self.loop.call_soon(self._go_on)
 
     def _take_turn(self, exchange: Exchange) -> None:
         self.current = exchange
@@ -261,7 +265,11 @@ class ScoringProtocol(asyncio.Protocol):
         elif not self.behind:
             if self.service.draining:
                 self.service.connections.linger(self)
-        elif not self.flow.write_paused:
+        else:  # in a turn of its own: many are not to call each other, nor to keep others waiting
+            self.loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        if self.behind and self._can_go_on and not self.transport.is_closing():
             self._next()
 
     def _next(self) -> None:
@@ -302,7 +310,13 @@ class ScoringProtocol(asyncio.Protocol):
     @property
     def is_quiet(self) -> bool:
         """Whether nothing arrives and nothing is being answered."""
-        return self.is_answered and self.arriving is None and not self.in_head
+        arrives = self.arriving is not None or self.in_head
+        return self.is_answered and not self.behind and not arrives
+
+    @property
+    def _can_go_on(self) -> bool:
+        """Whether the next request may be answered: the last one has been, and the client reads."""
+        return self.is_answered and not self.flow.write_paused
 
     @property
     def is_answered(self) -> bool:

@@ -171,6 +171,12 @@ BY_HAND = {
     },
     **{f"{kind}.__new__": "H" for kind in ("builtins.object", "builtins.tuple", "enum.Enum")},
     "_thread.get_ident": "H",
+    # What scikit-learn wraps the methods of a program's own estimators with; cloudpickle carries
+    # the wrappers along, and they name these.
+    "sklearn.utils._set_output._wrap_data_with_container": "H",
+    "sklearn.utils.validation._is_fitted": "H",
+    **{f"sklearn._config.{name}": "H" for name in ("config_context", "get_config")},
+    "sklearn.utils._available_if._AvailableIfDescriptor": "M",
     # skops makes an instance of whatever it names.
     **{f"numpy.{kind}": "M" for kind in ["ndarray", "matrix", "recarray", "record"]},
     **{f"numpy.random.{kind}": "M" for kind in ("_generator.Generator", "mtrand.RandomState")},

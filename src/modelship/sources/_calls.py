@@ -45,6 +45,7 @@ _ARRAYS_IN_FILES: Final = frozenset(
     for name in ("NDArrayWrapper", "ZNDArrayWrapper")
 )
 _SCALARS: Final = ("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")
+_RECONSTRUCT: Final = tuple(f"numpy.{core}.multiarray._reconstruct" for core in ("core", "_core"))
 _BUILTINS: Final = ("builtins.", "_codecs.", "codecs.")
 COMPUTES_NAMES: Final = "it computes the name of what it imports"
 _CALLS_VALUE: Final = "it calls a value that it computes itself"
@@ -146,7 +147,22 @@ class Calls(Loop):
         if text == "builtins.type" and len(args) == 1:
             only = args[0].text.rpartition(".")[2] if isinstance(args[0], Name) else args[0]
             return OPAQUE if (isinstance(only, str) or only is None) and only in _NO_TYPES else None
-        return dynamic(text, args, self.findings) if is_dynamic(text) else None
+        return self.of_program(text, args) if is_dynamic(text) else None
+
+    def of_program(self, text: str, args: tuple[object, ...]) -> object:
+        """Return what a function of cloudpickle or dill makes; None if that is not known."""
+        if text == "dill._dill._create_array":
+            return self.array_of_dill(args)
+        return dynamic(text, args, self.findings)
+
+    def array_of_dill(self, args: tuple[object, ...]) -> object:
+        """Make an array and give it its state, in one call; dill writes each array so."""
+        maker, of, state, attributes = (*args, None, None, None, None)[:4]
+        if not (isinstance(maker, Name) and maker.text in _RECONSTRUCT and attributes is None):
+            return None
+        made = self.made(maker, of)
+        self.give_state(made, state)
+        return made
 
     def reconstructed(self, cls: object, base: object, state: object) -> object:
         if isinstance(base, Name) and (base.text != "builtins.object" or state is not None):

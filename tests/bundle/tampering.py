@@ -190,6 +190,7 @@ CHANGED = {
     "memory is negative": field("resources", "memory_gb", to=-1),
     "memory is infinite": text('"memory_gb": 1.0', '"memory_gb": Infinity'),
     "memory is huge": text('"memory_gb": 1.0', '"memory_gb": 1e999'),
+    "memory is more than bytes can count": text('"memory_gb": 1.0', '"memory_gb": 1e308'),
     "memory is true": field("resources", "memory_gb", to=True),
     "cores have thousands of digits": text('"cpu_cores": 1.0', f'"cpu_cores": {"9" * 9999}'),
     "cores in a dictionary": field("resources", "cpu_cores", to={}),

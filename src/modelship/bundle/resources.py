@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from modelship.errors import InvalidOptionError
 
 __all__ = ["Resources"]
+
+_MOST: Final = 1_000_000.0  # more than any machine has
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Resources:
     Raises
     ------
     InvalidOptionError
-        If either is not a finite number above 0.
+        If either is not a number above 0 and up to 1000000.
     """
 
     cpu_cores: float = 1.0
@@ -43,6 +44,8 @@ class Resources:
 
 def _positive(option: str, found: Any) -> float:
     is_number = isinstance(found, (int, float)) and not isinstance(found, bool)
-    if is_number and 0 < found <= sys.float_info.max:
+    if is_number and 0 < found <= _MOST:
         return float(found)
-    raise InvalidOptionError(option=option, found=found, expected="a number above 0")
+    raise InvalidOptionError(
+        option=option, found=found, expected="a number above 0 and up to 1000000"
+    )

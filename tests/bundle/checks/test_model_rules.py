@@ -267,6 +267,7 @@ def test_memory_that_the_model_needs(tmp_path, memory, severity, packed):
     assert [(each.code, str(each.severity)) for each in found] == (
         [("MS307", severity)] if severity else []
     )
+    assert all("memory_gb=0.1" in each.advice for each in found)
 
 
 def test_without_a_lock_the_environment_is_not_judged(tmp_path):

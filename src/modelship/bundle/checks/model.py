@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 from typing import TYPE_CHECKING, Final
 
 from modelship.bundle._known_packages import IMPORT_TO_PYPI
@@ -197,7 +198,7 @@ def _size(model: Model, *, memory_bytes: int, path: str) -> Iterator[Finding]:
             f"It has {size_bytes / 2**30:.2g} GiB {what}, and the service asks for "
             f"{memory_bytes / 2**30:.2g} GiB of memory.",
             path=path,
-            advice=f"Ask for more, such as memory_gb={2 * size_bytes / 2**30:.1f}.",
+            advice=f"Ask for more, such as memory_gb={math.ceil(20 * size_bytes / 2**30) / 10}.",
             severity=Severity.ERROR if size_bytes > memory_bytes else Severity.WARNING,
         )
 

@@ -9,7 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from corpus import hostile_arrays, hostile_files, hostile_formats, hostile_names, hostile_states
+from corpus import (
+    hostile_arrays,
+    hostile_files,
+    hostile_formats,
+    hostile_instances,
+    hostile_names,
+    hostile_states,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +34,10 @@ class Case:
 
 def _cases() -> dict[str, Case]:
     found = {}
-    modules = (hostile_names, hostile_states, hostile_arrays, hostile_files, hostile_formats)
+    modules = (
+        *(hostile_names, hostile_states, hostile_instances),
+        *(hostile_arrays, hostile_files, hostile_formats),
+    )
     for module in modules:
         for title, tries, write in module.cases():
             assert title not in found, title

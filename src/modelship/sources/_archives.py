@@ -53,14 +53,14 @@ def read_archive(path: Path, budget: Budget, *, but: str = "") -> Findings:
     UndescribedError
         If it is no archive, or has more entries than are looked at.
     """
-    check_directory(path)
     findings = Pickled().findings
     try:
+        check_directory(path)
         with zipfile.ZipFile(path) as archive:
             entries = [entry for entry in archive.infolist() if not entry.is_dir()]
             if len(entries) > _MAX_ENTRIES:
                 raise UndescribedError("it has more entries than any model")
-            kind = _kind_of({entry.filename for entry in entries})
+            kind = "skops" if but else _kind_of({entry.filename for entry in entries})
             if kind == "torch" and any(f"/{_CODE}" in entry.filename for entry in entries):
                 findings.incomplete["it is TorchScript, a program that is not read here"] = None
             for entry in entries:
@@ -109,10 +109,12 @@ def _read_as(kind: str, name: str, open_: Callable[[], ByteStream]) -> Content:
         return _keras_config(open_)
     content = read_content(open_)
     incomplete = content.read.findings.incomplete
-    if (kind == "torch" and inside.startswith("data/")) or (
-        kind == "keras" and name.endswith(".h5")
+    if (
+        (kind == "torch" and inside.startswith("data/"))
+        or (kind == "keras" and name.endswith(".h5"))
+        or (kind == "skops" and name.endswith(".npz"))
     ):
-        # Bytes of tensors, which are read as such.
+        # Bytes of tensors and sparse matrices, which are read as such (load_npz of SciPy).
         for reason in (UNKNOWN, NO_KERAS):
             incomplete.pop(reason, None)
     return content

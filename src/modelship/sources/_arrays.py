@@ -16,8 +16,12 @@ import re
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
+from modelship.sources._keys import FILE_KEYS, WRAPPER_KEYS
 from modelship.sources._stream import MalformedError, UndescribedError
-from modelship.sources._values import FILE_KEYS, WRAPPER_KEYS, Name, State
+from modelship.sources._values import (
+    Name,
+    State,
+)
 
 __all__ = ["Dtype", "Wrapper", "checked_state", "file_of", "raw_size_bytes"]
 

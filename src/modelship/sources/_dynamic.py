@@ -10,30 +10,36 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from modelship.sources._evaluating import evaluates
+from modelship.sources._keys import RUN_BY_ENUMERATIONS, RUN_BY_UNPICKLING
 from modelship.sources._values import (
     CODE,
     CODE_TYPE,
     FUNCTION,
+    FUNCTION_TYPE,
     METACLASS,
     MODULE,
-    OPAQUE,
     PLAIN_TYPE,
-    RUN_BY_UNPICKLING,
     DynamicClass,
     Findings,
+    Listed,
+    Made,
     Name,
     State,
+    holds_made_here,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["code_made_of", "dynamic", "is_dynamic"]
+__all__ = ["code_made_of", "dynamic", "function_made_of", "is_dynamic"]
 
 _CLOUDPICKLE: Final = (
     "cloudpickle.cloudpickle.",
+    "cloudpickle.cloudpickle_fast.",  # before cloudpickle 3
     "cloudpickle.",
     "joblib.externals.cloudpickle.cloudpickle.",
+    "joblib.externals.cloudpickle.cloudpickle_fast.",
     "joblib.externals.cloudpickle.",
     "sklearn.externals.joblib.externals.cloudpickle.cloudpickle.",  # before scikit-learn 0.21
 )
@@ -49,12 +55,26 @@ _LEADS: Final = frozenset(
 _LEADS_AS_NAMES: Final = _LEADS | {"open", "socket", "system", "Popen", "pickle", "marshal"}
 _METACLASSES: Final = frozenset(
     (
-        *("builtins.type", "abc.ABCMeta", "enum.EnumMeta", "enum.EnumType"),
+        *("builtins.type", "abc.ABCMeta"),
         *("typing._ProtocolMeta", "typing_extensions._ProtocolMeta", "typing.NamedTupleMeta"),
     )
 )
 _HARMLESS_MEMBERS: Final = frozenset({"enum.Enum.__new__", "builtins.object.__new__"})
 _RUNS_ITS_CODE: Final = "it defines a class with {}, which unpickling runs"
+_TYPES: Final = {
+    "CodeType": CODE_TYPE,
+    "ClassType": METACLASS,
+    "TypeType": METACLASS,
+    "FunctionType": FUNCTION_TYPE,
+    "LambdaType": FUNCTION_TYPE,
+}
+# What dill calls types that it imports, as it calls all others.
+_IMPORTED_TYPES: Final = {
+    **{name: f"builtins.{name}" for name in ("slice", "bytearray", "str", "float", "int")},
+    "PartialType": "functools.partial",
+    "ItemGetterType": "operator.itemgetter",
+}
+_RECONSTRUCT: Final = ("numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct")
 _CONSTS: Final = 7  # where code objects have their constants, and after them the names
 
 
@@ -76,6 +96,8 @@ def dynamic(text: str, args: tuple[object, ...], findings: Findings) -> object:
 
 def code_made_of(args: tuple[object, ...], findings: Findings, consts: int = _CONSTS) -> object:
     """Look into the arguments of a code object."""
+    if holds_made_here(args):
+        _hazard(findings, "it makes a function of what it defines itself")
     for leads, part in zip((_LEADS, _LEADS_AS_NAMES), args[consts:], strict=False):
         for text in sorted(_texts(part) & leads):
             _hazard(findings, f"it holds a function that uses {text}")
@@ -107,36 +129,96 @@ def _builtin_type(args: tuple[object, ...], _: Findings) -> object:
     name = args[0] if len(args) == 1 and isinstance(args[0], str) else ""
     if name in ("MappingProxyType", "SimpleNamespace"):  # as the fields of a dataclass have
         return PLAIN_TYPE
-    return {"CodeType": CODE_TYPE, "ClassType": METACLASS, "TypeType": METACLASS}.get(name)
+    return _TYPES.get(name)
 
 
-def _function(args: tuple[object, ...], _: Findings) -> object:
-    return FUNCTION if args and args[0] is CODE and MODULE not in args else None
+def _load_type(args: tuple[object, ...], findings: Findings) -> object:
+    name = args[0] if len(args) == 1 and isinstance(args[0], str) else ""
+    if name in _IMPORTED_TYPES:
+        return findings.named(_IMPORTED_TYPES[name])
+    return _builtin_type(args, findings)
 
 
-def _plain(_: tuple[object, ...], __: Findings) -> object:
-    return OPAQUE
+def _array(args: tuple[object, ...], _: Findings) -> object:
+    """Return the array that dill makes as pickle does, in one call."""
+    if len(args) < 3 or args[3:] not in ((), (None,)):  # noqa: PLR2004 - all but its attributes
+        return None
+    maker, of, state = args[:3]
+    if not (isinstance(maker, Name) and maker.text in _RECONSTRUCT and isinstance(state, tuple)):
+        return None
+    plain = (of, *(part for part in state if not isinstance(part, Listed)))
+    if not (isinstance(of, tuple) and of and isinstance(of[0], Name)) or holds_made_here(plain):
+        return None
+    maker.called = True
+    return Made((state,))
+
+
+def function_made_of(args: tuple[object, ...], _: Findings | None = None) -> object:
+    """Return what comes of the arguments of a function; None if they are unusual."""
+    of_module = MODULE in args or any(
+        isinstance(each, Name) and not each.text.startswith("__main__.") for each in args[1:2]
+    )
+    return FUNCTION if args and args[0] is CODE and not of_module else None
+
+
+def _cell(args: tuple[object, ...], _: Findings) -> object:
+    return Listed(args)
+
+
+def _plain(args: tuple[object, ...], _: Findings) -> object:
+    return None if holds_made_here(args) else Listed(args)
 
 
 def _skeleton(args: tuple[object, ...], findings: Findings) -> object:
-    metaclass, _, _, namespace, *_ = (*args, None, None, None, None)
-    return _class(metaclass, namespace, findings)
+    metaclass, _, bases, namespace, *_ = (*args, None, None, None, None)
+    return _class(metaclass, bases, namespace, findings)
 
 
 def _enum(args: tuple[object, ...], findings: Findings) -> object:
-    _, _, _, members, *_ = (*args, None, None, None, None)
-    _class(METACLASS, members, findings)
-    return DynamicClass(is_enum=True)
+    bases, _, _, members, *_ = (*args, None, None, None, None)
+    made = _class(METACLASS, bases, members, findings)
+    made.is_enum = True
+    _check_enum(members, findings)
+    known = [each.text.partition(".")[0] for each in made.bases]
+    for base, module in zip(made.bases, known, strict=True):
+        base.called |= module != "enum"  # it is called with the value of each member
+    if known[-1:] != ["enum"] or len(known) != len(bases if isinstance(bases, tuple) else ()):
+        _hazard(findings, "it defines an enumeration with bases of its own")
+    return made
 
 
-def _class(metaclass: object, namespace: object, findings: Findings) -> object:
+def _check_enum(members: object, findings: Findings) -> None:
+    if isinstance(members, State):
+        for name in sorted(RUN_BY_ENUMERATIONS & members.keys()):
+            _hazard(findings, f"it defines an enumeration with {name}, which unpickling runs")
+
+
+def _class(metaclass: object, bases: object, namespace: object, findings: Findings) -> DynamicClass:
     known = metaclass is METACLASS or (
         isinstance(metaclass, Name) and metaclass.text in _METACLASSES
     )
     if not known:
         _hazard(findings, "it defines a class with a metaclass of its own")
     _check_members(namespace, findings)
-    return DynamicClass()
+    if holds_made_here(namespace):
+        _hazard(findings, "it defines a class with members that it makes before")
+    return _derived(bases, findings)
+
+
+def _derived(bases: object, findings: Findings) -> DynamicClass:
+    """Return a class with `bases`, with what it has from them."""
+    if not isinstance(bases, tuple):
+        _hazard(findings, "it computes the bases of a class")
+        return DynamicClass()
+    own = [each for each in bases if isinstance(each, DynamicClass)]
+    named = [each for each in bases if isinstance(each, Name)]
+    if len(own) + len(named) != len(bases):
+        _hazard(findings, "it computes the bases of a class")
+    named += [base for each in own for base in each.bases]
+    if any(base.text.endswith("ArrayWrapper") for base in named):
+        _hazard(findings, "it derives a class from joblib's arrays")
+    runs = any(evaluates(base.text) for base in named)
+    return DynamicClass(bases=tuple(dict.fromkeys(named)), evaluates=runs)
 
 
 def _class_state(args: tuple[object, ...], findings: Findings) -> object:
@@ -147,7 +229,21 @@ def _class_state(args: tuple[object, ...], findings: Findings) -> object:
     for part in state if isinstance(state, tuple) else (state,):
         if part is not None:
             _check_members(part, findings)
+            registered = part.get("_abc_impl") if isinstance(part, State) else None
+            if registered is not None and not _is_empty(registered):
+                _hazard(findings, "it registers classes with one of its own, which may run it")
+            if made.is_enum and isinstance(part, State):
+                _check_state_of_enum(part, findings)
     return made
+
+
+def _is_empty(value: object) -> bool:
+    return isinstance(value, Listed) and value.is_empty
+
+
+def _check_state_of_enum(part: State, findings: Findings) -> None:
+    for name in sorted((RUN_BY_ENUMERATIONS & part.keys()) - {"__init__"}):
+        _hazard(findings, f"it defines an enumeration with {name}, which unpickling runs")
 
 
 def _check_members(members: object, findings: Findings) -> None:
@@ -162,7 +258,11 @@ def _check_members(members: object, findings: Findings) -> None:
 
 
 def _function_state(args: tuple[object, ...], _: Findings) -> object:
-    return args[0] if args and args[0] is FUNCTION else None
+    state = args[1] if len(args) > 1 else None
+    parts = state if isinstance(state, tuple) else (state,)
+    given = [part.get("__globals__") for part in parts if isinstance(part, State)]
+    plain = len(given) == len(parts) and all(isinstance(e, (State, type(None))) for e in given)
+    return args[0] if args and args[0] is FUNCTION and plain else None
 
 
 def _dill_code(args: tuple[object, ...], findings: Findings) -> object:
@@ -173,9 +273,9 @@ def _dill_code(args: tuple[object, ...], findings: Findings) -> object:
 _OF_CLOUDPICKLE: Final[Mapping[str, Callable[[tuple[object, ...], Findings], object]]] = {
     "subimport": _module,
     "_builtin_type": _builtin_type,
-    "_make_function": _function,
+    "_make_function": function_made_of,
     "_function_setstate": _function_state,
-    "_make_cell": _plain,
+    "_make_cell": _cell,
     "_make_empty_cell": _plain,
     "_make_skeleton_class": _skeleton,
     "_make_skeleton_enum": _enum,
@@ -188,9 +288,10 @@ _OF_CLOUDPICKLE: Final[Mapping[str, Callable[[tuple[object, ...], Findings], obj
 }
 _OF_DILL: Final[Mapping[str, Callable[[tuple[object, ...], Findings], object]]] = {
     "_import_module": _module,
-    "_load_type": _builtin_type,
+    "_load_type": _load_type,
+    "_create_array": _array,
     "_create_code": _dill_code,
-    "_create_function": _function,
-    "_create_cell": _plain,
+    "_create_function": function_made_of,
+    "_create_cell": _cell,
     "_create_type": _skeleton,
 }

@@ -10,16 +10,13 @@ import re
 from functools import lru_cache
 from typing import Final
 
+from modelship.sources._keys import EVALUATED_KEYS
 from modelship.sources._values import (
     COMPUTED,
-    EVALUATED_KEYS,
-    FUNCTION,
-    INSTANCE,
-    MODULE,
     TEMPLATE,
-    DynamicClass,
     Name,
     State,
+    holds_made_here,
 )
 
 __all__ = [
@@ -142,7 +139,7 @@ def passed_on(text: str, args: object) -> str:
             called.called |= text in _CALLERS_WITH_VALUES
         elif not isinstance(called, str):
             return f"it lets {text} call a value that it computes itself"
-    if text not in _KEEPERS and any(_is_made_here(each) for each in given):
+    if text not in _KEEPERS and holds_made_here(args):
         return f"it passes what it defines itself to {text}, which may call it"
     return _unusual(text, given)
 
@@ -167,7 +164,3 @@ def _is_of_scipy(value: object) -> bool:
 
 def _parts(value: object) -> tuple[object, ...]:
     return value if isinstance(value, tuple) else (value,)
-
-
-def _is_made_here(value: object) -> bool:
-    return value is FUNCTION or value is INSTANCE or value is MODULE or type(value) is DynamicClass

@@ -19,7 +19,7 @@ from modelship.sources._arrays import Wrapper
 from modelship.sources._evaluating import is_template
 from modelship.sources._joblib import Arrays
 from modelship.sources._stream import MalformedError
-from modelship.sources._values import OPAQUE, TEMPLATE, State
+from modelship.sources._values import OPAQUE, TEMPLATE, Listed, State
 
 if TYPE_CHECKING:
     from modelship.sources._stream import ByteStream
@@ -86,6 +86,9 @@ class Machine(Arrays):
     def push_opaque(self) -> None:
         self.stack.append(OPAQUE)
 
+    def push_list(self) -> None:
+        self.stack.append(Listed())
+
     def skip(self, size_bytes: int) -> None:
         self.stream.skip(size_bytes)
         self.push(OPAQUE)
@@ -139,12 +142,14 @@ class Machine(Arrays):
         del self.stack[start:]
         return items
 
-    def collapse(self) -> None:
-        self.pop_mark()
-        self.push(OPAQUE)
+    def collapse(self, *, unique: bool) -> None:
+        items = self.pop_mark()
+        if unique:
+            self.use_as_keys(items)
+        self.push(Listed(items))
 
     def push_tuple(self, items: list[object]) -> None:
-        self.push(tuple(items) if len(items) <= MAX_TUPLE else OPAQUE)
+        self.push(tuple(items) if len(items) <= MAX_TUPLE else Listed(items))
 
     def push_last(self, count: int) -> None:
         if len(self.stack) < count:
@@ -154,22 +159,26 @@ class Machine(Arrays):
     def push_dict(self, items: list[object]) -> None:
         state = State()
         state.add(items)
+        self.use_as_keys(items[::2])
         self.push(state)
 
     def set_items(self, items: list[object]) -> None:
         target = self.stack[-1]
+        self.use_as_keys(items[::2])
         if isinstance(target, State):
             target.add(items)
         elif target is not OPAQUE:
-            self.give_items(target)
+            self.give_items(target, items)
 
     def append(self) -> None:
-        self.stack.pop()
-        self.give_members(self.stack[-1])
+        item = self.stack.pop()
+        self.give_members(self.stack[-1], [item])
 
-    def append_all(self) -> None:
-        self.pop_mark()
-        self.give_members(self.stack[-1])
+    def append_all(self, *, unique: bool = False) -> None:
+        items = self.pop_mark()
+        if unique:
+            self.use_as_keys(items)
+        self.give_members(self.stack[-1], items)
 
     def persistent_line(self) -> None:
         self.skip_line()
@@ -177,10 +186,17 @@ class Machine(Arrays):
 
     def persistent_id(self) -> None:
         if not self.persistent:
+            self.stop_otherwise()
             self.hazard("it takes persistent ids, which only torch's files have")
         self.stack[-1] = OPAQUE
 
+    def stop_otherwise(self) -> None:
+        """End another reading than joblib's here, as ``pickle.load`` would."""
+        if self.findings.went_astray:
+            raise MalformedError("an instruction in it needs what nobody has registered")
+
     def extension(self, size_bytes: int) -> None:
+        self.stop_otherwise()
         self.hazard("it takes a class from the registry of extensions")
         self.skip(size_bytes)
 

@@ -4,65 +4,43 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from modelship.sources._globals import Use
+from modelship.sources._keys import KEPT_KEYS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 __all__ = [
-    "CALLED_BY_UNPICKLING",
     "CODE",
     "CODE_TYPE",
     "COMPUTED",
-    "EVALUATED_KEYS",
     "EVALUATING",
-    "FILE_KEYS",
     "FUNCTION",
+    "FUNCTION_TYPE",
     "INSTANCE",
+    "MEMBER",
     "METACLASS",
     "MODULE",
+    "NEW_BLOCK",
     "OPAQUE",
     "PLAIN_TYPE",
-    "RUN_BY_UNPICKLING",
     "SHARED",
     "TEMPLATE",
-    "WRAPPER_KEYS",
     "DynamicClass",
     "Findings",
+    "Listed",
     "Made",
     "Name",
     "State",
+    "holds_made_here",
+    "is_made_here",
 ]
-
-# Methods that unpickling itself runs, so that a class which the file defines would run its code.
-RUN_BY_UNPICKLING: Final = frozenset(
-    (
-        *("__new__", "__setstate__", "__init_subclass__", "__set_name__", "__getattr__"),
-        *("__getattribute__", "__setattr__", "__del__", "__hash__", "__prepare__", "__dict__"),
-        *("__mro_entries__", "__class__", "__array_finalize__", "__setitem__"),
-    )
-)
-WRAPPER_KEYS: Final = frozenset(
-    ("subclass", "shape", "order", "dtype", "allow_mmap", "numpy_array_alignment_bytes")
-)
-FILE_KEYS: Final = frozenset(("filename", "subclass", "allow_mmap", "init_args", "state"))
-# Texts that are executed when an instance is given a state: see _evaluating.
-EVALUATED_KEYS: Final = frozenset(
-    ("_parse_arg_template", "restore_design_info", "restore_model_spec")
-)
-# Attributes of an instance that unpickling calls, if a state gave them to it.
-CALLED_BY_UNPICKLING: Final = frozenset(("append", "extend", "add", "__setstate__"))
-KEPT_KEYS: Final = (
-    CALLED_BY_UNPICKLING
-    | WRAPPER_KEYS
-    | FILE_KEYS
-    | RUN_BY_UNPICKLING
-    | EVALUATED_KEYS
-    | {"_sklearn_version"}
-)
-
 
 _MAX_REASONS: Final = 20
 _MAX_TUPLES: Final = 1000
+_MAX_PARTS: Final = 10_000
 
 
 class _Kind:
@@ -71,32 +49,65 @@ class _Kind:
 
 OPAQUE: Final = _Kind()  # any value that a passport does not need
 CODE_TYPE: Final = _Kind()  # what makes code objects
+FUNCTION_TYPE: Final = _Kind()  # what makes functions of code objects
 METACLASS: Final = _Kind()  # type itself, as dill writes it
 CODE: Final = _Kind()  # a code object that was looked into
 FUNCTION: Final = _Kind()  # a function that the file itself holds
 COMPUTED: Final = _Kind()  # what a call of a built-in gave, which may be a text
+NEW_BLOCK: Final = _Kind()  # what pandas 1.3 and 1.4 make the blocks of frames with
 MODULE: Final = _Kind()  # an imported module
 EVALUATING: Final = _Kind()  # an instance that would execute a text in its state
 PLAIN_TYPE: Final = _Kind()  # a type of Python that only keeps what it is given
 SHARED: Final = _Kind()  # what all of the process shares, such as a logger
 TEMPLATE: Final = _Kind()  # the text that SciPy itself lets a distribution execute
 INSTANCE: Final = _Kind()  # of a class that the file itself defines
+MEMBER: Final = _Kind()  # of an enumeration that the file itself defines
 
 
 class Made:
-    """An instance of something imported; it is ``built`` once it was given a state."""
+    """An instance of something imported; it is ``built`` once it was given a state.
 
-    __slots__ = ("built",)
+    ``computes`` says that its class does more with a state than to keep it.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("built", "computes", "parts")
+
+    def __init__(self, parts: Iterable[object] = (), *, computes: bool = False) -> None:
         self.built = False
+        self.computes = computes
+        self.parts = _kept(parts)
+
+    def keep(self, values: Iterable[object]) -> None:
+        """Note what becomes part of it."""
+        self.parts += _kept(values)
+
+
+class Listed:
+    """A list or a set, or a long tuple: ``parts`` are those of its items that matter."""
+
+    __slots__ = ("is_empty", "parts")
+
+    def __init__(self, items: Sequence[object] = ()) -> None:
+        self.is_empty = not items
+        self.parts = _kept(items)
+
+    def keep(self, items: Sequence[object]) -> None:
+        """Note what is added to it."""
+        self.is_empty &= not items
+        self.parts += _kept(items)
 
 
 @dataclass(eq=False)
 class DynamicClass:
-    """A class that the file itself defines; of an enumeration, calling it gives a member."""
+    """A class that the file itself defines; of an enumeration, calling it gives a member.
+
+    ``bases`` are those that it imports, and ``evaluates`` says that one of them would execute a
+    text in a state.
+    """
 
     is_enum: bool = False
+    bases: tuple[Name, ...] = ()
+    evaluates: bool = False
 
 
 @dataclass(eq=False)
@@ -129,13 +140,15 @@ class State(dict[str, object]):
     ``tuples`` are the values of the others that are tuples, as the fields of a dtype are.
     """
 
-    __slots__ = ("more", "opaque", "tuples", "twice")
+    __slots__ = ("more", "opaque", "parts", "tuples", "twice")
 
     def __init__(self) -> None:
         self.more = self.opaque = self.twice = False
         self.tuples: list[tuple[object, ...]] = []
+        self.parts: list[object] = []
 
     def add(self, items: list[object]) -> None:
+        self.parts += _kept(items)
         # Only texts are looked up: hashing what a file chose could take forever.
         pairs = zip(items[::2], items[1::2], strict=False)
         known = [pair for pair in pairs if isinstance(pair[0], str) and pair[0] in KEPT_KEYS]
@@ -148,6 +161,36 @@ class State(dict[str, object]):
             self.opaque |= any(type(key) is not str for key in items[::2])
             if len(self.tuples) < _MAX_TUPLES:
                 self.tuples += [value for value in items[1::2] if type(value) is tuple]
+
+
+def is_made_here(value: object) -> bool:
+    """Return whether a value runs code of the file itself when one of its methods is called."""
+    return (
+        value is FUNCTION
+        or value is INSTANCE
+        or value is MEMBER
+        or value is MODULE
+        or type(value) is DynamicClass
+    )
+
+
+def holds_made_here(value: object, *, but: object = None) -> bool:
+    """Return whether a value is such a one or holds one, at whatever depth."""
+    waiting, seen = [value], {id(value)}
+    for each in waiting:
+        if (is_made_here(each) and each is not but) or len(waiting) > _MAX_PARTS:
+            return True
+        inner = each if isinstance(each, tuple) else getattr(each, "parts", ())
+        waiting.extend(part for part in inner if id(part) not in seen)
+        seen.update(map(id, inner))
+    return False
+
+
+def _kept(values: Iterable[object]) -> list[object]:
+    return [each for each in values if type(each) in _HOLDERS and each is not OPAQUE]
+
+
+_HOLDERS: Final = frozenset((tuple, Listed, State, Made, DynamicClass, _Kind))
 
 
 @dataclass

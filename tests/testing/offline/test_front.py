@@ -271,7 +271,8 @@ def test_a_key_is_in_no_repr(fronts):
     assert KEY not in repr(vars(fronts))
 
 
-PAGE = b"Origin: http://localhost:3000\r\n"
+PROGRAM = b"Origin: http://localhost:3000\r\n"
+PAGE = PROGRAM + b"Sec-Fetch-Site: same-site\r\nSec-Fetch-Mode: cors\r\n"
 CROSS = b"Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: no-cors\r\n"
 REBOUND = request().replace(b"127.0.0.1", b"evil.example")
 
@@ -302,6 +303,7 @@ def test_a_web_page_that_is_not_welcome_is_refused(fronts, sent, options):
         (request(more=PAGE), {"origins": ["http://localhost:3000"]}),
         (request(more=PAGE), {"origins": ["*"]}),
         (request(key=KEY, more=PAGE), {"keys": [KEY]}),
+        (request(more=PROGRAM), {}),
         (request().replace(b"127.0.0.1", b"localhost"), {}),
         (b"GET / HTTP/1.0\r\n\r\n", {}),
     ],

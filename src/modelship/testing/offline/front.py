@@ -210,7 +210,8 @@ def _is_meant(head: bytes, front: _Front) -> bool:
     }
     if not is_local(fields.get("host", "127.0.0.1")):  # HTTP/1.0 and no browser, if there is none
         return False
-    welcome = front.keys or front.origins & {"*", fields.get("origin")}
+    # A program may send Origin too, and Azure answers it; a browser adds Sec-Fetch-Site.
+    welcome = front.keys or front.origins & {"*", fields.pop("origin", None)}
     return bool(welcome) or not sent_by_page(line.decode("latin-1"), fields)
 
 

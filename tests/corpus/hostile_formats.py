@@ -116,6 +116,7 @@ SKOPS = {
     "a dict that is a call": _node("DictNode", "subprocess:Popen", content={}),
     "a constructor": _node("ConstructorFromReduceNode", "subprocess:Popen",
                            content=DICT, __reduce__={"args": DICT}),
+    "a function of a library as a class": _node("SGDNode", "sklearn.datasets._base:clear_data_home"),
     "a name through another module": _node("FunctionNode", "numpy:os.system"),
     "a name through a module of a library": _node("FunctionNode", "sklearn.utils.fixes:os.system"),
     "built-in code": _node("TypeNode", "builtins:eval"),

@@ -67,6 +67,12 @@ def _late(marker: str) -> bytes:
     return _kept(b"]") + b"0" + outer + _KEPT + b"(" + _made("__repr__", marker) + b"e0\x85"
 
 
+def _slow(_marker: str) -> bytes:
+    """Long lists that are looked through again for each key, once there is a class."""
+    long = _kept(b"](" + b"]" * 9000 + b"e")
+    return _class("x", "marker") + long + (b"}" + _KEPT + b"Ns0") * 30_000
+
+
 CASES: dict[str, Callable[[str], bytes]] = {
     "key of a dict": lambda m: b"}(" + integer(5) + b"N" + _equal(m) + b"Nu",
     "item of a set": lambda m: b"\x8f(" + integer(5) + _equal(m) + b"\x90",
@@ -102,6 +108,7 @@ CASES: dict[str, Callable[[str], bytes]] = {
     ),
     "a class that registers": _registering,
     "base of an enumeration": lambda m: _enumeration(_class("__init__", m), pairs(A=integer(1))),
+    "none, beside long lists": _slow,
     "member of an enumeration": lambda m: _enumeration(b"", pairs(_ignore_=_made("replace", m))),
 }
 

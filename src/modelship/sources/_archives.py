@@ -112,9 +112,9 @@ def _read_as(kind: str, name: str, open_: Callable[[], ByteStream]) -> Content:
     if (
         (kind == "torch" and inside.startswith("data/"))
         or (kind == "keras" and name.endswith(".h5"))
-        or (kind == "skops" and name.endswith(".npz"))
+        or (kind == "skops" and name.endswith((".npz", ".bin")))
     ):
-        # Bytes of tensors and sparse matrices, which are read as such (load_npz of SciPy).
+        # Bytes of tensors, sparse matrices (load_npz of SciPy) and boosters, read as such.
         for reason in (UNKNOWN, NO_KERAS):
             incomplete.pop(reason, None)
     return content
@@ -148,7 +148,7 @@ def _keras_config(open_: Callable[[], ByteStream]) -> Content:
         if isinstance(module, str) and module.partition(".")[0] not in ("keras", "builtins", ""):
             clause = f"Keras would import {module!r} to load it"
             content.read.findings.hazards[clause] = None
-        if module == "builtins" and node.get("class_name") == "function":
+        if node.get("class_name") == "function":
             content.read.findings.hazards["Keras would look up a function to load it"] = None
     return content
 

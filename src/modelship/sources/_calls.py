@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import _compat_pickle
-import re
 from typing import Final
 
 from modelship.sources._arrays import Dtype, Wrapper
@@ -13,10 +12,8 @@ from modelship.sources._evaluating import (
     SHARED_BY_ALL,
     evaluates,
     passed_on,
-    state_runs,
 )
-from modelship.sources._keys import CALLED_BY_UNPICKLING
-from modelship.sources._loop import Loop
+from modelship.sources._states import CALLS_VALUE, States, is_new_block
 from modelship.sources._stream import UndescribedError
 from modelship.sources._values import (
     CODE_TYPE,
@@ -26,17 +23,14 @@ from modelship.sources._values import (
     FUNCTION_TYPE,
     INSTANCE,
     MEMBER,
-    MODULE,
     NEW_BLOCK,
     OPAQUE,
     PLAIN_TYPE,
     SHARED,
     DynamicClass,
-    Listed,
     Made,
     Name,
     State,
-    holds_made_here,
     is_made_here,
 )
 
@@ -53,23 +47,17 @@ _ARRAYS_IN_FILES: Final = frozenset(
 _WRAPPERS: Final = (".NumpyArrayWrapper", ".NDArrayWrapper", ".ZNDArrayWrapper")
 # Classes of these use what is in their state, and so do those that are called to make one.
 _COMPUTE: Final = ("pandas.", "xgboost.core.", "lightgbm.basic.", "sklearn.tree._tree.")
-_NEW_BLOCK: Final = "pandas.core.internals.blocks.new_block"
 _SCALARS: Final = ("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")
 _RECONSTRUCT: Final = tuple(f"numpy.{core}.multiarray._reconstruct" for core in ("core", "_core"))
 _BUILTINS: Final = ("builtins.", "_codecs.", "codecs.")
 COMPUTES_NAMES: Final = "it computes the name of what it imports"
-_CALLS_VALUE: Final = "it calls a value that it computes itself"
-_VERSION: Final = re.compile(r"[0-9][0-9A-Za-z.+]{0,63}")
 _NO_TYPES: Final = frozenset((None, "Ellipsis", "NotImplemented"))
 
 
-class Calls(Loop):
+class Calls(States):
     """The part of the machine that would import, call and change things."""
 
     protocol = 0
-
-    def hazard(self, clause: str) -> None:
-        self.findings.hazards[clause] = None
 
     def name(self, module: object, name: object) -> object:
         if not (isinstance(module, str) and isinstance(name, str)):
@@ -90,6 +78,12 @@ class Calls(Loop):
 
     def made(self, maker: object, args: object, *, new: bool = False) -> object:
         """Return what comes of a call, or for `new` of the creation of an instance."""
+        made = self.value_made(maker, args, new=new)
+        self.findings.brings_code |= is_made_here(made)
+        self.stream.budget.take_time()
+        return made
+
+    def value_made(self, maker: object, args: object, *, new: bool) -> object:
         if isinstance(maker, Name):
             self.findings.calls += 1
             return self.made_by_name(maker, args, new=new)
@@ -99,7 +93,7 @@ class Calls(Loop):
         if made is not None:
             return made
         if not (isinstance(maker, DynamicClass) and (new or maker.is_enum)):
-            self.hazard(_CALLS_VALUE)
+            self.hazard(CALLS_VALUE)
             return INSTANCE
         return self.made_by_class(maker, args)
 
@@ -108,11 +102,11 @@ class Calls(Loop):
         if maker is FUNCTION_TYPE:
             return function_made_of(args)
         if maker is NEW_BLOCK:
-            return None if holds_made_here(args) else Made(computes=True)
+            return None if self.holds_own(args) else Made(computes=True)
         return Made(args) if maker is PLAIN_TYPE else None
 
     def made_by_class(self, maker: DynamicClass, args: object) -> object:
-        if holds_made_here(args):
+        if self.holds_own(args):
             self.hazard("it passes what it defines itself to a class of its own")
         for base in maker.bases if args != () and not maker.is_enum else ():
             base.called = True
@@ -136,7 +130,7 @@ class Calls(Loop):
             self.hazard(f"it passes {text} no tuple of arguments")
         maker.called = True
         self.give_away(args)
-        if reason := passed_on(text, args):
+        if reason := passed_on(text, args, holds_own=self.holds_own(args)):
             self.hazard(reason)
         if text == "numpy.dtype":
             return Dtype(args)
@@ -148,7 +142,7 @@ class Calls(Loop):
         if text in _ARRAYS or text in _ARRAYS_IN_FILES:
             return Wrapper(in_file=text in _ARRAYS_IN_FILES, usable=usable)
         if text == "functools.partial":
-            return NEW_BLOCK if isinstance(args, tuple) and _is_new_block(args[:1]) else FUNCTION
+            return NEW_BLOCK if isinstance(args, tuple) and is_new_block(args[:1]) else FUNCTION
         if text in SHARED_BY_ALL:
             return SHARED
         if evaluates(text):
@@ -205,105 +199,10 @@ class Calls(Loop):
         if isinstance(base, Name) and (base.text != "builtins.object" or state is not None):
             base.called = True
         elif not isinstance(base, Name):
-            self.hazard(_CALLS_VALUE)
-        if holds_made_here(state):
+            self.hazard(CALLS_VALUE)
+        if self.holds_own(state):
             self.hazard("it passes what it defines itself to copyreg._reconstructor")
         return self.made(cls, (), new=True)
-
-    # --- states ---------------------------------------------------------------------------
-
-    def give_state(self, target: object, state: object) -> None:
-        if isinstance(target, Name):
-            self.hazard(f"it sets attributes of {target.text}")
-        elif target is MODULE or target is SHARED or isinstance(target, DynamicClass):
-            self.hazard("it sets attributes of what all of the program shares")
-        elif target is NEW_BLOCK:
-            self.give_state_to_block(state)
-        elif isinstance(target, (Dtype, Made)):
-            self.give_state_once(target, state)
-        elif (
-            target in (INSTANCE, MEMBER)
-            and isinstance(state, tuple)
-            and state[1:] not in ((), (None,))
-        ):
-            self.hazard("it sets slots of a class that it defines itself")
-        if target is not FUNCTION and _hides_methods(state):
-            self.hazard("it gives an instance a state that has methods of its own")
-        if (isinstance(target, Made) and target.computes and holds_made_here(state)) or (
-            target is EVALUATING and holds_made_here(state, but=FUNCTION)
-        ):
-            self.hazard("it gives what it defines itself to an instance that computes with it")
-        self.look_into(state, strict=target is EVALUATING)
-
-    def give_state_to_block(self, state: object) -> None:
-        if not (isinstance(state, tuple) and _is_new_block(state[:1]) and state[1:2] == ((),)):
-            self.hazard(_CALLS_VALUE)
-
-    def give_state_once(self, target: Dtype | Made, state: object) -> None:
-        if isinstance(target, Made):
-            if target.built:
-                self.hazard("it gives an instance a second state")
-            target.built = True
-            target.keep((state,))
-            return
-        target.build(state)
-        if target.is_forged:
-            self.hazard("it describes a type of arrays as NumPy does not")
-
-    def look_into(self, state: object, *, strict: bool) -> None:
-        """Note what a state brings, whoever it is given to."""
-        parts = state if isinstance(state, tuple) else (state,)
-        states = [part for part in parts if type(part) is State and part]
-        if not (states or strict):
-            return  # as most are, which hold arrays
-        if reason := state_runs(state, strict=strict):
-            self.hazard(reason)
-        for part in states:
-            if any(_may_be_called(part.get(key)) for key in CALLED_BY_UNPICKLING & part.keys()):
-                self.hazard("it gives an instance a method that unpickling calls")
-            version = part.get("_sklearn_version")
-            if holds_made_here(version) or (part.opaque and holds_made_here(part)):
-                self.hazard("it gives an instance a state that runs what it defines itself")
-            # It goes into messages and commands, so it has to look like a version.
-            if isinstance(version, str) and _VERSION.fullmatch(version):
-                self.findings.sklearn_version = version
-
-    def give_members(self, target: object, items: list[object]) -> None:
-        """Note what appends to something else than a list, or an instance that stands for one."""
-        if isinstance(target, Listed):
-            target.keep(items)
-            return
-        self.give_items(target, items)
-        if target is not OPAQUE and not (isinstance(target, Made) and not target.built):
-            self.hazard("it appends to what is no list")
-
-    def use_as_keys(self, keys: list[object]) -> None:
-        """Note keys that may be compared, which calls methods of theirs."""
-        if any(type(key) is not str and key is not MEMBER and holds_made_here(key) for key in keys):
-            self.hazard("it uses what it defines itself as a key")
-
-    def give_items(self, target: object, items: list[object]) -> None:
-        """Note what appends to, or sets items of, something that is no plain container."""
-        if isinstance(target, Made):
-            target.keep(items)
-        if isinstance(target, Name) or target is MODULE:
-            self.hazard("it changes something that it imports")
-        elif target is INSTANCE or target is MEMBER:
-            self.hazard("it calls a method of a class that it defines itself")
-
-
-def _may_be_called(value: object) -> bool:
-    return is_made_here(value) or isinstance(value, (Name, Made))
-
-
-def _is_new_block(first: tuple[object, ...]) -> bool:
-    return bool(first) and isinstance(first[0], Name) and first[0].text == _NEW_BLOCK
-
-
-def _hides_methods(state: object) -> bool:
-    """Return whether a state, or a part of it that is unpacked, is of the file's own classes."""
-    parts = state if isinstance(state, tuple) else (state,)
-    return any(holds_made_here(part) for part in parts if not isinstance(part, (State, Listed)))
 
 
 def _is_of_objects(args: tuple[object, ...]) -> bool:

@@ -23,7 +23,6 @@ from modelship.sources._values import (
     DynamicClass,
     Findings,
     Listed,
-    Made,
     Name,
     State,
     holds_made_here,
@@ -74,7 +73,6 @@ _IMPORTED_TYPES: Final = {
     "PartialType": "functools.partial",
     "ItemGetterType": "operator.itemgetter",
 }
-_RECONSTRUCT: Final = ("numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct")
 _CONSTS: Final = 7  # where code objects have their constants, and after them the names
 
 
@@ -137,20 +135,6 @@ def _load_type(args: tuple[object, ...], findings: Findings) -> object:
     if name in _IMPORTED_TYPES:
         return findings.named(_IMPORTED_TYPES[name])
     return _builtin_type(args, findings)
-
-
-def _array(args: tuple[object, ...], _: Findings) -> object:
-    """Return the array that dill makes as pickle does, in one call."""
-    if len(args) < 3 or args[3:] not in ((), (None,)):  # noqa: PLR2004 - all but its attributes
-        return None
-    maker, of, state = args[:3]
-    if not (isinstance(maker, Name) and maker.text in _RECONSTRUCT and isinstance(state, tuple)):
-        return None
-    plain = (of, *(part for part in state if not isinstance(part, Listed)))
-    if not (isinstance(of, tuple) and of and isinstance(of[0], Name)) or holds_made_here(plain):
-        return None
-    maker.called = True
-    return Made((state,))
 
 
 def function_made_of(args: tuple[object, ...], _: Findings | None = None) -> object:
@@ -289,7 +273,6 @@ _OF_CLOUDPICKLE: Final[Mapping[str, Callable[[tuple[object, ...], Findings], obj
 _OF_DILL: Final[Mapping[str, Callable[[tuple[object, ...], Findings], object]]] = {
     "_import_module": _module,
     "_load_type": _load_type,
-    "_create_array": _array,
     "_create_code": _dill_code,
     "_create_function": function_made_of,
     "_create_cell": _cell,

@@ -16,7 +16,6 @@ from modelship.sources._values import (
     TEMPLATE,
     Name,
     State,
-    holds_made_here,
 )
 
 __all__ = [
@@ -129,8 +128,11 @@ def state_runs(state: object, *, strict: bool) -> str:
     return ""
 
 
-def passed_on(text: str, args: object) -> str:
-    """Return why a call of a known name calls something that a file made, or ``""``."""
+def passed_on(text: str, args: object, *, holds_own: bool) -> str:
+    """Return why a call of a known name calls something that a file made, or ``""``.
+
+    `holds_own` says that the arguments hold something that the file defines itself.
+    """
     given = _parts(args)
     place = _CALLERS.get(text)
     if place is not None and len(given) > place:
@@ -139,7 +141,7 @@ def passed_on(text: str, args: object) -> str:
             called.called |= text in _CALLERS_WITH_VALUES
         elif not isinstance(called, str):
             return f"it lets {text} call a value that it computes itself"
-    if text not in _KEEPERS and holds_made_here(args):
+    if text not in _KEEPERS and holds_own:
         return f"it passes what it defines itself to {text}, which may call it"
     return _unusual(text, given)
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.sources._archives import check_directory
-from modelship.sources._globals import Use
+from modelship.sources._globals import Judgement, Use, judge
 from modelship.sources._stream import MalformedError, UndescribedError
 from modelship.sources._values import Findings
 
@@ -136,15 +136,22 @@ def _note(node: dict[str, Any], findings: Findings) -> None:
             return
         findings.named(text).held = True
         text = f"{text}.{method}"
-    findings.named(text).add(_use(loader, module))
+    findings.named(text).add(_use(loader, module, text))
 
 
-def _use(loader: object, module: str) -> Use:
+def _use(loader: object, module: str, text: str) -> Use:
     if loader == "OperatorFuncNode":
         return Use.CALL
+    looks_up = loader in _HOLDS or loader == "MethodNode"
+    if not looks_up and judge(text, Use.MAKE) is not Judgement.KNOWN and not _is_class(text):
+        return Use.CALL  # of a function
     if loader in _MAKES or module.partition(".")[0] in _CALLED_SAFELY:
         return Use.HOLD if loader in _HOLDS or loader == "MethodNode" else Use.MAKE
     return Use.HOLD if loader in _HOLDS or loader in ("MethodNode", None) else Use.CALL
+
+
+def _is_class(text: str) -> bool:
+    return text.rpartition(".")[2].lstrip("_")[:1].isupper()
 
 
 def _nodes(document: Any) -> Iterator[dict[str, Any]]:

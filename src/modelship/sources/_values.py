@@ -89,7 +89,7 @@ class Listed:
 
     def __init__(self, items: Sequence[object] = ()) -> None:
         self.is_empty = not items
-        self.parts = _kept(items)
+        self.parts = _kept(items) if items else []
 
     def keep(self, items: Sequence[object]) -> None:
         """Note what is added to it."""
@@ -220,6 +220,7 @@ class Findings:
     goes_on_when_older: bool = False
     calls: int = 0
     went_astray: bool = False
+    brings_code: bool = False  # of functions and classes of its own, or partial ones
     in_objects: bool = False  # where it did is a pickle, which only the memo makes another one
     computes_names: bool = False
 

@@ -177,6 +177,12 @@ BY_HAND = {
     "sklearn.utils.validation._is_fitted": "H",
     **{f"sklearn._config.{name}": "H" for name in ("config_context", "get_config")},
     "sklearn.utils._available_if._AvailableIfDescriptor": "M",
+    "zoneinfo.ZoneInfo._unpickle": "C",  # of the time zones of pandas 3
+    "_loss.CyHalfMultinomialLoss": "C",  # of scikit-learn 1.5, as skops writes it
+    **{
+        f"scipy.interpolate.interpolate.interp1d._call_{kind}": "H"  # before SciPy 1.8
+        for kind in ("linear", "nan_spline")
+    },
     # skops makes an instance of whatever it names.
     **{f"numpy.{kind}": "M" for kind in ["ndarray", "matrix", "recarray", "record"]},
     **{f"numpy.random.{kind}": "M" for kind in ("_generator.Generator", "mtrand.RandomState")},

@@ -200,6 +200,15 @@ def test_a_place_where_nothing_can_be_written_is_said(model, tmp_path):
         bundle_of(model).save(tmp_path / "file" / "bundle")
 
 
+def test_a_model_without_an_end_is_not_copied(model, tmp_path):
+    """Of what has come in its place, no more is read than the model had."""
+    bundle = bundle_of(model)
+    model.path.unlink()
+    model.path.symlink_to("/dev/zero")
+    with pytest.raises(DigestMismatchError, match="longer file"):
+        bundle.save(tmp_path / "saved")
+
+
 def test_a_model_that_changed_since_is_not_saved(model, tmp_path):
     """The bundle holds what was tested, or nothing is written."""
     bundle = bundle_of(model)

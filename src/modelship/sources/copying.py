@@ -11,7 +11,7 @@ from modelship.errors import DigestMismatchError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from modelship.sources.model import Model
+    from modelship.sources.model import Model, ModelFile
 
 __all__ = ["copy_checked"]
 
@@ -29,19 +29,23 @@ def copy_checked(model: Model, folder: Path) -> None:
         If they cannot be written.
     """
     for file in model.files:
-        _copy(model.root / file.path, folder / file.path, sha256=file.sha256)
+        _copy(model.root / file.path, folder / file.path, file)
 
 
-def _copy(source: Path, destination: Path, *, sha256: str) -> None:
+def _copy(source: Path, destination: Path, file: ModelFile) -> None:
     destination.parent.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256()
-    with _opened(source, sha256=sha256) as reading, destination.open("wb") as writing:
-        while chunk := reading.read(_CHUNK_BYTES):
+    left = file.size_bytes
+    with _opened(source, sha256=file.sha256) as reading, destination.open("wb") as writing:
+        # No more of it: a device in its place has no end.
+        while left >= 0 and (chunk := reading.read(min(_CHUNK_BYTES, left + 1))):
+            left -= len(chunk)
             digest.update(chunk)
             writing.write(chunk)
-    if digest.hexdigest() != sha256:
+    found = "of a longer file" if left < 0 else digest.hexdigest()
+    if found != file.sha256:
         destination.unlink()
-        raise DigestMismatchError(what=str(source), expected=sha256, found=digest.hexdigest())
+        raise DigestMismatchError(what=str(source), expected=file.sha256, found=found)
     destination.chmod(0o644)
 
 

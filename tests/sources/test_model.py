@@ -65,6 +65,16 @@ def test_a_folders_digest_depends_on_all_of_its_content(tmp_path_factory, tree, 
         model.verify()
 
 
+@pytest.mark.parametrize("suffix", ["pt", "npz", "keras", "bin", "zip"])
+def test_an_archive_that_is_cut_off_is_described(tmp_path, suffix):
+    """What cannot be read of it is told, as of any file."""
+    path = tmp_path / f"model.{suffix}"
+    path.write_bytes(b"PK\x03\x04" + bytes(100))
+    assert any(
+        "no whole zip archive" in each for each in Model.read(path).passport.incomplete_because
+    )
+
+
 @given(content=st.binary(max_size=200))
 def test_a_files_digest_is_its_sha256(tmp_path_factory, content):
     """One file's digest is what sha256sum prints, whatever the file is called."""

@@ -175,13 +175,13 @@ def check_directory(path: Path) -> None:
         tail = file.read(_END_BYTES + _LONGEST_COMMENT)
         at = tail.rfind(_END)
         if at < 0 or len(tail) - at < _END_BYTES:
-            raise zipfile.BadZipFile
+            raise zipfile.BadZipFile("its end is missing")
         (directory_bytes,) = struct.unpack_from("<I", tail, at + 12)
         file.seek(max(0, begin + at - _LOCATOR64_BYTES - _END64_BYTES))
         before = file.read(_END64_BYTES + _LOCATOR64_BYTES)
     if before.startswith(_END64) and before[_END64_BYTES:].startswith(_LOCATOR64):
         (directory_bytes,) = struct.unpack_from("<Q", before, 40)
     elif directory_bytes == _IN_END64:
-        raise zipfile.BadZipFile
+        raise zipfile.BadZipFile("its end is not whole")
     if directory_bytes > _MAX_DIRECTORY_BYTES:
         raise UndescribedError("it has more entries than any model")

@@ -35,6 +35,9 @@ _MOSTLY_FRAMING = "The chunks of the body hold too little: send larger ones."
 _GROWTH_BYTES = 1 << 18
 _MOST_AT_ONCE = 16
 """Requests of one connection that are answered before other connections have their turn."""
+_SLICE_BYTES = 1 << 13
+"""How much is parsed at once where heads may follow each other: some hundred of the shortest."""
+_SLICE_OF_CHUNKS_BYTES = 1 << 16
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -71,6 +74,7 @@ class ScoringProtocol(asyncio.Protocol):
         self._head = NOTHING  # of the request that arrives
         self._answers_left = 0  # of those that may be begun before others have their turn
         self._piece = b""  # what arrives now, if it begins with a request
+        self._unread = b""  # what has arrived behind requests that wait
         self._known: KnownHead | None = None
         self.since = self.loop.time()  # when what is waited for now began
         self.size_then = 0  # of the body that arrives, at `since`
@@ -97,12 +101,16 @@ class ScoringProtocol(asyncio.Protocol):
             if each is not None:
                 each.is_lost = True
         self.behind.clear()
+        self._unread = b""
         self.arriving = None
         self.flow.resume_writing()
 
     def data_received(self, data: bytes) -> None:
         if self._is_deaf:
             self.heard_at = self.loop.time()
+            return
+        if self._unread:
+            self._unread += data
             return
         known = self._known
         if (
@@ -114,13 +122,39 @@ class ScoringProtocol(asyncio.Protocol):
             self._begin_again(known, data)
             return
         begins = not self.in_head and self.arriving is None
-        self._answers_left = _MOST_AT_ONCE
         self._known, self._piece = None, data if begins else b""
-        self._parser.feed(data)
+        self._feed(data)
         self._piece = b""
-        framing = self._parser.received - _FRAMING_PER_BYTE * self.arrived_bytes
-        if framing > _FRAMING_BYTES and self.arriving is not None:
-            self.refuse(problem(400, _MOSTLY_FRAMING))
+
+    def _feed(self, data: bytes) -> None:
+        """Parse what has arrived, but nothing behind requests that wait: others have their turn."""
+        self._answers_left = _MOST_AT_ONCE
+        rest = memoryview(data)
+        while rest and not self._is_deaf:
+            if self.behind:
+                self._unread = bytes(rest)
+                return
+            size = self._slice_bytes
+            self._parser.feed(rest[:size])
+            rest = rest[size:]
+            framing = self._parser.received - _FRAMING_PER_BYTE * self.arrived_bytes
+            if framing > _FRAMING_BYTES and self.arriving is not None:
+                self.refuse(problem(400, _MOSTLY_FRAMING))
+
+    @property
+    def _slice_bytes(self) -> int:
+        """How much may be parsed before others have their turn: all of a body, but few heads."""
+        if self.arriving is None:
+            return _SLICE_BYTES
+        left = self._head.body_bytes - self.arriving.size
+        return left if left > 0 else _SLICE_OF_CHUNKS_BYTES  # a body in chunks tells no length
+
+    def _read_on(self) -> None:
+        """Parse what had to wait."""
+        if not self.behind:
+            unread, self._unread = self._unread, b""
+            self._feed(unread)
+            self._pace()
 
     def eof_received(self) -> bool:
         """Leave the connection open for the answers to what is whole, if there is something."""
@@ -150,6 +184,8 @@ class ScoringProtocol(asyncio.Protocol):
             return
         if (self.behind or self.flow.write_paused) and not self.lingers_since:
             self.flow.pause_reading()
+        elif self._unread:
+            self.loop.call_soon(self._read_on)
         elif self.flow.read_paused:
             self.since, self.size_then = self.loop.time(), self.arrived_bytes
             self.flow.resume_reading()
@@ -285,6 +321,7 @@ class ScoringProtocol(asyncio.Protocol):
         """
         self._is_deaf = True
         self.behind.clear()
+        self._unread = b""
         if self._has_ended:
             self.transport.close()
             return
@@ -310,7 +347,7 @@ class ScoringProtocol(asyncio.Protocol):
     @property
     def is_quiet(self) -> bool:
         """Whether nothing arrives and nothing is being answered."""
-        arrives = self.arriving is not None or self.in_head
+        arrives = self.arriving is not None or self.in_head or self._unread
         return self.is_answered and not self.behind and not arrives
 
     @property

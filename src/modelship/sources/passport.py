@@ -117,8 +117,12 @@ class Passport:
     @property
     def obstacles(self) -> tuple[str, ...]:
         """Why it is not safe to load, as clauses; empty if it is :attr:`safe_to_load`."""
-        names = tuple(f"loading it would call {name}" for name in self.dangerous)
+        names = tuple(f"loading it would {self.verb_of(name)} {name}" for name in self.dangerous)
         return (*names, *self.hazards, *self.incomplete_because)
+
+    def verb_of(self, name: str) -> str:
+        """Return what loading does with one of `globals`: ``"call"`` it, or only ``"import"`` it."""
+        return "call" if Use.CALL in dict(self.uses)[name] else "import"
 
     @property
     def unknown(self) -> tuple[str, ...]:

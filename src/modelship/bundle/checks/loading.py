@@ -58,12 +58,12 @@ def _obstacles(model: Model, *, own: OwnModules) -> Iterator[Finding]:
     files = _globals_by_file(model) if names and model.path.is_dir() else {}
     for name in names[:_DANGERS_SHOWN]:
         yield RULES["MS301"].finding(
-            f"Loading it would call {name}, which is not known to be safe.",
+            f"Loading it would {passport.verb_of(name)} {name}, which is not known to be safe.",
             path=next((file for file, found in files.items() if name in found), path),
         )
     if len(names) > _DANGERS_SHOWN:
-        more = f"{len(names) - _DANGERS_SHOWN} more things that are not known to be safe."
-        yield RULES["MS301"].finding(f"Loading it would call {more}", path=path)
+        more = f"{len(names) - _DANGERS_SHOWN} more names that are not known to be safe."
+        yield RULES["MS301"].finding(f"Loading it would import {more}", path=path)
     for hazard in passport.hazards:
         yield RULES["MS301"].finding(f"Loading it is not safe: {hazard}.", path=path)
     for reason in passport.incomplete_because:

@@ -70,7 +70,7 @@ class RequestParser:
         self._wants_upgrade = False
         self._parser = httptools.HttpRequestParser(self)
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes | memoryview) -> None:
         """Parse what has arrived."""
         self.received += len(data)
         rest = memoryview(data)

@@ -121,7 +121,7 @@ class Passport:
         return (*names, *self.hazards, *self.incomplete_because)
 
     def verb_of(self, name: str) -> str:
-        """Return what loading does with one of `globals`: ``"call"`` it, or only ``"import"`` it."""
+        """Return ``"call"`` if loading calls one of `globals`, or else ``"import"``."""
         return "call" if Use.CALL in dict(self.uses)[name] else "import"
 
     @property

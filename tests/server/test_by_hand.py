@@ -173,12 +173,16 @@ def test_flags_may_be_typed_with_dashes(serving_python, folder):
     assert "none.json is not there" in log
 
 
-def test_missing_packages_are_named(folder):
+def test_missing_packages_are_named(folder, tmp_path_factory):
     """A Python without what the server needs says which, and names the extra; exit code 1."""
-    bare = [sys.executable, "-S"]  # without any installed package
-    command = [*bare, "-m", "modelship.server", "--entry_script", "score.py"]
-    with _started(command, cwd=folder) as it:
-        log, _ = it.communicate(timeout=_TIMEOUT_S)
+    alone = tmp_path_factory.mktemp("alone")  # modelship is there, and no installed package
+    (alone / "modelship").symlink_to(_SOURCE / "modelship")
+    command = [sys.executable, "-S", "-m", "modelship.server", "--entry_script", "score.py"]
+    with _started(command, cwd=folder, PYTHONPATH=str(alone)) as it:
+        try:
+            log, _ = it.communicate(timeout=_TIMEOUT_S)
+        finally:
+            it.kill()
     assert it.returncode == 1
     assert "has no uvicorn and no httptools and no uvloop" in log
     assert "extra 'server'" in log

@@ -89,6 +89,14 @@ def test_it_is_not_loaded_here(hostile, marker):
     assert not marker.exists()
 
 
+def test_a_module_that_loading_imports_is_a_reason(tmp_path):
+    """What a file imports without naming anything of it is told, and not as a call."""
+    content = b"\x80\x02ccloudpickle.cloudpickle\nsubimport\nU\x0bantigravity\x85R."
+    (tmp_path / "model.pkl").write_bytes(content)
+    with pytest.raises(UntrustedModelError, match="loading it would import antigravity"):
+        Model.read(tmp_path / "model.pkl").load()
+
+
 def test_trust_loads_it(hostile, marker):
     """Whoever says that the file is trusted gets it loaded."""
     hostile.load(trust_model=True)

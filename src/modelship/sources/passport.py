@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
+from functools import cached_property
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
@@ -121,8 +122,12 @@ class Passport:
         return (*names, *self.hazards, *self.incomplete_because)
 
     def verb_of(self, name: str) -> str:
-        """Return ``"call"`` if loading calls one of `globals`, or else ``"import"``."""
-        return "call" if Use.CALL in dict(self.uses)[name] else "import"
+        """Return ``"call"`` if loading calls one of :attr:`dangerous`, or else ``"import"``."""
+        return "call" if Use.CALL in self._use_by_name.get(name, Use.HOLD) else "import"
+
+    @cached_property
+    def _use_by_name(self) -> dict[str, Use]:
+        return dict(self.uses)
 
     @property
     def unknown(self) -> tuple[str, ...]:

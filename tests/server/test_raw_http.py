@@ -98,7 +98,7 @@ def test_nothing_gets_to_run_without_a_key(locked, exchange):
     try:
         found = _statuses(locked, exchange, parts=exchange.parts, probes=exchange.stays)
     except OSError:  # closed a second after its answer, before this slow machine sent the rest
-        found = (401,)
+        found = _statuses(locked, exchange, parts=exchange.parts[:1])
     assert _seen(locked) == ()
     if exchange.bodies and exchange.ends != "all":
         assert found[-1] == 401

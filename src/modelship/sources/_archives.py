@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from modelship.sources._budget import Budget
     from modelship.sources._values import Findings
 
-__all__ = ["ZIP", "check_directory", "read_archive"]
+__all__ = ["ZIP", "check_directory", "json_objects", "read_archive"]
 
 ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")
 # The end of a zip archive's directory (PKWARE's APPNOTE, 4.3.14 to 4.3.16), after which a comment
@@ -141,7 +141,7 @@ def _keras_config(open_: Callable[[], ByteStream]) -> Content:
         document = json.loads(open_().peek(_MAX_CONFIG_BYTES))
     except (EndedEarlyError, MalformedError, UndescribedError, ValueError, RecursionError):
         return Content.unread("its description cannot be read")
-    for node in _nodes(document):
+    for node in json_objects(document):
         if node.get("class_name") in ("Lambda", "__lambda__"):
             content.read.findings.hazards["it has a Lambda layer, whose code is in the file"] = None
         module = node.get("module")
@@ -153,7 +153,8 @@ def _keras_config(open_: Callable[[], ByteStream]) -> Content:
     return content
 
 
-def _nodes(document: Any) -> Iterator[dict[str, Any]]:
+def json_objects(document: Any) -> Iterator[dict[str, Any]]:
+    """Yield every JSON object, outer ones first, with no recursion."""
     waiting = [document]
     for value in waiting:
         if isinstance(value, dict):

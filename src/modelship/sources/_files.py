@@ -55,6 +55,11 @@ def walk(folder: Path) -> Iterator[Path]:
     CorruptModelError
         If folders are nested without end.
     """
+    return (entry for entry in _entries(folder) if entry.is_file())
+
+
+def _entries(folder: Path) -> Iterator[Path]:
+    """Yield what is no folder itself, and links, in a folder and the folders in it."""
     waiting = [(folder, 0)]
     while waiting:
         current, depth = waiting.pop()
@@ -65,26 +70,16 @@ def walk(folder: Path) -> Iterator[Path]:
         for entry in current.iterdir():
             if entry.is_dir() and not entry.is_symlink():
                 waiting.append((entry, depth + 1))
-            elif entry.is_file():
+            else:
                 yield entry
 
 
 def _checked(folder: Path) -> Iterator[Path]:
-    waiting = [(folder, 0)]
-    while waiting:
-        current, depth = waiting.pop()
-        if depth > _MAX_DEPTH:
-            raise CorruptModelError(
-                str(folder), f"folders in it are nested more than {_MAX_DEPTH} deep", "Check it."
-            )
-        for entry in current.iterdir():
-            if entry.is_symlink():
-                _refuse_link(entry, whole=folder)
-            if entry.is_dir():
-                waiting.append((entry, depth + 1))
-            else:
-                _refuse_special(entry, whole=folder)
-                yield entry
+    for entry in _entries(folder):
+        if entry.is_symlink():
+            _refuse_link(entry, whole=folder)
+        _refuse_special(entry, whole=folder)
+        yield entry
 
 
 def _refuse_link(link: Path, *, whole: Path) -> None:

@@ -15,13 +15,12 @@ import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from modelship.sources._archives import check_directory
+from modelship.sources._archives import check_directory, json_objects
 from modelship.sources._globals import Judgement, Use, judge
 from modelship.sources._stream import MalformedError, UndescribedError
 from modelship.sources._values import Findings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 __all__ = ["SCHEMA", "SkopsSchema", "is_skops", "read_skops"]
@@ -111,7 +110,7 @@ def _described(document: Any) -> SkopsSchema:
     if not isinstance(document, dict):
         raise MalformedError("its schema describes no object")
     schema = SkopsSchema(skops_version=_version(document.get("_skops_version")))
-    for node in _nodes(document):
+    for node in json_objects(document):
         _note(node, schema.findings)
         version = node.get("_sklearn_version")
         if isinstance(version, dict) and not schema.sklearn_version:
@@ -152,16 +151,6 @@ def _use(loader: object, module: str, text: str) -> Use:
 
 def _is_class(text: str) -> bool:
     return text.rpartition(".")[2].lstrip("_")[:1].isupper()
-
-
-def _nodes(document: Any) -> Iterator[dict[str, Any]]:
-    """Yield every JSON object, outer ones first, with no recursion."""
-    waiting = [document]
-    for value in waiting:
-        if isinstance(value, dict):
-            yield value
-        inner = value.values() if isinstance(value, dict) else value
-        waiting.extend(each for each in inner if isinstance(each, (dict, list)))
 
 
 def _version(value: Any) -> str:

@@ -431,21 +431,36 @@ def test_the_log_can_be_json(started):
     assert told()[0]["status"] == 200
 
 
-def test_it_speaks_tls(serving, tmp_path):
-    """With a certificate the same routes are there over TLS, and nothing without."""
-    trustme = pytest.importorskip("trustme")
-    authority = trustme.CA()
-    certificate = authority.issue_cert("127.0.0.1")
-    certificate.private_key_and_cert_chain_pem.write_to_path(tmp_path / "server.pem")
-    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-    pem = str(tmp_path / "server.pem")
-    settings = {"MODELSHIP_TLS_CERTIFICATE": pem, "MODELSHIP_TLS_KEY": pem}
+@pytest.fixture
+def over_tls(serving, tmp_path):
+    """Return a server that speaks TLS, and the options of a client that trusts it."""
+    authority = pytest.importorskip("trustme").CA()
+    pem, ca = tmp_path / "server.pem", tmp_path / "ca.pem"
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(pem)
+    authority.cert_pem.write_to_path(ca)
+    files = dict.fromkeys(("MODELSHIP_TLS_CERTIFICATE", "MODELSHIP_TLS_KEY"), str(pem))
+    settings = files | {"MODELSHIP_DRAIN_S": "0"}
     server = serving.start("default", script="operated", settings=settings)
     _until(lambda: "ready for serving traffic" in server.log)
-    options = {"verify": str(tmp_path / "ca.pem"), "timeout": _TIMEOUT_S}
+    yield server, {"verify": str(ca), "timeout": _TIMEOUT_S}
+    server.stop()
+
+
+def test_it_speaks_tls(over_tls):
+    """With a certificate the same routes are there over TLS, and nothing without."""
+    server, options = over_tls
     uri = f"https://127.0.0.1:{server.port}"
     assert requests.get(uri, **options).text == "Healthy"
     assert requests.post(f"{uri}/score", json={}, **options).status_code == 200
     with pytest.raises(requests.ConnectionError):
         _get(server, "/")
-    server.stop()
+
+
+def test_a_busy_server_with_tls_answers_nothing_in_plain_text(over_tls):
+    """While no worker can answer, the supervisor answers health, but not without TLS."""
+    server, options = over_tls
+    uri = f"https://127.0.0.1:{server.port}/score"
+    with pytest.raises(requests.Timeout):
+        requests.post(uri, json={"spin": True}, **options | {"timeout": (5, 0.5)})
+    with pytest.raises(requests.Timeout):
+        requests.get(f"http://127.0.0.1:{server.port}/", timeout=(5, 0.5))

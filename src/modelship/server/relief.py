@@ -67,6 +67,7 @@ class Relief:
     ) -> None:
         self._board = board
         self._say = say
+        self._speaks_tls = speaks_tls
         self._parting = b"" if speaks_tls else _closing(*_ENDED, b"retry-after: 1")
         self._listeners = listeners
         self._handing, self.handed_over = socket.socketpair()
@@ -166,13 +167,16 @@ class Relief:
             self._rests_until = now + _NO_ROOM_PAUSE_S
 
     def _judge(self, connection: socket.socket) -> None:
-        """Look at what a connection asks for, and leave it unread."""
+        """Look at what a connection asks for, and leave it unread.
+
+        Where TLS is spoken only a worker can answer, and nothing is answered in plain text.
+        """
         try:
             head = connection.recv(_LONGEST_HEAD, socket.MSG_PEEK)
         except OSError:
             head = b""
         self._forget(connection)
-        asked = _HEAD.match(head)
+        asked = None if self._speaks_tls else _HEAD.match(head)
         if not head:
             connection.close()
         elif asked is None or (asked[2] == b"/" and not self._board.ready()):

@@ -2,18 +2,42 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 import requests
+from client_environments import ClientEnvironments
 
 from modelship.testing.offline.workspace import OfflineWorkspace
 
 
 @pytest.fixture(scope="session", autouse=True)
 def sdk_home(tmp_path_factory):
-    """Give the SDK a home of its own."""
+    """Give the SDK a home of its own; uv and pyenv keep theirs."""
+    home = Path.home()
+    kept = {
+        "PYENV_ROOT": home / ".pyenv",
+        "UV_CACHE_DIR": home / ".cache" / "uv",
+        "UV_PYTHON_INSTALL_DIR": home / ".local" / "share" / "uv" / "python",
+    }
     with pytest.MonkeyPatch.context() as patch:
+        for name, folder in kept.items():
+            patch.setenv(name, os.environ.get(name) or str(folder))
         patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
         yield
+
+
+@pytest.fixture(scope="session")
+def client_python(sdk_home):
+    """Return a function that gives the Python of an environment with the real SDK.
+
+    ``client_python("3.8")`` has azureml-core, numpy and scikit-learn; further arguments name
+    further packages. Each environment is made once, for all workers of a session.
+    """
+    folder = Path(os.environ["MODELSHIP_TESTS_CACHE"]) / "clients"
+    folder.mkdir(exist_ok=True)
+    return ClientEnvironments(folder).python
 
 
 @pytest.fixture

@@ -1,0 +1,47 @@
+"""Python environments of those who use Azure ML's SDK, one for each version of Python and list."""
+
+from __future__ import annotations
+
+import hashlib
+
+from filelock import FileLock
+
+from modelship.bundle._uv import run_uv
+from modelship.bundle.install import find_python
+
+PACKAGES = ("azureml-core", "numpy", "scikit-learn")
+NOT_DECLARED = {"3.8": ("importlib_resources",)}
+"""What azureml-core 1.61 imports, and does not ask for."""
+TIMEOUT_S = 280
+
+
+class ClientEnvironments:
+    """Makes virtual environments with the real SDK, each once for all who share the folder."""
+
+    def __init__(self, folder):
+        self._folder = folder
+
+    def python(self, version, *packages):
+        """Return the Python of an environment with the SDK and further packages.
+
+        It is an error, and no reason to skip, if this machine has no such Python.
+        """
+        wanted = sorted({*PACKAGES, *NOT_DECLARED.get(version, ()), *packages})
+        digest = hashlib.sha256("\n".join(wanted).encode()).hexdigest()[:8]
+        place = self._folder / f"client-{version}-{digest}"
+        with FileLock(f"{place}.lock", timeout=TIMEOUT_S):
+            if not (place / "complete").exists():
+                self._make(place, find_python(version), wanted)
+        return place / "bin" / "python"
+
+    @staticmethod
+    def _make(place, base, packages):
+        uv("venv", "--clear", "--no-project", "--python", base, place)
+        uv("pip", "install", "--python", place / "bin" / "python", *packages)
+        (place / "complete").touch()
+
+
+def uv(*arguments):
+    command = [*map(str, arguments), "--quiet"]
+    done = run_uv(command, timeout_s=TIMEOUT_S, asks_index="install" in arguments)
+    assert done.ok, done.words

@@ -90,6 +90,8 @@ class App:
         self._map = Map(rules, strict_slashes=False, merge_slashes=False)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        # The SDK joins "https://management.azure.com/" and "/subscriptions/…".
+        environ["PATH_INFO"] = "/" + environ["PATH_INFO"].lstrip("/")
         answer = self._answer(_Request(environ))
         answer.headers["X-Content-Type-Options"] = "nosniff"  # people look at logs in browsers
         return answer(environ, start_response)

@@ -29,6 +29,7 @@ _log = logging.getLogger(__name__)
 # What is read of the documents of each kind without a question whether it is there.
 _SHAPES: dict[str, dict[str, Any]] = {
     "assets": {"id": str, "artifacts": [dict]},
+    "computes": {"name": str, "properties": {"computeType": str, "properties": dict}},
     "environments": {"name": str, "version": str, "digest": str, "environment": dict},
     "model-counters": {"last": int},
     "models": {

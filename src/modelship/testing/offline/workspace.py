@@ -267,6 +267,7 @@ class OfflineWorkspace:
     def _calls(self, store: Store, guard: Guard, access: Access) -> list[Call]:
         from modelship.testing.offline.artifacts import Artifacts
         from modelship.testing.offline.blobs import Blobs
+        from modelship.testing.offline.computes import Computes
         from modelship.testing.offline.control import Control, Environments
         from modelship.testing.offline.login import Login, ServicePrincipal
         from modelship.testing.offline.models import Models
@@ -284,6 +285,7 @@ class OfflineWorkspace:
             Login(ServicePrincipal.of(self.identity), access=access),
             Telemetry(),
             Environments(store),
+            Computes(store, self.identity),
             Models(store),
             blobs,
             artifacts,

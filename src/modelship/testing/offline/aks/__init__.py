@@ -1,0 +1,1 @@
+"""Azure Kubernetes Service in an offline workspace: clusters, services, and endpoints."""

@@ -230,15 +230,6 @@ def test_names_are_compared_as_azure_does(ws):
     assert found.get_details()["id"] == ws.get_details()["id"]
 
 
-def test_what_there_is_not_is_said_in_words(call):
-    """An address that an offline workspace does not know, and packages, are told by name."""
-    unknown = call("GET", MMS, "/images")
-    assert unknown.status_code == 404
-    assert "an offline workspace has no GET /modelmanagement" in unknown.json()["message"]
-    package = call("POST", MMS, "/packages", json={})
-    assert (package.status_code, package.json()["code"]) == (501, "PackagesNotSupported")
-
-
 def test_the_cloud_and_the_subscription_are_described(offline, ws):
     """Clients that ask for their way, as Azure's own, are led to the same place."""
     clouds = requests.get(f"{offline.endpoint}/metadata/endpoints", timeout=30).json()

@@ -8,10 +8,11 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
+from modelship.testing.offline.absences import refusal_of
 from modelship.testing.offline.exchange import LARGEST_BODY_BYTES, RefusalError
 from modelship.testing.offline.guard import Door
 from modelship.testing.offline.store import BrokenRecordError
@@ -29,6 +30,7 @@ DROP = "modelship.drop"
 """The key in the WSGI environment whose value, a callable, closes the connection unanswered."""
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+_MOST_SAID = 100
 _log = logging.getLogger(__name__)
 
 
@@ -87,6 +89,7 @@ class App:
             Rule(call.path, endpoint=call.name, methods=[call.method])
             for call in self.calls.values()
         ]
+        self._said: set[str] = set()
         self._map = Map(rules, strict_slashes=False, merge_slashes=False)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -105,13 +108,19 @@ class App:
             return self._meet_faults(call, request, values)
         except RefusalError as refusal:
             return refusal.response()
-        except NotFound:
-            message = f"an offline workspace has no {request.method} {request.path}"
-            return RefusalError(404, "NotFound", message).response()
+        except (NotFound, MethodNotAllowed) as error:
+            return self._refuse_absent(request, status=error.code).response()
         except HTTPException as error:
             return RefusalError(error.code or 500, error.name, error.description or "").response()
         except Exception as error:  # noqa: BLE001 - no traceback is sent to a client
             return _failure(request, error).response()
+
+    def _refuse_absent(self, request: Request, *, status: int) -> RefusalError:
+        refusal = refusal_of(request.method, request.path, status=status)
+        if refusal.message not in self._said and len(self._said) < _MOST_SAID:
+            self._said.add(refusal.message)
+            _log.warning("%s", refusal.message)  # once, in the terminal of the workspace too
+        return refusal
 
     def _let_in(self, call: Call, request: Request) -> None:
         try:

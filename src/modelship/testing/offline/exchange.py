@@ -27,6 +27,7 @@ LARGEST_BODY_BYTES = 1 << 24
 """How long the body of a request may be; that of a blob may be longer."""
 
 _DEEPEST = 64
+_LONGEST_REASON = 500
 _LARGEST_NUMBER = 1 << 63
 _ANY_OBJECT: dict[str, Any] = {}
 
@@ -51,15 +52,23 @@ class RefusalError(Exception):
         self.message = message
 
     def response(self) -> Response:
-        """Return the answer."""
+        """Return the answer, in which each of the SDK's many clients finds the message."""
+        root = {"code": self.code, "message": self.message, "details": []}
         body = {
             "code": self.code,
             "statusCode": self.status,
             "message": self.message,
-            # ARM wraps it once more, and the SDK reads either.
-            "error": {"code": self.code, "message": self.message},
+            "details": [],
+            # All that the client of models shows.
+            "correlation": {"message": self.message},
+            # The resource manager and the run history wrap it once more. The SDK fails at printing
+            # an error without details.
+            "error": root,
         }
-        return json_response(body, status=self.status)
+        answer = json_response(body, status=self.status)
+        # All that the client of data sets shows.
+        answer.status = f"{self.status} {_as_reason(self.message)}"
+        return answer
 
 
 def json_response(body: Any, *, status: int = 200, **headers: str) -> Response:
@@ -109,6 +118,13 @@ def check_shape(value: object, shape: dict[str, Any]) -> None:
     """Refuse a value of another shape."""
     if place := mismatch(value, shape):
         raise RefusalError(400, "BadArgument", f"{place} is missing, or of another type.")
+
+
+def _as_reason(message: str) -> str:
+    """Return a message as the reason phrase of a status line (RFC 9112, section 4)."""
+    plain = message.encode("ascii", "replace").decode()
+    printable = "".join(each if each.isprintable() else " " for each in plain)
+    return " ".join(printable.split())[:_LONGEST_REASON] or "Refused"
 
 
 def _refuse(constant: str) -> None:

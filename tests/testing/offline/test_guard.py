@@ -123,13 +123,25 @@ def addresses(app):
 
 
 def test_no_route_escapes_the_guard(offline):
-    """Each asks for a token or a signed address, but those that are listed here."""
+    """Each asks for a token, a signed address or a password, but those that are listed here."""
     found = {call.name for call, _ in addresses(offline._app) if call.door is Door.OPEN}
     assert found == OPEN
     for call, path in addresses(offline._app):
         if call.door is not Door.OPEN:
             status = ask(offline, path, method=call.method)[0]
-            assert (call.name, status) == (call.name, 401 if call.door is Door.TOKEN else 403)
+            assert (call.name, status) == (call.name, 403 if call.door is Door.ADDRESS else 401)
+
+
+def test_the_registry_is_opened_by_its_password_alone(offline, access):
+    """Docker sends it as basic authentication; a token of the workspace does not serve for it."""
+    right = offline.identity.key_for("registry")
+    fields = {
+        password: f"Basic {base64.b64encode(f'offline:{password}'.encode()).decode()}"
+        for password in (right, right[:-1], "")
+    }
+    tried = [*fields.values(), f"Bearer {access.token(lifetime_s=60)}", "Basic odd", "odd"]
+    answers = [ask(offline, "/v2/", Authorization=each)[0] for each in tried]
+    assert answers == [200, 401, 401, 401, 401, 401]
 
 
 CALLERS = [

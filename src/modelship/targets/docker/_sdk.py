@@ -136,6 +136,11 @@ class Engine:
             raise ImageBuildError(image=tag, problem=problem.rstrip(".\n"), build_log=log)
         return log
 
+    def tag(self, reference: str, name: str) -> None:
+        """Give an image one more name."""
+        repository, _, tag = name.rpartition(":")
+        self._api.tag(reference, repository, tag)
+
     def remove_image(self, reference: str) -> None:
         """Remove an image, unless something uses it."""
         with self._unless_gone_or_used():

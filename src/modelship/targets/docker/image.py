@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from modelship.targets.docker.inspection import Container, Image
     from modelship.targets.progress import Deadline, Steps
 
-__all__ = ["remove_unused_images", "service_image"]
+__all__ = ["environment_image", "remove_unused_images", "service_image"]
 
 _APP = str(dockerfiles.APP_ROOT).lstrip("/")
 _MODELS = f"{_APP}/azureml-models"
@@ -69,9 +69,8 @@ def service_image(
     EnvironmentBuildError
         If the locked packages cannot be fetched.
     """
-    base_image = base_image or f"python:{bundle.lock.python}-slim"
     lock = bundle.lock
-    environment = _ensure_environment(engine, lock, base_image=base_image, steps=steps)
+    environment = environment_image(engine, lock, base_image=base_image, steps=steps)
     if server.files:
         environment = _ensure_server(engine, server, lock, environment=environment, steps=steps)
     with exclusive(_IMAGES_LOCK, timeout_s=steps.deadline.remaining_s):
@@ -106,7 +105,19 @@ def _remove_nameless(engine: Engine, image: Image | None) -> None:
         engine.remove_image(model)
 
 
-def _ensure_environment(engine: Engine, lock: Lock, *, base_image: str, steps: Steps) -> str:
+def environment_image(engine: Engine, lock: Lock, *, base_image: str | None, steps: Steps) -> str:
+    """Build the image that holds the packages of a lock, if it is not there; return its name.
+
+    Raises
+    ------
+    BaseImageError
+        If the base image is missing and cannot be pulled, or the environment does not fit it.
+    ImageBuildError
+        If it cannot be built.
+    EnvironmentBuildError
+        If the packages cannot be fetched.
+    """
+    base_image = base_image or f"python:{lock.python}-slim"
     base = ensure_base(engine, base_image, steps=steps)
     recipe = dockerfiles.environment("", label="")
     name = f"modelship/environment:{_key(lock.digest, base.image_id, recipe)}"

@@ -5,24 +5,25 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from modelship.bundle import Resources
 from modelship.errors import BaseImageError, ModelshipError, PythonNotFoundError
 from modelship.targets.progress import Steps
 from modelship.testing.offline import failures
+from modelship.testing.offline.environments.curated import stand_in_note
 from modelship.testing.offline.images import Images
 from modelship.testing.offline.specifications import SDK_PYTHON, Specification
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
 
-    from modelship.testing.offline.compute import Compute
+    from modelship.bundle.script import SourceFile
     from modelship.testing.offline.images import Image
     from modelship.testing.offline.operations import Operations
     from modelship.testing.offline.store import Store
 
-__all__ = ["Build", "Builder"]
+__all__ = ["Build", "Builder", "Place"]
 
 _TIMEOUT_S = 1800.0
 
@@ -58,6 +59,20 @@ class Build:
         return cls(document, operation, stage, stack, steps)
 
 
+class Place(Protocol):
+    """What images are built for."""
+
+    @property
+    def source(self) -> tuple[SourceFile, ...]:
+        """The files that it needs beside those of a service."""
+
+    def fit(self, resources: Resources) -> Resources:
+        """Return what of `resources` it has."""
+
+    def build(self, image: Image, steps: Steps) -> None:
+        """Make what `image` needs before it can start."""
+
+
 class Builder:
     """Builds images.
 
@@ -67,11 +82,11 @@ class Builder:
         Has what was uploaded, and keeps locks.
     operations : Operations
         Hold the logs.
-    compute : Compute
+    compute : Place
         What the images are for.
     """
 
-    def __init__(self, store: Store, *, operations: Operations, compute: Compute) -> None:
+    def __init__(self, store: Store, *, operations: Operations, compute: Place) -> None:
         self._images = Images(store)
         self._operations = operations
         self._compute = compute
@@ -89,6 +104,8 @@ class Builder:
                 self._operations.write(build.operation, f"{failures.MARK}: the build fails")
                 raise failures.build_failed()
             specification = Specification.of_request(build.document["environmentImageRequest"])
+            if note := stand_in_note(build.document["environmentImageRequest"]):
+                self._operations.write(build.operation, note)
             for option in specification.dropped:
                 note = f"Left out: {option}. Packages come from where this machine gets its own."
                 self._operations.write(build.operation, note)

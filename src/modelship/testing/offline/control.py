@@ -1,22 +1,19 @@
-"""What stands around a workspace's contents: the resource manager, discovery, environments."""
+"""What stands around a workspace's contents: the resource manager and discovery."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import TYPE_CHECKING, Any
 
 from modelship.testing.offline.app import Call
-from modelship.testing.offline.exchange import RefusalError, json_object, json_response
+from modelship.testing.offline.exchange import RefusalError, json_response
 from modelship.testing.offline.guard import Door
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request, Response
 
     from modelship.testing.offline.identity import Identity
-    from modelship.testing.offline.store import Store
 
-__all__ = ["ART", "ENV", "MMS", "WS", "Control", "Environments", "is_direct"]
+__all__ = ["ART", "ENV", "MMS", "WS", "Control", "is_direct"]
 
 _WORKSPACES = "providers/Microsoft.MachineLearningServices/workspaces"
 _GROUP = "/subscriptions/<subscription>/resourceGroups/<group>"
@@ -172,66 +169,6 @@ class Control:
     def _refuse_package(_request: Request, **_scope: str) -> Response:
         message = "An offline workspace builds no packages: deploy the model as a service instead."
         raise RefusalError(501, "PackagesNotSupported", message)
-
-
-class Environments:
-    """The registered environments: each keeps its versions, and the same content its version.
-
-    Parameters
-    ----------
-    store : Store
-        Where they are kept, as documents ``name:version``.
-    """
-
-    def __init__(self, store: Store) -> None:
-        self._documents = store.documents("environments")
-
-    def calls(self) -> list[Call]:
-        """Return what it answers."""
-        # Names may contain slashes, and arrive unquoted: what follows them is found by hand.
-        one = f"{ENV}/environments/<path:reference>"
-        return [
-            Call("environments.put", "PUT", one, self._put),
-            Call("environments.get", "GET", one, self._get),
-            Call("environments.list", "GET", f"{ENV}/environments", self._list),
-        ]
-
-    def _put(self, request: Request, *, reference: str, **_scope: str) -> Response:
-        name, wanted = _split(reference)
-        content = {key[:1].lower() + key[1:]: value for key, value in json_object(request).items()}
-        digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-        with self._documents.lock:
-            versions = self._versions(name)
-            same = [each for each in versions if each["digest"] == digest]
-            if same and wanted in {None, same[0]["version"]}:
-                return json_response(same[0]["environment"])
-            version = wanted or str(1 + len(versions))
-            environment = content | {"name": name, "version": version}
-            kept = {"name": name, "version": version, "digest": digest, "environment": environment}
-            self._documents.put(f"{name}:{version}", kept)
-        return json_response(environment)
-
-    def _get(self, _request: Request, *, reference: str, **_scope: str) -> Response:
-        name, version = _split(reference)
-        versions = self._versions(name)
-        fits = [each for each in versions if version in {None, each["version"]}]
-        if not fits:
-            message = f"There is no environment {name}:{version or 'latest'}."
-            raise RefusalError(404, "EnvironmentNotFound", message)
-        return json_response(fits[-1]["environment"])
-
-    def _list(self, _request: Request, **_scope: str) -> Response:
-        newest = {each["name"]: each["environment"] for each in self._documents.all()}
-        return json_response({"value": list(newest.values()), "continuationToken": None})
-
-    def _versions(self, name: str) -> list[dict[str, Any]]:
-        return [each for each in self._documents.all() if each["name"] == name]
-
-
-def _split(reference: str) -> tuple[str, str | None]:
-    """Return the name and version in ``name`` or ``name/versions/version``."""
-    name, marker, version = reference.rstrip("/").rpartition("/versions/")
-    return (name, version) if marker else (reference.rstrip("/"), None)
 
 
 def _same(one: str, other: str) -> bool:

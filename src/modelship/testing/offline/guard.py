@@ -34,6 +34,7 @@ class Door(Enum):
 
     TOKEN = "a bearer token that the workspace's key has signed"  # noqa: S105 - no password
     ADDRESS = "an address that the workspace has signed, for one path and until some time"
+    REGISTRY = "the user name and password of the container registry"
     OPEN = "nothing: clients call it before they have a token, and it tells no secret"
 
 
@@ -46,11 +47,14 @@ class Guard:
         Checks bearer tokens.
     address_key : str
         What addresses are signed with.
+    registry_password : str
+        What opens the container registry; nothing does if it is empty.
     """
 
-    def __init__(self, access: Access, *, address_key: str) -> None:
+    def __init__(self, access: Access, *, address_key: str, registry_password: str = "") -> None:
         self._access = access
         self._address_key = address_key.encode()
+        self._registry_password = registry_password
 
     def check(self, request: Request, door: Door) -> None:
         """Do nothing if a request is let in.
@@ -65,6 +69,8 @@ class Guard:
             self._check_token(request)
         elif door is Door.ADDRESS:
             self._check_address(request)
+        elif door is Door.REGISTRY:
+            self._check_password(request)
 
     def check_caller(self, request: Request) -> None:
         """Refuse what a web page makes a browser send, whatever its path is.
@@ -101,6 +107,12 @@ class Guard:
         except (jwt.InvalidTokenError, ValueError, RecursionError):
             message = "the bearer token is not one that this workspace has signed"
             raise RefusalError(401, "InvalidAuthenticationToken", message) from None
+
+    def _check_password(self, request: Request) -> None:
+        given = (request.authorization and request.authorization.get("password")) or ""
+        right = self._registry_password
+        if not right or not hmac.compare_digest(given.encode(), right.encode()):
+            raise RefusalError(401, "UNAUTHORIZED", "the registry wants its user name and password")
 
     def _check_address(self, request: Request) -> None:
         given = request.args

@@ -55,14 +55,14 @@ class Operations:
             Call("operations.log", "GET", f"{place}/log", self._log, Door.ADDRESS),
         ]
 
-    def begin(self, service: str) -> str:
-        """Record a new operation on a service and return its id."""
+    def begin(self, service: str, *, kind: str = "Service") -> str:
+        """Record a new operation on a service, or on what else takes long; return its id."""
         operation = str(uuid.uuid4())
         self._documents.put(
             operation,
             {
                 "id": operation,
-                "operationType": "Service",
+                "operationType": kind,
                 "state": "NotStarted",
                 "createdTime": moment(),
                 "resourceLocation": service,
@@ -103,20 +103,33 @@ class Operations:
         """Return the ids of operations that have not ended."""
         return [each["id"] for each in self._documents.all() if each["state"] not in ENDED]
 
+    def state(self, operation: str) -> str:
+        """Return the state of an operation, such as ``"Running"``."""
+        return str(self._require(operation)["state"])
+
+    def log(self, operation: str) -> str:
+        """Return the build log of an operation."""
+        path = self._log_file(operation)
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+
+    def log_address(self, operation: str, request: Request) -> str:
+        """Return where a build log can be read, on the host that the client spoke to.
+
+        People follow this link in a browser.
+        """
+        scope = request.path[request.path.index("/subscriptions/") :].split("/")[:9]
+        log = f"/modelmanagement/v1.0{'/'.join(scope)}/operations/{operation}/log"
+        return f"{request.host_url.rstrip('/')}{log}?{self._guard.signed(log, permissions='r')}"
+
     def _get(self, request: Request, *, operation: str, **_scope: str) -> Response:
         document = self._require(operation)
         offset = request.args.get("offset", 0, type=int)
         document["streamingOperationLog"] = document["streamingOperationLog"][max(0, offset) :]
-        log = f"{request.path.rstrip('/')}/log"
-        # Of the host that the client spoke to; people follow this link in a browser.
-        address = f"{request.host_url.rstrip('/')}{log}?{self._guard.signed(log, permissions='r')}"
-        return json_response(document | {"operationLog": address})
+        return json_response(document | {"operationLog": self.log_address(operation, request)})
 
     def _log(self, _request: Request, *, operation: str, **_scope: str) -> Response:
         self._require(operation)
-        path = self._log_file(operation)
-        text = path.read_text(encoding="utf-8") if path.exists() else ""
-        return Response(text, mimetype="text/plain")
+        return Response(self.log(operation), mimetype="text/plain")
 
     def _require(self, operation: str) -> dict[str, Any]:
         document = self._documents.get(operation)

@@ -142,13 +142,13 @@ class Services:
 
         What an earlier process left running is ended first; what it was deploying has failed.
         """
+        error = failures.interrupted().error
+        for operation in self._operations.unfinished():
+            self._operations.end(operation, "Failed", error=error)
         if not self._documents.all():
             return
         self._call_reaper()
         self._compute.stop_all()
-        error = failures.interrupted().error
-        for operation in self._operations.unfinished():
-            self._operations.end(operation, "Failed", error=error)
         for document in self._documents.all():
             if document["state"] == State.TRANSITIONING:
                 failed = {"state": str(State.FAILED), "error": error}

@@ -31,6 +31,8 @@ _SHAPES: dict[str, dict[str, Any]] = {
     "assets": {"id": str, "artifacts": [dict]},
     "computes": {"name": str, "properties": {"computeType": str, "properties": dict}},
     "environments": {"name": str, "version": str, "digest": str, "environment": dict},
+    "built-environments": {"kinds": dict},
+    "environment-labels": {"labels": dict},
     "model-counters": {"last": int},
     "models": {
         "id": str,

@@ -229,7 +229,11 @@ class OfflineWorkspace:
         )
         self.config_path = self.folder / "config.json"
         stack.enter_context(trusting(authority.bundle_path))
-        guard = Guard(access, address_key=self.identity.key_for("addresses"))
+        guard = Guard(
+            access,
+            address_key=self.identity.key_for("addresses"),
+            registry_password=self.identity.key_for("registry"),
+        )
         store = Store(self.folder)
         services = self._services(store, guard)
         stack.callback(services.close)
@@ -268,7 +272,8 @@ class OfflineWorkspace:
         from modelship.testing.offline.artifacts import Artifacts
         from modelship.testing.offline.blobs import Blobs
         from modelship.testing.offline.computes import Computes
-        from modelship.testing.offline.control import Control, Environments
+        from modelship.testing.offline.control import Control
+        from modelship.testing.offline.imaging import Imaging
         from modelship.testing.offline.login import Login, ServicePrincipal
         from modelship.testing.offline.models import Models
         from modelship.testing.offline.telemetry import Telemetry
@@ -284,7 +289,13 @@ class OfflineWorkspace:
             Control(self.identity),
             Login(ServicePrincipal.of(self.identity), access=access),
             Telemetry(),
-            Environments(store),
+            Imaging(
+                store,
+                self.identity,
+                guard=guard,
+                compute=self._compute,
+                base_image=self._base_image,
+            ),
             Computes(store, self.identity),
             Models(store),
             blobs,

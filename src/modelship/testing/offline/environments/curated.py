@@ -1,0 +1,100 @@
+"""Stand-ins for Microsoft's curated environments: the same names, with packages from PyPI."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from modelship.testing.offline.exchange import RefusalError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Curated", "stand_in_note"]
+
+_PREFIX: Final = "AzureML-"
+_VERSION: Final = "1"
+
+
+class Curated:
+    """The curated environments that an offline workspace has stand-ins for.
+
+    They are data: ``curated.json`` has a conda specification for each name.
+    """
+
+    def all(self) -> list[dict[str, Any]]:
+        """Return them as documents, with their name, version and definition."""
+        return [
+            {"name": name, "version": _VERSION, "environment": _definition(name, conda)}
+            for name, conda in _specifications().items()
+        ]
+
+    def known(self, name: str, content: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return the definition that a client sends back unchanged; None for another name.
+
+        Raises
+        ------
+        RefusalError
+            If it is to be registered anew, or changed.
+        """
+        if not name.startswith(_PREFIX):
+            return None
+        conda = _specifications().get(name)
+        if conda is None or (content.get("python") or {}).get("condaDependencies") != conda:
+            message = (
+                f"Names that begin with {_PREFIX} are Microsoft's: the environment {name} cannot "
+                'be registered. Give it another name: environment.clone("my-environment").'
+            )
+            raise RefusalError(409, "ReservedName", message)
+        return _definition(name, conda)
+
+    def check_known(self, name: str) -> None:
+        """Refuse a curated environment that has no stand-in.
+
+        Raises
+        ------
+        RefusalError
+            With the names that there are, and what to do instead.
+        """
+        if name.startswith(_PREFIX):
+            message = (
+                f"The curated environment {name} is an image of Microsoft's, which is not here "
+                f"offline; there are stand-ins for {', '.join(_specifications())}. Write the "
+                "packages that you need into a conda file, and read it with "
+                "Environment.from_conda_specification."
+            )
+            raise RefusalError(404, "EnvironmentNotFound", message)
+
+
+def stand_in_note(request: Mapping[str, Any]) -> str:
+    """Return a line for the log of a build that uses a stand-in; else ``""``."""
+    name = str((request.get("environment") or {}).get("name") or "")
+    if name not in _specifications():
+        return ""
+    return f"{name} is a stand-in: its packages come from PyPI, and it is not Microsoft's image."
+
+
+@cache
+def _specifications() -> dict[str, dict[str, Any]]:
+    text = Path(__file__).with_name("curated.json").read_text(encoding="utf-8")
+    found: dict[str, dict[str, Any]] = json.loads(text)
+    return found
+
+
+def _definition(name: str, conda: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "version": _VERSION,
+        "python": {
+            "interpreterPath": "python",
+            "userManagedDependencies": False,
+            "condaDependencies": dict(conda),
+            "baseCondaEnvironment": None,
+        },
+        "environmentVariables": {},
+        "docker": {"baseImage": None, "baseDockerfile": None, "enabled": False},
+        "spark": {"repositories": [], "packages": [], "precachePackages": True},
+        "inferencingStackVersion": None,
+    }

@@ -1,0 +1,62 @@
+"""What makes images without deploying them: environments, and the registry of images."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from modelship.testing.offline.environments import Environments
+from modelship.testing.offline.environments.building import EnvironmentBuilds
+from modelship.testing.offline.environments.places import Places
+from modelship.testing.offline.operations import Operations
+from modelship.testing.offline.packages.registry import Registry
+
+if TYPE_CHECKING:
+    from modelship.testing.offline.app import Call
+    from modelship.testing.offline.compute import Kind
+    from modelship.testing.offline.guard import Guard
+    from modelship.testing.offline.identity import Identity
+    from modelship.testing.offline.store import Store
+
+__all__ = ["Imaging"]
+
+
+class Imaging:
+    """The environments of a workspace, and the images that are made of them.
+
+    Parameters
+    ----------
+    store : Store
+        Keeps them.
+    identity : Identity
+        The workspace; its port and a password of its own are those of the registry.
+    guard : Guard
+        Signs the addresses of logs.
+    compute : {"process", "docker"}
+        Where the services of the workspace run; environments are built for that.
+    base_image : str, optional
+        What images stand on.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        identity: Identity,
+        *,
+        guard: Guard,
+        compute: Kind,
+        base_image: str | None,
+    ) -> None:
+        registry = Registry(
+            f"127.0.0.1:{identity.ports['http']}", password=identity.key_for("registry")
+        )
+        operations = Operations(store, guard=guard)
+        environments = Environments(store)
+        places = Places(store, default=compute, base_image=base_image, registry=registry)
+        builds = EnvironmentBuilds(
+            store, environments=environments, operations=operations, places=places
+        )
+        self._parts = (registry, environments, builds)
+
+    def calls(self) -> list[Call]:
+        """Return what the workspace answers."""
+        return [call for part in self._parts for call in part.calls()]

@@ -1,0 +1,1 @@
+"""Packages: a model and what serves it as a Docker image, or as what one is built from."""

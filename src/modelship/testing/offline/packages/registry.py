@@ -1,0 +1,116 @@
+"""A container registry of images that the Docker engine of this machine has already.
+
+``docker pull`` and builds that pull their base image ask a registry even for what is here. This
+one answers, by the protocol of https://distribution.github.io/distribution/spec/api/, with which
+image a name stands for; an engine that has that image asks for nothing else of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from werkzeug.wrappers import Response
+
+from modelship.targets.docker._sdk import connected
+from modelship.testing.offline.app import Call
+from modelship.testing.offline.exchange import RefusalError
+from modelship.testing.offline.guard import Door
+
+if TYPE_CHECKING:
+    from werkzeug.wrappers import Request
+
+    from modelship.targets.docker._sdk import Engine
+
+__all__ = ["Registry"]
+
+USER: Final = "offline"
+
+_MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"
+_CONFIG: Final = "application/vnd.docker.container.image.v1+json"
+_VERSION: Final = {"Docker-Distribution-Api-Version": "registry/2.0"}
+
+
+class RegistryRefusalError(RefusalError):
+    """An error in the shape of a container registry."""
+
+    def response(self) -> Response:
+        body = {"errors": [{"code": self.code, "message": self.message}]}
+        challenge = {"WWW-Authenticate": 'Basic realm="offline"'} if self.status == 401 else {}
+        return Response(
+            json.dumps(body),
+            status=self.status,
+            mimetype="application/json",
+            headers=_VERSION | challenge,
+        )
+
+
+class Registry:
+    """Names images of the local engine, for whoever has its password.
+
+    Parameters
+    ----------
+    address : str
+        Where it is served, such as ``"127.0.0.1:41233"``. Engines take a registry on 127.0.0.1
+        without TLS.
+    password : str
+        What opens it, with the user name ``offline``.
+    """
+
+    def __init__(self, address: str, *, password: str) -> None:
+        self.address = address
+        self._password = password
+
+    def __repr__(self) -> str:
+        return f"<Registry {self.address}>"
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        """Its address, user name and password, as the SDK reads them."""
+        return {"address": self.address, "username": USER, "password": self._password}
+
+    def calls(self) -> list[Call]:
+        """Return what it answers."""
+        opened = (Door.REGISTRY, RegistryRefusalError)
+        manifest = "/v2/<path:name>/manifests/<reference>"
+        return [
+            Call("registry.ping", "GET", "/v2/", self._ping, *opened),
+            Call("registry.manifest", "GET", manifest, self._manifest, *opened),
+            Call("registry.blob", "GET", "/v2/<path:name>/blobs/<digest>", self._blob, *opened),
+        ]
+
+    def add(self, engine: Engine, image: str, *, name: str, label: str = "") -> str:
+        """Give an image of the engine a name in this registry, and return the name."""
+        full = f"{self.address}/{name}:{label or image.rpartition(':')[2]}"
+        engine.tag(image, full)
+        return full
+
+    @staticmethod
+    def _ping(_request: Request) -> Response:
+        return Response("{}", mimetype="application/json", headers=_VERSION)
+
+    def _manifest(self, _request: Request, *, name: str, reference: str) -> Response:
+        with connected() as engine:
+            separator = "@" if reference.startswith("sha256:") else ":"
+            image = engine.image(f"{self.address}/{name}{separator}{reference}")
+        if image is None:
+            raise RegistryRefusalError(404, "MANIFEST_UNKNOWN", f"there is no {name}:{reference}")
+        content = json.dumps(_manifest_of(image.image_id)).encode()
+        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        headers = _VERSION | {"Docker-Content-Digest": digest}
+        return Response(content, mimetype=_MANIFEST, headers=headers)
+
+    @staticmethod
+    def _blob(_request: Request, *, name: str, digest: str) -> Response:
+        message = (
+            f"{name} is only in the Docker engine that built it, and this engine asks for "
+            f"{digest}: build without --pull there, or deploy with modelship's docker target."
+        )
+        raise RegistryRefusalError(404, "BLOB_UNKNOWN", message)
+
+
+def _manifest_of(image_id: str) -> dict[str, Any]:
+    """Return the manifest of an image: its configuration's digest is its id."""
+    config = {"mediaType": _CONFIG, "size": 0, "digest": image_id}
+    return {"schemaVersion": 2, "mediaType": _MANIFEST, "config": config, "layers": []}

@@ -139,3 +139,15 @@ def test_no_specification_gets_past_as_something_else(tmp_path_factory, spec):
     except EnvironmentSpecError:
         return
     assert found is None or found.name == "numpy"
+
+
+def test_the_lines_of_packages_are_kept(tmp_path):
+    """By canonical name, those of conda and of pip alike; one that is not there has none."""
+    path = tmp_path / "myenv.yml"
+    path.write_text(
+        "dependencies:\n- python=3.11\n- pytorch\n- pip:\n  - Flask_Cors\n  - torch<3\n"
+    )
+    environment = Environment.read(path)
+    assert environment.place_of("flask.cors") == f"{path}:5"
+    assert environment.place_of("torch", "python") == f"{path}:2 and 3 and 6"
+    assert environment.place_of("numpy") == str(path)

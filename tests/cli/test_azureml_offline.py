@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -16,6 +18,7 @@ import psutil
 import pytest
 import requests
 
+from modelship.cli import azureml_offline
 from modelship.cli.app import cli
 
 DEPLOY = """
@@ -167,6 +170,15 @@ def test_a_folder_in_use_is_refused(here):
             assert second.wait(timeout=60) == 2
     assert error["type"] == "InvalidOptionError"
     assert "a folder that no other offline workspace uses now" in error["message"]
+
+
+def test_a_deployment_that_fails_is_told_with_the_time(capsys):
+    """On stderr, so that --json stays a document."""
+    with azureml_offline._failures_shown():
+        logging.getLogger("modelship.testing.offline.rollout").warning("svc has failed: %s", "why")
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert re.fullmatch(r"\d\d:\d\d:\d\d svc has failed: why\n", err)
 
 
 def test_a_base_image_is_for_containers(modelship):

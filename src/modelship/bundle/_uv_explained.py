@@ -14,10 +14,11 @@ __all__ = ["Explanation", "explain"]
 
 @dataclass(frozen=True)
 class Explanation:
-    """What went wrong, and one thing to do next; either may be empty."""
+    """What went wrong, and one thing to do next, and with which package; all may be empty."""
 
     problem: str = ""
     advice: str = ""
+    package: str = ""
 
 
 _NAME = r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)"
@@ -109,5 +110,7 @@ def explain(words: str, *, python: str, on: str = "") -> Explanation:
         if match := pattern.search(text):
             groups = {key: (value or "").strip(" .,") for key, value in match.groupdict().items()}
             fields = groups | {"asked": python, "on": on}
-            return Explanation(problem.format(**fields) + ".", advice.format(**fields))
+            return Explanation(
+                problem.format(**fields) + ".", advice.format(**fields), fields.get("name", "")
+            )
     return Explanation()

@@ -37,7 +37,7 @@ from modelship.bundle.requirements import read_lines
 from modelship.errors import EnvironmentSpecError, UntranslatablePackageError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     import yaml
@@ -72,6 +72,8 @@ class CondaFile:
 
     requirements: tuple[str, ...]
     python: PythonSpec | None
+    lines: Mapping[str, tuple[int, ...]]
+    """The lines that ask for each package, and for ``python``, by canonical name."""
 
 
 def read_conda(path: Path, text: str) -> CondaFile:
@@ -86,18 +88,31 @@ def read_conda(path: Path, text: str) -> CondaFile:
         If a package has no known counterpart on PyPI.
     """
     python = None
-    requirements: list[str] = []
+    requirements: list[tuple[int, Requirement]] = []
     for node in _dependencies(path, text):
-        where = f"{path}:{node.start_mark.line + 1}"
+        line = node.start_mark.line + 1
+        where = f"{path}:{line}"
         if _is_mapping(node):
-            requirements += read_lines(_pip_lines(node, path=path), path=path)
+            requirements += _pip_requirements(node, path=path)
         elif (found := translate(_scalar(node, where=where), where=where)) is None:
             continue
-        elif found.name == "python":
-            python = PythonSpec(found.specifier, where)
         else:
-            requirements.append(str(found))
-    return CondaFile(tuple(requirements), python)
+            requirements.append((line, found))
+            if found.name == "python":
+                python = PythonSpec(found.specifier, where)
+    return CondaFile(
+        tuple(str(each) for _, each in requirements if each.name != "python"),
+        python,
+        _by_name(requirements),
+    )
+
+
+def _by_name(requirements: list[tuple[int, Requirement]]) -> dict[str, tuple[int, ...]]:
+    found: dict[str, tuple[int, ...]] = {}
+    for line, each in requirements:
+        name = canonicalize_name(each.name)
+        found[name] = (*found.get(name, ()), line)
+    return found
 
 
 def translate(spec: str, *, where: str) -> Requirement | None:
@@ -217,6 +232,12 @@ def _check_key(key: str, *, where: str) -> None:
             f"the key {key!r} means nothing here{nearest(key, _KEYS)}.",
             f"Known keys: {', '.join(_KEYS)}.",
         )
+
+
+def _pip_requirements(node: yaml.Node, *, path: Path) -> Iterator[tuple[int, Requirement]]:
+    for line, text in _pip_lines(node, path=path):
+        for found in read_lines([(line, text)], path=path):
+            yield line, Requirement(found)
 
 
 def _pip_lines(node: yaml.Node, *, path: Path) -> Iterator[tuple[int, str]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from modelship.bundle._known_packages import FLOORS, FORMAT_REQUIREMENTS, IMPORT_TO_PYPI
@@ -18,7 +19,7 @@ from modelship.documents import DocumentError, read_regular
 from modelship.errors import EnvironmentSpecError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from modelship.bundle.conda import PythonSpec
     from modelship.sources import Model
@@ -55,6 +56,9 @@ class Environment:
     origin : str
         Where it was read from, for messages; two environments that differ only in it
         are equal.
+    lines : Mapping[str, tuple[int, ...]]
+        The lines of `origin` that ask for a package, or for ``python``, by canonical name; for
+        messages too.
 
     Raises
     ------
@@ -65,6 +69,7 @@ class Environment:
     python: str
     requirements: tuple[str, ...]
     origin: str = field(default="the environment", compare=False, repr=False)
+    lines: Mapping[str, tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "python", _checked_python(self.python, where=self.origin))
@@ -102,7 +107,13 @@ class Environment:
             )
         conda = read_conda(path, _read_text(path))
         python = _pick_python(conda.python) if conda.python else running
-        return cls(python, conda.requirements, origin=str(path))
+        return cls(python, conda.requirements, origin=str(path), lines=conda.lines)
+
+    def place_of(self, *packages: str) -> str:
+        """Return where `packages` are asked for, such as ``"myenv.yml:6 and 7"``."""
+        names = [canonicalize_name(each) for each in packages]
+        lines = sorted({line for name in names for line in self.lines.get(name, ())})
+        return f"{self.origin}:{' and '.join(map(str, lines))}" if lines else self.origin
 
     @classmethod
     def for_model(cls, model: Model, *, own_modules: Collection[str] = ()) -> Environment:

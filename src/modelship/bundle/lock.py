@@ -219,8 +219,11 @@ def _failed(environment: Environment, outcome: Outcome, *, timeout_s: float) -> 
         problem = f"resolving it took longer than {timeout_s:g} seconds and was ended."
         return ResolutionError(environment.origin, problem, outcome.words, "Try again later.")
     found = explain(outcome.words, python=environment.python)
-    problem = found.problem or _conflict(environment, outcome.words)
-    return ResolutionError(environment.origin, problem, outcome.words, found.advice)
+    if found.problem:
+        place, problem = environment.place_of(found.package), found.problem
+    else:
+        place, problem = _conflict(environment, outcome.words)
+    return ResolutionError(place, problem, outcome.words, found.advice)
 
 
 def clash_behind(error: ResolutionError, environment: Environment) -> Clash | None:
@@ -236,11 +239,12 @@ def minor_of(python: str) -> str:
     return ".".join(python.split(".")[:2])
 
 
-def _conflict(environment: Environment, words: str) -> str:
-    """Name the requirements that uv's proof of a conflict speaks of."""
+def _conflict(environment: Environment, words: str) -> tuple[str, str]:
+    """Return where the requirements are that uv's proof of a conflict speaks of, and name them."""
     if clash := find_clash(words, environment.requirements):
         one, other = clash.requirements
-        return f"{one} and {other} cannot both hold: {clash.reason}."
+        place = environment.place_of(*(Requirement(each).name for each in clash.requirements))
+        return place, f"{one} and {other} cannot both hold: {clash.reason}."
     involved = [
         text
         for text in environment.requirements
@@ -248,9 +252,10 @@ def _conflict(environment: Environment, words: str) -> str:
         and re.search(rf"(?<![\w.-]){re.escape(requirement.name)}(?![\w-])", words)
     ]
     if len(involved) < 2:  # noqa: PLR2004 - one alone is in conflict with nothing
-        return "no set of versions satisfies all requirements."
+        return environment.origin, "no set of versions satisfies all requirements."
+    place = environment.place_of(*(Requirement(each).name for each in involved))
     both = "both" if len(involved) == 2 else "all"  # noqa: PLR2004 - "both" is two
-    return f"{', '.join(involved[:-1])} and {involved[-1]} cannot {both} hold."
+    return place, f"{', '.join(involved[:-1])} and {involved[-1]} cannot {both} hold."
 
 
 def _pins(like: Lock | None) -> str:

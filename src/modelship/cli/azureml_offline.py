@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shlex
 import signal
 import threading
@@ -72,6 +73,7 @@ def azureml_offline(
         OfflineWorkspace(
             folder, compute=compute, base_image=base_image, sealed=sealed
         ) as workspace,
+        _failures_shown(),
         _until_interrupted(),
     ):
         emit(_document(workspace)) if as_json_is_asked() else _say(workspace, compute)
@@ -86,6 +88,25 @@ def _until_interrupted() -> Iterator[None]:
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         click.echo("ending the workspace and its services", err=True)
+
+
+class _Terminal(logging.Handler):
+    """Writes to stderr."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        click.echo(self.format(record), err=True)
+
+
+@contextmanager
+def _failures_shown() -> Iterator[None]:
+    """Show deployments that fail, with the time, while the body runs."""
+    handler, logger = _Terminal(), logging.getLogger("modelship.testing.offline")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 def _document(workspace: OfflineWorkspace) -> dict[str, object]:

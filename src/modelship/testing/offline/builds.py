@@ -11,6 +11,7 @@ from modelship.bundle import Resources
 from modelship.errors import BaseImageError, ModelshipError, PythonNotFoundError
 from modelship.targets.progress import Steps
 from modelship.testing.offline import failures
+from modelship.testing.offline.build_causes import BuildCause
 from modelship.testing.offline.environments.curated import stand_in_note
 from modelship.testing.offline.images import Images
 from modelship.testing.offline.specifications import SDK_PYTHON, Specification
@@ -99,21 +100,24 @@ class Builder:
         DeploymentFailure
             If it cannot be built; the operation's log says why.
         """
+        if build.stage == "build":
+            self._operations.write(build.operation, f"{failures.MARK}: the build fails")
+            raise failures.build_failed()
+        request, conda = build.document["environmentImageRequest"], ""
         try:
-            if build.stage == "build":
-                self._operations.write(build.operation, f"{failures.MARK}: the build fails")
-                raise failures.build_failed()
-            specification = Specification.of_request(build.document["environmentImageRequest"])
-            if note := stand_in_note(build.document["environmentImageRequest"]):
+            specification = Specification.of_request(request)
+            conda = specification.text
+            if note := stand_in_note(request):
                 self._operations.write(build.operation, note)
             for option in specification.dropped:
                 note = f"Left out: {option}. Packages come from where this machine gets its own."
                 self._operations.write(build.operation, note)
             image = self._build_on_some_python(build, specification)
         except (ModelshipError, TimeoutError) as error:
-            words = str(error) or "The build took too long."
-            self._operations.write(build.operation, words)
-            raise failures.build_failed() from error
+            name = str((request.get("environment") or {}).get("name") or "")
+            cause = BuildCause.of(error, environment=name, conda=conda)
+            self._operations.write(build.operation, cause.log)
+            raise failures.build_failed(cause) from error
         return image if specification.has_server else None
 
     def _build_on_some_python(self, build: Build, specification: Specification) -> Image:

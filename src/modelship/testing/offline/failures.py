@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from modelship.bundle.script import SourceFile
+    from modelship.testing.offline.build_causes import BuildCause
 
 __all__ = [
     "MARK",
@@ -73,6 +74,8 @@ class DeploymentFailure(Exception):  # noqa: N818 - what happened to a service, 
         The error of the operation and of the service.
     operation_state, service_state : str
         The states that both end in.
+    log : str
+        What the service's log says where no container has run.
     """
 
     def __init__(
@@ -81,21 +84,25 @@ class DeploymentFailure(Exception):  # noqa: N818 - what happened to a service, 
         *,
         operation_state: str = "Failed",
         service_state: str = "Failed",
+        log: str = "",
     ) -> None:
         super().__init__(error["message"])
         self.error = error
         self.operation_state = operation_state
         self.service_state = service_state
+        self.log = log
 
 
-def build_failed() -> DeploymentFailure:
-    """Return the failure of a build; why it failed is in the operation's log."""
+def build_failed(cause: BuildCause | None = None) -> DeploymentFailure:
+    """Return the failure of a build; Azure tells its cause in the operation's log alone."""
+    message = "Failed Building the Environment."
     return DeploymentFailure(
         {
             "code": "EnvironmentBuildFailed",
             "statusCode": 400,
-            "message": "Failed Building the Environment.",
-        }
+            "message": f"{message} {cause.message}" if cause else message,
+        },
+        log=f"{message}\n{cause.log}\n" if cause else "",
     )
 
 

@@ -274,6 +274,9 @@ class Rollouts:
                 self._services.change(
                     name, state=failure.service_state, error=failure.error, updatedTime=moment()
                 )
+                if failure.log:
+                    self._keep_log(name, failure.log)
+                _log.warning("the deployment of %s has failed: %s", name, failure)
             except (_OvertakenError, KeyError):
                 self._operations.end(operation, "Cancelled")
                 return

@@ -1,7 +1,5 @@
 """What every environment has, wherever it was read from."""
 
-import sys
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,13 +49,35 @@ def test_an_environment_made_of_its_own_parts_is_the_same(requirements):
     assert Environment(environment.python, environment.requirements) == environment
 
 
-@pytest.mark.parametrize("python", ["3.6.2", "3.8", "2.7"])
+@pytest.mark.parametrize("python", ["3.6.2", "3.7", "2.7"])
 def test_a_python_that_the_server_cannot_run_on_is_told_with_the_way_out(python):
     """The message says what was asked for, what is needed, and what to write."""
     with pytest.raises(EnvironmentSpecError) as caught:
         Environment(python, ())
-    assert f"Python {python}, and the inference server needs 3.9" in caught.value.message
-    assert f"python={sys.version_info[0]}.{sys.version_info[1]}" in caught.value.hint
+    assert f"Python {python}, and services run on Python 3.8 or newer" in caught.value.message
+    assert "python=3.8" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("given_", "kept"),
+    [
+        ("azureml-core", "azureml-core>=1.60"),
+        ("azureml-defaults", "azureml-inference-server-http>=1.3"),
+        ("azureml-defaults==1.48", "azureml-inference-server-http"),
+    ],
+)
+def test_python_3_8_gets_the_last_releases_for_it(given_, kept):
+    """Its last server is 1.3, unless a release of azureml-defaults brings another one."""
+    assert kept in Environment("3.8.13", (given_,)).requirements
+
+
+def test_another_patch_release_of_python_is_said():
+    """What is asked for, what is taken, and where it comes from."""
+    environment = Environment("3.8.13", (), origin="myenv.yml")
+    told = environment.note_on("3.8.18", of="this machine")
+    assert told.startswith("myenv.yml asks for Python 3.8.13; Python 3.8.18 of this machine")
+    assert environment.note_on("3.8.13", of="this machine") == ""
+    assert Environment("3.8", ()).note_on("3.8.18", of="this machine") == ""
 
 
 @pytest.mark.parametrize("python", ["3", "", "three", "3.11; x", ">=3.9"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["FLOORS", "FORMAT_REQUIREMENTS", "IMPORT_TO_PYPI", "SOURCE_ONLY"]
+__all__ = ["FLOORS", "FORMAT_REQUIREMENTS", "IMPORT_TO_PYPI", "SOURCE_ONLY", "floor_of"]
 
 SOURCE_ONLY = ("docopt", "fusepy")
 """Packages of pure Python that have no wheel on PyPI, and that others need.
@@ -29,6 +29,16 @@ FLOORS = {
 These packages pin each other tightly; a resolver that finds a conflict goes back to
 releases of 2020, which pin nothing and do not build. With a floor it says what is wrong.
 """
+
+_LAST_FOR_3_8 = {"azureml-core": "1.60", "azureml-inference-server-http": "1.3"}
+"""Newer ones need Python 3.9, or do not go with azureml-defaults 1.60, the last one for 3.8."""
+
+
+def floor_of(name: str, *, python: str) -> str | None:
+    """Return the lowest release of a package that is taken where none is named, if there is one."""
+    of_old = _LAST_FOR_3_8.get(name) if python.startswith("3.8") else None
+    return of_old or FLOORS.get(name)
+
 
 IMPORT_TO_PYPI = {
     "category_encoders": "category-encoders",

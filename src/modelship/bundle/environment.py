@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from modelship.bundle._known_packages import FLOORS, FORMAT_REQUIREMENTS, IMPORT_TO_PYPI
+from modelship.bundle._known_packages import FORMAT_REQUIREMENTS, IMPORT_TO_PYPI, floor_of
 from modelship.bundle.conda import read_conda
 from modelship.bundle.requirements import parse_requirement, read_requirements
 from modelship.documents import DocumentError, read_regular
@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 __all__ = ["Environment"]
 
 SERVER = "azureml-inference-server-http"
+DEFAULTS = "azureml-defaults"
 
-OLDEST_PYTHON = (3, 9)
-"""The inference server of 1.5 and later needs it."""
+OLDEST_PYTHON = (3, 8)
+"""The inference server's releases for older ones need packages that have no wheels."""
 
 NEWEST_PYTHON = (3, 14)
 """The newest one that is picked for a range such as ``python>=3.8``."""
@@ -49,7 +50,7 @@ class Environment:
     Parameters
     ----------
     python : str
-        ``"3.11"``, 3.9 or newer. A patch release (``"3.11.7"``) may be given; any
+        ``"3.11"``, 3.8 or newer. A patch release (``"3.11.7"``) may be given; any
         interpreter of the same minor version serves for it.
     requirements : tuple[str, ...]
         Requirements as in PEP 508; kept in canonical form, sorted.
@@ -76,8 +77,31 @@ class Environment:
         parsed = [parse_requirement(text, where=self.origin) for text in self.requirements]
         if not any(requirement.name == SERVER for requirement in parsed):
             parsed.append(Requirement(SERVER))
-        requirements = sorted({str(_with_floor(requirement)) for requirement in parsed})
+        pinned = any(each.name == DEFAULTS and each.specifier for each in parsed)
+        parsed = [
+            # What brings the server says which release of it.
+            each if each.name == SERVER and pinned else _with_floor(each, python=self.python)
+            for each in parsed
+        ]
+        requirements = sorted({str(requirement) for requirement in parsed})
         object.__setattr__(self, "requirements", tuple(requirements))
+
+    def note_on(self, release: str, *, of: str) -> str:
+        """Return what to say where another patch release of Python is taken, or ``""``.
+
+        Parameters
+        ----------
+        release : str
+            The one that is taken, such as ``"3.8.18"``, or ``"3.8"`` if no more is known.
+        of : str
+            Where it comes from, such as ``"this machine"``.
+        """
+        if self.python.count(".") < 2 or release in {"", self.python}:  # noqa: PLR2004 - major.minor.patch
+            return ""
+        return (
+            f"{self.origin} asks for Python {self.python}; Python {release} of {of} is taken, "
+            "which runs the same packages."
+        )
 
     @classmethod
     def read(cls, path: str | Path) -> Environment:
@@ -146,8 +170,8 @@ class Environment:
         return cls(".".join(map(str, _RUNNING)), tuple(requirements), origin=origin)
 
 
-def _with_floor(requirement: Requirement) -> Requirement:
-    floor = FLOORS.get(requirement.name)
+def _with_floor(requirement: Requirement, *, python: str) -> Requirement:
+    floor = floor_of(requirement.name, python=python)
     if floor is None or requirement.specifier or requirement.url:
         return requirement
     extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
@@ -167,12 +191,14 @@ def _checked_python(python: str, *, where: str) -> str:
 
 
 def _too_old(python: str, *, where: str) -> EnvironmentSpecError:
-    oldest, running = (".".join(map(str, version)) for version in (OLDEST_PYTHON, _RUNNING))
+    oldest = ".".join(map(str, OLDEST_PYTHON))
     return EnvironmentSpecError(
         where,
-        f"it asks for Python {python}, and the inference server needs {oldest} or newer.",
-        f"Write python={running}, the Python of this process; a model written under an "
-        "older one often loads there, and evaluating it shows whether it still answers right.",
+        f"it asks for Python {python}, and services run on Python {oldest} or newer: Azure ML's "
+        "inference server cannot be installed from wheels on older ones.",
+        f"Write python={oldest} there. scikit-learn 0.22 and newer have wheels for it, and load "
+        "what the same release has pickled under an older Python; evaluate the model to see that "
+        "it answers the same.",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import time
 from typing import TYPE_CHECKING
@@ -19,10 +20,17 @@ if TYPE_CHECKING:
     from modelship.bundle.lock import Lock
     from modelship.bundle.servers import Server
 
-__all__ = ["environment_python", "install_server", "installed_modules", "service_variables"]
+__all__ = [
+    "environment_python",
+    "install_server",
+    "installed_modules",
+    "release_of",
+    "service_variables",
+]
 
 _COMPLETE = ".modelship-complete"
 _COMPILE_TIMEOUT_S = 120
+_MOST_SETTINGS = 2**16
 # What a service gets of this process's environment; a container gets none of it either.
 _PASSED_ON = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TZ")
 
@@ -61,6 +69,16 @@ def environment_python(lock: Lock, *, timeout_s: float) -> Path:
             with storing(folder):
                 write_atomic(folder / _COMPLETE, lock.digest)
     return python
+
+
+def release_of(python: Path) -> str:
+    """Return the release of an environment's Python, such as ``"3.8.18"``; ``""`` if unknown."""
+    try:
+        settings = read_regular(python.parent.parent / "pyvenv.cfg", most_bytes=_MOST_SETTINGS)
+    except (OSError, ValueError):
+        return ""
+    found = re.search(r"^version(?:_info)? *= *(\d+\.\d+\.\d+)", settings.decode(), re.MULTILINE)
+    return found[1] if found else ""
 
 
 def install_server(server: Server, lock: Lock, python: Path, *, timeout_s: float) -> Path | None:

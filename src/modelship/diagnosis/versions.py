@@ -25,6 +25,7 @@ _ATTRIBUTE = re.compile(
 )
 _NO_ATTRIBUTE = re.compile(r"module '(?P<module>[\w.]+)' has no attribute '(?P<name>\w+)'")
 _REMOVED = re.compile(r"`np\.(?P<name>\w+)` was removed in the NumPy 2")
+_GONE_IN_NUMPY_1_24 = frozenset({"bool", "complex", "float", "int", "long", "object", "str"})
 _OBJECT = re.compile(r"'(?P<cls>\w+)' object has no attribute '(?P<name>\w+)'")
 _OTHER_VERSION = (
     "incompatible dtype",
@@ -107,7 +108,9 @@ def explain_attribute(raised: Raised) -> Diagnosis | None:
 
 def _lost(raised: Raised, module: str, name: str) -> Diagnosis:
     package = package_of(module)
-    older = "numpy<2" if package == "numpy" else f"{package}==..."
+    older = f"{package}==..."
+    if package == "numpy":
+        older = "numpy<1.24" if name in _GONE_IN_NUMPY_1_24 else "numpy<2"
     return raised.diagnosis(
         "MS201",
         f"The {package} that is installed has no {module}.{name}: it is another version than the "

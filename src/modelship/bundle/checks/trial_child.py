@@ -5,7 +5,8 @@ loader, calls init(), and run() with the request in the file SAMPLE. What happen
 descriptor REPORT as lines of JSON, each as soon as it is known, so that a process that is killed
 tells how far it came.
 
-It imports nothing of modelship, and nothing but the standard library and the server.
+It imports nothing of modelship, and nothing but the standard library and the server. It runs on
+Python 3.8 too.
 """
 
 from __future__ import annotations
@@ -123,8 +124,13 @@ def run(script: Any, body: bytes, report: Report) -> None:
 def send(output: Any, report: Report) -> None:
     """See whether the server could send what run() returned."""
     import flask
-    from azureml_inference_server_http.api.aml_response import AMLResponse
 
+    try:
+        from azureml_inference_server_http.api.aml_response import AMLResponse
+    except ImportError:  # up to the server's release 0.7
+        from azureml_inference_server_http.server.azureml_contrib_services.aml_response import (
+            AMLResponse,
+        )
     if isinstance(output, flask.Response):
         report.say("answered", status=output.status_code)
         return
@@ -147,8 +153,8 @@ def unsendable(value: object, at: str = "the answer") -> str:
     for part, place in parts:
         if not is_sendable(part):
             return unsendable(part, place)
-    kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
-    return f"{at} is of the type {kind}"
+    module, name = type(value).__module__, type(value).__qualname__
+    return f"{at} is of the type {name if module == 'builtins' else f'{module}.{name}'}"
 
 
 def is_sendable(value: object) -> bool:

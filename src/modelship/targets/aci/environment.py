@@ -33,6 +33,7 @@ DEFAULTS: Final = "azureml-defaults"
 
 # The first would also take an azureml-core of 2020.
 _DEMANDED: Final = (f"{DEFAULTS}>=1.61", "azureml-core>=1.61")
+_DEMANDED_ON_3_8: Final = (f"{DEFAULTS}>=1.60", "azureml-core>=1.60")  # the last ones for it
 
 _WHERE_AZURE_RUNS: Final = "sys_platform == 'linux' and platform_machine == 'x86_64'"
 _MOST_TOLD: Final = 4
@@ -140,7 +141,8 @@ def _held(bundle: ScoringBundle, *, timeout_s: float) -> Mapping[str, str]:
 
 def _with_defaults(bundle: ScoringBundle, requirements: tuple[str, ...]) -> Environment:
     origin = f"{bundle.environment.origin}, with the {DEFAULTS} that Azure ML demands"
-    return Environment(bundle.lock.python, (*requirements, *_DEMANDED), origin=origin)
+    demanded = _DEMANDED_ON_3_8 if bundle.lock.python == "3.8" else _DEMANDED
+    return Environment(bundle.lock.python, (*requirements, *demanded), origin=origin)
 
 
 def _lock(bundle: ScoringBundle, environment: Environment, *, timeout_s: float) -> Lock:

@@ -134,6 +134,9 @@ class DockerBackend(TargetBackend):
             containers.check_resources(bundle.resources, cores=cores, memory_bytes=memory_bytes)
             with self._image(engine, bundle, steps):
                 pass  # start() asks for it again, and holds it until a container does
+        of = self._base_image or "the base image"
+        if note := bundle.environment.note_on(bundle.lock.python, of=of):
+            steps.say(note)
 
     def start(self, draft: Instance, bundle: ScoringBundle, steps: Steps) -> Instance:
         name = draft.instance_id

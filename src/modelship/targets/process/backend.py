@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from modelship.bundle.environments import (
     environment_python,
     install_server,
+    release_of,
     service_variables,
 )
 from modelship.bundle.profile import PROFILES, Profile
@@ -148,7 +149,9 @@ class ProcessBackend(TargetBackend):
 
     def prepare(self, bundle: ScoringBundle, steps: Steps) -> None:
         with steps.step("Prepare the environment"):
-            self._install(bundle, steps)
+            python, _ = self._install(bundle, steps)
+        if note := bundle.environment.note_on(release_of(python), of="this machine"):
+            steps.say(note)
 
     def start(self, draft: Instance, bundle: ScoringBundle, steps: Steps) -> Instance:
         python, server_folder = self._install(bundle, steps)

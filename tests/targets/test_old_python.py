@@ -1,0 +1,118 @@
+"""A model that scikit-learn 0.22 has pickled under Python 3.8 is served by that Python."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from modelship.bundle import Environment, ScoringBundle
+from modelship.bundle.environments import environment_python, release_of
+from modelship.bundle.lock import lock
+from modelship.errors import EnvironmentBuildError
+from modelship.parity import compare
+from modelship.sources import ModelSource
+from modelship.targets import DeployTarget, State
+
+TRAIN = """
+import json, sys
+import joblib, numpy as np
+from sklearn.linear_model import LogisticRegression
+
+X = np.random.RandomState(0).rand(200, 5)
+model = LogisticRegression().fit(X, (X.sum(axis=1) * 2).astype(int))
+joblib.dump(model, "model.pkl")
+json.dump({"X": X.tolist(), "answers": model.predict_proba(X).tolist()}, open("told.json", "w"))
+"""
+SCORE = """
+import json, os, platform
+import joblib
+
+def init():
+    global model
+    print("served by", platform.python_version())
+    model = joblib.load(os.path.join(os.environ["AZUREML_MODEL_DIR"], "model.pkl"))
+
+def run(raw_data):
+    return model.predict_proba(json.loads(raw_data)["data"]).tolist()
+"""
+CONDA = """
+dependencies:
+  - python=3.8.1
+  - scikit-learn=0.22.1
+  - numpy<1.24
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def home(shared_home):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MODELSHIP_HOME", str(shared_home))
+        yield
+
+
+@pytest.fixture(scope="module")
+def trained(home, tmp_path_factory):
+    """Return a bundle that was trained in its own environment, rows, and the model's answers."""
+    folder = tmp_path_factory.mktemp("old")
+    (folder / "myenv.yml").write_text(CONDA)
+    (folder / "score.py").write_text(SCORE)
+    environment = Environment.read(folder / "myenv.yml")
+    locked = lock(environment)
+    python = environment_python(locked, timeout_s=250)
+    subprocess.run([python, "-c", TRAIN], cwd=folder, check=True, timeout=60)
+    told = json.loads((folder / "told.json").read_text())
+    bundle = ScoringBundle(
+        ModelSource.open(folder / "model.pkl").fetch(folder / "fetched"),
+        entry_script=folder / "score.py",
+        environment=environment,
+        sample_input={"data": told["X"][:2]},
+    ).with_lock(locked)
+    return bundle, told["X"], told["answers"]
+
+
+def test_the_service_answers_what_the_model_did(trained, capsys):
+    """It is tried, started and asked; the log names its Python, and stderr the one asked for."""
+    bundle, X, answers = trained
+    target = DeployTarget.open("process")
+    with target.deploy(bundle, name="old-python", check="trial") as deployment:
+        assert deployment.state is State.HEALTHY
+        assert np.array_equal(deployment.run({"data": X}), answers)
+        logs = deployment.logs()
+    release = release_of(environment_python(bundle.lock, timeout_s=9))
+    assert f"served by {release}" in logs
+    assert f"myenv.yml asks for Python 3.8.1; Python {release} of this machine is taken" in (
+        capsys.readouterr().err
+    )
+
+
+def test_the_place_answers_as_the_script_in_process(trained):
+    """Over HTTP and without it, the server of that Python answers the same, errors too."""
+    report = compare(trained[0], on=["process"], show_output=False)
+    assert report.equal
+
+
+def test_a_failure_is_found_before_anything_starts(trained, tmp_path):
+    """The trial runs on Python 3.8 as well, and names the line."""
+    script = tmp_path / "score.py"
+    script.write_text(SCORE.replace('["data"]', '["rows"]'))
+    model, environment = trained[0].model, trained[0].environment
+    bundle = ScoringBundle(
+        model,
+        entry_script=script,
+        environment=environment,
+        sample_input=trained[0].sample_input,
+    ).with_lock(trained[0].lock)
+    [finding] = bundle.check(target="process")
+    assert (finding.path, finding.line) == ("score.py", 11)
+
+
+def test_modelships_own_server_says_which_python_it_needs(trained):
+    """It goes on with Azure ML's server, or with a newer Python."""
+    target = DeployTarget.open("process", server="modelship")
+    with pytest.raises(EnvironmentBuildError, match=r"needs Python 3\.10 or newer.* has 3\.8"):
+        target.deploy(trained[0], name="old-python", check="off", show_output=False)
+    assert Path(trained[0].environment.origin).name == "myenv.yml"

@@ -74,7 +74,8 @@ def opened(*, sealed):
     """Open a proxy with no workspace behind it, and a raw connection to it."""
     listener = listen()
     address = listener.getsockname()
-    proxy = Proxy(listener=listener, http_port=9, https_port=9, password="secret", sealed=sealed)
+    ports = {"http_port": 9, "https_port": 9}
+    proxy = Proxy(listener=listener, password="secret", account="ours", sealed=sealed, **ports)
     try:
         with socket.create_connection(address, timeout=30) as connection:
             yield proxy, connection
@@ -92,13 +93,14 @@ def read_all(connection):
         "management.azure.com",
         "eastus.api.azureml.ms",
         "eastus.modelmanagement.azureml.net",
-        "account.blob.core.windows.net",
-        "account.file.core.windows.net",
+        "OWN.blob.core.windows.net",
+        "OWN.file.core.windows.net",
         "graph.windows.net",
     ],
 )
 def test_azures_hosts_are_served_by_the_workspace(offline, client, host):
     """Each has a certificate of its own name, and the workspace asks for a token."""
+    host = host.replace("OWN", offline.identity.storage_account)
     answer = client.get(f"https://{host}/subscriptions", timeout=30)
     assert answer.status_code == 401
     assert answer.json()["code"] == "AuthenticationFailed"

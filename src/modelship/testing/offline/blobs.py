@@ -20,7 +20,7 @@ from werkzeug.http import parse_range_header
 from werkzeug.wrappers import Response
 
 from modelship.testing.offline.app import Call
-from modelship.testing.offline.exchange import RefusalError
+from modelship.testing.offline.data.storage_errors import StorageRefusalError
 from modelship.testing.offline.guard import Door
 
 if TYPE_CHECKING:
@@ -32,23 +32,14 @@ if TYPE_CHECKING:
     from modelship.testing.offline.guard import Guard
     from modelship.testing.offline.store import Store
 
-__all__ = ["Blobs"]
+__all__ = ["CONTAINER", "Blobs", "properties"]
+
+CONTAINER = "/azureml<string(minlength=0):suffix>"
+"""The path of a container, as a rule of werkzeug's routing. All names begin alike, so that what
+else is asked of the workspace is not taken for a blob."""
 
 _PIECE_BYTES = 1 << 20
 _BLOCK_ID = re.compile(r"<(?:Latest|Committed|Uncommitted)>([^<]*)<")
-
-
-class _BlobRefusalError(RefusalError):
-    """An error in the shape of the Blob service: XML, and its code as a header field."""
-
-    def response(self) -> Response:
-        text = f"<Error><Code>{self.code}</Code><Message>{self.message}</Message></Error>"
-        return Response(
-            f'<?xml version="1.0" encoding="utf-8"?>{text}',
-            status=self.status,
-            mimetype="application/xml",
-            headers={"x-ms-error-code": self.code},
-        )
 
 
 class Blobs:
@@ -70,13 +61,14 @@ class Blobs:
         shutil.rmtree(self._drafts, ignore_errors=True)
 
     def calls(self) -> list[Call]:
-        """Return what it answers; a signed address opens each."""
-        path = "/azureml/<path:name>"
-        signed = (Door.ADDRESS, _BlobRefusalError)
+        """Return what it answers; a signed address opens each, and the account's key."""
+        path = f"{CONTAINER}/<path:name>"
+        signed = (Door.STORAGE, StorageRefusalError)
         return [
             Call("blobs.put", "PUT", path, self._put, *signed),
             Call("blobs.head", "HEAD", path, self._head, *signed),
             Call("blobs.get", "GET", path, self._get, *signed),
+            Call("blobs.delete", "DELETE", path, self._delete, *signed),
         ]
 
     def signed(self, key: str, *, permissions: str) -> str:
@@ -87,79 +79,80 @@ class Blobs:
         path = f"/azureml/{_name_of(key)}"
         return f"{path}?{self._guard.signed(path, permissions=permissions)}"
 
-    def _put(self, request: Request, *, name: str) -> Response:
-        key = _key_of(name)
+    def _put(self, request: Request, *, name: str, suffix: str) -> Response:
+        place = self._place(name, suffix)
         request.max_content_length = None  # it is written to the disk piece by piece
         ways = {"": self._put_whole, "block": self._put_block, "blocklist": self._put_list}
         way = ways.get(request.args.get("comp", ""))
         if way is None:
             message = "an offline workspace takes whole blobs and lists of blocks"
-            raise _BlobRefusalError(400, "InvalidQueryParameterValue", message)
+            raise StorageRefusalError(400, "InvalidQueryParameterValue", message)
         self._drafts.mkdir(exist_ok=True)
         draft = self._drafts / f"{uuid.uuid4()}.part"
         try:
             digest = _receive(request, draft)
-            return way(request, key, draft, {"Content-MD5": digest})
+            return way(request, place, draft, {"Content-MD5": digest})
         finally:
             draft.unlink(missing_ok=True)
 
     def _put_whole(
-        self, request: Request, key: str, draft: Path, headers: dict[str, str]
+        self, request: Request, place: Path, draft: Path, headers: dict[str, str]
     ) -> Response:
-        return Response(status=201, headers=headers | self._publish(request, key, draft))
+        return Response(status=201, headers=headers | self._publish(request, place, draft))
 
     def _put_block(
-        self, request: Request, key: str, draft: Path, headers: dict[str, str]
+        self, request: Request, place: Path, draft: Path, headers: dict[str, str]
     ) -> Response:
-        blocks = self._blocks(key)
+        blocks = self._blocks(place)
         blocks.mkdir(parents=True, exist_ok=True)
         draft.replace(blocks / _block_file(request.args.get("blockid", "")))
         return Response(status=201, headers=headers)
 
     def _put_list(
-        self, request: Request, key: str, draft: Path, headers: dict[str, str]
+        self, request: Request, place: Path, draft: Path, headers: dict[str, str]
     ) -> Response:
         wanted = _BLOCK_ID.findall(draft.read_text(encoding="utf-8"))
-        blocks = [self._blocks(key) / _block_file(block) for block in wanted]
+        blocks = [self._blocks(place) / _block_file(block) for block in wanted]
         if not all(block.is_file() for block in blocks):
-            raise _BlobRefusalError(400, "InvalidBlockList", "The specified block list is invalid.")
+            raise StorageRefusalError(
+                400, "InvalidBlockList", "The specified block list is invalid."
+            )
         with draft.open("wb") as whole:
             for block in blocks:
                 with block.open("rb") as part:
                     shutil.copyfileobj(part, whole, _PIECE_BYTES)
-        headers |= self._publish(request, key, draft)
-        shutil.rmtree(self._blocks(key), ignore_errors=True)
+        headers |= self._publish(request, place, draft)
+        shutil.rmtree(self._blocks(place), ignore_errors=True)
         return Response(status=201, headers=headers)
 
-    def _blocks(self, key: str) -> Path:
-        return self._drafts / hashlib.sha256(key.encode()).hexdigest()
+    def _blocks(self, place: Path) -> Path:
+        return self._drafts / hashlib.sha256(str(place).encode()).hexdigest()
 
-    def _publish(self, request: Request, key: str, draft: Path) -> dict[str, str]:
+    def _publish(self, request: Request, place: Path, draft: Path) -> dict[str, str]:
         """Move a draft to its place; an upload that must not overwrite finds out here."""
-        place = self._store.blob(key)
         with self._lock:
             if place.exists() and request.headers.get("If-None-Match") == "*":
                 message = "The specified blob already exists."
-                raise _BlobRefusalError(409, "BlobAlreadyExists", message)
+                raise StorageRefusalError(409, "BlobAlreadyExists", message)
             try:
                 place.parent.mkdir(parents=True, exist_ok=True)
                 draft.replace(place)
             except (FileExistsError, NotADirectoryError, IsADirectoryError):
                 message = "another blob's name is a folder of this one's, or this one's of another"
-                raise _BlobRefusalError(409, "ResourceTypeMismatch", message) from None
-            return _properties(place)
+                raise StorageRefusalError(409, "ResourceTypeMismatch", message) from None
+            return properties(place)
 
-    def _head(self, _request: Request, *, name: str) -> Response:
-        file = self._find(_key_of(name))
+    def _head(self, _request: Request, *, name: str, suffix: str) -> Response:
+        file = self._find(name, suffix)
         size = {"Content-Length": str(file.stat().st_size)}
-        return Response(headers=_properties(file) | size, mimetype="application/octet-stream")
+        return Response(headers=properties(file) | size, mimetype="application/octet-stream")
 
-    def _get(self, request: Request, *, name: str) -> Response:
-        file = self._find(_key_of(name))
-        headers, size = _properties(file), file.stat().st_size
+    def _get(self, request: Request, *, name: str, suffix: str) -> Response:
+        file = self._find(name, suffix)
+        headers, size = properties(file), file.stat().st_size
         if request.headers.get("If-Match", headers["ETag"]) != headers["ETag"]:
             message = "The condition specified using HTTP conditional header(s) is not met."
-            raise _BlobRefusalError(412, "ConditionNotMet", message)
+            raise StorageRefusalError(412, "ConditionNotMet", message)
         wanted = request.headers.get("x-ms-range") or request.headers.get("Range")
         start, end, status = 0, size, 200
         if wanted:
@@ -174,10 +167,24 @@ class Blobs:
         answer.call_on_close(content.close)
         return answer
 
-    def _find(self, key: str) -> Path:
-        file = self._store.blob(key)
+    def _delete(self, _request: Request, *, name: str, suffix: str) -> Response:
+        self._find(name, suffix).unlink(missing_ok=True)
+        return Response(status=202)
+
+    def _place(self, name: str, suffix: str) -> Path:
+        """Return where a blob lies, or would lie, in a container that there is."""
+        if not suffix:
+            return self._store.blob(_key_of(name))
+        container = f"azureml{suffix}"
+        if not self._store.container(container).is_dir():
+            message = "The specified container does not exist."
+            raise StorageRefusalError(404, "ContainerNotFound", message)
+        return self._store.blob(name, container=container)
+
+    def _find(self, name: str, suffix: str) -> Path:
+        file = self._place(name, suffix)
         if not file.is_file():
-            raise _BlobRefusalError(404, "BlobNotFound", "The specified blob does not exist.")
+            raise StorageRefusalError(404, "BlobNotFound", "The specified blob does not exist.")
         return file
 
 
@@ -198,7 +205,7 @@ def _key_of(name: str) -> str:
     try:
         return base64.urlsafe_b64decode(name[1:]).decode()
     except ValueError:
-        raise _BlobRefusalError(400, "InvalidUri", "The requested URI is not valid.") from None
+        raise StorageRefusalError(400, "InvalidUri", "The requested URI is not valid.") from None
 
 
 def _block_file(block_id: str) -> str:
@@ -216,11 +223,12 @@ def _receive(request: Request, draft: Path) -> str:
     found = base64.b64encode(digest.digest()).decode()
     if request.headers.get("Content-MD5", found) != found:
         message = "The MD5 value specified in the request did not match with the one calculated."
-        raise _BlobRefusalError(400, "Md5Mismatch", message)
+        raise StorageRefusalError(400, "Md5Mismatch", message)
     return found
 
 
-def _properties(file: Path) -> dict[str, str]:
+def properties(file: Path) -> dict[str, str]:
+    """Return the header fields that say what a blob is like."""
     status = file.stat()
     return {
         "ETag": f'"0x{status.st_mtime_ns:X}{status.st_size:X}"',
@@ -236,7 +244,7 @@ def _bounds(header: str, size: int) -> tuple[int, int]:
     bounds = parsed.range_for_length(size) if parsed else None
     if bounds is None:
         message = "The range specified is invalid for the current size of the resource."
-        raise _BlobRefusalError(416, "InvalidRange", message)
+        raise StorageRefusalError(416, "InvalidRange", message)
     return bounds
 
 

@@ -14,19 +14,26 @@ from urllib.parse import urlencode
 
 import jwt
 
+from modelship.testing.offline.data.storage_errors import StorageRefusalError
 from modelship.testing.offline.exchange import RefusalError
+from modelship.testing.offline.hosts import is_foreign_account
 from modelship.testing.offline.moments import is_past, moment
 from modelship.testing.offline.pages import is_local, is_of_azure, sent_by_page
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request
 
+    from modelship.testing.offline.data.account import StorageAccount
     from modelship.workspace.access import Access
 
 __all__ = ["Door", "Guard"]
 
 _ADDRESS_LIFETIME_S = 24 * 3600.0
 _PERMISSIONS = {"GET": "r", "HEAD": "r", "PUT": "w"}
+_FOREIGN = (
+    "{host} is another storage account than this workspace's, and a sealed offline workspace "
+    "connects to no other. Start it without --sealed, or copy the data to the default datastore."
+)
 
 
 class Door(Enum):
@@ -35,6 +42,7 @@ class Door(Enum):
     TOKEN = "a bearer token that the workspace's key has signed"  # noqa: S105 - no password
     ADDRESS = "an address that the workspace has signed, for one path and until some time"
     REGISTRY = "the user name and password of the container registry"
+    STORAGE = "the key of the storage account, or a signed address"
     OPEN = "nothing: clients call it before they have a token, and it tells no secret"
 
 
@@ -49,10 +57,20 @@ class Guard:
         What addresses are signed with.
     registry_password : str
         What opens the container registry; nothing does if it is empty.
+    account : StorageAccount
+        The workspace's storage account.
     """
 
-    def __init__(self, access: Access, *, address_key: str, registry_password: str = "") -> None:
+    def __init__(
+        self,
+        access: Access,
+        *,
+        address_key: str,
+        account: StorageAccount,
+        registry_password: str = "",
+    ) -> None:
         self._access = access
+        self._account = account
         self._address_key = address_key.encode()
         self._registry_password = registry_password
 
@@ -71,6 +89,8 @@ class Guard:
             self._check_address(request)
         elif door is Door.REGISTRY:
             self._check_password(request)
+        elif door is Door.STORAGE:
+            self._check_storage(request)
 
     def check_caller(self, request: Request) -> None:
         """Refuse what a web page makes a browser send, whatever its path is.
@@ -85,6 +105,9 @@ class Guard:
             raise RefusalError(403, "ForbiddenHost", "the request is meant for another host")
         if sent_by_page(request.method, {name.lower(): each for name, each in request.headers}):
             raise RefusalError(403, "ForbiddenOrigin", "web pages are not answered")
+        name = host.partition(":")[0]
+        if is_foreign_account(name, account=self._account.name):
+            raise StorageRefusalError(403, "ForeignAccount", _FOREIGN.format(host=name))
 
     def signed(self, path: str, *, permissions: str) -> str:
         """Return a query that opens a path to read (``"r"``), or to read and write (``"rw"``).
@@ -113,6 +136,10 @@ class Guard:
         right = self._registry_password
         if not right or not hmac.compare_digest(given.encode(), right.encode()):
             raise RefusalError(401, "UNAUTHORIZED", "the registry wants its user name and password")
+
+    def _check_storage(self, request: Request) -> None:
+        if not self._account.has_signed(request):
+            self._check_address(request)
 
     def _check_address(self, request: Request) -> None:
         given = request.args

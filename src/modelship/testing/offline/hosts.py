@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 
-__all__ = ["AZURE_NAMES", "is_azure", "is_loopback"]
+__all__ = ["AZURE_NAMES", "is_azure", "is_foreign_account", "is_loopback"]
 
 # What azureml-core 1.61 calls, and what calls beside it: sign-in, resource manager, the services of
 # a workspace, its storage and vault, the graph. Feeds of packages (pkgs.dev.azure.com) and base
@@ -20,17 +20,20 @@ _HOSTS = {
     "ml.azure.com",
     "sts.windows.net",
 }
+_STORAGE = (
+    ".blob.core.windows.net",
+    ".dfs.core.windows.net",
+    ".file.core.windows.net",
+    ".queue.core.windows.net",
+    ".table.core.windows.net",
+)
 _DOMAINS = (
     ".api.ml.azure.com",
     ".azureml.ms",
     ".azureml.net",
-    ".blob.core.windows.net",
-    ".dfs.core.windows.net",
-    ".file.core.windows.net",
     ".login.microsoft.com",
-    ".queue.core.windows.net",
-    ".table.core.windows.net",
     ".vault.azure.net",
+    *_STORAGE,
 )
 # Where telemetry goes; modelship.testing.offline.telemetry says what becomes of it.
 _COLLECTORS = (
@@ -47,6 +50,12 @@ def is_azure(host: str) -> bool:
     """Tell whether a host is one of Azure's that an offline workspace stands for."""
     name = host.lower().rstrip(".")
     return name in _HOSTS or name.endswith(_DOMAINS + _COLLECTORS)
+
+
+def is_foreign_account(host: str, *, account: str) -> bool:
+    """Return whether a host is one of Azure's storage accounts, and another than this one."""
+    name = host.lower().rstrip(".")
+    return name.endswith(_STORAGE) and name.partition(".")[0] != account
 
 
 def is_loopback(host: str) -> bool:

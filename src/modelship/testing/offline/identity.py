@@ -69,6 +69,11 @@ class Identity:
             f"Microsoft.MachineLearningServices/workspaces/{self.workspace_name}"
         )
 
+    @property
+    def storage_account(self) -> str:
+        """The name of its storage account."""
+        return f"offline{self.workspace_id[:8]}"
+
     def key_for(self, purpose: str) -> str:
         """Return the key for one purpose, such as ``"tokens"``; it tells nothing of the others."""
         return hmac.new(self.secret.encode(), purpose.encode(), hashlib.sha256).hexdigest()

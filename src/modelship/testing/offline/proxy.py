@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from modelship.testing.offline.heads import holds
-from modelship.testing.offline.hosts import is_azure, is_loopback
+from modelship.testing.offline.hosts import is_azure, is_foreign_account, is_loopback
 from modelship.testing.offline.peers import is_another_users
 from modelship.testing.offline.upstream import Upstream
 from modelship.testing.offline.variables import PROXY_USER
@@ -92,6 +92,8 @@ class Proxy:
         Where the workspace is served on 127.0.0.1, plain and with TLS.
     password : str
         What a client has to show, with the name ``modelship-offline``, whatever it asks for.
+    account : str
+        The workspace's storage account. Others are hosts like any other.
     sealed : bool
         Refuse every other host. Otherwise requests go on to where they belong, through the proxy
         that the variables of this process name, if they name one.
@@ -104,6 +106,7 @@ class Proxy:
         http_port: int,
         https_port: int,
         password: str,
+        account: str,
         sealed: bool = True,
     ) -> None:
         port = int(listener.getsockname()[1])
@@ -113,6 +116,7 @@ class Proxy:
         self.refused: list[str] = []
         """The hosts that were asked for and refused, in order."""
         self._workspace_ports = {False: http_port, True: https_port}
+        self._account = account
         self._sealed = sealed
         self._upstream = Upstream.of_this_process()
         self._busy: set[asyncio.Task[None]] = set()
@@ -169,8 +173,9 @@ class Proxy:
             words = "This proxy is for its owner: read environment.sh in the workspace's folder."
             await _refuse(reader, writer, _UNAUTHENTICATED, words)
             return
-        if self._refuses(request.host):
+        if self._is_out_of_reach(request.host):
             self.refused.append(request.host)
+        if self._is_out_of_reach(request.host) and not is_azure(request.host):
             words = f"This offline workspace is sealed: it does not connect to {request.host}."
             await _refuse(reader, writer, "403 Forbidden", words)
             return
@@ -183,15 +188,21 @@ class Proxy:
         async with _closing(there[1]):
             await _join((reader, writer), there)
 
-    def _refuses(self, host: str) -> bool:
-        return self._sealed and not is_azure(host) and not is_loopback(host)
+    def _is_out_of_reach(self, host: str) -> bool:
+        foreign = is_foreign_account(host, account=self._account)
+        return self._sealed and (foreign or not (is_azure(host) or is_loopback(host)))
+
+    def _is_ours(self, host: str) -> bool:
+        """Return whether the workspace answers for a host, if only to refuse in its shape."""
+        foreign = is_foreign_account(host, account=self._account)
+        return is_azure(host) and (self._sealed or not foreign)
 
     async def _dial(
         self, request: _Request, client: asyncio.StreamWriter
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Connect to where a request is meant for, and say what has to be said first."""
         address = (request.host, request.port)
-        if is_azure(request.host):
+        if self._is_ours(request.host):
             address = ("127.0.0.1", self._workspace_ports[request.is_tunnel])
         elif proxy := self._next_proxy(request):
             reader, writer = await asyncio.open_connection(proxy.host, proxy.port)

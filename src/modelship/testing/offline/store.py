@@ -5,7 +5,8 @@
     <folder>/
         workspace.json                 its identity
         documents/<kind>/<key>.json    models, assets, artifacts, services, operations, …
-        blobs/<key>                    what was uploaded
+        blobs/<key>                    what was uploaded: the container of artifacts
+        containers/<name>/<key>        the other containers of the storage account
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any
 from urllib.parse import quote
 
 from modelship.testing.offline.shapes import NUMBER, mismatch, optional
+from modelship.workspace.private import write_private
 
 __all__ = ["BrokenRecordError", "Documents", "Store"]
 
@@ -30,6 +32,7 @@ _log = logging.getLogger(__name__)
 _SHAPES: dict[str, dict[str, Any]] = {
     "assets": {"id": str, "artifacts": [dict]},
     "computes": {"name": str, "properties": {"computeType": str, "properties": dict}},
+    "datastores": {"name": str, "dataStoreType": str, "azureStorageSection": dict},
     "environments": {"name": str, "version": str, "digest": str, "environment": dict},
     "built-environments": {"kinds": dict},
     "environment-labels": {"labels": dict},
@@ -43,6 +46,7 @@ _SHAPES: dict[str, dict[str, Any]] = {
         "properties": optional(dict),
         "datasets": [dict],
     },
+    "secrets": {"name": str, "value": str},
     "operations": {"id": str, "state": str, "streamingOperationLog": str},
     "services": {
         "name": str,
@@ -103,9 +107,7 @@ class Documents:
         with self.lock:
             path = self._path(key)
             path.parent.mkdir(parents=True, exist_ok=True)
-            draft = path.with_suffix(".new")
-            draft.write_text(json.dumps(document), encoding="utf-8")
-            draft.replace(path)
+            write_private(path, json.dumps(document))  # some hold keys or secrets
 
     def change(self, key: str, **fields: Any) -> dict[str, Any]:
         """Set some fields of a document, and return it; KeyError if there is none."""
@@ -188,11 +190,18 @@ class Store:
             folder = self.folder / "documents" / kind
             return self._kinds.setdefault(kind, Documents(folder, shape=_SHAPES[kind]))
 
-    def blob(self, key: str) -> Path:
+    def container(self, name: str) -> Path:
+        """Return the folder of a container; ``"azureml"`` is that of artifacts."""
+        if name == "azureml":
+            return self.folder / "blobs"
+        return self.folder / "containers" / quote(name, safe="")
+
+    def blob(self, key: str, *, container: str = "azureml") -> Path:
         """Return where the blob of this key lies, or would lie.
 
         A key has slashes, as in ``ExperimentRun/dcid/model.pkl``; it cannot lead out of the folder.
         """
+        root = self.container(container)
         parts = [quote(part, safe="") for part in key.split("/") if part]
         safe = [part.replace(".", "%2E") if set(part) == {"."} else part for part in parts]
-        return self.folder / "blobs" / Path(*safe) if safe else self.folder / "blobs" / os.devnull
+        return root / Path(*safe) if safe else root / os.devnull

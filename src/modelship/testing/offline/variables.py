@@ -20,7 +20,7 @@ __all__ = ["PROXY_USER", "exports", "is_own_proxy", "variables", "without_export
 PROXY_USER = "modelship-offline"
 """The name that clients show to the proxy of an offline workspace, beside its password."""
 
-_LOOPBACK = "127.0.0.1,localhost,::1"
+_LOOPBACK = "127.0.0.1,localhost"  # and not ::1, which azureml-dataprep takes for a port
 _PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy")
 _CERTIFICATES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
 _NO_PROXY = ("NO_PROXY", "no_proxy")

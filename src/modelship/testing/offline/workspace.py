@@ -209,6 +209,7 @@ class OfflineWorkspace:
     def _open(self, stack: ExitStack) -> None:
         from modelship.testing.offline.app import App
         from modelship.testing.offline.authority import Authority
+        from modelship.testing.offline.data.account import StorageAccount
         from modelship.testing.offline.guard import Guard
         from modelship.testing.offline.proxy import Proxy
         from modelship.testing.offline.server import Server, listen
@@ -233,6 +234,7 @@ class OfflineWorkspace:
             access,
             address_key=self.identity.key_for("addresses"),
             registry_password=self.identity.key_for("registry"),
+            account=StorageAccount.of(self.identity),
         )
         store = Store(self.folder)
         services = self._services(store, guard)
@@ -248,6 +250,7 @@ class OfflineWorkspace:
             http_port=ports["http"],
             https_port=ports["https"],
             password=self.identity.key_for("proxy"),
+            account=self.identity.storage_account,
             sealed=self._sealed,
         )
         stack.callback(self._proxy.close)
@@ -273,6 +276,7 @@ class OfflineWorkspace:
         from modelship.testing.offline.blobs import Blobs
         from modelship.testing.offline.computes import Computes
         from modelship.testing.offline.control import Control
+        from modelship.testing.offline.data.services import Data
         from modelship.testing.offline.imaging import Imaging
         from modelship.testing.offline.login import Login, ServicePrincipal
         from modelship.testing.offline.models import Models
@@ -283,7 +287,7 @@ class OfflineWorkspace:
             store,
             blobs=blobs,
             upload_endpoint=f"https://127.0.0.1:{self.identity.ports['https']}",
-            account=f"offline{self.identity.workspace_id[:8]}",
+            account=self.identity.storage_account,
         )
         parts = (
             Control(self.identity),
@@ -300,5 +304,6 @@ class OfflineWorkspace:
             Models(store),
             blobs,
             artifacts,
+            Data(self.identity, store=store),
         )
         return [call for part in parts for call in part.calls()]

@@ -1,0 +1,1 @@
+"""The data of an offline workspace: its storage account, datastores, datasets and secrets."""

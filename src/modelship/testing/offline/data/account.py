@@ -1,0 +1,100 @@
+"""The storage account of an offline workspace, and the requests that its key has signed.
+
+The scheme is Azure's Shared Key:
+https://learn.microsoft.com/rest/api/storageservices/authorize-with-shared-key
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlsplit
+
+if TYPE_CHECKING:
+    from werkzeug.wrappers import Request
+
+    from modelship.testing.offline.identity import Identity
+
+__all__ = ["StorageAccount"]
+
+_SIGNED_FIELDS = (
+    "Content-Encoding",
+    "Content-Language",
+    "Content-Length",
+    "Content-MD5",
+    "Content-Type",
+    "Date",
+    "If-Modified-Since",
+    "If-Match",
+    "If-None-Match",
+    "If-Unmodified-Since",
+    "Range",
+)
+_MOST_AGE = timedelta(minutes=15)
+
+
+@dataclass(frozen=True)
+class StorageAccount:
+    """The one storage account of an offline workspace.
+
+    Parameters
+    ----------
+    name : str
+        The first label of its host names.
+    key : str
+        Signs requests; base64.
+    """
+
+    name: str
+    key: str = field(repr=False)
+
+    @classmethod
+    def of(cls, identity: Identity) -> StorageAccount:
+        """Return that of a workspace: the same each time its folder is opened."""
+        key = base64.b64encode(bytes.fromhex(identity.key_for("storage account"))).decode()
+        return cls(identity.storage_account, key)
+
+    def has_signed(self, request: Request) -> bool:
+        """Return whether the account's key has signed a request, in the last minutes."""
+        scheme, _, credential = request.headers.get("Authorization", "").partition(" ")
+        account, _, signature = credential.partition(":")
+        if scheme.lower() != "sharedkey" or account != self.name or not _is_recent(request):
+            return False
+        return hmac.compare_digest(signature.encode(), self._signature(request).encode())
+
+    def _signature(self, request: Request) -> str:
+        fields = [request.headers.get(name, "") for name in _SIGNED_FIELDS]
+        fields = [
+            "" if name == "Content-Length" and text == "0" else text
+            for name, text in zip(_SIGNED_FIELDS, fields, strict=True)
+        ]
+        own = sorted(
+            f"{name.lower()}:{' '.join(value.split())}"
+            for name, value in request.headers
+            if name.lower().startswith("x-ms-")
+        )
+        text = "\n".join([request.method, *fields, *own, self._resource(request)])
+        digest = hmac.new(base64.b64decode(self.key), text.encode(), hashlib.sha256).digest()
+        return base64.b64encode(digest).decode()
+
+    def _resource(self, request: Request) -> str:
+        """Return what the request is about: account, path as it was sent, parameters."""
+        target = urlsplit(request.environ.get("REQUEST_URI", ""))
+        parameters: dict[str, list[str]] = {}
+        for name, value in parse_qsl(target.query, keep_blank_values=True):
+            parameters.setdefault(name.lower(), []).append(value)
+        lines = [f"{name}:{','.join(sorted(parameters[name]))}" for name in sorted(parameters)]
+        return "\n".join([f"/{self.name}{target.path}", *lines])
+
+
+def _is_recent(request: Request) -> bool:
+    try:
+        sent = parsedate_to_datetime(request.headers.get("x-ms-date", ""))
+        return abs(datetime.now(timezone.utc) - sent) < _MOST_AGE
+    except (TypeError, ValueError):  # no date, or one without a time zone
+        return False

@@ -1,0 +1,131 @@
+"""The containers of the storage account: made, described and listed.
+
+The protocol is that of Azure's Blob service:
+https://learn.microsoft.com/rest/api/storageservices/operations-on-containers
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+from xml.sax.saxutils import escape
+
+from werkzeug.wrappers import Response
+
+from modelship.testing.offline.app import Call
+from modelship.testing.offline.blobs import CONTAINER, properties
+from modelship.testing.offline.data.storage_errors import StorageRefusalError
+from modelship.testing.offline.guard import Door
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from werkzeug.wrappers import Request
+
+    from modelship.testing.offline.store import Store
+
+__all__ = ["Containers"]
+
+_MOST_ON_A_PAGE = 5000
+
+
+class Containers:
+    """Answers what is asked of a whole container.
+
+    Parameters
+    ----------
+    store : Store
+        Where their blobs lie.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def calls(self) -> list[Call]:
+        """Return what it answers."""
+        opened = (Door.STORAGE, StorageRefusalError)
+        return [
+            Call("containers.create", "PUT", CONTAINER, self._create, *opened),
+            Call("containers.head", "HEAD", CONTAINER, self._head, *opened),
+            Call("containers.get", "GET", CONTAINER, self._get, *opened),
+        ]
+
+    def _create(self, _request: Request, *, suffix: str) -> Response:
+        try:
+            self._store.container(f"azureml{suffix}").mkdir(parents=True)
+        except FileExistsError:
+            message = "The specified container already exists."
+            raise StorageRefusalError(409, "ContainerAlreadyExists", message) from None
+        return Response(status=201)
+
+    def _head(self, _request: Request, *, suffix: str) -> Response:
+        return Response(headers=_of_container(self._find(suffix)))
+
+    def _get(self, request: Request, *, suffix: str) -> Response:
+        folder = self._find(suffix)
+        if request.args.get("comp") != "list":
+            return Response(headers=_of_container(folder))
+        asked = request.args
+        marker, prefix = asked.get("marker", ""), asked.get("prefix", "")
+        entries = _entries(folder, prefix=prefix, delimiter=asked.get("delimiter", ""))
+        later = sorted((name, file) for name, file in entries.items() if name >= marker)
+        most = max(1, min(asked.get("maxresults", _MOST_ON_A_PAGE, int), _MOST_ON_A_PAGE))
+        rest = later[most : most + 1]
+        next_marker = f"<NextMarker>{escape(rest[0][0]) if rest else ''}</NextMarker>"
+        found = "".join(_described(name, file) for name, file in later[:most])
+        text = (
+            f"<Prefix>{escape(prefix)}</Prefix><Marker>{escape(marker)}</Marker>"
+            f"<MaxResults>{most}</MaxResults><Blobs>{found}</Blobs>{next_marker}"
+        )
+        head = '<?xml version="1.0" encoding="utf-8"?>'
+        body = f"{head}<EnumerationResults>{text}</EnumerationResults>"
+        return Response(body, mimetype="application/xml")
+
+    def _find(self, suffix: str) -> Path:
+        folder = self._store.container(f"azureml{suffix}")
+        if suffix and not folder.is_dir():
+            message = "The specified container does not exist."
+            raise StorageRefusalError(404, "ContainerNotFound", message)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+
+def _entries(folder: Path, *, prefix: str, delimiter: str) -> dict[str, Path | None]:
+    """Return the blobs by name; and with a delimiter, the prefixes that they share (None)."""
+    found: dict[str, Path | None] = {}
+    for name, file in _blobs(folder):
+        if name.startswith(prefix):
+            rest = name[len(prefix) :]
+            end = rest.find(delimiter) if delimiter else -1
+            found[name if end < 0 else prefix + rest[: end + 1]] = file if end < 0 else None
+    return found
+
+
+def _blobs(folder: Path) -> Iterator[tuple[str, Path]]:
+    for file in folder.rglob("*"):
+        if file.is_file():
+            yield "/".join(unquote(part) for part in file.relative_to(folder).parts), file
+
+
+def _described(name: str, file: Path | None) -> str:
+    if file is None:
+        return f"<BlobPrefix><Name>{escape(name)}</Name></BlobPrefix>"
+    try:
+        found, size = properties(file), file.stat().st_size
+    except OSError:  # removed meanwhile
+        return ""
+    text = (
+        f"<Last-Modified>{found['Last-Modified']}</Last-Modified>"
+        f"<Etag>{escape(found['ETag'])}</Etag>"
+        f"<Content-Length>{size}</Content-Length>"
+        "<Content-Type>application/octet-stream</Content-Type>"
+        "<BlobType>BlockBlob</BlobType><LeaseStatus>unlocked</LeaseStatus>"
+        "<LeaseState>available</LeaseState>"
+    )
+    return f"<Blob><Name>{escape(name)}</Name><Properties>{text}</Properties></Blob>"
+
+
+def _of_container(folder: Path) -> dict[str, str]:
+    found = properties(folder)
+    return {name: found[name] for name in ("ETag", "Last-Modified")}

@@ -1,0 +1,175 @@
+"""Datastores: names for the containers of a storage account, with what opens them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from modelship.testing.offline.app import Call
+from modelship.testing.offline.control import WS, is_direct
+from modelship.testing.offline.exchange import RefusalError, json_object, json_response
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from werkzeug.wrappers import Request, Response
+
+    from modelship.testing.offline.data.account import StorageAccount
+    from modelship.testing.offline.store import Store
+
+__all__ = ["Datastores"]
+
+_PATH = f"/datastore/v1.0{WS}"
+_FIRST = "workspaceblobstore"
+_BLOB, _FILE = "AzureBlob", "AzureFile"
+_SHAPE = {"name": str, "dataStoreType": str, "azureStorageSection": dict}
+_SECRETS = ("credential", "accountKey", "sasToken")
+_KINDS = (
+    "An offline workspace registers Azure blob containers and file shares alone, not {kind}. "
+    "Copy the data to the default datastore instead."
+)
+
+
+class Datastores:
+    """The datastores of a workspace: those that Azure makes with it, and registered ones.
+
+    Parameters
+    ----------
+    store : Store
+        Keeps them, and the containers of the account.
+    account : StorageAccount
+        The workspace's own.
+    workspace_id : str
+        Part of the containers' names.
+    https_port : int
+        Where blobs are served with TLS to clients that connect directly.
+    """
+
+    def __init__(
+        self, store: Store, *, account: StorageAccount, workspace_id: str, https_port: int
+    ) -> None:
+        self._documents = store.documents("datastores")
+        self._account = account
+        self._direct_endpoint = f"offline@127.0.0.1:{https_port}"
+        self._own = {
+            _FIRST: (_BLOB, f"azureml-blobstore-{workspace_id}"),
+            "workspaceartifactstore": (_BLOB, "azureml"),
+            "workspacefilestore": (_FILE, f"azureml-filestore-{workspace_id}"),
+        }
+        for _, container in self._own.values():
+            store.container(container).mkdir(parents=True, exist_ok=True)
+
+    def calls(self) -> list[Call]:
+        """Return what it answers."""
+        every, one = f"{_PATH}/datastores", f"{_PATH}/datastores/<name>"
+        return [
+            Call("datastores.list", "GET", every, self._list),
+            Call("datastores.create", "POST", every, self._create),
+            Call("datastores.get", "GET", one, self._get),
+            Call("datastores.update", "PUT", one, self._update),
+            Call("datastores.delete", "DELETE", one, self._delete),
+            Call("datastores.default", "GET", f"{_PATH}/default", self._default),
+            Call("datastores.set-default", "PUT", f"{_PATH}/default/<name>", self._set_default),
+        ]
+
+    def _list(self, request: Request, **_scope: str) -> Response:
+        found = [self._built_in(request, name) for name in self._own]
+        found += [each for each in self._documents.all() if each["name"] not in self._own]
+        with_secrets = request.args.get("includeSecret", "").lower() == "true"
+        value = [_shown(each) if with_secrets else _without_secrets(each) for each in found]
+        return json_response({"value": value, "continuationToken": None})
+
+    def _get(self, request: Request, *, name: str, **_scope: str) -> Response:
+        return json_response(_shown(self._find(request, name)))
+
+    def _default(self, request: Request, **_scope: str) -> Response:
+        return json_response(_shown(self._find(request, self._default_name())))
+
+    def _default_name(self) -> str:
+        chosen = [each["name"] for each in self._documents.all() if each.get("isDefault")]
+        return chosen[0] if chosen else _FIRST
+
+    def _set_default(self, request: Request, *, name: str, **_scope: str) -> Response:
+        chosen = self._find(request, name)
+        with self._documents.lock:
+            for each in self._documents.all():
+                self._documents.change(each["name"], isDefault=False)
+            self._documents.put(chosen["name"], chosen | {"isDefault": True})
+        return json_response({})
+
+    def _create(self, request: Request, **_scope: str) -> Response:
+        wanted = _checked(request)
+        if wanted["name"] in self._own or self._documents.get(wanted["name"]) is not None:
+            message = "Another datastore with the same name already exists."
+            raise _user_error(f"{message} Pass overwrite=True, or another name.")
+        return self._put(wanted)
+
+    def _update(self, request: Request, *, name: str, **_scope: str) -> Response:
+        wanted = _checked(request) | {"name": name.lower()}
+        if wanted["name"] in self._own:
+            raise _user_error(f"The datastore {name} belongs to the workspace and cannot change.")
+        return self._put(wanted)
+
+    def _put(self, wanted: dict[str, Any]) -> Response:
+        self._documents.put(wanted["name"], wanted)
+        return json_response({})
+
+    def _delete(self, _request: Request, *, name: str, **_scope: str) -> Response:
+        if name.lower() in self._own:
+            raise _user_error(f"The datastore {name} belongs to the workspace and stays.")
+        self._documents.delete(name.lower())
+        return json_response({})
+
+    def _find(self, request: Request, name: str) -> dict[str, Any]:
+        name = name.lower()
+        if name in self._own:
+            return self._built_in(request, name)
+        found = self._documents.get(name)
+        if found is None:
+            there = ", ".join([*self._own, *(each["name"] for each in self._documents.all())])
+            message = f"Could not find datastore {name} in this workspace, which has: {there}."
+            raise _user_error(message, status=404)
+        return found
+
+    def _built_in(self, request: Request, name: str) -> dict[str, Any]:
+        kind, container = self._own[name]
+        endpoint = self._direct_endpoint if is_direct(request) else "core.windows.net"
+        section = {
+            "accountName": self._account.name,
+            "containerName": container,
+            "endpoint": endpoint,
+            "protocol": "https",
+            "credentialType": "AccountKey",
+            "credential": self._account.key,
+        }
+        return {"name": name, "dataStoreType": kind, "azureStorageSection": section}
+
+
+def _checked(request: Request) -> dict[str, Any]:
+    wanted = json_object(request, {"name": str, "dataStoreType": str})
+    kind = wanted["dataStoreType"]
+    if kind not in {_BLOB, _FILE}:
+        raise _user_error(_KINDS.format(kind=kind))
+    return {name: wanted.get(name) for name in _SHAPE} | {"name": wanted["name"].lower()}
+
+
+def _shown(datastore: dict[str, Any]) -> dict[str, Any]:
+    """Return a datastore as the service shows it: each secret by the names old and new."""
+    section = datastore["azureStorageSection"]
+    secret, kind = section.get("credential"), section.get("credentialType")
+    old = {"accountKey": None, "sasToken": None, "isSas": kind == "Sas"}
+    old |= {"AccountKey": {"accountKey": secret}, "Sas": {"sasToken": secret}}.get(str(kind), {})
+    usual = {"endpoint": section.get("endpoint") or "core.windows.net"}
+    usual["protocol"] = section.get("protocol") or "https"
+    shown = {name: datastore[name] for name in _SHAPE}
+    return shown | {"hasBeenValidated": True, "azureStorageSection": section | old | usual}
+
+
+def _without_secrets(datastore: dict[str, Any]) -> dict[str, Any]:
+    shown = _shown(datastore)
+    section: Sequence[tuple[str, Any]] = list(shown["azureStorageSection"].items())
+    kept = {name: None if name in _SECRETS else value for name, value in section}
+    return shown | {"azureStorageSection": kept}
+
+
+def _user_error(message: str, *, status: int = 400) -> RefusalError:
+    return RefusalError(status, "UserError", message)

@@ -1,0 +1,42 @@
+"""The services around data, put together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from modelship.testing.offline.data.account import StorageAccount
+from modelship.testing.offline.data.containers import Containers
+from modelship.testing.offline.data.datastores import Datastores
+from modelship.testing.offline.data.vault import Vault
+
+if TYPE_CHECKING:
+    from modelship.testing.offline.app import Call
+    from modelship.testing.offline.identity import Identity
+    from modelship.testing.offline.store import Store
+
+__all__ = ["Data"]
+
+
+class Data:
+    """The storage account of a workspace, its datastores, and its key vault.
+
+    Parameters
+    ----------
+    identity : Identity
+        Of the workspace, with the ports that it is served at.
+    store : Store
+        Keeps all of it.
+    """
+
+    def __init__(self, identity: Identity, *, store: Store) -> None:
+        datastores = Datastores(
+            store,
+            account=StorageAccount.of(identity),
+            workspace_id=identity.workspace_id,
+            https_port=identity.ports["https"],
+        )
+        self._parts = (Containers(store), datastores, Vault(store))
+
+    def calls(self) -> list[Call]:
+        """Return what they answer."""
+        return [call for part in self._parts for call in part.calls()]

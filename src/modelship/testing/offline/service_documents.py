@@ -115,4 +115,7 @@ def _shown_model(model: Mapping[str, Any]) -> dict[str, Any]:
         *("createdBy", "description", "mimeType", "framework", "frameworkVersion", "unpack"),
         *("experimentName", "runId", "parentModelId"),
     )
-    return {**dict.fromkeys(fields), **model, "tags": model.get("kvTags") or {}}
+    shown = {**dict.fromkeys(fields), **model, "tags": model.get("kvTags") or {}}
+    if needed := model.get("resourceRequirements"):
+        shown["resourceRequirements"] = {"gpu": None, **needed}
+    return shown

@@ -20,6 +20,7 @@ from modelship.testing.offline.exchange import (
 )
 from modelship.testing.offline.front import Fronts
 from modelship.testing.offline.moments import moment
+from modelship.testing.offline.nocode import NoCode
 from modelship.testing.offline.operations import Operations
 from modelship.testing.offline.reaper import Reaper
 from modelship.testing.offline.rollout import Rollouts
@@ -98,6 +99,7 @@ class Services:
     ) -> None:
         self._store = store
         self._documents = store.documents("services")
+        self._nocode = NoCode(store)
         self._cores = cores
         self._creating = threading.Lock()  # so that the quota is judged one after the other
         self._location = location
@@ -183,7 +185,7 @@ class Services:
         if asked.get("type") != "Create" or not wanted:
             return _verdict("")
         try:
-            self._check(wanted)
+            self._check(self._nocode.completed(wanted))
         except RefusalError as refusal:
             return _verdict(refusal.message)
         return _verdict("")
@@ -223,7 +225,7 @@ class Services:
     # --- what is done ---------------------------------------------------------------------
 
     def _create(self, request: Request, **_scope: str) -> Response:
-        wanted = json_object(request)
+        wanted = self._nocode.completed(json_object(request))
         name = str(wanted.get("name"))
         with self._creating, self._rollouts.changing(name):
             self._check(wanted)
@@ -255,7 +257,7 @@ class Services:
             if document["state"] == State.TRANSITIONING:
                 message = f"The service {name} is being deployed; it cannot be updated before."
                 raise RefusalError(409, "ServiceIsTransitioning", message)
-            new = changed(document, json_patch(request))
+            new = changed(document, self._nocode.completed_patch(json_patch(request)))
             new["updatedTime"] = moment()
             self._documents.put(name, new)
             if new["environmentImageRequest"] != document["environmentImageRequest"]:

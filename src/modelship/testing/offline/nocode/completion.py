@@ -1,0 +1,216 @@
+"""Requests without a script, completed: the model says which script and which packages it needs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from modelship.bundle import Environment
+from modelship.errors import ModelshipError
+from modelship.sources import Model
+from modelship.testing.offline.artifacts import artifact_files
+from modelship.testing.offline.exchange import RefusalError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from modelship.testing.offline.store import Store
+
+__all__ = ["NoCode"]
+
+_HERE: Final = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class _Framework:
+    """How models of a framework are served: the script, and the formats that it can load."""
+
+    script: str
+    formats: frozenset[str]
+    package: str
+
+
+_FRAMEWORKS: Final = {
+    "ScikitLearn": _Framework(
+        "score_sklearn.py.txt", frozenset({"joblib", "pickle"}), package="scikit-learn"
+    ),
+    "Onnx": _Framework("score_onnx.py.txt", frozenset({"onnx"}), package=""),
+}
+
+
+class NoCode:
+    """Completes requests that name a model and nothing else, as Azure ML does.
+
+    Parameters
+    ----------
+    store : Store
+        Has the models, and gets the scripts.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def completed(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the request for a service with what its image is made of, if it lacks that.
+
+        A request that asks for no cores or memory gets what the model was registered with.
+
+        Raises
+        ------
+        RefusalError
+            If the model cannot be served without code.
+        """
+        image = wanted.get("environmentImageRequest")
+        if not isinstance(image, dict) or not _is_bare(image):
+            return dict(wanted)
+        model = self._model(image)
+        given = wanted.get("containerResourceRequirements") or {}
+        asked = {key: each for key, each in given.items() if each is not None}
+        resources = {**_resources(model), **asked}
+        return {
+            **wanted,
+            "environmentImageRequest": self.completed_image(image),
+            "containerResourceRequirements": resources,
+        }
+
+    def completed_patch(self, patch: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Return a JSON patch (RFC 6902) of a service with each request for an image completed."""
+        return [
+            {**each, "value": self.completed_image(each["value"])}
+            if each["path"] == "/environmentImageRequest" and isinstance(each.get("value"), dict)
+            else dict(each)
+            for each in patch
+        ]
+
+    def completed_image(self, image: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the request for an image with a script and an environment, if it has neither.
+
+        Raises
+        ------
+        RefusalError
+            If its model cannot be served without code.
+        """
+        if not _is_bare(image):
+            return dict(image)
+        document = self._model(image)
+        framework = _framework(document)
+        folder = Path(tempfile.mkdtemp(prefix="nocode-", dir=self._store.folder))
+        try:
+            model = self._read(document, framework, folder)
+            environment = Environment.for_model(model)
+        except ModelshipError as error:
+            raise _refusal(document, str(error)) from error
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        return {
+            **image,
+            "driverProgram": "score.py",
+            "assets": [self._script(framework, model.files[0].path)],
+            "environment": _definition(document, environment, package=framework.package),
+        }
+
+    def _model(self, image: Mapping[str, Any]) -> dict[str, Any]:
+        ids = image.get("modelIds") or []
+        if len(ids) != 1:
+            message = f"Deployment without an InferenceConfig takes one model, not {len(ids)}."
+            raise RefusalError(400, "BadArgument", message)
+        found = self._store.documents("models").get(str(ids[0]))
+        if found is None:
+            message = f"Model with id {ids[0]} not found in provided workspace."
+            raise RefusalError(404, "ModelNotFound", message)
+        return found
+
+    def _read(self, document: Mapping[str, Any], framework: _Framework, folder: Path) -> Model:
+        """Describe the model; its file is there until `folder` is removed."""
+        asset_id = str(document.get("url", "")).removeprefix("aml://asset/")
+        asset = self._store.documents("assets").get(asset_id) or {}
+        files: dict[str, Path] = {}
+        for artifact in asset.get("artifacts") or ():
+            files |= artifact_files(self._store, artifact.get("prefix") or artifact.get("id") or "")
+        if len(files) != 1:
+            raise _refusal(document, f"it has {len(files)} files, and one is expected.")
+        [(path, file)] = files.items()
+        place = folder / Path(path).name
+        _link(file, place)
+        model = Model.read(place, name=document["name"])
+        if model.format not in framework.formats:
+            wanted = " or ".join(sorted(framework.formats))
+            raise _refusal(document, f"its format is {model.format!r}, and not {wanted}.")
+        return model
+
+    def _script(self, framework: _Framework, model_file: str) -> dict[str, Any]:
+        """Put a script where what clients upload lies, and return the asset for it."""
+        source = (_HERE / framework.script).read_text(encoding="utf-8")
+        content = source.replace('"MODEL_FILE"', repr(model_file)).encode()
+        key = f"LocalUpload/nocode-{hashlib.sha256(content).hexdigest()[:16]}/score.py"
+        blob = self._store.blob(key)
+        blob.parent.mkdir(parents=True, exist_ok=True)
+        blob.write_bytes(content)
+        return {
+            "id": "score.py",
+            "url": f"aml://artifact/{key}",
+            "mimeType": "application/x-python",
+        }
+
+
+def _is_bare(image: Mapping[str, Any]) -> bool:
+    return not (image.get("assets") or image.get("driverProgram") or image.get("environment"))
+
+
+def _framework(document: Mapping[str, Any]) -> _Framework:
+    named = document.get("framework")
+    found = _FRAMEWORKS.get(str(named))
+    if found is None:
+        known = " and ".join(_FRAMEWORKS)
+        raise _refusal(document, f"its framework is {named}; {known} are served offline.")
+    return found
+
+
+def _definition(
+    document: Mapping[str, Any], environment: Environment, *, package: str
+) -> dict[str, Any]:
+    """Return the environment as the SDK writes it.
+
+    A model's file says which version of a library wrote it, or else its registration does.
+    """
+    version = document.get("frameworkVersion")
+    packages = [
+        f"{each}=={version}" if version and each == package else each
+        for each in environment.requirements
+    ]
+    conda = {
+        "name": "no-code",
+        "dependencies": [f"python={environment.python}", {"pip": packages}],
+    }
+    return {
+        "name": f"no-code-{document['name']}",
+        "version": str(document["version"]),
+        "environmentVariables": {"AZUREML_ENTRY_SCRIPT": "score.py"},
+        "python": {"userManagedDependencies": False, "condaDependencies": conda},
+        "docker": {},
+    }
+
+
+def _resources(document: Mapping[str, Any]) -> dict[str, Any]:
+    given = document.get("resourceRequirements") or {}
+    return {key: given[key] for key in ("cpu", "memoryInGB") if given.get(key) is not None}
+
+
+def _refusal(document: Mapping[str, Any], problem: str) -> RefusalError:
+    message = (
+        f"The model {document['id']} cannot be deployed without code: {problem} "
+        "Write a score.py, and pass an InferenceConfig."
+    )
+    return RefusalError(400, "NoCodeDeploymentNotSupported", message)
+
+
+def _link(file: Path, place: Path) -> None:
+    try:
+        os.link(file, place)
+    except OSError:  # another disk, or one that has no links
+        shutil.copyfile(file, place)

@@ -1,0 +1,99 @@
+"""Deployment without code: the SDK sends a model alone, and a service answers."""
+
+from __future__ import annotations
+
+import json
+
+import joblib
+import numpy as np
+import pytest
+from azureml.core import Model
+from azureml.core.resource_configuration import ResourceConfiguration
+from azureml.exceptions import WebserviceException
+from offline_services import deploying
+from sklearn.linear_model import LinearRegression, LogisticRegression
+
+X = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 1.0], [3.0, 0.0]])
+SKLEARN = Model.Framework.SCIKITLEARN
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory, shared_home):
+    """Return a deployer whose workspace all tests of this module share."""
+    with deploying(tmp_path_factory.mktemp("nocode"), home=shared_home) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def classifier():
+    """Return a classifier that was fitted."""
+    return LogisticRegression().fit(X, [0, 0, 1, 1])
+
+
+def registered(place, model, *, framework=SKLEARN, name="model", **options):
+    """Register an object as a pickle of joblib."""
+    path = place.folder / f"{name}.pkl"
+    joblib.dump(model, path)
+    return Model.register(place.ws, path.name, name, model_framework=framework, **options)
+
+
+def deployed(place, model):
+    """Deploy a model and nothing else, and return the service once it is healthy."""
+    service = Model.deploy(place.ws, place.name("nocode"), [model])
+    operation = place.settle(service)
+    assert operation["state"] == "Succeeded", (operation, service.get_logs())
+    return service
+
+
+def test_a_model_is_served_without_code(place, classifier):
+    """It answers as Azure's container does: the method's name with its values; no key is needed."""
+    resources = ResourceConfiguration(cpu=1, memory_in_gb=1.5)
+    model = registered(place, classifier, name="classifier", resource_configuration=resources)
+    service = deployed(place, model)
+    request = {"data": X[:2].tolist()}
+    assert service.run(json.dumps(request)) == {
+        "predict_proba": classifier.predict_proba(X[:2]).tolist()
+    }
+    assert service.run(json.dumps({**request, "method": "predict"})) == {"predict": [0, 0]}
+    with pytest.raises(WebserviceException, match="this model has predict_proba, predict"):
+        service.run(json.dumps({**request, "method": "save"}))
+    assert service.container_resource_requirements.memory_in_gb == 1.5
+    assert not service.auth_enabled
+    regression = LinearRegression().fit(X, X[:, 0])
+    service.update(models=[registered(place, regression, name="regression")])
+    assert place.settle(service)["state"] == "Succeeded"
+    answer = service.run(json.dumps(request))
+    assert answer == {"predict": pytest.approx([0.0, 1.0])}
+
+
+def test_an_onnx_model_is_served_without_code(place):
+    """It answers with each output by its name."""
+    onnx = pytest.importorskip("onnx")
+    node = onnx.helper.make_node("Add", ["x", "x"], ["doubled"])
+    values = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [None])
+        for name in ("x", "doubled")
+    ]
+    graph = onnx.helper.make_graph([node], "g", values[:1], values[1:])
+    opset = onnx.helper.make_opsetid("", 17)
+    content = onnx.helper.make_model(graph, opset_imports=[opset], ir_version=9)
+    (place.folder / "double.onnx").write_bytes(content.SerializeToString())
+    model = Model.register(place.ws, "double.onnx", "double", model_framework=Model.Framework.ONNX)
+    service = deployed(place, model)
+    assert service.run(json.dumps({"data": [1.0, 2.5]})) == {"doubled": [2.0, 5.0]}
+
+
+@pytest.mark.parametrize(
+    ("framework", "content", "words"),
+    [
+        (Model.Framework.TENSORFLOW, b"SavedModel", "its framework is TensorFlow"),
+        (SKLEARN, b"not a pickle", "InferenceConfig"),
+    ],
+)
+def test_what_cannot_be_served_without_code_says_why(place, framework, content, words):
+    """The SDK's error has a sentence, and what to do instead."""
+    (place.folder / "odd.bin").write_bytes(content)
+    model = Model.register(place.ws, "odd.bin", "odd", model_framework=framework)
+    with pytest.raises(WebserviceException, match=words) as caught:
+        Model.deploy(place.ws, place.name(), [model])
+    assert "Write a score.py" in str(caught.value)

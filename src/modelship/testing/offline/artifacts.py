@@ -78,7 +78,24 @@ class Artifacts:
             Call("artifacts.metadata", "POST", f"{ART}/batch/metadata/{group}", self._create),
             Call("artifacts.prefix", "GET", f"{ART}/prefix/{one}", self._list),
             Call("artifacts.content", "GET", f"{ART}/{one}", self._get),
+            Call("artifacts.list", "GET", f"{ART}/{group}", self._list_all),
+            Call("artifacts.write", "GET", f"{ART}/write/{group}/<path:path>", self._write),
         ]
+
+    def paths(self, origin: str, container: str) -> list[str]:
+        """Return the paths of all artifacts in a container, sorted."""
+        found = artifact_files(self._store, f"{origin}/{container}")
+        return sorted(name.removeprefix(f"{container}/") for name in found)
+
+    def read_address(self, request: Request, key: str) -> str:
+        """Return where whoever sent a request can read the blob of a key."""
+        base = request.host_url.rstrip("/") if is_direct(request) else self._storage
+        return base + self._blobs.signed(key, permissions="r")
+
+    def upload_address(self, request: Request, key: str) -> str:
+        """Return where whoever sent a request can write the blob of a key."""
+        base = self._upload_base if is_direct(request) else self._storage
+        return base + self._blobs.signed(key, permissions="rw")
 
     def _create(self, request: Request, *, origin: str, container: str, **_scope: str) -> Response:
         artifacts, contents = {}, {}
@@ -86,7 +103,7 @@ class Artifacts:
             key = _checked(f"{origin}/{container}/{path}")
             described = {"origin": origin, "container": container, "path": path}
             artifacts[path] = described | {"artifactId": key, "createdTime": moment()}
-            contents[path] = described | {"contentUri": self._upload_uri(request, key)}
+            contents[path] = described | {"contentUri": self.upload_address(request, key)}
         answer = {"artifacts": artifacts, "artifactContentInformation": contents, "errors": {}}
         return json_response(answer)
 
@@ -107,15 +124,27 @@ class Artifacts:
             raise RefusalError(404, "ArtifactNotFound", message)
         return json_response(self._content(request, origin, container, path))
 
-    def _content(self, request: Request, origin: str, container: str, path: str) -> dict[str, Any]:
-        address = self._blobs.signed(f"{origin}/{container}/{path}", permissions="r")
-        base = request.host_url.rstrip("/") if is_direct(request) else self._storage
-        described = {"origin": origin, "container": container, "path": path}
-        return described | {"contentUri": base + address}
+    def _list_all(
+        self, _request: Request, *, origin: str, container: str, **_scope: str
+    ) -> Response:
+        described = {"origin": origin, "container": container}
+        value = [
+            described | {"path": path, "artifactId": f"{origin}/{container}/{path}"}
+            for path in self.paths(origin, container)
+        ]
+        return json_response({"value": value, "continuationToken": None})
 
-    def _upload_uri(self, request: Request, key: str) -> str:
-        base = self._upload_base if is_direct(request) else self._storage
-        return base + self._blobs.signed(key, permissions="rw")
+    def _write(
+        self, request: Request, *, origin: str, container: str, path: str, **_scope: str
+    ) -> Response:
+        key = _checked(f"{origin}/{container}/{path}")
+        described = {"origin": origin, "container": container, "path": path}
+        return json_response(described | {"contentUri": self.upload_address(request, key)})
+
+    def _content(self, request: Request, origin: str, container: str, path: str) -> dict[str, Any]:
+        described = {"origin": origin, "container": container, "path": path}
+        address = self.read_address(request, f"{origin}/{container}/{path}")
+        return described | {"contentUri": address}
 
     @property
     def _storage(self) -> str:

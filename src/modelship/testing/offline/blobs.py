@@ -24,7 +24,7 @@ from modelship.testing.offline.data.storage_errors import StorageRefusalError
 from modelship.testing.offline.guard import Door
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from werkzeug.wrappers import Request
@@ -82,10 +82,15 @@ class Blobs:
     def _put(self, request: Request, *, name: str, suffix: str) -> Response:
         place = self._place(name, suffix)
         request.max_content_length = None  # it is written to the disk piece by piece
-        ways = {"": self._put_whole, "block": self._put_block, "blocklist": self._put_list}
+        ways: dict[str, Callable[..., Response]] = {
+            "": self._put_whole,
+            "block": self._put_block,
+            "blocklist": self._put_list,
+            "appendblock": self._append,
+        }
         way = ways.get(request.args.get("comp", ""))
         if way is None:
-            message = "an offline workspace takes whole blobs and lists of blocks"
+            message = "an offline workspace takes whole blobs, lists of blocks, and appended blocks"
             raise StorageRefusalError(400, "InvalidQueryParameterValue", message)
         self._drafts.mkdir(exist_ok=True)
         draft = self._drafts / f"{uuid.uuid4()}.part"
@@ -123,6 +128,18 @@ class Blobs:
                     shutil.copyfileobj(part, whole, _PIECE_BYTES)
         headers |= self._publish(request, place, draft)
         shutil.rmtree(self._blocks(place), ignore_errors=True)
+        return Response(status=201, headers=headers)
+
+    def _append(
+        self, _request: Request, place: Path, draft: Path, headers: dict[str, str]
+    ) -> Response:
+        with self._lock:
+            if not place.is_file():
+                raise StorageRefusalError(404, "BlobNotFound", "The specified blob does not exist.")
+            offset = place.stat().st_size
+            with place.open("ab") as whole, draft.open("rb") as part:
+                shutil.copyfileobj(part, whole, _PIECE_BYTES)
+            headers |= properties(place) | {"x-ms-blob-append-offset": str(offset)}
         return Response(status=201, headers=headers)
 
     def _blocks(self, place: Path) -> Path:

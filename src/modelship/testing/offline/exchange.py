@@ -11,6 +11,8 @@ from werkzeug.wrappers import Response
 from modelship.testing.offline.shapes import mismatch
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from werkzeug.wrappers import Request
 
 __all__ = [
@@ -77,8 +79,16 @@ def json_response(body: Any, *, status: int = 200, **headers: str) -> Response:
     return Response(json.dumps(body), status=status, mimetype="application/json", headers=names)
 
 
-def json_value(request: Request) -> Any:
+def json_value(request: Request, *, constant: Callable[[str], Any] | None = None) -> Any:
     """Return the body of a request.
+
+    Parameters
+    ----------
+    request : Request
+        The request.
+    constant : Callable, optional
+        Takes ``"NaN"``, ``"Infinity"`` and ``"-Infinity"``, which are no JSON, and returns what
+        they mean. Without it they are refused.
 
     Raises
     ------
@@ -86,7 +96,7 @@ def json_value(request: Request) -> Any:
         If it is not JSON of Unicode text, or nested too deeply.
     """
     try:
-        value = json.loads(request.get_data(), parse_constant=_refuse)
+        value = json.loads(request.get_data(), parse_constant=constant or _refuse)
         fits = _is_plain(value)
     except (ValueError, RecursionError):
         fits = False

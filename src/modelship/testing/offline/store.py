@@ -36,6 +36,13 @@ _SHAPES: dict[str, dict[str, Any]] = {
     "environments": {"name": str, "version": str, "digest": str, "environment": dict},
     "built-environments": {"kinds": dict},
     "environment-labels": {"labels": dict},
+    "experiments": {
+        "experimentId": str,
+        "name": str,
+        "createdUtc": str,
+        "archivedTime": optional(str),
+        "tags": dict,
+    },
     "model-counters": {"last": int},
     "models": {
         "id": str,
@@ -48,6 +55,18 @@ _SHAPES: dict[str, dict[str, Any]] = {
     },
     "secrets": {"name": str, "value": str},
     "operations": {"id": str, "state": str, "streamingOperationLog": str},
+    "runs": {
+        "runId": str,
+        "experimentId": str,
+        "experimentName": str,
+        "rootRunId": str,
+        "dataContainerId": str,
+        "status": str,
+        "tags": dict,
+        "properties": dict,
+        "warnings": [dict],
+    },
+    "snapshots": {"files": dict},
     "services": {
         "name": str,
         "state": str,

@@ -280,6 +280,7 @@ class OfflineWorkspace:
         from modelship.testing.offline.imaging import Imaging
         from modelship.testing.offline.login import Login, ServicePrincipal
         from modelship.testing.offline.models import Models
+        from modelship.testing.offline.runs.training import Training
         from modelship.testing.offline.telemetry import Telemetry
 
         blobs = Blobs(store, guard=guard)
@@ -305,5 +306,6 @@ class OfflineWorkspace:
             blobs,
             artifacts,
             Data(self.identity, store=store),
+            Training(store, artifacts=artifacts, access=access),
         )
         return [call for part in parts for call in part.calls()]

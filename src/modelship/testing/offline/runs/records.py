@@ -1,0 +1,213 @@
+"""The runs of a workspace, and what befalls them: each is a document that events change."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from typing import TYPE_CHECKING, Any, Final
+
+from modelship.testing.offline.exchange import RefusalError, check_shape
+from modelship.testing.offline.moments import moment
+from modelship.testing.offline.shapes import optional
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from modelship.testing.offline.store import Store
+
+__all__ = ["ENDED", "RUN_ORIGIN", "Records", "failure"]
+
+ENDED: Final = frozenset({"Completed", "Failed", "Canceled"})
+"""The statuses after which a run does not change its status any more."""
+
+RUN_ORIGIN: Final = "ExperimentRun"
+"""The origin of the artifacts of runs; their container is the run's ``dataContainerId``."""
+
+_GIVEN: Final = {
+    "parentRunId": optional(str),
+    "status": optional(str),
+    "name": optional(str),
+    "displayName": optional(str),
+    "description": optional(str),
+    "runType": optional(str),
+    "runTypeV2": optional(dict),
+    "scriptName": optional(str),
+    "target": optional(str),
+    "hidden": optional(bool),
+    "tags": optional(dict),
+    "properties": optional(dict),
+    "runDefinition": optional(dict),
+    "primaryMetricName": optional(str),
+    "cancelUri": optional(str),
+    "startTimeUtc": optional(str),
+    "endTimeUtc": optional(str),
+    "inputDatasets": [dict],
+    "outputDatasets": [dict],
+}
+_MERGED: Final = ("tags", "properties", "status")
+_EVENTS: Final = {
+    "Start": "Running",
+    "Queued": "Queued",
+    "CancelRequested": "CancelRequested",
+    "Completed": "Completed",
+    "Failed": "Failed",
+    "Canceled": "Canceled",
+}
+
+
+class Records:
+    """The runs of a workspace.
+
+    Parameters
+    ----------
+    store : Store
+        Keeps them, by id.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._documents = store.documents("runs")
+        self._experiments = store.documents("experiments")
+        self._numbering = threading.Lock()
+        self.on_cancel: Callable[[str], None] = lambda _run_id: None
+        """Called with the id of a run that is to end, or that a client says has ended."""
+
+    def find(self, run_id: str) -> dict[str, Any]:
+        """Return a run.
+
+        Raises
+        ------
+        RefusalError
+            If there is none with this id.
+        """
+        found = self._documents.get(run_id)
+        if found is None:
+            raise RefusalError(404, "RunNotFound", f"There is no run {run_id!r}.")
+        return found
+
+    def exists(self, run_id: str) -> bool:
+        """Return whether there is a run with this id."""
+        return self._documents.get(run_id) is not None
+
+    def all(self) -> list[dict[str, Any]]:
+        """Return every run, in no order."""
+        return self._documents.all()
+
+    def put(
+        self, experiment: Mapping[str, Any], run_id: str, given: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Set some fields of a run, which is begun if there is none; return it.
+
+        Raises
+        ------
+        RefusalError
+            If a field is of another type, or a property would change.
+        """
+        check_shape(given, _GIVEN)
+        with self._documents.lock:
+            run = self._documents.get(run_id) or self._new(experiment, run_id, given)
+            _check_properties(run, given.get("properties") or {})
+            for field in _GIVEN:
+                if field not in _MERGED and given.get(field) is not None:
+                    run[field] = given[field]
+            for field in ("tags", "properties"):
+                entries = given.get(field) or {}
+                run[field] |= {key: str(each) for key, each in entries.items() if each is not None}
+            if given.get("status") and run["status"] not in ENDED:
+                run["status"] = given["status"]
+            self._documents.put(run_id, run)
+        return run
+
+    def change(self, run_id: str, **fields: Any) -> None:
+        """Set some fields of a run that has not ended."""
+        with self._documents.lock:
+            if self.find(run_id)["status"] not in ENDED:
+                self._documents.change(run_id, **fields)
+
+    def remove_tags(self, run_id: str, names: list[str]) -> dict[str, Any]:
+        """Take tags off a run; return it."""
+        with self._documents.lock:
+            tags = self.find(run_id)["tags"]
+            kept = {key: value for key, value in tags.items() if key not in names}
+            return self._documents.change(run_id, tags=kept)
+
+    def happen(self, run_id: str, event: Mapping[str, Any]) -> None:
+        """Take in an event that a client reports.
+
+        Raises
+        ------
+        RefusalError
+            If it is of a run that there is not.
+        """
+        check_shape(event, {"name": str, "data": optional(dict)})
+        kind = event["name"].rpartition(".")[2]
+        data = event.get("data") or {}
+        if kind == "Error":
+            self.change(run_id, error=data.get("ErrorResponse") or data.get("errorResponse"))
+        elif kind == "Warning":
+            found = {"source": data.get("Source"), "message": data.get("Message")}
+            self.change(run_id, warnings=[*self.find(run_id)["warnings"], found])
+        elif kind in _EVENTS:
+            self.reach(run_id, _EVENTS[kind])
+        if kind in {"CancelRequested", "Canceled"}:
+            self.on_cancel(run_id)
+
+    def reach(self, run_id: str, status: str, *, error: dict[str, Any] | None = None) -> None:
+        """Take a run to a status, unless it has ended; `error` is in the history's shape."""
+        with self._documents.lock:
+            run = self.find(run_id)
+            if run["status"] in ENDED:
+                return
+            fields: dict[str, Any] = {"status": status}
+            if status == "Running":
+                fields["startTimeUtc"] = run["startTimeUtc"] or moment()
+            if status in ENDED:
+                fields["endTimeUtc"] = moment()
+            if error is not None:
+                fields["error"] = error
+            self._documents.change(run_id, **fields)
+
+    def _new(
+        self, experiment: Mapping[str, Any], run_id: str, given: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        parent_id = given.get("parentRunId")
+        parent = self._documents.get(parent_id) if parent_id else None
+        unknown_yet = ("startTimeUtc", "endTimeUtc", "parentRunId", "description", "runType")
+        return {
+            **dict.fromkeys(unknown_yet),
+            "runId": run_id,
+            "runNumber": self._next_number(experiment["experimentId"]),
+            "runUuid": str(uuid.uuid4()),
+            "rootRunId": parent["rootRunId"] if parent else run_id,
+            "experimentId": experiment["experimentId"],
+            "experimentName": experiment["name"],
+            "createdUtc": moment(),
+            "status": "NotStarted",
+            "dataContainerId": f"dcid.{run_id}",
+            "displayName": given.get("displayName") or run_id,
+            "hidden": False,
+            "tags": {},
+            "properties": {},
+            "warnings": [],
+            "error": None,
+        }
+
+    def _next_number(self, experiment_id: str) -> int:
+        with self._numbering:
+            experiment = self._experiments.get(experiment_id) or {}
+            number = 1 + int(experiment.get("lastRunNumber") or 0)
+            self._experiments.change(experiment_id, lastRunNumber=number)
+        return number
+
+
+def failure(code: str, message: str) -> dict[str, Any]:
+    """Return the error of a run, as the run history has it and the SDK prints it."""
+    return {"error": {"code": code, "message": message, "details": []}}
+
+
+def _check_properties(run: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Refuse to change a property: it can be set once."""
+    for name, value in wanted.items():
+        present = run["properties"].get(name)
+        if value is not None and present not in {None, str(value)}:
+            message = f"The property {name!r} of the run is set; a property cannot be changed."
+            raise RefusalError(400, "ImmutableProperty", message)

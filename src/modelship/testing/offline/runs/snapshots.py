@@ -1,0 +1,162 @@
+"""Snapshots of source folders: the files of each, as they were when a run was submitted."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+import zipfile
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote, urlsplit
+
+from modelship.testing.offline.app import Call
+from modelship.testing.offline.exchange import RefusalError, json_object, json_response
+from modelship.testing.offline.runs.paths import CONTENT, OLD_CONTENT
+from modelship.testing.offline.shapes import optional
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from werkzeug.wrappers import Request, Response
+
+    from modelship.testing.offline.artifacts import Artifacts
+    from modelship.testing.offline.store import Store
+
+__all__ = ["Snapshots"]
+
+_ORIGIN: Final = "Snapshots"
+_NOTHING: Final = "00000000-0000-0000-0000-000000000000"  # the snapshot before the first one
+_SHAPE: Final = {
+    "ParentSnapshotId": optional(str),
+    "DirTreeNode": dict,
+    "FileRevisionList": {"FileNodes": [{"FullName": str, "BlobUri": str}]},
+}
+
+
+class Snapshots:
+    """The snapshots of a workspace.
+
+    Parameters
+    ----------
+    store : Store
+        Keeps them, by id, and has their files.
+    artifacts : Artifacts
+        Says where files are written to and read from.
+    """
+
+    def __init__(self, store: Store, *, artifacts: Artifacts) -> None:
+        self._store = store
+        self._documents = store.documents("snapshots")
+        self._artifacts = artifacts
+
+    def calls(self) -> list[Call]:
+        """Return what it answers."""
+        one = f"{CONTENT}/snapshots/<snapshot_id>"
+        latest = f"{OLD_CONTENT}/snapshots/latest/metadata"
+        return [
+            Call("snapshots.latest", "GET", latest, self._latest),
+            Call("snapshots.upload", "POST", f"{CONTENT}/snapshots/getblob", self._upload),
+            Call("snapshots.create", "POST", one, self._create),
+            Call("snapshots.zip", "POST", f"{one}/zip", self._zip),
+        ]
+
+    def lay_out(self, snapshot_id: str, folder: Path) -> None:
+        """Write the files of a snapshot into a folder.
+
+        Raises
+        ------
+        RefusalError
+            If there is no such snapshot, or a file of it was not uploaded.
+        """
+        for path, file in self._files(snapshot_id).items():
+            place = folder / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, place)
+
+    def _files(self, snapshot_id: str) -> dict[str, Path]:
+        empty: dict[str, Any] | None = {"files": {}} if snapshot_id == _NOTHING else None
+        snapshot = self._documents.get(snapshot_id) or empty
+        if snapshot is None:
+            raise RefusalError(404, "SnapshotNotFound", f"There is no snapshot {snapshot_id}.")
+        files = {path: self._store.blob(key) for path, key in snapshot["files"].items()}
+        missing = [path for path, file in files.items() if not file.is_file()]
+        if missing:
+            message = f"The file {missing[0]} of the snapshot {snapshot_id} was not uploaded."
+            raise RefusalError(400, "FileNotUploaded", message)
+        return files
+
+    @staticmethod
+    def _latest(_request: Request, **_scope: str) -> Response:
+        """Answer a client that remembers no snapshot: it sends all of its files."""
+        return json_response({"id": _NOTHING, "root": {}})
+
+    def _upload(self, request: Request, **_scope: str) -> Response:
+        names = json_object(request, {"FileNames": [str]}).get("FileNames") or ()
+        group = f"{_ORIGIN}/{uuid.uuid4()}"
+        nodes = [
+            {
+                "fullName": name,
+                "blobUri": self._artifacts.upload_address(request, f"{group}/{index}"),
+            }
+            for index, name in enumerate(names)
+        ]
+        return json_response({"fileNodes": nodes})
+
+    def _create(self, request: Request, *, snapshot_id: str, **_scope: str) -> Response:
+        body = json_object(request, _SHAPE)
+        parent = self._documents.get(body.get("ParentSnapshotId") or "") or {"files": {}}
+        uploaded = {
+            each["FullName"]: _key(each["BlobUri"])
+            for each in body["FileRevisionList"].get("FileNodes") or ()
+        }
+        known = {_plain(path): key for path, key in (parent["files"] | uploaded).items()}
+        paths = {_plain(path) for path in _paths(body["DirTreeNode"])}
+        if unknown := sorted(paths - set(known)):
+            message = f"The file {unknown[0]} is neither uploaded nor in an earlier snapshot."
+            raise RefusalError(400, "FileNotUploaded", message)
+        files = {path: known[path] for path in sorted(paths)}
+        self._documents.put(snapshot_id, {"id": snapshot_id, "files": files})
+        return json_response({"id": snapshot_id})
+
+    def _zip(self, request: Request, *, snapshot_id: str, **_scope: str) -> Response:
+        key = f"{_ORIGIN}/{snapshot_id}.zip"
+        place = self._store.blob(key)
+        draft = place.with_name(f"{place.name}.{uuid.uuid4()}")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path, file in self._files(snapshot_id).items():
+                archive.write(file, path)
+        draft.replace(place)
+        return json_response({"zipSasUri": self._artifacts.read_address(request, key)})
+
+
+def _key(address: str) -> str:
+    """Return the key of the blob at an address that an upload was given."""
+    key = unquote(urlsplit(address).path).removeprefix("/azureml/")
+    if not key.startswith(f"{_ORIGIN}/"):
+        raise RefusalError(400, "InvalidBlobUri", "the address of a file is not one of ours")
+    return key
+
+
+def _plain(path: str) -> str:
+    """Return the path of a file in a snapshot; refuse one that leads out of it."""
+    pure = PurePosixPath(path.replace("\\", "/"))
+    if pure.is_absolute() or ".." in pure.parts or "\0" in path or not pure.parts:
+        raise RefusalError(400, "InvalidPath", f"the path {path!r} leads out of the snapshot")
+    return pure.as_posix()
+
+
+def _paths(node: dict[str, Any], above: str = "") -> Iterator[str]:
+    """Yield the path of each file below a node of the SDK's tree."""
+    children = node.get("children")
+    if not isinstance(children, dict):
+        return
+    for name, child in children.items():
+        path = f"{above}{name}"
+        if not isinstance(child, dict):
+            continue
+        if child.get("type") == "File":
+            yield path
+        else:
+            yield from _paths(child, f"{path}/")

@@ -994,6 +994,7 @@ class WorkspaceUnreachableError(WorkspaceError):
     workspace: str
     doing: str
     cause: str
+    advice: str = ""
 
     @property
     def message(self) -> str:
@@ -1004,7 +1005,7 @@ class WorkspaceUnreachableError(WorkspaceError):
 
     @property
     def hint(self) -> str:
-        return "Check the network and the proxy (HTTPS_PROXY), and try again."
+        return self.advice or "Check the network and the proxy (HTTPS_PROXY), and try again."
 
 
 @dataclass(eq=False)

@@ -7,21 +7,21 @@ tokens themselves. So nothing secret is sent to whoever may listen at the addres
 from __future__ import annotations
 
 import json
+import shlex
+import socket
 import time
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from modelship.workspace.private import read_private, write_private
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 __all__ = ["Access"]
 
 _ALGORITHM = "HS256"
 _CLAIMS = ("aud", "exp", "iss", "nbf", "tid")
 _CLOCKS_DIFFER_S = 60
+_DIAL_TIMEOUT_S = 10.0
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -71,6 +71,21 @@ class Access:
     def write(self, path: Path) -> None:
         """Write it to a file that only this user can read."""
         write_private(path, json.dumps(asdict(self), indent=2))
+
+    @property
+    def remedy(self) -> str:
+        """What to type where the workspace does not answer."""
+        folder = shlex.quote(str(Path(self.ca_bundle).parent))
+        return f"Start it, and try again: modelship azureml-offline --folder {folder}"
+
+    def is_open(self) -> bool:
+        """Return whether anything listens at its address."""
+        url = urlsplit(self.endpoint)
+        try:
+            with socket.create_connection((url.hostname, url.port), timeout=_DIAL_TIMEOUT_S):
+                return True
+        except OSError:
+            return False
 
     def token(self, *, lifetime_s: int) -> str:
         """Return a bearer token: a JSON Web Token (RFC 7519) with an HMAC by SHA-256.

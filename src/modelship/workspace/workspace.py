@@ -23,6 +23,7 @@ from modelship.workspace.trust import trusting
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from modelship.errors import ModelshipError
     from modelship.workspace.records import Image, Operation, RegisteredModel, Service
 
 __all__ = ["Workspace"]
@@ -98,6 +99,10 @@ class Workspace:
             resource_group=resource_group,
             workspace_name=workspace_name,
         )
+        if location.offline and not location.offline.is_open():  # the SDK would try for long
+            cause = f"nothing listens at {location.offline.endpoint}"
+            advice = location.offline.remedy
+            raise WorkspaceUnreachableError(location.workspace_name, "open it", cause, advice)
         # The SDK may have to ask a person to sign in, who has to see what it asks.
         asks = not location.offline and not _sdk.service_principal()
         ask = _Asker(location, muted=not asks)
@@ -336,8 +341,14 @@ class _Asker:
             [error] = failures
             if not isinstance(error, Exception):
                 error = RuntimeError(f"{type(error).__name__}: {error}")
-            raise translate(error, workspace=name, doing=doing) from error
+            raise self._translated(error, doing) from error
         return answers[0]
+
+    def _translated(self, error: Exception, doing: str) -> ModelshipError:
+        found = translate(error, workspace=self._location.workspace_name, doing=doing)
+        if self._location.offline and isinstance(found, WorkspaceUnreachableError):
+            found.advice = self._location.offline.remedy
+        return found
 
 
 def _adopted(workspace: Any) -> Workspace:

@@ -74,7 +74,7 @@ def test_credentials_that_are_not_taken(offline, faults, status, code, message):
 
 
 def test_a_workspace_that_does_not_answer(offline, tmp_path, unused_port):
-    """A refused connection is told as such, though the SDK itself passes over it."""
+    """One that is not running is told as such at once, and how to start it."""
     config = json.loads(offline.config_path.read_text())
     path = tmp_path / "config.json"
     access = Access.read(Path(config["offline"]))
@@ -82,8 +82,8 @@ def test_a_workspace_that_does_not_answer(offline, tmp_path, unused_port):
     path.write_text(json.dumps({**config, "offline": str(tmp_path / "access.json")}))
     assert refused(lambda: ms.Workspace.open(path), WorkspaceUnreachableError) == (
         "The workspace 'offline' did not answer while it was asked to open it: "
-        "Azure Resource Manager did not answer.\n"
-        "  -> Check the network and the proxy (HTTPS_PROXY), and try again."
+        f"nothing listens at http://127.0.0.1:{unused_port}.\n"
+        f"  -> Start it, and try again: modelship azureml-offline --folder {offline.folder}"
     )
 
 

@@ -57,6 +57,7 @@ def test_the_service_principal_gets_a_token_that_the_workspace_takes(offline, si
     [
         ({"client_secret": "wrong"}, "invalid_client", "AADSTS7000215: Invalid client secret"),
         ({"client_id": "nobody"}, "unauthorized_client", "AADSTS700016: Application with"),
+        ({"tenant_id": "nowhere"}, "invalid_tenant", "AADSTS90002: Tenant 'nowhere' not found."),
     ],
 )
 def test_wrong_credentials_are_refused_in_the_platforms_words(sign_in, changed, error, words):
@@ -65,13 +66,25 @@ def test_wrong_credentials_are_refused_in_the_platforms_words(sign_in, changed, 
     assert "access_token" not in answer
     assert answer["error"] == error
     assert answer["error_description"].startswith(words)
+    assert answer["error_description"].endswith("in its folder: source environment.sh")
     assert answer["error_codes"] == [int(words[6 : words.index(":")])]
 
 
-def test_an_unknown_tenant_is_refused(sign_in):
-    """MSAL gives up before it sends a secret, in words of its own."""
-    with pytest.raises(ValueError, match=r"double check your tenant name or GUID is correct"):
-        sign_in(tenant_id="nowhere")
+def test_a_person_who_would_sign_in_is_told_what_to_source(offline):
+    """The SDK finds no service principal, and asks for a code that a person types in."""
+    with requests.Session() as session:
+        session.trust_env = False
+        session.proxies = {"https": offline.environment["HTTPS_PROXY"]}
+        session.verify = offline.environment["REQUESTS_CA_BUNDLE"]
+        client = msal.PublicClientApplication(
+            "04b07795-8ddb-461a-bbee-02f9e1bf7b46",
+            authority="https://login.microsoftonline.com/organizations",
+            http_client=session,
+        )
+        flow = client.initiate_device_flow(SCOPE)
+        answer = client.acquire_token_by_device_flow(flow)
+    assert "source environment.sh" in flow["message"]
+    assert answer["error_description"] == f"AADSTS70003: {flow['message']}"
 
 
 def test_nobody_signs_in_in_another_way(offline):

@@ -123,6 +123,16 @@ def test_a_sealed_proxy_refuses_other_hosts_and_remembers_them(offline, client):
     assert offline.refused == ["example.com", "example.org"]
 
 
+def test_what_requests_shows_of_a_refusal_is_the_sentence(offline):
+    """A client shows the status line of an answer to CONNECT, and nothing else."""
+    proxies = {"https": offline.environment["HTTPS_PROXY"]}
+    with pytest.raises(requests.exceptions.ProxyError, match="is sealed: it does not connect to"):
+        requests.get("https://example.com/", proxies=proxies, timeout=30)
+    stale = {"https": proxies["https"].replace("modelship-offline:", "modelship-offline:old")}
+    with pytest.raises(requests.exceptions.ProxyError, match=r"source environment\.sh in the work"):
+        requests.get("https://management.azure.com/", proxies=stale, timeout=30)
+
+
 def test_a_sealed_proxy_lets_this_machine_through(offline, client, mirror):
     """What is meant for a loopback address arrives as if there were no proxy."""
     answer = client.post(f"http://127.0.0.1:{mirror}/path?a=1", data=CHUNK, timeout=30)
@@ -206,7 +216,7 @@ def test_a_host_that_does_not_answer_is_a_bad_gateway():
     with opened(sealed=False) as (_, client):
         client.sendall(b"CONNECT %s:%d HTTP/1.1\r\n%s\r\n\r\n" % (ELSEWHERE.encode(), port, WHO))
         answer = read_all(client).decode()
-    assert answer.startswith("HTTP/1.1 502 Bad Gateway\r\n")
+    assert answer.startswith("HTTP/1.1 502 ")
     assert f"{ELSEWHERE}:{port} cannot be reached" in answer
 
 
@@ -225,7 +235,7 @@ def test_what_is_no_request_to_a_proxy_is_refused(said):
     with opened(sealed=True) as (_, client):
         client.sendall(said)
         answer = client.recv(4096)
-    assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert answer.startswith(b"HTTP/1.1 400 This is a proxy: ")
     assert b"This is a proxy" in answer
 
 
@@ -329,7 +339,10 @@ def test_nobody_else_goes_through(line, fields):
     """Another user has no password: 407, wherever they want to go, and nothing is remembered."""
     with opened(sealed=True) as (proxy, client):
         client.sendall(line.encode() + b"\r\n" + fields + b"\r\n")
-        assert client.recv(4096).startswith(b"HTTP/1.1 407 Proxy Authentication Required\r\n")
+        status = (
+            b"HTTP/1.1 407 The proxy of this offline workspace does not know these credentials:"
+        )
+        assert client.recv(4096).startswith(status)
         assert proxy.refused == []
 
 

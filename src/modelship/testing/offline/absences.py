@@ -99,6 +99,23 @@ _MODEL_MANAGEMENT = {
     "profiles": _Absence("profiles", "measure the deployed service with requests of your own"),
     "packages": _Absence("packages", "deploy with Model.deploy"),
 }
+# By the host, which the client believes to be Azure's.
+_HOSTS = {
+    "graph.microsoft.com": _Absence("directory of people", "leave the call out"),
+    "graph.windows.net": _Absence("directory of people", "leave the call out"),
+    "ml.azure.com": _Absence("studio", "look at it with azureml-core"),
+    ".vault.azure.net": _Absence(
+        "key vaults for other libraries", "call Workspace.get_default_keyvault()"
+    ),
+    **dict.fromkeys(
+        (".dfs.core.windows.net", ".file.core.windows.net"),
+        _Absence("file systems of Azure", "keep the files in the default datastore"),
+    ),
+    **dict.fromkeys(
+        (".queue.core.windows.net", ".table.core.windows.net"),
+        _Absence("queues and tables of Azure", _IN_AZURE),
+    ),
+}
 # The services that it has, of which it does not answer every call.
 _NAMES = {
     "artifact": "artifact service",
@@ -115,18 +132,23 @@ _NAMES = {
 }
 
 
-def refusal_of(method: str, path: str, *, status: int) -> RefusalError:
+def refusal_of(method: str, path: str, *, host: str, status: int) -> RefusalError:
     """Return the answer to a call that nothing in the workspace answers.
 
     Where a client is to show it, it is a 400 in place of the `status` of HTTP: of a 404 the SDK
     often makes an error of its own, such as that a model is not registered.
     """
-    absence = _absence_of(method, path)
+    absence = _absence_at(host) or _absence_of(method, path)
     if absence is None:
         where = path[:_LONGEST_CALL]
         message = f"An offline workspace has no {method} of {where}: it answers azureml-core alone."
         return RefusalError(status, "NotFound", message)
     return RefusalError(400, "NotInOfflineWorkspace", absence.sentence())
+
+
+def _absence_at(host: str) -> _Absence | None:
+    name = host.partition(":")[0].lower()
+    return next((each for end, each in _HOSTS.items() if name.endswith(end)), None)
 
 
 def _absence_of(method: str, path: str) -> _Absence | None:

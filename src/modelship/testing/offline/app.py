@@ -116,7 +116,7 @@ class App:
             return _failure(request, error).response()
 
     def _refuse_absent(self, request: Request, *, status: int) -> RefusalError:
-        refusal = refusal_of(request.method, request.path, status=status)
+        refusal = refusal_of(request.method, request.path, host=request.host, status=status)
         if refusal.message not in self._said and len(self._said) < _MOST_SAID:
             self._said.add(refusal.message)
             _log.warning("%s", refusal.message)  # once, in the terminal of the workspace too

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LARGEST_BODY_BYTES",
     "RefusalError",
+    "as_reason",
     "check_shape",
     "json_object",
     "json_patch",
@@ -69,7 +70,7 @@ class RefusalError(Exception):
         }
         answer = json_response(body, status=self.status)
         # All that the client of data sets shows.
-        answer.status = f"{self.status} {_as_reason(self.message)}"
+        answer.status = f"{self.status} {as_reason(self.message)}"
         return answer
 
 
@@ -130,7 +131,7 @@ def check_shape(value: object, shape: dict[str, Any]) -> None:
         raise RefusalError(400, "BadArgument", f"{place} is missing, or of another type.")
 
 
-def _as_reason(message: str) -> str:
+def as_reason(message: str) -> str:
     """Return a message as the reason phrase of a status line (RFC 9112, section 4)."""
     plain = message.encode("ascii", "replace").decode()
     printable = "".join(each if each.isprintable() else " " for each in plain)

@@ -31,11 +31,14 @@ _NO_TENANT = "AADSTS90002"
 _NO_CLIENT = "AADSTS700016"
 _WRONG_SECRET = "AADSTS7000215"  # noqa: S105 - the name of an error
 _WRONG_GRANT = "AADSTS70003"
-_ANY_TENANT = frozenset({"common", "organizations", "consumers"})
 _NO_PEOPLE = (
     "An offline workspace signs in its service principal alone, and the variables "
     "AZUREML_SERVICE_PRINCIPAL_... are not all set here. Read them from the file in the "
     "workspace's folder: source environment.sh"
+)
+_AGAIN = (
+    "They are not those of this offline workspace. Read them from the file in its folder: source "
+    "environment.sh"
 )
 _LIFETIME_S = 3599  # what the platform says of a token that is good for an hour
 
@@ -103,7 +106,7 @@ class Login:
         return [
             Call("login.instance", "GET", instance, self._instance, Door.OPEN),
             Call("login.configuration", "GET", configuration, self._configuration, Door.OPEN),
-            Call("login.device", "POST", device, self._refuse_person, Door.OPEN),
+            Call("login.device", "POST", device, self._begin_with_person, Door.OPEN),
             Call("login.token", "POST", token, self._token, Door.OPEN),
         ]
 
@@ -115,8 +118,7 @@ class Login:
         return json_response(document | {"metadata": [cloud]})
 
     def _configuration(self, _request: Request, *, tenant: str) -> Response:
-        if tenant not in _ANY_TENANT:  # where people sign in; what they ask for next says no
-            self._check_tenant(tenant)
+        # Also of a tenant that is not there: MSAL shows the error of what it asks for next.
         ways = f"{_HOST}/{tenant}/oauth2/v2.0"
         return json_response(
             {
@@ -130,9 +132,9 @@ class Login:
         )
 
     def _token(self, request: Request, *, tenant: str) -> Response:
-        self._check_tenant(tenant)
         if request.form.get("grant_type") != "client_credentials":
             raise _LoginRefusalError(400, "unsupported_grant_type", _WRONG_GRANT, _NO_PEOPLE)
+        self._check_tenant(tenant)
         self._check_client(request.form.get("client_id", ""), request.form.get("client_secret", ""))
         return json_response(
             {
@@ -145,29 +147,27 @@ class Login:
         )
 
     @staticmethod
-    def _refuse_person(_request: Request, **_tenant: str) -> Response:
-        """Answer the SDK that finds no service principal, and would let a person sign in."""
-        raise _LoginRefusalError(400, "unauthorized_client", _WRONG_GRANT, _NO_PEOPLE)
+    def _begin_with_person(_request: Request, **_tenant: str) -> Response:
+        """Answer the SDK that finds no service principal, and would let a person sign in.
+
+        Of a refusal it shows the whole document; of one of the token that it asks for next, the
+        sentence.
+        """
+        code = {"device_code": "none", "user_code": "none", "verification_uri": _HOST}
+        return json_response(code | {"expires_in": 1, "interval": 1, "message": _NO_PEOPLE})
 
     def _check_tenant(self, tenant: str) -> None:
         if tenant != self._principal.tenant_id:
-            message = (
-                f"Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID "
-                "and are signing into the correct cloud."
-            )
+            message = f"Tenant '{tenant}' not found. {_AGAIN}"
             raise _LoginRefusalError(400, "invalid_tenant", _NO_TENANT, message)
 
     def _check_client(self, client_id: str, client_secret: str) -> None:
         if client_id != self._principal.client_id:
             message = (
                 f"Application with identifier '{client_id}' was not found in the directory "
-                f"'{self._principal.tenant_id}'."
+                f"'{self._principal.tenant_id}'. {_AGAIN}"
             )
             raise _LoginRefusalError(400, "unauthorized_client", _NO_CLIENT, message)
         if not hmac.compare_digest(client_secret.encode(), self._principal.client_secret.encode()):
-            message = (
-                "Invalid client secret provided. Ensure the secret being sent in the request is "
-                "the client secret value, not the client secret ID, for a secret added to app "
-                f"'{client_id}'."
-            )
+            message = f"Invalid client secret provided for the app '{client_id}'. {_AGAIN}"
             raise _LoginRefusalError(401, "invalid_client", _WRONG_SECRET, message)

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import logging
 import threading
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from modelship.testing.offline.exchange import as_reason
 from modelship.testing.offline.heads import holds
 from modelship.testing.offline.hosts import is_azure, is_foreign_account, is_loopback
 from modelship.testing.offline.peers import is_another_users
@@ -36,9 +38,12 @@ _DIAL_TIMEOUT_S = 30.0
 _LINGER_S = 2.0
 _ENDING_S = 5.0
 _ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
-_UNAUTHENTICATED = (
-    '407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm="offline workspace"'
+_CHALLENGE = 'Proxy-Authenticate: Basic realm="offline workspace"\r\n'
+_UNKNOWN = (
+    "The proxy of this offline workspace does not know these credentials: source environment.sh in "
+    "the workspace's folder again"
 )
+_log = logging.getLogger(__name__)
 _OWN_FIELDS = (b"connection:", b"proxy-connection:", b"proxy-authorization:")
 
 
@@ -167,23 +172,24 @@ class Proxy:
             return
         except (ValueError, asyncio.LimitOverrunError):
             words = "This is a proxy: set HTTPS_PROXY to its address."
-            await _refuse(reader, writer, "400 Bad Request", words)
+            await _refuse(reader, writer, 400, words)
             return
         if not holds(head, self._credentials, field=b"proxy-authorization", kind=b"basic"):
-            words = "This proxy is for its owner: read environment.sh in the workspace's folder."
-            await _refuse(reader, writer, _UNAUTHENTICATED, words)
+            await _refuse(reader, writer, 407, _UNKNOWN, fields=_CHALLENGE)
             return
         if self._is_out_of_reach(request.host):
+            words = f"This offline workspace is sealed: it does not connect to {request.host}"
+            if request.host not in self.refused:
+                _log.warning("%s.", words)
             self.refused.append(request.host)
-        if self._is_out_of_reach(request.host) and not is_azure(request.host):
-            words = f"This offline workspace is sealed: it does not connect to {request.host}."
-            await _refuse(reader, writer, "403 Forbidden", words)
-            return
+            if not is_azure(request.host):
+                await _refuse(reader, writer, 403, words)
+                return
         try:
             there = await asyncio.wait_for(self._dial(request, writer), _DIAL_TIMEOUT_S)
         except (OSError, UnicodeError, asyncio.TimeoutError) as error:
             words = f"{request.host}:{request.port} cannot be reached: {error}"
-            await _refuse(reader, writer, "502 Bad Gateway", words)
+            await _refuse(reader, writer, 502, words)
             return
         async with _closing(there[1]):
             await _join((reader, writer), there)
@@ -234,11 +240,17 @@ async def _closing(writer: asyncio.StreamWriter) -> AsyncIterator[None]:
 
 
 async def _refuse(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, status: str, words: str
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    status: int,
+    words: str,
+    *,
+    fields: str = "",
 ) -> None:
+    """Answer with a sentence; of an answer to CONNECT, clients show the status line alone."""
     body = f"{words}\n".encode()
-    fields = f"Content-Type: text/plain\r\nContent-Length: {len(body)}\r\nConnection: close"
-    writer.write(f"HTTP/1.1 {status}\r\n{fields}\r\n\r\n".encode() + body)
+    fields += f"Content-Type: text/plain\r\nContent-Length: {len(body)}\r\nConnection: close"
+    writer.write(f"HTTP/1.1 {status} {as_reason(words)}\r\n{fields}\r\n\r\n".encode() + body)
     await writer.drain()
     writer.write_eof()
     # Bytes that nobody has read would make a reset, which outruns the answer.

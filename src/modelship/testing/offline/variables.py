@@ -24,6 +24,14 @@ _LOOPBACK = "127.0.0.1,localhost"  # and not ::1, which azureml-dataprep takes f
 _PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy")
 _CERTIFICATES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
 _NO_PROXY = ("NO_PROXY", "no_proxy")
+# A workspace that is started again is away for some seconds. The SDK tries a call that found nobody
+# once more at once, and then after 1, 2, 4, 8 and 16 s; one that failed, at once.
+_PATIENCE = {
+    "AZUREML_DEFAULT_RETRIES": "6",
+    "AZUREML_DEFAULT_BACKOFF": "1",
+    "AZUREML_DEFAULT_500_BACKOFF": "0",
+    "AZUREML_DEFAULT_503_BACKOFF": "0",
+}
 
 _lock = threading.Lock()
 _forgotten: list[dict[str, str]] = []
@@ -56,6 +64,7 @@ def variables(
         "AZUREML_SERVICE_PRINCIPAL_TENANT_ID": principal.tenant_id,
         "AZUREML_SERVICE_PRINCIPAL_ID": principal.client_id,
         "AZUREML_SERVICE_PRINCIPAL_PASSWORD": principal.client_secret,
+        **_PATIENCE,
         "AZUREML_LOG_DEPRECATION_WARNING_ENABLED": "False",
         "AZURE_CONFIG_DIR": str(folder),
         "AZUREML_AUTH_CONFIG_DIR": str(folder),

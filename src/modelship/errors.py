@@ -850,10 +850,15 @@ class ScoringRequestError(ScoringError):
     status: int
     request_id: str
     body: str
+    problem: str = ""
+    advice: str = ""
 
     @property
     def message(self) -> str:
-        return f"{self.scoring_uri} answered {self.status} to request {self.request_id or '-'}."
+        said = f": {self.problem}" if self.problem else ""
+        return (
+            f"{self.scoring_uri} answered {self.status} to request {self.request_id or '-'}{said}."
+        )
 
     @property
     def evidence(self) -> str:
@@ -861,7 +866,10 @@ class ScoringRequestError(ScoringError):
 
     @property
     def hint(self) -> str:
-        return "The service's log has the traceback: deployment.logs(), or modelship logs NAME."
+        return (
+            self.advice
+            or "The service's log has the traceback: deployment.logs(), or modelship logs NAME."
+        )
 
 
 @dataclass(eq=False)

@@ -96,6 +96,25 @@ def test_an_error_status_carries_the_request_id_that_the_service_echoes():
 
 
 @pytest.mark.parametrize(
+    ("payload", "said"),
+    [
+        ('{"data": [[np.float64(0.5)]]}', "the body is not JSON: it holds np.float64(…), the repr"),
+        ("{'data': [[0.5]]}", "the body is not JSON: it holds single quotes"),
+        ('{"data": [[0.5]]}', ""),
+        (b"\xff\xfe", ""),
+    ],
+)
+def test_a_refused_body_that_python_wrote_is_explained(payload, said):
+    """The error says what it holds, without a value, and how to write it; of others nothing."""
+    refuse = service(lambda handler, body: send(handler, 500, b"it broke", "text/plain"))
+    with refuse as uri, pytest.raises(ScoringRequestError) as caught:
+        score(uri, payload, timeout_s=5)
+    assert said in caught.value.message
+    assert "0.5" not in str(caught.value)
+    assert ("json.dumps" in caught.value.hint) == bool(said)
+
+
+@pytest.mark.parametrize(
     ("content_type", "expected"),
     [
         ("application/json; charset=utf-8", [1]),

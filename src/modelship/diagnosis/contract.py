@@ -12,7 +12,13 @@ if TYPE_CHECKING:
     from modelship.diagnosis.raised import Raised
     from modelship.findings import Diagnosis
 
-__all__ = ["explain_contract", "explain_missing_global", "explain_syntax", "explain_unserializable"]
+__all__ = [
+    "explain_body",
+    "explain_contract",
+    "explain_missing_global",
+    "explain_syntax",
+    "explain_unserializable",
+]
 
 _MISSING = re.compile(r"does not have an? (?P<name>init|run)\(\) function defined")
 _SIGNATURE = re.compile(
@@ -25,6 +31,13 @@ _TYPE = re.compile(r"Object of type (?P<name>\w+) is not JSON serializable")
 _OLD_TYPE = re.compile(r"^(?P<name>.+) is not JSON serializable")
 _NAME = re.compile(r"name '(?P<name>\w+)' is not defined")
 _NONE = re.compile(r"'NoneType' object (?:has no attribute '(?P<name>\w+)'|is not \w+)")
+_NO_JSON = (
+    (
+        "Expecting value",
+        ", and arrays as array.tolist(): str(list(row)) writes numpy 2 scalars as np.float64(…)",
+    ),
+    ("in double quotes", ": str() of a dict writes single quotes, which JSON has not"),
+)
 _REMEDIES = {
     "ndarray": "Return it as a list: .tolist().",
     "DataFrame": "Return plain values: .to_dict(orient='records').",
@@ -65,6 +78,18 @@ def explain_unserializable(raised: Raised) -> Diagnosis | None:
     default = "Return a plain number: .item()." if number else ""
     remedy = _REMEDIES.get(name, default)
     return raised.diagnosis("MS107", f"{where} a value of type {name}, which JSON has not.", remedy)
+
+
+def explain_body(raised: Raised) -> Diagnosis | None:
+    """Explain a body that run() cannot read as JSON."""
+    reads = any("loads(" in line for line in raised.evidence)
+    if raised.kind != "JSONDecodeError" or raised.phase != "run" or not reads:
+        return None
+    cause = f"run() calls loads() on text that is not JSON: {raised.message.strip()}."
+    if "(char 0)" in raised.message:
+        return raised.diagnosis("MS511", cause, "Send JSON: the body has none, or is empty.")
+    hint = next((hint for words, hint in _NO_JSON if words in raised.message), "")
+    return raised.diagnosis("MS511", cause, f"Write the body with json.dumps{hint}.")
 
 
 def explain_missing_global(raised: Raised) -> Diagnosis | None:

@@ -20,6 +20,7 @@ _EXPLANATIONS: tuple[Callable[[Raised], Diagnosis | None], ...] = (
     contract.explain_syntax,
     contract.explain_contract,
     contract.explain_unserializable,
+    contract.explain_body,
     modules.explain_missing_module,
     modules.explain_import_error,
     versions.explain_unpickled_name,

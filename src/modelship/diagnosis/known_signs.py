@@ -123,6 +123,15 @@ _FILES = (
     Sign("MS606", "Read-only file system", "Something writes to read-only files.", weight=HINT),
     Sign("MS607", "Permission denied", "Something may not be read or written.", weight=HINT),
 )
+_BODIES = (
+    Sign(
+        "MS511",
+        "The body of this request is not JSON: ",
+        "The body is not JSON: {what}.",
+        r"is not JSON: (?P<what>.+?)\. Write the body",
+        "Write the body with json.dumps, and arrays as array.tolist().",
+    ),
+)
 _LOOPS = (
     Sign("MS604", "CrashLoopBackOff", "The container ends again and again.", weight=HINT),
     Sign("MS604", "Back-off restarting failed", "The container ends again and again.", weight=HINT),
@@ -135,7 +144,7 @@ _LOOPS = (
 )
 
 SIGNS = (
-    *(_LOOPS + _HEALTH + _FILES + _CAPACITY + IMAGES),
+    *(_LOOPS + _HEALTH + _FILES + _CAPACITY + IMAGES + _BODIES),
     *(BUILDS + _PORTS + _ENDS + _CRASHES + _MEMORY),
 )
 """Every sign."""

@@ -137,6 +137,7 @@ _ALL: Final = (
     Rule("MS508", "not-a-number", _W, "Replace NaN before it is returned; JSON has none."),
     Rule("MS509", "no-sample", _W, "Pass sample_input=, so that run() can be tried."),
     Rule("MS510", "refused-request", _E, "Send what the script's schema asks for."),
+    Rule("MS511", "body-not-json", _E, "Write the body with json.dumps."),
     # the place that runs it
     Rule("MS601", "port-not-bound", _E, "Let the server listen on the port of the service."),
     Rule("MS602", "health-check-failing", _E, "Look why it stopped answering: modelship logs."),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import time
 import traceback
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from . import flasks
+from . import flasks, not_json
 from .board import Field
 from .contract import FAILED, INTERNAL_ERROR, JSON, NOT_FAILED, SCRIPT_ERROR, Answer, encode, error
 from .inputs import Refused
@@ -101,7 +102,9 @@ class Scorer:
             with self._alarm:
                 result = run(**arguments)
         except BaseException as cause:  # noqa: BLE001 - answered, logged, and for exits acted on
-            return self._failure(cause)
+            failed = self._failure(cause)
+            _say_of_body(cause, arguments)
+            return failed
         finally:
             run_s = time.perf_counter() - began
             self._count_run(run_s)
@@ -152,6 +155,14 @@ class Scorer:
         slot = self._slot
         slot[Field.RUNS] += 1
         slot[Field.RUN_US] += int(run_s * 1e6)
+
+
+def _say_of_body(cause: BaseException, arguments: dict[str, Any]) -> None:
+    """Log what is wrong with a body that run() could not read as JSON, if that is known."""
+    if not isinstance(cause, json.JSONDecodeError) or cause.doc not in arguments.values():
+        return
+    if said := not_json.explained(cause):
+        logger.error("The body of this request is not JSON: %s. %s", said, not_json.REMEDY)
 
 
 def timing(run_s: float) -> bytes:

@@ -14,6 +14,7 @@ from modelship.errors import (
     ScoringTimeoutError,
     ServiceUnreachableError,
 )
+from modelship.server import not_json
 from modelship.targets.progress import Deadline, DeadlineExceededError
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def score(scoring_uri: str, payload: object, *, timeout_s: float, key: str | Non
         status=response.status_code,
         request_id=response.headers.get("x-request-id", request_id),
         body=content.decode(errors="replace")[:_BODY_SHOWN],
+        **_of_body(body),
     )
 
 
@@ -104,6 +106,18 @@ def _encode(payload: object) -> bytes:
         return (payload if isinstance(payload, str) else to_json(payload)).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidPayloadError(problem=str(error)) from error
+
+
+def _of_body(body: bytes) -> dict[str, str]:
+    """Return the problem and the advice where a body holds what Python writes in place of JSON."""
+    try:
+        json.loads(body.decode("utf-8"))
+    except json.JSONDecodeError as error:
+        if said := not_json.explained(error):
+            return {"problem": f"the body is not JSON: {said}", "advice": not_json.REMEDY}
+    except (ValueError, RecursionError):  # no text, or a very deep one
+        pass
+    return {}
 
 
 def _post(

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from modelship.testing.offline.front import Fronts
+from modelship.testing.offline.routes import Route, Target
 
 KEY = "a-key"
 ANSWER = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nanswered"
@@ -66,12 +67,19 @@ def fronts():
     found.close()
 
 
+def to(address, *, keys=(), origins=(), **options):
+    """Return a route to one server, or to none."""
+    targets = (Target(address),) if address else ()
+    keys = tuple(key.encode() for key in keys)
+    return Route(targets, keys=keys, origins=frozenset(origins), **options)
+
+
 @contextmanager
 def serving(fronts, behave, *, keys=()):
     """Yield a server and a connection to the front before it."""
     server = Server(behave)
     port = fronts.open("service")
-    fronts.point("service", server.address, keys=keys)
+    fronts.point("service", to(server.address, keys=keys))
     with server.listener, socket.create_connection(("127.0.0.1", port), timeout=20) as client:
         yield server, client
 
@@ -233,7 +241,7 @@ def test_with_nothing_behind_a_connection_ends_unanswered(fronts):
     with socket.create_server(("127.0.0.1", 0)) as gone:
         address = gone.getsockname()
     for target in (None, address):
-        fronts.point("service", target)
+        fronts.point("service", to(target))
         with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
             client.sendall(request())
             assert receive(client) == b""
@@ -267,7 +275,7 @@ def test_closing_ends_connections_and_thread(fronts):
 def test_a_key_is_in_no_repr(fronts):
     """What a debugger or a traceback shows of a front holds no key."""
     fronts.open("service")
-    fronts.point("service", None, keys=(KEY,))
+    fronts.point("service", to(None, keys=(KEY,)))
     assert KEY not in repr(vars(fronts))
 
 
@@ -291,7 +299,7 @@ REBOUND = request().replace(b"127.0.0.1", b"evil.example")
 def test_a_web_page_that_is_not_welcome_is_refused(fronts, sent, options):
     """By a name that leads here, or without a key: 403, and the server never hears of it."""
     with serving(fronts, answer_after(1)) as (server, client):
-        fronts.point("service", server.address, **options)
+        fronts.point("service", to(server.address, **options))
         client.sendall(sent)
         assert receive(client).startswith(b"HTTP/1.1 403 Forbidden\r\n")
     assert server.seen == []
@@ -311,7 +319,7 @@ def test_a_web_page_that_is_not_welcome_is_refused(fronts, sent, options):
 def test_a_web_page_that_is_welcome_is_served(fronts, sent, options):
     """One that the service names in AML_CORS_ORIGINS, or that has a key; and programs."""
     with serving(fronts, answer_after(len(sent))) as (server, client):
-        fronts.point("service", server.address, **options)
+        fronts.point("service", to(server.address, **options))
         client.sendall(sent)
         assert receive(client) == ANSWER
     assert server.seen == [sent]

@@ -14,6 +14,7 @@ from modelship.testing.offline import failures
 from modelship.testing.offline.build_causes import BuildCause
 from modelship.testing.offline.environments.curated import stand_in_note
 from modelship.testing.offline.images import Images
+from modelship.testing.offline.service_documents import limits, workers
 from modelship.testing.offline.specifications import SDK_PYTHON, Specification
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Build", "Builder", "Place"]
 
 _TIMEOUT_S = 1800.0
+_UNLIMITED = 1e6  # of cores and of GiB; this machine has fewer
 
 
 @dataclass(frozen=True)
@@ -157,13 +159,13 @@ class Builder:
         )
         self._compute.build(image, build.steps)
         self._operations.write(build.operation, "The image is built.")
-        return image
+        return image.with_workers(workers(build.document))
 
     def _resources(self, build: Build) -> Resources:
-        asked = build.document["containerResourceRequirements"]
-        wanted = Resources(cpu_cores=asked["cpu"], memory_gb=asked["memoryInGB"])
+        cores, memory_gb = limits(build.document)
+        wanted = Resources(cpu_cores=cores or _UNLIMITED, memory_gb=memory_gb or _UNLIMITED)
         found = self._compute.fit(wanted)
-        if found != wanted:
+        if (cores or 0) > found.cpu_cores or (memory_gb or 0) > found.memory_gb:
             had = f"{found.cpu_cores:g} cores and {found.memory_gb:.1f} GiB"
             self._operations.write(build.operation, f"Asked for more than this machine has: {had}.")
         return found

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["HEAD_END", "fields_of", "holds"]
+__all__ = ["HEAD_END", "bearer_of", "field_of", "fields_of", "holds", "without_prefix"]
 
 HEAD_END = b"\r\n\r\n"
 """What the head of a request ends with."""
@@ -28,13 +28,25 @@ def holds(head: bytes, secrets: Iterable[bytes], *, field: bytes, kind: bytes) -
     field, kind : bytes
         Where it stands, in small letters: ``b"authorization"``, ``b"bearer"``.
     """
-    fields, end, _ = head.partition(HEAD_END)
-    given = [value for name, value in fields_of(fields) if name == field]
-    if not end or len(given) != 1:
+    given = field_of(head, field)
+    if given is None:
         return False
-    found, _, secret = given[0].partition(b" ")
+    found, _, secret = given.partition(b" ")
     same = [hmac.compare_digest(secret.strip(), each) for each in secrets]
     return found.lower() == kind and any(same)
+
+
+def bearer_of(head: bytes) -> bytes | None:
+    """Return the bearer token of a request, or None."""
+    kind, _, token = (field_of(head, b"authorization") or b"").partition(b" ")
+    return token.strip() if kind.lower() == b"bearer" else None
+
+
+def field_of(head: bytes, field: bytes) -> bytes | None:
+    """Return the value of a header field, or None: the head is cut off, or it comes not once."""
+    fields, end, _ = head.partition(HEAD_END)
+    given = [value for name, value in fields_of(fields) if name == field]
+    return given[0] if end and len(given) == 1 else None
 
 
 def fields_of(head: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -42,3 +54,11 @@ def fields_of(head: bytes) -> Iterator[tuple[bytes, bytes]]:
     for line in head.split(b"\r\n")[1:]:
         name, _, value = line.partition(b":")
         yield name.lower(), value.strip()
+
+
+def without_prefix(head: bytes, prefix: bytes) -> bytes:
+    """Return a head whose path does not begin with `prefix`, ``b"/api"`` for one, any more."""
+    line, end, rest = head.partition(b"\r\n")
+    if not prefix:
+        return head
+    return line.replace(b" " + prefix + b"/", b" /", 1) + end + rest

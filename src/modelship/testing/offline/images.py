@@ -16,7 +16,7 @@ import tempfile
 import threading
 import zlib
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -67,6 +67,18 @@ class Image:
     bundle: ScoringBundle
     variables: Mapping[str, str]
     model_dir: str
+
+    def with_workers(self, count: int) -> Image:
+        """Return the image with a server of so many worker processes, or more if it asks for it."""
+        asked = self.variables.get("WORKER_COUNT", "1")
+        total = count * (int(asked) if asked.isdecimal() else 1)
+        return (
+            self
+            if count == 1
+            else replace(
+                self, variables=MappingProxyType({**self.variables, "WORKER_COUNT": str(total)})
+            )
+        )
 
 
 class Images:

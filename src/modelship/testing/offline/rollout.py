@@ -17,16 +17,17 @@ from modelship.testing.offline import failures
 from modelship.testing.offline.builds import Build, Builder
 from modelship.testing.offline.failures import DeploymentFailure
 from modelship.testing.offline.moments import moment
-from modelship.testing.offline.service_documents import OWN, allowed_origins
+from modelship.testing.offline.service_documents import OWN, key_of, limits
+from modelship.testing.offline.unsimulated import remarks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
     from modelship.targets.progress import Steps
+    from modelship.testing.offline.addresses import Addresses
     from modelship.testing.offline.compute import Compute
     from modelship.testing.offline.faults import Faults
-    from modelship.testing.offline.front import Fronts
     from modelship.testing.offline.images import Image
     from modelship.testing.offline.operations import Operations
     from modelship.testing.offline.store import Store
@@ -60,10 +61,12 @@ class Rollouts:
         Where whoever waits can follow.
     compute : Compute
         Runs the containers.
-    fronts : Fronts
-        Stand before them.
+    addresses : Addresses
+        Lead to them.
     faults : Faults
         What is to go wrong.
+    location : str
+        The Azure region that the workspace pretends to be in.
     healthy_within_s : float
         How long a container may take to become healthy.
     """
@@ -74,8 +77,9 @@ class Rollouts:
         *,
         operations: Operations,
         compute: Compute,
-        fronts: Fronts,
+        addresses: Addresses,
         faults: Faults,
+        location: str,
         healthy_within_s: float,
     ) -> None:
         self._services = store.documents("services")
@@ -83,8 +87,9 @@ class Rollouts:
         self._builder = Builder(store, operations=operations, compute=compute)
         self._operations = operations
         self._compute = compute
-        self._fronts = fronts
+        self._addresses = addresses
         self._faults = faults
+        self._location = location
         self._healthy_within_s = healthy_within_s
         self._locks: dict[str, threading.RLock] = {}
         self._threads: list[threading.Thread] = []
@@ -94,9 +99,10 @@ class Rollouts:
     def changing(self, name: str) -> threading.RLock:
         """Return the lock that is held while a container of this name begins or ends.
 
-        It comes before the lock of the documents, for whoever takes both.
+        It comes before the lock of the documents, for whoever takes both. An endpoint and its
+        versions have one.
         """
-        return self._locks.setdefault(name, threading.RLock())
+        return self._locks.setdefault(name.partition(".")[0], threading.RLock())
 
     def begin(self, name: str, *, operation: str) -> None:
         """Deploy a service as its document says, in a thread."""
@@ -115,26 +121,11 @@ class Rollouts:
         for thread in self._threads:
             thread.join()
 
-    def open_front(self, name: str) -> None:
-        """Let a service's front judge by its present keys, and lead to its present container."""
-        document = self._require(name)
-        own = document[OWN]
-        port = self._fronts.open(name, port=own.get("port"))
-        self._change(name, port=port)
-        keys = (own["keys"]["primaryKey"], own["keys"]["secondaryKey"])
-        target = _address(own.get("instance")) if document["scoringUri"] else None
-        self._fronts.point(
-            name,
-            target,
-            keys=keys if document["authEnabled"] else (),
-            origins=allowed_origins(document),
-        )
-
     def remove(self, name: str) -> None:
         """End what runs of a service."""
         with self.changing(name):
             self._end_container(name)
-            self._fronts.shut(name)
+            self._addresses.shut(name)
             self._log_file(name).unlink(missing_ok=True)
 
     def refresh(self, document: dict[str, Any]) -> dict[str, Any]:
@@ -147,18 +138,23 @@ class Rollouts:
         try:
             if not self._compute.ended(instance):
                 return document
-            with self.changing(document["name"]):
-                return self._note_end(document["name"], instance)
+            with self.changing(key := key_of(document)):
+                return self._note_end(key, instance)
         except TargetUnavailableError:  # the engine does not answer now
             return document
 
     def logs(self, name: str) -> str:
-        """Return what a service's container wrote; that of a failed one is kept."""
-        instance = _instance(self._require(name)[OWN].get("instance"))
+        """Return what a service's container wrote, behind what is not simulated of the service.
+
+        The log of a container that failed is kept.
+        """
+        document = self._require(name)
+        noted = "".join(f"[modelship] {each}\n" for each in self._remarks(document))
+        instance = _instance(document[OWN].get("instance"))
         if instance is not None:
-            return self._compute.logs(instance)
+            return noted + self._compute.logs(instance)
         path = self._log_file(name)
-        return path.read_text(encoding="utf-8") if path.exists() else ""
+        return noted + (path.read_text(encoding="utf-8") if path.exists() else "")
 
     def close(self) -> None:
         """End everything that runs; what the documents say stays, so that it can start again."""
@@ -192,7 +188,8 @@ class Rollouts:
             self._fail(name, operation, failures.never_started(f"{type(error).__name__}: {error}"))
 
     def _roll_out(self, name: str, operation: str, stage: str) -> None:
-        self._operations.step(operation, "BuildEnvironment", "Registering the environment.")
+        noted = self._remarks(self._require(name, operation))
+        self._operations.step(operation, "BuildEnvironment", *noted, "Registering the environment.")
         if stage == "stuck":
             return
         if stage == "timeout":
@@ -216,14 +213,14 @@ class Rollouts:
     def _start(self, name: str, operation: str, image: Image | None, steps: Steps) -> Instance:
         """Start a container in place of the older one, as Container Instances do it."""
         with self.changing(name):
-            self._require(name, operation)
+            document = self._require(name, operation)
             self._end_container(name)
             if image is None:
                 self._keep_log(name, _NO_SERVER)
                 raise failures.crashed(name, _NO_SERVER)
             self._log_file(name).unlink(missing_ok=True)
             try:
-                instance = self._compute.start(name, image, steps)
+                instance = self._compute.start(document["name"], image, steps)
             except (ModelshipError, TimeoutError) as error:
                 raise failures.never_started(str(error)) from error
             self._started.add(instance.instance_id)
@@ -251,20 +248,18 @@ class Rollouts:
         self._keep_log(name, log)
         self._end_container(name)
         if killed:
-            memory_gb = self._require(name)["containerResourceRequirements"]["memoryInGB"]
-            return failures.out_of_memory(name, memory_gb=memory_gb)
+            _, memory_gb = limits(self._require(name))
+            return failures.out_of_memory(name, memory_gb=memory_gb or 0)
         return failures.crashed(name, log)
 
     def _succeed(self, name: str, operation: str) -> None:
         with self.changing(name):
             document = self._require(name, operation)
-            port = self._fronts.open(name, port=document[OWN].get("port"))
-            uri = f"http://127.0.0.1:{port}/score"
+            uri = self._addresses.lead(name, _address(document[OWN]["instance"]))
             healthy = str(State.HEALTHY)
             self._services.change(
                 name, state=healthy, error=None, scoringUri=uri, updatedTime=moment()
             )
-            self.open_front(name)
         self._operations.end(operation, "Succeeded")
 
     def _fail(self, name: str, operation: str, failure: DeploymentFailure) -> None:
@@ -296,7 +291,7 @@ class Rollouts:
         instance = _instance(document[OWN].get("instance"))
         if instance is None:
             return
-        self._fronts.block(name)
+        self._addresses.block(name)
         self._compute.stop(instance)
         self._change(name, instance=None)
 
@@ -314,6 +309,9 @@ class Rollouts:
             own = self._require(name)[OWN]
             self._services.change(name, **{OWN: own | fields})
 
+    def _remarks(self, document: dict[str, Any]) -> list[str]:
+        return remarks(document, location=self._location)
+
     def _log_file(self, name: str) -> Path:
         return self._logs / f"{name}.container.txt"
 
@@ -326,8 +324,6 @@ def _instance(record: str | None) -> Instance | None:
     return Instance.from_json(record) if record else None
 
 
-def _address(record: str | None) -> tuple[str, int] | None:
-    if record is None:
-        return None
+def _address(record: str) -> tuple[str, int]:
     parts = urlsplit(json.loads(record)["scoring_uri"])
-    return (parts.hostname or "127.0.0.1", parts.port) if parts.port else None
+    return parts.hostname or "127.0.0.1", parts.port or 80

@@ -1,19 +1,33 @@
-"""What is kept of a web service, and what a client sees of it."""
+"""What is kept of any web service, and what a client sees of it."""
 
 from __future__ import annotations
 
+import os
 import secrets
 import string
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.targets.state import State
 from modelship.testing.offline.moments import moment
-from modelship.testing.offline.service_requests import resources
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["OWN", "allowed_origins", "fits", "model_ids", "new_document", "new_key", "shown"]
+__all__ = [
+    "OWN",
+    "allowed_origins",
+    "base_document",
+    "fits",
+    "is_on_kubernetes",
+    "key_of",
+    "limits",
+    "model_ids",
+    "new_key",
+    "replicas",
+    "shown",
+    "what_runs",
+    "workers",
+]
 
 OWN: Final = "_offline"
 """The field that no client sees: keys, port, operation, and the record of the container."""
@@ -22,40 +36,36 @@ _KEY_LETTERS: Final = string.ascii_letters + string.digits
 _KEY_LENGTH: Final = 32
 
 
-def new_document(wanted: Mapping[str, Any], *, location: str, port: int | None) -> dict[str, Any]:
-    """Return the document of a service that is about to be deployed.
-
-    Parameters
-    ----------
-    wanted : Mapping[str, Any]
-        The request for it.
-    location : str
-        The Azure region, where the request names none.
-    port : int or None
-        Where its front is to listen, if that is free.
-    """
-    defaults = {"kvTags": {}, "properties": {}, "description": "", "location": location}
-    as_given = (
-        *("name", "cname", "dnsNameLabel", "sslCertificate", "sslKey"),
-        *("encryptionProperties", "vnetConfiguration", "dataCollection"),
-        "environmentImageRequest",
-    )
-    flags = ("authEnabled", "sslEnabled", "appInsightsEnabled")
-    unknown_yet = ("error", "publicIp", "publicFqdn", "scoringUri")
+def base_document(wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the documents of all services have in common, for one that is requested."""
+    defaults = {"kvTags": {}, "properties": {}, "description": ""}
     now = moment()
     return {
         **{field: wanted.get(field) or default for field, default in defaults.items()},
-        **{field: wanted.get(field) for field in as_given},
-        **{flag: bool(wanted.get(flag)) for flag in flags},
-        **dict.fromkeys(unknown_yet),
+        **{flag: bool(wanted.get(flag)) for flag in ("authEnabled", "appInsightsEnabled")},
+        **dict.fromkeys(("error", "scoringUri")),
         "id": wanted["name"],
-        "computeType": "ACI",
+        "name": wanted["name"],
         "createdTime": now,
         "updatedTime": now,
         "state": str(State.TRANSITIONING),
-        "containerResourceRequirements": resources(wanted),
-        OWN: {"keys": _keys(wanted.get("keys") or {}), "port": port, "operation": ""},
+        "environmentImageRequest": wanted.get("environmentImageRequest"),
+        OWN: {"keys": _keys(wanted.get("keys") or {}), "port": None, "operation": ""},
     }
+
+
+def key_of(document: Mapping[str, Any]) -> str:
+    """Return the key of a service's document: its name, behind that of its endpoint if it has one.
+
+    No name has a dot, so the keys of versions differ from the names of services.
+    """
+    endpoint = document[OWN].get("endpoint")
+    return f"{endpoint}.{document['name']}" if endpoint else str(document["name"])
+
+
+def is_on_kubernetes(document: Mapping[str, Any]) -> bool:
+    """Return whether a service is on a Kubernetes cluster, rather than on Container Instances."""
+    return bool(document["computeType"] != "ACI")
 
 
 def new_key() -> str:
@@ -68,9 +78,41 @@ def model_ids(document: Mapping[str, Any]) -> list[str]:
     return list((document.get("environmentImageRequest") or {}).get("modelIds") or ())
 
 
+def replicas(document: Mapping[str, Any]) -> int:
+    """Return the number of replicas that a service has, or begins with if it is scaled."""
+    autoscaler = document.get("autoScaler") or {}
+    count = autoscaler["minReplicas"] if autoscaler.get("autoscaleEnabled") else None
+    return int(count or document.get("numReplicas") or 1)
+
+
+def workers(document: Mapping[str, Any]) -> int:
+    """Return the number of processes that stand for the replicas: at most one for each core."""
+    return min(replicas(document), os.cpu_count() or 1)
+
+
+def limits(document: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    """Return how many cores and GB a service may use, all replicas together; None is no limit.
+
+    On Container Instances it may use what it asks for. Kubernetes only reserves that.
+    """
+    asked = document["containerResourceRequirements"]
+    if "cpuLimit" not in asked:
+        return asked["cpu"], asked["memoryInGB"]
+    count = replicas(document)
+    of_one = (asked["cpuLimit"], asked["memoryInGBLimit"])
+    cores, memory_gb = (each and each * count for each in of_one)
+    return cores, memory_gb
+
+
+def what_runs(document: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what of a document a container is made from; if it changes, a new one is needed."""
+    fields = ("environmentImageRequest", "containerResourceRequirements")
+    return (*(document[field] for field in fields), replicas(document))
+
+
 def allowed_origins(document: Mapping[str, Any]) -> list[str]:
     """Return the web pages that may call a service without keys, as its variables say."""
-    environment = document["environmentImageRequest"].get("environment") or {}
+    environment = (document.get("environmentImageRequest") or {}).get("environment") or {}
     listed = (environment.get("environmentVariables") or {}).get("AML_CORS_ORIGINS") or ""
     return [each.strip() for each in str(listed).split(",") if each.strip()]
 
@@ -80,15 +122,15 @@ def shown(
 ) -> dict[str, Any]:
     """Return what a client sees of a service; `models` are the documents of its models."""
     seen = {field: value for field, value in document.items() if field != OWN}
-    return {**seen, "sslKey": None, "models": [_shown_model(each) for each in models if each]}
+    return {**seen, "models": [_shown_model(each) for each in models if each]}
 
 
 def fits(document: Mapping[str, Any], wanted: Any) -> bool:
-    """Tell whether a service is one of those that a query asks for."""
+    """Return whether a service is one of those that a query asks for."""
     models = model_ids(document)
     images = ("imageId", "imageName", "imageDigest")  # no service here has an image of that kind
     return (
-        wanted.get("computeType", "ACI").upper() == "ACI"
+        wanted.get("computeType", document["computeType"]).upper() == document["computeType"]
         and wanted.get("modelId") in {None, *models}
         and wanted.get("modelName") in {None, *(each.rpartition(":")[0] for each in models)}
         and _has(document["kvTags"], wanted.get("tags", ""))
@@ -98,7 +140,7 @@ def fits(document: Mapping[str, Any], wanted: Any) -> bool:
 
 
 def _has(entries: Mapping[str, str], wanted: str) -> bool:
-    """Tell whether there are all of ``key,key=value,…``."""
+    """Return whether there are all of ``key,key=value,…``."""
     pairs = [each.partition("=") for each in wanted.split(",") if each]
     return all(
         key in entries and (not sign or str(entries[key]) == value) for key, sign, value in pairs

@@ -1,4 +1,4 @@
-"""What a client asks of a service, judged: a new one, or a change to one."""
+"""What a client asks of any service, judged: a new one, or a change to one."""
 
 from __future__ import annotations
 
@@ -9,24 +9,31 @@ from typing import TYPE_CHECKING, Any, Final
 
 from modelship.errors import InvalidNameError
 from modelship.targets.names import check_service_name
-from modelship.testing.offline import failures
 from modelship.testing.offline.exchange import RefusalError, check_shape
 from modelship.testing.offline.shapes import NUMBER, optional
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["RESOURCES", "changed", "check_create", "checked_key", "resources"]
+__all__ = [
+    "RESOURCES",
+    "bad",
+    "check_changed",
+    "check_name",
+    "check_request",
+    "checked_key",
+    "patched",
+    "resources",
+]
 
-# What Container Instances give a container group of Linux.
-_MOST_CORES: Final = 4.0
-_MOST_MEMORY_GB: Final = 16.0
-# What AciWebservice.deploy_configuration() says of itself.
+# What the configurations of the SDK say of themselves.
 _DEFAULT: Final = {"cpu": 0.1, "memoryInGB": 0.5}
 
 _KEY: Final = re.compile(r"[!-~]{1,512}")
 
 RESOURCES: Final = {"cpu": optional(*NUMBER), "memoryInGB": optional(*NUMBER)}
+"""The shape of what a service asks for."""
+
 _ASSET: Final = {"id": str, "url": str}
 _ENVIRONMENT: Final = {
     "name": optional(str),
@@ -49,16 +56,10 @@ _IMAGE_SHAPE: Final[dict[str, Any]] = {
     "assets": [_ASSET],
     "environment": optional(dict),
 }
-_CHANGEABLE = frozenset(
-    {
-        *("kvTags", "description", "properties", "authEnabled", "environmentImageRequest"),
-        *("sslEnabled", "sslCertificate", "sslKey", "cname", "appInsightsEnabled"),
-    }
-)
 
 
-def check_create(wanted: Mapping[str, Any]) -> None:
-    """Refuse a request for a service that cannot be.
+def check_name(name: Any) -> None:
+    """Refuse what is no name of a service.
 
     Raises
     ------
@@ -66,11 +67,20 @@ def check_create(wanted: Mapping[str, Any]) -> None:
         With the status and the words of the answer.
     """
     try:
-        check_service_name(wanted.get("name"))
+        check_service_name(name)
     except InvalidNameError as error:
-        raise _bad(error.message) from None
-    if wanted.get("computeType") != "ACI":
-        raise _bad(f"An offline workspace has no {wanted.get('computeType')}; use ACI.")
+        raise bad(error.message) from None
+
+
+def check_request(wanted: Mapping[str, Any]) -> None:
+    """Refuse a request for a service that cannot be, wherever it is to run.
+
+    Raises
+    ------
+    RefusalError
+        With the status and the words of the answer.
+    """
+    check_name(wanted.get("name"))
     check_shape(wanted, _SHAPE)
     for key in (wanted.get("keys") or {}).values():
         checked_key(key)
@@ -79,10 +89,19 @@ def check_create(wanted: Mapping[str, Any]) -> None:
     if any(
         not isinstance(each, (int, float)) or not 0 < each < math.inf for each in asked.values()
     ):
-        raise _bad("containerResourceRequirements: cpu and memoryInGB must be numbers above 0.")
-    if asked["cpu"] > _MOST_CORES or asked["memoryInGB"] > _MOST_MEMORY_GB:
-        message = failures.overloaded(asked["cpu"], asked["memoryInGB"])
-        raise RefusalError(400, "ResourceRequestExceeded", message)
+        raise bad("containerResourceRequirements: cpu and memoryInGB must be numbers above 0.")
+
+
+def check_changed(document: Mapping[str, Any]) -> None:
+    """Refuse the document of a service that a change has made impossible.
+
+    Raises
+    ------
+    RefusalError
+        With the status and the words of the answer.
+    """
+    check_shape(document, _SHAPE)
+    _check_image_request(document["environmentImageRequest"])
 
 
 def resources(wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -93,8 +112,25 @@ def resources(wanted: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def changed(document: Mapping[str, Any], patch: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the document of a service after a JSON patch (RFC 6902).
+def patched(
+    document: Mapping[str, Any],
+    patch: Sequence[Mapping[str, Any]],
+    *,
+    changeable: frozenset[str],
+    kind: str,
+) -> dict[str, Any]:
+    """Return a document after a JSON patch (RFC 6902).
+
+    Parameters
+    ----------
+    document : Mapping[str, Any]
+        What it is now.
+    patch : Sequence[Mapping[str, Any]]
+        The operations.
+    changeable : frozenset[str]
+        The fields that may change, with what is in them.
+    kind : str
+        What the document describes: ``"an ACI service"``.
 
     Raises
     ------
@@ -103,10 +139,14 @@ def changed(document: Mapping[str, Any], patch: Sequence[Mapping[str, Any]]) -> 
     """
     new: dict[str, Any] = copy.deepcopy(dict(document))
     for each in patch:
-        _apply(new, str(each.get("op")), str(each.get("path")), each.get("value"))
-    check_shape(new, _SHAPE)
-    _check_image_request(new["environmentImageRequest"])
-    return new
+        path = str(each.get("path"))
+        if path == "/imageId":
+            raise bad("An offline workspace has no images; update models and inference_config.")
+        field, *rest = (_unescaped(part) for part in path.removeprefix("/").split("/"))
+        if field not in changeable or len(rest) > 1:
+            raise bad(f"{each.get('op')} of {path} is not possible for {kind}.")
+        _apply(new, field, rest, each)
+    return new | {field: new.get(field) or {} for field in ("kvTags", "properties")}
 
 
 def checked_key(key: object) -> str:
@@ -120,30 +160,37 @@ def checked_key(key: object) -> str:
     if not key:
         return ""
     if not isinstance(key, str) or not _KEY.fullmatch(key):
-        raise _bad("A key has 1 to 512 letters, digits or signs of ASCII, and no spaces.")
+        raise bad("A key has 1 to 512 letters, digits or signs of ASCII, and no spaces.")
     return key
 
 
-def _apply(document: dict[str, Any], operation: str, path: str, value: Any) -> None:
-    field, *rest = (_unescaped(part) for part in path.removeprefix("/").split("/"))
-    if field not in _CHANGEABLE or len(rest) > 1 or operation not in {"add", "replace", "remove"}:
-        raise _bad(f"{operation} of {path} is not possible for an ACI service.")
+def bad(message: str) -> RefusalError:
+    """Return the refusal of a request that cannot be met as it is."""
+    return RefusalError(400, "BadArgument", message)
+
+
+def _apply(
+    document: dict[str, Any], field: str, rest: Sequence[str], change: Mapping[str, Any]
+) -> None:
+    operation, path = change.get("op"), change.get("path")
+    if operation not in {"add", "replace", "remove"}:
+        raise bad(f"{operation} of {path} is not possible; add, replace and remove are.")
     place = document
     if rest:
         place, field = document[field], rest[0]
         if not isinstance(place, dict):
-            raise _bad(f"{operation} of {path} is not possible: it has no parts.")
+            raise bad(f"{operation} of {path} is not possible: it has no parts.")
     if operation == "remove":
         place.pop(field, None)
     else:
-        place[field] = value
+        place[field] = change.get("value")
 
 
 def _check_image_request(image: Any) -> None:
     if not isinstance(image, dict):
-        raise _bad("environmentImageRequest is missing; images of your own are not run offline.")
+        raise bad("environmentImageRequest is missing; images of your own are not run offline.")
     if not image.get("assets"):
-        raise _bad("There is no scoring script; deployment without code is not run offline.")
+        raise bad("There is no scoring script; deployment without code is not run offline.")
     check_shape(image, _IMAGE_SHAPE)
     environment = image.get("environment") or {}
     check_shape(environment, _ENVIRONMENT)
@@ -152,7 +199,3 @@ def _check_image_request(image: Any) -> None:
 
 def _unescaped(part: str) -> str:
     return part.replace("~1", "/").replace("~0", "~")
-
-
-def _bad(message: str) -> RefusalError:
-    return RefusalError(400, "BadArgument", message)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 from modelship.targets.logtail import last_lines
 from modelship.targets.state import State
-from modelship.testing.offline import failures
+from modelship.testing.offline import aci, failures
+from modelship.testing.offline.addresses import Addresses
+from modelship.testing.offline.aks import services as aks
 from modelship.testing.offline.app import Call
 from modelship.testing.offline.compute import Compute
 from modelship.testing.offline.control import MMS
+from modelship.testing.offline.deployments import Deployments
 from modelship.testing.offline.exchange import (
     RefusalError,
     check_shape,
@@ -22,26 +26,24 @@ from modelship.testing.offline.front import Fronts
 from modelship.testing.offline.moments import moment
 from modelship.testing.offline.nocode import NoCode
 from modelship.testing.offline.operations import Operations
-from modelship.testing.offline.reaper import Reaper
 from modelship.testing.offline.rollout import Rollouts
+from modelship.testing.offline.service_credentials import Credentials
 from modelship.testing.offline.service_documents import (
     OWN,
     fits,
+    key_of,
     model_ids,
-    new_document,
-    new_key,
     shown,
+    what_runs,
 )
-from modelship.testing.offline.service_requests import (
-    RESOURCES,
-    changed,
-    check_create,
-    checked_key,
-    resources,
-)
+from modelship.testing.offline.service_references import check_compute, check_models
+from modelship.testing.offline.service_requests import RESOURCES, bad, resources
+from modelship.testing.offline.service_tokens import ServiceTokens
 from modelship.testing.offline.shapes import optional
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from werkzeug.wrappers import Request, Response
 
     from modelship.testing.offline.compute import Kind
@@ -52,6 +54,21 @@ if TYPE_CHECKING:
 __all__ = ["Services"]
 
 _MOST_LINES = 5000
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where services run: how requests for one are judged, and what is kept of them."""
+
+    check: Callable[[Mapping[str, Any]], None]
+    new_document: Callable[[Mapping[str, Any]], dict[str, Any]]
+    changed: Callable[..., dict[str, Any]]
+
+
+_PLACES: Final = {
+    "ACI": _Place(aci.check, aci.new_document, aci.changed),
+    "AKS": _Place(aks.check, aks.new_document, aks.changed),
+}
 
 
 class Services:
@@ -65,6 +82,8 @@ class Services:
         Signs the addresses of logs.
     front_key : str
         What the containers want to see of whoever asks them, beside the keys of their service.
+    token_key : str
+        What the tokens of services that take tokens are signed with.
     faults : Faults
         What is to go wrong with deployments.
     compute : {"process", "docker"}
@@ -72,7 +91,7 @@ class Services:
     base_image : str, optional
         With ``"docker"``, what the images stand on.
     cores : float
-        How many cores all services may ask for together: the quota.
+        How many cores all services on Container Instances may ask for together: the quota.
     location : str
         The Azure region that the workspace pretends to be in.
     healthy_within_s : float
@@ -90,6 +109,7 @@ class Services:
         *,
         guard: Guard,
         front_key: str,
+        token_key: str,
         faults: Faults,
         compute: Kind = "process",
         base_image: str | None = None,
@@ -103,21 +123,30 @@ class Services:
         self._cores = cores
         self._creating = threading.Lock()  # so that the quota is judged one after the other
         self._location = location
-        self._kind = compute
         self._compute = Compute(
             store.folder, kind=compute, base_image=base_image, front_key=front_key
         )
-        self._reaper: Reaper | None = None
-        self._guarding = threading.Lock()
-        self._fronts = Fronts(key=front_key)
+        tokens = ServiceTokens(key=token_key)
+        self._addresses = Addresses(store, fronts=Fronts(key=front_key), tokens=tokens)
         self._operations = Operations(store, guard=guard)
         self._rollouts = Rollouts(
             store,
             operations=self._operations,
             compute=self._compute,
-            fronts=self._fronts,
+            addresses=self._addresses,
             faults=faults,
+            location=location,
             healthy_within_s=healthy_within_s,
+        )
+        self._deployments = Deployments(
+            store.folder,
+            kind=compute,
+            operations=self._operations,
+            rollouts=self._rollouts,
+            addresses=self._addresses,
+        )
+        self._credentials = Credentials(
+            store, tokens=tokens, rollouts=self._rollouts, deployments=self._deployments
         )
 
     def calls(self) -> list[Call]:
@@ -133,9 +162,8 @@ class Services:
             Call("services.get", "GET", one, self._get),
             Call("services.update", "PATCH", one, self._update),
             Call("services.delete", "DELETE", one, self._delete),
-            Call("services.keys", "POST", f"{one}/listkeys", self._keys),
-            Call("services.regenerate", "POST", f"{one}/regenerateKeys", self._regenerate),
             Call("services.logs", "GET", f"{one}/logs", self._logs),
+            *self._credentials.calls(),
             *self._operations.calls(),
         ]
 
@@ -149,29 +177,22 @@ class Services:
             self._operations.end(operation, "Failed", error=error)
         if not self._documents.all():
             return
-        self._call_reaper()
+        self._deployments.call_reaper()
         self._compute.stop_all()
         for document in self._documents.all():
             if document["state"] == State.TRANSITIONING:
                 failed = {"state": str(State.FAILED), "error": error}
-                self._documents.change(document["name"], **failed)
+                self._documents.change(key_of(document), **failed)
         healthy = [each for each in self._documents.all() if each["state"] == State.HEALTHY]
-        self._rollouts.restart(each["name"] for each in healthy)
+        self._rollouts.restart(key_of(each) for each in healthy)
 
     def close(self) -> None:
         """End the fronts and the containers; :meth:`start` starts them again."""
         try:
             self._rollouts.close()
         finally:
-            self._fronts.close()
-            if self._reaper is not None:
-                self._reaper.close()
-
-    def _call_reaper(self) -> None:
-        """See to it that the containers end with this process, even if it is killed."""
-        with self._guarding:
-            if self._reaper is None:
-                self._reaper = Reaper(self._store.folder, kind=self._kind)
+            self._addresses.close()
+            self._deployments.close()
 
     # --- before anything is done ----------------------------------------------------------
 
@@ -197,23 +218,24 @@ class Services:
 
     def _check(self, wanted: dict[str, Any]) -> None:
         """Refuse a request that cannot be met."""
-        check_create(wanted)
+        _place_of(wanted).check(wanted)
         name = wanted["name"]
         if self._documents.get(name) is not None and not wanted.get("overwrite"):
             raise RefusalError(409, "ServiceExists", _taken(name))
-        for model_id in model_ids(wanted):
-            if self._store.documents("models").get(model_id) is None:
-                message = f"Model with id {model_id} not found in provided workspace."
-                raise RefusalError(404, "ModelNotFound", message)
+        check_models(self._store, wanted)
+        if wanted["computeType"] != "ACI":
+            check_compute(self._store, wanted)
         if refused := self._over_quota(wanted):
             raise RefusalError(409, "ContainerGroupQuotaReached", refused)
 
     def _over_quota(self, wanted: dict[str, Any]) -> str:
-        """Return Azure's words if all services together would ask for too many cores."""
+        """Return Azure's words if services on Container Instances would ask for too many cores."""
+        if wanted.get("computeType") != "ACI":
+            return ""
         used = sum(
             each["containerResourceRequirements"]["cpu"]
             for each in self._documents.all()
-            if each["name"] != wanted.get("name")
+            if each["computeType"] == "ACI" and each["name"] != wanted.get("name")
         )
         asked = resources(wanted)["cpu"]
         if used + asked <= self._cores:
@@ -233,16 +255,11 @@ class Services:
             if older is not None:
                 self._operations.end(older[OWN]["operation"], "Cancelled")
                 self._rollouts.remove(name)
-            port = older[OWN]["port"] if older else None
-            document = new_document(wanted, location=self._location, port=port)
+            located = wanted | {"location": wanted.get("location") or self._location}
+            document = _place_of(wanted).new_document(located)
+            document[OWN]["port"] = older[OWN]["port"] if older else None
             self._documents.put(name, document)
-            return self._deploy(request, name)
-
-    def _deploy(self, request: Request, name: str) -> Response:
-        self._call_reaper()
-        operation = self._operations.begin(name)
-        self._rollouts.begin(name, operation=operation)
-        return json_response({}, status=202, Operation_Location=_place(request, operation))
+            return self._deployments.begin(request, name)
 
     def _list(self, request: Request, **_scope: str) -> Response:
         found = [each for each in self._documents.all() if fits(each, request.args)]
@@ -257,21 +274,15 @@ class Services:
             if document["state"] == State.TRANSITIONING:
                 message = f"The service {name} is being deployed; it cannot be updated before."
                 raise RefusalError(409, "ServiceIsTransitioning", message)
-            new = changed(document, self._nocode.completed_patch(json_patch(request)))
+            patch = self._nocode.completed_patch(json_patch(request))
+            new = _place_of(document).changed(document, patch)
+            check_models(self._store, new)
             new["updatedTime"] = moment()
             self._documents.put(name, new)
-            if new["environmentImageRequest"] != document["environmentImageRequest"]:
+            if what_runs(new) != what_runs(document):
                 self._documents.change(name, state=str(State.TRANSITIONING), error=None)
-                return self._deploy(request, name)
-            return self._done_at_once(request, name)
-
-    def _done_at_once(self, request: Request, name: str) -> Response:
-        """Let the front judge anew, and answer with an operation that has succeeded."""
-        if self._require(name)["scoringUri"]:
-            self._rollouts.open_front(name)
-        operation = self._operations.begin(name)
-        self._operations.end(operation, "Succeeded")
-        return json_response({}, status=202, Operation_Location=_place(request, operation))
+                return self._deployments.begin(request, name)
+            return self._deployments.done(request, name)
 
     def _delete(self, _request: Request, *, name: str, **_scope: str) -> Response:
         with self._rollouts.changing(name):
@@ -282,21 +293,6 @@ class Services:
             self._rollouts.remove(name)
             self._documents.delete(name)
         return json_response({})
-
-    def _keys(self, _request: Request, *, name: str, **_scope: str) -> Response:
-        return json_response(self._require(name)[OWN]["keys"])
-
-    def _regenerate(self, request: Request, *, name: str, **_scope: str) -> Response:
-        asked = json_object(request)
-        fields = {"Primary": "primaryKey", "Secondary": "secondaryKey"}
-        field = fields.get(str(asked.get("keyType")))
-        if field is None:
-            raise RefusalError(400, "BadArgument", "keyType is one of Primary and Secondary.")
-        with self._rollouts.changing(name):
-            own = self._require(name)[OWN]
-            own["keys"][field] = checked_key(asked.get("keyValue")) or new_key()
-            self._documents.change(name, **{OWN: own})
-            return self._done_at_once(request, name)
 
     def _logs(self, request: Request, *, name: str, **_scope: str) -> Response:
         document = self._require(name)
@@ -321,15 +317,17 @@ class Services:
         return document
 
 
+def _place_of(wanted: Mapping[str, Any]) -> _Place:
+    kind = str(wanted.get("computeType"))
+    if kind not in _PLACES:
+        places = ", ".join(_PLACES)
+        raise bad(f"An offline workspace has no {kind}; it has {places}.")
+    return _PLACES[kind]
+
+
 def _verdict(problem: str) -> Response:
     return json_response({"error": {"message": problem}} if problem else {})
 
 
 def _taken(name: str) -> str:
     return f"Service with the name {name} already exists; pass overwrite=True to replace it."
-
-
-def _place(request: Request, operation: str) -> str:
-    """Return the address of an operation, on the host that the client spoke to."""
-    services = request.path.index("/services")
-    return f"{request.host_url.rstrip('/')}{request.path[:services]}/operations/{operation}"

@@ -33,6 +33,12 @@ _SHAPES: dict[str, dict[str, Any]] = {
     "assets": {"id": str, "artifacts": [dict]},
     "computes": {"name": str, "properties": {"computeType": str, "properties": dict}},
     "datastores": {"name": str, "dataStoreType": str, "azureStorageSection": dict},
+    "endpoints": {
+        "name": str,
+        "kvTags": dict,
+        "properties": dict,
+        "_offline": {"keys": {"primaryKey": str, "secondaryKey": str}},
+    },
     "environments": {"name": str, "version": str, "digest": str, "environment": dict},
     "built-environments": {"kinds": dict},
     "environment-labels": {"labels": dict},

@@ -265,6 +265,7 @@ class OfflineWorkspace:
             store,
             guard=guard,
             front_key=self.identity.key_for("fronts"),
+            token_key=self.identity.key_for("service tokens"),
             faults=self.faults,
             compute=self._compute,
             base_image=self._base_image,

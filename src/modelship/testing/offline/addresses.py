@@ -1,0 +1,95 @@
+"""The addresses of services: which front leads to which containers, and what opens it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from modelship.testing.offline.routing import prefix_of, route_to
+from modelship.testing.offline.service_documents import OWN, key_of
+
+if TYPE_CHECKING:
+    from modelship.testing.offline.front import Fronts
+    from modelship.testing.offline.service_tokens import ServiceTokens
+    from modelship.testing.offline.store import Documents, Store
+
+__all__ = ["Addresses"]
+
+
+class Addresses:
+    """Leads the address of each service to what serves it now, as the documents say.
+
+    A version of an endpoint has no address of its own: it is served at that of the endpoint.
+
+    Parameters
+    ----------
+    store : Store
+        Has the documents of services and of endpoints.
+    fronts : Fronts
+        What listens.
+    tokens : ServiceTokens
+        Open the services that take tokens.
+    """
+
+    def __init__(self, store: Store, *, fronts: Fronts, tokens: ServiceTokens) -> None:
+        self._services = store.documents("services")
+        self._endpoints = store.documents("endpoints")
+        self._fronts = fronts
+        self._tokens = tokens
+        self._serving: dict[str, tuple[str, int]] = {}
+
+    def lead(self, key: str, place: tuple[str, int]) -> str:
+        """Lead to a container that is healthy now, and return the scoring URI.
+
+        Parameters
+        ----------
+        key : str
+            That of the document which the container belongs to.
+        place : tuple[str, int]
+            Its host and port.
+        """
+        self._serving[key] = place
+        name = _front_of(key)
+        document = self._document(name)
+        port = self._fronts.open(name, port=document[OWN].get("port"))
+        self._holder(name).change(name, **{OWN: document[OWN] | {"port": port}})
+        self.renew(name)
+        return f"http://127.0.0.1:{port}{prefix_of(document)}/score"
+
+    def renew(self, name: str) -> None:
+        """Let the front of a service or endpoint, if it has one, judge by the present documents."""
+        if not self._fronts.is_open(name):
+            return
+        document = self._document(name)
+        members = [each for each in self._services.all() if _front_of(key_of(each)) == name]
+        serving = [
+            (each, self._serving[key]) for each in members if (key := key_of(each)) in self._serving
+        ]
+        tokens = self._tokens.of(name)
+        self._fronts.point(name, route_to(document, members, serving=serving, tokens=tokens))
+
+    def block(self, key: str) -> None:
+        """Lead no longer to the container of a document."""
+        if self._serving.pop(key, None) is not None:
+            self.renew(_front_of(key))
+
+    def shut(self, name: str) -> None:
+        """Give up the address of a service or endpoint; one that has none is no error."""
+        self._fronts.shut(name)
+
+    def close(self) -> None:
+        """Give up all addresses. Twice is harmless."""
+        self._fronts.close()
+
+    def _holder(self, name: str) -> Documents:
+        return self._services if self._endpoints.get(name) is None else self._endpoints
+
+    def _document(self, name: str) -> dict[str, Any]:
+        document = self._holder(name).get(name)
+        if document is None:
+            raise KeyError(name)
+        return document
+
+
+def _front_of(key: str) -> str:
+    """Return the name of the service or endpoint at whose address a container is served."""
+    return key.partition(".")[0]

@@ -1,0 +1,169 @@
+"""One connection through a front: its head is judged, and from then on bytes pass as they are."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from modelship.testing.offline.heads import HEAD_END, fields_of, without_prefix
+from modelship.testing.offline.pages import is_local, sent_by_page
+from modelship.testing.offline.routes import VERSION_FIELD, QueueTimeoutError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from modelship.testing.offline.routes import Route, Target
+
+__all__ = ["lead_through"]
+
+_CHUNK_BYTES: Final = 1 << 16
+# More than the server behind takes: a hundred fields of 8190 bytes.
+_LARGEST_HEAD_BYTES: Final = 1 << 20
+_HEAD_TIMEOUT_S: Final = 30.0
+_LINGER_S: Final = 2.0
+_END: Final = b"Content-Length: 0\r\nConnection: close\r\n\r\n"
+_FORBIDDEN: Final = b"HTTP/1.1 403 Forbidden\r\n" + _END
+_UNAUTHORIZED: Final = b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Bearer\r\n" + _END
+_UNAVAILABLE: Final = b"HTTP/1.1 503 Service Unavailable\r\n" + _END
+_TIMED_OUT: Final = b"HTTP/1.1 504 Gateway Timeout\r\n" + _END
+
+
+async def lead_through(client: socket.socket, route: Callable[[], Route], shown: bytes) -> None:
+    """Serve one connection, and close it.
+
+    Parameters
+    ----------
+    client : socket.socket
+        Does not block.
+    route : Callable
+        Returns where it leads now; asked once the head of the request is there.
+    shown : bytes
+        A header field for the server behind, with its end of line.
+    """
+    with client, suppress(OSError):
+        try:
+            head = await asyncio.wait_for(_read_head(client), _HEAD_TIMEOUT_S)
+        except asyncio.TimeoutError:
+            return
+        if head:
+            await _answer(head, client, route(), shown)
+            await _part(client)
+
+
+async def _answer(head: bytes, client: socket.socket, route: Route, shown: bytes) -> None:
+    refusal = b""
+    if not _is_meant(head, route):
+        refusal = _FORBIDDEN
+    elif not route.admits(head):
+        refusal = _UNAUTHORIZED
+    elif target := route.choose(head):
+        request = without_prefix(head, route.prefix).replace(b"\r\n", b"\r\n" + shown, 1)
+        refusal = await _in_turn(request, client, target)
+    elif route.is_router:
+        refusal = _UNAVAILABLE
+    await asyncio.get_running_loop().sock_sendall(client, refusal)
+
+
+def _is_meant(head: bytes, route: Route) -> bool:
+    """Return whether a request is meant for this service: no web page got a browser to send it."""
+    line, _, _ = head.partition(b" ")
+    fields = {
+        name.decode("latin-1"): value.decode("latin-1")
+        for name, value in fields_of(head.partition(HEAD_END)[0])
+    }
+    if not is_local(fields.get("host", "127.0.0.1")):  # HTTP/1.0 and no browser, if there is none
+        return False
+    # A program may send Origin too, and Azure answers it; a browser adds Sec-Fetch-Site.
+    welcome = route.is_locked or route.origins & {"*", fields.pop("origin", None)}
+    return bool(welcome) or not sent_by_page(line.decode("latin-1"), fields)
+
+
+async def _read_head(client: socket.socket) -> bytes:
+    """Read until the head of a request is there, or the client ends, or it is too large."""
+    head = bytearray()
+    while len(head) <= _LARGEST_HEAD_BYTES:
+        chunk = await asyncio.get_running_loop().sock_recv(client, _CHUNK_BYTES)
+        searched = max(0, len(head) - len(HEAD_END))
+        head += chunk
+        if not chunk or head.find(HEAD_END, searched) >= 0:
+            break
+    return bytes(head)
+
+
+async def _in_turn(request: bytes, client: socket.socket, target: Target) -> bytes:
+    """Pass a request on when it is its turn; return what to answer in its place, if anything."""
+    try:
+        async with target.turn():
+            return await _pass_on(request, client, target)
+    except QueueTimeoutError:
+        return _UNAVAILABLE
+
+
+async def _pass_on(head: bytes, client: socket.socket, target: Target) -> bytes:
+    """Pass the request to the server, and what it answers to the client, both at once."""
+    loop = asyncio.get_running_loop()
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as server:
+        server.setblocking(False)
+        await loop.sock_connect(server, target.address)
+        sending = loop.create_task(_send(head, client, server))
+        try:
+            first = await _first_bytes(server, target)
+            if first is None:
+                return _TIMED_OUT
+            await loop.sock_sendall(client, first)
+            with suppress(ConnectionResetError):  # closed with unread bytes, after an answer
+                await _pump(server, client)
+        except ConnectionResetError:
+            _reset_on_close(client)
+            raise
+        finally:
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+    return b""
+
+
+async def _first_bytes(server: socket.socket, target: Target) -> bytes | None:
+    """Return what an answer begins with, and name the version in it; None if it takes too long."""
+    receiving = asyncio.get_running_loop().sock_recv(server, _CHUNK_BYTES)
+    timeout_s = target.limits.timeout_s if target.limits else None
+    try:
+        first = await asyncio.wait_for(receiving, timeout_s)
+    except asyncio.TimeoutError:
+        return None
+    if not target.version:
+        return first
+    return first.replace(b"\r\n", b"\r\n%s: %s\r\n" % (VERSION_FIELD, target.version.encode()), 1)
+
+
+async def _send(head: bytes, client: socket.socket, server: socket.socket) -> None:
+    # A server that answers before it has read everything is heard all the same.
+    with suppress(OSError):
+        await asyncio.get_running_loop().sock_sendall(server, head)
+        await _pump(client, server)
+        server.shutdown(socket.SHUT_WR)
+
+
+async def _pump(source: socket.socket, sink: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    while chunk := await loop.sock_recv(source, _CHUNK_BYTES):
+        await loop.sock_sendall(sink, chunk)
+
+
+def _reset_on_close(client: socket.socket) -> None:
+    """Let the client see what happened: a connection that was cut off, not one that ended."""
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+async def _part(client: socket.socket) -> None:
+    """End our side, and read on a while: unread bytes would become a reset, ahead of the answer."""
+    client.shutdown(socket.SHUT_WR)
+    with suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(_drain(client), _LINGER_S)
+
+
+async def _drain(client: socket.socket) -> None:
+    while await asyncio.get_running_loop().sock_recv(client, _CHUNK_BYTES):
+        pass

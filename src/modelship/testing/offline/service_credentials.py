@@ -1,0 +1,85 @@
+"""What opens a service or an endpoint: its keys, or a token."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from modelship.testing.offline.app import Call
+from modelship.testing.offline.control import MMS
+from modelship.testing.offline.exchange import RefusalError, json_object, json_response
+from modelship.testing.offline.service_documents import OWN, new_key
+from modelship.testing.offline.service_requests import bad, checked_key
+
+if TYPE_CHECKING:
+    from werkzeug.wrappers import Request, Response
+
+    from modelship.testing.offline.deployments import Deployments
+    from modelship.testing.offline.rollout import Rollouts
+    from modelship.testing.offline.service_tokens import ServiceTokens
+    from modelship.testing.offline.store import Documents, Store
+
+__all__ = ["Credentials"]
+
+
+class Credentials:
+    """Answers for the keys and tokens of services and endpoints.
+
+    Parameters
+    ----------
+    store : Store
+        Has their documents.
+    tokens : ServiceTokens
+        Issues tokens.
+    rollouts : Rollouts
+        Has the lock of each service.
+    deployments : Deployments
+        Answers with operations.
+    """
+
+    def __init__(
+        self, store: Store, *, tokens: ServiceTokens, rollouts: Rollouts, deployments: Deployments
+    ) -> None:
+        self._services = store.documents("services")
+        self._endpoints = store.documents("endpoints")
+        self._tokens = tokens
+        self._rollouts = rollouts
+        self._deployments = deployments
+
+    def calls(self) -> list[Call]:
+        """Return what it answers."""
+        one = f"{MMS}/services/<name>"
+        return [
+            Call("services.keys", "POST", f"{one}/listkeys", self._keys),
+            Call("services.regenerate", "POST", f"{one}/regenerateKeys", self._regenerate),
+            Call("services.token", "POST", f"{one}/token", self._token),
+        ]
+
+    def _keys(self, _request: Request, *, name: str, **_scope: str) -> Response:
+        _, document = self._require(name)
+        return json_response(document[OWN]["keys"])
+
+    def _regenerate(self, request: Request, *, name: str, **_scope: str) -> Response:
+        asked = json_object(request)
+        fields = {"Primary": "primaryKey", "Secondary": "secondaryKey"}
+        field = fields.get(str(asked.get("keyType")))
+        if field is None:
+            raise bad("keyType is one of Primary and Secondary.")
+        with self._rollouts.changing(name):
+            documents, document = self._require(name)
+            own = document[OWN]
+            own["keys"][field] = checked_key(asked.get("keyValue")) or new_key()
+            documents.change(name, **{OWN: own})
+            return self._deployments.done(request, name)
+
+    def _token(self, _request: Request, *, name: str, **_scope: str) -> Response:
+        _, document = self._require(name)
+        if not document.get("aadAuthEnabled"):
+            raise bad(f"{name} takes no tokens; update it with token_auth_enabled=True.")
+        return json_response(self._tokens.issue(name))
+
+    def _require(self, name: str) -> tuple[Documents, dict[str, Any]]:
+        for documents in (self._services, self._endpoints):
+            document = documents.get(name)
+            if document is not None:
+                return documents, document
+        raise RefusalError(404, "ServiceNotFound", f"Service with name {name} not found.")

@@ -1,0 +1,66 @@
+"""What a service asks for and does not get here: each option by its name, in a sentence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from modelship.testing.offline.aks.services import PROBE
+from modelship.testing.offline.service_documents import is_on_kubernetes, replicas, workers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = ["remarks"]
+
+
+def remarks(document: Mapping[str, Any], *, location: str) -> list[str]:
+    """Return a sentence for each option of a service that is accepted without being simulated.
+
+    Parameters
+    ----------
+    document : Mapping[str, Any]
+        That of the service, or of a version of an endpoint.
+    location : str
+        The Azure region that the workspace pretends to be in.
+    """
+    of_place = _of_kubernetes if is_on_kubernetes(document) else _of_container_instances
+    found = [*of_place(document, location), *_of_all(document)]
+    return [f"Not simulated: {each}" for each in found]
+
+
+def _of_all(document: Mapping[str, Any]) -> Iterator[str]:
+    if document["appInsightsEnabled"]:
+        yield "enable_app_insights: nothing is sent to Application Insights."
+    if (document.get("dataCollection") or {}).get("storageEnabled"):
+        yield "collect_model_data: inputs and predictions are not collected."
+
+
+def _of_container_instances(document: Mapping[str, Any], location: str) -> Iterator[str]:
+    if document["sslEnabled"]:
+        yield "ssl_enabled: the service speaks HTTP, and its certificate is not used."
+    if document.get("cname"):
+        yield f"ssl_cname: the service is not at {document['cname']}, but on 127.0.0.1."
+    if document.get("dnsNameLabel"):
+        yield f"dns_name_label: {document['dnsNameLabel']} gets no name in DNS."
+    if document["location"] != location:
+        yield f"location: the service runs on this machine, and not in {document['location']}."
+    if document.get("encryptionProperties"):
+        yield "cmk_key_name: nothing is encrypted with a key of yours."
+    if document.get("vnetConfiguration"):
+        yield "vnet_name: the service is in no virtual network, but on 127.0.0.1."
+
+
+def _of_kubernetes(document: Mapping[str, Any], _location: str) -> Iterator[str]:
+    count, processes = replicas(document), workers(document)
+    if document["autoScaler"]["autoscaleEnabled"]:
+        yield f"autoscale_enabled: the number of replicas stays at {count}."
+    if count > 1:
+        yield f"replicas: {count} of them are one container with {processes} worker processes."
+    if document["livenessProbeRequirements"] != PROBE:
+        yield "liveness probes: a container is healthy once it answers, and is never restarted."
+    if document["containerResourceRequirements"]["gpu"]:
+        yield "gpu_cores: no GPU is set apart for the service."
+    if document["namespace"]:
+        yield f"namespace: this machine has no namespace {document['namespace']}."
+    if document.get("storageInitEnabled") is not None:
+        yield "blobfuse_enabled: models are copied into the container."

@@ -181,13 +181,6 @@ def test_a_deployment_that_fails_is_told_with_the_time(capsys):
     assert re.fullmatch(r"\d\d:\d\d:\d\d svc has failed: why\n", err)
 
 
-def test_a_base_image_is_for_containers(modelship):
-    """It would be of no effect otherwise."""
-    done = modelship("azureml-offline", "--base-image", "python:3.11-slim")
-    assert done.exit_code == 2
-    assert "--base-image is for --compute docker." in done.stderr
-
-
 def test_its_help_imports_neither_the_sdk_nor_the_server():
     """Help is there at once, also where the extra is not installed."""
     code = (

@@ -44,7 +44,8 @@ __all__ = ["azureml_offline"]
 @click.option(
     "--base-image",
     metavar="IMAGE",
-    help="What containers are built upon [default: python:X.Y-slim]; with --compute docker.",
+    help="What containers are built upon [default: python:X.Y-slim]: services with "
+    "--compute docker, packages, and local services.",
 )
 @click.option(
     "--sealed",
@@ -65,8 +66,6 @@ def azureml_offline(
     for azureml-core then runs against it unchanged. Models, services and all else end with it, or
     stay in its folder.
     """
-    if base_image and compute != "docker":
-        raise click.UsageError("--base-image is for --compute docker.")
     from modelship.testing.offline.workspace import OfflineWorkspace
 
     with (

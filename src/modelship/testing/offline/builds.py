@@ -141,7 +141,8 @@ class Builder:
         request = build.document["environmentImageRequest"]
         environment, lock = self._images.lock(specification)
         # Not before: a specification that is refused may hold the password to a package index.
-        self._operations.write(build.operation, f"{specification.text}\n{lock.text}")
+        packages = "\n".join(re.findall(r"^[^\s#].*?(?= ;| \\\\|$)", lock.text, re.MULTILINE))
+        self._operations.write(build.operation, f"{specification.text}\n{packages}")
         self._operations.step(build.operation, "BuildImage", "Building image.")
         script, source = self._images.source(request)
         image = build.stack.enter_context(

@@ -86,7 +86,6 @@ class Control:
             Call("workspaces.list", "GET", f"{_GROUP}/{_WORKSPACES}", self._list),
             Call("workspaces.get", "GET", WS, self._get),
             Call("discovery.get", "GET", discovery, self._discover, Door.OPEN),
-            Call("packages.create", "POST", f"{MMS}/packages", self._refuse_package),
         ]
 
     @staticmethod
@@ -164,11 +163,6 @@ class Control:
         if is_direct(request):
             return request.host_url.rstrip("/")
         return f"https://{self._identity.location}.{domain}"
-
-    @staticmethod
-    def _refuse_package(_request: Request, **_scope: str) -> Response:
-        message = "An offline workspace builds no packages: deploy the model as a service instead."
-        raise RefusalError(501, "PackagesNotSupported", message)
 
 
 def _same(one: str, other: str) -> bool:

@@ -1,4 +1,4 @@
-"""What makes images without deploying them: environments, and the registry of images."""
+"""What makes images without deploying them: environments, packages and a registry."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from modelship.testing.offline.environments import Environments
 from modelship.testing.offline.environments.building import EnvironmentBuilds
 from modelship.testing.offline.environments.places import Places
+from modelship.testing.offline.nocode import NoCode
 from modelship.testing.offline.operations import Operations
+from modelship.testing.offline.packages.packaging import Packages
 from modelship.testing.offline.packages.registry import Registry
 
 if TYPE_CHECKING:
@@ -55,7 +57,14 @@ class Imaging:
         builds = EnvironmentBuilds(
             store, environments=environments, operations=operations, places=places
         )
-        self._parts = (registry, environments, builds)
+        packages = Packages(
+            store,
+            environments=environments,
+            operations=operations,
+            places=places,
+            nocode=NoCode(store),
+        )
+        self._parts = (registry, environments, builds, packages)
 
     def calls(self) -> list[Call]:
         """Return what the workspace answers."""

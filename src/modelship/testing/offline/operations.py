@@ -65,7 +65,7 @@ class Operations:
                 "operationType": kind,
                 "state": "NotStarted",
                 "createdTime": moment(),
-                "resourceLocation": service,
+                "resourceLocation": service if kind == "Service" else None,
                 "streamingOperationLog": "",
             },
         )
@@ -91,12 +91,23 @@ class Operations:
         with self._log_file(operation).open("a", encoding="utf-8") as file:
             file.write(f"{text.rstrip()}\n")
 
-    def end(self, operation: str, state: str, *, error: dict[str, Any] | None = None) -> None:
-        """Record the end of an operation, unless it has ended."""
+    def end(
+        self,
+        operation: str,
+        state: str,
+        *,
+        error: dict[str, Any] | None = None,
+        location: str | None = None,
+    ) -> None:
+        """Record the end of an operation, unless it has ended.
+
+        What it made is at `location`; if that is a path, clients get a signed address of it.
+        """
         with self._documents.lock, suppress(KeyError):
             document = self._documents.get(operation)
             if document is not None and document["state"] not in ENDED:
-                ended = {"error": error} if error else {}
+                ended: dict[str, Any] = {"error": error} if error else {}
+                ended |= {"resourceLocation": location} if location else {}
                 self._documents.change(operation, state=state, endTime=moment(), **ended)
 
     def unfinished(self) -> list[str]:
@@ -119,17 +130,27 @@ class Operations:
         """
         scope = request.path[request.path.index("/subscriptions/") :].split("/")[:9]
         log = f"/modelmanagement/v1.0{'/'.join(scope)}/operations/{operation}/log"
-        return f"{request.host_url.rstrip('/')}{log}?{self._guard.signed(log, permissions='r')}"
+        return self._signed(log, request)
+
+    def _signed(self, path: str, request: Request) -> str:
+        query = self._guard.signed(path, permissions="r")
+        return f"{request.host_url.rstrip('/')}{path}?{query}"
 
     def _get(self, request: Request, *, operation: str, **_scope: str) -> Response:
         document = self._require(operation)
         offset = request.args.get("offset", 0, type=int)
         document["streamingOperationLog"] = document["streamingOperationLog"][max(0, offset) :]
+        location = str(document.get("resourceLocation") or "")
+        if location.startswith("/"):
+            document["resourceLocation"] = self._signed(location, request)
         return json_response(document | {"operationLog": self.log_address(operation, request)})
 
-    def _log(self, _request: Request, *, operation: str, **_scope: str) -> Response:
+    def _log(self, request: Request, *, operation: str, **_scope: str) -> Response:
+        """Answer with the log, or with what came after the part that a client has."""
         self._require(operation)
-        return Response(self.log(operation), mimetype="text/plain")
+        content = self.log(operation).encode()
+        answer = Response(content, mimetype="text/plain")
+        return answer.make_conditional(request, accept_ranges=True, complete_length=len(content))
 
     def _require(self, operation: str) -> dict[str, Any]:
         document = self._documents.get(operation)

@@ -65,7 +65,8 @@ class OfflineWorkspace:
     compute : {"process", "docker"}
         What "Container Instances" are: processes of this machine, or containers.
     base_image : str, optional
-        The image that services are built upon, with ``compute="docker"``.
+        The image that packages and local services are built upon, and with ``compute="docker"``
+        services too.
     name : str
         The name of the workspace, where the folder does not have one yet.
     sealed : bool

@@ -15,7 +15,8 @@ from werkzeug.wrappers import Response
 
 from modelship.targets.docker._sdk import connected
 from modelship.testing.offline.app import Call
-from modelship.testing.offline.exchange import RefusalError
+from modelship.testing.offline.control import WS
+from modelship.testing.offline.exchange import RefusalError, json_response
 from modelship.testing.offline.guard import Door
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class Registry:
         opened = (Door.REGISTRY, RegistryRefusalError)
         manifest = "/v2/<path:name>/manifests/<reference>"
         return [
+            Call("registry.keys", "POST", f"{WS}/listKeys", self._keys),
             Call("registry.ping", "GET", "/v2/", self._ping, *opened),
             Call("registry.manifest", "GET", manifest, self._manifest, *opened),
             Call("registry.blob", "GET", "/v2/<path:name>/blobs/<digest>", self._blob, *opened),
@@ -85,6 +87,12 @@ class Registry:
         full = f"{self.address}/{name}:{label or image.rpartition(':')[2]}"
         engine.tag(image, full)
         return full
+
+    def _keys(self, _request: Request, **_scope: str) -> Response:
+        """Answer with what opens the registry, in the shape of a workspace's keys."""
+        passwords = [{"name": "password", "value": self._password}]
+        credentials = {"location": self.address, "username": USER, "passwords": passwords}
+        return json_response({"containerRegistryCredentials": credentials})
 
     @staticmethod
     def _ping(_request: Request) -> Response:

@@ -1,0 +1,167 @@
+"""Packages of models and local services: the SDK and a Docker engine, against the workspace."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+from azureml.core import Model
+from azureml.core.webservice import LocalWebservice
+from azureml.exceptions import WebserviceException
+from offline_services import CONDA, DEADLINE_S, INSPECTOR, deploying
+
+CONDA_311 = {"dependencies": ["python=3.11", CONDA["dependencies"][1]]}
+READ = "open(os.environ['AZUREML_MODEL_DIR'] + '/a.txt').read()"
+
+
+@pytest.fixture(scope="module")
+def engine():
+    """Return a client of the Docker engine."""
+    import docker
+
+    client = docker.from_env()
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory, shared_home, docker_base_image, engine):
+    """Return a deployer with a base image; what its registry names is removed at the end."""
+    options = {"home": shared_home, "base_image": docker_base_image}
+    with deploying(tmp_path_factory.mktemp("packages"), **options) as found:
+        yield found
+        registry = found.offline.endpoint.removeprefix("http://")
+        names = {"reference": [f"{registry}/*", f"{registry}/*/*"]}
+        for tag in [tag for image in engine.images.list(filters=names) for tag in image.tags]:
+            if tag.startswith(registry):
+                engine.images.remove(tag)
+
+
+@pytest.fixture(scope="module")
+def model(place):
+    """Return a registered model of one file."""
+    return place.register("packed", **{"a.txt": "of the model"})
+
+
+@contextmanager
+def running(engine, image):
+    """Run an image, and yield the address of its service once it answers."""
+    container = engine.containers.run(image, detach=True, ports={5001: ("127.0.0.1", None)})
+    try:
+        end = time.monotonic() + DEADLINE_S
+        while True:
+            container.reload()
+            assert container.status in {"created", "running"}, container.logs()
+            assert time.monotonic() < end, container.logs()
+            if ports := container.ports.get("5001/tcp"):
+                uri = f"http://127.0.0.1:{ports[0]['HostPort']}"
+                try:
+                    requests.get(uri, timeout=5).raise_for_status()
+                    break
+                except requests.RequestException:
+                    time.sleep(0.1)
+        yield uri
+    finally:
+        container.remove(force=True, v=True)
+
+
+@pytest.mark.docker
+def test_a_local_service_goes_through_its_life(place, model):
+    """It is deployed, asked, reloaded with another script, updated, listed and deleted."""
+    config = place.inference_config(conda=CONDA_311, variables={"G": "a $b"}, files={"b.py": ""})
+    name = place.name("local")
+    local = LocalWebservice.deploy_configuration()
+    service = Model.deploy(place.ws, name, [model], config, local)
+    try:
+        service.wait_for_deployment(show_output=True)
+        assert service.state == "running"
+        assert service.run(READ) == "of the model"
+        assert service.run("os.environ['G']") == "a $b"
+        assert "the inspector is ready" in service.get_logs()
+        script = Path(config.source_directory) / "score.py"
+        script.write_text(INSPECTOR.replace("eval(raw_data)", "'reloaded'"))
+        service.reload(wait=True)
+        assert service.run("1") == "reloaded"
+        other = place.register("packed", **{"a.txt": "of the next"})
+        again = place.inference_config(conda=CONDA_311)
+        service.update(models=[other], inference_config=again, wait=True)
+        assert service.run(READ) == "of the next"
+        assert name in {each.name for each in LocalWebservice.list(place.ws)}
+    finally:
+        service.delete(delete_image=True)
+    assert name not in {each.name for each in LocalWebservice.list(place.ws)}
+
+
+@pytest.mark.docker
+def test_a_build_context_is_saved_and_builds(place, model, engine):
+    """A Dockerfile and the files of the service; Docker builds it without pulling anything."""
+    config = place.inference_config(conda=CONDA_311)
+    package = Model.package(place.ws, [model], config, generate_dockerfile=True)
+    package.wait_for_creation(show_output=True)
+    assert package.state == "Succeeded"
+    assert "azureml-inference-server-http==" in package.get_logs()
+    package.save("context")
+    app = Path("context", "azureml-app")
+    assert (app / "azureml-models" / "packed" / "1" / "a.txt").read_text() == "of the model"
+    assert (app / "score.py").read_text() == INSPECTOR
+    image, _ = engine.images.build(path=str(Path("context").resolve()), rm=True)
+    try:
+        with running(engine, image.id) as uri:
+            assert requests.post(f"{uri}/score", data=READ, timeout=30).json() == "of the model"
+    finally:
+        engine.images.remove(image.id)
+
+
+PULLED = """
+from azureml.core import Model, Workspace
+from azureml.core.model import InferenceConfig
+from azureml.core.environment import Environment
+
+ws = Workspace.from_config()
+environment = Environment.from_conda_specification("pulled", "conda.yml")
+config = InferenceConfig("score.py", environment=environment)
+package = Model.package(ws, [Model(ws, "packed", version=1)], config, image_name="mine/service")
+package.wait_for_creation(show_output=False)
+package.pull()
+print(package.location)
+"""
+
+
+@pytest.mark.docker
+def test_an_image_is_pulled_and_runs(place, model, engine, tmp_path):
+    """In a terminal with the workspace's variables the SDK gets the image by its name."""
+    (tmp_path / "score.py").write_text(INSPECTOR)
+    pip = "- pip: [azureml-inference-server-http]"
+    (tmp_path / "conda.yml").write_text(f"dependencies:\n- python=3.11\n{pip}\n")
+    (tmp_path / "config.json").write_bytes(place.offline.config_path.read_bytes())
+    terminal = {name: os.environ[name] for name in ("PATH", "DOCKER_HOST") if name in os.environ}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", PULLED],
+        cwd=tmp_path,
+        env={**terminal, "HOME": str(tmp_path), **place.offline.environment},
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    location = done.stdout.split()[-1]
+    assert location.startswith(f"{place.offline.endpoint.removeprefix('http://')}/mine/service:")
+    with running(engine, location) as uri:
+        assert requests.post(f"{uri}/score", data=READ, timeout=30).json() == "of the model"
+        assert requests.post(f"{uri}/score", data="os.getuid()", timeout=30).json() == 1000
+
+
+def test_a_package_without_an_engine_says_so(tmp_path, shared_home, monkeypatch):
+    """The SDK's error carries the sentence."""
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nothing.sock")
+    with deploying(tmp_path, home=shared_home) as place:
+        config = place.inference_config(conda=CONDA_311)
+        package = Model.package(place.ws, [], config, generate_dockerfile=True)
+        with pytest.raises(WebserviceException, match="Docker"):
+            package.wait_for_creation()

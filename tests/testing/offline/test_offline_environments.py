@@ -9,7 +9,7 @@ from azureml.core import Environment
 from azureml.core.conda_dependencies import CondaDependencies
 from offline_services import CONDA, deploying
 
-from modelship.testing.offline.environments.curated import stand_in_note
+from modelship.testing.offline.environments.notes import notes
 
 WHEEL_FREE = "azureml-inference-server-http"
 
@@ -104,10 +104,23 @@ def test_a_curated_name_has_a_stand_in_or_a_reason(place):
     environment = Environment.get(place.ws, "AzureML-Minimal")
     assert environment.register(place.ws).version == environment.version
     assert "AzureML-Minimal" in Environment.list(place.ws)
-    request = {"environment": Environment._serialize_to_dict(environment)}
-    assert "is not Microsoft's image" in stand_in_note(request)
-    assert not stand_in_note({"environment": {"name": "mine"}})
+    [note] = notes({"environment": Environment._serialize_to_dict(environment)})
+    assert "is not Microsoft's image" in note
     with pytest.raises(Exception, match="Write the packages that you need into a conda file"):
         Environment.get(place.ws, "AzureML-TensorFlow-1.13-GPU")
     with pytest.raises(Exception, match="cannot be registered"):
         made("AzureML-Mine").register(place.ws)
+
+
+def test_an_image_of_ones_own_is_registered_and_refused_by_a_build(place):
+    """The log says what to do instead; beside a conda file, that the image is not used."""
+    image = Environment.from_docker_image("of-image", "example.org/mine:1")
+    dockerfile = Environment.from_dockerfile("of-dockerfile", "FROM example.org/mine:1")
+    for environment in (image, dockerfile):
+        build = environment.register(place.ws).build(place.ws).wait_for_completion()
+        assert build.status == "Failed"
+        assert "conda file" in build.get_log()
+    both = made("of-both")
+    both.docker.base_image = "example.org/mine:1"
+    log = both.build(place.ws).wait_for_completion(show_output=False).get_log()
+    assert "Not simulated: base_image: the packages are installed without example.org" in log

@@ -12,7 +12,7 @@ from modelship.errors import BaseImageError, ModelshipError, PythonNotFoundError
 from modelship.targets.progress import Steps
 from modelship.testing.offline import failures
 from modelship.testing.offline.build_causes import BuildCause
-from modelship.testing.offline.environments.curated import stand_in_note
+from modelship.testing.offline.environments.notes import notes
 from modelship.testing.offline.images import Images
 from modelship.testing.offline.service_documents import limits, workers
 from modelship.testing.offline.specifications import SDK_PYTHON, Specification
@@ -109,7 +109,7 @@ class Builder:
         try:
             specification = Specification.of_request(request)
             conda = specification.text
-            if note := stand_in_note(request):
+            for note in notes(request):
                 self._operations.write(build.operation, note)
             for option in specification.dropped:
                 note = f"Left out: {option}. Packages come from where this machine gets its own."

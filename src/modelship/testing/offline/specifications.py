@@ -54,9 +54,12 @@ class Specification:
         name = str(environment.get("name") or "the environment")
         python, docker = environment.get("python") or {}, environment.get("docker") or {}
         if docker.get("baseDockerfile") or docker.get("buildContext"):
-            raise EnvironmentSpecError(name, "its own Dockerfile is not built offline.")
+            advice = "List its packages in a conda file, for Environment.from_conda_specification."
+            raise EnvironmentSpecError(name, "its own Dockerfile is not built offline.", advice)
         if python.get("userManagedDependencies"):
-            raise EnvironmentSpecError(name, "packages of its base image are not here offline.")
+            problem = "its packages are those of a base image, which is not here offline."
+            advice = "List them: python.user_managed_dependencies = False, and a conda file."
+            raise EnvironmentSpecError(name, problem, advice)
         conda = python.get("condaDependencies") or {
             "dependencies": [f"python={SDK_PYTHON}", {"pip": ["azureml-defaults"]}]
         }

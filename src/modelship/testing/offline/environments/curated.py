@@ -12,7 +12,7 @@ from modelship.testing.offline.exchange import RefusalError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Curated", "stand_in_note"]
+__all__ = ["Curated", "is_curated"]
 
 _PREFIX: Final = "AzureML-"
 _VERSION: Final = "1"
@@ -68,12 +68,9 @@ class Curated:
             raise RefusalError(404, "EnvironmentNotFound", message)
 
 
-def stand_in_note(request: Mapping[str, Any]) -> str:
-    """Return a line for the log of a build that uses a stand-in; else ``""``."""
-    name = str((request.get("environment") or {}).get("name") or "")
-    if name not in _specifications():
-        return ""
-    return f"{name} is a stand-in: its packages come from PyPI, and it is not Microsoft's image."
+def is_curated(name: str) -> bool:
+    """Return whether there is a stand-in of this name."""
+    return name in _specifications()
 
 
 @cache

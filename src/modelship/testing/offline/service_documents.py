@@ -125,9 +125,9 @@ def shown(
     return {**seen, "models": [_shown_model(each) for each in models if each]}
 
 
-def fits(document: Mapping[str, Any], wanted: Any) -> bool:
-    """Return whether a service is one of those that a query asks for."""
-    models = model_ids(document)
+def fits(document: Mapping[str, Any], wanted: Any, *, models: Iterable[str]) -> bool:
+    """Return whether a service, which has these models, is one of those that a query asks for."""
+    models = list(models)
     images = ("imageId", "imageName", "imageDigest")  # no service here has an image of that kind
     return (
         wanted.get("computeType", document["computeType"]).upper() == document["computeType"]

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from modelship.targets.logtail import last_lines
 from modelship.targets.state import State
-from modelship.testing.offline import aci, failures
+from modelship.testing.offline import failures
 from modelship.testing.offline.addresses import Addresses
-from modelship.testing.offline.aks import services as aks
+from modelship.testing.offline.aks.endpoints import Endpoints
 from modelship.testing.offline.app import Call
 from modelship.testing.offline.compute import Compute
 from modelship.testing.offline.control import MMS
 from modelship.testing.offline.deployments import Deployments
 from modelship.testing.offline.exchange import (
     RefusalError,
-    check_shape,
     json_object,
     json_patch,
     json_response,
@@ -27,6 +25,7 @@ from modelship.testing.offline.moments import moment
 from modelship.testing.offline.nocode import NoCode
 from modelship.testing.offline.operations import Operations
 from modelship.testing.offline.rollout import Rollouts
+from modelship.testing.offline.service_checks import Checks
 from modelship.testing.offline.service_credentials import Credentials
 from modelship.testing.offline.service_documents import (
     OWN,
@@ -36,13 +35,12 @@ from modelship.testing.offline.service_documents import (
     shown,
     what_runs,
 )
-from modelship.testing.offline.service_references import check_compute, check_models
-from modelship.testing.offline.service_requests import RESOURCES, bad, resources
+from modelship.testing.offline.service_places import ENDPOINT, place_of
+from modelship.testing.offline.service_references import check_models
 from modelship.testing.offline.service_tokens import ServiceTokens
-from modelship.testing.offline.shapes import optional
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from werkzeug.wrappers import Request, Response
 
@@ -51,24 +49,11 @@ if TYPE_CHECKING:
     from modelship.testing.offline.guard import Guard
     from modelship.testing.offline.store import Store
 
+    _Answer = Callable[..., Response]
+
 __all__ = ["Services"]
 
 _MOST_LINES = 5000
-
-
-@dataclass(frozen=True)
-class _Place:
-    """Where services run: how requests for one are judged, and what is kept of them."""
-
-    check: Callable[[Mapping[str, Any]], None]
-    new_document: Callable[[Mapping[str, Any]], dict[str, Any]]
-    changed: Callable[..., dict[str, Any]]
-
-
-_PLACES: Final = {
-    "ACI": _Place(aci.check, aci.new_document, aci.changed),
-    "AKS": _Place(aks.check, aks.new_document, aks.changed),
-}
 
 
 class Services:
@@ -120,7 +105,6 @@ class Services:
         self._store = store
         self._documents = store.documents("services")
         self._nocode = NoCode(store)
-        self._cores = cores
         self._creating = threading.Lock()  # so that the quota is judged one after the other
         self._location = location
         self._compute = Compute(
@@ -145,6 +129,17 @@ class Services:
             rollouts=self._rollouts,
             addresses=self._addresses,
         )
+        self._endpoints = Endpoints(
+            store,
+            rollouts=self._rollouts,
+            operations=self._operations,
+            deployments=self._deployments,
+            addresses=self._addresses,
+            nocode=self._nocode,
+        )
+        self._checks = Checks(
+            store, endpoints=self._endpoints, nocode=self._nocode, cores=cores, location=location
+        )
         self._credentials = Credentials(
             store, tokens=tokens, rollouts=self._rollouts, deployments=self._deployments
         )
@@ -152,17 +147,17 @@ class Services:
     def calls(self) -> list[Call]:
         """Return what the workspace answers."""
         place = f"{MMS}/services"
-        one, validate = f"{place}/<name>", f"{place}/validate"
+        one = f"{place}/<name>"
+        update, delete = self._endpoints.update, self._endpoints.delete
         return [
-            Call("services.validate.name", "POST", f"{validate}/name/<name>", self._check_name),
-            Call("services.validate", "POST", validate, self._validate),
-            Call("services.validate.resource", "POST", f"{validate}/resource", self._check_quota),
             Call("services.create", "POST", place, self._create),
             Call("services.list", "GET", place, self._list),
             Call("services.get", "GET", one, self._get),
-            Call("services.update", "PATCH", one, self._update),
-            Call("services.delete", "DELETE", one, self._delete),
+            Call("services.update", "PATCH", one, self._either(self._update, update)),
+            Call("services.delete", "DELETE", one, self._either(self._delete, delete)),
             Call("services.logs", "GET", f"{one}/logs", self._logs),
+            Call("services.migrate", "POST", f"{place}/migrate", _refuse_migration),
+            *self._checks.calls(),
             *self._credentials.calls(),
             *self._operations.calls(),
         ]
@@ -194,79 +189,43 @@ class Services:
             self._addresses.close()
             self._deployments.close()
 
-    # --- before anything is done ----------------------------------------------------------
-
-    def _check_name(self, _request: Request, *, name: str, **_scope: str) -> Response:
-        taken = self._documents.get(name) is not None
-        return _verdict(_taken(name) if taken else "")
-
-    def _validate(self, request: Request, **_scope: str) -> Response:
-        asked = json_object(request, {"createRequest": optional(dict)})
-        wanted = asked.get("createRequest")
-        if asked.get("type") != "Create" or not wanted:
-            return _verdict("")
-        try:
-            self._check(self._nocode.completed(wanted))
-        except RefusalError as refusal:
-            return _verdict(refusal.message)
-        return _verdict("")
-
-    def _check_quota(self, request: Request, **_scope: str) -> Response:
-        wanted = json_object(request)
-        check_shape(wanted.get("containerResourceRequirements") or {}, RESOURCES)
-        return _verdict(self._over_quota(wanted))
-
-    def _check(self, wanted: dict[str, Any]) -> None:
-        """Refuse a request that cannot be met."""
-        _place_of(wanted).check(wanted)
-        name = wanted["name"]
-        if self._documents.get(name) is not None and not wanted.get("overwrite"):
-            raise RefusalError(409, "ServiceExists", _taken(name))
-        check_models(self._store, wanted)
-        if wanted["computeType"] != "ACI":
-            check_compute(self._store, wanted)
-        if refused := self._over_quota(wanted):
-            raise RefusalError(409, "ContainerGroupQuotaReached", refused)
-
-    def _over_quota(self, wanted: dict[str, Any]) -> str:
-        """Return Azure's words if services on Container Instances would ask for too many cores."""
-        if wanted.get("computeType") != "ACI":
-            return ""
-        used = sum(
-            each["containerResourceRequirements"]["cpu"]
-            for each in self._documents.all()
-            if each["computeType"] == "ACI" and each["name"] != wanted.get("name")
-        )
-        asked = resources(wanted)["cpu"]
-        if used + asked <= self._cores:
-            return ""
-        return failures.quota_exceeded(
-            limit=self._cores, usage=used, requested=asked, location=self._location
-        )
-
-    # --- what is done ---------------------------------------------------------------------
-
     def _create(self, request: Request, **_scope: str) -> Response:
         wanted = self._nocode.completed(json_object(request))
         name = str(wanted.get("name"))
         with self._creating, self._rollouts.changing(name):
-            self._check(wanted)
+            self._checks.check(wanted)
+            if wanted["computeType"] == ENDPOINT:
+                return self._endpoints.create(request, wanted)
             older = self._documents.get(name)
             if older is not None:
                 self._operations.end(older[OWN]["operation"], "Cancelled")
                 self._rollouts.remove(name)
             located = wanted | {"location": wanted.get("location") or self._location}
-            document = _place_of(wanted).new_document(located)
+            document = place_of(wanted).new_document(located)
             document[OWN]["port"] = older[OWN]["port"] if older else None
             self._documents.put(name, document)
             return self._deployments.begin(request, name)
 
     def _list(self, request: Request, **_scope: str) -> Response:
-        found = [each for each in self._documents.all() if fits(each, request.args)]
+        services = [each for each in self._documents.all() if not each[OWN].get("endpoint")]
+        found = [each for each in (*services, *self._endpoints.all()) if self._fits(request, each)]
         return json_response({"value": [self._shown(each) for each in found]})
 
+    def _fits(self, request: Request, document: dict[str, Any]) -> bool:
+        models = self._endpoints.model_ids(document["name"]) or model_ids(document)
+        return fits(document, request.args, models=models)
+
     def _get(self, _request: Request, *, name: str, **_scope: str) -> Response:
-        return json_response(self._shown(self._require(name)))
+        return json_response(self._shown(self._endpoints.get(name) or self._require(name)))
+
+    def _either(self, of_service: _Answer, of_endpoint: _Answer) -> _Answer:
+        """Return what answers for an endpoint if there is one of the name, or else a service."""
+
+        def answer(request: Request, *, name: str, **scope: str) -> Response:
+            is_endpoint = self._endpoints.get(name) is not None
+            return (of_endpoint if is_endpoint else of_service)(request, name=name, **scope)
+
+        return answer
 
     def _update(self, request: Request, *, name: str, **_scope: str) -> Response:
         with self._rollouts.changing(name):
@@ -275,7 +234,7 @@ class Services:
                 message = f"The service {name} is being deployed; it cannot be updated before."
                 raise RefusalError(409, "ServiceIsTransitioning", message)
             patch = self._nocode.completed_patch(json_patch(request))
-            new = _place_of(document).changed(document, patch)
+            new = place_of(document).changed(document, patch)
             check_models(self._store, new)
             new["updatedTime"] = moment()
             self._documents.put(name, new)
@@ -286,7 +245,7 @@ class Services:
 
     def _delete(self, _request: Request, *, name: str, **_scope: str) -> Response:
         with self._rollouts.changing(name):
-            document = self._documents.get(name)
+            document = self._find(name)
             if document is None:
                 return json_response(None, status=204)
             self._operations.end(document[OWN]["operation"], "Cancelled")
@@ -295,39 +254,35 @@ class Services:
         return json_response({})
 
     def _logs(self, request: Request, *, name: str, **_scope: str) -> Response:
-        document = self._require(name)
+        document = self._endpoints.get(name) or self._require(name)
         tail = request.args.get("tail", _MOST_LINES, type=int)
         if request.args.get("init", "").lower() == "true":
-            models = model_ids(document)
+            models = self._endpoints.model_ids(name) or model_ids(document)
             log = "".join(f"[modelship] laid out the model {each}\n" for each in models)
         else:
-            log = self._rollouts.logs(name)
+            of_place = self._endpoints if document["computeType"] == ENDPOINT else self._rollouts
+            log = of_place.logs(name)
         return json_response({"content": last_lines(log, tail)})
 
     def _shown(self, document: dict[str, Any]) -> dict[str, Any]:
-        """Return what a client sees of a service."""
+        """Return what a client sees of a service or an endpoint."""
+        if document["computeType"] == ENDPOINT:
+            return self._endpoints.shown(document)
         document = self._rollouts.refresh(document)
         models = self._store.documents("models")
         return shown(document, [models.get(each) for each in model_ids(document)])
 
     def _require(self, name: str) -> dict[str, Any]:
-        document = self._documents.get(name)
+        document = self._find(name)
         if document is None:
             raise RefusalError(404, "ServiceNotFound", f"Service with name {name} not found.")
         return document
 
-
-def _place_of(wanted: Mapping[str, Any]) -> _Place:
-    kind = str(wanted.get("computeType"))
-    if kind not in _PLACES:
-        places = ", ".join(_PLACES)
-        raise bad(f"An offline workspace has no {kind}; it has {places}.")
-    return _PLACES[kind]
+    def _find(self, name: str) -> dict[str, Any] | None:
+        """Return the document of a service; a version of an endpoint is none."""
+        return None if "." in name else self._documents.get(name)
 
 
-def _verdict(problem: str) -> Response:
-    return json_response({"error": {"message": problem}} if problem else {})
-
-
-def _taken(name: str) -> str:
-    return f"Service with the name {name} already exists; pass overwrite=True to replace it."
+def _refuse_migration(_request: Request, **_scope: str) -> Response:
+    message = "An offline workspace migrates no services; deploy them anew to the other compute."
+    raise RefusalError(501, "MigrationNotSupported", message)

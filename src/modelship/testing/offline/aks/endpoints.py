@@ -1,0 +1,276 @@
+"""Endpoints on Kubernetes: versions of a service at one address, which share its traffic."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from modelship.targets.state import State
+from modelship.testing.offline.aks.versions import (
+    changed_versions,
+    check_version,
+    new_version,
+    of_endpoint,
+)
+from modelship.testing.offline.exchange import RefusalError, check_shape, json_patch, json_response
+from modelship.testing.offline.moments import moment
+from modelship.testing.offline.service_documents import (
+    OWN,
+    base_document,
+    key_of,
+    model_ids,
+    shown,
+    what_runs,
+)
+from modelship.testing.offline.service_references import check_models
+from modelship.testing.offline.service_requests import bad, check_name, checked_key, patched
+from modelship.testing.offline.shapes import optional
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from werkzeug.wrappers import Request, Response
+
+    from modelship.testing.offline.addresses import Addresses
+    from modelship.testing.offline.deployments import Deployments
+    from modelship.testing.offline.nocode import NoCode
+    from modelship.testing.offline.operations import Operations
+    from modelship.testing.offline.rollout import Rollouts
+    from modelship.testing.offline.store import Store
+
+__all__ = ["Endpoints"]
+
+_SHAPE: Final = {
+    "versions": dict,
+    "kvTags": optional(dict),
+    "properties": optional(dict),
+    "description": optional(str),
+    "computeName": optional(str),
+    "namespace": optional(str),
+    "keys": optional(dict),
+}
+_FLAGS: Final = ("authEnabled", "aadAuthEnabled", "appInsightsEnabled")
+_CHANGEABLE: Final = frozenset({"kvTags", "description", "properties", *_FLAGS})
+
+
+class Endpoints:
+    """The endpoints of a workspace. Each version of one is a service that runs.
+
+    Parameters
+    ----------
+    store : Store
+        Keeps them.
+    rollouts : Rollouts
+        Brings versions up.
+    operations : Operations
+        Where whoever waits can follow.
+    deployments : Deployments
+        Begins deployments.
+    addresses : Addresses
+        Lead to the versions.
+    nocode : NoCode
+        Completes requests that name a model alone.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        rollouts: Rollouts,
+        operations: Operations,
+        deployments: Deployments,
+        addresses: Addresses,
+        nocode: NoCode,
+    ) -> None:
+        self._store = store
+        self._documents = store.documents("endpoints")
+        self._services = store.documents("services")
+        self._rollouts = rollouts
+        self._operations = operations
+        self._deployments = deployments
+        self._addresses = addresses
+        self._nocode = nocode
+
+    def get(self, name: str) -> dict[str, Any] | None:
+        """Return the document of an endpoint, or None."""
+        return self._documents.get(name)
+
+    def all(self) -> list[dict[str, Any]]:
+        """Return the documents of all endpoints."""
+        return self._documents.all()
+
+    def check(self, wanted: Mapping[str, Any]) -> None:
+        """Refuse a request for an endpoint that cannot be.
+
+        Raises
+        ------
+        RefusalError
+            With the status and the words of the answer.
+        """
+        check_name(wanted.get("name"))
+        check_shape(wanted, _SHAPE)
+        for key in (wanted.get("keys") or {}).values():
+            checked_key(key)
+        if len(wanted["versions"]) != 1:
+            raise bad("An endpoint is created with one version; create_version() adds others.")
+        for name, version in wanted["versions"].items():
+            check_version(name, self._completed(version))
+            check_models(self._store, version)
+        _check_doors(wanted)
+
+    def create(self, request: Request, wanted: Mapping[str, Any]) -> Response:
+        """Create an endpoint with its first version, in place of an older one of its name."""
+        name = str(wanted["name"])
+        older = self.get(name)
+        if older is not None:
+            self._remove(name)
+        document = _new_document(wanted)
+        document[OWN]["port"] = older[OWN]["port"] if older else None
+        self._documents.put(name, document)
+        ((version, asked),) = wanted["versions"].items()
+        first = new_version(document, version, self._completed(asked), is_first=True)
+        self._services.put(key_of(first), first)
+        return self._deployments.begin(request, key_of(first))
+
+    def update(self, request: Request, *, name: str, **_scope: str) -> Response:
+        """Change an endpoint or its versions, all that is asked for or nothing."""
+        with self._rollouts.changing(name):
+            document = self._require(name)
+            versions = self._versions(name)
+            if any(each["state"] == State.TRANSITIONING for each in versions.values()):
+                message = f"A version of {name} is being deployed; it cannot be updated before."
+                raise RefusalError(409, "ServiceIsTransitioning", message)
+            patch = [self._completed_change(each) for each in json_patch(request)]
+            changed = patched(
+                document, of_endpoint(patch), changeable=_CHANGEABLE, kind="an endpoint on AKS"
+            )
+            _check_doors(changed)
+            new = changed_versions(changed, versions, patch)
+            to_deploy = [name for name in new if _differs(new[name], versions.get(name))]
+            if len(to_deploy) > 1:
+                raise bad("What runs can be changed of one version at a time.")
+            for each in new.values():
+                check_models(self._store, each)
+            self._documents.put(name, changed | {"updatedTime": moment()})
+            return self._apply(request, name, versions, new, to_deploy)
+
+    def delete(self, _request: Request, *, name: str, **_scope: str) -> Response:
+        """Delete an endpoint with all its versions."""
+        with self._rollouts.changing(name):
+            self._remove(name)
+        return json_response({})
+
+    def logs(self, name: str) -> str:
+        """Return what the containers of all versions wrote, one after the other."""
+        return "".join(
+            f"--- version {version} ---\n{self._rollouts.logs(key_of(document))}\n"
+            for version, document in self._versions(name).items()
+        )
+
+    def model_ids(self, name: str) -> list[str]:
+        """Return ``name:version`` of each model that a version of an endpoint has."""
+        return [each for version in self._versions(name).values() for each in model_ids(version)]
+
+    def shown(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what a client sees of an endpoint, and of its versions."""
+        models = self._store.documents("models")
+        found = {
+            name: self._rollouts.refresh(each)
+            for name, each in self._versions(document["name"]).items()
+        }
+        addresses = [each["scoringUri"] for each in found.values() if each["scoringUri"]]
+        doors = {flag: document[flag] for flag in _FLAGS}
+        errors = [each["error"] for each in found.values() if each["error"]]
+        return {
+            **{field: value for field, value in document.items() if field != OWN},
+            "state": _state_of({each["state"] for each in found.values()}),
+            "error": errors[0] if errors else None,
+            "scoringUri": addresses[0] if addresses else None,
+            "versions": {
+                name: shown({**each, **doors}, [models.get(model) for model in model_ids(each)])
+                for name, each in found.items()
+            },
+        }
+
+    def _apply(
+        self,
+        request: Request,
+        name: str,
+        old: Mapping[str, dict[str, Any]],
+        new: Mapping[str, dict[str, Any]],
+        to_deploy: list[str],
+    ) -> Response:
+        for version in old.keys() - new.keys():
+            self._remove_version(old[version])
+        for version, document in new.items():
+            state = {"state": str(State.TRANSITIONING), "error": None}
+            begun = state if version in to_deploy else {}
+            self._services.put(key_of(document), document | begun | {"updatedTime": moment()})
+        if to_deploy:
+            return self._deployments.begin(request, key_of(new[to_deploy[0]]))
+        return self._deployments.done(request, name)
+
+    def _remove(self, name: str) -> None:
+        for version in self._versions(name).values():
+            self._remove_version(version)
+        self._addresses.shut(name)
+        self._documents.delete(name)
+
+    def _remove_version(self, document: Mapping[str, Any]) -> None:
+        self._operations.end(document[OWN]["operation"], "Cancelled")
+        self._rollouts.remove(key_of(document))
+        self._services.delete(key_of(document))
+
+    def _versions(self, name: str) -> dict[str, dict[str, Any]]:
+        """Return the documents of an endpoint's versions, by name."""
+        found = [each for each in self._services.all() if each[OWN].get("endpoint") == name]
+        return {each["name"]: each for each in sorted(found, key=lambda each: each["createdTime"])}
+
+    def _completed(self, version: Any) -> Any:
+        return self._nocode.completed(version) if isinstance(version, dict) else version
+
+    def _completed_change(self, change: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return a change to an endpoint with the request for a version completed, if it is one."""
+        parts = str(change["path"]).split("/")[1:]
+        if parts[0] != "versions" or len(parts) == 1:
+            return change
+        if len(parts) == 2:
+            return {**change, "value": self._completed(change.get("value"))}
+        within = {**change, "path": f"/{'/'.join(parts[2:])}"}
+        return {**self._nocode.completed_patch([within])[0], "path": change["path"]}
+
+    def _require(self, name: str) -> dict[str, Any]:
+        document = self.get(name)
+        if document is None:
+            raise RefusalError(404, "ServiceNotFound", f"Service with name {name} not found.")
+        return document
+
+
+def _new_document(wanted: Mapping[str, Any]) -> dict[str, Any]:
+    takes_token = bool(wanted.get("aadAuthEnabled"))
+    takes_key = wanted.get("authEnabled")
+    return {
+        **base_document(wanted),
+        "computeType": "AKSENDPOINT",
+        "computeName": wanted.get("computeName"),
+        "namespace": wanted.get("namespace"),
+        "authEnabled": not takes_token if takes_key is None else bool(takes_key),
+        "aadAuthEnabled": takes_token,
+    }
+
+
+def _check_doors(wanted: Mapping[str, Any]) -> None:
+    if wanted.get("authEnabled") and wanted.get("aadAuthEnabled"):
+        raise bad("authEnabled and aadAuthEnabled cannot both be true.")
+
+
+def _differs(new: Mapping[str, Any], old: Mapping[str, Any] | None) -> bool:
+    return old is None or what_runs(new) != what_runs(old)
+
+
+def _state_of(states: set[str]) -> str:
+    """Return the state of an endpoint whose versions are in these states."""
+    if State.TRANSITIONING in states:
+        return str(State.TRANSITIONING)
+    if states <= {State.HEALTHY}:
+        return str(State.HEALTHY)
+    return str(State.FAILED if states == {State.FAILED} else State.UNHEALTHY)

@@ -1,0 +1,132 @@
+"""What is refused before a service is created; the SDK asks that beforehand, too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from modelship.testing.offline import failures
+from modelship.testing.offline.app import Call
+from modelship.testing.offline.control import MMS
+from modelship.testing.offline.exchange import (
+    RefusalError,
+    check_shape,
+    json_object,
+    json_response,
+)
+from modelship.testing.offline.service_places import ENDPOINT, place_of
+from modelship.testing.offline.service_references import check_compute, check_models
+from modelship.testing.offline.service_requests import RESOURCES, resources
+from modelship.testing.offline.shapes import optional
+
+if TYPE_CHECKING:
+    from werkzeug.wrappers import Request, Response
+
+    from modelship.testing.offline.aks.endpoints import Endpoints
+    from modelship.testing.offline.nocode import NoCode
+    from modelship.testing.offline.store import Store
+
+__all__ = ["Checks"]
+
+
+class Checks:
+    """Judges requests for services.
+
+    Parameters
+    ----------
+    store : Store
+        Has the services that there are.
+    endpoints : Endpoints
+        Judges requests for endpoints.
+    nocode : NoCode
+        Completes requests that name a model alone.
+    cores : float
+        How many cores all services on Container Instances may ask for together: the quota.
+    location : str
+        The Azure region that the workspace pretends to be in.
+    """
+
+    def __init__(
+        self, store: Store, *, endpoints: Endpoints, nocode: NoCode, cores: float, location: str
+    ) -> None:
+        self._store = store
+        self._services = store.documents("services")
+        self._endpoints = endpoints
+        self._nocode = nocode
+        self._cores = cores
+        self._location = location
+
+    def calls(self) -> list[Call]:
+        """Return what it answers."""
+        place = f"{MMS}/services/validate"
+        return [
+            Call("services.validate.name", "POST", f"{place}/name/<name>", self._check_name),
+            Call("services.validate", "POST", place, self._validate),
+            Call("services.validate.resource", "POST", f"{place}/resource", self._check_quota),
+        ]
+
+    def check(self, wanted: dict[str, Any]) -> None:
+        """Refuse a request that cannot be met.
+
+        Raises
+        ------
+        RefusalError
+            With the status and the words of the answer.
+        """
+        if wanted.get("computeType") == ENDPOINT:
+            self._endpoints.check(wanted)
+        else:
+            place_of(wanted).check(wanted)
+            check_models(self._store, wanted)
+        name = wanted["name"]
+        if self._is_taken(name) and not wanted.get("overwrite"):
+            raise RefusalError(409, "ServiceExists", _taken(name))
+        if wanted["computeType"] != "ACI":
+            check_compute(self._store, wanted)
+        if refused := self._over_quota(wanted):
+            raise RefusalError(409, "ContainerGroupQuotaReached", refused)
+
+    def _check_name(self, _request: Request, *, name: str, **_scope: str) -> Response:
+        return _verdict(_taken(name) if self._is_taken(name) else "")
+
+    def _validate(self, request: Request, **_scope: str) -> Response:
+        asked = json_object(request, {"createRequest": optional(dict)})
+        wanted = asked.get("createRequest")
+        if asked.get("type") != "Create" or not wanted:
+            return _verdict("")
+        try:
+            self.check(self._nocode.completed(wanted))
+        except RefusalError as refusal:
+            return _verdict(refusal.message)
+        return _verdict("")
+
+    def _check_quota(self, request: Request, **_scope: str) -> Response:
+        wanted = json_object(request)
+        check_shape(wanted.get("containerResourceRequirements") or {}, RESOURCES)
+        return _verdict(self._over_quota(wanted))
+
+    def _is_taken(self, name: str) -> bool:
+        return self._services.get(name) is not None or self._endpoints.get(name) is not None
+
+    def _over_quota(self, wanted: dict[str, Any]) -> str:
+        """Return Azure's words if services on Container Instances would ask for too many cores."""
+        if wanted.get("computeType") != "ACI":
+            return ""
+        used = sum(
+            each["containerResourceRequirements"]["cpu"]
+            for each in self._services.all()
+            if each["computeType"] == "ACI" and each["name"] != wanted.get("name")
+        )
+        asked = resources(wanted)["cpu"]
+        if used + asked <= self._cores:
+            return ""
+        return failures.quota_exceeded(
+            limit=self._cores, usage=used, requested=asked, location=self._location
+        )
+
+
+def _verdict(problem: str) -> Response:
+    return json_response({"error": {"message": problem}} if problem else {})
+
+
+def _taken(name: str) -> str:
+    return f"Service with the name {name} already exists; pass overwrite=True to replace it."

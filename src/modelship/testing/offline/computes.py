@@ -11,6 +11,7 @@ from modelship.testing.offline.app import Call
 from modelship.testing.offline.control import WS
 from modelship.testing.offline.exchange import RefusalError, json_object, json_response
 from modelship.testing.offline.moments import moment
+from modelship.testing.offline.runs.clusters import aml_cluster
 from modelship.testing.offline.shapes import optional
 
 if TYPE_CHECKING:
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 __all__ = ["Computes"]
 
 # What each type of compute makes of the properties that were asked for.
-_TYPES: Final[Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {"AKS": cluster}
+_TYPES: Final[Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {
+    "AKS": cluster,
+    "AmlCompute": aml_cluster,
+}
 
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{1,15}")
 _SHAPE: Final = {

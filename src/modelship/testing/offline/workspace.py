@@ -241,7 +241,7 @@ class OfflineWorkspace:
         services = self._services(store, guard)
         stack.callback(services.close)
         services.start()
-        calls = [*self._calls(store, guard, access), *services.calls()]
+        calls = [*self._calls(store, guard, access, stack), *services.calls()]
         self._app = app = App(calls, self.faults, guard=guard)
         tls = {"http": None, "https": authority.context("127.0.0.1")}
         for scheme, context in tls.items():
@@ -273,7 +273,7 @@ class OfflineWorkspace:
             location=self.identity.location,
         )
 
-    def _calls(self, store: Store, guard: Guard, access: Access) -> list[Call]:
+    def _calls(self, store: Store, guard: Guard, access: Access, stack: ExitStack) -> list[Call]:
         from modelship.testing.offline.artifacts import Artifacts
         from modelship.testing.offline.blobs import Blobs
         from modelship.testing.offline.computes import Computes
@@ -292,6 +292,15 @@ class OfflineWorkspace:
             upload_endpoint=f"https://127.0.0.1:{self.identity.ports['https']}",
             account=self.identity.storage_account,
         )
+        training = Training(
+            store,
+            identity=self.identity,
+            guard=guard,
+            artifacts=artifacts,
+            access=access,
+            exported=lambda: self.environment,
+        )
+        stack.callback(training.close)
         parts = (
             Control(self.identity),
             Login(ServicePrincipal.of(self.identity), access=access),
@@ -308,6 +317,6 @@ class OfflineWorkspace:
             blobs,
             artifacts,
             Data(self.identity, store=store),
-            Training(store, artifacts=artifacts, access=access),
+            training,
         )
         return [call for part in parts for call in part.calls()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import threading
 import uuid
 from typing import TYPE_CHECKING, Any, Final
@@ -181,6 +182,7 @@ class Records:
             "experimentId": experiment["experimentId"],
             "experimentName": experiment["name"],
             "createdUtc": moment(),
+            "createdBy": {"userObjectId": None, "userTenantId": None, "userName": _user()},
             "status": "NotStarted",
             "dataContainerId": f"dcid.{run_id}",
             "displayName": given.get("displayName") or run_id,
@@ -197,6 +199,13 @@ class Records:
             number = 1 + int(experiment.get("lastRunNumber") or 0)
             self._experiments.change(experiment_id, lastRunNumber=number)
         return number
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # a container's user may have no name
+        return "offline"
 
 
 def failure(code: str, message: str) -> dict[str, Any]:

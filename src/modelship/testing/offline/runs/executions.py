@@ -1,0 +1,193 @@
+"""The execution service: it takes scripts from the SDK, and runs them on this machine."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from werkzeug.wrappers import Response
+
+from modelship.testing.offline.app import Call
+from modelship.testing.offline.exchange import (
+    RefusalError,
+    check_shape,
+    json_object,
+    json_response,
+)
+from modelship.testing.offline.guard import Door
+from modelship.testing.offline.runs.clusters import most_nodes
+from modelship.testing.offline.runs.handover import handover
+from modelship.testing.offline.runs.jobs import Job, Jobs
+from modelship.testing.offline.runs.paths import EXECUTION
+from modelship.testing.offline.runs.submissions import Submission
+from modelship.testing.offline.shapes import optional
+
+if TYPE_CHECKING:
+    from werkzeug.wrappers import Request
+
+    from modelship.testing.offline.guard import Guard
+    from modelship.testing.offline.runs.experiments import Experiments
+    from modelship.testing.offline.runs.records import Records
+    from modelship.testing.offline.runs.snapshots import Snapshots
+    from modelship.testing.offline.store import Store
+
+__all__ = ["Executions"]
+
+_log = logging.getLogger(__name__)
+
+_RUN_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}")
+_RUN_TYPE: Final = "azureml.scriptrun"
+_DEFINITION: Final = {
+    "Configuration": dict,
+    "SnapshotId": optional(str),
+    "ParentRunId": optional(str),
+}
+
+
+class Executions:
+    """Takes scripts, and has them run.
+
+    Parameters
+    ----------
+    store : Store
+        Its folder has those of the runs.
+    guard : Guard
+        Signs the address by which a local run begins.
+    experiments : Experiments
+        What runs belong to.
+    records : Records
+        The runs.
+    snapshots : Snapshots
+        Have the source files.
+    jobs : Jobs
+        Run the scripts.
+    port : int
+        Where the workspace is served without TLS.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        guard: Guard,
+        experiments: Experiments,
+        records: Records,
+        snapshots: Snapshots,
+        jobs: Jobs,
+        port: int,
+    ) -> None:
+        self._folder = store.folder / "runs"
+        self._computes = store.documents("computes")
+        self._guard = guard
+        self._experiments = experiments
+        self._records = records
+        self._snapshots = snapshots
+        self._jobs = jobs
+        self._port = port
+
+    def calls(self) -> list[Call]:
+        """Return what it answers."""
+        one = f"{EXECUTION}/runs/<run_id>"
+        return [
+            Call("executions.start", "POST", f"{EXECUTION}/snapshotrun", self._start),
+            Call("executions.local", "POST", f"{EXECUTION}/localrun", self._prepare_local),
+            Call("executions.begin", "PUT", f"{one}/begin", self._begin, Door.ADDRESS),
+            Call("executions.cancel", "POST", f"{one}/cancel", self._cancel),
+        ]
+
+    def _start(self, request: Request, *, experiment: str, **_scope: str) -> Response:
+        """Run a script on a compute target: what the SDK has taken a snapshot of."""
+        definition = json_object(request, _DEFINITION)
+        submission = Submission.of(definition["Configuration"])
+        cluster = self._computes.get(submission.target)
+        if cluster is None:
+            message = f"There is no compute target {submission.target} in this workspace."
+            raise RefusalError(404, "ComputeNotFound", message)
+        if cluster["properties"]["computeType"] != "AmlCompute":
+            message = f"{submission.target} is no AmlCompute: submit the run to one, or to 'local'."
+            raise RefusalError(400, "NotInOfflineWorkspace", message)
+        run = self._record(request, experiment, definition, submission)
+        snapshot = str(definition.get("SnapshotId") or "")
+        where = f"The cluster {submission.target} is this machine: no machine is rented in Azure."
+        job = Job(
+            run_id=run["runId"],
+            submission=submission,
+            folder=self._folder / run["runId"],
+            variables=dict(os.environ),
+            where=where,
+            lay_out=lambda folder: self._snapshots.lay_out(snapshot, folder),
+        )
+        _log.info("%s: %s", run["runId"], where)
+        self._jobs.start(job, at_once=most_nodes(cluster))
+        return json_response({"runId": run["runId"]})
+
+    def _prepare_local(self, request: Request, *, experiment: str, **_scope: str) -> Response:
+        """Answer with what the SDK starts on its machine, which is this one."""
+        definition = _definition_of(request)
+        submission = Submission.of(definition["Configuration"])
+        run = self._record(request, experiment, definition, submission)
+        place = request.path.removesuffix("/localrun") + f"/runs/{run['runId']}/begin"
+        address = f"{place}?{self._guard.signed(place, permissions='w')}"
+        return Response(handover(address, port=self._port), mimetype="application/zip")
+
+    def _begin(self, request: Request, *, run_id: str, **_scope: str) -> Response:
+        """Run a script in the folder, and with the variables, of who started it."""
+        given = json_object(request, {"folder": str, "variables": dict})
+        run = self._records.find(run_id)
+        if run["status"] != "NotStarted":
+            raise RefusalError(409, "RunHasBegun", f"The run {run_id} has begun already.")
+        job = Job(
+            run_id=run_id,
+            submission=Submission.of(run["runDefinition"]),
+            folder=Path(given["folder"]),
+            variables={str(name): str(value) for name, value in given["variables"].items()},
+            where="The target 'local' is this machine.",
+            lay_out=lambda _folder: None,
+        )
+        self._jobs.start(job)
+        return json_response({})
+
+    def _record(
+        self,
+        request: Request,
+        experiment: str,
+        definition: dict[str, Any],
+        submission: Submission,
+    ) -> dict[str, Any]:
+        """Begin the record of a run, under the id that the SDK has chosen for it."""
+        run_id = request.args.get("runId", "")
+        if not _RUN_ID.fullmatch(run_id) or self._records.exists(run_id):
+            raise RefusalError(400, "InvalidRunId", f"{run_id!r} is no id for a new run")
+        base = request.url.split("?")[0].rpartition("/")[0]
+        given = {
+            "parentRunId": definition.get("ParentRunId"),
+            "runType": _RUN_TYPE,
+            "target": submission.target,
+            "scriptName": submission.script,
+            "runDefinition": definition["Configuration"],
+            "cancelUri": f"{base}/runs/{run_id}/cancel",
+            "properties": {"modelship.script": "yes"},
+        }
+        return self._records.put(self._experiments.named(experiment), run_id, given)
+
+    def _cancel(self, _request: Request, *, run_id: str, **_scope: str) -> Response:
+        self._records.reach(run_id, "CancelRequested")
+        self._jobs.cancel(run_id)
+        return json_response({})
+
+
+def _definition_of(request: Request) -> dict[str, Any]:
+    """Return the run definition among the files of a form."""
+    files = {file.filename: file for file in request.files.getlist("files")}
+    if "definition.json" not in files:
+        raise RefusalError(400, "BadArgument", "definition.json is missing")
+    try:
+        found: dict[str, Any] = json.loads(files["definition.json"].read())
+    except (ValueError, RecursionError):
+        raise RefusalError(400, "BadArgument", "definition.json is not JSON") from None
+    check_shape(found, _DEFINITION)
+    return found

@@ -1,0 +1,97 @@
+"""The Python that a submitted script runs with: of an environment that is made for it, or there."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from modelship.bundle.environments import environment_python
+from modelship.errors import EnvironmentSpecError
+from modelship.testing.offline.environments.notes import notes
+from modelship.testing.offline.images import Images
+from modelship.testing.offline.runs.submissions import LOCAL
+from modelship.testing.offline.specifications import Specification
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from modelship.testing.offline.runs.submissions import Submission
+    from modelship.testing.offline.store import Store
+
+__all__ = ["Interpreters"]
+
+_NAMELESS: Final = frozenset({"python", "python3"})
+
+
+class Interpreters:
+    """Finds or makes the Python for a script.
+
+    Parameters
+    ----------
+    store : Store
+        Keeps the locks of environments.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._images = Images(store)
+
+    def find(
+        self,
+        submission: Submission,
+        *,
+        variables: Mapping[str, str],
+        say: Callable[[str], None],
+        timeout_s: float,
+    ) -> Path:
+        """Return the path of a Python that can run the script.
+
+        Parameters
+        ----------
+        submission : Submission
+            What is to run.
+        variables : Mapping[str, str]
+            The environment that it is looked for in: ``PATH``.
+        say : Callable
+            Takes lines for the log of the run.
+        timeout_s : float
+            How long an environment may take to be installed.
+
+        Raises
+        ------
+        ModelshipError
+            If there is none, or the environment cannot be made.
+        TimeoutError
+            If another process is still making it.
+        """
+        if submission.is_user_managed:
+            return _own(submission, variables)
+        request = {"environment": submission.environment}
+        specification = Specification.of_request(request)
+        for note in notes(request):
+            say(note)
+        for option in specification.dropped:
+            say(f"Left out: {option}. Packages come from where this machine gets its own.")
+        _, lock = self._images.lock(specification)
+        say(f"Python {lock.python}, with {len(_packages(lock.text))} packages.")
+        return environment_python(lock, timeout_s=timeout_s)
+
+
+def _packages(lock: str) -> list[str]:
+    return [line for line in lock.splitlines() if "==" in line]
+
+
+def _own(submission: Submission, variables: Mapping[str, str]) -> Path:
+    """Return the Python of a user who takes care of the packages."""
+    if submission.target != LOCAL and submission.interpreter in _NAMELESS:
+        return Path(sys.executable)  # a cluster's, and the cluster is this machine
+    found = shutil.which(submission.interpreter, path=variables.get("PATH"))
+    if found is None:
+        name = str(submission.environment.get("name") or "the environment")
+        raise EnvironmentSpecError(
+            name,
+            f"its interpreter {submission.interpreter!r} is not found on the PATH of the run. Set "
+            "environment.python.interpreter_path to the path of a Python that is here.",
+        )
+    return Path(found)

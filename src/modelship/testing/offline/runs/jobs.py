@@ -1,0 +1,264 @@
+"""Scripts that run: each in a thread that waits for it, and a folder of its own."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from modelship.errors import ModelshipError
+from modelship.testing.offline.exchange import RefusalError
+from modelship.testing.offline.runs.logs import RunLog
+from modelship.testing.offline.runs.records import ENDED, RUN_ORIGIN, Records, failure
+from modelship.testing.offline.runs.warden import Warden
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from modelship.testing.offline.runs.interpreters import Interpreters
+    from modelship.testing.offline.runs.submissions import Submission
+    from modelship.testing.offline.runs.surroundings import Surroundings
+    from modelship.testing.offline.store import Store
+
+__all__ = ["Job", "Jobs"]
+
+_LOOK_EVERY_S: Final = 0.1
+_BUILD_S: Final = 1800.0
+_CLOSING_S: Final = 30.0
+_COLLECTED: Final = ("outputs", "logs")
+_KILLED: Final = (
+    "The workspace that ran the script was ended, and the script with it. Submit the run again."
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A script that is about to run.
+
+    Parameters
+    ----------
+    run_id : str
+        Its run.
+    submission : Submission
+        What to run.
+    folder : Path
+        Where it works.
+    variables : Mapping[str, str]
+        The environment that it starts from.
+    where : str
+        A sentence for its log that says what it runs on.
+    lay_out : Callable
+        Puts the source files into the folder.
+    """
+
+    run_id: str
+    submission: Submission
+    folder: Path
+    variables: Mapping[str, str]
+    where: str
+    lay_out: Callable[[Path], None]
+
+
+class _EndingError(Exception):
+    """A run ends before, or while, its script runs."""
+
+    def __init__(self, status: str, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.error = failure(code, message)
+
+
+class Jobs:
+    """The scripts that run now.
+
+    Parameters
+    ----------
+    store : Store
+        Has the files of runs.
+    records : Records
+        The runs.
+    interpreters : Interpreters
+        Makes the environments.
+    surroundings : Surroundings
+        Says what is around a script.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        records: Records,
+        interpreters: Interpreters,
+        surroundings: Surroundings,
+    ) -> None:
+        self._store = store
+        self._records = records
+        self._interpreters = interpreters
+        self._surroundings = surroundings
+        self._lock = threading.Lock()
+        self._canceled: dict[str, threading.Event] = {}
+        self._threads: dict[str, threading.Thread] = {}
+        self._slots: dict[str, threading.Semaphore] = {}
+        self._closing = False
+        records.on_cancel = self.cancel
+
+    def recover(self) -> None:
+        """Say of each script that an earlier process of the workspace ran that it has ended."""
+        for run in self._records.all():
+            if run["status"] not in ENDED and run["properties"].get("modelship.script"):
+                error = failure("WorkspaceEnded", _KILLED)
+                self._records.reach(run["runId"], "Failed", error=error)
+
+    def start(self, job: Job, *, at_once: int = 0) -> None:
+        """Run a script; with `at_once`, no more than so many on its target."""
+        free = threading.Semaphore(max(1, at_once))
+        slot = self._slots.setdefault(job.submission.target, free) if at_once else free
+        thread = threading.Thread(
+            target=self._run,
+            args=(job, slot),
+            name=f"run {job.run_id}",
+            daemon=True,
+        )
+        with self._lock:
+            self._canceled[job.run_id] = threading.Event()
+            self._threads[job.run_id] = thread
+        thread.start()
+
+    def cancel(self, run_id: str) -> None:
+        """End the script of a run, if it runs."""
+        with self._lock:
+            event = self._canceled.get(run_id)
+        if event is not None:
+            event.set()
+
+    def close(self) -> None:
+        """End every script, and wait for it."""
+        with self._lock:
+            self._closing = True
+            threads, events = list(self._threads.values()), list(self._canceled.values())
+        for event in events:
+            event.set()
+        for thread in threads:
+            thread.join(_CLOSING_S)
+
+    def _run(self, job: Job, slot: threading.Semaphore) -> None:
+        run = self._records.find(job.run_id)
+        log = RunLog(self._store, run)
+        try:
+            self._wait_for(slot, job)
+            try:
+                self._work(job, run, log)
+            finally:
+                slot.release()
+                if job.folder.is_relative_to(self._store.folder):
+                    shutil.rmtree(job.folder, ignore_errors=True)
+        except _EndingError as ending:
+            log.say(str(ending).partition("\n")[0])
+            self._records.reach(job.run_id, ending.status, error=ending.error)
+        except Exception as error:  # noqa: BLE001 - whoever waits has to hear of it
+            message = str(error) or type(error).__name__
+            log.say(message)
+            code = "UserError" if isinstance(error, ModelshipError) else "ServiceError"
+            self._records.reach(job.run_id, "Failed", error=failure(code, message))
+        finally:
+            with self._lock:
+                self._canceled.pop(job.run_id, None)
+                self._threads.pop(job.run_id, None)
+
+    def _wait_for(self, slot: threading.Semaphore, job: Job) -> None:
+        if slot.acquire(blocking=False):
+            return
+        self._records.reach(job.run_id, "Queued")
+        while not slot.acquire(timeout=_LOOK_EVERY_S):
+            self._check(job)
+
+    def _work(self, job: Job, run: Mapping[str, Any], log: RunLog) -> None:
+        """Prepare the environment, run the script in it, and collect what it leaves."""
+        self._records.reach(job.run_id, "Preparing")
+        log.say(job.where)
+        variables = {
+            **job.variables,
+            **self._surroundings.variables(run),
+            **job.submission.variables,
+        }
+        python = self._interpreters.find(
+            job.submission, variables=variables, say=log.say, timeout_s=_BUILD_S
+        )
+        self._check(job)
+        self._lay_out(job)
+        variables["PATH"] = f"{python.parent}:{variables.get('PATH', '/usr/bin:/bin')}"
+        self._records.reach(job.run_id, "Running")
+        code, ending = self._execute(job, str(python), variables, log)
+        self._records.reach(job.run_id, "Finalizing")
+        self._collect(job, run)
+        if ending is not None:
+            raise ending
+        if code:
+            raise _EndingError("Failed", "UserError", _words(job, code, log.tail()))
+        self._records.reach(job.run_id, "Completed")
+
+    @staticmethod
+    def _lay_out(job: Job) -> None:
+        try:
+            job.folder.mkdir(parents=True, exist_ok=True)
+            job.lay_out(job.folder)
+            for name in _COLLECTED:
+                (job.folder / name).mkdir(exist_ok=True)
+        except RefusalError as refusal:
+            raise _EndingError("Failed", refusal.code, refusal.message) from refusal
+
+    def _execute(
+        self, job: Job, python: str, variables: Mapping[str, str], log: RunLog
+    ) -> tuple[int, _EndingError | None]:
+        """Run the script; return its exit code, and why it was ended, if it was."""
+        command = job.submission.command_line(python)
+        with log.path.open("ab") as output:
+            warden = Warden(command, folder=job.folder, variables=variables, log=output)
+            try:
+                return self._wait(job, warden), None
+            except _EndingError as ending:
+                warden.end()
+                return 0, ending
+
+    def _wait(self, job: Job, warden: Warden) -> int:
+        end_s = time.monotonic() + (job.submission.longest_s or float("inf"))
+        while (code := warden.wait(_LOOK_EVERY_S)) is None:
+            self._check(job)
+            if time.monotonic() > end_s:
+                raise _too_long(job)
+        return code
+
+    def _check(self, job: Job) -> None:
+        """End the run if it is to end."""
+        with self._lock:
+            event = self._canceled[job.run_id]
+        if event.is_set() and self._closing:
+            raise _EndingError("Failed", "WorkspaceEnded", _KILLED)
+        if event.is_set():
+            raise _EndingError("Canceled", "Canceled", "The run was canceled.")
+
+    def _collect(self, job: Job, run: Mapping[str, Any]) -> None:
+        """Keep what the script wrote to ``outputs`` and ``logs`` as files of the run."""
+        for name in _COLLECTED:
+            for file in sorted((job.folder / name).rglob("*")):
+                if file.is_file() and not file.is_symlink():
+                    path = file.relative_to(job.folder).as_posix()
+                    place = self._store.blob(f"{RUN_ORIGIN}/{run['dataContainerId']}/{path}")
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(file, place)
+
+
+def _too_long(job: Job) -> _EndingError:
+    message = (
+        f"The script ran for longer than max_run_duration_seconds, {job.submission.longest_s} s, "
+        "and was ended."
+    )
+    return _EndingError("Canceled", "RunDurationExceeded", message)
+
+
+def _words(job: Job, code: int, tail: str) -> str:
+    what = job.submission.script or "the command"
+    return f"{what} has ended with exit code {code}.\nThe end of its log:\n{tail}"

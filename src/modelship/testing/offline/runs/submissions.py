@@ -1,0 +1,129 @@
+"""What a submitted script asks for: the run configuration that the SDK sends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from modelship.testing.offline.exchange import RefusalError, check_shape
+from modelship.testing.offline.shapes import optional
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["LOCAL", "Submission"]
+
+LOCAL: Final = "local"
+"""The target that is the machine of the client."""
+
+_SHAPE: Final = {
+    "script": optional(str),
+    "command": optional(str),
+    "arguments": optional(list),
+    "target": optional(str),
+    "framework": optional(str),
+    "communicator": optional(str),
+    "maxRunDurationSeconds": optional(int),
+    "nodeCount": optional(int),
+    "environmentVariables": optional(dict),
+    "data": optional(dict),
+    "outputData": optional(dict),
+    "environment": {
+        "name": optional(str),
+        "environmentVariables": optional(dict),
+        "python": {
+            "userManagedDependencies": optional(bool),
+            "interpreterPath": optional(str),
+            "condaDependencies": optional(dict),
+        },
+    },
+}
+_DRIVER: Final = Path(__file__).with_name("driver.py")
+_ONE_NODE: Final = frozenset({None, "None"})
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A script to run.
+
+    Parameters
+    ----------
+    script : str
+        Its path below the source folder; ``""`` if there is a command.
+    command : str
+        What a shell is to run in place of the script, or ``""``.
+    arguments : tuple[str, ...]
+        What the script gets.
+    target : str
+        ``"local"``, or the name of a compute target.
+    longest_s : float or None
+        How long it may take.
+    environment : Mapping[str, Any]
+        The environment's definition.
+    variables : Mapping[str, str]
+        What to set in its environment.
+    """
+
+    script: str
+    command: str
+    arguments: tuple[str, ...]
+    target: str
+    longest_s: float | None
+    environment: Mapping[str, Any]
+    variables: Mapping[str, str]
+
+    @classmethod
+    def of(cls, configuration: Mapping[str, Any]) -> Submission:
+        """Read a run configuration.
+
+        Raises
+        ------
+        RefusalError
+            If it is none, or asks for what is not here.
+        """
+        check_shape(configuration, _SHAPE)
+        if configuration.get("framework") not in {None, "Python"}:
+            raise _refusal(
+                f"runs of the framework {configuration['framework']}", 'use "Python" instead'
+            )
+        many = (configuration.get("nodeCount") or 1) > 1
+        if many or configuration.get("communicator") not in _ONE_NODE:
+            raise _refusal(
+                "distributed runs", "leave out distributed_job_config, and set node_count to 1"
+            )
+        environment = configuration["environment"]
+        variables = {
+            **(environment.get("environmentVariables") or {}),
+            **(configuration.get("environmentVariables") or {}),
+        }
+        return cls(
+            script=configuration.get("script") or "",
+            command=configuration.get("command") or "",
+            arguments=tuple(str(each) for each in configuration.get("arguments") or ()),
+            target=configuration.get("target") or LOCAL,
+            longest_s=configuration.get("maxRunDurationSeconds") or None,
+            environment=environment,
+            variables={str(name): str(value) for name, value in variables.items()},
+        )
+
+    @property
+    def is_user_managed(self) -> bool:
+        """Whether it runs with packages that are there already."""
+        return bool(self.environment["python"].get("userManagedDependencies"))
+
+    @property
+    def interpreter(self) -> str:
+        """The Python that the user names, for packages that are there already."""
+        return self.environment["python"].get("interpreterPath") or "python"
+
+    def command_line(self, python: str) -> list[str]:
+        """Return what to execute."""
+        if self.command:
+            return ["/bin/bash", "-c", self.command]
+        return [python, str(_DRIVER), self.script, *self.arguments]
+
+
+def _refusal(what: str, instead: str) -> RefusalError:
+    message = f"An offline workspace has no {what}: {instead}."
+    return RefusalError(400, "NotInOfflineWorkspace", message)

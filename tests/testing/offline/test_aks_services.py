@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
+import psutil
 import pytest
 import requests
 from azureml.core import Model, Webservice
 from azureml.core.compute import AksCompute, ComputeTarget
 from azureml.core.webservice import AksWebservice
+from azureml.exceptions import WebserviceException
 from offline_services import INSPECTOR, deploying
+
+from modelship.testing.offline.service_tokens import ServiceTokens
 
 
 @pytest.fixture(scope="module")
@@ -72,11 +74,9 @@ def test_a_service_is_deployed_asked_and_found(place, service):
 
 
 def test_replicas_are_worker_processes(service):
-    """Two replicas answer two requests at once, from two processes."""
-    question = "__import__('time').sleep(0.5) or __import__('os').getpid()"
-    with ThreadPoolExecutor(2) as pool:
-        found = set(pool.map(service.run, [question] * 2))
-    assert len(found) == 2
+    """Two replicas are two processes below one server."""
+    server = psutil.Process(service.run("__import__('os').getppid()"))
+    assert len(server.children()) == 2
 
 
 def test_what_is_not_simulated_is_in_the_log(service):
@@ -86,3 +86,102 @@ def test_what_is_not_simulated_is_in_the_log(service):
     for name in names:
         assert f"[modelship] Not simulated: {name}: " in log
     assert log.count("Not simulated") == len(names)
+
+
+def status(service, credential):
+    """Return the status of a request with a bearer credential."""
+    headers = {"Authorization": f"Bearer {credential}"}
+    return requests.post(service.scoring_uri, data="1", headers=headers, timeout=30).status_code
+
+
+def test_a_token_opens_in_place_of_a_key(place, service):
+    """Each is taken where it is enabled, and a token of another workspace nowhere."""
+    key = service.get_keys()[0]
+    with pytest.raises(WebserviceException, match="takes no tokens; update it"):
+        service.get_access_token()
+    service.update(auth_enabled=False, token_auth_enabled=True)
+    token = service.get_access_token()
+    assert service.run("1 + 1") == 2
+    forged = ServiceTokens(key="another").issue(service.name)["accessToken"]
+    found = [status(service, each) for each in (token.access_token, key, forged)]
+    assert found == [200, 401, 401]
+    assert token.expiry_on > token.refresh_after > service.updated_time.replace(tzinfo=None)
+    service.update(auth_enabled=True, token_auth_enabled=False)
+    assert [status(service, each) for each in (token.access_token, key)] == [401, 200]
+
+
+def test_what_needs_no_new_container_is_updated_at_once(service):
+    """Each field says what was set, and the same process goes on answering."""
+    before = service.run("__import__('os').getppid()")
+    service.update(
+        description="changed",
+        tags={"kind": "changed"},
+        properties={"added": "1"},
+        enable_app_insights=True,
+        collect_model_data=False,
+        scoring_timeout_ms=1000,
+        replica_max_concurrent_requests=2,
+        max_request_wait_time=700,
+        namespace="team-b",
+        period_seconds=7,
+        initial_delay_seconds=8,
+        timeout_seconds=9,
+        success_threshold=2,
+        failure_threshold=4,
+    )
+    assert (service.description, service.tags) == ("changed", {"kind": "changed"})
+    assert (service.properties["added"], service.enable_app_insights) == ("1", True)
+    assert (service.namespace, service.data_collection.storage_enabled) == ("team-b", False)
+    probe = service.liveness_probe_requirements.serialize()
+    assert [*probe.values()] == [7, 8, 9, 2, 4]
+    assert service.max_concurrent_requests_per_container == 2
+    assert (service.scoring_timeout_ms, service.max_request_wait_time) == (1000, 700)
+    assert service.run("__import__('os').getppid()") == before
+    with pytest.raises(WebserviceException, match="Response Code: 504"):
+        service.run("__import__('time').sleep(2)")
+
+
+def test_what_runs_is_updated_with_a_new_container(place, service):
+    """The script, the replicas and the resources; scaling takes the place of a fixed number."""
+    script = INSPECTOR.replace("is ready", "is renewed")
+    service.update(
+        inference_config=place.inference_config(script),
+        autoscale_enabled=True,
+        autoscale_min_replicas=1,
+        autoscale_max_replicas=3,
+        autoscale_refresh_seconds=2,
+        autoscale_target_utilization=50,
+        cpu_cores=0.2,
+        memory_gb=0.4,
+        cpu_cores_limit=1.5,
+        memory_gb_limit=1.5,
+        gpu_cores=2,
+    )
+    assert service.state == "Transitioning"
+    assert place.settle(service)["state"] == "Succeeded"
+    assert [*service.autoscaler.serialize().values()] == [True, 1, 3, 2, 50]
+    resources = service.container_resource_requirements.serialize()
+    assert [*resources.values()] == [0.2, 1.5, 0.4, 1.5, 2]
+    assert service.num_replicas is None
+    log = service.get_logs()
+    assert "the inspector is renewed" in log
+    assert "Not simulated: autoscale_enabled: the number of replicas stays at 1." in log
+    assert service.run("__import__('os').environ['WORKER_COUNT']") == "1"
+
+
+def test_a_service_on_no_cluster_is_refused(place, service):
+    """Before anything is uploaded for nothing, with what to do."""
+    configuration = AksWebservice.deploy_configuration(compute_target_name="nowhere")
+    config = place.inference_config()
+    with pytest.raises(WebserviceException, match="no compute target nowhere; create or attach"):
+        Model.deploy(place.ws, place.name("aks"), [], config, configuration)
+
+
+def test_services_are_listed_by_what_they_are(place, service):
+    """By kind of compute and by tags; the dictionary of the workspace has them all."""
+    named = {each.name for each in Webservice.list(place.ws, compute_type="AKS")}
+    assert named == {service.name} == set(place.ws.webservices)
+    assert Webservice.list(place.ws, compute_type="ACI") == []
+    tags = [["kind", service.tags["kind"]]]
+    assert [each.name for each in Webservice.list(place.ws, tags=tags)] == [service.name]
+    assert Webservice.list(place.ws, tags=[["kind", "none"]]) == []

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from modelship.testing.offline.front import Fronts
-from modelship.testing.offline.routes import Route, Target
+from modelship.testing.offline.routes import Limits, Route, Target
 
 KEY = "a-key"
 ANSWER = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nanswered"
@@ -334,3 +334,56 @@ def test_the_server_behind_is_shown_who_asks():
         assert receive(client) == ANSWER
     fronts.close()
     assert server.seen == [shown]
+
+
+def test_a_request_beyond_the_limit_is_turned_away(fronts):
+    """The router passes on one at a time; the next one waits as long as it may, and gets 503."""
+    arrived, release = threading.Event(), threading.Event()
+    server = Server(lambda _: arrived.set() or release.wait(20))
+    target = Target(server.address, limits=Limits(at_once=1, wait_s=0.05, timeout_s=20))
+    address = ("127.0.0.1", fronts.open("service"))
+    fronts.point("service", Route((target,), is_router=True))
+    with server.listener, socket.create_connection(address, timeout=20) as first:
+        first.sendall(request())
+        assert arrived.wait(20)
+        with socket.create_connection(address, timeout=20) as second:
+            second.sendall(request())
+            assert receive(second).startswith(b"HTTP/1.1 503 ")
+        release.set()
+
+
+def test_an_answer_that_takes_too_long_is_not_awaited(fronts):
+    """The router answers 504 in place of the server."""
+    release = threading.Event()
+    server = Server(lambda _: release.wait(20))
+    target = Target(server.address, limits=Limits(at_once=1, wait_s=1, timeout_s=0.05))
+    port = fronts.open("service")
+    fronts.point("service", Route((target,), is_router=True))
+    with server.listener, socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+        client.sendall(request())
+        assert receive(client).startswith(b"HTTP/1.1 504 ")
+        release.set()
+
+
+def test_the_prefix_of_a_path_is_taken_off(fronts):
+    """What stands behind is asked for /score, and what is not below the prefix stays as it is."""
+    sent = b"GET /api/svc/score HTTP/1.1\r\nHost: 127.0.0.1\r\nX: /api/svc/\r\n\r\n"
+    seen = sent.replace(b" /api/svc/score", b" /score")
+    with serving(fronts, answer_after(len(seen))) as (server, client):
+        fronts.point("service", to(server.address, prefix=b"/api/svc"))
+        client.sendall(sent)
+        assert receive(client) == ANSWER
+        assert server.seen == [seen]
+
+
+@pytest.mark.parametrize("shares", [(70, 30), (1, 99), (50, 25, 25), (100, 0), (33.3, 66.7)])
+def test_among_any_hundred_requests_each_version_has_its_share(shares):
+    """Also among those that begin somewhere in the middle."""
+    targets = tuple(Target(("", 0), version=str(at), share=each) for at, each in enumerate(shares))
+    route = Route(targets)
+    head = request().partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+    chosen = [route.choose(head).version for _ in range(250)]
+    for start in (0, 17, 149):
+        window = chosen[start : start + 100]
+        for at, share in enumerate(shares):
+            assert abs(window.count(str(at)) - share) < 1

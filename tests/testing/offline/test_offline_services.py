@@ -369,3 +369,40 @@ def test_the_python_that_the_sdk_adds_may_be_another(place):
     version = ask(service, "'.'.join(map(str, sys.version_info[:2]))")
     log = requests.get(place.operation(service)["operationLog"], timeout=30).text
     assert version == "3.10" or f"Python {version} is taken in its place" in log
+
+
+@pytest.fixture
+def certificate():
+    """Return the paths of a certificate and a key, neither of which is one."""
+    for name in ("certificate.pem", "key.pem"):
+        Path(name).write_text(f"the {name}")
+    return {"ssl_cert_pem_file": "certificate.pem", "ssl_key_pem_file": "key.pem"}
+
+
+def test_options_that_are_not_simulated_are_named_in_the_log(place, certificate):
+    """In that of the deployment and in that of the service; each field is updated all the same."""
+    service = place.up(
+        **{"ssl_enabled": True, "ssl_cname": "example.org", **certificate},
+        dns_name_label="digits",
+        location="westeurope",
+        enable_app_insights=True,
+        vnet_name="net",
+        subnet_name="sub",
+        collect_model_data=True,
+        cmk_vault_base_url="https://v",
+        cmk_key_name="k",
+        cmk_key_version="1",
+    )
+    names = ["ssl_enabled", "ssl_cname", "dns_name_label", "location", "vnet_name"]
+    names += ["cmk_key_name", "enable_app_insights", "collect_model_data"]
+    for log in (service.get_logs(), place.operation(service)["streamingOperationLog"]):
+        assert [name for name in names if f"Not simulated: {name}: " in log] == names
+        assert log.count("Not simulated") == len(names)
+    assert "the key.pem" not in (place.documents / "services" / f"{service.name}.json").read_text()
+    service.update(ssl_enabled=False, ssl_cname="other.org", enable_app_insights=False)
+    assert (service.ssl_enabled, service.cname) == (False, "other.org")
+    assert "ssl_enabled" not in service.get_logs()
+    service.update(ssl_enabled=True, **certificate, description="new", auth_enabled=True)
+    assert (service.ssl_certificate, service.description) == ("the certificate.pem", "new")
+    assert requests.post(service.scoring_uri, data="1", timeout=30).status_code == 401
+    assert service.run("1 + 1") == 2

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["trusting"]
 
-_BUNDLE = "REQUESTS_CA_BUNDLE"
+# The second is what azureml-dataprep's engine reads, and Python's ssl module.
+_BUNDLES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
 _NO_PROXY = ("NO_PROXY", "no_proxy")
 _LOOPBACK = "127.0.0.1,localhost"
 
@@ -33,18 +34,18 @@ def trusting(bundle: Path) -> Iterator[None]:
     path = str(bundle)
     with _lock:
         if not _bundles:
-            _before.update({name: os.environ.get(name) for name in (_BUNDLE, *_NO_PROXY)})
+            _before.update({name: os.environ.get(name) for name in (*_BUNDLES, *_NO_PROXY)})
             for name in _NO_PROXY:
                 os.environ[name] = ",".join(filter(None, (_before[name], _LOOPBACK)))
         _bundles.append(path)
-        os.environ[_BUNDLE] = path
+        os.environ.update(dict.fromkeys(_BUNDLES, path))
     try:
         yield
     finally:
         with _lock:
             _bundles.remove(path)
             if _bundles:
-                os.environ[_BUNDLE] = _bundles[-1]
+                os.environ.update(dict.fromkeys(_BUNDLES, _bundles[-1]))
             else:
                 _restore()
 

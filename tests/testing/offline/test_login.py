@@ -121,11 +121,13 @@ def test_no_private_key_is_ever_written_down(offline):
 
 
 def test_the_bundle_holds_what_was_trusted_before(tmp_path, monkeypatch):
-    """Roots of a company, for one, are still trusted by who reads it."""
-    company = Authority(tmp_path / "company")
+    """Roots of a company, for one, stay trusted, whichever variable names them."""
+    company, other = Authority(tmp_path / "company"), Authority(tmp_path / "other")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(company.bundle_path))
+    monkeypatch.setenv("SSL_CERT_FILE", str(other.bundle_path))
     ours = Authority(tmp_path / "ours")
     assert ours.bundle_path.read_bytes().startswith(company.bundle_path.read_bytes())
+    assert other.bundle_path.read_bytes() in ours.bundle_path.read_bytes()
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(ours.bundle_path))
     again = Authority(tmp_path / "ours")
     assert len(again.bundle_path.read_bytes()) <= len(ours.bundle_path.read_bytes())

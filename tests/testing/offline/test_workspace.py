@@ -13,6 +13,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import certifi
 import pytest
 import requests
 
@@ -84,15 +85,17 @@ def test_another_port_is_taken_if_the_old_one_is_not_free(tmp_path):
 
 def test_nothing_is_left_when_it_ends(monkeypatch):
     """Without a folder of the user's: no file, no thread, no port and no variable stays."""
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "before")
+    for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
+        monkeypatch.setenv(name, "before")
     monkeypatch.delenv("NO_PROXY", raising=False)
     with OfflineWorkspace() as offline:
         folder, port = offline.folder, offline.identity.ports["http"]
         silent = socket.create_connection(("127.0.0.1", port))
         assert open_threads()
+        assert os.environ["REQUESTS_CA_BUNDLE"] == os.environ["SSL_CERT_FILE"] != "before"
     assert not folder.exists()
     assert not open_threads()
-    assert os.environ["REQUESTS_CA_BUNDLE"] == "before"
+    assert os.environ["REQUESTS_CA_BUNDLE"] == os.environ["SSL_CERT_FILE"] == "before"
     assert "NO_PROXY" not in os.environ
     with silent:
         assert silent.recv(1) == b""
@@ -326,7 +329,7 @@ def test_a_client_that_says_nothing_holds_nobody_up(ws, offline):
 def test_tls_is_that_of_its_own_authority(offline):
     """Who reads the bundle trusts it, and nobody else does."""
     address = ("127.0.0.1", offline.identity.ports["https"])
-    for bundle, trusted in ((os.environ["REQUESTS_CA_BUNDLE"], True), (None, False)):
+    for bundle, trusted in ((os.environ["REQUESTS_CA_BUNDLE"], True), (certifi.where(), False)):
         context = ssl.create_default_context(cafile=bundle)
         with socket.create_connection(address) as plain:
             if trusted:

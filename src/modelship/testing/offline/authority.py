@@ -54,8 +54,8 @@ class Authority:
         self.bundle_path = folder / "ca-bundle.pem"
         """The roots that this process trusts, and this authority beside them; PEM."""
         own = self._certificate.public_bytes(serialization.Encoding.PEM).decode()
-        roots = self._roots().read_text(encoding="utf-8", errors="replace")
-        write_private(self.bundle_path, f"{roots}\n{own}")
+        roots = [path.read_text(encoding="utf-8", errors="replace") for path in self._roots()]
+        write_private(self.bundle_path, "\n".join([*roots, own]))
 
     def context(self, host: str) -> ssl.SSLContext:
         """Return what a server needs to speak TLS as `host`; the same object each time.
@@ -109,15 +109,15 @@ class Authority:
             return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
         return None
 
-    def _roots(self) -> Path:
-        """Return the file with the roots that this process trusts already."""
+    def _roots(self) -> list[Path]:
+        """Return the files with the roots that this process trusts already."""
         import certifi
 
-        for name in _USERS_BUNDLES:
-            users = Path(os.environ.get(name) or self.bundle_path)
-            if users.is_file() and users.resolve() != self.bundle_path.resolve():
-                return users  # such as a company's; or that of another offline workspace
-        return Path(certifi.where())
+        named = [Path(os.environ.get(name) or self.bundle_path) for name in _USERS_BUNDLES]
+        own = self.bundle_path.resolve()
+        # Such as a company's, or that of another offline workspace; several may name one file.
+        users = {each.resolve(): each for each in named if each.is_file() and each.resolve() != own}
+        return list(users.values()) or [Path(certifi.where())]
 
 
 def _root(key: EllipticCurvePrivateKey) -> x509.Certificate:

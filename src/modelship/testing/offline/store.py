@@ -32,6 +32,7 @@ _log = logging.getLogger(__name__)
 _SHAPES: dict[str, dict[str, Any]] = {
     "assets": {"id": str, "artifacts": [dict]},
     "computes": {"name": str, "properties": {"computeType": str, "properties": dict}},
+    "datasets": {"name": str, "datasetId": str, "versions": [str]},
     "datastores": {"name": str, "dataStoreType": str, "azureStorageSection": dict},
     "endpoints": {
         "name": str,
@@ -58,6 +59,12 @@ _SHAPES: dict[str, dict[str, Any]] = {
         "kvTags": optional(dict),
         "properties": optional(dict),
         "datasets": [dict],
+    },
+    "saved-datasets": {
+        "id": str,
+        "datasetType": str,
+        "dataflowJson": str,
+        "properties": optional(dict),
     },
     "secrets": {"name": str, "value": str},
     "operations": {"id": str, "state": str, "streamingOperationLog": str},

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from modelship.testing.offline.data.account import StorageAccount
 from modelship.testing.offline.data.containers import Containers
+from modelship.testing.offline.data.datasets import Datasets
 from modelship.testing.offline.data.datastores import Datastores
 from modelship.testing.offline.data.vault import Vault
 
@@ -18,7 +19,7 @@ __all__ = ["Data"]
 
 
 class Data:
-    """The storage account of a workspace, its datastores, and its key vault.
+    """The storage account of a workspace, its datastores and datasets, and its key vault.
 
     Parameters
     ----------
@@ -35,7 +36,7 @@ class Data:
             workspace_id=identity.workspace_id,
             https_port=identity.ports["https"],
         )
-        self._parts = (Containers(store), datastores, Vault(store))
+        self._parts = (Containers(store), datastores, Datasets(store), Vault(store))
 
     def calls(self) -> list[Call]:
         """Return what they answer."""

@@ -1,0 +1,56 @@
+"""Datasets, by the unmodified SDK and azureml-dataprep, on an old Python and a new one."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from client_environments import DATA
+
+pytestmark = pytest.mark.azure
+
+SCRIPT = Path(__file__).with_name("dataset_script.py")
+FILES = ["/a.txt", "/sub/b é.txt", "/t.csv"]
+
+
+@pytest.mark.parametrize("version", ["3.8", "3.11"])
+def test_datasets_are_made_registered_and_read(offline, here, client_python, version):
+    """In a terminal that has sourced the workspace's file, through the proxy."""
+    python = client_python(version, *DATA)
+    shutil.copy(offline.config_path, here)
+    sourced = shlex.quote(str(offline.folder / "environment.sh"))
+    words = shlex.join([str(python), str(SCRIPT), "found.json"])
+    command = f"source {sourced} && {words}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads((here / "found.json").read_text())
+    assert [found[each] for each in ("uploaded", "old", "by_id")] == [FILES] * 3
+    assert found["versions"] == [1, 2, 2]  # the same dataset once more is no new version
+    assert found["down"] == ["a.txt", "sub/b é.txt", "t.csv"]
+    assert found["content"] == ["beta"]
+    assert found["table"] == {"a": [1, 2], "b": ["x", "y"]}
+    assert (found["names"], found["left"]) == (["files", "table"], ["table"])
+    assert found["tags"] == {"z": "1"}
+    assert found.get("mounted") == ["a.txt", "sub", "t.csv"] or not os.access("/dev/fuse", os.W_OK)
+    check_sentences(found)
+    assert offline.refused == []
+
+
+def check_sentences(found):
+    assert 'already a dataset registered under name "files"' in found["taken"]
+    assert 'Cannot find dataset registered with name "nope"' in found["nope"]
+    assert 'Cannot find dataset with id "nope"' in found["no_id"]
+    assert "Invalid argument type for `path`" in found["local"]  # as in Azure: the SDK refuses
+
+
+def test_a_dataset_of_an_old_engine_is_refused(call):
+    """It lacks what the engine of today reads; the sentence names what to install."""
+    dataflow = {"datasetType": "file", "dataflowJson": '{"blocks": []}', "properties": {}}
+    answer = call("POST", "dataset/v1.0", "/saveddatasets", json=dataflow)
+    assert answer.status_code == 400
+    assert "install azureml-dataset-runtime" in answer.json()["message"]

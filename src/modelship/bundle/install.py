@@ -23,7 +23,13 @@ if TYPE_CHECKING:
     from modelship.bundle._uv import Outcome
     from modelship.bundle.lock import Lock
 
-__all__ = ["add_packages", "create_environment", "find_python", "install_packages"]
+__all__ = [
+    "add_packages",
+    "create_environment",
+    "find_python",
+    "install_packages",
+    "installed_pythons",
+]
 
 _MACHINES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
 
@@ -173,7 +179,16 @@ def find_python(version: str) -> Path:
         found = _interpreters()
     if minor not in found:
         raise PythonNotFoundError("the environment", minor, sorted(found, key=Version))
-    return found[minor]
+    return found[minor][1]
+
+
+def installed_pythons() -> Mapping[str, str]:
+    """Return the release of each minor version of Python that this machine has.
+
+    Those that :func:`find_python` finds, such as ``{"3.8": "3.8.18", "3.11": "3.11.7"}``. It takes
+    some seconds where pyenv's shims are on the path.
+    """
+    return {minor: release for minor, (release, _) in _interpreters().items()}
 
 
 def _install(
@@ -208,18 +223,20 @@ def _check(outcome: Outcome, *, lock: Lock, folder: Path, timeout_s: float, on: 
     raise EnvironmentBuildError(str(folder), problem, outcome.words, found.advice)
 
 
-def _interpreters() -> Mapping[str, Path]:
-    """Return an interpreter of CPython for each minor version that this machine has."""
-    found = {f"{sys.version_info[0]}.{sys.version_info[1]}": Path(sys.executable)}
+def _interpreters() -> Mapping[str, tuple[str, Path]]:
+    """Return the release and an interpreter of CPython for each minor version that is here."""
+    running = "{}.{}.{}".format(*sys.version_info)
+    found = {minor_of(running): (running, Path(sys.executable))}
     listed = run_uv(["python", "list", "--only-installed"], timeout_s=_FIND_TIMEOUT_S)
     for line in listed.stdout.splitlines():
-        if match := re.match(r"cpython-(3\.\d+)\.\d+-\S+\s+(.+?)(?: -> .*)?$", line):
-            found.setdefault(match[1], Path(match[2]))
+        if match := re.match(r"cpython-(3\.\d+\.\d+)-\S+\s+(.+?)(?: -> .*)?$", line):
+            found.setdefault(minor_of(match[1]), (match[1], Path(match[2])))
     # uv finds pyenv's interpreters only where its shims work, which is not in each folder.
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     for python in sorted(pyenv.glob("versions/3.*/bin/python")):
-        if match := re.fullmatch(r"(3\.\d+)\.\d+", python.parent.parent.name):
-            found.setdefault(match[1], python)
+        release = python.parent.parent.name
+        if re.fullmatch(r"3\.\d+\.\d+", release):
+            found.setdefault(minor_of(release), (release, python))
     return found
 
 

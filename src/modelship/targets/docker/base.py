@@ -6,6 +6,7 @@ import re
 import secrets
 from typing import TYPE_CHECKING
 
+from modelship.bundle.lock import minor_of
 from modelship.errors import BaseImageError, ImageBuildError
 from modelship.targets.docker import dockerfiles, labels
 from modelship.targets.docker.archive import Archive
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
     from modelship.targets.docker.inspection import Image
     from modelship.targets.progress import Deadline, Steps
 
-__all__ = ["check_python", "ensure_base", "machine_of"]
+__all__ = ["check_python", "ensure_base", "machine_of", "python_of"]
 
+_UNKNOWN = "unknown"
 _MACHINES = {"amd64": "x86_64", "x86_64": "x86_64", "arm64": "aarch64", "aarch64": "aarch64"}
 
 
@@ -52,23 +54,45 @@ def check_python(engine: Engine, name: str, *, python: str, deadline: Deadline) 
     BaseImageError
         If it has no Python of the minor version `python`, or no glibc.
     """
-    label = f"probe-{secrets.token_hex(8)}"
-    context = Archive({"Dockerfile": dockerfiles.probe(name, label=label).encode()})
     try:
-        log = engine.build(context, tag="", deadline=deadline, cache=False)
+        found, library = _probed(engine, name, deadline=deadline)
     except ImageBuildError as error:
         problem = f"its python3 does not run ({error.problem})"
         raise _base_image_error(name, problem, python=python) from error
-    finally:
-        engine.sweep(f"{labels.BUILD}={label}", sparing=labels.RECORD)
-    answer = re.search(r"^probed (\S+) (\S+)", log, re.MULTILINE)
-    found, library = answer.groups() if answer else ("unknown", "unknown")
-    if found != python:
-        problem = f"it has Python {found}, and the environment asks for Python {python}"
+    if minor_of(found) != python:
+        problem = f"it has Python {minor_of(found)}, and the environment asks for Python {python}"
         raise _base_image_error(name, problem, python=python)
     if library != "glibc":
         problem = "it has no glibc, which the locked wheels need"
         raise _base_image_error(name, problem, python=python)
+
+
+def python_of(engine: Engine, name: str, *, steps: Steps) -> str:
+    """Return the release of a base image's Python, such as ``"3.8.18"``; ``""`` if it has none.
+
+    Raises
+    ------
+    BaseImageError
+        If the image is not there and cannot be pulled.
+    """
+    ensure_base(engine, name, steps=steps)
+    try:
+        release, _ = _probed(engine, name, deadline=steps.deadline)
+    except ImageBuildError:
+        return ""
+    return release if release != _UNKNOWN else ""
+
+
+def _probed(engine: Engine, name: str, *, deadline: Deadline) -> tuple[str, str]:
+    """Return the release of an image's Python, and which C library it has."""
+    label = f"probe-{secrets.token_hex(8)}"
+    context = Archive({"Dockerfile": dockerfiles.probe(name, label=label).encode()})
+    try:
+        log = engine.build(context, tag="", deadline=deadline, cache=False)
+    finally:
+        engine.sweep(f"{labels.BUILD}={label}", sparing=labels.RECORD)
+    answer = re.search(r"^probed (\S+) (\S+)", log, re.MULTILINE)
+    return (answer[1], answer[2]) if answer else (_UNKNOWN, _UNKNOWN)
 
 
 def machine_of(name: str, base: Image) -> str:

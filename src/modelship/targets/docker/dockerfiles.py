@@ -38,7 +38,7 @@ PORT = 5001
 
 _PROBE = (
     "import platform, sys; "
-    "print('probed', '%d.%d' % sys.version_info[:2], platform.libc_ver()[0] or 'no-glibc')"
+    "print('probed', '%d.%d.%d' % sys.version_info[:3], platform.libc_ver()[0] or 'no-glibc')"
 )
 # Bytecode is checked by the time and size of its source; both are fixed in the layer below it.
 # What does not compile, such as a template, is no reason to fail.

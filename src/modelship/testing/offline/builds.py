@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from modelship.bundle import Resources
-from modelship.errors import BaseImageError, ModelshipError, PythonNotFoundError
+from modelship.bundle.lock import minor_of
+from modelship.errors import ModelshipError
 from modelship.targets.progress import Steps
 from modelship.testing.offline import failures
 from modelship.testing.offline.build_causes import BuildCause
 from modelship.testing.offline.environments.notes import notes
 from modelship.testing.offline.images import Images
+from modelship.testing.offline.pythons import take
 from modelship.testing.offline.service_documents import limits, workers
-from modelship.testing.offline.specifications import SDK_PYTHON, Specification
+from modelship.testing.offline.specifications import Specification
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from modelship.bundle.script import SourceFile
     from modelship.testing.offline.images import Image
     from modelship.testing.offline.operations import Operations
+    from modelship.testing.offline.pythons import PythonsHere, PythonsOfImages
     from modelship.testing.offline.store import Store
 
 __all__ = ["Build", "Builder", "Place"]
@@ -69,6 +71,10 @@ class Place(Protocol):
     def source(self) -> tuple[SourceFile, ...]:
         """The files that it needs beside those of a service."""
 
+    @property
+    def pythons(self) -> PythonsHere | PythonsOfImages:
+        """The Pythons that an environment can get."""
+
     def fit(self, resources: Resources) -> Resources:
         """Return what of `resources` it has."""
 
@@ -114,7 +120,7 @@ class Builder:
             for option in specification.dropped:
                 note = f"Left out: {option}. Packages come from where this machine gets its own."
                 self._operations.write(build.operation, note)
-            image = self._build_on_some_python(build, specification)
+            image = self._build(build, self._on_some_python(build, specification))
         except (ModelshipError, TimeoutError) as error:
             name = str((request.get("environment") or {}).get("name") or "")
             cause = BuildCause.of(error, environment=name, conda=conda)
@@ -122,20 +128,20 @@ class Builder:
             raise failures.build_failed(cause) from error
         return image if specification.has_server else None
 
-    def _build_on_some_python(self, build: Build, specification: Specification) -> Image:
-        """Build with the Python that is asked for, or another one where none was meant."""
-        try:
-            return self._build(build, specification)
-        except (PythonNotFoundError, BaseImageError) as error:
-            if not specification.is_of_sdk_python:
-                raise
-            python = _python_at_hand(error)
-            self._operations.write(
-                build.operation,
-                f"{error.message} The SDK asks for Python {SDK_PYTHON} where nobody names one; "
-                f"Python {python} is taken in its place.",
-            )
-            return self._build(build, specification.with_python(python))
+    def _on_some_python(self, build: Build, specification: Specification) -> Specification:
+        """Return the specification with the Python that it gets here, and say which."""
+        asked, pythons = specification.python_release, self._compute.pythons
+        if not asked:
+            return specification
+        taken = take(
+            asked,
+            here=pythons.beside(minor_of(asked), build.steps),
+            place=pythons.place,
+            resolve=lambda minor: self._images.lock(specification.with_python(minor)),
+        )
+        if taken.note:
+            self._operations.write(build.operation, taken.note)
+        return specification.with_python(taken.minor)
 
     def _build(self, build: Build, specification: Specification) -> Image:
         request = build.document["environmentImageRequest"]
@@ -170,11 +176,3 @@ class Builder:
             had = f"{found.cpu_cores:g} cores and {found.memory_gb:.1f} GiB"
             self._operations.write(build.operation, f"Asked for more than this machine has: {had}.")
         return found
-
-
-def _python_at_hand(error: PythonNotFoundError | BaseImageError) -> str:
-    """Return the Python to take in place of one that is not there: the base image's, or ours."""
-    found = re.search(r"has Python (3\.\d+)", error.message)
-    if isinstance(error, BaseImageError) and found:
-        return found[1]
-    return f"{sys.version_info[0]}.{sys.version_info[1]}"

@@ -23,6 +23,7 @@ from modelship.targets.docker._sdk import connected
 from modelship.targets.process import ProcessBackend, service
 from modelship.targets.process.backend import FRONT_CHECK, GUNICORN_SETTINGS
 from modelship.targets.state import State
+from modelship.testing.offline.pythons import PythonsHere, PythonsOfImages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -75,6 +76,11 @@ class Compute:
     def source(self) -> tuple[SourceFile, ...]:
         """The files that it needs beside those of a service."""
         return self._containers.source
+
+    @property
+    def pythons(self) -> PythonsHere | PythonsOfImages:
+        """The Pythons that an environment can get."""
+        return self._containers.pythons
 
     def fit(self, resources: Resources) -> Resources:
         """Return what of `resources` this machine has; Azure has more."""
@@ -133,6 +139,7 @@ class _Processes(ProcessBackend):
 
     def __init__(self, folder: Path, *, front_key: str) -> None:
         super().__init__(profile="aci")
+        self.pythons = PythonsHere()
         self._front_key = front_key
         self._folder_of_all = folder / "containers"
         self._starting = threading.local()
@@ -208,6 +215,7 @@ class _Containers(DockerBackend):
 
     def __init__(self, folder: Path, *, base_image: str | None, front_key: str) -> None:
         super().__init__(base_image=base_image, profile="aci")
+        self.pythons = PythonsOfImages(base_image)
         self._front_key = front_key
         self._mark = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]
         self._starting = threading.local()

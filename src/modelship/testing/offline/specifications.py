@@ -13,10 +13,10 @@ from modelship.testing.offline.shapes import mismatch
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["SDK_PYTHON", "Specification"]
+__all__ = ["Specification"]
 
-SDK_PYTHON: Final = "3.10.18"
-"""What azureml-core 1.61 adds to a conda file that names no Python."""
+_SDK_PYTHON: Final = "3.10.18"
+_RELEASE = re.compile(r"\s*python\s*=?=?\s*(\d+\.\d+\.\d+)\s*")
 
 _SERVERS = re.compile(r"(azureml-defaults|azureml-inference-server-http)(?![\w-])", re.IGNORECASE)
 # They say where packages come from; here that is what this machine's own configuration says.
@@ -61,7 +61,7 @@ class Specification:
             advice = "List them: python.user_managed_dependencies = False, and a conda file."
             raise EnvironmentSpecError(name, problem, advice)
         conda = python.get("condaDependencies") or {
-            "dependencies": [f"python={SDK_PYTHON}", {"pip": ["azureml-defaults"]}]
+            "dependencies": [f"python={_SDK_PYTHON}", {"pip": ["azureml-defaults"]}]
         }
         if place := _misplaced(conda):
             raise EnvironmentSpecError(name, f"{place} in it is not what conda takes.")
@@ -70,14 +70,17 @@ class Specification:
         return cls(kept, has_stack or _names_server(kept), dropped)
 
     @property
-    def is_of_sdk_python(self) -> bool:
-        """Whether its Python is the one that the SDK adds where a user names none."""
-        return f"python={SDK_PYTHON}" in self.conda.get("dependencies", ())
+    def python_release(self) -> str:
+        """The patch release of Python that it asks for, such as ``"3.8.13"``; ``""`` for none."""
+        found = map(_RELEASE.fullmatch, map(str, self.conda.get("dependencies") or ()))
+        return next((each[1] for each in found if each), "")
 
-    def with_python(self, version: str) -> Specification:
-        """Return the same with another Python, such as ``"3.11"``."""
+    def with_python(self, minor: str) -> Specification:
+        """Return the same with another minor version of Python, such as ``"3.11"``."""
+        if self.python_release.startswith(f"{minor}."):
+            return self
         listed = [
-            f"python={version}" if each == f"python={SDK_PYTHON}" else each
+            f"python={minor}" if _RELEASE.fullmatch(str(each)) else each
             for each in self.conda["dependencies"]
         ]
         return replace(self, conda={**self.conda, "dependencies": listed})

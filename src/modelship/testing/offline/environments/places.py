@@ -9,6 +9,7 @@ from modelship.bundle.environments import environment_python
 from modelship.targets.docker._sdk import connected
 from modelship.targets.docker.image import environment_image
 from modelship.testing.offline.builds import Builder
+from modelship.testing.offline.pythons import PythonsHere, PythonsOfImages
 
 if TYPE_CHECKING:
     from modelship.bundle import Resources
@@ -46,10 +47,12 @@ class Places:
         self.default = default
         self.registry = registry
         self._base_image = base_image
+        self.pythons_of_images = PythonsOfImages(base_image)
+        self.pythons_here = PythonsHere()
 
     def builder(self, kind: str, operations: Operations) -> Builder:
         """Return what builds environments for one place, without a service in them."""
-        place = _Images(self) if kind == "docker" else _Folders()
+        place = _Images(self) if kind == "docker" else _Folders(self)
         return Builder(self._store, operations=operations, compute=place)
 
     def place(self, kind: str, image: Image, steps: Steps) -> dict[str, Any]:
@@ -93,6 +96,9 @@ class _Folders:
 
     source: tuple[SourceFile, ...] = ()
 
+    def __init__(self, places: Places) -> None:
+        self.pythons = places.pythons_here
+
     @staticmethod
     def fit(resources: Resources) -> Resources:
         return resources
@@ -110,6 +116,7 @@ class _Images:
 
     def __init__(self, places: Places) -> None:
         self._places = places
+        self.pythons = places.pythons_of_images
 
     @staticmethod
     def fit(resources: Resources) -> Resources:

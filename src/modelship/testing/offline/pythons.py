@@ -1,0 +1,208 @@
+"""Which Python an environment gets here: the one that is asked for, or the nearest.
+
+A patch release that is asked for stands for its minor version. Another minor version is taken only
+where nobody chose one: azureml-core then writes one of :data:`SDK_PYTHONS`. It is the nearest newer
+one that is here and that the packages allow, or else the nearest older one. A Python that a user
+has named is never replaced by another minor version: a model may answer differently there.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from modelship.bundle.install import installed_pythons
+from modelship.bundle.lock import minor_of
+from modelship.errors import BaseImageError, PythonNotFoundError, ResolutionError
+from modelship.targets.docker._sdk import connected
+from modelship.targets.docker.base import ensure_base, python_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from modelship.targets.progress import Steps
+
+__all__ = ["SDK_PYTHONS", "PythonsHere", "PythonsOfImages", "Taken", "take"]
+
+SDK_PYTHONS: Final = ("3.8.13", "3.10.18")
+"""What azureml-core 1.61 writes where nobody names a Python, in ``CondaDependencies()`` and
+``Environment(...)``, and in ``CondaDependencies.create()``."""
+
+_OLDEST: Final = (3, 8)
+_SUPPORTED: Final = tuple(f"3.{minor}" for minor in range(8, 15))
+# Only then can another Python help.
+_OF_PYTHON: Final = re.compile(r"Python\s*[<>=!]|\bwheels?\b")
+
+
+class PythonsHere:
+    """The Pythons of this machine; listed once, and again when one is missing."""
+
+    place: Final = "this machine"
+
+    def __init__(self) -> None:
+        self._found: Mapping[str, str] = {}
+
+    def beside(self, minor: str, steps: Steps) -> Mapping[str, str]:  # noqa: ARG002 - as for images
+        """Return the release of each minor version that there is; `minor` is wanted most."""
+        if minor not in self._found:
+            self._found = installed_pythons()
+        return self._found
+
+
+class PythonsOfImages:
+    """The Pythons of the base images that a Docker engine has.
+
+    Parameters
+    ----------
+    base_image : str, optional
+        The only one, if one was named; otherwise they are ``python:<minor>-slim``.
+    """
+
+    def __init__(self, base_image: str | None) -> None:
+        self._base_image = base_image
+        self._release = ""
+        self.place = base_image or "the base image"
+
+    def beside(self, minor: str, steps: Steps) -> Mapping[str, str]:
+        """Return the release of each minor version that there is; `minor` is wanted most.
+
+        Raises
+        ------
+        BaseImageError
+            If the one that was named is not there and cannot be pulled.
+        """
+        if self._base_image is None:
+            return {each: each for each in self._slim(minor, steps)}
+        if not self._release:
+            with connected() as engine:
+                self._release = python_of(engine, self._base_image, steps=steps)
+        return {minor_of(self._release): self._release} if self._release else {}
+
+    @staticmethod
+    def _slim(minor: str, steps: Steps) -> tuple[str, ...]:
+        """Return all that can be pulled if `minor` can, and else those that are there."""
+        with connected() as engine:
+            try:
+                ensure_base(engine, f"python:{minor}-slim", steps=steps)
+            except BaseImageError:
+                return tuple(each for each in _SUPPORTED if engine.image(f"python:{each}-slim"))
+            return _SUPPORTED
+
+
+@dataclass(frozen=True)
+class Taken:
+    """The Python that is taken for another one.
+
+    Parameters
+    ----------
+    minor : str
+        Its minor version.
+    note : str
+        What was asked for, what is taken, and why, in one line; ``""`` where it is the same.
+    """
+
+    minor: str
+    note: str
+
+
+def take(
+    asked: str, *, here: Mapping[str, str], place: str, resolve: Callable[[str], object]
+) -> Taken:
+    """Choose a Python.
+
+    Parameters
+    ----------
+    asked : str
+        A patch release, such as ``"3.8.13"``.
+    here : Mapping[str, str]
+        The release of each minor version that there is.
+    place : str
+        Where these are, such as ``"this machine"``.
+    resolve : Callable
+        Resolves the packages for a minor version, and raises a ResolutionError.
+
+    Raises
+    ------
+    PythonNotFoundError
+        If there is none to take.
+    ResolutionError
+        If the packages go with none that there is.
+    """
+    minor = minor_of(asked)
+    if asked not in SDK_PYTHONS:
+        return Taken(minor, _same(asked, here.get(minor, ""), place=place))
+    refused: dict[str, ResolutionError] = {}
+    for python in _nearest(minor, tuple(here)):
+        error = _refusal(resolve, python)
+        if error is None:
+            return Taken(python, _note(asked, python, refused, here=here, place=place))
+        refused[python] = error
+    if refused:
+        raise next(iter(refused.values()))
+    raise PythonNotFoundError("the environment", minor, tuple(here))
+
+
+def _refusal(resolve: Callable[[str], object], python: str) -> ResolutionError | None:
+    """Return why the packages do not go with a Python; None if they do."""
+    try:
+        resolve(python)
+    except ResolutionError as error:
+        if not _OF_PYTHON.search(error.resolver_output):
+            raise
+        return error
+    return None
+
+
+def _nearest(minor: str, here: Sequence[str]) -> tuple[str, ...]:
+    """Return what there is: the minor version itself, newer ones upwards, older ones downwards."""
+    wanted = _number(minor)
+    found = sorted(each for each in map(_number, here) if each >= _OLDEST)
+    upwards = [each for each in found if each >= wanted]
+    downwards = [each for each in reversed(found) if each < wanted]
+    return tuple(".".join(map(str, each)) for each in (*upwards, *downwards))
+
+
+def _number(minor: str) -> tuple[int, ...]:
+    return tuple(map(int, minor.split(".")))
+
+
+def _note(
+    asked: str,
+    python: str,
+    refused: Mapping[str, ResolutionError],
+    *,
+    here: Mapping[str, str],
+    place: str,
+) -> str:
+    minor = minor_of(asked)
+    if python == minor:
+        return _same(asked, here[python], place=place)
+    if minor in refused:
+        why = f"the packages do not go with {minor} ({refused[minor].problem.rstrip('.')})"
+    else:
+        why = f"{place} has no {minor}, only {', '.join(here)}"
+    others = "".join(
+        f"; {other} was passed over ({error.problem.rstrip('.')})"
+        for other, error in refused.items()
+        if other != minor
+    )
+    azure = (
+        " Azure would not build it: name a Python that the packages allow, with "
+        f'set_python_version("{python}").'
+        if minor in refused
+        else ""
+    )
+    return (
+        f"Python {asked} is asked for, which azureml-core writes where nobody names one; Python "
+        f"{here[python]} of {place} is taken: {why}{others}.{azure}"
+    )
+
+
+def _same(asked: str, release: str, *, place: str) -> str:
+    if release in {"", asked}:
+        return ""
+    return (
+        f"Python {asked} is asked for; Python {release} of {place} is taken: packages are the same "
+        f"for every release of {minor_of(asked)}."
+    )

@@ -1,0 +1,111 @@
+"""Which Python an environment gets in an offline workspace, and what is said of it."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+import requests
+from azureml.core import Environment, Model
+from azureml.core.conda_dependencies import CondaDependencies
+from azureml.core.model import InferenceConfig
+from azureml.core.webservice import AciWebservice
+from offline_services import INSPECTOR, deploying
+
+from modelship.errors import PythonNotFoundError, ResolutionError
+from modelship.testing.offline.pythons import take
+
+RUNNING = f"{sys.version_info[0]}.{sys.version_info[1]}"
+HERE = {"3.9": "3.9.18", "3.11": "3.11.7", "3.7": "3.7.16"}
+
+
+def taking(asked, here, *, wrong=(), words="x needs Python>=3.99"):
+    def resolve(minor):
+        if minor in wrong:
+            raise ResolutionError("myenv.yml", f"x has no wheel for {minor}.", words)
+
+    return take(asked, here=here, place="this machine", resolve=resolve)
+
+
+@pytest.mark.parametrize(
+    ("asked", "here", "wrong", "taken"),
+    [
+        ("3.8.13", {**HERE, "3.8": "3.8.18"}, (), "3.8"),
+        ("3.8.13", HERE, (), "3.9"),
+        ("3.8.13", HERE, ("3.9",), "3.11"),
+        ("3.8.13", {**HERE, "3.8": "3.8.18"}, ("3.8",), "3.9"),
+        ("3.10.18", {"3.8": "3.8.18", "3.9": "3.9.18"}, (), "3.9"),
+        ("3.11.4", HERE, (), "3.11"),
+        ("3.12.1", HERE, (), "3.12"),
+    ],
+)
+def test_the_nearest_python_is_taken_that_the_packages_allow(asked, here, wrong, taken):
+    """Its own minor version, newer ones upwards, older ones downwards; a user's stays theirs."""
+    assert taking(asked, here, wrong=wrong).minor == taken
+
+
+def test_the_note_says_what_was_asked_what_was_taken_and_why():
+    """In one line, with what was passed over."""
+    note = taking("3.8.13", HERE, wrong=("3.9",)).note
+    assert note.startswith("Python 3.8.13 is asked for, which azureml-core writes where nobody")
+    assert "Python 3.11.7 of this machine is taken: this machine has no 3.8" in note
+    assert "3.9 was passed over (x has no wheel for 3.9)" in note
+    assert "\n" not in note
+    azure = taking("3.8.13", {**HERE, "3.8": "3.8.18"}, wrong=("3.8",)).note
+    assert "Azure would not build it: name a Python that the packages allow, with set_" in azure
+    assert taking("3.9.18", HERE).note == ""
+
+
+def test_what_no_python_helps_with_is_not_tried_on_each():
+    """The resolver's error is that of the first; none that fits is one of its own."""
+    with pytest.raises(ResolutionError, match=r"for 3\.9"):
+        taking("3.8.13", HERE, wrong=("3.9", "3.11"))
+    with pytest.raises(ResolutionError, match=r"for 3\.9"):
+        taking("3.8.13", HERE, wrong=("3.9",), words="x was not found in the package registry")
+    with pytest.raises(PythonNotFoundError, match=r"asks for Python 3\.8"):
+        taking("3.8.13", {"3.7": "3.7.16"})
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory, shared_home):
+    """Return a deployer whose workspace all tests of this module share."""
+    with deploying(tmp_path_factory.mktemp("pythons"), home=shared_home) as found:
+        yield found
+
+
+def deploy(place, conda):
+    """Deploy with a conda file as the tutorial does it; return the service and its build log."""
+    (place.folder / "myenv.yml").write_text(conda)
+    (place.folder / "score.py").write_text(INSPECTOR)
+    environment = Environment.from_conda_specification("myenv", str(place.folder / "myenv.yml"))
+    config = InferenceConfig(entry_script="score.py", environment=environment)
+    name, options = place.name(), AciWebservice.deploy_configuration()
+    service = Model.deploy(place.ws, name, [], config, options)
+    operation = place.settle(service)
+    return service, requests.get(operation["operationLog"], timeout=30).text
+
+
+@pytest.mark.parametrize(
+    ("made", "minor"), [(CondaDependencies, "3.8"), (CondaDependencies.create, "3.10")]
+)
+def test_the_pythons_that_the_sdk_writes_are_deployed(place, made, minor):
+    """A patch release that is not here gives way to that of the same minor version."""
+    conda = made()
+    conda.add_pip_package("azureml-inference-server-http")
+    conda.remove_pip_package("azureml-defaults")
+    service, log = deploy(place, conda.serialize_to_string())
+    assert service.state == "Healthy", log
+    release = service.run("__import__('platform').python_version()")
+    assert release.startswith(f"{minor}.")
+    assert f"Python {release} of this machine is taken" in log
+
+
+def test_a_python_that_a_user_names_is_not_replaced(place):
+    """The build fails, with what is here and what to do."""
+    service, log = deploy(
+        place, "dependencies:\n- python=3.14\n- pip:\n  - azureml-inference-server-http\n"
+    )
+    assert service.state == "Failed"
+    assert "it asks for Python 3.14, but this machine has" in log
+    assert "Install Python 3.14, or ask for another one" in service.error["message"]
+    assert RUNNING in log

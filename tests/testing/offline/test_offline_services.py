@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -316,7 +317,7 @@ from offline_services import deploying
 
 with deploying(Path({folder!r}), home=Path({home!r})) as place:
     service = place.up()
-    print(service.run("os.getppid()"), flush=True)
+    print(service.scoring_uri, service.run("os.getppid()"), flush=True)
     os.kill(os.getpid(), signal.{end})
     signal.pause()
 """
@@ -328,13 +329,18 @@ def test_nothing_is_left_by_a_workspace_that_was_ended(tmp_path, shared_home, en
     paths = {"tests": str(Path(__file__).parent), "folder": str(tmp_path), "home": str(shared_home)}
     command = [sys.executable, "-c", ENDED.format(end=end, **paths)]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S)
-    process, deadline = int(ran.stdout.split()[-1]), time.monotonic() + DEADLINE_S
+    *_, uri, process = ran.stdout.split()
+    process, deadline = int(process), time.monotonic() + DEADLINE_S
     while runs(process):
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    with deploying(tmp_path, home=shared_home) as place:
-        [service] = Webservice.list(place.ws)
-        assert (service.state, ask(service, "1")) == ("Healthy", 1)
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(requests.post, uri, data="2", timeout=DEADLINE_S)
+        with deploying(tmp_path, home=shared_home) as place:
+            [service] = Webservice.list(place.ws)
+            assert (service.state, ask(service, "1")) == ("Healthy", 1)
+            if end == "SIGKILL":  # else it was refused, for nobody is expected back
+                assert asked.result().json() == 2
 
 
 @pytest.mark.docker

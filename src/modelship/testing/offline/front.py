@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from modelship.testing.offline.listeners import Listeners
 from modelship.testing.offline.passage import lead_through
 from modelship.testing.offline.peers import is_another_users
 from modelship.testing.offline.routes import Route
-from modelship.testing.offline.server import listen
 
 if TYPE_CHECKING:
     import socket
@@ -34,7 +34,7 @@ class _Front:
     """One front: where it listens, and where it leads."""
 
     listener: socket.socket
-    route: Route = field(default_factory=Route)
+    route: Route | None = None
 
     @property
     def port(self) -> int:
@@ -49,9 +49,12 @@ class Fronts:
     key : str
         What is shown to the servers behind, in a header field, so that they serve nobody who goes
         around the fronts; nothing if it is empty.
+    listeners : Listeners, optional
+        Opens the sockets.
     """
 
-    def __init__(self, *, key: str = "") -> None:
+    def __init__(self, *, key: str = "", listeners: Listeners | None = None) -> None:
+        self._listeners = listeners or Listeners()
         self._shown = f"x-modelship-front: {key}\r\n".encode() if key else b""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="fronts", daemon=True)
@@ -62,17 +65,18 @@ class Fronts:
     def open(self, name: str, *, port: int | None = None) -> int:
         """Listen on 127.0.0.1, on `port` if it is free, and return the port.
 
-        A front that is open already stays where it is. Until :meth:`point` is called, it closes
-        connections without an answer.
+        A front that is open already stays where it is. Until :meth:`point` is called, clients wait.
         """
         with self._lock:
             if name in self._fronts:
                 return self._fronts[name].port
             if not self._thread.ident:
                 self._thread.start()
-            front = self._fronts[name] = _Front(_listen(port))
-        asyncio.run_coroutine_threadsafe(self._begin(front), self._loop).result()
-        return front.port
+            listener = self._listeners.open(_kept_as(name), port)
+            listener.listen(_BACKLOG)
+            listener.setblocking(False)
+            self._fronts[name] = _Front(listener)
+            return self._fronts[name].port
 
     def is_open(self, name: str) -> bool:
         """Return whether there is a front of this name."""
@@ -84,13 +88,18 @@ class Fronts:
         If nothing is to open it, it is open to every program of this user, and to the web pages
         that the route names.
         """
-        self._fronts[name].route = route
+        with self._lock:
+            front = self._fronts[name]
+            begins, front.route = front.route is None, route
+        if begins:
+            asyncio.run_coroutine_threadsafe(self._begin(front), self._loop).result()
 
     def shut(self, name: str) -> None:
         """Stop listening; a front that is not there is no error."""
         with self._lock:
             front = self._fronts.pop(name, None)
         if front is not None:
+            self._listeners.forget(_kept_as(name))
             asyncio.run_coroutine_threadsafe(self._end(front), self._loop).result(_ENDING_S)
 
     def close(self) -> None:
@@ -139,14 +148,13 @@ class Fronts:
             client.close()
             return
         client.setblocking(False)
-        task = self._loop.create_task(lead_through(client, lambda: front.route, self._shown))
+        task = self._loop.create_task(
+            lead_through(client, lambda: front.route or Route(), self._shown)
+        )
         self._busy.add(task)
         task.add_done_callback(self._busy.discard)
         task.add_done_callback(lambda _: client.close())  # also if it was ended before it began
 
 
-def _listen(port: int | None) -> socket.socket:
-    listener = listen(port)
-    listener.listen(_BACKLOG)
-    listener.setblocking(False)
-    return listener
+def _kept_as(name: str) -> str:
+    return f"service {name}"

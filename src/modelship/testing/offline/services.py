@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from modelship.testing.offline.compute import Kind
     from modelship.testing.offline.faults import Faults
     from modelship.testing.offline.guard import Guard
+    from modelship.testing.offline.listeners import Listeners
     from modelship.testing.offline.store import Store
 
     _Answer = Callable[..., Response]
@@ -81,6 +82,8 @@ class Services:
         The Azure region that the workspace pretends to be in.
     healthy_within_s : float
         How long a container may take to become healthy before the deployment is given up.
+    listeners : Listeners, optional
+        Opens the sockets of the services' addresses.
 
     Raises
     ------
@@ -101,6 +104,7 @@ class Services:
         cores: float = 100.0,
         location: str = "eastus",
         healthy_within_s: float = 600.0,
+        listeners: Listeners | None = None,
     ) -> None:
         self._store = store
         self._documents = store.documents("services")
@@ -111,7 +115,8 @@ class Services:
             store.folder, kind=compute, base_image=base_image, front_key=front_key
         )
         tokens = ServiceTokens(key=token_key)
-        self._addresses = Addresses(store, fronts=Fronts(key=front_key), tokens=tokens)
+        fronts = Fronts(key=front_key, listeners=listeners)
+        self._addresses = Addresses(store, fronts=fronts, tokens=tokens)
         self._operations = Operations(store, guard=guard)
         self._rollouts = Rollouts(
             store,

@@ -212,12 +212,19 @@ class OfflineWorkspace:
         from modelship.testing.offline.authority import Authority
         from modelship.testing.offline.data.account import StorageAccount
         from modelship.testing.offline.guard import Guard
+        from modelship.testing.offline.listeners import Listeners
         from modelship.testing.offline.proxy import Proxy
-        from modelship.testing.offline.server import Server, listen
+        from modelship.testing.offline.server import Server
 
         stack.enter_context(without_exports())
+        # A folder of our own is removed at the end, and nobody opens it again.
+        self._listeners = stack.enter_context(
+            Listeners(self.folder if self._given_folder else None)
+        )
         listeners = {
-            scheme: stack.enter_context(listen(self.identity.ports.get(scheme)))
+            scheme: stack.enter_context(
+                self._listeners.open(scheme, self.identity.ports.get(scheme))
+            )
             for scheme in ("http", "https", "proxy")
         }
         ports = {scheme: each.getsockname()[1] for scheme, each in listeners.items()}
@@ -241,6 +248,7 @@ class OfflineWorkspace:
         services = self._services(store, guard)
         stack.callback(services.close)
         services.start()
+        self._listeners.settle()
         calls = [*self._calls(store, guard, access, stack), *services.calls()]
         self._app = app = App(calls, self.faults, guard=guard)
         tls = {"http": None, "https": authority.context("127.0.0.1")}
@@ -271,6 +279,7 @@ class OfflineWorkspace:
             compute=self._compute,
             base_image=self._base_image,
             location=self.identity.location,
+            listeners=self._listeners,
         )
 
     def _calls(self, store: Store, guard: Guard, access: Access, stack: ExitStack) -> list[Call]:

@@ -1,0 +1,109 @@
+"""A workspace that is killed: its sockets outlive it, and its clients wait for the next one."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+
+from modelship.testing.offline.listeners import Listeners
+from modelship.testing.offline.workspace import OfflineWorkspace
+
+KILLED = """
+import os, sys
+from pathlib import Path
+{opening}
+print({said}, flush=True)
+os.kill(os.getpid(), 9)
+"""
+WORKSPACE = """
+from modelship.testing.offline.workspace import OfflineWorkspace
+offline = OfflineWorkspace(sys.argv[1]).__enter__()
+"""
+LISTENERS = """
+from modelship.testing.offline.listeners import Listeners
+listeners = Listeners(Path(sys.argv[1]), held_s=float(sys.argv[2]))
+listener = listeners.open("http")
+"""
+PORT = "listener.getsockname()[1]"
+WAIT_S = 60
+
+
+def killed(opening, said, *arguments):
+    """Run a program that opens something, says where it is, and is killed; return what it said."""
+    program = KILLED.format(opening=opening, said=said)
+    command = [sys.executable, "-c", program, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_S)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    return done.stdout.strip()
+
+
+def test_a_client_waits_for_the_workspace_to_be_started_again(tmp_path):
+    """It neither fails nor has to try again, also one that comes through the proxy."""
+    said = "offline.endpoint, offline.environment['HTTPS_PROXY']"
+    endpoint, proxy = killed(WORKSPACE, said, tmp_path / "kept").split()
+    bundle, azure = str(tmp_path / "kept" / "ca-bundle.pem"), "https://management.azure.com"
+    options = {"proxies": {"https": proxy}, "verify": bundle, "timeout": WAIT_S}
+    with ThreadPoolExecutor() as pool:
+        asked = [
+            pool.submit(requests.get, f"{where}/metadata/endpoints", **options)
+            for where in (endpoint, azure)
+        ]
+        socket.create_connection(("127.0.0.1", int(endpoint.rpartition(":")[2]))).close()
+        assert not any(each.done() for each in asked)
+        with OfflineWorkspace(tmp_path / "kept") as offline:
+            assert offline.endpoint == endpoint
+            assert [each.result().status_code for each in asked] == [200, 200]
+
+
+def test_who_waits_in_vain_is_told(tmp_path):
+    """A workspace that nobody starts again says so, and its port is free."""
+    port = int(killed(LISTENERS, PORT, tmp_path, 3))
+    proxies = {"https": f"http://127.0.0.1:{port}"}
+    with pytest.raises(requests.exceptions.ProxyError, match=f"again in the folder {tmp_path}"):
+        requests.get("https://management.azure.com/", proxies=proxies, timeout=WAIT_S)
+    refused, deadline = False, time.monotonic() + WAIT_S
+    while not refused:
+        with socket.socket() as client:
+            refused = client.connect_ex(("127.0.0.1", port)) != 0
+        assert time.monotonic() < deadline
+
+
+def test_a_workspace_that_is_closed_leaves_no_keeper(tmp_path):
+    """Its port is free at once, and a client is refused instead of waiting."""
+    with Listeners(tmp_path) as listeners:
+        listener = listeners.open("http")
+        port = listener.getsockname()[1]
+        listener.close()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port))
+
+
+def test_what_is_forgotten_or_not_asked_for_is_closed(tmp_path):
+    """A service that is gone has no address any more, also after a workspace was killed."""
+    opening = LISTENERS + 'gone = listeners.open("gone")\nlisteners.forget("gone")\n'
+    opening += 'other = listeners.open("other")\n'
+    said = f"{PORT}, gone.getsockname()[1], other.getsockname()[1]"
+    kept, gone, other = map(int, killed(opening, said, tmp_path, WAIT_S).split())
+    with Listeners(tmp_path) as listeners:
+        with listeners.open("http") as listener, listeners.open("gone") as another:
+            assert listener.getsockname()[1] == kept
+            assert another.getsockname()[1] != gone
+        listeners.settle()
+        with socket.socket() as client:
+            assert client.connect_ex(("127.0.0.1", other)) != 0
+
+
+def test_a_long_path_is_no_obstacle(tmp_path):
+    """A Unix socket takes 107 bytes, and folders of tests are longer."""
+    folder = tmp_path / ("x" * 120)
+    folder.mkdir()
+    port = int(killed(LISTENERS, PORT, folder, WAIT_S))
+    with Listeners(folder) as listeners, listeners.open("http") as listener:
+        assert listener.getsockname()[1] == port

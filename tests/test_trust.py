@@ -164,5 +164,7 @@ def test_functions_beside_the_script_may_be_called(tmp_path, monkeypatch, define
     joblib.dump(importlib.import_module("own_parts").Own(), tmp_path / "model.pkl")
     monkeypatch.delitem(sys.modules, "own_parts")
     own = OwnModules([SourceFile("own_parts.py", defined.encode())])
-    found = loading_findings(Model.read(tmp_path / "model.pkl"), own=own, trust_model=False)
+    found = loading_findings(
+        Model.read(tmp_path / "model.pkl"), path="model.pkl", own=own, trust_model=False
+    )
     assert [each.blocks for each in found] == [True] * blocks

@@ -17,6 +17,7 @@ from modelship.sources import Model
 SCRIPT = b"def init(): ...\ndef run(raw_data): return raw_data\n"
 LOCK = "packaging==24.0 \\\n    --hash=sha256:00\n"
 MANIFEST = "bundle.json"
+MODEL = "models/small/1/model.pkl"
 
 
 def saved(folder, *, lock=LOCK, **changes):
@@ -24,7 +25,7 @@ def saved(folder, *, lock=LOCK, **changes):
     folder.mkdir()
     (folder / "model.pkl").write_bytes(b"\x80\x04]\x94.")
     fields = {
-        "model": Model.read(folder / "model.pkl", name="small"),
+        "models": (Model.read(folder / "model.pkl", name="small"),),
         "entry_script": "score.py",
         "source": (SourceFile("helper.py", b"X = 1\n"), SourceFile("score.py", SCRIPT)),
         "environment": Environment("3.11", ("packaging",), origin="test"),
@@ -162,7 +163,7 @@ CHANGED = {
     "digest in capitals": field("digest", to="A" * 64),
     "source is text": field("source", to="score.py"),
     "source lists an absolute path": field("source", to=["/etc/hostname", "score.py"]),
-    "source leads out": field("source", to=["../model/model.pkl", "score.py"]),
+    "source leads out": field("source", to=[f"../{MODEL}", "score.py"]),
     "source lists a file twice": field("source", to=["score.py", "score.py"]),
     "source lists a folder": field("source", to=["helper.py/", "score.py"]),
     "source lists NUL": field("source", to=["a\0b", "score.py"]),
@@ -171,14 +172,14 @@ CHANGED = {
     "source lists what is missing": field("source", to=["gone.py", "score.py"]),
     "source has more than is listed": field("source", to=["score.py"]),
     "source lists too many": field("source", to=["score.py"] * 30_000),
-    "model leads out": field("model", "path", to="../source/score.py"),
-    "model is its own folder": field("model", "path", to="."),
-    "model is missing": field("model", "path", to="other.pkl"),
-    "model is a number": field("model", to=7),
-    "model name leads out": field("model", "name", to="../../x"),
-    "model version leads out": field("model", "version", to="1/../../../x"),
-    "model version is a number": field("model", "version", to=1),
-    "model origin is an address": field("model", "origin", to="http://127.0.0.1/"),
+    "model leads out": field("models", 0, "path", to="../source/score.py"),
+    "model is its own folder": field("models", 0, "path", to="."),
+    "model is missing": field("models", 0, "path", to="other.pkl"),
+    "model is a number": field("models", 0, to=7),
+    "model name leads out": field("models", 0, "name", to="../../x"),
+    "model version leads out": field("models", 0, "version", to="1/../../../x"),
+    "model version is a number": field("models", 0, "version", to=1),
+    "model origin is an address": field("models", 0, "origin", to="http://127.0.0.1/"),
     "python is a path": field("environment", "locked_python", to="3.11/../../bin/sh"),
     "python is an option": field("environment", "python", to="--help"),
     "requirements are text": field("environment", "requirements", to="packaging"),
@@ -227,12 +228,12 @@ CHANGED = {
     "script is a folder": folder_at("source/score.py"),
     "script is a pipe": pipe("source/score.py"),
     "source is a link": link("source", None),
-    "model is another": content("model/model.pkl", b"\x80\x04N."),
-    "model is empty": content("model/model.pkl", b""),
-    "model is a link": link("model/model.pkl", None),
-    "model is a looping link": link("model/model.pkl", "model.pkl"),
-    "model is a pipe": pipe("model/model.pkl"),
-    "models are a link": link("model", None),
+    "model is another": content(MODEL, b"\x80\x04N."),
+    "model is empty": content(MODEL, b""),
+    "model is a link": link(MODEL, None),
+    "model is a looping link": link(MODEL, "model.pkl"),
+    "model is a pipe": pipe(MODEL),
+    "models are a link": link("models", None),
     "lock is another": content("requirements.lock", b"packaging==24.1\n"),
     "lock is no UTF-8": content("requirements.lock", b"\xff"),
     "lock is a link": link("requirements.lock", None),

@@ -46,7 +46,7 @@ def model(tmp_path):
 def bundle_of(model, *, sample=None, lock=LOCK, script=SCRIPT, **changes):
     """A bundle with a lock given, so that nothing is resolved."""
     fields = {
-        "model": model,
+        "models": (model,),
         "entry_script": "score.py",
         "source": (SourceFile("score.py", script),),
         "environment": HERE,
@@ -134,7 +134,7 @@ def test_a_bundle_cannot_be_changed(model):
     [
         ("source/score.py", SCRIPT + b"#"),
         ("requirements.lock", b"packaging==24.1\n"),
-        ("model/model.pkl", b"\x80\x04N."),
+        ("models/small/1/model.pkl", b"\x80\x04N."),
         ("sample_input.json", b'{"data": [2]}'),
     ],
 )

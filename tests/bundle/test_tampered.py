@@ -6,7 +6,7 @@ from contextlib import suppress
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tampering import CHANGED, MADE, MANIFEST, saved
+from tampering import CHANGED, MADE, MANIFEST, MODEL, saved
 
 from modelship.bundle import ScoringBundle
 from modelship.errors import BundleFormatError, ModelshipError
@@ -49,7 +49,7 @@ def test_what_no_list_names_is_ignored(tmp_path):
     """Files beside those that the manifest lists neither count nor come along."""
     folder = saved(tmp_path / "made")
     (folder / "source" / "sitecustomize.py").write_text("raise SystemExit")
-    (folder / "model" / "other.pkl").write_bytes(b"")
+    (folder / MODEL).with_name("other.pkl").write_bytes(b"")
     (folder / "README.md").write_text("mine")
     bundle = ScoringBundle.load(folder)
     assert [file.path for file in bundle.source] == ["helper.py", "score.py"]
@@ -91,7 +91,7 @@ def test_any_change_of_the_manifest_is_refused_or_harmless(folder, data):
 @fuzzed
 @given(
     name=st.sampled_from(
-        [MANIFEST, "requirements.lock", "sample_input.json", "source/score.py", "model/model.pkl"]
+        [MANIFEST, "requirements.lock", "sample_input.json", "source/score.py", MODEL]
     ),
     data=st.data(),
 )

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from modelship.bundle.environment import Environment
 from modelship.bundle.lock import lock as resolve
+from modelship.bundle.models import as_models, model_ids
 from modelship.bundle.payload import as_sample
 from modelship.bundle.resources import Resources
-from modelship.bundle.script import SourceFile, generate_source, read_source
+from modelship.bundle.script import SourceFile, generate_source_for, read_source
 from modelship.errors import InvalidOptionError
-from modelship.sources import Model
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from modelship.bundle.lock import Lock
     from modelship.bundle.profile import HasProfile
     from modelship.findings import Finding
+    from modelship.sources import Model
 
 __all__ = ["ScoringBundle"]
 
 _FIELDS = (
-    "model",
+    "models",
     "entry_script",
     "source",
     "environment",
@@ -43,16 +44,21 @@ class ScoringBundle:
 
     Parameters
     ----------
-    model : Model
-        What :meth:`ModelSource.fetch` returned. It is never unpickled here.
+    model : Model or Sequence[Model]
+        What :meth:`ModelSource.fetch` returned; it is never unpickled here. One model lies in the
+        folder ``AZUREML_MODEL_DIR``. Of a sequence of several, each lies in
+        ``AZUREML_MODEL_DIR/<name>/<version>``, as on Azure; two may be versions of one model, but
+        none may have the name and the version of another. The sequence may be empty, for a script
+        that needs no model.
     entry_script : str or Path, optional
         The scoring script, which defines ``init()`` and ``run(raw_data)``. Without it
-        a plain one is written that answers ``{"data": rows}`` with a list of predictions.
+        a plain one is written that answers ``{"data": rows}`` with a list of predictions; that
+        takes one model.
     source_directory : str or Path, optional
         A folder whose files go along with the script; `entry_script` is then relative to it.
     environment : Environment, str or Path, optional
         A conda YAML file, a requirements file, or an Environment. Without it the
-        environment is inferred from what wrote the model.
+        environment is inferred from what wrote the models.
     sample_input : JSON value, optional
         A request that the service answers; arrays are taken as lists. It is sent once
         after each deployment, and tells :class:`Evaluator` how rows are sent.
@@ -77,7 +83,7 @@ class ScoringBundle:
 
     def __init__(
         self,
-        model: Model,
+        model: Model | Sequence[Model],
         *,
         entry_script: str | Path | None = None,
         source_directory: str | Path | None = None,
@@ -88,28 +94,24 @@ class ScoringBundle:
         tags: Mapping[str, str] | None = None,
         description: str = "",
     ) -> None:
-        if not isinstance(model, Model):
-            raise InvalidOptionError(
-                option="model",
-                found=type(model).__name__,
-                expected="a Model: ModelSource.open(path_or_estimator).fetch(folder)",
-            )
+        models = as_models(model)
         if entry_script is None:
-            script, source = generate_source(model)
+            script, source = generate_source_for(models)
         else:
             script, source = read_source(entry_script, source_directory=source_directory)
         self._fill(
-            model=model,
+            models=models,
             entry_script=script,
             source=source,
-            environment=as_environment(environment, model=model, source=source),
+            environment=as_environment(environment, models=models, source=source),
             sample_json=as_sample(sample_input),
             resources=Resources(cpu_cores=cpu_cores, memory_gb=memory_gb),
             tags=_as_tags(tags),
             description=description,
         )
 
-    model: Model
+    models: tuple[Model, ...]
+    """Its models, sorted by name and version; most bundles have one."""
     entry_script: str
     source: tuple[SourceFile, ...]
     environment: Environment
@@ -139,6 +141,22 @@ class ScoringBundle:
         raise AttributeError(f"a ScoringBundle is immutable; make a new one to change {name!r}")
 
     @property
+    def model(self) -> Model:
+        """The model of a bundle that has one.
+
+        Raises
+        ------
+        AttributeError
+            If it has none or several.
+        """
+        if len(self.models) == 1:
+            return self.models[0]
+        raise AttributeError(
+            f"this bundle has {len(self.models)} models ({model_ids(self.models) or 'none'}); "
+            "`models` is the tuple of them"
+        )
+
+    @property
     def sample_input(self) -> Any:
         """A fresh copy of the sample request, or None."""
         return None if self.sample_json is None else json.loads(self.sample_json)
@@ -166,17 +184,18 @@ class ScoringBundle:
     def digest(self) -> str:
         """The hex sha256 digest of the content.
 
-        It covers the model, the script's folder, the environment and its lock, the sample
+        It covers the models, the script's folder, the environment and its lock, the sample
         request, the resources, the tags and the description; neither time, nor the place of any
-        file, nor the order of a mapping changes it. The first use resolves the lock.
+        file, nor the order of a mapping or of the models changes it. The first use resolves the
+        lock.
         """
         return _sha256(dict(self.parts))
 
     def _content(self) -> dict[str, object]:
-        model, lock, asked = self.model, self.lock, self.environment
+        models, lock, asked = [*map(_described, self.models)], self.lock, self.environment
         return {
-            "model": [model.name, model.version, model.format, model.digest]
-            + [[file.path, file.sha256] for file in model.files],
+            # Bundles had one model first, and those keep their digest.
+            "model": models[0] if len(models) == 1 else models,
             "script": [self.entry_script, [[file.path, file.sha256] for file in self.source]],
             "environment": [lock.python, lock.digest, asked.python, list(asked.requirements)],
             "sample_input": self.sample_json,
@@ -273,23 +292,28 @@ class ScoringBundle:
         return hash(self.digest)
 
     def __repr__(self) -> str:
-        model = self.model
+        kind = "model" if len(self.models) == 1 else "models"
         return (
-            f"ScoringBundle(model={model.name}:{model.version}, "
+            f"ScoringBundle({kind}={model_ids(self.models) or 'none'}, "
             f"entry_script={self.entry_script!r}, python={self.environment.python})"
         )
 
 
 def as_environment(
-    given: Environment | str | Path | None, *, model: Model | None, source: Sequence[SourceFile]
+    given: Environment | str | Path | None, *, models: Sequence[Model], source: Sequence[SourceFile]
 ) -> Environment:
-    """Return the environment that is given, or else the one that `model` and `source` need."""
+    """Return the environment that is given, or else the one that `models` and `source` need."""
     if isinstance(given, Environment):
         return given
-    if given is not None or model is None:
-        return Environment.read(given or "")
+    if given is not None:
+        return Environment.read(given)
     own = {file.path.partition("/")[0].removesuffix(".py") for file in source}
-    return Environment.for_model(model, own_modules=own)
+    return Environment.for_models(models, own_modules=own)
+
+
+def _described(model: Model) -> list[object]:
+    files = [[file.path, file.sha256] for file in model.files]
+    return [model.name, model.version, model.format, model.digest, *files]
 
 
 def _as_tags(tags: Mapping[str, str] | None) -> Mapping[str, str]:

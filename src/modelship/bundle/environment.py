@@ -19,7 +19,7 @@ from modelship.documents import DocumentError, read_regular
 from modelship.errors import EnvironmentSpecError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from modelship.bundle.conda import PythonSpec
     from modelship.sources import Model
@@ -36,6 +36,11 @@ NEWEST_PYTHON = (3, 14)
 """The newest one that is picked for a range such as ``python>=3.8``."""
 
 _MOST_BYTES = 2**22
+_GIVE_ONE = "Pass environment= with a conda or requirements file."
+_NAME_ONE = (
+    "Pass environment= with a conda or requirements file that names one version; modelship check "
+    "shows whether both models load with it."
+)
 _RUNNING = sys.version_info[:2]
 
 
@@ -158,16 +163,68 @@ class Environment:
         EnvironmentSpecError
             If the model names a package whose name on PyPI is not known.
         """
-        passport = model.passport
-        origin = f"the environment of the model {model.name!r}"
-        if passport.written_by:
-            origin += f" (written by {passport.written_by})"
-        packages = set(passport.packages) - {*own_modules}
-        requirements = {f"{name}=={version}" for name, version in passport.libraries}
-        requirements |= {_pypi_name(package, origin=origin) for package in packages} - {""}
-        requirements |= {*FORMAT_REQUIREMENTS.get(model.format, ())}
-        requirements |= {*_bounds(dict(passport.libraries))}
+        requirements, origin = _requirements_of(model, own_modules=own_modules)
         return cls(".".join(map(str, _RUNNING)), tuple(requirements), origin=origin)
+
+    @classmethod
+    def for_models(
+        cls, models: Sequence[Model], *, own_modules: Collection[str] = ()
+    ) -> Environment:
+        """Infer the one environment of several models, as :meth:`for_model` does for each.
+
+        Parameters
+        ----------
+        models : Sequence[Model]
+            What has to be loaded.
+        own_modules : Collection[str]
+            Modules that lie beside the script, and come from no package.
+
+        Raises
+        ------
+        EnvironmentSpecError
+            If there is no model, or two were written by different versions of a library, or one
+            names a package whose name on PyPI is not known.
+        """
+        if len(models) == 1:
+            return cls.for_model(models[0], own_modules=own_modules)
+        origin = f"the environment of {len(models)} models"
+        if not models:
+            problem = "an environment is inferred from a model, and there is none."
+            raise EnvironmentSpecError(origin, problem, _GIVE_ONE)
+        if problem := _disagreement(models):
+            raise EnvironmentSpecError(origin, problem, _NAME_ONE)
+        requirements: set[str] = set()
+        for model in models:
+            requirements |= _requirements_of(model, own_modules=own_modules)[0]
+        return cls(".".join(map(str, _RUNNING)), tuple(requirements), origin=origin)
+
+
+def _requirements_of(model: Model, *, own_modules: Collection[str]) -> tuple[set[str], str]:
+    """Return what a model needs, and in words where that comes from."""
+    passport = model.passport
+    origin = f"the environment of the model {model.name!r}"
+    if passport.written_by:
+        origin += f" (written by {passport.written_by})"
+    packages = set(passport.packages) - {*own_modules}
+    requirements = {f"{name}=={version}" for name, version in passport.libraries}
+    requirements |= {_pypi_name(package, origin=origin) for package in packages} - {""}
+    requirements |= {*FORMAT_REQUIREMENTS.get(model.format, ())}
+    requirements |= {*_bounds(dict(passport.libraries))}
+    return requirements, origin
+
+
+def _disagreement(models: Sequence[Model]) -> str:
+    """Return which two models were written by different versions of a library, or ``""``."""
+    first: dict[str, tuple[str, Model]] = {}
+    for model in models:
+        for library, version in model.passport.libraries:
+            known, other = first.setdefault(library, (version, model))
+            if known != version:
+                return (
+                    f"{library} {known} wrote {other.name}:{other.version}, and {version} wrote "
+                    f"{model.name}:{model.version}, and one environment has one of them."
+                )
+    return ""
 
 
 def _with_floor(requirement: Requirement, *, python: str) -> Requirement:

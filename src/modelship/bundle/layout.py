@@ -1,9 +1,10 @@
 """Where the files of a bundle lie in a service, and which paths a source may not take.
 
-Every target lays a bundle out in one folder, ``AML_APP_ROOT``: the source in its root, the model in
-``azureml-models/<name>/<version>``. The server starts in that folder, which so comes first on
-Python's path. What targets put there or start from there is reserved: a source that held it would
-hide the model or the server, and not on every target alike.
+Every target lays a bundle out in one folder, ``AML_APP_ROOT``: the source in its root, and each
+model in ``azureml-models/<name>/<version>``. ``AZUREML_MODEL_DIR`` is that folder where there is
+one model, and ``azureml-models`` where there are several or none, as on Azure. The server starts in
+the root, which so comes first on Python's path. What targets put there or start from there is
+reserved: a source that held it would hide a model or the server, and not on every target alike.
 
 All else is the author's own: a module that hides one of a package, a ``sitecustomize.py`` (Python
 looks for it before the folder is on its path, so nothing runs it), a ``swagger.json``, a
@@ -18,9 +19,20 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-__all__ = ["MODELS", "path_problem", "script_problem", "source_problem"]
+    from modelship.sources import Model
+
+__all__ = [
+    "MODELS",
+    "model_dir",
+    "model_files",
+    "model_folder",
+    "models_problem",
+    "path_problem",
+    "script_problem",
+    "source_problem",
+]
 
 MODELS: Final = "azureml-models"
 """The folder of models, below the root of the application."""
@@ -35,6 +47,39 @@ _RESERVED: Final = MappingProxyType(
 _MOST_BYTES: Final = 1024
 _MOST_DEEP: Final = 64
 _SEPARATORS: Final = re.compile(r"[\\\x00-\x1f\x7f]")
+
+
+def model_folder(name: str, version: str) -> str:
+    """Return where a service has a model, below the root of its application."""
+    return f"{MODELS}/{name}/{version}"
+
+
+def model_dir(models: Sequence[Model]) -> str:
+    """Return what ``AZUREML_MODEL_DIR`` is, below the root of the application."""
+    if len(models) != 1:
+        return MODELS
+    return model_folder(models[0].name, models[0].version)
+
+
+def model_files(models: Sequence[Model]) -> tuple[str, ...]:
+    """Return the paths of all files of the models, below ``AZUREML_MODEL_DIR``."""
+    above = f"{model_dir(models)}/"
+    return tuple(
+        f"{model_folder(model.name, model.version)}/{file.path}".removeprefix(above)
+        for model in models
+        for file in model.files
+    )
+
+
+def models_problem(named: Iterable[tuple[str, str]]) -> str:
+    """Return why models of these names and versions cannot lie in a service together, or ``""``."""
+    seen: set[tuple[str, str]] = set()
+    for name, version in named:
+        key = (name.casefold(), version.casefold())  # a disk may not tell capital letters
+        if key in seen:
+            return f"{name}:{version} is there twice, and both would lie in the same folder"
+        seen.add(key)
+    return ""
 
 
 def path_problem(path: str) -> str:

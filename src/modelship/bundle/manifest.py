@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from modelship.bundle.layout import script_problem, source_problem
+from modelship.bundle.layout import models_problem, script_problem, source_problem
 from modelship.documents import (
     DocumentError,
     choice,
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMAT", "read_manifest"]
 
-FORMAT: Final = 2
-"""Since 2, the digest covers the requirements beside the lock."""
+FORMAT: Final = 3
+"""Since 2, the digest covers the requirements beside the lock; since 3, there are any number of
+models. Format 2 is still read: its one model has the same digest."""
 
 _DIGEST: Final = text(pattern=r"[0-9a-f]{64}", said="64 hexadecimal digits")
 _NAME: Final = text(pattern=r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,254}", said="a name as Azure ML takes it")
@@ -32,25 +34,25 @@ _PARTS: Final = (
     *("model", "script", "environment", "sample_input", "resources"),
     *("tags", "description"),
 )
-_SCHEMA: Final = record(
+_MOST_MODELS: Final = 1000
+_MODEL: Final = record(
     {
-        "modelship_bundle": choice(FORMAT),
+        "name": _NAME,
+        "version": _NAME,
+        "path": text(
+            pattern=r"(?!\.\.?$)[^/\x00]{1,255}",
+            said="the name of one file or folder",
+            encoding="surrogateescape",
+        ),
+    },
+    {"origin": text(pattern=r"(azureml://\S*)?", said="an azureml:// URI", most=2000)},
+)
+_FIELDS: Final = MappingProxyType(
+    {
         "digest": _DIGEST,
         "parts": record(dict.fromkeys(_PARTS, _DIGEST)),
         "entry_script": text(most=1024),
         "source": listing(_PATH, most=20_000),
-        "model": record(
-            {
-                "name": _NAME,
-                "version": _NAME,
-                "path": text(
-                    pattern=r"(?!\.\.?$)[^/\x00]{1,255}",
-                    said="the name of one file or folder",
-                    encoding="surrogateescape",
-                ),
-            },
-            {"origin": text(pattern=r"(azureml://\S*)?", said="an azureml:// URI", most=2000)},
-        ),
         "environment": record(
             {
                 "python": _PYTHON,
@@ -61,6 +63,18 @@ _SCHEMA: Final = record(
         "resources": record({"cpu_cores": number(above=0), "memory_gb": number(above=0)}),
         "tags": mapping(text()),
         "description": text(),
+    }
+)
+_SCHEMAS: Final = MappingProxyType(
+    {
+        2: record({"modelship_bundle": choice(2), "model": _MODEL, **_FIELDS}),
+        3: record(
+            {
+                "modelship_bundle": choice(3),
+                "models": listing(_MODEL, most=_MOST_MODELS),
+                **_FIELDS,
+            }
+        ),
     }
 )
 
@@ -75,9 +89,12 @@ def read_manifest(content: bytes) -> Mapping[str, Any]:
     """
     found = parse(content)
     version = found.get("modelship_bundle") if isinstance(found, dict) else None
-    if isinstance(found, dict) and version != FORMAT:
-        raise DocumentError(f"its format is {version!r:.60}, and this release reads {FORMAT}")
-    manifest: Mapping[str, Any] = _SCHEMA(found, "")
+    if isinstance(found, dict) and version not in (2, FORMAT):
+        raise DocumentError(f"its format is {version!r:.60}, and this release reads 2 and {FORMAT}")
+    manifest: Mapping[str, Any] = _SCHEMAS[FORMAT if version is None else version](found, "")
+    problem = models_problem((each["name"], each["version"]) for each in manifest.get("models", ()))
+    if problem:
+        raise DocumentError(f"of its models, {problem}")
     problem = source_problem(manifest["source"])
     if problem:
         raise DocumentError(f"its source holds {problem}")

@@ -17,7 +17,7 @@ from modelship.bundle.source_folder import SourceFile, is_there, read_file, read
 from modelship.errors import EntryScriptError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from modelship.sources import Model
 
@@ -26,6 +26,7 @@ __all__ = [
     "bound_names",
     "check_script",
     "generate_source",
+    "generate_source_for",
     "parse_source",
     "read_files",
     "read_source",
@@ -118,6 +119,24 @@ def read_files(
     if problem := script_problem(name, paths):
         raise EntryScriptError(path=str(script), problem=f"{problem}.", advice=_BELOW)
     return name, files
+
+
+def generate_source_for(models: Sequence[Model]) -> tuple[str, tuple[SourceFile, ...]]:
+    """Write a plain scoring script for the one model of a bundle.
+
+    Raises
+    ------
+    EntryScriptError
+        If there are several models or none, or one of a format that joblib cannot load.
+    """
+    if len(models) == 1:
+        return generate_source(models[0])
+    place = "; each model lies in AZUREML_MODEL_DIR/<name>/<version>." if models else "."
+    raise EntryScriptError(
+        path="score.py",
+        problem=f"no script is written for {len(models)} models: what run() answers is up to you.",
+        advice=f"Write score.py with init() and run(raw_data), and pass it as entry_script{place}",
+    )
 
 
 def generate_source(model: Model) -> tuple[str, tuple[SourceFile, ...]]:

@@ -96,10 +96,10 @@ class Server:
 
     def variables(self, bundle: ScoringBundle, *, sample_file: str) -> Mapping[str, str]:  # noqa: ARG002 - for ours
         """Return what the server is told in its environment."""
-        return {
-            "SERVICE_NAME": bundle.model.name,
-            "SERVICE_VERSION": str(bundle.model.version),
-        }
+        if len(bundle.models) != 1:
+            return {}  # the service is named for none of them: the server has a name of its own
+        [model] = bundle.models
+        return {"SERVICE_NAME": model.name, "SERVICE_VERSION": model.version}
 
 
 class _OwnServer(Server):

@@ -6,7 +6,9 @@ A saved bundle is a folder that people can read::
     requirements.lock    the environment, locked with hashes
     sample_input.json    the sample request, if there is one
     source/              the scoring script and what lies beside it
-    model/               the model's files
+    models/              each model's files, in <name>/<version>
+
+A bundle of the earlier format 2 has one model, whose files are in ``model/``; it is still read.
 
 ``bundle.json`` lists the files that count. What lies beside them is ignored: it is never read,
 copied or run. A link in the place of a listed file, or on the way to it, is refused.
@@ -22,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelship.bundle.bundle import ScoringBundle
 from modelship.bundle.environment import Environment
-from modelship.bundle.layout import MODELS
+from modelship.bundle.layout import MODELS, model_folder
 from modelship.bundle.lock import Lock, lock_problem
 from modelship.bundle.manifest import FORMAT, read_manifest
 from modelship.bundle.payload import parse_sample
@@ -41,23 +43,24 @@ from modelship.staging import put_in_place, stage_in, storing
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-__all__ = ["load", "model_folder", "save", "stage", "stage_model", "stage_source"]
+__all__ = ["load", "save", "stage", "stage_models", "stage_source"]
 
-_ENTRIES = frozenset({"bundle.json", "requirements.lock", "sample_input.json", "source", "model"})
+_MODEL_OF_FORMAT_2 = "model"
+_ENTRIES = frozenset(
+    (
+        *("bundle.json", "requirements.lock", "sample_input.json", "source", "models"),
+        _MODEL_OF_FORMAT_2,
+    )
+)
 _MOST_MANIFEST_BYTES = 16 * 2**20
 _MOST_LOCK_BYTES = 64 * 2**20
 _MOST_SAMPLE_BYTES = 2**30
 
 
-def model_folder(bundle: ScoringBundle) -> str:
-    """Return where a service finds the model, below the root of its application."""
-    return f"{MODELS}/{bundle.model.name}/{bundle.model.version}"
-
-
 def stage(bundle: ScoringBundle, folder: Path) -> None:
     """Lay the bundle out in `folder` as Azure ML lays it out in ``AML_APP_ROOT``.
 
-    The script's files lie in it, the model's in ``azureml-models/<name>/<version>`` below it.
+    The script's files lie in it, each model's in ``azureml-models/<name>/<version>`` below it.
 
     Raises
     ------
@@ -65,7 +68,7 @@ def stage(bundle: ScoringBundle, folder: Path) -> None:
         If a model file is not what it was when the bundle was made.
     """
     stage_source(bundle, folder)
-    stage_model(bundle, folder / model_folder(bundle))
+    stage_models(bundle, folder)
 
 
 def stage_source(bundle: ScoringBundle, folder: Path) -> None:
@@ -76,9 +79,14 @@ def stage_source(bundle: ScoringBundle, folder: Path) -> None:
         path.write_bytes(file.content)
 
 
-def stage_model(bundle: ScoringBundle, folder: Path) -> None:
-    """Copy the model's files below `folder`, and check that they are the ones first seen."""
-    copy_checked(bundle.model, folder)
+def stage_models(bundle: ScoringBundle, folder: Path) -> None:
+    """Copy the models' files below `folder`, and check that they are the ones first seen.
+
+    They lie where a service has them below the root of its application.
+    """
+    (folder / MODELS).mkdir(parents=True, exist_ok=True)
+    for model in bundle.models:
+        copy_checked(model, folder / model_folder(model.name, model.version))
 
 
 def save(bundle: ScoringBundle, folder: Path) -> Path:
@@ -98,7 +106,8 @@ def save(bundle: ScoringBundle, folder: Path) -> Path:
     with storing(folder, ours=False), stage_in(folder.parent) as scratch:
         draft = scratch / "new"
         stage_source(bundle, draft / "source")
-        stage_model(bundle, draft / "model")
+        for model in bundle.models:
+            copy_checked(model, draft / "models" / model.name / model.version)
         (draft / "requirements.lock").write_text(bundle.lock.text)
         if bundle.sample_json is not None:
             (draft / "sample_input.json").write_text(bundle.sample_json + "\n")
@@ -139,19 +148,21 @@ def load(folder: Path) -> ScoringBundle:
 
 
 def _manifest(bundle: ScoringBundle) -> dict[str, Any]:
-    model = bundle.model
     return {
         "modelship_bundle": FORMAT,
         "digest": bundle.digest,
         "parts": dict(bundle.parts),
         "entry_script": bundle.entry_script,
         "source": [file.path for file in bundle.source],
-        "model": {
-            "name": model.name,
-            "version": model.version,
-            "path": model.path.name,
-            "origin": model.origin,
-        },
+        "models": [
+            {
+                "name": model.name,
+                "version": model.version,
+                "path": model.path.name,
+                "origin": model.origin,
+            }
+            for model in bundle.models
+        ],
         "environment": {
             "python": bundle.environment.python,
             "locked_python": bundle.lock.python,
@@ -167,15 +178,9 @@ def _manifest(bundle: ScoringBundle) -> dict[str, Any]:
 
 
 def _assemble(folder: Path, manifest: Mapping[str, Any]) -> ScoringBundle:
-    environment, model = manifest["environment"], manifest["model"]
-    _refuse_links(folder, "model", model["path"])
+    environment = manifest["environment"]
     return ScoringBundle.from_parts(
-        model=Model.read(
-            folder / "model" / model["path"],
-            name=model["name"],
-            version=model["version"],
-            origin=model.get("origin", ""),
-        ),
+        models=tuple(_read_models(folder, manifest)),
         entry_script=manifest["entry_script"],
         source=tuple(_read_source(folder, manifest["source"])),
         environment=Environment(
@@ -188,6 +193,24 @@ def _assemble(folder: Path, manifest: Mapping[str, Any]) -> ScoringBundle:
         resources=Resources(**manifest["resources"]),
         tags=MappingProxyType(dict(sorted(manifest["tags"].items()))),
         description=manifest["description"],
+    )
+
+
+def _read_models(folder: Path, manifest: Mapping[str, Any]) -> Iterator[Model]:
+    if "models" not in manifest:
+        yield _read_model(folder, manifest["model"], _MODEL_OF_FORMAT_2)
+        return
+    for model in manifest["models"]:
+        yield _read_model(folder, model, "models", model["name"], model["version"])
+
+
+def _read_model(folder: Path, model: Mapping[str, Any], *parts: str) -> Model:
+    _refuse_links(folder, *parts, model["path"])
+    return Model.read(
+        folder.joinpath(*parts, model["path"]),
+        name=model["name"],
+        version=model["version"],
+        origin=model.get("origin", ""),
     )
 
 

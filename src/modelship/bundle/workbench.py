@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelship.bundle.environments import environment_python, service_variables
+from modelship.bundle.layout import model_dir
 from modelship.bundle.programs import end, start
 from modelship.bundle.servers import SERVERS
-from modelship.bundle.store import model_folder, stage
+from modelship.bundle.store import stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -156,7 +157,8 @@ def workbench(bundle: ScoringBundle, *, timeout_s: float) -> Iterator[Workbench]
     with tempfile.TemporaryDirectory(prefix="modelship-workbench-") as folder:
         app = Path(folder) / "app"
         stage(bundle, app)
-        variables = service_variables(python, app_root=app, model_dir=app / model_folder(bundle))
+        models = app / model_dir(bundle.models)
+        variables = service_variables(python, app_root=app, model_dir=models)
         told = SERVERS["azmlinfsrv"].variables(bundle, sample_file="")
         yield Workbench(python, Path(folder), {**variables, **told})
 

@@ -17,6 +17,7 @@ from datetime import datetime, timezone
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
+from modelship.bundle.models import model_ids
 from modelship.bundle.profile import PROFILES, SERVICE_NAME, Profile
 from modelship.diagnosis import Facts
 from modelship.documents import DocumentError, mapping, optional, parse, record, text
@@ -38,6 +39,7 @@ MOST_RECORD_BYTES: Final = 4 * 2**20
 
 # What records of earlier releases hold and nothing reads.
 _FORMER: Final = ("profile", "server")
+_MOST_MODEL_TEXT: Final = 1000
 
 
 def _scalar(value: Any, where: str) -> Scalar:
@@ -53,7 +55,7 @@ _SCHEMA: Final = record(
         "name": text(pattern=SERVICE_NAME.pattern, said="the name of a service"),
         "digest": _DIGEST,
         "parts": mapping(_DIGEST),
-        "model": text(most=1000),
+        "model": text(most=_MOST_MODEL_TEXT),
         "created_at": text(most=100),
     },
     {
@@ -82,7 +84,7 @@ class Instance:
     parts : Mapping[str, str]
         The digest of each part of the bundle, by name.
     model : str
-        ``<name>:<version>`` of the model.
+        ``<name>:<version>`` of the model; of several, each, and a comma between them.
     created_at : str
         ISO 8601, UTC.
     scoring_uri : str
@@ -129,7 +131,7 @@ class Instance:
             name=name,
             digest=bundle.digest,
             parts=bundle.parts,
-            model=f"{bundle.model.name}:{bundle.model.version}",
+            model=model_ids(bundle.models)[:_MOST_MODEL_TEXT],
             created_at=datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
             input_key=bundle.input_key,
             tags=bundle.tags,

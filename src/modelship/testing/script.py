@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modelship.bundle.store import model_folder, stage
+from modelship.bundle.layout import model_dir
+from modelship.bundle.store import stage
 from modelship.testing.capture import captured
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Script:
         self._log = log
         self._entry_script = bundle.entry_script
         self._folder = Path(tempfile.mkdtemp(prefix="modelship-memory-"))
-        self._model_folder = self._folder / model_folder(bundle)
+        self._model_folder = self._folder / model_dir(bundle.models)
         self._one_at_a_time = threading.Lock()
         try:
             stage(bundle, self._folder)

@@ -11,7 +11,7 @@ import pytest
 import sklearn
 from sklearn.linear_model import LogisticRegression
 
-from modelship.bundle.checks.model import model_findings
+from modelship.bundle.checks.model import model_findings, size_findings
 from modelship.bundle.lock import Lock
 from modelship.bundle.script import SourceFile
 from modelship.findings import Severity
@@ -37,7 +37,8 @@ def _pickle(*names: str, version: str = "") -> bytes:
 def _found(folder, content: bytes, *, name="model.pkl", lock=None, source=(), memory=NO_LIMIT):
     (folder / name).write_bytes(content)
     model = Model.read(folder / name)
-    return list(model_findings(model, source=source, lock=lock, memory_bytes=memory))
+    found = model_findings(model, path=name, source=source, lock=lock)
+    return [*found, *size_findings([model], memory_bytes=memory)]
 
 
 def _codes(found) -> list[str]:
@@ -48,8 +49,8 @@ def test_an_honest_model_has_no_findings(tmp_path):
     """A model of the locked versions, with the memory that it needs, is left in peace."""
     joblib.dump(LogisticRegression().fit([[0.0], [1.0]], [0, 1]), tmp_path / "model.joblib")
     model = Model.read(tmp_path / "model.joblib")
-    found = model_findings(model, source=(), lock=_lock(), memory_bytes=2**30)
-    assert list(found) == []
+    found = model_findings(model, path="model.joblib", source=(), lock=_lock())
+    assert [*found, *size_findings([model], memory_bytes=2**30)] == []
 
 
 def test_each_dangerous_name_is_an_error(tmp_path):
@@ -74,7 +75,7 @@ def test_the_file_of_a_folder_is_named(tmp_path):
     folder.mkdir()
     (folder / "good.pkl").write_bytes(_pickle())
     (folder / "bad.pkl").write_bytes(_pickle("os.system"))
-    found = list(model_findings(Model.read(folder), source=(), lock=None, memory_bytes=NO_LIMIT))
+    found = list(model_findings(Model.read(folder), path="models", source=(), lock=None))
     assert [(each.code, each.path) for each in found] == [("MS301", "models/bad.pkl")]
 
 

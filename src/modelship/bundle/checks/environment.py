@@ -27,11 +27,15 @@ def environment_findings(subject: Subject) -> Iterator[Finding]:
     """Find what is wrong with the environment and its lock."""
     if subject.lock is not None and SERVER not in subject.lock.versions:
         yield RULES["MS202"].finding(f"The lock does not hold the inference server, {SERVER}.")
-    if subject.environment is None or subject.model is None:
+    if subject.environment is None:
         return
-    passport = subject.model.passport
-    wrote = {name for name, _ in passport.libraries}
-    wrote |= {IMPORT_TO_PYPI.get(package, package) for package in passport.packages}
+    passports = [model.passport for model in subject.models]
+    wrote = {name for passport in passports for name, _ in passport.libraries}
+    wrote |= {
+        IMPORT_TO_PYPI.get(package, package)
+        for passport in passports
+        for package in passport.packages
+    }
     for text in subject.environment.requirements:
         requirement = Requirement(text)
         name = str(canonicalize_name(requirement.name))

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from modelship.bundle.checks.parsing import called, caught_by
 from modelship.bundle.checks.places import Places
+from modelship.bundle.layout import MODELS, model_dir, model_files
+from modelship.bundle.models import model_ids
 from modelship.findings import RULES
 
 if TYPE_CHECKING:
@@ -38,9 +40,9 @@ _EXISTS: Final = frozenset({"exists", "isfile", "isdir", "is_file", "is_dir"})
 
 
 def file_findings(
-    script: Script, *, source: Sequence[SourceFile], model: Model | None
+    script: Script, *, source: Sequence[SourceFile], models: Sequence[Model] | None
 ) -> Iterator[Finding]:
-    """Find paths that lead to nothing in the service."""
+    """Find paths that lead to nothing in the service; of models if these are known."""
     places = Places(script)
     guarded = {id(node) for each in script.nodes for node in _guarded(each)}
     inner: set[int] = set()
@@ -48,45 +50,69 @@ def file_findings(
         if id(node) in guarded or not isinstance(node, ast.expr):
             continue
         place = places.of(node)
-        if place is not None and place.root == "model" and model is not None:
+        if place is not None and place.root == "model" and models is not None:
             if id(node) not in inner:
-                yield from _below_model_dir(node, place, model=model, path=script.path)
+                yield from _below_model_dir(node, place, models=models, path=script.path)
             inner.update(id(each) for each in ast.walk(node))
         elif isinstance(node, ast.Call):
-            yield from _registered(node, model=model, path=script.path)
+            yield from _registered(node, models=models, path=script.path)
             read = _read_by(node)
             target = places.of(read) if read is not None else None
             if target is not None and target.root != "model":
-                yield from _elsewhere(node, target, source=source, model=model, path=script.path)
+                yield from _elsewhere(
+                    node, target, source=source, models=models or (), path=script.path
+                )
 
 
-def _below_model_dir(node: ast.expr, place: Place, *, model: Model, path: str) -> Iterator[Finding]:
-    files = [file.path for file in model.files]
+def _below_model_dir(
+    node: ast.expr, place: Place, *, models: Sequence[Model], path: str
+) -> Iterator[Finding]:
+    files = model_files(models)
     if place.path == "." or any(f"{file}/".startswith(f"{place.path}/") for file in files):
         return
     if place.path.startswith("..") or any(sign in place.path for sign in "*?["):
         return  # a way to another model, or a pattern
-    close = difflib.get_close_matches(place.path, files, n=1, cutoff=0.0) or files[:1]
+    if not files:
+        yield RULES["MS106"].finding(
+            f"It looks for {place.path!r} among the models, and the bundle has none.",
+            path=path,
+            line=node.lineno,
+            advice="Give the bundle the model that the script loads.",
+        )
+        return
+    close = [file for file in files if f"/{file}".endswith(f"/{place.path}")]
+    close = close or difflib.get_close_matches(place.path, files, n=1, cutoff=0.0)
+    folder = "the model's folder" if len(models) == 1 else "the folder of its models"
     yield RULES["MS106"].finding(
-        f"It looks for {place.path!r} in the model's folder, which holds {_listed(files)}.",
+        f"It looks for {place.path!r} in {folder}, which holds {_listed(files)}.",
         path=path,
         line=node.lineno,
         advice=f"Write os.path.join(os.environ['AZUREML_MODEL_DIR'], {close[0]!r}).",
     )
 
 
-def _registered(node: ast.Call, *, model: Model | None, path: str) -> Iterator[Finding]:
-    """Find Model.get_model_path() of another model than the bundle's."""
-    if model is None or not called(node).endswith("Model.get_model_path"):
+def _registered(node: ast.Call, *, models: Sequence[Model] | None, path: str) -> Iterator[Finding]:
+    """Find Model.get_model_path() of another model, or version, than the bundle's."""
+    if models is None or not called(node).endswith("Model.get_model_path"):
         return
-    named = [each.value for each in node.keywords if each.arg == "model_name"]
-    first = next(iter([*node.args[:1], *named]), None)
-    if isinstance(first, ast.Constant) and first.value != model.name:
+    name, version = _argument(node, 0, "model_name"), _argument(node, 1, "version")
+    if not isinstance(name, str):
+        return
+    versions = [model.version for model in models if model.name == name]
+    if not versions or (isinstance(version, int) and str(version) not in versions):
+        asked = repr(name) + (f", version {version}" if versions else "")
+        ids = model_ids(models)
+        have = f"this one is {ids}" if len(models) == 1 else f"these are {ids or 'none'}"
         yield RULES["MS106"].finding(
-            f"It asks for the registered model {first.value!r}, and this one is {model.name!r}.",
-            path=path,
-            line=node.lineno,
+            f"It asks for the registered model {asked}, and {have}.", path=path, line=node.lineno
         )
+
+
+def _argument(node: ast.Call, position: int, name: str) -> object:
+    """Return an argument that is written as a constant, or None."""
+    named = [each.value for each in node.keywords if each.arg == name]
+    given = next(iter([*node.args[position : position + 1], *named]), None)
+    return given.value if isinstance(given, ast.Constant) else None
 
 
 def _elsewhere(
@@ -94,16 +120,18 @@ def _elsewhere(
     place: Place,
     *,
     source: Sequence[SourceFile],
-    model: Model | None,
+    models: Sequence[Model],
     path: str,
 ) -> Iterator[Finding]:
     there = {file.path for file in source}
+    if place.root == "source" and place.path.startswith(f"{MODELS}/"):
+        there |= {f"{model_dir(models)}/{file}" for file in model_files(models)}
     if place.root == "source" and place.path in there:
         return
     if place.root == "absolute" and place.path.startswith((*_EVERYWHERE, _APP_ROOT)):
         return
     name = place.path.rpartition("/")[2]
-    mine = [file.path for file in model.files if file.path.endswith(name)] if model else []
+    mine = [file for file in model_files(models) if file.endswith(name)]
     if mine:
         yield RULES["MS106"].finding(
             f"It reads the model from {place.path!r}, which is not where a service finds it.",

@@ -12,32 +12,41 @@ from modelship.sources._globals import Judgement, Use, judge
 from modelship.sources.passport import read_passport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from modelship.bundle.bundle import ScoringBundle
     from modelship.findings import Finding
     from modelship.sources import Model
 
-__all__ = ["loading_findings", "require_loadable"]
+__all__ = ["loading_findings", "require_loadable", "shown_path"]
 
 _DANGERS_SHOWN: Final = 20
 _IF_KNOWN: Final = "If you know who made it and what it runs: trust_model=True (--trust-model)."
 _TRUSTED: Final = "It is loaded all the same, because you trust it (trust_model)."
 
 
-def loading_findings(model: Model, *, own: OwnModules, trust_model: bool) -> Iterator[Finding]:
+def shown_path(model: Model, *, among: Sequence[Model]) -> str:
+    """Return how findings call the file of a model, which other models may have too."""
+    return f"{model.name}:{model.version}/{model.path.name}" if len(among) > 1 else model.path.name
+
+
+def loading_findings(
+    model: Model, *, path: str, own: OwnModules, trust_model: bool
+) -> Iterator[Finding]:
     """Find why loading a model is not known to be safe.
 
     Parameters
     ----------
     model : Model
         What the service loads.
+    path : str
+        How findings call its file.
     own : OwnModules
         The modules beside the script: what they define, the script may run anyway.
     trust_model : bool
         Whether the user vouches for the model; what is found is then a warning.
     """
-    for each in _obstacles(model, own=own):
+    for each in _obstacles(model, path=path, own=own):
         if trust_model or model.trusted:
             yield replace(each, severity=Severity.WARNING, advice=_TRUSTED)
         else:
@@ -45,15 +54,18 @@ def loading_findings(model: Model, *, own: OwnModules, trust_model: bool) -> Ite
 
 
 def require_loadable(bundle: ScoringBundle, *, trust_model: bool) -> None:
-    """Raise CheckFailedError unless loading the bundle's model is safe, or trusted."""
+    """Raise CheckFailedError unless loading each of the bundle's models is safe, or trusted."""
     own = OwnModules(bundle.source)
-    found = loading_findings(bundle.model, own=own, trust_model=trust_model)
+    found: list[Finding] = []
+    for model in bundle.models:
+        path = shown_path(model, among=bundle.models)
+        found += loading_findings(model, path=path, own=own, trust_model=trust_model)
     if errors := [each for each in found if each.blocks]:
         raise CheckFailedError(findings=errors)
 
 
-def _obstacles(model: Model, *, own: OwnModules) -> Iterator[Finding]:
-    passport, path = model.passport, model.path.name
+def _obstacles(model: Model, *, path: str, own: OwnModules) -> Iterator[Finding]:
+    passport = model.passport
     names = [name for name in passport.dangerous if not _is_own(name, own=own)]
     files = _globals_by_file(model) if names and model.path.is_dir() else {}
     for name in names[:_DANGERS_SHOWN]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from modelship.findings import Finding
     from modelship.sources import Model
 
-__all__ = ["model_findings"]
+__all__ = ["model_findings", "size_findings"]
 
 _SHOWN: Final = 5
 # cloudpickle writes the bytecode of a function, which only the Python that compiled it reads.
@@ -45,9 +45,9 @@ _NO_MODULES: Final = frozenset({"__main__", "__builtin__", "copy_reg", "exceptio
 def model_findings(
     model: Model,
     *,
+    path: str,
     source: Sequence[SourceFile],
     lock: Lock | None,
-    memory_bytes: int,
     trust_model: bool = False,
 ) -> Iterator[Finding]:
     """Find what is wrong with a model, or with loading it where the bundle runs.
@@ -56,20 +56,18 @@ def model_findings(
     ----------
     model : Model
         What the service loads.
+    path : str
+        How findings call its file.
     source : Sequence[SourceFile]
         The script, and what lies beside it.
     lock : Lock, optional
         The environment; without it, what the model needs of it is not judged.
-    memory_bytes : int
-        The memory that the service asks for.
     trust_model : bool
         Whether the user vouches for the model, whatever loading it runs.
     """
-    path = model.path.name
     own = OwnModules(source)
-    yield from loading_findings(model, own=own, trust_model=trust_model)
+    yield from loading_findings(model, path=path, own=own, trust_model=trust_model)
     yield from _of_main(model, path=path)
-    yield from _size(model, memory_bytes=memory_bytes, path=path)
     missing: set[str] = set()
     if lock is not None:
         for finding, module in _missing(model, lock, own=own, path=path):
@@ -189,18 +187,25 @@ def _of_other_pythons(model: Model, lock: Lock, *, path: str) -> Iterator[Findin
         )
 
 
-def _size(model: Model, *, memory_bytes: int, path: str) -> Iterator[Finding]:
-    on_disk = sum(file.size_bytes for file in model.files)
-    size_bytes = max(on_disk, model.passport.unpacked_bytes or 0)
+def size_findings(models: Sequence[Model], *, memory_bytes: int) -> Iterator[Finding]:
+    """Find whether the models need more memory, all together, than the service asks for."""
+    on_disk = sum(file.size_bytes for model in models for file in model.files)
+    size_bytes = sum(map(_size_bytes, models))
     if size_bytes * 2 > memory_bytes:
         what = "unpacked" if size_bytes > on_disk else "on disk"
+        it, path = ("It has", models[0].path.name) if len(models) == 1 else ("Its models have", "")
         yield RULES["MS307"].finding(
-            f"It has {size_bytes / 2**30:.2g} GiB {what}, and the service asks for "
+            f"{it} {size_bytes / 2**30:.2g} GiB {what}, and the service asks for "
             f"{memory_bytes / 2**30:.2g} GiB of memory.",
             path=path,
             advice=f"Ask for more, such as memory_gb={math.ceil(20 * size_bytes / 2**30) / 10}.",
             severity=Severity.ERROR if size_bytes > memory_bytes else Severity.WARNING,
         )
+
+
+def _size_bytes(model: Model) -> int:
+    on_disk = sum(file.size_bytes for file in model.files)
+    return max(on_disk, model.passport.unpacked_bytes or 0)
 
 
 def _minor(lock: Lock) -> tuple[int, int]:

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from modelship.bundle.checks.environment import environment_findings
-from modelship.bundle.checks.model import model_findings
+from modelship.bundle.checks.loading import shown_path
+from modelship.bundle.checks.model import model_findings, size_findings
 from modelship.bundle.checks.script import script_findings
 from modelship.bundle.checks.subject import Subject
 from modelship.bundle.checks.target import target_findings
@@ -19,7 +20,7 @@ from modelship.errors import ModelshipError, PythonNotFoundError
 from modelship.findings import RULES, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from modelship.bundle.bundle import ScoringBundle
@@ -54,7 +55,7 @@ def check(
 
 
 def check_parts(
-    model: Model | str | Path,
+    model: Model | str | Path | Sequence[Model | str | Path],
     *,
     target: str | HasProfile | None = None,
     name: str | None = None,
@@ -65,8 +66,8 @@ def check_parts(
 
     Parameters
     ----------
-    model : Model, str or Path
-        The model, or where it lies.
+    model : Model, str or Path, or a Sequence of them
+        The model, or where it lies; several in a list.
     target, name, trust_model
         As for :meth:`ScoringBundle.check`.
     **parts
@@ -90,15 +91,16 @@ def _judge(
     yield from subject.unread
     yield from script_findings(subject)
     yield from environment_findings(subject)
-    if subject.model is not None:
-        memory_bytes = subject.resources.memory_bytes if subject.resources else _NO_LIMIT
+    for model in subject.models:
         yield from model_findings(
-            subject.model,
+            model,
+            path=shown_path(model, among=subject.models),
             source=subject.source,
             lock=subject.lock,
-            memory_bytes=memory_bytes,
             trust_model=trust_model,
         )
+    memory_bytes = subject.resources.memory_bytes if subject.resources else _NO_LIMIT
+    yield from size_findings(subject.models, memory_bytes=memory_bytes)
     yield from target_findings(subject, profile=profile, name=name)
 
 

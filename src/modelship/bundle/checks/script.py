@@ -10,14 +10,16 @@ from modelship.bundle.checks.functions import function_findings
 from modelship.bundle.checks.imports import import_findings
 from modelship.bundle.checks.leaks import log_findings, secret_findings
 from modelship.bundle.checks.parsing import Script, parse
+from modelship.bundle.checks.subject import Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from modelship.bundle.checks.subject import Subject
+    from modelship.bundle.bundle import ScoringBundle
     from modelship.findings import Finding
+    from modelship.sources import Model
 
-__all__ = ["script_findings"]
+__all__ = ["lost_paths", "script_findings"]
 
 # Models whose predict() is known to return a numpy array.
 _ARRAY_MODELS = frozenset({"sklearn", "lightgbm", "xgboost", "catboost"})
@@ -49,15 +51,48 @@ def script_findings(subject: Subject) -> Iterator[Finding]:
         )
     yield from answer_findings(entry, arrays_predicted=_predicts_arrays(subject))
     for script in scripts:
-        yield from file_findings(script, source=subject.source, model=subject.model)
+        yield from file_findings(
+            script,
+            source=subject.source,
+            models=subject.models if subject.all_models else None,
+        )
         yield from log_findings(script)
 
 
+def lost_paths(bundle: ScoringBundle, *, models: Sequence[Model]) -> list[Finding]:
+    """Find paths that lead to a model of the bundle, and to none where the models are `models`.
+
+    Parameters
+    ----------
+    bundle : ScoringBundle
+        What was checked.
+    models : Sequence[Model]
+        Its models under the names and versions that they have in another place.
+    """
+    subject = Subject(environment=bundle.environment)
+    scripts = [
+        parsed
+        for file in bundle.source
+        if file.path.endswith(".py")
+        and isinstance(parsed := parse(file, python=subject.python), Script)
+    ]
+
+    def found(models: Sequence[Model]) -> list[Finding]:
+        return [
+            each
+            for script in scripts
+            for each in file_findings(script, source=bundle.source, models=models)
+        ]
+
+    before = {(each.path, each.line) for each in found(bundle.models)}
+    return [each for each in found(models) if (each.path, each.line) not in before]
+
+
 def _predicts_arrays(subject: Subject) -> bool:
-    """Tell whether all classes of the model are of libraries that predict arrays."""
-    passport = subject.model.passport if subject.model else None
-    if passport is None:
+    """Return whether all classes of the models are of libraries that predict arrays."""
+    if not subject.all_models:
         return False
-    own = {name.partition(".")[0] for name in passport.globals}
+    names = [name for model in subject.models for name in model.passport.globals]
+    own = {name.partition(".")[0] for name in names}
     plain = {"numpy", "scipy", "joblib", "builtins", "collections", "copyreg", "_codecs", "pandas"}
     return bool(own & _ARRAY_MODELS) and own <= _ARRAY_MODELS | plain

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, TypeVar
 from modelship.bundle.bundle import as_environment
 from modelship.bundle.checks.translation import finding_of
 from modelship.bundle.lock import lock as resolve
+from modelship.bundle.models import as_models
 from modelship.bundle.payload import as_sample
 from modelship.bundle.resources import Resources
-from modelship.bundle.script import generate_source, read_files
+from modelship.bundle.script import generate_source_for, read_files
 from modelship.errors import EnvironmentSpecError, ModelshipError
 from modelship.sources import Model
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from modelship.bundle.bundle import ScoringBundle
     from modelship.bundle.environment import Environment
@@ -36,8 +37,10 @@ class Subject:
 
     Parameters
     ----------
-    model : Model, optional
-        The model.
+    models : tuple[Model, ...]
+        The models that could be read.
+    all_models : bool
+        Whether these are all that the bundle is to have.
     entry_script : str
         The scoring script's path below the root of `source`.
     source : tuple[SourceFile, ...]
@@ -56,7 +59,8 @@ class Subject:
         Why parts are missing.
     """
 
-    model: Model | None = None
+    models: tuple[Model, ...] = ()
+    all_models: bool = False
     entry_script: str = ""
     source: tuple[SourceFile, ...] = ()
     environment: Environment | None = None
@@ -76,7 +80,8 @@ class Subject:
         except EnvironmentSpecError as error:
             unread = (finding_of(error),)
         return cls(
-            model=bundle.model,
+            models=bundle.models,
+            all_models=True,
             entry_script=bundle.entry_script,
             source=bundle.source,
             environment=bundle.environment,
@@ -90,7 +95,7 @@ class Subject:
     @classmethod
     def read(
         cls,
-        model: Model | str | Path,
+        model: Model | str | Path | Sequence[Model | str | Path],
         *,
         entry_script: str | Path | None = None,
         source_directory: str | Path | None = None,
@@ -101,10 +106,12 @@ class Subject:
     ) -> Subject:
         """Read each part for itself, so that one that is broken does not hide the others.
 
-        The parameters are those of :class:`~modelship.ScoringBundle`.
+        The parameters are those of :class:`~modelship.ScoringBundle`; a model may be a path.
         """
         reading = _Reading()
-        read = model if isinstance(model, Model) else reading.part(lambda: Model.read(model))
+        given = [model] if isinstance(model, (Model, str, Path)) else [*model]
+        models = reading.models(given)
+        all_models = len(models) == len(given)
         script: str = ""
         source: tuple[SourceFile, ...] = ()
         if entry_script is not None:
@@ -112,14 +119,15 @@ class Subject:
                 lambda: read_files(entry_script, source_directory=source_directory)
             )
             script, source = found or (Path(entry_script).name, ())
-        elif read is not None:
-            generated = reading.part(lambda: generate_source(read))
+        elif all_models:
+            generated = reading.part(lambda: generate_source_for(models))
             script, source = generated or (script, source)
         wanted = None
-        if environment is not None or read is not None:
-            wanted = reading.part(lambda: as_environment(environment, model=read, source=source))
+        if environment is not None or all_models:
+            wanted = reading.part(lambda: as_environment(environment, models=models, source=source))
         return cls(
-            model=read,
+            models=models,
+            all_models=all_models,
             entry_script=script,
             source=source,
             environment=wanted,
@@ -143,6 +151,13 @@ class _Reading:
     """Reads parts, and keeps why one could not be read."""
 
     unread: list[Finding] = field(default_factory=list)
+
+    def models(self, given: Sequence[Model | str | Path]) -> tuple[Model, ...]:
+        read = [self._model(each) for each in given]
+        return self.part(lambda: as_models([each for each in read if each])) or ()
+
+    def _model(self, given: Model | str | Path) -> Model | None:
+        return given if isinstance(given, Model) else self.part(lambda: Model.read(given))
 
     def part(self, read: Callable[[], _Part]) -> _Part | None:
         try:

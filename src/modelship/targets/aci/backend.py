@@ -17,11 +17,10 @@ from modelship.errors import (
     ModelshipError,
     NameTakenError,
     WorkspaceError,
-    WorkspaceUnreachableError,
 )
-from modelship.sources.registered import fetched_from, register_model
 from modelship.targets.aci.environment import azure_differences, conda_specification
 from modelship.targets.aci.following import follow
+from modelship.targets.aci.models import check_places, registered_ids
 from modelship.targets.aci.options import AciOptions, check_resources, check_tags
 from modelship.targets.aci.record import instance_id, read_record, record_tags
 from modelship.targets.aci.updates import changes_of, configuration_of, is_fixed_alike
@@ -174,8 +173,9 @@ class AciBackend(TargetBackend):
             steps.say(f"  on Azure ML: {difference}")
         with steps.step("Open the workspace"):
             _ = self._workspace
-        with steps.step("Register the model"):
-            self._model_id(bundle, steps)
+        with steps.step("Register the model" + ("s" if len(bundle.models) > 1 else "")):
+            model_ids = registered_ids(bundle, self._workspace, steps)
+        check_places(bundle, model_ids, steps)
 
     def start(self, draft: Instance, bundle: ScoringBundle, steps: Steps) -> Instance:
         name, workspace = draft.name, self._workspace
@@ -241,21 +241,6 @@ class AciBackend(TargetBackend):
             return service
         return None
 
-    def _model_id(self, bundle: ScoringBundle, steps: Steps) -> str:
-        """Return the id of the bundle's model in the workspace; register it if it has none."""
-        known = fetched_from(bundle.model, self._workspace)
-        if known is not None:
-            return known.model_id
-        timeout_s = max(1.0, steps.deadline.remaining_s)
-        try:
-            registered = register_model(
-                bundle.model, workspace=self._workspace, timeout_s=timeout_s
-            )
-        except WorkspaceUnreachableError:
-            steps.deadline.check()  # that it took too long is for whoever set the time to know
-            raise
-        return registered.model_id
-
     def _submit(
         self,
         draft: Instance,
@@ -267,7 +252,7 @@ class AciBackend(TargetBackend):
     ) -> Callable[[], Operation]:
         tags = dict(record_tags(draft))
         common: dict[str, Any] = {
-            "model_ids": [self._model_id(bundle, steps)],
+            "model_ids": registered_ids(bundle, self._workspace, steps),
             "image": image,
             "timeout_s": max(1.0, steps.deadline.remaining_s),
         }

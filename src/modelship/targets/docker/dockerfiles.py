@@ -23,7 +23,7 @@ __all__ = [
     "USER",
     "VENV",
     "environment",
-    "model",
+    "models",
     "probe",
     "server",
     "service",
@@ -89,13 +89,13 @@ def server(environment_image: str, *, label: str) -> str:
     )
 
 
-def model(environment_image: str, *, label: str, model_folder: str) -> str:
-    """Return the Dockerfile of the image that adds the model."""
+def models(environment_image: str, *, label: str, model_dir: str) -> str:
+    """Return the Dockerfile of the image that adds the models."""
     return _lines(
         f"FROM {environment_image}",
         f"LABEL {labels.BUILD}={label}",
         "ADD files.tar /",
-        f"ENV AZUREML_MODEL_DIR={_quoted(str(APP_ROOT / model_folder))}",
+        f"ENV AZUREML_MODEL_DIR={_quoted(str(APP_ROOT / model_dir))}",
     )
 
 

@@ -18,7 +18,8 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from modelship.bundle.install import install_packages
-from modelship.bundle.store import model_folder, stage_model
+from modelship.bundle.layout import MODELS, model_dir
+from modelship.bundle.store import stage_models
 from modelship.places import cache_folder, exclusive
 from modelship.staging import storing
 from modelship.targets.docker import dockerfiles, labels
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["environment_image", "remove_unused_images", "service_image"]
 
 _APP = str(dockerfiles.APP_ROOT).lstrip("/")
-_MODELS = f"{_APP}/azureml-models"
+_MODELS = f"{_APP}/{MODELS}"
 _VENV = str(dockerfiles.VENV).lstrip("/")
 
 _REMOVE_TIMEOUT_S = 60.0
@@ -167,7 +168,7 @@ def _ensure_server(
 def _ensure_service(
     engine: Engine, bundle: ScoringBundle, *, environment: str, server: Server, steps: Steps
 ) -> str:
-    recipe = dockerfiles.model(environment, label="", model_folder=model_folder(bundle))
+    recipe = dockerfiles.models(environment, label="", model_dir=model_dir(bundle.models))
     model = f"modelship/model:{_key(bundle.parts['model'], recipe)}"
     service = _service_name(bundle.digest)
     present = engine.image(service)
@@ -196,11 +197,10 @@ def _ensure_service(
 def _build_model(
     engine: Engine, bundle: ScoringBundle, name: str, *, environment: str, deadline: Deadline
 ) -> None:
-    relative = model_folder(bundle)
     with _scratch(name) as folder, _build_label(engine, name) as label:
-        stage_model(bundle, folder)
-        recipe = dockerfiles.model(environment, label=label, model_folder=relative)
-        context = _context(recipe, Archive(_below(folder, f"{_APP}/{relative}"), [_MODELS]))
+        stage_models(bundle, folder)
+        recipe = dockerfiles.models(environment, label=label, model_dir=model_dir(bundle.models))
+        context = _context(recipe, Archive(_below(folder, _APP), [_MODELS]))
         engine.build(context, tag=name, deadline=deadline)
 
 

@@ -27,10 +27,11 @@ from modelship.bundle.environments import (
     release_of,
     service_variables,
 )
+from modelship.bundle.layout import model_dir
 from modelship.bundle.profile import PROFILES, Profile
 from modelship.bundle.server_options import ServerOptions
 from modelship.bundle.servers import Server, check_workers, trace_variables
-from modelship.bundle.store import model_folder, stage
+from modelship.bundle.store import stage
 from modelship.diagnosis import Facts
 from modelship.errors import InvalidOptionError, UnsupportedError
 from modelship.places import state_folder
@@ -160,6 +161,7 @@ class ProcessBackend(TargetBackend):
             instance = draft.at(f"http://127.0.0.1:{port}/score")
             folder = self._write(instance, bundle)
             app = folder / "app"
+            models = app / model_dir(bundle.models)
             service.launch(
                 [
                     *(python, "-m", self._server.module),
@@ -169,7 +171,7 @@ class ProcessBackend(TargetBackend):
                 listener=listener,
                 folder=folder,
                 environment={
-                    **service_variables(python, app_root=app, model_dir=app / model_folder(bundle)),
+                    **service_variables(python, app_root=app, model_dir=models),
                     "GUNICORN_CMD_ARGS": f"--config {shlex.quote(str(GUNICORN_SETTINGS))}",
                     "WORKER_COUNT": str(self._workers),
                     **({"PYTHONPATH": str(server_folder)} if server_folder else {}),

@@ -156,9 +156,9 @@ class _Processes(ProcessBackend):
     def _home(self) -> Path:
         return self._folder_of_all
 
-    def _variables(self, app_root: str) -> Mapping[str, str]:
+    def _variables(self, app_root: str) -> Mapping[str, str]:  # noqa: ARG002 - theirs are elsewhere
         settings = str(GUNICORN_SETTINGS)
-        return _variables(self._starting.image, app_root, settings, self._front_key)
+        return _variables(self._starting.image, settings, self._front_key)
 
     @staticmethod
     def capacity() -> tuple[float, int]:
@@ -226,7 +226,7 @@ class _Containers(DockerBackend):
 
     def _variables(self, app_root: str) -> Mapping[str, str]:
         settings = f"{app_root}/{_SETTINGS}"
-        return _variables(self._starting.image, app_root, settings, self._front_key)
+        return _variables(self._starting.image, settings, self._front_key)
 
     @staticmethod
     def capacity() -> tuple[float, int]:
@@ -253,11 +253,10 @@ class _Containers(DockerBackend):
         """Nothing watches over them here."""
 
 
-def _variables(image: Image, app_root: str, settings: str, front_key: str) -> dict[str, str]:
+def _variables(image: Image, settings: str, front_key: str) -> dict[str, str]:
     # The settings come last, so that no others of the user's stand in for them.
     arguments = f"{image.variables.get('GUNICORN_CMD_ARGS', '')} --config {shlex.quote(settings)}"
     return {
-        "AZUREML_MODEL_DIR": f"{app_root}/{image.model_dir}",
         **image.variables,
         "GUNICORN_CMD_ARGS": arguments.strip(),
         "MODELSHIP_FRONT_KEY": front_key,

@@ -1,7 +1,7 @@
 """From a request to deploy to a bundle that a backend can run.
 
 The environment is locked, once for each text of its specification; the uploaded script and models
-become the files of a service, laid out as Azure ML does it.
+become those of a bundle, which is laid out as on every other target.
 """
 
 from __future__ import annotations
@@ -37,10 +37,7 @@ if TYPE_CHECKING:
     from modelship.testing.offline.specifications import Specification
     from modelship.testing.offline.store import Store
 
-__all__ = ["MODELS", "Image", "Images"]
-
-MODELS: Final = "azureml-models"
-"""The folder of the models, below the root of an application."""
+__all__ = ["Image", "Images"]
 
 _MOST_UNPACKED_BYTES: Final = 1 << 30
 _MOST_UNPACKED_FILES: Final = 20_000
@@ -60,13 +57,10 @@ class Image:
         The script, the environment, the models and the resources.
     variables : Mapping[str, str]
         The environment variables that the user asked for.
-    model_dir : str
-        What ``AZUREML_MODEL_DIR`` is, below the root of the application.
     """
 
     bundle: ScoringBundle
     variables: Mapping[str, str]
-    model_dir: str
 
     def with_workers(self, count: int) -> Image:
         """Return the image with a server of so many worker processes, or more if it asks for it."""
@@ -142,22 +136,21 @@ class Images:
         source: Iterable[SourceFile],
         resources: Resources,
     ) -> Iterator[Image]:
-        """Put an image together; the files of its model are there until the body ends."""
+        """Put an image together; the files of its models are there until the body ends."""
         folder = Path(tempfile.mkdtemp(prefix="model-", dir=self._store.folder))
         try:
-            model, others, model_dir = self._models(request.get("modelIds") or (), folder)
             bundle = ScoringBundle.from_parts(
                 lock=lock,
-                model=model,
+                models=self._models(request.get("modelIds") or (), folder),
                 entry_script=entry_script,
-                source=(*source, *others),
+                source=tuple(source),
                 environment=environment,
                 sample_json=None,
                 resources=resources,
                 tags=MappingProxyType({}),
                 description="",
             )
-            yield Image(bundle, MappingProxyType(_variables(request)), model_dir)
+            yield Image(bundle, MappingProxyType(_variables(request)))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -172,26 +165,14 @@ class Images:
         else:
             yield SourceFile(_inside(name, archive="the request"), content)
 
-    def _models(
-        self, model_ids: Iterable[str], folder: Path
-    ) -> tuple[Model, tuple[SourceFile, ...], str]:
-        """Return the model of a bundle, further models as files beside it, and where they lie.
-
-        With no model, the bundle's has no files.
-        """
-        found = [self._model(model_id) for model_id in model_ids]
-        if not found:
-            return _staged("none", "0", {}, folder), (), MODELS
-        (name, version, files), *others = found
-        beside = tuple(
-            SourceFile(f"{MODELS}/{other}/{number}/{path}", file.read_bytes())
-            for other, number, more in others
-            for path, file in more.items()
+    def _models(self, model_ids: Iterable[str], folder: Path) -> tuple[Model, ...]:
+        """Return the models of a bundle; the same id twice is one model."""
+        once = sorted(set(model_ids))
+        return tuple(
+            self._model(model_id, folder / str(number)) for number, model_id in enumerate(once)
         )
-        only = f"{MODELS}/{name}/{version}"
-        return _staged(name, version, files, folder), beside, MODELS if others else only
 
-    def _model(self, model_id: str) -> tuple[str, str, dict[str, Path]]:
+    def _model(self, model_id: str, folder: Path) -> Model:
         model = self._store.documents("models").get(model_id)
         if model is None:
             raise EnvironmentSpecError(model_id, "this model is not registered.")
@@ -203,7 +184,8 @@ class Images:
         if not files:
             raise EnvironmentSpecError(model_id, "the files of this model are gone.")
         name, _, version = model_id.rpartition(":")
-        return name, version, {_inside(path, archive=model_id): files[path] for path in files}
+        inside = {_inside(path, archive=model_id): files[path] for path in files}
+        return _staged(name, version, inside, folder)
 
 
 def _entry_script(request: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from modelship.bundle.layout import model_dir
 from modelship.bundle.servers import Server
 from modelship.bundle.store import stage
 from modelship.targets.docker.archive import Archive
@@ -46,7 +47,10 @@ def dockerfile(image: Image, *, base: str, runs_as_root: bool) -> str:
         *(f"{VENV}/bin/python", "-m", Server.named("azmlinfsrv").module),
         *("--entry_script", image.bundle.entry_script, "--port", str(PORT)),
     ]
-    variables = {"AZUREML_MODEL_DIR": f"{APP_ROOT}/{image.model_dir}", **image.variables}
+    variables = {
+        "AZUREML_MODEL_DIR": f"{APP_ROOT}/{model_dir(image.bundle.models)}",
+        **image.variables,
+    }
     lines = [
         f"FROM {base}",
         "USER 0:0",

@@ -1,0 +1,53 @@
+"""The models of a bundle: what may be given as such, and how they are told to people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from modelship.bundle.layout import models_problem
+from modelship.errors import InvalidOptionError
+from modelship.sources import Model
+
+__all__ = ["as_models", "model_ids"]
+
+_MOST_SHOWN: Final = 10
+_EXPECTED: Final = "a Model, or a list of them: ModelSource.open(path_or_estimator).fetch(folder)"
+_ALL_OTHER: Final = (
+    "models that differ in name or version, by more than capital letters: "
+    "ModelSource.open(…, name=…, version=…) gives one another name"
+)
+
+
+def as_models(given: object) -> tuple[Model, ...]:
+    """Return what was given as the models of a bundle, sorted by name and version.
+
+    Raises
+    ------
+    InvalidOptionError
+        If something of it is no model, or two could not lie in a service together.
+    """
+    if isinstance(given, Model):
+        return (given,)
+    if not isinstance(given, Sequence) or isinstance(given, (str, bytes)):
+        raise InvalidOptionError("model", type(given).__name__, _EXPECTED)
+    for each in given:
+        if not isinstance(each, Model):
+            raise InvalidOptionError("model", f"[{type(each).__name__}]", _EXPECTED)
+    if models_problem((model.name, model.version) for model in given):
+        raise InvalidOptionError("model", [_id(model) for model in given], _ALL_OTHER)
+    return tuple(sorted(given, key=lambda model: (model.name, model.version)))
+
+
+def model_ids(models: Sequence[Model]) -> str:
+    """Return the name and version of each model, such as ``"digits:1, letters:4"``.
+
+    Of more than ten, the first ten and how many there are besides; ``""`` of none.
+    """
+    ids = [_id(model) for model in models]
+    more = [f"and {len(ids) - _MOST_SHOWN} more"] if len(ids) > _MOST_SHOWN else []
+    return ", ".join([*ids[:_MOST_SHOWN], *more])
+
+
+def _id(model: Model) -> str:
+    return f"{model.name}:{model.version}"

@@ -1,0 +1,136 @@
+"""One bundle of several models answers alike in process, as a process, in Docker and on Azure."""
+
+import pickle
+import secrets
+from dataclasses import replace
+
+import pytest
+
+from modelship import DeployTarget, ScoringBundle
+from modelship.bundle import Environment
+from modelship.errors import InvalidOptionError
+from modelship.parity import ScoringRequest, compare
+from modelship.sources import Model
+from modelship.sources.registered import register_model
+from modelship.testing import OfflineWorkspace
+
+SCRIPT = """
+import os, pickle
+from pathlib import Path
+from azureml.core.model import Model
+
+def init():
+    global found
+    folder = Path(os.environ["AZUREML_MODEL_DIR"])
+    paths = {
+        "one": folder / "a" / "1" / "model.pkl",
+        "two": folder / "a" / "2" / "model.pkl",
+        "other": Model.get_model_path("b"),
+        "latest": Model.get_model_path("a"),
+        "first": Model.get_model_path("a", version=1),
+    }
+    found = {name: pickle.loads(Path(path).read_bytes()) for name, path in paths.items()}
+    found["folder"] = os.path.relpath(folder, os.environ["AML_APP_ROOT"])
+    found["here"] = os.path.samefile(os.getcwd(), os.environ["AML_APP_ROOT"])
+
+def run(raw_data):
+    return found
+"""
+CONDA = "dependencies:\n  - python=3.11\n  - scikit-learn\n  - pip:\n      - azureml-defaults\n"
+FOUND = {"one": "a1", "two": "a2", "other": "b1", "latest": "a2", "first": "a1"}
+# Set apart from what other tests register on the same engine.
+MARK = secrets.token_hex(4)
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    """Return a bundle of three models: two versions of one, and another."""
+    (tmp_path / "score.py").write_text(f"# {MARK}\n{SCRIPT}")
+    (tmp_path / "myenv.yml").write_text(CONDA)
+    models = []
+    for name, version in (("b", "1"), ("a", "2"), ("a", "1")):
+        folder = tmp_path / f"{name}{version}"
+        folder.mkdir()
+        (folder / "model.pkl").write_bytes(pickle.dumps(f"{name}{version}"))
+        models.append(Model.read(folder / "model.pkl", name=name, version=version))
+    return ScoringBundle(
+        models, entry_script=tmp_path / "score.py", environment=tmp_path / "myenv.yml"
+    )
+
+
+@pytest.mark.docker
+def test_several_models_are_found_alike_on_every_target(
+    bundle, docker_base_image, shared_home, monkeypatch
+):
+    """By AZUREML_MODEL_DIR and by Model.get_model_path(), with and without a version."""
+    monkeypatch.setenv("MODELSHIP_HOME", str(shared_home))
+    with OfflineWorkspace() as offline:
+        places = [
+            DeployTarget.open("process"),
+            DeployTarget.open("process", server="modelship"),
+            DeployTarget.open("docker", base_image=docker_base_image),
+            DeployTarget.open("aci", workspace=offline.config_path),
+        ]
+        asked = [ScoringRequest.of([], label="find")]
+        report = compare(bundle, on=places, requests=asked, show_output=False)
+    # The two servers tell their own names.
+    assert {each.what for each in report.differences} == {"header x-ms-server-version"}
+    [row] = report.answers
+    expected = {**FOUND, "folder": "azureml-models", "here": True}
+    assert [each.value for each in row.values()] == [expected] * 5
+
+
+VERSIONED = """
+import os, pickle
+def init():
+    open(os.path.join(os.environ["AZUREML_MODEL_DIR"], "a", "1", "model.pkl"))
+def run(raw_data):
+    return 1
+"""
+
+
+@pytest.fixture
+def two_models(bare_lock, tmp_path):
+    """Return what makes a bundle of two models of these names and contents, and of a script."""
+
+    def make(script, **contents):
+        models = []
+        for name, content in contents.items():
+            folder = tmp_path / name
+            folder.mkdir(exist_ok=True)
+            (folder / "model.pkl").write_bytes(pickle.dumps([MARK, content]))
+            models.append(Model.read(folder / "model.pkl", name=name))
+        (tmp_path / "score.py").write_text(script)
+        environment = Environment(bare_lock.python, ())
+        made = ScoringBundle(models, entry_script=tmp_path / "score.py", environment=environment)
+        return made.with_lock(bare_lock)
+
+    return make
+
+
+def test_a_path_that_azure_does_not_have_is_refused_before_the_deployment(target, two_models):
+    """Where the workspace gives another version than the bundle, a script that names it fails."""
+    target.deploy(two_models(VERSIONED, a=1, b=1), name="first", show_output=False)
+    with pytest.raises(InvalidOptionError, match=r"a:1 is a:2.*score.py:4 would not find"):
+        target.deploy(two_models(VERSIONED, a=2, b=1), name="second")
+    assert [each.name for each in target.list()] == ["first"]
+
+
+def test_where_a_model_lies_on_azure_is_said(offline, target, two_models, capsys):
+    """A script that names no version is deployed, and the steps tell of the other one."""
+    script = (
+        'import os\ndef init(): os.listdir("azureml-models/c")[0]\ndef run(raw_data): return 1\n'
+    )
+    before = two_models(script, c=1, d=1).models[0]
+    register_model(before, workspace=offline.config_path)
+    target.deploy(two_models(script, c=2, d=1), name="third")
+    assert "on Azure ML: c:1 is c:2; they lie there in azureml-models" in capsys.readouterr().err
+
+
+def test_the_same_content_twice_is_refused(target, two_models):
+    """Azure ML registers it once for a name, so two versions of it would be one."""
+    bundle = two_models(VERSIONED, e=1)
+    twice = [replace(bundle.models[0], version=each) for each in ("1", "2")]
+    changed = ScoringBundle.from_parts(**{**vars(bundle), "models": tuple(twice)})
+    with pytest.raises(InvalidOptionError, match=r"\['e:1', 'e:2'\]"):
+        target.deploy(changed, name="twice", check="off")

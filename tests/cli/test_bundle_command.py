@@ -34,6 +34,41 @@ def test_bundle_saves_what_the_flags_say(modelship, files, here):
     assert (made.resources.cpu_cores, dict(made.tags)) == (0.5, {"data": "digits"})
 
 
+def test_bundle_takes_several_models(modelship, files, here):
+    """Each is in the folder under its name; NAME= names one, and a script is asked for."""
+    (here / "requirements.txt").write_text("")
+    (here / "score.py").write_text("def init(): ...\ndef run(raw_data): ...\n")
+    arguments = (f"digits={files / 'model.pkl'}", f"letters={files / 'model.pkl'}", "-o", "made")
+    refused = modelship("bundle", *arguments, "--environment", "requirements.txt")
+    assert (refused.exit_code, "2 models" in refused.stderr) == (5, True)
+    options = ("--environment", "requirements.txt", "--entry-script", "score.py")
+    done = modelship("bundle", *arguments, *options)
+    assert done.exit_code == 0, done.output
+    assert "digits:1, " in done.stdout
+    assert [each.name for each in ScoringBundle.load(here / "made").models] == ["digits", "letters"]
+    same = modelship("bundle", files / "model.pkl", files / "model.pkl", "-o", "made", *options)
+    assert (same.exit_code, "differ in name or version" in same.stderr) == (2, True)
+
+
+def test_the_project_file_names_several_models(modelship, files, here):
+    """A list in modelship.yaml is seen from the file's folder, and checked as one bundle."""
+    (here / "requirements.txt").write_text("")
+    (here / "score.py").write_text("def init(): ...\ndef run(raw_data): return 1\n")
+    (here / "a.pkl").write_bytes((files / "model.pkl").read_bytes())
+    settings = {
+        "model": ["a.pkl", "b=a.pkl"],
+        "entry_script": "score.py",
+        "environment": "requirements.txt",
+    }
+    (here / "modelship.yaml").write_text(json.dumps(settings))
+    assert modelship("bundle", "-o", "made").exit_code == 0
+    assert [each.name for each in ScoringBundle.load(here / "made").models] == ["a", "b"]
+    assert modelship("evaluate", "--data", files / "test.npz").exit_code == 2
+    (here / "a.pkl").write_bytes(b"\x80")
+    broken = modelship("check", "--no-trial")
+    assert (broken.exit_code, "MS305" in broken.output) == (5, True), broken.output
+
+
 def test_the_project_file_is_deployed(modelship, files, here):
     """Without a folder, deploy runs what modelship.yaml describes, seen from its folder."""
     (here / "service").mkdir()

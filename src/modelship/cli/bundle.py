@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from modelship.bundle import ScoringBundle
+    from modelship.sources import Model
 
 __all__ = ["bundle"]
 
@@ -24,7 +25,7 @@ __all__ = ["bundle"]
     short_help="Save everything that a service needs into a folder.",
     epilog="Example: modelship bundle model.pkl --environment myenv.yml -o bundle",
 )
-@click.argument("model", required=False)
+@click.argument("models", nargs=-1, metavar="[MODEL]...")
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The folder.")
 @click.option("--entry-script", metavar="FILE", help="The script with init() and run(raw_data).")
 @click.option("--source-directory", metavar="FOLDER", help="A folder that goes along with it.")
@@ -43,12 +44,16 @@ __all__ = ["bundle"]
 @click.option("--description", help="One sentence for people.")
 @config_option
 @json_option
-def bundle(*, output: Path, config_file: Path | None, **given: Any) -> None:
+def bundle(
+    *, models: tuple[str, ...], output: Path, config_file: Path | None, **given: Any
+) -> None:
     """Save MODEL with its script and its locked environment into a folder.
 
-    Without a script or an environment, plain ones are made from what wrote the model.
+    Without a script or an environment, plain ones are made from what wrote the model. Several
+    models need a script; each lies in the folder AZUREML_MODEL_DIR/<name>/<version>. The name is
+    that of the file, or NAME in NAME=MODEL.
     """
-    with open_bundle(Config.find(config_file).under(**given)) as made:
+    with open_bundle(Config.find(config_file).under(model=models, **given)) as made:
         made.save(output)
         document = _document(made, folder=output)
     if as_json_is_asked():
@@ -58,18 +63,13 @@ def bundle(*, output: Path, config_file: Path | None, **given: Any) -> None:
 
 
 def _document(made: ScoringBundle, *, folder: Path) -> dict[str, Any]:
-    model = made.model
+    models = [_model_document(model) for model in made.models]
     return {
         "folder": str(folder),
         "digest": made.digest,
         "parts": dict(made.parts),
-        "model": {
-            "name": model.name,
-            "version": model.version,
-            "format": model.format,
-            "digest": model.digest,
-            "size_bytes": sum(file.size_bytes for file in model.files),
-        },
+        **({"model": models[0]} if len(models) == 1 else {}),
+        "models": models,
         "entry_script": made.entry_script,
         "source": [file.path for file in made.source],
         "python": made.lock.python,
@@ -82,14 +82,27 @@ def _document(made: ScoringBundle, *, folder: Path) -> dict[str, Any]:
     }
 
 
+def _model_document(model: Model) -> dict[str, Any]:
+    return {
+        "name": model.name,
+        "version": model.version,
+        "format": model.format,
+        "digest": model.digest,
+        "size_bytes": sum(file.size_bytes for file in model.files),
+    }
+
+
+def _model_line(model: Mapping[str, Any]) -> str:
+    return f"{model['name']}:{model['version']}, {model['format']}, {model['size_bytes']:,} bytes"
+
+
 def _say(document: Mapping[str, Any]) -> None:
-    model = document["model"]
+    models = document["models"]
     others = len(document["source"]) - 1
     click.echo(f"{document['folder']}  sha256:{document['digest']}")
     say_facts(
         {
-            "model": f"{model['name']}:{model['version']}, {model['format']}, "
-            f"{model['size_bytes']:,} bytes",
+            "model" if len(models) == 1 else "models": "; ".join(map(_model_line, models)),
             "script": document["entry_script"] + (f" and {others} more files" if others else ""),
             "environment": f"Python {document['python']}, {len(document['packages'])} packages, "
             "locked with hashes",

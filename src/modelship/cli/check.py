@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelship.cli.config import Config
-from modelship.cli.opening import open_bundle, open_model, open_target, parts_of
+from modelship.cli.opening import open_bundle, open_named, open_target, parts_of
 from modelship.cli.options import (
     config_option,
     json_option,
@@ -129,9 +129,11 @@ def _check_parts(config: Config, asked: Mapping[str, Any]) -> Sequence[Finding]:
     from modelship.bundle.checks import check_parts
     from modelship.errors import ModelError
 
-    location = config.model or ""
     with ExitStack() as stack:
-        model: Model | str = location
-        with suppress(ModelError):  # the check says the same, beside what else is wrong
-            model = stack.enter_context(open_model(location))
-        return check_parts(model, **parts_of(config), **asked)
+        models: list[Model | str] = []
+        for location in config.models or ("",):
+            model: Model | str = location
+            with suppress(ModelError):  # the check says the same, beside what else is wrong
+                model = stack.enter_context(open_named(location))
+            models.append(model)
+        return check_parts(models, **parts_of(config), **asked)

@@ -17,15 +17,16 @@ from modelship.documents import DocumentError, read_regular
 from modelship.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import yaml
 
-__all__ = ["FILE_NAME", "Config"]
+__all__ = ["FILE_NAME", "MODEL_NAME", "Config"]
 
 FILE_NAME = "modelship.yaml"
 
 _MOST_BYTES = 2**20
+MODEL_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,254}")
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 
 
@@ -35,8 +36,8 @@ class Config:
 
     Parameters
     ----------
-    model : str, optional
-        Path or URI of the model.
+    model : str or Sequence[str], optional
+        Path or URI of the model, or of each of several; ``NAME=`` before one names it.
     entry_script, source_directory : str, optional
         The scoring script, and the folder that goes along with it.
     environment : str, optional
@@ -63,7 +64,7 @@ class Config:
         Seconds for a deployment.
     """
 
-    model: str | None = None
+    model: str | Sequence[str] | None = None
     entry_script: str | None = None
     source_directory: str | None = None
     environment: str | None = None
@@ -106,6 +107,11 @@ class Config:
         return replace(self, **stated)
 
     @property
+    def models(self) -> tuple[str, ...]:
+        """Where each model lies; empty if none is set."""
+        return (self.model,) if isinstance(self.model, str) else tuple(self.model or ())
+
+    @property
     def chosen_target(self) -> str:
         """The target's name: ``process`` unless another is set."""
         return self.target or "process"
@@ -137,7 +143,13 @@ _TEXT = _Kind("text", _is_text)
 _PATH = _Kind("a path", _is_text)
 _POSITIVE = _Kind("a number above 0", lambda value: _is_number(value) and value > 0)
 _KINDS = {each.name: _TEXT for each in fields(Config)} | {
-    "model": _Kind("a path or a URI", _is_text),
+    "model": _Kind(
+        "a path or a URI, or a list of them",
+        lambda value: (
+            _is_text(value)
+            or (isinstance(value, list) and bool(value) and all(map(_is_text, value)))
+        ),
+    ),
     "entry_script": _PATH,
     "source_directory": _PATH,
     "environment": _PATH,
@@ -225,9 +237,25 @@ def _absolute(values: dict[str, Any], *, folder: Path) -> dict[str, Any]:
         paths.discard("entry_script")  # which is relative to that folder
     for key in paths & values.keys():
         value = values[key]
-        if isinstance(value, str) and not (key == "model" and _is_uri(value, folder=folder)):
+        if key == "model":
+            each = [_absolute_model(text, folder=folder) for text in _listed(value)]
+            values[key] = each if isinstance(value, list) else each[0]
+        elif isinstance(value, str):
             values[key] = str(folder / Path(value).expanduser())
     return values
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def _absolute_model(text: str, *, folder: Path) -> str:
+    if _is_uri(text, folder=folder):
+        return text
+    name, equals, location = text.partition("=")
+    if not equals or (folder / text).exists() or not MODEL_NAME.fullmatch(name):
+        return str(folder / Path(text).expanduser())
+    return f"{name}={_absolute_model(location, folder=folder)}"
 
 
 def _is_uri(text: str, *, folder: Path) -> bool:

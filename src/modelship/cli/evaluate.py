@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelship.cli.config import Config
-from modelship.cli.opening import open_model, open_target
+from modelship.cli.opening import open_named, open_target
 from modelship.cli.options import (
     config_option,
     json_option,
@@ -103,8 +103,10 @@ def _evaluate(
     from modelship.evaluation import Evaluator
 
     evaluator = Evaluator(X, y)
-    if config.model is not None and not of_service:
-        with open_model(config.model) as model:
+    if len(config.models) > 1 and not of_service:
+        raise click.UsageError("Give one model: modelship.yaml names several.")
+    if config.models and not of_service:
+        with open_named(config.models[0]) as model:
             if trust_model:
                 say_trusted(model)
             return evaluator.evaluate(model, trust_model=trust_model)

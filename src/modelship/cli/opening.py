@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from modelship.cli.config import MODEL_NAME
 from modelship.errors import InvalidOptionError, SampleInputError
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from modelship.sources import Model
     from modelship.targets import DeployTarget
 
-__all__ = ["open_bundle", "open_model", "open_target", "parts_of"]
+__all__ = ["open_bundle", "open_model", "open_named", "open_target", "parts_of"]
 
 
 @contextmanager
@@ -34,6 +36,16 @@ def open_model(location: str) -> Iterator[Model]:
         return
     with tempfile.TemporaryDirectory(prefix="modelship-") as folder:
         yield ModelSource.open(location).fetch(folder)
+
+
+@contextmanager
+def open_named(location: str) -> Iterator[Model]:
+    """Do the same for ``NAME=LOCATION`` too: the model then has this name."""
+    name, equals, place = location.partition("=")
+    if not equals or Path(location).exists() or not MODEL_NAME.fullmatch(name):
+        name, place = "", location
+    with open_model(place) as model:
+        yield replace(model, name=name) if name else model
 
 
 def open_target(
@@ -58,11 +70,12 @@ def open_bundle(config: Config) -> Iterator[ScoringBundle]:
     """Put together the bundle that `config` describes; its model is there while the body runs."""
     from modelship.bundle import ScoringBundle
 
-    if config.model is None:
+    if not config.models:
         raise click.UsageError("Give a model, or name it as model in modelship.yaml.")
-    with open_model(config.model) as model:
+    with ExitStack() as stack:
+        models = [stack.enter_context(open_named(each)) for each in config.models]
         yield ScoringBundle(
-            model, **parts_of(config), tags=config.tags, description=config.description
+            models, **parts_of(config), tags=config.tags, description=config.description
         )
 
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
 
-from modelship.bundle._known_packages import FORMAT_REQUIREMENTS, IMPORT_TO_PYPI, floor_of
+from modelship.bundle._known_packages import floor_of
 from modelship.bundle.conda import read_conda
+from modelship.bundle.inferred import requirements_of, requirements_of_all
 from modelship.bundle.requirements import parse_requirement, read_requirements
 from modelship.documents import DocumentError, read_regular
 from modelship.errors import EnvironmentSpecError
@@ -36,11 +36,6 @@ NEWEST_PYTHON = (3, 14)
 """The newest one that is picked for a range such as ``python>=3.8``."""
 
 _MOST_BYTES = 2**22
-_GIVE_ONE = "Pass environment= with a conda or requirements file."
-_NAME_ONE = (
-    "Pass environment= with a conda or requirements file that names one version; modelship check "
-    "shows whether both models load with it."
-)
 _RUNNING = sys.version_info[:2]
 
 
@@ -163,7 +158,7 @@ class Environment:
         EnvironmentSpecError
             If the model names a package whose name on PyPI is not known.
         """
-        requirements, origin = _requirements_of(model, own_modules=own_modules)
+        requirements, origin = requirements_of(model, own_modules=own_modules)
         return cls(".".join(map(str, _RUNNING)), tuple(requirements), origin=origin)
 
     @classmethod
@@ -187,44 +182,8 @@ class Environment:
         """
         if len(models) == 1:
             return cls.for_model(models[0], own_modules=own_modules)
-        origin = f"the environment of {len(models)} models"
-        if not models:
-            problem = "an environment is inferred from a model, and there is none."
-            raise EnvironmentSpecError(origin, problem, _GIVE_ONE)
-        if problem := _disagreement(models):
-            raise EnvironmentSpecError(origin, problem, _NAME_ONE)
-        requirements: set[str] = set()
-        for model in models:
-            requirements |= _requirements_of(model, own_modules=own_modules)[0]
+        requirements, origin = requirements_of_all(models, own_modules=own_modules)
         return cls(".".join(map(str, _RUNNING)), tuple(requirements), origin=origin)
-
-
-def _requirements_of(model: Model, *, own_modules: Collection[str]) -> tuple[set[str], str]:
-    """Return what a model needs, and in words where that comes from."""
-    passport = model.passport
-    origin = f"the environment of the model {model.name!r}"
-    if passport.written_by:
-        origin += f" (written by {passport.written_by})"
-    packages = set(passport.packages) - {*own_modules}
-    requirements = {f"{name}=={version}" for name, version in passport.libraries}
-    requirements |= {_pypi_name(package, origin=origin) for package in packages} - {""}
-    requirements |= {*FORMAT_REQUIREMENTS.get(model.format, ())}
-    requirements |= {*_bounds(dict(passport.libraries))}
-    return requirements, origin
-
-
-def _disagreement(models: Sequence[Model]) -> str:
-    """Return which two models were written by different versions of a library, or ``""``."""
-    first: dict[str, tuple[str, Model]] = {}
-    for model in models:
-        for library, version in model.passport.libraries:
-            known, other = first.setdefault(library, (version, model))
-            if known != version:
-                return (
-                    f"{library} {known} wrote {other.name}:{other.version}, and {version} wrote "
-                    f"{model.name}:{model.version}, and one environment has one of them."
-                )
-    return ""
 
 
 def _with_floor(requirement: Requirement, *, python: str) -> Requirement:
@@ -276,30 +235,6 @@ def _pick_python(spec: PythonSpec) -> str:
     raise EnvironmentSpecError(
         spec.where, f"no release of Python is {spec.specifier}.", "Write python=3.11."
     )
-
-
-def _pypi_name(package: str, *, origin: str) -> str:
-    """Return the name on PyPI of the package imported as `package`, or ``""`` for none."""
-    if package.startswith("_") or package in {"builtins", "copy_reg"}:
-        return ""  # of Python itself, or a compiled part of a package that is named besides
-    if package in IMPORT_TO_PYPI:
-        return IMPORT_TO_PYPI[package]
-    raise EnvironmentSpecError(
-        origin,
-        f"the model needs the package imported as {package!r}, whose name on PyPI is not known.",
-        "Pass environment= with a conda or requirements file that lists it; code of your own "
-        "goes beside the scoring script.",
-    )
-
-
-def _bounds(libraries: dict[str, str]) -> tuple[str, ...]:
-    """Return bounds that old releases forgot to set themselves."""
-    try:
-        version = Version(libraries.get("scikit-learn", "99"))
-    except InvalidVersion:
-        return ()
-    # Built against numpy 1; numpy 2 changed the binary interface.
-    return ("numpy<2",) if version < Version("1.4.2") else ()
 
 
 def _read_text(path: Path) -> str:

@@ -96,6 +96,9 @@ MODEL = {
     "properties": {},
     "datasets": [],
     "description": "",
+    "framework": "ScikitLearn",
+    "frameworkVersion": "1.0",
+    "resourceRequirements": {"cpu": 1, "memoryInGB": 1},
 }
 SERVICE = {
     "name": "svc",
@@ -113,11 +116,26 @@ SERVICE = {
         "environment": {"name": "e", "python": {"condaDependencies": {}}},
     },
 }
+BARE = {**SERVICE, "environmentImageRequest": {"modelIds": ["kept:1"]}}
+PACKAGE = {
+    "packageType": "DockerImage",
+    "imageName": "a",
+    "imageLabel": "b",
+    "imageRequest": {
+        "modelIds": ["none:1"],
+        "assets": [{"id": "score.py", "url": "aml://artifact/x"}],
+        "environment": {"name": "e", "docker": {"baseDockerfile": "FROM nothing"}},
+    },
+}
 BODIES = [
     ("POST", MMS, "/assets", {"artifacts": [{"prefix": "a"}]}),
     ("POST", MMS, "/models", MODEL),
     ("PATCH", MMS, "/models/kept:1", [{"op": "add", "path": "/kvTags/a", "value": "b"}]),
     ("POST", MMS, "/services", SERVICE),
+    ("POST", MMS, "/services", BARE),
+    ("POST", MMS, "/packages", PACKAGE),
+    ("POST", ENV, "/environments/none/recipe", {"useDocker": False, "platform": "Linux"}),
+    ("PUT", ENV, "/environments/AzureML-Minimal/metadata", {"Labels": ["a"]}),
     ("POST", MMS, "/services/validate", {"type": "Create", "createRequest": SERVICE}),
     ("POST", MMS, "/services/validate/resource", {"containerResourceRequirements": {"cpu": 9}}),
     ("POST", ART, "/artifacts/batch/metadata/LocalUpload/1a", {"paths": [{"path": "a"}]}),

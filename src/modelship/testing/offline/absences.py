@@ -97,7 +97,6 @@ _RESOURCES = {
 _MODEL_MANAGEMENT = {
     "images": _Absence("images of SDK v1 before 1.0.43", "deploy with Model.deploy"),
     "profiles": _Absence("profiles", "measure the deployed service with requests of your own"),
-    "packages": _Absence("packages", "deploy with Model.deploy"),
 }
 # By the host, which the client believes to be Azure's.
 _HOSTS = {

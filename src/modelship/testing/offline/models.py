@@ -41,6 +41,9 @@ _SHAPE: dict[str, Any] = {
     "kvTags": optional(dict),
     "properties": optional(dict),
     "datasets": [dict],
+    "framework": optional(str),
+    "frameworkVersion": optional(str),
+    "resourceRequirements": optional(dict),
 }
 _CHANGEABLE = {
     "kvTags",

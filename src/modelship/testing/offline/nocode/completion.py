@@ -14,7 +14,8 @@ from modelship.bundle import Environment
 from modelship.errors import ModelshipError
 from modelship.sources import Model
 from modelship.testing.offline.artifacts import artifact_files
-from modelship.testing.offline.exchange import RefusalError
+from modelship.testing.offline.exchange import RefusalError, check_shape
+from modelship.testing.offline.shapes import optional
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -68,6 +69,7 @@ class NoCode:
         image = wanted.get("environmentImageRequest")
         if not isinstance(image, dict) or not _is_bare(image):
             return dict(wanted)
+        check_shape(wanted, {"containerResourceRequirements": optional(dict)})
         model = self._model(image)
         given = wanted.get("containerResourceRequirements") or {}
         asked = {key: each for key, each in given.items() if each is not None}
@@ -115,11 +117,12 @@ class NoCode:
         }
 
     def _model(self, image: Mapping[str, Any]) -> dict[str, Any]:
+        check_shape(image, {"modelIds": [str]})
         ids = image.get("modelIds") or []
         if len(ids) != 1:
             message = f"Deployment without an InferenceConfig takes one model, not {len(ids)}."
             raise RefusalError(400, "BadArgument", message)
-        found = self._store.documents("models").get(str(ids[0]))
+        found = self._store.documents("models").get(ids[0])
         if found is None:
             message = f"Model with id {ids[0]} not found in provided workspace."
             raise RefusalError(404, "ModelNotFound", message)

@@ -111,6 +111,7 @@ class Packages:
         definition = image.get("environment") or {}
         check_shape(definition, _ENVIRONMENT)
         _check_image_name(asked)
+        self._check_models(image)
         name = definition.get("name") or "package"
         environment = self._environments.register(
             name, definition, version=definition.get("version")
@@ -125,6 +126,12 @@ class Packages:
         services = request.path.index("/packages")
         address = f"{request.host_url.rstrip('/')}{request.path[:services]}/operations/{operation}"
         return json_response({}, status=202, Operation_Location=address)
+
+    def _check_models(self, image: Mapping[str, Any]) -> None:
+        for model_id in image.get("modelIds") or ():
+            if self._store.documents("models").get(model_id) is None:
+                message = f"Model with id {model_id} not found in provided workspace."
+                raise RefusalError(404, "ModelNotFound", message)
 
     def _manifest(self, _request: Request, *, operation: str, **_scope: str) -> Response:
         path = self._folder / f"{operation}.json"

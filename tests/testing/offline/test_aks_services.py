@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import psutil
 import pytest
 import requests
@@ -9,9 +11,17 @@ from azureml.core import Model, Webservice
 from azureml.core.compute import AksCompute, ComputeTarget
 from azureml.core.webservice import AksWebservice
 from azureml.exceptions import WebserviceException
-from offline_services import INSPECTOR, deploying
+from offline_services import DEADLINE_S, INSPECTOR, deploying
 
 from modelship.testing.offline.service_tokens import ServiceTokens
+
+CRASHING = """
+def init():
+    1 / 0
+
+def run(raw_data):
+    return 1
+"""
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +168,11 @@ def test_what_runs_is_updated_with_a_new_container(place, service):
         gpu_cores=2,
     )
     assert service.state == "Transitioning"
+    key = service.get_keys()[0]
+    end = time.monotonic() + DEADLINE_S
+    while place.operation(service)["state"] in {"NotStarted", "Running"}:
+        assert time.monotonic() < end
+        assert status(service, key) == 200  # the older container serves until the new one does
     assert place.settle(service)["state"] == "Succeeded"
     assert [*service.autoscaler.serialize().values()] == [True, 1, 3, 2, 50]
     resources = service.container_resource_requirements.serialize()
@@ -167,6 +182,19 @@ def test_what_runs_is_updated_with_a_new_container(place, service):
     assert "the inspector is renewed" in log
     assert "Not simulated: autoscale_enabled: the number of replicas stays at 1." in log
     assert service.run("__import__('os').environ['WORKER_COUNT']") == "1"
+
+
+def test_a_service_outlives_an_update_that_fails(place, service):
+    """The failure has the shapes of Kubernetes, and the older container goes on answering."""
+    service.update(inference_config=place.inference_config(CRASHING))
+    error = place.settle(service)["error"]
+    assert (error["code"], service.state) == ("KubernetesDeploymentFailed", "Failed")
+    assert "ZeroDivisionError" in error["details"][0]["message"]
+    assert "ZeroDivisionError" in service.get_logs()
+    assert service.run("1 + 1") == 2
+    service.update(inference_config=place.inference_config())
+    assert place.settle(service)["state"] == "Succeeded"
+    assert "the inspector is ready" in service.get_logs()
 
 
 def test_a_service_on_no_cluster_is_refused(place, service):

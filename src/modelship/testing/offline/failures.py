@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from modelship.targets.logtail import telling_part
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from modelship.bundle.script import SourceFile
     from modelship.testing.offline.build_causes import BuildCause
@@ -32,6 +32,9 @@ __all__ = [
     "sabotaged",
     "timed_out",
 ]
+
+_ACI_FAILED = "AciDeploymentFailed"
+_KUBERNETES_FAILED = "KubernetesDeploymentFailed"
 
 MARK = "an injected fault"
 """What the log of a container holds once it does what a test planted."""
@@ -91,6 +94,22 @@ class DeploymentFailure(Exception):  # noqa: N818 - what happened to a service, 
         self.operation_state = operation_state
         self.service_state = service_state
         self.log = log
+
+    def at(self, document: Mapping[str, Any]) -> DeploymentFailure:
+        """Return the failure as the place of a service reports it, that of a cluster for one."""
+        if document.get("computeType") != "AKS" or self.error["code"] != _ACI_FAILED:
+            return self
+        error = {
+            **self.error,
+            "code": _KUBERNETES_FAILED,
+            "message": "Kubernetes Deployment failed",
+        }
+        return DeploymentFailure(
+            error,
+            operation_state=self.operation_state,
+            service_state=self.service_state,
+            log=self.log,
+        )
 
 
 def build_failed(cause: BuildCause | None = None) -> DeploymentFailure:
@@ -193,7 +212,7 @@ def sabotaged(
 def _aci_failed(code: str, message: str) -> DeploymentFailure:
     return DeploymentFailure(
         {
-            "code": "AciDeploymentFailed",
+            "code": _ACI_FAILED,
             "statusCode": 400,
             "message": f"Aci Deployment failed with exception: {message}",
             "details": [{"code": code, "message": message}],

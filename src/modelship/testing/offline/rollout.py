@@ -17,7 +17,12 @@ from modelship.testing.offline import failures
 from modelship.testing.offline.builds import Build, Builder
 from modelship.testing.offline.failures import DeploymentFailure
 from modelship.testing.offline.moments import moment
-from modelship.testing.offline.service_documents import OWN, key_of, limits
+from modelship.testing.offline.service_documents import (
+    OWN,
+    is_on_kubernetes,
+    key_of,
+    limits,
+)
 from modelship.testing.offline.unsimulated import remarks
 
 if TYPE_CHECKING:
@@ -125,6 +130,7 @@ class Rollouts:
         """End what runs of a service."""
         with self.changing(name):
             self._end_container(name)
+            self._end_container(name)  # of a service that is being updated there are two
             self._addresses.shut(name)
             self._log_file(name).unlink(missing_ok=True)
 
@@ -150,11 +156,11 @@ class Rollouts:
         """
         document = self._require(name)
         noted = "".join(f"[modelship] {each}\n" for each in self._remarks(document))
-        instance = _instance(document[OWN].get("instance"))
-        if instance is not None:
-            return noted + self._compute.logs(instance)
         path = self._log_file(name)
-        return noted + (path.read_text(encoding="utf-8") if path.exists() else "")
+        if path.exists():
+            return noted + path.read_text(encoding="utf-8")
+        instance = _instance(document[OWN].get("instance"))
+        return noted + (self._compute.logs(instance) if instance else "")
 
     def close(self) -> None:
         """End everything that runs; what the documents say stays, so that it can start again."""
@@ -211,10 +217,15 @@ class Rollouts:
         self._succeed(name, operation)
 
     def _start(self, name: str, operation: str, image: Image | None, steps: Steps) -> Instance:
-        """Start a container in place of the older one, as Container Instances do it."""
+        """Start a container in place of the older one.
+
+        Container Instances end that first. On Kubernetes it goes on serving until the new one does.
+        """
         with self.changing(name):
             document = self._require(name, operation)
-            self._end_container(name)
+            if document[OWN].get("older") or not is_on_kubernetes(document):
+                self._end_container(name)
+            older = self._require(name)[OWN].get("instance")
             if image is None:
                 self._keep_log(name, _NO_SERVER)
                 raise failures.crashed(name, _NO_SERVER)
@@ -224,7 +235,7 @@ class Rollouts:
             except (ModelshipError, TimeoutError) as error:
                 raise failures.never_started(str(error)) from error
             self._started.add(instance.instance_id)
-            self._change(name, instance=instance.to_json())
+            self._change(name, instance=instance.to_json(), older=older)
         return instance
 
     def _await(self, name: str, operation: str, instance: Instance, stage: str) -> None:
@@ -260,12 +271,15 @@ class Rollouts:
             self._services.change(
                 name, state=healthy, error=None, scoringUri=uri, updatedTime=moment()
             )
+            if older := _instance(document[OWN].get("older")):
+                self._compute.stop(older)
+                self._change(name, older=None)
         self._operations.end(operation, "Succeeded")
 
     def _fail(self, name: str, operation: str, failure: DeploymentFailure) -> None:
         with self.changing(name):
             try:
-                self._require(name, operation)
+                failure = failure.at(self._require(name, operation))
                 self._services.change(
                     name, state=failure.service_state, error=failure.error, updatedTime=moment()
                 )
@@ -283,17 +297,20 @@ class Rollouts:
         document = self._require(name)
         if _instance(document[OWN].get("instance")) != instance:
             return document  # it was replaced just now
-        failure = self._ending(name, instance)
+        failure = self._ending(name, instance).at(document)
         return self._services.change(name, state=failure.service_state, error=failure.error)
 
     def _end_container(self, name: str) -> None:
-        document = self._services.get(name) or {OWN: {}}
-        instance = _instance(document[OWN].get("instance"))
+        """End the newest container of a service; an older one goes on serving."""
+        own = (self._services.get(name) or {OWN: {}})[OWN]
+        instance = _instance(own.get("instance"))
         if instance is None:
             return
-        self._addresses.block(name)
+        older = own.get("older")
+        if older is None:
+            self._addresses.block(name)
         self._compute.stop(instance)
-        self._change(name, instance=None)
+        self._change(name, instance=older, older=None)
 
     def _require(self, name: str, operation: str | None = None) -> dict[str, Any]:
         """Return a service's document; nothing goes on for what an operation no longer owns."""

@@ -9,7 +9,7 @@ from filelock import FileLock
 from modelship.bundle._uv import run_uv
 from modelship.bundle.install import find_python
 
-PACKAGES = ("azureml-core", "numpy", "scikit-learn")
+PACKAGES = ("azureml-core", "matplotlib", "numpy", "scikit-learn")
 DATA = ("azureml-dataset-runtime[fuse]", "pandas")
 """What datasets need beside it: the engine that reads them, which takes some 400 MB."""
 NOT_DECLARED = {"3.8": ("importlib_resources",)}

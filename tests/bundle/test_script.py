@@ -46,11 +46,17 @@ def test_a_syntax_error_names_its_line(tmp_path):
     assert "score.py:3" in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["score.txt", "my-score.py", "1score.py"])
-def test_a_script_whose_name_is_no_module_is_refused(tmp_path, name):
-    """The server imports the script, so its name has to be a module's."""
-    with pytest.raises(EntryScriptError, match="module"):
+@pytest.mark.parametrize("name", ["score.txt", "-score.py", "my score.py", ".score.py", "a'b.py"])
+def test_a_script_that_no_server_loads_by_its_name_is_refused(tmp_path, name):
+    """It ends in .py, begins with no dash, and has nothing in it that a shell takes apart."""
+    with pytest.raises(EntryScriptError, match="dash|letters, digits"):
         read_source(write(tmp_path, GOOD, name))
+
+
+@pytest.mark.parametrize("name", ["my-score.py", "1score.py", "score.v2.py", "class.py"])
+def test_a_script_need_not_be_named_as_a_module(tmp_path, name):
+    """Servers load it by its path, with any name that ends in .py."""
+    assert read_source(write(tmp_path, GOOD, name))[0] == name
 
 
 def test_a_missing_script_is_named(tmp_path):

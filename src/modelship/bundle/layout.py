@@ -30,6 +30,7 @@ __all__ = [
     "model_folder",
     "models_problem",
     "path_problem",
+    "script_name_problem",
     "script_problem",
     "source_problem",
 ]
@@ -46,6 +47,7 @@ _RESERVED: Final = MappingProxyType(
 )
 _MOST_BYTES: Final = 1024
 _MOST_DEEP: Final = 64
+_SCRIPT_NAME: Final = re.compile(r"\w[\w.-]*\.py")
 _SEPARATORS: Final = re.compile(r"[\\\x00-\x1f\x7f]")
 
 
@@ -104,11 +106,19 @@ def script_problem(script: str, paths: Iterable[str]) -> str:
     """Return why `script` cannot be the entry script of a source of these paths, or ``""``."""
     if script not in set(paths):
         return "it is not one of the files of the source"
-    pure = PurePosixPath(script)
     if script.startswith("-"):
         return "it begins with a dash, which the server takes for an option"
-    if pure.suffix != ".py" or not pure.stem.isidentifier():
-        return "its name is not that of a Python module"
+    return script_name_problem(PurePosixPath(script).name)
+
+
+def script_name_problem(name: str) -> str:
+    """Return why the servers cannot load a script of this file name, or ``""``.
+
+    They load it by its path, so that its name need not be that of a module, such as ``my-score``.
+    A place that wants a module's name says so: :attr:`Profile.imports_script`.
+    """
+    if not _SCRIPT_NAME.fullmatch(name):
+        return "its name has to be of letters, digits, '_', '-' and '.', and end in .py"
     return ""
 
 

@@ -43,6 +43,8 @@ class Profile:
         Whether a service that takes more memory than it asked for is ended.
     installs_lock : bool
         Whether a service runs in the environment that its bundle locks, on the inference server.
+    imports_script : bool
+        Whether the name of the entry script has to be that of a Python module.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Profile:
     asks_for_key: bool | None = None
     limits_memory: bool = True
     installs_lock: bool = True
+    imports_script: bool = False
 
     @staticmethod
     def named(name: str) -> Profile:
@@ -95,7 +98,8 @@ class HasProfile(Protocol):
 # ACI: the fewest cores and the least memory are those of AciWebservice.deploy_configuration, the
 # most those of "Resource availability & quota limits for ACI". AKS: AksWebservice's defaults.
 # Managed online endpoints: "Manage and increase quotas and limits for resources with Azure
-# Machine Learning" (request size), and the default of request_settings.request_timeout_ms.
+# Machine Learning" (request size), and the default of request_settings.request_timeout_ms. Names of
+# scripts: InferenceConfig of azureml-core, which both ACI and AKS are deployed with.
 _ALL: Final = (
     Profile("process", limits_memory=False),
     Profile("docker"),
@@ -105,8 +109,15 @@ _ALL: Final = (
         cpu_cores=(0.1, 4.0),
         memory_gb=(0.1, 16.0),
         asks_for_key=False,
+        imports_script=True,
     ),
-    Profile("aks", scoring_timeout_s=60.0, cpu_cores=(0.1, math.inf), asks_for_key=True),
+    Profile(
+        "aks",
+        scoring_timeout_s=60.0,
+        cpu_cores=(0.1, math.inf),
+        asks_for_key=True,
+        imports_script=True,
+    ),
     Profile(
         "online-endpoint",
         scoring_timeout_s=5.0,

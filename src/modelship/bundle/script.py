@@ -12,7 +12,7 @@ import warnings
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from modelship.bundle.layout import script_problem, source_problem
+from modelship.bundle.layout import script_name_problem, script_problem, source_problem
 from modelship.bundle.source_folder import SourceFile, is_there, read_file, read_folder
 from modelship.errors import EntryScriptError
 
@@ -196,11 +196,9 @@ def check_script(source: bytes, *, shown: str) -> None:
 def _require_script(script: Path) -> None:
     if not is_there(script):
         raise EntryScriptError(path=str(script), problem="there is no such file.")
-    if script.suffix != ".py" or not script.stem.isidentifier():
+    if problem := script_name_problem(script.name):
         raise EntryScriptError(
-            path=str(script),
-            problem="Azure ML imports the script as a module, so its name has to be one.",
-            advice="Name it with letters, digits and underscores, ending in .py: score.py.",
+            path=str(script), problem=f"{problem}.", advice="Name it so, such as score.py."
         )
 
 

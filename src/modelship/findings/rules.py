@@ -126,6 +126,7 @@ _ALL: Final = (
     Rule("MS404", "no-authentication", _W, "Set auth_enabled=True."),
     Rule("MS405", "exceeds-timeout", _E, "Make run() faster, or send fewer rows at once."),
     Rule("MS406", "payload-too-large", _E, "Send fewer rows at once."),
+    Rule("MS407", "script-name-refused", _E, "Name the script as a module, such as score.py."),
     # what the script did when it ran
     Rule("MS501", "import-failed", _E, "Correct the line of the script."),
     Rule("MS502", "init-failed", _E, "Correct the line of the script."),

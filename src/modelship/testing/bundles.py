@@ -44,14 +44,20 @@ def offline_bundle(bundle: ScoringBundle) -> ScoringBundle:
 
 
 def script_bundle(
-    script: str, *, folder: Path, environment: Environment, model: object = None, **options: Any
+    script: str,
+    *,
+    folder: Path,
+    environment: Environment,
+    model: object = None,
+    entry_script: str = "score.py",
+    **options: Any,
 ) -> ScoringBundle:
     """Return a bundle of the scoring script `script` and a pickle of `model`.
 
     Parameters
     ----------
     script : str
-        The text of ``score.py``.
+        The text of the entry script.
     folder : Path
         Where to write the script and the model. What lies in its folder ``source`` goes along
         with the script. The model has to stay there while the bundle is in use.
@@ -59,16 +65,18 @@ def script_bundle(
         What the script needs.
     model : object
         Anything that pickle takes; the service finds it as ``model.pkl``.
+    entry_script : str
+        The path of the script in the folder ``source``.
     **options
         The other parameters of :class:`~modelship.ScoringBundle`, such as ``sample_input``.
     """
     source = folder / "source"
-    source.mkdir(parents=True, exist_ok=True)
-    (source / "score.py").write_text(script)
+    (source / entry_script).parent.mkdir(parents=True, exist_ok=True)
+    (source / entry_script).write_text(script)
     (folder / "model.pkl").write_bytes(pickle.dumps(model))
     return ScoringBundle(
         Model.read(folder / "model.pkl", name="contract-model", version="2"),
-        entry_script="score.py",
+        entry_script=entry_script,
         source_directory=source,
         environment=environment,
         **options,

@@ -11,7 +11,7 @@ import trustme
 
 from modelship.bundle.resources import Resources
 from modelship.errors import InvalidOptionError
-from modelship.targets.aci.options import AciOptions, check_resources, check_tags
+from modelship.targets.aci.options import AciOptions, check_resources, check_script, check_tags
 
 SERVICE = {
     "computeType": "ACI",
@@ -373,3 +373,11 @@ def test_a_tag_that_a_service_cannot_have_is_refused(tags, message):
     with pytest.raises(InvalidOptionError) as caught:
         check_tags(tags)
     assert str(caught.value) == message
+
+
+def test_a_script_that_the_sdk_refuses_is_refused_before_anything_is_sent():
+    """It wants the name of a module, and keywords are none; folders above may have any name."""
+    check_script("my-folder/my_score.py")
+    for name, better in (("my-score.py", "my_score.py"), ("class.py", "score_class.py")):
+        with pytest.raises(InvalidOptionError, match=f"such as {better}"):
+            check_script(name)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
+from keyword import iskeyword
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from modelship.bundle.profile import SERVICE_NAME
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
     from modelship.bundle.profile import Profile
     from modelship.findings import Finding
 
-__all__ = ["target_findings"]
+__all__ = ["as_module_name", "is_module_name", "target_findings"]
 
 
 def target_findings(
@@ -34,12 +37,32 @@ def target_findings(
         yield RULES["MS404"].finding(
             f"On {profile.name}, it answers anybody who finds its address."
         )
+    name_of_script = PurePosixPath(subject.entry_script).name
+    if profile.imports_script and name_of_script and not is_module_name(name_of_script):
+        yield RULES["MS407"].finding(
+            f"{profile.name} takes no script named {name_of_script!r}: it wants the name of a "
+            "Python module.",
+            path=subject.entry_script,
+            advice=f"Call it {as_module_name(name_of_script)}; process and docker take either.",
+        )
     size_bytes = len((subject.sample_json or "").encode())
     if profile.payload_bytes is not None and size_bytes > profile.payload_bytes:
         yield RULES["MS406"].finding(
             f"The sample request has {size_bytes / 1e6:.1f} MB, and {profile.name} takes "
             f"{profile.payload_bytes / 1e6:g} MB."
         )
+
+
+def is_module_name(name: str) -> bool:
+    """Return whether a file of this name can be imported as a module, as ``my-score.py`` cannot."""
+    stem = name.removesuffix(".py")
+    return stem.isidentifier() and not iskeyword(stem)
+
+
+def as_module_name(name: str) -> str:
+    """Return the nearest name of a file that can be imported as a module."""
+    stem = re.sub(r"\W", "_", name.removesuffix(".py"))
+    return f"{stem}.py" if is_module_name(stem) else f"score_{stem}.py"
 
 
 def _range(

@@ -21,7 +21,7 @@ from modelship.errors import (
 from modelship.targets.aci.environment import azure_differences, conda_specification
 from modelship.targets.aci.following import follow
 from modelship.targets.aci.models import check_places, registered_ids
-from modelship.targets.aci.options import AciOptions, check_resources, check_tags
+from modelship.targets.aci.options import AciOptions, check_resources, check_script, check_tags
 from modelship.targets.aci.record import instance_id, read_record, record_tags
 from modelship.targets.aci.updates import changes_of, configuration_of, is_fixed_alike
 from modelship.targets.backend import Instance, TargetBackend
@@ -166,6 +166,7 @@ class AciBackend(TargetBackend):
     def prepare(self, bundle: ScoringBundle, steps: Steps) -> None:
         check_resources(bundle.resources)
         check_tags(bundle.tags)
+        check_script(bundle.entry_script)
         with steps.step("Check what Azure ML is to install"):
             conda_specification(bundle, timeout_s=max(1.0, steps.deadline.remaining_s))
             differences = azure_differences(bundle)

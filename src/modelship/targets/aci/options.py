@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
+from modelship.bundle.checks.target import as_module_name, is_module_name
 from modelship.errors import InvalidOptionError
 from modelship.targets.aci.certificates import check_certificate
 from modelship.targets.aci.record import PREFIX
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from modelship.bundle.resources import Resources
 
-__all__ = ["AciOptions", "check_resources", "check_tags"]
+__all__ = ["AciOptions", "check_resources", "check_script", "check_tags"]
 
 LARGEST_CPU_CORES: Final = 4.0
 LARGEST_MEMORY_GB: Final = 16.0
@@ -214,6 +215,20 @@ def check_resources(resources: Resources) -> None:
                 expected=f"at most {largest:g} {unit}, the most that Azure Container Instances "
                 "gives to a container group in most regions",
             )
+
+
+def check_script(entry_script: str) -> None:
+    """Check that Azure ML's SDK takes a script of this name.
+
+    Raises
+    ------
+    InvalidOptionError
+        If its name is not that of a module.
+    """
+    name = PurePosixPath(entry_script).name
+    if not is_module_name(name):
+        expected = f"the name of a Python module, such as {as_module_name(name)}"
+        raise InvalidOptionError("entry_script", entry_script, expected)
 
 
 def check_tags(tags: object) -> dict[str, str]:

@@ -1,24 +1,41 @@
-"""Runs a submitted script and sends what it has logged, whichever way it ends.
+"""Runs a submitted script: brings its data before, and sends what it has logged afterwards.
 
-``python driver.py SCRIPT ARGUMENT...`` runs in the environment of the script. Azure wraps scripts
-in the same way: many of them end without ``run.complete()``, and the SDK sends metrics in batches.
+``python driver.py SCRIPT ARGUMENT...``, or ``python driver.py -c COMMAND``, runs in the environment
+of the script. Azure wraps scripts in the same way: many of them end without ``run.complete()``, and
+the SDK sends metrics in batches.
 
-It imports nothing of modelship and nothing outside the standard library.
+It imports nothing of modelship, and nothing outside the standard library but the SDK.
 """
 
 from __future__ import annotations
 
+import json
+import os
 import runpy
+import subprocess
 import sys
 import traceback
 from pathlib import Path
 
 LONGEST_S = 120
 OURS = (__file__, runpy.__file__, "<frozen runpy>")
+INPUTS = "MODELSHIP_RUN_INPUTS"
+PLACEHOLDER = "DatasetConsumptionConfig:"
+COMMAND = "-c"
 
 
-def main(script: str) -> None:
-    """Run the script as if it had been started itself."""
+def main() -> None:
+    """Run what the command line says, as if it had been started itself."""
+    places = bring(json.loads(os.environ.pop(INPUTS, "[]")))
+    for placeholder, place in places.items():
+        sys.argv = [each.replace(placeholder, place) for each in sys.argv]
+    if sys.argv[1] == COMMAND:
+        sys.exit(subprocess.call(["/bin/bash", COMMAND, sys.argv[2]]))
+    run(sys.argv[1])
+
+
+def run(script: str) -> None:
+    """Run a script."""
     sys.argv = sys.argv[1:]
     sys.path[0] = str(Path(script).resolve().parent)
     try:
@@ -28,6 +45,33 @@ def main(script: str) -> None:
         sys.exit(1)
     finally:
         flush()
+
+
+def bring(inputs: list[dict[str, str]]) -> dict[str, str]:
+    """Bring datasets here; return what stands in the arguments for each, and where it is."""
+    try:
+        return {f"{PLACEHOLDER}{each['name']}": bring_one(each) for each in inputs}
+    except Exception as error:  # noqa: BLE001 - it is shown
+        show(error)
+        sys.exit(
+            "[modelship] The datasets of the run could not be read. Its environment needs "
+            "azureml-dataset-runtime, as it does on Azure."
+        )
+
+
+def bring_one(asked: dict[str, str]) -> str:
+    """Download one dataset, unless the script reads it itself; return where it is, or its id."""
+    place = asked["id"]
+    if asked["mechanism"] != "direct":
+        from azureml.core import Dataset, Run
+
+        place = str(Path(asked["path"] or f"INPUT_{asked['name']}").resolve())
+        workspace = Run.get_context(allow_offline=False).experiment.workspace
+        found = Dataset.get_by_id(workspace, asked["id"])
+        files = found.download(target_path=place, overwrite=True)
+        sys.stdout.write(f"[modelship] {len(files)} files of {asked['name']} are in {place}.\n")
+    os.environ[asked["variable"]] = place
+    return place
 
 
 def show(error: Exception) -> None:
@@ -50,4 +94,4 @@ def flush() -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()

@@ -183,6 +183,7 @@ class Jobs:
             **job.variables,
             **self._surroundings.variables(run),
             **job.submission.variables,
+            **job.submission.input_variables,
         }
         python = self._interpreters.find(
             job.submission, variables=variables, say=log.say, timeout_s=_BUILD_S

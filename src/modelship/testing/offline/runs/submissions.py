@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -10,7 +11,7 @@ from modelship.testing.offline.exchange import RefusalError, check_shape
 from modelship.testing.offline.shapes import optional
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 __all__ = ["LOCAL", "Submission"]
 
@@ -29,6 +30,7 @@ _SHAPE: Final = {
     "environmentVariables": optional(dict),
     "data": optional(dict),
     "outputData": optional(dict),
+    "dataReferences": optional(dict),
     "environment": {
         "name": optional(str),
         "environmentVariables": optional(dict),
@@ -63,6 +65,8 @@ class Submission:
         The environment's definition.
     variables : Mapping[str, str]
         What to set in its environment.
+    inputs : tuple[Mapping[str, str], ...]
+        The datasets that it reads, as the driver takes them.
     """
 
     script: str
@@ -72,6 +76,7 @@ class Submission:
     longest_s: float | None
     environment: Mapping[str, Any]
     variables: Mapping[str, str]
+    inputs: tuple[Mapping[str, str], ...] = ()
 
     @classmethod
     def of(cls, configuration: Mapping[str, Any]) -> Submission:
@@ -92,6 +97,7 @@ class Submission:
             raise _refusal(
                 "distributed runs", "leave out distributed_job_config, and set node_count to 1"
             )
+        _check_data(configuration)
         environment = configuration["environment"]
         variables = {
             **(environment.get("environmentVariables") or {}),
@@ -105,6 +111,7 @@ class Submission:
             longest_s=configuration.get("maxRunDurationSeconds") or None,
             environment=environment,
             variables={str(name): str(value) for name, value in variables.items()},
+            inputs=tuple(_inputs(configuration.get("data") or {})),
         )
 
     @property
@@ -117,11 +124,45 @@ class Submission:
         """The Python that the user names, for packages that are there already."""
         return self.environment["python"].get("interpreterPath") or "python"
 
+    @property
+    def input_variables(self) -> dict[str, str]:
+        """The variables by which the driver, and the SDK in the script, know the datasets."""
+        if not self.inputs:
+            return {}
+        kinds = ",".join(f"{each['variable']}:{each['mechanism']}" for each in self.inputs)
+        described = json.dumps([dict(each) for each in self.inputs])
+        return {"MODELSHIP_RUN_INPUTS": described, "AZUREML_DATASET_ENVIRONMENT_VARS": kinds}
+
     def command_line(self, python: str) -> list[str]:
         """Return what to execute."""
-        if self.command:
-            return ["/bin/bash", "-c", self.command]
-        return [python, str(_DRIVER), self.script, *self.arguments]
+        what = ["-c", self.command] if self.command else [self.script, *self.arguments]
+        return [python, str(_DRIVER), *what]
+
+
+def _check_data(configuration: Mapping[str, Any]) -> None:
+    if configuration.get("outputData"):
+        raise _refusal(
+            "OutputFileDatasetConfig", "write to the folder outputs, whose files the run keeps"
+        )
+    if configuration.get("dataReferences"):
+        raise _refusal(
+            "data references",
+            "make a dataset, Dataset.File.from_files((datastore, path)), and take its as_mount()",
+        )
+
+
+def _inputs(data: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    """Yield the datasets of a run configuration."""
+    for name, asked in data.items():
+        check_shape({name: asked}, {name: {"dataLocation": {"dataset": {"id": str}}}})
+        check_shape(asked, {"mechanism": optional(str), "pathOnCompute": optional(str)})
+        yield {
+            "name": str(name),
+            "id": asked["dataLocation"]["dataset"]["id"],
+            "mechanism": (asked.get("mechanism") or "mount").lower(),
+            "path": asked.get("pathOnCompute") or "",
+            "variable": str(asked.get("environmentVariableName") or name),
+        }
 
 
 def _refusal(what: str, instead: str) -> RefusalError:

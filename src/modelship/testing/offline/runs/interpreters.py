@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from modelship.bundle.environments import environment_python
+from modelship.bundle.lock import minor_of
 from modelship.errors import EnvironmentSpecError
+from modelship.targets.progress import Steps
 from modelship.testing.offline.environments.notes import notes
 from modelship.testing.offline.images import Images
+from modelship.testing.offline.pythons import PythonsHere, take
 from modelship.testing.offline.runs.submissions import LOCAL
 from modelship.testing.offline.specifications import Specification
 
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Interpreters"]
 
+_LISTING_S: Final = 60.0
 _NAMELESS: Final = frozenset({"python", "python3"})
 
 
@@ -36,6 +40,7 @@ class Interpreters:
 
     def __init__(self, store: Store) -> None:
         self._images = Images(store)
+        self._pythons = PythonsHere()
 
     def find(
         self,
@@ -73,9 +78,27 @@ class Interpreters:
             say(note)
         for option in specification.dropped:
             say(f"Left out: {option}. Packages come from where this machine gets its own.")
-        _, lock = self._images.lock(specification)
+        chosen = self._on_some_python(specification, say)
+        _, lock = self._images.lock(chosen)
         say(f"Python {lock.python}, with {len(_packages(lock.text))} packages.")
         return environment_python(lock, timeout_s=timeout_s)
+
+    def _on_some_python(
+        self, specification: Specification, say: Callable[[str], None]
+    ) -> Specification:
+        """Return the specification with the Python that it gets here, and say which."""
+        asked = specification.python_release
+        if not asked:
+            return specification
+        taken = take(
+            asked,
+            here=self._pythons.beside(minor_of(asked), Steps("run", timeout_s=_LISTING_S)),
+            place=self._pythons.place,
+            resolve=lambda minor: self._images.lock(specification.with_python(minor)),
+        )
+        if taken.note:
+            say(taken.note)
+        return specification.with_python(taken.minor)
 
 
 def _packages(lock: str) -> list[str]:

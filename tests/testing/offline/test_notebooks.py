@@ -1,0 +1,97 @@
+"""The notebooks of examples/azureml-tutorial run in an offline workspace, as Jupyter runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from offline_services import deploying
+
+FOLDER = Path(__file__).parents[3] / "examples" / "azureml-tutorial"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+
+
+def cells(path, kind="code"):
+    """Return the cells of a notebook."""
+    return [each for each in json.loads(path.read_text())["cells"] if each["cell_type"] == kind]
+
+
+def said(path):
+    """Return what the cells of a notebook printed."""
+    outputs = [each for cell in cells(path) for each in cell["outputs"]]
+    return "".join("".join(each.get("text", "")) for each in outputs)
+
+
+def _register(place):
+    """Register a model as part one does."""
+    import joblib
+    from azureml.core import Model
+    from sklearn.datasets import load_digits
+    from sklearn.linear_model import LogisticRegression
+
+    X, y = load_digits(return_X_y=True)
+    joblib.dump(
+        LogisticRegression(max_iter=1000).fit(X[:1000] / 16.0, y[:1000]), "sklearn_mnist_model.pkl"
+    )
+    Model.register(place.ws, "sklearn_mnist_model.pkl", "sklearn_mnist")
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory, shared_home):
+    """Run the notebooks one after the other in one folder, and return it with the workspace."""
+    folder = tmp_path_factory.mktemp("notebooks")
+    with deploying(folder, home=shared_home) as place:
+        for notebook in (*NOTEBOOKS, place.offline.config_path):
+            shutil.copy(notebook, place.folder)
+        if not (FOLDER / "part-one-train.ipynb").exists():
+            _register(place)
+        sourced = shlex.quote(str(place.offline.folder / "environment.sh"))
+        command = f"source {sourced} && exec {shlex.quote(sys.executable)} -m nbconvert"
+        for notebook in NOTEBOOKS:
+            done = subprocess.run(
+                ["bash", "-c", f"{command} --execute --inplace --to notebook {notebook.name}"],
+                cwd=place.folder,
+                env={
+                    "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+                    "HOME": str(folder),
+                    "JUPYTER_PLATFORM_DIRS": "1",
+                },
+                capture_output=True,
+                text=True,
+                timeout=280,
+            )
+            assert done.returncode == 0, done.stderr
+        yield place
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_the_repository_holds_no_outputs(path):
+    """Neither what a cell wrote, nor the number of its run."""
+    assert [(each["outputs"], each["execution_count"]) for each in cells(path)] == [
+        ([], None) for _ in cells(path)
+    ]
+
+
+def test_the_service_of_the_notebook_answers_like_its_model(executed):
+    """Part two deploys what part one registered, asks it, and leaves nothing."""
+    printed = said(executed.folder / "part-two-deploy.ipynb")
+    assert "ACI service creation operation finished" in printed
+    assert "the service and the model agree" in printed
+    assert printed.endswith("[]\n")
+    assert executed.ws.webservices == {}
+
+
+def test_each_picture_is_drawn(executed):
+    """The confusion matrix, and thirty images with their answers."""
+    outputs = [
+        output
+        for cell in cells(executed.folder / "part-two-deploy.ipynb")
+        for output in cell["outputs"]
+    ]
+    assert sum("image/png" in each.get("data", {}) for each in outputs) == 2

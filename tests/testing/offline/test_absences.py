@@ -33,6 +33,19 @@ def synchronize(ws):
     ws.sync_keys()
 
 
+def compute_instance(ws):
+    from azureml.core.compute import ComputeInstance, ComputeTarget
+
+    size = ComputeInstance.provisioning_configuration(vm_size="STANDARD_D2_V2")
+    ComputeTarget.create(ws, "mine", size)
+
+
+def managed_identity(ws):
+    from azureml.core.authentication import MsiAuthentication
+
+    MsiAuthentication(cloud="AzureCloud").get_authentication_header()
+
+
 @pytest.mark.parametrize(
     ("call_sdk", "sentence"),
     [
@@ -40,10 +53,13 @@ def synchronize(ws):
         (image, "An offline workspace has no images of SDK v1 before 1.0.43: deploy with Model."),
         (linked_services, "An offline workspace has no linked services: read the data from a"),
         (synchronize, "An offline workspace has no keys to synchronize: leave the call out."),
+        (compute_instance, "no list of machine sizes, and no compute instances: create AmlCompute"),
+        (managed_identity, "no managed identities: sign in with ServicePrincipalAuthentication"),
     ],
 )
-def test_the_sdk_says_what_is_not_there(ws, call_sdk, sentence):
+def test_the_sdk_says_what_is_not_there(offline, ws, call_sdk, sentence, monkeypatch):
     """Each of its clients shows the sentence, and none makes a statement of its own of it."""
+    monkeypatch.setenv("HTTP_PROXY", offline.environment["HTTP_PROXY"])
     with pytest.raises(Exception, match=sentence) as caught:
         call_sdk(ws)
     assert "NotFound" not in str(caught.value)

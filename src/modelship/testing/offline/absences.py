@@ -93,6 +93,9 @@ _RESOURCES = {
         _Absence("assets of SDK v2", _VERSION_2),
     ),
 }
+_NO_SIZES = _Absence(
+    "list of machine sizes, and no compute instances", "create AmlCompute, with any vm_size"
+)
 # By what follows the path of the workspace at the model management service.
 _MODEL_MANAGEMENT = {
     "images": _Absence("images of SDK v1 before 1.0.43", "deploy with Model.deploy"),
@@ -156,6 +159,8 @@ def _absence_of(method: str, path: str) -> _Absence | None:
     if found := _RESOURCE.match(path):
         kind = found[1].strip("/").partition("/")[0].lower()
         return _RESOURCES.get(kind, _Absence(f"{kind!r} among its resources", _IN_AZURE))
+    if path.endswith("/vmSizes"):
+        return _NO_SIZES
     if path.lower().startswith("/subscriptions/"):
         found = _PROVIDER.search(path)
         whose = found[1][:_LONGEST_CALL] if found else "Azure"

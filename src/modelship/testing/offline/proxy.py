@@ -43,6 +43,12 @@ _UNKNOWN = (
     "The proxy of this offline workspace does not know these credentials: source environment.sh in "
     "the workspace's folder again"
 )
+# What machines of Azure ask for the token of their managed identity.
+_INSTANCE_METADATA = "169.254.169.254"
+_NO_IDENTITY = (
+    "An offline workspace has no managed identities: sign in with ServicePrincipalAuthentication, "
+    "with the variables of environment.sh"
+)
 _log = logging.getLogger(__name__)
 _OWN_FIELDS = (b"connection:", b"proxy-connection:", b"proxy-authorization:")
 
@@ -176,6 +182,9 @@ class Proxy:
             return
         if not holds(head, self._credentials, field=b"proxy-authorization", kind=b"basic"):
             await _refuse(reader, writer, 407, _UNKNOWN, fields=_CHALLENGE)
+            return
+        if request.host == _INSTANCE_METADATA:
+            await _refuse(reader, writer, 403, _NO_IDENTITY)
             return
         if self._is_out_of_reach(request.host):
             words = f"This offline workspace is sealed: it does not connect to {request.host}"

@@ -25,6 +25,7 @@ OPEN = {
     "login.instance",
     "login.configuration",
     "login.device",
+    "login.page",
     "login.token",
     "telemetry.track",
     "telemetry.track-2.1",

@@ -191,3 +191,30 @@ def handshake(authority, host):
     except ssl.SSLCertVerificationError as error:
         return error.verify_message
     return "trusted"
+
+
+def page_for(offline, **query):
+    """Return the page that a browser gets at the address that the SDK opens."""
+    described = f"{offline.endpoint}/organizations/v2.0/.well-known/openid-configuration"
+    address = requests.get(described, timeout=30).json()["authorization_endpoint"]
+    return requests.get(address, params=query, timeout=30).text
+
+
+@pytest.mark.parametrize(("mode", "method"), [("form_post", "post"), (None, "get")])
+def test_a_browser_tells_the_program_that_waits_for_it(offline, mode, method):
+    """The SDK opens one where there is one; it sends the sentence on, and nobody signs in."""
+    page = page_for(
+        offline, redirect_uri="http://localhost:8400", state='"><script>', response_mode=mode
+    )
+    assert f'<form method="{method}" action="http://localhost:8400">' in page
+    assert 'name="error" value="access_denied"' in page
+    assert "source environment.sh" in page
+    assert 'name="state" value="&quot;&gt;&lt;script&gt;"' in page
+
+
+@pytest.mark.parametrize("place", ["https://localhost", "http://example.com", "javascript:1", ""])
+def test_a_browser_is_sent_nowhere_else(offline, place):
+    """The page is no way to somebody else's server."""
+    page = page_for(offline, redirect_uri=place)
+    assert "source environment.sh" in page
+    assert "<form" not in page

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from modelship.testing.offline.app import Call
 from modelship.testing.offline.exchange import RefusalError, json_response
 from modelship.testing.offline.guard import Door
+from modelship.testing.offline.sign_in_page import turned_away
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request, Response
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Login", "ServicePrincipal"]
 
 _HOST = "https://login.microsoftonline.com"
+_PAGE = "offline-sign-in"
 _CONFIGURATION = "/v2.0/.well-known/openid-configuration"
 # The codes that the identity platform's errors begin with:
 # https://learn.microsoft.com/entra/identity-platform/reference-error-codes
@@ -106,6 +108,7 @@ class Login:
         return [
             Call("login.instance", "GET", instance, self._instance, Door.OPEN),
             Call("login.configuration", "GET", configuration, self._configuration, Door.OPEN),
+            Call("login.page", "GET", f"/{_PAGE}", self._turn_away, Door.OPEN),
             Call("login.device", "POST", device, self._begin_with_person, Door.OPEN),
             Call("login.token", "POST", token, self._token, Door.OPEN),
         ]
@@ -123,7 +126,8 @@ class Login:
         return json_response(
             {
                 "issuer": f"{_HOST}/{tenant}/v2.0",
-                "authorization_endpoint": f"{ways}/authorize",
+                # A browser goes around the proxy, and would arrive at Microsoft's own page.
+                "authorization_endpoint": f"{self._access.endpoint}/{_PAGE}",
                 "token_endpoint": f"{ways}/token",
                 "device_authorization_endpoint": f"{ways}/devicecode",
                 "tenant_region_scope": None,
@@ -155,6 +159,10 @@ class Login:
         """
         code = {"device_code": "none", "user_code": "none", "verification_uri": _HOST}
         return json_response(code | {"expires_in": 1, "interval": 1, "message": _NO_PEOPLE})
+
+    @staticmethod
+    def _turn_away(request: Request) -> Response:
+        return turned_away(request, _NO_PEOPLE)
 
     def _check_tenant(self, tenant: str) -> None:
         if tenant != self._principal.tenant_id:

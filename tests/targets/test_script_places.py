@@ -42,21 +42,35 @@ FOUND = {
 
 
 @pytest.fixture
-def bundle(bare_lock, tmp_path):
-    """Return a bundle whose script lies two folders down."""
-    source = tmp_path / "source"
-    (source / "scripts" / "inner").mkdir(parents=True)
+def bundle_of(bare_lock, tmp_path):
+    """Return what makes a bundle of a script that lies two folders down."""
+
+    def make(script, *, name="score.py"):
+        return _bundle(script, name=name, folder=tmp_path, lock=bare_lock)
+
+    return make
+
+
+@pytest.fixture
+def bundle(bundle_of):
+    """Return a bundle whose script tells where it is."""
+    return bundle_of(SCRIPT, name="my-score.py")
+
+
+def _bundle(script, *, name, folder, lock):
+    source = folder / "source"
+    (source / "scripts" / "inner").mkdir(parents=True, exist_ok=True)
     (source / "scripts" / "inner" / "within.py").write_text("")
     (source / "beside.py").write_text("WORD = 'beside'\n")
     (source / "labels.txt").write_text("cat, dog")
     made = script_bundle(
-        SCRIPT,
-        folder=tmp_path,
-        environment=Environment(bare_lock.python, ()),
-        entry_script="scripts/inner/my-score.py",
+        script,
+        folder=folder,
+        environment=Environment(lock.python, ()),
+        entry_script=f"scripts/inner/{name}",
         sample_input=[],
     )
-    return with_lock(made, lock=bare_lock)
+    return with_lock(made, lock=lock)
 
 
 def answers_on(bundle, *places):
@@ -84,9 +98,40 @@ def test_a_script_some_folders_down_runs_alike_in_docker(
 
 
 def test_the_check_tries_such_a_script(bundle, shared_home, monkeypatch):
-    """Nothing is wrong with it on a process; on Azure its name is."""
+    """Nothing is wrong with it on a process; on Azure its name is, and where it reads a file."""
     monkeypatch.setenv("MODELSHIP_HOME", str(shared_home))
-    assert [each for each in bundle.check(target="process") if each.blocks] == []
+    assert errors_on("process", bundle) == []
     errors = [each for each in bundle.check(target="aci", trial=False) if each.blocks]
-    assert [(each.code, each.path) for each in errors] == [("MS407", "scripts/inner/my-score.py")]
+    assert [each.code for each in errors] == ["MS407", "MS109"]
     assert "my_score.py" in errors[0].advice
+
+
+OPENS = "import os\nfrom beside import WORD\ndef init(): open({})\ndef run(raw_data): return 1\n"
+BESIDE_SCRIPT = "os.path.join(os.path.dirname(__file__), '../../labels.txt')"
+
+
+def errors_on(target, bundle, **options):
+    """Return the code and the line of each error that the check finds."""
+    found = bundle.check(target=target, **options)
+    return [(each.code, each.line) for each in found if each.blocks]
+
+
+@pytest.mark.parametrize("path", ["'labels.txt'", "os.environ['AML_APP_ROOT'] + '/labels.txt'"])
+def test_azure_has_the_files_below_the_current_folder(bundle_of, path):
+    """What is opened there by a path from the current folder is found without running it."""
+    bundle = bundle_of(OPENS.format(path))
+    assert errors_on("aci", bundle, trial=False) == [("MS109", 3)]
+    [finding] = [each for each in bundle.check(target="aks", trial=False) if each.blocks]
+    assert BESIDE_SCRIPT in finding.advice
+    assert errors_on("process", bundle, trial=False) == []
+    assert errors_on("aci", bundle_of(OPENS.format(BESIDE_SCRIPT)), trial=False) == []
+
+
+def test_the_trial_lays_the_source_out_as_the_place_does(bundle_of, shared_home, monkeypatch):
+    """What only shows when it runs is found for Azure, in the script's own words and lines."""
+    monkeypatch.setenv("MODELSHIP_HOME", str(shared_home))
+    bundle = bundle_of(OPENS.format("os.path.join(os.getcwd(), 'labels.txt')"))
+    assert errors_on("process", bundle) == []
+    [finding] = [each for each in bundle.check(target="aci") if each.blocks]
+    assert (finding.code, finding.where) == ("MS109", "scripts/inner/score.py:3")
+    assert errors_on("aci", bundle_of(OPENS.format(BESIDE_SCRIPT))) == []

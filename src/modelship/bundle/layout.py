@@ -21,9 +21,11 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from modelship.bundle.source_folder import SourceFile
     from modelship.sources import Model
 
 __all__ = [
+    "APART",
     "MODELS",
     "model_dir",
     "model_files",
@@ -32,11 +34,15 @@ __all__ = [
     "path_problem",
     "script_name_problem",
     "script_problem",
+    "source_folder",
     "source_problem",
 ]
 
 MODELS: Final = "azureml-models"
 """The folder of models, below the root of the application."""
+
+APART: Final = "source"
+"""The folder of the source on a place that gives it one."""
 
 _RESERVED: Final = MappingProxyType(
     {
@@ -49,6 +55,19 @@ _MOST_BYTES: Final = 1024
 _MOST_DEEP: Final = 64
 _SCRIPT_NAME: Final = re.compile(r"\w[\w.-]*\.py")
 _SEPARATORS: Final = re.compile(r"[\\\x00-\x1f\x7f]")
+
+
+def source_folder(source: Sequence[SourceFile], *, apart: bool) -> str:
+    """Return where the source lies below the root of the application, ``"."`` for the root itself.
+
+    Parameters
+    ----------
+    source : Sequence[SourceFile]
+        The files.
+    apart : bool
+        Whether the place gives a source of several files a folder of its own.
+    """
+    return APART if apart and len(source) > 1 else "."
 
 
 def model_folder(name: str, version: str) -> str:

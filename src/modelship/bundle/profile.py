@@ -45,6 +45,9 @@ class Profile:
         Whether a service runs in the environment that its bundle locks, on the inference server.
     imports_script : bool
         Whether the name of the entry script has to be that of a Python module.
+    source_apart : bool
+        Whether a source of several files lies in a folder of its own below the current one, which
+        is ``AML_APP_ROOT``; elsewhere it lies in that itself.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Profile:
     limits_memory: bool = True
     installs_lock: bool = True
     imports_script: bool = False
+    source_apart: bool = False
 
     @staticmethod
     def named(name: str) -> Profile:
@@ -99,7 +103,8 @@ class HasProfile(Protocol):
 # most those of "Resource availability & quota limits for ACI". AKS: AksWebservice's defaults.
 # Managed online endpoints: "Manage and increase quotas and limits for resources with Azure
 # Machine Learning" (request size), and the default of request_settings.request_timeout_ms. Names of
-# scripts: InferenceConfig of azureml-core, which both ACI and AKS are deployed with.
+# scripts, and the folder of a source: InferenceConfig of azureml-core, which both ACI and AKS are
+# deployed with; it packs a source directory under its own name.
 _ALL: Final = (
     Profile("process", limits_memory=False),
     Profile("docker"),
@@ -110,6 +115,7 @@ _ALL: Final = (
         memory_gb=(0.1, 16.0),
         asks_for_key=False,
         imports_script=True,
+        source_apart=True,
     ),
     Profile(
         "aks",
@@ -117,6 +123,7 @@ _ALL: Final = (
         cpu_cores=(0.1, math.inf),
         asks_for_key=True,
         imports_script=True,
+        source_apart=True,
     ),
     Profile(
         "online-endpoint",

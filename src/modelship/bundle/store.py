@@ -57,17 +57,18 @@ _MOST_LOCK_BYTES = 64 * 2**20
 _MOST_SAMPLE_BYTES = 2**30
 
 
-def stage(bundle: ScoringBundle, folder: Path) -> None:
+def stage(bundle: ScoringBundle, folder: Path, *, source: str = ".") -> None:
     """Lay the bundle out in `folder` as Azure ML lays it out in ``AML_APP_ROOT``.
 
-    The script's files lie in it, each model's in ``azureml-models/<name>/<version>`` below it.
+    The script's files lie in it, or in the folder `source` below it; each model's lie in
+    ``azureml-models/<name>/<version>``.
 
     Raises
     ------
     DigestMismatchError
         If a model file is not what it was when the bundle was made.
     """
-    stage_source(bundle, folder)
+    stage_source(bundle, folder / source)
     stage_models(bundle, folder)
 
 

@@ -136,7 +136,7 @@ class Program:
 
 
 @contextmanager
-def workbench(bundle: ScoringBundle, *, timeout_s: float) -> Iterator[Workbench]:
+def workbench(bundle: ScoringBundle, *, timeout_s: float, source: str = ".") -> Iterator[Workbench]:
     """Lay `bundle` out for as long as the body runs.
 
     Parameters
@@ -145,6 +145,8 @@ def workbench(bundle: ScoringBundle, *, timeout_s: float) -> Iterator[Workbench]
         What is to be tried.
     timeout_s : float
         How long making its environment may take.
+    source : str
+        Where its source lies, below the root of the application.
 
     Raises
     ------
@@ -156,9 +158,11 @@ def workbench(bundle: ScoringBundle, *, timeout_s: float) -> Iterator[Workbench]
     python = environment_python(bundle.lock, timeout_s=timeout_s)
     with tempfile.TemporaryDirectory(prefix="modelship-workbench-") as folder:
         app = Path(folder) / "app"
-        stage(bundle, app)
+        stage(bundle, app, source=source)
         models = app / model_dir(bundle.models)
         variables = service_variables(python, app_root=app, model_dir=models)
+        if source != ".":
+            variables["AZUREML_SOURCE_DIRECTORY"] = source
         told = SERVERS["azmlinfsrv"].variables(bundle, sample_file="")
         yield Workbench(python, Path(folder), {**variables, **told})
 

@@ -18,6 +18,7 @@ SCRIPT = """
 import os, pickle
 from pathlib import Path
 from azureml.core.model import Model
+from beside import WORD
 
 def init():
     global found
@@ -31,6 +32,8 @@ def init():
     }
     found = {name: pickle.loads(Path(path).read_bytes()) for name, path in paths.items()}
     found["folder"] = os.path.relpath(folder, os.environ["AML_APP_ROOT"])
+    labels = os.path.join(os.path.dirname(__file__), "../../labels.txt")
+    found["beside"] = WORD + open(labels).read()
     found["here"] = os.path.samefile(os.getcwd(), os.environ["AML_APP_ROOT"])
 
 def run(raw_data):
@@ -45,7 +48,11 @@ MARK = secrets.token_hex(4)
 @pytest.fixture
 def bundle(tmp_path):
     """Return a bundle of three models: two versions of one, and another."""
-    (tmp_path / "score.py").write_text(f"# {MARK}\n{SCRIPT}")
+    source = tmp_path / "service"
+    (source / "scripts" / "inner").mkdir(parents=True)
+    (source / "scripts" / "inner" / "score.py").write_text(f"# {MARK}\n{SCRIPT}")
+    (source / "beside.py").write_text("WORD = 'beside '\n")
+    (source / "labels.txt").write_text("labels")
     (tmp_path / "myenv.yml").write_text(CONDA)
     models = []
     for name, version in (("b", "1"), ("a", "2"), ("a", "1")):
@@ -54,15 +61,19 @@ def bundle(tmp_path):
         (folder / "model.pkl").write_bytes(pickle.dumps(f"{name}{version}"))
         models.append(Model.read(folder / "model.pkl", name=name, version=version))
     return ScoringBundle(
-        models, entry_script=tmp_path / "score.py", environment=tmp_path / "myenv.yml"
+        models,
+        entry_script="scripts/inner/score.py",
+        source_directory=source,
+        environment=tmp_path / "myenv.yml",
     )
 
 
 @pytest.mark.docker
+@pytest.mark.timeout(600)
 def test_several_models_are_found_alike_on_every_target(
     bundle, docker_base_image, shared_home, monkeypatch
 ):
-    """By AZUREML_MODEL_DIR and by Model.get_model_path(), with and without a version."""
+    """So are the files of the source directory, from a script that lies some folders down."""
     monkeypatch.setenv("MODELSHIP_HOME", str(shared_home))
     with OfflineWorkspace() as offline:
         places = [
@@ -76,7 +87,7 @@ def test_several_models_are_found_alike_on_every_target(
     # The two servers tell their own names.
     assert {each.what for each in report.differences} == {"header x-ms-server-version"}
     [row] = report.answers
-    expected = {**FOUND, "folder": "azureml-models", "here": True}
+    expected = {**FOUND, "folder": "azureml-models", "here": True, "beside": "beside labels"}
     assert [each.value for each in row.values()] == [expected] * 5
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import posixpath
 from typing import TYPE_CHECKING, Final
 
 from modelship.bundle.checks.parsing import called, caught_by
@@ -40,9 +41,25 @@ _EXISTS: Final = frozenset({"exists", "isfile", "isdir", "is_file", "is_dir"})
 
 
 def file_findings(
-    script: Script, *, source: Sequence[SourceFile], models: Sequence[Model] | None
+    script: Script,
+    *,
+    source: Sequence[SourceFile],
+    models: Sequence[Model] | None,
+    apart_on: str = "",
 ) -> Iterator[Finding]:
-    """Find paths that lead to nothing in the service; of models if these are known."""
+    """Find paths that lead to nothing in the service.
+
+    Parameters
+    ----------
+    script : Script
+        The script, or a module beside it.
+    source : Sequence[SourceFile]
+        The files that go along.
+    models : Sequence[Model], optional
+        The models; without them, paths to models are not judged.
+    apart_on : str
+        The name of the place, if the source lies in a folder below the current one there.
+    """
     places = Places(script)
     guarded = {id(node) for each in script.nodes for node in _guarded(each)}
     inner: set[int] = set()
@@ -59,6 +76,8 @@ def file_findings(
             read = _read_by(node)
             target = places.of(read) if read is not None else None
             if target is not None and target.root != "model":
+                if apart_on and target.root == "here" and target.path in {f.path for f in source}:
+                    yield _above(node, target, path=script.path, apart_on=apart_on)
                 yield from _elsewhere(
                     node, target, source=source, models=models or (), path=script.path
                 )
@@ -115,6 +134,17 @@ def _argument(node: ast.Call, position: int, name: str) -> object:
     return given.value if isinstance(given, ast.Constant) else None
 
 
+def _above(node: ast.Call, place: Place, *, path: str, apart_on: str) -> Finding:
+    way = posixpath.relpath(place.path, posixpath.dirname(path) or ".")
+    return RULES["MS109"].finding(
+        f"It opens {place.path!r} in the current folder, and on {apart_on} the files of the source "
+        "directory lie in a folder below that.",
+        path=path,
+        line=node.lineno,
+        advice=f"Write os.path.join(os.path.dirname(__file__), {way!r}).",
+    )
+
+
 def _elsewhere(
     node: ast.Call,
     place: Place,
@@ -124,9 +154,9 @@ def _elsewhere(
     path: str,
 ) -> Iterator[Finding]:
     there = {file.path for file in source}
-    if place.root == "source" and place.path.startswith(f"{MODELS}/"):
+    if place.root == "here" and place.path.startswith(f"{MODELS}/"):
         there |= {f"{model_dir(models)}/{file}" for file in model_files(models)}
-    if place.root == "source" and place.path in there:
+    if place.root in {"here", "source"} and place.path in there:
         return
     if place.root == "absolute" and place.path.startswith((*_EVERYWHERE, _APP_ROOT)):
         return

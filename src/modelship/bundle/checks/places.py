@@ -5,16 +5,21 @@ from __future__ import annotations
 import ast
 import posixpath
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from modelship.bundle.checks.parsing import assigned_once, called, dotted
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from modelship.bundle.checks.parsing import Script
 
 __all__ = ["Place", "Places"]
 
-_MODEL_DIR: Final = "AZUREML_MODEL_DIR"
+_ROOTS: Final[Mapping[object, str]] = MappingProxyType(
+    {"AZUREML_MODEL_DIR": "model", "AML_APP_ROOT": "here"}
+)
 _SAME: Final = frozenset(
     ("str", "os.fspath", "os.path.abspath", "os.path.realpath", "os.path.normpath")
 )
@@ -29,9 +34,9 @@ class Place:
 
     Parameters
     ----------
-    root : {"model", "source", "absolute"}
-        What it is below: ``AZUREML_MODEL_DIR``, the root of the source (which is the service's
-        current folder too), or ``/``.
+    root : {"model", "source", "here", "absolute"}
+        What it is below: ``AZUREML_MODEL_DIR``, the root of the source, the service's current
+        folder ``AML_APP_ROOT`` (on most places the root of the source too), or ``/``.
     path : str
         The rest, normalized; ``"."`` for the root itself.
     """
@@ -69,7 +74,7 @@ class Places:
         if depth > _DEEPEST:
             return None
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            return Place("source", ".").join(node.value)
+            return Place("here", ".").join(node.value)
         if isinstance(node, ast.Name):
             return self._of_name(node, depth)
         if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Div, ast.Add)):
@@ -81,7 +86,7 @@ class Places:
             return inside.parent if inside else None
         if isinstance(node, ast.Subscript):
             named = node.slice if dotted(node.value) == "os.environ" else None
-            return _model_dir(named)
+            return _folder_in(named)
         return self._of_call(node, depth) if isinstance(node, ast.Call) else None
 
     def _of_name(self, node: ast.Name, depth: int) -> Place | None:
@@ -93,7 +98,7 @@ class Places:
     def _of_call(self, node: ast.Call, depth: int) -> Place | None:  # noqa: PLR0911 - one for each kind
         name = called(node)
         if name in {"os.getenv", "os.environ.get"}:
-            return _model_dir(node.args[0] if node.args else None)
+            return _folder_in(node.args[0] if node.args else None)
         if name in _SAME and node.args:
             return self.of(node.args[0], depth + 1)
         if name == "os.path.dirname" and node.args:
@@ -142,7 +147,7 @@ class Places:
         return None
 
 
-def _model_dir(name: ast.AST | None) -> Place | None:
-    if isinstance(name, ast.Constant) and name.value == _MODEL_DIR:
-        return Place("model", ".")
-    return None
+def _folder_in(variable: ast.AST | None) -> Place | None:
+    """Return the folder that a variable of the environment names, if it is one that is known."""
+    root = _ROOTS.get(variable.value) if isinstance(variable, ast.Constant) else None
+    return Place(root, ".") if root else None

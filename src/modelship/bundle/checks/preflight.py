@@ -89,7 +89,7 @@ def _judge(
     subject: Subject, *, profile: Profile | None, name: str | None, trust_model: bool
 ) -> Iterator[Finding]:
     yield from subject.unread
-    yield from script_findings(subject)
+    yield from script_findings(subject, profile=profile)
     yield from environment_findings(subject)
     for model in subject.models:
         yield from model_findings(

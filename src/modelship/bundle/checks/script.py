@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from modelship.bundle.bundle import ScoringBundle
+    from modelship.bundle.profile import Profile
     from modelship.findings import Finding
     from modelship.sources import Model
 
@@ -25,8 +26,17 @@ __all__ = ["lost_paths", "script_findings"]
 _ARRAY_MODELS = frozenset({"sklearn", "lightgbm", "xgboost", "catboost"})
 
 
-def script_findings(subject: Subject) -> Iterator[Finding]:
-    """Find what is wrong with the script of a bundle, and with the modules beside it."""
+def script_findings(subject: Subject, *, profile: Profile | None = None) -> Iterator[Finding]:
+    """Find what is wrong with the script of a bundle, and with the modules beside it.
+
+    Parameters
+    ----------
+    subject : Subject
+        The bundle.
+    profile : Profile, optional
+        The place that is to run it.
+    """
+    apart = profile is not None and profile.source_apart and len(subject.source) > 1
     yield from secret_findings(subject.source)
     scripts = []
     for file in subject.source:
@@ -55,6 +65,7 @@ def script_findings(subject: Subject) -> Iterator[Finding]:
             script,
             source=subject.source,
             models=subject.models if subject.all_models else None,
+            apart_on=profile.name if profile and apart else "",
         )
         yield from log_findings(script)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psutil
 
+from modelship.bundle.layout import source_folder
 from modelship.bundle.workbench import workbench
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ class Trial:
     ended_for : {"", "memory", "time", "deadline"}
         Why it was ended from outside, if it was.
     app : str
-        The folder that it ran in.
+        The folder of its source.
     """
 
     lines: tuple[Mapping[str, Any], ...]
@@ -94,8 +96,9 @@ def try_out(bundle: ScoringBundle, *, profile: Profile, timeout_s: float) -> Tri
         If a model file is not what it was when the bundle was made.
     """
     end_s = time.monotonic() + timeout_s
-    with workbench(bundle, timeout_s=timeout_s) as bench:
-        arguments: list[object] = [bundle.entry_script]
+    source = source_folder(bundle.source, apart=profile.source_apart)
+    with workbench(bundle, timeout_s=timeout_s, source=source) as bench:
+        arguments: list[object] = [posixpath.normpath(f"{source}/{bundle.entry_script}")]
         if bundle.sample_json is not None:
             sample = bench.folder / "sample.json"
             sample.write_text(bundle.sample_json)
@@ -111,7 +114,7 @@ def try_out(bundle: ScoringBundle, *, profile: Profile, timeout_s: float) -> Tri
                 exit_code=exit_code,
                 peak_bytes=max(watch.peak_bytes, watch.told_bytes),
                 ended_for=ended_for,
-                app=str(bench.app),
+                app=str(bench.app / source),
             )
 
 

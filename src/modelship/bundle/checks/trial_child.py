@@ -65,6 +65,8 @@ def main(descriptor: str, entry_script: str, *sample: str) -> None:
     from azureml_inference_server_http.server import user_script
 
     sys.path.append(os.environ["AML_APP_ROOT"])
+    if source := os.environ.get("AZUREML_SOURCE_DIRECTORY"):
+        sys.path.append(os.path.join(os.environ["AML_APP_ROOT"], source))
     script = user_script.UserScript(entry_script)
     report.say("import")
     try:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from modelship.bundle.layout import APART
 from modelship.bundle.profile import PROFILES
 from modelship.bundle.store import stage_source
 from modelship.diagnosis import Facts
@@ -326,7 +327,7 @@ def _image(bundle: ScoringBundle, *, name: str) -> Iterator[Image]:
     """Write the script's files into a folder for as long as the body runs."""
     conda = conda_specification(bundle)
     with tempfile.TemporaryDirectory(prefix="modelship-") as scratch:
-        folder = Path(scratch) / "source"
+        folder = Path(scratch) / APART
         stage_source(bundle, folder)
         script = bundle.entry_script
         if len(bundle.source) == 1:

@@ -82,6 +82,35 @@ def test_a_container_is_registered_used_and_forgotten(ws, here, sources):
     assert ws.get_default_datastore().name == "workspaceblobstore"
 
 
+def test_a_datastore_that_cannot_be_reached_is_refused(ws):
+    """Another account while it is sealed, a container that is not there, a share, an odd name."""
+    from azureml.core import Datastore
+
+    own = ws.get_default_datastore()
+    access = {"account_name": own.account_name, "account_key": own.account_key}
+    register = Datastore.register_azure_blob_container
+    with pytest.raises(Exception, match="elsewhere is another storage account than this"):
+        register(ws, "x", "data", account_name="elsewhere", account_key="a2V5")
+    with pytest.raises(Exception, match="pass create_if_not_exists=True"):
+        register(ws, "x", "azureml-x", **access)
+    with pytest.raises(Exception, match="name it azureml-data"):
+        register(ws, "x", "data", **access)
+    with pytest.raises(Exception, match="keeps nothing in file shares"):
+        Datastore.register_azure_file_share(ws, "x", "share", **access)
+    register(ws, "made", "azureml-made", create_if_not_exists=True, **access)
+    register(ws, "kept", "data", account_name="elsewhere", skip_validation=True)
+    assert {"made", "kept"} <= set(ws.datastores)
+
+
+def test_a_file_share_has_nothing(ws, here):
+    """The sentence names what to use instead."""
+    from azureml.core import Datastore
+
+    share = Datastore.get(ws, "workspacefilestore")
+    with pytest.raises(Exception, match="keeps nothing in file shares: use the blob container"):
+        share.download(str(here / "out"))
+
+
 def test_another_kind_of_datastore_is_refused(ws):
     """With what there is, and what to do instead."""
     from azureml.core import Datastore

@@ -20,7 +20,7 @@ from werkzeug.http import parse_range_header
 from werkzeug.wrappers import Response
 
 from modelship.testing.offline.app import Call
-from modelship.testing.offline.data.storage_errors import StorageRefusalError
+from modelship.testing.offline.data.storage_errors import NO_SHARES, StorageRefusalError
 from modelship.testing.offline.guard import Door
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ CONTAINER = "/azureml<string(minlength=0):suffix>"
 else is asked of the workspace is not taken for a blob."""
 
 _PIECE_BYTES = 1 << 20
+_LONGEST_NAME = 1024
+_LONGEST_PART = 240  # quoted, as the name of a file
 _BLOCK_ID = re.compile(r"<(?:Latest|Committed|Uncommitted)>([^<]*)<")
 
 
@@ -193,9 +195,14 @@ class Blobs:
         if not suffix:
             return self._store.blob(_key_of(name))
         container = f"azureml{suffix}"
+        if suffix.startswith("-filestore"):
+            raise StorageRefusalError(400, "NotInOfflineWorkspace", NO_SHARES)
         if not self._store.container(container).is_dir():
             message = "The specified container does not exist."
             raise StorageRefusalError(404, "ContainerNotFound", message)
+        parts = [quote(part, safe="") for part in name.split("/")]
+        if len(name.encode()) > _LONGEST_NAME or max(map(len, parts)) > _LONGEST_PART:
+            raise StorageRefusalError(400, "InvalidUri", "The name of the blob is too long.")
         return self._store.blob(name, container=container)
 
     def _find(self, name: str, suffix: str) -> Path:

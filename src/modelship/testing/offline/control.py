@@ -65,8 +65,15 @@ def is_direct(request: Request) -> bool:
     return request.host.split(":")[0] in {"127.0.0.1", "localhost"}
 
 
+def service_base(request: Request, identity: Identity, domain: str) -> str:
+    """Return where a client finds the workspace's services: that domain of Azure, or 127.0.0.1."""
+    if is_direct(request):
+        return request.host_url.rstrip("/")
+    return f"https://{identity.location}.{domain}"
+
+
 class Control:
-    """Answers for the resource manager: which subscription, which workspace, and where it is.
+    """Answers which cloud this is, and where the services of the workspace are.
 
     Parameters
     ----------
@@ -82,9 +89,6 @@ class Control:
         discovery = "/discovery/workspaces/<workspace_id>"
         return [
             Call("metadata.get", "GET", "/metadata/endpoints", self._metadata, Door.OPEN),
-            Call("subscriptions.list", "GET", "/subscriptions", self._subscriptions),
-            Call("workspaces.list", "GET", f"{_GROUP}/{_WORKSPACES}", self._list),
-            Call("workspaces.get", "GET", WS, self._get),
             Call("discovery.get", "GET", discovery, self._discover, Door.OPEN),
         ]
 
@@ -96,75 +100,14 @@ class Control:
             cloud |= {"resourceManager": request.host_url, "authentication": login}
         return json_response([cloud])
 
-    def _subscriptions(self, _request: Request) -> Response:
-        ours = self._identity
-        described = {
-            "id": f"/subscriptions/{ours.subscription_id}",
-            "subscriptionId": ours.subscription_id,
-            "tenantId": ours.tenant_id,
-            "displayName": "Offline workspace",
-            "state": "Enabled",
-        }
-        return json_response({"value": [described]})
-
-    def _list(self, request: Request, *, subscription: str, group: str) -> Response:
-        self._check_group(subscription, group)
-        return json_response({"value": [self._workspace(request)]})
-
-    def _get(self, request: Request, *, subscription: str, group: str, workspace: str) -> Response:
-        self._check_group(subscription, group)
-        if not _same(workspace, self._identity.workspace_name):
-            message = (
-                f"The Resource 'Microsoft.MachineLearningServices/workspaces/{workspace}' under "
-                f"resource group '{group}' was not found."
-            )
-            raise RefusalError(404, "ResourceNotFound", message)
-        return json_response(self._workspace(request))
-
-    def _check_group(self, subscription: str, group: str) -> None:
-        if not _same(subscription, self._identity.subscription_id):
-            message = f"The subscription '{subscription}' could not be found."
-            raise RefusalError(404, "SubscriptionNotFound", message)
-        if not _same(group, self._identity.resource_group):
-            message = f"Resource group '{group}' could not be found."
-            raise RefusalError(404, "ResourceGroupNotFound", message)
-
-    def _workspace(self, request: Request) -> dict[str, Any]:
-        ours = self._identity
-        discovery = f"/discovery/workspaces/{ours.workspace_id}"
-        return {
-            "id": ours.path,
-            "name": ours.workspace_name,
-            "type": "Microsoft.MachineLearningServices/workspaces",
-            "location": ours.location,
-            "tags": {},
-            "sku": {"name": "Basic", "tier": "Basic"},
-            "properties": {
-                "workspaceId": ours.workspace_id,
-                "friendlyName": ours.workspace_name,
-                "description": "",
-                "provisioningState": "Succeeded",
-                "discoveryUrl": self._base(request, "api.azureml.ms") + discovery,
-            },
-        }
-
     def _discover(self, request: Request, *, workspace_id: str) -> Response:
         if workspace_id != self._identity.workspace_id:
             message = f"There is no workspace with the id {workspace_id}."
             raise RefusalError(404, "WorkspaceNotFound", message)
-        api = self._base(request, "api.azureml.ms")
+        api = service_base(request, self._identity, "api.azureml.ms")
         keys = ("api", "history", "experimentation", "hyperdrive", "pipelines", "notebooks")
         services = dict.fromkeys(keys, api)
-        services["modelmanagement"] = self._base(request, "modelmanagement.azureml.net")
+        management = "modelmanagement.azureml.net"
+        services["modelmanagement"] = service_base(request, self._identity, management)
         services["studio"] = api if is_direct(request) else "https://ml.azure.com"
         return json_response(services)
-
-    def _base(self, request: Request, domain: str) -> str:
-        if is_direct(request):
-            return request.host_url.rstrip("/")
-        return f"https://{self._identity.location}.{domain}"
-
-
-def _same(one: str, other: str) -> bool:
-    """Compare two names as the resource manager does."""
-    return one.casefold() == other.casefold()

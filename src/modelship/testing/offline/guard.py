@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 import jwt
 
-from modelship.testing.offline.data.storage_errors import StorageRefusalError
+from modelship.testing.offline.data.storage_errors import foreign_account
 from modelship.testing.offline.exchange import RefusalError
 from modelship.testing.offline.hosts import is_foreign_account
 from modelship.testing.offline.moments import is_past, moment
@@ -30,10 +30,6 @@ __all__ = ["Door", "Guard"]
 
 _ADDRESS_LIFETIME_S = 24 * 3600.0
 _PERMISSIONS = {"GET": "r", "HEAD": "r", "PUT": "w"}
-_FOREIGN = (
-    "{host} is another storage account than this workspace's, and a sealed offline workspace "
-    "connects to no other. Start it without --sealed, or copy the data to the default datastore."
-)
 
 
 class Door(Enum):
@@ -107,7 +103,7 @@ class Guard:
             raise RefusalError(403, "ForbiddenOrigin", "web pages are not answered")
         name = host.partition(":")[0]
         if is_foreign_account(name, account=self._account.name):
-            raise StorageRefusalError(403, "ForeignAccount", _FOREIGN.format(host=name))
+            raise foreign_account(name)
 
     def signed(self, path: str, *, permissions: str) -> str:
         """Return a query that opens a path to read (``"r"``), or to read and write (``"rw"``).

@@ -67,6 +67,7 @@ _SHAPES: dict[str, dict[str, Any]] = {
         "properties": optional(dict),
     },
     "secrets": {"name": str, "value": str},
+    "workspaces": {"tags": dict},
     "operations": {"id": str, "state": str, "streamingOperationLog": str},
     "runs": {
         "runId": str,

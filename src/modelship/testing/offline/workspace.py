@@ -291,6 +291,7 @@ class OfflineWorkspace:
         from modelship.testing.offline.imaging import Imaging
         from modelship.testing.offline.login import Login, ServicePrincipal
         from modelship.testing.offline.models import Models
+        from modelship.testing.offline.resources import Resources
         from modelship.testing.offline.runs.training import Training
         from modelship.testing.offline.telemetry import Telemetry
 
@@ -312,6 +313,7 @@ class OfflineWorkspace:
         stack.callback(training.close)
         parts = (
             Control(self.identity),
+            Resources(self.identity, store=store),
             Login(ServicePrincipal.of(self.identity), access=access),
             Telemetry(),
             Imaging(
@@ -325,7 +327,7 @@ class OfflineWorkspace:
             Models(store),
             blobs,
             artifacts,
-            Data(self.identity, store=store),
+            Data(self.identity, store=store, sealed=self._sealed),
             training,
         )
         return [call for part in parts for call in part.calls()]

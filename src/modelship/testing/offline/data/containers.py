@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 
 from modelship.testing.offline.app import Call
 from modelship.testing.offline.blobs import CONTAINER, properties
-from modelship.testing.offline.data.storage_errors import StorageRefusalError
+from modelship.testing.offline.data.storage_errors import NO_SHARES, StorageRefusalError
 from modelship.testing.offline.guard import Door
 
 if TYPE_CHECKING:
@@ -84,6 +84,8 @@ class Containers:
 
     def _find(self, suffix: str) -> Path:
         folder = self._store.container(f"azureml{suffix}")
+        if suffix.startswith("-filestore"):
+            raise StorageRefusalError(400, "NotInOfflineWorkspace", NO_SHARES)
         if suffix and not folder.is_dir():
             message = "The specified container does not exist."
             raise StorageRefusalError(404, "ContainerNotFound", message)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from modelship.testing.offline.app import Call
 from modelship.testing.offline.control import WS, is_direct
-from modelship.testing.offline.exchange import RefusalError, json_object, json_response
+from modelship.testing.offline.data.storage_errors import NO_SHARES, foreign_account
+from modelship.testing.offline.exchange import (
+    RefusalError,
+    check_shape,
+    json_object,
+    json_response,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,10 +29,16 @@ _PATH = f"/datastore/v1.0{WS}"
 _FIRST = "workspaceblobstore"
 _BLOB, _FILE = "AzureBlob", "AzureFile"
 _SHAPE = {"name": str, "dataStoreType": str, "azureStorageSection": dict}
+_SECTION = {"accountName": str, "containerName": str}
+_CONTAINER = re.compile("azureml(-[a-z0-9]+)*")
 _SECRETS = ("credential", "accountKey", "sasToken")
 _KINDS = (
     "An offline workspace registers Azure blob containers and file shares alone, not {kind}. "
     "Copy the data to the default datastore instead."
+)
+_CONTAINERS = (
+    "The storage account of an offline workspace has only containers whose names begin with "
+    "azureml-: name it azureml-{name}, or use a folder of the default datastore."
 )
 
 
@@ -42,21 +55,32 @@ class Datastores:
         Part of the containers' names.
     https_port : int
         Where blobs are served with TLS to clients that connect directly.
+    sealed : bool
+        Whether other accounts are out of reach.
     """
 
     def __init__(
-        self, store: Store, *, account: StorageAccount, workspace_id: str, https_port: int
+        self,
+        store: Store,
+        *,
+        account: StorageAccount,
+        workspace_id: str,
+        https_port: int,
+        sealed: bool,
     ) -> None:
+        self._store = store
         self._documents = store.documents("datastores")
         self._account = account
+        self._sealed = sealed
         self._direct_endpoint = f"offline@127.0.0.1:{https_port}"
         self._own = {
             _FIRST: (_BLOB, f"azureml-blobstore-{workspace_id}"),
             "workspaceartifactstore": (_BLOB, "azureml"),
             "workspacefilestore": (_FILE, f"azureml-filestore-{workspace_id}"),
         }
-        for _, container in self._own.values():
-            store.container(container).mkdir(parents=True, exist_ok=True)
+        for kind, container in self._own.values():
+            if kind == _BLOB:
+                store.container(container).mkdir(parents=True, exist_ok=True)
 
     def calls(self) -> list[Call]:
         """Return what it answers."""
@@ -74,7 +98,7 @@ class Datastores:
     def _list(self, request: Request, **_scope: str) -> Response:
         found = [self._built_in(request, name) for name in self._own]
         found += [each for each in self._documents.all() if each["name"] not in self._own]
-        with_secrets = request.args.get("includeSecret", "").lower() == "true"
+        with_secrets = _says_yes(request, "includeSecret")
         value = [_shown(each) if with_secrets else _without_secrets(each) for each in found]
         return json_response({"value": value, "continuationToken": None})
 
@@ -97,17 +121,44 @@ class Datastores:
         return json_response({})
 
     def _create(self, request: Request, **_scope: str) -> Response:
-        wanted = _checked(request)
+        wanted = self._checked(request)
         if wanted["name"] in self._own or self._documents.get(wanted["name"]) is not None:
             message = "Another datastore with the same name already exists."
             raise _user_error(f"{message} Pass overwrite=True, or another name.")
         return self._put(wanted)
 
     def _update(self, request: Request, *, name: str, **_scope: str) -> Response:
-        wanted = _checked(request) | {"name": name.lower()}
+        wanted = self._checked(request) | {"name": name.lower()}
         if wanted["name"] in self._own:
             raise _user_error(f"The datastore {name} belongs to the workspace and cannot change.")
         return self._put(wanted)
+
+    def _checked(self, request: Request) -> dict[str, Any]:
+        """Return the datastore that is to be registered, if it can be reached."""
+        wanted = json_object(request, {"name": str, "dataStoreType": str})
+        kind = wanted["dataStoreType"]
+        if kind not in {_BLOB, _FILE}:
+            raise _user_error(_KINDS.format(kind=kind))
+        check_shape(wanted, {"azureStorageSection": _SECTION})
+        account = wanted["azureStorageSection"]["accountName"]
+        if account == self._account.name:
+            self._check_container(wanted, create=_says_yes(request, "createIfNotExists"))
+        elif self._sealed and not _says_yes(request, "skipValidation"):
+            raise _user_error(foreign_account(account).message)
+        return {name: wanted.get(name) for name in _SHAPE} | {"name": wanted["name"].lower()}
+
+    def _check_container(self, wanted: dict[str, Any], *, create: bool) -> None:
+        """Refuse a container of the own account that there is not, or make it."""
+        name = wanted["azureStorageSection"]["containerName"]
+        if wanted["dataStoreType"] == _FILE:
+            raise _user_error(NO_SHARES)
+        if not _CONTAINER.fullmatch(name):
+            raise _user_error(_CONTAINERS.format(name=name))
+        folder = self._store.container(name)
+        if not (folder.is_dir() or create):
+            message = f"There is no container {name} in the workspace's storage account"
+            raise _user_error(f"{message}: pass create_if_not_exists=True to make it.")
+        folder.mkdir(parents=True, exist_ok=True)
 
     def _put(self, wanted: dict[str, Any]) -> Response:
         self._documents.put(wanted["name"], wanted)
@@ -144,14 +195,6 @@ class Datastores:
         return {"name": name, "dataStoreType": kind, "azureStorageSection": section}
 
 
-def _checked(request: Request) -> dict[str, Any]:
-    wanted = json_object(request, {"name": str, "dataStoreType": str})
-    kind = wanted["dataStoreType"]
-    if kind not in {_BLOB, _FILE}:
-        raise _user_error(_KINDS.format(kind=kind))
-    return {name: wanted.get(name) for name in _SHAPE} | {"name": wanted["name"].lower()}
-
-
 def _shown(datastore: dict[str, Any]) -> dict[str, Any]:
     """Return a datastore as the service shows it: each secret by the names old and new."""
     section = datastore["azureStorageSection"]
@@ -169,6 +212,10 @@ def _without_secrets(datastore: dict[str, Any]) -> dict[str, Any]:
     section: Sequence[tuple[str, Any]] = list(shown["azureStorageSection"].items())
     kept = {name: None if name in _SECRETS else value for name, value in section}
     return shown | {"azureStorageSection": kept}
+
+
+def _says_yes(request: Request, name: str) -> bool:
+    return request.args.get(name, "").lower() == "true"
 
 
 def _user_error(message: str, *, status: int = 400) -> RefusalError:

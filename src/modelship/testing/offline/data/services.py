@@ -27,14 +27,17 @@ class Data:
         Of the workspace, with the ports that it is served at.
     store : Store
         Keeps all of it.
+    sealed : bool
+        Whether other storage accounts are out of reach.
     """
 
-    def __init__(self, identity: Identity, *, store: Store) -> None:
+    def __init__(self, identity: Identity, *, store: Store, sealed: bool) -> None:
         datastores = Datastores(
             store,
             account=StorageAccount.of(identity),
             workspace_id=identity.workspace_id,
             https_port=identity.ports["https"],
+            sealed=sealed,
         )
         self._parts = (Containers(store), datastores, Datasets(store), Vault(store))
 

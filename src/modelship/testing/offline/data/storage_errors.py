@@ -8,7 +8,18 @@ from werkzeug.wrappers import Response
 
 from modelship.testing.offline.exchange import RefusalError
 
-__all__ = ["StorageRefusalError"]
+__all__ = ["NO_SHARES", "StorageRefusalError", "foreign_account"]
+
+NO_SHARES = (
+    "An offline workspace keeps nothing in file shares: use the blob container of "
+    "Workspace.get_default_datastore()."
+)
+"""What is said of a file share in the workspace's own storage account."""
+
+_FOREIGN = (
+    "{account} is another storage account than this workspace's, and a sealed offline workspace "
+    "connects to no other. Start it without --sealed, or copy the data to the default datastore."
+)
 
 
 class StorageRefusalError(RefusalError):
@@ -22,3 +33,8 @@ class StorageRefusalError(RefusalError):
             mimetype="application/xml",
             headers={"x-ms-error-code": self.code},
         )
+
+
+def foreign_account(account: str) -> StorageRefusalError:
+    """Return the refusal of a storage account, by its name or host, that a sealed one has not."""
+    return StorageRefusalError(403, "ForeignAccount", _FOREIGN.format(account=account))

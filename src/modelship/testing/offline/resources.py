@@ -1,0 +1,178 @@
+"""Azure's resource manager, as much of it as there is around one workspace."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from modelship.testing.offline.app import Call
+from modelship.testing.offline.control import WS, service_base
+from modelship.testing.offline.exchange import RefusalError, json_object, json_response
+from modelship.testing.offline.shapes import optional
+
+if TYPE_CHECKING:
+    from werkzeug.wrappers import Request, Response
+
+    from modelship.testing.offline.identity import Identity
+    from modelship.testing.offline.store import Store
+
+__all__ = ["Resources"]
+
+_PROVIDER = "providers/Microsoft.MachineLearningServices"
+_SUBSCRIPTION = "/subscriptions/<subscription>"
+_GROUP = f"{_SUBSCRIPTION}/resourceGroups/<group>"
+# As azure-mgmt-resource writes it.
+_LOWER_GROUP = f"{_SUBSCRIPTION}/resourcegroups/<group>"
+# What the SDK asks for first when it is to make a workspace.
+_DEPLOYMENTS = f"{_SUBSCRIPTION}/providers/Microsoft.Resources/deployments"
+_KIND = "Microsoft.MachineLearningServices/workspaces"
+_CHANGEABLE = {"friendlyName": optional(str), "description": optional(str)}
+# A script that makes sure of its workspace names a region, which is checked first.
+_LOCATIONS = (
+    *("East US", "East US 2", "Central US", "North Central US", "South Central US"),
+    *("West Central US", "West US", "West US 2", "West US 3", "Canada Central", "Canada East"),
+    *("Brazil South", "North Europe", "West Europe", "UK South", "UK West", "France Central"),
+    *("Germany West Central", "Italy North", "Norway East", "Poland Central", "Spain Central"),
+    *("Sweden Central", "Switzerland North", "Switzerland West", "Israel Central", "Qatar Central"),
+    *("South Africa North", "UAE North", "Central India", "South India", "Jio India West"),
+    *("East Asia", "Southeast Asia", "Japan East", "Japan West", "Korea Central"),
+    *("Australia East", "Australia Southeast", "China North 2", "China East 2"),
+)
+_FILTER_OF_GROUP = re.compile(r"resourceGroup eq '([^']*)'")
+_ONE = (
+    "An offline workspace is the only one in its subscription: open it with "
+    "Workspace.from_config(), or name {name!r} in the resource group {group!r} with exist_ok=True. "
+    "For another one, start `modelship azureml-offline` with another folder."
+)
+
+
+class Resources:
+    """The subscription, resource group and workspace that there are.
+
+    Parameters
+    ----------
+    identity : Identity
+        Their names and ids.
+    store : Store
+        Keeps what can be changed of the workspace: description, name for people, tags.
+    """
+
+    def __init__(self, identity: Identity, *, store: Store) -> None:
+        self._identity = identity
+        self._documents = store.documents("workspaces")
+
+    def calls(self) -> list[Call]:
+        """Return what it answers."""
+        provider = f"{_SUBSCRIPTION}/{_PROVIDER}"
+        every, here = f"{_SUBSCRIPTION}/resources", f"{_GROUP}/{_PROVIDER}/workspaces"
+        return [
+            Call("subscriptions.list", "GET", "/subscriptions", self._subscriptions),
+            Call("providers.get", "GET", provider, self._provider),
+            Call("resources.list", "GET", every, self._resources),
+            Call("groups.get", "GET", _LOWER_GROUP, self._group),
+            Call("groups.create", "PUT", _LOWER_GROUP, self._refuse_another),
+            Call("workspaces.list", "GET", here, self._list),
+            Call("workspaces.get", "GET", WS, self._get),
+            Call("workspaces.update", "PATCH", WS, self._update),
+            Call("deployments.list", "GET", _DEPLOYMENTS, self._refuse_another),
+        ]
+
+    def _subscriptions(self, _request: Request) -> Response:
+        ours = self._identity
+        described = {
+            "id": f"/subscriptions/{ours.subscription_id}",
+            "subscriptionId": ours.subscription_id,
+            "tenantId": ours.tenant_id,
+            "displayName": "Offline workspace",
+            "state": "Enabled",
+        }
+        return json_response({"value": [described]})
+
+    def _provider(self, _request: Request, *, subscription: str) -> Response:
+        self._check(subscription)
+        kinds = [{"resourceType": "workspaces", "locations": list(_LOCATIONS)}]
+        return json_response({"namespace": _KIND.partition("/")[0], "resourceTypes": kinds})
+
+    def _resources(self, request: Request, *, subscription: str) -> Response:
+        """List what there is, the workspace; a filter may ask for one group's resources."""
+        self._check(subscription)
+        group = _FILTER_OF_GROUP.search(request.args.get("$filter", ""))
+        fits = group is None or _same(group[1], self._identity.resource_group)
+        return json_response({"value": [self._workspace(request)] if fits else []})
+
+    def _group(self, _request: Request, *, subscription: str, group: str) -> Response:
+        self._check(subscription)
+        if not _same(group, self._identity.resource_group):
+            raise self._only_one()  # where a 404 would let the SDK ask whether to make it
+        ours = self._identity
+        identifier = f"/subscriptions/{ours.subscription_id}/resourceGroups/{ours.resource_group}"
+        group_document = {"id": identifier, "name": ours.resource_group, "location": ours.location}
+        return json_response(group_document | {"properties": {"provisioningState": "Succeeded"}})
+
+    def _refuse_another(self, _request: Request, **_scope: str) -> Response:
+        raise self._only_one()
+
+    def _only_one(self) -> RefusalError:
+        ours = self._identity
+        message = _ONE.format(name=ours.workspace_name, group=ours.resource_group)
+        return RefusalError(400, "NotInOfflineWorkspace", message)
+
+    def _list(self, request: Request, *, subscription: str, group: str) -> Response:
+        self._check(subscription, group)
+        return json_response({"value": [self._workspace(request)]})
+
+    def _get(self, request: Request, *, subscription: str, group: str, workspace: str) -> Response:
+        self._check(subscription, group, workspace)
+        return json_response(self._workspace(request))
+
+    def _update(
+        self, request: Request, *, subscription: str, group: str, workspace: str
+    ) -> Response:
+        self._check(subscription, group, workspace)
+        asked = json_object(request, {"properties": optional(dict), "tags": optional(dict)})
+        wanted = {name: asked.get("properties", {}).get(name) for name in _CHANGEABLE}
+        json_shape = wanted | {"tags": asked.get("tags")}
+        changed = {name: value for name, value in json_shape.items() if value is not None}
+        with self._documents.lock:
+            self._documents.put("own", self._own() | changed)
+        return json_response(self._workspace(request))
+
+    def _own(self) -> dict[str, Any]:
+        return self._documents.get("own") or {"tags": {}}
+
+    def _check(self, subscription: str, group: str | None = None, name: str | None = None) -> None:
+        """Refuse what is asked of another subscription, group or workspace."""
+        ours = self._identity
+        if not _same(subscription, ours.subscription_id):
+            message = f"The subscription '{subscription}' could not be found."
+            raise RefusalError(404, "SubscriptionNotFound", message)
+        if group is not None and not _same(group, ours.resource_group):
+            message = f"Resource group '{group}' could not be found."
+            raise RefusalError(404, "ResourceGroupNotFound", message)
+        if name is not None and not _same(name, ours.workspace_name):
+            what = f"The Resource '{_KIND}/{name}' under resource group '{group}'"
+            raise RefusalError(404, "ResourceNotFound", f"{what} was not found.")
+
+    def _workspace(self, request: Request) -> dict[str, Any]:
+        ours, own = self._identity, self._own()
+        discovery = f"/discovery/workspaces/{ours.workspace_id}"
+        return {
+            "id": ours.path,
+            "name": ours.workspace_name,
+            "type": _KIND,
+            "location": ours.location,
+            "tags": own["tags"],
+            "sku": {"name": "Basic", "tier": "Basic"},
+            "properties": {
+                "workspaceId": ours.workspace_id,
+                "friendlyName": own.get("friendlyName", ours.workspace_name),
+                "description": own.get("description", ""),
+                "provisioningState": "Succeeded",
+                "discoveryUrl": service_base(request, ours, "api.azureml.ms") + discovery,
+            },
+        }
+
+
+def _same(one: str, other: str) -> bool:
+    """Compare two names as the resource manager does."""
+    return one.casefold() == other.casefold()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
 import sys
 import time
@@ -15,6 +16,9 @@ from azureml.core import Model
 from azureml.core.webservice import LocalWebservice
 from azureml.exceptions import WebserviceException
 from offline_services import CONDA, DEADLINE_S, INSPECTOR, deploying
+
+from modelship.targets.docker._sdk import connected
+from modelship.testing.offline.packages.registry import Registry
 
 CONDA_311 = {"dependencies": ["python=3.11", CONDA["dependencies"][1]]}
 READ = "open(os.environ['AZUREML_MODEL_DIR'] + '/a.txt').read()"
@@ -155,6 +159,33 @@ def test_an_image_is_pulled_and_runs(place, model, engine, tmp_path):
     with running(engine, location) as uri:
         assert requests.post(f"{uri}/score", data=READ, timeout=30).json() == "of the model"
         assert requests.post(f"{uri}/score", data="os.getuid()", timeout=30).json() == 1000
+
+
+@pytest.mark.docker
+def test_the_registry_names_what_the_engine_has(place):
+    """What it has not is unknown; who asks for content is told where that is."""
+    password = place.offline.identity.key_for("registry")
+    for path, code in [
+        ("manifests/none", "MANIFEST_UNKNOWN"),
+        ("manifests/sha256:0", "MANIFEST_UNKNOWN"),
+        ("blobs/sha256:0", "BLOB_UNKNOWN"),
+    ]:
+        url = f"{place.offline.endpoint}/v2/mine/other/{path}"
+        answer = requests.get(url, auth=("offline", password), timeout=30)
+        assert (answer.status_code, answer.json()["errors"][0]["code"]) == (404, code)
+
+
+@pytest.mark.docker
+def test_names_are_taken_away_with_the_registry(docker_base_image):
+    """The image itself stays under the name that it had before."""
+    registry = Registry("127.0.0.1:1", password="")
+    label = f"v{secrets.token_hex(4)}"
+    with connected() as engine:
+        name = registry.add(engine, docker_base_image, name="forgotten", label=label)
+        assert engine.image(name) == engine.image(docker_base_image)
+        registry.forget()
+        assert engine.image(name) is None
+        assert engine.image(docker_base_image) is not None
 
 
 def test_a_package_without_an_engine_says_so(tmp_path, shared_home, monkeypatch):

@@ -48,7 +48,7 @@ class Imaging:
         compute: Kind,
         base_image: str | None,
     ) -> None:
-        registry = Registry(
+        self._registry = registry = Registry(
             f"127.0.0.1:{identity.ports['http']}", password=identity.key_for("registry")
         )
         operations = Operations(store, guard=guard)
@@ -65,6 +65,10 @@ class Imaging:
             nocode=NoCode(store),
         )
         self._parts = (registry, environments, builds, packages)
+
+    def forget(self) -> None:
+        """Take the names of images away from the engine, before the workspace is removed."""
+        self._registry.forget()
 
     def calls(self) -> list[Call]:
         """Return what the workspace answers."""

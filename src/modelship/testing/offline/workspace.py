@@ -311,18 +311,21 @@ class OfflineWorkspace:
             exported=lambda: self.environment,
         )
         stack.callback(training.close)
+        images = Imaging(
+            store,
+            self.identity,
+            guard=guard,
+            compute=self._compute,
+            base_image=self._base_image,
+        )
+        if self._given_folder is None:
+            stack.callback(images.forget)
         parts = (
             Control(self.identity),
             Resources(self.identity, store=store),
             Login(ServicePrincipal.of(self.identity), access=access),
             Telemetry(),
-            Imaging(
-                store,
-                self.identity,
-                guard=guard,
-                compute=self._compute,
-                base_image=self._base_image,
-            ),
+            images,
             Computes(store, self.identity),
             Models(store),
             blobs,

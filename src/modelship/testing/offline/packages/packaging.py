@@ -206,7 +206,7 @@ class Packages:
     def _build_image(self, image: Image, build: Build, *, base: str, asked: dict[str, Any]) -> str:
         name = asked.get("imageName") or "package"
         label = asked.get("imageLabel") or build.operation[:8]
-        full = f"{self._places.registry.address}/{name}:{label}"
+        full = self._places.registry.name(name, label=label)
         text = context.dockerfile(image, base=base, runs_as_root=False)
         with context.files(image, scratch=self._store.folder) as archive, connected() as engine:
             content = {"Dockerfile": text.encode(), **archive.files}

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from werkzeug.wrappers import Response
 
+from modelship.errors import ModelshipError
 from modelship.targets.docker._sdk import connected
 from modelship.testing.offline.app import Call
 from modelship.testing.offline.control import WS
@@ -62,6 +64,7 @@ class Registry:
     def __init__(self, address: str, *, password: str) -> None:
         self.address = address
         self._password = password
+        self._given: set[str] = set()
 
     def __repr__(self) -> str:
         return f"<Registry {self.address}>"
@@ -84,9 +87,23 @@ class Registry:
 
     def add(self, engine: Engine, image: str, *, name: str, label: str = "") -> str:
         """Give an image of the engine a name in this registry, and return the name."""
-        full = f"{self.address}/{name}:{label or image.rpartition(':')[2]}"
+        full = self.name(name, label=label or image.rpartition(":")[2])
         engine.tag(image, full)
         return full
+
+    def name(self, name: str, *, label: str) -> str:
+        """Return the full name of an image that the engine has, or is about to have."""
+        full = f"{self.address}/{name}:{label}"
+        self._given.add(full)
+        return full
+
+    def forget(self) -> None:
+        """Take the names that were given away from the engine; images go that have no other."""
+        with suppress(ModelshipError):
+            if self._given:
+                with connected() as engine:
+                    for name in self._given:
+                        engine.remove_image(name)
 
     def _keys(self, _request: Request, **_scope: str) -> Response:
         """Answer with what opens the registry, in the shape of a workspace's keys."""
@@ -99,9 +116,12 @@ class Registry:
         return Response("{}", mimetype="application/json", headers=_VERSION)
 
     def _manifest(self, _request: Request, *, name: str, reference: str) -> Response:
-        with connected() as engine:
-            separator = "@" if reference.startswith("sha256:") else ":"
-            image = engine.image(f"{self.address}/{name}{separator}{reference}")
+        separator = "@" if reference.startswith("sha256:") else ":"
+        try:
+            with connected() as engine:
+                image = engine.image(f"{self.address}/{name}{separator}{reference}")
+        except ModelshipError as error:  # no engine answers, or this can be no image's name
+            raise RegistryRefusalError(404, "MANIFEST_UNKNOWN", str(error)) from error
         if image is None:
             raise RegistryRefusalError(404, "MANIFEST_UNKNOWN", f"there is no {name}:{reference}")
         content = json.dumps(_manifest_of(image.image_id)).encode()

@@ -72,6 +72,14 @@ _KNOWN = (
     ),
     (
         (
+            rf"you require {_NAME}(?P<pin>[<>=!~]\S*) and (?P=name)(?P<other>[<>=!~]\S*?), "
+            r"which are incompatible"
+        ),
+        "{name}{pin} and {name}{other} cannot both hold",
+        "Correct one of the two.",
+    ),
+    (
+        (
             r"does not satisfy Python(?P<python>[<>=!.*,\d ]+?) and "
             rf"{_NAME}(?P<pin>[<>=!~][^\s]*)? depends on Python"
         ),

@@ -220,7 +220,9 @@ def _failed(environment: Environment, outcome: Outcome, *, timeout_s: float) -> 
         return ResolutionError(environment.origin, problem, outcome.words, "Try again later.")
     found = explain(outcome.words, python=environment.python)
     if found.problem:
-        place, problem = environment.place_of(found.package), found.problem
+        problem = found.problem
+        # What has nothing for a Python is as much a matter of that Python.
+        place = environment.place_of(found.package, *(["python"] if "Python" in problem else []))
     else:
         place, problem = _conflict(environment, outcome.words)
     return ResolutionError(place, problem, outcome.words, found.advice)

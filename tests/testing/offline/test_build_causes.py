@@ -72,9 +72,19 @@ def told(place, service, caplog):
             "hold",
         ),
         (HEAD.replace(PYTHON, "2.7") + PIP, "line 3 {} ('- python=2.7')", "asks for Python 2.7"),
+        (
+            HEAD + PIP + "  - numpy>2,<1\n",
+            "line 6 {} ('- numpy>2,<1')",
+            "numpy<1 and numpy>2 cannot both hold",
+        ),
+        (
+            HEAD + "- scikit-learn=0.22.1\n" + PIP,
+            f"lines 3 and 4 {{}} ('- python={PYTHON}' and '- scikit-learn=0.22.1')",
+            f"has no wheel for Python {PYTHON}",
+        ),
         (HEAD + "- numpy ?\n" + PIP, "line 4 {} ('- numpy ?')", "'numpy ?' is not"),
     ],
-    ids=["pip", "conda", "version", "pair", "twice", "python", "malformed"],
+    ids=["pip", "conda", "version", "pair", "twice", "empty", "wheel", "python", "malformed"],
 )
 def test_the_cause_and_its_line_are_told(place, caplog, conda, line, problem):
     """In the exception, the service's error, both logs, and where the workspace runs."""

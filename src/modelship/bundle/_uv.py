@@ -100,7 +100,9 @@ def run_uv(
         Where it runs: the root folder, which only its owner can put a file into, or one
         with a ``pyproject.toml`` made for it.
     """
-    environ = dict(os.environ)
+    from modelship.workspace.way_out import WayOut
+
+    environ = WayOut(os.environ).for_packages()
     variables = _variables(environ)
     command = [_uv_path(), *arguments]
     if asks_index:

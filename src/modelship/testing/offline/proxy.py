@@ -21,7 +21,7 @@ from modelship.testing.offline.heads import holds
 from modelship.testing.offline.hosts import is_azure, is_foreign_account, is_loopback
 from modelship.testing.offline.peers import is_another_users
 from modelship.testing.offline.upstream import Upstream
-from modelship.testing.offline.variables import PROXY_USER
+from modelship.workspace.way_out import PROXY_USER
 
 if TYPE_CHECKING:
     import socket

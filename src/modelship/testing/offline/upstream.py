@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]  # typeshed leaves it out
 
-from modelship.testing.offline.variables import is_own_proxy
+from modelship.workspace.way_out import is_own_proxy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

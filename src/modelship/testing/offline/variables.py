@@ -7,7 +7,8 @@ import shlex
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+
+from modelship.workspace.way_out import CERTIFICATES, NO_PROXY, PROXIES, WayOut
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -15,15 +16,9 @@ if TYPE_CHECKING:
 
     from modelship.testing.offline.login import ServicePrincipal
 
-__all__ = ["PROXY_USER", "exports", "is_own_proxy", "variables", "without_exports"]
-
-PROXY_USER = "modelship-offline"
-"""The name that clients show to the proxy of an offline workspace, beside its password."""
+__all__ = ["exports", "variables", "without_exports"]
 
 _LOOPBACK = "127.0.0.1,localhost"  # and not ::1, which azureml-dataprep takes for a port
-_PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy")
-_CERTIFICATES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
-_NO_PROXY = ("NO_PROXY", "no_proxy")
 # A workspace that is started again is away for some seconds. The SDK tries a call that found nobody
 # once more at once, and then after 1, 2, 4, 8 and 16 s; one that failed, at once.
 _PATIENCE = {
@@ -55,10 +50,10 @@ def variables(
     """
     return {
         # Clients differ in whether they read the capitals first.
-        **dict.fromkeys(_PROXIES, proxy),
-        **dict.fromkeys(_NO_PROXY, _LOOPBACK),
+        **dict.fromkeys(PROXIES, proxy),
+        **dict.fromkeys(NO_PROXY, _LOOPBACK),
         # The second is what urllib reads, and with it azureml-telemetry.
-        **dict.fromkeys(_CERTIFICATES, str(bundle)),
+        **dict.fromkeys(CERTIFICATES, str(bundle)),
         # Without it the SDK asks Azure what clouds there are, as soon as it is imported.
         "AZUREML_CURRENT_CLOUD": "AzureCloud",
         "AZUREML_SERVICE_PRINCIPAL_TENANT_ID": principal.tenant_id,
@@ -76,20 +71,13 @@ def exports(found: Mapping[str, str]) -> str:
     return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in found.items())
 
 
-def is_own_proxy(url: str) -> bool:
-    """Return whether a proxy is that of an offline workspace, this one or any other."""
-    try:
-        return urlsplit(url).username == PROXY_USER
-    except ValueError:
-        return False
-
-
 @contextmanager
 def without_exports() -> Iterator[None]:
     """Leave an offline workspace's variables out of this process's while the body runs.
 
     A workspace that is started in a terminal with the variables of another one, or of its own
-    earlier run, would ask itself for the packages of its services.
+    earlier run, would ask itself for the packages of its services. It takes the way out that was
+    there before them.
     """
     with _lock:
         _forgotten.append({} if _forgotten else _taken_out())
@@ -100,11 +88,21 @@ def without_exports() -> Iterator[None]:
             found = _forgotten.pop()
             if _forgotten:  # others are open: the last of them puts the variables back
                 _forgotten[-1] |= found
-            os.environ.update(found if not _forgotten else {})
+            elif found:
+                _set(found)
 
 
 def _taken_out() -> dict[str, str]:
-    if not any(is_own_proxy(os.environ.get(name, "")) for name in _PROXIES):
+    """Set the variables of the way out as they were, and return as what they were found."""
+    way = WayOut(os.environ)
+    if not way.is_through_workspace:
         return {}
-    names = [name for name in (*_PROXIES, *_CERTIFICATES, *_NO_PROXY) if name in os.environ]
-    return {name: os.environ.pop(name) for name in names}
+    found, before = dict(os.environ), way.before()
+    _set(before)
+    return {name: found[name] for name in WayOut.names if name in found}
+
+
+def _set(wanted: Mapping[str, str]) -> None:
+    for name in WayOut.names:
+        os.environ.pop(name, None)
+    os.environ.update({name: wanted[name] for name in WayOut.names if name in wanted})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import tempfile
 from contextlib import ExitStack
@@ -20,9 +21,9 @@ from modelship.testing.offline.store import Store
 from modelship.testing.offline.variables import exports, variables, without_exports
 from modelship.workspace.private import write_private
 from modelship.workspace.trust import trusting
+from modelship.workspace.way_out import WayOut
 
 if TYPE_CHECKING:
-    import os
     from types import TracebackType
 
     from typing_extensions import Self  # for type checkers only: Python 3.10 lacks it
@@ -217,6 +218,7 @@ class OfflineWorkspace:
         from modelship.testing.offline.server import Server
 
         stack.enter_context(without_exports())
+        WayOut(os.environ).keep(self.folder, sealed=self._sealed)
         # A folder of our own is removed at the end, and nobody opens it again.
         self._listeners = stack.enter_context(
             Listeners(self.folder if self._given_folder else None)

@@ -1,0 +1,87 @@
+"""The way to other machines as it was before the variables of an offline workspace were set.
+
+Those variables name the workspace's proxy and its certificates. A program that is no client of the
+workspace, such as the workspace itself or one that asks for packages, takes the way that was there
+before: the workspace keeps it in its folder.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from modelship.workspace.private import NotPrivateError, read_private, write_private
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["CERTIFICATES", "NO_PROXY", "PROXIES", "PROXY_USER", "WayOut", "is_own_proxy"]
+
+PROXY_USER = "modelship-offline"
+"""The name that clients show to the proxy of an offline workspace, beside its password."""
+
+PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy")
+CERTIFICATES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
+NO_PROXY = ("NO_PROXY", "no_proxy")
+
+_NAMES = (*PROXIES, *CERTIFICATES, *NO_PROXY)
+_FILE = "way-out.json"
+
+
+def is_own_proxy(url: str) -> bool:
+    """Return whether a proxy is that of an offline workspace, whichever, running or not."""
+    try:
+        return urlsplit(url).username == PROXY_USER
+    except ValueError:
+        return False
+
+
+class WayOut:
+    """What a process's variables say about the way out.
+
+    Parameters
+    ----------
+    environ : Mapping
+        The variables.
+    """
+
+    names = _NAMES
+    """The variables that say something about it."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+
+    @property
+    def is_through_workspace(self) -> bool:
+        """Whether it leads through an offline workspace."""
+        return any(is_own_proxy(self._environ.get(name, "")) for name in PROXIES)
+
+    def before(self) -> dict[str, str]:
+        """Return all variables, with those of the way out as they were without a workspace."""
+        if not self.is_through_workspace:
+            return dict(self._environ)
+        others = {name: value for name, value in self._environ.items() if name not in _NAMES}
+        kept: dict[str, str] = self._kept().get("variables", {})
+        return others | kept
+
+    def for_packages(self) -> dict[str, str]:
+        """Return all variables as :meth:`before`; as they are, if the workspace is sealed."""
+        sealed = self.is_through_workspace and self._kept().get("sealed", False)
+        return dict(self._environ) if sealed else self.before()
+
+    def keep(self, folder: Path, *, sealed: bool) -> None:
+        """Write it down in a workspace's folder, for who has its variables later."""
+        found = {name: self._environ[name] for name in _NAMES if name in self._environ}
+        write_private(folder / _FILE, json.dumps({"sealed": sealed, "variables": found}))
+
+    def _kept(self) -> dict[str, Any]:
+        """Return what the workspace that the variables belong to wrote down, if it is there."""
+        bundle = next((self._environ[each] for each in CERTIFICATES if each in self._environ), "")
+        try:
+            kept = json.loads(read_private(Path(bundle).parent / _FILE))
+            names = {*kept["variables"]} if isinstance(kept["sealed"], bool) else {""}
+        except (OSError, NotPrivateError, ValueError, KeyError, TypeError):
+            return {}
+        return kept if names <= {*_NAMES} else {}

@@ -103,6 +103,13 @@ def test_more_than_all_traffic_is_refused(endpoint):
     assert endpoint.versions["two"].traffic_percentile == 30
 
 
+def test_the_name_of_an_endpoint_is_no_name_for_a_service(place, endpoint):
+    """Also with overwrite: they are things of different kinds."""
+    for overwrite, words in ((False, "already exists"), (True, "a service of another kind")):
+        with pytest.raises(WebserviceException, match=words):
+            place.deploy(name=endpoint.name, overwrite=overwrite)
+
+
 def test_an_unknown_version_is_refused(place, endpoint):
     """Those that there are stand in the message."""
     with pytest.raises(WebserviceException, match="no version three; it has one, two"):

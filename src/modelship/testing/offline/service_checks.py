@@ -80,6 +80,10 @@ class Checks:
         name = wanted["name"]
         if self._is_taken(name) and not wanted.get("overwrite"):
             raise RefusalError(409, "ServiceExists", _taken(name))
+        others = self._services if wanted["computeType"] == ENDPOINT else self._endpoints
+        if others.get(name) is not None:
+            message = f"{name} is the name of a service of another kind; delete that first."
+            raise RefusalError(409, "ServiceExists", message)
         if wanted["computeType"] != "ACI":
             check_compute(self._store, wanted)
         if refused := self._over_quota(wanted):

@@ -92,11 +92,14 @@ def _payload(*, file: str | None, data: str | None) -> str:
 
 
 def _require_json(payload: str) -> None:
+    from modelship.server import not_json
+
     # The text is sent as it stands; a slip in it is better told here than by a service.
     try:
         json.loads(payload)
-    except ValueError as error:
-        raise InvalidPayloadError(problem=f"it is not JSON itself; {error}") from error
+    except json.JSONDecodeError as error:
+        problem = f"it is not JSON itself; {not_json.explained(error) or error}"
+        raise InvalidPayloadError(problem=problem) from error
 
 
 @click.command(

@@ -83,3 +83,10 @@ def test_a_tensor_of_a_graphics_card_is_mapped():
     message = "Attempting to deserialize object on a CUDA device but torch.cuda.is_available() is "
     found = explain_exception("RuntimeError", message + "False.", phase="init")
     assert "map_location" in found.remedy
+
+
+def test_a_module_of_python_is_not_to_be_pinned():
+    """A folder of one's own that is named like it is found later."""
+    message = "cannot import name 'helper' from 'code' (/usr/lib/python3.11/code.py)"
+    found = explain_exception("ImportError", message, phase="import")
+    assert (found.code, "another name" in found.remedy) == ("MS116", True)

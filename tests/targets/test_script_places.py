@@ -130,7 +130,7 @@ def test_azure_has_the_files_below_the_current_folder(bundle_of, path):
 def test_the_trial_lays_the_source_out_as_the_place_does(bundle_of, shared_home, monkeypatch):
     """What only shows when it runs is found for Azure, in the script's own words and lines."""
     monkeypatch.setenv("MODELSHIP_HOME", str(shared_home))
-    bundle = bundle_of(OPENS.format("os.path.join(os.getcwd(), 'labels.txt')"))
+    bundle = bundle_of(OPENS.format("''.join(['labels', '.txt'])"))
     assert errors_on("process", bundle) == []
     [finding] = [each for each in bundle.check(target="aci") if each.blocks]
     assert (finding.code, finding.where) == ("MS109", "scripts/inner/score.py:3")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from typing import TYPE_CHECKING
 
 from modelship.diagnosis.packages import LIBRARIES, is_namespace, package_of
@@ -140,6 +141,13 @@ def explain_import_error(raised: Raised) -> Diagnosis | None:
         )
     if "/var/azureml-app/" in raised.message or "/app/" in raised.message:
         return None
+    if top in sys.stdlib_module_names:
+        return raised.diagnosis(
+            "MS116",
+            f"{module} is a module of Python itself, and has no {name}.",
+            f"If {top} is a file or folder of yours, give it another name: Python's own is found "
+            "first. Else correct the line.",
+        )
     package = package_of(module)
     return raised.diagnosis(
         "MS201",

@@ -40,12 +40,13 @@ _FAILED_IMPORT: Final = frozenset({"ImportError", "ModuleNotFoundError", "Except
 
 @dataclass(frozen=True)
 class _Import:
-    """One module that a statement imports, and the line."""
+    """One module that a statement imports, the line, and what it takes from it."""
 
     module: str
     line: int
     level: int = 0
     certain: bool = True
+    names: tuple[str, ...] = ()
 
 
 def import_findings(
@@ -70,14 +71,19 @@ def import_findings(
             elif each.module in _EXTERNALS and _has_no_externals(lock):
                 yield _removed(each, path=script.path)
             elif top not in own and top not in known:
-                yield from _missing(each, provided, source=source, path=script.path)
+                yield from _missing(each, provided, source=source, known=known, path=script.path)
     imported = {each.module.partition(".")[0] for found in imports.values() for each in found}
     others = [script for script in scripts if script is not entry]
     yield from _hidden(others, own=own, known=known, provided=provided, imported=imported)
 
 
 def _missing(
-    each: _Import, provided: Provided, *, source: Sequence[SourceFile], path: str
+    each: _Import,
+    provided: Provided,
+    *,
+    source: Sequence[SourceFile],
+    known: frozenset[str],
+    path: str,
 ) -> Iterator[Finding]:
     there = provided.provides(each.module)
     needed = _SCHEMA_NEEDS.get(each.module)
@@ -90,6 +96,9 @@ def _missing(
         )
     if there:
         return
+    if not provided.knows(each.module) and (beside := _beneath(each, source)):
+        yield _of_a_folder_above(each, beside, path=path)
+        return
     top = each.module.partition(".")[0]
     package = provided.package_of(each.module)
     elsewhere = [file.path for file in source if PurePosixPath(file.path).stem == top]
@@ -97,9 +106,12 @@ def _missing(
     if elsewhere:
         folder = PurePosixPath(elsewhere[0]).parent.as_posix()
         dots = folder.replace("/", ".")
+        write = f"write from {dots} import {top}, or "
+        # Python's own module of that name would be found in its place.
+        hidden = dots.partition(".")[0] in known
         advice = (
-            f"Only the root of the source folder is searched: write from {dots} import {top}, "
-            f"or pass the folder {folder} itself as source_directory."
+            f"Only the root of the source folder is searched: {'' if hidden else write}"
+            f"pass the folder {folder} itself as source_directory."
         )
     doubt = there is None or not each.certain
     yield RULES["MS104"].finding(
@@ -110,6 +122,37 @@ def _missing(
         line=each.line,
         advice=advice,
         severity=Severity.WARNING if doubt and not elsewhere else Severity.ERROR,
+    )
+
+
+def _beneath(each: _Import, source: Sequence[SourceFile]) -> str:
+    """Return the file of the source's root that an import looks for in a folder above, or ``""``.
+
+    It is so where the folder that was given as the source directory is a package of a project.
+    """
+    _, _, rest = each.module.partition(".")
+    wanted = [rest.partition(".")[0]] if rest else [*each.names]
+    paths = {file.path for file in source}
+    for name in wanted:
+        for path in (f"{name}.py", f"{name}/__init__.py"):
+            if path in paths:
+                return path
+    return ""
+
+
+def _of_a_folder_above(each: _Import, beside: str, *, path: str) -> Finding:
+    top, _, rest = each.module.partition(".")
+    name = beside.partition("/")[0].removesuffix(".py")
+    write = (
+        f"from {rest} import {', '.join(each.names)}" if rest and each.names else f"import {name}"
+    )
+    return RULES["MS104"].finding(
+        f"It imports {each.module}, and {beside} lies in the root of the source directory, with no "
+        f"folder {top} above it.",
+        path=path,
+        line=each.line,
+        advice=f"Write {write}, or pass the folder above as source_directory.",
+        severity=Severity.ERROR if each.certain else Severity.WARNING,
     )
 
 
@@ -188,7 +231,8 @@ def _in_body(body: Sequence[ast.AST], *, certain: bool) -> Iterator[_Import]:
 
 def _from(node: ast.ImportFrom, *, certain: bool) -> Iterator[_Import]:
     module = node.module or ""
-    yield _Import(module, node.lineno, node.level, certain)
+    names = tuple(alias.name for alias in node.names)
+    yield _Import(module, node.lineno, node.level, certain, names)
     if not node.level:
         for alias in node.names:
             if f"{module}.{alias.name}" in {*_EXTERNALS, *_SCHEMA_NEEDS}:

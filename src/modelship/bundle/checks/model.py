@@ -47,6 +47,7 @@ def model_findings(
     *,
     path: str,
     source: Sequence[SourceFile],
+    importable: Sequence[SourceFile] = (),
     lock: Lock | None,
     trust_model: bool = False,
 ) -> Iterator[Finding]:
@@ -60,13 +61,17 @@ def model_findings(
         How findings call its file.
     source : Sequence[SourceFile]
         The script, and what lies beside it.
+    importable : Sequence[SourceFile]
+        The same, and what a folder on Python's path has besides; what of that loading may run is
+        judged as if the folder were not on it.
     lock : Lock, optional
         The environment; without it, what the model needs of it is not judged.
     trust_model : bool
         Whether the user vouches for the model, whatever loading it runs.
     """
-    own = OwnModules(source)
-    yield from loading_findings(model, path=path, own=own, trust_model=trust_model)
+    beside = OwnModules(source)
+    yield from loading_findings(model, path=path, own=beside, trust_model=trust_model)
+    own = OwnModules(importable) if importable else beside
     yield from _of_main(model, path=path)
     missing: set[str] = set()
     if lock is not None:

@@ -97,6 +97,8 @@ class Places:
 
     def _of_call(self, node: ast.Call, depth: int) -> Place | None:  # noqa: PLR0911 - one for each kind
         name = called(node)
+        if name in {"os.getcwd", "Path.cwd", "pathlib.Path.cwd"}:
+            return Place("here", ".")
         if name in {"os.getenv", "os.environ.get"}:
             return _folder_in(node.args[0] if node.args else None)
         if name in _SAME and node.args:

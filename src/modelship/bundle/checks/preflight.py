@@ -10,6 +10,7 @@ from modelship.bundle.checks.environment import environment_findings
 from modelship.bundle.checks.loading import shown_path
 from modelship.bundle.checks.model import model_findings, size_findings
 from modelship.bundle.checks.script import script_findings
+from modelship.bundle.checks.search_path import with_search_path
 from modelship.bundle.checks.subject import Subject
 from modelship.bundle.checks.target import target_findings
 from modelship.bundle.checks.translation import finding_of
@@ -91,11 +92,13 @@ def _judge(
     yield from subject.unread
     yield from script_findings(subject, profile=profile)
     yield from environment_findings(subject)
+    importable = with_search_path(subject.source, python=subject.python)
     for model in subject.models:
         yield from model_findings(
             model,
             path=shown_path(model, among=subject.models),
             source=subject.source,
+            importable=importable,
             lock=subject.lock,
             trust_model=trust_model,
         )

@@ -89,6 +89,13 @@ class Provided:
         known = IMPORT_TO_PYPI.get(top) or _OTHERS.get(top)
         return known or next(iter(_here().get(top, ())), "") or str(canonicalize_name(top))
 
+    @staticmethod
+    def knows(module: str) -> bool:
+        """Return whether `module` is known to come from a package, provided or not."""
+        top = module.partition(".")[0]
+        tables = (IMPORT_TO_PYPI, _OTHERS, _NAMESPACES)
+        return top in _here() or any(top in table for table in tables)
+
     def provides(self, module: str) -> bool | None:
         """Tell whether `module` can be imported; None if that cannot be known."""
         if module in _BY_SERVER or any(name.startswith(f"{module}.") for name in _BY_SERVER):

@@ -10,6 +10,7 @@ from modelship.bundle.checks.functions import function_findings
 from modelship.bundle.checks.imports import import_findings
 from modelship.bundle.checks.leaks import log_findings, secret_findings
 from modelship.bundle.checks.parsing import Script, parse
+from modelship.bundle.checks.search_path import with_search_path
 from modelship.bundle.checks.subject import Subject
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def script_findings(subject: Subject, *, profile: Profile | None = None) -> Iter
         yield from import_findings(
             scripts,
             entry=entry,
-            source=subject.source,
+            source=with_search_path(subject.source, python=subject.python),
             lock=subject.lock,
             python=subject.python,
         )

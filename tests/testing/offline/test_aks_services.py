@@ -127,7 +127,6 @@ def test_what_needs_no_new_container_is_updated_at_once(service):
         description="changed",
         tags={"kind": "changed"},
         properties={"added": "1"},
-        enable_app_insights=True,
         collect_model_data=False,
         scoring_timeout_ms=1000,
         replica_max_concurrent_requests=2,
@@ -140,7 +139,7 @@ def test_what_needs_no_new_container_is_updated_at_once(service):
         failure_threshold=4,
     )
     assert (service.description, service.tags) == ("changed", {"kind": "changed"})
-    assert (service.properties["added"], service.enable_app_insights) == ("1", True)
+    assert service.properties["added"] == "1"
     assert (service.namespace, service.data_collection.storage_enabled) == ("team-b", False)
     probe = service.liveness_probe_requirements.serialize()
     assert [*probe.values()] == [7, 8, 9, 2, 4]

@@ -29,6 +29,8 @@ OPEN = {
     "login.token",
     "telemetry.track",
     "telemetry.track-2.1",
+    "insights.track",
+    "insights.track-2.1",
 }
 
 SIGNED = {Door.ADDRESS, Door.STORAGE}

@@ -391,7 +391,6 @@ def test_options_that_are_not_simulated_are_named_in_the_log(place, certificate)
         **{"ssl_enabled": True, "ssl_cname": "example.org", **certificate},
         dns_name_label="digits",
         location="westeurope",
-        enable_app_insights=True,
         vnet_name="net",
         subnet_name="sub",
         collect_model_data=True,
@@ -400,12 +399,12 @@ def test_options_that_are_not_simulated_are_named_in_the_log(place, certificate)
         cmk_key_version="1",
     )
     names = ["ssl_enabled", "ssl_cname", "dns_name_label", "location", "vnet_name"]
-    names += ["cmk_key_name", "enable_app_insights", "collect_model_data"]
+    names += ["cmk_key_name", "collect_model_data"]
     for log in (service.get_logs(), place.operation(service)["streamingOperationLog"]):
         assert [name for name in names if f"Not simulated: {name}: " in log] == names
         assert log.count("Not simulated") == len(names)
     assert "the key.pem" not in (place.documents / "services" / f"{service.name}.json").read_text()
-    service.update(ssl_enabled=False, ssl_cname="other.org", enable_app_insights=False)
+    service.update(ssl_enabled=False, ssl_cname="other.org")
     assert (service.ssl_enabled, service.cname) == (False, "other.org")
     assert "ssl_enabled" not in service.get_logs()
     service.update(ssl_enabled=True, **certificate, description="new", auth_enabled=True)

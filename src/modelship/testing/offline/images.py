@@ -62,17 +62,15 @@ class Image:
     bundle: ScoringBundle
     variables: Mapping[str, str]
 
+    def with_variables(self, variables: Mapping[str, str]) -> Image:
+        """Return the image with further variables, or others."""
+        return replace(self, variables=MappingProxyType({**self.variables, **variables}))
+
     def with_workers(self, count: int) -> Image:
         """Return the image with a server of so many worker processes, or more if it asks for it."""
         asked = self.variables.get("WORKER_COUNT", "1")
         total = count * (int(asked) if asked.isdecimal() else 1)
-        return (
-            self
-            if count == 1
-            else replace(
-                self, variables=MappingProxyType({**self.variables, "WORKER_COUNT": str(total)})
-            )
-        )
+        return self if count == 1 else self.with_variables({"WORKER_COUNT": str(total)})
 
 
 class Images:

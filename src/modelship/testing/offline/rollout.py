@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from modelship.testing.offline.compute import Compute
     from modelship.testing.offline.faults import Faults
     from modelship.testing.offline.images import Image
+    from modelship.testing.offline.insights import Insights
     from modelship.testing.offline.operations import Operations
     from modelship.testing.offline.store import Store
 
@@ -70,6 +71,8 @@ class Rollouts:
         Lead to them.
     faults : Faults
         What is to go wrong.
+    insights : Insights
+        Takes what services send to Application Insights.
     location : str
         The Azure region that the workspace pretends to be in.
     healthy_within_s : float
@@ -84,6 +87,7 @@ class Rollouts:
         compute: Compute,
         addresses: Addresses,
         faults: Faults,
+        insights: Insights,
         location: str,
         healthy_within_s: float,
     ) -> None:
@@ -94,6 +98,7 @@ class Rollouts:
         self._compute = compute
         self._addresses = addresses
         self._faults = faults
+        self._insights = insights
         self._location = location
         self._healthy_within_s = healthy_within_s
         self._locks: dict[str, threading.RLock] = {}
@@ -204,6 +209,7 @@ class Rollouts:
             document = self._require(name, operation)
             build = Build.of(document, operation=operation, stage=stage, stack=stack)
             image = self._builder.build(build)
+            image = image and image.with_variables(self._insights.variables(document))
             self._operations.step(
                 operation,
                 "DeployService",
@@ -327,7 +333,10 @@ class Rollouts:
             self._services.change(name, **{OWN: own | fields})
 
     def _remarks(self, document: dict[str, Any]) -> list[str]:
-        return remarks(document, location=self._location)
+        return [
+            *remarks(document, location=self._location),
+            *self._insights.remarks(document),
+        ]
 
     def _log_file(self, name: str) -> Path:
         return self._logs / f"{name}.container.txt"

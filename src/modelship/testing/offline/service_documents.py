@@ -106,7 +106,7 @@ def limits(document: Mapping[str, Any]) -> tuple[float | None, float | None]:
 
 def what_runs(document: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return what of a document a container is made from; if it changes, a new one is needed."""
-    fields = ("environmentImageRequest", "containerResourceRequirements")
+    fields = ("environmentImageRequest", "containerResourceRequirements", "appInsightsEnabled")
     return (*(document[field] for field in fields), replicas(document))
 
 

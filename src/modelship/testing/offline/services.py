@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from modelship.testing.offline.compute import Kind
     from modelship.testing.offline.faults import Faults
     from modelship.testing.offline.guard import Guard
+    from modelship.testing.offline.insights import Insights
     from modelship.testing.offline.listeners import Listeners
     from modelship.testing.offline.store import Store
 
@@ -72,6 +73,8 @@ class Services:
         What the tokens of services that take tokens are signed with.
     faults : Faults
         What is to go wrong with deployments.
+    insights : Insights
+        Takes what services send to Application Insights.
     compute : {"process", "docker"}
         What a container is.
     base_image : str, optional
@@ -99,6 +102,7 @@ class Services:
         front_key: str,
         token_key: str,
         faults: Faults,
+        insights: Insights,
         compute: Kind = "process",
         base_image: str | None = None,
         cores: float = 100.0,
@@ -124,6 +128,7 @@ class Services:
             compute=self._compute,
             addresses=self._addresses,
             faults=faults,
+            insights=insights,
             location=location,
             healthy_within_s=healthy_within_s,
         )

@@ -29,8 +29,6 @@ def remarks(document: Mapping[str, Any], *, location: str) -> list[str]:
 
 
 def _of_all(document: Mapping[str, Any]) -> Iterator[str]:
-    if document["appInsightsEnabled"]:
-        yield "enable_app_insights: nothing is sent to Application Insights."
     if (document.get("dataCollection") or {}).get("storageEnabled"):
         yield "collect_model_data: inputs and predictions are not collected."
 

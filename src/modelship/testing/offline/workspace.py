@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from modelship.testing.offline.app import Call
     from modelship.testing.offline.guard import Guard
+    from modelship.testing.offline.insights import InsightsRecord
     from modelship.testing.offline.services import Services
     from modelship.workspace.access import Access
 
@@ -191,6 +192,13 @@ class OfflineWorkspace:
             folder=self.folder / "sign-ins",
         )
 
+    def app_insights(self) -> tuple[InsightsRecord, ...]:
+        """Return what services with ``enable_app_insights`` have sent, the oldest first.
+
+        That is what they printed, each request and each exception. They send it some seconds later.
+        """
+        return self._insights.records()
+
     def _hold_folder(self, stack: ExitStack) -> Path:
         """Return the folder; nobody else uses it until the stack is unwound."""
         folder = self._given_folder
@@ -213,6 +221,7 @@ class OfflineWorkspace:
         from modelship.testing.offline.authority import Authority
         from modelship.testing.offline.data.account import StorageAccount
         from modelship.testing.offline.guard import Guard
+        from modelship.testing.offline.insights import Insights
         from modelship.testing.offline.listeners import Listeners
         from modelship.testing.offline.proxy import Proxy
         from modelship.testing.offline.server import Server
@@ -247,6 +256,7 @@ class OfflineWorkspace:
             account=StorageAccount.of(self.identity),
         )
         store = Store(self.folder)
+        self._insights = Insights(self.folder, self.identity, compute=self._compute)
         services = self._services(store, guard)
         stack.callback(services.close)
         services.start()
@@ -278,6 +288,7 @@ class OfflineWorkspace:
             front_key=self.identity.key_for("fronts"),
             token_key=self.identity.key_for("service tokens"),
             faults=self.faults,
+            insights=self._insights,
             compute=self._compute,
             base_image=self._base_image,
             location=self.identity.location,
@@ -326,7 +337,7 @@ class OfflineWorkspace:
             Control(self.identity),
             Resources(self.identity, store=store),
             Login(ServicePrincipal.of(self.identity), access=access),
-            Telemetry(),
+            Telemetry(self._insights),
             images,
             Computes(store, self.identity),
             Models(store),

@@ -1,0 +1,160 @@
+"""Application Insights of a workspace: what services say and do, in a file of its folder.
+
+A service with ``enable_app_insights`` is told an instrumentation key and where to send to: the
+workspace itself. The server's own exporter sends there what it would send to Azure: what is
+printed, each request, and each exception.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import uuid
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from modelship.testing.offline.moments import moment
+from modelship.testing.offline.service_documents import key_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from modelship.testing.offline.compute import Kind
+    from modelship.testing.offline.identity import Identity
+
+__all__ = ["Insights", "InsightsRecord"]
+
+_FILE: Final = "app-insights.jsonl"
+_MOST_BYTES: Final = 16 << 20
+# By the names that the tables have in Application Insights; what is said is in which field.
+_TABLES: Final = {
+    "MessageData": ("traces", "message"),
+    "RequestData": ("requests", "name"),
+    "ExceptionData": ("exceptions", ""),
+    "RemoteDependencyData": ("dependencies", "name"),
+    "EventData": ("customEvents", "name"),
+}
+_NOT_REACHED: Final = (
+    "Not simulated: enable_app_insights: nothing is sent, since a container does not reach the "
+    "workspace on 127.0.0.1; with compute='process' it is kept."
+)
+
+
+@dataclass(frozen=True)
+class InsightsRecord:
+    """One record that a service has sent to Application Insights.
+
+    Parameters
+    ----------
+    table : str
+        The table that has it in Azure: ``"traces"`` (what is printed), ``"requests"``,
+        ``"exceptions"``, ``"dependencies"`` or ``"customEvents"``.
+    time : str
+        When it was made, as in ISO 8601.
+    service : str
+        The name of the service.
+    text : str
+        The line that was printed, the path of the request, or the message of the exception.
+    fields : Mapping[str, Any]
+        What else Application Insights keeps of it, such as ``responseCode``, ``duration`` and
+        ``properties``.
+    """
+
+    table: str
+    time: str
+    service: str
+    text: str
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Insights:
+    """Takes what services send, and keeps it.
+
+    Parameters
+    ----------
+    folder : Path
+        That of the workspace.
+    identity : Identity
+        The workspace.
+    compute : {"process", "docker"}
+        What services are. Containers do not reach the workspace, which is on loopback.
+    """
+
+    def __init__(self, folder: Path, identity: Identity, *, compute: Kind) -> None:
+        self._is_reached = compute == "process"
+        self.path = folder / _FILE
+        self._key = str(uuid.UUID(hex=identity.key_for("application insights")[:32]))
+        self._endpoint = f"http://127.0.0.1:{identity.ports['http']}/insights"
+        self._workspace_name = identity.workspace_name
+        self._writing = threading.Lock()
+
+    def remarks(self, document: Mapping[str, Any]) -> list[str]:
+        """Return what the log of a service says about where its telemetry goes."""
+        if not document["appInsightsEnabled"]:
+            return []
+        if self._is_reached:
+            return [f"enable_app_insights: what is sent to Application Insights is in {self.path}"]
+        return [_NOT_REACHED]
+
+    def variables(self, document: Mapping[str, Any]) -> dict[str, str]:
+        """Return what the server of a service is told in its environment."""
+        if not (self._is_reached and document["appInsightsEnabled"]):
+            return {}
+        service = key_of(document)
+        return {
+            "AML_APP_INSIGHTS_ENABLED": "true",
+            "AML_APP_INSIGHTS_KEY": self._key,
+            "APPLICATIONINSIGHTS_CONNECTION_STRING": (
+                f"InstrumentationKey={self._key};IngestionEndpoint={self._endpoint}/{service}"
+            ),
+            # It would tell Microsoft of itself.
+            "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL": "true",
+            "SERVICE_NAME": service,
+            "WORKSPACE_NAME": self._workspace_name,
+        }
+
+    def take(self, service: str, envelopes: Iterable[Any]) -> None:
+        """Keep what bears the key of this workspace."""
+        ours = (
+            each for each in envelopes if isinstance(each, dict) and each.get("iKey") == self._key
+        )
+        found = [record for each in ours for record in _records(service, each)]
+        lines = "".join(f"{json.dumps(asdict(record))}\n" for record in found)
+        with self._writing:
+            if self.path.exists() and self.path.stat().st_size > _MOST_BYTES:
+                self.path.replace(self.path.with_name(f"{_FILE}.1"))
+            file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            with os.fdopen(file, "a", encoding="utf-8") as stream:
+                stream.write(lines)
+
+    def records(self) -> tuple[InsightsRecord, ...]:
+        """Return what was sent, the oldest first; the newest 16 MiB of it and a little more."""
+        with self._writing:
+            files = [
+                path for path in (self.path.with_name(f"{_FILE}.1"), self.path) if path.exists()
+            ]
+            lines = [line for path in files for line in path.read_text("utf-8").splitlines()]
+        return tuple(InsightsRecord(**json.loads(line)) for line in lines)
+
+
+def _records(service: str, envelope: Mapping[str, Any]) -> Iterator[InsightsRecord]:
+    """Yield the record of one envelope; none of a kind that no table has."""
+    data = envelope.get("data")
+    kind = data.get("baseType") if isinstance(data, dict) else None
+    content = data.get("baseData") if isinstance(data, dict) else None
+    if kind not in _TABLES or not isinstance(content, dict):
+        return
+    table, name = _TABLES[kind]
+    fields = {key: value for key, value in content.items() if key not in {name, "ver"}}
+    properties = content.get("properties")
+    given = properties.get(name) if isinstance(properties, dict) else None
+    text = str(content.get(name) or given or "") if name else _message(content)
+    yield InsightsRecord(table, str(envelope.get("time") or moment()), service, text, fields)
+
+
+def _message(content: Mapping[str, Any]) -> str:
+    listed = content.get("exceptions")
+    first = listed[0] if isinstance(listed, list) and listed else {}
+    return str(first.get("message", "")) if isinstance(first, dict) else ""

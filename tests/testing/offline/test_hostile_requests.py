@@ -127,6 +127,20 @@ PACKAGE = {
         "environment": {"name": "e", "docker": {"baseDockerfile": "FROM nothing"}},
     },
 }
+STORES, SETS, VAULT = "datastore/v1.0", "dataset/v1.0", "credential/v2.0"
+STORE = {
+    "name": "store",
+    "dataStoreType": "AzureBlob",
+    "azureStorageSection": {"accountName": "a", "containerName": "azureml-a"},
+}
+DATAFLOW = '{"meta": {"RsDataflow": "type: mltable"}}'
+SET = {
+    "name": "set",
+    "datasetType": "file",
+    "latest": {"dataflow": DATAFLOW, "properties": {}, "savedDatasetId": None},
+    "description": "",
+    "tags": {},
+}
 BODIES = [
     ("POST", MMS, "/assets", {"artifacts": [{"prefix": "a"}]}),
     ("POST", MMS, "/models", MODEL),
@@ -139,6 +153,13 @@ BODIES = [
     ("POST", MMS, "/services/validate", {"type": "Create", "createRequest": SERVICE}),
     ("POST", MMS, "/services/validate/resource", {"containerResourceRequirements": {"cpu": 9}}),
     ("POST", ART, "/artifacts/batch/metadata/LocalUpload/1a", {"paths": [{"path": "a"}]}),
+    ("POST", STORES, "/datastores?skipValidation=true", STORE),
+    ("PUT", STORES, "/datastores/other?skipValidation=true", STORE),
+    ("POST", SETS, "/datasets?ifExistsOk=true", SET),
+    ("POST", SETS, "/saveddatasets", {"datasetType": "file", "dataflowJson": DATAFLOW}),
+    ("PUT", VAULT, "/secrets", {"name": "s", "value": "v"}),
+    ("PUT", VAULT, "/secrets:putbatch", {"secrets": [{"name": "s", "value": "v"}]}),
+    ("POST", VAULT, "/secrets:getbatch", {"secrets": [{"name": "s"}]}),
     ("PUT", ENV, "/environments/e", {"name": "e", "python": {}}),
 ]
 RAW = [
@@ -187,8 +208,9 @@ def kept(call):
 def unharmed(call, offline, caplog):
     """See after each test that what was there still is, and that no request failed."""
     yield
-    for path in ("/models", "/services"):
-        answer = call("GET", MMS, path)
+    own = [(MMS, "/models"), (MMS, "/services")]
+    for service, path in [*own, (STORES, "/datastores"), (SETS, "/datasets"), (VAULT, "/secrets")]:
+        answer = call("GET", service, path)
         assert answer.status_code == 200, answer.text
     assert "kept" in call("GET", MMS, "/models").text
     assert not [each for each in caplog.records if " failed" in each.getMessage()]
@@ -256,6 +278,12 @@ def test_no_name_leads_out_of_the_folder(call, offline, name):
         ("GET", MMS, f"/operations/{part}/log", None),
         ("GET", ART, f"/artifacts/contentinfo/{part}/{part}/{part}", None),
         ("GET", ART, f"/artifacts/prefix/contentinfo/{part}/{part}/{part}", None),
+        ("POST", STORES, "/datastores?skipValidation=true", {**STORE, "name": name}),
+        ("POST", SETS, "/datasets", {**SET, "name": name}),
+        ("PUT", VAULT, "/secrets", {"name": name, "value": "v"}),
+        *(("GET", STORES, f"/{kind}/{part}", None) for kind in ("datastores", "default")),
+        *(("DELETE", SETS, f"/{kind}/{part}", None) for kind in ("datasets", "saveddatasets")),
+        *((method, VAULT, f"/secrets/{part}", None) for method in ("GET", "DELETE")),
     ]
     for method, service, path, body in asks:
         assert call(method, service, path, json=body).status_code < 500, path

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelship.testing.offline.app import Call
 from modelship.testing.offline.control import WS, service_base
-from modelship.testing.offline.exchange import RefusalError, json_object, json_response
+from modelship.testing.offline.exchange import RefusalError, check_shape, json_object, json_response
 from modelship.testing.offline.shapes import optional
 
 if TYPE_CHECKING:
@@ -130,9 +130,10 @@ class Resources:
     ) -> Response:
         self._check(subscription, group, workspace)
         asked = json_object(request, {"properties": optional(dict), "tags": optional(dict)})
-        wanted = {name: asked.get("properties", {}).get(name) for name in _CHANGEABLE}
-        json_shape = wanted | {"tags": asked.get("tags")}
-        changed = {name: value for name, value in json_shape.items() if value is not None}
+        properties = asked.get("properties") or {}
+        check_shape(properties, _CHANGEABLE)
+        wanted = {name: properties.get(name) for name in _CHANGEABLE} | {"tags": asked.get("tags")}
+        changed = {name: value for name, value in wanted.items() if value is not None}
         with self._documents.lock:
             self._documents.put("own", self._own() | changed)
         return json_response(self._workspace(request))

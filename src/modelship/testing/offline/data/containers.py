@@ -6,6 +6,7 @@ https://learn.microsoft.com/rest/api/storageservices/operations-on-containers
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 from xml.sax.saxutils import escape
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
 
     from modelship.testing.offline.store import Store
 
-__all__ = ["Containers"]
+__all__ = ["CONTAINER_NAME", "Containers"]
+
+CONTAINER_NAME = re.compile("azureml(-[a-z0-9]+)*")
+"""What the containers of the workspace's own account are called."""
 
 _MOST_ON_A_PAGE = 5000
 
@@ -52,6 +56,9 @@ class Containers:
         ]
 
     def _create(self, _request: Request, *, suffix: str) -> Response:
+        if not CONTAINER_NAME.fullmatch(f"azureml{suffix}"):
+            message = "The specified resource name contains invalid characters."
+            raise StorageRefusalError(400, "InvalidResourceName", message)
         try:
             self._store.container(f"azureml{suffix}").mkdir(parents=True)
         except FileExistsError:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from modelship.testing.offline.app import Call
 from modelship.testing.offline.control import WS, is_direct
+from modelship.testing.offline.data.containers import CONTAINER_NAME
 from modelship.testing.offline.data.storage_errors import NO_SHARES, foreign_account
 from modelship.testing.offline.exchange import (
     RefusalError,
@@ -30,7 +30,6 @@ _FIRST = "workspaceblobstore"
 _BLOB, _FILE = "AzureBlob", "AzureFile"
 _SHAPE = {"name": str, "dataStoreType": str, "azureStorageSection": dict}
 _SECTION = {"accountName": str, "containerName": str}
-_CONTAINER = re.compile("azureml(-[a-z0-9]+)*")
 _SECRETS = ("credential", "accountKey", "sasToken")
 _KINDS = (
     "An offline workspace registers Azure blob containers and file shares alone, not {kind}. "
@@ -152,7 +151,7 @@ class Datastores:
         name = wanted["azureStorageSection"]["containerName"]
         if wanted["dataStoreType"] == _FILE:
             raise _user_error(NO_SHARES)
-        if not _CONTAINER.fullmatch(name):
+        if not CONTAINER_NAME.fullmatch(name):
             raise _user_error(_CONTAINERS.format(name=name))
         folder = self._store.container(name)
         if not (folder.is_dir() or create):

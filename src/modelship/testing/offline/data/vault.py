@@ -55,7 +55,7 @@ class Vault:
         return json_response({})
 
     def _put_batch(self, request: Request, **_scope: str) -> Response:
-        self._keep(json_object(request, {"secrets": [_SECRET]})["secrets"] or [])
+        self._keep(json_object(request, {"secrets": [_SECRET]}).get("secrets") or [])
         return json_response({})
 
     def _keep(self, wanted: list[dict[str, Any]]) -> None:
@@ -66,7 +66,7 @@ class Vault:
             self._documents.put(secret["name"].lower(), kept | {"createdTime": moment()})
 
     def _get_batch(self, request: Request, **_scope: str) -> Response:
-        wanted = json_object(request, {"secrets": [{"name": str}]})["secrets"] or []
+        wanted = json_object(request, {"secrets": [{"name": str}]}).get("secrets") or []
         names = [each["name"] for each in wanted]
         found = {name: self._documents.get(name.lower()) for name in names}
         there = [{**secret, "name": name} for name, secret in found.items() if secret]

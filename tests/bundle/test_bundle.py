@@ -97,6 +97,12 @@ def test_neither_time_nor_place_changes_the_digest(model, tmp_path):
     assert bundle_of(Model.read(other, name="small")).digest == bundle_of(model).digest
 
 
+def test_the_digest_of_one_model_stays_what_it_was(model):
+    """Records of services and saved bundles of earlier releases hold it."""
+    before = "6a2e586cbb1ed6f4f01305b98513cfc72e8dfc30a60fa34b75a40e55fe24dd5e"
+    assert bundle_of(model).parts["model"] == before
+
+
 @pytest.mark.parametrize(
     ("change", "part"),
     [

@@ -9,12 +9,13 @@ import tempfile
 import threading
 import types
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import requests
 
-from modelship.bundle import Environment
+from modelship.bundle import Environment, ScoringBundle
 from modelship.errors import DeploymentFailedError, ScoringRequestError, UnsupportedError
 from modelship.targets import DeployTarget
 from modelship.testing import cases, offline_bundle, script_bundle, with_lock
@@ -250,6 +251,33 @@ def test_an_offline_bundle_differs_from_the_real_one_by_its_lock_alone(tmp_path)
     assert offline.lock.text == "".join(f"{line}\n" for line in ENVIRONMENT.requirements)
     for field in ("model", "source", "sample_json", "resources", "tags", "entry_script"):
         assert getattr(offline, field) == getattr(bundle, field)
+
+
+BOTH = """
+import os, pathlib, pickle
+def init():
+    global found
+    folder = pathlib.Path(os.environ["AZUREML_MODEL_DIR"])
+    files = [folder / "a" / "1" / "model.pkl", folder / "b" / "1" / "model.pkl"]
+    found = [pickle.loads(each.read_bytes()) for each in files]
+def run(raw_data):
+    return found
+"""
+
+
+def test_several_models_are_found_by_name_and_version(tmp_path, monkeypatch):
+    """The target in memory lays them out as the others do."""
+    monkeypatch.setenv("MODELSHIP_HOME", str(tmp_path / "home"))
+    target = DeployTarget.open("memory")
+    one = script_bundle(BOTH, folder=tmp_path, environment=ENVIRONMENT, model="both")
+    both = [replace(one.model, name=name, version="1") for name in ("a", "b")]
+    script, source = one.entry_script, tmp_path / "source"
+    bundle = ScoringBundle(
+        both, entry_script=script, source_directory=source, environment=ENVIRONMENT
+    )
+    with target.deploy(offline_bundle(bundle), name="both-svc", show_output=False) as deployment:
+        assert deployment.run([]) == ["both", "both"]
+        assert deployment.instance.model == "a:1, b:1"
 
 
 REQUESTS = [

@@ -76,28 +76,34 @@ def _folder(raised: Raised, path: str) -> Diagnosis:
         )
     return raised.diagnosis(
         "MS106",
-        f"The script loads {_short(path)}, which is the folder of the model and no file.",
+        f"The script loads {_short(path)}, which is a folder of models and no file."
+        if path.endswith("azureml-models")
+        else f"The script loads {_short(path)}, which is the folder of the model and no file.",
         _advice(raised, path),
     )
 
 
 def _wrong_model_path(raised: Raised, path: str) -> Diagnosis:
     cause = f"The script loads {_short(path)}, which is not in the service"
+    return raised.diagnosis("MS106", cause + _held(raised), _advice(raised, path))
+
+
+def _held(raised: Raised) -> str:
+    """Return the end of a sentence: what the folder of the models holds, if that was logged."""
     files = raised.model_files
     if files is None:
-        told = "."
-    elif not files:
-        told = "; the model directory is empty."
-    else:
-        told = f"; the model directory holds {_listed(files)}."
-    return raised.diagnosis("MS106", cause + told, _advice(raised, path))
+        return "."
+    if not files:
+        return "; the model directory is empty."
+    return f"; the model directory holds {_listed(files)}."
 
 
 def _advice(raised: Raised, path: str) -> str:
     files = raised.model_files or ()
     name = PurePosixPath(path).name
     close = difflib.get_close_matches(name, files, n=1, cutoff=0) if files else [name]
-    best = next((each for each in files if PurePosixPath(each).name == name), close[0])
+    same = [each for each in files if PurePosixPath(each).name == name]  # one of several models'
+    best = next(iter(difflib.get_close_matches(_short(path), same, n=1, cutoff=0)), close[0])
     if raised.kind == "IsADirectoryError" and not files:
         best = "model.pkl"
     parts = ", ".join(f"'{part}'" for part in PurePosixPath(best).parts)
@@ -152,5 +158,5 @@ def explain_model_lookup(raised: Raised) -> Diagnosis | None:
         return None
     return raised.diagnosis(
         "MS106",
-        "Model.get_model_path() does not find the model in the service.",
+        f"Model.get_model_path() does not find the model in the service{_held(raised)}",
     )

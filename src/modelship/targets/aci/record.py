@@ -23,6 +23,7 @@ PREFIX = "modelship."
 """What the tags of a record begin with."""
 
 _PART = f"{PREFIX}part."
+_MOST_CHARACTERS = 256  # in the value of a tag: "Use tags to organize your Azure resources"
 _OPTION = f"{PREFIX}option."
 
 
@@ -31,7 +32,7 @@ def record_tags(instance: Instance) -> Mapping[str, str]:
     record = {
         "instance": instance.instance_id,
         "digest": instance.digest,
-        "model": instance.model,
+        "model": instance.model[:_MOST_CHARACTERS],
         "created": instance.created_at,
         "input-key": instance.input_key,
         "options": None if instance.options is None else "recorded",

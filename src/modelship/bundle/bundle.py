@@ -9,9 +9,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from modelship.bundle.environment import Environment
+from modelship.bundle.environment import Environment, as_environment
 from modelship.bundle.lock import lock as resolve
-from modelship.bundle.models import as_models, model_ids
+from modelship.bundle.models import as_models, described, model_ids
 from modelship.bundle.payload import as_sample
 from modelship.bundle.resources import Resources
 from modelship.bundle.script import SourceFile, generate_source_for, read_source
@@ -192,7 +192,7 @@ class ScoringBundle:
         return _sha256(dict(self.parts))
 
     def _content(self) -> dict[str, object]:
-        models, lock, asked = [*map(_described, self.models)], self.lock, self.environment
+        models, lock, asked = [*map(described, self.models)], self.lock, self.environment
         return {
             # Bundles had one model first, and those keep their digest.
             "model": models[0] if len(models) == 1 else models,
@@ -297,23 +297,6 @@ class ScoringBundle:
             f"ScoringBundle({kind}={model_ids(self.models) or 'none'}, "
             f"entry_script={self.entry_script!r}, python={self.environment.python})"
         )
-
-
-def as_environment(
-    given: Environment | str | Path | None, *, models: Sequence[Model], source: Sequence[SourceFile]
-) -> Environment:
-    """Return the environment that is given, or else the one that `models` and `source` need."""
-    if isinstance(given, Environment):
-        return given
-    if given is not None:
-        return Environment.read(given)
-    own = {file.path.partition("/")[0].removesuffix(".py") for file in source}
-    return Environment.for_models(models, own_modules=own)
-
-
-def _described(model: Model) -> list[object]:
-    files = [[file.path, file.sha256] for file in model.files]
-    return [model.name, model.version, model.format, model.digest, *files]
 
 
 def _as_tags(tags: Mapping[str, str] | None) -> Mapping[str, str]:

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from modelship.bundle.conda import PythonSpec
+    from modelship.bundle.source_folder import SourceFile
     from modelship.sources import Model
 
-__all__ = ["Environment"]
+__all__ = ["Environment", "as_environment"]
 
 SERVER = "azureml-inference-server-http"
 DEFAULTS = "azureml-defaults"
@@ -184,6 +185,18 @@ class Environment:
             return cls.for_model(models[0], own_modules=own_modules)
         requirements, origin = requirements_of_all(models, own_modules=own_modules)
         return cls(".".join(map(str, _RUNNING)), tuple(requirements), origin=origin)
+
+
+def as_environment(
+    given: Environment | str | Path | None, *, models: Sequence[Model], source: Sequence[SourceFile]
+) -> Environment:
+    """Return the environment that is given, or else the one that `models` and `source` need."""
+    if isinstance(given, Environment):
+        return given
+    if given is not None:
+        return Environment.read(given)
+    own = {file.path.partition("/")[0].removesuffix(".py") for file in source}
+    return Environment.for_models(models, own_modules=own)
 
 
 def _with_floor(requirement: Requirement, *, python: str) -> Requirement:

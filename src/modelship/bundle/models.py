@@ -9,7 +9,7 @@ from modelship.bundle.layout import models_problem
 from modelship.errors import InvalidOptionError
 from modelship.sources import Model
 
-__all__ = ["as_models", "model_ids"]
+__all__ = ["as_models", "described", "model_ids"]
 
 _MOST_SHOWN: Final = 10
 _EXPECTED: Final = "a Model, or a list of them: ModelSource.open(path_or_estimator).fetch(folder)"
@@ -47,6 +47,12 @@ def model_ids(models: Sequence[Model]) -> str:
     ids = [_id(model) for model in models]
     more = [f"and {len(ids) - _MOST_SHOWN} more"] if len(ids) > _MOST_SHOWN else []
     return ", ".join([*ids[:_MOST_SHOWN], *more])
+
+
+def described(model: Model) -> list[object]:
+    """Return what of a model is in the digest of a bundle."""
+    files = [[file.path, file.sha256] for file in model.files]
+    return [model.name, model.version, model.format, model.digest, *files]
 
 
 def _id(model: Model) -> str:

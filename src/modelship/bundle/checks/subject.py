@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from modelship.bundle.bundle import as_environment
 from modelship.bundle.checks.translation import finding_of
+from modelship.bundle.environment import as_environment
 from modelship.bundle.lock import lock as resolve
 from modelship.bundle.models import as_models
 from modelship.bundle.payload import as_sample

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 
 import pytest
 from azureml.core import Environment
@@ -10,6 +11,7 @@ from azureml.core.conda_dependencies import CondaDependencies
 from offline_services import CONDA, deploying
 
 from modelship.testing.offline.environments.notes import notes
+from modelship.testing.offline.workspace import OfflineWorkspace
 
 WHEEL_FREE = "azureml-inference-server-http"
 
@@ -124,3 +126,15 @@ def test_an_image_of_ones_own_is_registered_and_refused_by_a_build(place):
     both.docker.base_image = "example.org/mine:1"
     log = both.build(place.ws).wait_for_completion(show_output=False).get_log()
     assert "Not simulated: base_image: the packages are installed without example.org" in log
+
+
+def test_a_build_ends_with_its_workspace(shared_home, monkeypatch):
+    """One that is under way when the workspace is closed brings nothing of it back."""
+    monkeypatch.setenv("MODELSHIP_HOME", str(shared_home))
+    with OfflineWorkspace() as offline:
+        folder = offline.folder
+        made("ending", {"dependencies": [*CONDA["dependencies"], "joblib"]}).build(
+            offline.workspace()
+        )
+    assert not [thread for thread in threading.enumerate() if thread.name == "build ending"]
+    assert not folder.exists()

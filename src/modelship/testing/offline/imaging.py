@@ -11,6 +11,7 @@ from modelship.testing.offline.nocode import NoCode
 from modelship.testing.offline.operations import Operations
 from modelship.testing.offline.packages.packaging import Packages
 from modelship.testing.offline.packages.registry import Registry
+from modelship.testing.offline.workers import Workers
 
 if TYPE_CHECKING:
     from modelship.testing.offline.app import Call
@@ -37,6 +38,8 @@ class Imaging:
         Where the services of the workspace run; environments are built for that.
     base_image : str, optional
         What images stand on.
+    temporary : bool
+        Whether the workspace is removed when it is closed.
     """
 
     def __init__(
@@ -47,7 +50,10 @@ class Imaging:
         guard: Guard,
         compute: Kind,
         base_image: str | None,
+        temporary: bool,
     ) -> None:
+        self._temporary = temporary
+        self._workers = Workers()
         self._registry = registry = Registry(
             f"127.0.0.1:{identity.ports['http']}", password=identity.key_for("registry")
         )
@@ -55,7 +61,11 @@ class Imaging:
         environments = Environments(store)
         places = Places(store, default=compute, base_image=base_image, registry=registry)
         builds = EnvironmentBuilds(
-            store, environments=environments, operations=operations, places=places
+            store,
+            environments=environments,
+            operations=operations,
+            places=places,
+            workers=self._workers,
         )
         packages = Packages(
             store,
@@ -63,12 +73,15 @@ class Imaging:
             operations=operations,
             places=places,
             nocode=NoCode(store),
+            workers=self._workers,
         )
         self._parts = (registry, environments, builds, packages)
 
-    def forget(self) -> None:
-        """Take the names of images away from the engine, before the workspace is removed."""
-        self._registry.forget()
+    def close(self) -> None:
+        """Wait for builds; take the names of images away from the engine if all of it goes."""
+        self._workers.close()
+        if self._temporary:
+            self._registry.forget()
 
     def calls(self) -> list[Call]:
         """Return what the workspace answers."""

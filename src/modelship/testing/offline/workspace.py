@@ -330,9 +330,9 @@ class OfflineWorkspace:
             guard=guard,
             compute=self._compute,
             base_image=self._base_image,
+            temporary=self._given_folder is None,
         )
-        if self._given_folder is None:
-            stack.callback(images.forget)
+        stack.callback(images.close)
         parts = (
             Control(self.identity),
             Resources(self.identity, store=store),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import io
 import shlex
-import threading
 import zipfile
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.targets.logtail import last_lines
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from modelship.testing.offline.environments.registered import Environments
     from modelship.testing.offline.operations import Operations
     from modelship.testing.offline.store import Store
+    from modelship.testing.offline.workers import Workers
 
 __all__ = ["EnvironmentBuilds"]
 
@@ -51,15 +52,24 @@ class EnvironmentBuilds:
         Hold the state and the log of each build.
     places : Places
         Where an environment is installed.
+    workers : Workers
+        Run the builds.
     """
 
     def __init__(
-        self, store: Store, *, environments: Environments, operations: Operations, places: Places
+        self,
+        store: Store,
+        *,
+        environments: Environments,
+        operations: Operations,
+        places: Places,
+        workers: Workers,
     ) -> None:
         self._store = store
         self._environments = environments
         self._operations = operations
         self._places = places
+        self._workers = workers
         self._built = store.documents("built-environments")
 
     def calls(self) -> list[Call]:
@@ -80,10 +90,9 @@ class EnvironmentBuilds:
     def _build(self, request: Request, *, reference: str, **_scope: str) -> Response:
         environment = self._environments.find(reference)
         operation = self._operations.begin(environment["name"], kind=_TYPE)
-        arguments = (environment, operation)
-        build = threading.Thread(target=self._run, args=arguments, name="build", daemon=True)
-        build.start()
-        build.join(_SOON_S)  # the SDK asks at once, and then every five seconds
+        work = partial(self._run, environment, operation)
+        # The SDK asks at once, and then every five seconds.
+        self._workers.run(work, name=f"build {environment['name']}", wait_s=_SOON_S)
         base = request.path[: request.path.index("/environments/")]
         location = f"{request.host_url.rstrip('/')}{base}/builds/{operation}"
         return json_response({"location": location}, status=202)
@@ -117,6 +126,8 @@ class EnvironmentBuilds:
                 raise AssertionError
             where = self._places.place(kind, image, build.steps)
         key = _key(environment)
+        if self._workers.closed:
+            return where
         with self._built.lock:
             found = self._built.get(key) or {"kinds": {}}
             self._built.put(key, {"kinds": found["kinds"] | {kind: where}})

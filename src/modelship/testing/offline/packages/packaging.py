@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import re
-import threading
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.errors import ModelshipError
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from modelship.testing.offline.nocode import NoCode
     from modelship.testing.offline.operations import Operations
     from modelship.testing.offline.store import Store
+    from modelship.testing.offline.workers import Workers
 
 __all__ = ["Packages"]
 
@@ -75,6 +76,8 @@ class Packages:
         Where environments are installed.
     nocode : NoCode
         Completes requests that name a model alone.
+    workers : Workers
+        Run the builds.
     """
 
     def __init__(
@@ -85,12 +88,14 @@ class Packages:
         operations: Operations,
         places: Places,
         nocode: NoCode,
+        workers: Workers,
     ) -> None:
         self._store = store
         self._environments = environments
         self._operations = operations
         self._places = places
         self._nocode = nocode
+        self._workers = workers
         self._folder = store.folder / "packages"
 
     def calls(self) -> list[Call]:
@@ -119,10 +124,9 @@ class Packages:
         image["environment"] = {**definition, "version": environment["version"]}
         operation = self._operations.begin(name, kind=kind)
         place = f"{request.path.rstrip('/')}/{operation}/manifest"
-        arguments = (asked | {"imageRequest": image}, operation, place)
-        package = threading.Thread(target=self._run, args=arguments, name="package", daemon=True)
-        package.start()
-        package.join(_SOON_S)  # the SDK asks at once, and then every five seconds
+        work = partial(self._run, asked | {"imageRequest": image}, operation, place)
+        # The SDK asks at once, and then every five seconds.
+        self._workers.run(work, name=f"package {operation}", wait_s=_SOON_S)
         services = request.path.index("/packages")
         address = f"{request.host_url.rstrip('/')}{request.path[:services]}/operations/{operation}"
         return json_response({}, status=202, Operation_Location=address)

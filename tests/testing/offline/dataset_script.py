@@ -48,6 +48,7 @@ found["tags"] = Dataset.get_by_name(ws, "files").tags
 table = Dataset.Tabular.from_delimited_files((store, "data/t.csv"))
 table.register(ws, "table")
 found["table"] = Dataset.get_by_name(ws, "table").to_pandas_dataframe().to_dict("list")
+found["profile"] = told(table.get_profile, workspace=ws)
 found["names"] = sorted(name for name in ws.datasets)
 found["nope"] = told(Dataset.get_by_name, ws, "nope")
 found["no_id"] = told(Dataset.get_by_id, ws, "nope")

@@ -12,6 +12,7 @@ import psutil
 import pytest
 from azureml.core import Environment, Experiment, Run, ScriptRunConfig
 from azureml.core.compute import AmlCompute, ComputeTarget
+from azureml.core.runconfig import RunConfiguration
 from azureml.exceptions import ActivityFailedException, ExperimentExecutionException
 
 from modelship.testing.offline.workspace import OfflineWorkspace
@@ -219,3 +220,26 @@ def test_a_killed_workspace_takes_its_scripts_along(tmp_path, here):
         found = Run.get(offline.workspace(), run_id)
         assert found.get_status() == "Failed"
         assert "Submit the run again." in found.get_details()["error"]["error"]["message"]
+
+
+def test_a_script_reads_a_path_on_a_datastore(submit, experiment, here):
+    """It finds the files where its argument says, and in the variable that Azure sets."""
+    store = experiment.workspace.get_default_datastore()
+    (here / "data").mkdir()
+    (here / "data" / "a.txt").write_text("alpha")
+    store.upload(str(here / "data"), target_path="mnist/train", show_progress=False)
+    path = store.path("mnist").as_mount()
+    config = RunConfiguration()
+    config.environment.python.user_managed_dependencies = True
+    config.data_references = {path.data_reference_name: path.to_config()}
+    code = (
+        "import os, sys\nname = sys.argv[1]\nprint(open(name + '/train/a.txt').read(),"
+        f" os.environ['AZUREML_DATAREFERENCE_{path.data_reference_name}'] == name)"
+    )
+    run = submit(code, str(path), run_config=config, environment=None)
+    run.wait_for_completion()
+    assert "alpha True" in run.get_details_with_logs()["logFiles"]["user_logs/std_log.txt"]
+    path = store.path("mnist").as_upload()
+    config.data_references = {path.data_reference_name: path.to_config()}
+    with pytest.raises(Exception, match=r"no data references that upload: call Datastore\.upload"):
+        submit(code, str(path), run_config=config, environment=None)

@@ -66,6 +66,13 @@ class Datasets:
             Call("datasets.find", "GET", f"{every}/query/savedDatasetId=<key>", self._find),
             Call("datasets.update", "PUT", f"{every}/<dataset_id>", self._update),
             Call("datasets.delete", "DELETE", f"{every}/<path:name>", self._delete),
+            Call("datasets.profile", "POST", f"{every}/<dataset_id>/actions", _refuse_profile),
+            Call(
+                "datasets.profile-result",
+                "POST",
+                f"{every}/<dataset_id>/actions/result",
+                _refuse_profile,
+            ),
         ]
 
     # --- saved ----------------------------------------------------------------------------
@@ -188,6 +195,14 @@ class Datasets:
         }
         shown = {name: each for name, each in known.items() if name != "versions"}
         return shown | {"isVisible": True, "latest": latest}
+
+
+def _refuse_profile(_request: Request, **_scope: str) -> Response:
+    message = (
+        "An offline workspace makes no profiles of datasets: "
+        "use to_pandas_dataframe().describe() instead."
+    )
+    raise RefusalError(400, "NotInOfflineWorkspace", message)
 
 
 def _yaml_of(dataflow: str) -> str:

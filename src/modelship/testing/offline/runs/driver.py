@@ -48,18 +48,41 @@ def run(script: str) -> None:
 
 
 def bring(inputs: list[dict[str, str]]) -> dict[str, str]:
-    """Bring datasets here; return what stands in the arguments for each, and where it is."""
+    """Bring data here; return what stands in the arguments for each, and where it is."""
     try:
-        return {f"{PLACEHOLDER}{each['name']}": bring_one(each) for each in inputs}
+        return {
+            each.get("placeholder") or f"{PLACEHOLDER}{each['name']}": bring_one(each)
+            for each in inputs
+        }
     except Exception as error:  # noqa: BLE001 - it is shown
         show(error)
         sys.exit(
-            "[modelship] The datasets of the run could not be read. Its environment needs "
-            "azureml-dataset-runtime, as it does on Azure."
+            "[modelship] The data of the run could not be read. Datasets need "
+            "azureml-dataset-runtime in its environment, as on Azure."
         )
 
 
 def bring_one(asked: dict[str, str]) -> str:
+    """Bring one of the data here; return where it is."""
+    place = bring_path(asked) if "datastore" in asked else bring_dataset(asked)
+    os.environ[asked["variable"]] = place
+    return place
+
+
+def bring_path(asked: dict[str, str]) -> str:
+    """Download what lies below a path on a datastore."""
+    from azureml.core import Datastore, Run
+
+    target = Path(asked["path"] or f"INPUT_{asked['name']}").resolve()
+    workspace = Run.get_context(allow_offline=False).experiment.workspace
+    store = Datastore.get(workspace, asked["datastore"])
+    count = store.download(str(target), prefix=asked["prefix"], show_progress=False)
+    place = target / asked["prefix"]
+    sys.stdout.write(f"[modelship] {count} files of {asked['datastore']} are in {place}.\n")
+    return str(place)
+
+
+def bring_dataset(asked: dict[str, str]) -> str:
     """Download one dataset, unless the script reads it itself; return where it is, or its id."""
     place = asked["id"]
     if asked["mechanism"] != "direct":
@@ -70,7 +93,6 @@ def bring_one(asked: dict[str, str]) -> str:
         found = Dataset.get_by_id(workspace, asked["id"])
         files = found.download(target_path=place, overwrite=True)
         sys.stdout.write(f"[modelship] {len(files)} files of {asked['name']} are in {place}.\n")
-    os.environ[asked["variable"]] = place
     return place
 
 

@@ -44,6 +44,11 @@ _SHAPE: Final = {
 _DRIVER: Final = Path(__file__).with_name("driver.py")
 _ONE_NODE: Final = frozenset({None, "None"})
 
+_REFERENCE: dict[str, Any] = {
+    "dataStoreName": str,
+    **dict.fromkeys(("pathOnDataStore", "pathOnCompute", "mode"), optional(str)),
+}
+
 
 @dataclass(frozen=True)
 class Submission:
@@ -67,6 +72,8 @@ class Submission:
         What to set in its environment.
     inputs : tuple[Mapping[str, str], ...]
         The datasets that it reads, as the driver takes them.
+    references : tuple[Mapping[str, str], ...]
+        The paths on datastores that it reads, as the driver takes them.
     """
 
     script: str
@@ -77,6 +84,7 @@ class Submission:
     environment: Mapping[str, Any]
     variables: Mapping[str, str]
     inputs: tuple[Mapping[str, str], ...] = ()
+    references: tuple[Mapping[str, str], ...] = ()
 
     @classmethod
     def of(cls, configuration: Mapping[str, Any]) -> Submission:
@@ -112,6 +120,7 @@ class Submission:
             environment=environment,
             variables={str(name): str(value) for name, value in variables.items()},
             inputs=tuple(_inputs(configuration.get("data") or {})),
+            references=tuple(_references(configuration.get("dataReferences") or {})),
         )
 
     @property
@@ -126,11 +135,11 @@ class Submission:
 
     @property
     def input_variables(self) -> dict[str, str]:
-        """The variables by which the driver, and the SDK in the script, know the datasets."""
-        if not self.inputs:
+        """The variables by which the driver, and the SDK in the script, know the data."""
+        if not (self.inputs or self.references):
             return {}
         kinds = ",".join(f"{each['variable']}:{each['mechanism']}" for each in self.inputs)
-        described = json.dumps([dict(each) for each in self.inputs])
+        described = json.dumps([dict(each) for each in (*self.inputs, *self.references)])
         return {"MODELSHIP_RUN_INPUTS": described, "AZUREML_DATASET_ENVIRONMENT_VARS": kinds}
 
     def command_line(self, python: str) -> list[str]:
@@ -144,11 +153,13 @@ def _check_data(configuration: Mapping[str, Any]) -> None:
         raise _refusal(
             "OutputFileDatasetConfig", "write to the folder outputs, whose files the run keeps"
         )
-    if configuration.get("dataReferences"):
-        raise _refusal(
-            "data references",
-            "make a dataset, Dataset.File.from_files((datastore, path)), and take its as_mount()",
-        )
+    references = configuration.get("dataReferences") or {}
+    for name, asked in references.items():
+        check_shape({name: asked}, {name: _REFERENCE})
+        if (asked.get("mode") or "").lower() == "upload":
+            raise _refusal(
+                "data references that upload", "call Datastore.upload at the end of the script"
+            )
 
 
 def _inputs(data: Mapping[str, Any]) -> Iterator[dict[str, str]]:
@@ -162,6 +173,20 @@ def _inputs(data: Mapping[str, Any]) -> Iterator[dict[str, str]]:
             "mechanism": (asked.get("mechanism") or "mount").lower(),
             "path": asked.get("pathOnCompute") or "",
             "variable": str(asked.get("environmentVariableName") or name),
+        }
+
+
+def _references(asked: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    """Yield the paths on datastores of a run configuration."""
+    for name, each in asked.items():
+        variable = f"AZUREML_DATAREFERENCE_{name}"
+        yield {
+            "name": str(name),
+            "datastore": each["dataStoreName"],
+            "prefix": (each.get("pathOnDataStore") or "").strip("/"),
+            "path": each.get("pathOnCompute") or "",
+            "variable": variable,
+            "placeholder": f"${variable}",
         }
 
 

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-from modelship.errors import ModelshipError, TargetUnavailableError
-from modelship.targets.backend import Instance
+from modelship.errors import TargetUnavailableError
 from modelship.targets.state import State
 from modelship.testing.offline import failures
 from modelship.testing.offline.builds import Build, Builder
+from modelship.testing.offline.containers import Containers, instance_of
 from modelship.testing.offline.failures import DeploymentFailure
 from modelship.testing.offline.moments import moment
 from modelship.testing.offline.service_documents import (
     OWN,
-    is_on_kubernetes,
     key_of,
-    limits,
 )
 from modelship.testing.offline.unsimulated import remarks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
+    from modelship.targets.backend import Instance
     from modelship.targets.progress import Steps
     from modelship.testing.offline.addresses import Addresses
     from modelship.testing.offline.compute import Compute
@@ -43,12 +39,6 @@ __all__ = ["Rollouts"]
 _JOIN_S = 20.0
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 0.5
-_NO_SERVER = (
-    "/bin/bash: line 1: exec: gunicorn: not found\n"
-    "[modelship] the environment lists neither azureml-defaults nor azureml-inference-server-http, "
-    "which has the server\n"
-)
-
 _log = logging.getLogger(__name__)
 
 
@@ -92,18 +82,15 @@ class Rollouts:
         healthy_within_s: float,
     ) -> None:
         self._services = store.documents("services")
-        self._logs = store.folder / "logs"
+        self._containers = Containers(store, compute=compute, addresses=addresses)
         self._builder = Builder(store, operations=operations, compute=compute)
         self._operations = operations
-        self._compute = compute
-        self._addresses = addresses
         self._faults = faults
         self._insights = insights
         self._location = location
         self._healthy_within_s = healthy_within_s
         self._locks: dict[str, threading.RLock] = {}
         self._threads: list[threading.Thread] = []
-        self._started: set[str] = set()
         self._closing = False
 
     def changing(self, name: str) -> threading.RLock:
@@ -134,20 +121,17 @@ class Rollouts:
     def remove(self, name: str) -> None:
         """End what runs of a service."""
         with self.changing(name):
-            self._end_container(name)
-            self._end_container(name)  # of a service that is being updated there are two
-            self._addresses.shut(name)
-            self._log_file(name).unlink(missing_ok=True)
+            self._containers.remove(name)
 
     def refresh(self, document: dict[str, Any]) -> dict[str, Any]:
         """Return a service's document as it is now: a container may have ended since."""
-        instance = _instance(document[OWN].get("instance"))
+        instance = instance_of(document[OWN].get("instance"))
         if document["state"] != State.HEALTHY or instance is None or self._closing:
             return document
-        if instance.instance_id not in self._started:
+        if self._containers.is_starting(instance):
             return {**document, "state": str(State.TRANSITIONING)}  # it is being restarted
         try:
-            if not self._compute.ended(instance):
+            if not self._containers.has_ended(instance):
                 return document
             with self.changing(key := key_of(document)):
                 return self._note_end(key, instance)
@@ -159,13 +143,8 @@ class Rollouts:
 
         The log of a container that failed is kept.
         """
-        document = self._require(name)
-        noted = "".join(f"[modelship] {each}\n" for each in self._remarks(document))
-        path = self._log_file(name)
-        if path.exists():
-            return noted + path.read_text(encoding="utf-8")
-        instance = _instance(document[OWN].get("instance"))
-        return noted + (self._compute.logs(instance) if instance else "")
+        noted = "".join(f"[modelship] {each}\n" for each in self._remarks(self._require(name)))
+        return noted + self._containers.log(name)
 
     def close(self) -> None:
         """End everything that runs; what the documents say stays, so that it can start again."""
@@ -175,7 +154,7 @@ class Rollouts:
             for thread in self._threads:
                 thread.join(max(0.0, end - time.monotonic()))
         finally:
-            self._compute.close()
+            self._containers.close()
 
     # --- one deployment -------------------------------------------------------------------
 
@@ -223,63 +202,33 @@ class Rollouts:
         self._succeed(name, operation)
 
     def _start(self, name: str, operation: str, image: Image | None, steps: Steps) -> Instance:
-        """Start a container in place of the older one.
-
-        Container Instances end that first. On Kubernetes it goes on serving until the new one does.
-        """
         with self.changing(name):
-            document = self._require(name, operation)
-            if document[OWN].get("older") or not is_on_kubernetes(document):
-                self._end_container(name)
-            older = self._require(name)[OWN].get("instance")
-            if image is None:
-                self._keep_log(name, _NO_SERVER)
-                raise failures.crashed(name, _NO_SERVER)
-            self._log_file(name).unlink(missing_ok=True)
-            try:
-                instance = self._compute.start(document["name"], image, steps)
-            except (ModelshipError, TimeoutError) as error:
-                raise failures.never_started(str(error)) from error
-            self._started.add(instance.instance_id)
-            self._change(name, instance=instance.to_json(), older=older)
-        return instance
+            self._require(name, operation)
+            return self._containers.start(name, image, steps)
 
     def _await(self, name: str, operation: str, instance: Instance, stage: str) -> None:
         end = time.monotonic() + self._healthy_within_s
         pause_s = _FIRST_PAUSE_S
-        while (state := self._compute.state(instance)) is not State.HEALTHY:
+        while (state := self._containers.state(instance)) is not State.HEALTHY:
             with self.changing(name):
                 self._require(name, operation)
                 if state is State.FAILED:
-                    raise self._ending(name, instance)
-            injected = stage == "never-healthy" and failures.MARK in self._compute.logs(instance)
+                    raise self._containers.why(name, instance)
+            hangs = stage == "never-healthy"
+            injected = hangs and failures.MARK in self._containers.written(instance)
             if injected or time.monotonic() > end:
                 raise failures.timed_out()
             time.sleep(pause_s)
             pause_s = min(pause_s * 1.2, _LONGEST_PAUSE_S)
 
-    def _ending(self, name: str, instance: Instance) -> DeploymentFailure:
-        """Say why a container ended, keep its log, and remove the rest of it."""
-        killed = self._compute.ran_out_of_memory(instance)
-        log = self._compute.logs(instance)
-        self._keep_log(name, log)
-        self._end_container(name)
-        if killed:
-            _, memory_gb = limits(self._require(name))
-            return failures.out_of_memory(name, memory_gb=memory_gb or 0)
-        return failures.crashed(name, log)
-
     def _succeed(self, name: str, operation: str) -> None:
         with self.changing(name):
-            document = self._require(name, operation)
-            uri = self._addresses.lead(name, _address(document[OWN]["instance"]))
+            self._require(name, operation)
+            uri = self._containers.serve(name)
             healthy = str(State.HEALTHY)
             self._services.change(
                 name, state=healthy, error=None, scoringUri=uri, updatedTime=moment()
             )
-            if older := _instance(document[OWN].get("older")):
-                self._compute.stop(older)
-                self._change(name, older=None)
         self._operations.end(operation, "Succeeded")
 
     def _fail(self, name: str, operation: str, failure: DeploymentFailure) -> None:
@@ -290,7 +239,7 @@ class Rollouts:
                     name, state=failure.service_state, error=failure.error, updatedTime=moment()
                 )
                 if failure.log:
-                    self._keep_log(name, failure.log)
+                    self._containers.keep_log(name, failure.log)
                 _log.warning("the deployment of %s has failed: %s", name, failure)
             except (_OvertakenError, KeyError):
                 self._operations.end(operation, "Cancelled")
@@ -301,22 +250,10 @@ class Rollouts:
 
     def _note_end(self, name: str, instance: Instance) -> dict[str, Any]:
         document = self._require(name)
-        if _instance(document[OWN].get("instance")) != instance:
+        if instance_of(document[OWN].get("instance")) != instance:
             return document  # it was replaced just now
-        failure = self._ending(name, instance).at(document)
+        failure = self._containers.why(name, instance).at(document)
         return self._services.change(name, state=failure.service_state, error=failure.error)
-
-    def _end_container(self, name: str) -> None:
-        """End the newest container of a service; an older one goes on serving."""
-        own = (self._services.get(name) or {OWN: {}})[OWN]
-        instance = _instance(own.get("instance"))
-        if instance is None:
-            return
-        older = own.get("older")
-        if older is None:
-            self._addresses.block(name)
-        self._compute.stop(instance)
-        self._change(name, instance=older, older=None)
 
     def _require(self, name: str, operation: str | None = None) -> dict[str, Any]:
         """Return a service's document; nothing goes on for what an operation no longer owns."""
@@ -337,19 +274,3 @@ class Rollouts:
             *remarks(document, location=self._location),
             *self._insights.remarks(document),
         ]
-
-    def _log_file(self, name: str) -> Path:
-        return self._logs / f"{name}.container.txt"
-
-    def _keep_log(self, name: str, log: str) -> None:
-        self._logs.mkdir(exist_ok=True)
-        self._log_file(name).write_text(log, encoding="utf-8")
-
-
-def _instance(record: str | None) -> Instance | None:
-    return Instance.from_json(record) if record else None
-
-
-def _address(record: str) -> tuple[str, int]:
-    parts = urlsplit(json.loads(record)["scoring_uri"])
-    return parts.hostname or "127.0.0.1", parts.port or 80

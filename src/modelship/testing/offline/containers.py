@@ -1,0 +1,176 @@
+"""The containers of services: which is whose, what it wrote, and how it ends."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from modelship.errors import ModelshipError
+from modelship.targets.backend import Instance
+from modelship.testing.offline import failures
+from modelship.testing.offline.service_documents import OWN, is_on_kubernetes, limits
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from modelship.targets.progress import Steps
+    from modelship.targets.state import State
+    from modelship.testing.offline.addresses import Addresses
+    from modelship.testing.offline.compute import Compute
+    from modelship.testing.offline.failures import DeploymentFailure
+    from modelship.testing.offline.images import Image
+    from modelship.testing.offline.store import Store
+
+__all__ = ["Containers", "instance_of"]
+
+_NO_SERVER = (
+    "/bin/bash: line 1: exec: gunicorn: not found\n"
+    "[modelship] the environment lists neither azureml-defaults nor azureml-inference-server-http, "
+    "which has the server\n"
+)
+
+
+class Containers:
+    """Starts and ends the containers of services, and writes down in their documents which it is.
+
+    A service on Kubernetes that is being updated has two: the newest, and an older one that serves.
+    Whoever calls holds the lock of the service.
+
+    Parameters
+    ----------
+    store : Store
+        Has the documents of the services.
+    compute : Compute
+        Runs the containers.
+    addresses : Addresses
+        Lead to them.
+    """
+
+    def __init__(self, store: Store, *, compute: Compute, addresses: Addresses) -> None:
+        self._services = store.documents("services")
+        self._logs = store.folder / "logs"
+        self._compute = compute
+        self._addresses = addresses
+        self._started: set[str] = set()
+
+    def start(self, key: str, image: Image | None, steps: Steps) -> Instance:
+        """Start a container in place of the older one.
+
+        Container Instances end that first. On Kubernetes it goes on serving until the new one does.
+
+        Raises
+        ------
+        DeploymentFailure
+            If it cannot be started; without an image, its environment has no server.
+        """
+        document = self._document(key)
+        if document[OWN].get("older") or not is_on_kubernetes(document):
+            self.end(key)
+        older = self._document(key)[OWN].get("instance")
+        if image is None:
+            self.keep_log(key, _NO_SERVER)
+            raise failures.crashed(key, _NO_SERVER)
+        self._log_file(key).unlink(missing_ok=True)
+        try:
+            instance = self._compute.start(document["name"], image, steps)
+        except (ModelshipError, TimeoutError) as error:
+            raise failures.never_started(str(error)) from error
+        self._started.add(instance.instance_id)
+        self._change(key, instance=instance.to_json(), older=older)
+        return instance
+
+    def serve(self, key: str) -> str:
+        """Lead to the newest container, end an older one, and return the scoring URI."""
+        own = self._document(key)[OWN]
+        uri = self._addresses.lead(key, _address(own["instance"]))
+        if older := instance_of(own.get("older")):
+            self._compute.stop(older)
+            self._change(key, older=None)
+        return uri
+
+    def is_starting(self, instance: Instance) -> bool:
+        """Return whether a container is one of an earlier process, and starts again."""
+        return instance.instance_id not in self._started
+
+    def state(self, instance: Instance) -> State:
+        """Return what a container is doing; its server is asked."""
+        return self._compute.state(instance)
+
+    def has_ended(self, instance: Instance) -> bool:
+        """Return whether nothing of a container runs; its server is not asked."""
+        return self._compute.ended(instance)
+
+    def why(self, key: str, instance: Instance) -> DeploymentFailure:
+        """Return why a container has ended; keep its log, and remove the rest of it."""
+        killed = self._compute.ran_out_of_memory(instance)
+        log = self._compute.logs(instance)
+        self.keep_log(key, log)
+        self.end(key)
+        if killed:
+            _, memory_gb = limits(self._document(key))
+            return failures.out_of_memory(key, memory_gb=memory_gb or 0)
+        return failures.crashed(key, log)
+
+    def end(self, key: str) -> None:
+        """End the newest container of a service; an older one goes on serving."""
+        own = (self._services.get(key) or {OWN: {}})[OWN]
+        instance = instance_of(own.get("instance"))
+        if instance is None:
+            return
+        older = own.get("older")
+        if older is None:
+            self._addresses.block(key)
+        self._compute.stop(instance)
+        self._change(key, instance=older, older=None)
+
+    def remove(self, key: str) -> None:
+        """End all containers of a service, and give up its address and its log."""
+        self.end(key)
+        self.end(key)  # there may be two
+        self._addresses.shut(key)
+        self._log_file(key).unlink(missing_ok=True)
+
+    def written(self, instance: Instance) -> str:
+        """Return what a container wrote."""
+        return self._compute.logs(instance)
+
+    def log(self, key: str) -> str:
+        """Return what a service's container wrote; that of one that failed is kept."""
+        path = self._log_file(key)
+        if path.exists():
+            return path.read_text(encoding="utf-8")
+        instance = instance_of(self._document(key)[OWN].get("instance"))
+        return self._compute.logs(instance) if instance else ""
+
+    def keep_log(self, key: str, log: str) -> None:
+        """Keep what there is to say of a container that is gone, until the next one starts."""
+        self._logs.mkdir(exist_ok=True)
+        self._log_file(key).write_text(log, encoding="utf-8")
+
+    def close(self) -> None:
+        """End all containers of all services; the documents go on naming them."""
+        self._compute.close()
+
+    def _document(self, key: str) -> dict[str, Any]:
+        document = self._services.get(key)
+        if document is None:
+            raise KeyError(key)
+        return document
+
+    def _change(self, key: str, **fields: Any) -> None:
+        with self._services.lock:
+            self._services.change(key, **{OWN: self._document(key)[OWN] | fields})
+
+    def _log_file(self, key: str) -> Path:
+        return self._logs / f"{key}.container.txt"
+
+
+def instance_of(record: str | None) -> Instance | None:
+    """Return the instance in a field of a service's document, or None."""
+    return Instance.from_json(record) if record else None
+
+
+def _address(record: str) -> tuple[str, int]:
+    parts = urlsplit(json.loads(record)["scoring_uri"])
+    return parts.hostname or "127.0.0.1", parts.port or 80

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from modelship.bundle.environments import environment_python
 from modelship.bundle.lock import minor_of
@@ -18,13 +20,15 @@ from modelship.testing.offline.runs.submissions import LOCAL
 from modelship.testing.offline.specifications import Specification
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from modelship.testing.offline.runs.submissions import Submission
     from modelship.testing.offline.store import Store
 
 __all__ = ["Interpreters"]
 
+_SETUPTOOLS: Final = re.compile(r"\s*setuptools\b", re.IGNORECASE)
+_SETUPTOOLS_LINE: Final = "setuptools<81"  # with pkg_resources
 _LISTING_S: Final = 60.0
 _NAMELESS: Final = frozenset({"python", "python3"})
 
@@ -73,7 +77,7 @@ class Interpreters:
         if submission.is_user_managed:
             return _own(submission, variables)
         request = {"environment": submission.environment}
-        specification = Specification.of_request(request)
+        specification = _as_conda_makes(Specification.of_request(request))
         for note in notes(request):
             say(note)
         for option in specification.dropped:
@@ -99,6 +103,20 @@ class Interpreters:
         if taken.note:
             say(taken.note)
         return specification.with_python(taken.minor)
+
+
+def _as_conda_makes(specification: Specification) -> Specification:
+    """Return it with setuptools, which every environment of conda has, and old SDKs import."""
+    listed = list(specification.conda.get("dependencies") or ())
+    if any(_SETUPTOOLS.match(str(line)) for line in _lines(listed)):
+        return specification
+    conda = {**specification.conda, "dependencies": [*listed, _SETUPTOOLS_LINE]}
+    return replace(specification, conda=conda)
+
+
+def _lines(listed: list[Any]) -> Iterator[object]:
+    for each in listed:
+        yield from (each.get("pip") or ()) if isinstance(each, dict) else (each,)
 
 
 def _packages(lock: str) -> list[str]:

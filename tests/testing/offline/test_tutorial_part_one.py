@@ -21,26 +21,20 @@ from modelship.testing.offline.workspace import OfflineWorkspace
 SCRIPT = Path(__file__).parent / "tutorial" / "part_one.py"
 
 
-OWN = "--own-packages"
-"""The script runs with the packages of the client, and no environment is made for it."""
-
-
 @pytest.fixture(
     scope="module",
-    params=[("3.8", (), ()), ("3.10", (), (OWN,)), ("3.11", DATA, (OWN,))],
+    params=[("3.8", ()), ("3.10", ()), ("3.11", DATA)],
     ids=["3.8", "3.10", "3.11"],
 )
-def tutorial(request, client_python, tmp_path_factory, shared_home):
+def tutorial(request, client_python, tmp_path_factory):
     """Run part one; return the workspace, what it printed, and what it found."""
-    version, packages, options = request.param
+    version, packages = request.param
     folder = tmp_path_factory.mktemp(f"one-{version}")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MODELSHIP_HOME", str(shared_home))
-        with OfflineWorkspace(folder / "offline") as offline:
-            shutil.copy(offline.config_path, folder)
-            python = client_python(version, *packages)
-            printed = run_in_terminal([python, SCRIPT, *options], folder, offline)
-            yield offline, printed, json.loads((folder / "findings.json").read_text())
+    with OfflineWorkspace(folder / "offline") as offline:
+        shutil.copy(offline.config_path, folder)
+        python = client_python(version, *packages)
+        printed = run_in_terminal([python, SCRIPT], folder, offline)
+        yield offline, printed, json.loads((folder / "findings.json").read_text())
 
 
 def run_in_terminal(words, folder, offline):
@@ -60,7 +54,7 @@ def run_in_terminal(words, folder, offline):
 
 
 def test_the_script_is_trained_and_its_log_is_shown(tutorial):
-    """On a cluster that says that it is this machine, in the environment that was asked for."""
+    """On a cluster that says that it is this machine, with the arguments that were given."""
     offline, printed, found = tutorial
     assert "Streaming user_logs/std_log.txt" in printed
     assert "The cluster cpu-cluster is this machine" in printed

@@ -2,7 +2,8 @@
 
 The calls are those of Microsoft's notebook, in its order. What is printed there for people to look
 at is kept in findings.json as well. Where azureml-dataprep is installed, the data is a dataset that
-is mounted; elsewhere the script downloads it from the datastore.
+is mounted; elsewhere the script downloads it from the datastore. The packages are those of whoever
+submits the script; the notebook in examples/azureml-tutorial has an environment installed.
 """
 
 # %% Imports
@@ -16,12 +17,10 @@ import numpy as np
 import sklearn
 from azureml.core import Dataset, Environment, Experiment, ScriptRunConfig, Workspace
 from azureml.core.compute import AmlCompute, ComputeTarget
-from azureml.core.conda_dependencies import CondaDependencies
 from sklearn.datasets import load_digits
 
 print("Azure ML SDK", azureml.core.VERSION, "scikit-learn", sklearn.__version__)
 with_datasets = importlib.util.find_spec("azureml.dataprep") is not None
-with_own_packages = "--own-packages" in sys.argv
 
 # %% The workspace and the experiment
 ws = Workspace.from_config()
@@ -81,7 +80,7 @@ if not os.path.exists(args.data_folder):
     run.experiment.workspace.get_default_datastore().download("downloaded", prefix="digits")
 X_train, X_test, y_train, y_test = load_data(args.data_folder)
 print("Train on", X_train.shape, "with regularization rate of", args.reg)
-clf = LogisticRegression(C=1.0 / args.reg, solver="liblinear", random_state=42)
+clf = LogisticRegression(C=1.0 / args.reg, max_iter=1000, random_state=42)
 clf.fit(X_train, y_train)
 
 acc = float(np.average(clf.predict(X_test) == y_test))
@@ -107,14 +106,8 @@ def load_data(folder):
 
 # %% The environment
 env = Environment("tutorial-env")
-if with_own_packages:
-    env.python.user_managed_dependencies = True
-    env.python.interpreter_path = sys.executable
-else:
-    cd = CondaDependencies()
-    cd.add_conda_package("scikit-learn==" + sklearn.__version__)
-    cd.add_pip_package("azureml-defaults")
-    env.python.conda_dependencies = cd
+env.python.user_managed_dependencies = True
+env.python.interpreter_path = sys.executable
 env.register(workspace=ws)
 
 # %% The job

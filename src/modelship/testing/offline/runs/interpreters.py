@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from modelship.bundle.environments import environment_python
 from modelship.bundle.lock import minor_of
@@ -20,15 +19,16 @@ from modelship.testing.offline.runs.submissions import LOCAL
 from modelship.testing.offline.specifications import Specification
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
+    from modelship.bundle import Lock
     from modelship.testing.offline.runs.submissions import Submission
     from modelship.testing.offline.store import Store
 
 __all__ = ["Interpreters"]
 
-_SETUPTOOLS: Final = re.compile(r"\s*setuptools\b", re.IGNORECASE)
-_SETUPTOOLS_LINE: Final = "setuptools<81"  # with pkg_resources
+_OLD: Final = frozenset({"3.8", "3.9"})  # for which azureml-core imports pkg_resources
+_SETUPTOOLS: Final = "setuptools<81"  # the last ones with it
 _LISTING_S: Final = 60.0
 _NAMELESS: Final = frozenset({"python", "python3"})
 
@@ -77,15 +77,23 @@ class Interpreters:
         if submission.is_user_managed:
             return _own(submission, variables)
         request = {"environment": submission.environment}
-        specification = _as_conda_makes(Specification.of_request(request))
+        specification = Specification.of_request(request)
         for note in notes(request):
             say(note)
         for option in specification.dropped:
             say(f"Left out: {option}. Packages come from where this machine gets its own.")
-        chosen = self._on_some_python(specification, say)
-        _, lock = self._images.lock(chosen)
+        lock = self._lock(self._on_some_python(specification, say))
         say(f"Python {lock.python}, with {len(_packages(lock.text))} packages.")
         return environment_python(lock, timeout_s=timeout_s)
+
+    def _lock(self, specification: Specification) -> Lock:
+        """Return the lock; with setuptools, which conda installs, where the SDK still needs it."""
+        _, lock = self._images.lock(specification)
+        if lock.python in _OLD and "\nsetuptools==" not in f"\n{lock.text}":
+            listed = [*(specification.conda.get("dependencies") or ()), _SETUPTOOLS]
+            conda = {**specification.conda, "dependencies": listed}
+            _, lock = self._images.lock(replace(specification, conda=conda))
+        return lock
 
     def _on_some_python(
         self, specification: Specification, say: Callable[[str], None]
@@ -103,20 +111,6 @@ class Interpreters:
         if taken.note:
             say(taken.note)
         return specification.with_python(taken.minor)
-
-
-def _as_conda_makes(specification: Specification) -> Specification:
-    """Return it with setuptools, which every environment of conda has, and old SDKs import."""
-    listed = list(specification.conda.get("dependencies") or ())
-    if any(_SETUPTOOLS.match(str(line)) for line in _lines(listed)):
-        return specification
-    conda = {**specification.conda, "dependencies": [*listed, _SETUPTOOLS_LINE]}
-    return replace(specification, conda=conda)
-
-
-def _lines(listed: list[Any]) -> Iterator[object]:
-    for each in listed:
-        yield from (each.get("pip") or ()) if isinstance(each, dict) else (each,)
 
 
 def _packages(lock: str) -> list[str]:

@@ -117,6 +117,29 @@ SERVICE = {
     },
 }
 BARE = {**SERVICE, "environmentImageRequest": {"modelIds": ["kept:1"]}}
+AKS = {
+    **SERVICE,
+    "computeType": "AKS",
+    "computeName": "nowhere",
+    "numReplicas": 2,
+    "autoScaler": {"autoscaleEnabled": True, "minReplicas": 1, "maxReplicas": 2},
+    "livenessProbeRequirements": {"periodSeconds": 1},
+    "dataCollection": {"storageEnabled": True},
+}
+ENDPOINT = {
+    "name": "endpoint",
+    "computeType": "AKSENDPOINT",
+    "computeName": "nowhere",
+    "kvTags": {},
+    "properties": {},
+    "keys": {"primaryKey": "k"},
+    "versions": {"one": {**AKS, "trafficPercentile": 10, "isDefault": True}},
+}
+CLUSTER = {
+    "location": "eastus",
+    "tags": {},
+    "properties": {"computeType": "AKS", "properties": {"agentCount": 1, "sslConfiguration": {}}},
+}
 PACKAGE = {
     "packageType": "DockerImage",
     "imageName": "a",
@@ -147,6 +170,9 @@ BODIES = [
     ("PATCH", MMS, "/models/kept:1", [{"op": "add", "path": "/kvTags/a", "value": "b"}]),
     ("POST", MMS, "/services", SERVICE),
     ("POST", MMS, "/services", BARE),
+    ("POST", MMS, "/services", AKS),
+    ("POST", MMS, "/services", ENDPOINT),
+    ("PUT", "", "/computes/cluster", CLUSTER),
     ("POST", MMS, "/packages", PACKAGE),
     ("POST", ENV, "/environments/none/recipe", {"useDocker": False, "platform": "Linux"}),
     ("PUT", ENV, "/environments/AzureML-Minimal/metadata", {"Labels": ["a"]}),

@@ -101,7 +101,7 @@ def check_changed(document: Mapping[str, Any]) -> None:
         With the status and the words of the answer.
     """
     check_shape(document, _SHAPE)
-    _check_image_request(document["environmentImageRequest"])
+    _check_image_request(document.get("environmentImageRequest"))
 
 
 def resources(wanted: Mapping[str, Any]) -> dict[str, Any]:

@@ -86,20 +86,18 @@ def new_document(wanted: Mapping[str, Any]) -> dict[str, Any]:
     wanted : Mapping[str, Any]
         The request for it.
     """
-    asked = wanted.get("containerResourceRequirements") or {}
     takes_token = bool(wanted.get("aadAuthEnabled"))
     takes_key = wanted.get("authEnabled")
-    as_given = (*_NAMES, *_OBJECTS, *_NUMBERS, "numReplicas", "storageInitEnabled")
+    as_given = (
+        *(*_NAMES, *_OBJECTS, *_NUMBERS),
+        *("containerResourceRequirements", "numReplicas", "storageInitEnabled"),
+    )
     document = {
         **base_document(wanted),
         **{field: wanted.get(field) for field in as_given},
         "computeType": "AKS",
         "authEnabled": not takes_token if takes_key is None else bool(takes_key),
         "aadAuthEnabled": takes_token,
-        "containerResourceRequirements": {
-            **resources(wanted),
-            **{field: asked.get(field) for field in _LIMITS},
-        },
     }
     return settled(document)
 
@@ -111,6 +109,7 @@ def settled(document: Mapping[str, Any]) -> dict[str, Any]:
     """
     scaler = document.get("autoScaler") or {}
     collection = document.get("dataCollection") or {}
+    asked = document.get("containerResourceRequirements") or {}
     count = document.get("numReplicas")
     is_scaled = bool(scaler.get("autoscaleEnabled", not count))
     scaled = _filled(scaler, _AUTOSCALER)
@@ -123,6 +122,10 @@ def settled(document: Mapping[str, Any]) -> dict[str, Any]:
             **(scaled if is_scaled else dict.fromkeys(_AUTOSCALER)),
         },
         "numReplicas": None if is_scaled else count or 1,
+        "containerResourceRequirements": {
+            **resources(document),
+            **{field: asked.get(field) for field in _LIMITS},
+        },
         "livenessProbeRequirements": _filled(
             document.get("livenessProbeRequirements") or {}, PROBE
         ),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -147,7 +146,7 @@ class Builder:
         request = build.document["environmentImageRequest"]
         environment, lock = self._images.lock(specification)
         # Not before: a specification that is refused may hold the password to a package index.
-        packages = "\n".join(re.findall(r"^[^\s#].*?(?= ;| \\\\|$)", lock.text, re.MULTILINE))
+        packages = "\n".join(f"{name}=={version}" for name, version in lock.versions.items())
         self._operations.write(build.operation, f"{specification.text}\n{packages}")
         self._operations.step(build.operation, "BuildImage", "Building image.")
         script, source = self._images.source(request)

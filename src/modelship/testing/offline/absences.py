@@ -99,7 +99,6 @@ _NO_SIZES = _Absence(
 # By what follows the path of the workspace at the model management service.
 _MODEL_MANAGEMENT = {
     "images": _Absence("images of SDK v1 before 1.0.43", "deploy with Model.deploy"),
-    "profiles": _Absence("profiles", "measure the deployed service with requests of your own"),
 }
 # By the host, which the client believes to be Azure's.
 _HOSTS = {

@@ -23,6 +23,7 @@ from modelship.targets.docker._sdk import connected
 from modelship.targets.process import ProcessBackend, service
 from modelship.targets.process.backend import FRONT_CHECK, GUNICORN_SETTINGS
 from modelship.targets.state import State
+from modelship.testing.offline.families import memory_bytes, processor_s
 from modelship.testing.offline.pythons import PythonsHere, PythonsOfImages
 
 if TYPE_CHECKING:
@@ -115,6 +116,16 @@ class Compute:
         """Return what a container wrote."""
         return self._containers.logs(instance)
 
+    @property
+    def can_be_measured(self) -> bool:
+        """Whether :meth:`usage` says anything: of processes alone."""
+        return isinstance(self._containers, _Processes)
+
+    def usage(self, instance: Instance) -> tuple[float, int]:
+        """Return a container's processor time so far, in seconds, and its memory, in bytes."""
+        places = self._containers
+        return places.usage(instance) if isinstance(places, _Processes) else (0.0, 0)
+
     def stop(self, instance: Instance) -> None:
         """End a container; one that is gone is no error."""
         self._containers.stop(instance)
@@ -179,6 +190,10 @@ class _Processes(ProcessBackend):
     def ran_out_of_memory(self, instance: Instance) -> bool:
         return instance.instance_id in self._killed
 
+    def usage(self, instance: Instance) -> tuple[float, int]:
+        folder = self._folder(instance)
+        return processor_s(folder), memory_bytes(folder)
+
     def stop(self, instance: Instance) -> None:
         self._limits.pop(instance.instance_id, None)
         super().stop(instance)
@@ -191,7 +206,7 @@ class _Processes(ProcessBackend):
     def _watch(self) -> None:
         while not self._closing.wait(_LOOK_EVERY_S):
             for instance, memory_gb in list(self._limits.values()):
-                if _family_bytes(self._folder(instance)) > memory_gb * 2**30:
+                if memory_bytes(self._folder(instance)) > memory_gb * 2**30:
                     self._kill(instance, memory_gb)
 
     def _kill(self, instance: Instance, memory_gb: float) -> None:
@@ -276,17 +291,3 @@ def _on_few_cores(cpu_cores: float) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, allowed)
-
-
-def _family_bytes(folder: Path) -> int:
-    """Return the memory that a server and its children hold: the sum of their resident sets."""
-    try:
-        server = psutil.Process(int((folder / "pid").read_text()))
-        family = [server, *server.children(recursive=True)]
-    except (OSError, ValueError, psutil.Error):
-        return 0
-    total = 0
-    for process in family:
-        with suppress(psutil.Error):
-            total += process.memory_info().rss
-    return total

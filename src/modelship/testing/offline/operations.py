@@ -62,6 +62,7 @@ class Operations:
             operation,
             {
                 "id": operation,
+                "parentRequestId": operation,
                 "operationType": kind,
                 "state": "NotStarted",
                 "createdTime": moment(),

@@ -24,6 +24,7 @@ from modelship.testing.offline.front import Fronts
 from modelship.testing.offline.moments import moment
 from modelship.testing.offline.nocode import NoCode
 from modelship.testing.offline.operations import Operations
+from modelship.testing.offline.profiling import Profiles
 from modelship.testing.offline.rollout import Rollouts
 from modelship.testing.offline.service_checks import Checks
 from modelship.testing.offline.service_credentials import Credentials
@@ -75,6 +76,8 @@ class Services:
         What is to go wrong with deployments.
     insights : Insights
         Takes what services send to Application Insights.
+    container : str
+        The storage container of the first datastore, which profiles read datasets from.
     compute : {"process", "docker"}
         What a container is.
     base_image : str, optional
@@ -103,6 +106,7 @@ class Services:
         token_key: str,
         faults: Faults,
         insights: Insights,
+        container: str,
         compute: Kind = "process",
         base_image: str | None = None,
         cores: float = 100.0,
@@ -150,6 +154,15 @@ class Services:
         self._checks = Checks(
             store, endpoints=self._endpoints, nocode=self._nocode, cores=cores, location=location
         )
+        self._profiles = Profiles(
+            store,
+            operations=self._operations,
+            compute=self._compute,
+            deployments=self._deployments,
+            container=container,
+            front_key=front_key,
+            healthy_within_s=healthy_within_s,
+        )
         self._credentials = Credentials(
             store, tokens=tokens, rollouts=self._rollouts, deployments=self._deployments
         )
@@ -168,6 +181,7 @@ class Services:
             Call("services.logs", "GET", f"{one}/logs", self._logs),
             Call("services.migrate", "POST", f"{place}/migrate", _refuse_migration),
             *self._checks.calls(),
+            *self._profiles.calls(),
             *self._credentials.calls(),
             *self._operations.calls(),
         ]

@@ -60,6 +60,7 @@ _SHAPES: dict[str, dict[str, Any]] = {
         "properties": optional(dict),
         "datasets": [dict],
     },
+    "profiles": {"name": str, "state": str, "createdTime": str, "operation": str},
     "saved-datasets": {
         "id": str,
         "datasetType": str,

@@ -289,6 +289,7 @@ class OfflineWorkspace:
             token_key=self.identity.key_for("service tokens"),
             faults=self.faults,
             insights=self._insights,
+            container=f"azureml-blobstore-{self.identity.workspace_id}",
             compute=self._compute,
             base_image=self._base_image,
             location=self.identity.location,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from modelship.testing.offline.store import Store
 
-__all__ = ["Datasets"]
+__all__ = ["Datasets", "yaml_of"]
 
 _PATH = f"/dataset/v1.0{WS}"
 _VERSION_PATH = f"/data/v1.0{WS}/dataversion/<name>/versions/<version>"
@@ -82,7 +82,7 @@ class Datasets:
         return json_response(self._keep(wanted))
 
     def _keep(self, wanted: dict[str, Any]) -> dict[str, Any]:
-        _yaml_of(wanted["dataflowJson"])
+        yaml_of(wanted["dataflowJson"])
         found = {name: wanted.get(name) for name in _SAVED}
         found |= {"id": str(uuid.uuid4()), "properties": wanted.get("properties") or {}}
         self._saved.put(str(found["id"]), found)
@@ -103,7 +103,7 @@ class Datasets:
             message = f"There is no data asset {name}: an offline workspace has none of SDK v2."
             raise RefusalError(404, "NotFound", message)
         found = self._saved_one(name.removeprefix(_UNREGISTERED))
-        return json_response({"legacyDataflow": _yaml_of(found["dataflowJson"])})
+        return json_response({"legacyDataflow": yaml_of(found["dataflowJson"])})
 
     # --- registered -----------------------------------------------------------------------
 
@@ -205,7 +205,7 @@ def _refuse_profile(_request: Request, **_scope: str) -> Response:
     raise RefusalError(400, "NotInOfflineWorkspace", message)
 
 
-def _yaml_of(dataflow: str) -> str:
+def yaml_of(dataflow: str) -> str:
     """Return a dataflow in the language of the client's engine, which it sends along."""
     try:
         text = json.loads(dataflow)["meta"]["RsDataflow"]

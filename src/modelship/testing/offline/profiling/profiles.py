@@ -1,0 +1,221 @@
+"""Profiles of models: a container is built, started, sent the rows of a dataset, and measured."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Final
+
+from modelship.errors import ModelshipError
+from modelship.targets.state import State
+from modelship.testing.offline import failures
+from modelship.testing.offline.app import Call
+from modelship.testing.offline.builds import Build, Builder
+from modelship.testing.offline.control import MMS
+from modelship.testing.offline.exchange import RefusalError, json_object, json_response
+from modelship.testing.offline.failures import DeploymentFailure
+from modelship.testing.offline.moments import moment
+from modelship.testing.offline.operations import ENDED
+from modelship.testing.offline.profiling.measuring import measure
+from modelship.testing.offline.profiling.rows import rows_of
+from modelship.testing.offline.service_references import check_models
+from modelship.testing.offline.service_requests import check_request
+
+if TYPE_CHECKING:
+    from werkzeug.wrappers import Request, Response
+
+    from modelship.targets.backend import Instance
+    from modelship.testing.offline.compute import Compute
+    from modelship.testing.offline.deployments import Deployments
+    from modelship.testing.offline.operations import Operations
+    from modelship.testing.offline.profiling.measuring import Measured
+    from modelship.testing.offline.store import Store
+
+__all__ = ["Profiles"]
+
+_LARGEST: Final = {"cpu": 3.5, "memoryInGB": 15.0}  # what a profile takes where nothing is said
+_PLACE: Final = f"{MMS}/profiles"
+_PAUSE_S: Final = 0.1
+_NEEDS_PROCESSES: Final = (
+    "An offline workspace whose services are containers measures no profiles: open it with "
+    "compute='process'."
+)
+
+
+class Profiles:
+    """The profiles of a workspace.
+
+    Parameters
+    ----------
+    store : Store
+        Keeps them, and has the models and datasets.
+    operations : Operations
+        Where whoever waits can follow.
+    compute : Compute
+        Runs the containers.
+    deployments : Deployments
+        Sees to it that they end with the workspace.
+    container : str
+        The storage container of the first datastore.
+    front_key : str
+        What the containers want to see.
+    healthy_within_s : float
+        How long a container may take to become healthy.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        operations: Operations,
+        compute: Compute,
+        deployments: Deployments,
+        container: str,
+        front_key: str,
+        healthy_within_s: float,
+    ) -> None:
+        self._store = store
+        self._documents = store.documents("profiles")
+        self._operations = operations
+        self._compute = compute
+        self._deployments = deployments
+        self._container = container
+        self._headers = {"Content-Type": "application/json", "X-MODELSHIP-FRONT": front_key}
+        self._healthy_within_s = healthy_within_s
+        self._builder = Builder(store, operations=operations, compute=compute)
+
+    def calls(self) -> list[Call]:
+        """Return what it answers."""
+        return [
+            Call("profiles.create", "POST", _PLACE, self._create),
+            Call("profiles.list", "GET", _PLACE, self._list),
+        ]
+
+    def _create(self, request: Request, **_scope: str) -> Response:
+        wanted = json_object(request, {"name": str, "inputDatasetId": str})
+        if not self._compute.can_be_measured:
+            raise RefusalError(400, "NotInOfflineWorkspace", _NEEDS_PROCESSES)
+        resources = _LARGEST | (wanted.get("containerResourceRequirements") or {})
+        wanted = wanted | {"containerResourceRequirements": resources}
+        check_request(wanted)
+        check_models(self._store, wanted)
+        name = wanted["name"]
+        operation = self._operations.begin(name, kind="Profile")
+        document = _document(wanted, operation)
+        rows = self._rows(wanted["inputDatasetId"])
+        self._documents.put(name, document)
+        self._deployments.call_reaper()
+        arguments = (document, rows, operation)
+        threading.Thread(target=self._run, args=arguments, name="profile", daemon=True).start()
+        place = f"{request.host_url.rstrip('/')}{request.path.removesuffix('/profiles')}"
+        location = f"{place}/operations/{operation}"
+        return json_response({}, status=202, Operation_Location=location)
+
+    def _list(self, request: Request, **_scope: str) -> Response:
+        name = request.args.get("name")
+        named = [each for each in self._documents.all() if name in {None, each["name"]}]
+        found = [self._shown(each, request) for each in named]
+        if name and not found:
+            raise RefusalError(404, "ProfileNotFound", f"There is no profile with the name {name}.")
+        found.sort(key=lambda each: str(each["createdTime"]), reverse=True)
+        return json_response({"value": found[: request.args.get("count", len(found), int)]})
+
+    def _shown(self, document: dict[str, Any], request: Request) -> dict[str, Any]:
+        """Return what a client sees; what was under way when the workspace ended has failed."""
+        operation = document["operation"]
+        if document["state"] not in ENDED and self._operations.state(operation) in ENDED:
+            document = document | {"state": "Failed", "error": failures.interrupted().error}
+        if document["state"] != "Failed":
+            return document
+        return document | {"errorLogsUri": self._operations.log_address(operation, request)}
+
+    def _rows(self, dataset_id: str) -> list[str]:
+        dataset = self._store.documents("saved-datasets").get(dataset_id)
+        if dataset is None:
+            message = f"There is no dataset with the id {dataset_id}."
+            raise RefusalError(404, "DatasetNotFound", message)
+        return rows_of(dataset, self._store, container=self._container)
+
+    def _run(self, document: dict[str, Any], rows: list[str], operation: str) -> None:
+        name = document["name"]
+        try:
+            measured = self._measure(document, rows, operation)
+        except DeploymentFailure as failure:
+            self._end(name, operation, "Failed", error=failure.error)
+        except Exception as error:  # noqa: BLE001 - whoever waits has to hear of it
+            words = f"{type(error).__name__}: {error}"
+            self._end(name, operation, "Failed", error=failures.never_started(words).error)
+        else:
+            total, failed = len(measured.latencies_ms), len(measured.failures)
+            problem = _unanswered(measured.failures, total) if failed else None
+            state = "Failed" if failed == total else "Succeeded"
+            self._end(name, operation, state, error=problem, **measured.document)
+
+    def _end(
+        self, name: str, operation: str, state: str, *, error: dict[str, Any] | None, **fields: Any
+    ) -> None:
+        problem = {"error": error} if error else {}
+        with self._documents.lock:
+            if (self._documents.get(name) or {}).get("operation") == operation:  # not a newer one
+                self._documents.change(name, state=state, **problem, **fields)
+        self._operations.end(operation, state, error=error)
+
+    def _measure(self, document: dict[str, Any], rows: list[str], operation: str) -> Measured:
+        name = document["name"]
+        self._operations.step(operation, "BuildImage", "Building image.")
+        with ExitStack() as stack:
+            build = Build.of(document, operation=operation, stage="", stack=stack)
+            image = self._builder.build(build)
+            if image is None:
+                raise failures.never_started("The environment has no inference server in it.")
+            try:
+                instance = self._compute.start(name, image, build.steps)
+            except (ModelshipError, TimeoutError) as error:
+                raise failures.never_started(str(error)) from error
+        try:
+            self._await(name, instance, document)
+            self._operations.step(operation, "DeployService", f"Sending {len(rows)} requests.")
+            return measure(
+                instance.scoring_uri,
+                rows,
+                headers=self._headers,
+                usage=lambda: self._compute.usage(instance),
+            )
+        finally:
+            self._operations.write(operation, self._compute.logs(instance))
+            self._compute.stop(instance)
+
+    def _await(self, name: str, instance: Instance, document: dict[str, Any]) -> None:
+        end = time.monotonic() + self._healthy_within_s
+        while (state := self._compute.state(instance)) is not State.HEALTHY:
+            if state is State.FAILED and self._compute.ran_out_of_memory(instance):
+                memory_gb = document["containerResourceRequirements"]["memoryInGB"]
+                raise failures.out_of_memory(name, memory_gb=memory_gb)
+            if state is State.FAILED:
+                raise failures.crashed(name, self._compute.logs(instance))
+            if time.monotonic() > end:
+                raise failures.timed_out()
+            time.sleep(_PAUSE_S)
+
+
+def _document(wanted: dict[str, Any], operation: str) -> dict[str, Any]:
+    request = wanted["environmentImageRequest"]
+    return {
+        "id": wanted["name"],
+        "name": wanted["name"],
+        "description": wanted.get("description"),
+        "state": "Running",
+        "createdTime": moment(),
+        "inputDatasetId": wanted["inputDatasetId"],
+        "containerResourceRequirements": wanted["containerResourceRequirements"],
+        "requestedQueriesPerSecond": None,
+        "modelIds": request.get("modelIds") or [],
+        "environmentImageRequest": request,
+        "operation": operation,
+    }
+
+
+def _unanswered(found: tuple[str, ...], total: int) -> dict[str, Any]:
+    message = f"{len(found)} of {total} requests were not answered with 200; the first: {found[0]}"
+    return {"code": "RequestsFailed", "statusCode": 400, "message": message}

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import ssl
 import urllib.request
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
+import certifi
 import msal
 import pytest
 import requests
@@ -19,6 +22,7 @@ from modelship.testing.offline.hosts import is_azure
 from modelship.testing.offline.login import ServicePrincipal
 from modelship.testing.offline.workspace import OfflineWorkspace
 
+PEM = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 SCOPE = ["https://management.azure.com/.default"]
 
 
@@ -127,10 +131,22 @@ def test_the_bundle_holds_what_was_trusted_before(tmp_path, monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", str(other.bundle_path))
     ours = Authority(tmp_path / "ours")
     assert ours.bundle_path.read_bytes().startswith(company.bundle_path.read_bytes())
-    assert other.bundle_path.read_bytes() in ours.bundle_path.read_bytes()
+    assert PEM.findall(other.bundle_path.read_text())[-1] in ours.bundle_path.read_text()
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(ours.bundle_path))
     again = Authority(tmp_path / "ours")
     assert len(again.bundle_path.read_bytes()) <= len(ours.bundle_path.read_bytes())
+
+
+def test_the_bundle_holds_what_the_system_trusts(tmp_path, monkeypatch):
+    """A program that reads one file in its place finds all of it there, and nothing twice."""
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    system = Authority(tmp_path / "system").bundle_path
+    monkeypatch.setattr("modelship.testing.offline.authority._SYSTEMS_BUNDLES", (str(system),))
+    text = Authority(tmp_path / "ours").bundle_path.read_text()
+    assert text.count(PEM.findall(system.read_text())[-1]) == 1
+    assert text.startswith(Path(certifi.where()).read_text())
+    assert len(PEM.findall(text)) == len(PEM.findall(system.read_text())) + 1
 
 
 def test_telemetry_is_taken_in_and_forgotten(offline):

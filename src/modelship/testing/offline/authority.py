@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import ssl
 import tempfile
 import threading
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["Authority"]
 
 _USERS_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+# Where distributions keep the roots that they trust: a company's may be in no other place.
+_SYSTEMS_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
+_CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 _LIFETIME = timedelta(days=30)
 _CLOCKS_DIFFER = timedelta(minutes=5)
 _MOST_CONTEXTS = 64
@@ -54,8 +58,7 @@ class Authority:
         self.bundle_path = folder / "ca-bundle.pem"
         """The roots that this process trusts, and this authority beside them; PEM."""
         own = self._certificate.public_bytes(serialization.Encoding.PEM).decode()
-        roots = [path.read_text(encoding="utf-8", errors="replace") for path in self._roots()]
-        write_private(self.bundle_path, "\n".join([*roots, own]))
+        write_private(self.bundle_path, "\n".join([*_texts(self._roots()), own]))
 
     def context(self, host: str) -> ssl.SSLContext:
         """Return what a server needs to speak TLS as `host`; the same object each time.
@@ -117,7 +120,16 @@ class Authority:
         own = self.bundle_path.resolve()
         # Such as a company's, or that of another offline workspace; several may name one file.
         users = {each.resolve(): each for each in named if each.is_file() and each.resolve() != own}
-        return list(users.values()) or [Path(certifi.where())]
+        system = [Path(each) for each in _SYSTEMS_BUNDLES]
+        return list(users.values()) or [Path(certifi.where()), *filter(Path.is_file, system)]
+
+
+def _texts(files: list[Path]) -> list[str]:
+    """Return what a bundle of these files holds: the first, and what each further one adds."""
+    first, *rest = [path.read_text(encoding="utf-8", errors="replace") for path in files]
+    found = dict.fromkeys(_CERTIFICATE.findall(first))
+    further = dict.fromkeys(each for text in rest for each in _CERTIFICATE.findall(text))
+    return [first, *(each for each in further if each not in found)]
 
 
 def _root(key: EllipticCurvePrivateKey) -> x509.Certificate:

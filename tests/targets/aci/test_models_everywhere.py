@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from modelship import DeployTarget, ScoringBundle
+from modelship import DeployTarget, ModelSource, ScoringBundle
 from modelship.bundle import Environment
 from modelship.errors import InvalidOptionError
 from modelship.parity import ScoringRequest, compare
@@ -119,12 +119,26 @@ def two_models(bare_lock, tmp_path):
     return make
 
 
-def test_a_path_that_azure_does_not_have_is_refused_before_the_deployment(target, two_models):
-    """Where the workspace gives another version than the bundle, a script that names it fails."""
-    target.deploy(two_models(VERSIONED, a=1, b=1), name="first", show_output=False)
+def test_a_path_that_azure_does_not_have_is_refused_before_the_deployment(
+    offline, target, two_models, bare_lock, tmp_path
+):
+    """Where the workspace has another version, a script that names it needs that one, fetched."""
+    register_model(two_models(VERSIONED, a=1).models[0], workspace=offline.config_path)
+    other = two_models(VERSIONED, a=2, b=1)
     with pytest.raises(InvalidOptionError, match=r"a:1 is a:2.*score.py:4 would not find"):
-        target.deploy(two_models(VERSIONED, a=2, b=1), name="second")
-    assert [each.name for each in target.list()] == ["first"]
+        target.deploy(other, name="refused")
+    assert not target.list()
+    where = {"workspace": offline.config_path}
+    fetched = [
+        ModelSource.open(f"azureml:{each}", **where).fetch(tmp_path / f"from-{each}")
+        for each in "ab"
+    ]
+    assert [model.version for model in fetched] == ["2", "1"]
+    (tmp_path / "score.py").write_text(VERSIONED.replace('"1"', '"2"'))
+    bundle = ScoringBundle(
+        fetched, entry_script=tmp_path / "score.py", environment=other.environment
+    ).with_lock(bare_lock)
+    assert target.deploy(bundle, name="deployed", show_output=False).run([]) == 1
 
 
 def test_where_a_model_lies_on_azure_is_said(offline, target, two_models, capsys):

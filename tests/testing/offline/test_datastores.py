@@ -69,14 +69,14 @@ def test_a_container_is_registered_used_and_forgotten(ws, here, sources):
 
     own = ws.get_default_datastore()
     access = {"account_name": own.account_name, "account_key": own.account_key}
-    options = {"container_name": own.container_name, "endpoint": own.endpoint, **access}
+    options = {"container_name": own.container_name, **access}
     store = Datastore.register_azure_blob_container(ws, "Raw", **options)
     store.upload(str(sources), target_path="raw", show_progress=False)
     assert own.download("out", prefix="raw", show_progress=False) == 2
     with pytest.raises(Exception, match="already exists"):
         Datastore.register_azure_blob_container(ws, "raw", **options)
-    Datastore.register_azure_blob_container(ws, "raw", overwrite=True, **options)
     ws.set_default_datastore("raw")
+    Datastore.register_azure_blob_container(ws, "raw", overwrite=True, **options)
     assert ws.get_default_datastore().name == "raw"
     Datastore.get(ws, "raw").unregister()
     assert ws.get_default_datastore().name == "workspaceblobstore"

@@ -33,7 +33,7 @@ _SHAPES: dict[str, dict[str, Any]] = {
     "assets": {"id": str, "artifacts": [dict]},
     "computes": {"name": str, "properties": {"computeType": str, "properties": dict}},
     "datasets": {"name": str, "datasetId": str, "versions": [str]},
-    "datastores": {"name": str, "dataStoreType": str, "azureStorageSection": dict},
+    "datastores": {"name": str, "dataStoreType": str, "azureStorageSection": {"accountName": str}},
     "endpoints": {
         "name": str,
         "kvTags": dict,

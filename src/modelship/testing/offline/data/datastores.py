@@ -96,7 +96,8 @@ class Datastores:
 
     def _list(self, request: Request, **_scope: str) -> Response:
         found = [self._built_in(request, name) for name in self._own]
-        found += [each for each in self._documents.all() if each["name"] not in self._own]
+        registered = [each for each in self._documents.all() if each["name"] not in self._own]
+        found += [self._placed(request, each) for each in registered]
         with_secrets = _says_yes(request, "includeSecret")
         value = [_shown(each) if with_secrets else _without_secrets(each) for each in found]
         return json_response({"value": value, "continuationToken": None})
@@ -160,7 +161,9 @@ class Datastores:
         folder.mkdir(parents=True, exist_ok=True)
 
     def _put(self, wanted: dict[str, Any]) -> Response:
-        self._documents.put(wanted["name"], wanted)
+        with self._documents.lock:
+            known = self._documents.get(wanted["name"]) or {}
+            self._documents.put(wanted["name"], known | wanted)
         return json_response({})
 
     def _delete(self, _request: Request, *, name: str, **_scope: str) -> Response:
@@ -178,20 +181,27 @@ class Datastores:
             there = ", ".join([*self._own, *(each["name"] for each in self._documents.all())])
             message = f"Could not find datastore {name} in this workspace, which has: {there}."
             raise _user_error(message, status=404)
-        return found
+        return self._placed(request, found)
 
     def _built_in(self, request: Request, name: str) -> dict[str, Any]:
         kind, container = self._own[name]
-        endpoint = self._direct_endpoint if is_direct(request) else "core.windows.net"
         section = {
             "accountName": self._account.name,
             "containerName": container,
-            "endpoint": endpoint,
-            "protocol": "https",
             "credentialType": "AccountKey",
             "credential": self._account.key,
         }
-        return {"name": name, "dataStoreType": kind, "azureStorageSection": section}
+        found = {"name": name, "dataStoreType": kind, "azureStorageSection": section}
+        return self._placed(request, found)
+
+    def _placed(self, request: Request, datastore: dict[str, Any]) -> dict[str, Any]:
+        """Return a datastore; if it is the own account's, with the way to it from this client."""
+        section = datastore["azureStorageSection"]
+        if section["accountName"] != self._account.name:
+            return datastore
+        endpoint = self._direct_endpoint if is_direct(request) else "core.windows.net"
+        place = {"endpoint": endpoint, "protocol": "https"}
+        return datastore | {"azureStorageSection": section | place}
 
 
 def _shown(datastore: dict[str, Any]) -> dict[str, Any]:

@@ -81,6 +81,7 @@ _RESOURCES = {
         "private endpoints", "leave them out: it is on this machine"
     ),
     "resynckeys": _Absence("keys to synchronize", "leave the call out"),
+    "connections": _Absence("connections", "keep their secrets in the key vault"),
     "diagnose": _Absence("diagnosis", "read what `modelship azureml-offline` prints"),
     "computes": _Absence(
         "compute targets of this kind", "submit the run to AmlCompute or to the target 'local'"
@@ -89,7 +90,7 @@ _RESOURCES = {
         ("listnotebookkeys", "preparenotebook", "listnotebookaccesstoken"), _SERVICES["notebooks"]
     ),
     **dict.fromkeys(
-        ("codes", "data", "datastores", "models", "environments", "connections", "featuresets"),
+        ("codes", "data", "datastores", "models", "environments", "featuresets"),
         _Absence("assets of SDK v2", _VERSION_2),
     ),
 }

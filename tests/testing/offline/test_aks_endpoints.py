@@ -130,7 +130,10 @@ def test_the_log_is_that_of_all_versions(endpoint):
 def test_a_version_takes_over_and_the_old_one_goes(place):
     """As a canary does: a share, the default with all the rest, and the older version deleted."""
     endpoint = new_endpoint(place, place.name("canary"), traffic_percentile=100)
-    add(place, endpoint, "two")
+    model = place.register("used", **{"used.txt": "1"})
+    add(place, endpoint, "two", models=[model])
+    with pytest.raises(WebserviceException, match=f"used by the service {endpoint.name}; delete"):
+        model.delete()
     assert {ask(endpoint).json() for _ in range(5)} == {"one"}
     endpoint.update_version("one", traffic_percentile=0)
     endpoint.update_version("two", is_default=True, is_control_version_type=True, tags={"a": "b"})

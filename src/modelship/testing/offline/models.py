@@ -18,6 +18,7 @@ from modelship.testing.offline.exchange import (
     json_response,
 )
 from modelship.testing.offline.moments import moment
+from modelship.testing.offline.service_documents import OWN
 from modelship.testing.offline.shapes import optional
 from modelship.testing.offline.store import BrokenRecordError
 
@@ -165,7 +166,7 @@ class Models:
             if model_id in (image.get("modelIds") or []):
                 message = (
                     f"DeletionRequired: the model {model_id} is used by the service "
-                    f"{service['name']}; delete that first."
+                    f"{service[OWN].get('endpoint') or service['name']}; delete that first."
                 )
                 raise RefusalError(412, "DeletionRequired", message)
         existed = self._models.delete(model_id)

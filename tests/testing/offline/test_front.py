@@ -387,3 +387,12 @@ def test_among_any_hundred_requests_each_version_has_its_share(shares):
         window = chosen[start : start + 100]
         for at, share in enumerate(shares):
             assert abs(window.count(str(at)) - share) < 1
+
+
+def test_a_service_without_versions_answers_whichever_is_named(fronts):
+    """The field is meant for endpoints, and passes like any other."""
+    sent = request(more=b"azureml-model-deployment: blue\r\n")
+    with serving(fronts, answer_after(len(sent))) as (server, client):
+        client.sendall(sent)
+        assert receive(client) == ANSWER
+    assert server.seen == [sent]

@@ -133,10 +133,12 @@ class Route:
     def choose(self, head: bytes) -> Target | None:
         """Return the target that a request goes to.
 
-        It is the version that the request names; otherwise they take turns, by smooth weighted
-        round robin: among any 100 requests in a row, one with a share of 10 % gets 10.
+        Of several versions it is the one that the request names; otherwise they take turns, by
+        smooth weighted round robin: among any 100 requests in a row, one with a share of 10 % gets
+        10.
         """
-        if named := field_of(head, VERSION_FIELD):
+        named = field_of(head, VERSION_FIELD)
+        if named and any(each.version for each in self.targets):
             fits = (each for each in self.targets if each.version.encode() == named)
             return next(fits, None)
         return _next_by_share([each for each in self.targets if each.share > 0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from azureml.core.compute import AksCompute, ComputeTarget
+from azureml.core.compute.aks import AksUpdateConfiguration, SslConfiguration
 from azureml.exceptions import ComputeTargetException
 
 from modelship.testing.offline.workspace import OfflineWorkspace
@@ -71,3 +72,13 @@ def test_a_name_that_azure_refuses_is_refused(ws):
     """The rule is in the message."""
     with pytest.raises(ComputeTargetException, match="2 to 16 letters, digits and dashes"):
         ComputeTarget.create(ws, "no_underscores", AksCompute.provisioning_configuration())
+
+
+def test_a_cluster_is_updated(ws):
+    """Its TLS is switched off, and the rest stays as it was."""
+    wanted = AksCompute.provisioning_configuration(agent_count=2).enable_ssl(leaf_domain_label="d")
+    found = ComputeTarget.create(ws, "changing", wanted)
+    assert found.ssl_configuration.status == "Auto"
+    found.update(AksUpdateConfiguration(SslConfiguration(status="Disabled")))
+    found.wait_for_completion()
+    assert (found.ssl_configuration.status, found.agent_count) == ("Disabled", 2)

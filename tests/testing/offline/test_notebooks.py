@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from offline_services import deploying
 
+pytestmark = pytest.mark.timeout(600)  # environments are installed on the way
+
 FOLDER = Path(__file__).parents[3] / "examples" / "azureml-tutorial"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 

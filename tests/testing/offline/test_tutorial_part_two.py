@@ -19,6 +19,8 @@ from offline_services import deploying
 
 from modelship.diagnosis import diagnose
 
+pytestmark = pytest.mark.timeout(600)  # environments are installed on the way
+
 SCRIPT = Path(__file__).parent / "tutorial" / "part_two.py"
 TRAIN = """
 import joblib

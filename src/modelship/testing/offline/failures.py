@@ -152,7 +152,7 @@ def out_of_memory(name: str, *, memory_gb: float) -> DeploymentFailure:
 
 def never_started(cause: str) -> DeploymentFailure:
     """Return the failure of a container that could not be started."""
-    return _aci_failed("ContainerGroupProvisioningFailed", cause)
+    return _aci_failed("ContainerGroupProvisioningFailed", cause, log=f"{cause}\n")
 
 
 def timed_out() -> DeploymentFailure:
@@ -209,12 +209,13 @@ def sabotaged(
     )
 
 
-def _aci_failed(code: str, message: str) -> DeploymentFailure:
+def _aci_failed(code: str, message: str, *, log: str = "") -> DeploymentFailure:
     return DeploymentFailure(
         {
             "code": _ACI_FAILED,
             "statusCode": 400,
             "message": f"Aci Deployment failed with exception: {message}",
             "details": [{"code": code, "message": message}],
-        }
+        },
+        log=log,
     )

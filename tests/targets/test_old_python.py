@@ -11,8 +11,8 @@ import pytest
 
 from modelship.bundle import Environment, ScoringBundle
 from modelship.bundle.environments import environment_python, release_of
-from modelship.bundle.lock import lock
-from modelship.errors import EnvironmentBuildError
+from modelship.bundle.lock import Lock, lock
+from modelship.errors import EnvironmentBuildError, PythonNotFoundError
 from modelship.parity import compare
 from modelship.sources import ModelSource
 from modelship.targets import DeployTarget, State
@@ -116,3 +116,19 @@ def test_modelships_own_server_says_which_python_it_needs(trained):
     with pytest.raises(EnvironmentBuildError, match=r"needs Python 3\.10 or newer.* has 3\.8"):
         target.deploy(trained[0], name="old-python", check="off", show_output=False)
     assert Path(trained[0].environment.origin).name == "myenv.yml"
+
+
+def test_a_python_that_is_missing_is_told_with_the_line_that_asks_for_it(
+    trained, bare_lock, tmp_path
+):
+    """And with what this machine has."""
+    (tmp_path / "score.py").write_text(SCORE)
+    (tmp_path / "myenv.yml").write_text("dependencies:\n  - python=3.98.1\n")
+    bundle = ScoringBundle(
+        trained[0].model,
+        entry_script=tmp_path / "score.py",
+        environment=Environment.read(tmp_path / "myenv.yml"),
+    ).with_lock(Lock(python="3.98", text=bare_lock.text))
+    with pytest.raises(PythonNotFoundError) as caught:
+        DeployTarget.open("process").deploy(bundle, name="none", check="off", show_output=False)
+    assert caught.value.message.startswith(f"{tmp_path}/myenv.yml:2: it asks for Python 3.98.1, ")

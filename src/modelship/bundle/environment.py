@@ -223,8 +223,8 @@ def _too_old(python: str, *, where: str) -> EnvironmentSpecError:
     oldest = ".".join(map(str, OLDEST_PYTHON))
     return EnvironmentSpecError(
         where,
-        f"it asks for Python {python}, and services run on Python {oldest} or newer: Azure ML's "
-        "inference server cannot be installed from wheels on older ones.",
+        f"it asks for Python {python}, and services run on Python {oldest} or newer: what Azure "
+        "ML's inference server needs on older ones would have to be compiled.",
         f"Write python={oldest} there. scikit-learn 0.22 and newer have wheels for it, and load "
         "what the same release has pickled under an older Python; evaluate the model to see that "
         "it answers the same.",

@@ -6,17 +6,21 @@ import os
 import re
 import shutil
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from modelship.bundle.install import add_packages, create_environment
 from modelship.bundle.programs import run
 from modelship.documents import read_regular
+from modelship.errors import PythonNotFoundError
 from modelship.places import cache_folder, exclusive
 from modelship.staging import stage_in, storing, write_atomic
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from modelship.bundle.environment import Environment
     from modelship.bundle.lock import Lock
     from modelship.bundle.servers import Server
 
@@ -35,7 +39,9 @@ _MOST_SETTINGS = 2**16
 _PASSED_ON = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TZ")
 
 
-def environment_python(lock: Lock, *, timeout_s: float) -> Path:
+def environment_python(
+    lock: Lock, *, timeout_s: float, asked_by: Environment | None = None
+) -> Path:
     """Return the Python of the environment that holds just what `lock` names.
 
     It is made on first use. Two processes that ask for it at once get the same one; one that
@@ -47,6 +53,8 @@ def environment_python(lock: Lock, *, timeout_s: float) -> Path:
         What has to be in it.
     timeout_s : float
         How long making it may take, and waiting for another process that makes it.
+    asked_by : Environment, optional
+        What was locked; a Python that is missing is then told with the place that asks for it.
 
     Raises
     ------
@@ -65,10 +73,23 @@ def environment_python(lock: Lock, *, timeout_s: float) -> Path:
             shutil.rmtree(folder, ignore_errors=True)
             with storing(folder):
                 folder.parent.mkdir(parents=True, exist_ok=True)
-            create_environment(lock, folder, timeout_s=end_s - time.monotonic())
+            with _telling(asked_by):
+                create_environment(lock, folder, timeout_s=end_s - time.monotonic())
             with storing(folder):
                 write_atomic(folder / _COMPLETE, lock.digest)
     return python
+
+
+@contextmanager
+def _telling(asked_by: Environment | None) -> Iterator[None]:
+    """Let the error of a Python that is missing name the file that asks for it."""
+    try:
+        yield
+    except PythonNotFoundError as error:
+        if asked_by is None:
+            raise
+        place = asked_by.place_of("python")
+        raise PythonNotFoundError(place, asked_by.python, error.found) from error
 
 
 def release_of(python: Path) -> str:

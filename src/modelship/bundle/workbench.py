@@ -155,7 +155,7 @@ def workbench(bundle: ScoringBundle, *, timeout_s: float, source: str = ".") -> 
     DigestMismatchError
         If a model file is not what it was when the bundle was made.
     """
-    python = environment_python(bundle.lock, timeout_s=timeout_s)
+    python = environment_python(bundle.lock, timeout_s=timeout_s, asked_by=bundle.environment)
     with tempfile.TemporaryDirectory(prefix="modelship-workbench-") as folder:
         app = Path(folder) / "app"
         stage(bundle, app, source=source)

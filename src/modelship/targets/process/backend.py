@@ -191,7 +191,9 @@ class ProcessBackend(TargetBackend):
         """Return the Python that runs the server, and what has to be on its path."""
         deadline = steps.deadline
         lock = bundle.lock
-        python = environment_python(lock, timeout_s=deadline.remaining_s)
+        python = environment_python(
+            lock, timeout_s=deadline.remaining_s, asked_by=bundle.environment
+        )
         return python, install_server(self._server, lock, python, timeout_s=deadline.remaining_s)
 
     def instances(self) -> Sequence[Instance]:

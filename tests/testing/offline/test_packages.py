@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import secrets
 import subprocess
@@ -183,9 +184,27 @@ def test_names_are_taken_away_with_the_registry(docker_base_image):
     with connected() as engine:
         name = registry.add(engine, docker_base_image, name="forgotten", label=label)
         assert engine.image(name) == engine.image(docker_base_image)
-        registry.forget()
+        registry.close(forget=True)
         assert engine.image(name) is None
         assert engine.image(docker_base_image) is not None
+
+
+@pytest.mark.docker
+def test_what_builds_of_the_sdk_leave_goes_with_the_registry(engine, docker_base_image):
+    """It keeps a container for each step of a Dockerfile."""
+    registry = Registry("127.0.0.1:1", password=secrets.token_hex())
+    mine, tag = {"label": registry.label}, f"left-{secrets.token_hex(4)}"
+    text = f"FROM {docker_base_image}\nLABEL {registry.label}\nENV A=1\n"
+    assert [*engine.api.build(fileobj=io.BytesIO(text.encode()), tag=tag)]
+    try:
+        assert engine.api.containers(all=True, filters=mine)
+        with connected() as own:
+            registry.add(own, tag, name="left", label="1")
+        registry.close(forget=True)
+        assert not engine.api.containers(all=True, filters=mine)
+    finally:
+        engine.images.remove(tag)
+    assert not engine.api.images(all=True, filters=mine)
 
 
 def test_a_package_without_an_engine_says_so(tmp_path, shared_home, monkeypatch):

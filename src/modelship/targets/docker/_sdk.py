@@ -31,6 +31,7 @@ _GRACE_S = 5
 _SHORTEST_WAIT_S = 1.0
 _LINES_KEPT = 40
 _CONFLICT = 409
+_STEP = "#(nop)"  # what the builder writes where a step runs no command
 _PORT_TAKEN = ("port is already allocated", "address already in use")
 
 
@@ -157,6 +158,20 @@ class Engine:
                     self._api.remove_container(container.name, v=True, force=True)
         # One by one: an engine refuses to prune while it prunes for somebody else.
         with suppress(self._errors.APIError):
+            for image in self._api.images(quiet=True, filters={"dangling": True, "label": label}):
+                self.remove_image(image)
+
+    def sweep_steps(self, label: str) -> None:
+        """Remove what builds of another program left that carry one label.
+
+        Such as the Docker SDK's own, which keep a container for each step that runs nothing, and
+        with it the image of that step. What was made to run is left alone.
+        """
+        filters: dict[str, Any] = {"label": label, "status": "created"}
+        with suppress(self._errors.APIError):
+            for container in self._api.containers(all=True, filters=filters):
+                if _STEP in container["Command"]:
+                    self._api.remove_container(container["Id"], v=True)
             for image in self._api.images(quiet=True, filters={"dangling": True, "label": label}):
                 self.remove_image(image)
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-__all__ = ["BUILD", "MODEL_IMAGE", "RECORD", "SERVICE_IMAGE", "TARGET"]
+__all__ = ["BUILD", "MODEL_IMAGE", "PACKAGE", "RECORD", "SERVICE_IMAGE", "TARGET"]
 
 BUILD = "io.modelship.build"
 """Another one for each build; what an interrupted one leaves is known by it."""
 
 MODEL_IMAGE = "io.modelship.model-image"
 """On a service image, the name of the model image below it."""
+
+PACKAGE = "io.modelship.package"
+"""On what is built of a package, which workspace made it."""
 
 RECORD = "io.modelship.record"
 """On the container of a service, its record as JSON; no container of a build has it."""

@@ -80,8 +80,7 @@ class Imaging:
     def close(self) -> None:
         """Wait for builds; take the names of images away from the engine if all of it goes."""
         self._workers.close()
-        if self._temporary:
-            self._registry.forget()
+        self._registry.close(forget=self._temporary)
 
     def calls(self) -> list[Call]:
         """Return what the workspace answers."""

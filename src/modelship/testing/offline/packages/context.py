@@ -31,7 +31,7 @@ _ROOT_USER: Final = (
 )
 
 
-def dockerfile(image: Image, *, base: str, runs_as_root: bool) -> str:
+def dockerfile(image: Image, *, base: str, label: str, runs_as_root: bool) -> str:
     """Return the Dockerfile of a package; it stands on the image of its environment.
 
     Parameters
@@ -40,6 +40,8 @@ def dockerfile(image: Image, *, base: str, runs_as_root: bool) -> str:
         What is packaged.
     base : str
         The image of the environment.
+    label : str
+        A label for all that is built of it, such as ``"key=value"``.
     runs_as_root : bool
         Whether the service runs as root, and not as user 1000.
     """
@@ -53,6 +55,7 @@ def dockerfile(image: Image, *, base: str, runs_as_root: bool) -> str:
     }
     lines = [
         f"FROM {base}",
+        f"LABEL {label}",
         "USER 0:0",
         *(f"ENV {name}={_quoted(value)}" for name, value in variables.items()),
         f"COPY {APP} {APP_ROOT}",

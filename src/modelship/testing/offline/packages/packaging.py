@@ -186,7 +186,9 @@ class Packages:
         blob.parent.mkdir(parents=True, exist_ok=True)
         with context.files(image, scratch=self._store.folder) as archive, blob.open("wb") as file:
             file.writelines(archive)
-        text = context.dockerfile(image, base=base, runs_as_root=True)
+        text = context.dockerfile(
+            image, base=base, label=self._places.registry.label, runs_as_root=True
+        )
         inline = {
             "entryType": "inline",
             "path": "Dockerfile",
@@ -211,7 +213,9 @@ class Packages:
         name = asked.get("imageName") or "package"
         label = asked.get("imageLabel") or build.operation[:8]
         full = self._places.registry.name(name, label=label)
-        text = context.dockerfile(image, base=base, runs_as_root=False)
+        text = context.dockerfile(
+            image, base=base, label=self._places.registry.label, runs_as_root=False
+        )
         with context.files(image, scratch=self._store.folder) as archive, connected() as engine:
             content = {"Dockerfile": text.encode(), **archive.files}
             log = engine.build(

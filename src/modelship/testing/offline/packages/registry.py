@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from werkzeug.wrappers import Response
 
 from modelship.errors import ModelshipError
+from modelship.targets.docker import labels
 from modelship.targets.docker._sdk import connected
 from modelship.testing.offline.app import Call
 from modelship.testing.offline.control import WS
@@ -59,12 +60,18 @@ class Registry:
         without TLS.
     password : str
         What opens it, with the user name ``offline``.
+
+    Attributes
+    ----------
+    label : str
+        What is built on its images carries this label.
     """
 
     def __init__(self, address: str, *, password: str) -> None:
         self.address = address
         self._password = password
         self._given: set[str] = set()
+        self.label = f"{labels.PACKAGE}={hashlib.sha256(password.encode()).hexdigest()[:16]}"
 
     def __repr__(self) -> str:
         return f"<Registry {self.address}>"
@@ -97,12 +104,19 @@ class Registry:
         self._given.add(full)
         return full
 
-    def forget(self) -> None:
-        """Take the names that were given away from the engine; images go that have no other."""
+    def close(self, *, forget: bool) -> None:
+        """Remove what builds on its images left in the engine.
+
+        Parameters
+        ----------
+        forget : bool
+            Whether to take the names away too that were given; images go that have no other.
+        """
         with suppress(ModelshipError):
             if self._given:
                 with connected() as engine:
-                    for name in self._given:
+                    engine.sweep_steps(self.label)
+                    for name in self._given if forget else ():
                         engine.remove_image(name)
 
     def _keys(self, _request: Request, **_scope: str) -> Response:

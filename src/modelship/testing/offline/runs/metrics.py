@@ -128,7 +128,7 @@ def _distinct(metrics: list[dict[str, Any]], *, since: str) -> list[dict[str, An
     """
     values: dict[str, dict[str, Any]] = {}
     for metric in metrics:
-        for value in metric["value"]:
+        for value in metric["value"] or ():
             if _time(value) >= since.rstrip("Z"):
                 values.setdefault(value["metricId"], value)
     return sorted(values.values(), key=_time)

@@ -180,6 +180,26 @@ def test_what_does_not_run_here_is_said(submit, cluster):
         submit("", compute_target=cluster, distributed_job_config=MpiConfiguration(node_count=2))
 
 
+def test_an_environment_that_cannot_be_made_fails_the_run(submit, cluster):
+    """The error of the run names the package, or the interpreter, that is not there."""
+    from azureml.core.conda_dependencies import CondaDependencies
+
+    packages = Environment("packages")
+    packages.python.conda_dependencies = CondaDependencies.create(
+        python_version="3.11", pip_packages=["no-such-package-of-anybody==1"]
+    )
+    interpreter = Environment("interpreter")
+    interpreter.python.user_managed_dependencies = True
+    interpreter.python.interpreter_path = "python-of-nobody"
+    for environment, words in (
+        (packages, "no-such-package-of-anybody"),
+        (interpreter, "python-of-nobody"),
+    ):
+        run = submit("", compute_target=cluster, environment=environment)
+        wait_until(lambda run=run: run.get_status() == "Failed")
+        assert words in run.get_details()["error"]["error"]["message"]
+
+
 def test_a_cluster_is_a_name_for_this_machine(experiment, cluster):
     """It is created at once, listed with what was asked for, and has no nodes."""
     cluster.wait_for_completion(show_output=False, min_node_count=0)

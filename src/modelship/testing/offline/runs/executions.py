@@ -148,6 +148,7 @@ class Executions:
             where="The target 'local' is this machine.",
             lay_out=lambda _folder: None,
         )
+        self._records.reach(run_id, "Preparing")  # it begins once
         self._jobs.start(job)
         return json_response({})
 

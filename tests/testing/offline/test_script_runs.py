@@ -208,6 +208,17 @@ def test_a_cluster_is_a_name_for_this_machine(experiment, cluster):
     assert found.get_status().current_node_count == 0
 
 
+def test_a_cluster_is_changed_and_removed(experiment):
+    """How many nodes it may have, and whether it is there."""
+    wanted = AmlCompute.provisioning_configuration(vm_size="STANDARD_D2_V2", max_nodes=1)
+    made = ComputeTarget.create(experiment.workspace, "other", wanted)
+    made.update(max_nodes=3)
+    found = ComputeTarget(experiment.workspace, "other")
+    assert found.scale_settings.maximum_node_count == 3
+    found.delete()
+    assert "other" not in experiment.workspace.compute_targets
+
+
 KILLED = """
 import sys
 from azureml.core import Environment, Experiment, ScriptRunConfig

@@ -70,6 +70,7 @@ class Computes:
         one = f"{place}/<name>"
         return [
             Call("computes.put", "PUT", one, self._put),
+            Call("computes.update", "PATCH", one, self._update),
             Call("computes.get", "GET", one, self._get),
             Call("computes.list", "GET", place, self._list),
             Call("computes.delete", "DELETE", one, self._delete),
@@ -90,6 +91,19 @@ class Computes:
         self._documents.put(name, document)
         status = 201 if older is None else 200
         return self._accepted(request, document, status=status)
+
+    def _update(self, request: Request, *, name: str, **_scope: str) -> Response:
+        """Change how many nodes a cluster may have, which is all that the SDK changes."""
+        wanted = json_object(request, {"properties": {"properties": {"scaleSettings": dict}}})
+        with self._documents.lock:
+            document = self._require(name)
+            if _type(document) != "AmlCompute":
+                raise _bad(f"The compute target {name} is no AmlCompute, and cannot be changed.")
+            scale = wanted["properties"]["properties"]["scaleSettings"]
+            document["properties"]["properties"]["scaleSettings"] = scale
+            document["properties"]["modifiedOn"] = moment()
+            self._documents.put(name, document)
+        return self._accepted(request, document, status=200)
 
     def _document(self, name: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
         asked = wanted["properties"]

@@ -115,7 +115,8 @@ class Jobs:
     def start(self, job: Job, *, at_once: int = 0) -> None:
         """Run a script; with `at_once`, no more than so many on its target."""
         free = threading.Semaphore(max(1, at_once))
-        slot = self._slots.setdefault(job.submission.target, free) if at_once else free
+        place = f"{job.submission.target}:{at_once}"
+        slot = self._slots.setdefault(place, free) if at_once else free
         thread = threading.Thread(
             target=self._run,
             args=(job, slot),

@@ -28,11 +28,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self  # for type checkers only: Python 3.10 lacks it
 
-    from modelship.testing.offline.app import Call
-    from modelship.testing.offline.guard import Guard
     from modelship.testing.offline.insights import InsightsRecord
-    from modelship.testing.offline.services import Services
-    from modelship.workspace.access import Access
 
 __all__ = ["OfflineWorkspace"]
 
@@ -218,6 +214,7 @@ class OfflineWorkspace:
 
     def _open(self, stack: ExitStack) -> None:
         from modelship.testing.offline.app import App
+        from modelship.testing.offline.assembly import Assembly
         from modelship.testing.offline.authority import Authority
         from modelship.testing.offline.data.account import StorageAccount
         from modelship.testing.offline.guard import Guard
@@ -255,13 +252,23 @@ class OfflineWorkspace:
             registry_password=self.identity.key_for("registry"),
             account=StorageAccount.of(self.identity),
         )
-        store = Store(self.folder)
         self._insights = Insights(self.folder, self.identity, compute=self._compute)
-        services = self._services(store, guard)
-        stack.callback(services.close)
-        services.start()
+        assembly = Assembly(
+            identity=self.identity,
+            store=Store(self.folder),
+            guard=guard,
+            access=access,
+            faults=self.faults,
+            insights=self._insights,
+            listeners=self._listeners,
+            compute=self._compute,
+            base_image=self._base_image,
+            sealed=self._sealed,
+            temporary=self._given_folder is None,
+            exported=lambda: self.environment,
+        )
+        calls = assembly.open(stack)
         self._listeners.settle()
-        calls = [*self._calls(store, guard, access, stack), *services.calls()]
         self._app = app = App(calls, self.faults, guard=guard)
         tls = {"http": None, "https": authority.context("127.0.0.1")}
         for scheme, context in tls.items():
@@ -278,73 +285,3 @@ class OfflineWorkspace:
         self.refused = self._proxy.refused
         self.environment_path = self.folder / "environment.sh"
         write_private(self.environment_path, exports(self.environment))
-
-    def _services(self, store: Store, guard: Guard) -> Services:
-        from modelship.testing.offline.services import Services
-
-        return Services(
-            store,
-            guard=guard,
-            front_key=self.identity.key_for("fronts"),
-            token_key=self.identity.key_for("service tokens"),
-            faults=self.faults,
-            insights=self._insights,
-            container=f"azureml-blobstore-{self.identity.workspace_id}",
-            compute=self._compute,
-            base_image=self._base_image,
-            location=self.identity.location,
-            listeners=self._listeners,
-        )
-
-    def _calls(self, store: Store, guard: Guard, access: Access, stack: ExitStack) -> list[Call]:
-        from modelship.testing.offline.artifacts import Artifacts
-        from modelship.testing.offline.blobs import Blobs
-        from modelship.testing.offline.computes import Computes
-        from modelship.testing.offline.control import Control
-        from modelship.testing.offline.data.services import Data
-        from modelship.testing.offline.imaging import Imaging
-        from modelship.testing.offline.login import Login, ServicePrincipal
-        from modelship.testing.offline.models import Models
-        from modelship.testing.offline.resources import Resources
-        from modelship.testing.offline.runs.training import Training
-        from modelship.testing.offline.telemetry import Telemetry
-
-        blobs = Blobs(store, guard=guard)
-        artifacts = Artifacts(
-            store,
-            blobs=blobs,
-            upload_endpoint=f"https://127.0.0.1:{self.identity.ports['https']}",
-            account=self.identity.storage_account,
-        )
-        training = Training(
-            store,
-            identity=self.identity,
-            guard=guard,
-            artifacts=artifacts,
-            access=access,
-            exported=lambda: self.environment,
-        )
-        stack.callback(training.close)
-        images = Imaging(
-            store,
-            self.identity,
-            guard=guard,
-            compute=self._compute,
-            base_image=self._base_image,
-            temporary=self._given_folder is None,
-        )
-        stack.callback(images.close)
-        parts = (
-            Control(self.identity),
-            Resources(self.identity, store=store),
-            Login(ServicePrincipal.of(self.identity), access=access),
-            Telemetry(self._insights),
-            images,
-            Computes(store, self.identity),
-            Models(store),
-            blobs,
-            artifacts,
-            Data(self.identity, store=store, sealed=self._sealed),
-            training,
-        )
-        return [call for part in parts for call in part.calls()]

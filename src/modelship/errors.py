@@ -344,6 +344,7 @@ class ModelLoadError(ModelError):
     path: str
     cause: str
     written_by: str = ""
+    advice: str = "Install the packages that the model was trained with."
 
     @property
     def message(self) -> str:
@@ -354,7 +355,7 @@ class ModelLoadError(ModelError):
     def hint(self) -> str:
         if self.written_by:
             return f"Install what wrote it: pip install '{self.written_by.replace(' ', '==')}'"
-        return "Install the packages that the model was trained with."
+        return self.advice
 
 
 @dataclass(eq=False)
@@ -404,7 +405,9 @@ class PredictionError(EvaluationError):
     """What was evaluated did not answer with one prediction a row."""
 
     problem: str
-    advice: str = "Pass encode= and decode= to Evaluator if the service speaks another form."
+    advice: str = (
+        "If the service speaks another form, pass encode= and decode= to Evaluator in Python."
+    )
 
     @property
     def message(self) -> str:

@@ -102,6 +102,14 @@ def test_bundle_prints_what_is_in_it(modelship, files, here):
     assert "modelship deploy made -n NAME" in done.stdout
 
 
+def test_a_sample_with_a_byte_order_mark_is_read(modelship, files, here):
+    """PowerShell and Notepad write one."""
+    (here / "sample.json").write_text('{"data": [[0]]}', encoding="utf-8-sig")
+    done = modelship("bundle", files / "model.pkl", "-o", "made", "--sample-input", "sample.json")
+    assert done.exit_code == 0, done.output
+    assert ScoringBundle.load(here / "made").sample_input == {"data": [[0]]}
+
+
 def test_what_a_bundle_cannot_be_made_of_is_told(modelship, files, here):
     """Missing and broken parts have the exit code of their kind."""
     (here / "score.py").write_text("def init(): pass\n")

@@ -36,15 +36,17 @@ def test_a_different_bundle_needs_overwrite(modelship, files, service):
     assert again.exit_code == 0, again.output
 
 
-@pytest.mark.parametrize("way", ["file", "data", "stdin", "dash"])
-def test_run_sends_a_request_from_anywhere(modelship, files, service, way):
-    """A file, an argument and stdin all give the service's answer as JSON."""
+@pytest.mark.parametrize("way", ["file", "data", "stdin", "dash", "marked file", "marked stdin"])
+def test_run_sends_a_request_from_anywhere(modelship, files, service, here, way):
+    """A file, an argument and stdin all give the answer; a byte order mark is no part of it."""
     text = (files / "request.json").read_text()
-    stdin = text if way in {"stdin", "dash"} else None
+    (here / "marked.json").write_text(text, encoding="utf-8-sig")
+    stdin = {"stdin": text, "dash": text, "marked stdin": f"\ufeff{text}"}.get(way)
     arguments = {
         "file": ("-f", files / "request.json"),
         "data": ("--data", text),
         "dash": ("-f", "-"),
+        "marked file": ("-f", here / "marked.json"),
     }
     done = modelship("run", service, *MEMORY, *arguments.get(way, ()), stdin=stdin)
     assert done.exit_code == 0, done.output

@@ -37,7 +37,14 @@ def test_csv_takes_the_last_column_or_the_one_named(here, label, X, y):
 
 
 @pytest.mark.parametrize(
-    ("cells", "labels"), [("01", [0, 1]), (("0.5", "1"), [0.5, 1.0]), ("0a", ["0", "a"])]
+    ("cells", "labels"),
+    [
+        ("01", [0, 1]),
+        (("0.5", "1"), [0.5, 1.0]),
+        ("0a", ["0", "a"]),
+        (("True", "False"), [True, False]),
+        (("True", "None"), ["True", "None"]),
+    ],
 )
 def test_csv_labels_are_numbers_if_all_of_them_are(here, cells, labels):
     """Integers stay integers, since a service answers integers."""
@@ -45,6 +52,20 @@ def test_csv_labels_are_numbers_if_all_of_them_are(here, cells, labels):
     _, y = read_test_set(here / "test.csv", label="y")
     assert y.tolist() == labels
     assert type(y.tolist()[0]) is type(labels[0])
+
+
+def test_truth_values_of_csv_features_are_numbers(here):
+    """Columns such as pandas.get_dummies makes them are 1 and 0, as a model sees them."""
+    (here / "test.csv").write_text("red,width,y\nTrue,2.5,1\nFalse,3,0\n")
+    X, _ = read_test_set(here / "test.csv")
+    assert X.tolist() == [[1, 2.5], [0, 3]]
+
+
+def test_json_with_a_byte_order_mark_is_read(here):
+    """Editors of Windows write one."""
+    document = json.dumps({"X": [[1], [2]], "y": [0, 1]})
+    (here / "test.json").write_text(document, encoding="utf-8-sig")
+    assert read_test_set(here / "test.json")[1].tolist() == [0, 1]
 
 
 def test_json_is_read_as_two_lists(here):

@@ -34,6 +34,15 @@ def test_known_forms_are_read(service, answer):
     assert report.y_pred.dtype.kind == "i"
 
 
+@pytest.mark.parametrize("answer", [[True, False], [1, 0], ["True", "False"]])
+def test_truth_values_are_compared_with_what_stands_for_them(service, answer):
+    """A service answers true, 1 or the text of a truth value; y holds truth values."""
+    report = Evaluator([[1], [2]], np.array([True, False])).evaluate(
+        service(lambda payload: answer)
+    )
+    assert report.accuracy == 1.0
+
+
 @pytest.mark.parametrize(
     ("answer", "said"),
     [

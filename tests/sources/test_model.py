@@ -209,8 +209,19 @@ def test_a_failing_load_says_who_wrote_the_model(tmp_path, linear):
 def test_other_formats_are_not_loaded(tmp_path):
     """What is no pickle says so instead of being tried."""
     (tmp_path / "net.onnx").write_bytes(b"\x3a\x00\x42\x02\x10\x0d")  # a graph, operators
-    with pytest.raises(ModelLoadError, match="'onnx'"):
+    with pytest.raises(ModelLoadError, match="'onnx'") as caught:
         Model.read(tmp_path / "net.onnx").load()
+    assert "evaluate the service" in caught.value.hint
+
+
+def test_a_folder_with_one_pickle_names_it(tmp_path):
+    """MLflow saves a model as a folder; what can be loaded is the pickle in it."""
+    (tmp_path / "saved").mkdir()
+    (tmp_path / "saved" / "MLmodel").write_text("flavors: {}")
+    joblib.dump([1], tmp_path / "saved" / "model.pkl")
+    with pytest.raises(ModelLoadError) as caught:
+        Model.read(tmp_path / "saved").load()
+    assert caught.value.hint == f"Give {tmp_path / 'saved' / 'model.pkl'}, the only pickle in it."
 
 
 def test_an_older_version_is_warned_of_once(tmp_path, estimators):

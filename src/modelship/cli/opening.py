@@ -103,7 +103,7 @@ def _sample_input(given: object) -> object:
     if not isinstance(given, str):
         return given
     try:
-        return json.loads(Path(given).read_text(encoding="utf-8"))
+        return json.loads(Path(given).read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InvalidOptionError(
             option="sample_input", found=given, expected="an existing JSON file"

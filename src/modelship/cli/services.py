@@ -80,9 +80,9 @@ def _payload(*, file: str | None, data: str | None) -> str:
     if file in (None, "-"):
         if sys.stdin.isatty():
             raise click.UsageError("Give the request with -f FILE or --data JSON, or on stdin.")
-        return sys.stdin.read()
+        return sys.stdin.read().removeprefix("\ufeff")
     try:
-        return Path(str(file)).read_text(encoding="utf-8")
+        return Path(str(file)).read_text(encoding="utf-8-sig")
     except OSError as error:
         raise InvalidOptionError(
             option="--file", found=file, expected="an existing file"

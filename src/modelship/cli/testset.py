@@ -7,7 +7,7 @@ import json
 import zipfile
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from modelship.errors import InvalidOptionError, InvalidTestSetError, MissingExtraError, nearest
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["read_test_set"]
+
+_TRUTH: Final = {"True": True, "False": False}
+"""How pandas writes truth values into a CSV file."""
 
 
 def read_test_set(path: str | Path, *, label: str | None = None) -> tuple[Any, Any]:
@@ -73,7 +76,7 @@ def _read_json(file: Path) -> tuple[Any, Any]:
     import numpy as np
 
     try:
-        document = json.loads(file.read_text(encoding="utf-8"))
+        document = json.loads(file.read_text(encoding="utf-8-sig"))
     except ValueError as error:
         raise InvalidTestSetError(problem=f"{file} is not JSON: {error}") from error
     if not isinstance(document, dict):
@@ -128,9 +131,13 @@ def _label_column(header: Sequence[str], *, label: str | None, file: Path) -> in
     return header.index(label)
 
 
-def _numbers(row: Sequence[str], *, file: Path, line: int) -> Any:
+def _numbers(row: Sequence[Any], *, file: Path, line: int) -> Any:
     import numpy as np
 
+    try:
+        return np.array(row, dtype=float)
+    except ValueError:
+        row = [_TRUTH.get(cell, cell) for cell in row]
     try:
         return np.array(row, dtype=float)
     except ValueError as error:
@@ -138,9 +145,11 @@ def _numbers(row: Sequence[str], *, file: Path, line: int) -> Any:
 
 
 def _labels(values: Sequence[str]) -> Any:
-    """Return labels as integers if all are, else as numbers if all are, else as text."""
+    """Return labels as truth values, integers or numbers if all are of that kind, else as text."""
     import numpy as np
 
+    if values and _TRUTH.keys() >= set(values):
+        return np.array([_TRUTH[value] for value in values])
     labels = np.array(values)
     with suppress(ValueError):
         return labels.astype(int)

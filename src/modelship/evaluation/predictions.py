@@ -18,6 +18,8 @@ __all__ = ["Predictions", "SupportsRun", "align", "decode_answer", "join", "pred
 
 ANSWER_KEYS: Final = ("predictions", "result", "results")
 _SHOWN_CHARACTERS: Final = 200
+_TRUTH: Final = frozenset({"True", "False"})
+"""Truth values of pandas and NumPy, once they are text."""
 
 
 @runtime_checkable
@@ -125,11 +127,16 @@ def join(parts: Sequence[Predictions]) -> Predictions:
 
 
 def _aligned(values: NDArray[Any], y: NDArray[Any], *, task: str) -> NDArray[Any]:
+    import numpy as np
+
+    if y.dtype.kind == "b" and set(values.tolist()) <= _TRUTH:
+        return np.array([value == "True" for value in values.tolist()])
     if is_text(values) != is_text(y):
         kinds = ("text", "numbers") if is_text(values) else ("numbers", "text")
         example = values.tolist()[0]
         raise PredictionError(
-            problem=f"the predictions are {kinds[0]}, such as {example!r}, and y holds {kinds[1]}"
+            problem=f"the predictions are {kinds[0]}, such as {example!r}, and y holds {kinds[1]}",
+            advice="Give y as the model predicts it, or pass decode= to Evaluator in Python.",
         )
     if is_text(values):
         return values

@@ -192,7 +192,7 @@ class Model:
         """
         if self.format not in _LOADABLE:
             cause = f"its format is {self.format!r}, and only pickles are loaded here"
-            raise ModelLoadError(path=str(self.path), cause=cause)
+            raise ModelLoadError(path=str(self.path), cause=cause, advice=_how_to_load(self.path))
         if self.passport.obstacles and not (trust_model or self.trusted):
             raise UntrustedModelError(path=str(self.path), reasons=self.passport.obstacles)
         self.verify()
@@ -212,6 +212,13 @@ class Model:
                 ) from error
         _warn_once(caught)
         return loaded
+
+
+def _how_to_load(path: Path) -> str:
+    pickles = [file for end in PICKLE_SUFFIXES for file in sorted(path.rglob(f"*{end}"))]
+    if len(pickles) == 1:
+        return f"Give {pickles[0]}, the only pickle in it."
+    return "Deploy it with a script that loads it, and evaluate the service."
 
 
 def check_name(name: object, *, kind: str) -> str:

@@ -71,6 +71,21 @@ def test_python_3_8_gets_the_last_releases_for_it(given_, kept):
     assert kept in Environment("3.8.13", (given_,)).requirements
 
 
+@pytest.mark.parametrize(
+    ("python", "given_", "added"),
+    [
+        ("3.8", ("azureml-defaults",), True),
+        ("3.11.7", ("azureml-core==1.48",), True),
+        ("3.12", ("azureml-defaults",), False),
+        ("3.8", ("azureml-inference-server-http", "scikit-learn"), False),
+        ("3.8", ("azureml-defaults", "setuptools==60.0"), False),
+    ],
+)
+def test_azure_mls_sdk_gets_the_setuptools_that_conda_gives_it(python, given_, added):
+    """It imports pkg_resources without asking for it, and conda brings that up to Python 3.11."""
+    assert ("setuptools<81" in Environment(python, given_).requirements) is added
+
+
 def test_another_patch_release_of_python_is_said():
     """What is asked for, what is taken, and where it comes from."""
     environment = Environment("3.8.13", (), origin="myenv.yml")

@@ -84,6 +84,7 @@ def test_a_whole_file_is_read(tmp_path):
         "azureml-defaults>=1.60",
         "azureml-inference-server-http>=1.5",
         "scikit-learn==1.3.*",
+        "setuptools<81",
     )
 
 

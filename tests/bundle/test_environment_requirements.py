@@ -57,7 +57,7 @@ def test_a_file_includes_another_beside_it(tmp_path, option):
         (f"a @ https://host/a-1.0-py3-none-any.whl?sig={PASSWORD}", "a password or a token"),
         ("a @ file:///tmp/a-1.0-py3-none-any.whl", "local path"),
         ("a ~ 1", "not a requirement"),
-        ("-r missing.txt", "cannot be read"),
+        ("-r missing.txt", "it includes .missing.txt., which is not there"),
     ],
 )
 def test_what_no_package_index_has_is_refused_on_its_line(tmp_path, line, problem):
@@ -68,7 +68,7 @@ def test_what_no_package_index_has_is_refused_on_its_line(tmp_path, line, proble
         read_requirements(path)
     assert PASSWORD not in str(caught.value)
     assert caught.value.hint
-    assert f"{path}:2" in str(caught.value) or "missing.txt" in str(caught.value)
+    assert f"{path}:2" in str(caught.value)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

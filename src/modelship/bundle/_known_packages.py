@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["FLOORS", "FORMAT_REQUIREMENTS", "IMPORT_TO_PYPI", "SOURCE_ONLY", "floor_of"]
+__all__ = [
+    "FLOORS",
+    "FORMAT_REQUIREMENTS",
+    "IMPORT_TO_PYPI",
+    "SETUPTOOLS",
+    "SOURCE_ONLY",
+    "floor_of",
+    "needs_setuptools",
+]
 
 SOURCE_ONLY = ("docopt", "fusepy")
 """Packages of pure Python that have no wheel on PyPI, and that others need.
@@ -32,6 +40,29 @@ releases of 2020, which pin nothing and do not build. With a floor it says what 
 
 _LAST_FOR_3_8 = {"azureml-core": "1.60", "azureml-inference-server-http": "1.3"}
 """Newer ones need Python 3.9, or do not go with azureml-defaults 1.60, the last one for 3.8."""
+
+
+_SDK = frozenset(
+    f"azureml-{name}"
+    for name in (
+        *("automl-runtime", "core", "defaults", "explain-model", "interpret", "mlflow", "pipeline"),
+        *("pipeline-core", "pipeline-steps", "sdk", "telemetry", "train", "train-automl"),
+        *("train-automl-client", "train-automl-runtime", "train-core", "widgets"),
+    )
+)
+SETUPTOOLS = "setuptools<81"
+"""The releases that setuptools itself names to those who need ``pkg_resources``."""
+_FIRST_WITHOUT = (3, 12)  # conda's Python, and virtual environments, have no setuptools since
+
+
+def needs_setuptools(name: str, *, python: str) -> bool:
+    """Return whether a package brings an azureml-core that may import ``pkg_resources``.
+
+    Up to 1.61.0 it does without asking for setuptools: conda, by which Azure ML makes its
+    environments, installs that beside each Python older than 3.12.
+    """
+    major, minor = python.split(".")[:2]
+    return name in _SDK and (int(major), int(minor)) < _FIRST_WITHOUT
 
 
 def floor_of(name: str, *, python: str) -> str | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from modelship.bundle._known_packages import floor_of
+from modelship.bundle._known_packages import SETUPTOOLS, floor_of, needs_setuptools
 from modelship.bundle.conda import read_conda
 from modelship.bundle.inferred import requirements_of, requirements_of_all
 from modelship.bundle.requirements import parse_requirement, read_requirements
@@ -46,7 +46,8 @@ class Environment:
 
     Azure ML's inference server is part of each environment: it is added unless a
     requirement names it. Packages of Azure ML that are named with no version get the
-    floor in :data:`modelship.bundle._known_packages.FLOORS`.
+    floor in :data:`modelship.bundle._known_packages.FLOORS`. Azure ML's SDK gets setuptools, which
+    it imports and conda installs, on a Python older than 3.12 unless a requirement names it.
 
     Parameters
     ----------
@@ -78,6 +79,8 @@ class Environment:
         parsed = [parse_requirement(text, where=self.origin) for text in self.requirements]
         if not any(requirement.name == SERVER for requirement in parsed):
             parsed.append(Requirement(SERVER))
+        if _lacks_setuptools(parsed, python=self.python):
+            parsed.append(Requirement(SETUPTOOLS))
         pinned = any(each.name == DEFAULTS and each.specifier for each in parsed)
         parsed = [
             # What brings the server says which release of it.
@@ -197,6 +200,12 @@ def as_environment(
         return Environment.read(given)
     own = {file.path.partition("/")[0].removesuffix(".py") for file in source}
     return Environment.for_models(models, own_modules=own)
+
+
+def _lacks_setuptools(requirements: Sequence[Requirement], *, python: str) -> bool:
+    names = {canonicalize_name(each.name) for each in requirements}
+    wanted = any(needs_setuptools(name, python=python) for name in names)
+    return wanted and "setuptools" not in names
 
 
 def _with_floor(requirement: Requirement, *, python: str) -> Requirement:

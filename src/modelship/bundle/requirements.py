@@ -103,9 +103,24 @@ def _read_lines(
             continue
         option, value = _option(line)
         if option in {"-r", "--requirement"}:
-            yield from _read(path.parent / value, seen=seen)
+            yield from _read(_included(value, path=path, where=where), seen=seen)
         elif option not in _PASSED_OVER:
             raise _refused(option, where=where)
+
+
+def _included(name: str, *, path: Path, where: str) -> Path:
+    found = path.parent / name
+    if not _is_file(found):
+        problem = f"it includes {name!r}, which is not there."
+        raise EnvironmentSpecError(where, problem, "List the packages of that file here instead.")
+    return found
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # such as a name that is too long
+        return False
 
 
 def _logical_lines(text: str) -> Iterator[tuple[int, str]]:

@@ -83,8 +83,20 @@ def told(place, service, caplog):
             f"has no wheel for Python {PYTHON}",
         ),
         (HEAD + "- numpy ?\n" + PIP, "line 4 {} ('- numpy ?')", "'numpy ?' is not"),
+        (HEAD + PIP + "  - -r a.txt\n", "line 6 {} ('- -r a.txt')", "'a.txt', which is not there"),
     ],
-    ids=["pip", "conda", "version", "pair", "twice", "empty", "wheel", "python", "malformed"],
+    ids=[
+        "pip",
+        "conda",
+        "version",
+        "pair",
+        "twice",
+        "empty",
+        "wheel",
+        "python",
+        "malformed",
+        "file",
+    ],
 )
 def test_the_cause_and_its_line_are_told(place, caplog, conda, line, problem):
     """In the exception, the service's error, both logs, and where the workspace runs."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -21,14 +20,11 @@ from modelship.testing.offline.specifications import Specification
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from modelship.bundle import Lock
     from modelship.testing.offline.runs.submissions import Submission
     from modelship.testing.offline.store import Store
 
 __all__ = ["Interpreters"]
 
-_OLD: Final = frozenset({"3.8", "3.9"})  # for which azureml-core imports pkg_resources
-_SETUPTOOLS: Final = "setuptools<81"  # the last ones with it
 _LISTING_S: Final = 60.0
 _NAMELESS: Final = frozenset({"python", "python3"})
 
@@ -82,18 +78,9 @@ class Interpreters:
             say(note)
         for option in specification.dropped:
             say(f"Left out: {option}. Packages come from where this machine gets its own.")
-        lock = self._lock(self._on_some_python(specification, say))
+        _, lock = self._images.lock(self._on_some_python(specification, say))
         say(f"Python {lock.python}, with {len(_packages(lock.text))} packages.")
         return environment_python(lock, timeout_s=timeout_s)
-
-    def _lock(self, specification: Specification) -> Lock:
-        """Return the lock; with setuptools, which conda installs, where the SDK still needs it."""
-        _, lock = self._images.lock(specification)
-        if lock.python in _OLD and "\nsetuptools==" not in f"\n{lock.text}":
-            listed = [*(specification.conda.get("dependencies") or ()), _SETUPTOOLS]
-            conda = {**specification.conda, "dependencies": listed}
-            _, lock = self._images.lock(replace(specification, conda=conda))
-        return lock
 
     def _on_some_python(
         self, specification: Specification, say: Callable[[str], None]

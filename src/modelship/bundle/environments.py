@@ -1,4 +1,4 @@
-"""The environments of this machine that trials and deployments share, one for each lock."""
+"""The environments of this machine that trials and deployments share."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from modelship.bundle._installed import installed_digest
 from modelship.bundle.install import add_packages, create_environment
 from modelship.bundle.programs import run
 from modelship.documents import read_regular
@@ -44,8 +45,9 @@ def environment_python(
 ) -> Path:
     """Return the Python of the environment that holds just what `lock` names.
 
-    It is made on first use. Two processes that ask for it at once get the same one; one that
-    dies while making it leaves an unfinished folder that the next one makes anew.
+    Locks that install the same files on this machine have the same one. It is made on first
+    use. Two processes that ask for it at once get the same one; one that dies while making it
+    leaves an unfinished folder that the next one makes anew.
 
     Parameters
     ----------
@@ -68,7 +70,7 @@ def environment_python(
     if _is_complete(folder, lock):
         return python
     end_s = time.monotonic() + timeout_s
-    with exclusive(f"environment-{lock.digest[:16]}", timeout_s=timeout_s):
+    with exclusive(f"environment-{folder.name}", timeout_s=timeout_s):
         if not _is_complete(folder, lock):
             shutil.rmtree(folder, ignore_errors=True)
             with storing(folder):
@@ -76,7 +78,7 @@ def environment_python(
             with _telling(asked_by):
                 create_environment(lock, folder, timeout_s=end_s - time.monotonic())
             with storing(folder):
-                write_atomic(folder / _COMPLETE, lock.digest)
+                write_atomic(folder / _COMPLETE, installed_digest(lock))
     return python
 
 
@@ -131,7 +133,7 @@ def install_server(server: Server, lock: Lock, python: Path, *, timeout_s: float
     added = server.added_to(lock)
     folder = python.parent.parent / "servers" / f"{server.digest[:8]}-{added.digest[:8]}"
     end_s = time.monotonic() + timeout_s
-    with exclusive(f"server-{lock.digest[:16]}", timeout_s=timeout_s):
+    with exclusive(f"server-{python.parent.parent.name}", timeout_s=timeout_s):
         if not folder.exists():
             with storing(folder), stage_in(folder.parent) as scratch:
                 add_packages(added, python, scratch / "new", timeout_s=end_s - time.monotonic())
@@ -188,13 +190,14 @@ def _compile(python: Path, folder: Path, *, place: Path) -> None:
 
 
 def _folder(lock: Lock) -> Path:
-    return cache_folder() / "environments" / lock.digest[:16]
+    return cache_folder() / "environments" / installed_digest(lock)[:16]
 
 
 def _is_complete(folder: Path, lock: Lock) -> bool:
     """Return whether the whole of this lock is installed there, and not of one named alike."""
+    wanted = installed_digest(lock).encode()
     try:
-        made_of = read_regular(folder / _COMPLETE, most_bytes=len(lock.digest))
+        made_of = read_regular(folder / _COMPLETE, most_bytes=len(wanted))
     except (OSError, ValueError):
         return False
-    return made_of == lock.digest.encode() and (folder / "bin" / "python").exists()
+    return made_of == wanted and (folder / "bin" / "python").exists()

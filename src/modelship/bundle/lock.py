@@ -34,7 +34,16 @@ if TYPE_CHECKING:
     from modelship.bundle.clash import Clash
     from modelship.bundle.environment import Environment
 
-__all__ = ["Lock", "clash_behind", "lock", "lock_problem", "minor_of", "wheels_only"]
+__all__ = [
+    "Lock",
+    "clash_behind",
+    "linux_variables",
+    "lock",
+    "lock_problem",
+    "locked_lines",
+    "minor_of",
+    "wheels_only",
+]
 
 _LOCKED = re.compile(r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^\s;]+)\s*(?:;(?P<marker>.*))?")
 _HASH = re.compile(r"--hash=sha256:[0-9a-f]+")
@@ -78,7 +87,7 @@ class Lock:
         Where markers lock a package at several versions, it is that for CPython on
         Linux (x86_64) of this minor version; a package for other platforms is left out.
         """
-        wanted = _linux(self.python)
+        wanted = linux_variables(self.python)
         return MappingProxyType(
             {
                 canonicalize_name(name): version
@@ -201,7 +210,7 @@ def _is_plain(wanted: str) -> bool:
     """Return whether a line is a requirement whose marker can be evaluated too."""
     try:
         marker = parse_requirement(wanted, where="the lock").marker
-        return marker is None or marker.evaluate(_linux("3.11")) in {True, False}
+        return marker is None or marker.evaluate(linux_variables("3.11")) in {True, False}
     except (EnvironmentSpecError, ValueError):
         return False
 
@@ -270,14 +279,19 @@ def _without_options(text: str) -> str:
     return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("--"))
 
 
-def _wanted(text: str) -> Iterator[str]:
-    """Yield the requirements of a lock without their digests."""
+def locked_lines(text: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield the requirements of a lock, each with its digests."""
     for line in text.replace("\\\n", " ").split("\n"):
-        words = line.split()
+        words, hashes = line.split(), []
         while words and _HASH.fullmatch(words[-1]):
-            words.pop()
+            hashes.append(words.pop())
         if words and not words[0].startswith("#"):
-            yield " ".join(words)
+            yield " ".join(words), hashes
+
+
+def _wanted(text: str) -> Iterator[str]:
+    for requirement, _ in locked_lines(text):
+        yield requirement
 
 
 def _locked(text: str) -> Iterator[tuple[str, str, Marker | None]]:
@@ -287,7 +301,7 @@ def _locked(text: str) -> Iterator[tuple[str, str, Marker | None]]:
             yield match["name"], match["version"], Marker(marker) if marker else None
 
 
-def _linux(python: str) -> dict[str, str]:
+def linux_variables(python: str) -> dict[str, str]:
     """Return the marker variables of CPython on Linux, in the last release of its minor version."""
     running = Version(sys.version.split()[0].rstrip("+"))
     # Markers that tell patch releases apart mean to leave out the first few.

@@ -1,0 +1,61 @@
+"""What a lock installs on this machine, whatever it says of others."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import re
+import sys
+from typing import TYPE_CHECKING, Final
+
+from packaging.markers import Marker
+
+from modelship.bundle.lock import linux_variables, locked_lines
+
+if TYPE_CHECKING:
+    from modelship.bundle.lock import Lock
+
+__all__ = ["installed_digest"]
+
+_VARIABLE: Final = re.compile(r"[a-z]+(?:_[a-z]+)+")
+_OF_THE_MACHINE: Final = {
+    "os_name": os.name,
+    "platform_machine": platform.machine(),
+    "platform_system": platform.system(),
+    "sys_platform": sys.platform,
+}
+_OF_PYTHON: Final = {
+    *("python_version", "python_full_version"),
+    *("implementation_name", "platform_python_implementation"),
+}
+_PATCH_RELEASE: Final = re.compile(r"\d+\.\d+\.\d+")
+
+
+def installed_digest(lock: Lock) -> str:
+    """Return the hex sha256 digest of what `lock` installs on this machine.
+
+    Locks of the same packages differ in what they say of other platforms: a lock of exact versions
+    is shorter than the one that they were taken from. Here both install the same files.
+
+    Parameters
+    ----------
+    lock : Lock
+        What is installed.
+    """
+    here = linux_variables(lock.python) | _OF_THE_MACHINE
+    lines = []
+    for line, hashes in locked_lines(lock.text):
+        requirement, _, marker = (part.strip() for part in line.partition(" ; "))
+        if marker and not _is_decided(marker):
+            requirement = line
+        elif marker and not Marker(marker).evaluate(dict(here)):
+            continue
+        lines.append(" ".join([requirement, *sorted(hashes)]))
+    return hashlib.sha256("\n".join([lock.python, *sorted(lines)]).encode()).hexdigest()
+
+
+def _is_decided(marker: str) -> bool:
+    """Return whether the minor version of Python and the machine decide whether it holds."""
+    variables = set(_VARIABLE.findall(re.sub(r"""(["']).*?\1""", "", marker)))
+    return variables <= _OF_PYTHON | _OF_THE_MACHINE.keys() and not _PATCH_RELEASE.search(marker)

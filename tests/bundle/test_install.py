@@ -115,3 +115,17 @@ def test_a_python_that_is_not_here_is_told_with_those_that_are():
         find_python("3.88")
     assert RUNNING in caught.value.found
     assert "Python 3.88" in caught.value.message
+
+
+def test_pyenvs_newest_release_is_found_without_its_shims(tmp_path, monkeypatch):
+    """A shim takes a while, and works only where a version is chosen."""
+    shim = tmp_path / "shims" / "python3.77"
+    pythons = [tmp_path / "versions" / f"3.77.{patch}" / "bin" / "python" for patch in (9, 10)]
+    for program in (shim, *pythons):
+        program.parent.mkdir(parents=True)
+        program.write_text(f"#!/bin/sh\ntouch {tmp_path}/started\nexit 1\n")
+        program.chmod(0o755)
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+    monkeypatch.setenv("PATH", str(shim.parent), prepend=os.pathsep)
+    assert find_python("3.77") == pythons[1]
+    assert not (tmp_path / "started").exists()

@@ -80,6 +80,7 @@ def run_uv(
     stdin: str = "",
     asks_index: bool = False,
     folder: str = os.sep,
+    path: str | None = None,
 ) -> Outcome:
     """Run uv, and end it with all its children when the time is up or the caller is stopped.
 
@@ -99,11 +100,13 @@ def run_uv(
     folder : str
         Where it runs: the root folder, which only its owner can put a file into, or one
         with a ``pyproject.toml`` made for it.
+    path : str, optional
+        Where it looks for programs; by default where this process does.
     """
     from modelship.workspace.way_out import WayOut
 
     environ = WayOut(os.environ).for_packages()
-    variables = _variables(environ)
+    variables = _variables(environ) | ({} if path is None else {"PATH": path})
     command = [_uv_path(), *arguments]
     if asks_index:
         variables |= index_variables(environ, default_index=_default_index)

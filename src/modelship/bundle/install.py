@@ -18,7 +18,7 @@ from modelship.bundle.lock import lock_problem, minor_of, wheels_only
 from modelship.errors import EnvironmentBuildError, InvalidOptionError, PythonNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from modelship.bundle._uv import Outcome
     from modelship.bundle.lock import Lock
@@ -185,8 +185,7 @@ def find_python(version: str) -> Path:
 def installed_pythons() -> Mapping[str, str]:
     """Return the release of each minor version of Python that this machine has.
 
-    Those that :func:`find_python` finds, such as ``{"3.8": "3.8.18", "3.11": "3.11.7"}``. It takes
-    some seconds where pyenv's shims are on the path.
+    Those that :func:`find_python` finds, such as ``{"3.8": "3.8.18", "3.11": "3.11.7"}``.
     """
     return {minor: release for minor, (release, _) in _interpreters().items()}
 
@@ -227,17 +226,35 @@ def _interpreters() -> Mapping[str, tuple[str, Path]]:
     """Return the release and an interpreter of CPython for each minor version that is here."""
     running = "{}.{}.{}".format(*sys.version_info)
     found = {minor_of(running): (running, Path(sys.executable))}
-    listed = run_uv(["python", "list", "--only-installed"], timeout_s=_FIND_TIMEOUT_S)
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    listed = run_uv(
+        ["python", "list", "--only-installed"],
+        timeout_s=_FIND_TIMEOUT_S,
+        path=_path_without(pyenv / "shims"),
+    )
     for line in listed.stdout.splitlines():
         if match := re.match(r"cpython-(3\.\d+\.\d+)-\S+\s+(.+?)(?: -> .*)?$", line):
             found.setdefault(minor_of(match[1]), (match[1], Path(match[2])))
-    # uv finds pyenv's interpreters only where its shims work, which is not in each folder.
-    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-    for python in sorted(pyenv.glob("versions/3.*/bin/python")):
-        release = python.parent.parent.name
-        if re.fullmatch(r"3\.\d+\.\d+", release):
-            found.setdefault(minor_of(release), (release, python))
+    for release, python in _of_pyenv(pyenv):
+        found.setdefault(minor_of(release), (release, python))
     return found
+
+
+def _path_without(folder: Path) -> str:
+    """Return where programs are looked for, without pyenv's shims.
+
+    They are slow, and work only in some folders; what they start is found by itself.
+    """
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    return os.pathsep.join(each for each in folders if Path(each) != folder)
+
+
+def _of_pyenv(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the release and the interpreter of each CPython of pyenv, the newest first."""
+    pythons = {each.parent.parent.name: each for each in folder.glob("versions/3.*/bin/python")}
+    releases = [each for each in pythons if re.fullmatch(r"3\.\d+\.\d+", each)]
+    for release in sorted(releases, key=Version, reverse=True):
+        yield release, pythons[release]
 
 
 def _may_download() -> bool:

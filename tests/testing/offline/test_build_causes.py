@@ -12,6 +12,9 @@ from azureml.core.webservice import AciWebservice
 from azureml.exceptions import WebserviceException
 from offline_services import INSPECTOR, PYTHON, deploying
 
+from modelship.errors import BaseImageError
+from modelship.testing.offline.build_causes import BuildCause
+
 HEAD = f"name: e\ndependencies:\n- python={PYTHON}\n"
 PIP = "- pip:\n  - azureml-defaults\n"
 UNKNOWN = "the package index has no package named 'scikit-lern'"
@@ -53,6 +56,14 @@ def told(place, service, caplog):
         "build log": build_log,
         "terminal": caplog.records[-1].getMessage(),
     }
+
+
+def test_a_base_image_is_chosen_where_the_workspace_is_started():
+    """Who deploys with the SDK has no base_image= of a target, nor its --option."""
+    error = BaseImageError(image="no/such", problem="it is not here", advice="base_image=")
+    message = BuildCause.of(error, environment="e", conda=HEAD).message
+    assert "'no/such' cannot be used: it is not here" in message
+    assert message.endswith("azureml-offline --base-image, or OfflineWorkspace(base_image=...).")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelship.bundle._package_index import redact
-from modelship.errors import EnvironmentSpecError, ModelshipError, PythonNotFoundError
+from modelship.errors import (
+    BaseImageError,
+    EnvironmentSpecError,
+    ModelshipError,
+    PythonNotFoundError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +24,10 @@ _PYTHON = re.compile(r"^\s*- *['\"]?python\b(?!-)")
 # A path of an address may hold a token too.
 _ADDRESS = re.compile(r"://[^\s\"']+")
 _TOO_LONG = "The build took too long."
+_OTHER_BASE = (
+    "Start the offline workspace with another base image: modelship azureml-offline --base-image, "
+    "or OfflineWorkspace(base_image=...)."
+)
 
 
 @dataclass(frozen=True)
@@ -57,7 +66,7 @@ class BuildCause:
             environment,
             tuple(_lines(error, conda.splitlines())),
             error.problem if isinstance(error, EnvironmentSpecError) else error.message,
-            error.hint,
+            _OTHER_BASE if isinstance(error, BaseImageError) else error.hint,
             error.evidence,
         )
 

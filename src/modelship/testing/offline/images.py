@@ -87,7 +87,9 @@ class Images:
         self._locking = threading.Lock()
 
     def lock(self, specification: Specification) -> tuple[Environment, Lock]:
-        """Return the environment of a specification and its lock; resolved once for each text.
+        """Return the environment of a specification and its lock; resolved once for what it needs.
+
+        What it needs is more than its text: what modelship adds changes with its releases.
 
         Raises
         ------
@@ -95,13 +97,14 @@ class Images:
             If it cannot be read or resolved.
         """
         text = specification.text
-        key = hashlib.sha256(text.encode()).hexdigest()[:16]
         folder = self._store.folder / "environments"
         folder.mkdir(exist_ok=True)
-        path, kept = folder / f"{key}.yml", folder / f"{key}.lock.json"
+        path = folder / f"{_short_digest(text)}.yml"
         with self._locking:
             path.write_text(text, encoding="utf-8")
             environment = Environment.read(path)
+            needs = "\n".join((environment.python, *environment.requirements))
+            kept = folder / f"{_short_digest(needs)}.lock.json"
             if not kept.exists():
                 found = resolve(environment)
                 draft = kept.with_suffix(".new")
@@ -184,6 +187,10 @@ class Images:
         name, _, version = model_id.rpartition(":")
         inside = {_inside(path, archive=model_id): files[path] for path in files}
         return _staged(name, version, inside, folder)
+
+
+def _short_digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _entry_script(request: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from modelship.errors import (
     EntryScriptError,
     EnvironmentSpecError,
     InvalidOptionError,
+    ModelNotFoundError,
 )
 from modelship.sources import Model
 
@@ -183,6 +184,23 @@ def test_paths_to_several_models_are_checked(read, bundle_of, path, found):
     """What leads to a model's file is fine; what only one model alone would have is found."""
     bundle = bundle_of(read("a"), read("b"), script=FIND.format(path))
     assert [each.code for each in bundle.check(trial=False) if each.code == "MS106"] == found
+
+
+def test_a_script_of_several_models_asks_for_the_one_that_is_missing(read, bundle_of):
+    """With one model, the folder <name>/<version> is not there; the advice says what to give."""
+    path = "os.path.join(os.environ['AZUREML_MODEL_DIR'], 'b', '1', 'model.pkl')"
+    bundle = bundle_of(read("a"), script=FIND.format(path))
+    [finding] = [each for each in bundle.check(trial=False) if each.code == "MS106"]
+    assert "each model that the script loads, 'b' among them" in finding.advice
+
+
+def test_a_model_that_is_gone_is_named(read, bundle_of, tmp_path):
+    """A file that was deleted after it was described is no file with another content."""
+    gone = read("b")
+    bundle = bundle_of(read("a"), gone)
+    gone.path.unlink()
+    with pytest.raises(ModelNotFoundError, match="b-1/model.pkl"):
+        bundle.save(tmp_path / "bundle")
 
 
 ASK = """

@@ -6,7 +6,8 @@ import hashlib
 import os
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from modelship.errors import DigestMismatchError
+from modelship.errors import DigestMismatchError, ModelNotFoundError
+from modelship.sources._files import nearby
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +24,8 @@ def copy_checked(model: Model, folder: Path) -> None:
 
     Raises
     ------
+    ModelNotFoundError
+        If one of them is gone.
     DigestMismatchError
         If one of them is not what it was when the model was described; it is not left there.
     OSError
@@ -53,6 +56,8 @@ def _opened(path: Path, *, sha256: str) -> BinaryIO:
     """Open a file that was a regular one; if it is a pipe by now, do not wait for its writer."""
     try:
         return open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")  # noqa: PTH123 - Path.open() takes no descriptor
+    except FileNotFoundError as error:
+        raise ModelNotFoundError(location=str(path), nearby=nearby(path)) from error
     except OSError as error:
         found = f"nothing ({error.strerror or error})"
         raise DigestMismatchError(what=str(path), expected=sha256, found=found) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import difflib
 import posixpath
+import re
 from typing import TYPE_CHECKING, Final
 
 from modelship.bundle.checks.parsing import called, caught_by
@@ -36,6 +37,7 @@ _READING_METHODS: Final = frozenset({"read_text", "read_bytes", "open"})
 # Folders that a service's container has, whatever is in the bundle.
 _EVERYWHERE: Final = ("/tmp", "/dev", "/proc", "/sys", "/etc", "/usr", "/opt", "/run", "/var/tmp")  # noqa: S108 - read from a script
 _APP_ROOT: Final = "/var/azureml-app"
+_OF_SEVERAL: Final = re.compile(r"\d+/")  # after a model's name: its version, and a file of it
 _NOT_THERE: Final = frozenset({"OSError", "FileNotFoundError", "IOError", "Exception"})
 _EXISTS: Final = frozenset({"exists", "isfile", "isdir", "is_file", "is_dir"})
 
@@ -106,8 +108,18 @@ def _below_model_dir(
         f"It looks for {place.path!r} in {folder}, which holds {_listed(files)}.",
         path=path,
         line=node.lineno,
-        advice=f"Write os.path.join(os.environ['AZUREML_MODEL_DIR'], {close[0]!r}).",
+        advice=_way_to_models(place.path, close[0], models=models),
     )
+
+
+def _way_to_models(path: str, file: str, *, models: Sequence[Model]) -> str:
+    name, _, rest = path.partition("/")
+    if len(models) == 1 and _OF_SEVERAL.match(rest):
+        return (
+            f"Give the bundle each model that the script loads, {name!r} among them: a single "
+            f"one has no folder of its own, and is {file!r} in AZUREML_MODEL_DIR."
+        )
+    return f"Write os.path.join(os.environ['AZUREML_MODEL_DIR'], {file!r})."
 
 
 def _registered(node: ast.Call, *, models: Sequence[Model] | None, path: str) -> Iterator[Finding]:

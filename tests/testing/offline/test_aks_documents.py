@@ -72,6 +72,18 @@ def test_traffic_is_refused_or_leaves_shares_of_all(share):
 
 
 @pytest.mark.parametrize(
+    "change", [("remove", "/versions/one"), ("replace", "/versions/one/isDefault")]
+)
+def test_what_is_left_has_a_default_version(change):
+    """Otherwise nobody gets the requests that are assigned to none, and they go unanswered."""
+    first = new_version(ENDPOINT, "one", REQUEST, is_first=True)
+    second = new_version(ENDPOINT, "two", REQUEST, is_first=False)
+    patch = [{"op": change[0], "path": change[1], "value": False}]
+    versions = changed_versions(ENDPOINT, {"one": first, "two": second}, patch)
+    assert sum(shares(versions.values()).values()) == 100
+
+
+@pytest.mark.parametrize(
     ("asked", "count", "scaled"),
     [
         ({}, 1, True),

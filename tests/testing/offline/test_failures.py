@@ -246,6 +246,25 @@ def test_a_deployment_that_was_cut_short_has_failed(tmp_path, shared_home):
         assert place.operation(again)["state"] == "Failed"
 
 
+def test_an_update_that_was_cut_short_leaves_what_ran_before(tmp_path, shared_home):
+    """A healthy service is not lost because the workspace was closed while it was updated."""
+    with deploying(tmp_path, home=shared_home) as place:
+        service = place.up()
+        tags = service.tags
+        plant(place, "stuck")
+        config = place.inference_config(variables={"N": "2"})
+        service.update(inference_config=config, tags={"new": "tag"})
+        service.update_deployment_state()
+        assert (service.state, service.tags) == ("Transitioning", {"new": "tag"})
+    with deploying(tmp_path, home=shared_home) as place:
+        again = Webservice(place.ws, service.name)
+        assert (again.state, again.error, again.tags) == ("Healthy", None, tags)
+        assert again.run("'N' in os.environ") is False
+        again.update(inference_config=place.inference_config(variables={"N": "3"}))
+        assert place.settle(again)["state"] == "Succeeded"
+        assert again.run("os.environ['N']") == "3"
+
+
 def test_a_deletion_overtakes_a_deployment(place):
     """A service that is deleted while it is deployed stays deleted, and nothing of it runs."""
     service = place.deploy("import time\ntime.sleep(3600)\n" + CRASHING)

@@ -14,6 +14,7 @@ from modelship.testing.offline import failures
 from modelship.testing.offline.builds import Build, Builder
 from modelship.testing.offline.containers import Containers, instance_of
 from modelship.testing.offline.failures import DeploymentFailure
+from modelship.testing.offline.interruptions import completed
 from modelship.testing.offline.moments import moment
 from modelship.testing.offline.service_documents import (
     OWN,
@@ -224,20 +225,15 @@ class Rollouts:
     def _succeed(self, name: str, operation: str) -> None:
         with self.changing(name):
             self._require(name, operation)
-            uri = self._containers.serve(name)
-            healthy = str(State.HEALTHY)
-            self._services.change(
-                name, state=healthy, error=None, scoringUri=uri, updatedTime=moment()
-            )
+            found = {"state": str(State.HEALTHY), "scoringUri": self._containers.serve(name)}
+            self._settle(name, **found, error=None)
         self._operations.end(operation, "Succeeded")
 
     def _fail(self, name: str, operation: str, failure: DeploymentFailure) -> None:
         with self.changing(name):
             try:
                 failure = failure.at(self._require(name, operation))
-                self._services.change(
-                    name, state=failure.service_state, error=failure.error, updatedTime=moment()
-                )
+                self._settle(name, state=failure.service_state, error=failure.error)
                 if failure.log:
                     self._containers.keep_log(name, failure.log)
                 _log.warning("the deployment of %s has failed: %s", name, failure)
@@ -263,6 +259,12 @@ class Rollouts:
         if operation is not None and (self._closing or document[OWN]["operation"] != operation):
             raise _OvertakenError
         return document
+
+    def _settle(self, name: str, **fields: Any) -> None:
+        """Write down how a deployment has ended."""
+        with self._services.lock:
+            own = completed(self._require(name))
+            self._services.change(name, **fields, updatedTime=moment(), **{OWN: own})
 
     def _change(self, name: str, **fields: Any) -> None:
         with self._services.lock:

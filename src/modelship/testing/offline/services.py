@@ -21,6 +21,7 @@ from modelship.testing.offline.exchange import (
     json_response,
 )
 from modelship.testing.offline.front import Fronts
+from modelship.testing.offline.interruptions import begun, resumed
 from modelship.testing.offline.moments import moment
 from modelship.testing.offline.nocode import NoCode
 from modelship.testing.offline.operations import Operations
@@ -189,7 +190,8 @@ class Services:
     def start(self) -> None:
         """Start every service again that ran when the workspace was closed; wait until they run.
 
-        What an earlier process left running is ended first; what it was deploying has failed.
+        What an earlier process left running is ended first; what it was deploying has failed, and
+        what it was updating is as it was before.
         """
         error = failures.interrupted().error
         for operation in self._operations.unfinished():
@@ -199,9 +201,7 @@ class Services:
         self._deployments.call_reaper()
         self._compute.stop_all()
         for document in self._documents.all():
-            if document["state"] == State.TRANSITIONING:
-                failed = {"state": str(State.FAILED), "error": error}
-                self._documents.change(key_of(document), **failed)
+            self._documents.put(key_of(document), resumed(document, error))
         healthy = [each for each in self._documents.all() if each["state"] == State.HEALTHY]
         self._rollouts.restart(key_of(each) for each in healthy)
 
@@ -261,10 +261,10 @@ class Services:
             new = place_of(document).changed(document, patch)
             check_models(self._store, new)
             new["updatedTime"] = moment()
-            self._documents.put(name, new)
             if what_runs(new) != what_runs(document):
-                self._documents.change(name, state=str(State.TRANSITIONING), error=None)
+                self._documents.put(name, begun(new, before=document))
                 return self._deployments.begin(request, name)
+            self._documents.put(name, new)
             return self._deployments.done(request, name)
 
     def _delete(self, _request: Request, *, name: str, **_scope: str) -> Response:

@@ -12,6 +12,7 @@ from modelship.testing.offline.aks.versions import (
     of_endpoint,
 )
 from modelship.testing.offline.exchange import RefusalError, check_shape, json_patch, json_response
+from modelship.testing.offline.interruptions import begun
 from modelship.testing.offline.moments import moment
 from modelship.testing.offline.service_documents import (
     OWN,
@@ -202,9 +203,8 @@ class Endpoints:
         for version in old.keys() - new.keys():
             self._remove_version(old[version])
         for version, document in new.items():
-            state = {"state": str(State.TRANSITIONING), "error": None}
-            begun = state if version in to_deploy else {}
-            self._services.put(key_of(document), document | begun | {"updatedTime": moment()})
+            now = begun(document, before=old.get(version)) if version in to_deploy else document
+            self._services.put(key_of(document), now | {"updatedTime": moment()})
         if to_deploy:
             return self._deployments.begin(request, key_of(new[to_deploy[0]]))
         return self._deployments.done(request, name)

@@ -97,7 +97,15 @@ def changed_versions(
         else:
             new[name] = _added(endpoint, new, name, each.get("value"))
     _check_traffic(new.values())
-    return new
+    return _with_default(new)
+
+
+def _with_default(versions: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the versions with a default one: the first, if the one that was is gone."""
+    if not versions or any(each.get("isDefault") for each in versions.values()):
+        return versions
+    first = next(iter(versions))
+    return {**versions, first: {**versions[first], "isDefault": True}}
 
 
 def _changed(document: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:

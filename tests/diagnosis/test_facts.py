@@ -15,6 +15,11 @@ SLOW = (LOGS / "slow-init.log").read_text()
 REQUEST_FAILED = (LOGS / "run-fails.log").read_text()
 SERVING = (LOGS / "ok.log").read_text()
 GIB = 2**30
+SDK_EXCEPTION = """
+azureml.exceptions._azureml_exception.ModelNotFoundException: ModelNotFoundException:
+\tMessage: Model b not found in cache at app/azureml-models or in current working directory app.
+\tInnerException None
+"""
 
 
 @pytest.mark.parametrize(
@@ -59,6 +64,7 @@ def test_a_limit_is_named_and_doubled():
         (failures.crashed("x", ""), "", "MS604"),
         (failures.crashed("x", "Traceback\nLookupError: no such feature"), "", "MS502"),
         (failures.crashed("x", "ModuleNotFoundError: No module named 'yaml'"), "", "MS104"),
+        (failures.crashed("x", SDK_EXCEPTION), "", "MS106"),
         (failures.crashed("x", ""), (LOGS / "wrong-path.log").read_text(), "MS106"),
         (failures.out_of_memory("x", memory_gb=1), "", "MS505"),
         (failures.build_failed(), "", "MS603"),
@@ -102,3 +108,9 @@ def test_details_that_are_no_details_do_no_harm():
     nested = {"details": [{"details": [{"details": [{"code": "OOMKilled"}]}]}, None, "x"]}
     assert not is_known(diagnose("", facts=Facts(error=odd)))
     assert diagnose("", facts=replace(Facts(), error=nested)).code == "MS505"
+
+
+def test_an_exception_of_the_sdk_is_told_with_its_message():
+    """Its first line has its name alone."""
+    told = failures.crashed("x", SDK_EXCEPTION).error["message"]
+    assert "ModelNotFoundException: Model b not found in cache at app/azureml-models" in told

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from modelship.targets.logtail import telling_part
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from modelship.bundle.script import SourceFile
     from modelship.testing.offline.build_causes import BuildCause
@@ -65,6 +65,8 @@ def init():
 
 # The last line of a traceback: the exception's class, and what it says.
 _EXCEPTION = re.compile(r"^([A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Warning)): ?(.*)$")
+_SDK_MESSAGE = re.compile(r"^\s+Message: (.+)$")
+"""The second line of an exception of azureml-core, whose first one has its name alone."""
 _CRASH = "Your container application crashed. This may be caused by errors in your scoring file's "
 
 
@@ -127,17 +129,24 @@ def build_failed(cause: BuildCause | None = None) -> DeploymentFailure:
 
 def crashed(name: str, log: str) -> DeploymentFailure:
     """Return the failure of a container that ends again and again, with the exception in `log`."""
-    matches = [_EXCEPTION.match(line) for line in telling_part(log).splitlines()]
-    raised = [match[0] for match in matches if match]
-    if raised:
+    if raised := _raised(telling_part(log).splitlines()):
         hint = "please run print(service.get_logs()) to get details."
-        return _aci_failed("CrashLoopBackOff", f"Error in entry script, {raised[-1]}, {hint}")
+        return _aci_failed("CrashLoopBackOff", f"Error in entry script, {raised}, {hint}")
     hint = (
         f"init() function.\nPlease check the logs for your container instance: {name}. From the "
         "AML SDK, you can run print(service.get_logs()) if you have service object to fetch the "
         "logs."
     )
     return _aci_failed("CrashLoopBackOff", _CRASH + hint)
+
+
+def _raised(lines: Sequence[str]) -> str:
+    """Return the last exception among the lines of a log, or ``""``."""
+    for line, following in reversed([*zip(lines, [*lines[1:], ""], strict=False)]):
+        if found := _EXCEPTION.match(line):
+            message = _SDK_MESSAGE.match(following)
+            return f"{found[1]}: {message[1]}" if message else found[0]
+    return ""
 
 
 def out_of_memory(name: str, *, memory_gb: float) -> DeploymentFailure:

@@ -1,8 +1,6 @@
-"""Python environments of those who use Azure ML's SDK, one for each version of Python and list."""
+"""Python environments of those who use Azure ML's SDK, one for each version of Python."""
 
 from __future__ import annotations
-
-import hashlib
 
 from filelock import FileLock
 
@@ -12,8 +10,12 @@ from modelship.bundle.install import find_python
 PACKAGES = ("azureml-core", "matplotlib", "numpy", "scikit-learn")
 DATA = ("azureml-dataset-runtime[fuse]", "pandas")
 """What datasets need beside it: the engine that reads them, which takes some 400 MB."""
-NOT_DECLARED = {"3.8": ("importlib_resources",)}
-"""What azureml-core 1.61 imports, and does not ask for."""
+FURTHER = {
+    "3.8": (*DATA, "importlib_resources"),  # which azureml-core imports, and does not ask for
+    "3.10": (),  # somebody without datasets
+    "3.11": DATA,
+}
+"""Few environments are shared by all tests: each costs time to install, and to compile."""
 TIMEOUT_S = 280
 
 
@@ -23,17 +25,15 @@ class ClientEnvironments:
     def __init__(self, folder):
         self._folder = folder
 
-    def python(self, version, *packages):
-        """Return the Python of an environment with the SDK and further packages.
+    def python(self, version):
+        """Return the Python of an environment with the SDK.
 
         It is an error, and no reason to skip, if this machine has no such Python.
         """
-        wanted = sorted({*PACKAGES, *NOT_DECLARED.get(version, ()), *packages})
-        digest = hashlib.sha256("\n".join(wanted).encode()).hexdigest()[:8]
-        place = self._folder / f"client-{version}-{digest}"
+        place = self._folder / f"client-{version}"
         with FileLock(f"{place}.lock", timeout=TIMEOUT_S):
             if not (place / "complete").exists():
-                self._make(place, find_python(version), wanted)
+                self._make(place, find_python(version), (*PACKAGES, *FURTHER[version]))
         return place / "bin" / "python"
 
     @staticmethod

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import joblib
 import pytest
+from offline_services import PYTHON
 
 from modelship.testing.offline.workspace import OfflineWorkspace
 
@@ -170,8 +171,12 @@ def test_a_model_is_registered_and_comes_back(person):
 
 def test_the_tutorial_runs_as_it_stands(person, mnist_dir, mnist_test_set):
     """Its cells, in order, with the real model: the service predicts what the model does here."""
-    for name in ("score.py", "myenv.yml"):
-        shutil.copy(EXAMPLE / name, person.here)
+    shutil.copy(EXAMPLE / "score.py", person.here)
+    conda = (EXAMPLE / "myenv.yml").read_text()
+    # The Python of the example, so that both have one environment.
+    (person.here / "myenv.yml").write_text(
+        conda.replace("dependencies:", f"dependencies:\n  - python={PYTHON}")
+    )
     (person.here / "outputs").mkdir()
     model = shutil.copy(mnist_dir / "sklearn_mnist_model.pkl", person.here / "outputs")
     X = mnist_test_set[0][:30]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -14,13 +13,10 @@ from pathlib import Path
 
 import pytest
 import requests
-from azureml.core import Environment, Model, Webservice
-from azureml.core.model import InferenceConfig
-from azureml.core.webservice import AciWebservice
+from azureml.core import Webservice
 from azureml.exceptions import WebserviceException
 from offline_services import CONDA, DEADLINE_S, deploying, runs
 
-EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "mnist"
 CONDA_311 = {"dependencies": ["python=3.11", CONDA["dependencies"][1]]}
 
 
@@ -66,26 +62,14 @@ def test_the_server_behind_answers_nobody_else(place, inspector):
     assert ask(inspector, "1") == 1
 
 
-def test_the_tutorial_goes_from_model_to_deletion(place, mnist_dir, mnist_test_set, monkeypatch):
-    """The tutorial's model, script and conda file are deployed, asked, updated and deleted."""
-    shutil.copyfile(mnist_dir / "sklearn_mnist_model.pkl", "sklearn_mnist_model.pkl")
-    shutil.copyfile(EXAMPLE / "score.py", "score.py")
-    model = Model.register(place.ws, "sklearn_mnist_model.pkl", "sklearn_mnist")
-    environment = Environment.from_conda_specification("tutorial", str(EXAMPLE / "myenv.yml"))
-    config = InferenceConfig(entry_script="score.py", environment=environment)
-    aci = AciWebservice.deploy_configuration(cpu_cores=1, memory_gb=1, tags={"data": "MNIST"})
-    service = Model.deploy(place.ws, place.name("mnist"), [model], config, aci)
-    service.wait_for_deployment(show_output=True)
-    X, _ = mnist_test_set
-    answer = service.run(json.dumps({"data": X[:30].tolist()}))
-    assert answer[:5] == [7, 2, 1, 0, 4]
-    assert "ready for serving" in service.get_logs()
-    assert len(service.get_logs(num_lines=2).splitlines()) == 2
-    assert "sklearn_mnist:1" in service.get_logs(init=True)
-    assert [each.name for each in service.models] == ["sklearn_mnist"]
-    service.delete()
-    with pytest.raises(WebserviceException, match="WebserviceNotFound"):
-        Webservice(place.ws, service.name)
+def test_a_service_shows_its_log_and_its_models(inspector):
+    """All of the log, its end, or that of the start, which names the models."""
+    log = inspector.get_logs()
+    assert "the inspector is ready" in log
+    assert "ready for serving" in log
+    assert len(inspector.get_logs(num_lines=2).splitlines()) == 2
+    assert "one:1" in inspector.get_logs(init=True)
+    assert [each.name for each in inspector.models] == ["one", "two"]
 
 
 def test_a_service_finds_its_models_files_and_variables(inspector):
@@ -202,6 +186,8 @@ def test_a_deletion_ends_the_container(place, capsys):
     assert not runs(process)
     with pytest.raises(requests.ConnectionError):
         requests.post(service.scoring_uri, data="1", timeout=30)
+    with pytest.raises(WebserviceException, match="WebserviceNotFound"):
+        Webservice(place.ws, service.name)
     service.delete()
     assert "No service with name" in capsys.readouterr().out
 

@@ -148,18 +148,35 @@ def test_nothing_is_left_after_a_script_that_ends_by_itself(submit, cluster, her
     assert alive(processes_of(here / "pids")) == []
 
 
+def processes_in(run):
+    """Return the processes that have a run in their environment."""
+    running = psutil.process_iter(["environ"])
+    return [each for each in running if run.id in (each.info["environ"] or {}).values()]
+
+
 def test_a_script_does_not_run_longer_than_it_may(submit, cluster, here):
     """It is ended and said to be; the next one waits for the cluster's only node until then."""
     long = submit(
         FAMILY, str(here / "pids"), 3600, compute_target=cluster, max_run_duration_seconds=1
     )
     short = submit("print('short')", compute_target=cluster)
-    assert short.get_status() == "Queued"
     wait_until(lambda: short.get_status() == "Completed")
     assert long.get_status() == "Canceled"
     error = long.get_details()["error"]["error"]
     assert "longer than max_run_duration_seconds, 1 s" in error["message"]
-    assert alive(processes_of(here / "pids")) == []
+    assert processes_in(long) == []
+    assert short.get_details()["startTimeUtc"] >= long.get_details()["endTimeUtc"]
+
+
+def test_a_script_waits_for_the_only_node(submit, cluster, here):
+    """It is queued as long as another one runs there."""
+    first = submit(FAMILY, str(here / "pids"), 3600, compute_target=cluster)
+    second = submit("print('short')", compute_target=cluster)
+    processes_of(here / "pids")
+    assert processes_in(first)
+    assert second.get_status() == "Queued"
+    first.cancel()
+    wait_until(lambda: second.get_status() == "Completed")
 
 
 def test_a_command_runs_in_a_shell(submit, cluster):

@@ -32,6 +32,27 @@ NEEDS_AZURE = (
     "docs/how-to/azure.md",
     "docs/how-to/azure-offline.md",
 )
+# Those that take long come first, so that no worker is left alone with one at the end.
+LONG = tuple(
+    ROOT / each
+    for each in (
+        "tests/testing/offline/test_tutorial_part_two.py",
+        "docs/how-to/azure.md",
+        "tests/testing/offline/test_tutorial_part_one.py",
+        "tests/testing/offline/test_offline_services.py",
+        "tests/targets/aci/test_aci_contract.py",
+        "tests/testing/offline/test_notebooks.py",
+        "tests/targets/aci/test_models_everywhere.py",
+        "tests/testing/offline/test_datasets.py",
+        "docs/how-to/azure-offline.md",
+        "tests/testing/offline/test_acceptance.py",
+        "tests/testing/offline/test_failures.py",
+        "tests/testing/offline/test_nocode.py",
+        "tests/targets/aci/test_equal_answers.py",
+        "tests/testing/offline/test_profiles.py",
+        "tests/targets/aci",
+    )
+)
 
 
 def share_cache(home):
@@ -71,10 +92,17 @@ def pytest_ignore_collect(collection_path):
 
 
 def pytest_collection_modifyitems(items):
-    """Mark what needs it, so that ``-m azure`` selects it."""
+    """Mark what needs it, so that ``-m azure`` selects it, and begin with what takes long."""
     for item in items:
         if needs_azure(item.path):
             item.add_marker("azure")
+    items.sort(key=lambda item: turn_of(item.path))
+
+
+def turn_of(path):
+    """Return when the tests of a file have their turn; those of one number stay as they are."""
+    turns = (turn for turn, place in enumerate(LONG) if path.is_relative_to(place))
+    return next(turns, len(LONG))
 
 
 def run_console(example):

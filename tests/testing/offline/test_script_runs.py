@@ -124,7 +124,7 @@ def test_a_failure_shows_the_traceback(submit, cluster):
     with pytest.raises(ActivityFailedException) as caught:
         run.wait_for_completion()
     message = run.get_details()["error"]["error"]["message"]
-    assert message.startswith("train.py has ended with exit code 1.")
+    assert message.startswith("train.py exited with code 1.")
     assert 'line 3, in <module>\n    raise ZeroDivisionError("on purpose")' in message
     assert "driver.py" not in message
     assert "ZeroDivisionError: on purpose" in str(caught.value)

@@ -87,7 +87,7 @@ class Vault:
 
 def _check_name(name: str) -> None:
     if not _NAME.fullmatch(name):
-        message = f"The name of a secret is of 1 to 127 letters, digits and dashes, not {name!r}."
+        message = f"The name of a secret has 1 to 127 letters, digits and dashes, not {name!r}."
         raise RefusalError(400, "BadParameter", message)
 
 

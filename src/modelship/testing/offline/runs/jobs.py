@@ -263,4 +263,4 @@ def _too_long(job: Job) -> _EndingError:
 
 def _words(job: Job, code: int, tail: str) -> str:
     what = job.submission.script or "the command"
-    return f"{what} has ended with exit code {code}.\nThe end of its log:\n{tail}"
+    return f"{what} exited with code {code}.\nThe end of its log:\n{tail}"

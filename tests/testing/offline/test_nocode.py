@@ -6,12 +6,15 @@ import json
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 from azureml.core import Model
 from azureml.core.resource_configuration import ResourceConfiguration
 from azureml.exceptions import WebserviceException
 from offline_services import deploying
+from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
 
 X = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 1.0], [3.0, 0.0]])
 SKLEARN = Model.Framework.SCIKITLEARN
@@ -55,6 +58,8 @@ def test_a_model_is_served_without_code(place, classifier):
         "predict_proba": classifier.predict_proba(X[:2]).tolist()
     }
     assert service.run(json.dumps({**request, "method": "predict"})) == {"predict": [0, 0]}
+    with pytest.raises(WebserviceException, match="the body has no"):
+        service.run(json.dumps({"rows": []}))
     with pytest.raises(WebserviceException, match="this model has predict_proba, predict"):
         service.run(json.dumps({**request, "method": "save"}))
     assert service.container_resource_requirements.memory_in_gb == 1.5
@@ -64,6 +69,27 @@ def test_a_model_is_served_without_code(place, classifier):
     assert place.settle(service)["state"] == "Succeeded"
     answer = service.run(json.dumps(request))
     assert answer == {"predict": pytest.approx([0.0, 1.0])}
+
+
+def test_a_model_that_was_fitted_with_named_columns_gets_them(place):
+    """Rows with names, or columns with names, are what pandas makes a frame of."""
+    chosen = ColumnTransformer([("left", "passthrough", ["a"])])
+    rows = [{"a": row[0], "b": row[1]} for row in X.tolist()]
+    columns = {"a": X[:, 0].tolist(), "b": X[:, 1].tolist()}
+    frame = pd.DataFrame(columns)
+    model = make_pipeline(chosen, LinearRegression()).fit(frame, [0, 1, 2, 3])
+    service = deployed(place, registered(place, model, name="named"))
+    expected = {"predict": model.predict(frame).tolist()}
+    assert service.run(json.dumps({"data": rows})) == expected
+    assert service.run(json.dumps({"data": columns})) == expected
+
+
+def test_what_is_no_model_fails_when_it_is_deployed(place):
+    """And not at the first request; the log says what the file holds."""
+    model = registered(place, {"model": LinearRegression()}, name="dict")
+    service = Model.deploy(place.ws, place.name("nocode"), [model])
+    assert place.settle(service)["state"] == "Failed"
+    assert "the file holds a dict, which is no model" in service.get_logs()
 
 
 def test_an_onnx_model_is_served_without_code(place):

@@ -29,16 +29,20 @@ _HERE: Final = Path(__file__).parent
 
 @dataclass(frozen=True)
 class _Framework:
-    """How models of a framework are served: the script, and the formats that it can load."""
+    """How models of a framework are served: the script, the formats it can load, what it needs."""
 
     script: str
     formats: frozenset[str]
     package: str
+    beside: str = ""
 
 
 _FRAMEWORKS: Final = {
     "ScikitLearn": _Framework(
-        "score_sklearn.py.txt", frozenset({"joblib", "pickle"}), package="scikit-learn"
+        "score_sklearn.py.txt",
+        frozenset({"joblib", "pickle"}),
+        package="scikit-learn",
+        beside="pandas",
     ),
     "Onnx": _Framework("score_onnx.py.txt", frozenset({"onnx"}), package=""),
 }
@@ -113,7 +117,7 @@ class NoCode:
             **image,
             "driverProgram": "score.py",
             "assets": [self._script(framework, model.files[0].path)],
-            "environment": _definition(document, environment, package=framework.package),
+            "environment": _definition(document, environment, framework=framework),
         }
 
     def _model(self, image: Mapping[str, Any]) -> dict[str, Any]:
@@ -175,7 +179,7 @@ def _framework(document: Mapping[str, Any]) -> _Framework:
 
 
 def _definition(
-    document: Mapping[str, Any], environment: Environment, *, package: str
+    document: Mapping[str, Any], environment: Environment, *, framework: _Framework
 ) -> dict[str, Any]:
     """Return the environment as the SDK writes it.
 
@@ -183,9 +187,11 @@ def _definition(
     """
     version = document.get("frameworkVersion")
     packages = [
-        f"{each}=={version}" if version and each == package else each
+        f"{each}=={version}" if version and each == framework.package else each
         for each in environment.requirements
     ]
+    if framework.beside and not any(each.startswith(framework.beside) for each in packages):
+        packages.append(framework.beside)
     conda = {
         "name": "no-code",
         "dependencies": [f"python={environment.python}", {"pip": packages}],

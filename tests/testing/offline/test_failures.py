@@ -12,6 +12,7 @@ from offline_services import CONDA, DEADLINE_S, PYTHON, deploying, runs
 
 from modelship.testing.offline import failures
 from modelship.testing.offline.faults import StageFault
+from modelship.testing.offline.workspace import OfflineWorkspace
 
 CRASHING = """
 def init():
@@ -263,6 +264,15 @@ def test_an_update_that_was_cut_short_leaves_what_ran_before(tmp_path, shared_ho
         again.update(inference_config=place.inference_config(variables={"N": "3"}))
         assert place.settle(again)["state"] == "Succeeded"
         assert again.run("os.environ['N']") == "3"
+
+
+def test_what_a_killed_build_left_is_removed(tmp_path):
+    """Copies of models do not pile up in the folder of a workspace."""
+    left = tmp_path / "drafts" / "model-left"
+    with OfflineWorkspace(tmp_path):
+        left.mkdir(parents=True)
+    with OfflineWorkspace(tmp_path):
+        assert not left.exists()
 
 
 def test_a_deletion_overtakes_a_deployment(place):

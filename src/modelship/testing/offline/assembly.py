@@ -84,6 +84,7 @@ class Assembly:
 
         What runs is ended when `stack` is unwound.
         """
+        self.store.clear_drafts()
         services = self._services()
         stack.callback(services.close)
         services.start()

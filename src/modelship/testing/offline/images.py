@@ -138,7 +138,7 @@ class Images:
         resources: Resources,
     ) -> Iterator[Image]:
         """Put an image together; the files of its models are there until the body ends."""
-        folder = Path(tempfile.mkdtemp(prefix="model-", dir=self._store.folder))
+        folder = Path(tempfile.mkdtemp(prefix="model-", dir=self._store.drafts))
         try:
             bundle = ScoringBundle.from_parts(
                 lock=lock,

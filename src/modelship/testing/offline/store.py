@@ -7,6 +7,7 @@
         documents/<kind>/<key>.json    models, assets, artifacts, services, operations, …
         blobs/<key>                    what was uploaded: the container of artifacts
         containers/<name>/<key>        the other containers of the storage account
+        drafts/                        what builds under way lay out
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import hashlib
 import json
 import logging
 import os
+import shutil
 import threading
 from pathlib import Path
 from typing import Any
@@ -217,6 +219,17 @@ class Store:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._kinds: dict[str, Documents] = {}
         self._lock = threading.Lock()
+
+    @property
+    def drafts(self) -> Path:
+        """The folder for what is needed while something is built, and of no use after that."""
+        folder = self.folder / "drafts"
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def clear_drafts(self) -> None:
+        """Remove what a process that was killed left there."""
+        shutil.rmtree(self.folder / "drafts", ignore_errors=True)
 
     def documents(self, kind: str) -> Documents:
         """Return the documents of one kind, such as ``"models"``; the same object each time."""

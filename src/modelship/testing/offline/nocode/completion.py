@@ -105,7 +105,7 @@ class NoCode:
             return dict(image)
         document = self._model(image)
         framework = _framework(document)
-        folder = Path(tempfile.mkdtemp(prefix="nocode-", dir=self._store.folder))
+        folder = Path(tempfile.mkdtemp(prefix="nocode-", dir=self._store.drafts))
         try:
             model = self._read(document, framework, folder)
             environment = Environment.for_model(model)

@@ -184,7 +184,7 @@ class Packages:
         key = f"LocalUpload/package-{operation}/context.tar"
         blob = self._store.blob(key)
         blob.parent.mkdir(parents=True, exist_ok=True)
-        with context.files(image, scratch=self._store.folder) as archive, blob.open("wb") as file:
+        with context.files(image, scratch=self._store.drafts) as archive, blob.open("wb") as file:
             file.writelines(archive)
         text = context.dockerfile(
             image, base=base, label=self._places.registry.label, runs_as_root=True
@@ -216,7 +216,7 @@ class Packages:
         text = context.dockerfile(
             image, base=base, label=self._places.registry.label, runs_as_root=False
         )
-        with context.files(image, scratch=self._store.folder) as archive, connected() as engine:
+        with context.files(image, scratch=self._store.drafts) as archive, connected() as engine:
             content = {"Dockerfile": text.encode(), **archive.files}
             log = engine.build(
                 Archive(content, archive.folders), tag=full, deadline=build.steps.deadline

@@ -28,7 +28,7 @@ ENDPOINT = {
 }
 VALUES = [None, True, -1, 0, 1.5, 1 << 62, "", "text", [], [1], {}, {"a": 1}, {"minReplicas": "x"}]
 FIELDS = [
-    *services.OF_VERSIONS,
+    *sorted(services.OF_VERSIONS),
     *("autoScaler/autoscaleEnabled", "autoScaler/minReplicas", "autoScaler/maxReplicas"),
     *("livenessProbeRequirements/periodSeconds", "dataCollection/storageEnabled"),
     *("containerResourceRequirements/cpu", "containerResourceRequirements/memoryInGBLimit"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -146,14 +147,24 @@ class Jobs:
             thread.join(_CLOSING_S)
 
     def _run(self, job: Job, slot: threading.Semaphore) -> None:
+        # The slot is free once the run is said to have ended, and not before.
+        with ExitStack() as held:
+            try:
+                self._bring_to_end(job, slot, held)
+            finally:
+                with self._lock:
+                    self._canceled.pop(job.run_id, None)
+                    self._threads.pop(job.run_id, None)
+
+    def _bring_to_end(self, job: Job, slot: threading.Semaphore, held: ExitStack) -> None:
         run = self._records.find(job.run_id)
         log = RunLog(self._store, run)
         try:
             self._wait_for(slot, job)
+            held.callback(slot.release)
             try:
                 self._work(job, run, log)
             finally:
-                slot.release()
                 if job.folder.is_relative_to(self._store.folder):
                     shutil.rmtree(job.folder, ignore_errors=True)
         except _EndingError as ending:
@@ -164,10 +175,6 @@ class Jobs:
             log.say(message)
             code = "UserError" if isinstance(error, ModelshipError) else "ServiceError"
             self._records.reach(job.run_id, "Failed", error=failure(code, message))
-        finally:
-            with self._lock:
-                self._canceled.pop(job.run_id, None)
-                self._threads.pop(job.run_id, None)
 
     def _wait_for(self, slot: threading.Semaphore, job: Job) -> None:
         if slot.acquire(blocking=False):

@@ -88,6 +88,21 @@ class Deployer:
         name = name or self.name()
         return Model.deploy(self.ws, name, list(models), config, configuration, overwrite=overwrite)
 
+    def deploy_with(self, conda):
+        """Deploy with the text of a conda file as the tutorial does it; wait until that ends."""
+        from azureml.core import Environment, Model
+        from azureml.core.model import InferenceConfig
+        from azureml.core.webservice import AciWebservice
+
+        file = self.folder / "myenv.yml"
+        file.write_text(conda)
+        (self.folder / "score.py").write_text(INSPECTOR)
+        environment = Environment.from_conda_specification("myenv", str(file))
+        config = InferenceConfig(entry_script="score.py", environment=environment)
+        options = AciWebservice.deploy_configuration()
+        service = Model.deploy(self.ws, self.name(), [], config, options)
+        return service, self.settle(service)
+
     def operation(self, service):
         """Return what a service's last operation says."""
         return service._get_operation_state()[2]

@@ -6,11 +6,8 @@ import secrets
 
 import pytest
 import requests
-from azureml.core import Environment, Model
-from azureml.core.model import InferenceConfig
-from azureml.core.webservice import AciWebservice
 from azureml.exceptions import WebserviceException
-from offline_services import INSPECTOR, PYTHON, deploying
+from offline_services import PYTHON, deploying
 
 from modelship.errors import BaseImageError
 from modelship.testing.offline.build_causes import BuildCause
@@ -30,17 +27,8 @@ def place(tmp_path_factory, shared_home):
 
 def fail(place, conda):
     """Deploy with a conda file, wait until that has failed, and return the service."""
-    (place.folder / "myenv.yml").write_text(conda)
-    (place.folder / "score.py").write_text(INSPECTOR)
-    environment = Environment.from_conda_specification("myenv", str(place.folder / "myenv.yml"))
-    service = Model.deploy(
-        place.ws,
-        place.name(),
-        [],
-        InferenceConfig(entry_script="score.py", environment=environment),
-        AciWebservice.deploy_configuration(),
-    )
-    assert place.settle(service)["state"] == "Failed"
+    service, operation = place.deploy_with(conda)
+    assert operation["state"] == "Failed"
     return service
 
 

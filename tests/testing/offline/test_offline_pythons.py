@@ -6,11 +6,8 @@ import sys
 
 import pytest
 import requests
-from azureml.core import Environment, Model
 from azureml.core.conda_dependencies import CondaDependencies
-from azureml.core.model import InferenceConfig
-from azureml.core.webservice import AciWebservice
-from offline_services import INSPECTOR, deploying
+from offline_services import deploying
 
 from modelship.errors import PythonNotFoundError, ResolutionError
 from modelship.testing.offline.pythons import take
@@ -74,14 +71,8 @@ def place(tmp_path_factory, shared_home):
 
 
 def deploy(place, conda):
-    """Deploy with a conda file as the tutorial does it; return the service and its build log."""
-    (place.folder / "myenv.yml").write_text(conda)
-    (place.folder / "score.py").write_text(INSPECTOR)
-    environment = Environment.from_conda_specification("myenv", str(place.folder / "myenv.yml"))
-    config = InferenceConfig(entry_script="score.py", environment=environment)
-    name, options = place.name(), AciWebservice.deploy_configuration()
-    service = Model.deploy(place.ws, name, [], config, options)
-    operation = place.settle(service)
+    """Deploy with a conda file; return the service and its build log."""
+    service, operation = place.deploy_with(conda)
     return service, requests.get(operation["operationLog"], timeout=30).text
 
 

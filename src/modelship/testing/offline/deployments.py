@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from modelship.testing.offline.exchange import json_response
 from modelship.testing.offline.reaper import Reaper
 
 if TYPE_CHECKING:
@@ -60,14 +59,14 @@ class Deployments:
         self.call_reaper()
         operation = self._operations.begin(key)
         self._rollouts.begin(key, operation=operation)
-        return _accepted(request, operation)
+        return self._operations.accepted(operation, request)
 
     def done(self, request: Request, name: str) -> Response:
         """Let the front of a service or endpoint judge anew; the operation has succeeded."""
         self._addresses.renew(name)
         operation = self._operations.begin(name)
         self._operations.end(operation, "Succeeded")
-        return _accepted(request, operation)
+        return self._operations.accepted(operation, request)
 
     def call_reaper(self) -> None:
         """See to it that the containers end with this process, even if it is killed."""
@@ -79,10 +78,3 @@ class Deployments:
         """End the reaper: whatever it would have ended has ended."""
         if self._reaper is not None:
             self._reaper.close()
-
-
-def _accepted(request: Request, operation: str) -> Response:
-    """Return an answer with the address of an operation, on the host that the client spoke to."""
-    services = request.path.index("/services")
-    place = f"{request.host_url.rstrip('/')}{request.path[:services]}/operations/{operation}"
-    return json_response({}, status=202, Operation_Location=place)

@@ -129,9 +129,13 @@ class Operations:
 
         People follow this link in a browser.
         """
-        scope = request.path[request.path.index("/subscriptions/") :].split("/")[:9]
-        log = f"/modelmanagement/v1.0{'/'.join(scope)}/operations/{operation}/log"
-        return self._signed(log, request)
+        return self._signed(f"{_path_of(operation, request)}/log", request)
+
+    @staticmethod
+    def accepted(operation: str, request: Request) -> Response:
+        """Return the answer to what goes on, with the operation's address for this client."""
+        address = f"{request.host_url.rstrip('/')}{_path_of(operation, request)}"
+        return json_response({}, status=202, Operation_Location=address)
 
     def _signed(self, path: str, request: Request) -> str:
         query = self._guard.signed(path, permissions="r")
@@ -161,6 +165,12 @@ class Operations:
 
     def _log_file(self, operation: str) -> Path:
         return self._logs / f"{operation}.build.txt"
+
+
+def _path_of(operation: str, request: Request) -> str:
+    """Return the path of an operation, in the workspace that the request is about."""
+    scope = request.path[request.path.index("/subscriptions/") :].split("/")[:9]
+    return f"/modelmanagement/v1.0{'/'.join(scope)}/operations/{operation}"
 
 
 def _entry(line: str) -> str:

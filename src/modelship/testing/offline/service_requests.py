@@ -19,7 +19,7 @@ __all__ = [
     "RESOURCES",
     "bad",
     "check_changed",
-    "check_name",
+    "check_named",
     "check_request",
     "checked_key",
     "patched",
@@ -72,6 +72,20 @@ def check_name(name: Any) -> None:
         raise bad(error.message) from None
 
 
+def check_named(wanted: Mapping[str, Any], shape: dict[str, Any]) -> None:
+    """Refuse a request for what has a name, keys and this shape, unless they can be taken.
+
+    Raises
+    ------
+    RefusalError
+        With the status and the words of the answer.
+    """
+    check_name(wanted.get("name"))
+    check_shape(wanted, shape)
+    for key in (wanted.get("keys") or {}).values():
+        checked_key(key)
+
+
 def check_request(wanted: Mapping[str, Any]) -> None:
     """Refuse a request for a service that cannot be, wherever it is to run.
 
@@ -80,10 +94,7 @@ def check_request(wanted: Mapping[str, Any]) -> None:
     RefusalError
         With the status and the words of the answer.
     """
-    check_name(wanted.get("name"))
-    check_shape(wanted, _SHAPE)
-    for key in (wanted.get("keys") or {}).values():
-        checked_key(key)
+    check_named(wanted, _SHAPE)
     _check_image_request(wanted.get("environmentImageRequest"))
     asked = resources(wanted)
     if any(

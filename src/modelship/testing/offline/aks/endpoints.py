@@ -11,7 +11,7 @@ from modelship.testing.offline.aks.versions import (
     new_version,
     of_endpoint,
 )
-from modelship.testing.offline.exchange import RefusalError, check_shape, json_patch, json_response
+from modelship.testing.offline.exchange import RefusalError, json_patch, json_response
 from modelship.testing.offline.interruptions import begun
 from modelship.testing.offline.moments import moment
 from modelship.testing.offline.service_documents import (
@@ -23,7 +23,7 @@ from modelship.testing.offline.service_documents import (
     what_runs,
 )
 from modelship.testing.offline.service_references import check_models
-from modelship.testing.offline.service_requests import bad, check_name, checked_key, patched
+from modelship.testing.offline.service_requests import bad, check_named, patched
 from modelship.testing.offline.shapes import optional
 
 if TYPE_CHECKING:
@@ -107,10 +107,7 @@ class Endpoints:
         RefusalError
             With the status and the words of the answer.
         """
-        check_name(wanted.get("name"))
-        check_shape(wanted, _SHAPE)
-        for key in (wanted.get("keys") or {}).values():
-            checked_key(key)
+        check_named(wanted, _SHAPE)
         if len(wanted["versions"]) != 1:
             raise bad("An endpoint is created with one version; create_version() adds others.")
         for name, version in wanted["versions"].items():

@@ -24,6 +24,7 @@ from modelship.testing.offline.exchange import (
 from modelship.testing.offline.failures import DeploymentFailure, never_started
 from modelship.testing.offline.guard import Door
 from modelship.testing.offline.packages import context
+from modelship.testing.offline.service_references import check_models
 from modelship.testing.offline.shapes import optional
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ class Packages:
         definition = image.get("environment") or {}
         check_shape(definition, _ENVIRONMENT)
         _check_image_name(asked)
-        self._check_models(image)
+        check_models(self._store, {"environmentImageRequest": image})
         name = definition.get("name") or "package"
         environment = self._environments.register(
             name, definition, version=definition.get("version")
@@ -127,15 +128,7 @@ class Packages:
         work = partial(self._run, asked | {"imageRequest": image}, operation, place)
         # The SDK asks at once, and then every five seconds.
         self._workers.run(work, name=f"package {operation}", wait_s=_SOON_S)
-        services = request.path.index("/packages")
-        address = f"{request.host_url.rstrip('/')}{request.path[:services]}/operations/{operation}"
-        return json_response({}, status=202, Operation_Location=address)
-
-    def _check_models(self, image: Mapping[str, Any]) -> None:
-        for model_id in image.get("modelIds") or ():
-            if self._store.documents("models").get(model_id) is None:
-                message = f"Model with id {model_id} not found in provided workspace."
-                raise RefusalError(404, "ModelNotFound", message)
+        return self._operations.accepted(operation, request)
 
     def _manifest(self, _request: Request, *, operation: str, **_scope: str) -> Response:
         path = self._folder / f"{operation}.json"

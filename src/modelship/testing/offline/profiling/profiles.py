@@ -108,9 +108,7 @@ class Profiles:
         self._deployments.call_reaper()
         arguments = (document, rows, operation)
         threading.Thread(target=self._run, args=arguments, name="profile", daemon=True).start()
-        place = f"{request.host_url.rstrip('/')}{request.path.removesuffix('/profiles')}"
-        location = f"{place}/operations/{operation}"
-        return json_response({}, status=202, Operation_Location=location)
+        return self._operations.accepted(operation, request)
 
     def _list(self, request: Request, **_scope: str) -> Response:
         name = request.args.get("name")

@@ -24,8 +24,8 @@ sys.path.insert(0, str(ROOT / "tests"))
 from cases.case import BROKEN, GOOD, lay  # noqa: E402 - it is found only now
 from cases.checking import bundle_of, findings_of  # noqa: E402 - as above
 from cases.observing import observing, runs_here  # noqa: E402 - as above
-from modelship.bundle.checks.trial import try_out  # noqa: E402 - as above
 from modelship.bundle.profile import Profile  # noqa: E402 - as above
+from modelship.checks.trial import try_out  # noqa: E402 - as above
 from modelship.errors import ModelshipError  # noqa: E402 - as above
 
 PAGE = ROOT / "docs/reference/broken-bundles.md"

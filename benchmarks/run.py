@@ -141,8 +141,8 @@ def bare_start(python, app, model_dir):
 def measure_process(*, smoke):
     """deploy() to `process` with a warm environment, against the server's own bare start."""
     import modelship as ms
-    from modelship.bundle.environments import environment_python
     from modelship.bundle.store import stage
+    from modelship.runtime.environments import environment_python
 
     with tempfile.TemporaryDirectory() as folder:
         bundle, _ = digits_bundle(folder)

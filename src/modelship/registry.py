@@ -17,7 +17,7 @@ from modelship.errors import InvalidOptionError, UnknownPluginError, nearest
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["Registry", "check_options"]
+__all__ = ["Registry", "check_options", "named"]
 
 
 @dataclass(frozen=True)
@@ -52,13 +52,18 @@ class Registry:
             If neither the built-in table nor an entry point has it.
         """
         if name in self.builtins:
-            module, _, attribute = self.builtins[name].partition(":")
-            found: type[Any] = getattr(importlib.import_module(module), attribute)
+            found: type[Any] = named(self.builtins[name])
             return found
         for entry in entry_points(group=self.group, name=name):
             loaded: type[Any] = entry.load()
             return loaded
         raise UnknownPluginError(kind=self.kind, name=name, known=self.names())
+
+
+def named(address: str) -> Any:
+    """Return what ``"module:attribute"`` names; the module is imported now."""
+    module, _, attribute = address.partition(":")
+    return getattr(importlib.import_module(module), attribute)
 
 
 def check_options(

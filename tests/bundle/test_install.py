@@ -7,9 +7,9 @@ import sys
 import pytest
 from tiny_wheels import locked, make_wheel
 
-from modelship.bundle.install import create_environment, find_python, install_packages
 from modelship.bundle.lock import Lock
 from modelship.errors import EnvironmentBuildError, InvalidOptionError, PythonNotFoundError
+from modelship.runtime.install import create_environment, find_python, install_packages
 
 RUNNING = f"{sys.version_info[0]}.{sys.version_info[1]}"
 

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from modelship.bundle._installed import installed_digest
 from modelship.bundle.lock import Lock
+from modelship.runtime._installed import installed_digest
 
 HASHES = f"--hash=sha256:{'a' * 64} \\\n    --hash=sha256:{'b' * 64}"
 TURNED = f"--hash=sha256:{'b' * 64} \\\n    --hash=sha256:{'a' * 64}"

@@ -11,9 +11,9 @@ from tiny_wheels import PASSWORD, USER, make_wheel
 
 from modelship.bundle._package_index import index_arguments, index_variables, redact
 from modelship.bundle.environment import Environment
-from modelship.bundle.install import create_environment, install_packages
 from modelship.bundle.lock import Lock, lock
 from modelship.errors import EnvironmentSpecError, ResolutionError
+from modelship.runtime.install import create_environment, install_packages
 
 RUNNING = f"{sys.version_info[0]}.{sys.version_info[1]}"
 

@@ -6,9 +6,9 @@ import sys
 import pytest
 
 from modelship.bundle import Environment, Lock
-from modelship.bundle._installed import installed_digest
-from modelship.bundle.environments import installed_modules
-from modelship.bundle.recent import recent_lock
+from modelship.runtime._installed import installed_digest
+from modelship.runtime.environments import installed_modules
+from modelship.runtime.recent import recent_lock
 
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
 SIX = Environment(PYTHON, ("six==1.17.0",))

@@ -159,7 +159,7 @@ def test_no_environment_is_inferred_from_no_model():
 
 def test_one_hostile_model_among_several_is_refused(read, bundle_of):
     """The finding names the model, though both files have the same name."""
-    from modelship.bundle.checks import require_loadable
+    from modelship.checks import require_loadable
 
     with pytest.raises(CheckFailedError) as caught:
         require_loadable(bundle_of(read("good"), read("bad", Evil())), trust_model=False)

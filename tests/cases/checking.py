@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from cases.locks import lock_of
 from modelship import ScoringBundle
-from modelship.bundle.checks import check, check_parts
 from modelship.bundle.profile import Profile
+from modelship.checks import check, check_parts
 from modelship.errors import BundleError, EnvironmentSpecError, ModelError
 from modelship.sources import Model
 

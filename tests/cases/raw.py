@@ -19,8 +19,8 @@ import yaml
 
 from cases.locks import environment_of, lock_of
 from modelship.bundle._uv import run_uv
-from modelship.bundle.environments import environment_python
 from modelship.bundle.script import generate_source
+from modelship.runtime.environments import environment_python
 from modelship.sources import Model
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from differential.servers import ServingEnvironment
 from filelock import FileLock
 
 from modelship.bundle import Environment
-from modelship.bundle.install import create_environment
 from modelship.bundle.lock import lock
+from modelship.runtime.install import create_environment
 
 _PACKAGES = Path(__file__).with_name("differential") / "packages.txt"
 

@@ -10,6 +10,7 @@ import ssl
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -187,12 +188,17 @@ def test_the_watchman_is_watched_too(started):
     mark = f"{os.getpid()}-{random.random()}"
     server = _ready(started(_WITH_A_PROGRAM, MARK=mark))
     supervisor = psutil.Process(server.process.pid)
-    [first] = [each for each in supervisor.children() if not each.children()]
+    [first] = _childless(supervisor.children())
     first.kill()
-
-    def watched():
-        return any(not each.children() and each != first for each in supervisor.children())
-
-    _until(watched)
+    _until(lambda: any(each != first for each in _childless(supervisor.children())))
     server.process.kill()
     _until(lambda: not _marked(mark))
+
+
+def _childless(processes):
+    """Return those that live and have no children; one may end while it is looked at."""
+    found = []
+    for each in processes:
+        with suppress(psutil.NoSuchProcess):
+            found += [] if each.children() else [each]
+    return found

@@ -20,9 +20,9 @@ from modelship.errors import (
     ModelshipError,
     TargetUnavailableError,
 )
-from modelship.targets.docker import _translation, dockerfiles
-from modelship.targets.docker.archive import Archive
-from modelship.targets.docker.inspection import unix_time
+from modelship.runtime.images import _translation, dockerfiles
+from modelship.runtime.images.archive import Archive
+from modelship.runtime.images.inspection import unix_time
 
 SDK_ERRORS = [
     each

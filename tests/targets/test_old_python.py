@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from modelship.bundle import Environment, ScoringBundle
-from modelship.bundle.environments import environment_python, release_of
 from modelship.bundle.lock import Lock, lock
 from modelship.errors import EnvironmentBuildError, PythonNotFoundError
 from modelship.parity import compare
+from modelship.runtime.environments import environment_python, release_of
 from modelship.sources import ModelSource
 from modelship.targets import DeployTarget, State
 

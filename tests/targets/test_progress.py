@@ -2,8 +2,8 @@
 
 import pytest
 
+from modelship.progress import Deadline, DeadlineExceededError, Steps
 from modelship.targets.logtail import last_lines, telling_part
-from modelship.targets.progress import Deadline, DeadlineExceededError, Steps
 
 LOG = """booting
 Traceback (most recent call last):

@@ -12,9 +12,9 @@ from docker_base import BASE_IMAGE, deploying, inspect
 
 from modelship import DeployTarget, State
 from modelship.bundle.lock import Lock
-from modelship.bundle.servers import SERVERS
 from modelship.errors import EnvironmentBuildError, InvalidOptionError, NameTakenError
 from modelship.parity import read_captured
+from modelship.runtime.servers import SERVERS
 from receiving import ACCEPTED, receiver
 
 SERVER = "x-ms-server-version"

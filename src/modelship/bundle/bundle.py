@@ -16,9 +16,10 @@ from modelship.bundle.payload import as_sample
 from modelship.bundle.resources import Resources
 from modelship.bundle.script import SourceFile, generate_source_for, read_source
 from modelship.errors import InvalidOptionError
+from modelship.registry import named
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from modelship.bundle.lock import Lock
     from modelship.bundle.profile import HasProfile
@@ -261,8 +262,8 @@ class ScoringBundle:
         InvalidOptionError
             If there is no such profile.
         """
-        from modelship.bundle.checks import check
-
+        # The checks stand above bundles, for they run them: they are found by name.
+        check: Callable[..., tuple[Finding, ...]] = named("modelship.checks:check")
         return check(
             self,
             target=target,

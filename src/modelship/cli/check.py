@@ -98,8 +98,8 @@ def _check(
     folder: Path | None, config: Config, *, trial: bool, trust_model: bool
 ) -> Sequence[Finding]:
     from modelship.bundle import ScoringBundle
-    from modelship.bundle.recent import recent_lock
     from modelship.errors import BundleError, EnvironmentSpecError, ModelError
+    from modelship.runtime.recent import recent_lock
 
     asked = {**_asked(config), "trust_model": trust_model}
     if folder is not None:
@@ -126,7 +126,7 @@ def _asked(config: Config) -> dict[str, Any]:
 
 def _check_parts(config: Config, asked: Mapping[str, Any]) -> Sequence[Finding]:
     """Check what no bundle can be made of."""
-    from modelship.bundle.checks import check_parts
+    from modelship.checks import check_parts
     from modelship.errors import ModelError
 
     with ExitStack() as stack:

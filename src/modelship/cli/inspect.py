@@ -52,7 +52,7 @@ def inspect(location: str) -> None:
 
 
 def _judge(model: Model) -> list[Finding]:
-    from modelship.bundle.checks.model import model_findings
+    from modelship.checks.model import model_findings
 
     found = model_findings(model, path=model.path.name, source=(), lock=None)
     return sorted(found, key=lambda each: not each.blocks)

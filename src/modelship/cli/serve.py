@@ -65,8 +65,8 @@ def serve(
     script can be imported. Exit codes: 0 ended by Ctrl+C or SIGTERM, 1 a setting or the port, 3
     the script; the log says why.
     """
-    from modelship.bundle.server_options import ServerOptions
-    from modelship.bundle.servers import Server
+    from modelship.runtime.server_options import ServerOptions
+    from modelship.runtime.servers import Server
 
     options = ServerOptions.checked(Server.named("modelship"), dict(server_options))
     if missing_packages():

@@ -8,18 +8,18 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from modelship.bundle.workbench import workbench
 from modelship.diagnosis import Facts, diagnose, is_known
 from modelship.errors import DeploymentFailedError, DeploymentTimeoutError
 from modelship.parity.answers import ENDED, MOST_BYTES, TOO_LARGE, TOO_SLOW, Answer
+from modelship.runtime.workbench import workbench
 from modelship.targets.logtail import telling_part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from modelship.bundle import ScoringBundle
-    from modelship.bundle.workbench import Program
     from modelship.parity.scoring_request import ScoringRequest
+    from modelship.runtime.workbench import Program
 
 __all__ = ["answer_in_process"]
 

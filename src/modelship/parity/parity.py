@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from modelship.bundle.checks import require_loadable
+from modelship.checks import require_loadable
 from modelship.errors import InvalidOptionError
 from modelship.parity.comparison import differences
 from modelship.parity.generation import generate_requests

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from modelship.errors import UnsupportedError
 from modelship.parity.answers import ENDED, MOST_BYTES, TOO_LARGE, TOO_SLOW, Answer
-from modelship.targets.progress import Deadline, DeadlineExceededError
+from modelship.progress import Deadline, DeadlineExceededError
 from modelship.targets.scoring import session_towards
 
 if TYPE_CHECKING:

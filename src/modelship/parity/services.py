@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from modelship.errors import InvalidOptionError
+from modelship.progress import Deadline
 from modelship.targets import Deployment, DeployTarget
 from modelship.targets.keys import ServiceKeys
-from modelship.targets.progress import Deadline
 from modelship.targets.scoring import answers
 
 if TYPE_CHECKING:

@@ -1,8 +1,8 @@
 """Where bundles run: the comfortable surface, and the small one that a plug-in implements."""
 
+from modelship.progress import Deadline, Steps
 from modelship.targets.backend import Instance, TargetBackend
 from modelship.targets.deployment import Deployment
-from modelship.targets.progress import Deadline, Steps
 from modelship.targets.state import State
 from modelship.targets.target import DeployTarget
 

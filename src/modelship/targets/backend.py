@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from modelship.bundle import ScoringBundle
-    from modelship.targets.progress import Steps
+    from modelship.progress import Steps
     from modelship.targets.recorded import Scalar
     from modelship.targets.state import State
 

@@ -14,8 +14,8 @@ from modelship.errors import (
     ScoringTimeoutError,
     ServiceUnreachableError,
 )
+from modelship.progress import Deadline, DeadlineExceededError
 from modelship.server import not_json
-from modelship.targets.progress import Deadline, DeadlineExceededError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

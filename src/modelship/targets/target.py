@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from modelship.bundle import ScoringBundle
-from modelship.bundle.checks import require_loadable
+from modelship.checks import require_loadable
 from modelship.diagnosis import Facts, diagnose, is_known
 from modelship.errors import (
     CheckFailedError,
@@ -24,6 +24,7 @@ from modelship.errors import (
     UnsupportedError,
 )
 from modelship.places import exclusive, state_folder
+from modelship.progress import Deadline, DeadlineExceededError, Steps
 from modelship.registry import Registry, check_options
 from modelship.staging import storing
 from modelship.targets.backend import Instance, TargetBackend
@@ -31,7 +32,6 @@ from modelship.targets.deployment import Deployment
 from modelship.targets.keys import ServiceKeys, SupportsKeys
 from modelship.targets.logtail import telling_part
 from modelship.targets.names import check_service_name
-from modelship.targets.progress import Deadline, DeadlineExceededError, Steps
 from modelship.targets.recorded import differing
 from modelship.targets.scoring import score
 from modelship.targets.state import State

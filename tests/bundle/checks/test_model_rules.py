@@ -11,9 +11,9 @@ import pytest
 import sklearn
 from sklearn.linear_model import LogisticRegression
 
-from modelship.bundle.checks.model import model_findings, size_findings
 from modelship.bundle.lock import Lock
 from modelship.bundle.script import SourceFile
+from modelship.checks.model import model_findings, size_findings
 from modelship.findings import Severity
 from modelship.sources import Model
 

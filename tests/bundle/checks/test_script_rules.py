@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelship.bundle import Environment, Lock
-from modelship.bundle.checks.script import script_findings
-from modelship.bundle.checks.subject import Subject
 from modelship.bundle.script import SourceFile
+from modelship.checks.script import script_findings
+from modelship.checks.subject import Subject
 
 PACKAGES = ("azureml-inference-server-http", "scikit-learn", "numpy", "joblib", "pandas")
 LOCK = Lock("3.11", "".join(f"{name}==1.5.0\n" for name in PACKAGES))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from filelock import FileLock
 
 from modelship.bundle._uv import run_uv
-from modelship.bundle.install import find_python
+from modelship.runtime.install import find_python
 
 PACKAGES = ("azureml-core", "matplotlib", "numpy", "scikit-learn")
 DATA = ("azureml-dataset-runtime[fuse]", "pandas")

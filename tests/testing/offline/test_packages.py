@@ -18,7 +18,7 @@ from azureml.core.webservice import LocalWebservice
 from azureml.exceptions import WebserviceException
 from offline_services import CONDA, DEADLINE_S, INSPECTOR, deploying
 
-from modelship.targets.docker._sdk import connected
+from modelship.runtime.images.engine import connected
 from modelship.testing.offline.packages.registry import Registry
 
 CONDA_311 = {"dependencies": ["python=3.11", CONDA["dependencies"][1]]}

@@ -19,6 +19,7 @@ from modelship.errors import (
     NameTakenError,
     WorkspaceError,
 )
+from modelship.progress import Steps
 from modelship.targets.aci.environment import azure_differences, conda_specification
 from modelship.targets.aci.following import follow
 from modelship.targets.aci.models import check_places, registered_ids
@@ -27,7 +28,6 @@ from modelship.targets.aci.record import instance_id, read_record, record_tags
 from modelship.targets.aci.updates import changes_of, configuration_of, is_fixed_alike
 from modelship.targets.backend import Instance, TargetBackend
 from modelship.targets.keys import ServiceKeys
-from modelship.targets.progress import Steps
 from modelship.targets.state import State
 from modelship.workspace import Image, Workspace
 

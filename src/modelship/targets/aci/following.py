@@ -14,7 +14,7 @@ from modelship.workspace import cause_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from modelship.targets.progress import Steps
+    from modelship.progress import Steps
     from modelship.workspace import Operation, Workspace
 
 __all__ = ["follow"]

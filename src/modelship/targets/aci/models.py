@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from modelship.bundle.checks import lost_paths
 from modelship.bundle.layout import model_dir
+from modelship.checks import lost_paths
 from modelship.errors import InvalidOptionError, WorkspaceUnreachableError
 from modelship.sources.registered import fetched_from, register_model
 
 if TYPE_CHECKING:
     from modelship.bundle import ScoringBundle
+    from modelship.progress import Steps
     from modelship.sources import Model
-    from modelship.targets.progress import Steps
     from modelship.workspace import Workspace
 
 __all__ = ["check_places", "registered_ids"]

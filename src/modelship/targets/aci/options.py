@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
-from modelship.bundle.checks.target import as_module_name, is_module_name
+from modelship.checks.target import as_module_name, is_module_name
 from modelship.errors import InvalidOptionError
 from modelship.targets.aci.certificates import check_certificate
 from modelship.targets.aci.record import PREFIX

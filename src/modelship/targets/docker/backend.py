@@ -7,16 +7,16 @@ import re
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from modelship.bundle.profile import PROFILES, Profile
-from modelship.bundle.server_options import ServerOptions
-from modelship.bundle.servers import Server, check_workers, trace_variables
 from modelship.diagnosis import Facts
 from modelship.errors import InvalidOptionError, UnsupportedError
+from modelship.runtime.images import labels
+from modelship.runtime.images.dockerfiles import APP_ROOT, KEYS, USER
+from modelship.runtime.images.engine import connected
+from modelship.runtime.images.image import remove_unused_images, service_image
+from modelship.runtime.server_options import ServerOptions
+from modelship.runtime.servers import Server, check_workers, trace_variables
 from modelship.targets.backend import Instance, TargetBackend
 from modelship.targets.docker import container as containers
-from modelship.targets.docker import labels
-from modelship.targets.docker._sdk import connected
-from modelship.targets.docker.dockerfiles import APP_ROOT, KEYS, USER
-from modelship.targets.docker.image import remove_unused_images, service_image
 from modelship.targets.keys import ServiceKeys, refuse_to_open
 from modelship.targets.ports import check_port
 from modelship.targets.recorded import Secret
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from modelship.bundle import ScoringBundle
-    from modelship.targets.docker._sdk import Engine
-    from modelship.targets.progress import Steps
+    from modelship.progress import Steps
+    from modelship.runtime.images.engine import Engine
 
 __all__ = ["DockerBackend"]
 

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from modelship.diagnosis import Facts
 from modelship.errors import InvalidOptionError
+from modelship.runtime.images import labels
+from modelship.runtime.images.dockerfiles import PORT
 from modelship.targets.backend import Instance
-from modelship.targets.docker import labels
-from modelship.targets.docker.dockerfiles import PORT
 from modelship.targets.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from modelship.bundle import Resources
-    from modelship.targets.docker.inspection import Container
+    from modelship.runtime.images.inspection import Container
 
 __all__ = [
     "check_resources",

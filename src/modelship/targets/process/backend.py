@@ -21,20 +21,20 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from modelship.bundle.environments import (
+from modelship.bundle.layout import model_dir
+from modelship.bundle.profile import PROFILES, Profile
+from modelship.bundle.store import stage
+from modelship.diagnosis import Facts
+from modelship.errors import InvalidOptionError, UnsupportedError
+from modelship.places import state_folder
+from modelship.runtime.environments import (
     environment_python,
     install_server,
     release_of,
     service_variables,
 )
-from modelship.bundle.layout import model_dir
-from modelship.bundle.profile import PROFILES, Profile
-from modelship.bundle.server_options import ServerOptions
-from modelship.bundle.servers import Server, check_workers, trace_variables
-from modelship.bundle.store import stage
-from modelship.diagnosis import Facts
-from modelship.errors import InvalidOptionError, UnsupportedError
-from modelship.places import state_folder
+from modelship.runtime.server_options import ServerOptions
+from modelship.runtime.servers import Server, check_workers, trace_variables
 from modelship.staging import storing, write_atomic
 from modelship.targets.backend import Instance, TargetBackend
 from modelship.targets.keys import ServiceKeys, refuse_to_open
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from modelship.bundle import ScoringBundle
-    from modelship.targets.progress import Steps
+    from modelship.progress import Steps
 
 __all__ = ["FRONT_CHECK", "GUNICORN_SETTINGS", "ProcessBackend"]
 

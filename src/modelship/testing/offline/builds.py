@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from modelship.bundle import Resources
 from modelship.bundle.lock import minor_of
 from modelship.errors import ModelshipError
-from modelship.targets.progress import Steps
+from modelship.progress import Steps
 from modelship.testing.offline import failures
 from modelship.testing.offline.build_causes import BuildCause
 from modelship.testing.offline.environments.notes import notes

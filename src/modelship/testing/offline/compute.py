@@ -16,10 +16,10 @@ import psutil
 from modelship.bundle import Resources
 from modelship.bundle.script import SourceFile
 from modelship.errors import InvalidOptionError
+from modelship.runtime.images.engine import connected
 from modelship.targets.backend import Instance
 from modelship.targets.docker import DockerBackend
 from modelship.targets.docker import container as containers
-from modelship.targets.docker._sdk import connected
 from modelship.targets.process import ProcessBackend, service
 from modelship.targets.process.backend import FRONT_CHECK, GUNICORN_SETTINGS
 from modelship.targets.state import State
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from modelship.bundle.profile import Profile
-    from modelship.targets.progress import Steps
+    from modelship.progress import Steps
     from modelship.testing.offline.images import Image
 
 __all__ = ["Compute", "Kind"]

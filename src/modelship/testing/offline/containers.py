@@ -14,7 +14,7 @@ from modelship.testing.offline.service_documents import OWN, is_on_kubernetes, l
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from modelship.targets.progress import Steps
+    from modelship.progress import Steps
     from modelship.targets.state import State
     from modelship.testing.offline.addresses import Addresses
     from modelship.testing.offline.compute import Compute

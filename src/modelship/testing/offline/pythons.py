@@ -12,16 +12,16 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from modelship.bundle.install import installed_pythons
 from modelship.bundle.lock import minor_of
 from modelship.errors import BaseImageError, PythonNotFoundError, ResolutionError
-from modelship.targets.docker._sdk import connected
-from modelship.targets.docker.base import ensure_base, python_of
+from modelship.runtime.images.base import ensure_base, python_of
+from modelship.runtime.images.engine import connected
+from modelship.runtime.install import installed_pythons
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from modelship.targets.progress import Steps
+    from modelship.progress import Steps
 
 __all__ = ["SDK_PYTHONS", "PythonsHere", "PythonsOfImages", "Taken", "take"]
 

@@ -25,8 +25,8 @@ from modelship.testing.offline.unsimulated import remarks
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from modelship.progress import Steps
     from modelship.targets.backend import Instance
-    from modelship.targets.progress import Steps
     from modelship.testing.offline.addresses import Addresses
     from modelship.testing.offline.compute import Compute
     from modelship.testing.offline.faults import Faults

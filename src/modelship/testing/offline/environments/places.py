@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any, Literal
 
-from modelship.bundle.environments import environment_python
-from modelship.targets.docker._sdk import connected
-from modelship.targets.docker.image import environment_image
+from modelship.runtime.environments import environment_python
+from modelship.runtime.images.engine import connected
+from modelship.runtime.images.image import environment_image
 from modelship.testing.offline.builds import Builder
 from modelship.testing.offline.pythons import PythonsHere, PythonsOfImages
 
 if TYPE_CHECKING:
     from modelship.bundle import Resources
     from modelship.bundle.script import SourceFile
-    from modelship.targets.progress import Steps
+    from modelship.progress import Steps
     from modelship.testing.offline.images import Image
     from modelship.testing.offline.operations import Operations
     from modelship.testing.offline.packages.registry import Registry

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from modelship.bundle.layout import model_dir
-from modelship.bundle.servers import Server
 from modelship.bundle.store import stage
-from modelship.targets.docker.archive import Archive
-from modelship.targets.docker.dockerfiles import APP_ROOT, PORT, USER, VENV
+from modelship.runtime.images.archive import Archive
+from modelship.runtime.images.dockerfiles import APP_ROOT, PORT, USER, VENV
+from modelship.runtime.servers import Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

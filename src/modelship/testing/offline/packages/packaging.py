@@ -10,8 +10,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.errors import ModelshipError
-from modelship.targets.docker._sdk import connected
-from modelship.targets.docker.archive import Archive
+from modelship.runtime.images.archive import Archive
+from modelship.runtime.images.engine import connected
 from modelship.testing.offline.app import Call
 from modelship.testing.offline.builds import Build
 from modelship.testing.offline.control import MMS

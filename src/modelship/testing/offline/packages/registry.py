@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 from werkzeug.wrappers import Response
 
 from modelship.errors import ModelshipError
-from modelship.targets.docker import labels
-from modelship.targets.docker._sdk import connected
+from modelship.runtime.images import labels
+from modelship.runtime.images.engine import connected
 from modelship.testing.offline.app import Call
 from modelship.testing.offline.control import WS
 from modelship.testing.offline.exchange import RefusalError, json_response
@@ -25,7 +25,7 @@ from modelship.testing.offline.guard import Door
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request
 
-    from modelship.targets.docker._sdk import Engine
+    from modelship.runtime.images.engine import Engine
 
 __all__ = ["Registry"]
 

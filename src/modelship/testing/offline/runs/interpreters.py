@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from modelship.bundle.environments import environment_python
 from modelship.bundle.lock import minor_of
 from modelship.errors import EnvironmentSpecError
-from modelship.targets.progress import Steps
+from modelship.progress import Steps
+from modelship.runtime.environments import environment_python
 from modelship.testing.offline.environments.notes import notes
 from modelship.testing.offline.images import Images
 from modelship.testing.offline.pythons import PythonsHere, take

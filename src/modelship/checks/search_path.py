@@ -7,8 +7,8 @@ import posixpath
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from modelship.bundle.checks.parsing import Script, called, parse
-from modelship.bundle.checks.places import Places
+from modelship.checks.parsing import Script, called, parse
+from modelship.checks.places import Places
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

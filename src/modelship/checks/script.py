@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modelship.bundle.checks.answers import answer_findings
-from modelship.bundle.checks.files import file_findings
-from modelship.bundle.checks.functions import function_findings
-from modelship.bundle.checks.imports import import_findings
-from modelship.bundle.checks.leaks import log_findings, secret_findings
-from modelship.bundle.checks.parsing import Script, parse
-from modelship.bundle.checks.search_path import with_search_path
-from modelship.bundle.checks.subject import Subject
+from modelship.checks.answers import answer_findings
+from modelship.checks.files import file_findings
+from modelship.checks.functions import function_findings
+from modelship.checks.imports import import_findings
+from modelship.checks.leaks import log_findings, secret_findings
+from modelship.checks.parsing import Script, parse
+from modelship.checks.search_path import with_search_path
+from modelship.checks.subject import Subject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

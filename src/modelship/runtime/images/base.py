@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from modelship.bundle.lock import minor_of
 from modelship.errors import BaseImageError, ImageBuildError
-from modelship.targets.docker import dockerfiles, labels
-from modelship.targets.docker.archive import Archive
+from modelship.runtime.images import dockerfiles, labels
+from modelship.runtime.images.archive import Archive
 
 if TYPE_CHECKING:
-    from modelship.targets.docker._sdk import Engine
-    from modelship.targets.docker.inspection import Image
-    from modelship.targets.progress import Deadline, Steps
+    from modelship.progress import Deadline, Steps
+    from modelship.runtime.images.engine import Engine
+    from modelship.runtime.images.inspection import Image
 
 __all__ = ["check_python", "ensure_base", "machine_of", "python_of"]
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from modelship.bundle.checks.parsing import Script, parse
+from modelship.checks.parsing import Script, parse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,8 +14,8 @@ from modelship.findings import RULES
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from modelship.bundle.checks.subject import Subject
     from modelship.bundle.profile import Profile
+    from modelship.checks.subject import Subject
     from modelship.findings import Finding
 
 __all__ = ["as_module_name", "is_module_name", "target_findings"]

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from modelship.bundle.checks.parsing import assigned_once, called, dotted
+from modelship.checks.parsing import assigned_once, called, dotted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from modelship.bundle.checks.parsing import Script
+    from modelship.checks.parsing import Script
 
 __all__ = ["Place", "Places"]
 

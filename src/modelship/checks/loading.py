@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from modelship.bundle.checks.own_modules import OwnModules
+from modelship.checks.own_modules import OwnModules
 from modelship.errors import CheckFailedError
 from modelship.findings import RULES, Severity
 from modelship.sources._globals import Judgement, Use, judge

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from packaging.utils import canonicalize_name
 
 from modelship.bundle._known_packages import IMPORT_TO_PYPI
-from modelship.bundle.environments import installed_modules
+from modelship.runtime.environments import installed_modules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Final
 
-from modelship.bundle.checks.parsing import called, dotted
+from modelship.checks.parsing import called, dotted
 from modelship.findings import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from modelship.bundle.checks.parsing import Function, Script
+    from modelship.checks.parsing import Function, Script
     from modelship.findings import Finding
 
 __all__ = ["function_findings"]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import psutil
 
 from modelship.bundle.layout import source_folder
-from modelship.bundle.workbench import workbench
+from modelship.runtime.workbench import workbench
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from modelship.bundle.bundle import ScoringBundle
     from modelship.bundle.profile import Profile
     from modelship.bundle.resources import Resources
-    from modelship.bundle.workbench import Program
+    from modelship.runtime.workbench import Program
 
 __all__ = ["Trial", "try_out"]
 

@@ -6,14 +6,14 @@ import ast
 import re
 from typing import TYPE_CHECKING, Final
 
-from modelship.bundle.checks.parsing import called
+from modelship.checks.parsing import called
 from modelship.findings import RULES, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from modelship.bundle.checks.parsing import Function, Script
     from modelship.bundle.script import SourceFile
+    from modelship.checks.parsing import Function, Script
     from modelship.findings import Finding
 
 __all__ = ["log_findings", "secret_findings"]

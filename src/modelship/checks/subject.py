@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from modelship.bundle.checks.translation import finding_of
 from modelship.bundle.environment import as_environment
 from modelship.bundle.lock import lock as resolve
 from modelship.bundle.models import as_models
 from modelship.bundle.payload import as_sample
 from modelship.bundle.resources import Resources
 from modelship.bundle.script import generate_source_for, read_files
+from modelship.checks.translation import finding_of
 from modelship.errors import EnvironmentSpecError, ModelshipError
 from modelship.sources import Model
 

@@ -7,16 +7,16 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from modelship.bundle.checks.answers import FOR_BYTES
+from modelship.checks.answers import FOR_BYTES
 from modelship.diagnosis import diagnose, explain_exception
 from modelship.findings import RULES, Finding, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from modelship.bundle.checks.trial import Trial
     from modelship.bundle.profile import Profile
     from modelship.bundle.resources import Resources
+    from modelship.checks.trial import Trial
 
 __all__ = ["trial_findings"]
 

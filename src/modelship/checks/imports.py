@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Final
 
 from packaging.version import InvalidVersion, Version
 
-from modelship.bundle.checks.parsing import caught_by
-from modelship.bundle.checks.provided import Provided, standard_library
+from modelship.checks.parsing import caught_by
+from modelship.checks.provided import Provided, standard_library
 from modelship.findings import RULES, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from modelship.bundle.checks.parsing import Script
     from modelship.bundle.lock import Lock
     from modelship.bundle.script import SourceFile
+    from modelship.checks.parsing import Script
     from modelship.findings import Finding
 
 __all__ = ["import_findings"]

@@ -6,17 +6,17 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from modelship.bundle.checks.environment import environment_findings
-from modelship.bundle.checks.loading import shown_path
-from modelship.bundle.checks.model import model_findings, size_findings
-from modelship.bundle.checks.script import script_findings
-from modelship.bundle.checks.search_path import with_search_path
-from modelship.bundle.checks.subject import Subject
-from modelship.bundle.checks.target import target_findings
-from modelship.bundle.checks.translation import finding_of
-from modelship.bundle.checks.trial import try_out
-from modelship.bundle.checks.verdict import trial_findings
 from modelship.bundle.profile import Profile
+from modelship.checks.environment import environment_findings
+from modelship.checks.loading import shown_path
+from modelship.checks.model import model_findings, size_findings
+from modelship.checks.script import script_findings
+from modelship.checks.search_path import with_search_path
+from modelship.checks.subject import Subject
+from modelship.checks.target import target_findings
+from modelship.checks.translation import finding_of
+from modelship.checks.trial import try_out
+from modelship.checks.verdict import trial_findings
 from modelship.errors import ModelshipError, PythonNotFoundError
 from modelship.findings import RULES, Severity
 

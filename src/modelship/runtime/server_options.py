@@ -12,7 +12,7 @@ from modelship.server.options import OPTIONS
 
 if TYPE_CHECKING:
     from modelship.bundle.profile import Profile
-    from modelship.bundle.servers import Server
+    from modelship.runtime.servers import Server
 
 __all__ = ["ServerOptions"]
 

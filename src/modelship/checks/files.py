@@ -8,18 +8,18 @@ import posixpath
 import re
 from typing import TYPE_CHECKING, Final
 
-from modelship.bundle.checks.parsing import called, caught_by
-from modelship.bundle.checks.places import Places
 from modelship.bundle.layout import MODELS, model_dir, model_files
 from modelship.bundle.models import model_ids
+from modelship.checks.parsing import called, caught_by
+from modelship.checks.places import Places
 from modelship.findings import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from modelship.bundle.checks.parsing import Script
-    from modelship.bundle.checks.places import Place
     from modelship.bundle.script import SourceFile
+    from modelship.checks.parsing import Script
+    from modelship.checks.places import Place
     from modelship.findings import Finding
     from modelship.sources import Model
 

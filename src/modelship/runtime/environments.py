@@ -9,12 +9,12 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from modelship.bundle._installed import installed_digest
-from modelship.bundle.install import add_packages, create_environment
 from modelship.bundle.programs import run
 from modelship.documents import read_regular
 from modelship.errors import PythonNotFoundError
 from modelship.places import cache_folder, exclusive
+from modelship.runtime._installed import installed_digest
+from modelship.runtime.install import add_packages, create_environment
 from modelship.staging import stage_in, storing, write_atomic
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from modelship.bundle.environment import Environment
     from modelship.bundle.lock import Lock
-    from modelship.bundle.servers import Server
+    from modelship.runtime.servers import Server
 
 __all__ = [
     "environment_python",

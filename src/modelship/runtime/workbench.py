@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modelship.bundle.environments import environment_python, service_variables
 from modelship.bundle.layout import model_dir
 from modelship.bundle.programs import end, start
-from modelship.bundle.servers import SERVERS
 from modelship.bundle.store import stage
+from modelship.runtime.environments import environment_python, service_variables
+from modelship.runtime.servers import SERVERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

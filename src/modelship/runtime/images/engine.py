@@ -13,8 +13,8 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from modelship.errors import ImageBuildError, MissingExtraError, PortTakenError
-from modelship.targets.docker._translation import translate
-from modelship.targets.docker.inspection import Container, Image, unix_time
+from modelship.runtime.images._translation import translate
+from modelship.runtime.images.inspection import Container, Image, unix_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from docker import DockerClient
 
-    from modelship.targets.progress import Deadline
+    from modelship.progress import Deadline
 
 __all__ = ["Engine", "connected"]
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Final
 
 from packaging.version import InvalidVersion, Version
 
-from modelship.bundle.checks.sklearn_breaks import SKLEARN_BREAKS
+from modelship.checks.sklearn_breaks import SKLEARN_BREAKS
 from modelship.findings import RULES, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from modelship.bundle.checks.sklearn_breaks import Break
     from modelship.bundle.lock import Lock
+    from modelship.checks.sklearn_breaks import Break
     from modelship.findings import Finding
     from modelship.sources import Passport
 

@@ -14,7 +14,7 @@ from modelship.findings import RULES
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from modelship.bundle.checks.subject import Subject
+    from modelship.checks.subject import Subject
     from modelship.findings import Finding
 
 __all__ = ["environment_findings"]

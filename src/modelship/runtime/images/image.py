@@ -17,24 +17,24 @@ import shutil
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from modelship.bundle.install import install_packages
 from modelship.bundle.layout import MODELS, model_dir
 from modelship.bundle.store import stage_models
 from modelship.places import cache_folder, exclusive
+from modelship.runtime.images import dockerfiles, labels
+from modelship.runtime.images.archive import Archive
+from modelship.runtime.images.base import check_python, ensure_base, machine_of
+from modelship.runtime.install import install_packages
 from modelship.staging import storing
-from modelship.targets.docker import dockerfiles, labels
-from modelship.targets.docker.archive import Archive
-from modelship.targets.docker.base import check_python, ensure_base, machine_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from modelship.bundle import Lock, ScoringBundle
-    from modelship.bundle.servers import Server
-    from modelship.targets.docker._sdk import Engine
-    from modelship.targets.docker.inspection import Container, Image
-    from modelship.targets.progress import Deadline, Steps
+    from modelship.progress import Deadline, Steps
+    from modelship.runtime.images.engine import Engine
+    from modelship.runtime.images.inspection import Container, Image
+    from modelship.runtime.servers import Server
 
 __all__ = ["environment_image", "remove_unused_images", "service_image"]
 

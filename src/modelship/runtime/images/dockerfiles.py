@@ -10,7 +10,7 @@ import json
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from modelship.targets.docker import labels
+from modelship.runtime.images import labels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,15 +7,15 @@ import math
 from typing import TYPE_CHECKING, Final
 
 from modelship.bundle._known_packages import IMPORT_TO_PYPI
-from modelship.bundle.checks.loading import loading_findings
-from modelship.bundle.checks.own_modules import OwnModules
-from modelship.bundle.checks.provided import (
+from modelship.checks.loading import loading_findings
+from modelship.checks.own_modules import OwnModules
+from modelship.checks.provided import (
     Provided,
     every_module_of_python,
     is_installed_here,
     standard_library,
 )
-from modelship.bundle.checks.skew import skew_findings
+from modelship.checks.skew import skew_findings
 from modelship.findings import RULES, Severity
 
 if TYPE_CHECKING:

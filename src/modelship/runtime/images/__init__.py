@@ -1,0 +1,1 @@
+"""Building the images of a Docker engine: any target may have one built."""

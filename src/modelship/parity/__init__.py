@@ -1,14 +1,14 @@
 """Whether several places answer the same requests alike, and like the script in process."""
 
-from modelship.parity.answers import Answer
+from modelship.comparison.answers import Answer
+from modelship.comparison.differences import Difference
+from modelship.comparison.scoring_request import ScoringRequest
 from modelship.parity.captured import CapturedRequest, read_captured
-from modelship.parity.comparison import Difference
 from modelship.parity.generation import generate_requests
 from modelship.parity.parity import compare
 from modelship.parity.replay import Replayed, ReplayReport, replay
 from modelship.parity.report import ParityReport
 from modelship.parity.requests_file import read_requests
-from modelship.parity.scoring_request import ScoringRequest
 from modelship.parity.services import Address
 
 __all__ = [

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from modelship.parity.scoring_request import ScoringRequest
+    from modelship.comparison.scoring_request import ScoringRequest
 
 __all__ = ["CapturedRequest", "read_captured"]
 

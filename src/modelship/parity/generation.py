@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.bundle.programs import run
+from modelship.comparison.scoring_request import ScoringRequest
 from modelship.errors import InvalidOptionError, MissingExtraError
-from modelship.parity.scoring_request import ScoringRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

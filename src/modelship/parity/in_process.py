@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from modelship.comparison.answers import ENDED, MOST_BYTES, TOO_LARGE, TOO_SLOW, Answer
 from modelship.diagnosis import Facts, diagnose, is_known
 from modelship.errors import DeploymentFailedError, DeploymentTimeoutError
-from modelship.parity.answers import ENDED, MOST_BYTES, TOO_LARGE, TOO_SLOW, Answer
 from modelship.runtime.workbench import workbench
 from modelship.targets.logtail import telling_part
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from modelship.bundle import ScoringBundle
-    from modelship.parity.scoring_request import ScoringRequest
+    from modelship.comparison.scoring_request import ScoringRequest
     from modelship.runtime.workbench import Program
 
 __all__ = ["answer_in_process"]

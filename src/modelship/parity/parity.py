@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from modelship.checks import require_loadable
+from modelship.comparison.differences import differences
 from modelship.errors import InvalidOptionError
-from modelship.parity.comparison import differences
 from modelship.parity.generation import generate_requests
 from modelship.parity.in_process import answer_in_process
 from modelship.parity.report import ParityReport
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from modelship.bundle import ScoringBundle
-    from modelship.parity.answers import Answer
-    from modelship.parity.scoring_request import ScoringRequest
+    from modelship.comparison.answers import Answer
+    from modelship.comparison.scoring_request import ScoringRequest
     from modelship.targets import DeployTarget
 
 __all__ = ["compare"]

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from modelship.bundle import ScoringBundle
+from modelship.comparison.excerpts import excerpt, printable
 from modelship.errors import InvalidOptionError, ReplayError, ServiceUnreachableError
-from modelship.parity.excerpts import excerpt, printable
 from modelship.parity.in_process import answer_in_process
 from modelship.parity.sending import answer_over_http
 from modelship.parity.services import Service
@@ -16,9 +16,9 @@ from modelship.targets.scoring import answers
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from modelship.parity.answers import Answer
+    from modelship.comparison.answers import Answer
+    from modelship.comparison.scoring_request import ScoringRequest
     from modelship.parity.captured import CapturedRequest
-    from modelship.parity.scoring_request import ScoringRequest
     from modelship.parity.services import Address
     from modelship.targets import Deployment
 

@@ -10,9 +10,9 @@ from modelship.errors import ParityError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from modelship.parity.answers import Answer
-    from modelship.parity.comparison import Difference
-    from modelship.parity.scoring_request import ScoringRequest
+    from modelship.comparison.answers import Answer
+    from modelship.comparison.differences import Difference
+    from modelship.comparison.scoring_request import ScoringRequest
 
 __all__ = ["ParityReport"]
 

@@ -6,8 +6,8 @@ import base64
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+from modelship.comparison.scoring_request import ScoringRequest
 from modelship.errors import InvalidOptionError
-from modelship.parity.scoring_request import ScoringRequest
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from modelship.comparison.answers import ENDED, MOST_BYTES, TOO_LARGE, TOO_SLOW, Answer
 from modelship.errors import UnsupportedError
-from modelship.parity.answers import ENDED, MOST_BYTES, TOO_LARGE, TOO_SLOW, Answer
 from modelship.progress import Deadline, DeadlineExceededError
 from modelship.targets.scoring import session_towards
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import requests
 
-    from modelship.parity.scoring_request import ScoringRequest
+    from modelship.comparison.scoring_request import ScoringRequest
     from modelship.parity.services import Address, Service
     from modelship.targets import Deployment
 

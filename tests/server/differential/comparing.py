@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
+from modelship.comparison.answers import ENDED
+from modelship.comparison.differences import Difference, differences
 from modelship.parity import Answer
-from modelship.parity.answers import ENDED
-from modelship.parity.comparison import Difference, differences
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

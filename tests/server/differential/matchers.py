@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from modelship.parity.values import are_equal
+from modelship.comparison.values import are_equal
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,8 +14,8 @@ import socket
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from modelship.comparison.answers import ENDED, TOO_SLOW
 from modelship.parity import Answer
-from modelship.parity.answers import ENDED, TOO_SLOW
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modelship.comparison.differences import differences
+from modelship.comparison.values import are_equal, at, first_difference, written
 from modelship.parity import Answer, ScoringRequest
-from modelship.parity.comparison import differences
-from modelship.parity.values import are_equal, at, first_difference, written
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

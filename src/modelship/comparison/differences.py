@@ -6,14 +6,14 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from modelship.parity.excerpts import excerpt, printable
-from modelship.parity.values import ABSENT, at, first_difference, written
+from modelship.comparison.excerpts import excerpt, printable
+from modelship.comparison.values import ABSENT, at, first_difference, written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from modelship.parity.answers import Answer
-    from modelship.parity.scoring_request import ScoringRequest
+    from modelship.comparison.answers import Answer
+    from modelship.comparison.scoring_request import ScoringRequest
 
 __all__ = ["Difference", "differences"]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from modelship.bundle.payload import to_json
+from modelship.comparison.excerpts import excerpt
 from modelship.errors import InvalidOptionError
-from modelship.parity.excerpts import excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

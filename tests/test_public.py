@@ -6,7 +6,7 @@ import sys
 import pytest
 
 import modelship
-from modelship.errors import UnknownPluginError
+from modelship.errors import InvalidOptionError, UnknownPluginError
 from modelship.registry import Registry
 
 FRESH = """
@@ -61,3 +61,19 @@ def test_registry_loads_an_installed_entry_point():
     """A name that is not in the table is looked up among the installed entry points."""
     registry = Registry(kind="script", group="console_scripts", builtins={})
     assert registry.load("modelship").__module__ == "modelship.cli"
+
+
+@pytest.mark.parametrize(
+    ("make", "advice"),
+    [
+        (lambda: modelship.DeployTarget("docker"), "call DeployTarget.open('docker')"),
+        (lambda: modelship.DeployTarget(None), "call DeployTarget.open('process')"),
+        (lambda: modelship.Workspace("config.json"), "call Workspace.open(...) with a config.json"),
+        (modelship.Workspace, "call Workspace.open(...) with a config.json"),
+    ],
+)
+def test_a_constructor_that_is_called_in_place_of_open_says_so(make, advice):
+    """What open() takes is no backend and no connection: the message names open()."""
+    with pytest.raises(InvalidOptionError) as caught:
+        make()
+    assert advice in caught.value.message

@@ -69,9 +69,16 @@ class DeployTarget:
     ----------
     backend : TargetBackend
         What does the running. Most users call :meth:`open` instead.
+
+    Raises
+    ------
+    InvalidOptionError
+        If `backend` is something else, such as the name that :meth:`open` takes.
     """
 
     def __init__(self, backend: TargetBackend) -> None:
+        if not isinstance(backend, TargetBackend):
+            raise _no_backend(backend)
         self._backend = backend
         self._keys: dict[str, ServiceKeys] = {}
 
@@ -458,6 +465,15 @@ class DeployTarget:
             log_tail=telling_part(log),
             diagnosis=diagnosis if is_known(diagnosis) else None,
         )
+
+
+def _no_backend(found: object) -> InvalidOptionError:
+    name = found if isinstance(found, str) else "process"
+    return InvalidOptionError(
+        option="DeployTarget(backend)",
+        found=found,
+        expected=f"a TargetBackend; to open a target by its name, call DeployTarget.open({name!r})",
+    )
 
 
 def _differences(

@@ -1,19 +1,17 @@
 """An Azure ML workspace: which one is meant, and what is asked of it, in our words and errors.
 
-Both the source ``azureml:`` and the target ``aci`` stand on it. Only :mod:`._sdk` imports
-``azureml-core``, on the first question to a workspace.
+It keeps the connection and the models; the source ``azureml:`` and the target ``aci`` stand on it.
+Its :mod:`._sdk` imports ``azureml-core``, on the first question to a workspace.
 """
 
 from modelship.workspace._translation import cause_of
 from modelship.workspace.location import WorkspaceLocation
-from modelship.workspace.records import Image, Operation, RegisteredModel, Service
-from modelship.workspace.workspace import Workspace
+from modelship.workspace.records import RegisteredModel
+from modelship.workspace.workspace import CALL_TIMEOUT_S, Workspace
 
 __all__ = [
-    "Image",
-    "Operation",
+    "CALL_TIMEOUT_S",
     "RegisteredModel",
-    "Service",
     "Workspace",
     "WorkspaceLocation",
     "cause_of",

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-from contextlib import ExitStack
 from os import PathLike
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from modelship.errors import (
     InvalidOptionError,
@@ -15,23 +12,22 @@ from modelship.errors import (
     WorkspaceUnreachableError,
 )
 from modelship.workspace import _sdk
-from modelship.workspace._quiet import quiet
-from modelship.workspace._translation import translate
+from modelship.workspace.asking import Asker
 from modelship.workspace.location import WorkspaceLocation
-from modelship.workspace.trust import trusting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
-    from modelship.errors import ModelshipError
-    from modelship.workspace.records import Image, Operation, RegisteredModel, Service
+    from modelship.workspace.records import RegisteredModel
 
-__all__ = ["Workspace"]
+__all__ = ["CALL_TIMEOUT_S", "Workspace"]
 
-_CALL_TIMEOUT_S = 120.0
-_SIGN_IN_TIMEOUT_S = 300.0
-_TRANSFER_TIMEOUT_S = 3600.0
-_DELETE_TIMEOUT_S = 600.0
+CALL_TIMEOUT_S: Final = 120.0
+"""Seconds for one question to a workspace."""
+
+_SIGN_IN_TIMEOUT_S: Final = 300.0
+_TRANSFER_TIMEOUT_S: Final = 3600.0
 
 _Answer = TypeVar("_Answer")
 
@@ -39,8 +35,8 @@ _Answer = TypeVar("_Answer")
 class Workspace:
     """A connected Azure ML workspace.
 
-    What the SDK prints and logs on its own is dropped while it works for us, in the thread that
-    it works in. A call that does not end in time is given up.
+    It knows the workspace's models. What the SDK prints and logs on its own is dropped while it
+    works for us, in the thread that it works in. A call that does not end in time is given up.
 
     Parameters
     ----------
@@ -48,9 +44,23 @@ class Workspace:
         Which workspace it is.
     sdk : modelship.workspace._sdk.Sdk
         The connection. Most users call :meth:`open` instead.
+
+    Raises
+    ------
+    InvalidOptionError
+        If `location` is something else, such as the path that :meth:`open` takes.
     """
 
-    def __init__(self, location: WorkspaceLocation, sdk: _sdk.Sdk) -> None:
+    def __init__(
+        self, location: WorkspaceLocation | None = None, sdk: _sdk.Sdk | None = None
+    ) -> None:
+        if not isinstance(location, WorkspaceLocation) or sdk is None:
+            raise InvalidOptionError(
+                option="Workspace(location)",
+                found=location,
+                expected="a connection that is open; to open one, call Workspace.open(...) with a "
+                "config.json, its folder, or subscription_id, resource_group and workspace_name",
+            )
         self.location = location
         self._sdk = sdk
 
@@ -105,7 +115,7 @@ class Workspace:
             raise WorkspaceUnreachableError(location.workspace_name, "open it", cause, advice)
         # The SDK may have to ask a person to sign in, who has to see what it asks.
         asks = not location.offline and not _sdk.service_principal()
-        ask = _Asker(location, muted=not asks)
+        ask = Asker(location, muted=not asks)
         try:
             sdk = ask("open it", lambda: _sdk.Sdk.connect(location), timeout_s=_SIGN_IN_TIMEOUT_S)
         except TimeoutError as error:
@@ -127,10 +137,26 @@ class Workspace:
         """The ``azureml.core.Workspace`` below."""
         return self._sdk.workspace
 
-    def _ask(
-        self, doing: str, call: Callable[[], _Answer], *, timeout_s: float = _CALL_TIMEOUT_S
+    def ask(
+        self, doing: str, call: Callable[[], _Answer], *, timeout_s: float = CALL_TIMEOUT_S
     ) -> _Answer:
-        return _Asker(self.location)(doing, call, timeout_s=timeout_s)
+        """Return the answer of a call of the SDK, which runs in a thread of its own.
+
+        Parameters
+        ----------
+        doing : str
+            What is asked, for a message: "list its models".
+        call : Callable
+            Asks it. What it prints and logs is dropped.
+        timeout_s : float
+            Seconds until it is given up.
+
+        Raises
+        ------
+        WorkspaceError
+            If it fails, as one of our errors, or does not end in time.
+        """
+        return Asker(self.location)(doing, call, timeout_s=timeout_s)
 
     # --- models ---------------------------------------------------------------------------
 
@@ -143,11 +169,11 @@ class Workspace:
             If there is none; with the versions, or else the names, that there are.
         """
         doing = f"find the model {name!r}"
-        found = self._ask(doing, lambda: self._sdk.model(name, version))
+        found = self.ask(doing, lambda: self._sdk.model(name, version))
         if found is not None:
             return found
-        versions = self._ask(doing, lambda: self._sdk.models(name=name))
-        known = versions or self._ask(doing, self._sdk.models)
+        versions = self.ask(doing, lambda: self._sdk.models(name=name))
+        known = versions or self.ask(doing, self._sdk.models)
         raise ModelNotFoundError(
             location=f"azureml:{name}" + (f":{version}" if version else ""),
             nearby=[each.model_id if versions else each.name for each in known[:10]],
@@ -158,7 +184,7 @@ class Workspace:
     ) -> Sequence[RegisteredModel]:
         """Return the models of this name that have these properties, the newest first."""
         doing = "list its models"
-        return self._ask(doing, lambda: self._sdk.models(name=name, properties=properties))
+        return self.ask(doing, lambda: self._sdk.models(name=name, properties=properties))
 
     def register(
         self,
@@ -173,7 +199,7 @@ class Workspace:
         timeout_s: float = _TRANSFER_TIMEOUT_S,
     ) -> RegisteredModel:
         """Upload a file or folder as the next version of the model `name`."""
-        return self._ask(
+        return self.ask(
             f"register the model {name!r}",
             lambda: self._sdk.register(
                 path,
@@ -189,166 +215,20 @@ class Workspace:
 
     def tag(self, model_id: str, tags: Mapping[str, str]) -> None:
         """Add tags to a registered model."""
-        self._ask(f"tag the model {model_id!r}", lambda: self._sdk.tag(model_id, tags))
+        self.ask(f"tag the model {model_id!r}", lambda: self._sdk.tag(model_id, tags))
 
     def download(
         self, model_id: str, folder: Path, *, timeout_s: float = _TRANSFER_TIMEOUT_S
     ) -> None:
         """Write a registered model's file or folder into `folder`."""
-        self._ask(
+        self.ask(
             f"download the model {model_id!r}",
             lambda: self._sdk.download(model_id, folder),
             timeout_s=timeout_s,
         )
 
-    # --- services -------------------------------------------------------------------------
-
-    def services(self) -> Sequence[Service]:
-        """Return every service on Container Instances."""
-        return self._ask("list its services", self._sdk.services)
-
-    def service(self, name: str) -> Service | None:
-        """Return one service, or None if there is none of this name."""
-        return self._ask(f"look at the service {name!r}", lambda: self._sdk.service(name))
-
-    def payload(self, name: str) -> Mapping[str, Any] | None:
-        """Return all that the workspace keeps of a service, in Azure ML's words; or None."""
-        return self._ask(f"look at the service {name!r}", lambda: self._sdk.payload(name))
-
-    def deploy(
-        self,
-        name: str,
-        *,
-        model_ids: Sequence[str],
-        image: Image | Mapping[str, Any],
-        configuration: Mapping[str, Any],
-        overwrite: bool,
-        timeout_s: float,
-    ) -> Callable[[], Operation]:
-        """Ask for a new service, and return a function that looks how far it has come.
-
-        Parameters
-        ----------
-        name : str
-            Its name.
-        model_ids : Sequence[str]
-            Registered models.
-        image : Image or Mapping
-            What it consists of; or what :meth:`payload` told of a service, to make that again.
-        configuration : Mapping
-            The parameters of ``AciWebservice.deploy_configuration``.
-        overwrite : bool
-            Remove a service of this name first.
-        timeout_s : float
-            Seconds for the upload and the answer.
-        """
-        return self._follow(
-            f"create the service {name!r}",
-            lambda: self._sdk.deploy(
-                name,
-                model_ids=model_ids,
-                image=image,
-                configuration=configuration,
-                overwrite=overwrite,
-            ),
-            timeout_s=timeout_s,
-        )
-
-    def update(
-        self,
-        name: str,
-        *,
-        model_ids: Sequence[str],
-        image: Image | Mapping[str, Any],
-        changes: Mapping[str, Any],
-        timeout_s: float,
-    ) -> Callable[[], Operation]:
-        """Ask for a service to be changed in its place; as :meth:`deploy` otherwise.
-
-        `changes` are the other parameters of ``AciWebservice.update``.
-        """
-        return self._follow(
-            f"update the service {name!r}",
-            lambda: self._sdk.update(name, model_ids=model_ids, image=image, changes=changes),
-            timeout_s=timeout_s,
-        )
-
-    def delete(self, name: str) -> None:
-        """Remove a service; that it is gone already is no error."""
-        doing = f"delete the service {name!r}"
-        self._ask(doing, lambda: self._sdk.delete(name), timeout_s=_DELETE_TIMEOUT_S)
-
-    def logs(self, name: str) -> str:
-        """Return what a service's containers wrote, that which prepares it first."""
-        doing = f"read the log of the service {name!r}"
-        return "".join(
-            self._ask(doing, lambda init=init: self._sdk.logs(name, init=init))  # type: ignore[misc]  # of either kind
-            for init in (True, False)
-        )
-
-    def keys(self, name: str) -> tuple[str, str]:
-        """Return the primary and the secondary key of a service."""
-        return self._ask(f"tell the keys of {name!r}", lambda: self._sdk.keys(name))
-
-    def regenerate_key(self, name: str, which: str, *, value: str | None = None) -> None:
-        """Make the key ``"primary"`` or ``"secondary"`` anew, at random or as `value`."""
-        self._ask(
-            f"regenerate a key of {name!r}",
-            lambda: self._sdk.regenerate_key(name, which, value=value),
-        )
-
-    def _follow(
-        self, doing: str, call: Callable[[], _sdk.Handle], *, timeout_s: float
-    ) -> Callable[[], Operation]:
-        handle = self._ask(doing, call, timeout_s=timeout_s)
-        return lambda: self._ask(doing, handle.poll)
-
     def __repr__(self) -> str:
         return f"Workspace({self.name!r})"
-
-
-class _Asker:
-    """Runs calls of the SDK, each in a thread of its own that is left behind if it hangs."""
-
-    def __init__(self, location: WorkspaceLocation, *, muted: bool = True) -> None:
-        self._location = location
-        self._muted = muted
-
-    def __call__(self, doing: str, call: Callable[[], _Answer], *, timeout_s: float) -> _Answer:
-        answers: list[_Answer] = []
-        failures: list[BaseException] = []
-
-        def work() -> None:
-            try:
-                with ExitStack() as stack:
-                    if self._muted:
-                        stack.enter_context(quiet())
-                    if self._location.offline:
-                        stack.enter_context(trusting(Path(self._location.offline.ca_bundle)))
-                    answers.append(call())
-            except BaseException as error:  # noqa: BLE001 - SystemExit too: it goes to who waits
-                failures.append(error)
-
-        thread = threading.Thread(target=work, name=f"modelship: {doing}", daemon=True)
-        thread.start()
-        thread.join(timeout_s)
-        name = self._location.workspace_name
-        if thread.is_alive() and not self._muted:
-            raise TimeoutError
-        if thread.is_alive():
-            raise WorkspaceUnreachableError(name, doing, f"no answer within {timeout_s:g} s")
-        if failures:
-            [error] = failures
-            if not isinstance(error, Exception):
-                error = RuntimeError(f"{type(error).__name__}: {error}")
-            raise self._translated(error, doing) from error
-        return answers[0]
-
-    def _translated(self, error: Exception, doing: str) -> ModelshipError:
-        found = translate(error, workspace=self._location.workspace_name, doing=doing)
-        if self._location.offline and isinstance(found, WorkspaceUnreachableError):
-            found.advice = self._location.offline.remedy
-        return found
 
 
 def _adopted(workspace: Any) -> Workspace:

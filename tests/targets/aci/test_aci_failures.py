@@ -21,6 +21,7 @@ from modelship.errors import (
 )
 from modelship.targets import Instance, Steps
 from modelship.targets.aci import AciBackend
+from modelship.targets.aci.services import Services
 from modelship.testing import Fault, StageFault, cases, script_bundle, with_lock
 from modelship.workspace.access import Access
 
@@ -224,14 +225,14 @@ def test_an_update_that_is_refused_touches_nothing(
 ):
     """If Azure takes no update, the old service is not put back, since it never left."""
     deploy(target, bundle)
-    before = ms.Workspace.open(offline.config_path).payload(NAME)
+    before = Services(ms.Workspace.open(offline.config_path)).payload(NAME)
     other = with_lock(
         script_bundle(cases.SCALING, folder=tmp_path, environment=bundle.environment),
         lock=bare_lock,
     )
     faults.plant(Fault("services.update", status=500, code="Broken", message="no", times=None))
     refused(lambda: deploy(target, other, overwrite=True), WorkspaceRequestError)
-    assert ms.Workspace.open(offline.config_path).payload(NAME) == before
+    assert Services(ms.Workspace.open(offline.config_path)).payload(NAME) == before
 
 
 def test_a_service_that_failed_is_not_put_back(target, bundle, bare_lock, offline, tmp_path):

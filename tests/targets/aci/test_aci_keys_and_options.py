@@ -6,6 +6,7 @@ import requests
 from modelship import DeployTarget, Workspace
 from modelship.bundle import Resources, ScoringBundle
 from modelship.errors import DeploymentNotFoundError, NameTakenError, ScoringRequestError
+from modelship.targets.aci.services import Services
 
 ROWS = {"data": [2]}
 
@@ -84,7 +85,7 @@ def test_the_options_reach_the_service(deploy, offline, bundle):
         cmk_key_version="1",
         properties={"owner": "data science"},
     )
-    kept = Workspace.open(offline.config_path).payload("keys-svc")
+    kept = Services(Workspace.open(offline.config_path)).payload("keys-svc")
     assert (kept["location"], kept["dnsNameLabel"]) == ("westeurope", "digits-label")
     assert kept["appInsightsEnabled"] is True
     assert kept["vnetConfiguration"] == {"vnetName": "net", "subnetName": "subnet"}
@@ -98,7 +99,7 @@ def test_a_registered_model_is_not_registered_again(offline, deploy):
     """Two services of one bundle serve one version of its model."""
     deploy("first-svc")
     deploy("second-svc")
-    services = Workspace.open(offline.config_path).services()
+    services = Services(Workspace.open(offline.config_path)).list()
     models = {tuple(each.model_ids) for each in services}
     assert len(models) == 1
     [[model_id]] = models
@@ -134,4 +135,4 @@ def test_overwriting_never_opens_a_service_by_leaving_an_option_out(deploy, offl
     assert caught.value.differences == ["auth_enabled"]
     after = plain.deploy(bigger, name="keys-svc", overwrite=True, check="static", show_output=False)
     assert status(after, None) == 401
-    assert Workspace.open(offline.config_path).payload("keys-svc")["authEnabled"] is True
+    assert Services(Workspace.open(offline.config_path)).payload("keys-svc")["authEnabled"] is True

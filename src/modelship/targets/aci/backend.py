@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -24,19 +25,21 @@ from modelship.targets.aci.environment import azure_differences, conda_specifica
 from modelship.targets.aci.following import follow
 from modelship.targets.aci.models import check_places, registered_ids
 from modelship.targets.aci.options import AciOptions, check_resources, check_script, check_tags
-from modelship.targets.aci.record import instance_id, read_record, record_tags
+from modelship.targets.aci.records import Image
+from modelship.targets.aci.services import Services
+from modelship.targets.aci.tags import instance_id, read_record, record_tags
 from modelship.targets.aci.updates import changes_of, configuration_of, is_fixed_alike
 from modelship.targets.backend import Instance, TargetBackend
 from modelship.targets.keys import ServiceKeys
 from modelship.targets.state import State
-from modelship.workspace import Image, Workspace
+from modelship.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from modelship.bundle import ScoringBundle
     from modelship.bundle.profile import Profile
-    from modelship.workspace import Operation, Service
+    from modelship.targets.aci.records import Operation, Service
 
 __all__ = ["AciBackend"]
 
@@ -50,7 +53,6 @@ _STATES = {
 _COMPUTE = "ACI"
 # What differs in a service once something was done to it.
 _TOUCHED = ("state", "kvTags", "environmentImageRequest", "containerResourceRequirements")
-_PUT_BACK_TIMEOUT_S = 900.0
 _PAUSE_S = 1.0
 
 
@@ -144,7 +146,7 @@ class AciBackend(TargetBackend):
             collect_model_data=collect_model_data,
             properties={} if properties is None else properties,
         )
-        self._replaced: dict[str, Mapping[str, Any]] = {}
+        self._replaced: dict[str, _Replaced] = {}
 
     place_options: ClassVar[frozenset[str]] = frozenset(
         {"workspace", "subscription_id", "resource_group", "workspace_name"}
@@ -159,6 +161,10 @@ class AciBackend(TargetBackend):
         if self._opened is None:
             self._opened = Workspace.open(self._given_workspace, **self._where)
         return self._opened
+
+    @property
+    def _services(self) -> Services:
+        return Services(self._workspace)
 
     @property
     def profile(self) -> Profile:
@@ -180,12 +186,12 @@ class AciBackend(TargetBackend):
         check_places(bundle, model_ids, steps)
 
     def start(self, draft: Instance, bundle: ScoringBundle, steps: Steps) -> Instance:
-        name, workspace = draft.name, self._workspace
-        present = workspace.payload(name)
+        name, services = draft.name, self._services.within(steps.deadline)
+        present = services.payload(name)
         if present is not None:
             if present.get("computeType") != _COMPUTE:  # listed nowhere here, and not ours to end
                 raise NameTakenError(name=name, target=self.name)
-            self._replaced[draft.instance_id] = present
+            self._replaced[draft.instance_id] = _Replaced(present, steps.deadline.timeout_s)
         with _image(bundle, name=name) as image:
             try:
                 poll = self._submit(draft, bundle, image, present=present, steps=steps)
@@ -194,19 +200,19 @@ class AciBackend(TargetBackend):
                     raise
                 self._await_end(draft, steps)  # it was taken, and the answer was lost
             else:
-                follow(poll, name=name, workspace=workspace, steps=steps)
-        service = workspace.service(name)
+                follow(poll, name=name, services=services, steps=steps)
+        service = services.get(name)
         return draft.at(service.scoring_uri) if service else draft
 
     def instances(self) -> Sequence[Instance]:
-        return [read_record(service) for service in self._workspace.services()]
+        return [read_record(service) for service in self._services.list()]
 
     def state(self, instance: Instance) -> State:
         service = self._service_of(instance)
         return _STATES.get(service.state, State.TRANSITIONING) if service else State.FAILED
 
     def logs(self, instance: Instance) -> str:
-        return self._workspace.logs(instance.name) if self._service_of(instance) else ""
+        return self._services.logs(instance.name) if self._service_of(instance) else ""
 
     def facts(self, instance: Instance) -> Facts:
         service = self._service_of(instance)
@@ -216,29 +222,30 @@ class AciBackend(TargetBackend):
         # What the instance was to replace is put back, unless it is stopped itself: then the
         # replacement has succeeded, and it is gone already.
         before = self._replaced.pop(instance.instance_id, None)
-        if before is not None and before.get("state") == str(State.HEALTHY):
+        if before is not None and before.payload.get("state") == str(State.HEALTHY):
             self._put_back(instance.name, before)
             return
-        for new, payload in list(self._replaced.items()):
+        for new, replacing in list(self._replaced.items()):
+            payload = replacing.payload
             replaced = instance_id(payload.get("kvTags") or {}, name=payload["name"])
             if replaced == instance.instance_id:
                 del self._replaced[new]
         if self._service_of(instance):
-            self._workspace.delete(instance.name)
+            self._services.delete(instance.name)
 
     def keys(self, instance: Instance) -> ServiceKeys:
         """Return the keys of a service."""
-        return ServiceKeys(*self._workspace.keys(instance.name))
+        return ServiceKeys(*self._services.keys(instance.name))
 
     def regenerate_key(
         self, instance: Instance, which: Literal["primary", "secondary"], *, value: str | None
     ) -> None:
         """Make one of the keys anew, at random or as `value`."""
-        self._workspace.regenerate_key(instance.name, which, value=value)
+        self._services.regenerate_key(instance.name, which, value=value)
 
     def _service_of(self, instance: Instance) -> Service | None:
         """Return the service of this name if it is this instance that it runs."""
-        service = self._workspace.service(instance.name)
+        service = self._services.get(instance.name)
         if service and instance_id(service.tags, name=service.name) == instance.instance_id:
             return service
         return None
@@ -256,13 +263,13 @@ class AciBackend(TargetBackend):
         common: dict[str, Any] = {
             "model_ids": registered_ids(bundle, self._workspace, steps),
             "image": image,
-            "timeout_s": max(1.0, steps.deadline.remaining_s),
         }
+        services = self._services.within(steps.deadline)
         if present is not None and self._options.can_update(present, bundle.resources):
             # An update takes an empty description for none, and leaves the old one.
             description = draft.description or " "
             told = {**self._options.changes(), "tags": tags, "description": description}
-            return self._workspace.update(draft.name, changes=told, **common)
+            return services.update(draft.name, changes=told, **common)
         configuration = {
             **_left_as_they_are(present),
             **self._options.configuration(),
@@ -271,7 +278,7 @@ class AciBackend(TargetBackend):
             "tags": tags,
             "description": draft.description,
         }
-        return self._workspace.deploy(
+        return services.deploy(
             draft.name, configuration=configuration, overwrite=present is not None, **common
         )
 
@@ -282,15 +289,19 @@ class AciBackend(TargetBackend):
                 steps.deadline.check()
                 time.sleep(min(_PAUSE_S, steps.deadline.remaining_s))
 
-    def _put_back(self, name: str, payload: Mapping[str, Any]) -> None:
-        """Let a service be again what `payload` says it was, unless it still is that."""
-        now = self._workspace.payload(name) or {}
+    def _put_back(self, name: str, before: _Replaced) -> None:
+        """Let a service be again what it was, unless it still is that.
+
+        That may take as long as the deployment that has failed was given.
+        """
+        steps = Steps(name, timeout_s=before.timeout_s)
+        services = self._services.within(steps.deadline)
+        payload, now = before.payload, services.payload(name) or {}
         if all(now.get(key) == payload.get(key) for key in _TOUCHED):
             return
-        steps = Steps(name, timeout_s=_PUT_BACK_TIMEOUT_S)
         try:
-            poll = self._submit_again(name, payload, now=now)
-            follow(poll, name=name, workspace=self._workspace, steps=steps)
+            poll = _submit_again(services, payload, now=now)
+            follow(poll, name=name, services=services, steps=steps)
         except (ModelshipError, TimeoutError) as error:
             cause = error.message if isinstance(error, ModelshipError) else "it took too long"
             raise DeploymentFailedError(
@@ -301,18 +312,27 @@ class AciBackend(TargetBackend):
                 + cause.rstrip("."),
             ) from error
 
-    def _submit_again(
-        self, name: str, payload: Mapping[str, Any], *, now: Mapping[str, Any]
-    ) -> Callable[[], Operation]:
-        common: dict[str, Any] = {
-            "model_ids": payload["environmentImageRequest"]["modelIds"],
-            "image": payload,
-            "timeout_s": _PUT_BACK_TIMEOUT_S,
-        }
-        if now and is_fixed_alike(now, payload):
-            return self._workspace.update(name, changes=changes_of(payload), **common)
-        configuration = configuration_of(payload)
-        return self._workspace.deploy(name, configuration=configuration, overwrite=True, **common)
+
+@dataclass(frozen=True)
+class _Replaced:
+    """What the workspace told of a service before it was changed, and how long that might take."""
+
+    payload: Mapping[str, Any]
+    timeout_s: float
+
+
+def _submit_again(
+    services: Services, payload: Mapping[str, Any], *, now: Mapping[str, Any]
+) -> Callable[[], Operation]:
+    name = payload["name"]
+    common: dict[str, Any] = {
+        "model_ids": payload["environmentImageRequest"]["modelIds"],
+        "image": payload,
+    }
+    if now and is_fixed_alike(now, payload):
+        return services.update(name, changes=changes_of(payload), **common)
+    configuration = configuration_of(payload)
+    return services.deploy(name, configuration=configuration, overwrite=True, **common)
 
 
 def _left_as_they_are(present: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from modelship.diagnosis import Facts, diagnose, is_known
 from modelship.errors import DeploymentFailedError, WorkspaceError
+from modelship.progress import DeadlineExceededError
 from modelship.targets.logtail import telling_part
 from modelship.workspace import cause_of
 
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from modelship.progress import Steps
-    from modelship.workspace import Operation, Workspace
+    from modelship.targets.aci.records import Operation
+    from modelship.targets.aci.services import Services
 
 __all__ = ["follow"]
 
@@ -31,7 +33,7 @@ _LOG_TIMEOUT_S = 10.0
 
 
 def follow(
-    poll: Callable[[], Operation], *, name: str, workspace: Workspace, steps: Steps
+    poll: Callable[[], Operation], *, name: str, services: Services, steps: Steps
 ) -> Operation:
     """Wait for the end of a deployment, and show each of its steps with its log.
 
@@ -41,7 +43,7 @@ def follow(
         Returns how far it has come.
     name : str
         The service's name.
-    workspace : Workspace
+    services : Services
         Where it is deployed.
     steps : Steps
         What is being done, and until when.
@@ -69,7 +71,7 @@ def follow(
                 break
     _show(operation, steps)
     if operation.state != "Succeeded":
-        raise _failure(operation, name=name, workspace=workspace)
+        raise _failure(operation, name=name, services=services.within(steps.deadline))
     return operation
 
 
@@ -78,14 +80,16 @@ def _show(operation: Operation, steps: Steps) -> None:
         steps.say(f"  {line}")
 
 
-def _failure(operation: Operation, *, name: str, workspace: Workspace) -> DeploymentFailedError:
+def _failure(operation: Operation, *, name: str, services: Services) -> DeploymentFailedError:
     state, error, log = operation.state, operation.error, ""
-    with suppress(WorkspaceError):  # what it was asked for counts more than what it leaves untold
-        service = workspace.service(name)
+    # What it was asked for counts more than what it leaves untold.
+    with suppress(WorkspaceError, DeadlineExceededError):
+        service = services.get(name)
         if service is not None:
             state, error = service.state, error or service.error
-        log = _build_log(operation.log_uri) if operation.step in _BUILDING else ""
-        log = log or workspace.logs(name)
+        if operation.step in _BUILDING:
+            log = _build_log(operation.log_uri, timeout_s=services.limit_s(_LOG_TIMEOUT_S))
+        log = log or services.logs(name, timeout_s=_LOG_TIMEOUT_S)
     diagnosis = diagnose(log, facts=Facts(state=state, error=error))
     return DeploymentFailedError(
         name=name,
@@ -98,13 +102,13 @@ def _failure(operation: Operation, *, name: str, workspace: Workspace) -> Deploy
     )
 
 
-def _build_log(uri: str) -> str:
+def _build_log(uri: str, *, timeout_s: float) -> str:
     """Return the log of a build, or ``""``; the address holds a signature and is not shown."""
     import requests
 
     if not uri:
         return ""
     with suppress(requests.RequestException):
-        answer = requests.get(uri, timeout=_LOG_TIMEOUT_S)
+        answer = requests.get(uri, timeout=timeout_s)
         return answer.text if answer.ok else ""
     return ""

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 from modelship.checks.target import as_module_name, is_module_name
 from modelship.errors import InvalidOptionError
 from modelship.targets.aci.certificates import check_certificate
-from modelship.targets.aci.record import PREFIX
 from modelship.targets.aci.rules import (
     WORDS,
     checked_labels,
@@ -18,6 +17,7 @@ from modelship.targets.aci.rules import (
     refuse_bad_switch,
     refuse_bad_word,
 )
+from modelship.targets.aci.tags import PREFIX
 from modelship.targets.aci.updates import can_update
 from modelship.targets.recorded import Secret
 

@@ -14,8 +14,8 @@ from modelship.targets.backend import Instance
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from modelship.targets.aci.records import Service
     from modelship.targets.recorded import Scalar
-    from modelship.workspace import Service
 
 __all__ = ["PREFIX", "instance_id", "read_record", "record_tags"]
 

@@ -1,0 +1,100 @@
+"""Services, images and operations of a workspace, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["Image", "Operation", "Service"]
+
+
+@dataclass(frozen=True)
+class Service:
+    """A web service of a workspace.
+
+    Attributes
+    ----------
+    name : str
+        Its name.
+    state : str
+        In Azure ML's words: Transitioning, Healthy, Unhealthy, Failed, Unschedulable, Deleting.
+    scoring_uri : str
+        Where requests go; empty until it is known.
+    tags : Mapping[str, str]
+        Its tags.
+    description : str
+        Its description.
+    created_at : str
+        ISO 8601.
+    model_ids : Sequence[str]
+        The models that it serves.
+    error : Mapping[str, Any]
+        Why it is not well, as Azure reports it; may be empty.
+    """
+
+    name: str
+    state: str
+    scoring_uri: str
+    tags: Mapping[str, str]
+    description: str
+    created_at: str
+    model_ids: Sequence[str]
+    error: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Image:
+    """What Azure ML is to build: a script and its environment.
+
+    Attributes
+    ----------
+    name : str
+        The environment's name.
+    conda : Mapping[str, Any]
+        The content of a conda environment file.
+    entry_script : str
+        The script's path; relative to `source_directory` if that is given.
+    source_directory : str or None
+        A folder that goes along whole.
+    """
+
+    name: str
+    conda: Mapping[str, Any]
+    entry_script: str
+    source_directory: str | None = None
+
+
+@dataclass(frozen=True)
+class Operation:
+    """How far a deployment has come.
+
+    Attributes
+    ----------
+    operation_id : str
+        Azure ML's id of it.
+    state : str
+        NotStarted, Running, Succeeded, Failed, Cancelled or TimedOut.
+    step : str
+        BuildEnvironment, BuildImage or DeployService; empty if Azure does not tell.
+    error : Mapping[str, Any]
+        Why it failed, as Azure reports it; may be empty.
+    log : Sequence[str]
+        The lines that came since the last look.
+    log_uri : str
+        Where the build's log is, if there is one.
+    """
+
+    operation_id: str
+    state: str
+    step: str = ""
+    error: Mapping[str, Any] = field(default_factory=dict)
+    log: Sequence[str] = ()
+    log_uri: str = field(default="", repr=False)
+
+    @property
+    def ended(self) -> bool:
+        """Whether its state is final."""
+        return self.state in {"Succeeded", "Failed", "Cancelled", "TimedOut"}

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from modelship.findings import Diagnosis, Finding
     from modelship.sources import Model, ModelSource
     from modelship.sources.registered import register_model
-    from modelship.targets import Deployment, DeployTarget, State
+    from modelship.targets import Deployment, DeployTarget, Serving, State
     from modelship.workspace import RegisteredModel, Workspace
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "Report",
     "Resources",
     "ScoringBundle",
+    "Serving",
     "State",
     "Workspace",
     "__version__",
@@ -59,6 +60,7 @@ _HOME = {
     "ScoringBundle": "bundle",
     "DeployTarget": "targets",
     "Deployment": "targets",
+    "Serving": "targets",
     "State": "targets",
     "ModelshipError": "errors",
 }

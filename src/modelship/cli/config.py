@@ -56,6 +56,8 @@ class Config:
         Where it runs.
     options : Mapping[str, Mapping[str, Any]]
         Options by the name of the target that they are for.
+    serving : Mapping[str, Any]
+        How the bundle is served: the fields of :class:`modelship.Serving`.
     require : Mapping[str, float]
         Bounds by the name of the metric.
     data : str, optional
@@ -76,6 +78,7 @@ class Config:
     name: str | None = None
     target: str | None = None
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    serving: Mapping[str, Any] = field(default_factory=dict)
     require: Mapping[str, float] = field(default_factory=dict)
     data: str | None = None
     timeout_s: float = 600.0
@@ -165,11 +168,15 @@ _KINDS = {each.name: _TEXT for each in fields(Config)} | {
     "tags": _Kind("a mapping of text to text", lambda value: _is_mapping(value, _is_text)),
     "require": _Kind("a mapping of metric to number", lambda value: _is_mapping(value, _is_number)),
     "options": _Kind(
-        "a mapping of target to its options, such as {docker: {port: 5001}}",
+        "a mapping of target to its options, such as {docker: {base_image: python:3.11-slim}}",
         lambda value: _is_mapping(value, lambda each: isinstance(each, dict)),
     ),
+    "serving": _Kind(
+        "a mapping of options, such as {workers: 2}",
+        lambda value: _is_mapping(value, lambda each: each is not None),
+    ),
 }
-_MAY_HOLD_SECRETS = frozenset({"options"})
+_MAY_HOLD_SECRETS = frozenset({"options", "serving"})
 
 
 def _problem(key: str, value: object) -> str:

@@ -15,12 +15,12 @@ from modelship.cli.options import (
     json_option,
     name_option,
     option_option,
-    server_option,
     target_option,
     timeout_option,
     trust_option,
 )
 from modelship.cli.output import as_json_is_asked, deployment_document, emit, say_facts
+from modelship.cli.serving import serving_from, serving_options
 
 if TYPE_CHECKING:
     from modelship.bundle import ScoringBundle
@@ -39,11 +39,7 @@ _SHORT = 100  # characters; a longer sample request is no example to copy
 @name_option
 @target_option
 @option_option
-@server_option
-@click.option(
-    "--as", "profile", metavar="PROFILE",
-    help="Run it here under the limits of another place: aci, aks or online-endpoint.",
-)  # fmt: skip
+@serving_options
 @click.option(
     "--check",
     type=click.Choice(["static", "trial", "off"]),
@@ -61,8 +57,7 @@ def deploy(
     name: str | None,
     target: str | None,
     options: tuple[tuple[str, Any], ...],
-    server_options: tuple[tuple[str, Any], ...],
-    profile: str | None,
+    serving: dict[str, Any],
     check: Literal["static", "trial", "off"] | None,
     overwrite: bool,
     trust_model: bool,
@@ -78,13 +73,12 @@ def deploy(
     if config.name is None:
         raise click.UsageError("Give the service a name with -n NAME.")
     with ExitStack() as stack:
-        as_other = {} if profile is None else {"profile": profile}
-        given = {**dict(options), **as_other}
-        place = open_target(config, options=given, server_options=dict(server_options))
+        place = open_target(config, options=dict(options))
         bundle = _bundle(bundle_folder, config, stack)
         deployment = place.deploy(
             bundle,
             name=config.name,
+            serving=serving_from(config, serving),
             overwrite=overwrite,
             check=check,
             trust_model=trust_model,

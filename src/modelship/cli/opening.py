@@ -48,21 +48,12 @@ def open_named(location: str) -> Iterator[Model]:
         yield replace(model, name=name) if name else model
 
 
-def open_target(
-    config: Config, *, options: Mapping[str, Any], server_options: Mapping[str, Any] | None = None
-) -> DeployTarget:
+def open_target(config: Config, *, options: Mapping[str, Any]) -> DeployTarget:
     """Return the chosen target with the file's options for it, and those given on top."""
     from modelship.targets import DeployTarget
 
     name = config.chosen_target
-    merged = {**config.options.get(name, {}), **options}
-    if server_options:
-        before = merged.get("server_options")
-        merged["server_options"] = {
-            **(before if isinstance(before, dict) else {}),
-            **server_options,
-        }
-    return DeployTarget.open(name, **merged)
+    return DeployTarget.open(name, **{**config.options.get(name, {}), **options})
 
 
 @contextmanager

@@ -97,7 +97,7 @@ def option_option(command: _Command) -> _Command:
         multiple=True,
         type=pair(_scalar, expected="a value"),
         metavar="KEY=VALUE",
-        help="An option of the target, such as port=5001; may be repeated.",
+        help="An option of the target, such as base_image=python:3.11-slim; may be repeated.",
     )(command)
 
 

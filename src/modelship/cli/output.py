@@ -103,7 +103,7 @@ def say_diagnosis(diagnosis: Diagnosis) -> None:
 
 def deployment_document(deployment: Deployment) -> dict[str, object]:
     """Return what is known of a deployment as JSON values."""
-    instance = deployment.instance
+    instance, release = deployment.instance, deployment.release
     return {
         "name": deployment.name,
         "target": deployment.target,
@@ -111,10 +111,11 @@ def deployment_document(deployment: Deployment) -> dict[str, object]:
         "scoring_uri": deployment.scoring_uri,
         "swagger_uri": deployment.swagger_uri,
         "digest": deployment.digest,
-        "model": instance.model,
+        "release": release.digest,
+        "model": release.model,
         "created_at": instance.created_at,
-        "description": instance.description,
-        "tags": dict(instance.tags),
+        "description": release.description,
+        "tags": dict(release.tags),
         "problem": instance.broken,
     }
 

@@ -1,16 +1,25 @@
 """Where bundles run: the comfortable surface, and the small one that a plug-in implements."""
 
 from modelship.progress import Deadline, Steps
-from modelship.targets.backend import Instance, TargetBackend
+from modelship.targets.backend import Observation, Prepared, TargetBackend
 from modelship.targets.deployment import Deployment
+from modelship.targets.history import Change
+from modelship.targets.instance import Instance
+from modelship.targets.release import Release, ReleaseRecord, Serving
 from modelship.targets.state import State
 from modelship.targets.target import DeployTarget
 
 __all__ = [
+    "Change",
     "Deadline",
     "DeployTarget",
     "Deployment",
     "Instance",
+    "Observation",
+    "Prepared",
+    "Release",
+    "ReleaseRecord",
+    "Serving",
     "State",
     "Steps",
     "TargetBackend",

@@ -4,19 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from modelship.errors import DeploymentNotFoundError, InvalidOptionError
+from modelship.progress import DeadlineExceededError, Steps
+from modelship.targets import health
+from modelship.targets.calling import Caller
+from modelship.targets.deploying import deploy
+from modelship.targets.kept import kept_bundle, kept_serving
+from modelship.targets.release import Serving
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
     from typing_extensions import Self  # for type checkers only: Python 3.10 lacks it
 
     from modelship.bundle import ScoringBundle
     from modelship.findings import Diagnosis
-    from modelship.targets.backend import Instance
+    from modelship.targets.backend import TargetBackend
+    from modelship.targets.history import Change
+    from modelship.targets.instance import Instance
     from modelship.targets.keys import ServiceKeys
+    from modelship.targets.recorded import Secret
+    from modelship.targets.release import ReleaseRecord
     from modelship.targets.state import State
-    from modelship.targets.target import DeployTarget
 
-__all__ = ["Deployment"]
+__all__ = ["Deployment", "delete"]
 
 
 class Deployment:
@@ -30,14 +42,15 @@ class Deployment:
 
     Parameters
     ----------
-    target : DeployTarget
-        Where it runs.
+    backend : TargetBackend
+        The place that runs it.
     instance : Instance
         Its record.
     """
 
-    def __init__(self, target: DeployTarget, instance: Instance) -> None:
-        self._target = target
+    def __init__(self, backend: TargetBackend, instance: Instance) -> None:
+        self._backend = backend
+        self._caller = Caller(backend)
         self.instance = instance
 
     @property
@@ -48,12 +61,17 @@ class Deployment:
     @property
     def target(self) -> str:
         """The name of the target that it runs on."""
-        return self._target.name
+        return self._backend.name
 
     @property
     def digest(self) -> str:
         """The digest of the bundle that it runs, hex sha256."""
         return self.instance.digest
+
+    @property
+    def release(self) -> ReleaseRecord:
+        """What it serves, and how."""
+        return self.instance.release
 
     @property
     def scoring_uri(self) -> str:
@@ -68,7 +86,7 @@ class Deployment:
     @property
     def input_key(self) -> str | None:
         """The key under which the bundle's sample request held its rows."""
-        return self.instance.input_key
+        return self.instance.release.input_key
 
     @property
     def state(self) -> State:
@@ -79,7 +97,7 @@ class Deployment:
         DeploymentNotFoundError
             If it was deleted.
         """
-        return self._target.state_of(self.instance)
+        return health.state_of(self._backend, self.instance)
 
     def wait(self, *, timeout_s: float = 600.0) -> Deployment:
         """Wait until the service is healthy, and return it.
@@ -91,7 +109,12 @@ class Deployment:
         DeploymentTimeoutError
             If it is not healthy after `timeout_s` seconds.
         """
-        self._target.wait_for(self.instance, timeout_s=timeout_s)
+        steps = Steps(self.name, timeout_s=timeout_s)
+        try:
+            with steps.step("Wait until it is healthy"):
+                health.wait_until_healthy(self._backend, self.instance, steps.deadline)
+        except DeadlineExceededError as error:
+            raise health.timed_out(self._backend, self.instance, steps) from error
         return self
 
     def run(self, payload: object, *, timeout_s: float = 60.0) -> Any:
@@ -112,11 +135,13 @@ class Deployment:
         ScoringTimeoutError, ServiceUnreachableError, InvalidPayloadError
             If no answer came, or nothing could be sent.
         """
-        return self._target.send(self.instance, payload, timeout_s=timeout_s)
+        return self._caller.send(self.instance, payload, timeout_s=timeout_s)
 
     def logs(self, *, tail: int | None = None) -> str:
         """Return what the service wrote; only the last `tail` lines if that is given."""
-        return self._target.logs_of(self.instance, tail=tail)
+        if tail is None:
+            return self._backend.logs(self.instance)
+        return self._backend.log_end(self.instance, lines=tail)
 
     def diagnose(self) -> Diagnosis | None:
         """Return why the service is not healthy: the cause, what proves it, and one thing to do.
@@ -129,20 +154,107 @@ class Deployment:
         DeploymentNotFoundError
             If it was deleted.
         """
-        return self._target.diagnose(self.instance)
+        return health.explain(self._backend, self.instance)
 
     def update(
-        self, bundle: ScoringBundle, *, timeout_s: float = 600.0, show_output: bool = True
+        self,
+        change: ScoringBundle | Serving,
+        *,
+        timeout_s: float = 600.0,
+        show_output: bool = True,
     ) -> None:
-        """Run another bundle under this name; this handle is then one on the new instance.
+        """Serve another bundle in the same way, or the same bundle in another way.
 
-        It is :meth:`DeployTarget.deploy` with `overwrite`, and raises what that raises: if the
-        new bundle does not become healthy, the old one serves on.
+        This handle is then one on the new instance. If that does not become healthy, the old one
+        serves on.
+
+        Parameters
+        ----------
+        change : ScoringBundle or Serving
+            What is to be new; the other stays what it is.
+        timeout_s : float
+            Seconds for everything.
+        show_output : bool
+            Show each step with its duration on stderr.
+
+        Raises
+        ------
+        StorageError
+            If what is to stay was deployed from another machine, and is not kept here.
+        ModelshipError
+            As :meth:`DeployTarget.deploy`.
         """
-        updated = self._target.deploy(
-            bundle, name=self.name, overwrite=True, timeout_s=timeout_s, show_output=show_output
+        if isinstance(change, Serving):
+            bundle, serving = kept_bundle(self.release.digest), change
+        else:
+            bundle, serving = change, kept_serving(self.release.digest)
+        self._deploy(bundle, serving, "update", timeout_s=timeout_s, show_output=show_output)
+
+    def rollback(
+        self,
+        *,
+        secrets: Mapping[str, str | Secret] | None = None,
+        timeout_s: float = 600.0,
+        show_output: bool = True,
+    ) -> None:
+        """Serve the release before this one again; this handle is then one on it.
+
+        Parameters
+        ----------
+        secrets : Mapping[str, str or Secret], optional
+            In place of where the secrets of that release were read from.
+        timeout_s : float
+            Seconds for everything.
+        show_output : bool
+            Show each step with its duration on stderr.
+
+        Raises
+        ------
+        InvalidOptionError
+            If there is no release before this one.
+        StorageError
+            If that release is not kept on this machine.
+        ModelshipError
+            As :meth:`DeployTarget.deploy`.
+        """
+        digest = self._previous()
+        serving = kept_serving(digest, secrets=secrets)
+        bundle = kept_bundle(digest)
+        self._deploy(bundle, serving, "rollback", timeout_s=timeout_s, show_output=show_output)
+
+    def history(self) -> tuple[Change, ...]:
+        """Return what the name has served, the oldest first; also what failed."""
+        return tuple(self._backend.journal(self.name).changes())
+
+    def _previous(self) -> str:
+        """Return the digest of the release that was served before this one."""
+        for change in reversed(self.history()):
+            if change.release.digest == self.release.digest and change.previous:
+                return change.previous
+        expected = "a service that has served another release before"
+        raise InvalidOptionError("rollback", self.name, expected)
+
+    def _deploy(
+        self,
+        bundle: ScoringBundle,
+        serving: Serving,
+        kind: Literal["update", "rollback"],
+        *,
+        timeout_s: float,
+        show_output: bool,
+    ) -> None:
+        self.instance = deploy(
+            self._backend,
+            bundle,
+            name=self.name,
+            serving=serving,
+            kind=kind,
+            overwrite=True,
+            check=None,
+            trust_model=False,
+            timeout_s=timeout_s,
+            show_output=show_output,
         )
-        self.instance = updated.instance
 
     def keys(self) -> ServiceKeys:
         """Return the keys that the service asks for; :meth:`run` finds them by itself.
@@ -152,7 +264,7 @@ class Deployment:
         UnsupportedError
             If the target knows no keys.
         """
-        return self._target.keys_of(self.instance)
+        return self._caller.keys(self.instance)
 
     def regenerate_key(
         self, which: Literal["primary", "secondary"], *, value: str | None = None
@@ -164,7 +276,7 @@ class Deployment:
         UnsupportedError
             If the target knows no keys.
         """
-        self._target.regenerate_key_of(self.instance, which, value=value)
+        self._caller.regenerate_key(self.instance, which, value=value)
         return self.keys()
 
     def delete(self, *, missing_ok: bool = False) -> None:
@@ -175,7 +287,7 @@ class Deployment:
         DeploymentNotFoundError
             If it was deleted before, unless `missing_ok`.
         """
-        self._target.delete(self.name, missing_ok=missing_ok)
+        delete(self._backend, self.name, missing_ok=missing_ok)
 
     def __enter__(self) -> Self:
         return self
@@ -190,3 +302,19 @@ class Deployment:
 
     def __repr__(self) -> str:
         return f"<Deployment {self.name!r} on {self.target!r} at {self.scoring_uri}>"
+
+
+def delete(backend: TargetBackend, name: str, *, missing_ok: bool) -> None:
+    """End the service `name`, remove everything that belongs to it alone, and write that down."""
+    mine = backend.instances(name)
+    if not mine:
+        if missing_ok:
+            return
+        known = sorted({each.name for each in backend.instances()})
+        raise DeploymentNotFoundError(name=name, target=backend.name, known=known)
+    for instance in mine:
+        backend.stop(instance)
+    journal = backend.journal(name)
+    for change in journal.changes():
+        if change.outcome in {"serving", "under way"}:
+            journal.write(change.ended("ended", "deleted"))

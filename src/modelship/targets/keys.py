@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from modelship.documents import parse, record, text
-from modelship.errors import InvalidOptionError, StorageError
+from modelship.errors import StorageError
 
 if TYPE_CHECKING:
-    from modelship.targets.backend import Instance
+    from modelship.targets.instance import Instance
 
-__all__ = ["ServiceKeys", "SupportsKeys", "refuse_to_open"]
+__all__ = ["ServiceKeys", "SupportsKeys"]
 
 _KEY_BYTES = 24
 _SCHEMA = record(dict.fromkeys(("primary", "secondary"), text(pattern=r"\S{1,1000}")))
@@ -75,23 +75,6 @@ class SupportsKeys(Protocol):
         self, instance: Instance, which: Literal["primary", "secondary"], *, value: str | None
     ) -> None:
         """Make one of the keys anew, at random or as `value`."""
-
-
-def refuse_to_open(replaced: Instance, *, auth_enabled: bool | None) -> None:
-    """Raise if a service that asks for a key would be replaced by an open one, and nobody said so.
-
-    Raises
-    ------
-    InvalidOptionError
-        If `auth_enabled` is left out, and `replaced` asks for a key.
-    """
-    if auth_enabled is None and (replaced.options or {}).get("auth_enabled"):
-        raise InvalidOptionError(
-            option="auth_enabled",
-            found=None,
-            expected=f"True (with server='modelship'), since {replaced.name} asks for a key, "
-            "or False to let everybody call it",
-        )
 
 
 def _random() -> str:

@@ -1,14 +1,9 @@
-"""How a service is run, as its record keeps it: the options of a target, flat and without secrets.
-
-Deploying the same bundle with other options is another deployment. The options are compared here
-and nowhere else, by what the record of the running instance says.
-"""
+"""Options as a record keeps them: flat, and without secrets. They are compared here alone."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -22,36 +17,39 @@ Scalar = str | int | float | bool
 
 _LONGEST: Final = 120
 _HASHED: Final = "scrypt"
-_SALT_BYTES: Final = 8
+_SALT_DIGITS: Final = 16
 _HASH_BYTES: Final = 16
 _ROUNDS: Final = 2**14  # 30 ms for each guess, and 16 MiB
 
 
 @dataclass(frozen=True)
 class Secret:
-    """An option that a record must not tell: it keeps a slow hash of it, with a salt of its own.
+    """A value that is shown nowhere: a record keeps a slow, salted hash of it.
 
     The salt is in the record, and no key of this machine goes into the hash, so that another
-    machine can tell whether the value is the same; guessing a weak one takes 30 ms a try.
+    machine can find out whether the value is the same; guessing a weak one takes 30 ms a try.
 
     Parameters
     ----------
     value : str
-        The option's value.
+        What is secret.
+    source : str
+        Where it was read from, such as ``"env:NAME"``; empty if it was given as it is.
     """
 
     value: str = field(repr=False)
+    source: str = ""
 
-    def recorded(self, salt: str = "") -> str:
-        """Return what a record keeps; `salt` is that of another record to compare it with."""
-        salt = salt or secrets.token_hex(_SALT_BYTES)
+    def recorded(self, salt: str) -> str:
+        """Return what a record keeps; `salt` makes the same value another text elsewhere."""
+        salt = salt[:_SALT_DIGITS]
         hashed = hashlib.scrypt(
             self.value.encode(), salt=salt.encode(), n=_ROUNDS, r=8, p=1, dklen=_HASH_BYTES
         )
         return f"{_HASHED}:{salt}:{hashed.hex()}"
 
 
-def recorded(options: Mapping[str, object]) -> dict[str, Scalar]:
+def recorded(options: Mapping[str, object], *, salt: str) -> dict[str, Scalar]:
     """Return options as a record keeps them; those that are None are left out.
 
     Parameters
@@ -59,8 +57,11 @@ def recorded(options: Mapping[str, object]) -> dict[str, Scalar]:
     options : Mapping[str, object]
         By name: None, a str, number, bool or Path, a :class:`Secret`, or what
         :func:`json.dumps` takes. A long text is kept as its sha256 digest.
+    salt : str
+        For the hashes of secrets; its first 16 characters count.
     """
-    return {name: _kept(value) for name, value in sorted(options.items()) if value is not None}
+    given = {name: value for name, value in sorted(options.items()) if value is not None}
+    return {name: _kept(value, salt=salt) for name, value in given.items()}
 
 
 def differing(options: Mapping[str, object], kept: Mapping[str, Scalar] | None) -> list[str]:
@@ -85,13 +86,13 @@ def _is_kept(value: object, kept: Scalar | None) -> bool:
     if isinstance(value, Secret):
         kind, _, rest = str(kept).partition(":")
         return kind == _HASHED and value.recorded(salt=rest.partition(":")[0]) == kept
-    now = _kept(value)
+    now = _kept(value, salt="")
     return now == kept and isinstance(now, bool) == isinstance(kept, bool)
 
 
-def _kept(value: object) -> Scalar:
+def _kept(value: object, *, salt: str) -> Scalar:
     if isinstance(value, Secret):
-        return value.recorded()
+        return value.recorded(salt)
     if isinstance(value, (bool, int, float)):
         return value
     text = str(value) if isinstance(value, (str, Path)) else json.dumps(value, sort_keys=True)

@@ -32,7 +32,7 @@ from modelship.errors import (
     ScoringRequestError,
     ServiceUnreachableError,
 )
-from modelship.targets import DeployTarget, State
+from modelship.targets import DeployTarget, Serving, State
 from modelship.testing import cases
 from modelship.testing.contract_fixtures import ContractFixtures
 
@@ -134,8 +134,8 @@ class TargetContract(ContractFixtures):
 
     def test_t09_the_record_is_kept_whole(self, running: Deployment, bundle: ScoringBundle) -> None:
         """T09: digest, parts, model, input key, tags and description come back unchanged."""
-        record = self.open_target().get(running.name).instance
-        assert (record.digest, record.parts) == (bundle.digest, bundle.parts)
+        record = self.open_target().get(running.name).release
+        assert (record.bundle, record.parts) == (bundle.digest, bundle.parts)
         assert (record.model, record.input_key) == ("contract-model:2", "data")
         assert (record.tags, record.description) == (bundle.tags, bundle.description)
 
@@ -333,23 +333,25 @@ class TargetContract(ContractFixtures):
         named = {each.name for each in parameters if each.kind is each.KEYWORD_ONLY}
         assert named == {*backend.options, *backend.place_options}
 
-    def test_t26_other_options_are_another_deployment(
-        self, running: Deployment, bundle: ScoringBundle, name: str
+    def test_t26_another_serving_is_another_release(
+        self, target: DeployTarget, running: Deployment, bundle: ScoringBundle, name: str
     ) -> None:
-        """T26: the same digest with other options is refused, and with overwrite replaced."""
-        if not self.other_options:
-            pytest.skip("the test names no other options")
-        before = self.open_target().deploy(bundle, name=name, show_output=False)
-        other = DeployTarget.open(self.target_name, **{**self.options, **self.other_options})
+        """T26: the same digest served in another way is refused, and with overwrite replaced."""
+        if not self.other_serving:
+            pytest.skip("the test names no other way to serve")
+        other = Serving(**self.other_serving)
+        before = target.deploy(bundle, name=name, show_output=False)
         with pytest.raises(NameTakenError) as caught:
-            other.deploy(bundle, name=name, show_output=False)
-        assert set(caught.value.differences) <= {*self.other_options}
-        assert other.get(name).instance == before.instance
-        after = other.deploy(bundle, name=name, overwrite=True, show_output=False)
+            target.deploy(bundle, name=name, serving=other, show_output=False)
+        assert {each.partition(".")[0] for each in caught.value.differences} <= {
+            *self.other_serving
+        }
+        assert target.get(name).instance == before.instance
+        after = target.deploy(bundle, name=name, serving=other, overwrite=True, show_output=False)
         assert after.instance.instance_id != before.instance.instance_id
         assert after.run(_ROWS) == running.run(_ROWS)
-        again = other.deploy(bundle, name=name, show_output=False)
-        assert again.instance == other.get(name).instance == after.instance
+        again = target.deploy(bundle, name=name, serving=other, show_output=False)
+        assert again.instance == target.get(name).instance == after.instance
 
 
 def _require_nothing(target: DeployTarget, name: str) -> None:

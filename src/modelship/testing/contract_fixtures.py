@@ -36,8 +36,8 @@ class ContractFixtures:
         The name that :meth:`DeployTarget.open <modelship.targets.DeployTarget.open>` takes.
     options : Mapping[str, Any]
         Its options; JSON values.
-    other_options : Mapping[str, Any]
-        Options, at least one of them unlike those in `options`, with which it can be opened too.
+    other_serving : Mapping[str, Any]
+        Fields of a :class:`~modelship.Serving`, at least one unlike its default, that it can keep.
     python : str
         The Python, such as ``"3.11"``, that the bundles ask for; this one's by default.
     survives_process : bool
@@ -51,7 +51,7 @@ class ContractFixtures:
 
     target_name: ClassVar[str]
     options: ClassVar[Mapping[str, Any]] = MappingProxyType({})
-    other_options: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    other_serving: ClassVar[Mapping[str, Any]] = MappingProxyType({})
     python: ClassVar[str] = ".".join(platform.python_version_tuple()[:2])
     survives_process: ClassVar[bool] = True
     on_loopback: ClassVar[bool] = True

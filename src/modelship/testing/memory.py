@@ -12,7 +12,8 @@ import traceback
 from typing import TYPE_CHECKING, ClassVar
 
 from modelship.bundle.profile import Profile
-from modelship.targets import Instance, State, TargetBackend
+from modelship.targets import Instance, Observation, Prepared, State, TargetBackend
+from modelship.targets.history import MemoryJournal
 from modelship.testing.capture import Log
 from modelship.testing.loopback import ScoringServer
 from modelship.testing.script import Script
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from modelship.bundle import ScoringBundle
-    from modelship.targets import Steps
+    from modelship.targets import Release, Steps
+    from modelship.targets.history import Journal
 
 __all__ = ["MemoryBackend"]
 
@@ -74,6 +76,7 @@ class _Service:
 
 
 _SERVICES: dict[str, _Service] = {}
+_JOURNALS: dict[str, MemoryJournal] = {}
 
 
 class MemoryBackend(TargetBackend):
@@ -94,35 +97,39 @@ class MemoryBackend(TargetBackend):
         """A place where the script runs in this process, with the packages that it has."""
         return Profile("memory", installs_lock=False)
 
-    def prepare(self, bundle: ScoringBundle, steps: Steps) -> None:
-        """Build nothing."""
+    def prepare(self, release: Release, steps: Steps) -> Prepared:  # noqa: ARG002 - there is nothing to build
+        return Prepared(release)
 
     def start(
         self,
         draft: Instance,
-        bundle: ScoringBundle,
+        prepared: Prepared,
         steps: Steps,  # noqa: ARG002 - nothing here takes long enough to tell
     ) -> Instance:
-        service = _Service(draft, bundle)
+        service = _Service(draft, prepared.release.bundle)
         _SERVICES[draft.instance_id] = service
         service.begin()
         return service.instance
 
-    def instances(self) -> Sequence[Instance]:
-        return [service.instance for service in list(_SERVICES.values())]
+    def instances(self, name: str | None = None) -> Sequence[Instance]:
+        found = [service.instance for service in list(_SERVICES.values())]
+        return [each for each in found if name in {None, each.name}]
 
-    def state(self, instance: Instance) -> State:
+    def observe(self, instance: Instance) -> Observation:
         service = _SERVICES.get(instance.instance_id)
-        return service.state if service else State.FAILED
+        return Observation(service.state if service else State.FAILED)
 
     def logs(self, instance: Instance) -> str:
         service = _SERVICES.get(instance.instance_id)
         return service.log if service else ""
 
-    def stop(self, instance: Instance) -> None:
+    def stop(self, instance: Instance, *, grace_s: float = _GRACE_S) -> None:  # noqa: ARG002 - see _Service.end
         service = _SERVICES.pop(instance.instance_id, None)
         if service:
             service.end()
+
+    def journal(self, name: str) -> Journal:
+        return _JOURNALS.setdefault(name, MemoryJournal())
 
     def crash(self, instance: Instance) -> None:
         """End the service as if its process had died: it stays listed, and is Failed."""

@@ -15,7 +15,6 @@ from modelship.bundle.store import stage_source
 from modelship.diagnosis import Facts
 from modelship.errors import (
     DeploymentFailedError,
-    InvalidOptionError,
     ModelshipError,
     NameTakenError,
     WorkspaceError,
@@ -29,7 +28,7 @@ from modelship.targets.aci.records import Image
 from modelship.targets.aci.services import Services
 from modelship.targets.aci.tags import instance_id, read_record, record_tags
 from modelship.targets.aci.updates import changes_of, configuration_of, is_fixed_alike
-from modelship.targets.backend import Instance, TargetBackend
+from modelship.targets.backend import Observation, Prepared, TargetBackend
 from modelship.targets.keys import ServiceKeys
 from modelship.targets.state import State
 from modelship.workspace import Workspace
@@ -40,6 +39,8 @@ if TYPE_CHECKING:
     from modelship.bundle import ScoringBundle
     from modelship.bundle.profile import Profile
     from modelship.targets.aci.records import Operation, Service
+    from modelship.targets.instance import Instance
+    from modelship.targets.release import Release, Serving
 
 __all__ = ["AciBackend"]
 
@@ -71,12 +72,10 @@ class AciBackend(TargetBackend):
         current folder if nothing is given.
     subscription_id, resource_group, workspace_name : str, optional
         All three of them, in place of `workspace`.
-    location, auth_enabled, primary_key, secondary_key, dns_name_label, ssl_enabled, \
+    location, primary_key, secondary_key, dns_name_label, ssl_enabled, \
     ssl_cert_pem_file, ssl_key_pem_file, ssl_cname, vnet_name, subnet_name, cmk_vault_base_url, \
     cmk_key_name, cmk_key_version, enable_app_insights, collect_model_data, properties
         As in :class:`~modelship.targets.aci.options.AciOptions`.
-    server_options : Mapping[str, Any], optional
-        Refused, for Azure ML starts the server.
 
     Raises
     ------
@@ -95,7 +94,6 @@ class AciBackend(TargetBackend):
         resource_group: str | None = None,
         workspace_name: str | None = None,
         location: str | None = None,
-        auth_enabled: bool | None = None,
         primary_key: str | None = None,
         secondary_key: str | None = None,
         dns_name_label: str | None = None,
@@ -111,15 +109,7 @@ class AciBackend(TargetBackend):
         enable_app_insights: bool | None = None,
         collect_model_data: bool | None = None,
         properties: Mapping[str, str] | None = None,
-        server_options: Mapping[str, Any] | None = None,
     ) -> None:
-        if server_options:
-            raise InvalidOptionError(
-                "server_options",
-                dict(server_options),
-                "left out: on Azure Container Instances Azure ML starts the server, with its own "
-                "settings; the targets 'process' and 'docker' take them",
-            )
         self._where = {
             "subscription_id": subscription_id,
             "resource_group": resource_group,
@@ -129,7 +119,7 @@ class AciBackend(TargetBackend):
         self._opened: Workspace | None = None
         self._options = AciOptions(
             location=location,
-            auth_enabled=auth_enabled,
+            auth_enabled=True if primary_key or secondary_key else None,
             primary_key=primary_key,
             secondary_key=secondary_key,
             dns_name_label=dns_name_label,
@@ -152,9 +142,17 @@ class AciBackend(TargetBackend):
         {"workspace", "subscription_id", "resource_group", "workspace_name"}
     )
 
+    serves: ClassVar[frozenset[str]] = frozenset({"auth"})
+
     @property
     def options(self) -> Mapping[str, object]:
-        return {**self._options.recorded(), "server_options": None}
+        recorded = self._options.recorded()
+        del recorded["auth_enabled"]  # it is how a bundle is served
+        return recorded
+
+    def check_serving(self, serving: Serving) -> None:
+        super().check_serving(serving)
+        self._options.serving(serving)
 
     @property
     def _workspace(self) -> Workspace:
@@ -168,9 +166,10 @@ class AciBackend(TargetBackend):
 
     @property
     def profile(self) -> Profile:
-        return PROFILES["aci"].but(asks_for_key=bool(self._options.auth_enabled))
+        return PROFILES["aci"]
 
-    def prepare(self, bundle: ScoringBundle, steps: Steps) -> None:
+    def prepare(self, release: Release, steps: Steps) -> Prepared:
+        bundle = release.bundle
         check_resources(bundle.resources)
         check_tags(bundle.tags)
         check_script(bundle.entry_script)
@@ -184,17 +183,19 @@ class AciBackend(TargetBackend):
         with steps.step("Register the model" + ("s" if len(bundle.models) > 1 else "")):
             model_ids = registered_ids(bundle, self._workspace, steps)
         check_places(bundle, model_ids, steps)
+        return Prepared(release)
 
-    def start(self, draft: Instance, bundle: ScoringBundle, steps: Steps) -> Instance:
+    def start(self, draft: Instance, prepared: Prepared, steps: Steps) -> Instance:
+        release = prepared.release
         name, services = draft.name, self._services.within(steps.deadline)
         present = services.payload(name)
         if present is not None:
             if present.get("computeType") != _COMPUTE:  # listed nowhere here, and not ours to end
                 raise NameTakenError(name=name, target=self.name)
             self._replaced[draft.instance_id] = _Replaced(present, steps.deadline.timeout_s)
-        with _image(bundle, name=name) as image:
+        with _image(release.bundle, name=name) as image:
             try:
-                poll = self._submit(draft, bundle, image, present=present, steps=steps)
+                poll = self._submit(draft, release, image, present=present, steps=steps)
             except WorkspaceError:
                 if not self._service_of(draft):
                     raise
@@ -204,21 +205,21 @@ class AciBackend(TargetBackend):
         service = services.get(name)
         return draft.at(service.scoring_uri) if service else draft
 
-    def instances(self) -> Sequence[Instance]:
-        return [read_record(service) for service in self._services.list()]
+    def instances(self, name: str | None = None) -> Sequence[Instance]:
+        records = [read_record(service) for service in self._services.list()]
+        return [each for each in records if name in {None, each.name}]
 
-    def state(self, instance: Instance) -> State:
+    def observe(self, instance: Instance) -> Observation:
         service = self._service_of(instance)
-        return _STATES.get(service.state, State.TRANSITIONING) if service else State.FAILED
+        if service is None:
+            return Observation(State.FAILED)
+        state = _STATES.get(service.state, State.TRANSITIONING)
+        return Observation(state, Facts(error=service.error))
 
     def logs(self, instance: Instance) -> str:
         return self._services.logs(instance.name) if self._service_of(instance) else ""
 
-    def facts(self, instance: Instance) -> Facts:
-        service = self._service_of(instance)
-        return Facts(error=service.error) if service else Facts()
-
-    def stop(self, instance: Instance) -> None:
+    def stop(self, instance: Instance, *, grace_s: float = 5.0) -> None:  # noqa: ARG002 - Azure ML gives its own
         # What the instance was to replace is put back, unless it is stopped itself: then the
         # replacement has succeeded, and it is gone already.
         before = self._replaced.pop(instance.instance_id, None)
@@ -253,30 +254,31 @@ class AciBackend(TargetBackend):
     def _submit(
         self,
         draft: Instance,
-        bundle: ScoringBundle,
+        release: Release,
         image: Image,
         *,
         present: Mapping[str, Any] | None,
         steps: Steps,
     ) -> Callable[[], Operation]:
+        bundle, options = release.bundle, self._options.serving(release.serving)
         tags = dict(record_tags(draft))
         common: dict[str, Any] = {
             "model_ids": registered_ids(bundle, self._workspace, steps),
             "image": image,
         }
         services = self._services.within(steps.deadline)
-        if present is not None and self._options.can_update(present, bundle.resources):
+        if present is not None and options.can_update(present, bundle.resources):
             # An update takes an empty description for none, and leaves the old one.
-            description = draft.description or " "
-            told = {**self._options.changes(), "tags": tags, "description": description}
+            description = bundle.description or " "
+            told = {**options.changes(), "tags": tags, "description": description}
             return services.update(draft.name, changes=told, **common)
         configuration = {
             **_left_as_they_are(present),
-            **self._options.configuration(),
+            **options.configuration(),
             "cpu_cores": bundle.resources.cpu_cores,
             "memory_gb": bundle.resources.memory_gb,
             "tags": tags,
-            "description": draft.description,
+            "description": bundle.description,
         }
         return services.deploy(
             draft.name, configuration=configuration, overwrite=present is not None, **common
@@ -285,7 +287,7 @@ class AciBackend(TargetBackend):
     def _await_end(self, draft: Instance, steps: Steps) -> None:
         """Wait for the end of a deployment of which nothing is known but the service's state."""
         with steps.step("Wait for Azure ML"):
-            while self.state(draft) is State.TRANSITIONING:
+            while self.observe(draft).state is State.TRANSITIONING:
                 steps.deadline.check()
                 time.sleep(min(_PAUSE_S, steps.deadline.remaining_s))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from modelship.bundle.resources import Resources
+    from modelship.targets.release import Serving
 
 __all__ = ["AciOptions", "check_resources", "check_script", "check_tags"]
 
@@ -114,6 +115,18 @@ class AciOptions:
         self._check_ssl()
         object.__setattr__(self, "properties", _checked_properties(self.properties))
 
+    def serving(self, serving: Serving) -> AciOptions:
+        """Return these options for a bundle that is served so.
+
+        Raises
+        ------
+        InvalidOptionError
+            If there are keys, and a request is to need none.
+        """
+        return replace(
+            self, auth_enabled=self.auth_enabled if serving.auth is None else serving.auth
+        )
+
     def configuration(self) -> dict[str, Any]:
         """Return the options that were given, as ``deploy_configuration`` takes them.
 
@@ -152,7 +165,7 @@ class AciOptions:
             refuse_bad_key(option, getattr(self, option))
         if keys and not self.auth_enabled:
             raise InvalidOptionError(
-                option="auth_enabled",
+                option="auth",
                 found=self.auth_enabled,
                 expected=f"True, since {keys[0]} is given",
             )

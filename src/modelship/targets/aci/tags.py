@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from modelship.targets.backend import Instance
+from modelship.targets.instance import Instance
+from modelship.targets.release import ReleaseRecord
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,20 +30,20 @@ _OPTION = f"{PREFIX}option."
 
 def record_tags(instance: Instance) -> Mapping[str, str]:
     """Return the tags of a service that runs this instance: the bundle's own, and the record."""
+    release = instance.release
     record = {
         "instance": instance.instance_id,
-        "digest": instance.digest,
-        "model": instance.model[:_MOST_CHARACTERS],
+        "release": release.digest,
+        "digest": release.bundle,
+        "model": release.model[:_MOST_CHARACTERS],
         "created": instance.created_at,
-        "input-key": instance.input_key,
-        "options": None if instance.options is None else "recorded",
+        "input-key": release.input_key,
+        "options": None if release.options is None else "recorded",
     }
     ours = {PREFIX + name: value for name, value in record.items() if value is not None}
-    parts = {_PART + name: digest for name, digest in instance.parts.items()}
-    options = {
-        _OPTION + name: json.dumps(value) for name, value in (instance.options or {}).items()
-    }
-    return {**instance.tags, **ours, **parts, **options}
+    parts = {_PART + name: digest for name, digest in release.parts.items()}
+    options = {_OPTION + name: json.dumps(value) for name, value in (release.options or {}).items()}
+    return {**release.tags, **ours, **parts, **options}
 
 
 def instance_id(tags: Mapping[str, str], *, name: str) -> str:
@@ -53,20 +54,22 @@ def instance_id(tags: Mapping[str, str], *, name: str) -> str:
 def read_record(service: Service) -> Instance:
     """Return the record of a service; of one that was deployed elsewhere, what can be told."""
     tags = service.tags
+    parts = {key.removeprefix(_PART): value for key, value in tags.items() if key.startswith(_PART)}
     return Instance(
         instance_id=instance_id(tags, name=service.name),
         name=service.name,
-        digest=tags.get(f"{PREFIX}digest", ""),
-        parts={
-            key.removeprefix(_PART): value for key, value in tags.items() if key.startswith(_PART)
-        },
-        model=tags.get(f"{PREFIX}model", ", ".join(service.model_ids)),
         created_at=tags.get(f"{PREFIX}created", service.created_at),
         scoring_uri=service.scoring_uri,
-        input_key=tags.get(f"{PREFIX}input-key"),
-        tags={key: value for key, value in tags.items() if not key.startswith(PREFIX)},
-        description=service.description.strip(),
-        options=_options(tags),
+        release=ReleaseRecord(
+            digest=tags.get(f"{PREFIX}release", ""),
+            bundle=tags.get(f"{PREFIX}digest", ""),
+            parts=parts,
+            options=_options(tags),
+            model=tags.get(f"{PREFIX}model", ", ".join(service.model_ids)),
+            input_key=tags.get(f"{PREFIX}input-key"),
+            tags={key: value for key, value in tags.items() if not key.startswith(PREFIX)},
+            description=service.description.strip(),
+        ),
     )
 
 

@@ -9,7 +9,7 @@ from modelship.diagnosis import Facts
 from modelship.errors import InvalidOptionError
 from modelship.runtime.images import labels
 from modelship.runtime.images.dockerfiles import PORT
-from modelship.targets.backend import Instance
+from modelship.targets.instance import Instance
 from modelship.targets.state import State
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from modelship.documents import DocumentError, read_regular
 from modelship.staging import storing
-from modelship.targets.backend import MOST_RECORD_BYTES, Instance
+from modelship.targets.instance import MOST_RECORD_BYTES, Instance
 from modelship.targets.process import service
 
 if TYPE_CHECKING:
@@ -29,10 +29,11 @@ _OF_DRAFT: Final = re.compile(r"\.draft-(\d{1,10})-.+")
 _ADDRESS: Final = re.compile(r"http://127\.0\.0\.1:\d{1,5}/score")
 
 
-def instances_in(home: Path) -> list[Instance]:
+def instances_in(home: Path, *, name: str | None = None) -> list[Instance]:
     """Return the record of each folder of a service in `home`, a broken one for one that is not.
 
-    Files, links, drafts and folders without a record are no services, and are passed over.
+    Only those of the service `name`, if that is given. Files, links, drafts and folders without
+    a record are no services, and are passed over.
 
     Raises
     ------
@@ -40,7 +41,9 @@ def instances_in(home: Path) -> list[Instance]:
         If `home` cannot be read.
     """
     with storing(home):
-        return [record for folder in _folders(home) if (record := _read(folder)) is not None]
+        folders = (each for each in _folders(home) if each.name.startswith(name or ""))
+        found = [record for folder in folders if (record := _read(folder)) is not None]
+        return [each for each in found if name in {None, each.name}]
 
 
 def draft_of(folder: Path) -> Path:
@@ -86,8 +89,9 @@ def _read(folder: Path) -> Instance | None:
         record = Instance.from_json(content)
         if record.instance_id != folder.name:
             raise DocumentError(f"its instance_id is {record.instance_id!r}")
-        if not _ADDRESS.fullmatch(record.scoring_uri):
-            raise DocumentError(f"its scoring_uri is {record.scoring_uri!r:.80}")
+        for uri in (record.scoring_uri, record.direct_uri):
+            if not _ADDRESS.fullmatch(uri):
+                raise DocumentError(f"it has the address {uri!r:.80}")
     except (FileNotFoundError, NotADirectoryError):
         return None  # a folder of somebody else, or another process removes it just now
     except (OSError, ValueError) as error:

@@ -17,11 +17,12 @@ from modelship.bundle import Resources
 from modelship.bundle.script import SourceFile
 from modelship.errors import InvalidOptionError
 from modelship.runtime.images.engine import connected
-from modelship.targets.backend import Instance
 from modelship.targets.docker import DockerBackend
 from modelship.targets.docker import container as containers
+from modelship.targets.instance import Instance
 from modelship.targets.process import ProcessBackend, service
 from modelship.targets.process.backend import FRONT_CHECK, GUNICORN_SETTINGS
+from modelship.targets.release import Release, Serving
 from modelship.targets.state import State
 from modelship.testing.offline.families import memory_bytes, processor_s
 from modelship.testing.offline.pythons import PythonsHere, PythonsOfImages
@@ -40,6 +41,7 @@ Kind = Literal["process", "docker"]
 
 _SETTINGS = ".modelship_gunicorn.py"
 _LOOK_EVERY_S = 0.2
+_GRACE_S = 5.0
 
 
 class Compute:
@@ -93,16 +95,16 @@ class Compute:
 
     def build(self, image: Image, steps: Steps) -> None:
         """Make what `image` needs before it can start."""
-        self._containers.prepare(image.bundle, steps)
+        self._containers.prepare(_release(image), steps)
 
     def start(self, name: str, image: Image, steps: Steps) -> Instance:
         """Start a container, without waiting for it."""
-        draft = Instance.draft(image.bundle, name=name)
+        draft = Instance.draft(_release(image), name=name)
         return self._containers.start_with(draft, image, steps)
 
     def state(self, instance: Instance) -> State:
         """Return what a container is doing; its server is asked."""
-        return self._containers.state(instance)
+        return self._containers.observe(instance).state
 
     def ended(self, instance: Instance) -> bool:
         """Tell whether nothing of a container runs; its server is not asked."""
@@ -149,19 +151,18 @@ class _Processes(ProcessBackend):
     source: ClassVar[tuple[SourceFile, ...]] = ()
 
     def __init__(self, folder: Path, *, front_key: str) -> None:
-        super().__init__(profile="aci")
+        super().__init__()
         self.pythons = PythonsHere()
         self._front_key = front_key
         self._folder_of_all = folder / "containers"
         self._starting = threading.local()
-        self._limits: dict[str, tuple[Instance, float]] = {}
+        self._limited: dict[str, tuple[Instance, float]] = {}
         self._killed: set[str] = set()
         self._closing = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="memory limits", daemon=True)
 
-    @property
-    def profile(self) -> Profile:
-        return super().profile.but(limits_memory=False)  # the thread sees to what is used
+    def _limits(self, serving: Serving) -> Profile:
+        return super()._limits(serving).but(limits_memory=False)  # the thread sees to what is used
 
     @property
     def _home(self) -> Path:
@@ -178,8 +179,8 @@ class _Processes(ProcessBackend):
     def start_with(self, draft: Instance, image: Image, steps: Steps) -> Instance:
         self._starting.image = image
         with _on_few_cores(image.bundle.resources.cpu_cores):
-            instance = self.start(draft, image.bundle, steps)
-        self._limits[instance.instance_id] = (instance, image.bundle.resources.memory_gb)
+            instance = self.start(draft, self.prepare(_release(image), steps), steps)
+        self._limited[instance.instance_id] = (instance, image.bundle.resources.memory_gb)
         if not self._watcher.ident:
             self._watcher.start()
         return instance
@@ -194,9 +195,9 @@ class _Processes(ProcessBackend):
         folder = self._folder(instance)
         return processor_s(folder), memory_bytes(folder)
 
-    def stop(self, instance: Instance) -> None:
-        self._limits.pop(instance.instance_id, None)
-        super().stop(instance)
+    def stop(self, instance: Instance, *, grace_s: float = _GRACE_S) -> None:
+        self._limited.pop(instance.instance_id, None)
+        super().stop(instance, grace_s=grace_s)
 
     def close(self) -> None:
         self._closing.set()
@@ -205,13 +206,13 @@ class _Processes(ProcessBackend):
 
     def _watch(self) -> None:
         while not self._closing.wait(_LOOK_EVERY_S):
-            for instance, memory_gb in list(self._limits.values()):
+            for instance, memory_gb in list(self._limited.values()):
                 if memory_bytes(self._folder(instance)) > memory_gb * 2**30:
                     self._kill(instance, memory_gb)
 
     def _kill(self, instance: Instance, memory_gb: float) -> None:
         self._killed.add(instance.instance_id)
-        self._limits.pop(instance.instance_id, None)
+        self._limited.pop(instance.instance_id, None)
         folder = self._folder(instance)
         with suppress(OSError), (folder / "server.log").open("a") as log:
             log.write(
@@ -229,7 +230,7 @@ class _Containers(DockerBackend):
     source: ClassVar[tuple[SourceFile, ...]] = (SourceFile(_SETTINGS, FRONT_CHECK.read_bytes()),)
 
     def __init__(self, folder: Path, *, base_image: str | None, front_key: str) -> None:
-        super().__init__(base_image=base_image, profile="aci")
+        super().__init__(base_image=base_image)
         self.pythons = PythonsOfImages(base_image)
         self._front_key = front_key
         self._mark = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]
@@ -250,7 +251,7 @@ class _Containers(DockerBackend):
 
     def start_with(self, draft: Instance, image: Image, steps: Steps) -> Instance:
         self._starting.image = image
-        return self.start(draft, image.bundle, steps)
+        return self.start(draft, self.prepare(_release(image), steps), steps)
 
     @staticmethod
     def ended(instance: Instance) -> bool:
@@ -266,6 +267,10 @@ class _Containers(DockerBackend):
 
     def close(self) -> None:
         """Nothing watches over them here."""
+
+
+def _release(image: Image) -> Release:
+    return Release(image.bundle, Serving(limits="aci"))
 
 
 def _variables(image: Image, settings: str, front_key: str) -> dict[str, str]:

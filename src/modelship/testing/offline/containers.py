@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from modelship.errors import ModelshipError
-from modelship.targets.backend import Instance
+from modelship.targets.instance import Instance
 from modelship.testing.offline import failures
 from modelship.testing.offline.service_documents import OWN, is_on_kubernetes, limits
 

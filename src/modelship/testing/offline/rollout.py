@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from modelship.progress import Steps
-    from modelship.targets.backend import Instance
+    from modelship.targets.instance import Instance
     from modelship.testing.offline.addresses import Addresses
     from modelship.testing.offline.compute import Compute
     from modelship.testing.offline.faults import Faults

@@ -25,7 +25,7 @@ from modelship.testing.offline.service_requests import check_request
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request, Response
 
-    from modelship.targets.backend import Instance
+    from modelship.targets.instance import Instance
     from modelship.testing.offline.compute import Compute
     from modelship.testing.offline.deployments import Deployments
     from modelship.testing.offline.operations import Operations

@@ -1,0 +1,94 @@
+"""The options that say how a bundle is served, and the Serving that they and the file make."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from modelship.cli.options import pair, server_option
+from modelship.errors import ConfigError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from modelship.cli.config import Config
+    from modelship.targets import Serving
+
+__all__ = ["serving_from", "serving_options"]
+
+_Command = TypeVar("_Command", bound="Callable[..., Any]")
+
+_MAPPINGS = ("variables", "secrets", "server_options")
+_OPTIONS = (
+    click.option(
+        "--server", metavar="SERVER", help="What runs the script: azmlinfsrv or modelship."
+    ),
+    click.option("--workers", type=int, metavar="N", help="Processes that run it [default: 1]."),
+    click.option("--port", type=int, help="The port of the service [default: a free one]."),
+    click.option(
+        "--auth/--no-auth", default=None, help="Whether a request needs a key [default: as before]."
+    ),
+    click.option("--traces", is_flag=True, default=None, help="Send spans of the requests."),
+    click.option("--capture", metavar="FOLDER", help="Keep requests that failed, for replay."),
+    click.option(
+        "--as", "limits", metavar="PROFILE",
+        help="Run it here under the limits of another place: aci, aks or online-endpoint.",
+    ),
+    click.option(
+        "--variable", "variables", multiple=True, type=pair(str, expected="text"),
+        metavar="NAME=TEXT", help="An environment variable of the service; may be repeated.",
+    ),
+    click.option(
+        "--secret", "secrets", multiple=True, type=pair(str, expected="a source"),
+        metavar="NAME=SOURCE",
+        help="One that must not be seen, from env:NAME or file:PATH; may be repeated.",
+    ),
+    server_option,
+)  # fmt: skip
+_NAMES = (
+    *("server", "workers", "port", "auth", "traces", "capture", "limits"),
+    *_MAPPINGS,
+)
+
+
+def serving_options(command: _Command) -> _Command:
+    """Add the options; those that were given are passed on as the mapping ``serving``."""
+
+    @functools.wraps(command)
+    def collecting(**given: Any) -> Any:
+        chosen = {name: given.pop(name) for name in _NAMES}
+        stated = {name: value for name, value in chosen.items() if value not in (None, ())}
+        return command(serving=stated, **given)
+
+    for option in reversed(_OPTIONS):
+        collecting = option(collecting)
+    return collecting  # type: ignore[return-value]  # of the same kind
+
+
+def serving_from(config: Config, given: Mapping[str, Any]) -> Serving:
+    """Return how a bundle is served: as the file says, and what was given on top.
+
+    Raises
+    ------
+    ConfigError
+        If the file has an option that there is not.
+    InvalidOptionError
+        If an option has a value that it cannot take.
+    """
+    from modelship.targets import Serving
+
+    known = [each.name for each in fields(Serving)]
+    for option in config.serving:
+        if option not in known:
+            problem = f"serving has no option {option!r}{nearest(option, known)}"
+            raise ConfigError(
+                path="modelship.yaml", problem=f"{problem}; known: {', '.join(known)}."
+            )
+    merged = {**config.serving, **given}
+    for option in _MAPPINGS:
+        if option in given:
+            merged[option] = {**config.serving.get(option, {}), **dict(given[option])}
+    return Serving(**merged)

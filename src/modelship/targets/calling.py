@@ -1,0 +1,79 @@
+"""Sending payloads to an instance, with its key if it asks for one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from modelship.errors import InvalidOptionError, ScoringRequestError, UnsupportedError
+from modelship.progress import Deadline
+from modelship.targets.keys import ServiceKeys, SupportsKeys
+from modelship.targets.scoring import score
+
+if TYPE_CHECKING:
+    from modelship.targets.backend import TargetBackend
+    from modelship.targets.instance import Instance
+
+__all__ = ["Caller"]
+
+_UNAUTHORIZED = 401
+
+
+class Caller:
+    """Calls the instances of one place.
+
+    Parameters
+    ----------
+    backend : TargetBackend
+        The place, which knows their keys.
+    """
+
+    def __init__(self, backend: TargetBackend) -> None:
+        self._backend = backend
+        self._known: dict[str, ServiceKeys] = {}
+
+    def send(
+        self, instance: Instance, payload: object, *, timeout_s: float, directly: bool = False
+    ) -> Any:
+        """Score one payload, and return the decoded answer.
+
+        Parameters
+        ----------
+        instance : Instance
+            Whom to ask.
+        payload : JSON value, array, str or bytes
+            A str or bytes is the body as it stands; anything else is written as JSON.
+        timeout_s : float
+            Seconds until the whole answer has to be there.
+        directly : bool
+            Ask this instance, whether or not requests to its name come to it.
+        """
+        deadline = Deadline(timeout_s)
+        uri = instance.direct_uri if directly else instance.scoring_uri
+        known = self._known.get(instance.instance_id)
+        key = known.primary if known else None
+        try:
+            return score(uri, payload, timeout_s=timeout_s, key=key)
+        except ScoringRequestError as error:
+            if error.status != _UNAUTHORIZED or not isinstance(self._backend, SupportsKeys):
+                raise
+        # It asks for a key that was not known yet, or was made anew.
+        keys = self._known[instance.instance_id] = self.keys(instance)
+        return score(uri, payload, timeout_s=deadline.remaining_s, key=keys.primary)
+
+    def keys(self, instance: Instance) -> ServiceKeys:
+        """Return the keys of an instance; raise UnsupportedError if the place knows none."""
+        return self._keyed().keys(instance)
+
+    def regenerate_key(
+        self, instance: Instance, which: Literal["primary", "secondary"], *, value: str | None
+    ) -> None:
+        """Make one of the keys anew, at random or as `value`."""
+        if which not in {"primary", "secondary"}:
+            raise InvalidOptionError("which", which, "'primary' or 'secondary'")
+        self._keyed().regenerate_key(instance, which, value=value)
+        self._known.pop(instance.instance_id, None)
+
+    def _keyed(self) -> SupportsKeys:
+        if not isinstance(self._backend, SupportsKeys):
+            raise UnsupportedError(target=self._backend.name, ability="keys")
+        return self._backend

@@ -1,0 +1,151 @@
+"""Deploying a release under a name: everything between what was asked for and its rollout."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, Literal
+
+from modelship.bundle import ScoringBundle
+from modelship.checks import require_loadable
+from modelship.errors import (
+    CheckFailedError,
+    DeploymentTimeoutError,
+    InvalidOptionError,
+    NameTakenError,
+)
+from modelship.places import exclusive, state_folder
+from modelship.progress import Steps
+from modelship.staging import storing
+from modelship.targets.health import serving_one
+from modelship.targets.kept import keep
+from modelship.targets.names import check_service_name
+from modelship.targets.release import Release, Serving
+from modelship.targets.rollout import Rollout
+from modelship.targets.state import State
+
+if TYPE_CHECKING:
+    from modelship.targets.backend import TargetBackend
+    from modelship.targets.history import Kind
+    from modelship.targets.instance import Instance
+
+__all__ = ["Check", "deploy"]
+
+Check = Literal["static", "trial", "off"]
+
+_CHECKS: Final = ("static", "trial", "off")
+
+
+def deploy(
+    backend: TargetBackend,
+    bundle: ScoringBundle,
+    *,
+    name: str,
+    serving: Serving | None,
+    kind: Kind,
+    overwrite: bool,
+    check: Check | None,
+    trust_model: bool,
+    timeout_s: float,
+    show_output: bool,
+) -> Instance:
+    """Let `name` serve a bundle, and return the instance; see :meth:`DeployTarget.deploy`."""
+    check_service_name(name)
+    if not isinstance(bundle, ScoringBundle):
+        raise InvalidOptionError(
+            option="bundle",
+            found=type(bundle).__name__,
+            expected="a ScoringBundle; ScoringBundle.load(folder) reads a saved one",
+        )
+    serving = Serving() if serving is None else serving
+    if not isinstance(serving, Serving):
+        raise InvalidOptionError("serving", type(serving).__name__, "a Serving")
+    check = check or backend.default_check
+    if check not in _CHECKS:
+        raise InvalidOptionError("check", check, f"one of {', '.join(map(repr, _CHECKS))}")
+    backend.check_serving(serving)
+    steps = Steps(f"{name} on {backend.name}", timeout_s=timeout_s, show_output=show_output)
+    steps.current = "Wait for another deployment of this name"
+    asked = _Asked(backend, name, kind=kind, check=check, trust_model=trust_model, steps=steps)
+    try:
+        with storing(state_folder()), exclusive(f"{backend.name}-{name}", timeout_s=timeout_s):
+            return asked.deploy(bundle, serving, overwrite=overwrite)
+    except TimeoutError as error:
+        raise DeploymentTimeoutError(
+            name=name, target=backend.name, doing=steps.current, timeout_s=timeout_s
+        ) from error
+
+
+class _Asked:
+    """One deployment that was asked for, by whoever holds the lock of the name."""
+
+    def __init__(
+        self,
+        backend: TargetBackend,
+        name: str,
+        *,
+        kind: Kind,
+        check: Check,
+        trust_model: bool,
+        steps: Steps,
+    ) -> None:
+        self._backend = backend
+        self._name = name
+        self._kind = kind
+        self._how = check
+        self._trust_model = trust_model
+        self._steps = steps
+
+    def deploy(self, bundle: ScoringBundle, serving: Serving, *, overwrite: bool) -> Instance:
+        with self._steps.step("Lock the environment"):
+            _ = bundle.digest
+        older = self._backend.instances(self._name)
+        current = serving_one(self._backend, older)
+        release = Release(bundle, _after(serving, current), self._backend.options)
+        self._backend.check_serving(release.serving)
+        if current is not None and self._is_there(release, current, overwrite=overwrite):
+            self._steps.say("nothing to do: this release is deployed and healthy")
+            return current
+        self._check(release)
+        keep(release)
+        rollout = Rollout(self._backend, name=self._name, steps=self._steps)
+        return rollout.run(release, kind=self._kind, current=current, older=older)
+
+    def _is_there(self, release: Release, current: Instance, *, overwrite: bool) -> bool:
+        """Return whether `current` is `release` and healthy; refuse to replace another one."""
+        if current.broken:
+            differences: tuple[str, ...] = (f"its record ({current.broken})",)
+        else:
+            differences = current.release.differences(release)
+        if not differences:
+            return self._backend.observe(current).state is State.HEALTHY
+        if not overwrite:
+            raise NameTakenError(
+                name=self._name, target=self._backend.name, differences=differences
+            )
+        return False
+
+    def _check(self, release: Release) -> None:
+        bundle = release.bundle
+        if self._how == "off":
+            require_loadable(bundle, trust_model=self._trust_model)
+            return
+        with self._steps.step("Check the bundle"):
+            found = bundle.check(
+                target=release.serving.profile(self._backend.profile),
+                trial=self._how == "trial",
+                trust_model=self._trust_model,
+                timeout_s=self._steps.deadline.remaining_s,
+            )
+        for each in found:
+            if not each.blocks:
+                self._steps.say(f"warning: {each}")
+        if errors := [each for each in found if each.blocks]:
+            raise CheckFailedError(findings=errors)
+
+
+def _after(serving: Serving, current: Instance | None) -> Serving:
+    """Return `serving` with what it leaves to the service that is replaced."""
+    if serving.auth is not None or current is None:
+        return serving
+    asks_for_key = bool((current.release.options or {}).get("auth"))
+    return replace(serving, auth=True) if asks_for_key else serving

@@ -1,0 +1,148 @@
+"""Waiting until an instance is healthy, and explaining why it is not."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from modelship.diagnosis import Facts, diagnose, is_known
+from modelship.errors import (
+    DeploymentFailedError,
+    DeploymentNotFoundError,
+    DeploymentTimeoutError,
+    ModelshipError,
+)
+from modelship.targets.logtail import telling_part
+from modelship.targets.state import State
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modelship.findings import Diagnosis
+    from modelship.progress import Deadline, Steps
+    from modelship.targets.backend import TargetBackend
+    from modelship.targets.instance import Instance
+
+__all__ = ["explain", "failure", "serving_one", "state_of", "timed_out", "wait_until_healthy"]
+
+_LINES_FOR_DIAGNOSIS = 5000
+_FIRST_PAUSE_S = 0.02
+_LONGEST_PAUSE_S = 0.5
+
+
+def state_of(backend: TargetBackend, instance: Instance) -> State:
+    """Return what an instance is doing now.
+
+    Raises
+    ------
+    DeploymentNotFoundError
+        If it was deleted.
+    """
+    there = backend.instances(instance.name)
+    if all(each.instance_id != instance.instance_id for each in there):
+        raise DeploymentNotFoundError(name=instance.name, target=backend.name)
+    return backend.observe(instance).state
+
+
+def serving_one(backend: TargetBackend, instances: Sequence[Instance]) -> Instance | None:
+    """Return the one of the instances that share a name to which requests come.
+
+    It is the newest healthy one that the name's address leads to; else the newest that it leads
+    to; else the newest.
+    """
+    newest_first = sorted(instances, key=lambda each: (each.routed, each.created_at), reverse=True)
+    if len(newest_first) > 1:
+        for instance in newest_first:
+            if instance.routed and backend.observe(instance).state is State.HEALTHY:
+                return instance
+    return newest_first[0] if newest_first else None
+
+
+def wait_until_healthy(backend: TargetBackend, instance: Instance, deadline: Deadline) -> None:
+    """Wait until an instance is healthy.
+
+    Raises
+    ------
+    DeploymentFailedError
+        If it ends instead.
+    DeadlineExceededError
+        If there is no time left.
+    """
+    pause_s = _FIRST_PAUSE_S
+    while (state := backend.observe(instance).state) is not State.HEALTHY:
+        if state is State.FAILED:
+            raise failure(backend, instance, state, "the service ended before it answered")
+        deadline.check()
+        time.sleep(min(pause_s, deadline.remaining_s))
+        pause_s = min(pause_s * 1.2, _LONGEST_PAUSE_S)
+
+
+def explain(backend: TargetBackend, instance: Instance) -> Diagnosis | None:
+    """Return why an instance is not healthy.
+
+    None if it is, or if it is starting and nothing has gone wrong so far.
+
+    Raises
+    ------
+    DeploymentNotFoundError
+        If it was deleted.
+    """
+    state = state_of(backend, instance)
+    if state is State.HEALTHY:
+        return None
+    diagnosis = _diagnosis(backend, instance, _log_end(backend, instance), state=state)
+    starts = state in {State.TRANSITIONING, State.DELETING}
+    return None if starts and not is_known(diagnosis) else diagnosis
+
+
+def failure(
+    backend: TargetBackend, instance: Instance, state: State, problem: str
+) -> DeploymentFailedError:
+    """Return the error of an instance that does not serve, with the end of its log."""
+    log = _log_end(backend, instance)
+    # One that is not Failed has refused the sample request, and that is what to explain.
+    told = state if state is State.FAILED else None
+    diagnosis = _diagnosis(backend, instance, log, state=told)
+    return DeploymentFailedError(
+        name=instance.name,
+        target=backend.name,
+        state=str(state),
+        problem=problem,
+        log_tail=telling_part(log),
+        diagnosis=diagnosis if is_known(diagnosis) else None,
+    )
+
+
+def timed_out(backend: TargetBackend, instance: Instance, steps: Steps) -> DeploymentTimeoutError:
+    """Return the error of an instance that was not healthy in time."""
+    log = _log_end(backend, instance)
+    diagnosis = _diagnosis(backend, instance, log, state=State.TRANSITIONING, timed_out=True)
+    return DeploymentTimeoutError(
+        name=instance.name,
+        target=backend.name,
+        doing=steps.current,
+        timeout_s=steps.deadline.timeout_s,
+        log_tail=telling_part(log),
+        diagnosis=diagnosis if is_known(diagnosis) else None,
+    )
+
+
+def _log_end(backend: TargetBackend, instance: Instance) -> str:
+    """Return as much of a log as an explanation may need."""
+    return backend.log_end(instance, lines=_LINES_FOR_DIAGNOSIS)
+
+
+def _diagnosis(
+    backend: TargetBackend,
+    instance: Instance,
+    log: str,
+    *,
+    state: State | None,
+    timed_out: bool = False,
+) -> Diagnosis:
+    try:
+        facts = backend.observe(instance).facts
+    except ModelshipError:  # the log is there; what else the place knows may not be
+        facts = Facts()
+    return diagnose(log, facts=replace(facts, state=str(state or ""), timed_out=timed_out))

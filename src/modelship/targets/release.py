@@ -1,0 +1,289 @@
+"""What a name serves: a bundle, how it is served, and what a place keeps of both."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from modelship.bundle.models import model_ids
+from modelship.bundle.profile import Profile
+from modelship.documents import DocumentError, mapping, optional, record, text
+from modelship.errors import InvalidOptionError
+from modelship.runtime.server_options import ServerOptions
+from modelship.runtime.servers import Server, check_workers, trace_variables
+from modelship.targets.ports import check_port
+from modelship.targets.recorded import Secret, differing, recorded
+from modelship.targets.variables import as_secrets, as_variables
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from modelship.bundle import ScoringBundle
+    from modelship.targets.recorded import Scalar
+
+__all__ = ["Release", "ReleaseRecord", "Serving", "release_record"]
+
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+_MOST_MODEL_TEXT: Final = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Serving:
+    """How a bundle is served: a value, the same on every target.
+
+    What a place cannot do is refused before anything is built or sent.
+
+    Parameters
+    ----------
+    server : {"azmlinfsrv", "modelship"}
+        What runs the script: Azure ML's own server, or modelship's faster one.
+    workers : int
+        How many processes run it, 1 to 64.
+    port : int, optional
+        The port of the service's address, 1 to 65535. Without it a free one is taken.
+    auth : bool, optional
+        Whether a request needs a key. None is what the service that is replaced does; a new one
+        asks for none. On this machine with modelship's server alone.
+    traces : bool
+        Whether spans of the requests are sent, as the variables ``OTEL_...`` and
+        ``APPLICATIONINSIGHTS_...`` of this process say; with modelship's server alone.
+    capture : str or Path, optional
+        The folder in which requests that failed are kept, for ``modelship replay``; with
+        modelship's server alone.
+    limits : str, optional
+        The place whose limits hold: ``"aci"``, ``"aks"``, ``"online-endpoint"`` or ``"docker"``. A
+        request may take as long as there, and a bundle may ask for as much as there.
+    variables : Mapping[str, str]
+        Environment variables of the service, by name.
+    secrets : Mapping[str, str or Secret]
+        The same for what must not be seen: ``"env:NAME"`` is a variable of this process, and
+        ``"file:PATH"`` the content of a file. They are read now, and shown nowhere.
+    server_options : Mapping[str, int or float or bool or str]
+        What the server is told besides, such as ``{"scoring_timeout_ms": 60000}``; the names, units
+        and ranges are in docs/reference/scoring-server.md.
+
+    Raises
+    ------
+    InvalidOptionError
+        If an option has a value that it cannot take, or that does not go with another one.
+    """
+
+    server: str = "azmlinfsrv"
+    workers: int = 1
+    port: int | None = None
+    auth: bool | None = None
+    traces: bool = False
+    capture: str | Path | None = None
+    limits: str | None = None
+    variables: Mapping[str, str] = _NOTHING
+    secrets: Mapping[str, str | Secret] = field(default=_NOTHING, repr=False)
+    server_options: Mapping[str, Any] = _NOTHING
+
+    def __post_init__(self) -> None:
+        check_workers(self.workers)
+        check_port(self.port)
+        if self.auth is not None:
+            _check_switch("auth", self.auth)
+        _check_switch("traces", self.traces)
+        if self.capture is not None:
+            self._set("capture", Path(self.capture).expanduser().resolve())
+        self.program.check_own(traces=self.traces, capture=self.capture)
+        profile = Profile.named(self.limits) if self.limits is not None else None
+        told = ServerOptions.checked(self.program, self.server_options, profile=profile)
+        self._set("server_options", told.values)
+        self._set("variables", as_variables(self.variables))
+        self._set("secrets", as_secrets(self.secrets, beside=self.variables))
+
+    def _set(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+
+    @property
+    def program(self) -> Server:
+        """The server that runs the script."""
+        return Server.named(self.server)
+
+    def profile(self, place: Profile) -> Profile:
+        """Return what the service may do: on `place`, within the limits that were asked for."""
+        profile = place if self.limits is None else Profile.named(self.limits)
+        is_public = place.asks_for_key is not None
+        return profile.but(asks_for_key=bool(self.auth) if is_public else None)
+
+    def environment(self, profile: Profile) -> dict[str, str]:
+        """Return what the service gets in its environment on such a place, less what is secret."""
+        return {
+            "WORKER_COUNT": str(self.workers),
+            **profile.variables,
+            **ServerOptions(self.server_options).variables,
+            **self.variables,
+        }
+
+    @property
+    def secret_environment(self) -> dict[str, str]:
+        """What the service gets in its environment that must not be seen."""
+        given = {name: secret.value for name, secret in self._secrets.items()}
+        return {**(trace_variables() if self.traces else {}), **given}
+
+    @property
+    def _secrets(self) -> Mapping[str, Secret]:
+        return self.secrets  # type: ignore[return-value]  # __post_init__ has read them
+
+    @property
+    def options(self) -> dict[str, object]:
+        """Each option by name; one of several values is several, as ``variables.NAME``."""
+        traces = Secret(json.dumps(trace_variables(), sort_keys=True)) if self.traces else False
+        return {
+            "server": self.server,
+            "workers": self.workers,
+            "port": self.port,
+            "auth": bool(self.auth),
+            "traces": traces,
+            "capture": self.capture,
+            "limits": self.limits,
+            **{f"variables.{name}": value for name, value in self.variables.items()},
+            **{f"secrets.{name}": secret for name, secret in self._secrets.items()},
+            **{f"server_options.{name}": value for name, value in self.server_options.items()},
+        }
+
+
+def _check_switch(option: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise InvalidOptionError(option, value, "True or False")
+
+
+@dataclass(frozen=True)
+class ReleaseRecord:
+    """What a place keeps of a release, and history lists. No secret is in it.
+
+    Parameters
+    ----------
+    digest : str
+        That of the release, hex sha256; empty if it is not known.
+    bundle : str
+        That of its bundle.
+    parts : Mapping[str, str]
+        The digest of each part of the bundle, by name.
+    options : Mapping[str, str | int | float | bool] or None
+        How it is served, by the name of each option; None if that is not known. Secrets are slow
+        hashes.
+    model : str
+        ``<name>:<version>`` of the model; of several, each, and a comma between them.
+    input_key : str or None
+        The key under which the sample request held its rows.
+    tags : Mapping[str, str]
+        The bundle's tags.
+    description : str
+        The bundle's description.
+    """
+
+    digest: str = ""
+    bundle: str = ""
+    parts: Mapping[str, str] = _NOTHING
+    options: Mapping[str, Scalar] | None = None
+    model: str = ""
+    input_key: str | None = None
+    tags: Mapping[str, str] = _NOTHING
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("parts", "tags", "options"):
+            given = getattr(self, name)
+            if given is not None:
+                object.__setattr__(self, name, MappingProxyType(dict(given)))
+
+    def differences(self, release: Release) -> tuple[str, ...]:
+        """Return the names of the parts and options in which `release` is another one."""
+        parts = [
+            name for name, digest in release.bundle.parts.items() if self.parts.get(name) != digest
+        ]
+        return (*parts, *differing(release.options, self.options))
+
+    def to_document(self) -> dict[str, Any]:
+        """Return it as a JSON object."""
+        return {
+            name: dict(value) if isinstance(value, MappingProxyType) else value
+            for name, value in vars(self).items()
+        }
+
+
+@dataclass(frozen=True)
+class Release:
+    """What a name serves: a bundle, how it is served, and what a place has of its own for it.
+
+    Parameters
+    ----------
+    bundle : ScoringBundle
+        What runs.
+    serving : Serving
+        How it runs.
+    place : Mapping[str, object]
+        The options of the place itself that shape it, such as a base image.
+    """
+
+    bundle: ScoringBundle
+    serving: Serving = field(default_factory=Serving)
+    place: Mapping[str, object] = field(default_factory=dict, repr=False)
+
+    @property
+    def options(self) -> dict[str, object]:
+        """How it is served, by the name of each option; what is left out is None."""
+        return {**self.serving.options, **self.place}
+
+    @cached_property
+    def digest(self) -> str:
+        """The hex sha256 digest of the bundle's digest and of every option.
+
+        A secret goes in as a slow hash, whose salt is made of the bundle's digest: so another
+        machine finds the same digest, and no table of hashes helps to guess one.
+        """
+        content = [self.bundle.digest, self.recorded]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    @cached_property
+    def recorded(self) -> dict[str, Scalar]:
+        """The options as a record keeps them."""
+        return recorded(self.options, salt=self.bundle.digest)
+
+    def record(self) -> ReleaseRecord:
+        """Return what a place keeps of it."""
+        bundle = self.bundle
+        return ReleaseRecord(
+            digest=self.digest,
+            bundle=bundle.digest,
+            parts=bundle.parts,
+            options=self.recorded,
+            model=model_ids(bundle.models)[:_MOST_MODEL_TEXT],
+            input_key=bundle.input_key,
+            tags=bundle.tags,
+            description=bundle.description,
+        )
+
+
+def _scalar(value: Any, where: str) -> Scalar:
+    if isinstance(value, (str, int, float)):
+        return value
+    raise DocumentError(f"{where} is neither text nor a number")
+
+
+_DIGEST: Final = text(pattern=r"([0-9a-f]{64})?", said="64 hexadecimal digits")
+_SCHEMA: Final = record(
+    {
+        "digest": _DIGEST,
+        "bundle": _DIGEST,
+        "parts": mapping(_DIGEST),
+        "options": optional(mapping(_scalar)),
+        "model": text(most=_MOST_MODEL_TEXT),
+        "input_key": optional(text()),
+        "tags": mapping(text()),
+        "description": text(),
+    }
+)
+
+
+def release_record(value: Any, where: str) -> ReleaseRecord:
+    """Read what :meth:`ReleaseRecord.to_document` wrote; a schema of :mod:`modelship.documents`."""
+    return ReleaseRecord(**_SCHEMA(value, where))

@@ -277,7 +277,7 @@ def test_several_models_are_found_by_name_and_version(tmp_path, monkeypatch):
     )
     with target.deploy(offline_bundle(bundle), name="both-svc", show_output=False) as deployment:
         assert deployment.run([]) == ["both", "both"]
-        assert deployment.instance.model == "a:1, b:1"
+        assert deployment.release.model == "a:1, b:1"
 
 
 REQUESTS = [

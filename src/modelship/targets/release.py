@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Release", "ReleaseRecord", "Serving", "release_record"]
 
-_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 _MOST_MODEL_TEXT: Final = 1000
 
 
@@ -80,9 +79,9 @@ class Serving:
     traces: bool = False
     capture: str | Path | None = None
     limits: str | None = None
-    variables: Mapping[str, str] = _NOTHING
-    secrets: Mapping[str, str | Secret] = field(default=_NOTHING, repr=False)
-    server_options: Mapping[str, Any] = _NOTHING
+    variables: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str | Secret] = field(default_factory=dict, repr=False)
+    server_options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_workers(self.workers)
@@ -182,11 +181,11 @@ class ReleaseRecord:
 
     digest: str = ""
     bundle: str = ""
-    parts: Mapping[str, str] = _NOTHING
+    parts: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, Scalar] | None = None
     model: str = ""
     input_key: str | None = None
-    tags: Mapping[str, str] = _NOTHING
+    tags: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
 
     def __post_init__(self) -> None:

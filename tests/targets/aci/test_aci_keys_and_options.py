@@ -114,8 +114,8 @@ def test_a_service_of_other_means_is_taken_as_it_is(offline, deploy, bundle):
     ws = offline.workspace()
     Webservice(ws, "foreign-svc").update(tags={"team": "ours"})
     found = DeployTarget.open("aci", workspace=ws).get("foreign-svc")
-    assert (found.digest, dict(found.instance.tags)) == ("", {"team": "ours"})
-    assert found.instance.model == f"{bundle.model.name}:1"
+    assert (found.digest, dict(found.release.tags)) == ("", {"team": "ours"})
+    assert found.release.model == f"{bundle.model.name}:1"
     assert found.run(ROWS) == [6]
     found.delete()
     with pytest.raises(DeploymentNotFoundError):

@@ -31,7 +31,7 @@ class TestMemory(TargetContract):
 
 class TestProcess(TargetContract):
     target_name = "process"
-    other_options = {"workers": 2}  # noqa: RUF012 - never changed
+    other_serving = {"workers": 2}  # noqa: RUF012 - never changed
     slow_timeout_s = 2.5
 
     @pytest.fixture(scope="class", autouse=True)
@@ -62,7 +62,7 @@ class TestDocker(TargetContract):
     options = {  # noqa: RUF012 - never changed
         "base_image": os.environ.get("MODELSHIP_TEST_BASE_IMAGE", "python:3.11-slim")
     }
-    other_options = {"workers": 2}  # noqa: RUF012 - never changed
+    other_serving = {"workers": 2}  # noqa: RUF012 - never changed
     python = "3.11"
 
     def crash(self, deployment):

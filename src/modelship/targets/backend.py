@@ -78,9 +78,6 @@ class TargetBackend(ABC):
     default_check: ClassVar[Literal["static", "trial"]] = "static"
     """What deploy() does before it builds anything; a trial pays where a failure takes minutes."""
 
-    place_options: ClassVar[frozenset[str]] = frozenset()
-    """The options of the constructor that say where the place is, such as a workspace."""
-
     serves: ClassVar[frozenset[str]] = frozenset()
     """The options of :class:`Serving` that the place can keep."""
 
@@ -95,8 +92,8 @@ class TargetBackend(ABC):
 
         An option that is left out is None. What is secret is a
         :class:`~modelship.targets.recorded.Secret`. These options are part of a release, and the
-        same bundle with others is another release. Options that say where the place is, and not
-        how it runs an instance, are named by :attr:`place_options` instead.
+        same bundle with others is another release. Options that say where the place is, such as a
+        workspace, and not how it runs an instance, are left out.
         """
         return {}
 

@@ -327,11 +327,11 @@ class TargetContract(ContractFixtures):
     # --- options --------------------------------------------------------------------------
 
     def test_t25_each_option_is_recorded_or_says_where(self, target: DeployTarget) -> None:
-        """T25: each option of the constructor is in `options`, or named by `place_options`."""
+        """T25: each option of the constructor is in `options`, or says where the place is."""
         backend = target._backend  # noqa: SLF001 - what its author wrote is what is looked at
         parameters = inspect.signature(type(backend)).parameters.values()
         named = {each.name for each in parameters if each.kind is each.KEYWORD_ONLY}
-        assert named == {*backend.options, *backend.place_options}
+        assert named == {*backend.options, *self.place_options}
 
     def test_t26_another_serving_is_another_release(
         self, target: DeployTarget, running: Deployment, bundle: ScoringBundle, name: str

@@ -36,6 +36,9 @@ class ContractFixtures:
         The name that :meth:`DeployTarget.open <modelship.targets.DeployTarget.open>` takes.
     options : Mapping[str, Any]
         Its options; JSON values.
+    place_options : frozenset[str]
+        Those of its constructor that say where the place is, such as a workspace. All others
+        shape an instance, and the backend has them in its own ``options``.
     other_serving : Mapping[str, Any]
         Fields of a :class:`~modelship.Serving`, at least one unlike its default, that it can keep.
     python : str
@@ -51,6 +54,7 @@ class ContractFixtures:
 
     target_name: ClassVar[str]
     options: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    place_options: ClassVar[frozenset[str]] = frozenset()
     other_serving: ClassVar[Mapping[str, Any]] = MappingProxyType({})
     python: ClassVar[str] = ".".join(platform.python_version_tuple()[:2])
     survives_process: ClassVar[bool] = True

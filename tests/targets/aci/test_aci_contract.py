@@ -11,7 +11,8 @@ from modelship.testing.offline import OfflineWorkspace
 
 class TestAci(TargetContract):
     target_name = "aci"
-    other_options = {"auth_enabled": True}  # noqa: RUF012 - never changed
+    place_options = frozenset({"workspace", "subscription_id", "resource_group", "workspace_name"})
+    other_serving = {"auth": True}  # noqa: RUF012 - never changed
     slow_timeout_s = 6.0
 
     @pytest.fixture(scope="class", autouse=True)

@@ -138,10 +138,6 @@ class AciBackend(TargetBackend):
         )
         self._replaced: dict[str, _Replaced] = {}
 
-    place_options: ClassVar[frozenset[str]] = frozenset(
-        {"workspace", "subscription_id", "resource_group", "workspace_name"}
-    )
-
     serves: ClassVar[frozenset[str]] = frozenset({"auth"})
 
     @property

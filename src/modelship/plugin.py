@@ -1,0 +1,84 @@
+"""Everything that the author of a plug-in imports: of a target, or of a source of models.
+
+What is here keeps its name and its meaning; every other module of modelship may change. The clauses
+that a plug-in keeps, as tests, are :class:`modelship.testing.TargetContract` and
+:class:`modelship.testing.SourceContract`.
+"""
+
+from modelship.bundle import ScoringBundle
+from modelship.bundle.profile import Profile
+from modelship.diagnosis import Facts
+from modelship.errors import (
+    CorruptModelError,
+    DeploymentFailedError,
+    EnvironmentBuildError,
+    FetchError,
+    ImageBuildError,
+    InvalidOptionError,
+    MissingExtraError,
+    ModelNotFoundError,
+    ModelshipError,
+    NameTakenError,
+    PortTakenError,
+    StorageError,
+    TargetUnavailableError,
+    UnsupportedError,
+)
+from modelship.places import state_folder
+from modelship.progress import Deadline, DeadlineExceededError, Steps
+from modelship.sources import ModelSource
+from modelship.targets.backend import (
+    Observation,
+    Prepared,
+    SupportsReplace,
+    SupportsRoute,
+    TargetBackend,
+)
+from modelship.targets.history import Change, Journal
+from modelship.targets.instance import Instance
+from modelship.targets.keys import ServiceKeys, SupportsKeys
+from modelship.targets.recorded import Secret
+from modelship.targets.release import Release, ReleaseRecord, Serving
+from modelship.targets.scoring import answers
+from modelship.targets.state import State
+
+__all__ = [
+    "Change",
+    "CorruptModelError",
+    "Deadline",
+    "DeadlineExceededError",
+    "DeploymentFailedError",
+    "EnvironmentBuildError",
+    "Facts",
+    "FetchError",
+    "ImageBuildError",
+    "Instance",
+    "InvalidOptionError",
+    "Journal",
+    "MissingExtraError",
+    "ModelNotFoundError",
+    "ModelSource",
+    "ModelshipError",
+    "NameTakenError",
+    "Observation",
+    "PortTakenError",
+    "Prepared",
+    "Profile",
+    "Release",
+    "ReleaseRecord",
+    "ScoringBundle",
+    "Secret",
+    "ServiceKeys",
+    "Serving",
+    "State",
+    "Steps",
+    "StorageError",
+    "SupportsKeys",
+    "SupportsReplace",
+    "SupportsRoute",
+    "TargetBackend",
+    "TargetUnavailableError",
+    "UnsupportedError",
+    "answers",
+    "state_folder",
+]

@@ -26,6 +26,7 @@ from modelship.errors import (
 )
 from modelship.places import state_folder
 from modelship.progress import Deadline, DeadlineExceededError, Steps
+from modelship.runtime.variables import Secret
 from modelship.sources import ModelSource
 from modelship.targets.backend import (
     Observation,
@@ -37,7 +38,6 @@ from modelship.targets.backend import (
 from modelship.targets.history import Change, Journal
 from modelship.targets.instance import Instance
 from modelship.targets.keys import ServiceKeys, SupportsKeys
-from modelship.targets.recorded import Secret
 from modelship.targets.release import Release, ReleaseRecord, Serving
 from modelship.targets.scoring import answers
 from modelship.targets.state import State

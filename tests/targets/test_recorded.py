@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelship.targets.recorded import Secret, differing, recorded
+from modelship.runtime.variables import Secret
+from modelship.targets.recorded import differing, recorded
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 some_options = st.dictionaries(st.text(min_size=1), scalars, max_size=5)

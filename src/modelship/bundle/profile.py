@@ -63,18 +63,18 @@ class Profile:
     source_apart: bool = False
 
     @staticmethod
-    def named(name: str) -> Profile:
-        """Return the profile that goes by `name`.
+    def named(name: str, option: str = "profile") -> Profile:
+        """Return the profile that goes by `name`, which was given as `option`.
 
         Raises
         ------
         InvalidOptionError
             If there is none; the message lists what there is.
         """
-        if name in PROFILES:
+        if isinstance(name, str) and name in PROFILES:
             return PROFILES[name]
         known = ", ".join(PROFILES)
-        raise InvalidOptionError("profile", name, f"one of {known}{nearest(name, PROFILES)}")
+        raise InvalidOptionError(option, name, f"one of {known}{nearest(str(name), PROFILES)}")
 
     @property
     def profile(self) -> Profile:

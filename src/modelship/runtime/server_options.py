@@ -33,7 +33,7 @@ class ServerOptions:
     values: Mapping[str, Any]
 
     @staticmethod
-    def checked(server: Server, given: object, *, profile: Profile | None = None) -> ServerOptions:
+    def checked(server: Server, given: object, *, limits: Profile | None = None) -> ServerOptions:
         """Return the options if `server` can keep them.
 
         Parameters
@@ -42,7 +42,7 @@ class ServerOptions:
             What runs the script.
         given : Mapping or None
             The options by name.
-        profile : Profile, optional
+        limits : Profile, optional
             The place whose limits were asked for; what it sets cannot be set otherwise.
 
         Raises
@@ -56,8 +56,8 @@ class ServerOptions:
             raise InvalidOptionError("server_options", given, _EXAMPLE)
         for name, value in given.items():
             _check(server, name, value)
-            if profile is not None and OPTIONS[name].variable in profile.variables:
-                expected = f"left out, since profile={profile.name!r} sets it"
+            if limits is not None and OPTIONS[name].variable in limits.variables:
+                expected = f"left out, since limits={limits.name!r} sets it"
                 raise InvalidOptionError(_said(name), value, expected)
         return ServerOptions(MappingProxyType(dict(given)))
 

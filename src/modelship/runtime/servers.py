@@ -56,10 +56,10 @@ class Server:
         InvalidOptionError
             If there is none.
         """
-        if name in SERVERS:
+        if isinstance(name, str) and name in SERVERS:
             return SERVERS[name]
         known = " or ".join(map(repr, SERVERS))
-        raise InvalidOptionError("server", name, f"{known}{nearest(name, SERVERS)}")
+        raise InvalidOptionError("server", name, f"{known}{nearest(str(name), SERVERS)}")
 
     def check_own(self, **options: object) -> None:
         """Check options that only modelship's server can keep.

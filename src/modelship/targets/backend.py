@@ -91,7 +91,7 @@ class TargetBackend(ABC):
         """What the place has of its own for each instance, by the name of the option.
 
         An option that is left out is None. What is secret is a
-        :class:`~modelship.targets.recorded.Secret`. These options are part of a release, and the
+        :class:`~modelship.runtime.variables.Secret`. These options are part of a release, and the
         same bundle with others is another release. Options that say where the place is, such as a
         workspace, and not how it runs an instance, are left out.
         """

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
     from modelship.bundle import ScoringBundle
     from modelship.findings import Diagnosis
+    from modelship.runtime.variables import Secret
     from modelship.targets.backend import TargetBackend
     from modelship.targets.history import Change
     from modelship.targets.instance import Instance
     from modelship.targets.keys import ServiceKeys
-    from modelship.targets.recorded import Secret
     from modelship.targets.release import ReleaseRecord
     from modelship.targets.state import State
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from modelship.targets.recorded import Secret
+    from modelship.runtime.variables import Secret
     from modelship.targets.release import Release
 
 __all__ = ["forget", "keep", "kept_bundle", "kept_serving"]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from modelship.runtime.variables import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Scalar", "Secret", "differing", "recorded"]
+__all__ = ["Scalar", "differing", "recorded"]
 
 Scalar = str | int | float | bool
 
@@ -22,33 +23,6 @@ _HASH_BYTES: Final = 16
 _ROUNDS: Final = 2**14  # 30 ms for each guess, and 16 MiB
 
 
-@dataclass(frozen=True)
-class Secret:
-    """A value that is shown nowhere: a record keeps a slow, salted hash of it.
-
-    The salt is in the record, and no key of this machine goes into the hash, so that another
-    machine can find out whether the value is the same; guessing a weak one takes 30 ms a try.
-
-    Parameters
-    ----------
-    value : str
-        What is secret.
-    source : str
-        Where it was read from, such as ``"env:NAME"``; empty if it was given as it is.
-    """
-
-    value: str = field(repr=False)
-    source: str = ""
-
-    def recorded(self, salt: str) -> str:
-        """Return what a record keeps; `salt` makes the same value another text elsewhere."""
-        salt = salt[:_SALT_DIGITS]
-        hashed = hashlib.scrypt(
-            self.value.encode(), salt=salt.encode(), n=_ROUNDS, r=8, p=1, dklen=_HASH_BYTES
-        )
-        return f"{_HASHED}:{salt}:{hashed.hex()}"
-
-
 def recorded(options: Mapping[str, object], *, salt: str) -> dict[str, Scalar]:
     """Return options as a record keeps them; those that are None are left out.
 
@@ -56,7 +30,8 @@ def recorded(options: Mapping[str, object], *, salt: str) -> dict[str, Scalar]:
     ----------
     options : Mapping[str, object]
         By name: None, a str, number, bool or Path, a :class:`Secret`, or what
-        :func:`json.dumps` takes. A long text is kept as its sha256 digest.
+        :func:`json.dumps` takes. A long text is kept as its sha256 digest, and a secret as a slow,
+        salted hash.
     salt : str
         For the hashes of secrets; its first 16 characters count.
     """
@@ -85,17 +60,29 @@ def _is_kept(value: object, kept: Scalar | None) -> bool:
         return value is kept
     if isinstance(value, Secret):
         kind, _, rest = str(kept).partition(":")
-        return kind == _HASHED and value.recorded(salt=rest.partition(":")[0]) == kept
+        return kind == _HASHED and _hashed(value, salt=rest.partition(":")[0]) == kept
     now = _kept(value, salt="")
     return now == kept and isinstance(now, bool) == isinstance(kept, bool)
 
 
 def _kept(value: object, *, salt: str) -> Scalar:
     if isinstance(value, Secret):
-        return value.recorded(salt)
+        return _hashed(value, salt=salt)
     if isinstance(value, (bool, int, float)):
         return value
     text = str(value) if isinstance(value, (str, Path)) else json.dumps(value, sort_keys=True)
     if len(text) <= _LONGEST:
         return text
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def _hashed(secret: Secret, *, salt: str) -> str:
+    """Return a hash of a secret; another salt makes it another one.
+
+    The salt is in it, and no key of this machine, so that another machine can find out whether the
+    value is the same; guessing a weak one takes 30 ms a try.
+    """
+    salt = salt[:_SALT_DIGITS]
+    value = secret.value.encode()
+    hashed = hashlib.scrypt(value, salt=salt.encode(), n=_ROUNDS, r=8, p=1, dklen=_HASH_BYTES)
+    return f"{_HASHED}:{salt}:{hashed.hex()}"

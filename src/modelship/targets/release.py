@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,13 +17,11 @@ from modelship.documents import DocumentError, mapping, optional, record, text
 from modelship.errors import InvalidOptionError
 from modelship.runtime.server_options import ServerOptions
 from modelship.runtime.servers import Server, check_workers, trace_variables
+from modelship.runtime.variables import Secret, as_secrets, as_variables
 from modelship.targets.ports import check_port
-from modelship.targets.recorded import Secret, differing, recorded
-from modelship.targets.variables import as_secrets, as_variables
+from modelship.targets.recorded import differing, recorded
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from modelship.bundle import ScoringBundle
     from modelship.targets.recorded import Scalar
 
@@ -35,7 +34,9 @@ _MOST_MODEL_TEXT: Final = 1000
 class Serving:
     """How a bundle is served: a value, the same on every target.
 
-    What a place cannot do is refused before anything is built or sent.
+    What a place cannot do is refused before anything is built or sent. Two are equal if all their
+    options are; :func:`dataclasses.replace` makes another one, with the secrets that were read.
+    One that has secrets is not pickled.
 
     Parameters
     ----------
@@ -58,10 +59,11 @@ class Serving:
         The place whose limits hold: ``"aci"``, ``"aks"``, ``"online-endpoint"`` or ``"docker"``. A
         request may take as long as there, and a bundle may ask for as much as there.
     variables : Mapping[str, str]
-        Environment variables of the service, by name.
+        Environment variables of the service, by name. They are shown in records and histories.
     secrets : Mapping[str, str or Secret]
         The same for what must not be seen: ``"env:NAME"`` is a variable of this process, and
-        ``"file:PATH"`` the content of a file. They are read now, and shown nowhere.
+        ``"file:PATH"`` the content of a file, less one newline at its end. They are read now, and
+        shown nowhere.
     server_options : Mapping[str, int or float or bool or str]
         What the server is told besides, such as ``{"scoring_timeout_ms": 60000}``; the names, units
         and ranges are in docs/reference/scoring-server.md.
@@ -80,7 +82,7 @@ class Serving:
     capture: str | Path | None = None
     limits: str | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
-    secrets: Mapping[str, str | Secret] = field(default_factory=dict, repr=False)
+    secrets: Mapping[str, str | Secret] = field(default_factory=dict)
     server_options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -90,16 +92,24 @@ class Serving:
             _check_switch("auth", self.auth)
         _check_switch("traces", self.traces)
         if self.capture is not None:
-            self._set("capture", Path(self.capture).expanduser().resolve())
+            self._set("capture", _folder("capture", self.capture))
         self.program.check_own(traces=self.traces, capture=self.capture)
-        profile = Profile.named(self.limits) if self.limits is not None else None
-        told = ServerOptions.checked(self.program, self.server_options, profile=profile)
+        limits = Profile.named(self.limits, "limits") if self.limits is not None else None
+        told = ServerOptions.checked(self.program, self.server_options, limits=limits)
         self._set("server_options", told.values)
         self._set("variables", as_variables(self.variables))
         self._set("secrets", as_secrets(self.secrets, beside=self.variables))
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
+
+    def __hash__(self) -> int:
+        options = vars(self).values()
+        return hash(tuple(frozenset(e.items()) if isinstance(e, Mapping) else e for e in options))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        given = vars(self).items()
+        return _serving, ({n: dict(e) if isinstance(e, Mapping) else e for n, e in given},)
 
     @property
     def program(self) -> Server:
@@ -124,8 +134,9 @@ class Serving:
     @property
     def secret_environment(self) -> dict[str, str]:
         """What the service gets in its environment that must not be seen."""
+        traced = trace_variables() if self.traces else {}
         given = {name: secret.value for name, secret in self._secrets.items()}
-        return {**(trace_variables() if self.traces else {}), **given}
+        return {**{k: v for k, v in traced.items() if k not in self.variables}, **given}
 
     @property
     def _secrets(self) -> Mapping[str, Secret]:
@@ -147,6 +158,16 @@ class Serving:
             **{f"secrets.{name}": secret for name, secret in self._secrets.items()},
             **{f"server_options.{name}": value for name, value in self.server_options.items()},
         }
+
+
+def _serving(options: Mapping[str, Any]) -> Serving:
+    return Serving(**options)
+
+
+def _folder(option: str, given: object) -> Path:
+    if not isinstance(given, (str, Path)) or not str(given):
+        raise InvalidOptionError(option, given, "the path of a folder")
+    return Path(given).expanduser().resolve()
 
 
 def _check_switch(option: str, value: object) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from modelship.checks.target import as_module_name, is_module_name
 from modelship.errors import InvalidOptionError
+from modelship.runtime.variables import Secret
 from modelship.targets.aci.certificates import check_certificate
 from modelship.targets.aci.rules import (
     WORDS,
@@ -19,7 +20,6 @@ from modelship.targets.aci.rules import (
 )
 from modelship.targets.aci.tags import PREFIX
 from modelship.targets.aci.updates import can_update
-from modelship.targets.recorded import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

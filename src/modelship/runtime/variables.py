@@ -1,0 +1,207 @@
+"""The variables and the secrets of a service: their names, and where a secret is read from."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from modelship.documents import read_regular
+from modelship.errors import InvalidOptionError
+from modelship.server.options import OPTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Secret", "as_secrets", "as_variables"]
+
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# Linux refuses to start a program with a longer one (MAX_ARG_STRLEN of execve(2)).
+_MOST_BYTES: Final = 2**17 - 1
+_SOURCES: Final = "'env:NAME' (a variable of this process) or 'file:PATH'"
+_TEXT: Final = f"text of at most {_MOST_BYTES} bytes in UTF-8, with no NUL in it"
+
+_MODEL_SAYS: Final = "it says which model is served"
+_BUNDLE_LIES: Final = "the server finds the bundle by it"
+_PORT_SAYS: Final = "Serving(port=...) says where the service answers"
+_RESERVED: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        **{
+            option.variable: f"give it as server_options={{{option.name!r}: ...}}"
+            for option in OPTIONS.values()
+            if option.on_target
+        },
+        "WORKER_COUNT": "give it as Serving(workers=...)",
+        "MODELSHIP_CAPTURE": "give it as Serving(capture=...)",
+        "MODELSHIP_KEYS_FILE": "Serving(auth=True) lets the service ask for a key",
+        **dict.fromkeys(("SERVICE_NAME", "SERVICE_VERSION"), _MODEL_SAYS),
+        **dict.fromkeys(
+            (
+                *("AML_APP_ROOT", "AZUREML_MODEL_DIR", "AZUREML_ENTRY_SCRIPT"),
+                *("AZUREML_SOURCE_DIRECTORY", "AZUREML_CONFIG_FILE"),
+            ),
+            _BUNDLE_LIES,
+        ),
+        **dict.fromkeys(("SERVER_PORT", "HEALTH_PORT", "SEPERATE_HEALTH_ENDPOINT"), _PORT_SAYS),
+        "GUNICORN_CMD_ARGS": "put settings of gunicorn into gunicorn.conf.py beside the script",
+        "PATH": "the programs of the bundle's environment are found by it",
+        "PYTHONPATH": "the server is found by it; what lies beside the script is importable",
+        "PYTHONHOME": "Python would not find its own library",
+        "PYTHONUNBUFFERED": "lines of the log would come late, or never",
+        "SPT_NOENV": "modelship finds the service's processes by it",
+    }
+)
+_RESERVED_PREFIXES: Final = {
+    "MODELSHIP_": "modelship tells its own programs so what to do",
+    "LISTEN_": "the server takes its socket by it",
+}
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A value that is shown nowhere. It is neither printed nor pickled.
+
+    Parameters
+    ----------
+    value : str
+        What is secret.
+    source : str
+        Where it was read from, such as ``"env:NAME"``; empty if it was given as it is. Two secrets
+        are equal if their values are.
+
+    Raises
+    ------
+    InvalidOptionError
+        If the value is empty, or no text that a variable can have. It is not shown.
+    """
+
+    value: str = field(repr=False)
+    source: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        where = self.source or "the value of a Secret"
+        if not _is_text(self.value):
+            raise InvalidOptionError(where, type(self.value).__name__, _TEXT)
+        if not self.value:
+            raise InvalidOptionError(where, "", "a value that is not empty")
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Secret:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret is not pickled: read it from its source where it is needed")
+
+
+def as_variables(given: object) -> Mapping[str, str]:
+    """Return the variables of a service, checked and sorted by name.
+
+    Raises
+    ------
+    InvalidOptionError
+        If it is no mapping of names to texts, or the service needs a name for itself. No value is
+        shown.
+    """
+    variables: dict[str, str] = {}
+    for name, value in _named("variables", given).items():
+        if not _is_text(value, name=name):
+            raise InvalidOptionError(f"variables[{name!r}]", type(value).__name__, _TEXT)
+        variables[name] = str(value)
+    return MappingProxyType(variables)
+
+
+def as_secrets(given: object, *, beside: Mapping[str, str]) -> Mapping[str, Secret]:
+    """Return the secrets of a service, read from where they are, sorted by name.
+
+    Parameters
+    ----------
+    given : Mapping[str, str or Secret]
+        By the name of the variable: ``"env:NAME"``, ``"file:PATH"`` or a Secret.
+    beside : Mapping[str, str]
+        The variables that are no secrets; a name cannot be in both.
+
+    Raises
+    ------
+    InvalidOptionError
+        If a name or a source cannot be used, or there is nothing in it. No value is shown.
+    """
+    secrets = _named("secrets", given)
+    for name in secrets:
+        if name in beside:
+            expected = "a name that is not in variables too"
+            raise InvalidOptionError("a name in secrets", name, expected)
+    return MappingProxyType({name: _read(name, source) for name, source in secrets.items()})
+
+
+def _named(option: str, given: object) -> dict[str, object]:
+    try:
+        found = dict(given)  # type: ignore[call-overload]  # what is no mapping is told
+    except (TypeError, ValueError):
+        raise InvalidOptionError(option, type(given).__name__, "a mapping by name") from None
+    for name in found:
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            expected = "letters, digits and underscores, and no digit at the beginning"
+            raise InvalidOptionError(f"a name in {option}", name, expected)
+        if reason := _why_reserved(name):
+            raise InvalidOptionError(f"a name in {option}", name, f"another name: {reason}")
+    return dict(sorted(found.items()))
+
+
+def _why_reserved(name: str) -> str:
+    """Return why a service cannot be given this variable, and what to do; else ``""``."""
+    prefixes = (why for prefix, why in _RESERVED_PREFIXES.items() if name.startswith(prefix))
+    return _RESERVED.get(name) or next(prefixes, "")
+
+
+def _is_text(value: object, *, name: str = "") -> bool:
+    try:
+        size = len(f"{name}={value}".encode()) if isinstance(value, str) else _MOST_BYTES
+    except UnicodeEncodeError:
+        return False
+    return size < _MOST_BYTES and "\0" not in str(value)
+
+
+def _read(name: str, source: object) -> Secret:
+    if isinstance(source, Secret):
+        return source
+    option = f"secrets[{name!r}]"
+    kind, _, rest = source.partition(":") if isinstance(source, str) else ("", "", "")
+    if kind == "env" and rest:
+        value = os.environ.get(rest)
+        if value is None:
+            raise InvalidOptionError(option, source, f"a variable that is set: {rest} is not")
+    elif kind == "file" and rest:
+        path = _path(option, rest)
+        value, source = _content(option, path), f"file:{path}"
+    else:  # it may be the secret itself: it is not shown
+        raise InvalidOptionError(option, type(source).__name__, _SOURCES)
+    if not value:
+        raise InvalidOptionError(option, source, "a source that is not empty")
+    if not _is_text(value, name=name):
+        raise InvalidOptionError(option, source, f"a source with {_TEXT}")
+    return Secret(value, source=str(source))
+
+
+def _path(option: str, given: str) -> Path:
+    """Return the path from the root: the source is read again later, from another folder."""
+    try:
+        return Path(given).expanduser().absolute()
+    except RuntimeError:
+        raise InvalidOptionError(option, f"file:{given}", "a user whose home is known") from None
+
+
+def _content(option: str, path: Path) -> str:
+    """Return what a file holds, less the newline that editors put at its end."""
+    try:
+        content = read_regular(path, most_bytes=_MOST_BYTES, follow=True).decode()
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        why = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else why
+        expected = f"a file that can be read ({why})"
+        raise InvalidOptionError(option, f"file:{path}", expected) from None
+    return content.removesuffix("\n").removesuffix("\r")

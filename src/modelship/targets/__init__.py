@@ -5,6 +5,7 @@ from modelship.targets.backend import Observation, Prepared, TargetBackend
 from modelship.targets.deployment import Deployment
 from modelship.targets.history import Change
 from modelship.targets.instance import Instance
+from modelship.targets.plan import Difference, Plan
 from modelship.targets.release import Release, ReleaseRecord, Serving
 from modelship.targets.state import State
 from modelship.targets.target import DeployTarget
@@ -14,8 +15,10 @@ __all__ = [
     "Deadline",
     "DeployTarget",
     "Deployment",
+    "Difference",
     "Instance",
     "Observation",
+    "Plan",
     "Prepared",
     "Release",
     "ReleaseRecord",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from modelship.bundle import ScoringBundle
@@ -24,11 +24,14 @@ from modelship.targets.rollout import Rollout
 from modelship.targets.state import State
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modelship.findings import Finding
     from modelship.targets.backend import TargetBackend
     from modelship.targets.history import Kind
     from modelship.targets.instance import Instance
 
-__all__ = ["Check", "deploy"]
+__all__ = ["Check", "Intent", "checked_serving", "deploy", "findings_in", "intend", "require_sound"]
 
 Check = Literal["static", "trial", "off"]
 
@@ -49,20 +52,10 @@ def deploy(
     show_output: bool,
 ) -> Instance:
     """Let `name` serve a bundle, and return the instance; see :meth:`DeployTarget.deploy`."""
-    check_service_name(name)
-    if not isinstance(bundle, ScoringBundle):
-        raise InvalidOptionError(
-            option="bundle",
-            found=type(bundle).__name__,
-            expected="a ScoringBundle; ScoringBundle.load(folder) reads a saved one",
-        )
-    serving = Serving() if serving is None else serving
-    if not isinstance(serving, Serving):
-        raise InvalidOptionError("serving", type(serving).__name__, "a Serving")
+    serving = checked_serving(backend, bundle, name=name, serving=serving)
     check = check or backend.default_check
     if check not in _CHECKS:
         raise InvalidOptionError("check", check, f"one of {', '.join(map(repr, _CHECKS))}")
-    backend.check_serving(serving)
     steps = Steps(f"{name} on {backend.name}", timeout_s=timeout_s, show_output=show_output)
     steps.current = "Wait for another deployment of this name"
     asked = _Asked(backend, name, kind=kind, check=check, trust_model=trust_model, steps=steps)
@@ -73,6 +66,79 @@ def deploy(
         raise DeploymentTimeoutError(
             name=name, target=backend.name, doing=steps.current, timeout_s=timeout_s
         ) from error
+
+
+def checked_serving(
+    backend: TargetBackend, bundle: ScoringBundle, *, name: str, serving: Serving | None
+) -> Serving:
+    """Check what was asked for, before anything is built, sent or looked at."""
+    check_service_name(name)
+    if not isinstance(bundle, ScoringBundle):
+        raise InvalidOptionError(
+            option="bundle",
+            found=type(bundle).__name__,
+            expected="a ScoringBundle; ScoringBundle.load(folder) reads a saved one",
+        )
+    serving = Serving() if serving is None else serving
+    if not isinstance(serving, Serving):
+        raise InvalidOptionError("serving", type(serving).__name__, "a Serving")
+    backend.check_serving(serving)
+    return serving
+
+
+@dataclass(frozen=True)
+class Intent:
+    """What a name is to serve, beside what it serves.
+
+    Parameters
+    ----------
+    release : Release
+        What was asked for; what it leaves open is what the current instance does.
+    older : Sequence[Instance]
+        Every instance of the name.
+    current : Instance or None
+        The one of them that requests come to.
+    """
+
+    release: Release
+    older: Sequence[Instance]
+    current: Instance | None
+
+    @property
+    def differences(self) -> tuple[str, ...]:
+        """The parts and options in which the two differ; empty if nothing is served."""
+        if self.current is None:
+            return ()
+        if self.current.broken:
+            return (f"its record ({self.current.broken})",)
+        return self.current.release.differences(self.release)
+
+
+def intend(backend: TargetBackend, bundle: ScoringBundle, serving: Serving, *, name: str) -> Intent:
+    """Return what was asked for beside what is there now; this changes nothing."""
+    older = backend.instances(name)
+    current = serving_one(backend, older)
+    release = Release(bundle, _after(serving, current), backend.options)
+    backend.check_serving(release.serving)
+    return Intent(release, older, current)
+
+
+def findings_in(
+    backend: TargetBackend, release: Release, *, trial: bool, trust_model: bool, timeout_s: float
+) -> Sequence[Finding]:
+    """Return what a check finds in a release, for this place and its limits."""
+    return release.bundle.check(
+        target=release.serving.profile(backend.profile),
+        trial=trial,
+        trust_model=trust_model,
+        timeout_s=timeout_s,
+    )
+
+
+def require_sound(findings: Sequence[Finding]) -> None:
+    """Raise CheckFailedError if anything of it keeps a release from being deployed."""
+    if errors := [each for each in findings if each.blocks]:
+        raise CheckFailedError(findings=errors)
 
 
 class _Asked:
@@ -98,40 +164,34 @@ class _Asked:
     def deploy(self, bundle: ScoringBundle, serving: Serving, *, overwrite: bool) -> Instance:
         with self._steps.step("Lock the environment"):
             _ = bundle.digest
-        older = self._backend.instances(self._name)
-        current = serving_one(self._backend, older)
-        release = Release(bundle, _after(serving, current), self._backend.options)
-        self._backend.check_serving(release.serving)
-        if current is not None and self._is_there(release, current, overwrite=overwrite):
+        intent = intend(self._backend, bundle, serving, name=self._name)
+        release, current = intent.release, intent.current
+        if current is not None and self._is_there(intent, current, overwrite=overwrite):
             self._steps.say("nothing to do: this release is deployed and healthy")
             return current
         self._check(release)
         keep(release)
         rollout = Rollout(self._backend, name=self._name, steps=self._steps)
-        return rollout.run(release, kind=self._kind, current=current, older=older)
+        return rollout.run(release, kind=self._kind, current=current, older=intent.older)
 
-    def _is_there(self, release: Release, current: Instance, *, overwrite: bool) -> bool:
-        """Return whether `current` is `release` and healthy; refuse to replace another one."""
-        if current.broken:
-            differences: tuple[str, ...] = (f"its record ({current.broken})",)
-        else:
-            differences = current.release.differences(release)
-        if not differences:
+    def _is_there(self, intent: Intent, current: Instance, *, overwrite: bool) -> bool:
+        """Return whether `current` is what is asked for and healthy; refuse to replace another."""
+        if not intent.differences:
             return self._backend.observe(current).state is State.HEALTHY
         if not overwrite:
             raise NameTakenError(
-                name=self._name, target=self._backend.name, differences=differences
+                name=self._name, target=self._backend.name, differences=intent.differences
             )
         return False
 
     def _check(self, release: Release) -> None:
-        bundle = release.bundle
         if self._how == "off":
-            require_loadable(bundle, trust_model=self._trust_model)
+            require_loadable(release.bundle, trust_model=self._trust_model)
             return
         with self._steps.step("Check the bundle"):
-            found = bundle.check(
-                target=release.serving.profile(self._backend.profile),
+            found = findings_in(
+                self._backend,
+                release,
                 trial=self._how == "trial",
                 trust_model=self._trust_model,
                 timeout_s=self._steps.deadline.remaining_s,
@@ -139,8 +199,7 @@ class _Asked:
         for each in found:
             if not each.blocks:
                 self._steps.say(f"warning: {each}")
-        if errors := [each for each in found if each.blocks]:
-            raise CheckFailedError(findings=errors)
+        require_sound(found)
 
 
 def _after(serving: Serving, current: Instance | None) -> Serving:

@@ -12,12 +12,13 @@ from modelship.runtime.variables import Secret
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Scalar", "differing", "recorded"]
+__all__ = ["Scalar", "differing", "is_readable", "recorded"]
 
 Scalar = str | int | float | bool
 
 _LONGEST: Final = 120
 _HASHED: Final = "scrypt"
+_DIGESTED: Final = "sha256"
 _SALT_DIGITS: Final = 16
 _HASH_BYTES: Final = 16
 _ROUNDS: Final = 2**14  # 30 ms for each guess, and 16 MiB
@@ -55,6 +56,12 @@ def differing(options: Mapping[str, object], kept: Mapping[str, Scalar] | None) 
     return [name for name in names if not _is_kept(options.get(name), kept.get(name))]
 
 
+def is_readable(*kept: Scalar | None) -> bool:
+    """Return whether a record keeps each of these values as it is, and not a hash of it."""
+    hashes = (f"{_HASHED}:", f"{_DIGESTED}:")
+    return not any(isinstance(each, str) and each.startswith(hashes) for each in kept)
+
+
 def _is_kept(value: object, kept: Scalar | None) -> bool:
     if value is None or kept is None:
         return value is kept
@@ -73,7 +80,7 @@ def _kept(value: object, *, salt: str) -> Scalar:
     text = str(value) if isinstance(value, (str, Path)) else json.dumps(value, sort_keys=True)
     if len(text) <= _LONGEST:
         return text
-    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+    return f"{_DIGESTED}:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
 def _hashed(secret: Secret, *, salt: str) -> str:

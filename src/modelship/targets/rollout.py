@@ -9,7 +9,7 @@ cannot run at once.
 from __future__ import annotations
 
 from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from modelship.errors import ModelshipError, ScoringError, ScoringTimeoutError, StorageError
 from modelship.progress import DeadlineExceededError
@@ -28,10 +28,19 @@ if TYPE_CHECKING:
     from modelship.targets.history import Kind
     from modelship.targets.release import Release
 
-__all__ = ["DRAIN_S", "Rollout"]
+__all__ = ["DRAIN_S", "Rollout", "Way", "way_to"]
 
 DRAIN_S: Final = 40.0
 """Seconds that what is under way has to end; longer than either server gives it: 30 s."""
+
+Way = Literal["side by side", "in place", "stop and start"]
+
+
+def way_to(release: Release, *, on: TargetBackend, current: Instance | None) -> Way:
+    """Return how a place takes a name from `current` to `release`."""
+    if current is not None and isinstance(on, SupportsReplace):
+        return "in place"
+    return "side by side" if on.runs_beside(release) else "stop and start"
 
 
 class Rollout:
@@ -114,7 +123,7 @@ class Rollout:
         draft = Instance.draft(release, name=self._name)
         if current is not None and isinstance(self._backend, SupportsReplace):
             return self._in_place(self._backend, draft, prepared, current)
-        if not self._backend.runs_beside(release):
+        if way_to(release, on=self._backend, current=current) == "stop and start":
             self._stop_all(older)
         instance = self._start(draft, prepared)
         self._route(instance, older)

@@ -11,6 +11,7 @@ from modelship.targets.backend import TargetBackend
 from modelship.targets.deploying import deploy
 from modelship.targets.deployment import Deployment, delete
 from modelship.targets.health import serving_one
+from modelship.targets.plan import plan
 from modelship.targets.release import Serving
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from modelship.bundle.profile import Profile
     from modelship.targets.deploying import Check
     from modelship.targets.instance import Instance
+    from modelship.targets.plan import Plan
 
 __all__ = ["DeployTarget"]
 
@@ -167,6 +169,39 @@ class DeployTarget:
             show_output=show_output,
         )
         return Deployment(self._backend, instance)
+
+    def plan(
+        self,
+        bundle: ScoringBundle,
+        *,
+        name: str,
+        serving: Serving | None = None,
+        trust_model: bool = False,
+    ) -> Plan:
+        """Return what :meth:`deploy` would change under `name`, and why; nothing is changed.
+
+        The environment is resolved and the bundle is read, as before a deployment; nothing of it
+        is run, built or sent. To do what the plan says, call :meth:`deploy` with the same bundle
+        and serving, and ``overwrite=True``.
+
+        Parameters
+        ----------
+        bundle, name, serving, trust_model
+            As for :meth:`deploy`.
+
+        Raises
+        ------
+        InvalidNameError, InvalidOptionError
+            If the name cannot be used, or the place cannot serve a bundle so.
+        CheckFailedError
+            If the check finds errors, or loading the model could run code that is not known to be
+            safe.
+        EnvironmentSpecError
+            If the environment cannot be resolved.
+        TargetUnavailableError
+            If the place cannot be reached.
+        """
+        return plan(self._backend, bundle, name=name, serving=serving, trust_model=trust_model)
 
     def get(self, name: str) -> Deployment:
         """Return the service `name`, whichever process deployed it.

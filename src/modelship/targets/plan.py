@@ -1,0 +1,120 @@
+"""Plan: what a deployment would change under a name, and why; made before anything is done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from modelship.targets.deploying import checked_serving, findings_in, intend, require_sound
+from modelship.targets.differences import Difference, differences_between
+from modelship.targets.rollout import way_to
+from modelship.targets.state import State
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modelship.bundle import ScoringBundle
+    from modelship.findings import Finding
+    from modelship.targets.backend import TargetBackend
+    from modelship.targets.deploying import Intent
+    from modelship.targets.release import ReleaseRecord, Serving
+    from modelship.targets.rollout import Way
+
+__all__ = ["Difference", "Plan", "plan"]
+
+_CHECK_TIMEOUT_S = 600.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a deployment would change under a name.
+
+    Parameters
+    ----------
+    name : str
+        The service's name.
+    target : str
+        The name of the target.
+    action : {"create", "replace", "nothing"}
+        What would be done.
+    release : ReleaseRecord
+        What the name would serve; no secret is in it.
+    differences : Sequence[Difference]
+        In what it differs from what the name serves; empty unless something is replaced.
+    way : {"side by side", "in place", "stop and start", ""}
+        How it would be replaced; empty unless something is.
+    warnings : Sequence[Finding]
+        What the check found that does not keep it from being deployed.
+    """
+
+    name: str
+    target: str
+    action: Literal["create", "replace", "nothing"]
+    release: ReleaseRecord
+    differences: Sequence[Difference] = ()
+    way: Way | Literal[""] = ""
+    warnings: Sequence[Finding] = ()
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether anything would be done."""
+        return self.action != "nothing"
+
+    def __str__(self) -> str:
+        way = f", {self.way}" if self.way else ""
+        lines = [f"{self.name} on {self.target}: {self.action}{way}", *map(str, self.differences)]
+        return "\n    ".join(lines)
+
+    def to_document(self) -> dict[str, Any]:
+        """Return it as a JSON object."""
+        return {
+            "name": self.name,
+            "target": self.target,
+            "action": self.action,
+            "way": self.way,
+            "differences": [vars(each) for each in self.differences],
+            "release": self.release.to_document(),
+            "warnings": [str(each) for each in self.warnings],
+        }
+
+
+def plan(
+    backend: TargetBackend,
+    bundle: ScoringBundle,
+    *,
+    name: str,
+    serving: Serving | None,
+    trust_model: bool,
+) -> Plan:
+    """Return what :func:`~modelship.targets.deploying.deploy` would do; this changes nothing."""
+    serving = checked_serving(backend, bundle, name=name, serving=serving)
+    intent = intend(backend, bundle, serving, name=name)
+    differences = _differences(backend, intent)
+    record = intent.release.record()
+    if intent.current is not None and not differences:
+        return Plan(name, backend.name, "nothing", record)
+    found = findings_in(
+        backend,
+        intent.release,
+        trial=False,
+        trust_model=trust_model,
+        timeout_s=_CHECK_TIMEOUT_S,
+    )
+    require_sound(found)
+    if intent.current is None:
+        return Plan(name, backend.name, "create", record, warnings=found)
+    way = way_to(intent.release, on=backend, current=intent.current)
+    return Plan(name, backend.name, "replace", record, differences, way, found)
+
+
+def _differences(backend: TargetBackend, intent: Intent) -> tuple[Difference, ...]:
+    """Return why what the name serves would be replaced; empty if it would not."""
+    current = intent.current
+    if current is None:
+        return ()
+    if current.broken:
+        return (Difference("record", detail=current.broken),)
+    if differences := differences_between(current.release, intent.release):
+        return differences
+    state = backend.observe(current).state
+    return () if state is State.HEALTHY else (Difference("state", str(state), str(State.HEALTHY)),)

@@ -1,0 +1,152 @@
+"""Bounds: what a new release has to keep while it is tried."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from modelship.errors import InvalidOptionError
+
+if TYPE_CHECKING:
+    from modelship.routing.figures import Figures
+
+__all__ = ["Bounds", "check_seconds", "check_whole"]
+
+_ENOUGH: Final = 20
+"""Answers of each release from which on their latencies are compared."""
+_SEVERAL: Final = 3
+"""Failures that are no chance where it is not known how many requests will come."""
+_NOISE_S: Final = 0.005
+"""A difference of latencies that says nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """What a new release has to keep while it is tried; None leaves a bound out.
+
+    Parameters
+    ----------
+    error_rate : float, optional
+        The largest share of its requests, 0 to 1, that it may answer with a status of 500 or more,
+        or not at all, beyond the share of the old release. Requests at which run() raises are
+        errors of both, so as many as its share makes likely by chance (two standard deviations)
+        are allowed besides.
+    p95_ratio : float, optional
+        How many times the 95th percentile of its latency may be that of the old release. It is
+        judged once both have answered 20 requests, and a difference below 5 ms does not count.
+    p95_s : float, optional
+        The largest 95th percentile of its latency, in seconds; judged from 20 answers on.
+    disagreement : float, optional
+        The largest share of requests, 0 to 1, that the two releases may answer differently. A new
+        model is expected to answer some differently, so there is no bound by default.
+    tolerance : float
+        By how much two floats may differ and still agree, absolutely or relative to the larger.
+
+    Raises
+    ------
+    InvalidOptionError
+        If a bound is no number or out of its range.
+    """
+
+    error_rate: float | None = 0.01
+    p95_ratio: float | None = 3.0
+    p95_s: float | None = None
+    disagreement: float | None = None
+    tolerance: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("error_rate", "disagreement"):
+            _check(name, getattr(self, name), most=1.0, expected="a share from 0 to 1, or None")
+        _check("p95_ratio", self.p95_ratio, least=1.0, expected="a number from 1 on, or None")
+        _check("p95_s", self.p95_s, least=0.001, expected="seconds from 0.001 on, or None")
+        expected = "a number from 0 on"
+        if self.tolerance is None:
+            raise InvalidOptionError("tolerance", None, expected)
+        _check("tolerance", self.tolerance, expected=expected)
+
+    def certainly_broken(self, new: Figures, old: Figures, *, planned: int | None) -> str:
+        """Return why the new release cannot keep the bounds any more, or ``""``.
+
+        Parameters
+        ----------
+        new, old : Figures
+            Of the new release in this step; of the old one so far.
+        planned : int or None
+            How many requests the step takes at least: a rate can be kept until more of them have
+            failed than it allows. None if that is not known; then it takes three.
+        """
+        least = 1 if planned else _SEVERAL
+        of = max(new.requests, planned or 0), max(new.compared, planned or 0)
+        return self._rates(new, old, of=of, least=least)
+
+    def broken(self, new: Figures, old: Figures) -> str:
+        """Return which bound the new release has not kept at the end of a step, or ``""``."""
+        rates = self._rates(new, old, of=(new.requests, new.compared), least=1)
+        return rates or self._slow(new, old)
+
+    def _rates(self, new: Figures, old: Figures, *, of: tuple[int, int], least: int) -> str:
+        if new.unreachable:
+            return "no program listens at the address of the new release any more"
+        requests, compared = of
+        allowed = _allowed(self.error_rate, old, requests)
+        if self.error_rate is not None and new.errors >= least and new.errors > allowed:
+            beside = f", and {old.errors} in {old.requests} the old release" if old.errors else ""
+            return (
+                f"{new.errors} errors in {new.requests} requests{beside}; "
+                f"the bound is an error rate of {self.error_rate:g}"
+            )
+        bound = self.disagreement
+        if bound is not None and new.differing >= least and new.differing > bound * compared:
+            return (
+                f"{new.differing} of {new.compared} requests were answered differently; "
+                f"the bound is a disagreement of {bound:g}"
+            )
+        return ""
+
+    def _slow(self, new: Figures, old: Figures) -> str:
+        if new.latencies.count < _ENOUGH:
+            return ""
+        told = f"the 95th percentile of its latency is {new.p95_s * 1000:.3g} ms"
+        if self.p95_s is not None and new.p95_s > self.p95_s:
+            return f"{told}, and {self.p95_s * 1000:.3g} ms is the bound"
+        if self.p95_ratio is None or old.latencies.count < _ENOUGH:
+            return ""
+        if new.p95_s <= max(old.p95_s * self.p95_ratio, old.p95_s + _NOISE_S):
+            return ""
+        return (
+            f"{told}, and {old.p95_s * 1000:.3g} ms that of the old release; "
+            f"{self.p95_ratio:g} times that is the bound"
+        )
+
+
+def _allowed(bound: float | None, old: Figures, requests: int) -> float:
+    """Return how many errors a release may have; those that the old one would have come on top."""
+    expected = old.error_rate * requests
+    return (bound or 0.0) * requests + expected + 2 * math.sqrt(expected)
+
+
+def _check(
+    name: str, value: object, *, expected: str, least: float = 0.0, most: float = math.inf
+) -> None:
+    if value is None:
+        return
+    if not _is_number(value) or not least <= value <= most:  # type: ignore[operator]  # it is one
+        raise InvalidOptionError(name, value, expected)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def check_seconds(name: str, value: object, *, least: float = 0.0) -> None:
+    """Raise InvalidOptionError unless `value` is a number of seconds from `least` on."""
+    if value is None:
+        raise InvalidOptionError(name, value, f"seconds from {least:g} on")
+    _check(name, value, expected=f"seconds from {least:g} on", least=least)
+
+
+def check_whole(name: str, value: object, *, least: int = 1) -> None:
+    """Raise InvalidOptionError unless `value` is a whole number from `least` on."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise InvalidOptionError(name, value, f"a whole number from {least} on")

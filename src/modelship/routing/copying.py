@@ -1,0 +1,159 @@
+"""Copies of requests, handed with their answers to a process that sends them to the other release.
+
+The router only copies bytes: sending, comparing and recording happen in that process, so that no
+caller waits for them. What it is behind with is bounded; beyond that, requests are not copied.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+from modelship.routing.children import python_command
+from modelship.routing.figures import Tally
+from modelship.routing.messages import end_to_end
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from modelship.routing.messages import Body, Fields
+
+__all__ = ["Copies"]
+
+_MOST_BODY_BYTES: Final = 1 << 20
+_MOST_WAITING: Final = 64
+_MOST_WAITING_BYTES: Final = 16 << 20
+_ENDING_S: Final = 5.0
+
+
+class _Kept:
+    """An answer's body, kept as far as it is small."""
+
+    def __init__(self, release: str, *, most_bytes: int) -> None:
+        self.release = release
+        self._most = most_bytes
+        self._content: bytearray | None = bytearray() if most_bytes else None
+
+    def take(self, piece: bytes) -> None:
+        """Keep one more piece."""
+        if self._content is None:
+            return
+        self._content += piece
+        if len(self._content) > self._most:
+            self._content = None
+
+    @property
+    def content(self) -> bytes | None:
+        """All of it; None if it was not kept."""
+        return None if self._content is None else bytes(self._content)
+
+
+class Copies:
+    """Sends copies of requests to the other release, while that is asked for.
+
+    Attributes
+    ----------
+    tally : Tally
+        What came of the copies.
+    has_ended : bool
+        Whether the process that sends them has ended by itself.
+    """
+
+    def __init__(self) -> None:
+        self.tally = Tally()
+        self.has_ended = False
+        self._child: asyncio.subprocess.Process | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._waiting: dict[int, int] = {}
+        self._number = 0
+
+    @property
+    def most_bytes(self) -> int:
+        """The largest body that is copied; 0 while none is."""
+        return _MOST_BODY_BYTES if self._child is not None else 0
+
+    async def begin(self, settings: dict[str, Any]) -> None:
+        """Start to copy, as `settings` say; see :mod:`~modelship.routing.shadow_child`."""
+        await self.end()
+        self.has_ended = False
+        self._child = await asyncio.create_subprocess_exec(
+            *python_command("modelship.routing.shadow_child"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=sys.stderr,
+        )
+        self._write(json.dumps(settings).encode() + b"\n")
+        self._reading = asyncio.create_task(self._read(self._child))
+
+    async def end(self) -> None:
+        """Copy no more; what is under way is given up."""
+        child, self._child = self._child, None
+        self._waiting.clear()
+        if self._reading is not None:
+            self._reading.cancel()
+        if child is None or child.stdin is None:
+            return
+        child.stdin.close()  # it ends with that
+        try:
+            await asyncio.wait_for(child.wait(), _ENDING_S)
+        except asyncio.TimeoutError:
+            child.kill()
+            await child.wait()
+
+    def answer(self, *, to: str) -> _Kept:
+        """Return what keeps the answer of the release `to`, as far as it is copied."""
+        return _Kept(to, most_bytes=self.most_bytes)
+
+    def offer(
+        self, request: web.Request, body: Body, kept: _Kept, *, status: int, fields: Fields
+    ) -> None:
+        """Copy a request whose answer is there, unless the copies are behind or it is large."""
+        if self._child is None:
+            return
+        sent, answered = body.copy, kept.content
+        if sent is None or answered is None or not self._has_room(len(sent) + len(answered)):
+            self.tally.counts["dropped"] += 1
+            return
+        self._number += 1
+        self._waiting[self._number] = len(sent) + len(answered)
+        head = {
+            "number": self._number,
+            "answered_by": kept.release,
+            "method": request.method,
+            "path": request.raw_path,
+            "headers": end_to_end(request.raw_headers),
+            "body_bytes": len(sent),
+            "status": status,
+            "answer_headers": fields,
+            "answer_bytes": len(answered),
+        }
+        self._write(json.dumps(head).encode() + b"\n" + sent + answered)
+
+    def _has_room(self, size: int) -> bool:
+        return (
+            len(self._waiting) < _MOST_WAITING
+            and sum(self._waiting.values()) + size <= _MOST_WAITING_BYTES
+        )
+
+    def _write(self, content: bytes) -> None:
+        if self._child is not None and self._child.stdin is not None:
+            self._child.stdin.write(content)
+
+    async def _read(self, child: asyncio.subprocess.Process) -> None:
+        assert child.stdout is not None  # noqa: S101 - it was asked for
+        async for line in child.stdout:
+            outcome = json.loads(line)
+            self._waiting.pop(outcome["number"], None)
+            self._count(outcome)
+        self.has_ended = True
+        self._child = None
+
+    def _count(self, outcome: dict[str, Any]) -> None:
+        if not outcome["status"]:
+            self.tally.failed(unreachable=outcome["unreachable"])
+            return
+        self.tally.answered(status=outcome["status"], latency_s=outcome["latency_s"])
+        self.tally.counts["compared"] += 1
+        self.tally.counts["differing"] += outcome["differs"]

@@ -1,0 +1,212 @@
+"""Forwarding requests to one of two releases, and counting what comes of them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Final
+
+import aiohttp
+from aiohttp import web
+
+from modelship.routing.figures import Tally
+from modelship.routing.messages import Body, end_to_end, multidict, target_of
+from modelship.routing.turns import Turns
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from modelship.routing.copying import Copies
+
+__all__ = ["NEW", "OLD", "Forwarder", "session"]
+
+OLD: Final = "old"
+NEW: Final = "new"
+LINE_BYTES: Final = 1 << 16
+_CONNECT_TIMEOUT_S: Final = 10.0
+_NO_ANSWER: Final = (
+    "The release that the request was sent to has ended before it answered. "
+    "The request may have been run."
+)
+_NOBODY: Final = "No release can be reached."
+
+
+def session() -> aiohttp.ClientSession:
+    """Return a client that adds nothing to a request and changes nothing in an answer.
+
+    Each request has a connection of its own: a kept one may be closed by the release just when the
+    next request is sent, and that request would be lost.
+    """
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, force_close=True),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT_S),
+        skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent", "Content-Type"),
+        auto_decompress=False,
+        max_line_size=LINE_BYTES,
+        max_field_size=LINE_BYTES,
+    )
+
+
+class _NotSentError(Exception):
+    """No connection was possible, so nothing of the request was sent."""
+
+    def __init__(self, *, unreachable: bool) -> None:
+        self.unreachable = unreachable
+
+
+class Forwarder:
+    """Takes requests and sends each one to the old or the new release.
+
+    A request that could not be sent goes to the other release. One that was sent and not answered
+    is not sent again, since it may have been run: its caller gets a 502.
+
+    Parameters
+    ----------
+    origins : Mapping[str, str]
+        ``http://host:port`` of each release.
+    client : aiohttp.ClientSession
+        What sends.
+    copies : Copies
+        What takes copies of requests with their answers.
+
+    Attributes
+    ----------
+    turns : Turns
+        Which requests go to the new release.
+    tallies : Mapping[str, Tally]
+        What each release has done.
+    is_draining : bool
+        Whether each connection ends with its next answer.
+    under_way : int
+        How many requests are not answered yet.
+    """
+
+    def __init__(
+        self, origins: Mapping[str, str], *, client: aiohttp.ClientSession, copies: Copies
+    ) -> None:
+        self._origins = origins
+        self._client = client
+        self._copies = copies
+        self._now = asyncio.get_running_loop().time
+        self.turns = Turns()
+        self.tallies = {OLD: Tally(), NEW: Tally()}
+        self.is_draining = False
+        self.under_way = 0
+        self.last_at = self._now()
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Answer one request."""
+        self.under_way += 1
+        try:
+            return await self._handle(request)
+        finally:
+            self.under_way -= 1
+            self.last_at = self._now()
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        order = (NEW, OLD) if self.turns.take() else (OLD, NEW)
+        body = Body(request.content, most_kept_bytes=self._copies.most_bytes)
+        for release in order:
+            answer = await self._try(request, body, release)
+            if answer is not None:
+                return answer
+        return self._refusal(_NOBODY)
+
+    async def _try(
+        self, request: web.Request, body: Body, release: str
+    ) -> web.StreamResponse | None:
+        """Return the answer of one release; None if nothing could be sent to it."""
+        try:
+            return await self._forward(request, body, release)
+        except _NotSentError as error:
+            self.tallies[release].failed(unreachable=error.unreachable)
+            if release == NEW:
+                self.turns.weight = 0  # the others need not try it
+            return None
+
+    async def _forward(self, request: web.Request, body: Body, release: str) -> web.StreamResponse:
+        began_at = self._now()
+        tally = self.tallies[release]
+        try:
+            answer = await self._client.request(
+                request.method,
+                target_of(self._origins[release], request),
+                headers=multidict(end_to_end(request.raw_headers)),
+                data=body.pieces(self._now) if request.can_read_body else None,
+                allow_redirects=False,
+            )
+        except aiohttp.ClientConnectorError as error:
+            refused = isinstance(error.os_error, ConnectionRefusedError)
+            raise _NotSentError(unreachable=refused) from error
+        except aiohttp.ConnectionTimeoutError as error:
+            raise _NotSentError(unreachable=False) from error
+        except (aiohttp.ClientError, OSError):
+            if not body.is_broken:  # else it is the caller who has gone
+                tally.failed()
+            return self._refusal(_NO_ANSWER)
+        latency_s = self._now() - max(began_at, body.ended_at)
+        async with answer:
+            return await self._answer(request, body, release, answer, latency_s)
+
+    async def _answer(
+        self,
+        request: web.Request,
+        body: Body,
+        release: str,
+        answer: aiohttp.ClientResponse,
+        latency_s: float,
+    ) -> web.StreamResponse:
+        tally = self.tallies[release]
+        fields = end_to_end(answer.raw_headers)
+        response = web.StreamResponse(
+            status=answer.status, reason=answer.reason, headers=multidict(fields)
+        )
+        request["given"] = {name.lower() for name, _ in fields}
+        if self.is_draining:
+            response.force_close()
+        kept = self._copies.answer(to=release)
+        try:
+            await response.prepare(request)
+        except OSError:  # the caller has gone
+            tally.answered(status=answer.status, latency_s=latency_s)
+            raise
+        while True:
+            try:
+                piece = await answer.content.readany()
+            except (aiohttp.ClientError, OSError):
+                tally.failed()
+                self._break_off(request)
+                return response
+            if not piece:
+                break
+            kept.take(piece)
+            await response.write(piece)
+        tally.answered(status=answer.status, latency_s=latency_s)
+        await response.write_eof()
+        self._copies.offer(request, body, kept, status=answer.status, fields=fields)
+        return response
+
+    @staticmethod
+    def _break_off(request: web.Request) -> None:
+        """Cut the connection in the middle of an answer: it must not be taken for a whole one."""
+        if request.transport is not None:
+            request.transport.abort()
+
+    def _refusal(self, message: str) -> web.Response:
+        response = web.Response(
+            status=502, body=json.dumps({"message": message}), content_type="application/json"
+        )
+        if self.is_draining:
+            response.force_close()
+        return response
+
+
+async def leave_headers_alone(request: web.Request, response: web.StreamResponse) -> None:
+    """Take out what aiohttp adds to an answer that had none of it; a signal of the application."""
+    given = request.get("given")
+    if given is None:
+        return
+    for name in ("Server", "Date", "Content-Type"):
+        if name.lower() not in given:
+            response.headers.popall(name, None)

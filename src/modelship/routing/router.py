@@ -1,0 +1,210 @@
+"""Router: the process in front of two releases, as the deploying process sees it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import tempfile
+from dataclasses import dataclass, replace
+from typing import IO, TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from modelship.evaluation.extras import needs_extra
+from modelship.routing.children import python_command
+from modelship.routing.figures import Figures, of_document
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["Router", "RouterLostError", "Traffic", "require_router"]
+
+_START_S: Final = 30.0
+_ANSWER_S: Final = 15.0
+_END_S: Final = 60.0  # longer than it drains
+_LOG_SHOWN: Final = 2000
+
+
+class RouterLostError(Exception):
+    """The router has ended, or does not answer. What it wrote is in the message."""
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """What two releases have done since the router began.
+
+    Parameters
+    ----------
+    old, new : Figures
+        Of the requests that callers sent.
+    copies : Figures
+        Of their copies.
+    is_copying_lost : bool
+        Whether the process that sends copies has ended by itself.
+    """
+
+    old: Figures
+    new: Figures
+    copies: Figures
+    is_copying_lost: bool
+
+    def since(self, earlier: Traffic) -> Traffic:
+        """Return what has come after `earlier`."""
+        return Traffic(
+            old=self.old.since(earlier.old),
+            new=self.new.since(earlier.new),
+            copies=self.copies.since(earlier.copies),
+            is_copying_lost=self.is_copying_lost,
+        )
+
+    @property
+    def compared(self) -> Figures:
+        """Those of the new release, with how its answers compare to those of the old one."""
+        found = self.copies
+        return replace(
+            self.new, compared=found.compared, differing=found.differing, dropped=found.dropped
+        )
+
+
+def require_router() -> None:
+    """Raise MissingExtraError if the packages of the router are not there."""
+    with needs_extra("rollout", purpose="A canary or a shadow"):
+        import aiohttp  # noqa: F401 - asked for here, before anything is built
+
+
+class Router:
+    """A router that runs. Whoever starts it ends it: with :meth:`end`, or else :meth:`kill`.
+
+    It ends by itself if this process dies: then all requests go to the old release, and each
+    descriptor that was lent to it is closed.
+    """
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], control: socket.socket, log: IO[bytes]
+    ) -> None:
+        self._process = process
+        self._control = control
+        self._answers = control.makefile("rb")
+        self._log = log
+
+    @classmethod
+    def start(
+        cls,
+        listener: socket.socket,
+        *,
+        old: str,
+        new: str,
+        lent: Sequence[socket.socket] = (),
+    ) -> Router:
+        """Start a router that accepts on `listener`; all requests go to the old release at first.
+
+        Parameters
+        ----------
+        listener : socket.socket
+            The listening socket of the address; the router gets a duplicate.
+        old, new : str
+            Where each release answers by itself; what counts is scheme, host and port.
+        lent : Sequence[socket.socket]
+            What is to be closed when the router ends, whatever ends it: whoever is at the other
+            end of a connection learns of it by that. The router gets duplicates; close yours.
+
+        Raises
+        ------
+        MissingExtraError
+            If its packages are not there.
+        RouterLostError
+            If it does not start.
+        """
+        require_router()
+        ours, theirs = socket.socketpair()
+        log = tempfile.TemporaryFile()  # noqa: SIM115 - open for as long as the router runs
+        passed = [each.fileno() for each in (listener, theirs, *lent)]
+        command = python_command("modelship.routing.router_child", *map(str, passed))
+        with theirs:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                pass_fds=passed,
+                start_new_session=True,
+            )
+        router = cls(process, ours, log)
+        try:
+            router._ask({"old": _origin(old), "new": _origin(new)}, timeout_s=_START_S)
+        except BaseException:
+            router.kill()
+            raise
+        return router
+
+    @property
+    def pid(self) -> int:
+        """The id of its process."""
+        return self._process.pid
+
+    def weigh(self, percent: int) -> Traffic:
+        """Send `percent` of the requests to the new release from now on."""
+        return self._ask({"weight": percent})
+
+    def copy(self, settings: Mapping[str, Any] | None) -> Traffic:
+        """Send copies of requests to the other release from now on, or no more."""
+        return self._ask({"copy": dict(settings) if settings else None})
+
+    def traffic(self) -> Traffic:
+        """Return what the releases have done so far."""
+        return self._ask({})
+
+    def end(self, *, winner: str) -> Traffic:
+        """End it: what has come is answered by the `winner`, ``"old"`` or ``"new"``.
+
+        Whoever is to take what comes to the address has to do so already.
+
+        Raises
+        ------
+        RouterLostError
+            If it ended before.
+        """
+        try:
+            return self._ask({"end": winner}, timeout_s=_END_S)
+        finally:
+            self.kill()
+
+    def kill(self) -> None:
+        """End it at once, with what is under way; harmless if it has ended."""
+        self._answers.close()
+        self._control.close()
+        try:
+            self._process.wait(timeout=1.0)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._log.close()
+
+    def _ask(self, command: Mapping[str, Any], *, timeout_s: float = _ANSWER_S) -> Traffic:
+        self._control.settimeout(timeout_s)
+        try:
+            self._control.sendall(json.dumps(command).encode() + b"\n")
+            line = self._answers.readline()
+        except OSError as error:
+            raise RouterLostError(self._said() or str(error)) from error
+        if not line.endswith(b"\n"):
+            raise RouterLostError(self._said() or "it ended without a word")
+        told = json.loads(line)
+        return Traffic(
+            old=of_document(told["old"]),
+            new=of_document(told["new"]),
+            copies=of_document(told["copies"]),
+            is_copying_lost=told["copying_has_ended"],
+        )
+
+    def _said(self) -> str:
+        """Return the end of what it wrote."""
+        size = os.fstat(self._log.fileno()).st_size
+        content = os.pread(self._log.fileno(), _LOG_SHOWN, max(0, size - _LOG_SHOWN))
+        return content.decode(errors="replace").strip()
+
+
+def _origin(uri: str) -> str:
+    parts = urlsplit(uri)
+    return f"{parts.scheme}://{parts.netloc}"

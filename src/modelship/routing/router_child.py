@@ -1,0 +1,128 @@
+"""The router: a process that stands in front of two releases while a new one is tried.
+
+It gets the listening socket of the name's address and a connection to the process that controls it,
+both by number. Each command is a line of JSON, and each is answered with one: what the releases
+have done so far. If the controlling process dies, all requests go to the old release, the address
+is given back to it, and the router ends once everything is answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+from typing import Any, Final
+
+from aiohttp import web
+
+from modelship.routing.copying import Copies
+from modelship.routing.draining import drain
+from modelship.routing.forwarding import (
+    LINE_BYTES,
+    NEW,
+    OLD,
+    Forwarder,
+    leave_headers_alone,
+    session,
+)
+
+_BACKLOG: Final = 2048  # that of the address: listen(2) is called on it again
+_MOST_LINE_BYTES: Final = 1 << 20
+_ALL: Final = 100
+_KEEP_ALIVE_S: Final = 3600.0
+
+
+class _Router:
+    """What listens, what forwards, and what copies."""
+
+    def __init__(self, forwarder: Forwarder, copies: Copies, runner: web.AppRunner) -> None:
+        self._forwarder = forwarder
+        self._copies = copies
+        self._runner = runner
+
+    async def obey(self, command: dict[str, Any]) -> None:
+        """Do what one command says."""
+        if "weight" in command:
+            self._forwarder.turns.weight = command["weight"]
+        if command.get("copy"):
+            await self._copies.begin(command["copy"])
+        elif "copy" in command:
+            await self._copies.end()
+
+    async def end(self, *, winner: str) -> None:
+        """Take no more connections, and return once all that came is answered by `winner`."""
+        self._forwarder.turns.weight = _ALL if winner == NEW else 0
+        await self._copies.end()
+        await drain(self._runner, self._forwarder)
+
+    def told(self) -> dict[str, Any]:
+        """Return what the releases have done so far."""
+        return {
+            **{name: tally.to_document() for name, tally in self._forwarder.tallies.items()},
+            "copies": self._copies.tally.to_document(),
+            "copying_has_ended": self._copies.has_ended,
+        }
+
+
+async def _listen(listener: socket.socket, forwarder: Forwarder) -> web.AppRunner:
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", forwarder.handle)
+    app.on_response_prepare.append(leave_headers_alone)
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        keepalive_timeout=_KEEP_ALIVE_S,
+        auto_decompress=False,
+        max_line_size=LINE_BYTES,
+        max_field_size=LINE_BYTES,
+    )
+    await runner.setup()
+    await web.SockSite(runner, listener, backlog=_BACKLOG).start()
+    return runner
+
+
+async def _control(
+    router: _Router, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> str:
+    """Obey until the end is told or the controlling process is gone; return the winner."""
+    while line := await reader.readline():
+        command = json.loads(line)
+        if "end" in command:
+            return str(command["end"])
+        await router.obey(command)
+        _tell(router, writer)
+    return ""
+
+
+def _tell(router: _Router, writer: asyncio.StreamWriter) -> None:
+    writer.write(json.dumps(router.told()).encode() + b"\n")
+
+
+async def _main(listener: socket.socket, control: socket.socket, lent: list[int]) -> None:
+    reader, writer = await asyncio.open_connection(sock=control, limit=_MOST_LINE_BYTES)
+    origins = json.loads(await reader.readline())
+    async with session() as client:
+        copies = Copies()
+        forwarder = Forwarder(origins, client=client, copies=copies)
+        router = _Router(forwarder, copies, await _listen(listener, forwarder))
+        _tell(router, writer)
+        winner = await _control(router, reader, writer)
+        for descriptor in lent:  # now the old release takes what comes to the address, if it may
+            os.close(descriptor)
+        await router.end(winner=winner or OLD)
+        _tell(router, writer)
+        with contextlib.suppress(OSError):
+            await writer.drain()
+
+
+if __name__ == "__main__":
+    # Ctrl-C in a terminal is for the controlling process; that ends this one.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _listener, _control_socket, *_lent = map(int, sys.argv[1:])
+    asyncio.run(
+        _main(socket.socket(fileno=_listener), socket.socket(fileno=_control_socket), _lent)
+    )

@@ -1,0 +1,134 @@
+"""The process that sends copies of requests to the other release, and compares the answers.
+
+Its input is a line of settings, then for each copy a line of JSON with the request's body and the
+answer's body behind it. For each copy it writes a line with what came of it. It ends with its
+input, so it never outlives the router.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import aiohttp
+from yarl import URL
+
+from modelship.comparison import Answer, ScoringRequest
+from modelship.comparison.differences import differences
+from modelship.routing.forwarding import NEW, OLD, session
+from modelship.routing.messages import multidict
+from modelship.routing.recording import Copied, Recording
+
+if TYPE_CHECKING:
+    from modelship.comparison import Difference
+
+_MOST_LINE_BYTES: Final = 1 << 22
+_ANSWER_TIMEOUT_S: Final = 120.0
+_NICE: Final = 10
+_COMPARED: Final = frozenset({"content-type", "x-ms-run-function-failed"})
+"""The headers that belong to an answer; ids and the server's version do not."""
+
+
+class _Shadow:
+    """Sends copies, several at once."""
+
+    def __init__(self, settings: dict[str, Any], client: aiohttp.ClientSession) -> None:
+        self._origins = settings["origins"]
+        self._tolerance = settings["tolerance"]
+        self._turn = asyncio.Semaphore(settings["concurrency"])
+        self._client = client
+        self._recording = _recording(settings)
+
+    async def copy(self, number: int, answered_by: str, copied: Copied) -> None:
+        """Send one copy, and write down what came of it."""
+        async with self._turn:
+            outcome = await self._outcome(answered_by, copied)
+        line = json.dumps({"number": number, **outcome})
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+
+    async def _outcome(self, answered_by: str, copied: Copied) -> dict[str, Any]:
+        other = OLD if answered_by == NEW else NEW
+        began_at = asyncio.get_running_loop().time()
+        try:
+            answer = await self._send(f"{self._origins[other]}{copied.path}", copied)
+        except (aiohttp.ClientError, OSError, asyncio.TimeoutError) as error:
+            refused = isinstance(getattr(error, "os_error", error), ConnectionRefusedError)
+            return {"status": 0, "unreachable": refused}
+        latency_s = asyncio.get_running_loop().time() - began_at
+        given = _answer(copied.status, copied.answer_headers, copied.answer)
+        found = self._differences(copied, {answered_by: given, other: answer})
+        if found and self._recording is not None:
+            self._recording.add(copied, found)
+        return {"status": answer.status, "latency_s": latency_s, "differs": bool(found)}
+
+    async def _send(self, uri: str, copied: Copied) -> Answer:
+        async with self._client.request(
+            copied.method,
+            URL(uri, encoded=True),
+            headers=multidict(copied.headers),
+            data=copied.body or None,
+            allow_redirects=False,
+            timeout=aiohttp.ClientTimeout(total=_ANSWER_TIMEOUT_S),
+        ) as response:
+            body = await response.read()
+            headers = [
+                (name.decode("latin-1"), value.decode("latin-1"))
+                for name, value in response.raw_headers
+            ]
+            return _answer(response.status, headers, body)
+
+    def _differences(self, copied: Copied, answers: dict[str, Answer]) -> list[Difference]:
+        label = f"{copied.method} {copied.path.partition('?')[0]} {copied.request_id}".rstrip()
+        in_order = {OLD: answers[OLD], NEW: answers[NEW]}
+        return [*differences(ScoringRequest(label), in_order, tolerance=self._tolerance)]
+
+
+def _answer(status: int, headers: list[tuple[str, str]], body: bytes) -> Answer:
+    return Answer.of(status, [each for each in headers if each[0].lower() in _COMPARED], body)
+
+
+def _recording(settings: dict[str, Any]) -> Recording | None:
+    try:
+        return Recording(Path(settings["record"]), most=settings["most_recorded"])
+    except OSError as error:
+        print(f"{settings['record']} cannot be written: {error}", file=sys.stderr)  # noqa: T201 - the router's log
+        return None
+
+
+async def _input() -> asyncio.StreamReader:
+    reader = asyncio.StreamReader(limit=_MOST_LINE_BYTES)
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    return reader
+
+
+async def _main() -> None:
+    reader = await _input()
+    settings = json.loads(await reader.readline())
+    async with session() as client:
+        shadow = _Shadow(settings, client)
+        under_way: set[asyncio.Task[None]] = set()
+        while line := await reader.readline():
+            head = json.loads(line)
+            copied = Copied(
+                method=head["method"],
+                path=head["path"],
+                headers=[(name, value) for name, value in head["headers"]],
+                body=await reader.readexactly(head["body_bytes"]),
+                status=head["status"],
+                answer_headers=[(name, value) for name, value in head["answer_headers"]],
+                answer=await reader.readexactly(head["answer_bytes"]),
+            )
+            task = asyncio.create_task(shadow.copy(head["number"], head["answered_by"], copied))
+            under_way.add(task)
+            task.add_done_callback(under_way.discard)
+
+
+if __name__ == "__main__":
+    os.nice(_NICE)
+    asyncio.run(_main())

@@ -1,0 +1,142 @@
+"""Canary and Shadow: how a new release is tried before all requests go to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from modelship.errors import InvalidOptionError
+from modelship.routing.bounds import Bounds, check_seconds, check_whole
+
+__all__ = ["Canary", "Shadow"]
+
+_ALL = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Canary:
+    """A new release gets a part of the requests, and more and more of them.
+
+    A step ends when the new release has answered `requests` requests and `seconds` have passed. If
+    it does not keep the bounds, or there was too little traffic within `timeout_s`, all requests go
+    to the old release again and the new one is removed.
+
+    Parameters
+    ----------
+    weights : Sequence[int]
+        Percent of the requests in each step, 1 to 100, rising; exactly every tenth goes to the new
+        release with 10.
+    requests : int
+        How many requests the new release has to answer in each step, 1 or more.
+    seconds : float
+        How long each step lasts at least.
+    timeout_s : float
+        Seconds for all steps together.
+    bounds : Bounds
+        What it has to keep. With a bound for disagreement each request is sent to both releases,
+        and the caller gets the answer of the one whose turn it is.
+
+    Raises
+    ------
+    InvalidOptionError
+        If an option has a value that it cannot take.
+    """
+
+    weights: tuple[int, ...] = (10, 50, 100)
+    requests: int = 50
+    seconds: float = 0.0
+    timeout_s: float = 600.0
+    bounds: Bounds = field(default_factory=Bounds)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "weights", _checked_weights(self.weights))
+        _check_length(self, steps=len(self.weights))
+        _check_bounds(self.bounds)
+
+    @property
+    def copies(self) -> bool:
+        """Whether requests have to be sent to both releases."""
+        return self.bounds.disagreement is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shadow:
+    """A copy of each request goes to a new release, whose answers nobody gets.
+
+    The caller gets the old release's answer and never waits for the copy. Where the copies are
+    behind, requests are not copied, and that is counted. It ends when `requests` answers have been
+    compared and `seconds` have passed. If the new release does not keep the bounds, or there was
+    too little traffic within `timeout_s`, it is removed.
+
+    Parameters
+    ----------
+    requests : int
+        How many requests both releases have to answer, 1 or more.
+    seconds : float
+        How long it lasts at least.
+    timeout_s : float
+        Seconds for all of it.
+    bounds : Bounds
+        What the new release has to keep.
+    record : str or Path, optional
+        A file for the requests that were answered differently, with what differs; it is replaced.
+        ``modelship parity --requests`` and ``modelship replay`` can send them again. By default
+        one in the state folder of modelship. Only its owner may read it, and what may be secret by
+        its name (a header such as Authorization, a query parameter) is not in it.
+    most_recorded : int
+        How many differing requests are recorded at most.
+    concurrency : int
+        How many copies are sent at once, 1 to 64.
+
+    Raises
+    ------
+    InvalidOptionError
+        If an option has a value that it cannot take.
+    """
+
+    requests: int = 100
+    seconds: float = 0.0
+    timeout_s: float = 600.0
+    bounds: Bounds = field(default_factory=Bounds)
+    record: str | Path | None = None
+    most_recorded: int = 100
+    concurrency: int = 4
+
+    def __post_init__(self) -> None:
+        _check_length(self, steps=1)
+        _check_bounds(self.bounds)
+        check_whole("most_recorded", self.most_recorded, least=0)
+        check_whole("concurrency", self.concurrency)
+        if self.concurrency > _MOST_COPIES:
+            raise InvalidOptionError("concurrency", self.concurrency, f"1 to {_MOST_COPIES}")
+        if self.record is not None:
+            object.__setattr__(self, "record", Path(self.record).expanduser().absolute())
+
+
+_MOST_COPIES = 64
+
+
+def _checked_weights(given: object) -> tuple[int, ...]:
+    expected = "whole percents from 1 to 100, rising, such as (10, 50, 100)"
+    if not isinstance(given, (tuple, list)) or not given:
+        raise InvalidOptionError("weights", given, expected)
+    for each in given:
+        if not isinstance(each, int) or isinstance(each, bool) or not 1 <= each <= _ALL:
+            raise InvalidOptionError("weights", given, expected)
+    if list(given) != sorted(set(given)):
+        raise InvalidOptionError("weights", given, expected)
+    return tuple(given)
+
+
+def _check_length(stage: Canary | Shadow, *, steps: int) -> None:
+    check_whole("requests", stage.requests)
+    check_seconds("seconds", stage.seconds)
+    check_seconds("timeout_s", stage.timeout_s, least=1.0)
+    if stage.seconds * steps >= stage.timeout_s:
+        expected = f"more than the {stage.seconds * steps:g} s that its steps take"
+        raise InvalidOptionError("timeout_s", stage.timeout_s, expected)
+
+
+def _check_bounds(bounds: object) -> None:
+    if not isinstance(bounds, Bounds):
+        raise InvalidOptionError("bounds", bounds, "Bounds(...)")

@@ -1,0 +1,154 @@
+"""Trying a new release with the requests of callers: what a shadow and a canary find."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from modelship.progress import Deadline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from modelship.routing.figures import Figures
+    from modelship.routing.router import Router, Traffic
+    from modelship.routing.stages import Canary, Shadow
+
+__all__ = ["Trial", "try_canary", "try_shadow"]
+
+_LOOK_S: Final = 0.05
+_COPYING_LOST: Final = "the process that sends the copies has ended"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a shadow or a canary has found.
+
+    Parameters
+    ----------
+    reason : str
+        Why the new release must not take over; ``""`` if it may.
+    figures : Mapping[str, float]
+        What was measured, by name.
+    """
+
+    reason: str = ""
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+
+def try_shadow(
+    router: Router, shadow: Shadow, *, origins: Mapping[str, str], record: Path
+) -> Trial:
+    """Send a copy of each request to the new release, and judge its answers."""
+    start = router.copy(
+        _copying(
+            shadow.bounds.tolerance,
+            origins,
+            record,
+            most_recorded=shadow.most_recorded,
+            concurrency=shadow.concurrency,
+        )
+    )
+    reason, found = _watch(
+        router,
+        shadow,
+        start=start,
+        deadline=Deadline(shadow.timeout_s),
+        of_new=lambda traffic: traffic.copies,
+        count=lambda new: new.compared,
+    )
+    router.copy(None)
+    return Trial(reason, _figures(found.copies, found.old, prefix="shadow"))
+
+
+def try_canary(
+    router: Router,
+    canary: Canary,
+    *,
+    origins: Mapping[str, str],
+    record: Path,
+    say: Callable[[str], None] = lambda _: None,
+) -> Trial:
+    """Send more and more of the requests to the new release, and judge its answers."""
+    start = router.traffic()
+    if canary.copies:
+        router.copy(_copying(canary.bounds.tolerance, origins, record))
+    deadline = Deadline(canary.timeout_s)
+    reason = ""
+    for weight in canary.weights:
+        say(f"{weight} % of the requests go to the new release")
+        reason, _ = _watch(
+            router,
+            canary,
+            start=router.weigh(weight),
+            deadline=deadline,
+            of_new=lambda traffic: traffic.compared,
+            count=_answered_by_both if canary.copies else _answered,
+        )
+        if reason:
+            reason = f"at {weight} % of the requests, {reason}"
+            break
+    found = (router.weigh(0) if reason else router.traffic()).since(start)
+    router.copy(None)
+    return Trial(reason, _figures(found.compared, found.old, prefix="canary"))
+
+
+def _answered(new: Figures) -> int:
+    return new.requests
+
+
+def _answered_by_both(new: Figures) -> int:
+    return min(new.requests, new.compared)
+
+
+def _copying(
+    tolerance: float,
+    origins: Mapping[str, str],
+    record: Path,
+    *,
+    most_recorded: int = 100,
+    concurrency: int = 4,
+) -> dict[str, Any]:
+    return {
+        "origins": dict(origins),
+        "tolerance": tolerance,
+        "record": str(record),
+        "most_recorded": most_recorded,
+        "concurrency": concurrency,
+    }
+
+
+def _watch(
+    router: Router,
+    stage: Canary | Shadow,
+    *,
+    start: Traffic,
+    deadline: Deadline,
+    of_new: Callable[[Traffic], Figures],
+    count: Callable[[Figures], int],
+) -> tuple[str, Traffic]:
+    """Return why the new release fails a step, or ``""`` at its end; and what it did in it."""
+    ends = Deadline(stage.seconds)
+    planned = None if stage.seconds else stage.requests
+    while True:
+        total = router.traffic()
+        found = total.since(start)
+        new = of_new(found)
+        if reason := stage.bounds.certainly_broken(new, total.old, planned=planned):
+            return reason, found
+        if total.is_copying_lost:
+            return _COPYING_LOST, found
+        if count(new) >= stage.requests and not ends.remaining_s:
+            return stage.bounds.broken(new, total.old), found
+        if not deadline.remaining_s:
+            told = f"only {count(new)} of {stage.requests} requests in {stage.timeout_s:g} s"
+            return f"there was too little traffic: {told}", found
+        time.sleep(_LOOK_S)
+
+
+def _figures(new: Figures, old: Figures, *, prefix: str) -> dict[str, float]:
+    return {
+        f"{prefix}.{name}": value for name, value in (new.named("new") | old.named("old")).items()
+    }

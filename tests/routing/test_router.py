@@ -1,0 +1,170 @@
+"""The router passes requests on as they are, by weight, and loses none at its end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+
+import psutil
+import pytest
+import requests
+
+from modelship.errors import MissingExtraError
+from modelship.routing.router import Router, RouterLostError
+
+
+def test_exactly_the_weight_of_the_requests_goes_to_the_new_release(router, old, new, call):
+    """Of 20 requests a tenth is 2."""
+    assert all(call().ok for _ in range(20))
+    for weight, expected in ((10, 2), (50, 10), (100, 20), (0, 0)):
+        new.got.clear()
+        before = router.weigh(weight)
+        assert all(call().ok for _ in range(20))
+        found = router.traffic().since(before)
+        assert len(new.got) == found.new.requests == expected
+        assert found.old.requests == 20 - expected
+
+
+def test_a_request_goes_on_as_it_came(router, old, call):
+    """Its path, query, headers and body are the caller's; the router adds none."""
+    headers = {"Authorization": "Bearer k", "x-ms-request-id": "7", "X-Odd": "a  b"}
+    call(b"\x00\xff" * 3, headers=headers, params={"a": "é", "b": "1 2"})
+    path, got, body = old.got[0]
+    assert path == "/score?a=%C3%A9&b=1+2"
+    assert body == b"\x00\xff" * 3
+    assert {name: got[name] for name in headers} == headers
+    sent = {"host", "user-agent", "accept", "accept-encoding", "content-length", "connection"}
+    assert {name.lower() for name in got} == {*sent, *(name.lower() for name in headers)}
+
+
+def test_an_answer_comes_back_as_it_is(router, make_release, old, call):
+    """Its status and body are the release's, and an error of the caller is none of the release."""
+    old.status, old.answer = 422, b"[not json"
+    answer = call()
+    assert (answer.status_code, answer.content) == (422, b"[not json")
+    assert router.traffic().old.errors == 0
+    old.status = 503
+    assert call().status_code == 503
+    assert router.traffic().old.errors == 1
+
+
+def test_a_request_that_could_not_be_sent_goes_to_the_other_release(router, new, call):
+    """Callers see nothing of a release that is gone, and it gets no more."""
+    router.weigh(100)
+    new.die()
+    assert [call().status_code for _ in range(5)] == [200] * 5
+    assert router.traffic().new.unreachable == 1
+
+
+def test_a_request_that_a_release_dies_with_is_not_sent_again(router, old, new, call):
+    """It may have been run, so its caller gets a 502 and not a second run."""
+    router.weigh(100)
+    new.answer = lambda _: None
+    answer = call()
+    assert answer.status_code == 502
+    assert "may have been run" in answer.json()["message"]
+    assert not old.got
+    assert router.traffic().new.errors == 1
+
+
+def test_a_cut_answer_is_not_taken_for_a_whole_one(address, make_release, call):
+    """If a release dies in the middle of its answer, so does the caller's connection."""
+    with socket.create_server(("127.0.0.1", 0)) as half:
+        origin = f"http://127.0.0.1:{half.getsockname()[1]}"
+        router = Router.start(address, old=origin, new=origin)
+
+        def answer():
+            connection, _ = half.accept()
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+            connection.close()
+
+        threading.Thread(target=answer, daemon=True).start()
+        with pytest.raises(requests.RequestException):
+            call()
+        assert router.traffic().old.errors == 1
+        router.kill()
+
+
+def test_no_request_is_lost_when_it_ends_under_load(address, router, calling):
+    """Kept connections get their last answer with ``Connection: close``."""
+    ended = threading.Event()
+    winner = threading.Thread(target=_serve_plainly, args=(address, ended))
+    with calling() as got:
+        while len(got) < 40:
+            assert router.traffic()
+        winner.start()
+        router.end(winner="new")
+        before = len(got)
+        while len(got) < before + 20:
+            ended.wait(0.01)
+    ended.set()
+    winner.join(20)
+    assert set(got) == {200}
+
+
+def _serve_plainly(listener, ended):
+    """Take what comes to the address, as the winner does."""
+    listener.settimeout(0.05)
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
+    while not ended.is_set():
+        try:
+            connection, _ = listener.accept()
+        except TimeoutError:
+            continue
+        with connection:
+            connection.settimeout(5)
+            connection.recv(65536)
+            connection.sendall(answer)
+
+
+def test_a_kept_connection_is_answered_while_it_drains(router, address):
+    """The next request on it is answered, and told that it was the last."""
+    port = address.getsockname()[1]
+    with requests.Session() as session:
+        session.post(f"http://127.0.0.1:{port}/score", data=b"{}", timeout=10)
+        ending = threading.Thread(target=router.end, kwargs={"winner": "new"})
+        ending.start()
+        answer = session.post(f"http://127.0.0.1:{port}/score", data=b"{}", timeout=10)
+        assert answer.ok
+        ending.join(30)
+
+
+def test_the_lent_connection_ends_with_the_controlling_process(address, old, new, call):
+    """Whoever lent the address learns that it is free again, and what is open is answered."""
+    ours, lent = socket.socketpair()
+    with ours, lent:
+        router = Router.start(address, old=old.origin, new=new.origin, lent=[lent])
+        lent.close()
+        router.weigh(100)
+        process = psutil.Process(router.pid)
+        router._control.shutdown(socket.SHUT_RDWR)  # as when the process is killed
+        ours.settimeout(20)
+        assert ours.recv(1) == b""
+        router._process.wait(20)
+        assert not process.is_running()
+        router.kill()
+
+
+def test_the_lent_connection_ends_with_a_killed_router(address, old, new):
+    """Nothing has to be done by whoever is killed."""
+    ours, lent = socket.socketpair()
+    with ours, lent:
+        router = Router.start(address, old=old.origin, new=new.origin, lent=[lent])
+        lent.close()
+        os.kill(router.pid, signal.SIGKILL)
+        ours.settimeout(20)
+        assert ours.recv(1) == b""
+        with pytest.raises(RouterLostError):
+            router.traffic()
+        router.kill()
+
+
+def test_without_its_packages_the_extra_is_named(address, monkeypatch):
+    """The error says what to install."""
+    monkeypatch.setitem(sys.modules, "aiohttp", None)
+    with pytest.raises(MissingExtraError, match="rollout"):
+        Router.start(address, old="http://127.0.0.1:1", new="http://127.0.0.1:2")

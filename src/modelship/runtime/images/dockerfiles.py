@@ -7,7 +7,7 @@ of the build; so the same files make the same layer. Nothing here goes through a
 from __future__ import annotations
 
 import json
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from modelship.runtime.images import labels
@@ -20,22 +20,27 @@ __all__ = [
     "KEYS",
     "PORT",
     "SAMPLE",
+    "SECRETS",
     "USER",
     "VENV",
+    "command",
     "environment",
     "models",
     "probe",
     "server",
     "service",
+    "with_secrets",
 ]
 
 APP_ROOT = PurePosixPath("/var/azureml-app")
 VENV = PurePosixPath("/opt/modelship")
 SAMPLE = PurePosixPath("/opt/modelship-sample.json")
 KEYS = PurePosixPath("/run/modelship/keys.json")
+SECRETS = KEYS.with_name("secrets")
 USER = 1000
 PORT = 5001
 
+_WITH_SECRETS = Path(__file__).with_name("with_secrets.py")
 _PROBE = (
     "import platform, sys; "
     "print('probed', '%d.%d.%d' % sys.version_info[:3], platform.libc_ver()[0] or 'no-glibc')"
@@ -106,15 +111,26 @@ def service(
 
     The script comes last: all before it is the same for the next script, and cached.
     """
-    server = (f"{VENV}/bin/python", "-m", module)
     return _lines(
         f"FROM {model_image}",
         f"LABEL {labels.MODEL_IMAGE}={model_image}",
         f"ENV AZUREML_ENTRY_SCRIPT={_quoted(entry_script)}",
         *(f"ENV {name}={_quoted(value)}" for name, value in variables.items()),
-        _exec("CMD", *server, "--entry_script", entry_script, "--port", str(PORT)),
+        _exec("CMD", *command(entry_script=entry_script, module=module)),
         "ADD files.tar /",
     )
+
+
+def command(*, entry_script: str, module: str) -> list[str]:
+    """Return the command of a service's container: a server and the script."""
+    server = [f"{VENV}/bin/python", "-m", module]
+    return [*server, "--entry_script", entry_script, "--port", str(PORT)]
+
+
+def with_secrets() -> list[str]:
+    """Return what goes before the command, so that it finds the secrets in its environment."""
+    source = _WITH_SECRETS.read_text(encoding="utf-8")
+    return [f"{VENV}/bin/python", "-I", "-S", "-c", source, str(SECRETS)]
 
 
 def _exec(instruction: str, *command: str) -> str:

@@ -206,14 +206,19 @@ class Engine:
         environment: Mapping[str, str],
         host: Mapping[str, Any],
         volume: str = "",
+        entrypoint: Sequence[str] = (),
+        command: Sequence[str] = (),
     ) -> None:
         """Create a container that does not run yet.
 
         `host` is what ``create_host_config`` takes; `volume` is a folder in the container that
-        can be written from outside, and goes with it.
+        can be written from outside, and goes with it. An `entrypoint` goes before a `command`;
+        without them the container runs what its image says.
         """
         self._api.create_container(
             image,
+            command=list(command) or None,
+            entrypoint=list(entrypoint) or None,
             name=name,
             labels=dict(labels),
             environment=dict(environment),

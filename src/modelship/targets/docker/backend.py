@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from modelship.errors import InvalidOptionError, UnsupportedError
 from modelship.runtime.images import labels
-from modelship.runtime.images.dockerfiles import APP_ROOT, KEYS, USER
+from modelship.runtime.images.dockerfiles import (
+    APP_ROOT,
+    KEYS,
+    SECRETS,
+    USER,
+    command,
+    with_secrets,
+)
 from modelship.runtime.images.engine import connected
 from modelship.runtime.images.image import remove_unused_images, service_image
 from modelship.targets.backend import Observation, Prepared, TargetBackend
@@ -91,6 +98,7 @@ class DockerBackend(TargetBackend):
     def start(self, draft: Instance, prepared: Prepared, steps: Steps) -> Instance:
         name, release = draft.instance_id, prepared.release
         serving = release.serving
+        secrets = serving.secret_environment
         with connected() as engine:
             with self._image(engine, release, steps) as image:
                 engine.create(
@@ -104,14 +112,17 @@ class DockerBackend(TargetBackend):
                     environment={
                         **({"MODELSHIP_KEYS_FILE": str(KEYS)} if serving.auth else {}),
                         **serving.environment(serving.profile(self.profile)),
-                        **serving.secret_environment,
                         **self._variables(str(APP_ROOT)),
                     },
                     host=containers.confinement(release.bundle.resources, port=serving.port),
-                    volume=str(KEYS.parent) if serving.auth else "",
+                    volume=str(KEYS.parent) if serving.auth or secrets else "",
+                    entrypoint=with_secrets() if secrets else (),
+                    command=_command(release) if secrets else (),
                 )
                 if serving.auth:
                     _write_keys(engine, name, self._keys_of(draft.name) or ServiceKeys.new())
+                if secrets:
+                    _write_secrets(engine, name, secrets)
             engine.start(name, port=serving.port)
             started = engine.container(name)
         return draft.at(containers.scoring_uri(started)) if started else draft
@@ -197,6 +208,16 @@ class DockerBackend(TargetBackend):
     def _variables(self, app_root: str) -> Mapping[str, str]:  # noqa: ARG002 - for subclasses
         """Return what a container gets in its environment besides; for subclasses."""
         return {}
+
+
+def _command(release: Release) -> Sequence[str]:
+    module = release.serving.program.module
+    return command(entry_script=release.bundle.entry_script, module=module)
+
+
+def _write_secrets(engine: Engine, container: str, secrets: Mapping[str, str]) -> None:
+    content = "".join(f"{name}={value}\0" for name, value in secrets.items())
+    engine.write(container, SECRETS, content.encode(), owner=USER)
 
 
 def _write_keys(engine: Engine, container: str, keys: ServiceKeys) -> None:

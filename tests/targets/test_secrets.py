@@ -1,0 +1,120 @@
+"""A secret reaches the service's environment, and nothing else that modelship writes or says."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from contextlib import suppress
+
+import psutil
+import pytest
+from docker_base import BASE_IMAGE, deploying, docker_says, inspect
+
+from modelship import DeployTarget, Serving
+from modelship.errors import NameTakenError
+
+PLACES = ["process", pytest.param("docker", marks=pytest.mark.docker)]
+SHOWING = """
+import os
+
+def init():
+    pass
+
+def run(raw_data):
+    return {name: os.environ.get(name) for name in raw_data.split()}
+"""
+
+
+@pytest.fixture(scope="module")
+def deployer(shared_home, tmp_path_factory):
+    with deploying(tmp_path_factory.mktemp("bundles"), home=shared_home) as deployer:
+        yield deployer
+
+
+@pytest.fixture
+def canary(monkeypatch):
+    """Return a value that is in this process's environment, and nowhere else."""
+    value = f"canary-{secrets.token_hex(12)}"
+    monkeypatch.setenv("MY_TOKEN", value)
+    return value
+
+
+@pytest.fixture(params=PLACES)
+def target(request):
+    if request.param == "docker":
+        request.getfixturevalue("docker_engine")
+        return DeployTarget.open("docker", base_image=BASE_IMAGE)
+    return DeployTarget.open("process")
+
+
+def _written(home):
+    """Return all that modelship has written on this machine, but for packages of others."""
+    files = (path for path in home.rglob("*") if "environments" not in path.parts)
+    return b"".join(path.read_bytes() for path in files if path.is_file()).decode(errors="replace")
+
+
+def _said_by_engine(deployment):
+    container = inspect(deployment.instance.instance_id)
+    history = docker_says("history", "--no-trunc", container["Image"])
+    return json.dumps([container, inspect(container["Image"])]) + history
+
+
+def _command_lines():
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            found += process.cmdline()
+    return " ".join(found)
+
+
+@pytest.mark.parametrize("server", ["azmlinfsrv", "modelship"])
+def test_a_secret_is_in_the_environment_of_the_service_alone(
+    deployer, target, canary, server, shared_home, tmp_path
+):
+    """Also one of several lines from a file; no file, label, command line or message holds it."""
+    (tmp_path / "pem").write_text(f"-----BEGIN\n{canary}\n-----END=\n")
+    given = {"TOKEN": "env:MY_TOKEN", "PEM": f"file:{tmp_path}/pem"}
+    serving = Serving(server=server, variables={"MODE": "a $b\n'c'"}, secrets=given)
+    name = f"canary-{target.name}-{server}"
+    deployment = deployer.deploy(
+        deployer.bundle(SHOWING), name=name, target=target, serving=serving
+    )
+    with deployment:
+        assert deployment.run("TOKEN PEM MODE") == {
+            "TOKEN": canary,
+            "PEM": f"-----BEGIN\n{canary}\n-----END=",
+            "MODE": "a $b\n'c'",
+        }
+        with pytest.raises(NameTakenError, match=r"secrets\.PEM, secrets\.TOKEN") as taken:
+            deployer.deploy(deployer.bundle(SHOWING), name=name, target=target)
+        said = [str(taken.value), repr(deployment), repr(deployment.history()), repr(serving)]
+        said += [deployment.logs(), _written(shared_home), _command_lines()]
+        said += [_said_by_engine(deployment)] if target.name == "docker" else []
+    said.append(_written(shared_home))
+    assert [each[max(0, each.find(canary) - 200) :] for each in said if canary in each] == []
+
+
+@pytest.mark.docker
+def test_variables_of_traces_are_not_in_a_containers_configuration(
+    docker_engine, deployer, canary, monkeypatch
+):
+    """Headers for a collector may hold a key; the service gets them as it gets secrets."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", f"api-key={canary}")
+    bundle, serving = deployer.bundle(SHOWING), Serving(server="modelship", traces=True)
+    with deployer.deploy(bundle, name="canary-traces", serving=serving) as deployment:
+        answer = deployment.run("OTEL_EXPORTER_OTLP_HEADERS")
+        assert answer == {"OTEL_EXPORTER_OTLP_HEADERS": f"api-key={canary}"}
+        assert canary not in _said_by_engine(deployment)
+
+
+@pytest.mark.docker
+def test_a_restarted_container_has_its_secrets(docker_engine, deployer, canary):
+    """They are in a file that its user alone reads, and which goes with the container."""
+    bundle, serving = deployer.bundle(SHOWING), Serving(secrets={"TOKEN": "env:MY_TOKEN"})
+    with deployer.deploy(bundle, name="canary-again", serving=serving) as deployment:
+        container = deployment.instance.instance_id
+        listed = docker_says("exec", container, "ls", "-ln", "/run/modelship/secrets")
+        assert listed.startswith("-r-------- 1 1000 1000 ")
+        docker_says("restart", "--time=1", container)
+        again = deployer.target.get(deployment.name).wait(timeout_s=30)
+        assert again.run("TOKEN") == {"TOKEN": canary}

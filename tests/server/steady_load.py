@@ -11,20 +11,21 @@ __all__ = ["asked_while"]
 _TIMEOUT_S = 30.0
 
 
-def asked_while(doing, *, port, clients=8, kept=True, tls=None):
+def asked_while(doing, *, port, clients=8, kept=True, tls=None, ends=True):
     """Return how many requests had which status while `doing()` ran; "lost" got no answer.
 
-    Each client stops when it is refused: then it had no connection, and nothing is lost.
+    Each client stops when it is refused: then it had no connection, and nothing is lost. Where the
+    service does not end, they stop afterwards.
     """
-    return asyncio.run(_asked_while(doing, port, clients, kept, tls))
+    return asyncio.run(_asked_while(doing, port, clients, kept, tls, ends))
 
 
-async def _asked_while(doing, port, clients, kept, tls):
+async def _asked_while(doing, port, clients, kept, tls, ends):
     counted: Counter[str] = Counter()
     done = asyncio.Event()
     asking = [asyncio.create_task(_ask(port, kept, tls, counted, done)) for _ in range(clients)]
     await asyncio.to_thread(doing)
-    await asyncio.wait(asking, timeout=5)
+    await asyncio.wait(asking, timeout=5 if ends else 0)
     done.set()
     await asyncio.wait(asking, timeout=_TIMEOUT_S)
     return counted
@@ -44,7 +45,8 @@ async def _ask(port, kept, tls, counted, done):
             continue
         with contextlib.closing(writer):
             while await _answered(reader, writer, request, counted):
-                pass
+                if done.is_set():
+                    break
 
 
 async def _answered(reader, writer, request, counted):

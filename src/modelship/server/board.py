@@ -47,12 +47,13 @@ class Field:
     STARTS: Final = 18
     DURATION_US: Final = 19
     LEAVING: Final = 20  # it asks to be replaced
-    BUCKETS: Final = 21  # the first of len(BUCKETS_S) + 1
+    AT_GATE: Final = 21  # it takes connections of the name's address
+    BUCKETS: Final = 22  # the first of len(BUCKETS_S) + 1
 
 
 _OF_THE_LIVING = (
     *(Field.PID, Field.READY, Field.ALONE, Field.BUSY_SINCE_NS),
-    *(Field.CONNECTIONS, Field.WAITING, Field.LEAVING),
+    *(Field.CONNECTIONS, Field.WAITING, Field.LEAVING, Field.AT_GATE),
 )
 _FIELDS = Field.BUCKETS + len(BUCKETS_S) + 1
 _ITEM_BYTES = 8
@@ -171,6 +172,10 @@ class Board:
     def ready(self) -> int:
         """Return how many workers can take requests."""
         return sum(1 for slot in self.slots() if slot[Field.READY])
+
+    def at_gate(self, *, on: bool) -> bool:
+        """Return whether all workers take connections of the name's address, or none does."""
+        return all(bool(slot[Field.AT_GATE]) == on for slot in self.slots() if slot[Field.READY])
 
     def readiness(self) -> str:
         """Return how many of the workers can take requests, in words."""

@@ -110,7 +110,7 @@ class Exchange(Request):
         self.is_answered = True
         if self.is_lost or connection.transport.is_closing():
             return
-        self.keep_alive = self.keep_alive and not answer.close and connection.service.keeps_alive
+        self.keep_alive = self.keep_alive and not answer.close and connection.stays
         connection.transport.write(self._wire(answer, has_body=has_body))
         connection.answered(self)
 
@@ -124,7 +124,7 @@ class Exchange(Request):
     async def _stream(self, answer: Answer) -> None:
         connection = self._connection
         in_chunks = not answer.has_length and self.version != "1.0"
-        self.keep_alive = self.keep_alive and connection.service.keeps_alive
+        self.keep_alive = self.keep_alive and connection.stays
         connection.transport.write(self._wire(answer))
         try:
             async for part in connection.service.parts_of(answer):

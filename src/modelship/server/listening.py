@@ -15,15 +15,18 @@ import select
 import socket
 import struct
 import sys
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
+
+from .gate import Gate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from .settings import Settings
 
-__all__ = ["NO_ROOM", "Listeners", "accepted"]
+__all__ = ["NO_ROOM", "Entrance", "Listeners", "accepted"]
 
 NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 """Why the kernel has a connection for which this process has no room."""
@@ -38,6 +41,9 @@ _UNACKED_AT = 24  # tcpi_unacked in struct tcp_info (linux/tcp.h)
 _TRIES = 100
 _PLUGGED_S = 0.05
 
+Entrance = socket.socket | Gate
+"""What connections are accepted from."""
+
 
 class Listeners:
     """The sockets that a service listens on.
@@ -49,10 +55,15 @@ class Listeners:
     are_owned : bool
         Whether nobody else holds them. What waits at a socket that another process holds, as
         systemd does, is for whoever is started next.
+    gate : Gate, optional
+        The address that other instances serve too.
     """
 
-    def __init__(self, sockets: Sequence[socket.socket], *, are_owned: bool) -> None:
+    def __init__(
+        self, sockets: Sequence[socket.socket], *, are_owned: bool, gate: Gate | None
+    ) -> None:
         self.sockets = list(sockets)
+        self.gate = gate
         self._are_owned = are_owned
         for each in sockets:
             each.setblocking(False)
@@ -65,6 +76,8 @@ class Listeners:
         ------
         OSError
             If the address cannot be had.
+        GateError
+            If the one who started the service is gone.
         """
         environ = os.environ
         passed = environ.pop("LISTEN_PID", None) == str(os.getpid())
@@ -73,27 +86,62 @@ class Listeners:
             found, owned = [socket.socket(fileno=_FIRST_PASSED)], names == _OWNED
         else:
             found, owned = [_listen(settings.host, port) for port in _ports(settings)], True
-        return Listeners(found, are_owned=owned)
+        return Listeners(found, are_owned=owned, gate=Gate.received(environ))
+
+    @property
+    def entrances(self) -> list[Entrance]:
+        """All that connections are accepted from."""
+        return [*self.sockets, self.gate] if self.gate is not None else [*self.sockets]
+
+    def are_forsaken(self) -> bool:
+        """Do what the gate was told, and return whether nobody will ever open it."""
+        if self.gate is None:
+            return False
+        self.gate.look()
+        return self.gate.is_forsaken
+
+    def wait(self, timeout_s: float) -> None:
+        """Wait for so long, or until the gate is told something."""
+        if self.gate is not None:
+            self.gate.wait(timeout_s)
+        else:
+            time.sleep(timeout_s)
+
+    def leave(self) -> None:
+        """Leave the gate's commands to the process from which this one was forked."""
+        if self.gate is not None:
+            self.gate.leave()
 
     def keep_out(self) -> None:
-        """Let the kernel take no new connections, where it can be told so."""
-        for each in self.sockets if self._are_owned else ():
+        """Let the kernel take no new connections, where it can be told so.
+
+        What other instances listen on too is left to them.
+        """
+        if self.gate is not None and not self.gate.is_alone:
+            self.gate.turn(on=False)
+        for each in self._owned():
             with suppress(OSError):
                 _attach_filter(each)
 
     def close(self) -> None:
         """Close the sockets in this process; what waits there is for another one."""
-        while self.sockets:
-            self.sockets.pop().close()
+        for each in self.entrances:
+            each.close()
+        self.sockets, self.gate = [], None
 
     def close_empty(self, take: Callable[[socket.socket], None]) -> None:
         """Close the sockets in the last process that accepts; what waits there goes to `take`."""
-        for each in self.sockets if self._are_owned else ():
+        for each in self._owned():
             _close_empty(each, take)
         self.close()
 
+    def _owned(self) -> list[socket.socket]:
+        """Return the sockets at which nobody else accepts."""
+        of_gate = [self.gate.address] if self.gate is not None and self.gate.is_alone else []
+        return [*(self.sockets if self._are_owned else ()), *of_gate]
 
-def accepted(listener: socket.socket, *, most: int = 64) -> Iterator[socket.socket]:
+
+def accepted(listener: Entrance, *, most: int = 64) -> Iterator[socket.socket]:
     """Accept what waits, up to `most`.
 
     Raises

@@ -79,6 +79,7 @@ class ScoringProtocol(asyncio.Protocol):
         self.since = self.loop.time()  # when what is waited for now began
         self.size_then = 0  # of the body that arrives, at `since`
         self.grew_at = self.since
+        self.moves_on = False  # its client has to connect again for the next request
         self.is_trusted = False  # it has sent a request for run(), and shown a key if one is needed
         self.lingers_since = 0.0
         self.heard_at = 0.0  # while it lingers
@@ -338,6 +339,11 @@ class ScoringProtocol(asyncio.Protocol):
             self.current.keep_alive = False
 
     # What it is doing
+
+    @property
+    def stays(self) -> bool:
+        """Whether the connection may stay open after the answer that is sent now."""
+        return self.service.keeps_alive and not self.moves_on
 
     @property
     def in_head(self) -> bool:

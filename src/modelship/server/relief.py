@@ -18,7 +18,7 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from .listening import accepted
+from .listening import Entrance, accepted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -93,7 +93,7 @@ class Relief:
             for key, _ in self._selector.select(timeout_s):
                 self._handle(key.fileobj)
         else:
-            time.sleep(timeout_s)
+            self._listeners.wait(timeout_s)
         self._give_up()
         if self._closes_at:
             self._go_on_ending()
@@ -102,11 +102,11 @@ class Relief:
         if wanted == self._on_duty:
             return
         self._on_duty = wanted
-        for listener in self._listeners.sockets:
+        for entrance in self._listeners.entrances:
             if wanted:
-                self._selector.register(listener, selectors.EVENT_READ)
+                self._selector.register(entrance, selectors.EVENT_READ)
             else:
-                self._selector.unregister(listener)
+                self._selector.unregister(entrance)
 
     def leave(self) -> None:
         """Forget everything, in a process that was forked."""
@@ -152,8 +152,8 @@ class Relief:
     # Connections
 
     def _handle(self, ready: object) -> None:
-        assert isinstance(ready, socket.socket)  # noqa: S101 - nothing else was registered
-        if ready in self._unknown:
+        assert isinstance(ready, Entrance)  # noqa: S101 - nothing else was registered
+        if isinstance(ready, socket.socket) and ready in self._unknown:
             self._judge(ready)
             return
         now = time.monotonic()

@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
 from .board import Board, Field
+from .gate import GateError
 from .host import FAILED_TO_START, host
 from .kinship import Watchman, end_with_parent, signal_group, signal_one
 from .limits import raise_open_files
@@ -47,6 +48,9 @@ def supervise(settings: Settings) -> int:
             "Choose another port with --port, or another address with MODELSHIP_HOST.\n"
         )
         return 1
+    except GateError as error:
+        sys.stderr.write(f"Whoever deployed the service is gone: {error}.\n")
+        return 1
     return _Supervisor(settings, listeners).run()
 
 
@@ -54,7 +58,9 @@ class _Supervisor:
     def __init__(self, settings: Settings, listeners: Listeners) -> None:
         self._settings = settings
         self._listeners = listeners
-        self._board = Board(settings.workers)
+        self._board = board = Board(settings.workers)
+        if gate := listeners.gate:
+            gate.is_followed = lambda: board.at_gate(on=gate.is_open)
         self._relief = Relief(
             self._board, listeners, speaks_tls=bool(settings.certificate), say=self._say
         )
@@ -82,6 +88,7 @@ class _Supervisor:
         while self._hosts or not self._ending:
             self._complete()
             self._relief.look(_LOOK_EVERY_S)
+            self._look_at_gate()
             self._look_at_board()
             self._reap()
             self._kill_the_silent()
@@ -160,6 +167,7 @@ class _Supervisor:
             leave_to_supervisor()
             self._watchman.leave()
             self._relief.leave()
+            self._listeners.leave()
             code = host(
                 self._settings,
                 supervisor=self._pid,
@@ -263,6 +271,12 @@ class _Supervisor:
         return False
 
     # The end
+
+    def _look_at_gate(self) -> None:
+        """Do what the gate is told; end if whoever started this did so before it was wanted."""
+        if self._listeners.are_forsaken() and not self._ending:
+            self._say("Whoever deployed the service has ended before it was wanted.", "E")
+            self._end()
 
     def _told_to_end(self, number: int, _: object) -> None:
         self._end()

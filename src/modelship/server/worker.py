@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -15,12 +14,10 @@ from .app import Application
 from .board import Field
 from .capture import Capture
 from .conductor import Conductor
-from .limits import open_files
-from .listening import accepted
+from .door import Door
 from .logs import logger
 from .memory import own_memory
 from .protocol import protocol_of
-from .relief import received
 from .rotation import LogFile
 from .scoring import Scorer
 from .service import Service
@@ -28,8 +25,8 @@ from .tracing import Tracing
 from .typed import TypedScorer
 
 if TYPE_CHECKING:
+    import asyncio
     import socket
-    from collections.abc import Sequence
 
     from .board import Board
     from .description import Descriptions
@@ -41,10 +38,6 @@ if TYPE_CHECKING:
 __all__ = ["work"]
 
 _ENOUGH_MEMORY = 0.9
-_NO_ROOM_PAUSE_S = 0.1
-_FEWEST_FILES = 4096
-_HANDSHAKES_S = 3.0
-_TELL_EVERY_S = 10.0
 
 
 def work(
@@ -103,7 +96,6 @@ class _Worker:
         self._slot[Field.STARTS] += 1
         self._loop = uvloop.new_event_loop()
         self._parent = parent
-        self._tells_at = 0.0
         self._most_memory = _share_of_memory(settings)
         self.service = Service(settings, board=board, slot=self._slot)
         self.service.observers = _observers(settings)
@@ -135,80 +127,20 @@ class _Worker:
 
     async def _serve(self, listeners: Listeners, handed_over: socket.socket) -> None:
         sweeping = self._loop.create_task(self.service.sweep())
-        # A loop closes what it listens on; these are this worker's own.
-        fast = [] if self._is_crowded() else [each.dup() for each in listeners.sockets]
-        await self._server.startup(fast)
-        if not fast:
-            self._listen(listeners.sockets)
-        self.service.on_sweep.append(lambda: self._mind_room(listeners))
-        self._loop.add_reader(handed_over.fileno(), self._take_over, handed_over)
+        self._door = door = Door(self._loop, self._server, self.service, listeners, slot=self._slot)
+        await door.open()
+        self.service.on_sweep.append(door.look)
+        self._loop.add_reader(handed_over.fileno(), door.take_over, handed_over)
         self._slot[Field.READY] = 1
         logger.info("Worker with pid %d ready for serving traffic", os.getpid())
         await self._server.main_loop()
         self._slot[Field.READY] = 0
-        if self._server.config.ssl:
-            for server in self._server.servers:
-                self.service.keep(_connections_of(server))
-            await asyncio.sleep(0)  # they have to be asked for before it is closed
-        self._stop_listening(listeners)
-        listeners.close()
+        await door.close()
         if not self._board.ending:  # others serve
             self._loop.remove_reader(handed_over.fileno())
         await self.service.drain(until=lambda: self._has_all(handed_over))
         sweeping.cancel()
         self._conductor.end()
-
-    # Connections
-
-    def _is_crowded(self) -> bool:
-        """Return whether there may soon be no descriptor left for a connection.
-
-        The loop's own way to listen then drops those that it cannot take. It is the fast one.
-        """
-        most = open_files()
-        return most < _FEWEST_FILES or len(self.service.connections.open) > most // 2
-
-    def _mind_room(self, listeners: Listeners) -> None:
-        """Take connections with care from the moment on in which there are very many."""
-        if self._server.servers and self._is_crowded():
-            self._stop_listening(listeners)
-            self._listen(listeners.sockets)
-
-    def _stop_listening(self, listeners: Listeners) -> None:
-        servers, self._server.servers = self._server.servers, []
-        for server in servers:
-            server.close()
-        for each in listeners.sockets:
-            self._loop.remove_reader(each.fileno())
-
-    def _listen(self, listeners: Sequence[socket.socket]) -> None:
-        for each in listeners:
-            self._loop.add_reader(each.fileno(), self._accept, each)
-
-    def _accept(self, listener: socket.socket) -> None:
-        """Take one connection; more of them at once would leave other workers idle."""
-        try:
-            for connection in accepted(listener, most=1):
-                self.service.keep(self._adopt(connection))
-        except OSError as error:
-            # The kernel keeps them meanwhile. Looking again at once would take all of a processor.
-            now = self._loop.time()
-            if now > self._tells_at:
-                self._tells_at = now + _TELL_EVERY_S
-                logger.warning("No more connections for a moment: %s.", error.strerror)
-            self._loop.remove_reader(listener.fileno())
-            pause_s = 0 if self.service.connections.make_way() else _NO_ROOM_PAUSE_S
-            self._loop.call_later(pause_s, self._listen_again, listener)
-
-    def _listen_again(self, listener: socket.socket) -> None:
-        if listener.fileno() >= 0:
-            self._listen([listener])
-
-    def _take_over(self, handed_over: socket.socket) -> None:
-        """Take connections that the supervisor accepted, with what they have sent unread."""
-        for connection in received(handed_over):
-            connection.setblocking(False)
-            self.service.keep(self._adopt(connection))
 
     def _has_all(self, handed_over: socket.socket) -> bool:
         """Return whether no connection is to come from the supervisor."""
@@ -216,25 +148,8 @@ class _Worker:
             return True
         nothing_held = not self._board.held  # looked at first: what is held now is sent later
         before = self.service.tasks
-        self._take_over(handed_over)
+        self._door.take_over(handed_over)
         return nothing_held and self.service.tasks == before
-
-    async def _adopt(self, connection: socket.socket) -> None:
-        config = self._server.config
-
-        def protocol() -> asyncio.Protocol:
-            made: Any = config.http_protocol_class
-            return made(config=config, server_state=self._server.server_state, app_state={})  # type: ignore[no-any-return]
-
-        try:
-            await self._loop.connect_accepted_socket(
-                protocol,
-                connection,
-                ssl=config.ssl,
-                ssl_handshake_timeout=self._settings.head_s if config.ssl else None,
-            )
-        except OSError:  # the client has gone, or does not speak TLS
-            connection.close()
 
     def _told_to_end(self, *_: object) -> None:
         # The handler runs between two steps of anything; the server looks at it at its next tick.
@@ -283,12 +198,6 @@ def _uvicorn(settings: Settings, protocol: type[asyncio.Protocol]) -> _Server:
 
 async def _no_application(_scope: Any, _receive: Any, _send: Any) -> None:
     """Stand where uvicorn wants one; the protocol asks nobody but the service."""
-
-
-async def _connections_of(server: asyncio.Server) -> None:
-    """Wait for what a server has accepted: during a handshake only the loop knows of it."""
-    with suppress(asyncio.TimeoutError):
-        await asyncio.wait_for(server.wait_closed(), _HANDSHAKES_S)
 
 
 def _observers(settings: Settings) -> tuple[Observer, ...]:

@@ -1,7 +1,7 @@
 """Settings for the gunicorn below Azure ML's server. Runs in the serving environment.
 
 A ``gunicorn.conf.py`` beside the script counts here too, as in a container, where nobody names
-another file; what is said below goes before it. This imports nothing of modelship but two files
+another file; what is said below goes before it. This imports nothing of modelship but three files
 that need nothing else, and nothing outside the standard library. Settings that an older gunicorn
 does not know are passed over by it.
 """
@@ -39,12 +39,14 @@ def _load(name: str, path: Path) -> Any:
 
 _rotation = _load("modelship_rotation", _HERE.parents[2] / "server" / "rotation.py")
 _front_check = _load("modelship_front_check", _HERE.with_name("front_check.py"))
+_gate = _load("modelship_gunicorn_gate", _HERE.parents[2] / "runtime" / "gunicorn_gate.py")
 
 
 def on_starting(server) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 - gunicorn's types are not here
-    """Look after the log, as nobody else does."""
+    """Look after the log, as nobody else does, and after the gate of the name's address."""
     if "on_starting" in _theirs:
         _theirs["on_starting"](server)
+    _gate.keep(server)
     threading.Thread(target=_keep_log, daemon=True).start()
 
 
@@ -52,6 +54,7 @@ def post_fork(server, worker) -> None:  # type: ignore[no-untyped-def]  # noqa: 
     """Let the worker end with the server: killed alone, it would leave a worker that answers."""
     if "post_fork" in _theirs:
         _theirs["post_fork"](server, worker)
+    _gate.pass_through(server, worker)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     threading.Thread(target=_end_with, args=(server.pid,), daemon=True).start()

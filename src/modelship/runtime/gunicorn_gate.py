@@ -1,0 +1,108 @@
+"""The gate of a name's address for the gunicorn below Azure ML's server.
+
+It runs in the serving environment: :mod:`modelship.targets.process.gunicorn_settings` loads it, and
+in a container it is the file of settings, with ``gate.py`` beside it. It imports nothing of
+modelship but that file, and nothing outside the standard library.
+
+Each worker gets one more listener. gunicorn waits for it as for its own, which works with sync and
+gthread workers: what it waits for is an epoll(7) instance, readable while the gate is open and a
+connection waits.
+"""
+
+import importlib.util
+import os
+import runpy
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+_LOOK_EVERY_S = 5.0  # a command is answered at once
+_HERE = Path(__file__).resolve()
+_BESIDE = _HERE.with_name("gate.py")
+_GATE = _BESIDE if _BESIDE.is_file() else _HERE.parents[1] / "server" / "gate.py"
+
+
+def _load(name: str, path: Path) -> Any:
+    spec: Any = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+_gate = _load("modelship_gate", _GATE)
+
+
+class Entrance:
+    """A listener as gunicorn knows them, which takes connections while the gate is open.
+
+    Parameters
+    ----------
+    own
+        The listener of the instance itself; what is asked beside connections, it answers.
+    gate
+        Where connections come from.
+    """
+
+    def __init__(self, own: Any, gate: Any) -> None:
+        self._own = own
+        self._gate = gate
+
+    def fileno(self) -> int:
+        return int(self._gate.fileno())
+
+    def accept(self) -> Any:
+        return self._gate.accept()
+
+    def setblocking(self, flag: int) -> None:
+        """Leave the address as it is: other instances share it."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._own, name)
+
+
+def keep(server: Any) -> None:
+    """Receive the gate in gunicorn's first process, and do what is commanded.
+
+    It hangs on the server, since the settings are read once more after SIGHUP.
+    """
+    try:
+        gate = _gate.Gate.received(os.environ)
+    except _gate.GateError as error:
+        raise SystemExit(f"Whoever deployed the service is gone: {error}.") from error
+    if gate is not None:
+        server.modelship_gate = gate
+        threading.Thread(target=_keep, args=(gate,), daemon=True).start()
+
+
+def pass_through(server: Any, worker: Any) -> None:
+    """Let a worker that was forked just now take what comes through the gate."""
+    gate = getattr(server, "modelship_gate", None)
+    if gate is not None:
+        gate.leave()
+        worker.sockets = [*worker.sockets, Entrance(worker.sockets[0], gate)]
+
+
+def _keep(gate: Any) -> None:
+    while not gate.is_forsaken:
+        gate.look(_LOOK_EVERY_S)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__config__":  # as gunicorn names its file of settings
+    _beside = Path("gunicorn.conf.py")  # which counts where nobody names another file
+    _theirs = runpy.run_path(str(_beside)) if _beside.is_file() else {}
+    for _name in _theirs.keys() - globals().keys():
+        globals()[_name] = _theirs[_name]
+
+    def on_starting(server: Any) -> None:
+        """Do what the user's own settings say, and receive the gate."""
+        if "on_starting" in _theirs:
+            _theirs["on_starting"](server)
+        keep(server)
+
+    def post_fork(server: Any, worker: Any) -> None:
+        """Do what the user's own settings say, and let the worker through the gate."""
+        if "post_fork" in _theirs:
+            _theirs["post_fork"](server, worker)
+        pass_through(server, worker)

@@ -130,10 +130,10 @@ def test_what_waits_is_answered_by_whoever_opens(pair):
 def test_another_worker_takes_the_place_of_one_that_was_killed(routed):
     """A worker that starts later serves the address too."""
     *_, shared = routed
-    worker = _ask(shared, '"process"')
-    os.kill(worker, signal.SIGKILL)
-    psutil.wait_procs([psutil.Process(worker)], _TIMEOUT_S)
-    assert _ask(shared, '"process"') != worker
+    worker = psutil.Process(_ask(shared, '"process"'))
+    worker.send_signal(signal.SIGKILL)
+    psutil.wait_procs([worker], _TIMEOUT_S)
+    assert _ask(shared, '"process"') != worker.pid
 
 
 def test_the_address_is_for_instances_alone(routed):

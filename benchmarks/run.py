@@ -172,7 +172,7 @@ def measure_docker(*, smoke):
     """The image after a change of score.py alone, against a bare build that copies one file."""
     import docker
 
-    from modelship.targets import Instance, Steps
+    from modelship.targets import Instance, Release, Steps
     from modelship.targets.docker import DockerBackend
 
     image = os.environ.get("MODELSHIP_TEST_BASE_IMAGE", "python:3.11-slim")
@@ -185,19 +185,21 @@ def measure_docker(*, smoke):
 
     with tempfile.TemporaryDirectory() as folder:
         first, _ = digits_bundle(folder, comment="first", python="3.11")
-        backend.prepare(first, Steps("benchmark", timeout_s=600))
+        backend.prepare(Release(first), Steps("benchmark", timeout_s=600))
         ours_s, bare_s, built = [], [], [first]
         for turn in range(1 if smoke else 7):
             bundle, _ = digits_bundle(folder, comment=f"{turn} {time.time()}", python="3.11")
             built.append(bundle)
             assert bundle.digest  # resolves the lock, which is not the image's time
-            ours_s.append(timed(backend.prepare, bundle, Steps("benchmark", timeout_s=600)))
+            ours_s.append(
+                timed(backend.prepare, Release(bundle), Steps("benchmark", timeout_s=600))
+            )
             Path(folder, "Dockerfile").write_text(f"FROM {image}\nCOPY score.py /score.py\n")
             bare_s.append(timed(bare))
         for each in bare_images:
             client.images.remove(each.id)
         for bundle in built:
-            backend.stop(Instance.draft(bundle, name="benchmark"))
+            backend.stop(Instance.draft(Release(bundle), name="benchmark"))
     client.close()
     yield Measure(
         "docker image after a change of score.py", ours_s, bare_s, "bare build of one COPY"

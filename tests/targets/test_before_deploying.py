@@ -7,7 +7,7 @@ import pytest
 from modelship.bundle import Environment
 from modelship.bundle.profile import PROFILES
 from modelship.errors import CheckFailedError, InvalidOptionError, NameTakenError
-from modelship.targets import DeployTarget
+from modelship.targets import DeployTarget, Serving
 from modelship.testing import script_bundle, with_lock
 
 LIMITS = """
@@ -78,8 +78,8 @@ def test_the_kind_of_check_has_to_be_known(make_bundle):
 
 def test_a_profile_brings_its_limits(make_bundle):
     """Under the profile of Container Instances a request gets 60 s, and the memory is bounded."""
-    with DeployTarget.open("process", profile="aci").deploy(
-        make_bundle(LIMITS), name="like-aci", show_output=False
+    with DeployTarget.open("process").deploy(
+        make_bundle(LIMITS), name="like-aci", serving=Serving(limits="aci"), show_output=False
     ) as deployment:
         assert deployment.run({"data": [1]}) == ["60000", 2**29]
 
@@ -90,16 +90,16 @@ def test_without_a_profile_the_defaults_of_the_server_hold(make_bundle):
         make_bundle(LIMITS), name="like-itself", show_output=False
     ) as deployment:
         assert deployment.run({"data": [1]}) == ["3600000", -1]
-        with pytest.raises(NameTakenError, match="profile"):
-            DeployTarget.open("process", profile="aci").deploy(
-                make_bundle(LIMITS), name="like-itself", show_output=False
+        with pytest.raises(NameTakenError, match="limits"):
+            DeployTarget.open("process").deploy(
+                make_bundle(LIMITS), name="like-itself", serving=Serving(limits="aci")
             )
 
 
 def test_a_profile_that_does_not_exist_is_refused():
     """The message lists what there is, and the nearest."""
     with pytest.raises(InvalidOptionError, match="did you mean 'docker'"):
-        DeployTarget.open("process", profile="dokcer")
+        Serving(limits="dokcer")
 
 
 @pytest.mark.parametrize("name", PROFILES)

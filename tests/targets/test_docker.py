@@ -29,7 +29,7 @@ from modelship.errors import (
     PortTakenError,
     ScoringError,
 )
-from modelship.targets import Instance
+from modelship.targets import Instance, Serving
 from modelship.testing.bundles import with_lock
 
 pytestmark = pytest.mark.docker
@@ -104,7 +104,7 @@ def test_the_record_is_a_label_in_json(inspector):
     """Whoever reads JSON can read the record; the URI is not in it, since ports change."""
     labels = inspect(inspector.instance.instance_id)["Config"]["Labels"]
     record = json.loads(labels["io.modelship.record"])
-    assert Instance(**record).at(inspector.scoring_uri) == inspector.instance
+    assert Instance.from_json(json.dumps(record)).at(inspector.scoring_uri) == inspector.instance
     assert record["scoring_uri"] == ""
 
 
@@ -268,7 +268,7 @@ def test_a_frozen_container_is_unhealthy_until_it_is_restarted(deployer):
 def test_what_was_created_and_never_started_is_listed(deployer):
     """A container whose deployer was killed before it could start it is Failed, and deletable."""
     name = deployer.name("docker-orphan")
-    label = {"name": name, "digest": "0" * 64, "parts": {}, "model": "m:1", "created_at": "2026"}
+    label = {"name": name, "created_at": "2026"}
     record = Instance(instance_id=f"{name}-1", **label).to_json()
     mark = ["--label", "io.modelship.target=docker", "--label", f"io.modelship.record={record}"]
     docker_says("create", "--name", f"{name}-1", *mark, BASE_IMAGE, "true")
@@ -295,7 +295,7 @@ def test_a_taken_port_is_said(deployer):
     """A port that another program has is a PortTakenError, and the container is removed."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        target = DeployTarget.open("docker", base_image=BASE_IMAGE, port=port)
+        target = deployer.target.with_serving(Serving(port=port))
         with pytest.raises(PortTakenError, match=str(port)):
             deployer.deploy(deployer.bundle(INERT), name="docker-port", target=target)
     assert deployer.name("docker-port") not in docker_says("ps", "--all", "--format", "{{.Names}}")

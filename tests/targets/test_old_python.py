@@ -15,7 +15,7 @@ from modelship.errors import EnvironmentBuildError, PythonNotFoundError
 from modelship.parity import compare
 from modelship.runtime.environments import environment_python, release_of
 from modelship.sources import ModelSource
-from modelship.targets import DeployTarget, State
+from modelship.targets import DeployTarget, Serving, State
 
 TRAIN = """
 import json, sys
@@ -112,7 +112,7 @@ def test_a_failure_is_found_before_anything_starts(trained, tmp_path):
 
 def test_modelships_own_server_says_which_python_it_needs(trained):
     """It goes on with Azure ML's server, or with a newer Python."""
-    target = DeployTarget.open("process", server="modelship")
+    target = DeployTarget.open("process").with_serving(Serving(server="modelship"))
     with pytest.raises(EnvironmentBuildError, match=r"needs Python 3\.10 or newer.* has 3\.8"):
         target.deploy(trained[0], name="old-python", check="off", show_output=False)
     assert Path(trained[0].environment.origin).name == "myenv.yml"

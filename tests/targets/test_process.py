@@ -23,7 +23,7 @@ from modelship.errors import (
     ServiceUnreachableError,
     TargetUnavailableError,
 )
-from modelship.targets import DeployTarget, State
+from modelship.targets import DeployTarget, Serving, State
 from modelship.targets.process import backend, service
 from modelship.testing import cases, script_bundle, with_lock
 
@@ -154,7 +154,7 @@ def port():
 
 def test_a_fixed_port_that_is_taken_is_said(bundle, port, target):
     """A port that another program listens on is PortTakenError, and nothing is left."""
-    fixed = DeployTarget.open("process", port=port)
+    fixed = target.with_serving(Serving(port=port))
     with (
         socket.create_server(("127.0.0.1", port)),
         pytest.raises(PortTakenError, match=str(port)),
@@ -166,7 +166,7 @@ def test_a_fixed_port_that_is_taken_is_said(bundle, port, target):
 
 def test_a_fixed_port_is_kept_when_a_bundle_is_replaced(bundle, make_bundle, port):
     """Overwriting on a fixed port takes the port over from the old instance."""
-    target = DeployTarget.open("process", port=port)
+    target = DeployTarget.open("process").with_serving(Serving(port=port))
     target.deploy(bundle, name="fixed", show_output=False)
     other = make_bundle(cases.SCALING.replace("factor * ", "-factor * "))
     with target.deploy(other, name="fixed", overwrite=True, show_output=False) as deployment:
@@ -178,7 +178,7 @@ def test_a_fixed_port_is_kept_when_a_bundle_is_replaced(bundle, make_bundle, por
 def test_a_port_that_cannot_be_is_refused(port):
     """A port outside 1 to 65535 is InvalidOptionError."""
     with pytest.raises(InvalidOptionError, match="65535"):
-        DeployTarget.open("process", port=port)
+        Serving(port=port)
 
 
 # --- what it gets of this process -----------------------------------------------------------
@@ -289,14 +289,14 @@ def test_what_is_under_way_is_answered_when_a_bundle_is_replaced(
 ):
     """A request to the old instance takes as long as it takes, longer than a deletion waits."""
     monkeypatch.setattr(backend, "_GRACE_S", 0.1)
-    target = DeployTarget.open("process", server=server)
+    target = DeployTarget.open("process").with_serving(Serving(server=server))
     slow = make_bundle(SLOW)
     with (
         target.deploy(slow, name="replaced", show_output=False) as old,
         ThreadPoolExecutor(1) as pool,
     ):
         pids = {process.pid for process in running("replaced")}
-        answer = pool.submit(target.send, old.instance, "5", timeout_s=30)
+        answer = pool.submit(old.run, "5", timeout_s=30)
         with target.deploy(bundle, name="replaced", overwrite=True, show_output=False) as new:
             assert answer.result() in pids
             assert new.run(ROWS) == SCORED
@@ -452,6 +452,6 @@ def test_what_lies_beside_the_script_runs_as_it_does_elsewhere(
     for path, text in BESIDE.items():
         (tmp_path / "bundle" / "source" / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "bundle" / "source" / path).write_text(text)
-    target = DeployTarget.open("process", server=server)
+    target = DeployTarget.open("process").with_serving(Serving(server=server))
     with target.deploy(make_bundle(ASKING), name="beside-svc", show_output=False) as deployed:
         assert deployed.run("") == [None, by_gunicorn]

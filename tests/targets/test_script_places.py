@@ -2,7 +2,7 @@
 
 import pytest
 
-from modelship import DeployTarget
+from modelship import DeployTarget, Serving
 from modelship.bundle import Environment
 from modelship.parity import ScoringRequest, compare
 from modelship.testing.bundles import script_bundle, with_lock
@@ -83,8 +83,12 @@ def answers_on(bundle, *places):
 def test_a_script_some_folders_down_runs_alike_on_both_servers(bundle, shared_home, monkeypatch):
     """The current folder is the root, which comes first on the path; the script's own does not."""
     monkeypatch.setenv("MODELSHIP_HOME", str(shared_home))
-    places = [DeployTarget.open("process", server=each) for each in ("azmlinfsrv", "modelship")]
+    places = [_served_by(each) for each in ("azmlinfsrv", "modelship")]
     assert answers_on(bundle, *places) == [FOUND] * 3
+
+
+def _served_by(server):
+    return DeployTarget.open("process").with_serving(Serving(server=server))
 
 
 @pytest.mark.docker

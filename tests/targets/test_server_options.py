@@ -6,10 +6,8 @@ import pytest
 import requests
 from docker_base import BASE_IMAGE, deploying
 
-from modelship import DeployTarget
+from modelship import DeployTarget, Serving
 from modelship.errors import InvalidOptionError
-from modelship.targets.docker import DockerBackend
-from modelship.targets.process import ProcessBackend
 from modelship.targets.recorded import differing, recorded
 
 _REFUSED = [
@@ -20,45 +18,44 @@ _REFUSED = [
     ({"log_format": "xml"}, "modelship", "'text' or 'json'"),
     ({"queue": 5}, "azmlinfsrv", "left out, since only server='modelship' has it"),
     ({"worker_preload": True}, "modelship", "left out, since only server='azmlinfsrv' has it"),
-    ({"keys_file": "/etc/passwd"}, "modelship", "`auth_enabled=` of a target"),
-    ({"workers": 2}, "azmlinfsrv", "`workers=` of a target"),
+    ({"keys_file": "/etc/passwd"}, "modelship", "`auth=` of a Serving"),
+    ({"workers": 2}, "azmlinfsrv", "`workers=` of a Serving"),
     ({5: 5}, "modelship", "one of: "),
     ("queue=5", "modelship", "a mapping of names to values"),
 ]
 
 
-@pytest.mark.parametrize("place", ["process", "docker"])
 @pytest.mark.parametrize(("given", "server", "expected"), _REFUSED)
-def test_what_it_cannot_be_is_refused(place, given, server, expected):
-    """A target is not even opened; the message says what the option takes."""
+def test_what_it_cannot_be_is_refused(given, server, expected):
+    """There is no such Serving; the message says what the option takes."""
     with pytest.raises(InvalidOptionError) as refused:
-        DeployTarget.open(place, server=server, server_options=given)
+        Serving(server=server, server_options=given)
     assert expected in str(refused.value)
 
 
 def test_a_profile_keeps_its_limits():
     """What a profile sets cannot be set beside it; without one it can."""
-    with pytest.raises(InvalidOptionError, match="profile='aci' sets it"):
-        DeployTarget.open("process", profile="aci", server_options={"scoring_timeout_ms": 1})
-    DeployTarget.open("process", server_options={"scoring_timeout_ms": 1})
+    with pytest.raises(InvalidOptionError, match="limits='aci' sets it"):
+        Serving(limits="aci", server_options={"scoring_timeout_ms": 1})
+    Serving(server_options={"scoring_timeout_ms": 1})
 
 
-def test_aci_refuses_them():
+def test_aci_refuses_them(deployer):
     """Azure ML starts the server there, so nothing is sent."""
-    with pytest.raises(InvalidOptionError, match="Azure ML starts the server"):
-        DeployTarget.open("aci", server_options={"scoring_timeout_ms": 1})
+    _, _, bundle = deployer.digits()
+    told = Serving(server_options={"scoring_timeout_ms": 1})
+    with pytest.raises(InvalidOptionError, match="server_options"):
+        DeployTarget.open("aci").deploy(bundle, name="told-aci", serving=told)
 
 
-@pytest.mark.parametrize("place", ["process", "docker"])
-def test_they_are_part_of_what_is_deployed(place):
-    """The record keeps them, so that other values are another deployment; none is no entry."""
-    told = ProcessBackend if place == "process" else DockerBackend
-    kept = recorded(told(server_options={"worker_timeout_s": 5}).options)
-    assert differing(told(server_options={"worker_timeout_s": 5}).options, kept) == []
-    assert differing(told(server_options={"worker_timeout_s": 6}).options, kept) == [
-        "server_options"
+def test_they_are_part_of_what_is_deployed():
+    """The record keeps them, so that other values are another release; none is no entry."""
+    kept = recorded(Serving(server_options={"worker_timeout_s": 5}).options, salt="")
+    assert differing(Serving(server_options={"worker_timeout_s": 5}).options, kept) == []
+    assert differing(Serving(server_options={"worker_timeout_s": 6}).options, kept) == [
+        "server_options.worker_timeout_s"
     ]
-    assert differing(told().options, kept) == ["server_options"]
+    assert differing(Serving().options, kept) == ["server_options.worker_timeout_s"]
 
 
 @pytest.fixture(scope="module")
@@ -78,10 +75,10 @@ def test_the_server_obeys_them(request, deployer, place):
         request.getfixturevalue("docker_engine")
     X, _, bundle = deployer.digits()
     options = {"strict": True, "body_mb": 1, "show_version": False, "drain_s": 1}
-    target = DeployTarget.open(
-        place, server="modelship", server_options=options, **_options_of(place)
-    )
-    with target.deploy(bundle, name=f"told-{place}", show_output=False) as deployment:
+    target = DeployTarget.open(place, **_options_of(place))
+    how = Serving(server="modelship", server_options=options)
+    name = f"told-{place}"
+    with target.deploy(bundle, name=name, serving=how, show_output=False) as deployment:
         answer = requests.post(deployment.scoring_uri, json={"data": X[:1].tolist()}, timeout=30)
         assert answer.status_code == 200
         assert answer.headers["connection"] == "close"
@@ -93,10 +90,10 @@ def test_the_server_obeys_them(request, deployer, place):
 def test_azure_ml_s_server_obeys_them(deployer):
     """Azure ML's server takes those that it knows."""
     X, _, bundle = deployer.digits()
-    target = DeployTarget.open(
-        "process", server_options={"worker_timeout_s": 77, "show_version": False}
-    )
-    with target.deploy(bundle, name="told-azmlinfsrv", show_output=False) as deployment:
+    target = DeployTarget.open("process")
+    how = Serving(server_options={"worker_timeout_s": 77, "show_version": False})
+    name = "told-azmlinfsrv"
+    with target.deploy(bundle, name=name, serving=how, show_output=False) as deployment:
         answer = requests.post(deployment.scoring_uri, json={"data": X[:1].tolist()}, timeout=30)
         assert "x-ms-server-version" not in answer.headers
         assert "Worker Timeout (seconds): 77" in deployment.logs()

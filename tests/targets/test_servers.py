@@ -10,7 +10,7 @@ import pytest
 import requests
 from docker_base import BASE_IMAGE, deploying, inspect
 
-from modelship import DeployTarget, State
+from modelship import DeployTarget, Serving, State
 from modelship.bundle.lock import Lock
 from modelship.errors import EnvironmentBuildError, InvalidOptionError, NameTakenError
 from modelship.parity import read_captured
@@ -18,6 +18,7 @@ from modelship.runtime.servers import SERVERS
 from receiving import ACCEPTED, receiver
 
 SERVER = "x-ms-server-version"
+OWN = Serving(server="modelship")
 NEW_EACH_TIME = {"x-request-id", "x-ms-request-id", "x-ms-run-fn-exec-ms", SERVER}
 
 
@@ -55,10 +56,10 @@ def test_all_places_and_servers_answer_alike(deployer):
     X, _, bundle = deployer.digits()
     places = {
         "process": DeployTarget.open("process"),
-        "process-own": DeployTarget.open("process", server="modelship"),
+        "process-own": DeployTarget.open("process").with_serving(OWN),
         "docker": DeployTarget.open("docker", base_image=BASE_IMAGE),
-        "docker-own": DeployTarget.open(
-            "docker", base_image=BASE_IMAGE, server="modelship", workers=2
+        "docker-own": DeployTarget.open("docker", base_image=BASE_IMAGE).with_serving(
+            Serving(server="modelship", workers=2)
         ),
     }
     deployments = {}
@@ -80,8 +81,9 @@ def test_the_environment_in_the_image_is_the_same(deployer):
     X, _, bundle = deployer.digits()
     images = {}
     for server in SERVERS:
-        target = DeployTarget.open("docker", base_image=BASE_IMAGE, server=server)
-        with target.deploy(bundle, name="layers", show_output=False) as deployment:
+        target = DeployTarget.open("docker", base_image=BASE_IMAGE)
+        how = Serving(server=server)
+        with target.deploy(bundle, name="layers", serving=how, show_output=False) as deployment:
             container = inspect(deployment.instance.instance_id)
             images[server] = inspect(container["Image"])["RootFS"]["Layers"]
             assert deployment.run({"data": X[:1].tolist()})
@@ -93,7 +95,7 @@ def test_the_environment_in_the_image_is_the_same(deployer):
 def test_another_server_is_another_way_to_run_a_bundle(deployer):
     """A name that is taken by the same bundle on the other server is said to be; and replaced."""
     _, _, bundle = deployer.digits()
-    own = DeployTarget.open("process", server="modelship")
+    own = DeployTarget.open("process").with_serving(OWN)
     with DeployTarget.open("process").deploy(bundle, name="other-server", show_output=False) as one:
         described = _info(one)
         with pytest.raises(NameTakenError, match="server"):
@@ -133,8 +135,9 @@ def test_a_service_may_ask_for_a_key(deployer, place):
     """Its handle knows the keys, others are refused, and a key can be made anew meanwhile."""
     X, _, bundle = deployer.digits()
     base = {"base_image": BASE_IMAGE} if place == "docker" else {}
-    target = DeployTarget.open(place, server="modelship", auth_enabled=True, workers=2, **base)
-    with target.deploy(bundle, name="keyed", show_output=False) as deployment:
+    target = DeployTarget.open(place, **base)
+    how = Serving(server="modelship", auth=True, workers=2)
+    with target.deploy(bundle, name="keyed", serving=how, show_output=False) as deployment:
         assert requests.post(deployment.scoring_uri, json={}, timeout=10).status_code == 401
         old = deployment.keys()
         assert deployment.run({"data": X[:1].tolist()})
@@ -144,11 +147,14 @@ def test_a_service_may_ask_for_a_key(deployer, place):
         _wait_until_refused(deployment.scoring_uri, old.primary)
         # Who did not deploy it finds the same keys, and does not open it by leaving an option out.
         assert DeployTarget.open(place).get("keyed").keys() == new
-        with pytest.raises(InvalidOptionError, match="keyed asks for a key"):
-            DeployTarget.open(place).get("keyed").update(bundle, show_output=False)
-        told = deployment.logs() + repr(new) + deployment.instance.to_json()
+        with pytest.raises(InvalidOptionError, match="auth is True"):
+            target.deploy(bundle, name="keyed", overwrite=True, show_output=False)
+        found = DeployTarget.open(place, **base).get("keyed")
+        found.update(Serving(server="modelship"), show_output=False)
+        assert (found.keys(), found.release.options["auth"]) == (new, True)
+        told = found.logs() + repr(new) + found.instance.to_json()
         if place == "docker":
-            told += json.dumps(inspect(deployment.instance.instance_id))
+            told += json.dumps(inspect(found.instance.instance_id))
     assert not any(key in told for key in (old.primary, old.secondary, new.primary))
 
 
@@ -164,13 +170,14 @@ def _wait_until_refused(uri, key):
 def test_what_fails_may_be_captured(deployer, tmp_path):
     """The folder that was given holds the request, and a service of the other server has none."""
     _, _, bundle = deployer.digits()
-    target = DeployTarget.open("process", server="modelship", capture=str(tmp_path / "captured"))
-    with target.deploy(bundle, name="captured", show_output=False) as deployment:
+    target = DeployTarget.open("process")
+    how = Serving(server="modelship", capture=str(tmp_path / "captured"))
+    with target.deploy(bundle, name="captured", serving=how, show_output=False) as deployment:
         requests.post(deployment.scoring_uri, json={"rows": 1}, timeout=10)
     [captured] = read_captured([tmp_path / "captured"])
     assert captured.request.body == b'{"rows": 1}'
     with pytest.raises(InvalidOptionError, match="capture"):
-        DeployTarget.open("process", capture="captured")
+        Serving(capture="captured")
 
 
 def test_spans_go_where_the_environment_says(deployer, monkeypatch):
@@ -182,20 +189,22 @@ def test_spans_go_where_the_environment_says(deployer, monkeypatch):
             "APPLICATIONINSIGHTS_CONNECTION_STRING",
             f"InstrumentationKey={uuid.uuid4()};IngestionEndpoint=http://127.0.0.1:{port}/",
         )
-        target = DeployTarget.open("process", server="modelship", traces=True)
-        target.deploy(bundle, name="traced", show_output=False).delete()
+        target = DeployTarget.open("process")
+        how = Serving(server="modelship", traces=True)
+        target.deploy(bundle, name="traced", serving=how, show_output=False).delete()
     assert any(b"POST /score" in body for _, body in received)
 
 
-def test_azure_ml_s_server_asks_for_no_key():
+@pytest.mark.parametrize("place", ["process", "docker"])
+def test_azure_ml_s_server_asks_for_no_key(deployer, place):
     """Keys are the front's on Azure; here only modelship's server knows them."""
-    with pytest.raises(InvalidOptionError, match="modelship"):
-        DeployTarget.open("process", auth_enabled=True)
+    _, _, bundle = deployer.digits()
+    with pytest.raises(InvalidOptionError, match="server='modelship'"):
+        DeployTarget.open(place).deploy(bundle, name="open", serving=Serving(auth=True))
 
 
-@pytest.mark.parametrize("name", ["process", "docker"])
 @pytest.mark.parametrize("options", [{"server": "gunicorn"}, {"workers": 0}, {"workers": True}])
-def test_a_bad_option_is_refused(name, options):
+def test_a_bad_option_is_refused(options):
     """A server that nobody knows, and a number of workers that cannot be, are told."""
     with pytest.raises(InvalidOptionError):
-        DeployTarget.open(name, **options)
+        Serving(**options)

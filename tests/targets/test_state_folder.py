@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -20,12 +21,19 @@ from modelship.testing import cases, offline_bundle, script_bundle
 GOOD = {
     "instance_id": "good-svc-0a1b2c3d",
     "name": "good-svc",
-    "digest": "0" * 64,
-    "parts": {"model": "0" * 64},
-    "model": "small:1",
     "created_at": "2026-01-02T03:04:05.678+00:00",
     "scoring_uri": "http://127.0.0.1:9/score",
-    "options": {"workers": 1},
+    "own_uri": "",
+    "release": {
+        "digest": "0" * 64,
+        "bundle": "0" * 64,
+        "parts": {"model": "0" * 64},
+        "options": {"workers": 1},
+        "model": "small:1",
+        "input_key": None,
+        "tags": {},
+        "description": "",
+    },
 }
 
 
@@ -76,9 +84,10 @@ BROKEN = {
     "a name that is none": record(name="../x"),
     "an address elsewhere": record(scoring_uri="http://192.0.2.1:80/score"),
     "no address": record(scoring_uri=""),
-    "tags of numbers": record(tags={"a": 1}),
-    "parts that are text": record(parts="x"),
-    "options that are a list": record(options=[]),
+    "tags of numbers": record(release={**GOOD["release"], "tags": {"a": 1}}),
+    "parts that are text": record(release={**GOOD["release"], "parts": "x"}),
+    "options that are a list": record(release={**GOOD["release"], "options": []}),
+    "an own address elsewhere": record(own_uri="http://192.0.2.1:80/score"),
     "a time that is a number": record(created_at=7),
 }
 
@@ -163,7 +172,7 @@ def test_deleting_ends_no_process_but_the_service(services, target, pid):
 @pytest.mark.parametrize("instance_id", ["../../../x", "", "..", "/elsewhere", "a/b"])
 def test_an_id_that_is_no_folder_of_its_own_is_refused(services, target, instance_id, tmp_path):
     """Whoever hands in such an instance, nothing outside of the state folder is touched."""
-    odd = Instance(**{**GOOD, "instance_id": instance_id})
+    odd = replace(Instance.from_json(json.dumps(GOOD)), instance_id=instance_id)
     with pytest.raises(ModelshipError, match="instance_id"):
         target._backend.stop(odd)
     assert (services / GOOD["instance_id"]).is_dir()
@@ -239,6 +248,7 @@ def test_a_home_that_everybody_may_write_to_is_refused(home, bundle, target):
 FULL = """
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from modelship.errors import StorageError
 from modelship.staging import storing, write_atomic
 from pathlib import Path

@@ -12,8 +12,8 @@ from modelship.testing import offline_bundle, script_bundle
 
 def test_an_unknown_option_is_refused_without_showing_its_value():
     """A mistyped option is suggested; its value may be a secret and is not shown."""
-    with pytest.raises(InvalidOptionError, match="did you mean 'port'") as caught:
-        DeployTarget.open("process", prot="hunter2")
+    with pytest.raises(InvalidOptionError, match="did you mean 'base_image'") as caught:
+        DeployTarget.open("docker", base_imag="hunter2")
     assert "hunter2" not in str(caught.value)
 
 

@@ -125,7 +125,7 @@ _MOST = float(2**53)
 
 _ALL = (
     Option(
-        "workers", "WORKER_COUNT", "processes that run the script; `workers=` of a target",
+        "workers", "WORKER_COUNT", "processes that run the script; `workers=` of a Serving",
         "int", 1, least=1, servers=BOTH, on_target=False,
     ),
     Option(
@@ -247,7 +247,7 @@ _ALL = (
     Option(
         "capture", "MODELSHIP_CAPTURE",
         "a folder, in which [requests that failed](../how-to/capture-and-replay.md) are kept for "
-        "`modelship replay`; `capture=` of the target `process`",
+        "`modelship replay`; `capture=` of a Serving",
         on_target=False, shown_default="none",
     ),
     Option(
@@ -263,7 +263,7 @@ _ALL = (
     Option(
         "keys_file", "MODELSHIP_KEYS_FILE",
         "JSON with `primary` and `secondary`: requests need one of them as `Authorization: "
-        "Bearer`; read again when it changes; `auth_enabled=` of a target",
+        "Bearer`; read again when it changes; `auth=` of a Serving",
         on_target=False, shown_default="none",
     ),
     Option(

@@ -49,12 +49,15 @@ class DeployTarget:
     ----------
     backend : TargetBackend
         What does the running. Most users call :meth:`open` instead.
+    serving : Serving, optional
+        How bundles are served if :meth:`deploy` is not told.
     """
 
-    def __init__(self, backend: TargetBackend) -> None:
+    def __init__(self, backend: TargetBackend, *, serving: Serving | None = None) -> None:
         if not isinstance(backend, TargetBackend):
             raise _no_backend(backend)
         self._backend = backend
+        self._serving = serving or Serving()
 
     @staticmethod
     def open(name: str, **options: Any) -> DeployTarget:
@@ -86,6 +89,10 @@ class DeployTarget:
     def available() -> tuple[str, ...]:
         """Return the names of all targets, built in and installed."""
         return _REGISTRY.names()
+
+    def with_serving(self, serving: Serving) -> DeployTarget:
+        """Return the same target, which serves so what it is not told to serve otherwise."""
+        return DeployTarget(self._backend, serving=serving)
 
     @property
     def name(self) -> str:
@@ -123,7 +130,7 @@ class DeployTarget:
         name : str
             3 to 32 lower-case letters, digits and dashes.
         serving : Serving, optional
-            How it is served; by default by Azure ML's server, in one process.
+            How it is served; by default by Azure ML's server, in one process and without a key.
         overwrite : bool
             Replace a different bundle that is deployed under this name, or the same one that is
             served in another way.
@@ -160,7 +167,7 @@ class DeployTarget:
             self._backend,
             bundle,
             name=name,
-            serving=serving,
+            serving=self._serving if serving is None else serving,
             kind="deploy",
             overwrite=overwrite,
             check=check,
@@ -201,7 +208,13 @@ class DeployTarget:
         TargetUnavailableError
             If the place cannot be reached.
         """
-        return plan(self._backend, bundle, name=name, serving=serving, trust_model=trust_model)
+        return plan(
+            self._backend,
+            bundle,
+            name=name,
+            serving=self._serving if serving is None else serving,
+            trust_model=trust_model,
+        )
 
     def get(self, name: str) -> Deployment:
         """Return the service `name`, whichever process deployed it.

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from modelship import DeployTarget, ModelSource, ScoringBundle
+from modelship import DeployTarget, ModelSource, ScoringBundle, Serving
 from modelship.bundle import Environment
 from modelship.errors import InvalidOptionError
 from modelship.parity import ScoringRequest, compare
@@ -78,7 +78,7 @@ def test_several_models_are_found_alike_on_every_target(
     with OfflineWorkspace() as offline:
         places = [
             DeployTarget.open("process"),
-            DeployTarget.open("process", server="modelship"),
+            DeployTarget.open("process").with_serving(Serving(server="modelship")),
             DeployTarget.open("docker", base_image=docker_base_image),
             DeployTarget.open("aci", workspace=offline.config_path),
         ]

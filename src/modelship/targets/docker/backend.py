@@ -168,7 +168,7 @@ class DockerBackend(TargetBackend):
             container = engine.container(instance.instance_id)
             if container is not None:
                 engine.remove(container, grace_s=round(grace_s))
-            if not instance.broken:
+            if instance.digest:
                 remove_unused_images(engine, instance.digest, ended=container)
 
     def keys(self, instance: Instance) -> ServiceKeys:

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
-__all__ = ["EXITING", "FACTOR", "RAISING", "SCALING", "SLOW"]
+import hashlib
+
+__all__ = ["EXITING", "FACTOR", "RAISING", "READING", "ROWS", "SCALING", "SCORED", "SLOW", "hidden"]
 
 FACTOR = 3
+
+ROWS = {"data": [1, 2.5, -4]}
+"""A payload for `SCALING`."""
+
+SCORED = [FACTOR * row for row in ROWS["data"]]
+"""The answer to it."""
+
+
+def hidden(value: str) -> str:
+    """Return what `READING` tells of a secret."""
+    return hashlib.sha256(value.encode()).hexdigest()
+
 
 SCALING = '''\
 """Multiply each row by the model's factor; a row that is no number makes run() raise."""
@@ -25,6 +39,23 @@ def run(raw_data):
     rows = json.loads(raw_data)["data"]
     print("scoring", len(rows), "rows")
     return [factor * float(row) for row in rows]
+'''
+
+READING = '''\
+"""Tell one variable of the environment as init() saw it, and the digest of another."""
+
+import hashlib
+import os
+
+
+def init():
+    global seen
+    secret = os.environ["CONTRACT_SECRET"].encode()
+    seen = [os.environ["CONTRACT_PLAIN"], hashlib.sha256(secret).hexdigest()]
+
+
+def run(raw_data):
+    return seen
 '''
 
 RAISING = '''\

@@ -13,10 +13,6 @@ Subclass :class:`TargetContract` in a test module of your own and name the targe
 from __future__ import annotations
 
 import inspect
-import json
-import os
-import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -34,7 +30,7 @@ from modelship.errors import (
 )
 from modelship.targets import DeployTarget, Serving, State
 from modelship.testing import cases
-from modelship.testing.contract_fixtures import ContractFixtures
+from modelship.testing.contract_changes import ChangeClauses
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,20 +41,11 @@ if TYPE_CHECKING:
 
 __all__ = ["TargetContract"]
 
-_ROWS = {"data": [1, 2.5, -4]}
-_SCORED = [cases.FACTOR * row for row in _ROWS["data"]]
 _LOG_DELAY_S = 10.0
-
-_DEPLOY_AND_END = """
-import json, sys
-from modelship import DeployTarget, ScoringBundle
-target, options, folder, name = sys.argv[1:]
-target = DeployTarget.open(target, **json.loads(options))
-target.deploy(ScoringBundle.load(folder), name=name, show_output=False)
-"""
+_DEPLOY_TIMEOUT_S = 600.0
 
 
-class TargetContract(ContractFixtures):
+class TargetContract(ChangeClauses):
     """What every target has to keep, one numbered clause a test.
 
     A subclass names the target in ``target_name``. What else it may say is described in
@@ -74,7 +61,7 @@ class TargetContract(ContractFixtures):
 
     def test_t02_run_answers_what_the_script_answers(self, running: Deployment) -> None:
         """T02: run() answers what the script's run() returns."""
-        assert running.run(_ROWS) == _SCORED
+        assert running.run(cases.ROWS) == cases.SCORED
 
     def test_t03_a_failing_run_is_a_500_with_its_request_id(self, running: Deployment) -> None:
         """T03: an exception in run() is status 500; the request id comes back, no detail does."""
@@ -97,7 +84,7 @@ class TargetContract(ContractFixtures):
         with pytest.raises(ScoringRequestError) as caught:
             running.run(b"\xff\xfe")
         assert caught.value.status == 400
-        assert running.run(_ROWS) == _SCORED
+        assert running.run(cases.ROWS) == cases.SCORED
 
     def test_t05_the_service_describes_itself(self, running: Deployment) -> None:
         """T05: the swagger URI answers a JSON document about /score."""
@@ -110,7 +97,7 @@ class TargetContract(ContractFixtures):
 
     def test_t06_logs_hold_what_the_script_printed(self, running: Deployment) -> None:
         """T06: logs() holds what init() and run() printed and why run() failed; tail ends it."""
-        running.run(_ROWS)
+        running.run(cases.ROWS)
         with pytest.raises(ScoringRequestError):
             running.run({"data": ["petal"]})
         log = _log_with("could not convert string to float: 'petal'", running)
@@ -130,7 +117,7 @@ class TargetContract(ContractFixtures):
         """T08: get() on a new object of the target finds the same instance."""
         found = self.open_target().get(running.name)
         assert found.instance == running.instance
-        assert found.run(_ROWS) == _SCORED
+        assert found.run(cases.ROWS) == cases.SCORED
 
     def test_t09_the_record_is_kept_whole(self, running: Deployment, bundle: ScoringBundle) -> None:
         """T09: digest, parts, model, input key, tags and description come back unchanged."""
@@ -149,7 +136,7 @@ class TargetContract(ContractFixtures):
             assert names == sorted(set(names))
             assert {early, running.name} <= set(names)
             assert other.scoring_uri != running.scoring_uri
-        assert running.run(_ROWS) == _SCORED
+        assert running.run(cases.ROWS) == cases.SCORED
 
     def test_t11_an_unknown_name_is_not_found(self, target: DeployTarget, name: str) -> None:
         """T11: get() and delete() of a name that is not there raise DeploymentNotFoundError."""
@@ -174,7 +161,7 @@ class TargetContract(ContractFixtures):
             target.deploy(other_bundle, name=running.name, show_output=False)
         assert set(caught.value.differences) == {"script", "tags", "description"}
         assert target.get(running.name).instance == running.instance
-        assert running.run(_ROWS) == _SCORED
+        assert running.run(cases.ROWS) == cases.SCORED
 
     def test_t14_overwrite_replaces(
         self, target: DeployTarget, bundle: ScoringBundle, other_bundle: ScoringBundle, name: str
@@ -182,7 +169,7 @@ class TargetContract(ContractFixtures):
         """T14: overwrite leaves the new instance alone under the name."""
         old = target.deploy(bundle, name=name, show_output=False)
         new = target.deploy(other_bundle, name=name, overwrite=True, show_output=False)
-        assert new.run(_ROWS) == [-row for row in _SCORED]
+        assert new.run(cases.ROWS) == [-row for row in cases.SCORED]
         assert target.get(name).instance == new.instance
         with pytest.raises(DeploymentNotFoundError):
             _ = old.state
@@ -197,7 +184,7 @@ class TargetContract(ContractFixtures):
                 broken, name=running.name, overwrite=True, check="static", show_output=False
             )
         assert target.get(running.name).instance == running.instance
-        assert running.run(_ROWS) == _SCORED
+        assert running.run(cases.ROWS) == cases.SCORED
 
     # --- failing --------------------------------------------------------------------------
 
@@ -265,8 +252,8 @@ class TargetContract(ContractFixtures):
         assert crashed.state is State.FAILED
         assert name in [deployment.name for deployment in target.list()]
         with pytest.raises(ServiceUnreachableError):
-            crashed.run(_ROWS)
-        assert target.deploy(bundle, name=name, show_output=False).run(_ROWS) == _SCORED
+            crashed.run(cases.ROWS)
+        assert target.deploy(bundle, name=name, show_output=False).run(cases.ROWS) == cases.SCORED
         with pytest.raises(DeploymentNotFoundError):
             _ = crashed.state
 
@@ -283,7 +270,7 @@ class TargetContract(ContractFixtures):
         with pytest.raises(DeploymentNotFoundError):
             _ = deployment.state
         with pytest.raises(ServiceUnreachableError):
-            deployment.run(_ROWS)
+            deployment.run(cases.ROWS)
 
     def test_t22_deleting_twice_is_said_unless_allowed(
         self, target: DeployTarget, name: str, make_bundle: Callable[..., ScoringBundle]
@@ -310,17 +297,12 @@ class TargetContract(ContractFixtures):
         """T24: a service goes on when the process that deployed it ends, and is found here."""
         if not self.survives_process:
             pytest.skip("services of this target end with the process that deployed them")
-        options = json.dumps(dict(self.options))
-        arguments = [self.target_name, options, str(bundle.save(tmp_path / "bundle")), name]
-        subprocess.run(
-            [sys.executable, "-c", _DEPLOY_AND_END, *arguments],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-            timeout=600,
-            check=True,
-        )
+        with self.deployer(bundle.save(tmp_path / "bundle"), name=name) as process:
+            process.communicate(timeout=_DEPLOY_TIMEOUT_S)
+        assert process.returncode == 0
         found = target.get(name)
         assert (found.state, found.digest) == (State.HEALTHY, bundle.digest)
-        assert found.run(_ROWS) == _SCORED
+        assert found.run(cases.ROWS) == cases.SCORED
         found.delete()
         _require_nothing(target, name)
 
@@ -349,7 +331,7 @@ class TargetContract(ContractFixtures):
         assert target.get(name).instance == before.instance
         after = target.deploy(bundle, name=name, serving=other, overwrite=True, show_output=False)
         assert after.instance.instance_id != before.instance.instance_id
-        assert after.run(_ROWS) == running.run(_ROWS)
+        assert after.run(cases.ROWS) == running.run(cases.ROWS)
         again = target.deploy(bundle, name=name, serving=other, show_output=False)
         assert again.instance == target.get(name).instance == after.instance
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
 import platform
 import secrets
+import subprocess
+import sys
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -25,6 +29,13 @@ if TYPE_CHECKING:
 __all__ = ["ContractFixtures"]
 
 _SAMPLE = {"data": [1, 2]}
+_DEPLOY = """
+import json, sys
+from modelship import DeployTarget, ScoringBundle
+target, options, folder, name = sys.argv[1:]
+target = DeployTarget.open(target, **json.loads(options))
+target.deploy(ScoringBundle.load(folder), name=name, overwrite=True)
+"""
 
 
 class ContractFixtures:
@@ -126,7 +137,7 @@ class ContractFixtures:
     @classmethod
     def running(cls, target: DeployTarget, bundle: ScoringBundle) -> Iterator[Deployment]:
         """Return a service that is shared by the clauses that do not change it."""
-        name = _new_name("shared")
+        name = cls.new_name("shared")
         try:
             yield target.deploy(bundle, name=name, show_output=False)
         finally:
@@ -135,9 +146,25 @@ class ContractFixtures:
     @pytest.fixture
     def name(self, target: DeployTarget) -> Iterator[str]:
         """Return a free name; what is deployed under it is removed after the test."""
-        name = _new_name("clause")
+        name = self.new_name("clause")
         yield name
         target.delete(name, missing_ok=True)
+
+    @staticmethod
+    def new_name(kind: str) -> str:
+        """Return a free name; whoever deploys under it removes that."""
+        return f"contract-{kind}-{secrets.token_hex(3)}"
+
+    @classmethod
+    def deployer(cls, folder: Path, *, name: str) -> subprocess.Popen[str]:
+        """Start another process that deploys the bundle in `folder`; its stderr shows the steps."""
+        options = json.dumps(dict(cls.options))
+        return subprocess.Popen(
+            [sys.executable, "-c", _DEPLOY, cls.target_name, options, folder, name],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
     @classmethod
     def open_target(cls) -> DeployTarget:
@@ -147,7 +174,3 @@ class ContractFixtures:
 
 def _bare(python: str) -> Environment:
     return Environment(python=python, requirements=())
-
-
-def _new_name(kind: str) -> str:
-    return f"contract-{kind}-{secrets.token_hex(3)}"

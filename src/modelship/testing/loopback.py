@@ -11,6 +11,7 @@ import json
 import time
 import traceback
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Mapping
     from email.message import Message
 
@@ -37,7 +39,7 @@ _INTERNAL = "An unexpected internal error occurred. Check the logs for more info
 
 
 class ScoringServer(ThreadingHTTPServer):
-    """Listens on a free port of 127.0.0.1; each ``handle_request()`` takes one request, or none.
+    """Listens on a free port of 127.0.0.1, and answers what :meth:`take` takes, there or elsewhere.
 
     Parameters
     ----------
@@ -49,17 +51,22 @@ class ScoringServer(ThreadingHTTPServer):
 
     daemon_threads = True
     request_queue_size = 128
-    timeout = 0.02  # seconds that handle_request() waits, and so the delay of an end
 
     def __init__(self, run: Callable[[str, Mapping[str, str]], object], *, log: Log) -> None:
         self.run = run
         self.log = log
         super().__init__(("127.0.0.1", 0), _Handler)
+        self.socket.setblocking(False)
 
     @property
     def scoring_uri(self) -> str:
         """Where requests go."""
         return f"http://127.0.0.1:{self.server_port}/score"
+
+    def take(self, listener: socket.socket) -> None:
+        """Answer one connection to `listener`, in a thread of its own, unless it is gone."""
+        with suppress(BlockingIOError, ConnectionError):
+            self.process_request(*listener.accept())
 
     def server_bind(self) -> None:
         TCPServer.server_bind(self)  # HTTPServer would ask the name service for our name

@@ -7,11 +7,16 @@ the real targets, with no environment, no process and no container.
 from __future__ import annotations
 
 import atexit
+import select
+import socket
 import threading
 import traceback
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar, Final
+from urllib.parse import urlsplit
 
 from modelship.bundle.profile import Profile
+from modelship.errors import PortTakenError
 from modelship.targets import Instance, Observation, Prepared, State, TargetBackend
 from modelship.targets.history import MemoryJournal
 from modelship.testing.capture import Log
@@ -21,27 +26,42 @@ from modelship.testing.script import Script
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from modelship.bundle import ScoringBundle
     from modelship.targets import Release, Steps
     from modelship.targets.history import Journal
 
 __all__ = ["MemoryBackend"]
 
-_GRACE_S = 5.0
+_GRACE_S: Final = 5.0
+_LOOK_EVERY_S: Final = 0.02  # and so the delay of an end
+_BACKLOG: Final = 128
 
 
 class _Service:
-    """One script behind one port, in a thread."""
+    """One script behind two ports, in a thread: its own, and the one of its name's address."""
 
-    def __init__(self, draft: Instance, bundle: ScoringBundle) -> None:
+    def __init__(self, draft: Instance, release: Release, address: socket.socket) -> None:
         self._log = Log()
+        self._address = address
+        self._accepting = False
+        self._taking = threading.Lock()
         module_name = f"modelship_memory_{draft.instance_id.replace('-', '_')}"
-        self._script = Script(bundle, module_name=module_name, log=self._log)
+        serving = release.serving
+        self._script = Script(
+            release.bundle,
+            module_name=module_name,
+            log=self._log,
+            variables={**serving.variables, **serving.secret_environment},
+        )
         self._server = ScoringServer(self._script.run, log=self._log)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._live, name=module_name, daemon=True)
-        self.instance = draft.at(self._server.scoring_uri)
+        port = address.getsockname()[1]
+        self.record = draft.at(f"http://127.0.0.1:{port}/score", own_uri=self._server.scoring_uri)
         self.state = State.TRANSITIONING
+
+    @property
+    def instance(self) -> Instance:
+        return replace(self.record, routed=self._accepting)
 
     @property
     def log(self) -> str:
@@ -50,8 +70,15 @@ class _Service:
     def begin(self) -> None:
         self._thread.start()
 
+    def address(self) -> socket.socket:
+        return self._address.dup()
+
+    def accept(self, *, on: bool) -> None:
+        with self._taking:  # so that nothing is being taken when this returns
+            self._accepting = on
+
     def end(self) -> None:
-        """End the thread, close the port and remove the folder.
+        """End the thread, close the ports and remove the folder.
 
         An ``init()`` or ``run()`` that never returns cannot be ended in one process: its thread
         is left alone after a few seconds.
@@ -59,7 +86,11 @@ class _Service:
         self._ended.set()
         self._script.remove()
         self._thread.join(_GRACE_S)
+        self._close()
+
+    def _close(self) -> None:
         self._server.server_close()
+        self._address.close()
         self.state = State.FAILED
 
     def _live(self) -> None:
@@ -67,12 +98,20 @@ class _Service:
             self._script.load()
         except BaseException:  # noqa: BLE001 - a script that exits must not take this process along
             self._log.write(traceback.format_exc())
-            self.state = State.FAILED
-            self._server.server_close()
+            self._close()
             return
         self.state = State.HEALTHY
         while not self._ended.is_set():
-            self._server.handle_request()
+            self._take()
+
+    def _take(self) -> None:
+        """Answer those who connect, for a moment."""
+        own = self._server.socket
+        listeners = [own, self._address] if self._accepting else [own]
+        for ready in select.select(listeners, [], [], _LOOK_EVERY_S)[0]:
+            with self._taking:
+                if ready is own or self._accepting:
+                    self._server.take(ready)
 
 
 _SERVICES: dict[str, _Service] = {}
@@ -84,13 +123,16 @@ class MemoryBackend(TargetBackend):
 
     The bundle's script is imported into this process, whose packages it uses: its environment is
     not built, so give :func:`~modelship.testing.offline_bundle` a bundle to have none resolved.
-    ``init()`` finds ``AZUREML_MODEL_DIR`` as in a service, and calls of ``run()`` wait for each
-    other. A module that lies beside the script has to be imported at its top or in ``init()``.
+    ``init()`` finds ``AZUREML_MODEL_DIR`` as in a service, and the variables that it is served
+    with; calls of ``run()`` wait for each other. A module that lies beside the script has to be
+    imported at its top or in ``init()``.
 
     All objects of this class show the same services; they end with this process.
     """
 
     name: ClassVar[str] = "memory"
+
+    serves: ClassVar[frozenset[str]] = frozenset({"port", "variables", "secrets"})
 
     @property
     def profile(self) -> Profile:
@@ -106,10 +148,16 @@ class MemoryBackend(TargetBackend):
         prepared: Prepared,
         steps: Steps,  # noqa: ARG002 - nothing here takes long enough to tell
     ) -> Instance:
-        service = _Service(draft, prepared.release.bundle)
+        release = prepared.release
+        address = self._address_for(draft.name, port=release.serving.port)
+        try:
+            service = _Service(draft, release, address)
+        except BaseException:
+            address.close()
+            raise
         _SERVICES[draft.instance_id] = service
         service.begin()
-        return service.instance
+        return service.record
 
     def instances(self, name: str | None = None) -> Sequence[Instance]:
         found = [service.instance for service in list(_SERVICES.values())]
@@ -131,11 +179,38 @@ class MemoryBackend(TargetBackend):
     def journal(self, name: str) -> Journal:
         return _JOURNALS.setdefault(name, MemoryJournal())
 
+    def address(self, instance: Instance) -> socket.socket:
+        return _SERVICES[instance.instance_id].address()
+
+    def accept(self, instance: Instance, *, on: bool) -> None:
+        _SERVICES[instance.instance_id].accept(on=on)
+
     def crash(self, instance: Instance) -> None:
         """End the service as if its process had died: it stays listed, and is Failed."""
         service = _SERVICES.get(instance.instance_id)
         if service:
             service.end()
+
+    def _address_for(self, name: str, *, port: int | None) -> socket.socket:
+        """Return the listening socket of a name: that of its instances, or one on their port."""
+        mine = self.instances(name)
+        for each in mine:
+            if self.observe(each).state is not State.FAILED and port in {None, _port(each)}:
+                return self.address(each)
+        return _listen(port or next(map(_port, mine), 0))
+
+
+def _port(instance: Instance) -> int:
+    return urlsplit(instance.scoring_uri).port or 0
+
+
+def _listen(port: int) -> socket.socket:
+    try:
+        listener = socket.create_server(("127.0.0.1", port), backlog=_BACKLOG)
+    except OSError as error:
+        raise PortTakenError(port=port) from error
+    listener.setblocking(False)
+    return listener
 
 
 @atexit.register

@@ -43,6 +43,8 @@ class Script:
         The name that the script is imported under; unique in this process.
     log : Log
         Takes what the script prints.
+    variables : Mapping[str, str]
+        What it finds in its environment besides, when it is imported and in ``init()``.
 
     Raises
     ------
@@ -50,12 +52,18 @@ class Script:
         If a model file is not what it was when the bundle was made.
     """
 
-    def __init__(self, bundle: ScoringBundle, *, module_name: str, log: Log) -> None:
+    def __init__(
+        self, bundle: ScoringBundle, *, module_name: str, log: Log, variables: Mapping[str, str]
+    ) -> None:
         self._module_name = module_name
         self._log = log
         self._entry_script = bundle.entry_script
         self._folder = Path(tempfile.mkdtemp(prefix="modelship-memory-"))
-        self._model_folder = self._folder / model_dir(bundle.models)
+        self._environment = {
+            **variables,
+            "AML_APP_ROOT": str(self._folder),
+            "AZUREML_MODEL_DIR": str(self._folder / model_dir(bundle.models)),
+        }
         self._one_at_a_time = threading.Lock()
         try:
             stage(bundle, self._folder)
@@ -65,7 +73,7 @@ class Script:
 
     def load(self) -> None:
         """Import the script and call its ``init()``; whatever that raises passes."""
-        with _LOADING, captured(self._log), _as_in_service(self._folder, self._model_folder):
+        with _LOADING, captured(self._log), _as_in_service(self._folder, self._environment):
             module = self._import()
             self._run, self._input, self._takes_headers = _judge(module)
             module.init()
@@ -116,9 +124,8 @@ def _judge(module: ModuleType) -> tuple[Callable[..., Any], str, bool]:
 
 
 @contextmanager
-def _as_in_service(folder: Path, models: Path) -> Iterator[None]:
+def _as_in_service(folder: Path, environment: Mapping[str, str]) -> Iterator[None]:
     """Lend the script the environment, search path and modules that it has in a service."""
-    environment = {"AML_APP_ROOT": str(folder), "AZUREML_MODEL_DIR": str(models)}
     before = {name: os.environ.get(name) for name in environment}
     search_path = sys.path[:]
     own = {path.stem for path in folder.iterdir()}

@@ -1,0 +1,257 @@
+"""The clauses of the target contract about releases: how a name goes from one to another."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from modelship.errors import DeploymentFailedError, InvalidOptionError
+from modelship.targets import Serving
+from modelship.targets.backend import SupportsReplace, SupportsRoute, TargetBackend
+from modelship.testing import cases
+from modelship.testing.contract_fixtures import ContractFixtures
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from typing_extensions import Self  # for type checkers only: Python 3.10 lacks it
+
+    from modelship.bundle import ScoringBundle
+    from modelship.targets import Change, Deployment, DeployTarget, ReleaseRecord
+
+__all__ = ["ChangeClauses"]
+
+_OTHER: Final = [-each for each in cases.SCORED]
+_MOST_LOOKED_AT_BYTES: Final = 2**20
+_SECRET: Final = "pa55-that-nobody-reads"  # noqa: S105 - it opens nothing
+# Some go with modelship's server alone.
+_SET: Final[Mapping[str, Mapping[str, Any]]] = {
+    "server": {"server": "modelship"},
+    "workers": {"workers": 2},
+    "port": {"port": 40404},
+    "auth": {"auth": True, "server": "modelship"},
+    "traces": {"traces": True, "server": "modelship"},
+    "capture": {"capture": "capture", "server": "modelship"},
+    "limits": {"limits": "aci"},
+    "variables": {"variables": {"CONTRACT_PLAIN": "1"}},
+    "secrets": {"secrets": {"CONTRACT_SECRET": "env:PATH"}},
+    "server_options": {"server_options": {"scoring_timeout_ms": 60_000}},
+}
+
+
+class Callers:
+    """Callers that send requests to a service, each the next one as soon as it is answered.
+
+    Parameters
+    ----------
+    deployment : Deployment
+        The service.
+    count : int
+        How many there are.
+    """
+
+    def __init__(self, deployment: Deployment, *, count: int = 2) -> None:
+        self.answers: list[object] = []
+        self.failures: list[Exception] = []
+        self._deployment = deployment
+        self._ended = threading.Event()
+        self._threads = [threading.Thread(target=self._call, daemon=True) for _ in range(count)]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _call(self) -> None:
+        while not self._ended.is_set():
+            self._send()
+
+    def _send(self) -> None:
+        try:
+            self.answers.append(self._deployment.run(cases.ROWS, timeout_s=10.0))
+        except Exception as error:  # noqa: BLE001 - whatever a caller meets is a request lost
+            self.failures.append(error)
+
+
+class Told:
+    """What is seen of one name that is deployed, updated, badly updated and rolled back."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self.deployment = deployment
+        self.addresses: list[str] = []
+        self.answers: list[object] = []
+        self.releases: list[ReleaseRecord] = []
+        self.lost: Sequence[Exception] = ()
+        self.answered_meanwhile: Sequence[object] = ()
+        self.look()
+
+    def look(self) -> None:
+        self.addresses.append(self.deployment.scoring_uri)
+        self.answers.append(self.deployment.run(cases.ROWS))
+        self.releases.append(self.deployment.release)
+
+
+class ChangeClauses(ContractFixtures):
+    """What every target keeps when a name goes from one release to another."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def told(
+        cls,
+        target: DeployTarget,
+        bundle: ScoringBundle,
+        other_bundle: ScoringBundle,
+        make_bundle: Callable[..., ScoringBundle],
+    ) -> Iterator[Told]:
+        """Return what is seen while one name goes through four changes."""
+        name = cls.new_name("changes")
+        serving = Serving(**cls.other_serving)
+        try:
+            told = Told(target.deploy(bundle, name=name, serving=serving, show_output=False))
+            callers = Callers(target.get(name), count=2 if _routes(target) else 0)
+            with callers:
+                told.deployment.update(other_bundle, show_output=False)
+            told.lost, told.answered_meanwhile = callers.failures, callers.answers
+            told.look()
+            with pytest.raises(DeploymentFailedError):
+                target.deploy(
+                    make_bundle(cases.RAISING),
+                    name=name,
+                    serving=serving,
+                    overwrite=True,
+                    check="static",
+                    show_output=False,
+                )
+            told.deployment.rollback(show_output=False)
+            told.look()
+            yield told
+        finally:
+            target.delete(name, missing_ok=True)
+
+    # --- changing -------------------------------------------------------------------------
+
+    def test_t27_update_keeps_how_it_is_served(
+        self, told: Told, other_bundle: ScoringBundle
+    ) -> None:
+        """T27: update() with a bundle serves that in the same way, and the handle is on it."""
+        first, second, _ = told.releases
+        assert (second.bundle, told.answers[1]) == (other_bundle.digest, _OTHER)
+        assert second.options == first.options
+
+    def test_t28_rollback_serves_the_release_before(self, told: Told) -> None:
+        """T28: rollback() serves the release before, of the same digest, after a failure too."""
+        first, _, third = told.releases
+        assert third.digest == first.digest
+        assert told.answers[2] == told.answers[0] == cases.SCORED
+
+    def test_t29_history_lists_each_change(self, told: Told) -> None:
+        """T29: history() has each change, the oldest first: what, by whom, and what came of it."""
+        changes = self.open_target().get(told.deployment.name).history()
+        assert [(each.kind, each.outcome) for each in changes] == [
+            ("deploy", "ended"),
+            ("update", "ended"),
+            ("deploy", "failed"),
+            ("rollback", "serving"),
+        ]
+        _assert_follows(changes, told.releases)
+
+    def test_t30_the_address_does_not_change(self, target: DeployTarget, told: Told) -> None:
+        """T30: the scoring URI of a name stays, if the place can route or replace in place."""
+        if not isinstance(_backend(target), SupportsRoute | SupportsReplace):
+            pytest.skip("a name has another address after each change on this target")
+        assert len(set(told.addresses)) == 1
+
+    def test_t31_no_request_is_lost_in_a_change(self, target: DeployTarget, told: Told) -> None:
+        """T31: while a name is updated, each request is answered by the old or the new release."""
+        if not _routes(target):
+            pytest.skip("this target cannot route")
+        assert list(told.lost) == []
+        assert told.answered_meanwhile
+        assert all(each in (cases.SCORED, _OTHER) for each in told.answered_meanwhile)
+
+    # --- serving --------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("option", [each.name for each in fields(Serving)])
+    def test_t32_what_is_not_kept_is_refused(
+        self,
+        target: DeployTarget,
+        make_bundle: Callable[..., ScoringBundle],
+        name: str,
+        option: str,
+    ) -> None:
+        """T32: an option of Serving that the backend does not name is refused before all else."""
+        backend = _backend(target)
+        assert backend.serves <= {each.name for each in fields(Serving)}
+        if option in backend.serves:
+            return
+        with pytest.raises(InvalidOptionError) as caught:
+            target.deploy(make_bundle(cases.SCALING), name=name, serving=Serving(**_SET[option]))
+        assert caught.value.option in _SET[option]
+        assert list(backend.journal(name).changes()) == []
+
+    def test_t33_secrets_reach_the_script_and_nobody_else(
+        self,
+        target: DeployTarget,
+        make_bundle: Callable[..., ScoringBundle],
+        home: Path,
+        name: str,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """T33: variables and secrets are in the script's environment; no secret is shown."""
+        if not {"variables", "secrets"} <= _backend(target).serves:
+            pytest.skip("this target gives no variables")
+        monkeypatch.setenv("CONTRACT_FROM", _SECRET)
+        serving = Serving(
+            variables={"CONTRACT_PLAIN": "two words"},
+            secrets={"CONTRACT_SECRET": "env:CONTRACT_FROM"},
+        )
+        deployment = target.deploy(
+            make_bundle(cases.READING), name=name, serving=serving, show_output=False
+        )
+        assert deployment.run({}) == ["two words", cases.hidden(_SECRET)]
+        shown = [repr(serving), repr(deployment), repr(deployment.instance), deployment.logs()]
+        shown += [deployment.instance.to_json(), json.dumps(_documents(deployment.history()))]
+        shown += [each.read_text(errors="replace") for each in _files_of(home)]
+        assert [each for each in shown if _SECRET in each] == []
+
+
+def _backend(target: DeployTarget) -> TargetBackend:
+    return target._backend  # noqa: SLF001 - what its author wrote is what is looked at
+
+
+def _routes(target: DeployTarget) -> bool:
+    return isinstance(_backend(target), SupportsRoute)
+
+
+def _assert_follows(changes: Sequence[Change], releases: Sequence[ReleaseRecord]) -> None:
+    """See that the changes led from one release to the next."""
+    first, second, third = releases
+    assert [each.number for each in changes] == [1, 2, 3, 4]
+    assert [changes[n].release.digest for n in (0, 1, 3)] == [
+        each.digest for each in (first, second, third)
+    ]
+    assert [each.previous for each in changes] == ["", first.digest, second.digest, second.digest]
+    assert "script" in changes[1].differed
+    assert changes[2].reason
+    assert all("@" in each.by and each.began_at <= each.ended_at for each in changes[1:3])
+
+
+def _documents(changes: Sequence[Change]) -> list[dict[str, Any]]:
+    return [each.to_document() for each in changes]
+
+
+def _files_of(home: Path) -> Iterator[Path]:
+    """Yield the files that this machine keeps of services."""
+    for path in (home / "state").rglob("*"):
+        if path.is_file() and path.stat().st_size <= _MOST_LOOKED_AT_BYTES:
+            yield path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import traceback
 from contextlib import suppress
 
 import psutil
@@ -11,7 +12,10 @@ import pytest
 from docker_base import BASE_IMAGE, deploying, docker_says, inspect
 
 from modelship import DeployTarget, Serving
-from modelship.errors import NameTakenError
+from modelship.errors import DeploymentFailedError, NameTakenError
+from modelship.runtime.variables import Secret
+from modelship.targets import Release
+from modelship.targets.kept import keep, known_secrets
 
 PLACES = ["process", pytest.param("docker", marks=pytest.mark.docker)]
 SHOWING = """
@@ -22,6 +26,18 @@ def init():
 
 def run(raw_data):
     return {name: os.environ.get(name) for name in raw_data.split()}
+"""
+
+
+RAISING = """
+import os
+
+def init():
+    print("connecting with", os.environ["TOKEN"], flush=True)
+    raise ConnectionError(f"refused: user={os.environ['TOKEN']}")
+
+def run(raw_data):
+    return 1
 """
 
 
@@ -94,6 +110,21 @@ def test_a_secret_is_in_the_environment_of_the_service_alone(
     assert [each[max(0, each.find(canary) - 200) :] for each in said if canary in each] == []
 
 
+def test_secrets_are_known_for_as_long_as_they_are_where_they_were(
+    deployer, canary, monkeypatch, tmp_path
+):
+    """A diagnosis of a later day hides those that it can still read, and asks for no others."""
+    (tmp_path / "file").write_text("of-a-file\n")
+    sources = {"A": "env:MY_TOKEN", "B": f"file:{tmp_path}/file", "C": "env:OTHER"}
+    monkeypatch.setenv("OTHER", "another")
+    given = {**sources, "D": Secret("given as it is")}
+    release = Release(deployer.bundle(SHOWING), Serving(secrets=given))
+    keep(release)
+    monkeypatch.delenv("OTHER")
+    assert known_secrets(release.digest) == (canary, "of-a-file")
+    assert known_secrets("0" * 64) == ()
+
+
 @pytest.mark.docker
 def test_variables_of_traces_are_not_in_a_containers_configuration(
     docker_engine, deployer, canary, monkeypatch
@@ -118,3 +149,15 @@ def test_a_restarted_container_has_its_secrets(docker_engine, deployer, canary):
         docker_says("restart", "--time=1", container)
         again = deployer.target.get(deployment.name).wait(timeout_s=30)
         assert again.run("TOKEN") == {"TOKEN": canary}
+
+
+def test_what_a_script_tells_of_a_secret_is_not_told_on(deployer, target, canary, shared_home):
+    """The service's own log is the script's; errors, diagnoses and the history hide the value."""
+    bundle, serving = deployer.bundle(RAISING), Serving(secrets={"TOKEN": "env:MY_TOKEN"})
+    name = f"canary-told-{target.name}"
+    with pytest.raises(DeploymentFailedError) as failed:
+        deployer.deploy(bundle, name=name, target=target, serving=serving)
+    assert "refused: user=***" in str(failed.value)
+    told = "".join(traceback.format_exception(failed.value)) + repr(vars(failed.value))
+    assert canary not in told
+    assert canary not in _written(shared_home)

@@ -15,6 +15,7 @@ from modelship.cli.opening import open_target
 from modelship.cli.options import config_option, json_option, option_option, target_option
 from modelship.cli.output import as_json_is_asked, diagnosis_document, emit, say_diagnosis
 from modelship.diagnosis import diagnose, is_known
+from modelship.diagnosis.redaction import hiding
 from modelship.errors import InvalidOptionError
 
 if TYPE_CHECKING:
@@ -109,11 +110,14 @@ def _explain_log(log: str, *, name: str) -> None:
 
 
 def _explain_service(deployment: Deployment) -> None:
+    from modelship.targets.kept import known_secrets
+
     state = str(deployment.state)
     diagnosis = deployment.diagnose()
     log = deployment.logs(tail=_LINES) if diagnosis is None else ""
     since = _answers_since(log) if state == "Healthy" else ""
-    failed = _failed_request(log) if state == "Healthy" else None
+    with hiding(known_secrets(deployment.release.digest)):
+        failed = _failed_request(log) if state == "Healthy" else None
     if as_json_is_asked():
         told = {"name": deployment.name, "target": deployment.target, "state": state}
         documents = {

@@ -1,15 +1,21 @@
-"""No secret that a script printed gets from its log into a diagnosis."""
+"""No secret that a script printed gets from its log into a diagnosis, an error or a history."""
 
 from __future__ import annotations
 
+import json
 import re
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from modelship.findings import Diagnosis
 
-__all__ = ["redacted"]
+__all__ = ["covered", "hidden", "hiding", "redacted"]
 
 _SECRET = re.compile(
     r"""(?ix)
@@ -19,18 +25,50 @@ _SECRET = re.compile(
 )
 _BEARER = re.compile(r"(?i)\b(bearer) [\w.~+/-]{12,}=*")
 _IN_ADDRESS = re.compile(r"://[^/\s:@]+:[^/\s@]+@")
+# A shorter one would blank out words that have nothing to do with it.
+_SHORTEST: Final = 4
+_SHORTEST_LINE: Final = 12
+_KNOWN: ContextVar[tuple[str, ...]] = ContextVar("known secrets", default=())
+
+
+@contextmanager
+def hiding(values: Iterable[str]) -> Iterator[None]:
+    """Let :func:`hidden` know these secrets as long as the body runs, beside those it knows."""
+    forms = {form for value in values for form in _forms(value)}
+    longest_first = sorted({*_KNOWN.get(), *forms}, key=len, reverse=True)
+    token = _KNOWN.set(tuple(longest_first))
+    try:
+        yield
+    finally:
+        _KNOWN.reset(token)
+
+
+def hidden(text: str) -> str:
+    """Return `text` with three stars in place of each secret that :func:`hiding` was told of."""
+    for form in _KNOWN.get():
+        text = text.replace(form, "***")
+    return text
 
 
 def redacted(diagnosis: Diagnosis) -> Diagnosis:
-    """Return `diagnosis` with three stars in place of what looks like a secret."""
+    """Return `diagnosis` with three stars in place of what is, or looks like, a secret."""
     return replace(
         diagnosis,
-        cause=_covered(diagnosis.cause),
-        remedy=_covered(diagnosis.remedy),
-        evidence=tuple(_covered(line) for line in diagnosis.evidence),
+        cause=covered(diagnosis.cause),
+        remedy=covered(diagnosis.remedy),
+        evidence=tuple(covered(line) for line in diagnosis.evidence),
     )
 
 
-def _covered(text: str) -> str:
-    text = _SECRET.sub(r"\1=***", text)
+def covered(text: str) -> str:
+    """Return `text` with three stars in place of what is, or looks like, a secret."""
+    text = _SECRET.sub(r"\1=***", hidden(text))
     return _IN_ADDRESS.sub("://***@", _BEARER.sub(r"\1 ***", text))
+
+
+def _forms(value: str) -> Iterator[str]:
+    """Yield how a log may show a value: as it is, quoted, in an address, or line by line."""
+    value = value.strip()
+    if len(value) >= _SHORTEST:
+        yield from (value, repr(value)[1:-1], json.dumps(value)[1:-1], quote(value, safe=""))
+    yield from (line for line in value.splitlines() if len(line) >= _SHORTEST_LINE)

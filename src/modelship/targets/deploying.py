@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from modelship.bundle import ScoringBundle
 from modelship.checks import require_loadable
+from modelship.diagnosis.redaction import hiding
 from modelship.errors import (
     CheckFailedError,
     DeploymentTimeoutError,
@@ -60,7 +61,11 @@ def deploy(
     steps.current = "Wait for another deployment of this name"
     asked = _Asked(backend, name, kind=kind, check=check, trust_model=trust_model, steps=steps)
     try:
-        with storing(state_folder()), exclusive(f"{backend.name}-{name}", timeout_s=timeout_s):
+        with (
+            hiding(serving.secret_environment.values()),
+            storing(state_folder()),
+            exclusive(f"{backend.name}-{name}", timeout_s=timeout_s),
+        ):
             return asked.deploy(bundle, serving, overwrite=overwrite)
     except TimeoutError as error:
         raise DeploymentTimeoutError(

@@ -7,12 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from modelship.diagnosis import Facts, diagnose, is_known
+from modelship.diagnosis.redaction import hiding
 from modelship.errors import (
     DeploymentFailedError,
     DeploymentNotFoundError,
     DeploymentTimeoutError,
     ModelshipError,
 )
+from modelship.targets.kept import known_secrets
 from modelship.targets.logtail import telling_part
 from modelship.targets.state import State
 
@@ -109,7 +111,7 @@ def failure(
         target=backend.name,
         state=str(state),
         problem=problem,
-        log_tail=telling_part(log),
+        log_tail=_telling_part(log, instance),
         diagnosis=diagnosis if is_known(diagnosis) else None,
     )
 
@@ -123,7 +125,7 @@ def timed_out(backend: TargetBackend, instance: Instance, steps: Steps) -> Deplo
         target=backend.name,
         doing=steps.current,
         timeout_s=steps.deadline.timeout_s,
-        log_tail=telling_part(log),
+        log_tail=_telling_part(log, instance),
         diagnosis=diagnosis if is_known(diagnosis) else None,
     )
 
@@ -131,6 +133,11 @@ def timed_out(backend: TargetBackend, instance: Instance, steps: Steps) -> Deplo
 def _log_end(backend: TargetBackend, instance: Instance) -> str:
     """Return as much of a log as an explanation may need."""
     return backend.log_end(instance, lines=_LINES_FOR_DIAGNOSIS)
+
+
+def _telling_part(log: str, instance: Instance) -> str:
+    with hiding(known_secrets(instance.release.digest)):
+        return telling_part(log)
 
 
 def _diagnosis(
@@ -145,4 +152,6 @@ def _diagnosis(
         facts = backend.observe(instance).facts
     except ModelshipError:  # the log is there; what else the place knows may not be
         facts = Facts()
-    return diagnose(log, facts=replace(facts, state=str(state or ""), timed_out=timed_out))
+    facts = replace(facts, state=str(state or ""), timed_out=timed_out)
+    with hiding(known_secrets(instance.release.digest)):
+        return diagnose(log, facts=facts)

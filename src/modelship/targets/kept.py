@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.bundle import ScoringBundle
 from modelship.documents import parse, read_regular
-from modelship.errors import InvalidOptionError, StorageError
+from modelship.errors import InvalidOptionError, ModelshipError, StorageError
 from modelship.places import state_folder
+from modelship.runtime.variables import as_secrets
 from modelship.staging import stage_in, storing, write_atomic
 from modelship.targets.release import Serving
 
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from modelship.runtime.variables import Secret
     from modelship.targets.release import Release
 
-__all__ = ["forget", "keep", "kept_bundle", "kept_serving"]
+__all__ = ["forget", "keep", "kept_bundle", "kept_serving", "known_secrets"]
 
 _BUNDLE: Final = "bundle"
 _SERVING: Final = "serving.json"
@@ -85,6 +87,18 @@ def kept_serving(digest: str, *, secrets: Mapping[str, str | Secret] | None = No
             expected = "given again with secrets=, for it was not read from a place that is known"
             raise InvalidOptionError(f"secrets[{name!r}]", None, expected)
     return Serving(**found, secrets=sources)
+
+
+def known_secrets(digest: str) -> tuple[str, ...]:
+    """Return the secrets of the release with this digest that are still where they were read."""
+    found = []
+    with suppress(ModelshipError, OSError, ValueError):
+        path = _existing(digest) / _SERVING
+        sources = parse(read_regular(path, most_bytes=_MOST_BYTES))["secrets"]
+        for name, source in sources.items():
+            with suppress(InvalidOptionError):
+                found += [each.value for each in as_secrets({name: source}, beside={}).values()]
+    return tuple(found)
 
 
 def forget(*, all_but: Iterable[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from modelship.diagnosis.redaction import hidden
 from modelship.diagnosis.tracebacks import LINKS, TRACEBACK, WRAPPER
 
 __all__ = ["last_lines", "telling_part"]
@@ -16,11 +17,14 @@ def last_lines(log: str, count: int) -> str:
 
 
 def telling_part(log: str) -> str:
-    """Return the script's last traceback in `log`, with its causes, or else the last lines."""
+    """Return the script's last traceback in `log`, with its causes, or else the last lines.
+
+    No secret that is known is in it: errors show it.
+    """
     lines = log.rstrip().splitlines()
     starts = [n for n, line in enumerate(lines) if TRACEBACK in line]
     if not starts:
-        return "\n".join(lines[-_LINES_WITHOUT_TRACEBACK:])
+        return hidden("\n".join(lines[-_LINES_WITHOUT_TRACEBACK:]))
     links = [n for n, line in enumerate(lines) if line.strip() in LINKS]
     begin = starts.pop()
     while starts and any(starts[-1] < link < begin for link in links):
@@ -29,4 +33,4 @@ def telling_part(log: str) -> str:
         link for link in links if link > begin and any(WRAPPER in line for line in lines[link:])
     ]
     end = wrapped[-1] if wrapped else len(lines)
-    return "\n".join(lines[begin:end][-_MOST_LINES:]).rstrip()
+    return hidden("\n".join(lines[begin:end][-_MOST_LINES:]).rstrip())

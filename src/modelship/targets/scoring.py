@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from modelship.bundle.payload import to_json
+from modelship.diagnosis.redaction import hidden
 from modelship.errors import (
     InvalidPayloadError,
     ScoringRequestError,
@@ -71,7 +72,7 @@ def score(scoring_uri: str, payload: object, *, timeout_s: float, key: str | Non
         scoring_uri=scoring_uri,
         status=response.status_code,
         request_id=response.headers.get("x-request-id", request_id),
-        body=content.decode(errors="replace")[:_BODY_SHOWN],
+        body=hidden(content.decode(errors="replace"))[:_BODY_SHOWN],
         **_of_body(body),
     )
 

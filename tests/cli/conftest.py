@@ -28,6 +28,8 @@ def run(raw_data):
     raise ValueError("rows of 64 numbers are needed")
 """
 
+FAILING = RAISING.replace("pass", "raise OSError('there is no model')")
+
 
 @pytest.fixture(scope="session")
 def files(tmp_path_factory):
@@ -39,7 +41,7 @@ def files(tmp_path_factory):
     (folder / "request.json").write_text(json.dumps({"data": X[1200:1203].tolist()}))
     model = Model.read(folder / "model.pkl")
     offline_bundle(ScoringBundle(model, sample_input={"data": X[:2]})).save(folder / "bundle")
-    for name, script in (("raising", RAISING), ("slow", SLOW)):
+    for name, script in (("raising", RAISING), ("failing", FAILING), ("slow", SLOW)):
         (folder / f"{name}.py").write_text(script)
         scripted = ScoringBundle(model, entry_script=folder / f"{name}.py")
         offline_bundle(scripted).save(folder / name)

@@ -21,7 +21,8 @@ tags: {data: MNIST}
 description: Digits
 name: digits-svc
 target: docker
-options: {docker: {base_image: "python:3.11-slim"}, process: {port: 5001}}
+options: {docker: {base_image: "python:3.11-slim"}, process: {}}
+serving: {port: 5001, capture: failed, secrets: {KEY: "file:secrets/key", TOKEN: "env:TOKEN"}}
 require: {accuracy: 0.9, log_loss: 0.5}
 data: test.npz
 timeout_s: 90
@@ -40,6 +41,24 @@ MISTAKES = [
     ("target:\n", "target is None; expected text."),
     ("name: abc\nname: abd\n", "line 2: name is given twice."),
     ("name: [abc\n", "line 2: "),
+    ("name: abc\nserving:\n  wokers: 2\n", "line 3: there is no key 'wokers' in serving (did you"),
+    ("serving:\n  workers: two\n", "line 2: serving.workers is 'two'; expected a whole number."),
+    ("serving: {auth: 'no'}\n", "serving.auth is 'no'; expected true or false."),
+    (
+        "serving:\n  variables:\n    THREADS: 4\n",
+        "line 3: serving.variables.THREADS is 4; expected",
+    ),
+    (
+        "serving:\n  secrets:\n    KEY: hunter2\n",
+        "line 3: serving.secrets.KEY is str; expected env",
+    ),
+    ("serving: {secrets: hunter2}\n", "serving.secrets is str; expected a mapping"),
+    ("serving: {port: 1, port: 2}\n", "serving.port is given twice."),
+    ("options:\n  process:\n    port: 1\n", "line 3: options.process.port says how a bundle is"),
+    ("services:\n  a-b-c: {target: 7}\n", "line 2: services.a-b-c.target is 7; expected text."),
+    ("services:\n  a-b-c: {services: {}}\n", "line 2: there is no key 'services' in services.a-b"),
+    ("services: {a-b-c: {serving: {traces: 1}}}\n", "services.a-b-c.serving.traces is 1; expected"),
+    ("services: {a-b-c: {options: {aci: {auth_enabled: true}}}}\n", "serving: {auth: ...}"),
     ("- name\n", "it is not a mapping of keys to values."),
     ("description: 2020-99-99\n", "it is not YAML"),
 ]
@@ -113,6 +132,59 @@ def test_the_environment_stands_over_the_file_and_flags_over_both(here, monkeypa
     assert config.tags == {"data": "digits", "by": "flag"}
     assert config.memory_gb == 0.5
     assert Config.find().name == "123"
+
+
+SERVICES = """\
+name: digits-svc
+serving: {server: modelship, secrets: {KEY: "file:key"}, variables: {MODE: a, LEVEL: "1"}}
+tags: {data: MNIST}
+services:
+  staging: {}
+  production:
+    target: docker
+    name: digits-prod
+    serving: {workers: 4, variables: {MODE: b}, capture: failed}
+    tags: {stage: production}
+"""
+
+
+def test_a_service_stands_over_what_holds_for_all(here):
+    """Mappings are merged key by key, and paths start at the file's folder in a service too."""
+    (here / "project").mkdir()
+    (here / "project" / FILE_NAME).write_text(SERVICES)
+    config = Config.find(here / "project" / FILE_NAME)
+    staging, production = config.services["staging"], config.services["production"]
+    assert (staging.name, staging.chosen_target) == ("digits-svc", "process")
+    assert (production.name, production.target) == ("digits-prod", "docker")
+    assert production.tags == {"data": "MNIST", "stage": "production"}
+    assert production.serving == {
+        "server": "modelship",
+        "secrets": {"KEY": f"file:{here / 'project' / 'key'}"},
+        "variables": {"MODE": "b", "LEVEL": "1"},
+        "workers": 4,
+        "capture": str(here / "project" / "failed"),
+    }
+
+
+def test_what_services_share_can_be_an_anchor_of_yaml(here):
+    """A merge key is read, also in a service."""
+    (here / FILE_NAME).write_text(
+        "services:\n  one: &one {target: docker, cpu_cores: 2}\n  two: {<<: *one, cpu_cores: 4}\n"
+    )
+    two = Config.find().services["two"]
+    assert (two.target, two.cpu_cores) == ("docker", 4)
+
+
+def test_a_variable_stands_over_every_service_of_the_file(here, monkeypatch):
+    """It changes one option of serving, and leaves the others; a mistake in it names it."""
+    (here / FILE_NAME).write_text(SERVICES)
+    monkeypatch.setenv("MODELSHIP_SERVING", "{workers: 8}")
+    config = Config.find()
+    assert [each.serving["workers"] for each in config.services.values()] == [8, 8]
+    assert config.serving["server"] == "modelship"
+    monkeypatch.setenv("MODELSHIP_SERVING", "{worker: 8}")
+    with pytest.raises(ConfigError, match=r"^MODELSHIP_SERVING: .*did you mean 'workers'"):
+        Config.find()
 
 
 @pytest.mark.parametrize("text", ["many", "0", "[1", "nan"])

@@ -23,6 +23,8 @@ _COMMANDS = {
     "parity": "modelship.cli.parity:parity",
     "serve": "modelship.cli.serve:serve",
     "deploy": "modelship.cli.deploy:deploy",
+    "plan": "modelship.cli.plan:plan",
+    "apply": "modelship.cli.plan:apply",
     "run": "modelship.cli.services:run",
     "logs": "modelship.cli.services:logs",
     "doctor": "modelship.cli.doctor:doctor",
@@ -70,7 +72,7 @@ class _Commands(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 done, 2 what was typed, 3 the model, 4 the test or its gate, "
     "5 the bundle, 6 the environment, 7 the target, 8 a request, 9 the workspace, 1 a bug, "
-    "130 interrupted.",
+    "130 interrupted. A plan exits with 2 if there are changes, and with 64 for what was typed.",
 )
 @click.version_option(package_name="modelship-ml", prog_name="modelship")
 def cli() -> None:

@@ -1,25 +1,26 @@
 """``modelship.yaml``: the settings of one project, and what may stand over them.
 
-A flag stands over an environment variable ``MODELSHIP_<KEY>``, which stands over the file.
+A flag stands over an environment variable ``MODELSHIP_<KEY>``, which stands over the file. In the
+file, what is said of one of its ``services`` stands over what is said of all. Mappings are merged
+key by key.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import reprlib
-import sys
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from modelship.cli.kinds import KINDS, problem_of, problems_in
 from modelship.documents import DocumentError, read_regular
-from modelship.errors import ConfigError, nearest
+from modelship.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    import yaml
+    from modelship.cli.kinds import Kind
 
 __all__ = ["FILE_NAME", "MODEL_NAME", "Config"]
 
@@ -64,6 +65,9 @@ class Config:
         The test set's file.
     timeout_s : float
         Seconds for a deployment.
+    services : Mapping[str, Config]
+        The settings of each service that the file lists, by what it is called there. Its name is
+        that too, unless one is set.
     """
 
     model: str | Sequence[str] | None = None
@@ -82,6 +86,7 @@ class Config:
     require: Mapping[str, float] = field(default_factory=dict)
     data: str | None = None
     timeout_s: float = 600.0
+    services: Mapping[str, Config] = field(default_factory=dict)
 
     @classmethod
     def find(cls, path: Path | None = None) -> Config:
@@ -92,22 +97,30 @@ class Config:
         ConfigError
             If the file or a variable cannot be used; with the line and the key.
         """
-        if path is None and not Path(FILE_NAME).exists():
-            found: dict[str, Any] = {}
-        else:
-            found = _read(path or Path(FILE_NAME))
-        return cls(**found | _from_environment())
+        file: dict[str, Any] = {}
+        if path is not None or Path(FILE_NAME).exists():
+            file = _read(path or Path(FILE_NAME))
+        variables = _from_environment()
+        services = _merged(file.pop("services", {}), variables.pop("services", {}))
+        return cls(
+            **_merged(file, variables),
+            services={
+                label: cls(**_merged({"name": label}, file, own or {}, variables))
+                for label, own in services.items()
+            },
+        )
 
     def under(self, **given: Any) -> Config:
-        """Return these settings with the ones given on top; None and ``()`` mean not given.
-
-        Mappings are merged key by key.
-        """
+        """Return these settings with the ones given on top; None and ``()`` mean not given."""
         stated = {key: value for key, value in given.items() if value not in (None, ())}
         for key in ("tags", "require"):
             if key in stated:
-                stated[key] = {**getattr(self, key), **dict(stated[key])}
-        return replace(self, **stated)
+                stated[key] = dict(stated[key])
+        return replace(self, **_merged({key: getattr(self, key) for key in stated}, stated))
+
+    def of_service(self, label: str | None) -> Config:
+        """Return the settings of the service that the file calls so, or these with that name."""
+        return self.services.get(label or "") or self.under(name=label)
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -118,74 +131,6 @@ class Config:
     def chosen_target(self) -> str:
         """The target's name: ``process`` unless another is set."""
         return self.target or "process"
-
-
-# --- what each key takes ----------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Kind:
-    expected: str
-    fits: Callable[[Any], bool]
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and bool(value.strip())
-
-
-def _is_number(value: object) -> bool:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return is_number and -sys.float_info.max <= value <= sys.float_info.max  # type: ignore[operator]
-
-
-def _is_mapping(value: object, of: Callable[[Any], bool]) -> bool:
-    return isinstance(value, dict) and all(_is_text(key) and of(value[key]) for key in value)
-
-
-_TEXT = _Kind("text", _is_text)
-_PATH = _Kind("a path", _is_text)
-_POSITIVE = _Kind("a number above 0", lambda value: _is_number(value) and value > 0)
-_KINDS = {each.name: _TEXT for each in fields(Config)} | {
-    "model": _Kind(
-        "a path or a URI, or a list of them",
-        lambda value: (
-            _is_text(value)
-            or (isinstance(value, list) and bool(value) and all(map(_is_text, value)))
-        ),
-    ),
-    "entry_script": _PATH,
-    "source_directory": _PATH,
-    "environment": _PATH,
-    "data": _PATH,
-    "description": _Kind("text", lambda value: isinstance(value, str)),
-    "sample_input": _Kind(
-        "a mapping, a list, or the path of a JSON file",
-        lambda value: _is_text(value) or isinstance(value, (dict, list)),
-    ),
-    "cpu_cores": _POSITIVE,
-    "memory_gb": _POSITIVE,
-    "timeout_s": _POSITIVE,
-    "tags": _Kind("a mapping of text to text", lambda value: _is_mapping(value, _is_text)),
-    "require": _Kind("a mapping of metric to number", lambda value: _is_mapping(value, _is_number)),
-    "options": _Kind(
-        "a mapping of target to its options, such as {docker: {base_image: python:3.11-slim}}",
-        lambda value: _is_mapping(value, lambda each: isinstance(each, dict)),
-    ),
-    "serving": _Kind(
-        "a mapping of options, such as {workers: 2}",
-        lambda value: _is_mapping(value, lambda each: each is not None),
-    ),
-}
-_MAY_HOLD_SECRETS = frozenset({"options", "serving"})
-
-
-def _problem(key: str, value: object) -> str:
-    """Return what is wrong with `value` for `key`, or ``""``."""
-    kind = _KINDS[key]
-    if kind.fits(value):
-        return ""
-    found = type(value).__name__ if key in _MAY_HOLD_SECRETS else reprlib.repr(value)
-    return f"{key} is {found}; expected {kind.expected}."
 
 
 # --- the file and the environment -------------------------------------------------------
@@ -215,32 +160,17 @@ def _read(path: Path) -> dict[str, Any]:
         return {}
     if not isinstance(values, dict):
         raise ConfigError(path=str(path), problem="it is not a mapping of keys to values.")
-    _check(node, values, path=path)
-    return _absolute(values, folder=path.parent)
+    for found in problems_in(node, values, KINDS):
+        raise ConfigError(path=str(path), problem=f"line {found.line}: {found.text}")
+    for own in (values, *values.get("services", {}).values()):
+        _make_absolute(own, folder=path.parent, has_source="source_directory" in {**values, **own})
+    return values
 
 
-def _check(node: yaml.Node, values: Mapping[Any, Any], *, path: Path) -> None:
-    seen: set[str] = set()
-    for key_node, _ in node.value:
-        key = str(key_node.value)
-        if key not in _KINDS:
-            problem = f"there is no key {key!r}{nearest(key, _KINDS)}; known: {', '.join(_KINDS)}."
-        elif key not in values:  # a tag made something else of it, such as !!binary
-            problem = f"{key} is not written as text."
-        elif key in seen:
-            problem = f"{key} is given twice."
-        else:
-            problem = _problem(key, values[key])
-        if problem:
-            line = key_node.start_mark.line + 1
-            raise ConfigError(path=str(path), problem=f"line {line}: {problem}")
-        seen.add(key)
-
-
-def _absolute(values: dict[str, Any], *, folder: Path) -> dict[str, Any]:
+def _make_absolute(values: dict[str, Any], *, folder: Path, has_source: bool) -> None:
     """Let the paths of the file start at the file's folder."""
     paths = {"model", "entry_script", "source_directory", "environment", "sample_input", "data"}
-    if "source_directory" in values:
+    if has_source:
         paths.discard("entry_script")  # which is relative to that folder
     for key in paths & values.keys():
         value = values[key]
@@ -248,8 +178,34 @@ def _absolute(values: dict[str, Any], *, folder: Path) -> dict[str, Any]:
             each = [_absolute_model(text, folder=folder) for text in _listed(value)]
             values[key] = each if isinstance(value, list) else each[0]
         elif isinstance(value, str):
-            values[key] = str(folder / Path(value).expanduser())
-    return values
+            values[key] = _absolute(value, folder=folder)
+    serving = values.get("serving", {})
+    if "capture" in serving:
+        serving["capture"] = _absolute(serving["capture"], folder=folder)
+    for name, source in serving.get("secrets", {}).items():
+        kind, _, place = source.partition(":")
+        if kind == "file":
+            serving["secrets"][name] = f"file:{_absolute(place, folder=folder.absolute())}"
+
+
+def _absolute(text: str, *, folder: Path) -> str:
+    return str(folder / Path(text).expanduser())
+
+
+def _merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of each layer over those before it; mappings are merged, also in them.
+
+    A sample request is one value.
+    """
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        for key, value in layer.items():
+            before = merged.get(key)
+            if isinstance(before, dict) and isinstance(value, dict) and key != "sample_input":
+                merged[key] = _merged(before, value)
+            else:
+                merged[key] = value
+    return merged
 
 
 def _listed(value: str | list[str]) -> list[str]:
@@ -270,21 +226,33 @@ def _is_uri(text: str, *, folder: Path) -> bool:
 
 
 def _from_environment() -> dict[str, Any]:
-    import yaml
-
     found = {}
-    for key, kind in _KINDS.items():
+    for key, kind in KINDS.items():
         variable = f"MODELSHIP_{key.upper()}"
         text = os.environ.get(variable, "")
-        if not text:
-            continue
-        try:
-            # Text is taken as it stands: a name such as "123" or "on" is no number and no boolean.
-            value = text if kind.fits("text") and key != "sample_input" else yaml.safe_load(text)
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
-            problem = f"it is not YAML; expected {kind.expected}."
-            raise ConfigError(path=variable, problem=problem) from error
-        if problem := _problem(key, value):
-            raise ConfigError(path=variable, problem=problem)
-        found[key] = value
+        if text:
+            found[key] = _value(text, key, kind, variable=variable)
     return found
+
+
+def _value(text: str, key: str, kind: Kind, *, variable: str) -> Any:
+    """Return the value that a variable gives a key."""
+    import yaml
+
+    # Text is taken as it stands: a name such as "123" or "on" is no number and no boolean.
+    if kind.fits("text") and key != "sample_input":
+        return text
+    try:
+        node: Any = yaml.compose(text, Loader=yaml.SafeLoader)
+        value = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        problem = f"it is not YAML; expected {kind.expected}."
+        raise ConfigError(path=variable, problem=problem) from error
+    problem = problem_of(key, value, kind)
+    if not problem and kind.keys:
+        problem = next(
+            (each.text for each in problems_in(node, value, kind.keys, of=f"{key}.")), ""
+        )
+    if problem:
+        raise ConfigError(path=variable, problem=problem)
+    return value

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from modelship.cli.config import Config
-from modelship.cli.opening import open_bundle, open_target
+from modelship.cli.opening import bundle_from, open_target
 from modelship.cli.options import (
     config_option,
     json_option,
@@ -23,10 +23,9 @@ from modelship.cli.output import as_json_is_asked, deployment_document, emit, sa
 from modelship.cli.serving import serving_from, serving_options
 
 if TYPE_CHECKING:
-    from modelship.bundle import ScoringBundle
     from modelship.targets import Deployment
 
-__all__ = ["deploy"]
+__all__ = ["deploy", "say_deployment"]
 
 _SHORT = 100  # characters; a longer sample request is no example to copy
 
@@ -69,12 +68,12 @@ def deploy(
 
     It is done when the service answers. If anything fails, nothing new is left behind.
     """
-    config = Config.find(config_file).under(name=name, target=target, timeout_s=timeout_s)
+    config = Config.find(config_file).of_service(name).under(target=target, timeout_s=timeout_s)
     if config.name is None:
         raise click.UsageError("Give the service a name with -n NAME.")
     with ExitStack() as stack:
         place = open_target(config, options=dict(options))
-        bundle = _bundle(bundle_folder, config, stack)
+        bundle = bundle_from(bundle_folder, config, stack)
         deployment = place.deploy(
             bundle,
             name=config.name,
@@ -89,18 +88,11 @@ def deploy(
     if as_json_is_asked():
         emit(deployment_document(deployment))
     else:
-        _say(deployment, sample=sample)
+        say_deployment(deployment, sample=sample)
 
 
-def _bundle(folder: Path | None, config: Config, stack: ExitStack) -> ScoringBundle:
-    if folder is None:
-        return stack.enter_context(open_bundle(config))
-    from modelship.bundle import ScoringBundle
-
-    return ScoringBundle.load(folder)
-
-
-def _say(deployment: Deployment, *, sample: str | None) -> None:
+def say_deployment(deployment: Deployment, *, sample: str | None) -> None:
+    """Print where a service answers, and what to type next."""
     name = deployment.name
     if deployment.target != "process":
         name += f" -t {deployment.target}"

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelship.cli.config import MODEL_NAME
+from modelship.cli.kinds import OF_SERVING
+from modelship.cli.serving import flag_of
 from modelship.errors import InvalidOptionError, SampleInputError
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from modelship.sources import Model
     from modelship.targets import DeployTarget
 
-__all__ = ["open_bundle", "open_model", "open_named", "open_target", "parts_of"]
+__all__ = ["bundle_from", "open_bundle", "open_model", "open_named", "open_target", "parts_of"]
 
 
 @contextmanager
@@ -52,6 +54,12 @@ def open_target(config: Config, *, options: Mapping[str, Any]) -> DeployTarget:
     """Return the chosen target with the file's options for it, and those given on top."""
     from modelship.targets import DeployTarget
 
+    for option in options:
+        if option in OF_SERVING:  # its value may be a secret: it is not shown
+            expected = (
+                f"an option of the target; for the service, type {flag_of(OF_SERVING[option])}"
+            )
+            raise InvalidOptionError("--option", option, expected)
     name = config.chosen_target
     return DeployTarget.open(name, **{**config.options.get(name, {}), **options})
 
@@ -68,6 +76,15 @@ def open_bundle(config: Config) -> Iterator[ScoringBundle]:
         yield ScoringBundle(
             models, **parts_of(config), tags=config.tags, description=config.description
         )
+
+
+def bundle_from(folder: Path | None, config: Config, stack: ExitStack) -> ScoringBundle:
+    """Return the bundle in `folder`, or what `config` describes for as long as `stack` is open."""
+    if folder is None:
+        return stack.enter_context(open_bundle(config))
+    from modelship.bundle import ScoringBundle
+
+    return ScoringBundle.load(folder)
 
 
 def parts_of(config: Config) -> dict[str, Any]:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from modelship.cli.options import pair, server_option
-from modelship.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,11 +15,17 @@ if TYPE_CHECKING:
     from modelship.cli.config import Config
     from modelship.targets import Serving
 
-__all__ = ["serving_from", "serving_options"]
+__all__ = ["flag_of", "serving_from", "serving_options", "stated_options"]
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
 
 _MAPPINGS = ("variables", "secrets", "server_options")
+_FLAGS = {
+    "limits": "--as",
+    "variables": "--variable",
+    "secrets": "--secret",
+    "server_options": "--server-option",
+}
 _OPTIONS = (
     click.option(
         "--server", metavar="SERVER", help="What runs the script: azmlinfsrv or modelship."
@@ -73,22 +77,19 @@ def serving_from(config: Config, given: Mapping[str, Any]) -> Serving:
 
     Raises
     ------
-    ConfigError
-        If the file has an option that there is not.
     InvalidOptionError
         If an option has a value that it cannot take.
     """
     from modelship.targets import Serving
 
-    known = [each.name for each in fields(Serving)]
-    for option in config.serving:
-        if option not in known:
-            problem = f"serving has no option {option!r}{nearest(option, known)}"
-            raise ConfigError(
-                path="modelship.yaml", problem=f"{problem}; known: {', '.join(known)}."
-            )
-    merged = {**config.serving, **given}
-    for option in _MAPPINGS:
-        if option in given:
-            merged[option] = {**config.serving.get(option, {}), **dict(given[option])}
-    return Serving(**merged)
+    return Serving(**config.under(serving=stated_options(given)).serving)
+
+
+def stated_options(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that were typed as fields of Serving: pairs become mappings."""
+    return {name: dict(value) if name in _MAPPINGS else value for name, value in given.items()}
+
+
+def flag_of(option: str) -> str:
+    """Return what to type for a field of Serving."""
+    return _FLAGS.get(option, f"--{option}")

@@ -108,7 +108,7 @@ def _part(
 
 def _script(before: ScoringBundle, after: ScoringBundle) -> Iterator[str]:
     if before.entry_script != after.entry_script:
-        yield f"{before.entry_script} -> {after.entry_script}"
+        yield f"entry_script {before.entry_script} -> {after.entry_script}"
     was, now = ({file.path: file.sha256 for file in each.source} for each in (before, after))
     for path in sorted({*was, *now}):
         if was.get(path) != now.get(path):

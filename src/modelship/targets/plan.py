@@ -73,7 +73,9 @@ class Plan:
             "action": self.action,
             "way": self.way,
             "differences": [vars(each) for each in self.differences],
-            "release": self.release.to_document(),
+            "digest": self.release.bundle,
+            "release": self.release.digest,
+            "model": self.release.model,
             "warnings": [str(each) for each in self.warnings],
         }
 

@@ -1,0 +1,246 @@
+"""What each key of ``modelship.yaml`` takes, and what is said of a value that it does not."""
+
+from __future__ import annotations
+
+import reprlib
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from modelship.errors import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import yaml
+
+__all__ = ["KINDS", "OF_SERVING", "Kind", "Problem", "problem_of", "problems_in"]
+
+OF_SERVING: Final = MappingProxyType(
+    {
+        **{name: name for name in ("server", "workers", "port", "auth", "traces", "capture")},
+        **{name: name for name in ("limits", "variables", "secrets", "server_options")},
+        "auth_enabled": "auth",
+        "profile": "limits",
+    }
+)
+"""The fields of Serving, also as they were called when they were options of a target."""
+
+_MERGED: Final = "<<"
+
+
+class Problem(NamedTuple):
+    """What is wrong with a value, and on which line of its file; lines count from 1."""
+
+    line: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Kind:
+    """The values that a key takes.
+
+    Parameters
+    ----------
+    expected : str
+        What they are, in words.
+    fits : Callable
+        Whether a value is one of them.
+    keys : Mapping[str, Kind] or Kind, optional
+        Of a mapping: what each of its keys takes; one Kind if any key is taken.
+    is_shown : bool
+        Whether a value may be shown in a message; it may hold a secret if not.
+    """
+
+    expected: str
+    fits: Callable[[Any], bool]
+    keys: Mapping[str, Kind] | Kind = field(default_factory=dict)
+    is_shown: bool = True
+
+
+def problem_of(name: str, value: object, kind: Kind) -> str:
+    """Return what is wrong with a value itself, not looking into a mapping; or ``""``."""
+    if kind.fits(value):
+        return ""
+    found = reprlib.repr(value) if kind.is_shown else type(value).__name__
+    return f"{name} is {found}; expected {kind.expected}."
+
+
+def problems_in(
+    node: yaml.Node, values: Mapping[Any, Any], keys: Mapping[str, Kind] | Kind, *, of: str = ""
+) -> Iterator[Problem]:
+    """Yield what is wrong with the keys of a mapping, and of those in it.
+
+    Parameters
+    ----------
+    node : yaml.Node
+        The mapping with its lines.
+    values : Mapping
+        The same mapping as values.
+    keys : Mapping[str, Kind] or Kind
+        What they take.
+    of : str
+        Where the mapping lies, such as ``"serving."``.
+    """
+    seen: set[str] = set()
+    for key_node, value_node in node.value:
+        line = key_node.start_mark.line + 1
+        key = str(key_node.value)
+        if key == _MERGED and of:  # what is merged was read, and checked, where it is written
+            continue
+        kind = keys if isinstance(keys, Kind) else keys.get(key)
+        if problem := _problem(key, kind, values, keys, of=of, seen=seen):
+            yield Problem(line, problem)
+        elif kind is not None and kind.keys and isinstance(values[key], Mapping):
+            yield from problems_in(value_node, values[key], kind.keys, of=f"{of}{key}.")
+        seen.add(key)
+
+
+def _problem(
+    key: str,
+    kind: Kind | None,
+    values: Mapping[Any, Any],
+    keys: Mapping[str, Kind] | Kind,
+    *,
+    of: str,
+    seen: set[str],
+) -> str:
+    if kind is None:
+        known = [*keys] if isinstance(keys, Mapping) else []
+        where = f" in {of.rstrip('.')}" if of else ""
+        return f"there is no key {key!r}{where}{nearest(key, known)}; known: {', '.join(known)}."
+    if key not in values:  # a tag made something else of it, such as !!binary
+        return f"{of}{key} is not written as text."
+    if key in seen:
+        return f"{of}{key} is given twice."
+    return _moved(key, of=of) or problem_of(f"{of}{key}", values[key], kind)
+
+
+def _moved(key: str, *, of: str) -> str:
+    """Return where an option of a target has gone, if it says how a bundle is served."""
+    is_option = of.startswith("options.") or ".options." in of
+    if not is_option or key not in OF_SERVING:
+        return ""
+    return (
+        f"{of}{key} says how a bundle is served, and is no option of a target; "
+        f"write it as serving: {{{OF_SERVING[key]}: ...}}."
+    )
+
+
+# --- what a value is --------------------------------------------------------------------
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _is_number(value: object) -> bool:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number and -sys.float_info.max <= value <= sys.float_info.max  # type: ignore[operator]
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_mapping(value: object, of: Callable[[Any], bool]) -> bool:
+    return isinstance(value, dict) and all(_is_text(key) and of(value[key]) for key in value)
+
+
+def _is_models(value: object) -> bool:
+    is_list = isinstance(value, list) and bool(value) and all(map(_is_text, value))
+    return _is_text(value) or is_list
+
+
+def _is_source(value: object) -> bool:
+    return isinstance(value, str) and value.startswith(("env:", "file:"))
+
+
+_ANY: Final = Kind("a value", lambda _: True, is_shown=False)
+_TEXT: Final = Kind("text", _is_text)
+_PATH: Final = Kind("a path", _is_text)
+_POSITIVE: Final = Kind("a number above 0", lambda value: _is_number(value) and value > 0)
+_WHOLE: Final = Kind("a whole number", _is_whole)
+_SWITCH: Final = Kind("true or false", lambda value: isinstance(value, bool))
+_STRING: Final = Kind("text", lambda value: isinstance(value, str))
+
+_SERVING: Final = {
+    "server": _TEXT,
+    "workers": _WHOLE,
+    "port": _WHOLE,
+    "auth": _SWITCH,
+    "traces": _SWITCH,
+    "capture": _PATH,
+    "limits": _TEXT,
+    "variables": Kind(
+        "a mapping of name to text",
+        lambda value: isinstance(value, dict),
+        keys=Kind("text: put it in quotes", lambda value: isinstance(value, str)),
+    ),
+    "secrets": Kind(
+        "a mapping of name to where it is read from",
+        lambda value: isinstance(value, dict),
+        keys=Kind("env:NAME or file:PATH, and not the secret itself", _is_source, is_shown=False),
+        is_shown=False,
+    ),
+    "server_options": Kind(
+        "a mapping of option to value",
+        lambda value: isinstance(value, dict),
+        keys=Kind(
+            "a number, true, false or text",
+            lambda value: _is_number(value) or isinstance(value, (str, bool)),
+        ),
+    ),
+}
+
+_ONE: Final = {
+    "model": Kind("a path or a URI, or a list of them", _is_models),
+    "entry_script": _PATH,
+    "source_directory": _PATH,
+    "environment": _PATH,
+    "sample_input": Kind(
+        "a mapping, a list, or the path of a JSON file",
+        lambda value: _is_text(value) or isinstance(value, (dict, list)),
+    ),
+    "cpu_cores": _POSITIVE,
+    "memory_gb": _POSITIVE,
+    "tags": Kind("a mapping of text to text", lambda value: _is_mapping(value, _is_text)),
+    "description": _STRING,
+    "name": _TEXT,
+    "target": _TEXT,
+    "options": Kind(
+        "a mapping of target to its options, such as {docker: {base_image: python:3.11-slim}}",
+        lambda value: _is_mapping(value, lambda each: isinstance(each, dict)),
+        keys=Kind("a mapping of options", lambda value: isinstance(value, dict), keys=_ANY),
+        is_shown=False,
+    ),
+    "serving": Kind(
+        "a mapping of options, such as {workers: 2}",
+        lambda value: isinstance(value, dict),
+        keys=_SERVING,
+        is_shown=False,
+    ),
+    "require": Kind("a mapping of metric to number", lambda value: _is_mapping(value, _is_number)),
+    "data": _PATH,
+    "timeout_s": _POSITIVE,
+}  # fmt: skip
+
+KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
+    {
+        **_ONE,
+        "services": Kind(
+            "a mapping of service to its settings, such as {staging: {target: docker}}",
+            lambda value: isinstance(value, dict) and bool(value),
+            keys=Kind(
+                "a mapping of settings, such as {target: docker}",
+                lambda value: isinstance(value, dict),
+                keys=_ONE,
+                is_shown=False,
+            ),
+            is_shown=False,
+        ),
+    }
+)
+"""By key, in the order of the documentation."""

@@ -56,10 +56,13 @@ class ModelSource(ABC):
     """
 
     wanted: Wanted = Wanted()
+    """What the model is to be called, and to be; :meth:`open` sets it."""
+
     trusted: ClassVar[bool] = False
+    """Whether what it fetches is an object of this process, which may be loaded again as it is."""
+
     names_are_yours: ClassVar[bool] = False
     """Whether the names of its files are those of this user's own; if not, none is hidden."""
-    """Whether what it fetches is an object of this process, which may be loaded again as it is."""
 
     @staticmethod
     def open(

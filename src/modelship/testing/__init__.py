@@ -1,7 +1,7 @@
-"""For users and plug-in authors: a target in memory, an offline workspace, the target contract.
+"""For users and plug-in authors: a target in memory, an offline workspace, the two contracts.
 
-The names below are resolved on first use: only :class:`TargetContract` needs pytest, and the
-``memory`` target has to work without it.
+The names below are resolved on first use: only :class:`TargetContract` and :class:`SourceContract`
+need pytest, and the ``memory`` target has to work without it.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from modelship.testing.contract import TargetContract
     from modelship.testing.memory import MemoryBackend
     from modelship.testing.offline import Fault, OfflineWorkspace, StageFault
+    from modelship.testing.source_contract import SourceContract
 
 __all__ = [
     "Fault",
     "MemoryBackend",
     "OfflineWorkspace",
+    "SourceContract",
     "StageFault",
     "TargetContract",
     "offline_bundle",
@@ -30,6 +32,7 @@ _HOME = {
     "Fault": "offline.faults",
     "MemoryBackend": "memory",
     "OfflineWorkspace": "offline.workspace",
+    "SourceContract": "source_contract",
     "StageFault": "offline.faults",
     "TargetContract": "contract",
     "offline_bundle": "bundles",

@@ -1,0 +1,208 @@
+"""The source contract as tests. The clauses in words: ``docs/reference/source-contract.md``.
+
+Subclass :class:`SourceContract` in a test module of your own, and say how a model gets to where
+your source finds it::
+
+    from modelship.testing import SourceContract
+
+
+    class TestSharedDrive(SourceContract):
+        scheme = "drive"
+
+        def put(self, folder, file_name, content):
+            (folder / file_name).write_bytes(content)
+            return f"drive:{folder / file_name}"
+
+        def missing(self, folder):
+            return f"drive:{folder / 'none.pkl'}"
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import traceback
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+import pytest
+
+from modelship.errors import (
+    CorruptModelError,
+    DigestMismatchError,
+    FetchError,
+    InvalidOptionError,
+    ModelNotFoundError,
+    ModelshipError,
+)
+from modelship.sources import ModelSource
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from modelship.sources import Model
+
+__all__ = ["Doubling", "SourceContract"]
+
+_FILE: Final = "doubling.pkl"
+
+
+class Doubling:
+    """An estimator that doubles its rows."""
+
+    def predict(self, rows: Sequence[float]) -> list[float]:
+        """Return each row times two."""
+        return [2 * row for row in rows]
+
+
+_CONTENT: Final = pickle.dumps(Doubling())
+
+
+class SourceContract:
+    """What every source has to keep, one numbered clause a test.
+
+    Attributes
+    ----------
+    scheme : str
+        What its URIs begin with, such as ``"s3"``; empty if no URI names its models.
+    options : Mapping[str, Any]
+        What :meth:`ModelSource.open <modelship.ModelSource.open>` is given besides.
+    secret : str
+        What the locations of :meth:`put` and :meth:`missing` hold that must not be shown; if any.
+    keeps_bytes : bool
+        Whether the bytes that were put are those that are fetched.
+    """
+
+    scheme: ClassVar[str] = ""
+    options: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    secret: ClassVar[str] = ""
+    keeps_bytes: ClassVar[bool] = True
+
+    def put(self, folder: Path, file_name: str, content: bytes) -> object:
+        """Put a model where the source finds it, and return its location.
+
+        Parameters
+        ----------
+        folder : Path
+            An empty folder for this test alone, to use or not.
+        file_name : str
+            The name of the model's file.
+        content : bytes
+            What is in it: a pickle, or what is left of one.
+        """
+        raise NotImplementedError
+
+    def missing(self, folder: Path) -> object:
+        """Return the location of a model that is not there."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def place(self, tmp_path: Path) -> Path:
+        """Return the folder that :meth:`put` gets."""
+        place = tmp_path / "place"
+        place.mkdir()
+        return place
+
+    @pytest.fixture
+    def location(self, place: Path) -> object:
+        """Return the location of a model that doubles."""
+        return self.put(place, _FILE, _CONTENT)
+
+    def open(self, location: object, **options: Any) -> ModelSource:
+        """Return the source of a location."""
+        return ModelSource.open(location, **self.options, **options)
+
+    def test_s01_fetch_brings_the_model_and_nothing_else(
+        self, location: object, tmp_path: Path
+    ) -> None:
+        """S01: fetch() puts the model into the folder, under its own name, and nothing else."""
+        model = self.open(location).fetch(tmp_path / "to")
+        assert _names(tmp_path / "to") == [model.path.name]
+        assert model.load(trust_model=True).predict([1, 2.5]) == [2, 5]
+        if self.keeps_bytes:
+            assert model.path.read_bytes() == _CONTENT
+            assert model.digest == hashlib.sha256(_CONTENT).hexdigest()
+
+    def test_s02_fetching_again_changes_nothing(self, location: object, tmp_path: Path) -> None:
+        """S02: the same model fetched again takes the place of itself."""
+        first = self.open(location).fetch(tmp_path / "to")
+        again = self.open(location).fetch(tmp_path / "to")
+        assert _identity(again) == _identity(first)
+        assert _names(tmp_path / "to") == [first.path.name]
+
+    def test_s03_name_and_version_are_as_asked(self, location: object, tmp_path: Path) -> None:
+        """S03: the name given to open() is the model's; so is the version, where it is there."""
+        model = self.open(location, name="asked", version="1").fetch(tmp_path)
+        assert (model.name, model.version) == ("asked", "1")
+
+    def test_s04_another_digest_is_refused(self, location: object, tmp_path: Path) -> None:
+        """S04: another sha256 than asked for is DigestMismatchError; what was there stays."""
+        there = self.open(location).fetch(tmp_path / "to").path
+        there.write_bytes(b"mine")
+        with pytest.raises(DigestMismatchError):
+            self.open(location, sha256="0" * 64).fetch(tmp_path / "to")
+        assert (_names(tmp_path / "to"), there.read_bytes()) == ([there.name], b"mine")
+
+    def test_s05_a_truncated_model_is_refused(self, place: Path, tmp_path: Path) -> None:
+        """S05: a model that breaks off is CorruptModelError, and nothing is left."""
+        if not self.keeps_bytes:
+            pytest.skip("a model breaks off in bytes, and this source has others")
+        location = self.put(place, _FILE, _CONTENT[:-5])
+        with pytest.raises(CorruptModelError):
+            self.open(location).fetch(tmp_path / "to")
+        assert _names(tmp_path / "to") == []
+
+    def test_s06_what_is_not_there_is_said(self, place: Path, tmp_path: Path) -> None:
+        """S06: a model that is not there is ModelNotFoundError or FetchError; nothing is left."""
+        with pytest.raises((ModelNotFoundError, FetchError)):
+            self.open(self.missing(place)).fetch(tmp_path / "to")
+        assert _names(tmp_path / "to") == []
+
+    def test_s07_nothing_is_run(self, place: Path, tmp_path: Path) -> None:
+        """S07: fetching runs nothing of a model, whatever loading it would do."""
+        if not self.keeps_bytes:
+            pytest.skip("what is in the bytes is another thing")
+        ran = tmp_path / "ran"
+        location = self.put(place, _FILE, f"cos\nmkdir\n(V{ran}\ntR.".encode())
+        model = self.open(location).fetch(tmp_path / "to")
+        assert not ran.exists()
+        assert not model.passport.safe_to_load
+
+    def test_s08_no_secret_is_shown(self, location: object, place: Path, tmp_path: Path) -> None:
+        """S08: a secret in a location is in no repr, message, hint or evidence."""
+        if not self.secret:
+            pytest.skip("its locations hold no secret")
+        source = self.open(location)
+        with pytest.raises(ModelshipError) as caught:
+            self.open(self.missing(place)).fetch(tmp_path / "to")
+        shown = [repr(source), source.location, *traceback.format_exception(caught.value)]
+        assert [each for each in shown if self.secret in each] == []
+
+    def test_s09_an_unknown_option_is_refused(self, location: object) -> None:
+        """S09: an option that the source does not have is InvalidOptionError, without its value."""
+        with pytest.raises(InvalidOptionError, match="no_such_option") as caught:
+            self.open(location, no_such_option="its value")
+        assert "its value" not in str(caught.value)
+
+    def test_s10_a_file_is_no_folder(self, location: object, tmp_path: Path) -> None:
+        """S10: a file in the place of the folder is InvalidOptionError, and stays."""
+        (tmp_path / "file").write_bytes(b"mine")
+        with pytest.raises(InvalidOptionError, match="folder"):
+            self.open(location).fetch(tmp_path / "file")
+        assert (tmp_path / "file").read_bytes() == b"mine"
+
+    def test_s11_a_uri_of_nothing_is_refused(self) -> None:
+        """S11: a URI that is its scheme alone is InvalidOptionError, before anything is fetched."""
+        if not self.scheme:
+            pytest.skip("no URI names its models")
+        with pytest.raises(InvalidOptionError):
+            self.open(f"{self.scheme}:")
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(each.name for each in folder.glob("*"))
+
+
+def _identity(model: Model) -> tuple[object, ...]:
+    return model.name, model.version, model.path, model.digest, model.origin

@@ -152,6 +152,9 @@ class ModelshipError(Exception):
 
     exit_code: ClassVar[int] = 1
 
+    aftermath: str = ""
+    """What was done after it, such as that the service of before was started again; or empty."""
+
     @property
     def message(self) -> str:
         """What was found and what was expected; one sentence."""
@@ -171,6 +174,8 @@ class ModelshipError(Exception):
         parts = [self.message]
         if self.evidence:
             parts.append("\n".join(f"  | {line}" for line in self.evidence.splitlines()))
+        if self.aftermath:
+            parts.append(self.aftermath)
         if self.hint:
             parts.append(f"  -> {self.hint}")
         return "\n".join(parts)
@@ -735,6 +740,7 @@ class DeploymentNotFoundError(TargetError):
     name: str
     target: str
     known: Sequence[str] = ()
+    has_failed: bool = False
 
     @property
     def message(self) -> str:
@@ -745,6 +751,8 @@ class DeploymentNotFoundError(TargetError):
 
     @property
     def hint(self) -> str:
+        if self.has_failed:
+            return f"Its last deployment failed: modelship doctor {self.name} tells why."
         if not self.known:
             return f"Nothing is deployed on {self.target!r}."
         return f"Deployed there: {', '.join(self.known)}."

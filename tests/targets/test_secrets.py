@@ -15,7 +15,7 @@ from modelship import DeployTarget, Serving
 from modelship.errors import DeploymentFailedError, NameTakenError
 from modelship.runtime.variables import Secret
 from modelship.targets import Release
-from modelship.targets.kept import keep, known_secrets
+from modelship.targets.kept import KeptReleases
 
 PLACES = ["process", pytest.param("docker", marks=pytest.mark.docker)]
 SHOWING = """
@@ -119,10 +119,11 @@ def test_secrets_are_known_for_as_long_as_they_are_where_they_were(
     monkeypatch.setenv("OTHER", "another")
     given = {**sources, "D": Secret("given as it is")}
     release = Release(deployer.bundle(SHOWING), Serving(secrets=given))
-    keep(release)
+    kept = KeptReleases("process", "secret-svc")
+    kept.keep(release)
     monkeypatch.delenv("OTHER")
-    assert known_secrets(release.digest) == (canary, "of-a-file")
-    assert known_secrets("0" * 64) == ()
+    assert kept.known_secrets(release.digest) == (canary, "of-a-file")
+    assert kept.known_secrets("0" * 64) == ()
 
 
 @pytest.mark.docker

@@ -90,8 +90,22 @@ def stage_models(bundle: ScoringBundle, folder: Path) -> None:
         copy_checked(model, folder / model_folder(model.name, model.version))
 
 
-def save(bundle: ScoringBundle, folder: Path) -> Path:
+def save(
+    bundle: ScoringBundle, folder: Path, *, like: Iterable[Path] = (), ours: bool = False
+) -> Path:
     """Write `bundle` into `folder`; a bundle that is there already is replaced whole.
+
+    Parameters
+    ----------
+    bundle : ScoringBundle
+        What is to be saved.
+    folder : Path
+        Where.
+    like : Iterable[Path]
+        Saved bundles that nobody changes: a model file of theirs that is the same gets a second
+        name, and no second copy.
+    ours : bool
+        Whether ``MODELSHIP_HOME`` moves the folder; else the user has named it.
 
     Raises
     ------
@@ -104,11 +118,12 @@ def save(bundle: ScoringBundle, folder: Path) -> Path:
         raise InvalidOptionError(
             option="folder", found=str(folder), expected="a new or empty folder, or a saved bundle"
         )
-    with storing(folder, ours=False), stage_in(folder.parent) as scratch:
+    with storing(folder, ours=ours), stage_in(folder.parent) as scratch:
         draft = scratch / "new"
         stage_source(bundle, draft / "source")
         for model in bundle.models:
-            copy_checked(model, draft / "models" / model.name / model.version)
+            place = Path("models", model.name, model.version)
+            copy_checked(model, draft / place, like=[each / place for each in like])
         (draft / "requirements.lock").write_text(bundle.lock.text)
         if bundle.sample_json is not None:
             (draft / "sample_input.json").write_text(bundle.sample_json + "\n")

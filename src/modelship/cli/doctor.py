@@ -110,13 +110,14 @@ def _explain_log(log: str, *, name: str) -> None:
 
 
 def _explain_service(deployment: Deployment) -> None:
-    from modelship.targets.kept import known_secrets
+    from modelship.targets.kept import KeptReleases
 
     state = str(deployment.state)
     diagnosis = deployment.diagnose()
     log = deployment.logs(tail=_LINES) if diagnosis is None else ""
     since = _answers_since(log) if state == "Healthy" else ""
-    with hiding(known_secrets(deployment.release.digest)):
+    kept = KeptReleases(deployment.target, deployment.name)
+    with hiding(kept.known_secrets(deployment.release.digest)):
         failed = _failed_request(log) if state == "Healthy" else None
     if as_json_is_asked():
         told = {"name": deployment.name, "target": deployment.target, "state": state}

@@ -75,6 +75,8 @@ def error_document(error: ModelshipError) -> dict[str, object]:
         "hint": error.hint,
         "exit_code": error.exit_code,
     }
+    if error.aftermath:
+        document["aftermath"] = error.aftermath
     diagnosis = getattr(error, "diagnosis", None)
     return {**document, "diagnosis": diagnosis_document(diagnosis)} if diagnosis else document
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from modelship.errors import DigestMismatchError, ModelNotFoundError
-from modelship.sources._files import nearby
+from modelship.sources._files import nearby, sha256_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from modelship.sources.model import Model, ModelFile
@@ -19,8 +21,18 @@ __all__ = ["copy_checked"]
 _CHUNK_BYTES: Final = 1 << 20
 
 
-def copy_checked(model: Model, folder: Path) -> None:
+def copy_checked(model: Model, folder: Path, *, like: Sequence[Path] = ()) -> None:
     """Copy the files of `model` below `folder`.
+
+    Parameters
+    ----------
+    model : Model
+        What is copied.
+    folder : Path
+        Where its files go.
+    like : Sequence[Path]
+        Folders of files that nobody changes. One that is the same, by its digest, gets a second
+        name below `folder`, where the disk allows that.
 
     Raises
     ------
@@ -32,7 +44,24 @@ def copy_checked(model: Model, folder: Path) -> None:
         If they cannot be written.
     """
     for file in model.files:
-        _copy(model.root / file.path, folder / file.path, file)
+        destination = folder / file.path
+        if not any(_linked(each / file.path, destination, file) for each in like):
+            _copy(model.root / file.path, destination, file)
+
+
+def _linked(same: Path, destination: Path, file: ModelFile) -> bool:
+    """Give `same` a second name if it is the file that is meant; return whether it has one."""
+    try:
+        found = same.stat(follow_symlinks=False)
+        if not stat.S_ISREG(found.st_mode) or found.st_size != file.size_bytes:
+            return False
+        if sha256_of(same) != file.sha256:
+            return False
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        destination.hardlink_to(same)
+    except OSError:  # it is not there, or the disk knows no such links
+        return False
+    return True
 
 
 def _copy(source: Path, destination: Path, file: ModelFile) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, runtime_checkable
 from modelship.bundle.profile import PROFILES, Profile
 from modelship.diagnosis import Facts
 from modelship.errors import InvalidOptionError
-from modelship.places import state_folder
+from modelship.places import exclusive, state_folder
 from modelship.targets.history import FolderJournal
 from modelship.targets.logtail import last_lines
 from modelship.targets.release import Serving
@@ -23,6 +23,7 @@ from modelship.targets.release import Serving
 if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from modelship.progress import Steps
     from modelship.targets.history import Journal
@@ -164,6 +165,20 @@ class TargetBackend(ABC):
         grace_s : float
             Seconds that what is under way may still take.
         """
+
+    def alone(self, name: str, *, timeout_s: float) -> AbstractContextManager[None]:
+        """Hold the name `name`: nobody else changes what it serves meanwhile.
+
+        By default, no other process of this user on this machine. One that is killed holds none.
+
+        Parameters
+        ----------
+        name : str
+            The service's.
+        timeout_s : float
+            Seconds to wait for another one that holds it; then entering raises TimeoutError.
+        """
+        return exclusive(f"{self.name}-{name}", timeout_s=timeout_s)
 
     def journal(self, name: str) -> Journal:
         """Return where the history of the service `name` is kept: on this machine by default."""

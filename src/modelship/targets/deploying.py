@@ -14,14 +14,15 @@ from modelship.errors import (
     InvalidOptionError,
     NameTakenError,
 )
-from modelship.places import exclusive, state_folder
+from modelship.places import state_folder
 from modelship.progress import Steps
 from modelship.staging import storing
 from modelship.targets.health import serving_one
-from modelship.targets.kept import keep
+from modelship.targets.kept import KeptReleases
 from modelship.targets.names import check_service_name
 from modelship.targets.release import Release, Serving
 from modelship.targets.rollout import Rollout
+from modelship.targets.settling import settle
 from modelship.targets.state import State
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def deploy(
         with (
             hiding(serving.secret_environment.values()),
             storing(state_folder()),
-            exclusive(f"{backend.name}-{name}", timeout_s=timeout_s),
+            backend.alone(name, timeout_s=timeout_s),
         ):
             return asked.deploy(bundle, serving, overwrite=overwrite)
     except TimeoutError as error:
@@ -119,11 +120,22 @@ class Intent:
         return self.current.release.differences(self.release)
 
 
-def intend(backend: TargetBackend, bundle: ScoringBundle, serving: Serving, *, name: str) -> Intent:
-    """Return what was asked for beside what is there now; this changes nothing."""
+def intend(
+    backend: TargetBackend,
+    bundle: ScoringBundle,
+    serving: Serving,
+    *,
+    name: str,
+    exactly: bool = False,
+) -> Intent:
+    """Return what was asked for beside what is there now; this changes nothing.
+
+    If `exactly`, what `serving` leaves open is left out, and not what the current instance does.
+    """
     older = backend.instances(name)
     current = serving_one(backend, older)
-    release = Release(bundle, _after(serving, current), backend.options)
+    serving = serving if exactly else _after(serving, current)
+    release = Release(bundle, serving, backend.options)
     backend.check_serving(release.serving)
     return Intent(release, older, current)
 
@@ -169,13 +181,15 @@ class _Asked:
     def deploy(self, bundle: ScoringBundle, serving: Serving, *, overwrite: bool) -> Instance:
         with self._steps.step("Lock the environment"):
             _ = bundle.digest
-        intent = intend(self._backend, bundle, serving, name=self._name)
+        settle(self._backend, self._name)
+        exactly = self._kind == "rollback"
+        intent = intend(self._backend, bundle, serving, name=self._name, exactly=exactly)
         release, current = intent.release, intent.current
         if current is not None and self._is_there(intent, current, overwrite=overwrite):
             self._steps.say("nothing to do: this release is deployed and healthy")
             return current
         self._check(release)
-        keep(release)
+        KeptReleases(self._backend.name, self._name).keep(release)
         rollout = Rollout(self._backend, name=self._name, steps=self._steps)
         return rollout.run(release, kind=self._kind, current=current, older=intent.older)
 

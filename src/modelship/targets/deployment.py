@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from modelship.errors import DeploymentNotFoundError, InvalidOptionError
 from modelship.progress import DeadlineExceededError, Steps
 from modelship.targets import health
 from modelship.targets.calling import Caller
+from modelship.targets.deleting import delete
 from modelship.targets.deploying import deploy
-from modelship.targets.kept import kept_bundle, kept_serving
+from modelship.targets.kept import KeptReleases
 from modelship.targets.release import Serving
+from modelship.targets.rolling_back import release_before
+from modelship.targets.settling import history
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,13 +24,14 @@ if TYPE_CHECKING:
     from modelship.findings import Diagnosis
     from modelship.runtime.variables import Secret
     from modelship.targets.backend import TargetBackend
+    from modelship.targets.deploying import Check
     from modelship.targets.history import Change
     from modelship.targets.instance import Instance
     from modelship.targets.keys import ServiceKeys
     from modelship.targets.release import ReleaseRecord
     from modelship.targets.state import State
 
-__all__ = ["Deployment", "delete"]
+__all__ = ["Deployment"]
 
 
 class Deployment:
@@ -160,6 +163,8 @@ class Deployment:
         self,
         change: ScoringBundle | Serving,
         *,
+        check: Check | None = None,
+        trust_model: bool = False,
         timeout_s: float = 600.0,
         show_output: bool = True,
     ) -> None:
@@ -172,6 +177,8 @@ class Deployment:
         ----------
         change : ScoringBundle or Serving
             What is to be new; the other stays what it is.
+        check, trust_model
+            As for :meth:`DeployTarget.deploy`; a bundle that stays what it is has been trusted.
         timeout_s : float
             Seconds for everything.
         show_output : bool
@@ -185,22 +192,39 @@ class Deployment:
             As :meth:`DeployTarget.deploy`.
         """
         if isinstance(change, Serving):
-            bundle, serving = kept_bundle(self.release.digest), change
+            bundle, serving = self._kept.bundle(self.release.digest), change
+            trust_model = True
         else:
-            bundle, serving = change, kept_serving(self.release.digest)
-        self._deploy(bundle, serving, "update", timeout_s=timeout_s, show_output=show_output)
+            bundle, serving = change, self._kept.serving(self.release.digest)
+        self._deploy(
+            bundle,
+            serving,
+            "update",
+            check=check,
+            trust_model=trust_model,
+            timeout_s=timeout_s,
+            show_output=show_output,
+        )
 
     def rollback(
         self,
         *,
+        to: int | None = None,
         secrets: Mapping[str, str | Secret] | None = None,
         timeout_s: float = 600.0,
         show_output: bool = True,
     ) -> None:
-        """Serve the release before this one again; this handle is then one on it.
+        """Serve an earlier release again; this handle is then one on it.
+
+        It is the release before this one. Doing it again goes further back, and never to a
+        release that was given up in this way. An update that has failed, or was refused, has
+        changed nothing: it needs no rollback, and does not count as a release.
 
         Parameters
         ----------
+        to : int, optional
+            The number of a change in :meth:`history`: its release is served again, be it older or
+            one that was given up.
         secrets : Mapping[str, str or Secret], optional
             In place of where the secrets of that release were read from.
         timeout_s : float
@@ -211,28 +235,36 @@ class Deployment:
         Raises
         ------
         InvalidOptionError
-            If there is no release before this one.
+            If there is no such release, or one of its secrets cannot be read again.
         StorageError
             If that release is not kept on this machine.
         ModelshipError
             As :meth:`DeployTarget.deploy`.
         """
-        digest = self._previous()
-        serving = kept_serving(digest, secrets=secrets)
-        bundle = kept_bundle(digest)
-        self._deploy(bundle, serving, "rollback", timeout_s=timeout_s, show_output=show_output)
+        digest = release_before(self._backend, self.instance, self.history(), to=to)
+        serving = self._kept.serving(digest, secrets=secrets)
+        bundle = self._kept.bundle(digest)
+        self._deploy(
+            bundle,
+            serving,
+            "rollback",
+            check="off",  # it was, when it was deployed
+            trust_model=True,
+            timeout_s=timeout_s,
+            show_output=show_output,
+        )
 
     def history(self) -> tuple[Change, ...]:
-        """Return what the name has served, the oldest first; also what failed."""
-        return tuple(self._backend.journal(self.name).changes())
+        """Return what the name has served, the oldest first; also what failed.
 
-    def _previous(self) -> str:
-        """Return the digest of the release that was served before this one."""
-        for change in reversed(self.history()):
-            if change.release.digest == self.release.digest and change.previous:
-                return change.previous
-        expected = "a service that has served another release before"
-        raise InvalidOptionError("rollback", self.name, expected)
+        The last hundred changes are kept. A change whose deployer was killed is settled when this
+        is read, by what the name really serves.
+        """
+        return history(self._backend, self.name)
+
+    @property
+    def _kept(self) -> KeptReleases:
+        return KeptReleases(self.target, self.name)
 
     def _deploy(
         self,
@@ -240,6 +272,8 @@ class Deployment:
         serving: Serving,
         kind: Literal["update", "rollback"],
         *,
+        check: Check | None,
+        trust_model: bool,
         timeout_s: float,
         show_output: bool,
     ) -> None:
@@ -250,8 +284,8 @@ class Deployment:
             serving=serving,
             kind=kind,
             overwrite=True,
-            check=None,
-            trust_model=False,
+            check=check,
+            trust_model=trust_model,
             timeout_s=timeout_s,
             show_output=show_output,
         )
@@ -302,19 +336,3 @@ class Deployment:
 
     def __repr__(self) -> str:
         return f"<Deployment {self.name!r} on {self.target!r} at {self.scoring_uri}>"
-
-
-def delete(backend: TargetBackend, name: str, *, missing_ok: bool) -> None:
-    """End the service `name`, remove everything that belongs to it alone, and write that down."""
-    mine = backend.instances(name)
-    if not mine:
-        if missing_ok:
-            return
-        known = sorted({each.name for each in backend.instances()})
-        raise DeploymentNotFoundError(name=name, target=backend.name, known=known)
-    for instance in mine:
-        backend.stop(instance)
-    journal = backend.journal(name)
-    for change in journal.changes():
-        if change.outcome in {"serving", "under way"}:
-            journal.write(change.ended("ended", "deleted"))

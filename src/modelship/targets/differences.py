@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Final
 from modelship.bundle.models import model_ids
 from modelship.errors import ModelshipError
 from modelship.runtime.variables import Secret
-from modelship.targets.kept import kept_bundle
 from modelship.targets.recorded import is_readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from modelship.bundle import ScoringBundle
+    from modelship.targets.kept import KeptReleases
     from modelship.targets.recorded import Scalar
     from modelship.targets.release import Release, ReleaseRecord
 
@@ -52,24 +52,26 @@ class Difference:
         return f"{self.name}: {detail}"
 
 
-def differences_between(record: ReleaseRecord, release: Release) -> tuple[Difference, ...]:
+def differences_between(
+    record: ReleaseRecord, release: Release, *, kept: KeptReleases
+) -> tuple[Difference, ...]:
     """Return each part and option in which `release` differs from what a place has recorded.
 
-    What of a part differs is known where the recorded release is kept on this machine; elsewhere
-    it is only known that it does.
+    What of a part differs is known where the recorded release is `kept`; elsewhere it is only known
+    that it does.
     """
     names = record.differences(release)
     parts = [name for name in names if name in release.bundle.parts]
-    before = _kept(record.digest) if parts else None
+    before = _kept(record.digest, kept) if parts else None
     return (
         *(_part(name, record, release.bundle, before=before) for name in parts),
         *(_option(name, record, release) for name in names if name not in parts),
     )
 
 
-def _kept(digest: str) -> ScoringBundle | None:
+def _kept(digest: str, kept: KeptReleases) -> ScoringBundle | None:
     try:
-        return kept_bundle(digest) if digest else None
+        return kept.bundle(digest)
     except ModelshipError:  # deployed from elsewhere, or what was kept is damaged
         return None
 

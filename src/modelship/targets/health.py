@@ -14,7 +14,7 @@ from modelship.errors import (
     DeploymentTimeoutError,
     ModelshipError,
 )
-from modelship.targets.kept import known_secrets
+from modelship.targets.kept import KeptReleases
 from modelship.targets.logtail import telling_part
 from modelship.targets.state import State
 
@@ -111,7 +111,7 @@ def failure(
         target=backend.name,
         state=str(state),
         problem=problem,
-        log_tail=_telling_part(log, instance),
+        log_tail=_telling_part(backend, log, instance),
         diagnosis=diagnosis if is_known(diagnosis) else None,
     )
 
@@ -125,7 +125,7 @@ def timed_out(backend: TargetBackend, instance: Instance, steps: Steps) -> Deplo
         target=backend.name,
         doing=steps.current,
         timeout_s=steps.deadline.timeout_s,
-        log_tail=_telling_part(log, instance),
+        log_tail=_telling_part(backend, log, instance),
         diagnosis=diagnosis if is_known(diagnosis) else None,
     )
 
@@ -135,9 +135,13 @@ def _log_end(backend: TargetBackend, instance: Instance) -> str:
     return backend.log_end(instance, lines=_LINES_FOR_DIAGNOSIS)
 
 
-def _telling_part(log: str, instance: Instance) -> str:
-    with hiding(known_secrets(instance.release.digest)):
+def _telling_part(backend: TargetBackend, log: str, instance: Instance) -> str:
+    with hiding(_secrets(backend, instance)):
         return telling_part(log)
+
+
+def _secrets(backend: TargetBackend, instance: Instance) -> Sequence[str]:
+    return KeptReleases(backend.name, instance.name).known_secrets(instance.release.digest)
 
 
 def _diagnosis(
@@ -153,5 +157,5 @@ def _diagnosis(
     except ModelshipError:  # the log is there; what else the place knows may not be
         facts = Facts()
     facts = replace(facts, state=str(state or ""), timed_out=timed_out)
-    with hiding(known_secrets(instance.release.digest)):
+    with hiding(_secrets(backend, instance)):
         return diagnose(log, facts=facts)

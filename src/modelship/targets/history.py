@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from modelship.diagnosis.redaction import covered
 from modelship.documents import choice, listing, mapping, number, parse, read_regular, record, text
 from modelship.errors import StorageError
 from modelship.staging import storing, write_atomic
@@ -19,14 +20,29 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["Change", "FolderJournal", "Journal", "MemoryJournal"]
+__all__ = [
+    "MOST_CHANGES",
+    "Change",
+    "FolderJournal",
+    "Journal",
+    "Kind",
+    "MemoryJournal",
+    "Outcome",
+    "changes_from",
+    "kept_changes",
+    "to_text",
+]
 
 Kind = Literal["deploy", "update", "rollback", "delete"]
 Outcome = Literal["under way", "serving", "failed", "refused", "ended"]
 
-_MOST_CHANGES: Final = 100
-_MOST_BYTES: Final = 2**24
+MOST_CHANGES: Final = 100
+"""How many changes of a name are kept."""
+
+_MOST_BYTES: Final = 2**22
 _MOST_REASON: Final = 2000
+_MOST_DESCRIPTION: Final = 1000
+_MOST_TAGS: Final = 4000
 
 
 @dataclass(frozen=True)
@@ -76,7 +92,7 @@ class Change:
         kind: Kind,
         release: ReleaseRecord,
         *,
-        number: int,
+        number: int = 1,
         previous: str = "",
         differed: Sequence[str] = (),
     ) -> Change:
@@ -84,7 +100,7 @@ class Change:
         return cls(
             number=number,
             kind=kind,
-            release=release,
+            release=_shortened(release),
             previous=previous,
             differed=tuple(differed),
             by=f"{_user()}@{platform.node()}",
@@ -98,10 +114,24 @@ class Change:
         return replace(
             self,
             outcome=outcome,
-            reason=reason[:_MOST_REASON],
+            reason=covered(reason)[:_MOST_REASON],
             ended_at=_now(),
             figures=dict(figures or self.figures),
         )
+
+    def after(self, changes: Sequence[Change]) -> Change:
+        """Return the change with the number that comes after these."""
+        return replace(self, number=max((each.number for each in changes), default=0) + 1)
+
+    @property
+    def has_served(self) -> bool:
+        """Whether the name has served the release, or serves it now."""
+        return self.outcome in {"serving", "ended"} and self.kind != "delete"
+
+    @property
+    def is_of_this_machine(self) -> bool:
+        """Whether a process of this machine made it, or makes it."""
+        return self.by.rpartition("@")[2] == platform.node()
 
     def to_document(self) -> dict[str, Any]:
         """Return it as a JSON object."""
@@ -126,8 +156,11 @@ class Journal(ABC):
         """Return every change that is kept, the oldest first."""
 
     @abstractmethod
-    def write(self, change: Change) -> None:
-        """Keep a change; it takes the place of the one with its number."""
+    def write(self, *changes: Change) -> None:
+        """Keep changes, all of them or none; each takes the place of the one with its number.
+
+        At least the last hundred are kept, and the one that serves.
+        """
 
     def last(self) -> Change | None:
         """Return the newest change, or None."""
@@ -139,17 +172,17 @@ class MemoryJournal(Journal):
     """Changes that are kept as long as this object."""
 
     def __init__(self) -> None:
-        self._changes: dict[int, Change] = {}
+        self._changes: Sequence[Change] = ()
 
     def changes(self) -> Sequence[Change]:
-        return [self._changes[number] for number in sorted(self._changes)]
+        return self._changes
 
-    def write(self, change: Change) -> None:
-        self._changes[change.number] = change
+    def write(self, *changes: Change) -> None:
+        self._changes = kept_changes(self._changes, changes)
 
 
 class FolderJournal(Journal):
-    """Changes in a file of a folder: the last hundred, in one JSON document.
+    """Changes in a file of a folder, as one JSON document.
 
     Parameters
     ----------
@@ -165,8 +198,7 @@ class FolderJournal(Journal):
     def changes(self) -> Sequence[Change]:
         try:
             with storing(self._path):
-                content = read_regular(self._path, most_bytes=_MOST_BYTES)
-            return [Change.from_document(each) for each in parse(content)]
+                return changes_from(read_regular(self._path, most_bytes=_MOST_BYTES))
         except FileNotFoundError:
             return []
         except (ValueError, TypeError) as error:
@@ -176,12 +208,31 @@ class FolderJournal(Journal):
                 advice="Move it away: the service goes on, and a new history begins.",
             ) from error
 
-    def write(self, change: Change) -> None:
-        others = [each for each in self.changes() if each.number != change.number]
-        kept = sorted([*others, change], key=lambda each: each.number)[-_MOST_CHANGES:]
+    def write(self, *changes: Change) -> None:
         with storing(self._path):
-            document = json.dumps([each.to_document() for each in kept])
-            write_atomic(self._path, document, mode=0o600)
+            text = to_text(kept_changes(self.changes(), changes))
+            write_atomic(self._path, text, mode=0o600)
+
+
+def kept_changes(before: Sequence[Change], new: Sequence[Change]) -> list[Change]:
+    """Return what is kept when `new` is written: the last hundred, and the one that serves."""
+    by_number = {change.number: change for change in (*before, *new)}
+    changes = [by_number[number] for number in sorted(by_number)]
+    old = [each for each in changes[:-MOST_CHANGES] if each.outcome == "serving"]
+    return [*old, *changes[-MOST_CHANGES:]]
+
+
+def to_text(changes: Sequence[Change]) -> str:
+    """Return changes as a JSON document; the oldest are left out if it were too long."""
+    documents = [json.dumps(each.to_document()) for each in changes]
+    while len(documents) > 1 and sum(map(len, documents)) + 2 * len(documents) > _MOST_BYTES:
+        del documents[0]
+    return f"[{', '.join(documents)}]"
+
+
+def changes_from(text: bytes | str) -> list[Change]:
+    """Read what :func:`to_text` returned; raise ValueError or TypeError if it is something else."""
+    return [Change.from_document(each) for each in parse(text)]
 
 
 _SCHEMA: Final = record(
@@ -203,6 +254,14 @@ _SCHEMA: Final = record(
 
 def _now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+
+
+def _shortened(release: ReleaseRecord) -> ReleaseRecord:
+    """Return a record without what would make a history long."""
+    tags = (
+        release.tags if sum(map(len, (*release.tags, *release.tags.values()))) <= _MOST_TAGS else {}
+    )
+    return replace(release, description=release.description[:_MOST_DESCRIPTION], tags=tags)
 
 
 def _user() -> str:

@@ -12,26 +12,29 @@ from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Final, Literal
 
 from modelship.errors import ModelshipError, ScoringError, ScoringTimeoutError, StorageError
-from modelship.progress import DeadlineExceededError
+from modelship.progress import DeadlineExceededError, Steps
 from modelship.targets.backend import SupportsReplace, SupportsRoute
 from modelship.targets.calling import Caller
+from modelship.targets.failures import LINES_OF_A_FAILURE, Failure, forget_failure, keep_failure
 from modelship.targets.health import failure, timed_out, wait_until_healthy
 from modelship.targets.history import Change
 from modelship.targets.instance import Instance
+from modelship.targets.kept import KeptReleases
+from modelship.targets.rolling_back import releases_to_keep
+from modelship.targets.settling import DRAIN_S, conclude, ended_by_itself
 from modelship.targets.state import State
+from modelship.targets.way_back import WayBack
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from modelship.progress import Steps
     from modelship.targets.backend import Prepared, TargetBackend
     from modelship.targets.history import Kind
     from modelship.targets.release import Release
 
-__all__ = ["DRAIN_S", "Rollout", "Way", "way_to"]
+__all__ = ["Rollout", "Way", "way_to"]
 
-DRAIN_S: Final = 40.0
-"""Seconds that what is under way has to end; longer than either server gives it: 30 s."""
+_AGAIN_S: Final = 60.0
 
 Way = Literal["side by side", "in place", "stop and start"]
 
@@ -61,6 +64,8 @@ class Rollout:
         self._name = name
         self._steps = steps
         self._journal = backend.journal(name)
+        self._kept = KeptReleases(backend.name, name)
+        self._log = ""
 
     def run(
         self,
@@ -87,34 +92,47 @@ class Rollout:
         try:
             instance = self._replace(release, current=current, older=older)
         except BaseException as error:
-            reason = error.message if isinstance(error, ModelshipError) else repr(error)
-            with suppress(StorageError):  # the failure itself counts more
-                self._journal.write(change.ended("failed", reason))
+            self._give_up(change, error)
             raise
-        self._conclude(change)
+        try:
+            self._stop_older(instance, older)
+        finally:
+            self._conclude(change)
         return instance
 
     def _begin(self, release: Release, *, kind: Kind, current: Instance | None) -> Change:
-        last = self._journal.last()
+        changes = self._journal.changes()
         change = Change.begun(
             kind,
             release.record(),
-            number=last.number + 1 if last else 1,
             previous=current.release.digest if current else "",
             differed=current.release.differences(release) if current else (),
-        )
-        self._journal.write(change)
+        ).after(changes)
+        self._journal.write(*ended_by_itself(self._backend, changes, current), change)
+        forget_failure(self._backend.name, self._name)
         return change
+
+    def _give_up(self, change: Change, error: BaseException) -> None:
+        """Write down that the change has failed, and keep what tells why."""
+        ended = change.ended("failed", _reason(error))
+        with suppress(StorageError):  # the failure itself counts more
+            self._journal.write(ended)
+            self._forget_releases()
+        with suppress(StorageError):
+            target, name = self._backend.name, self._name
+            keep_failure(Failure.of(error, ended, name=name, target=target, log=self._log))
 
     def _conclude(self, change: Change) -> None:
         """Write down that the change is made; the service runs, whether or not that succeeds."""
         try:
-            for each in self._journal.changes():
-                if each.outcome == "serving":
-                    self._journal.write(each.ended("ended", f"replaced by change {change.number}"))
-            self._journal.write(change.ended("serving"))
+            conclude(self._journal, change.ended("serving"))
+            self._forget_releases()
         except StorageError as error:
             self._steps.say(f"warning: the history is not written: {error.message} {error.hint}")
+
+    def _forget_releases(self) -> None:
+        """Forget the releases that nobody is likely to go back to."""
+        self._kept.forget(but=releases_to_keep(self._journal.changes()))
 
     def _replace(
         self, release: Release, *, current: Instance | None, older: Sequence[Instance]
@@ -123,35 +141,68 @@ class Rollout:
         draft = Instance.draft(release, name=self._name)
         if current is not None and isinstance(self._backend, SupportsReplace):
             return self._in_place(self._backend, draft, prepared, current)
-        if way_to(release, on=self._backend, current=current) == "stop and start":
-            self._stop_all(older)
-        instance = self._start(draft, prepared)
-        self._route(instance, older)
+        if older and way_to(release, on=self._backend, current=current) == "stop and start":
+            return self._stop_and_start(draft, prepared, current=current, older=older)
+        return self._start(draft, prepared, older)
+
+    def _stop_and_start(
+        self,
+        draft: Instance,
+        prepared: Prepared,
+        *,
+        current: Instance | None,
+        older: Sequence[Instance],
+    ) -> Instance:
+        """Stop what runs, then start the new one; if that fails, start the old one again."""
+        back = WayBack(self._backend, current, steps=self._steps)
         self._stop_all(older)
-        return instance
+        try:
+            return self._start(draft, prepared)
+        except BaseException as error:
+            aftermath = back.go(self._start_again)
+            if isinstance(error, ModelshipError):
+                error.aftermath = aftermath
+            self._steps.say(aftermath)
+            raise
+
+    def _start_again(self, prepared: Prepared) -> None:
+        """Start what served before, in a time of its own."""
+        self._steps = Steps(self._steps.title, timeout_s=_AGAIN_S)
+        self._start(Instance.draft(prepared.release, name=self._name), prepared)
 
     def _in_place(
         self, backend: SupportsReplace, draft: Instance, prepared: Prepared, current: Instance
     ) -> Instance:
         with ExitStack() as undo:
             undo.callback(backend.restore, current, self._steps)
+            undo.callback(self._note_log, draft)
             with self._steps.step("Replace the service"):
                 instance = backend.replace(current, draft, prepared, self._steps)
             self._prove(instance, prepared.release)
             undo.pop_all()
         return instance
 
-    def _start(self, draft: Instance, prepared: Prepared) -> Instance:
+    def _start(
+        self, draft: Instance, prepared: Prepared, older: Sequence[Instance] = ()
+    ) -> Instance:
+        """Start an instance, see that it is well, and let requests come to it."""
         with ExitStack() as undo:
             undo.callback(self._backend.stop, draft)
+            undo.callback(self._note_log, draft)
             try:
                 with self._steps.step("Start the service"):
                     instance = self._backend.start(draft, prepared, self._steps)
                 self._prove(instance, prepared.release)
             except DeadlineExceededError as error:
                 raise timed_out(self._backend, draft, self._steps) from error
+            self._route(instance, older)
             undo.pop_all()
         return instance
+
+    def _note_log(self, instance: Instance) -> None:
+        """Remember what an instance that fails has written, before it is removed."""
+        with suppress(ModelshipError):
+            self._log = self._log or self._backend.log_end(instance, lines=LINES_OF_A_FAILURE)
 
     def _prove(self, instance: Instance, release: Release) -> None:
         """See that an instance is healthy and answers, before requests to the name come to it."""
@@ -178,6 +229,33 @@ class Rollout:
             for each in older:
                 self._backend.accept(each, on=False)
 
+    def _stop_older(self, instance: Instance, older: Sequence[Instance]) -> None:
+        """Stop what the instance has replaced; what cannot be stopped now, the next change does.
+
+        Where nothing keeps two deployers apart, as on an engine that two machines share, the
+        newest instance is the one that stays.
+        """
+        if isinstance(self._backend, SupportsReplace):
+            return
+        known = {each.instance_id for each in older}
+        try:
+            there = self._backend.instances(self._name)
+            self._stop_all(
+                [each for each in there if each.instance_id in known or _age(each) < _age(instance)]
+            )
+        except ModelshipError as error:
+            self._steps.say(f"warning: an older instance is not stopped: {error.message}")
+
     def _stop_all(self, instances: Sequence[Instance]) -> None:
         for instance in instances:
             self._backend.stop(instance, grace_s=DRAIN_S)
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, ModelshipError):
+        return f"{error.message} {error.aftermath}".strip()
+    return repr(error)
+
+
+def _age(instance: Instance) -> tuple[str, str]:
+    return instance.created_at, instance.instance_id

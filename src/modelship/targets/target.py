@@ -8,16 +8,22 @@ from typing import TYPE_CHECKING, Any
 from modelship.errors import DeploymentNotFoundError, InvalidOptionError
 from modelship.registry import Registry, check_options
 from modelship.targets.backend import TargetBackend
+from modelship.targets.deleting import delete
 from modelship.targets.deploying import deploy
-from modelship.targets.deployment import Deployment, delete
+from modelship.targets.deployment import Deployment
+from modelship.targets.failures import failure_of
 from modelship.targets.health import serving_one
+from modelship.targets.names import check_service_name
 from modelship.targets.plan import plan
 from modelship.targets.release import Serving
+from modelship.targets.settling import history
 
 if TYPE_CHECKING:
     from modelship.bundle import ScoringBundle
     from modelship.bundle.profile import Profile
     from modelship.targets.deploying import Check
+    from modelship.targets.failures import Failure
+    from modelship.targets.history import Change
     from modelship.targets.instance import Instance
     from modelship.targets.plan import Plan
 
@@ -227,8 +233,27 @@ class DeployTarget:
         found = serving_one(self._backend, self._backend.instances(name))
         if found is None:
             known = sorted({each.name for each in self._backend.instances()})
-            raise DeploymentNotFoundError(name=name, target=self.name, known=known)
+            has_failed = failure_of(self.name, name) is not None
+            raise DeploymentNotFoundError(
+                name=name, target=self.name, known=known, has_failed=has_failed
+            )
         return Deployment(self._backend, found)
+
+    def history(self, name: str) -> tuple[Change, ...]:
+        """Return the changes of what `name` has served, the oldest first; also once it is deleted.
+
+        The last hundred changes are kept. A change whose deployer was killed is settled when this
+        is read, by what the name really serves.
+        """
+        return history(self._backend, check_service_name(name))
+
+    def failure(self, name: str) -> Failure | None:
+        """Return why the last deployment of `name` failed, with the last that it wrote.
+
+        It is kept on the machine that deployed, until the name is deployed again or deleted.
+        None if the last deployment did not fail, or was made on another machine.
+        """
+        return failure_of(self.name, check_service_name(name))
 
     def list(self) -> tuple[Deployment, ...]:
         """Return every service here, sorted by name; failed ones too.

@@ -1,0 +1,60 @@
+"""Deleting a service: what runs, what is kept to go back to, and what a failure has left."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from modelship.errors import DeploymentNotFoundError, StorageError, TargetUnavailableError
+from modelship.targets.failures import forget_failure
+from modelship.targets.health import serving_one
+from modelship.targets.history import Change
+from modelship.targets.kept import KeptReleases
+from modelship.targets.settling import conclude, cut_short
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modelship.targets.backend import TargetBackend
+    from modelship.targets.instance import Instance
+
+__all__ = ["delete"]
+
+_PATIENCE_S: Final = 60.0
+
+
+def delete(backend: TargetBackend, name: str, *, missing_ok: bool) -> None:
+    """End the service `name`, remove everything that belongs to it alone, and write that down."""
+    try:
+        with backend.alone(name, timeout_s=_PATIENCE_S):
+            _delete(backend, name, missing_ok=missing_ok)
+    except TimeoutError as error:
+        raise TargetUnavailableError(
+            target=backend.name,
+            cause=f"another process deploys {name!r} just now",
+            advice="Wait until that is done, or end it, and delete the service again.",
+        ) from error
+
+
+def _delete(backend: TargetBackend, name: str, *, missing_ok: bool) -> None:
+    had_failed = forget_failure(backend.name, name)
+    if mine := backend.instances(name):
+        _end(backend, name, mine)
+    elif not missing_ok and not had_failed:
+        known = sorted({each.name for each in backend.instances()})
+        raise DeploymentNotFoundError(name=name, target=backend.name, known=known)
+    KeptReleases(backend.name, name).forget()
+
+
+def _end(backend: TargetBackend, name: str, instances: Sequence[Instance]) -> None:
+    journal = backend.journal(name)
+    current = serving_one(backend, instances) or instances[0]
+    change = Change.begun("delete", current.release, previous=current.release.digest)
+    with suppress(StorageError):  # what frees a full disk must not need space on it
+        changes = journal.changes()
+        change = change.after(changes)
+        journal.write(*cut_short(changes), change)
+    for instance in instances:
+        backend.stop(instance)
+    with suppress(StorageError):
+        conclude(journal, change.ended("ended", "deleted"))

@@ -1,0 +1,195 @@
+"""What a deployment that failed leaves: its last log, and why, on the machine that deployed.
+
+::
+
+    <state>/failures/<target>/<name>.json
+
+It is there until the name is deployed again, or deleted. No secret is in it that is known, nor what
+looks like one.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from modelship.bundle.profile import SERVICE_NAME
+from modelship.diagnosis.redaction import covered, redacted
+from modelship.documents import (
+    choice,
+    listing,
+    number,
+    optional,
+    parse,
+    read_regular,
+    record,
+    text,
+)
+from modelship.errors import ModelshipError
+from modelship.findings import RULES, Diagnosis
+from modelship.places import state_folder
+from modelship.staging import storing, write_atomic
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from modelship.targets.history import Change
+
+__all__ = ["LINES_OF_A_FAILURE", "Failure", "failure_of", "forget_failure", "keep_failure"]
+
+LINES_OF_A_FAILURE: Final = 1000
+"""How many lines of a log are kept at most."""
+
+_MOST_LOG: Final = 2**16
+_MOST_TEXT: Final = 2**13
+_MOST_BYTES: Final = 2**20
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a deployment failed, and the last that its service wrote.
+
+    Parameters
+    ----------
+    name : str
+        The service's.
+    target : str
+        The name of the target.
+    change : int
+        The number of the change in the history of the name.
+    ended_at : str
+        ISO 8601, UTC.
+    problem : str
+        What went wrong, as a sentence or two.
+    advice : str
+        One thing to do about it; may be empty.
+    log : str
+        The last lines that the service wrote, or the build of it: at most 1000, and 64 KiB.
+    diagnosis : Diagnosis or None
+        The cause, if it is known.
+    """
+
+    name: str
+    target: str
+    change: int
+    ended_at: str
+    problem: str
+    advice: str = ""
+    log: str = ""
+    diagnosis: Diagnosis | None = None
+
+    @classmethod
+    def of(
+        cls,
+        error: BaseException,
+        change: Change,
+        *,
+        name: str,
+        target: str,
+        log: str = "",
+    ) -> Failure:
+        """Return what is kept of a change that has failed.
+
+        Parameters
+        ----------
+        error : BaseException
+            What ended it.
+        change : Change
+            The change, with what came of it.
+        name, target : str
+            The service's name, and the target's.
+        log : str
+            What the service wrote. Without it, what the error tells of its build.
+        """
+        told = error if isinstance(error, ModelshipError) else None
+        log = log or (told.evidence if told else "")
+        diagnosis: Diagnosis | None = getattr(error, "diagnosis", None)
+        return cls(
+            name=name,
+            target=target,
+            change=change.number,
+            ended_at=change.ended_at,
+            problem=covered(told.message if told else repr(error))[:_MOST_TEXT],
+            advice=covered(told.hint if told else "")[:_MOST_TEXT],
+            log=_end_of(covered(log)),
+            diagnosis=redacted(diagnosis) if diagnosis else None,
+        )
+
+    def to_document(self) -> dict[str, Any]:
+        """Return it as a JSON object."""
+        diagnosis = {**vars(self.diagnosis)} if self.diagnosis else None
+        return {**vars(self), "diagnosis": diagnosis}
+
+
+def keep_failure(failure: Failure) -> None:
+    """Keep what is left of the last deployment of a name.
+
+    Raises
+    ------
+    StorageError
+        If the disk takes no more.
+    """
+    path = _path(failure.target, failure.name)
+    with storing(path):
+        write_atomic(path, json.dumps(failure.to_document()), mode=0o600)
+
+
+def failure_of(target: str, name: str) -> Failure | None:
+    """Return what the last deployment of a name has left if it failed, or None."""
+    try:
+        found = _SCHEMA(parse(read_regular(_path(target, name), most_bytes=_MOST_BYTES)), "")
+    except (OSError, ValueError):  # it is a help, and never in the way
+        return None
+    if found["diagnosis"] is not None:
+        evidence = tuple(found["diagnosis"].pop("evidence"))
+        found["diagnosis"] = Diagnosis(**found["diagnosis"], evidence=evidence)
+    return Failure(**found)
+
+
+def forget_failure(target: str, name: str) -> bool:
+    """Remove what the last deployment of a name has left; return whether there was something."""
+    path = _path(target, name)
+    with storing(path):
+        try:
+            path.unlink()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+    return True
+
+
+_TEXT: Final = text(most=_MOST_BYTES)
+_SCHEMA: Final = record(
+    {
+        "name": text(pattern=SERVICE_NAME.pattern, said="the name of a service"),
+        "target": text(most=100),
+        "change": number(above=0, whole=True),
+        "ended_at": text(most=100),
+        "problem": _TEXT,
+        "advice": _TEXT,
+        "log": _TEXT,
+        "diagnosis": optional(
+            record(
+                {
+                    "code": choice(*RULES),
+                    "cause": _TEXT,
+                    "remedy": _TEXT,
+                    "evidence": listing(_TEXT),
+                    "where": _TEXT,
+                }
+            )
+        ),
+    }
+)
+
+
+def _path(target: str, name: str) -> Path:
+    return state_folder() / "failures" / target / f"{name}.json"
+
+
+def _end_of(log: str) -> str:
+    """Return the last lines of a log, whole ones where they are not very long."""
+    end = "\n".join(log.splitlines()[-LINES_OF_A_FAILURE:])
+    if len(end) <= _MOST_LOG:
+        return end
+    return end[-_MOST_LOG:].partition("\n")[2] or end[-_MOST_LOG:]

@@ -1,0 +1,117 @@
+"""Which release a rollback goes to, and which are kept for that."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from modelship.errors import InvalidOptionError
+from modelship.targets.recorded import differing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modelship.targets.backend import TargetBackend
+    from modelship.targets.history import Change
+    from modelship.targets.instance import Instance
+    from modelship.targets.release import ReleaseRecord
+
+__all__ = ["MOST_RELEASES", "release_before", "releases_to_keep"]
+
+MOST_RELEASES: Final = 4
+"""How many releases of a name are kept to go back to, the one that serves among them."""
+
+
+def release_before(
+    backend: TargetBackend, current: Instance, changes: Sequence[Change], *, to: int | None
+) -> str:
+    """Return the digest of the release that a rollback goes to.
+
+    Parameters
+    ----------
+    backend : TargetBackend
+        The place; it has to be opened as it was for that release.
+    current : Instance
+        What serves.
+    changes : Sequence[Change]
+        The history of the name.
+    to : int or None
+        The number of the change whose release is meant; None for the one before.
+
+    Raises
+    ------
+    InvalidOptionError
+        If there is none, or the place was opened with other options then.
+    """
+    goal = _before(changes, current) if to is None else _numbered(changes, to)
+    _require_same_place(backend, goal)
+    return goal.digest
+
+
+def _served(changes: Sequence[Change]) -> list[Change]:
+    """Return the releases that a rollback goes back through, the present one last.
+
+    A rollback takes away what it has gone back from: the next one goes further back, and never to
+    a release that was given up. A deletion takes away all.
+    """
+    stack: list[Change] = []
+    for change in changes:
+        if change.kind == "delete":
+            stack = stack if change.outcome == "failed" else []
+        elif change.has_served:
+            if change.kind == "rollback":
+                stack = _until(stack, change.release.digest)
+            if stack and stack[-1].release.digest == change.release.digest:
+                del stack[-1]  # the same one, started anew
+            stack.append(change)
+    return stack
+
+
+def releases_to_keep(changes: Sequence[Change]) -> set[str]:
+    """Return the digests of the releases that a name may be asked to go back to.
+
+    They are the one that serves, the three before it, and the last four that have served, be they
+    given up.
+    """
+    before = [each.release.digest for each in _served(changes)]
+    newest_first = [each.release.digest for each in reversed(changes) if each.has_served]
+    return {*before[-MOST_RELEASES:], *[*dict.fromkeys(newest_first)][:MOST_RELEASES]}
+
+
+def _until(stack: Sequence[Change], digest: str) -> list[Change]:
+    """Return the changes up to the last that has served a release; all if none has."""
+    for count in range(len(stack), 0, -1):
+        if stack[count - 1].release.digest == digest:
+            return list(stack[:count])
+    return list(stack)
+
+
+def _numbered(changes: Sequence[Change], number: int) -> ReleaseRecord:
+    known = {each.number: each for each in changes if each.has_served}
+    if number not in known:
+        numbers = ", ".join(map(str, known))
+        raise InvalidOptionError("to", number, f"the number of a change that has served: {numbers}")
+    return known[number].release
+
+
+def _before(changes: Sequence[Change], current: Instance) -> ReleaseRecord:
+    releases = [each.release for each in _served(changes)]
+    digests = [each.digest for each in releases]
+    if current.release.digest in digests:
+        last = len(digests) - 1 - digests[::-1].index(current.release.digest)
+        releases = releases[:last]
+    if not releases:
+        expected = "a service that has served another release before, and was not deleted since"
+        raise InvalidOptionError("rollback", current.name, expected)
+    return releases[-1]
+
+
+def _require_same_place(backend: TargetBackend, goal: ReleaseRecord) -> None:
+    options = backend.options
+    kept = {name: value for name, value in (goal.options or {}).items() if name in options}
+    if different := differing(options, kept):
+        raise InvalidOptionError(
+            option="rollback",
+            found=goal.digest[:12],
+            expected=f"a target that is opened as for that release; other now: "
+            f"{', '.join(different)}",
+        )

@@ -1,0 +1,172 @@
+"""What came of the changes of a name: written down, found out where nobody did, and told.
+
+A deployer that is killed leaves its change under way, and perhaps instances that nobody waits for.
+Whoever holds the name next settles that: what the name really serves decides what came of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Final
+
+from modelship.targets.backend import SupportsReplace
+from modelship.targets.health import serving_one
+from modelship.targets.state import State
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modelship.targets.backend import TargetBackend
+    from modelship.targets.history import Change, Journal
+    from modelship.targets.instance import Instance
+
+__all__ = ["DIED", "DRAIN_S", "conclude", "cut_short", "ended_by_itself", "history", "settle"]
+
+DRAIN_S: Final = 40.0
+"""Seconds that what is under way has to end; longer than either server gives it: 30 s."""
+
+DIED: Final = "the service has ended by itself"
+
+_CUT_SHORT: Final = "whoever made the change was ended before it was done"
+_LONGEST: Final = timedelta(hours=1)
+
+
+def conclude(journal: Journal, change: Change) -> None:
+    """Write down what came of a change; what the name has served before it has ended then."""
+    has_replaced = change.outcome in {"serving", "ended"}
+    before = [each for each in journal.changes() if each.number != change.number]
+    verb = "deleted" if change.kind == "delete" else "replaced"
+    ended = [
+        replace(each.ended("ended", f"{verb} by change {change.number}"), ended_at=change.ended_at)
+        for each in before
+        if each.outcome == "serving" and has_replaced
+    ]
+    journal.write(*ended, change)
+
+
+def ended_by_itself(
+    backend: TargetBackend, changes: Sequence[Change], current: Instance | None
+) -> list[Change]:
+    """Return the changes that are said to serve and do not any more, as ended."""
+    return [
+        each.ended("ended", why)
+        for each in changes
+        if each.outcome == "serving" and (why := _why_ended(backend, each, current))
+    ]
+
+
+def cut_short(changes: Sequence[Change]) -> list[Change]:
+    """Return the changes that are said to be under way, and that nobody makes any more."""
+    return [each.ended("failed", _CUT_SHORT) for each in changes if each.outcome == "under way"]
+
+
+def history(backend: TargetBackend, name: str) -> tuple[Change, ...]:
+    """Return the changes of a name, the oldest first, as what the name serves now bears them out.
+
+    What a killed deployer left under way is settled first, unless somebody deploys just now.
+    """
+    journal = backend.journal(name)
+    if any(each.outcome == "under way" for each in journal.changes()):
+        try:
+            with backend.alone(name, timeout_s=0):
+                settle(backend, name)
+        except TimeoutError:
+            return tuple(journal.changes())
+    changes = tuple(journal.changes())
+    return changes if _is_under_way(changes) else _told(backend, name, changes)
+
+
+def settle(backend: TargetBackend, name: str) -> None:
+    """Find out what came of changes that are under way and that nobody makes any more.
+
+    Whoever calls it holds the name. Instances that a killed deployer has left are ended: a new one
+    to which no requests come, or those that it was about to replace.
+    """
+    journal = backend.journal(name)
+    changes = journal.changes()
+    if not _is_under_way(changes) or _may_go_on(changes[-1]):
+        return
+    for change in changes:
+        if change.outcome == "under way":
+            instances = backend.instances(name)
+            serving = serving_one(backend, instances)
+            if isinstance(backend, SupportsReplace) and _is_moving(backend, serving):
+                return  # the place goes on with it
+            if serving is not None and not _is_proven(backend, serving, change):
+                older = [each for each in instances if each.created_at < change.began_at]
+                serving = serving_one(backend, older)
+            if not isinstance(backend, SupportsReplace):
+                _end_all_but(backend, serving, instances)
+            conclude(journal, _settled(change, serving))
+
+
+def _is_under_way(changes: Sequence[Change]) -> bool:
+    return any(each.outcome == "under way" for each in changes)
+
+
+def _may_go_on(change: Change) -> bool:
+    """Return whether a process of another machine, whose locks are not seen here, may make it."""
+    if change.is_of_this_machine or change.outcome != "under way":
+        return False
+    try:
+        began = datetime.fromisoformat(change.began_at)
+    except ValueError:
+        return False
+    return datetime.now(timezone.utc) - began < _LONGEST
+
+
+def _is_moving(backend: TargetBackend, instance: Instance | None) -> bool:
+    return instance is not None and backend.observe(instance).state is State.TRANSITIONING
+
+
+def _is_new(instance: Instance, change: Change) -> bool:
+    """Return whether a change has brought this instance."""
+    is_release = instance.release.digest == change.release.digest
+    return change.kind != "delete" and is_release and instance.created_at >= change.began_at
+
+
+def _is_proven(backend: TargetBackend, instance: Instance, change: Change) -> bool:
+    """Return whether requests may come to an instance: an older one, or a new one that is well."""
+    if not _is_new(instance, change):
+        return True
+    return instance.routed and backend.observe(instance).state is State.HEALTHY
+
+
+def _end_all_but(
+    backend: TargetBackend, serving: Instance | None, instances: Sequence[Instance]
+) -> None:
+    for each in instances:
+        if serving is None or each.instance_id != serving.instance_id:
+            backend.stop(each, grace_s=DRAIN_S)
+
+
+def _settled(change: Change, serving: Instance | None) -> Change:
+    if change.kind == "delete" and serving is None:
+        return change.ended("ended", "deleted")
+    if serving is None:
+        return change.ended("failed", f"{_CUT_SHORT}; nothing serves")
+    if change.kind == "delete":
+        return change.ended("failed", f"{_CUT_SHORT}; something of the service is there still")
+    if _is_new(serving, change):
+        return change.ended("serving")
+    return change.ended("failed", f"{_CUT_SHORT}; the release before it serves on")
+
+
+def _told(backend: TargetBackend, name: str, changes: tuple[Change, ...]) -> tuple[Change, ...]:
+    """Return the changes; one that is said to serve, and does not any more, has ended."""
+    if not any(each.outcome == "serving" for each in changes):
+        return changes
+    serving = serving_one(backend, backend.instances(name))
+    ended = {each.number: each for each in ended_by_itself(backend, changes, serving)}
+    return tuple(ended.get(each.number, each) for each in changes)
+
+
+def _why_ended(backend: TargetBackend, change: Change, serving: Instance | None) -> str:
+    if serving is None:
+        return "nothing of the service is there, and modelship has not deleted it"
+    if serving.broken:
+        return ""
+    if serving.release.digest != change.release.digest:
+        return "the name serves another release, and it is not written down by whom"
+    return DIED if backend.observe(serving).state is State.FAILED else ""

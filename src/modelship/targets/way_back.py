@@ -1,0 +1,60 @@
+"""The way back, where two instances cannot run at once: starting again what was stopped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from modelship.errors import ModelshipError
+from modelship.targets.kept import KeptReleases
+from modelship.targets.release import Release
+from modelship.targets.state import State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from modelship.progress import Steps
+    from modelship.targets.backend import Prepared, TargetBackend
+    from modelship.targets.instance import Instance
+
+__all__ = ["WayBack"]
+
+
+class WayBack:
+    """What it takes to start a release again; made ready before its instance is stopped.
+
+    Parameters
+    ----------
+    backend : TargetBackend
+        The place.
+    current : Instance or None
+        What is about to be stopped.
+    steps : Steps
+        What is shown meanwhile, and the deadline.
+    """
+
+    def __init__(self, backend: TargetBackend, current: Instance | None, *, steps: Steps) -> None:
+        self._prepared: Prepared | None = None
+        self._problem = "nothing served that could be started again"
+        if current is None or current.broken or backend.observe(current).state is State.FAILED:
+            return
+        kept, digest = KeptReleases(backend.name, current.name), current.release.digest
+        try:
+            release = Release(kept.bundle(digest), kept.serving(digest), backend.options)
+            self._prepared = backend.prepare(release, steps)
+        except (ModelshipError, TimeoutError) as error:
+            self._problem = _said(error)
+
+    def go(self, start: Callable[[Prepared], None]) -> str:
+        """Start the release again, and return what came of it as a sentence."""
+        if self._prepared is None:
+            return f"The service of before is stopped: {self._problem}."
+        try:
+            start(self._prepared)
+        except (ModelshipError, TimeoutError) as error:
+            return f"The service of before cannot be started again: {_said(error)}."
+        return "The release of before was started again, and serves."
+
+
+def _said(error: Exception) -> str:
+    message = error.message if isinstance(error, ModelshipError) else "there was no time left"
+    return message.rstrip(".")

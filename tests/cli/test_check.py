@@ -86,3 +86,31 @@ def test_an_unknown_place_is_refused(save, modelship):
     done = modelship("check", save(FINE), "--as", "acl")
     assert done.exit_code == 2
     assert "did you mean 'aci'" in done.output
+
+
+READING = """
+import os
+
+def init():
+    assert os.environ["TOKEN"] == "hunter2-hunter2"
+def run(raw_data):
+    return os.environ["MODE"]
+"""
+
+
+def test_variables_and_secrets_are_given_as_to_deploy(save, modelship, here, monkeypatch):
+    """On the command line, or in modelship.yaml, which has the service's own."""
+    monkeypatch.setenv("MINE", "hunter2-hunter2")
+    folder = save(READING)
+    flags = ("--variable", "MODE=fast", "--secret", "TOKEN=env:MINE")
+    assert modelship("check", folder, *flags).exit_code == 0
+    assert modelship("check", folder, *flags[:2]).exit_code == 5
+    (here / "modelship.yaml").write_text("serving: {secrets: {TOKEN: env:MINE}}\n")
+    assert modelship("check", folder, *flags[:2]).exit_code == 0
+
+
+def test_a_secret_given_as_a_variable_is_told(save, modelship):
+    """It is a warning, which does not show the value."""
+    done = modelship("check", save(FINE), "--variable", "DB_PASSWORD=hunter2-hunter2")
+    assert (done.exit_code, "MS118" in done.stdout) == (0, True)
+    assert "hunter2" not in done.output

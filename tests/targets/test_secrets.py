@@ -126,6 +126,17 @@ def test_secrets_are_known_for_as_long_as_they_are_where_they_were(
     assert kept.known_secrets("0" * 64) == ()
 
 
+def test_a_deployment_tries_the_script_with_its_secrets(deployer, canary):
+    """A script that cannot start without one is no broken script."""
+    bundle = deployer.bundle(SHOWING.replace("pass", "assert len(os.environ['TOKEN']) > 8"))
+    serving = Serving(secrets={"TOKEN": "env:MY_TOKEN"})
+    target = DeployTarget.open("process")
+    with deployer.deploy(
+        bundle, name="canary-tried", target=target, serving=serving, check="trial"
+    ) as deployment:
+        assert deployment.run("TOKEN") == {"TOKEN": canary}
+
+
 @pytest.mark.docker
 def test_variables_of_traces_are_not_in_a_containers_configuration(
     docker_engine, deployer, canary, monkeypatch

@@ -228,6 +228,8 @@ class ScoringBundle:
         name: str | None = None,
         trial: bool = True,
         trust_model: bool = False,
+        variables: Mapping[str, str] | None = None,
+        secrets: Mapping[str, Any] | None = None,
         timeout_s: float = 600.0,
     ) -> tuple[Finding, ...]:
         """Return what is wrong with the bundle, before anything of it is built or sent.
@@ -249,6 +251,10 @@ class ScoringBundle:
         trust_model : bool
             Load the model whatever it runs, because you know who made it. What was found in it
             is then a warning.
+        variables, secrets : Mapping[str, str], optional
+            Environment variables of the service, as :class:`~modelship.Serving` has them. The
+            script is tried with them. :meth:`DeployTarget.deploy` checks with those that it serves
+            the bundle with.
         timeout_s : float
             How long all of it may take, in seconds.
 
@@ -260,7 +266,7 @@ class ScoringBundle:
         Raises
         ------
         InvalidOptionError
-            If there is no such profile.
+            If there is no such profile, or a variable or a secret cannot be had.
         """
         # The checks stand above bundles, for they run them: they are found by name.
         check: Callable[..., tuple[Finding, ...]] = named("modelship.checks:check")
@@ -270,6 +276,8 @@ class ScoringBundle:
             name=name,
             trial=trial,
             trust_model=trust_model,
+            variables=variables,
+            secrets=secrets,
             timeout_s=timeout_s,
         )
 

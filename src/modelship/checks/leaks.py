@@ -10,13 +10,13 @@ from modelship.checks.parsing import called
 from modelship.findings import RULES, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from modelship.bundle.script import SourceFile
     from modelship.checks.parsing import Function, Script
     from modelship.findings import Finding
 
-__all__ = ["log_findings", "secret_findings"]
+__all__ = ["log_findings", "secret_findings", "variable_findings"]
 
 # The forms that their issuers give them.
 _SECRETS: Final = (
@@ -59,6 +59,16 @@ def secret_findings(source: tuple[SourceFile, ...]) -> Iterator[Finding]:
                 break
 
 
+def variable_findings(variables: Mapping[str, str]) -> Iterator[Finding]:
+    """Find secrets among the variables of a service that are shown."""
+    for name, value in variables.items():
+        held = (what for pattern, what in _PATTERNS if pattern.search(value.encode()))
+        if what := next(held, ""):
+            yield RULES["MS118"].finding(f"The variable {name} holds {what}.")
+        elif _NAMES.search(name) and _may_be_secret(value) and not value.startswith("/"):
+            yield RULES["MS118"].finding(f"The variable {name} looks like a secret.")
+
+
 def log_findings(script: Script) -> Iterator[Finding]:
     """Find secrets given by name, and requests that go to the log."""
     for node in script.nodes:
@@ -85,9 +95,11 @@ def _named_secrets(node: ast.AST, *, path: str) -> Iterator[Finding]:
 
 
 def _is_secret(node: ast.expr) -> bool:
-    if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
-        return False
-    text = node.value
+    value = node.value if isinstance(node, ast.Constant) else None
+    return isinstance(value, str) and _may_be_secret(value)
+
+
+def _may_be_secret(text: str) -> bool:
     mixed = any(each.isdigit() for each in text) or not text.isalpha()
     return len(text) >= _SHORTEST and " " not in text and mixed and not _STANDS_FOR_ONE.search(text)
 

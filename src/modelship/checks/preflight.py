@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelship.bundle.profile import Profile
 from modelship.checks.environment import environment_findings
+from modelship.checks.leaks import variable_findings
 from modelship.checks.loading import shown_path
 from modelship.checks.model import model_findings, size_findings
 from modelship.checks.script import script_findings
@@ -17,16 +18,19 @@ from modelship.checks.target import target_findings
 from modelship.checks.translation import finding_of
 from modelship.checks.trial import try_out
 from modelship.checks.verdict import trial_findings
+from modelship.diagnosis.redaction import hiding
 from modelship.errors import ModelshipError, PythonNotFoundError
 from modelship.findings import RULES, Severity
+from modelship.runtime.variables import as_secrets, as_variables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from modelship.bundle.bundle import ScoringBundle
     from modelship.bundle.profile import HasProfile
     from modelship.findings import Finding
+    from modelship.runtime.variables import Secret
     from modelship.sources import Model
 
 __all__ = ["check", "check_parts"]
@@ -41,17 +45,30 @@ def check(
     name: str | None = None,
     trial: bool = True,
     trust_model: bool = False,
+    variables: Mapping[str, str] | None = None,
+    secrets: Mapping[str, str | Secret] | None = None,
     timeout_s: float = 600.0,
 ) -> tuple[Finding, ...]:
     """Return what is wrong with a bundle; see :meth:`ScoringBundle.check`."""
     end_s = time.monotonic() + timeout_s
+    shown = as_variables(variables or {})
+    hidden = as_secrets(secrets or {}, beside=shown)
+    environment = {**shown, **{name: secret.value for name, secret in hidden.items()}}
     profile = _profile_of(target)
     subject = Subject.of(bundle)
     if profile is not None and not profile.installs_lock:
         subject = replace(subject, lock=None, bundle=None)
     found = list(_judge(subject, profile=profile, name=name, trust_model=trust_model))
+    found += variable_findings(shown)
     if trial and subject.bundle is not None and not any(each.blocks for each in found):
-        found += _tried(bundle, profile=profile, timeout_s=end_s - time.monotonic(), before=found)
+        with hiding(secret.value for secret in hidden.values()):
+            found += _tried(
+                bundle,
+                profile=profile,
+                environment=environment,
+                timeout_s=end_s - time.monotonic(),
+                before=found,
+            )
     return _sorted(found)
 
 
@@ -61,6 +78,7 @@ def check_parts(
     target: str | HasProfile | None = None,
     name: str | None = None,
     trust_model: bool = False,
+    variables: Mapping[str, str] | None = None,
     **parts: Any,
 ) -> tuple[Finding, ...]:
     """Return what is wrong with parts that no bundle can be made of.
@@ -69,7 +87,7 @@ def check_parts(
     ----------
     model : Model, str or Path, or a Sequence of them
         The model, or where it lies; several in a list.
-    target, name, trust_model
+    target, name, trust_model, variables
         As for :meth:`ScoringBundle.check`.
     **parts
         ``entry_script``, ``source_directory``, ``environment``, ``sample_input``, ``cpu_cores`` and
@@ -77,7 +95,8 @@ def check_parts(
     """
     subject = Subject.read(model, **parts)
     profile = _profile_of(target)
-    return _sorted(_judge(subject, profile=profile, name=name, trust_model=trust_model))
+    found = _judge(subject, profile=profile, name=name, trust_model=trust_model)
+    return _sorted((*found, *variable_findings(as_variables(variables or {}))))
 
 
 def _profile_of(target: str | HasProfile | None) -> Profile | None:
@@ -108,11 +127,16 @@ def _judge(
 
 
 def _tried(
-    bundle: ScoringBundle, *, profile: Profile | None, timeout_s: float, before: list[Finding]
+    bundle: ScoringBundle,
+    *,
+    profile: Profile | None,
+    environment: Mapping[str, str],
+    timeout_s: float,
+    before: list[Finding],
 ) -> Iterator[Finding]:
     profile = profile or Profile("here")
     try:
-        trial = try_out(bundle, profile=profile, timeout_s=timeout_s)
+        trial = try_out(bundle, profile=profile, environment=environment, timeout_s=timeout_s)
     except PythonNotFoundError as error:
         # Another place has its own Python; only a process of this machine needs it here.
         found = finding_of(error)

@@ -6,11 +6,13 @@ import posixpath
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import psutil
 
 from modelship.bundle.layout import source_folder
+from modelship.diagnosis.redaction import hidden
 from modelship.runtime.workbench import workbench
 
 if TYPE_CHECKING:
@@ -76,7 +78,13 @@ class Trial:
         return 0.0
 
 
-def try_out(bundle: ScoringBundle, *, profile: Profile, timeout_s: float) -> Trial:
+def try_out(
+    bundle: ScoringBundle,
+    *,
+    profile: Profile,
+    timeout_s: float,
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> Trial:
     """Try a bundle's script in a process of its own, and return what happened.
 
     Parameters
@@ -87,6 +95,8 @@ def try_out(bundle: ScoringBundle, *, profile: Profile, timeout_s: float) -> Tri
         The limits that hold.
     timeout_s : float
         How long all of it may take, the making of the environment included.
+    environment : Mapping[str, str]
+        Environment variables that the service has; secrets too.
 
     Raises
     ------
@@ -103,19 +113,24 @@ def try_out(bundle: ScoringBundle, *, profile: Profile, timeout_s: float) -> Tri
             sample = bench.folder / "sample.json"
             sample.write_text(bundle.sample_json)
             arguments.append(sample)
-        with bench.run(_CHILD, *arguments, **_VARIABLES) as program:
+        with bench.run(_CHILD, *arguments, **{**environment, **_VARIABLES}) as program:
             watch = _Watch(program, profile=profile, resources=bundle.resources, end_s=end_s)
             ended_for = watch.until_the_end()
             exit_code = program.end()
             watch.listen()
             return Trial(
-                lines=tuple(watch.lines),
-                log=program.log(tail_bytes=_LOG_BYTES),
+                lines=tuple(map(_hidden, watch.lines)),
+                log=hidden(program.log(tail_bytes=_LOG_BYTES)),
                 exit_code=exit_code,
                 peak_bytes=max(watch.peak_bytes, watch.told_bytes),
                 ended_for=ended_for,
                 app=str(bench.app / source),
             )
+
+
+def _hidden(told: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a child told, without the secrets in what the script raised."""
+    return {**told, **{key: hidden(told[key]) for key in ("message", "traceback") if key in told}}
 
 
 class _Watch:

@@ -18,6 +18,7 @@ from modelship.cli.options import (
     trust_option,
 )
 from modelship.cli.output import as_json_is_asked, emit, say_findings, waiting
+from modelship.cli.serving import secret_option, variable_option
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,6 +49,8 @@ _FOUND_ERRORS = 5
     help="Try init() and run() in the bundle's own environment [default: yes].",
 )
 @click.option("--strict", is_flag=True, help="Let warnings fail it too.")
+@variable_option
+@secret_option
 @trust_option
 @timeout_option("Seconds for everything [default: 600].")
 @config_option
@@ -59,6 +62,8 @@ def check(
     name: str | None,
     trial: bool,
     strict: bool,
+    variables: tuple[tuple[str, str], ...],
+    secrets: tuple[tuple[str, str], ...],
     trust_model: bool,
     timeout_s: float | None,
     config_file: Path | None,
@@ -66,12 +71,14 @@ def check(
     """Check the bundle in the folder BUNDLE, or what modelship.yaml describes.
 
     The script, the environment and the model are read, and not run; unless that finds errors,
-    init() and run() are then tried on the sample request. It exits with 5 if there are errors.
+    init() and run() are then tried on the sample request, with the variables and secrets that the
+    service is to have. It exits with 5 if there are errors.
     Each code is explained in docs/reference/rules.md.
     """
     config = Config.find(config_file).under(name=name, target=target, timeout_s=timeout_s)
     with waiting("Checking the bundle"):
-        found = _check(bundle_folder, config, trial=trial, trust_model=trust_model)
+        given = {"variables": dict(variables), "secrets": dict(secrets)}
+        found = _check(bundle_folder, config, given, trial=trial, trust_model=trust_model)
     failed = [each for each in found if each.blocks or strict]
     if as_json_is_asked():
         emit({"findings": [finding_document(each) for each in found], "passed": not failed})
@@ -95,20 +102,31 @@ def finding_document(finding: Finding) -> dict[str, object]:
 
 
 def _check(
-    folder: Path | None, config: Config, *, trial: bool, trust_model: bool
+    folder: Path | None,
+    config: Config,
+    given: Mapping[str, Mapping[str, str]],
+    *,
+    trial: bool,
+    trust_model: bool,
 ) -> Sequence[Finding]:
     from modelship.bundle import ScoringBundle
     from modelship.errors import BundleError, EnvironmentSpecError, ModelError
     from modelship.runtime.recent import recent_lock
 
-    asked = {**_asked(config), "trust_model": trust_model}
+    given = {option: {**config.serving.get(option, {}), **each} for option, each in given.items()}
+    asked = {**_asked(config), "trust_model": trust_model, "variables": given["variables"]}
+    tried: dict[str, Any] = {
+        "trial": trial,
+        "secrets": given["secrets"],
+        "timeout_s": config.timeout_s,
+    }
     if folder is not None:
-        return ScoringBundle.load(folder).check(trial=trial, timeout_s=config.timeout_s, **asked)
+        return ScoringBundle.load(folder).check(**tried, **asked)
     try:
         with open_bundle(config) as bundle:
             with suppress(EnvironmentSpecError):  # the check says so
                 bundle = bundle.with_lock(recent_lock(bundle.environment))  # noqa: PLW2901 - the same, locked
-            return bundle.check(trial=trial, timeout_s=config.timeout_s, **asked)
+            return bundle.check(**tried, **asked)
     except (BundleError, EnvironmentSpecError, ModelError):
         return _check_parts(config, asked)
 

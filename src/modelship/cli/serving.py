@@ -15,7 +15,14 @@ if TYPE_CHECKING:
     from modelship.cli.config import Config
     from modelship.targets import Serving
 
-__all__ = ["flag_of", "serving_from", "serving_options", "stated_options"]
+__all__ = [
+    "flag_of",
+    "secret_option",
+    "serving_from",
+    "serving_options",
+    "stated_options",
+    "variable_option",
+]
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
 
@@ -26,6 +33,22 @@ _FLAGS = {
     "secrets": "--secret",
     "server_options": "--server-option",
 }
+variable_option = click.option(
+    "--variable",
+    "variables",
+    multiple=True,
+    type=pair(str, expected="text"),
+    metavar="NAME=TEXT",
+    help="An environment variable of the service; may be repeated.",
+)
+secret_option = click.option(
+    "--secret",
+    "secrets",
+    multiple=True,
+    type=pair(str, expected="a source"),
+    metavar="NAME=SOURCE",
+    help="One that must not be seen, from env:NAME or file:PATH; may be repeated.",
+)
 _OPTIONS = (
     click.option(
         "--server", metavar="SERVER", help="What runs the script: azmlinfsrv or modelship."
@@ -41,15 +64,8 @@ _OPTIONS = (
         "--as", "limits", metavar="PROFILE",
         help="Run it here under the limits of another place: aci, aks or online-endpoint.",
     ),
-    click.option(
-        "--variable", "variables", multiple=True, type=pair(str, expected="text"),
-        metavar="NAME=TEXT", help="An environment variable of the service; may be repeated.",
-    ),
-    click.option(
-        "--secret", "secrets", multiple=True, type=pair(str, expected="a source"),
-        metavar="NAME=SOURCE",
-        help="One that must not be seen, from env:NAME or file:PATH; may be repeated.",
-    ),
+    variable_option,
+    secret_option,
     server_option,
 )  # fmt: skip
 _NAMES = (

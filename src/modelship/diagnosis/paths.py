@@ -148,7 +148,8 @@ def explain_environment_variable(raised: Raised) -> Diagnosis | None:
     return raised.diagnosis(
         code,
         f"The script reads the environment variable {variable}, which the service does not have.",
-        f"Give it a default: os.environ.get('{variable}', ...).",
+        f"Set it with --variable {variable}=... (Serving(variables=...)), or give it a default: "
+        f"os.environ.get('{variable}', ...).",
     )
 
 

@@ -148,6 +148,8 @@ def findings_in(
         target=release.serving.profile(backend.profile),
         trial=trial,
         trust_model=trust_model,
+        variables=release.serving.variables,
+        secrets=release.serving.secrets,
         timeout_s=timeout_s,
     )
 

@@ -1,13 +1,19 @@
 """The rules about the script, judged without running it."""
 
+import os
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modelship import Serving
 from modelship.bundle import Environment, Lock
 from modelship.bundle.script import SourceFile
+from modelship.checks.leaks import variable_findings
 from modelship.checks.script import script_findings
 from modelship.checks.subject import Subject
+from modelship.cli.deploy import deploy
+from modelship.findings import RULES
 
 PACKAGES = ("azureml-inference-server-http", "scikit-learn", "numpy", "joblib", "pandas")
 LOCK = Lock("3.11", "".join(f"{name}==1.5.0\n" for name in PACKAGES))
@@ -184,3 +190,46 @@ def test_a_secret_is_never_shown():
 def test_no_content_makes_the_rules_fail(content):
     """Whatever a script holds, it is judged and the rules do not raise."""
     assert all(each.code.startswith("MS1") for each in findings({"score.py": content}))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "held"),
+    [
+        ("STORE", f"AccountKey={'a1' * 30}==", "holds the key of a storage account"),
+        ("DATABASE", "postgres://scoring:hunter2-x@db.example/f", "holds a password in an address"),
+        ("DB_PASSWORD", "hunter2-hunter2", "looks like a secret"),
+        ("API_KEY", "0123456789abcdef", "looks like a secret"),
+    ],
+)
+def test_a_secret_among_the_variables_is_a_warning(name, value, held):
+    """Its kind and the variable's name are told, and not what it says."""
+    [finding] = variable_findings({name: value, "OMP_NUM_THREADS": "1"})
+    assert (finding.code, finding.blocks) == ("MS118", False)
+    assert finding.problem == f"The variable {name} {held}."
+    assert value not in str(finding)
+    assert "secrets=" in finding.advice
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DB_PASSWORD", "/run/secrets/db-password-1"),  # where it is
+        ("DB_PASSWORD", "changeme"),
+        ("API_KEY", ""),
+        ("DATABASE", "postgres://db.example:5432/features"),
+        ("PASSWORD_FILE", "hunter2-hunter2"),
+        ("KEY_COLUMN", "customer_id_17"),
+    ],
+)
+def test_a_variable_that_is_no_secret_raises_no_alarm(name, value):
+    """Paths, placeholders and addresses without a password are none."""
+    assert list(variable_findings({name: value})) == []
+
+
+def test_what_is_advised_for_a_secret_in_the_source_exists():
+    """The option of Serving and the flag of the command line that the advice names are there."""
+    advice = RULES["MS110"].advice
+    assert "Serving(secrets=...)" in advice
+    assert Serving(secrets={"A": "env:PATH"}).secrets["A"].value == os.environ["PATH"]
+    assert "--secret" in advice
+    assert "--secret" in [each for option in deploy.params for each in option.opts]

@@ -22,14 +22,14 @@ def home(shared_home, monkeypatch):
 def check(bare_lock, tmp_path):
     """Return a function from the text of a script to what its check finds."""
 
-    def check(script, **options):
+    def check(script, served=None, **options):
         bundle = script_bundle(
             script,
             folder=tmp_path,
             environment=Environment(python=bare_lock.python, requirements=()),
             **{"sample_input": {"data": [1]}, **options},
         )
-        return with_lock(bundle, lock=bare_lock).check(target=PLACE)
+        return with_lock(bundle, lock=bare_lock).check(target=PLACE, **served or {})
 
     return check
 
@@ -151,3 +151,30 @@ def test_a_hostile_model_is_not_loaded(check, tmp_path):
     found = check(script(top="import os, pickle", init=load), model=Hostile(tmp_path / "ran"))
     assert "MS301" in [each.code for each in found]
     assert not (tmp_path / "ran").exists()
+
+
+READING = script(
+    top="import os\nMODE = os.environ['MODE']",
+    init="assert os.environ['TOKEN'] == 'hunter2-hunter2'",
+    run="return MODE",
+)
+
+
+def test_a_script_is_tried_with_the_variables_and_secrets_of_its_service(check, monkeypatch):
+    """Without them it fails as the service would, and it is said how they are set."""
+    monkeypatch.setenv("MINE", "hunter2-hunter2")
+    served = {"variables": {"MODE": "fast"}, "secrets": {"TOKEN": "env:MINE"}}
+    assert check(READING, served) == ()
+    [finding] = check(READING)
+    assert "environment variable MODE, which the service does not have" in finding.problem
+    assert "--variable MODE=..." in finding.advice
+
+
+def test_a_trial_does_not_tell_a_secret_on(check, monkeypatch):
+    """What the script raises is shown with three stars in the place of the value."""
+    monkeypatch.setenv("MINE", "hunter2-hunter2")
+    shown = "import os\n    print(os.environ['TOKEN'])\n    "
+    for end in ("raise OSError(os.environ['TOKEN'])", "os._exit(3)"):
+        [finding] = check(script(init=shown + end), {"secrets": {"TOKEN": "env:MINE"}})
+        assert "***" in str(finding) + finding.evidence
+        assert "hunter2" not in repr(finding)

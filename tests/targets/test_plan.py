@@ -21,7 +21,7 @@ class Anything(MemoryBackend):
 
     serves: ClassVar = frozenset({"workers", "port", "auth", "variables", "secrets"})
 
-    def runs_beside(self, release):
+    def runs_beside(self, release, current):
         return release.serving.port is None
 
 

@@ -11,6 +11,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
@@ -24,6 +25,7 @@ from modelship.errors import (
     TargetUnavailableError,
 )
 from modelship.targets import DeployTarget, Serving, State
+from modelship.targets.address import listen
 from modelship.targets.process import backend, service
 from modelship.testing import cases, script_bundle, with_lock
 
@@ -140,8 +142,10 @@ def test_it_listens_on_loopback_alone(deployed, home):
         for connection in process.net_connections(kind="inet")
         if connection.status == psutil.CONN_LISTEN
     ]
-    port = int(deployed.scoring_uri.split(":")[2].split("/")[0])
-    assert {connection.laddr for connection in connections} == {("127.0.0.1", port)}
+    uris = (deployed.scoring_uri, deployed.instance.own_uri)
+    assert {connection.laddr for connection in connections} == {
+        ("127.0.0.1", urlsplit(uri).port) for uri in uris
+    }
 
 
 @pytest.fixture
@@ -231,7 +235,7 @@ def test_a_server_is_known_from_its_launch_on(tmp_path):
     for number in range(40):
         folder = tmp_path / str(number)
         folder.mkdir()
-        with service.listen(None) as listener:
+        with listen(None) as listener:
             service.launch(
                 command,
                 instance_id=f"launch-{number}",
@@ -420,7 +424,7 @@ def test_a_damaged_record_is_listed_and_can_be_deleted(monkeypatch, tmp_path):
 
 def test_an_environment_that_does_not_start_is_an_error_of_ours(tmp_path):
     """A Python that is not there is said, and no subprocess error gets through."""
-    with service.listen(None) as listener, pytest.raises(TargetUnavailableError, match="launched"):
+    with listen(None) as listener, pytest.raises(TargetUnavailableError, match="launched"):
         service.launch(
             [tmp_path / "no-python"],
             instance_id="x",

@@ -1,7 +1,7 @@
 """The address of a name, as whoever deploys sees it: opened once, and handed from one instance on.
 
 All instances of a name hold the same listening socket, and take connections from it only while
-their gate is open (:mod:`modelship.server.gate`). In its folder, each has a Unix socket for
+their gate is open (:mod:`modelship.server.gate`). In the folder of each is a Unix socket for
 commands, ``gate``, which only this user can reach.
 """
 
@@ -13,29 +13,36 @@ import socket
 import struct
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from modelship.errors import PortTakenError, TargetUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
+
+    from modelship.targets.instance import Instance
 
 __all__ = [
     "GATE",
     "IS_SUPPORTED",
-    "VARIABLE",
+    "ROUTED",
+    "Gates",
+    "address_for",
     "calls_in",
     "fetch",
-    "hand_over",
     "listen",
-    "tell",
+    "port_of",
+    "uri_of",
 ]
 
 IS_SUPPORTED: Final = hasattr(select, "epoll")
 """Whether this system has what a gate needs: Linux has."""
-VARIABLE: Final = "MODELSHIP_GATE"
 GATE: Final = "gate"
+ROUTED: Final = "routed"
+"""A file that is there while an instance serves the address of its name."""
 
+Address = socket.socket
 _BACKLOG: Final = 2048
 _CALL_TIMEOUT_S: Final = 10.0
 _MOST_CALLERS: Final = 16
@@ -80,44 +87,87 @@ def calls_in(folder: Path, *, name: str = GATE, mode: int = 0o600) -> Iterator[s
         yield listener
 
 
-def hand_over(leash: socket.socket, *, address: socket.socket, commands: socket.socket) -> None:
-    """Send an instance that starts what it needs for a gate; it need not be there yet.
+class Gates:
+    """The gates of the instances that one backend starts and tells.
 
-    Raises
-    ------
-    OSError
-        If it is gone.
+    An instance ends by itself, as long as it has never been told to serve the address, once this
+    object is gone: it belongs to the process that deploys.
+
+    Parameters
+    ----------
+    target : str
+        What the target goes by.
     """
-    passed = struct.pack("2i", address.fileno(), commands.fileno())
-    leash.sendmsg([b"g"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, passed)])
 
+    def __init__(self, target: str) -> None:
+        self._target = target
+        self._leashes: dict[str, socket.socket] = {}
 
-def tell(folder: Path, *, on: bool, target: str) -> None:
-    """Open or close the gate of the instance in `folder`; its processes have followed then.
+    def hand_over(
+        self, instance: Instance, leash: socket.socket, *, address: Address, calls: socket.socket
+    ) -> None:
+        """Send an instance that starts what it needs for a gate; it need not be there yet.
 
-    Raises
-    ------
-    TargetUnavailableError
-        If it does not do so. One that is gone is closed.
-    """
-    command = b"on" if on else b"off"
-    try:
-        with _call(folder, command) as call:
-            if call.recv(len(command)) == command:
-                return
-        cause = "it ends, and takes no commands any more"
-    except OSError as error:
-        cause = error.strerror or str(error)
-    if on:
-        raise TargetUnavailableError(
-            target=target,
-            cause=f"the instance in {folder} does not take what comes to its address ({cause})",
+        Raises
+        ------
+        OSError
+            If it is gone.
+        """
+        self._leashes[instance.instance_id] = leash
+        passed = struct.pack("2i", address.fileno(), calls.fileno())
+        leash.sendmsg([b"g"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, passed)])
+
+    def let_go(self, instance: Instance) -> None:
+        """Keep an instance alive no longer by this process."""
+        leash = self._leashes.pop(instance.instance_id, None)
+        if leash is not None:
+            leash.close()
+
+    def tell(self, instance: Instance, folder: Path, *, on: bool) -> None:
+        """Open or close the gate of an instance; its processes have followed then.
+
+        Raises
+        ------
+        TargetUnavailableError
+            If it does not do so. One that is gone is closed.
+        """
+        routed = folder / ROUTED
+        if not on:
+            with suppress(OSError):
+                _tell(folder, b"off")
+            routed.unlink(missing_ok=True)
+            return
+        routed.touch()  # first: what is told and not marked would not be found again
+        try:
+            _tell(folder, b"on")
+        except OSError as error:
+            routed.unlink(missing_ok=True)
+            raise self._unavailable(folder, error.strerror or str(error)) from error
+        self.let_go(instance)
+
+    def address_of(self, folder: Path) -> Address:
+        """Return a duplicate of the address of the instance in `folder`.
+
+        Raises
+        ------
+        TargetUnavailableError
+            If it does not give one.
+        """
+        found = fetch(folder)
+        if found is None:
+            raise self._unavailable(folder, "it ends, or has none")
+        return found
+
+    def _unavailable(self, folder: Path, cause: str) -> TargetUnavailableError:
+        return TargetUnavailableError(
+            target=self._target,
+            cause=f"the instance in {folder} does not share its address ({cause})",
             advice="Look at its log, and deploy again.",
         )
 
 
-def fetch(folder: Path) -> socket.socket | None:
-    """Return a duplicate of the address of the instance in `folder`; None if it has none."""
+def fetch(folder: Path) -> Address | None:
+    """Return a duplicate of the address of the instance in `folder`; None if it gives none."""
     size = struct.calcsize("i")
     with suppress(OSError), _call(folder, b"address") as call:
         _, parts, _, _ = call.recvmsg(16, socket.CMSG_SPACE(size), socket.MSG_CMSG_CLOEXEC)
@@ -125,6 +175,48 @@ def fetch(folder: Path) -> socket.socket | None:
             if (level, kind, len(passed)) == (socket.SOL_SOCKET, socket.SCM_RIGHTS, size):
                 return socket.socket(fileno=struct.unpack("i", passed)[0])
     return None
+
+
+def address_for(folders: Iterable[Path], *, port: int | None, last: int | None) -> Address:
+    """Return the address of a name: that of an instance that lives, or a new one.
+
+    Parameters
+    ----------
+    folders : Iterable[Path]
+        Those of the instances of the name, the one that serves it first.
+    port : int or None
+        The port that was asked for.
+    last : int or None
+        The port that the name had last.
+
+    Raises
+    ------
+    PortTakenError
+        If another program listens on the port.
+    """
+    for folder in folders:
+        found = fetch(folder)
+        if found is not None:
+            if port in {None, found.getsockname()[1]}:
+                return found
+            found.close()
+    return listen(port or last)
+
+
+def port_of(uri: str) -> int | None:
+    """Return the port of an address such as ``http://127.0.0.1:5001/score``."""
+    return urlsplit(uri).port if uri else None
+
+
+def uri_of(listener: socket.socket) -> str:
+    """Return where a service answers that listens there."""
+    return f"http://127.0.0.1:{listener.getsockname()[1]}/score"
+
+
+def _tell(folder: Path, command: bytes) -> None:
+    with _call(folder, command) as call:
+        if call.recv(len(command)) != command:
+            raise OSError("it takes no commands any more")
 
 
 @contextmanager

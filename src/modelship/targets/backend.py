@@ -113,8 +113,8 @@ class TargetBackend(ABC):
                 expected = f"left out: the target {self.name!r} cannot do that"
                 raise InvalidOptionError(option, shown, expected)
 
-    def runs_beside(self, release: Release) -> bool:  # noqa: ARG002 - for those that look at it
-        """Return whether an instance of it can start while an older one of its name runs."""
+    def runs_beside(self, release: Release, current: Instance | None) -> bool:  # noqa: ARG002 - for those that look at them
+        """Return whether an instance of it can start while `current`, of the same name, runs."""
         return True
 
     @abstractmethod

@@ -43,7 +43,7 @@ def way_to(release: Release, *, on: TargetBackend, current: Instance | None) -> 
     """Return how a place takes a name from `current` to `release`."""
     if current is not None and isinstance(on, SupportsReplace):
         return "in place"
-    return "side by side" if on.runs_beside(release) else "stop and start"
+    return "side by side" if on.runs_beside(release, current) else "stop and start"
 
 
 class Rollout:

@@ -79,7 +79,7 @@ class DockerBackend(TargetBackend):
         super().check_serving(serving)
         serving.program.check_own(auth=serving.auth)
 
-    def runs_beside(self, release: Release) -> bool:
+    def runs_beside(self, release: Release, current: Instance | None) -> bool:  # noqa: ARG002 - whatever runs
         """Return whether two instances can run at once: not on a port that was asked for."""
         return release.serving.port is None
 

@@ -7,6 +7,8 @@
         pid              the server's process id
         server.log       what it wrote; once that is much, in server.log.1 too
         answered         there once it has answered
+        gate             where it is told whether to serve the name's address
+        routed           there while it does
         sample.json      the bundle's sample request, if it has one
         keys.json        its keys, if it asks for one
         app/             what a container has in AML_APP_ROOT
@@ -16,7 +18,8 @@ from __future__ import annotations
 
 import shlex
 import shutil
-from contextlib import suppress
+import socket
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, cast
@@ -33,6 +36,15 @@ from modelship.runtime.environments import (
     service_variables,
 )
 from modelship.staging import storing, write_atomic
+from modelship.targets.address import (
+    IS_SUPPORTED,
+    Gates,
+    address_for,
+    calls_in,
+    listen,
+    port_of,
+    uri_of,
+)
 from modelship.targets.backend import Observation, Prepared, TargetBackend
 from modelship.targets.keys import ServiceKeys
 from modelship.targets.process import folders, logfiles, service
@@ -41,7 +53,7 @@ from modelship.targets.scoring import answers
 from modelship.targets.state import State
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from modelship.bundle.profile import Profile
     from modelship.progress import Steps
@@ -92,13 +104,20 @@ class ProcessBackend(TargetBackend):
         }
     )
 
+    _has_gates: ClassVar[bool] = IS_SUPPORTED
+
+    def __init__(self) -> None:
+        self._gates = Gates(self.name)
+
     def check_serving(self, serving: Serving) -> None:
         super().check_serving(serving)
         serving.program.check_own(auth=serving.auth)
 
-    def runs_beside(self, release: Release) -> bool:
-        """Return whether two instances can run at once: not on a port that was asked for."""
-        return release.serving.port is None
+    def runs_beside(self, release: Release, current: Instance | None) -> bool:
+        """Return whether two instances can run at once: on one port, if they can share it."""
+        if release.serving.port is None or current is None or not self._is_running(current):
+            return True
+        return self._has_gates and bool(current.own_uri)
 
     def prepare(self, release: Release, steps: Steps) -> Prepared:
         bundle = release.bundle
@@ -115,38 +134,86 @@ class ProcessBackend(TargetBackend):
         return _Prepared(release, python, server)
 
     def start(self, draft: Instance, prepared: Prepared, steps: Steps) -> Instance:  # noqa: ARG002 - it is quick
-        python, server_folder = _paths(prepared)
         release = prepared.release
-        bundle, serving = release.bundle, release.serving
+        serving = release.serving
         profile = self._limits(serving)
-        with service.listen(serving.port) as listener:
-            port = listener.getsockname()[1]
-            instance = draft.at(f"http://127.0.0.1:{port}/score")
+        with ExitStack() as stack:
+            address = self._address_for(draft.name, serving.port)
+            if address is not None:
+                stack.enter_context(address)
+            listener = stack.enter_context(listen(None if address else serving.port))
+            instance = draft.at(uri_of(listener))
+            if address is not None:
+                instance = draft.at(uri_of(address), own_uri=uri_of(listener))
             folder = self._write(instance, release)
-            app = folder / "app"
-            models = app / model_dir(bundle.models)
             service.launch(
-                [
-                    *(python, "-m", serving.program.module),
-                    *("--entry_script", bundle.entry_script, "--port", str(port)),
-                ],
+                self._command(prepared, listener),
                 instance_id=instance.instance_id,
                 listener=listener,
+                leash=stack.enter_context(self._leash(instance, address)) if address else None,
                 folder=folder,
-                environment={
-                    **service_variables(python, app_root=app, model_dir=models),
-                    "GUNICORN_CMD_ARGS": f"--config {shlex.quote(str(GUNICORN_SETTINGS))}",
-                    **({"PYTHONPATH": str(server_folder)} if server_folder else {}),
-                    **serving.program.variables(bundle, sample_file=str(folder / _SAMPLE)),
-                    **({"MODELSHIP_KEYS_FILE": str(folder / _KEYS)} if serving.auth else {}),
-                    **({"MODELSHIP_CAPTURE": str(serving.capture)} if serving.capture else {}),
-                    **serving.environment(profile),
-                    **serving.secret_environment,
-                    **self._variables(str(app)),
-                },
-                memory_bytes=bundle.resources.memory_bytes if profile.limits_memory else 0,
+                environment=self._environment(prepared, folder),
+                memory_bytes=release.bundle.resources.memory_bytes if profile.limits_memory else 0,
             )
         return instance
+
+    def _command(self, prepared: Prepared, listener: socket.socket) -> list[str | Path]:
+        release, port = prepared.release, listener.getsockname()[1]
+        return [
+            *(_paths(prepared)[0], "-m", release.serving.program.module),
+            *("--entry_script", release.bundle.entry_script, "--port", str(port)),
+        ]
+
+    def _environment(self, prepared: Prepared, folder: Path) -> dict[str, str]:
+        python, server_folder = _paths(prepared)
+        bundle, serving = prepared.release.bundle, prepared.release.serving
+        app = folder / "app"
+        models = app / model_dir(bundle.models)
+        return {
+            **service_variables(python, app_root=app, model_dir=models),
+            "GUNICORN_CMD_ARGS": f"--config {shlex.quote(str(GUNICORN_SETTINGS))}",
+            **({"PYTHONPATH": str(server_folder)} if server_folder else {}),
+            **serving.program.variables(bundle, sample_file=str(folder / _SAMPLE)),
+            **({"MODELSHIP_KEYS_FILE": str(folder / _KEYS)} if serving.auth else {}),
+            **({"MODELSHIP_CAPTURE": str(serving.capture)} if serving.capture else {}),
+            **serving.environment(self._limits(serving)),
+            **serving.secret_environment,
+            **self._variables(str(app)),
+        }
+
+    # The address of a name
+
+    def address(self, instance: Instance) -> socket.socket:
+        return self._gates.address_of(self._folder(instance))
+
+    def accept(self, instance: Instance, *, on: bool) -> None:
+        if instance.own_uri:  # else it has only that, and serves it while it runs
+            self._gates.tell(instance, self._folder(instance), on=on)
+
+    def _address_for(self, name: str, port: int | None) -> socket.socket | None:
+        """Return the address of a name, which those who serve it share; None without gates."""
+        if not self._has_gates:
+            return None
+        older = sorted(self.instances(name), key=lambda each: (each.routed, each.created_at))
+        older.reverse()
+        for each in older:
+            if not self._is_running(each):  # what its script has left may still hold the port
+                service.end(each.instance_id, self._folder(each), grace_s=0)
+        folders_of_all = [self._folder(each) for each in older if each.own_uri]
+        last = [port_of(each.scoring_uri) for each in older if each.own_uri]
+        return address_for(folders_of_all, port=port, last=last[0] if last else None)
+
+    @contextmanager
+    def _leash(self, instance: Instance, address: socket.socket) -> Iterator[socket.socket]:
+        """Yield what an instance is to inherit, by which it gets its gate."""
+        with calls_in(self._folder(instance)) as calls:
+            ours, theirs = socket.socketpair()
+            with theirs:
+                self._gates.hand_over(instance, ours, address=address, calls=calls)
+                yield theirs
+
+    def _is_running(self, instance: Instance) -> bool:
+        return service.is_running(instance.instance_id, self._folder(instance))
 
     def _limits(self, serving: Serving) -> Profile:
         """Return what a service may do here; for subclasses too."""
@@ -157,7 +224,7 @@ class ProcessBackend(TargetBackend):
 
     def observe(self, instance: Instance) -> Observation:
         folder = self._folder(instance)
-        if not service.is_running(instance.instance_id, folder):
+        if not self._is_running(instance):
             return Observation(State.FAILED, self._facts(instance))
         if instance.broken:
             return Observation(State.UNHEALTHY)
@@ -183,6 +250,7 @@ class ProcessBackend(TargetBackend):
 
     def stop(self, instance: Instance, *, grace_s: float = _GRACE_S) -> None:
         folder = self._folder(instance)
+        self._gates.let_go(instance)
         # What never answered has no request to finish.
         grace_s = grace_s if (folder / _ANSWERED).exists() else 0.0
         service.end(instance.instance_id, folder, grace_s=grace_s)

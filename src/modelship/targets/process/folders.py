@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from modelship.documents import DocumentError, read_regular
 from modelship.staging import storing
+from modelship.targets.address import ROUTED
 from modelship.targets.instance import MOST_RECORD_BYTES, Instance
 from modelship.targets.process import service
 
@@ -97,4 +99,4 @@ def _read(folder: Path) -> Instance | None:
     except (OSError, ValueError) as error:
         problem = getattr(error, "strerror", None) or str(error)
         return Instance.unreadable(folder.name, f"{folder / RECORD} cannot be used: {problem}")
-    return record
+    return replace(record, routed=not record.own_uri or (folder / ROUTED).exists())

@@ -1,22 +1,28 @@
 """Start the server so that it outlives whoever asked for it. Runs in the serving environment.
 
-``python launch.py DESCRIPTOR PID_FILE LOG_FILE MEMORY COMMAND...`` leaves a child in a session of
-its own that becomes COMMAND, and ends then. The child writes its process id to PID_FILE, and hands
-over the listening socket DESCRIPTOR in the way of systemd (sd_listen_fds(3)), which gunicorn takes
-in place of the address that it was told to bind. Its name, ``modelship``, tells that nobody else
-holds it. COMMAND may allocate MEMORY bytes; 0 is no limit.
+``python launch.py DESCRIPTOR LEASH PID_FILE LOG_FILE MEMORY COMMAND...`` leaves a child in a
+session of its own that becomes COMMAND, and ends then. The child writes its process id to PID_FILE,
+and hands over the listening socket DESCRIPTOR in the way of systemd (sd_listen_fds(3)), which
+gunicorn takes in place of the address that it was told to bind. Its name, ``modelship``, tells that
+nobody else holds it. The socket LEASH is for the gate of the name's address; -1 is none. COMMAND
+may allocate MEMORY bytes; 0 is no limit.
 
 It imports nothing of modelship and nothing outside the standard library.
 """
 
+import fcntl
 import os
 import resource
 import sys
 
 FIRST_PASSED_DESCRIPTOR = 3
+LEASH_DESCRIPTOR = 4
+FIRST_FREE_DESCRIPTOR = 10
 
 
-def main(descriptor: str, pid_file: str, log_file: str, memory: str, *command: str) -> None:
+def main(
+    descriptor: str, leash: str, pid_file: str, log_file: str, memory: str, *command: str
+) -> None:
     """Fork, leave the child running as `command`, and return when it does."""
     reading, writing = os.pipe()
     if os.fork():
@@ -34,13 +40,19 @@ def main(descriptor: str, pid_file: str, log_file: str, memory: str, *command: s
     os.dup2(nothing, 0)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    os.dup2(int(descriptor), FIRST_PASSED_DESCRIPTOR)
-    os.set_inheritable(FIRST_PASSED_DESCRIPTOR, True)
-    if int(memory):
-        resource.setrlimit(resource.RLIMIT_DATA, (int(memory), int(memory)))
     environment = dict(
         os.environ, LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", LISTEN_FDNAMES="modelship"
     )
+    passed = [int(descriptor)]
+    if int(leash) >= 0:
+        passed.append(int(leash))
+        environment["MODELSHIP_GATE"] = f"fd:{LEASH_DESCRIPTOR}"
+    # First out of the way of each other.
+    passed = [fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE_DESCRIPTOR) for each in passed]
+    for number, each in enumerate(passed, FIRST_PASSED_DESCRIPTOR):
+        os.dup2(each, number)
+    if int(memory):
+        resource.setrlimit(resource.RLIMIT_DATA, (int(memory), int(memory)))
     os.execve(command[0], command, environment)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -12,40 +11,21 @@ from typing import TYPE_CHECKING
 import psutil
 
 from modelship.documents import read_regular
-from modelship.errors import PortTakenError, TargetUnavailableError
+from modelship.errors import TargetUnavailableError
 from modelship.targets.process.logfiles import LOG
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["end", "exists", "is_running", "launch", "listen"]
+__all__ = ["end", "exists", "is_running", "launch"]
 
 MARKER = "MODELSHIP_INSTANCE"
 
 _LAUNCHER = Path(__file__).with_name("launch.py")
 _LAUNCH_TIMEOUT_S = 30.0
 _KILLING_S = 5.0
-_BACKLOG = 2048
 _PROCESS_ID = re.compile(rb"[1-9]\d{0,8}")
-
-
-def listen(port: int | None) -> socket.socket:
-    """Return a socket that listens on 127.0.0.1; on a free port if `port` is None.
-
-    Raises
-    ------
-    PortTakenError
-        If another program listens on `port`.
-    """
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind(("127.0.0.1", port or 0))
-        listener.listen(_BACKLOG)
-    except OSError as error:
-        listener.close()
-        raise PortTakenError(port=port or 0) from error
-    return listener
 
 
 def launch(
@@ -55,24 +35,27 @@ def launch(
     listener: socket.socket,
     folder: Path,
     environment: Mapping[str, str],
+    leash: socket.socket | None = None,
     memory_bytes: int = 0,
 ) -> None:
     """Start `command` detached from this process, with `listener` as its socket.
 
-    Its process id goes to ``folder/pid``, its output to ``folder/server.log``. It and each of its
-    children can allocate `memory_bytes`, or as much as there is if that is 0.
+    The gate of the name's address is handed over with `leash`, if there is one. Its process id goes
+    to ``folder/pid``, its output to ``folder/server.log``. It and each of its children can allocate
+    `memory_bytes`, or as much as there is if that is 0.
 
     Raises
     ------
     TargetUnavailableError
         If this machine does not start it.
     """
-    descriptor = str(listener.fileno())
+    passed = [listener.fileno(), *([leash.fileno()] if leash is not None else [])]
+    descriptors = [str(each) for each in (*passed, -1)][:2]
     log = folder / LOG
     files = [folder / "pid", log]
     try:
         subprocess.run(
-            [command[0], "-I", "-S", _LAUNCHER, descriptor, *files, str(memory_bytes), *command],
+            [command[0], "-I", "-S", _LAUNCHER, *descriptors, *files, str(memory_bytes), *command],
             # SPT_NOENV keeps a setproctitle in the environment from overwriting the marker.
             env={
                 **environment,
@@ -81,7 +64,7 @@ def launch(
                 "SPT_NOENV": "1",
             },
             cwd=environment["AML_APP_ROOT"],
-            pass_fds=[listener.fileno()],
+            pass_fds=passed,
             start_new_session=True,
             timeout=_LAUNCH_TIMEOUT_S,
             check=True,

@@ -147,6 +147,7 @@ class _Processes(ProcessBackend):
     """Containers as processes. A thread sees to it that none takes more memory than it may."""
 
     name: ClassVar[str] = "offline-process"
+    _has_gates: ClassVar[bool] = False  # the workspace is in front of them, and sends requests on
 
     source: ClassVar[tuple[SourceFile, ...]] = ()
 
@@ -226,6 +227,7 @@ class _Containers(DockerBackend):
     """Containers of a Docker engine, which enforces their limits itself."""
 
     name: ClassVar[str] = "offline-docker"
+    _has_gates: ClassVar[bool] = False  # as above
 
     source: ClassVar[tuple[SourceFile, ...]] = (SourceFile(_SETTINGS, FRONT_CHECK.read_bytes()),)
 

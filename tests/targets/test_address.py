@@ -1,0 +1,153 @@
+"""A name on the target process keeps its address, whatever becomes of its instances."""
+
+from __future__ import annotations
+
+import socket
+from urllib.parse import urlsplit
+
+import psutil
+import pytest
+
+from modelship.bundle import Environment
+from modelship.errors import DeploymentFailedError, PortTakenError
+from modelship.targets import DeployTarget, Serving, State
+from modelship.testing import cases, script_bundle, with_lock
+
+ROWS = {"data": [1, 2]}
+SCORED = [cases.FACTOR, 2 * cases.FACTOR]
+NEGATED = [-row for row in SCORED]
+LEAVING_A_CHILD = """
+import os, time
+def init():
+    if not os.fork():  # with all descriptors, and out of the service's group
+        os.setsid()
+        time.sleep(600)
+def run(raw_data):
+    return 1
+"""
+
+
+@pytest.fixture(autouse=True)
+def home(shared_home, monkeypatch):
+    monkeypatch.setenv("MODELSHIP_HOME", str(shared_home))
+    return shared_home
+
+
+@pytest.fixture
+def make_bundle(bare_lock, tmp_path):
+    def make(script):
+        bundle = script_bundle(
+            script,
+            folder=tmp_path / "bundle",
+            environment=Environment(python=bare_lock.python, requirements=()),
+            model={"factor": cases.FACTOR},
+        )
+        return with_lock(bundle, lock=bare_lock)
+
+    return make
+
+
+@pytest.fixture
+def scaling(make_bundle):
+    return make_bundle(cases.SCALING)
+
+
+@pytest.fixture
+def target():
+    """Return the process target; what a test leaves on it is removed."""
+    target = DeployTarget.open("process")
+    yield target
+    for deployment in target.list():
+        deployment.delete(missing_ok=True)
+
+
+@pytest.fixture
+def deploy(target):
+    def deploy(bundle, **serving):
+        serving = Serving(**serving)
+        return target.deploy(
+            bundle, name="kept", serving=serving, overwrite=True, show_output=False
+        )
+
+    return deploy
+
+
+def crash(deployment, home):
+    """Kill the first process of a service, and wait until its workers have followed."""
+    folder = home / "state" / "process" / deployment.instance.instance_id
+    server = psutil.Process(int((folder / "pid").read_text()))
+    family = [server, *server.children(recursive=True)]
+    server.kill()
+    psutil.wait_procs(family, timeout=10)
+
+
+def port_of(deployment):
+    return urlsplit(deployment.scoring_uri).port
+
+
+@pytest.mark.parametrize("server", ["azmlinfsrv", "modelship"])
+def test_an_update_leads_the_same_address_to_the_new_release(deploy, scaling, make_bundle, server):
+    """Asked at one address, now the new release answers; the old one is gone."""
+    deployment = deploy(scaling, server=server)
+    uri, old = deployment.scoring_uri, deployment.instance
+    assert old.own_uri not in {"", uri}
+    deployment.update(make_bundle(cases.SCALING.replace("factor * ", "-factor * ")))
+    assert (deployment.scoring_uri, deployment.run(ROWS)) == (uri, NEGATED)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", urlsplit(old.own_uri).port))
+
+
+def test_another_server_and_more_workers_take_over(deploy, scaling):
+    """Both servers share the address; a port that is asked for is kept, and taken up later."""
+    deployment = deploy(scaling)
+    uri = deployment.scoring_uri
+    deployment = deploy(scaling, server="modelship", workers=2, port=port_of(deployment))
+    assert (deployment.scoring_uri, deployment.run(ROWS)) == (uri, SCORED)
+
+
+def test_a_crashed_name_is_served_at_its_address_again(deploy, scaling, home):
+    """Nobody holds the address any more, so it is bound anew."""
+    deployment = deploy(scaling)
+    crash(deployment, home)
+    assert deployment.state is State.FAILED
+    again = deploy(scaling)
+    assert (again.scoring_uri, again.run(ROWS)) == (deployment.scoring_uri, SCORED)
+
+
+def test_another_program_at_the_address_is_said(deploy, scaling, home):
+    """The port of a name that crashed may be taken; then nothing is changed."""
+    deployment = deploy(scaling)
+    crash(deployment, home)
+    port = port_of(deployment)
+    with (
+        socket.create_server(("127.0.0.1", port)),
+        pytest.raises(PortTakenError, match=str(port)),
+    ):
+        deploy(scaling)
+
+
+def test_a_child_that_a_script_leaves_does_not_keep_the_port(deploy, make_bundle, scaling, home):
+    """It holds all sockets of the service, and goes on when that is killed."""
+    deployment = deploy(make_bundle(LEAVING_A_CHILD))
+    crash(deployment, home)
+    again = deploy(scaling)
+    assert (again.scoring_uri, again.run(ROWS)) == (deployment.scoring_uri, SCORED)
+
+
+def test_a_release_that_does_not_start_is_never_asked(deploy, scaling, make_bundle):
+    """The old one serves the address all the time, and takes the next update too."""
+    deployment = deploy(scaling)
+    with pytest.raises(DeploymentFailedError):
+        deploy(make_bundle(cases.RAISING))
+    assert deployment.run(ROWS) == SCORED
+    deployment.update(make_bundle(cases.SCALING.replace("factor * ", "-factor * ")))
+    assert deployment.run(ROWS) == NEGATED
+
+
+def test_a_process_of_another_user_cannot_reach_the_gate(deploy, scaling, home):
+    """The gate lies in a folder of this user alone, and is a socket of this user alone."""
+    deployment = deploy(scaling)
+    gate = home / "state" / "process" / deployment.instance.instance_id / "gate"
+    assert gate.is_socket()
+    assert gate.stat().st_mode & 0o077 == 0
+    assert (home / "state" / "process").stat().st_mode & 0o077 == 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 __all__ = [
     "FLOORS",
-    "FORMAT_REQUIREMENTS",
     "IMPORT_TO_PYPI",
     "SETUPTOOLS",
     "SOURCE_ONLY",
@@ -92,11 +91,3 @@ IMPORT_TO_PYPI = {
     )
 }
 """Packages that models are often made of: the name they are imported by, and that on PyPI."""
-
-FORMAT_REQUIREMENTS = {
-    "joblib": ("joblib", "numpy"),
-    "pickle": ("joblib", "numpy"),
-    "skops": ("skops", "numpy"),
-    "onnx": ("onnxruntime", "numpy"),
-}
-"""What loading a model of each format takes, whatever the file names."""

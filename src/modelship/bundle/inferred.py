@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from packaging.version import InvalidVersion, Version
 
-from modelship.bundle._known_packages import FORMAT_REQUIREMENTS, IMPORT_TO_PYPI
+from modelship.bundle._known_packages import IMPORT_TO_PYPI
 from modelship.errors import EnvironmentSpecError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def requirements_of(model: Model, *, own_modules: Collection[str]) -> tuple[set[
     packages = set(passport.packages) - {*own_modules}
     requirements = {f"{name}=={version}" for name, version in passport.libraries}
     requirements |= {_pypi_name(package, origin=origin) for package in packages} - {""}
-    requirements |= {*FORMAT_REQUIREMENTS.get(model.format, ())}
+    requirements |= {*model.model_format.requires}
     requirements |= {*_bounds(dict(passport.libraries))}
     return requirements, origin
 

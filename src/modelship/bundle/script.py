@@ -39,22 +39,19 @@ _BELOW = "Name a script that lies in source_directory, by its path relative to i
 _PARSING = threading.Lock()
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
-_LOADABLE = frozenset({"joblib", "pickle"})
-
 _TEMPLATE = '''\
 """Score rows with the model {model_file!r}: {{"data": rows}} in, predictions out."""
 
 import json
 import os
 
-import joblib
-import numpy as np
+{imports}
 
 
 def init():
     """Load the model once, when the service starts."""
     global model
-    model = joblib.load(os.path.join(os.environ["AZUREML_MODEL_DIR"], {model_file!r}))
+    model = {load}
 
 
 def run(raw_data):
@@ -64,8 +61,9 @@ def run(raw_data):
 
 def run_array(data):
     """Do what run() does, on the array itself: modelship's server reads it from the bytes."""
-    return model.predict(data).tolist()
+    return {predict}
 '''
+_MODEL_PATH = 'os.path.join(os.environ["AZUREML_MODEL_DIR"], {model_file!r})'
 
 
 def read_source(
@@ -127,7 +125,7 @@ def generate_source_for(models: Sequence[Model]) -> tuple[str, tuple[SourceFile,
     Raises
     ------
     EntryScriptError
-        If there are several models or none, or one of a format that joblib cannot load.
+        If there are several models or none, or one of a format for which none is written.
     """
     if len(models) == 1:
         return generate_source(models[0])
@@ -145,15 +143,22 @@ def generate_source(model: Model) -> tuple[str, tuple[SourceFile, ...]]:
     Raises
     ------
     EntryScriptError
-        If the model is of a format that joblib cannot load.
+        If none is written for the model's format.
     """
-    if model.format not in _LOADABLE:
+    lines = model.model_format.script
+    if lines is None:
         raise EntryScriptError(
             path="score.py",
             problem=f"no script can be written for a model of the format {model.format!r}.",
             advice="Write a score.py with init() and run(raw_data), and pass it as entry_script.",
         )
-    text = _TEMPLATE.format(model_file=model.files[0].path)
+    model_file = model.files[0].path
+    text = _TEMPLATE.format(
+        model_file=model_file,
+        imports="\n".join(lines.imports),
+        load=lines.load.format(path=_MODEL_PATH.format(model_file=model_file)),
+        predict=lines.predict,
+    )
     return "score.py", (SourceFile("score.py", text.encode()),)
 
 

@@ -11,14 +11,19 @@ if TYPE_CHECKING:
     from modelship.diagnosis.raised import Raised
     from modelship.findings import Diagnosis
 
-__all__ = ["explain_environment_variable", "explain_missing_file", "explain_model_lookup"]
+__all__ = [
+    "MODEL_SUFFIXES",
+    "explain_environment_variable",
+    "explain_missing_file",
+    "explain_model_lookup",
+]
 
 _QUOTED = re.compile(r"'(?P<path>[^']+)'|\"(?P<other>[^\"]+)\"")
 _ONNX = re.compile(r"Load model from (?P<path>\S+) failed")
 _SHARED = re.compile(r"(?P<library>lib[\w.+-]+\.so[\w.]*): cannot open shared object file")
 _VARIABLE = re.compile(r"\.environ\b|\bgetenv\(")
 _MODEL_DIR = "AZUREML_MODEL_DIR"
-_MODEL_SUFFIXES = {
+MODEL_SUFFIXES = {
     *(".pkl", ".pickle", ".joblib", ".onnx", ".skops", ".pt", ".pth", ".h5", ".keras", ".sav"),
     *(".cbm", ".ubj", ".bst", ".model", ".safetensors", ".gz"),
 }
@@ -66,7 +71,7 @@ def _path(raised: Raised) -> str:
 
 def _is_of_model(raised: Raised, path: str) -> bool:
     known = "azureml-models" in path or any(_MODEL_DIR in line for line in raised.evidence)
-    return known or raised.is_loading or PurePosixPath(path).suffix in _MODEL_SUFFIXES
+    return known or raised.is_loading or PurePosixPath(path).suffix in MODEL_SUFFIXES
 
 
 def _folder(raised: Raised, path: str) -> Diagnosis:

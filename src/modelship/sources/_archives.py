@@ -131,7 +131,7 @@ def _torch_pickle(open_: Callable[[], ByteStream]) -> Content:
         return Content.unread("it is no whole pickle", read)
     except UndescribedError as error:
         return Content.unread(str(error), read)
-    return Content("pickle", read)
+    return Content(read, is_pickle=True)
 
 
 def _keras_config(open_: Callable[[], ByteStream]) -> Content:

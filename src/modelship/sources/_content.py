@@ -67,16 +67,16 @@ _HDF5_MARKS: Final = (*(b"keras_version", b"layer_names", b"PYTABLES", b"PSEUDOA
 
 
 class Content:
-    """What was read of a file: ``format`` is ``"pickle"`` or ``"unknown"``."""
+    """What was read of a file, and whether a loader would unpickle it."""
 
-    def __init__(self, format_: str = "unknown", read: Pickled | None = None) -> None:
-        self.format = format_
+    def __init__(self, read: Pickled | None = None, *, is_pickle: bool = False) -> None:
+        self.is_pickle = is_pickle
         self.read = read or Pickled()
 
     @classmethod
     def unread(cls, reason: str, read: Pickled | None = None) -> Content:
         """Return that of a file that was not read to its end."""
-        content = cls(read=read)
+        content = cls(read)
         content.read.findings.incomplete[reason] = None
         return content
 
@@ -88,7 +88,7 @@ def read_content(open_: Callable[[], ByteStream]) -> Content:
         if not first:
             return Content()
         if first.startswith(MAGIC):
-            return Content(read=read_npy(open_))
+            return Content(read_npy(open_))
         reason = next((_UNREADABLE[each] for each in _UNREADABLE if first.startswith(each)), "")
         if reason:
             return Content.unread(reason)
@@ -106,13 +106,13 @@ def _pickle_or_data(open_: Callable[[], ByteStream], first: bytes) -> Content:
     if stopped:
         return Content.unread(stopped, read)
     if read.error is None and (begun or read.findings.names):
-        return Content("pickle", read)
+        return Content(read, is_pickle=True)
     if read.acts(text=_is_text(open_())):
         return Content.unread("it begins as a pickle and then breaks off", read)
     if _is_data(open_, first):
         return Content()
     if read.error is None:
-        return Content("pickle", read)
+        return Content(read, is_pickle=True)
     return Content.unread("it begins as a pickle and then breaks off" if begun else UNKNOWN)
 
 
@@ -196,4 +196,4 @@ def _torch(open_: Callable[[], ByteStream]) -> Content:
         return Content.unread("it begins as torch's file and then breaks off", read)
     except UndescribedError as error:
         return Content.unread(str(error), read)
-    return Content("pickle", read)
+    return Content(read, is_pickle=True)

@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import io
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from modelship.sources._onnx_graph import GraphWalk
+from modelship.sources._pickled import read_all
 from modelship.sources._stream import EndedEarlyError, MalformedError, UndescribedError
 from modelship.sources._values import Findings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
-    from modelship.sources._budget import Budget
+    from modelship.sources._parts import Described, Part
 
-__all__ = ["OnnxHeader", "read_onnx"]
+__all__ = ["read_onnx"]
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _SIZES: Final = {_FIXED64: 8, _FIXED32: 4}
@@ -36,20 +35,7 @@ _MAX_VARINT_BYTES: Final = 10
 _MORE_FOLLOWS: Final = 0x80
 
 
-@dataclass(frozen=True)
-class OnnxHeader:
-    """What wrote a model, in which version of the format, and the operators that it uses.
-
-    ``opsets`` has the version of each set of operators, by domain.
-    """
-
-    producer: str
-    ir_version: int
-    opsets: tuple[tuple[str, int], ...]
-    findings: Findings
-
-
-def read_onnx(path: Path, budget: Budget) -> OnnxHeader:
+def read_onnx(part: Part) -> Described:
     """Read the header of an ONNX file, and see that the rest is as long as it says.
 
     Raises
@@ -63,7 +49,7 @@ def read_onnx(path: Path, budget: Budget) -> OnnxHeader:
     opsets: dict[str, int] = {}
     ir_version = 0
     has_graph = False
-    with path.open("rb") as file:
+    with part.path.open("rb") as file:
         size_bytes = os.fstat(file.fileno()).st_size
         for number, value in _fields(file, end=size_bytes):
             if number == _IR_VERSION and isinstance(value, int):
@@ -77,13 +63,30 @@ def read_onnx(path: Path, budget: Budget) -> OnnxHeader:
         if not has_graph or not opsets:
             raise MalformedError("it has no graph, or names no operators")
         findings = Findings()
-        walk = GraphWalk(file, budget, findings)
+        walk = GraphWalk(file, part.budget, findings)
         try:
             walk.walk(size_bytes, domains=opsets.keys())
         except UndescribedError as error:
             findings.incomplete[str(error)] = None
     producer = " ".join(filter(None, (texts.get(_PRODUCER_NAME), texts.get(_PRODUCER_VERSION))))
-    return OnnxHeader(producer, ir_version, tuple(sorted(opsets.items())), findings)
+    _note_pickles(part, findings)
+    return part.described(
+        "onnx",
+        findings,
+        producer=producer,
+        ir_version=ir_version,
+        opsets=tuple(sorted(opsets.items())),
+        raw_files=tuple(findings.files),
+    )
+
+
+def _note_pickles(part: Part, findings: Findings) -> None:
+    """Note what unpickling the file would do, as another loader than ONNX's might."""
+    with part.opened(packed=False) as open_:
+        read = read_all(open_)
+    if read.error is None or read.acts(text=False):
+        findings.add(read.findings)
+        findings.hazards["it is a pickle as well as an ONNX model"] = None
 
 
 def _fields(file: BinaryIO, *, end: int) -> Iterator[tuple[int, int | bytes]]:

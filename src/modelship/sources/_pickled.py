@@ -7,7 +7,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from modelship.errors import CorruptModelError
 from modelship.sources._calls import COMPUTES_NAMES
 from modelship.sources._globals import Judgement, is_dangerous, judge
 from modelship.sources._inert import read_pickle
@@ -21,23 +20,12 @@ from modelship.sources._values import Findings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
-__all__ = ["FOLLOWS", "Pickled", "read_all", "read_pickled", "refuse_impostor", "truncated"]
+__all__ = ["FOLLOWS", "Pickled", "read_all"]
 
 FOLLOWS: Final = "something follows what is loaded"
 """Why a passport is incomplete of a file that goes on after its pickle."""
 _ACT_WHEN_IMPORTED: Final = frozenset(("antigravity", "this", "idlelib", "lib2to3", "__main__"))
-_SHOWN_BYTES: Final = 16
-# What arrives in the place of a model most often, and what to do about each.
-_IMPOSTORS: Final = {
-    b"version https://git-lfs": ("a Git LFS pointer, not the file itself", "Run: git lfs pull"),
-    b"<!doctype html": ("an HTML page, such as a login or an error page", "Look at the address."),
-    b"<html": ("an HTML page, such as a login or an error page", "Look at the address."),
-    b"<?xml": ("an XML document, such as a storage service's error", "Look at the address."),
-    b"{": ("a JSON document", ""),
-    b"pk\x03\x04": ("a zip archive", "If torch or skops wrote it, name it so: .pt, .skops"),
-}
 
 
 @dataclass
@@ -59,23 +47,6 @@ class Pickled:
         return bool(self.findings.calls) or any(
             judge(name, uses) is Judgement.DANGEROUS for name, uses in names.items()
         )
-
-
-def read_pickled(path: Path, first: bytes, open_: Callable[[], ByteStream]) -> Pickled:
-    """Read the pickles in a file that begins with `first`.
-
-    Raises
-    ------
-    CorruptModelError
-        If it does not begin with a whole pickle.
-    """
-    read = read_all(open_)
-    if isinstance(read.error, EndedEarlyError):
-        raise truncated(path, str(read.error)) from None
-    if read.error is not None:
-        problem = f"it is not a whole pickle: {read.error}; it begins with {first[:_SHOWN_BYTES]!r}"
-        raise CorruptModelError(str(path), problem) from None
-    return read
 
 
 def read_all(open_: Callable[[], ByteStream], *, arrays: bool = True) -> Pickled:
@@ -135,21 +106,3 @@ def _read_otherwise(
         real = is_dangerous(text) or text.partition(".")[0] in sys.stdlib_module_names
         if real and judge(text, uses) is Judgement.DANGEROUS:
             findings.named(text).add(uses)
-
-
-def truncated(path: Path, what: str) -> CorruptModelError:
-    """Return the error of a file that ends in the middle of `what`."""
-    size_bytes = path.stat().st_size
-    return CorruptModelError(
-        str(path),
-        f"its {size_bytes} bytes end in the middle of {what}, so it was not copied in full",
-    )
-
-
-def refuse_impostor(path: Path, first: bytes) -> None:
-    """Raise CorruptModelError for what is empty, or well known to be no model."""
-    if not first:
-        raise CorruptModelError(str(path), "it is empty (0 bytes)")
-    for beginning, (what, advice) in _IMPOSTORS.items():
-        if first.removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith(beginning):
-            raise CorruptModelError(str(path), f"it is {what}", advice or CorruptModelError.advice)

@@ -15,7 +15,7 @@ import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from modelship.sources._archives import check_directory, json_objects
+from modelship.sources._archives import check_directory, json_objects, read_archive
 from modelship.sources._globals import Judgement, Use, judge
 from modelship.sources._stream import MalformedError, UndescribedError
 from modelship.sources._values import Findings
@@ -23,9 +23,11 @@ from modelship.sources._values import Findings
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["SCHEMA", "SkopsSchema", "is_skops", "read_skops"]
+    from modelship.sources._parts import Described, Part
 
-SCHEMA: Final = "schema.json"
+__all__ = ["is_skops", "read_skops"]
+
+_SCHEMA: Final = "schema.json"
 _MAX_SCHEMA_BYTES: Final = 64 * 2**20
 # So many marks of JSON take less than 300 MB when they are read; a vocabulary of 100,000 words
 # has 2,300,000.
@@ -47,7 +49,7 @@ _READ_HERE: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2
 
 
 @dataclass
-class SkopsSchema:
+class _Schema:
     """What was found in a schema, and the size that the whole archive unpacks to."""
 
     findings: Findings = field(default_factory=Findings)
@@ -57,7 +59,7 @@ class SkopsSchema:
 
 
 def is_skops(path: Path) -> bool:
-    """Tell whether a file is a zip archive that holds a skops schema.
+    """Return whether a file is a zip archive that holds a skops schema.
 
     Raises
     ------
@@ -67,29 +69,44 @@ def is_skops(path: Path) -> bool:
     try:
         check_directory(path)
         with zipfile.ZipFile(path) as archive:
-            return SCHEMA in archive.namelist()
+            return _SCHEMA in archive.namelist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error):
         return False
 
 
-def read_skops(path: Path) -> SkopsSchema:
-    """Read the schema of a skops file.
+def read_skops(part: Part) -> Described:
+    """Read the schema of a skops file, and what else is in it.
 
     Raises
     ------
     MalformedError
-        If it is not a schema.
+        If it is no zip archive, or has no schema.
     UndescribedError
-        If it is far larger than a model's.
+        If the archive or the schema is far larger than a model's.
     """
+    if not is_skops(part.path):
+        raise MalformedError(f"it is no zip archive with a {_SCHEMA}")
+    schema = _read_schema(part.path)
+    versions = (("scikit-learn", schema.sklearn_version), ("skops", schema.skops_version))
+    findings = read_archive(part.path, part.budget, but=_SCHEMA)
+    findings.add(schema.findings)
+    return part.described(
+        "skops",
+        findings,
+        libraries=tuple((library, version) for library, version in versions if version),
+        unpacked_bytes=schema.unpacked_bytes,
+    )
+
+
+def _read_schema(path: Path) -> _Schema:
     try:
         with zipfile.ZipFile(path) as archive:
             unpacked_bytes = sum(entry.file_size for entry in archive.infolist())
-            if archive.getinfo(SCHEMA).compress_type not in _READ_HERE:
+            if archive.getinfo(_SCHEMA).compress_type not in _READ_HERE:
                 raise UndescribedError("its compression is not read here")
-            packed_bytes = archive.getinfo(SCHEMA).compress_size
+            packed_bytes = archive.getinfo(_SCHEMA).compress_size
             most = min(_MAX_SCHEMA_BYTES, _SCHEMA_OF_ANY + _SCHEMA_PER_BYTE * packed_bytes)
-            with archive.open(SCHEMA) as file:
+            with archive.open(_SCHEMA) as file:
                 content = file.read(most + 1)
     except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
         raise MalformedError(f"its schema cannot be unpacked ({error})") from None
@@ -106,10 +123,10 @@ def read_skops(path: Path) -> SkopsSchema:
     return schema
 
 
-def _described(document: Any) -> SkopsSchema:
+def _described(document: Any) -> _Schema:
     if not isinstance(document, dict):
         raise MalformedError("its schema describes no object")
-    schema = SkopsSchema(skops_version=_version(document.get("_skops_version")))
+    schema = _Schema(skops_version=_version(document.get("_skops_version")))
     for node in json_objects(document):
         _note(node, schema.findings)
         version = node.get("_sklearn_version")

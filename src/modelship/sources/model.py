@@ -14,16 +14,19 @@ from modelship.errors import (
     CorruptModelError,
     DigestMismatchError,
     InvalidNameError,
-    MissingExtraError,
     ModelLoadError,
     ModelNotFoundError,
+    ModelshipError,
     UntrustedModelError,
 )
 from modelship.sources._files import checked_files, nearby, sha256_of
-from modelship.sources.passport import PICKLE_SUFFIXES, Passport, read_passport
+from modelship.sources.formats import FORMATS
+from modelship.sources.passport import Passport, read_passport
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from modelship.sources.formats import ModelFormat
 
 __all__ = ["Model", "ModelFile", "check_name", "digest_of"]
 
@@ -32,7 +35,6 @@ _NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,254}")
 _NAME_RULE: Final = (
     "1 to 255 letters, digits, dots, underscores and dashes, beginning with a letter or a digit"
 )
-_LOADABLE: Final = ("joblib", "pickle")
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,8 @@ class Model:
         What it consists of, sorted by path.
     digest : str
         Hex sha256: of the file; of a folder, of the lines ``path\0sha256\n`` of `files`.
-    format : str
-        As in :class:`Passport`.
+    model_format : ModelFormat
+        How such a model is read, loaded and served.
     origin : str
         The URI of the registered model that it was fetched from, ``azureml://…``; else ``""``.
         Two models that differ only in it are equal.
@@ -86,7 +88,7 @@ class Model:
     path: Path
     files: tuple[ModelFile, ...]
     digest: str
-    format: str
+    model_format: ModelFormat
     origin: str = field(default="", compare=False)
     trusted: bool = field(default=False, compare=False)
 
@@ -136,9 +138,15 @@ class Model:
             problem = "it was changed while it was read"
             raise CorruptModelError(str(path), problem, "Read it when nobody writes to it.")
         digest = digest_of(path, files)
-        model = cls(name, version, path, files, digest, passport.format, origin, trusted)
+        known = FORMATS[passport.format]
+        model = cls(name, version, path, files, digest, known, origin, trusted)
         model.__dict__["passport"] = passport  # read just now, so not again
         return model
+
+    @property
+    def format(self) -> str:
+        """The name of its format, as in :class:`Passport`."""
+        return self.model_format.name
 
     @property
     def root(self) -> Path:
@@ -167,11 +175,11 @@ class Model:
             raise DigestMismatchError(what=str(self.path), expected=self.digest, found=found)
 
     def load(self, *, trust_model: bool = False) -> Any:
-        """Verify the digest, unpickle the model, and return the object.
+        """Verify the digest, load the model, and return the object.
 
-        Unpickling runs what the file says. A file whose passport is not
+        Loading runs what the file says. A file whose passport is not
         :attr:`~Passport.safe_to_load` is therefore refused, unless you trust it. This is the
-        only place where modelship unpickles a model in this process. scikit-learn's
+        only place where modelship loads a model in this process. scikit-learn's
         ``InconsistentVersionWarning`` is shown once.
 
         Parameters
@@ -186,24 +194,23 @@ class Model:
         DigestMismatchError
             If the content changed since the model was described.
         ModelLoadError
-            If it is not a pickle, or unpickling fails.
+            If its format is not loaded here, or loading fails.
         MissingExtraError
             If joblib is not installed.
         """
-        if self.format not in _LOADABLE:
+        loader = self.model_format.loader
+        if loader is None:
             cause = f"its format is {self.format!r}, and only pickles are loaded here"
             raise ModelLoadError(path=str(self.path), cause=cause, advice=_how_to_load(self.path))
         if self.passport.obstacles and not (trust_model or self.trusted):
             raise UntrustedModelError(path=str(self.path), reasons=self.passport.obstacles)
         self.verify()
-        try:
-            import joblib
-        except ImportError:
-            raise MissingExtraError(purpose="Loading a model", extra="sklearn") from None
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             try:
-                loaded = joblib.load(self.path)
+                loaded = loader(self.path)
+            except ModelshipError:
+                raise
             except Exception as error:
                 raise ModelLoadError(
                     path=str(self.path),
@@ -215,7 +222,8 @@ class Model:
 
 
 def _how_to_load(path: Path) -> str:
-    pickles = [file for end in PICKLE_SUFFIXES for file in sorted(path.rglob(f"*{end}"))]
+    ends = FORMATS.loadable_suffixes
+    pickles = [file for end in ends for file in sorted(path.rglob(f"*{end}"))]
     if len(pickles) == 1:
         return f"Give {pickles[0]}, the only pickle in it."
     return "Deploy it with a script that loads it, and evaluate the service."
@@ -235,7 +243,8 @@ def _with_name(path: Path) -> Path:
 
 def _default_name(path: Path) -> str:
     stem = path.name if path.is_dir() else path.stem
-    stem = stem.removesuffix(next((end for end in PICKLE_SUFFIXES if stem.endswith(end)), ""))
+    ends = FORMATS.loadable_suffixes
+    stem = stem.removesuffix(next((end for end in ends if stem.endswith(end)), ""))
     return re.sub(r"[^a-zA-Z0-9._-]+", "-", stem).lstrip("._-")[:_MAX_NAME] or "model"
 
 

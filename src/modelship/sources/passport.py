@@ -12,13 +12,16 @@ from modelship.sources._budget import Budget
 from modelship.sources._content import UNKNOWN
 from modelship.sources._files import walk
 from modelship.sources._globals import Judgement, Use, is_dangerous, judge, top_module
-from modelship.sources._reading import PICKLE_SUFFIXES, Described, read_file
+from modelship.sources._parts import Part
+from modelship.sources.formats import FOLDER, FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["PICKLE_SUFFIXES", "Passport", "read_passport"]
+    from modelship.sources._parts import Described
+
+__all__ = ["Passport", "read_passport"]
 
 _MAIN: Final = "__main__."
 # Python 2's, or of the program that saved the model.
@@ -33,7 +36,8 @@ class Passport:
     Attributes
     ----------
     format : str
-        ``"joblib"``, ``"pickle"``, ``"skops"``, ``"onnx"``, ``"folder"`` or ``"unknown"``.
+        Its name in :data:`~modelship.sources.formats.FORMATS`: ``"joblib"``, ``"pickle"``,
+        ``"skops"``, ``"onnx"``, ``"folder"`` or ``"unknown"``.
     size_bytes : int
         Size on disk.
     protocol : int or None
@@ -156,22 +160,22 @@ def read_passport(path: Path) -> Passport:
         or something else, or folders are nested without end.
     """
     if not path.is_dir():
-        return _passport(read_file(path, Budget(path.stat().st_size), alone=True))
+        return _passport(FORMATS.read(Part(path, Budget(path.stat().st_size), alone=True)))
     files = sorted(walk(path))
     budget = Budget(sum(file.stat().st_size for file in files))
-    read = {file: read_file(file, budget) for file in files}
-    _excuse_tensors(read)
+    read = {file: FORMATS.read(Part(file, budget)) for file in files}
+    _excuse_raw_files(read)
     parts = {file.relative_to(path).as_posix(): _passport(read[file]) for file in files}
     return _joined(list(parts.values()), _reasons(parts))
 
 
-def _excuse_tensors(read: Mapping[Path, Described]) -> None:
-    """Let the files that ONNX models keep tensors in be known, since they are read as such."""
+def _excuse_raw_files(read: Mapping[Path, Described]) -> None:
+    """Accept the files that others read as plain bytes, such as the tensors of ONNX models."""
     for file, part in read.items():
-        for name in part.findings.files if part.format == "onnx" else ():
-            tensors = read.get(file.parent / name)
-            if tensors is not None:
-                tensors.findings.incomplete.pop(UNKNOWN, None)
+        for name in part.raw_files:
+            raw = read.get(file.parent / name)
+            if raw is not None:
+                raw.findings.incomplete.pop(UNKNOWN, None)
 
 
 def _joined(parts: Sequence[Passport], incomplete_because: tuple[str, ...]) -> Passport:
@@ -181,7 +185,7 @@ def _joined(parts: Sequence[Passport], incomplete_because: tuple[str, ...]) -> P
             uses[name] = uses.get(name, Use(0)) | use
     libraries = {library for part in parts for library in part.libraries}
     return Passport(
-        format="folder",
+        format=FOLDER.name,
         size_bytes=sum(part.size_bytes for part in parts),
         globals=tuple(sorted(uses)),
         uses=tuple(sorted(uses.items(), key=itemgetter(0))),

@@ -27,6 +27,7 @@ from modelship.bundle.script import SourceFile
 from modelship.errors import EnvironmentSpecError
 from modelship.sources import Model
 from modelship.sources._files import sha256_of
+from modelship.sources.formats import FOLDER
 from modelship.sources.model import ModelFile, digest_of
 from modelship.testing.offline.artifacts import artifact_files
 
@@ -241,7 +242,7 @@ def _staged(name: str, version: str, files: Mapping[str, Path], folder: Path) ->
         for path in sorted(files)
     )
     root = folder / "model"
-    return Model(name, version, root, described, digest_of(root, described), "other")
+    return Model(name, version, root, described, digest_of(root, described), FOLDER)
 
 
 def _link(file: Path, place: Path) -> None:

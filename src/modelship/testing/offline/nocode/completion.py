@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from modelship.bundle import Environment
 from modelship.errors import ModelshipError
 from modelship.sources import Model
+from modelship.sources.formats import FORMATS
 from modelship.testing.offline.artifacts import artifact_files
 from modelship.testing.offline.exchange import RefusalError, check_shape
 from modelship.testing.offline.shapes import optional
@@ -29,22 +30,24 @@ _HERE: Final = Path(__file__).parent
 
 @dataclass(frozen=True)
 class _Framework:
-    """How models of a framework are served: the script, the formats it can load, what it needs."""
+    """How models of a framework are served: the script, what loads them, and what it needs."""
 
     script: str
-    formats: frozenset[str]
+    loads_with: str
     package: str
     beside: str = ""
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """The names of the formats that it can load."""
+        return tuple(sorted(each.name for each in FORMATS if self.loads_with in each.requires))
 
 
 _FRAMEWORKS: Final = {
     "ScikitLearn": _Framework(
-        "score_sklearn.py.txt",
-        frozenset({"joblib", "pickle"}),
-        package="scikit-learn",
-        beside="pandas",
+        "score_sklearn.py.txt", "joblib", package="scikit-learn", beside="pandas"
     ),
-    "Onnx": _Framework("score_onnx.py.txt", frozenset({"onnx"}), package=""),
+    "Onnx": _Framework("score_onnx.py.txt", "onnxruntime", package=""),
 }
 
 
@@ -146,7 +149,7 @@ class NoCode:
         _link(file, place)
         model = Model.read(place, name=document["name"])
         if model.format not in framework.formats:
-            wanted = " or ".join(sorted(framework.formats))
+            wanted = " or ".join(framework.formats)
             raise _refusal(document, f"its format is {model.format!r}, and not {wanted}.")
         return model
 

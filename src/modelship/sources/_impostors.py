@@ -1,0 +1,28 @@
+"""What arrives in the place of a model most often."""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["impostor"]
+
+# The first bytes of each, in lower case; what it is, and what to do about it.
+_IMPOSTORS: Final = {
+    b"version https://git-lfs": ("a Git LFS pointer, not the file itself", "Run: git lfs pull"),
+    b"<!doctype html": ("an HTML page, such as a login or an error page", "Look at the address."),
+    b"<html": ("an HTML page, such as a login or an error page", "Look at the address."),
+    b"<?xml": ("an XML document, such as a storage service's error", "Look at the address."),
+    b"{": ("a JSON document", ""),
+    b"pk\x03\x04": ("a zip archive", "If torch or skops wrote it, name it so: .pt, .skops"),
+}
+
+
+def impostor(first: bytes) -> tuple[str, str]:
+    """Return what a file that begins with `first` is if it is no model, and what to do.
+
+    Either text is ``""`` if there is nothing to say.
+    """
+    if not first:
+        return "empty (0 bytes)", ""
+    begin = first.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    return next((told for each, told in _IMPOSTORS.items() if begin.startswith(each)), ("", ""))

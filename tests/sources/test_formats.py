@@ -1,0 +1,127 @@
+"""One table says all that is known of a model's format, and every module asks it."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from dataclasses import replace
+
+import pytest
+
+from corpus.hostile_files import zipped
+from corpus.hostile_formats import model, node
+from modelship.bundle.inferred import requirements_of
+from modelship.bundle.script import generate_source
+from modelship.diagnosis.paths import MODEL_SUFFIXES
+from modelship.errors import CorruptModelError
+from modelship.sources import Model
+from modelship.sources._budget import Budget
+from modelship.sources._parts import Part
+from modelship.sources._stream import MalformedError
+from modelship.sources._values import Findings
+from modelship.sources.formats import FORMATS, Formats, ModelFormat, ScriptLines
+
+
+def _read_factor(part):
+    if not part.first.removeprefix(b"TOY").isdigit():
+        raise MalformedError("it has no factor")
+    return part.described("toy", Findings(), libraries=(("toy", "2.1"),))
+
+
+TOY = ModelFormat(
+    name="toy",
+    title="toy",
+    suffixes=(".toy",),
+    begins=(b"TOY",),
+    reader=_read_factor,
+    saved_with="toy.save(model, path)",
+    requires=("toy", "numpy"),
+    loader=lambda path: int(path.read_bytes()[3:]),
+    script=ScriptLines(
+        imports=("import numpy as np",),
+        load="int(np.fromfile({path}, dtype=np.uint8)[3]) - ord('0')",
+        predict="(data * model).tolist()",
+    ),
+)
+TABLE = Formats((TOY, *FORMATS))
+
+
+def _part(path, content):
+    path.write_bytes(content)
+    return Part(path, Budget(len(content)))
+
+
+@pytest.fixture
+def toy(tmp_path):
+    """A model of the format that the table has besides."""
+    (tmp_path / "three{}.toy").write_bytes(b"TOY3")
+    return replace(Model.read(tmp_path / "three{}.toy"), model_format=TOY)
+
+
+def test_an_entry_decides_how_files_are_recognized_and_read(tmp_path):
+    """A name or the first bytes are enough, and the other formats go on as before."""
+    for name, content, expected in [
+        ("m.toy", b"TOY3", "toy"),
+        ("M.TOY", b"TOY3", "toy"),
+        ("m.bin", b"TOY3", "toy"),
+        ("m.pkl", pickle.dumps(1), "pickle"),
+        ("m.txt", b"text", "unknown"),
+    ]:
+        assert TABLE.read(_part(tmp_path / name, content)).format == expected, name
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"TOYx", "not a whole toy: it has no factor"), (b"", "empty"), (b"<html>", "HTML page")],
+)
+def test_a_broken_file_is_told_in_the_words_of_its_entry(tmp_path, content, said):
+    """Readers only say what is wrong: the error and its advice are written once."""
+    with pytest.raises(CorruptModelError, match=said) as caught:
+        TABLE.read(_part(tmp_path / "m.toy", content))
+    assert "HTML" in said or "toy.save(model, path)" in caught.value.hint
+
+
+def test_an_entry_decides_how_a_model_is_loaded_and_what_it_needs(toy):
+    """Loading in this process and the environment ask the format, and nothing else does."""
+    assert toy.format == "toy"
+    assert toy.load() == 3
+    assert requirements_of(toy, own_modules=())[0] == {"toy", "numpy"}
+
+
+def test_an_entry_decides_how_the_generated_script_predicts(toy, monkeypatch):
+    """The script loads the model by the lines of its format, and answers with its predictions."""
+    monkeypatch.setenv("AZUREML_MODEL_DIR", str(toy.root))
+    _, (file,) = generate_source(toy)
+    script = {}
+    exec(file.content, script)
+    script["init"]()
+    assert script["run"]('{"data": [[1, 2]]}') == [[3, 6]]
+
+
+def test_the_script_of_a_pickle_stays_the_same_to_the_byte(tmp_path):
+    """It is in the digests of bundles, which must not change with a release of modelship."""
+    for name, digest in [
+        ("model.pkl", "07cd023b3a74e0c5ee8f03fdd9676f5a3677ddf4bbf5b12511bcb8593d18f72b"),
+        ("model.joblib", "2276ea3c7774dabc667b68d51e5c0d21b0afead82d0c8eeedd0cd6b242f26099"),
+    ]:
+        (tmp_path / name).write_bytes(pickle.dumps(1))
+        _, (file,) = generate_source(Model.read(tmp_path / name))
+        assert hashlib.sha256(file.content).hexdigest() == digest, name
+
+
+def test_a_cut_network_is_to_be_saved_as_one_again(tmp_path):
+    """The advice is for the format of the file, and not for a pickle."""
+    with pytest.raises(CorruptModelError) as caught:
+        FORMATS.read(_part(tmp_path / "net.onnx", model(node("Identity"))[:9]))
+    assert "onnx.save(model, path)" in caught.value.hint
+
+
+def test_an_archive_is_no_network(tmp_path):
+    """A zip archive that is named as an ONNX model is corrupt, as the name promises a model."""
+    with pytest.raises(CorruptModelError, match="zip archive"):
+        FORMATS.read(_part(tmp_path / "net.onnx", zipped({"a.txt": b"text"})))
+
+
+def test_diagnoses_know_the_files_of_every_format():
+    """What a log says of a missing file is about the model for all that the table knows."""
+    assert {suffix for each in FORMATS for suffix in each.suffixes} <= MODEL_SUFFIXES

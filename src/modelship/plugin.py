@@ -38,6 +38,7 @@ from modelship.targets.backend import (
 from modelship.targets.history import Change, Journal
 from modelship.targets.instance import Instance
 from modelship.targets.keys import ServiceKeys, SupportsKeys
+from modelship.targets.program import Program
 from modelship.targets.release import Release, ReleaseRecord, Serving
 from modelship.targets.scoring import answers
 from modelship.targets.state import State
@@ -64,6 +65,7 @@ __all__ = [
     "PortTakenError",
     "Prepared",
     "Profile",
+    "Program",
     "Release",
     "ReleaseRecord",
     "ScoringBundle",

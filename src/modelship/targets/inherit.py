@@ -1,0 +1,26 @@
+"""Become a server that listens on a socket that was opened for it. Runs in the serving environment.
+
+``python inherit.py DESCRIPTOR COMMAND...`` hands over the listening socket in the way of systemd
+(sd_listen_fds(3)). Azure ML's server would else listen on all interfaces of the machine.
+
+It imports nothing of modelship and nothing outside the standard library.
+"""
+
+import os
+import sys
+
+FIRST_PASSED_DESCRIPTOR = 3
+
+
+def main(descriptor: str, *command: str) -> None:
+    """Become `command`."""
+    if int(descriptor) != FIRST_PASSED_DESCRIPTOR:
+        os.dup2(int(descriptor), FIRST_PASSED_DESCRIPTOR)
+        os.close(int(descriptor))
+    os.set_inheritable(FIRST_PASSED_DESCRIPTOR, True)
+    passed = {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1", "LISTEN_FDNAMES": "modelship"}
+    os.execve(command[0], command, {**os.environ, **passed})  # noqa: S606 - becomes the server
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

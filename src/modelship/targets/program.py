@@ -25,11 +25,13 @@ if TYPE_CHECKING:
     from modelship.progress import Steps
     from modelship.targets.release import Release
 
-__all__ = ["GUNICORN_SETTINGS", "Program"]
+__all__ = ["APP", "GUNICORN_SETTINGS", "Program"]
 
 GUNICORN_SETTINGS: Final = Path(__file__).with_name("process") / "gunicorn_settings.py"
 
-_APP: Final = "app"
+APP: Final = "app"
+"""Where the files of a bundle lie, in the folder of an instance."""
+
 _SAMPLE: Final = "sample.json"
 _INHERIT: Final = Path(__file__).with_name("inherit.py")
 
@@ -40,7 +42,7 @@ class Program(Prepared):
 
     Made by :meth:`prepare`. Its files lie in a folder of the instance::
 
-        app/           what a container has in AML_APP_ROOT; the program starts there
+        app/           what a container has in AMLAPP_ROOT; the program starts there
         sample.json    the bundle's sample request, if it has one
 
     Parameters
@@ -88,7 +90,7 @@ class Program(Prepared):
             If they cannot be written.
         """
         bundle = self.release.bundle
-        stage(bundle, folder / _APP)
+        stage(bundle, folder / APP)
         if bundle.sample_json is not None:
             write_atomic(folder / _SAMPLE, bundle.sample_json)
 
@@ -118,7 +120,7 @@ class Program(Prepared):
             What the place allows.
         """
         bundle, serving = self.release.bundle, self.release.serving
-        app, server = folder / _APP, serving.program
+        app, server = folder / APP, serving.program
         return {
             **service_variables(
                 self.python, app_root=app, model_dir=app / model_dir(bundle.models)

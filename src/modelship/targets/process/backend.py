@@ -16,25 +16,15 @@
 
 from __future__ import annotations
 
-import shlex
 import shutil
 import socket
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
-from modelship.bundle.layout import model_dir
-from modelship.bundle.store import stage
 from modelship.diagnosis import Facts
 from modelship.errors import InvalidOptionError, UnsupportedError
 from modelship.places import state_folder
-from modelship.runtime.environments import (
-    environment_python,
-    install_server,
-    release_of,
-    service_variables,
-)
 from modelship.staging import storing, write_atomic
 from modelship.targets.address import (
     IS_SUPPORTED,
@@ -49,6 +39,7 @@ from modelship.targets.backend import Observation, Prepared, TargetBackend
 from modelship.targets.keys import ServiceKeys
 from modelship.targets.process import folders, logfiles, service
 from modelship.targets.process.keyfile import read_keys, write_keys
+from modelship.targets.program import APP, Program
 from modelship.targets.scoring import answers
 from modelship.targets.state import State
 
@@ -60,29 +51,14 @@ if TYPE_CHECKING:
     from modelship.targets.instance import Instance
     from modelship.targets.release import Release, Serving
 
-__all__ = ["FRONT_CHECK", "GUNICORN_SETTINGS", "ProcessBackend"]
+__all__ = ["FRONT_CHECK", "ProcessBackend"]
 
 _ANSWERED = "answered"
-_SAMPLE = "sample.json"
 _KEYS = "keys.json"
 _ENDING = "Shutting down: Master"
 _ENDING_LINES = 1000
 _GRACE_S = 5.0
-GUNICORN_SETTINGS = Path(__file__).with_name("gunicorn_settings.py")
 FRONT_CHECK = Path(__file__).with_name("front_check.py")
-
-
-@dataclass(frozen=True)
-class _Prepared(Prepared):
-    """The environment's Python, and what has to be on its path for the server."""
-
-    python: Path
-    server_folder: Path | None
-
-
-def _paths(prepared: Prepared) -> tuple[Path, Path | None]:
-    ready = cast("_Prepared", prepared)
-    return ready.python, ready.server_folder
 
 
 class ProcessBackend(TargetBackend):
@@ -119,24 +95,13 @@ class ProcessBackend(TargetBackend):
             return True
         return self._has_gates and bool(current.own_uri)
 
-    def prepare(self, release: Release, steps: Steps) -> Prepared:
-        bundle = release.bundle
-        with steps.step("Prepare the environment"):
-            timeout_s = steps.deadline.remaining_s
-            python = environment_python(
-                bundle.lock, timeout_s=timeout_s, asked_by=bundle.environment
-            )
-            server = install_server(
-                release.serving.program, bundle.lock, python, timeout_s=steps.deadline.remaining_s
-            )
-        if note := bundle.environment.note_on(release_of(python), of="this machine"):
-            steps.say(note)
-        return _Prepared(release, python, server)
+    def prepare(self, release: Release, steps: Steps) -> Program:
+        return Program.prepare(release, steps)
 
     def start(self, draft: Instance, prepared: Prepared, steps: Steps) -> Instance:  # noqa: ARG002 - it is quick
-        release = prepared.release
+        program, release = cast(Program, prepared), prepared.release
         serving = release.serving
-        profile = self._limits(serving)
+        limits_memory = self._limits(serving).limits_memory
         with ExitStack() as stack:
             address = self._address_for(draft.name, serving.port)
             if address is not None:
@@ -145,41 +110,21 @@ class ProcessBackend(TargetBackend):
             instance = draft.at(uri_of(listener))
             if address is not None:
                 instance = draft.at(uri_of(address), own_uri=uri_of(listener))
-            folder = self._write(instance, release)
+            folder = self._write(instance, program)
             service.launch(
-                self._command(prepared, listener),
+                program.arguments(port=listener.getsockname()[1]),
                 instance_id=instance.instance_id,
                 listener=listener,
                 leash=stack.enter_context(self._leash(instance, address)) if address else None,
                 folder=folder,
-                environment=self._environment(prepared, folder),
-                memory_bytes=release.bundle.resources.memory_bytes if profile.limits_memory else 0,
+                environment={
+                    **program.environment(folder, self.profile),
+                    **({"MODELSHIP_KEYS_FILE": str(folder / _KEYS)} if serving.auth else {}),
+                    **self._variables(str(folder / APP)),
+                },
+                memory_bytes=release.bundle.resources.memory_bytes if limits_memory else 0,
             )
         return instance
-
-    def _command(self, prepared: Prepared, listener: socket.socket) -> list[str | Path]:
-        release, port = prepared.release, listener.getsockname()[1]
-        return [
-            *(_paths(prepared)[0], "-m", release.serving.program.module),
-            *("--entry_script", release.bundle.entry_script, "--port", str(port)),
-        ]
-
-    def _environment(self, prepared: Prepared, folder: Path) -> dict[str, str]:
-        python, server_folder = _paths(prepared)
-        bundle, serving = prepared.release.bundle, prepared.release.serving
-        app = folder / "app"
-        models = app / model_dir(bundle.models)
-        return {
-            **service_variables(python, app_root=app, model_dir=models),
-            "GUNICORN_CMD_ARGS": f"--config {shlex.quote(str(GUNICORN_SETTINGS))}",
-            **({"PYTHONPATH": str(server_folder)} if server_folder else {}),
-            **serving.program.variables(bundle, sample_file=str(folder / _SAMPLE)),
-            **({"MODELSHIP_KEYS_FILE": str(folder / _KEYS)} if serving.auth else {}),
-            **({"MODELSHIP_CAPTURE": str(serving.capture)} if serving.capture else {}),
-            **serving.environment(self._limits(serving)),
-            **serving.secret_environment,
-            **self._variables(str(app)),
-        }
 
     # The address of a name
 
@@ -287,18 +232,16 @@ class ProcessBackend(TargetBackend):
             raise InvalidOptionError("instance_id", instance.instance_id, "the name of a folder")
         return folder
 
-    def _write(self, instance: Instance, release: Release) -> Path:
+    def _write(self, instance: Instance, program: Program) -> Path:
         """Write the instance's folder, whole or not at all; from then on it is listed."""
-        folder, bundle = self._folder(instance), release.bundle
+        folder = self._folder(instance)
         draft = folders.draft_of(folder)
         try:
             with storing(folder):
                 self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
                 folders.sweep(self._home)
-                stage(bundle, draft / "app")
-                if bundle.sample_json is not None:
-                    write_atomic(draft / _SAMPLE, bundle.sample_json)
-                if release.serving.auth:
+                program.lay_out(draft)
+                if program.release.serving.auth:
                     write_keys(draft / _KEYS, self._keys_of(instance.name) or ServiceKeys.new())
                 write_atomic(draft / folders.RECORD, instance.to_json())
                 return draft.rename(folder)

@@ -21,7 +21,8 @@ from modelship.targets.docker import DockerBackend
 from modelship.targets.docker import container as containers
 from modelship.targets.instance import Instance
 from modelship.targets.process import ProcessBackend, service
-from modelship.targets.process.backend import FRONT_CHECK, GUNICORN_SETTINGS
+from modelship.targets.process.backend import FRONT_CHECK
+from modelship.targets.program import GUNICORN_SETTINGS
 from modelship.targets.release import Release, Serving
 from modelship.targets.state import State
 from modelship.testing.offline.families import memory_bytes, processor_s

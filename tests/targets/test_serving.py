@@ -8,7 +8,8 @@ import pytest
 from modelship import Serving
 from modelship.errors import InvalidOptionError
 from modelship.runtime.variables import Secret
-from modelship.targets import Release
+from modelship.targets import Release, TargetBackend
+from modelship.targets.known import TARGETS, targets_that_keep
 from modelship.testing import offline_bundle, script_bundle
 
 SCRIPT = "def init(): ...\ndef run(raw_data): ..."
@@ -125,3 +126,33 @@ def test_traces_give_way_to_what_is_said_of_the_service(monkeypatch):
     assert serving.secret_environment["OTEL_EXPORTER_OTLP_HEADERS"] == "s"
     assert serving.secret_environment["OTEL_TRACES_EXPORTER"] == "of this process"
     assert "OTEL_SERVICE_NAME" not in serving.secret_environment
+
+
+@pytest.mark.parametrize("option", [each.name for each in fields(Serving)])
+@pytest.mark.parametrize("place", ["process", "docker", "aci", "memory"])
+def test_what_a_target_cannot_keep_is_refused_and_it_is_said_which_can(place, option):
+    """An option is kept, or named in an error that shows no value and names a target with it."""
+    value, beside, _ = OTHER[option]
+    backend = TARGETS.load(place)(**{"workspace": object()} if place == "aci" else {})
+    if option in backend.serves:
+        assert {*beside} <= backend.serves
+        return
+    serving = Serving(**{**beside, option: value})
+    with pytest.raises(InvalidOptionError) as refused:
+        TargetBackend.check_serving(backend, serving)
+    able = targets_that_keep(refused.value.option)
+    assert able
+    assert all(repr(each) in refused.value.expected for each in able)
+
+
+@pytest.mark.parametrize("option", [each.name for each in fields(Serving)])
+def test_process_and_docker_keep_the_same(option):
+    """A service that runs in a process can run in a container in the same way, but for one."""
+    places = targets_that_keep(option)
+    assert {"process", "docker"} - {*places} == ({"docker"} if option == "capture" else set())
+
+
+def test_what_is_off_is_no_option_that_is_asked_for():
+    """auth=False asks for nothing, and so it is kept everywhere."""
+    for place in ("process", "docker", "memory"):
+        TARGETS.load(place)().check_serving(Serving(auth=False, variables={}))

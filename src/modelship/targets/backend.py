@@ -9,6 +9,7 @@ backend has to keep are in ``docs/reference/target-contract.md``, and
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, runtime_checkable
 
@@ -17,12 +18,13 @@ from modelship.diagnosis import Facts
 from modelship.errors import InvalidOptionError
 from modelship.places import exclusive, state_folder
 from modelship.targets.history import FolderJournal
+from modelship.targets.known import targets_that_keep
 from modelship.targets.logtail import last_lines
 from modelship.targets.release import Serving
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
     from modelship.progress import Steps
@@ -108,10 +110,16 @@ class TargetBackend(ABC):
         """
         plain = Serving()
         for option, value in vars(serving).items():
-            if option not in self.serves and value != getattr(plain, option):
-                shown = value if option != "secrets" else sorted(serving.secrets)
-                expected = f"left out: the target {self.name!r} cannot do that"
-                raise InvalidOptionError(option, shown, expected)
+            # What is off, or empty, asks for nothing.
+            if option not in self.serves and value and value != getattr(plain, option):
+                shown = sorted(value) if isinstance(value, Mapping) else value
+                raise InvalidOptionError(option, shown, self._without(option))
+
+    def _without(self, option: str) -> str:
+        """Return what is to be done about an option that the place cannot keep."""
+        others = [f"{each!r}" for each in targets_that_keep(option) if each != self.name]
+        able = f"; {' and '.join(others)} can" if others else ""
+        return f"left out: the target {self.name!r} cannot keep it{able}"
 
     def runs_beside(self, release: Release, current: Instance | None) -> bool:  # noqa: ARG002 - for those that look at them
         """Return whether an instance of it can start while `current`, of the same name, runs."""

@@ -134,10 +134,15 @@ def intend(
     """
     older = backend.instances(name)
     current = serving_one(backend, older)
-    serving = serving if exactly else _after(serving, current)
-    release = Release(bundle, serving, backend.options)
-    backend.check_serving(release.serving)
-    return Intent(release, older, current)
+    wanted = serving if exactly else _after(serving, current)
+    try:
+        backend.check_serving(wanted)
+    except InvalidOptionError as error:
+        if wanted.auth == serving.auth or error.option != "auth":
+            raise
+        expected = "False, to open what asks for a key now; or server='modelship'"
+        raise InvalidOptionError("auth", None, expected) from error
+    return Intent(Release(bundle, wanted, backend.options), older, current)
 
 
 def findings_in(

@@ -6,13 +6,14 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from modelship.errors import DeploymentNotFoundError, InvalidOptionError
-from modelship.registry import Registry, check_options
+from modelship.registry import check_options
 from modelship.targets.backend import TargetBackend
 from modelship.targets.deleting import delete
 from modelship.targets.deploying import deploy
 from modelship.targets.deployment import Deployment
 from modelship.targets.failures import failure_of
 from modelship.targets.health import serving_one
+from modelship.targets.known import TARGETS
 from modelship.targets.names import check_service_name
 from modelship.targets.plan import plan
 from modelship.targets.release import Serving
@@ -28,17 +29,6 @@ if TYPE_CHECKING:
     from modelship.targets.plan import Plan
 
 __all__ = ["DeployTarget"]
-
-_REGISTRY = Registry(
-    kind="target",
-    group="modelship.targets",
-    builtins={
-        "process": "modelship.targets.process:ProcessBackend",
-        "docker": "modelship.targets.docker:DockerBackend",
-        "aci": "modelship.targets.aci:AciBackend",
-        "memory": "modelship.testing.memory:MemoryBackend",
-    },
-)
 
 # Also as they were called when they were options of a target.
 _OF_SERVING = {
@@ -83,7 +73,7 @@ class DeployTarget:
         InvalidOptionError
             If the target has no such option, or needs one that is not given.
         """
-        backend_class = _REGISTRY.load(name)
+        backend_class = TARGETS.load(name)
         for option in options:
             if option in _OF_SERVING:  # its value may be a secret: it is not shown
                 expected = f"given to deploy(): serving=Serving({_OF_SERVING[option]}=...)"
@@ -94,7 +84,7 @@ class DeployTarget:
     @staticmethod
     def available() -> tuple[str, ...]:
         """Return the names of all targets, built in and installed."""
-        return _REGISTRY.names()
+        return TARGETS.names()
 
     def with_serving(self, serving: Serving) -> DeployTarget:
         """Return the same target, which serves so what it is not told to serve otherwise."""

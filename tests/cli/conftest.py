@@ -28,7 +28,12 @@ def run(raw_data):
     raise ValueError("rows of 64 numbers are needed")
 """
 
-FAILING = RAISING.replace("pass", "raise OSError('there is no model')")
+SCRIPTS = {
+    "raising": RAISING,
+    "failing": RAISING.replace("pass", "raise OSError('there is no model')"),
+    "slower": RAISING.replace("raise ", "return str"),
+    "slow": SLOW,
+}
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +46,7 @@ def files(tmp_path_factory):
     (folder / "request.json").write_text(json.dumps({"data": X[1200:1203].tolist()}))
     model = Model.read(folder / "model.pkl")
     offline_bundle(ScoringBundle(model, sample_input={"data": X[:2]})).save(folder / "bundle")
-    for name, script in (("raising", RAISING), ("failing", FAILING), ("slow", SLOW)):
+    for name, script in SCRIPTS.items():
         (folder / f"{name}.py").write_text(script)
         scripted = ScoringBundle(model, entry_script=folder / f"{name}.py")
         offline_bundle(scripted).save(folder / name)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from modelship.cli.config import Config
 from modelship.cli.opening import bundle_from, open_target
 from modelship.cli.options import (
+    check_option,
     config_option,
     json_option,
     name_option,
     option_option,
+    quiet_option,
     target_option,
     timeout_option,
     trust_option,
@@ -24,6 +26,7 @@ from modelship.cli.serving import serving_from, serving_options
 
 if TYPE_CHECKING:
     from modelship.targets import Deployment
+    from modelship.targets.deploying import Check
 
 __all__ = ["deploy", "say_deployment"]
 
@@ -39,15 +42,11 @@ _SHORT = 100  # characters; a longer sample request is no example to copy
 @target_option
 @option_option
 @serving_options
-@click.option(
-    "--check",
-    type=click.Choice(["static", "trial", "off"]),
-    help="Read the bundle first, also try its script, or neither [default: the target's].",
-)
+@check_option
 @click.option("--overwrite", is_flag=True, help="Replace what differs under this name.")
 @trust_option
 @timeout_option("Seconds for everything [default: 600].")
-@click.option("--quiet", is_flag=True, help="Do not show the steps on stderr.")
+@quiet_option
 @config_option
 @json_option
 def deploy(
@@ -57,7 +56,7 @@ def deploy(
     target: str | None,
     options: tuple[tuple[str, Any], ...],
     serving: dict[str, Any],
-    check: Literal["static", "trial", "off"] | None,
+    check: Check | None,
     overwrite: bool,
     trust_model: bool,
     timeout_s: float | None,

@@ -10,23 +10,24 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from modelship.cli.config import Config
-from modelship.cli.opening import open_target
+from modelship.cli.opening import open_service
 from modelship.cli.options import config_option, json_option, option_option, target_option
 from modelship.cli.output import as_json_is_asked, diagnosis_document, emit, say_diagnosis
 from modelship.diagnosis import diagnose, is_known
 from modelship.diagnosis.redaction import hiding
-from modelship.errors import InvalidOptionError
+from modelship.errors import DeploymentNotFoundError, InvalidOptionError
 
 if TYPE_CHECKING:
     from modelship.findings import Diagnosis
     from modelship.targets import Deployment
+    from modelship.targets.failures import Failure
 
 __all__ = ["doctor"]
 
 _STDIN = "-"
 _UNWELL = 7
 _LINES = 20_000
+_SECONDS = len("2026-01-31T12:00:00")
 _CHUNK_BYTES = 2**20
 _CHUNKS_KEPT = 16  # of the end; more than a diagnosis reads
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # as PowerShell writes what a command prints
@@ -54,7 +55,8 @@ def doctor(
 
     An existing file is taken for a log from elsewhere, and "-" reads one from stdin; with -t it is
     always a service. It exits with 0 if the service is healthy or only starting, or if nothing
-    known is wrong in the log, and with 7 otherwise.
+    known is wrong in the log, and with 7 otherwise. If the last deployment of NAME has failed, why
+    it did is explained too, also when nothing else is left of it.
     """
     if what == _STDIN:
         _explain_log(_read(sys.stdin.buffer), name="stdin")
@@ -67,8 +69,14 @@ def doctor(
             raise InvalidOptionError("LOGFILE", what, expected) from error
         _explain_log(log, name=what)
     else:
-        config = Config.find(config_file).under(target=target)
-        _explain_service(open_target(config, options=dict(options)).get(what))
+        place, name = open_service(what, config_file, target=target, options=dict(options))
+        failure = place.failure(name)
+        try:
+            _explain_service(place.get(name), failure)
+        except DeploymentNotFoundError:
+            if failure is None:
+                raise
+            _explain_failure(failure)
 
 
 def _is_log(what: str) -> bool:
@@ -109,7 +117,37 @@ def _explain_log(log: str, *, name: str) -> None:
 # --- a service --------------------------------------------------------------------------
 
 
-def _explain_service(deployment: Deployment) -> None:
+def _explain_failure(failure: Failure) -> None:
+    """Tell why a deployment failed of which nothing runs."""
+    if as_json_is_asked():
+        told = {"name": failure.name, "target": failure.target, "state": None, "answers_since": ""}
+        found = diagnosis_document(failure.diagnosis) if failure.diagnosis else None
+        nothing = {"diagnosis": found, "failed_request": None}
+        emit({**told, **nothing, "failed_deployment": _failure_document(failure)})
+    else:
+        click.echo(f"{failure.name} is not on {failure.target}.")
+        _say_failure(failure)
+    click.get_current_context().exit(_UNWELL)
+
+
+def _failure_document(failure: Failure) -> dict[str, Any]:
+    found = diagnosis_document(failure.diagnosis) if failure.diagnosis else None
+    told = {name: getattr(failure, name) for name in ("change", "ended_at", "problem", "advice")}
+    return {**told, "diagnosis": found}
+
+
+def _say_failure(failure: Failure) -> None:
+    when = failure.ended_at[:_SECONDS].replace("T", " ")
+    click.echo(f"Its last deployment failed at {when} UTC (change {failure.change}):")
+    if failure.diagnosis is not None:
+        say_diagnosis(failure.diagnosis)
+        return
+    click.echo(f"  {failure.problem}")
+    if failure.advice:
+        click.echo(click.style(f"  > {failure.advice}", bold=True))
+
+
+def _explain_service(deployment: Deployment, failure: Failure | None) -> None:
     from modelship.targets.kept import KeptReleases
 
     state = str(deployment.state)
@@ -125,9 +163,12 @@ def _explain_service(deployment: Deployment) -> None:
             key: diagnosis_document(each) if each else None
             for key, each in {"diagnosis": diagnosis, "failed_request": failed}.items()
         }
-        emit({**told, "answers_since": since, **documents})
+        last = _failure_document(failure) if failure else None
+        emit({**told, "answers_since": since, **documents, "failed_deployment": last})
     else:
         _say_service(deployment, state=state, since=since, diagnosis=diagnosis, failed=failed)
+        if failure is not None:
+            _say_failure(failure)
     if diagnosis is not None:
         click.get_current_context().exit(_UNWELL)
 

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from modelship.cli.config import Config
-from modelship.cli.opening import open_target
+from modelship.cli.opening import open_service
 from modelship.cli.options import config_option, json_option, option_option, target_option
 from modelship.cli.output import as_json_is_asked, emit, say_facts
 
@@ -40,8 +39,8 @@ def keys(
     config_file: Path | None,
 ) -> None:
     """Print the keys that the service NAME asks for. They are secrets: keep them so."""
-    config = Config.find(config_file).under(target=target)
-    deployment = open_target(config, options=dict(options)).get(name)
+    place, name = open_service(name, config_file, target=target, options=dict(options))
+    deployment = place.get(name)
     found = deployment.regenerate_key(regenerate) if regenerate else deployment.keys()
     document = {"primary": found.primary, "secondary": found.secondary}
     if as_json_is_asked():

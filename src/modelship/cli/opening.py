@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelship.cli.config import MODEL_NAME
+from modelship.cli.config import MODEL_NAME, Config
 from modelship.cli.kinds import OF_SERVING
 from modelship.cli.serving import flag_of
 from modelship.errors import InvalidOptionError, SampleInputError
@@ -21,11 +21,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from modelship.bundle import ScoringBundle
-    from modelship.cli.config import Config
     from modelship.sources import Model
     from modelship.targets import DeployTarget
 
-__all__ = ["bundle_from", "open_bundle", "open_model", "open_named", "open_target", "parts_of"]
+__all__ = [
+    "bundle_from",
+    "open_bundle",
+    "open_model",
+    "open_named",
+    "open_service",
+    "open_target",
+    "parts_of",
+]
 
 
 @contextmanager
@@ -62,6 +69,14 @@ def open_target(config: Config, *, options: Mapping[str, Any]) -> DeployTarget:
             raise InvalidOptionError("--option", option, expected)
     name = config.chosen_target
     return DeployTarget.open(name, **{**config.options.get(name, {}), **options})
+
+
+def open_service(
+    name: str, config_file: Path | None, *, target: str | None, options: Mapping[str, Any]
+) -> tuple[DeployTarget, str]:
+    """Return the target of a service and its name there; it may be called as in the file."""
+    config = Config.find(config_file).of_service(name).under(target=target)
+    return open_target(config, options=options), str(config.name)
 
 
 @contextmanager

@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
+    "check_option",
     "config_option",
     "json_option",
     "name_option",
     "option_option",
     "pair",
+    "quiet_option",
     "server_option",
     "target_option",
     "timeout_option",
@@ -135,6 +137,20 @@ def trust_option(command: _Command) -> _Command:
         is_flag=True,
         help="Load the model whatever that runs: you know who made it.",
     )(command)
+
+
+def check_option(command: _Command) -> _Command:
+    """Add ``--check``."""
+    return click.option(
+        "--check",
+        type=click.Choice(["static", "trial", "off"]),
+        help="Read the bundle first, also try its script, or neither [default: the target's].",
+    )(command)
+
+
+def quiet_option(command: _Command) -> _Command:
+    """Add ``--quiet``."""
+    return click.option("--quiet", is_flag=True, help="Do not show the steps on stderr.")(command)
 
 
 def timeout_option(meaning: str) -> Callable[[_Command], _Command]:

@@ -6,13 +6,20 @@ import functools
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from modelship.cli.config import FILE_NAME, Config
 from modelship.cli.opening import bundle_from, open_target
-from modelship.cli.options import config_option, json_option, timeout_option, trust_option
+from modelship.cli.options import (
+    check_option,
+    config_option,
+    json_option,
+    quiet_option,
+    timeout_option,
+    trust_option,
+)
 from modelship.cli.output import as_json_is_asked, emit, error_document
 from modelship.cli.serving import serving_from
 from modelship.errors import ConfigError, InputError, ModelshipError, nearest
@@ -22,6 +29,7 @@ if TYPE_CHECKING:
 
     from modelship.bundle import ScoringBundle
     from modelship.targets import Deployment, Plan
+    from modelship.targets.deploying import Check
 
 __all__ = ["apply", "plan"]
 
@@ -113,21 +121,17 @@ def plan(
 )
 @_services
 @_bundle
-@click.option(
-    "--check",
-    type=click.Choice(["static", "trial", "off"]),
-    help="As for deploy [default: the target's].",
-)
+@check_option
 @trust_option
 @timeout_option("Seconds for each service [default: 600].")
-@click.option("--quiet", is_flag=True, help="Do not show the steps on stderr.")
+@quiet_option
 @config_option
 @json_option
 def apply(
     *,
     services: tuple[str, ...],
     bundle_folder: Path | None,
-    check: Literal["static", "trial", "off"] | None,
+    check: Check | None,
     trust_model: bool,
     timeout_s: float | None,
     quiet: bool,

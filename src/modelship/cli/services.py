@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelship.cli.config import Config
-from modelship.cli.opening import open_target
+from modelship.cli.opening import open_service
 from modelship.cli.options import (
     config_option,
     json_option,
@@ -60,8 +59,8 @@ def run(
         raise click.UsageError("Give either -f FILE or --data JSON, not both.")
     payload = _payload(file=file, data=data)
     _require_json(payload)
-    config = Config.find(config_file).under(target=target)
-    deployment = open_target(config, options=dict(options)).get(name)
+    place, name = open_service(name, config_file, target=target, options=dict(options))
+    deployment = place.get(name)
     answer = deployment.run(payload, timeout_s=timeout_s or _REQUEST_TIMEOUT_S)
     if isinstance(answer, bytes) and not as_json_is_asked():
         click.echo(answer, nl=False)
@@ -119,14 +118,27 @@ def logs(
     tail: int | None,
     config_file: Path | None,
 ) -> None:
-    """Print what the service NAME wrote to its log."""
-    config = Config.find(config_file).under(target=target)
-    deployment = open_target(config, options=dict(options)).get(name)
-    text = deployment.logs(tail=tail)
+    """Print what the service NAME wrote to its log.
+
+    If its deployment failed and nothing is left of it, that is the last of what it wrote then.
+    """
+    place, name = open_service(name, config_file, target=target, options=dict(options))
+    text = _log(place, name, tail=tail)
     if as_json_is_asked():
-        emit({"name": name, "target": deployment.target, "logs": text})
+        emit({"name": name, "target": place.name, "logs": text})
     else:
         click.echo(text, nl=not text.endswith("\n"))
+
+
+def _log(place: DeployTarget, name: str, *, tail: int | None) -> str:
+    try:
+        return place.get(name).logs(tail=tail)
+    except DeploymentNotFoundError:
+        failure = place.failure(name)
+        if failure is None:
+            raise
+        click.secho(f"note: {name} is not there: {failure.problem}", fg="yellow", err=True)
+        return "\n".join(failure.log.splitlines()[-(tail or 0) :])
 
 
 @click.command(
@@ -147,12 +159,15 @@ def delete(
     config_file: Path | None,
 ) -> None:
     """End each service of NAMES and remove what belongs to it alone."""
-    config = Config.find(config_file).under(target=target)
-    place = open_target(config, options=dict(options))
-    deleted = [name for name in names if _was_deleted(place, name, missing_ok=missing_ok)]
+    opened = [
+        open_service(name, config_file, target=target, options=dict(options)) for name in names
+    ]
+    there = [_was_deleted(place, name, missing_ok=missing_ok) for place, name in opened]
+    deleted = [name for name, was_there in zip(names, there, strict=True) if was_there]
     missing = [name for name in names if name not in deleted]
     if as_json_is_asked():
-        emit({"target": place.name, "deleted": deleted, "missing": missing})
+        targets = sorted({place.name for place, _ in opened})
+        emit({"target": ", ".join(targets), "deleted": deleted, "missing": missing})
     else:
         for name in names:
             click.echo(f"{name} {'is deleted' if name in deleted else 'was not there'}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from modelship.errors import InvalidOptionError
 from modelship.progress import DeadlineExceededError, Steps
 from modelship.targets import health
 from modelship.targets.calling import Caller
@@ -11,7 +12,7 @@ from modelship.targets.deleting import delete
 from modelship.targets.deploying import deploy
 from modelship.targets.kept import KeptReleases
 from modelship.targets.release import Serving
-from modelship.targets.rolling_back import release_before
+from modelship.targets.rolling_back import release_before, require_same_place
 from modelship.targets.settling import history
 
 if TYPE_CHECKING:
@@ -163,6 +164,7 @@ class Deployment:
         self,
         change: ScoringBundle | Serving,
         *,
+        serving: Serving | None = None,
         check: Check | None = None,
         trust_model: bool = False,
         timeout_s: float = 600.0,
@@ -171,12 +173,15 @@ class Deployment:
         """Serve another bundle in the same way, or the same bundle in another way.
 
         This handle is then one on the new instance. If that does not become healthy, the old one
-        serves on.
+        serves on. One option alone is changed with ``replace(deployment.serving(), workers=2)``
+        (of :mod:`dataclasses`).
 
         Parameters
         ----------
         change : ScoringBundle or Serving
             What is to be new; the other stays what it is.
+        serving : Serving, optional
+            How the bundle that is given is served, if that is to be new too.
         check, trust_model
             As for :meth:`DeployTarget.deploy`; a bundle that stays what it is has been trusted.
         timeout_s : float
@@ -186,16 +191,22 @@ class Deployment:
 
         Raises
         ------
+        InvalidOptionError
+            If a secret of what is to stay cannot be read again, or the target is opened with other
+            options than when the service was deployed: deploy it with those and ``overwrite=True``.
         StorageError
             If what is to stay was deployed from another machine, and is not kept here.
         ModelshipError
             As :meth:`DeployTarget.deploy`.
         """
+        require_same_place(self._backend, self.release, doing="update")
         if isinstance(change, Serving):
+            if serving is not None:
+                raise InvalidOptionError("serving", "a second Serving", "a ScoringBundle before it")
             bundle, serving = self._kept.bundle(self.release.digest), change
             trust_model = True
         else:
-            bundle, serving = change, self._kept.serving(self.release.digest)
+            bundle, serving = change, serving or self.serving()
         self._deploy(
             bundle,
             serving,
@@ -205,6 +216,34 @@ class Deployment:
             timeout_s=timeout_s,
             show_output=show_output,
         )
+
+    def serving(self, *, secrets: Mapping[str, str | Secret] | None = None) -> Serving:
+        """Return how the bundle is served; its secrets are read again, from where they were.
+
+        Parameters
+        ----------
+        secrets : Mapping[str, str or Secret], optional
+            In place of where some of them were read from, or beside them.
+
+        Raises
+        ------
+        InvalidOptionError
+            If a secret cannot be read.
+        StorageError
+            If the service was deployed from another machine, and its release is not kept here.
+        """
+        return self._kept.serving(self.release.digest, secrets=secrets)
+
+    @property
+    def place_options(self) -> Mapping[str, Any]:
+        """The options, less secrets, that the target was opened with when this was deployed.
+
+        Raises
+        ------
+        StorageError
+            If the service was deployed from another machine, and its release is not kept here.
+        """
+        return self._kept.place(self.release.digest)
 
     def rollback(
         self,

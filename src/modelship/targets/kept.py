@@ -4,7 +4,8 @@
 
     <state>/releases/<target>/<name>/<digest of the release>/
         bundle/          the bundle, as ScoringBundle.save writes it
-        serving.json     how it is served; of a secret, where it is read from and not what it is
+        serving.json     how it is served, and the options of the place; of a secret, where it is
+                         read from and not what it is
 
 Model files that two of them share are one file with two names (hard links): nobody writes to them.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,21 +23,21 @@ from modelship.bundle.store import save
 from modelship.documents import parse, read_regular
 from modelship.errors import InvalidOptionError, ModelshipError, StorageError
 from modelship.places import state_folder
-from modelship.runtime.variables import as_secrets
+from modelship.runtime.variables import Secret, as_secrets
 from modelship.staging import stage_in, storing, write_atomic
 from modelship.targets.release import Serving
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
     from pathlib import Path
 
-    from modelship.runtime.variables import Secret
     from modelship.targets.release import Release
 
 __all__ = ["KeptReleases"]
 
 _BUNDLE: Final = "bundle"
 _SERVING: Final = "serving.json"
+_PLACE: Final = "place"
 _MOST_BYTES: Final = 2**20
 
 
@@ -68,7 +70,7 @@ class KeptReleases:
         with storing(folder), stage_in(self._folder) as stage:
             new = stage / "new"
             save(release.bundle, new / _BUNDLE, like=others, ours=True)
-            write_atomic(new / _SERVING, json.dumps(_document(release.serving)), mode=0o600)
+            write_atomic(new / _SERVING, json.dumps(_document(release)), mode=0o600)
             new.rename(folder)
 
     def bundle(self, digest: str) -> ScoringBundle:
@@ -98,9 +100,8 @@ class KeptReleases:
         InvalidOptionError
             If a secret cannot be read where it was.
         """
-        path = self._existing(digest) / _SERVING
-        with storing(path):
-            found: dict[str, Any] = parse(read_regular(path, most_bytes=_MOST_BYTES))
+        found = self._document(digest)
+        found.pop(_PLACE, None)
         sources = {**found.pop("secrets"), **(secrets or {})}
         for name, source in sources.items():
             if not source:
@@ -109,6 +110,23 @@ class KeptReleases:
                 )
                 raise InvalidOptionError(f"secrets[{name!r}]", None, expected)
         return Serving(**found, secrets=sources)
+
+    def place(self, digest: str) -> Mapping[str, Any]:
+        """Return the options of the place itself that a release was deployed with, less secrets.
+
+        Raises
+        ------
+        StorageError
+            If the release is not kept on this machine.
+        """
+        found: Mapping[str, Any] = self._document(digest).get(_PLACE, {})
+        return found
+
+    def _document(self, digest: str) -> dict[str, Any]:
+        path = self._existing(digest) / _SERVING
+        with storing(path):
+            found: dict[str, Any] = parse(read_regular(path, most_bytes=_MOST_BYTES))
+        return found
 
     def known_secrets(self, digest: str) -> tuple[str, ...]:
         """Return the secrets of a release that are still where they were read."""
@@ -144,11 +162,24 @@ class KeptReleases:
         return folder
 
 
-def _document(serving: Serving) -> dict[str, Any]:
+def _document(release: Release) -> dict[str, Any]:
+    serving = release.serving
     return {
         **vars(serving),
         "capture": str(serving.capture) if serving.capture is not None else None,
         "variables": dict(serving.variables),
         "server_options": dict(serving.server_options),
         "secrets": {name: getattr(each, "source", "") for name, each in serving.secrets.items()},
+        _PLACE: {
+            name: _plain(value)
+            for name, value in release.place.items()
+            if value is not None and not isinstance(value, Secret)
+        },
     }
+
+
+def _plain(value: object) -> object:
+    """Return an option of a place as JSON has it."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    return value if isinstance(value, (str, int, float, bool)) else str(value)

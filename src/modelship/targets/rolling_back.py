@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from modelship.targets.instance import Instance
     from modelship.targets.release import ReleaseRecord
 
-__all__ = ["MOST_RELEASES", "release_before", "releases_to_keep"]
+__all__ = ["MOST_RELEASES", "release_before", "releases_to_keep", "require_same_place"]
 
 MOST_RELEASES: Final = 4
 """How many releases of a name are kept to go back to, the one that serves among them."""
@@ -43,7 +43,7 @@ def release_before(
         If there is none, or the place was opened with other options then.
     """
     goal = _before(changes, current) if to is None else _numbered(changes, to)
-    _require_same_place(backend, goal)
+    require_same_place(backend, goal, doing="rollback")
     return goal.digest
 
 
@@ -105,13 +105,14 @@ def _before(changes: Sequence[Change], current: Instance) -> ReleaseRecord:
     return releases[-1]
 
 
-def _require_same_place(backend: TargetBackend, goal: ReleaseRecord) -> None:
+def require_same_place(backend: TargetBackend, record: ReleaseRecord, *, doing: str) -> None:
+    """Refuse to change, in passing, what a release was given of the place itself."""
     options = backend.options
-    kept = {name: value for name, value in (goal.options or {}).items() if name in options}
+    kept = {name: value for name, value in (record.options or {}).items() if name in options}
     if different := differing(options, kept):
         raise InvalidOptionError(
-            option="rollback",
-            found=goal.digest[:12],
+            option=doing,
+            found=record.digest[:12],
             expected=f"a target that is opened as for that release; other now: "
             f"{', '.join(different)}",
         )

@@ -1,0 +1,224 @@
+"""``modelship update``, ``rollback`` and ``history``: what a name serves, and has served."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modelship.cli.config import Config
+from modelship.cli.deploy import say_deployment
+from modelship.cli.opening import open_service, open_target
+from modelship.cli.options import (
+    check_option,
+    config_option,
+    json_option,
+    option_option,
+    quiet_option,
+    target_option,
+    timeout_option,
+    trust_option,
+)
+from modelship.cli.output import as_json_is_asked, deployment_document, emit, say_table
+from modelship.cli.serving import secret_option, serving_options, stated_options
+from modelship.errors import StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from modelship.targets import Change, Deployment, Serving
+    from modelship.targets.deploying import Check
+
+__all__ = ["history", "rollback", "update"]
+
+_SHOWN_DIGITS = 12
+_SECONDS = len("2026-01-31T12:00:00")
+
+
+@click.command(
+    short_help="Change the bundle of a service, or how it is served.",
+    epilog="Example: modelship update digits-svc --workers 4",
+)
+@click.argument("name")
+@click.argument("bundle_folder", required=False, type=click.Path(path_type=Path))
+@target_option
+@option_option
+@serving_options
+@check_option
+@trust_option
+@timeout_option("Seconds for everything [default: 600].")
+@quiet_option
+@config_option
+@json_option
+def update(
+    *,
+    name: str,
+    bundle_folder: Path | None,
+    target: str | None,
+    options: tuple[tuple[str, Any], ...],
+    serving: dict[str, Any],
+    check: Check | None,
+    trust_model: bool,
+    timeout_s: float | None,
+    quiet: bool,
+    config_file: Path | None,
+) -> None:
+    """Change what is given of the service NAME: its bundle, an option, or both.
+
+    All that is not given stays what it is, whatever modelship.yaml says: of the file, only where
+    services run counts here. It is done when the new release answers; if it does not, the old one
+    serves on.
+    """
+    if bundle_folder is None and not serving:
+        raise click.UsageError("Give a bundle, or what is to change, such as --workers 2.")
+    config = Config.find(config_file).of_service(name).under(target=target, timeout_s=timeout_s)
+    deployment = _opened_alike(config, dict(options))
+    changed = _changed(deployment, stated_options(serving)) if serving else None
+    how: dict[str, Any] = {
+        "check": check,
+        "timeout_s": config.timeout_s,
+        "show_output": not quiet,
+    }
+    if bundle_folder is not None:
+        from modelship.bundle import ScoringBundle
+
+        bundle = ScoringBundle.load(bundle_folder)
+        deployment.update(bundle, serving=changed, trust_model=trust_model, **how)
+    elif changed is not None:
+        deployment.update(changed, **how)
+    _say(deployment)
+
+
+@click.command(
+    short_help="Serve an earlier release again.",
+    epilog="Example: modelship rollback digits-svc",
+)
+@click.argument("name")
+@click.option(
+    "--to",
+    type=click.IntRange(min=1),
+    metavar="NUMBER",
+    help="A change that `modelship history` lists [default: the release before this one].",
+)
+@secret_option
+@target_option
+@option_option
+@timeout_option("Seconds for everything [default: 600].")
+@quiet_option
+@config_option
+@json_option
+def rollback(
+    *,
+    name: str,
+    to: int | None,
+    secrets: tuple[tuple[str, str], ...],
+    target: str | None,
+    options: tuple[tuple[str, Any], ...],
+    timeout_s: float | None,
+    quiet: bool,
+    config_file: Path | None,
+) -> None:
+    """Let the service NAME serve the release before this one, in the way that it was served.
+
+    Doing it again goes further back. A secret is read again from where it was, or as --secret says.
+    """
+    config = Config.find(config_file).of_service(name).under(target=target, timeout_s=timeout_s)
+    deployment = _opened_alike(config, dict(options))
+    deployment.rollback(
+        to=to, secrets=dict(secrets), timeout_s=config.timeout_s, show_output=not quiet
+    )
+    _say(deployment)
+
+
+@click.command(
+    short_help="List what a service has served.",
+    epilog="Example: modelship history digits-svc --last 5",
+)
+@click.argument("name")
+@click.option("--last", type=click.IntRange(min=1), metavar="N", help="Only the last N changes.")
+@target_option
+@option_option
+@config_option
+@json_option
+def history(
+    *,
+    name: str,
+    last: int | None,
+    target: str | None,
+    options: tuple[tuple[str, Any], ...],
+    config_file: Path | None,
+) -> None:
+    """List each change of what NAME serves, the oldest first, also once it is deleted.
+
+    Who made it, when, which release it was to serve, what came of that, and in what it differed
+    from the release before, or why it failed or ended.
+    """
+    place, name = open_service(name, config_file, target=target, options=dict(options))
+    changes = place.history(name)[-(last or 0) :]
+    if not changes:
+        place.get(name)  # raises if there is nothing of this name
+    if as_json_is_asked():
+        documents = [_change_document(each) for each in changes]
+        emit({"name": name, "target": place.name, "changes": documents})
+    elif changes:
+        header = ("", "began at (UTC)", "by", "what", "release", "outcome", "")
+        say_table(header, [_row(each) for each in changes])
+    else:
+        click.echo(f"Nothing is written down of {name}: it was not deployed by modelship.")
+
+
+def _opened_alike(config: Config, options: Mapping[str, Any]) -> Deployment:
+    """Return a service of a target that is opened as when it was deployed, and as given on top."""
+    name = str(config.name)
+    deployment = open_target(config, options=options).get(name)
+    try:
+        before = {**deployment.place_options}
+    except StorageError:  # deployed from another machine; what needs more of it says so
+        return deployment
+    file = config.options.get(config.chosen_target, {})
+    return open_target(config, options={**before, **file, **options}).get(name)
+
+
+def _changed(deployment: Deployment, given: Mapping[str, Any]) -> Serving:
+    """Return how a service is served with what was given on top."""
+    before = deployment.serving(secrets=given.get("secrets"))
+    merged: dict[str, Any] = {
+        option: {**getattr(before, option), **value} if isinstance(value, dict) else value
+        for option, value in given.items()
+        if option != "secrets"
+    }
+    return replace(before, **merged)
+
+
+def _say(deployment: Deployment) -> None:
+    if as_json_is_asked():
+        emit(deployment_document(deployment))
+    else:
+        say_deployment(deployment, sample=None)
+
+
+def _row(change: Change) -> Sequence[str]:
+    why = change.reason if change.outcome != "serving" else ""
+    return (
+        str(change.number),
+        change.began_at[:_SECONDS].replace("T", " "),
+        change.by,
+        change.kind,
+        change.release.digest[:_SHOWN_DIGITS],
+        change.outcome,
+        "; ".join(part for part in (", ".join(change.differed), why) if part),
+    )
+
+
+def _change_document(change: Change) -> dict[str, Any]:
+    """Return a change as JSON values. Hashes of secrets are not among them."""
+    document = change.to_document()
+    record = document.pop("release")
+    return {
+        **document,
+        "release": record["digest"],
+        "digest": record["bundle"],
+        "model": record["model"],
+    }

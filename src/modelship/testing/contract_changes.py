@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import threading
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final
@@ -224,6 +225,36 @@ class ChangeClauses(ContractFixtures):
         shown += [each.read_text(errors="replace") for each in _files_of(home)]
         assert [each for each in shown if _SECRET in each] == []
 
+    # --- dying ----------------------------------------------------------------------------
+
+    def test_t34_a_deployer_may_be_killed_at_any_step(
+        self,
+        target: DeployTarget,
+        bundle: ScoringBundle,
+        other_bundle: ScoringBundle,
+        name: str,
+        tmp_path: Path,
+    ) -> None:
+        """T34: if a deployer is killed, the name serves one of both, and the next deploy works."""
+        if not self.survives_process:
+            pytest.skip("services of this target end with the process that deployed them")
+        target.deploy(bundle, name=name, show_output=False)
+        folders = [each.save(tmp_path / each.digest) for each in (bundle, other_bundle)]
+        for step in _steps(target):
+            before = target.get(name).run(cases.ROWS)
+            with self.deployer(folders[before == cases.SCORED], name=name) as process:
+                for line in process.stderr or ():
+                    if f"] {step}: done" in line:
+                        process.kill()
+            assert process.returncode == -signal.SIGKILL
+            assert target.get(name).run(cases.ROWS) in (cases.SCORED, _OTHER)
+        last = target.deploy(other_bundle, name=name, overwrite=True, show_output=False)
+        assert last.run(cases.ROWS) == _OTHER
+        assert len(_backend(target).instances(name)) == 1
+        outcomes = [change.outcome for change in last.history()]
+        assert outcomes[-1] == "serving"
+        assert not {"under way", "serving"} & {*outcomes[:-1]}
+
 
 def _backend(target: DeployTarget) -> TargetBackend:
     return target._backend  # noqa: SLF001 - what its author wrote is what is looked at
@@ -231,6 +262,13 @@ def _backend(target: DeployTarget) -> TargetBackend:
 
 def _routes(target: DeployTarget) -> bool:
     return isinstance(_backend(target), SupportsRoute)
+
+
+def _steps(target: DeployTarget) -> list[str]:
+    """Return the steps after which a deployer is killed."""
+    in_place = isinstance(_backend(target), SupportsReplace)
+    starts = "Replace the service" if in_place else "Start the service"
+    return ["Check the bundle", starts, "Wait until it is healthy", "Send the sample request"]
 
 
 def _assert_follows(changes: Sequence[Change], releases: Sequence[ReleaseRecord]) -> None:

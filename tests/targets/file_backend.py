@@ -42,7 +42,7 @@ class FileBackend(TargetBackend):
     def options(self):
         return {"size": self.size}
 
-    def runs_beside(self, release):
+    def runs_beside(self, release, current):
         return self.beside
 
     def prepare(self, release, steps):

@@ -176,6 +176,20 @@ def test_a_service_that_died_is_told(deploy, place):
     ]
 
 
+def test_a_release_that_dies_after_the_switch_is_gone_back_from(deploy, place):
+    """If the new release dies once requests come to it, a rollback serves the one before."""
+    first = deploy(1).release.digest
+    deployment = deploy(2)
+    place.crash(deployment.instance)
+    assert rolled_back(deployment) == first
+    assert deployment.state is State.HEALTHY
+    assert [each[1:] for each in told(deployment)] == [
+        ("ended", "replaced by change 2"),
+        ("ended", "the service has ended by itself"),
+        ("serving", ""),
+    ]
+
+
 def test_a_service_that_vanished_is_told(deploy, place):
     """What was removed from outside has ended, and not by modelship."""
     place.stop(deploy(1).instance)

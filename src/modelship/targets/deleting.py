@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from modelship.errors import DeploymentNotFoundError, StorageError, TargetUnavailableError
+from modelship.errors import DeploymentNotFoundError, ModelshipError, TargetUnavailableError
 from modelship.targets.failures import forget_failure
 from modelship.targets.health import serving_one
 from modelship.targets.history import Change
@@ -50,11 +50,11 @@ def _end(backend: TargetBackend, name: str, instances: Sequence[Instance]) -> No
     journal = backend.journal(name)
     current = serving_one(backend, instances) or instances[0]
     change = Change.begun("delete", current.release, previous=current.release.digest)
-    with suppress(StorageError):  # what frees a full disk must not need space on it
+    with suppress(ModelshipError):  # what frees a full disk must not need space on it
         changes = journal.changes()
         change = change.after(changes)
         journal.write(*cut_short(changes), change)
     for instance in instances:
         backend.stop(instance)
-    with suppress(StorageError):
+    with suppress(ModelshipError):
         conclude(journal, change.ended("ended", "deleted"))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MOST_CHANGES",
+    "MOST_HISTORY_BYTES",
     "Change",
     "FolderJournal",
     "Journal",
@@ -39,7 +40,9 @@ Outcome = Literal["under way", "serving", "failed", "refused", "ended"]
 MOST_CHANGES: Final = 100
 """How many changes of a name are kept."""
 
-_MOST_BYTES: Final = 2**22
+MOST_HISTORY_BYTES: Final = 2**22
+"""How long the document of a history may be."""
+
 _MOST_REASON: Final = 2000
 _MOST_DESCRIPTION: Final = 1000
 _MOST_TAGS: Final = 4000
@@ -198,7 +201,7 @@ class FolderJournal(Journal):
     def changes(self) -> Sequence[Change]:
         try:
             with storing(self._path):
-                return changes_from(read_regular(self._path, most_bytes=_MOST_BYTES))
+                return changes_from(read_regular(self._path, most_bytes=MOST_HISTORY_BYTES))
         except FileNotFoundError:
             return []
         except (ValueError, TypeError) as error:
@@ -225,7 +228,7 @@ def kept_changes(before: Sequence[Change], new: Sequence[Change]) -> list[Change
 def to_text(changes: Sequence[Change]) -> str:
     """Return changes as a JSON document; the oldest are left out if it were too long."""
     documents = [json.dumps(each.to_document()) for each in changes]
-    while len(documents) > 1 and sum(map(len, documents)) + 2 * len(documents) > _MOST_BYTES:
+    while len(documents) > 1 and sum(map(len, documents)) + 2 * len(documents) > MOST_HISTORY_BYTES:
         del documents[0]
     return f"[{', '.join(documents)}]"
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Final, Literal
 
-from modelship.errors import ModelshipError, ScoringError, ScoringTimeoutError, StorageError
+from modelship.errors import ModelshipError, ScoringError, ScoringTimeoutError
 from modelship.progress import DeadlineExceededError, Steps
 from modelship.targets.backend import SupportsReplace, SupportsRoute
 from modelship.targets.calling import Caller
@@ -115,10 +115,10 @@ class Rollout:
     def _give_up(self, change: Change, error: BaseException) -> None:
         """Write down that the change has failed, and keep what tells why."""
         ended = change.ended("failed", _reason(error))
-        with suppress(StorageError):  # the failure itself counts more
+        with suppress(ModelshipError):  # the failure itself counts more
             self._journal.write(ended)
             self._forget_releases()
-        with suppress(StorageError):
+        with suppress(ModelshipError):
             target, name = self._backend.name, self._name
             keep_failure(Failure.of(error, ended, name=name, target=target, log=self._log))
 
@@ -127,7 +127,7 @@ class Rollout:
         try:
             conclude(self._journal, change.ended("serving"))
             self._forget_releases()
-        except StorageError as error:
+        except ModelshipError as error:
             self._steps.say(f"warning: the history is not written: {error.message} {error.hint}")
 
     def _forget_releases(self) -> None:

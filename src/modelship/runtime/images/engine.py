@@ -77,6 +77,10 @@ class Engine:
         info = self._api.info()
         return info["NCPU"], info["MemTotal"]
 
+    def identity(self) -> str:
+        """Return what tells the engine from others."""
+        return str(self._api.info().get("ID") or self._api.base_url)
+
     # --- images ---------------------------------------------------------------------------
 
     def image(self, reference: str) -> Image | None:
@@ -90,6 +94,18 @@ class Engine:
     def has_image(self, label: str) -> bool:
         """Tell whether an image carries this label."""
         return bool(self._api.images(filters={"label": label}))
+
+    def images(self, label: str) -> list[Image]:
+        """Return every image that carries this label, those that have lost their name too."""
+        listed: list[dict[str, Any]] = self._api.images(filters={"label": label})
+        return [Image.from_listing(each) for each in listed]
+
+    def load(self, archive: bytes) -> None:
+        """Take an image, as ``docker save`` writes it, in the place of the one of its name."""
+        told = self._api.load_image(archive)  # type: ignore[no-untyped-call]  # its stub
+        for line in told:  # until the engine has done it
+            if "error" in line:
+                raise self._errors.ImageLoadError(line["error"])
 
     def pull(self, reference: str, *, deadline: Deadline) -> str:
         """Pull an image; return what the engine says if it cannot, else ``""``."""

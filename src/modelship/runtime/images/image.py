@@ -27,7 +27,7 @@ from modelship.runtime.install import install_packages
 from modelship.staging import storing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
     from modelship.bundle import Lock, ScoringBundle
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from modelship.runtime.images.inspection import Container, Image
     from modelship.runtime.servers import Server
 
-__all__ = ["environment_image", "remove_unused_images", "service_image"]
+__all__ = ["environment_image", "remove_images_of", "remove_unused_images", "service_image"]
 
 _APP = str(dockerfiles.APP_ROOT).lstrip("/")
 _MODELS = f"{_APP}/{MODELS}"
@@ -78,20 +78,39 @@ def service_image(
         yield _ensure_service(engine, bundle, environment=environment, server=server, steps=steps)
 
 
-def remove_unused_images(engine: Engine, digest: str, *, ended: Container | None) -> None:
+def remove_unused_images(
+    engine: Engine, digest: str, *, ended: Container | None = None, keep: bool = False
+) -> None:
     """Remove the service image of a bundle and the model image below it, if nothing uses them.
 
-    `ended` is the container that was removed just now, if there was one. Its image may have lost
-    its name to that of the same bundle on another base image.
+    Parameters
+    ----------
+    engine : Engine
+        Where they are.
+    digest : str
+        That of the bundle.
+    ended : Container, optional
+        The container that was removed just now. Its image may have lost its name to that of the
+        same bundle on another base image.
+    keep : bool
+        Leave an image that has a name, to be gone back to.
     """
     with suppress(TimeoutError), exclusive(_IMAGES_LOCK, timeout_s=_REMOVE_TIMEOUT_S):
         name = _service_name(digest)
         named = engine.image(name)
         used = engine.image(ended.image_id) if ended else None
-        if named and not engine.containers(labels=[f"{labels.SERVICE_IMAGE}={name}"]):
+        if named and not keep and not engine.containers(labels=[f"{labels.SERVICE_IMAGE}={name}"]):
             engine.remove_image(name)
         for image in (named, used):
             _remove_nameless(engine, image)
+
+
+def remove_images_of(engine: Engine, digests: Collection[str]) -> None:
+    """Remove the images of several bundles, each unless something uses it."""
+    there = {name for image in engine.images(labels.MODEL_IMAGE) for name in image.names}
+    for digest in digests:
+        if _service_name(digest) in there:
+            remove_unused_images(engine, digest)
 
 
 def _remove_nameless(engine: Engine, image: Image | None) -> None:

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 __all__ = ["Container", "Image", "unix_time"]
 
 
+_NAMELESS = "<none>:<none>"
+
+
 @dataclass(frozen=True)
 class Image:
     """What an engine says about an image; ``names`` are empty once another image took its name."""
@@ -27,6 +30,12 @@ class Image:
         labels = found["Config"].get("Labels") or {}
         names = tuple(found.get("RepoTags") or ())
         return cls(found["Id"], names, found.get("Architecture", ""), labels)
+
+    @classmethod
+    def from_listing(cls, listed: Mapping[str, Any]) -> Image:
+        """Read one row of a listing, which does not tell the architecture."""
+        names = [each for each in listed.get("RepoTags") or () if each != _NAMELESS]
+        return cls(listed["Id"], tuple(names), "", listed.get("Labels") or {})
 
 
 @dataclass(frozen=True)

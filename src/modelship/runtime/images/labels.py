@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
-__all__ = ["BUILD", "MODEL_IMAGE", "PACKAGE", "RECORD", "SERVICE_IMAGE", "TARGET"]
+__all__ = [
+    "BUILD",
+    "HISTORY",
+    "HISTORY_ENDED",
+    "HISTORY_OF",
+    "MODEL_IMAGE",
+    "PACKAGE",
+    "RECORD",
+    "SERVICE_IMAGE",
+    "TARGET",
+]
 
 BUILD = "io.modelship.build"
 """Another one for each build; what an interrupted one leaves is known by it."""
+
+HISTORY = "io.modelship.history"
+"""On the image of a history, its changes as a JSON document, compressed, in base64."""
+
+HISTORY_ENDED = "io.modelship.history-ended"
+"""On the image of the history of a name that serves nothing, since when."""
+
+HISTORY_OF = "io.modelship.history-of"
+"""On the image of a history, whose it is: the target's name, a slash, and the service's."""
 
 MODEL_IMAGE = "io.modelship.model-image"
 """On a service image, the name of the model image below it."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from modelship.errors import InvalidOptionError, UnsupportedError
+from modelship.progress import Deadline
 from modelship.runtime.images import labels
 from modelship.runtime.images.dockerfiles import (
     APP_ROOT,
@@ -16,20 +18,27 @@ from modelship.runtime.images.dockerfiles import (
     with_secrets,
 )
 from modelship.runtime.images.engine import connected
-from modelship.runtime.images.image import remove_unused_images, service_image
+from modelship.runtime.images.image import (
+    remove_images_of,
+    remove_unused_images,
+    service_image,
+)
 from modelship.targets.backend import Observation, Prepared, TargetBackend
 from modelship.targets.docker import container as containers
+from modelship.targets.docker.alone import held_on_this_machine
+from modelship.targets.docker.journal import EngineJournal
 from modelship.targets.keys import ServiceKeys
 from modelship.targets.scoring import answers
 from modelship.targets.state import State
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from modelship.progress import Steps
     from modelship.runtime.images.engine import Engine
     from modelship.runtime.images.inspection import Container
+    from modelship.targets.history import Journal
     from modelship.targets.instance import Instance
     from modelship.targets.release import Release, Serving
 
@@ -169,7 +178,38 @@ class DockerBackend(TargetBackend):
             if container is not None:
                 engine.remove(container, grace_s=round(grace_s))
             if instance.digest:
-                remove_unused_images(engine, instance.digest, ended=container)
+                self._remove_images(engine, instance, ended=container)
+
+    def alone(self, name: str, *, timeout_s: float) -> AbstractContextManager[None]:
+        """Hold the name: against other homes of this machine too, which share the engine."""
+        return self._alone(name, timeout_s=timeout_s)
+
+    @contextmanager
+    def _alone(self, name: str, *, timeout_s: float) -> Iterator[None]:
+        with connected() as engine:
+            shared = f"{engine.identity()}/{self._namespace}/{name}"
+        deadline = Deadline(timeout_s)
+        with (
+            super().alone(name, timeout_s=timeout_s),
+            held_on_this_machine(shared, timeout_s=deadline.remaining_s),
+        ):
+            yield
+
+    def journal(self, name: str) -> Journal:
+        """Return the history of a name, which the engine keeps."""
+        return EngineJournal(self._namespace, name)
+
+    def _remove_images(
+        self, engine: Engine, instance: Instance, *, ended: Container | None
+    ) -> None:
+        """Remove images that nothing uses; that of the release before stays, to go back to."""
+        changes = self.journal(instance.name).changes()
+        served = {each.release.bundle for each in changes if each.has_served}
+        is_deleted = bool(changes) and changes[-1].kind == "delete"
+        keep = instance.digest in served and not is_deleted
+        remove_unused_images(engine, instance.digest, ended=ended, keep=keep)
+        if keep or is_deleted:
+            remove_images_of(engine, served - {instance.digest, changes[-1].release.bundle})
 
     def keys(self, instance: Instance) -> ServiceKeys:
         with connected() as engine:

@@ -1,0 +1,138 @@
+"""The history of a name, kept by the engine, so that every machine that uses it reads the same.
+
+It is in a label of an image that holds nothing else, ``modelship/history:<target>.<name>``: no
+container can be made of it, no disk is used, and it stays when containers go. Whoever writes gives
+the name to a new image, which the engine does at once, and removes the one that has lost it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import re
+import tarfile
+import zlib
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Final
+
+from modelship.errors import StorageError
+from modelship.runtime.images import labels
+from modelship.runtime.images.engine import connected
+from modelship.targets.history import (
+    MOST_HISTORY_BYTES,
+    Journal,
+    changes_from,
+    kept_changes,
+    to_text,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from modelship.runtime.images.engine import Engine
+    from modelship.runtime.images.inspection import Image
+    from modelship.targets.history import Change
+
+__all__ = ["EngineJournal"]
+
+_MOST_OVER: Final = 20
+_NO_LETTER_OF_A_TAG: Final = re.compile(r"[^\w.-]", re.ASCII)
+
+
+class EngineJournal(Journal):
+    """Changes in a label of an image.
+
+    Histories of names that serve nothing are kept too, those of the last twenty.
+
+    Parameters
+    ----------
+    target : str
+        What tells the services of a target from those of another on the same engine.
+    name : str
+        The service's.
+    """
+
+    def __init__(self, target: str, name: str) -> None:
+        self._of = f"{target}/{name}"
+        self._image = f"modelship/history:{_NO_LETTER_OF_A_TAG.sub('-', target)}.{name}"
+
+    def changes(self) -> Sequence[Change]:
+        with connected() as engine:
+            return self._read(engine.image(self._image))
+
+    def write(self, *changes: Change) -> None:
+        with connected() as engine:
+            kept = kept_changes(self._read(engine.image(self._image)), changes)
+            is_over = not {each.outcome for each in kept} & {"serving", "under way"}
+            found = {
+                labels.HISTORY: _packed(to_text(kept)),
+                labels.HISTORY_OF: self._of,
+                **({labels.HISTORY_ENDED: kept[-1].ended_at} if is_over else {}),
+            }
+            engine.load(_archive(self._image, found))
+            self._remove_nameless(engine)
+            if is_over:
+                _forget_oldest(engine)
+
+    def _read(self, image: Image | None) -> Sequence[Change]:
+        if image is None:
+            return []
+        try:
+            return changes_from(_unpacked(image.labels.get(labels.HISTORY, "")))
+        except (ValueError, TypeError, zlib.error) as error:
+            raise StorageError(
+                path=f"the image {self._image}",
+                cause=f"it is not a history ({error})",
+                advice=f"Run: docker rmi {self._image}. The service goes on, and a new history "
+                "begins.",
+            ) from error
+
+    def _remove_nameless(self, engine: Engine) -> None:
+        """Remove what this history was before, also what a writer that was killed has left."""
+        for image in engine.images(f"{labels.HISTORY_OF}={self._of}"):
+            if not image.names:
+                engine.remove_image(image.image_id)
+
+
+def _forget_oldest(engine: Engine) -> None:
+    """Remove the histories of names that serve nothing for the longest time."""
+    ended = [each for each in engine.images(labels.HISTORY_ENDED) if each.names]
+    ended.sort(key=lambda image: image.labels[labels.HISTORY_ENDED], reverse=True)
+    for image in ended[_MOST_OVER:]:
+        engine.remove_image(image.names[0])
+
+
+def _packed(text: str) -> str:
+    return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
+
+
+def _unpacked(label: str) -> bytes:
+    reading = zlib.decompressobj()
+    text = reading.decompress(base64.b64decode(label, validate=True), MOST_HISTORY_BYTES)
+    if not reading.eof:
+        raise ValueError("it is cut off, or too long")
+    return text
+
+
+def _archive(name: str, found: Mapping[str, str]) -> bytes:
+    """Return an image without any files as ``docker load`` takes it."""
+    config = json.dumps(
+        {
+            "architecture": "amd64",  # it has to say something, and nothing runs in it
+            "os": "linux",
+            "created": datetime.now(timezone.utc).isoformat(),
+            "config": {"Labels": dict(found)},
+            "rootfs": {"type": "layers", "diff_ids": []},
+        }
+    ).encode()
+    described = f"{hashlib.sha256(config).hexdigest()}.json"
+    manifest = json.dumps([{"Config": described, "RepoTags": [name], "Layers": []}]).encode()
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as archive:
+        for path, file in ((described, config), ("manifest.json", manifest)):
+            entry = tarfile.TarInfo(path)
+            entry.size = len(file)
+            archive.addfile(entry, io.BytesIO(file))
+    return content.getvalue()

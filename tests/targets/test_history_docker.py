@@ -1,0 +1,138 @@
+"""The history that an engine keeps, the images that are gone back to, and two homes."""
+
+import secrets
+import subprocess
+import sys
+
+import pytest
+from docker_base import BASE_IMAGE, deploying, docker_says, exists, inspect
+
+from modelship import DeployTarget
+from modelship.errors import DeploymentTimeoutError, StorageError
+from modelship.runtime.images import labels
+from modelship.runtime.images.engine import connected
+from modelship.targets.docker.journal import EngineJournal, _archive
+from modelship.targets.history import Change
+from modelship.targets.release import ReleaseRecord
+
+pytestmark = pytest.mark.docker
+
+RECORD = ReleaseRecord(digest="a" * 64, bundle="b" * 64)
+HOLD = """
+import sys
+from modelship.targets.docker import DockerBackend
+with DockerBackend().alone(sys.argv[1], timeout_s=30):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture(scope="module")
+def deployer(docker_engine, shared_home, tmp_path_factory):
+    with deploying(tmp_path_factory.mktemp("bundles"), home=shared_home) as deployer:
+        yield deployer
+
+
+@pytest.fixture
+def journal(docker_engine):
+    """Return the history of a name that nobody else has; it is removed after the test."""
+    name = f"told-{secrets.token_hex(3)}"
+    yield EngineJournal("docker", name)
+    subprocess.run(["docker", "rmi", image_of(name)], capture_output=True)
+
+
+def image_of(name):
+    return f"modelship/history:docker.{name}"
+
+
+def images_of(label):
+    return docker_says("images", "--all", "--quiet", "--filter", f"label={label}").split()
+
+
+def answering(number):
+    return f"def init(): pass\ndef run(raw_data): return {number}\n"
+
+
+def test_a_name_goes_through_releases(deployer, capsys, tmp_path, monkeypatch):
+    """Rolling back builds nothing; another home reads the same history; delete() removes images."""
+    bundles = [deployer.bundle(answering(number), model="releases") for number in range(3)]
+    images = [f"modelship/service:{each.digest[:16]}" for each in bundles]
+    deployment = deployer.deploy(bundles[0], name="docker-told")
+    deployment.update(bundles[1], show_output=False)
+    assert [exists(each) for each in images] == [True, True, False]
+    deployment.rollback()
+    assert "Build" not in capsys.readouterr().err
+    assert deployment.run("") == 0
+    deployment.update(bundles[2], show_output=False)
+    assert [exists(each) for each in images] == [True, False, True]
+    name = deployment.name
+    with monkeypatch.context() as patch:
+        patch.setenv("MODELSHIP_HOME", str(tmp_path))
+        changes = DeployTarget.open("docker", base_image=BASE_IMAGE).get(name).history()
+    assert [each.outcome for each in changes] == ["ended", "ended", "ended", "serving"]
+    deployment.delete()
+    assert not any(map(exists, images))
+    assert [each.kind for each in deployer.target.history(name)][-2:] == ["update", "delete"]
+    assert len(images_of(f"io.modelship.history-of=docker/{name}")) == 1
+    docker_says("rmi", image_of(name))
+    assert deployer.target.history(name) == ()
+
+
+def test_two_homes_deploy_one_name_in_turn(deployer, tmp_path):
+    """A process with another home that deploys the name is waited for, and killed holds nothing."""
+    name = deployer.name("docker-held")
+    environment = {"MODELSHIP_HOME": str(tmp_path), "PYTHONPATH": ":".join(sys.path)}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", HOLD, name], env=environment, **pipes) as holder:
+        assert holder.stdout.readline() == "held\n"
+        bundle = deployer.bundle(answering(1))
+        with pytest.raises(DeploymentTimeoutError, match="another deployment of this name"):
+            deployer.target.deploy(bundle, name=name, timeout_s=1, show_output=False)
+        holder.kill()
+    backend = deployer.target._backend
+    with backend.alone(name, timeout_s=10):
+        assert not exists(image_of(name))
+
+
+def test_a_history_is_one_image_without_a_file(journal):
+    """However often it is written there is one image, of no size, and none without a name."""
+    for number in range(1, 5):
+        journal.write(Change.begun("deploy", RECORD, number=number).ended("serving"))
+    assert [each.number for each in journal.changes()] == [1, 2, 3, 4]
+    (image,) = images_of(f"io.modelship.history-of={journal._of}")
+    assert inspect(image)["Size"] == 0
+
+
+def test_what_a_killed_writer_left_is_removed(journal):
+    """An image that has lost its name because its writer was killed goes with the next change."""
+    journal.write(Change.begun("deploy", RECORD))
+    found = {labels.HISTORY: "", labels.HISTORY_OF: journal._of}
+    with connected() as engine:
+        kept = engine.image(journal._image).labels
+        engine.load(_archive(journal._image, found))
+        engine.load(_archive(journal._image, kept))
+    assert len(images_of(f"io.modelship.history-of={journal._of}")) == 3
+    journal.write(Change.begun("deploy", RECORD).ended("serving"))
+    assert len(images_of(f"io.modelship.history-of={journal._of}")) == 1
+
+
+@pytest.mark.parametrize("label", ["", "e30=", "no base64", "eJwDAAAAAAE="])
+def test_what_is_no_history_is_told(journal, label):
+    """A label that holds something else is a StorageError that says which image to remove."""
+    with connected() as engine:
+        engine.load(_archive(journal._image, {labels.HISTORY: label}))
+    with pytest.raises(StorageError, match=f"docker rmi {journal._image}"):
+        journal.changes()
+
+
+def test_histories_of_deleted_names_are_bounded(journal, monkeypatch):
+    """Those of the names that were deleted last are kept."""
+    monkeypatch.setattr(
+        labels, "HISTORY_ENDED", f"io.modelship.test-{journal._of.partition('/')[2]}"
+    )
+    monkeypatch.setattr("modelship.targets.docker.journal._MOST_OVER", 2)
+    deleted = [EngineJournal("docker", f"{journal._of[7:]}-{number}") for number in range(4)]
+    for each in deleted:
+        each.write(Change.begun("delete", RECORD).ended("ended", "deleted"))
+    assert [len(each.changes()) for each in deleted] == [0, 0, 1, 1]
+    docker_says("rmi", *(each._image for each in deleted[2:]))

@@ -8,27 +8,35 @@ from modelship.bundle import Environment
 from modelship.testing import script_bundle, with_lock
 
 SCRIPT = """
-import sys
+import os, sys
 def init():
-    pass
+    assert os.environ["MODE"] + os.environ["TOKEN"] == "fast hunter2"
 def run(raw_data):
     return [1, "gunicorn.app.base" in sys.modules and "differ" in raw_data]
 """
+
+
+SERVED = ("--variable", "MODE=fast ", "--secret", "TOKEN=env:MINE")
 
 
 @pytest.fixture
 def bundle(here, bare_lock, tmp_path, shared_home, monkeypatch):
     """Save a bundle, and return its folder."""
     monkeypatch.setenv("MODELSHIP_HOME", str(shared_home))
+    monkeypatch.setenv("MINE", "hunter2")
     environment = Environment(python=bare_lock.python, requirements=())
     made = script_bundle(SCRIPT, folder=tmp_path / "made", environment=environment)
     return with_lock(made, lock=bare_lock).save(tmp_path / "bundle")
 
 
 def test_equal_answers_are_said(bundle, here, modelship):
-    """One line says how many requests went where, and the exit code is 0."""
+    """One line says how many requests went where, and the exit code is 0.
+
+    The script has the variables and the secrets in each place: it would not start without.
+    """
     (here / "requests.jsonl").write_text("1\n2\n")
-    done = modelship("parity", bundle, "--on", "process", "--requests", "requests.jsonl", "--quiet")
+    arguments = ("parity", bundle, "--on", "process", "--requests", "requests.jsonl", "--quiet")
+    done = modelship(*arguments, *SERVED)
     assert done.stdout == "2 requests to script, process: equal answers\n"
     assert done.exit_code == 0
 
@@ -37,7 +45,7 @@ def test_a_difference_is_an_exit_code(bundle, here, modelship):
     """The places stand side by side with what was sent, and the exit code is the error's."""
     (here / "requests.jsonl").write_text('"differ"\n"same"\n')
     arguments = ("parity", bundle, "--on", "process", "--requests", "requests.jsonl", "--quiet")
-    done = modelship(*arguments)
+    done = modelship(*arguments, *SERVED)
     assert done.exit_code == 8
     assert "line 1: body [1]\n  script   false\n  process  true\n  sent: POST /score" in done.stdout
     assert "to 1 of 2 requests" in done.stderr
@@ -47,7 +55,15 @@ def test_a_difference_is_a_document(bundle, here, modelship):
     """As JSON, each has what was sent, what differs and where; the exit code is the same."""
     (here / "requests.jsonl").write_text('"differ"\n')
     done = modelship(
-        "parity", bundle, "--on", "process", "--requests", "requests.jsonl", "--quiet", "--json"
+        "parity",
+        bundle,
+        "--on",
+        "process",
+        "--requests",
+        "requests.jsonl",
+        "--quiet",
+        "--json",
+        *SERVED,
     )
     assert done.exit_code == 8
     [found] = json.loads(done.stdout)["differences"]

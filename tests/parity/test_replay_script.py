@@ -6,11 +6,12 @@ import pytest
 
 from modelship.errors import ReplayError
 from modelship.parity import read_captured, replay
+from modelship.runtime.variables import Secret
 
 FAILING = """
-import json
+import json, os
 def init():
-    pass
+    assert os.environ["MODE"] + os.environ["TOKEN"] == "fast hunter2"
 def run(raw_data):
     return [1 / each for each in json.loads(raw_data)["data"]]
 """
@@ -34,12 +35,13 @@ def test_a_script_shows_whether_it_is_repaired(make_bundle, tmp_path):
     file = tmp_path / "one.jsonl"
     file.write_text(json.dumps(LINE) + "\n")
     captured = read_captured([file])
-    report = replay(captured, to=make_bundle(FAILING))
+    served = {"variables": {"MODE": "fast "}, "secrets": {"TOKEN": Secret("hunter2")}}
+    report = replay(captured, to=make_bundle(FAILING), **served)
     assert [each.answer.status for each in report.failing] == [500]
     with pytest.raises(ReplayError, match="then  500"):
         report.require()
     better = make_bundle(FAILING.replace("1 / each", "1 / (each or 1.0)"))
-    repaired = replay(captured, to=better)
+    repaired = replay(captured, to=better, **served)
     assert [each.answer.body for each in repaired.replayed] == [b"[1.0]"]
     repaired.require()
     assert "1 of 1 requests fail no more on the script" in str(repaired)

@@ -18,7 +18,7 @@ from modelship.cli.options import (
     trust_option,
 )
 from modelship.cli.output import as_json_is_asked, emit, say_findings, waiting
-from modelship.cli.serving import secret_option, variable_option
+from modelship.cli.serving import environment_options, environment_under
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,8 +49,7 @@ _FOUND_ERRORS = 5
     help="Try init() and run() in the bundle's own environment [default: yes].",
 )
 @click.option("--strict", is_flag=True, help="Let warnings fail it too.")
-@variable_option
-@secret_option
+@environment_options
 @trust_option
 @timeout_option("Seconds for everything [default: 600].")
 @config_option
@@ -77,7 +76,7 @@ def check(
     """
     config = Config.find(config_file).under(name=name, target=target, timeout_s=timeout_s)
     with waiting("Checking the bundle"):
-        given = {"variables": dict(variables), "secrets": dict(secrets)}
+        given = environment_under(config, variables, secrets)
         found = _check(bundle_folder, config, given, trial=trial, trust_model=trust_model)
     failed = [each for each in found if each.blocks or strict]
     if as_json_is_asked():
@@ -113,7 +112,6 @@ def _check(
     from modelship.errors import BundleError, EnvironmentSpecError, ModelError
     from modelship.runtime.recent import recent_lock
 
-    given = {option: {**config.serving.get(option, {}), **each} for option, each in given.items()}
     asked = {**_asked(config), "trust_model": trust_model, "variables": given["variables"]}
     tried: dict[str, Any] = {
         "trial": trial,

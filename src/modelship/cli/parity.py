@@ -17,6 +17,7 @@ from modelship.cli.options import (
     trust_option,
 )
 from modelship.cli.output import as_json_is_asked, emit
+from modelship.cli.serving import environment_options, environment_under
 from modelship.errors import InvalidOptionError, ParityError
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ _MOST_RANDOM = 10_000
     help="Seconds for each answer [default: 60].",
 )
 @option_option
+@environment_options
 @trust_option
 @timeout_option("Seconds for each deployment [default: 600].")
 @click.option("--quiet", is_flag=True, help="Do not show the steps on stderr.")
@@ -90,6 +92,8 @@ def parity(
     tolerance: float,
     request_timeout_s: float,
     options: tuple[tuple[str, Any], ...],
+    variables: tuple[tuple[str, str], ...],
+    secrets: tuple[tuple[str, str], ...],
     trust_model: bool,
     timeout_s: float | None,
     quiet: bool,
@@ -103,6 +107,7 @@ def parity(
     """
     from modelship.bundle import ScoringBundle
     from modelship.parity import compare
+    from modelship.targets import Serving
 
     config = Config.find(config_file).under(timeout_s=timeout_s)
     bundle = ScoringBundle.load(bundle_folder)
@@ -111,6 +116,7 @@ def parity(
         on=[_open(name, config, dict(options)) for name in (*places, *more)],
         requests=_requests(bundle, requests_file, count=count, seed=seed),
         tolerance=tolerance,
+        serving=Serving(**environment_under(config, variables, secrets)),
         trust_model=trust_model,
         timeout_s=config.timeout_s,
         request_timeout_s=request_timeout_s,

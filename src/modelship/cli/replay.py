@@ -19,6 +19,7 @@ from modelship.cli.options import (
     timeout_option,
 )
 from modelship.cli.output import as_json_is_asked, emit
+from modelship.cli.serving import environment_options, environment_under
 from modelship.errors import InvalidOptionError, ReplayError
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ __all__ = ["replay"]
     type=click.Path(path_type=Path),
     help="The script of this bundle, in process.",
 )
+@environment_options
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the N captured last.")
 @click.option(
     "--request-timeout",
@@ -73,6 +75,8 @@ def replay(
     name: str | None,
     options: tuple[tuple[str, Any], ...],
     bundle_folder: Path | None,
+    variables: tuple[tuple[str, str], ...],
+    secrets: tuple[tuple[str, str], ...],
     limit: int | None,
     request_timeout_s: float,
     timeout_s: float | None,
@@ -90,6 +94,8 @@ def replay(
         raise click.UsageError("Give one of --to, -n and --bundle: where to send them.")
     if key_variable is not None and uri is None:
         raise click.UsageError("--key-env goes with --to; the targets know their services' keys.")
+    if (variables or secrets) and bundle_folder is None:
+        raise click.UsageError("--variable and --secret go with --bundle; a service has its own.")
     config = Config.find(config_file).under(timeout_s=timeout_s, target=target)
     captured = read_captured(captures)
     there: Deployment | Address | ScoringBundle
@@ -102,6 +108,7 @@ def replay(
     report = send_again(
         captured[-limit:] if limit else captured,
         to=there,
+        **environment_under(config, variables, secrets),
         timeout_s=config.timeout_s,
         request_timeout_s=request_timeout_s,
     )

@@ -10,18 +10,19 @@ import click
 from modelship.cli.options import pair, server_option
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from modelship.cli.config import Config
     from modelship.targets import Serving
 
 __all__ = [
+    "environment_options",
+    "environment_under",
     "flag_of",
     "secret_option",
     "serving_from",
     "serving_options",
     "stated_options",
-    "variable_option",
 ]
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
@@ -86,6 +87,22 @@ def serving_options(command: _Command) -> _Command:
     for option in reversed(_OPTIONS):
         collecting = option(collecting)
     return collecting  # type: ignore[return-value]  # of the same kind
+
+
+def environment_options(command: _Command) -> _Command:
+    """Add the options for the variables and the secrets of a service."""
+    return variable_option(secret_option(command))
+
+
+def environment_under(
+    config: Config, variables: Iterable[tuple[str, str]], secrets: Iterable[tuple[str, str]]
+) -> dict[str, Any]:
+    """Return the variables and secrets of a service: as the file says, and what was given on top.
+
+    They are named as the parameters of :class:`modelship.Serving`.
+    """
+    given = {"variables": dict(variables), "secrets": dict(secrets)}
+    return {option: {**config.serving.get(option, {}), **each} for option, each in given.items()}
 
 
 def serving_from(config: Config, given: Mapping[str, Any]) -> Serving:

@@ -6,6 +6,7 @@ import base64
 import json
 import time
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.comparison.answers import ENDED, MOST_BYTES, TOO_LARGE, TOO_SLOW, Answer
@@ -37,6 +38,7 @@ def answer_in_process(
     *,
     timeout_s: float,
     request_timeout_s: float,
+    environment: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Answer]:
     """Answer requests with the script of `bundle`, in its own environment.
 
@@ -52,6 +54,9 @@ def answer_in_process(
         How long one answer may take. A request that takes longer, or ends the process, has an
         Answer with a failure, and the next one meets a new process.
 
+    environment : Mapping[str, str]
+        The variables and the secrets that the service has.
+
     Raises
     ------
     EnvironmentSpecError
@@ -65,7 +70,8 @@ def answer_in_process(
         asked.write_text("".join(_line(each) for each in requests))
         while len(answers) < len(requests):
             arguments = (asked, len(answers), MOST_BYTES)
-            with bench.run(_CHILD, *arguments, AZUREML_ENTRY_SCRIPT=bundle.entry_script) as program:
+            variables = {**environment, "AZUREML_ENTRY_SCRIPT": bundle.entry_script}
+            with bench.run(_CHILD, *arguments, **variables) as program:
                 script = _Script(program, start_timeout_s=timeout_s)
                 failure = script.answer(answers, count=len(requests), timeout_s=request_timeout_s)
                 program.end()

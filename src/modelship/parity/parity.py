@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 from modelship.checks import require_loadable
 from modelship.comparison.differences import differences
+from modelship.diagnosis.redaction import hiding
 from modelship.errors import InvalidOptionError
 from modelship.parity.generation import generate_requests
 from modelship.parity.in_process import answer_in_process
 from modelship.parity.report import ParityReport
 from modelship.parity.sending import answer_over_http
 from modelship.parity.services import service_on
-from modelship.targets import Deployment
+from modelship.targets import Deployment, Serving
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +36,7 @@ def compare(
     on: Sequence[str | DeployTarget | Deployment],
     requests: Sequence[ScoringRequest] | None = None,
     tolerance: float = 0.0,
+    serving: Serving | None = None,
     trust_model: bool = False,
     timeout_s: float = 600.0,
     request_timeout_s: float = 60.0,
@@ -64,6 +66,9 @@ def compare(
         What to send. Without it, the bundle's sample request and awkward ones made of it.
     tolerance : float
         By how much two floats may differ, absolutely or relative to the larger; 0 is not at all.
+    serving : Serving, optional
+        How targets serve the bundle; its variables and secrets are those of the script in process
+        too. By default as each of them serves what it is not told about.
     trust_model : bool
         Load the model whatever that runs; see :meth:`ScoringBundle.check`.
     timeout_s : float
@@ -88,15 +93,22 @@ def compare(
         raise InvalidOptionError("tolerance", tolerance, "a number from 0 on")
     require_loadable(bundle, trust_model=trust_model)
     sent = _numbered(_sample_requests(bundle) if requests is None else requests)
-    answers: dict[str, list[Answer]] = {
-        _SCRIPT: answer_in_process(
-            bundle, sent, timeout_s=timeout_s, request_timeout_s=request_timeout_s
-        )
-    }
+    own = serving or Serving()
+    with hiding(own.secret_environment.values()):
+        answers: dict[str, list[Answer]] = {
+            _SCRIPT: answer_in_process(
+                bundle,
+                sent,
+                timeout_s=timeout_s,
+                request_timeout_s=request_timeout_s,
+                environment={**own.variables, **own.secret_environment},
+            )
+        }
     for each in on:
         with service_on(
             each,
             bundle=bundle,
+            serving=serving,
             trust_model=trust_model,
             timeout_s=timeout_s,
             show_output=show_output,

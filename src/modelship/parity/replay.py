@@ -7,19 +7,22 @@ from typing import TYPE_CHECKING, Final
 
 from modelship.bundle import ScoringBundle
 from modelship.comparison.excerpts import excerpt, printable
+from modelship.diagnosis.redaction import hiding
 from modelship.errors import InvalidOptionError, ReplayError, ServiceUnreachableError
 from modelship.parity.in_process import answer_in_process
 from modelship.parity.sending import answer_over_http
 from modelship.parity.services import Service
+from modelship.targets import Serving
 from modelship.targets.scoring import answers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from modelship.comparison.answers import Answer
     from modelship.comparison.scoring_request import ScoringRequest
     from modelship.parity.captured import CapturedRequest
     from modelship.parity.services import Address
+    from modelship.runtime.variables import Secret
     from modelship.targets import Deployment
 
 __all__ = ["ReplayReport", "Replayed", "replay"]
@@ -127,6 +130,8 @@ def replay(
     captured: Sequence[CapturedRequest],
     *,
     to: Deployment | Address | ScoringBundle,
+    variables: Mapping[str, str] | None = None,
+    secrets: Mapping[str, str | Secret] | None = None,
     timeout_s: float = 600.0,
     request_timeout_s: float = 60.0,
 ) -> ReplayReport:
@@ -141,6 +146,8 @@ def replay(
     to : Deployment, Address or ScoringBundle
         What answers: a service, the address of one, or a bundle's script in process, in the
         bundle's environment.
+    variables, secrets : Mapping[str, str], optional
+        What the bundle's script has in its environment; as :class:`~modelship.Serving` has them.
     timeout_s : float
         How long making that environment may take, and then init(), in seconds.
     request_timeout_s : float
@@ -149,7 +156,7 @@ def replay(
     Raises
     ------
     InvalidOptionError
-        If none of them can be sent.
+        If none of them can be sent, or a variable or a secret cannot be had.
     ServiceUnreachableError
         If no service answers at an address.
     ModelshipError
@@ -162,9 +169,15 @@ def replay(
     sent = [_with_id(each) for each in whole]
     given: Sequence[Answer]
     if isinstance(to, ScoringBundle):
-        given = answer_in_process(
-            to, sent, timeout_s=timeout_s, request_timeout_s=request_timeout_s
-        )
+        serving = Serving(variables=variables or {}, secrets=secrets or {})
+        with hiding(serving.secret_environment.values()):
+            given = answer_in_process(
+                to,
+                sent,
+                timeout_s=timeout_s,
+                request_timeout_s=request_timeout_s,
+                environment={**serving.variables, **serving.secret_environment},
+            )
     else:
         _require_life(to)
         given = answer_over_http(Service(to), sent, request_timeout_s=request_timeout_s)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from modelship.bundle import ScoringBundle
+    from modelship.targets import Serving
 
 __all__ = ["Address", "Service", "service_on"]
 
@@ -102,6 +103,7 @@ def service_on(
     place: str | DeployTarget | Deployment,
     *,
     bundle: ScoringBundle,
+    serving: Serving | None,
     trust_model: bool,
     timeout_s: float,
     show_output: bool,
@@ -117,6 +119,7 @@ def service_on(
         return target.deploy(
             bundle,
             name=name,
+            serving=serving,
             trust_model=trust_model,
             timeout_s=timeout_s,
             show_output=show_output,

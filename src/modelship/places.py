@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +19,10 @@ from modelship.staging import storing
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["cache_folder", "exclusive", "state_folder"]
+__all__ = ["cache_folder", "clearing_caches", "exclusive", "state_folder", "using_caches"]
+
+_CACHES = "caches.in-use"  # no service's name has a dot
+_PAUSE_S = 0.05
 
 
 def state_folder() -> Path:
@@ -59,6 +64,57 @@ def exclusive(name: str, *, timeout_s: float) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def using_caches(*, timeout_s: float) -> Iterator[None]:
+    """Keep what is cached from being removed while the body runs; many may do so at once.
+
+    Raises
+    ------
+    TimeoutError
+        If another process removes caches for longer than `timeout_s` seconds.
+    """
+    with _held(fcntl.LOCK_SH, timeout_s=timeout_s):
+        yield
+
+
+@contextmanager
+def clearing_caches(*, timeout_s: float) -> Iterator[None]:
+    """Keep every process of this user from using what is cached while the body runs.
+
+    Raises
+    ------
+    TimeoutError
+        If one uses it for longer than `timeout_s` seconds.
+    """
+    with _held(fcntl.LOCK_EX, timeout_s=timeout_s):
+        yield
+
+
+@contextmanager
+def _held(how: int, *, timeout_s: float) -> Iterator[None]:
+    folder = state_folder() / "locks"
+    end_s = time.monotonic() + timeout_s
+    with storing(folder):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(folder / f"{_CACHES}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+    try:
+        while not _is_locked(descriptor, how):
+            if time.monotonic() > end_s:
+                raise TimeoutError
+            time.sleep(_PAUSE_S)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _is_locked(descriptor: int, how: int) -> bool:
+    try:
+        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _guarded(folder: Path) -> Path:

@@ -6,6 +6,7 @@ import uuid
 import pytest
 
 from modelship.cli.config import FILE_NAME
+from modelship.places import cache_folder
 from modelship.targets import DeployTarget
 
 MEMORY = ("-t", "memory")
@@ -124,3 +125,20 @@ def test_a_change_that_cannot_be_made_is_told(modelship, service, arguments, exi
     done = modelship(*(service if each == "NAME" else each for each in arguments), *MEMORY)
     assert done.exit_code == exit_code, done.output
     assert said in done.stderr
+
+
+def test_prune_tells_what_it_frees(modelship, monkeypatch):
+    """The document lists each thing with its size; a dry run removes nothing."""
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")
+    folder = cache_folder() / "environments" / "unused"
+    folder.mkdir(parents=True)
+    (folder / "file").write_bytes(b"\0" * 10_000)
+    document = json.loads(modelship("prune", "--dry-run", "--unused-for", "0", "--json").stdout)
+    [thing] = document["removed"]
+    assert (thing["kind"], thing["name"]) == ("environment", str(folder))
+    assert document["size_bytes"] == thing["size_bytes"] >= 10_000
+    done = modelship("prune", "--unused-for", "0")
+    assert done.exit_code == 0
+    assert done.stdout.endswith("kB freed\n")
+    assert not folder.exists()
+    assert modelship("prune").stdout == "There is nothing to remove.\n"

@@ -35,6 +35,7 @@ _COMMANDS = {
     "list": "modelship.cli.inventory:list_services",
     "keys": "modelship.cli.keys:keys",
     "delete": "modelship.cli.services:delete",
+    "prune": "modelship.cli.prune:prune",
     "targets": "modelship.cli.inventory:targets",
     "azureml-offline": "modelship.cli.azureml_offline:azureml_offline",
     "demo": "modelship.cli.demo:demo",

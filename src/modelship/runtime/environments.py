@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from modelship.bundle.programs import run
@@ -26,9 +26,12 @@ if TYPE_CHECKING:
     from modelship.runtime.servers import Server
 
 __all__ = [
+    "environment_folder",
     "environment_python",
+    "environments_folder",
     "install_server",
     "installed_modules",
+    "last_used",
     "release_of",
     "service_variables",
 ]
@@ -65,9 +68,10 @@ def environment_python(
     TimeoutError
         If another process is still making it.
     """
-    folder = _folder(lock)
+    folder = environment_folder(lock)
     python = folder / "bin" / "python"
     if _is_complete(folder, lock):
+        _mark_used(folder)
         return python
     end_s = time.monotonic() + timeout_s
     with exclusive(f"environment-{folder.name}", timeout_s=timeout_s):
@@ -169,7 +173,7 @@ def service_variables(python: Path, *, app_root: Path, model_dir: Path) -> dict[
 
 def installed_modules(lock: Lock) -> frozenset[str] | None:
     """Return the top-level modules of the environment's packages; None if it is not made yet."""
-    folder = _folder(lock)
+    folder = environment_folder(lock)
     if not _is_complete(folder, lock):
         return None
     return frozenset(
@@ -189,8 +193,28 @@ def _compile(python: Path, folder: Path, *, place: Path) -> None:
     )
 
 
-def _folder(lock: Lock) -> Path:
-    return cache_folder() / "environments" / installed_digest(lock)[:16]
+def environments_folder() -> Path:
+    """Return the folder of all environments."""
+    return cache_folder() / "environments"
+
+
+def _mark_used(folder: Path) -> None:
+    """Note that an environment is asked for now; whoever may not write there leaves it."""
+    with suppress(OSError):
+        os.utime(folder / _COMPLETE)
+
+
+def last_used(folder: Path) -> float:
+    """Return when an environment was asked for last, in seconds since 1970."""
+    try:
+        return (folder / _COMPLETE).stat().st_mtime
+    except OSError:  # a process that was killed has left half of it
+        return folder.stat().st_mtime
+
+
+def environment_folder(lock: Lock) -> Path:
+    """Return the folder of the environment that `lock` has, be it made or not."""
+    return environments_folder() / installed_digest(lock)[:16]
 
 
 def _is_complete(folder: Path, lock: Lock) -> bool:

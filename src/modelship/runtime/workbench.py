@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from modelship.bundle.layout import model_dir
 from modelship.bundle.programs import end, start
 from modelship.bundle.store import stage
+from modelship.places import using_caches
 from modelship.runtime.environments import environment_python, service_variables
 from modelship.runtime.servers import SERVERS
 
@@ -155,8 +156,11 @@ def workbench(bundle: ScoringBundle, *, timeout_s: float, source: str = ".") -> 
     DigestMismatchError
         If a model file is not what it was when the bundle was made.
     """
-    python = environment_python(bundle.lock, timeout_s=timeout_s, asked_by=bundle.environment)
-    with tempfile.TemporaryDirectory(prefix="modelship-workbench-") as folder:
+    with (
+        using_caches(timeout_s=timeout_s),
+        tempfile.TemporaryDirectory(prefix="modelship-workbench-") as folder,
+    ):
+        python = environment_python(bundle.lock, timeout_s=timeout_s, asked_by=bundle.environment)
         app = Path(folder) / "app"
         stage(bundle, app, source=source)
         models = app / model_dir(bundle.models)

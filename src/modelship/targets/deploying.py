@@ -14,7 +14,7 @@ from modelship.errors import (
     InvalidOptionError,
     NameTakenError,
 )
-from modelship.places import state_folder
+from modelship.places import state_folder, using_caches
 from modelship.progress import Steps
 from modelship.staging import storing
 from modelship.targets.health import serving_one
@@ -65,6 +65,7 @@ def deploy(
         with (
             hiding(serving.secret_environment.values()),
             storing(state_folder()),
+            using_caches(timeout_s=timeout_s),
             backend.alone(name, timeout_s=timeout_s),
         ):
             return asked.deploy(bundle, serving, overwrite=overwrite)

@@ -107,6 +107,18 @@ class Engine:
             if "error" in line:
                 raise self._errors.ImageLoadError(line["error"])
 
+    def every_image(self) -> list[Image]:
+        """Return every image, also those that have no name and that no other one stands on."""
+        listed = {each["Id"] for each in self._api.images()}
+        found = (self.image(image_id) for image_id in sorted(listed))
+        return [each for each in found if each is not None]
+
+    def images_of_containers(self) -> list[Image]:
+        """Return the image of every container, running or not, whoever made it."""
+        used = {each["ImageID"] for each in self._api.containers(all=True)}
+        found = (self.image(image_id) for image_id in sorted(used))
+        return [each for each in found if each is not None]
+
     def pull(self, reference: str, *, deadline: Deadline) -> str:
         """Pull an image; return what the engine says if it cannot, else ``""``."""
         from docker import auth

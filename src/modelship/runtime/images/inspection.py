@@ -17,19 +17,32 @@ _NAMELESS = "<none>:<none>"
 
 @dataclass(frozen=True)
 class Image:
-    """What an engine says about an image; ``names`` are empty once another image took its name."""
+    """What an engine says about an image; ``names`` are empty once another image took its name.
+
+    ``layers`` are the digests of all its layers, the lowest first; ``created_at`` is in seconds
+    since 1970.
+    """
 
     image_id: str
     names: tuple[str, ...]
     architecture: str
     labels: Mapping[str, str]
+    layers: tuple[str, ...] = ()
+    size_bytes: int = 0
+    created_at: float = 0.0
 
     @classmethod
     def from_inspection(cls, found: Mapping[str, Any]) -> Image:
         """Read what the engine answers to an inspection."""
-        labels = found["Config"].get("Labels") or {}
-        names = tuple(found.get("RepoTags") or ())
-        return cls(found["Id"], names, found.get("Architecture", ""), labels)
+        return cls(
+            image_id=found["Id"],
+            names=tuple(found.get("RepoTags") or ()),
+            architecture=found.get("Architecture", ""),
+            labels=found["Config"].get("Labels") or {},
+            layers=tuple(found.get("RootFS", {}).get("Layers") or ()),
+            size_bytes=found.get("Size", 0),
+            created_at=float(unix_time(found["Created"])) if found.get("Created") else 0.0,
+        )
 
     @classmethod
     def from_listing(cls, listed: Mapping[str, Any]) -> Image:

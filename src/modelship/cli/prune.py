@@ -1,0 +1,66 @@
+"""``modelship prune``: remove what no service needs any more."""
+
+from __future__ import annotations
+
+import click
+
+from modelship.cli.options import json_option
+from modelship.cli.output import as_json_is_asked, emit, say_table, waiting
+
+__all__ = ["prune"]
+
+_HOUR_S = 3600.0
+_STEP = 1000
+
+
+@click.command(
+    short_help="Remove what no service needs any more.",
+    epilog="Example: modelship prune --dry-run",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be removed, and remove nothing.")
+@click.option(
+    "--unused-for",
+    "unused_for_h",
+    metavar="HOURS",
+    type=click.FloatRange(min=0),
+    default=24.0,
+    help="How long environments, images and files have to lie unused [default: 24].",
+)
+@json_option
+def prune(*, dry_run: bool, unused_for_h: float) -> None:
+    """Remove what no service needs any more, and say what that frees.
+
+    Environments and images in which nothing runs, copies of the server of another release of
+    modelship, releases that no history goes back to, and what was half written when a process was
+    ended. What a service runs on, or a rollback needs, stays. It waits for a deployment that is
+    under way, and gives up after 10 seconds.
+    """
+    from modelship.targets.pruning import prune as removing
+
+    with waiting("Looking for what nothing needs"):
+        found = removing(dry_run=dry_run, unused_for_s=unused_for_h * _HOUR_S)
+    things = [
+        {"kind": each.kind, "name": each.name, "size_bytes": each.size_bytes, "why": each.why}
+        for each in found.leftovers
+    ]
+    if as_json_is_asked():
+        total = {"size_bytes": found.size_bytes, "notes": list(found.notes)}
+        emit({"dry_run": dry_run, "removed": things, **total})
+        return
+    for note in found.notes:
+        click.echo(f"note: {note}", err=True)
+    if not things:
+        click.echo("There is nothing to remove.")
+        return
+    rows = [(each.kind, _shown(each.size_bytes), each.name, each.why) for each in found.leftovers]
+    say_table(("what", "size", "where", "why"), rows)
+    click.echo(f"{_shown(found.size_bytes)} {'would be freed' if dry_run else 'freed'}")
+
+
+def _shown(size_bytes: float) -> str:
+    """Return a size as people read it, in units of a thousand."""
+    for unit in ("B", "kB", "MB"):
+        if size_bytes < _STEP:
+            return f"{size_bytes:.0f} {unit}"
+        size_bytes /= _STEP
+    return f"{size_bytes:.1f} GB"

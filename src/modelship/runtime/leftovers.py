@@ -1,0 +1,172 @@
+"""What lies on this machine's disk and nothing uses any more, each with what its removal frees.
+
+Whoever removes something holds :func:`modelship.places.clearing_caches`, so that no deployment and
+no check of this user is about to use it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+import uuid
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import psutil
+
+from modelship.places import cache_folder, exclusive
+from modelship.runtime.environments import environments_folder, last_used
+from modelship.runtime.servers import SERVERS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator
+    from pathlib import Path
+
+__all__ = [
+    "Leftover",
+    "freed_bytes",
+    "old_files",
+    "remove_folder",
+    "unused_environments",
+    "unused_servers",
+]
+
+_STAGED: Final = ".modelship-"
+_TELLING: Final = ("PATH", "PYTHONPATH", "VIRTUAL_ENV")
+_DAY_S: Final = 86400.0
+_BLOCK_BYTES: Final = 512
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """One thing that nothing uses any more.
+
+    Parameters
+    ----------
+    kind : str
+        What it is: ``"environment"``, ``"server"``, ``"image"``, ``"release"``, ``"draft"`` or
+        ``"file"``.
+    name : str
+        Its path, or the name of the image.
+    size_bytes : int
+        What its removal frees; files that have another name elsewhere are not counted.
+    why : str
+        Why nothing uses it, in words.
+    remove : Callable
+        Removes it.
+    """
+
+    kind: str
+    name: str
+    size_bytes: int
+    why: str
+    remove: Callable[[], None] = field(repr=False, compare=False)
+
+
+def unused_environments(*, needed: Collection[Path], before: float) -> Iterator[Leftover]:
+    """Yield each environment in which nothing runs, and that was not asked for lately.
+
+    Parameters
+    ----------
+    needed : Collection[Path]
+        The folders of those that are to stay.
+    before : float
+        When it was asked for last, at the latest; in seconds since 1970.
+    """
+    running = _used_by_processes()
+    for folder in _folders_in(environments_folder()):
+        used_at = last_used(folder)
+        if folder in needed or used_at >= before or _is_named(folder, running):
+            continue
+        why = f"nothing runs in it; used last {_ago(used_at)}"
+        remove = partial(_remove_environment, folder)
+        yield Leftover("environment", str(folder), freed_bytes(folder), why, remove)
+
+
+def unused_servers(*, but: Collection[str]) -> Iterator[Leftover]:
+    """Yield each copy of modelship's server, beside an environment, that no service runs on.
+
+    Those of this release of modelship stay: the next service takes them. `but` are the paths of
+    environments that are removed as a whole.
+    """
+    running = _used_by_processes()
+    current = {server.digest[:8] for server in SERVERS.values() if server.digest}
+    for environment in _folders_in(environments_folder()):
+        if str(environment) in but:
+            continue
+        for folder in _folders_in(environment / "servers"):
+            if folder.name.partition("-")[0] in current or _is_named(folder, running):
+                continue
+            remove = partial(remove_folder, folder)
+            why = "it belongs to another release of modelship, and no service runs on it"
+            yield Leftover("server", str(folder), freed_bytes(folder), why, remove)
+
+
+def old_files(folder: Path, patterns: Iterable[str], *, before: float, why: str) -> list[Leftover]:
+    """Return the files and folders below `folder` that were last changed before a time."""
+    found = []
+    for path in sorted(each for pattern in patterns for each in folder.glob(pattern)):
+        with suppress(OSError):  # it is gone meanwhile
+            if path.lstat().st_mtime < before:
+                kind = "draft" if path.name.startswith(".") or path.is_dir() else "file"
+                remove = partial(remove_folder, path)
+                found.append(Leftover(kind, str(path), freed_bytes(path), why, remove))
+    return found
+
+
+def freed_bytes(path: Path) -> int:
+    """Return how many bytes the disk gets back if a file or folder is removed."""
+    files = path.rglob("*") if path.is_dir() and not path.is_symlink() else (path,)
+    total = 0
+    for each in files:
+        with suppress(OSError):
+            found = each.lstat()
+            total += found.st_blocks * _BLOCK_BYTES if found.st_nlink == 1 or each.is_dir() else 0
+    return total
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder or a file, so that nobody finds half of it."""
+    if folder.is_symlink() or not folder.is_dir():
+        folder.unlink(missing_ok=True)
+        return
+    aside = folder.with_name(f"{_STAGED}{uuid.uuid4().hex}")
+    with suppress(FileNotFoundError):
+        folder.rename(aside)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _remove_environment(folder: Path) -> None:
+    # Whoever makes it just now outside of a deployment holds this lock, and keeps it.
+    with suppress(TimeoutError), exclusive(f"environment-{folder.name}", timeout_s=0):
+        remove_folder(folder)
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    found = sorted(each for each in folder.glob("*") if not each.name.startswith("."))
+    return [each for each in found if each.is_dir() and not each.is_symlink()]
+
+
+def _used_by_processes() -> list[str]:
+    """Return the command lines, and what says where code is, of the processes that show them."""
+    told = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            told += process.cmdline()
+        with suppress(psutil.Error):
+            variables = process.environ()
+            told += [variables[name] for name in _TELLING if name in variables]
+    home = str(cache_folder())
+    return [each for each in told if home in each]
+
+
+def _is_named(folder: Path, texts: Iterable[str]) -> bool:
+    inside = (f"{folder}/", f"{folder}:")
+    return any(text.endswith(str(folder)) or any(each in text for each in inside) for text in texts)
+
+
+def _ago(moment: float) -> str:
+    days = (time.time() - moment) / _DAY_S
+    return f"{days:.0f} days ago" if days >= 2 else f"{days * 24:.0f} hours ago"  # noqa: PLR2004 - as people say it

@@ -1,0 +1,163 @@
+"""Pruning: removing from this machine what no service needs any more."""
+
+from __future__ import annotations
+
+import re
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import psutil
+
+from modelship.bundle import ScoringBundle
+from modelship.errors import ModelshipError, StorageError
+from modelship.places import cache_folder, clearing_caches, state_folder
+from modelship.runtime.environments import environment_folder
+from modelship.runtime.images.engine import connected
+from modelship.runtime.images.unused import unused_images
+from modelship.runtime.leftovers import (
+    Leftover,
+    freed_bytes,
+    old_files,
+    remove_folder,
+    unused_environments,
+    unused_servers,
+)
+from modelship.targets.history import FolderJournal
+from modelship.targets.rolling_back import releases_to_keep
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["Pruned", "prune"]
+
+_HOUR_S: Final = 3600.0
+_DRAFT: Final = re.compile(r"\.draft-(\d{1,9})-.+")
+_STAGED: Final = (
+    *(".modelship-*", "*/.modelship-*", "releases/*/*/.modelship-*"),
+    *("history/*/.modelship-*", "failures/*/.modelship-*", "environments/*/servers/.modelship-*"),
+)
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """What was removed, or would be.
+
+    Parameters
+    ----------
+    leftovers : tuple[Leftover, ...]
+        Each thing that no service needs any more.
+    notes : tuple[str, ...]
+        Where it could not be looked, and why.
+    """
+
+    leftovers: tuple[Leftover, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def size_bytes(self) -> int:
+        """What all of it frees."""
+        return sum(each.size_bytes for each in self.leftovers)
+
+
+def prune(*, dry_run: bool, unused_for_s: float, timeout_s: float = 10.0) -> Pruned:
+    """Remove what no service, running or gone back to, needs any more.
+
+    Nothing is removed while this user deploys or checks a bundle, and none of that begins
+    meanwhile.
+
+    Parameters
+    ----------
+    dry_run : bool
+        Find it, and remove nothing.
+    unused_for_s : float
+        How long an environment, an image or a file has to lie unused, in seconds.
+    timeout_s : float
+        How long to wait for what is under way.
+
+    Raises
+    ------
+    StorageError
+        If a deployment or a check is under way.
+    """
+    before = time.time() - unused_for_s
+    if dry_run:
+        return _found(before)
+    try:
+        with clearing_caches(timeout_s=timeout_s):
+            found = _found(before)
+            for each in found.leftovers:
+                each.remove()
+            return found
+    except TimeoutError as error:
+        raise StorageError(
+            path=str(cache_folder()),
+            cause="a deployment or a check is under way, and may need what is in it",
+            advice="Run it again when that has ended.",
+        ) from error
+
+
+def _found(before: float) -> Pruned:
+    images, notes = _images(before)
+    releases, needed = _releases()
+    environments = [*unused_environments(needed=needed, before=before)]
+    servers = unused_servers(but={each.name for each in environments})
+    return Pruned((*environments, *servers, *images, *releases, *_drafts(), *_files(before)), notes)
+
+
+def _images(before: float) -> tuple[list[Leftover], tuple[str, ...]]:
+    try:
+        with connected() as engine:
+            return [*unused_images(engine, before=before)], ()
+    except ModelshipError as error:
+        return [], (f"images are not looked at: {error.message}",)
+
+
+def _releases() -> tuple[list[Leftover], set[Path]]:
+    """Return the releases that nobody goes back to, and the environments of all others."""
+    home, found, needed = state_folder() / "releases", [], set()
+    for folder in sorted(
+        each for each in home.glob("*/*/*") if re.fullmatch("[0-9a-f]{64}", each.name)
+    ):
+        if _is_needed(folder):
+            with suppress(ModelshipError):  # a damaged one needs nothing
+                needed.add(environment_folder(ScoringBundle.load(folder / "bundle").lock))
+        else:
+            why = "the history of the name does not go back to it"
+            remove = partial(remove_folder, folder)
+            found.append(Leftover("release", str(folder), freed_bytes(folder), why, remove))
+    return found, needed
+
+
+def _is_needed(folder: Path) -> bool:
+    """Return whether a name may go back to a release; so if its history is not on this machine."""
+    name, target = folder.parent.name, folder.parent.parent.name
+    try:
+        changes = FolderJournal(state_folder() / "history" / target, name=name).changes()
+    except StorageError:
+        return True
+    return not changes or folder.name in releases_to_keep(changes)
+
+
+def _drafts() -> Iterator[Leftover]:
+    """Yield what processes that were killed have left of the folders of instances."""
+    for folder in sorted(state_folder().glob("*/.draft-*")):
+        match = _DRAFT.fullmatch(folder.name)
+        if match and not folder.is_symlink() and not psutil.pid_exists(int(match[1])):
+            why = "the process that wrote it is gone"
+            remove = partial(remove_folder, folder)
+            yield Leftover("draft", str(folder), freed_bytes(folder), why, remove)
+
+
+def _files(before: float) -> Iterator[Leftover]:
+    """Yield what was half written or built an hour ago, and answers of indexes that are old."""
+    cache, hour_ago = cache_folder(), time.time() - _HOUR_S
+    why = "whoever wrote it did not end, or was ended"
+    for home in (state_folder(), cache):
+        yield from old_files(home, _STAGED, before=hour_ago, why=why)
+    yield from old_files(cache, ["docker/*"], before=hour_ago, why=why)
+    why = "it is asked for again when it is needed"
+    yield from old_files(cache, ["locks/*.txt", "azure/*.txt"], before=before, why=why)

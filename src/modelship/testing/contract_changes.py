@@ -246,7 +246,7 @@ class ChangeClauses(ContractFixtures):
                 for line in process.stderr or ():
                     if f"] {step}: done" in line:
                         process.kill()
-            assert process.returncode == -signal.SIGKILL
+            assert process.returncode in {0, -signal.SIGKILL}  # the last step is near the end
             assert target.get(name).run(cases.ROWS) in (cases.SCORED, _OTHER)
         last = target.deploy(other_bundle, name=name, overwrite=True, show_output=False)
         assert last.run(cases.ROWS) == _OTHER

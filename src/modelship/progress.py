@@ -60,6 +60,10 @@ class Steps:
         self.current = "starting"
         self._show = show_output
 
+    def anew(self) -> Steps:
+        """Return steps with the same title, and with as much time as these had at first."""
+        return Steps(self.title, timeout_s=self.deadline.timeout_s, show_output=self._show)
+
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
         """Run the body as the step `name`; raise DeadlineExceededError if no time is left."""

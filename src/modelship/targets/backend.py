@@ -18,6 +18,7 @@ from modelship.diagnosis import Facts
 from modelship.errors import InvalidOptionError
 from modelship.places import exclusive, state_folder
 from modelship.targets.history import FolderJournal
+from modelship.targets.kept import KeptReleases
 from modelship.targets.known import targets_that_keep
 from modelship.targets.logtail import last_lines
 from modelship.targets.release import Serving
@@ -187,6 +188,10 @@ class TargetBackend(ABC):
             Seconds to wait for another one that holds it; then entering raises TimeoutError.
         """
         return exclusive(f"{self.name}-{name}", timeout_s=timeout_s)
+
+    def releases(self, name: str) -> KeptReleases:
+        """Return where the releases of `name` are that it can go back to: here by default."""
+        return KeptReleases(self.name, name)
 
     def journal(self, name: str) -> Journal:
         """Return where the history of the service `name` is kept: on this machine by default."""

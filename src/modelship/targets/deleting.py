@@ -9,7 +9,6 @@ from modelship.errors import DeploymentNotFoundError, ModelshipError, TargetUnav
 from modelship.targets.failures import forget_failure
 from modelship.targets.health import serving_one
 from modelship.targets.history import Change
-from modelship.targets.kept import KeptReleases
 from modelship.targets.settling import conclude, cut_short
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ def _delete(backend: TargetBackend, name: str, *, missing_ok: bool) -> None:
     elif not missing_ok and not had_failed:
         known = sorted({each.name for each in backend.instances()})
         raise DeploymentNotFoundError(name=name, target=backend.name, known=known)
-    KeptReleases(backend.name, name).forget()
+    backend.releases(name).forget()
 
 
 def _end(backend: TargetBackend, name: str, instances: Sequence[Instance]) -> None:

@@ -18,7 +18,6 @@ from modelship.places import state_folder, using_caches
 from modelship.progress import Steps
 from modelship.staging import storing
 from modelship.targets.health import serving_one
-from modelship.targets.kept import KeptReleases
 from modelship.targets.names import check_service_name
 from modelship.targets.release import Release, Serving
 from modelship.targets.rollout import Rollout
@@ -197,7 +196,8 @@ class _Asked:
             self._steps.say("nothing to do: this release is deployed and healthy")
             return current
         self._check(release)
-        KeptReleases(self._backend.name, self._name).keep(release)
+        self._steps.current = "Keep the release"
+        self._backend.releases(self._name).keep(release)
         rollout = Rollout(self._backend, name=self._name, steps=self._steps)
         return rollout.run(release, kind=self._kind, current=current, older=intent.older)
 

@@ -10,7 +10,6 @@ from modelship.targets import health
 from modelship.targets.calling import Caller
 from modelship.targets.deleting import delete
 from modelship.targets.deploying import deploy
-from modelship.targets.kept import KeptReleases
 from modelship.targets.release import Serving
 from modelship.targets.rolling_back import release_before, require_same_place
 from modelship.targets.settling import history
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from modelship.targets.deploying import Check
     from modelship.targets.history import Change
     from modelship.targets.instance import Instance
+    from modelship.targets.kept import KeptReleases
     from modelship.targets.keys import ServiceKeys
     from modelship.targets.release import ReleaseRecord
     from modelship.targets.state import State
@@ -232,7 +232,10 @@ class Deployment:
         StorageError
             If the service was deployed from another machine, and its release is not kept here.
         """
-        return self._kept.serving(self.release.digest, secrets=secrets)
+        digest = self.release.digest
+        if not digest:  # it was deployed by other means, and nothing says how it is served
+            return Serving()
+        return self._kept.serving(digest, secrets=secrets)
 
     @property
     def place_options(self) -> Mapping[str, Any]:
@@ -303,7 +306,7 @@ class Deployment:
 
     @property
     def _kept(self) -> KeptReleases:
-        return KeptReleases(self.target, self.name)
+        return self._backend.releases(self.name)
 
     def _deploy(
         self,

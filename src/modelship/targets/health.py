@@ -14,7 +14,6 @@ from modelship.errors import (
     DeploymentTimeoutError,
     ModelshipError,
 )
-from modelship.targets.kept import KeptReleases
 from modelship.targets.logtail import telling_part
 from modelship.targets.state import State
 
@@ -141,7 +140,7 @@ def _telling_part(backend: TargetBackend, log: str, instance: Instance) -> str:
 
 
 def _secrets(backend: TargetBackend, instance: Instance) -> Sequence[str]:
-    return KeptReleases(backend.name, instance.name).known_secrets(instance.release.digest)
+    return backend.releases(instance.name).known_secrets(instance.release.digest)
 
 
 def _diagnosis(

@@ -33,9 +33,11 @@ if TYPE_CHECKING:
 
     from modelship.targets.release import Release
 
-__all__ = ["KeptReleases"]
+__all__ = ["BUNDLE", "KeptReleases"]
 
-_BUNDLE: Final = "bundle"
+BUNDLE: Final = "bundle"
+"""The folder of the bundle, in that of its release."""
+
 _SERVING: Final = "serving.json"
 _PLACE: Final = "place"
 _MOST_BYTES: Final = 2**20
@@ -53,7 +55,7 @@ class KeptReleases:
     """
 
     def __init__(self, target: str, name: str) -> None:
-        self._folder = state_folder() / "releases" / target / name
+        self.folder = state_folder() / "releases" / target / name
 
     def keep(self, release: Release) -> None:
         """Keep a release; one that is kept already costs nothing.
@@ -63,13 +65,13 @@ class KeptReleases:
         StorageError
             If the disk takes no more; nothing of it is left then.
         """
-        folder = self._folder / release.digest
+        folder = self.folder / release.digest
         if folder.exists():
             return
-        others = [each / _BUNDLE for each in self._all()]
-        with storing(folder), stage_in(self._folder) as stage:
+        others = [each / BUNDLE for each in self._all()]
+        with storing(folder), stage_in(self.folder) as stage:
             new = stage / "new"
-            save(release.bundle, new / _BUNDLE, like=others, ours=True)
+            save(release.bundle, new / BUNDLE, like=others, ours=True)
             write_atomic(new / _SERVING, json.dumps(_document(release)), mode=0o600)
             new.rename(folder)
 
@@ -81,7 +83,7 @@ class KeptReleases:
         StorageError
             If the release is not kept on this machine.
         """
-        return ScoringBundle.load(self._existing(digest) / _BUNDLE)
+        return ScoringBundle.load(self.existing(digest) / BUNDLE)
 
     def serving(self, digest: str, *, secrets: Mapping[str, str | Secret] | None = None) -> Serving:
         """Return how the release with this digest is served; its secrets are read again.
@@ -123,7 +125,7 @@ class KeptReleases:
         return found
 
     def _document(self, digest: str) -> dict[str, Any]:
-        path = self._existing(digest) / _SERVING
+        path = self.existing(digest) / _SERVING
         with storing(path):
             found: dict[str, Any] = parse(read_regular(path, most_bytes=_MOST_BYTES))
         return found
@@ -132,7 +134,7 @@ class KeptReleases:
         """Return the secrets of a release that are still where they were read."""
         found = []
         with suppress(ModelshipError, OSError, ValueError):
-            path = self._existing(digest) / _SERVING
+            path = self.existing(digest) / _SERVING
             sources = parse(read_regular(path, most_bytes=_MOST_BYTES))["secrets"]
             for name, source in sources.items():
                 with suppress(InvalidOptionError):
@@ -145,14 +147,15 @@ class KeptReleases:
             if folder.name not in but:
                 shutil.rmtree(folder, ignore_errors=True)
         if not but:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def _all(self) -> list[Path]:
         """Return the folder of each, and what a process that was killed has left of one."""
-        return [each for each in self._folder.glob("*") if each.is_dir() and not each.is_symlink()]
+        return [each for each in self.folder.glob("*") if each.is_dir() and not each.is_symlink()]
 
-    def _existing(self, digest: str) -> Path:
-        folder = self._folder / digest
+    def existing(self, digest: str) -> Path:
+        """Return the folder of the release with this digest; raise StorageError without it."""
+        folder = self.folder / digest
         if not digest or not folder.is_dir():
             raise StorageError(
                 path=str(folder),

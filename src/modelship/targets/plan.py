@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from modelship.targets.deploying import checked_serving, findings_in, intend, require_sound
 from modelship.targets.differences import Difference, differences_between
-from modelship.targets.kept import KeptReleases
 from modelship.targets.rollout import way_to
 from modelship.targets.state import State
 
@@ -117,7 +116,7 @@ def _differences(backend: TargetBackend, intent: Intent) -> tuple[Difference, ..
         return ()
     if current.broken:
         return (Difference("record", detail=current.broken),)
-    kept = KeptReleases(backend.name, current.name)
+    kept = backend.releases(current.name)
     if differences := differences_between(current.release, intent.release, kept=kept):
         return differences
     state = backend.observe(current).state

@@ -19,7 +19,6 @@ from modelship.targets.failures import LINES_OF_A_FAILURE, Failure, forget_failu
 from modelship.targets.health import failure, timed_out, wait_until_healthy
 from modelship.targets.history import Change
 from modelship.targets.instance import Instance
-from modelship.targets.kept import KeptReleases
 from modelship.targets.rolling_back import releases_to_keep
 from modelship.targets.settling import DRAIN_S, conclude, ended_by_itself
 from modelship.targets.state import State
@@ -64,7 +63,7 @@ class Rollout:
         self._name = name
         self._steps = steps
         self._journal = backend.journal(name)
-        self._kept = KeptReleases(backend.name, name)
+        self._kept = backend.releases(name)
         self._log = ""
 
     def run(
@@ -176,9 +175,12 @@ class Rollout:
         with ExitStack() as undo:
             undo.callback(backend.restore, current, self._steps)
             undo.callback(self._note_log, draft)
-            with self._steps.step("Replace the service"):
-                instance = backend.replace(current, draft, prepared, self._steps)
-            self._prove(instance, prepared.release)
+            try:
+                with self._steps.step("Replace the service"):
+                    instance = backend.replace(current, draft, prepared, self._steps)
+                self._prove(instance, prepared.release)
+            except DeadlineExceededError as error:
+                raise timed_out(self._backend, draft, self._steps) from error
             undo.pop_all()
         return instance
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from modelship.errors import ModelshipError
-from modelship.targets.kept import KeptReleases
 from modelship.targets.release import Release
 from modelship.targets.state import State
 
@@ -37,7 +36,7 @@ class WayBack:
         self._problem = "nothing served that could be started again"
         if current is None or current.broken or backend.observe(current).state is State.FAILED:
             return
-        kept, digest = KeptReleases(backend.name, current.name), current.release.digest
+        kept, digest = backend.releases(current.name), current.release.digest
         try:
             release = Release(kept.bundle(digest), kept.serving(digest), backend.options)
             self._prepared = backend.prepare(release, steps)

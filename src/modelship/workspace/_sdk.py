@@ -127,6 +127,12 @@ class Sdk:
 
         Model(self.workspace, id=model_id).download(target_dir=str(folder), exist_ok=True)
 
+    def delete(self, model_id: str) -> None:
+        """Remove a model."""
+        from azureml.core import Model
+
+        Model(self.workspace, id=model_id).delete()
+
     def _registered(self, model: Any) -> RegisteredModel:
         return RegisteredModel(
             model_id=model.id,

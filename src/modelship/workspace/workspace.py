@@ -197,10 +197,11 @@ class Workspace:
         framework: str | None = None,
         framework_version: str | None = None,
         timeout_s: float = _TRANSFER_TIMEOUT_S,
+        doing: str = "",
     ) -> RegisteredModel:
         """Upload a file or folder as the next version of the model `name`."""
         return self.ask(
-            f"register the model {name!r}",
+            doing or f"register the model {name!r}",
             lambda: self._sdk.register(
                 path,
                 name=name,
@@ -226,6 +227,10 @@ class Workspace:
             lambda: self._sdk.download(model_id, folder),
             timeout_s=timeout_s,
         )
+
+    def delete(self, model_id: str) -> None:
+        """Remove a registered model."""
+        self.ask(f"delete the model {model_id!r}", lambda: self._sdk.delete(model_id))
 
     def __repr__(self) -> str:
         return f"Workspace({self.name!r})"

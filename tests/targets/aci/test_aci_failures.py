@@ -19,7 +19,7 @@ from modelship.errors import (
     WorkspaceRequestError,
     WorkspaceUnreachableError,
 )
-from modelship.targets import Instance, Steps
+from modelship.targets import Instance, Prepared, Release, Steps
 from modelship.targets.aci import AciBackend
 from modelship.targets.aci.services import Services
 from modelship.testing import Fault, StageFault, cases, script_bundle, with_lock
@@ -94,8 +94,8 @@ def test_a_workspace_that_does_not_answer(offline, tmp_path, unused_port):
 @pytest.mark.parametrize(
     ("call", "doing"),
     [
-        ("assets.create", f"register the model '{NAME}'"),
-        ("services.list", "list its services"),
+        ("assets.create", "keep the release"),
+        ("services.get", f"look at the service '{NAME}'"),
         ("services.create", f"create the service '{NAME}'"),
         ("operations.get", f"create the service '{NAME}'"),
     ],
@@ -106,7 +106,6 @@ def test_a_500_always(target, bundle, faults, call, doing):
     faults.plant(fault)
     made = with_lock(bundle, lock=bundle.lock)
     text = refused(lambda: deploy(target, made), WorkspaceRequestError)
-    doing = doing.replace(f"model '{NAME}'", f"model '{bundle.model.name}'")
     assert text.startswith(f"The workspace 'offline' refused to {doing}")
     assert text.endswith("InternalError: Something broke.")
     faults.clear()
@@ -256,8 +255,9 @@ def test_a_service_on_another_compute_is_left_alone(target, bundle, offline):
     document.write_text(ours.replace('"computeType": "ACI"', '"computeType": "AKS"'))
     backend = AciBackend(workspace=offline.config_path)
     steps = Steps("a deployment", timeout_s=30)
+    release = Release(bundle)
     with pytest.raises(NameTakenError):
-        backend.start(Instance.draft(bundle, name=NAME), bundle, steps)
+        backend.start(Instance.draft(release, name=NAME), Prepared(release), steps)
     document.write_text(ours)
     assert target.get(NAME).run({"data": [2]}) == [6]
 

@@ -3,7 +3,7 @@
 import pytest
 import requests
 
-from modelship import DeployTarget, Workspace
+from modelship import DeployTarget, Serving, Workspace
 from modelship.bundle import Resources, ScoringBundle
 from modelship.errors import DeploymentNotFoundError, NameTakenError, ScoringRequestError
 from modelship.targets.aci.services import Services
@@ -16,9 +16,10 @@ def deploy(offline, bundle):
     """Return a function from options of the target to a service; it is removed afterwards."""
     made = []
 
-    def deploy(name="keys-svc", **options):
+    def deploy(name="keys-svc", auth=None, **options):
         target = DeployTarget.open("aci", workspace=offline.config_path, **options)
-        made.append(target.deploy(bundle, name=name, show_output=False))
+        serving = Serving(auth=auth)
+        made.append(target.deploy(bundle, name=name, serving=serving, show_output=False))
         return made[-1]
 
     yield deploy
@@ -34,7 +35,7 @@ def status(deployment, key):
 
 def test_run_finds_the_key_by_itself(deploy, offline):
     """A service with keys refuses requests without one; run() has it, after a rotation too."""
-    deployed = deploy(auth_enabled=True)
+    deployed = deploy(auth=True)
     elsewhere = DeployTarget.open("aci", workspace=offline.workspace()).get("keys-svc")
     old = deployed.keys()
     assert elsewhere.run(ROWS) == [6]
@@ -52,16 +53,16 @@ def test_run_finds_the_key_by_itself(deploy, offline):
 
 def test_keys_of_ones_own(deploy):
     """Given keys are taken, a key can be set, and neither is in any repr."""
-    deployed = deploy(auth_enabled=True, primary_key="first-secret", secondary_key="second-secret")
+    deployed = deploy(auth=True, primary_key="first-secret", secondary_key="second-secret")
     assert (deployed.keys().primary, deployed.keys().secondary) == ("first-secret", "second-secret")
     assert deployed.regenerate_key("secondary", value="third-secret").secondary == "third-secret"
     assert deployed.run(ROWS) == [6]
-    assert "secret" not in repr(deployed) + repr(deployed.keys()) + repr(vars(deployed._target))
+    assert "secret" not in repr(deployed) + repr(deployed.keys()) + repr(vars(deployed._backend))
 
 
 def test_the_key_is_in_no_error(deploy):
     """An error of a service with keys does not hold them."""
-    deployed = deploy(auth_enabled=True, primary_key="first-secret")
+    deployed = deploy(auth=True, primary_key="first-secret")
     with pytest.raises(ScoringRequestError) as caught:
         deployed.run({"data": ["sepal"]})
     assert "secret" not in str(caught.value) + repr(vars(caught.value))
@@ -124,15 +125,17 @@ def test_a_service_of_other_means_is_taken_as_it_is(offline, deploy, bundle):
 
 def test_overwriting_never_opens_a_service_by_leaving_an_option_out(deploy, offline, bundle):
     """A service that is made anew, for more memory, asks for a key as the one before did."""
-    deploy(auth_enabled=True)
+    deploy(auth=True)
     fields = {
         name: value for name, value in vars(bundle).items() if name not in ("digest", "parts")
     }
     bigger = ScoringBundle.from_parts(**{**fields, "resources": Resources(memory_gb=1.25)})
     plain = DeployTarget.open("aci", workspace=offline.config_path)
+    open_to_all = Serving(auth=False)
     with pytest.raises(NameTakenError) as caught:
-        plain.deploy(bundle, name="keys-svc", check="static", show_output=False)
-    assert caught.value.differences == ["auth_enabled"]
+        plain.deploy(bundle, name="keys-svc", serving=open_to_all, show_output=False)
+    assert caught.value.differences == ("auth",)
+    keys = plain.get("keys-svc").keys()
     after = plain.deploy(bigger, name="keys-svc", overwrite=True, check="static", show_output=False)
-    assert status(after, None) == 401
+    assert (status(after, None), status(after, keys.secondary)) == (401, 200)
     assert Services(Workspace.open(offline.config_path)).payload("keys-svc")["authEnabled"] is True

@@ -43,14 +43,6 @@ REFUSED = {
         {"collect_model_data": 1},
         "collect_model_data is 1; expected True or False.",
     ),
-    "a key, but no authentication": (
-        {"primary_key": "hunter2"},
-        "auth_enabled is None; expected True, since primary_key is given.",
-    ),
-    "a key, and authentication off": (
-        {"secondary_key": "hunter2", "auth_enabled": False},
-        "auth_enabled is False; expected True, since secondary_key is given.",
-    ),
     "the second key alone": (
         {"secondary_key": "hunter2", "auth_enabled": True},
         (
@@ -310,7 +302,8 @@ def test_what_is_not_given_is_left_out():
         ({"properties": {"team": "sound"}}, {}, False),
         ({"location": "northeurope"}, {}, False),
         ({"dns_name_label": "letters"}, {}, False),
-        ({"primary_key": "hunter2", "auth_enabled": True}, {}, False),
+        ({"primary_key": "hunter2", "auth_enabled": True}, {}, True),
+        ({}, {"state": "Transitioning"}, False),
         ({"collect_model_data": True}, {}, False),
         ({"vnet_name": "office", "subnet_name": "desks"}, {}, False),
         ({}, {"vnetConfiguration": {"vnetName": "office", "subnetName": "desks"}}, False),

@@ -14,7 +14,10 @@ from modelship.targets.aci.records import Image, Operation, Service
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Handle", "Sdk"]
+__all__ = ["COMPUTE", "Handle", "Sdk"]
+
+COMPUTE = "ACI"
+"""What Azure ML calls Container Instances."""
 
 _NOT_FOUND = "WebserviceNotFound"
 
@@ -35,12 +38,12 @@ class Sdk:
         """Return every service on Container Instances."""
         from azureml.core.webservice import Webservice
 
-        return [_service(each) for each in Webservice.list(self.workspace, compute_type="ACI")]
+        return [_service(each) for each in Webservice.list(self.workspace, compute_type=COMPUTE)]
 
     def service(self, name: str) -> Service | None:
-        """Return one service, or None if there is none of this name."""
+        """Return one service on Container Instances, or None if there is none of this name."""
         payload = self.payload(name)
-        if payload is None:
+        if payload is None or payload.get("computeType") != COMPUTE:
             return None
         from azureml.core.webservice import AciWebservice
 
@@ -167,6 +170,7 @@ def _request(image: Image | Mapping[str, Any]) -> Any:
     environment = Environment(image.name)
     conda = CondaDependencies(_underlying_structure=dict(image.conda))
     environment.python.conda_dependencies = conda
+    environment.environment_variables = dict(image.variables)  # the SDK adds its own
     return InferenceConfig(
         entry_script=image.entry_script,
         source_directory=image.source_directory,
@@ -207,4 +211,5 @@ def _service(service: Any) -> Service:
         created_at=service.created_time.isoformat() if service.created_time else "",
         model_ids=[model.id for model in service.models],
         error=service.error or {},
+        auth_enabled=bool(service.auth_enabled),
     )

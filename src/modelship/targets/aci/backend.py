@@ -2,43 +2,39 @@
 
 from __future__ import annotations
 
-import tempfile
-import time
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from modelship.bundle.layout import APART
 from modelship.bundle.profile import PROFILES
-from modelship.bundle.store import stage_source
 from modelship.diagnosis import Facts
 from modelship.errors import (
     DeploymentFailedError,
+    InvalidOptionError,
     ModelshipError,
     NameTakenError,
-    WorkspaceError,
 )
-from modelship.progress import Steps
 from modelship.targets.aci.environment import azure_differences, conda_specification
-from modelship.targets.aci.following import follow
+from modelship.targets.aci.history import WorkspaceJournal
+from modelship.targets.aci.making import AciPrepared, Maker
 from modelship.targets.aci.models import check_places, registered_ids
 from modelship.targets.aci.options import AciOptions, check_resources, check_script, check_tags
-from modelship.targets.aci.records import Image
+from modelship.targets.aci.releases import WorkspaceReleases
 from modelship.targets.aci.services import Services
-from modelship.targets.aci.tags import instance_id, read_record, record_tags
-from modelship.targets.aci.updates import changes_of, configuration_of, is_fixed_alike
-from modelship.targets.backend import Observation, Prepared, TargetBackend
+from modelship.targets.aci.tags import instance_id, read_record
+from modelship.targets.backend import Observation, TargetBackend
 from modelship.targets.keys import ServiceKeys
 from modelship.targets.state import State
 from modelship.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Sequence
+    from pathlib import Path
 
-    from modelship.bundle import ScoringBundle
     from modelship.bundle.profile import Profile
-    from modelship.targets.aci.records import Operation, Service
+    from modelship.progress import Steps
+    from modelship.targets.aci.making import Earlier
+    from modelship.targets.aci.records import Service
+    from modelship.targets.backend import Prepared
     from modelship.targets.instance import Instance
     from modelship.targets.release import Release, Serving
 
@@ -51,10 +47,19 @@ _STATES = {
     "Unschedulable": State.FAILED,
     "Deleting": State.DELETING,
 }
-_COMPUTE = "ACI"
-# What differs in a service once something was done to it.
-_TOUCHED = ("state", "kvTags", "environmentImageRequest", "containerResourceRequirements")
-_PAUSE_S = 1.0
+# What Azure ML does by itself on Container Instances, and what to do instead.
+_REFUSED = {
+    "server": "'azmlinfsrv': Azure ML starts its own server there; modelship's runs on the targets "
+    "'process' and 'docker'",
+    "port": "left out: Azure gives the service its address, of which dns_name_label= of the target "
+    "chooses the first part",
+    "limits": "left out: it runs on Azure Container Instances, whose limits hold",
+    "server_options": "left out: Azure ML starts the server there, with its own settings; the "
+    "targets 'process' and 'docker' take them",
+    "secrets": "none: Azure ML shows the variables of such a service to everybody who may read the "
+    "workspace, and keeps them nowhere else. Deploy on 'process' or 'docker', or let init() read "
+    "it from a place of your own",
+}
 
 
 class AciBackend(TargetBackend):
@@ -64,6 +69,7 @@ class AciBackend(TargetBackend):
     that was deployed by other means is found too. Overwriting changes a service in its place,
     which keeps its scoring URI, wherever Azure ML can; what it cannot change so (cores, memory,
     location, network, encryption) makes it anew. If the new bundle fails, the old one is put back.
+    The workspace keeps the history of each service and its releases as registered models.
 
     Parameters
     ----------
@@ -119,7 +125,6 @@ class AciBackend(TargetBackend):
         self._opened: Workspace | None = None
         self._options = AciOptions(
             location=location,
-            auth_enabled=True if primary_key or secondary_key else None,
             primary_key=primary_key,
             secondary_key=secondary_key,
             dns_name_label=dns_name_label,
@@ -136,9 +141,9 @@ class AciBackend(TargetBackend):
             collect_model_data=collect_model_data,
             properties={} if properties is None else properties,
         )
-        self._replaced: dict[str, _Replaced] = {}
+        self._earlier: dict[str, Earlier] = {}
 
-    serves: ClassVar[frozenset[str]] = frozenset({"auth"})
+    serves: ClassVar[frozenset[str]] = frozenset({"auth", "workers", "variables"})
 
     @property
     def options(self) -> Mapping[str, object]:
@@ -147,6 +152,10 @@ class AciBackend(TargetBackend):
         return recorded
 
     def check_serving(self, serving: Serving) -> None:
+        for option, expected in _REFUSED.items():
+            found = getattr(serving, option)
+            if found and found != "azmlinfsrv":
+                raise InvalidOptionError(option, _shown(found), expected)
         super().check_serving(serving)
         self._options.serving(serving)
 
@@ -164,7 +173,7 @@ class AciBackend(TargetBackend):
     def profile(self) -> Profile:
         return PROFILES["aci"]
 
-    def prepare(self, release: Release, steps: Steps) -> Prepared:
+    def prepare(self, release: Release, steps: Steps) -> AciPrepared:
         bundle = release.bundle
         check_resources(bundle.resources)
         check_tags(bundle.tags)
@@ -179,31 +188,62 @@ class AciBackend(TargetBackend):
         with steps.step("Register the model" + ("s" if len(bundle.models) > 1 else "")):
             model_ids = registered_ids(bundle, self._workspace, steps)
         check_places(bundle, model_ids, steps)
-        return Prepared(release)
+        return AciPrepared(release, tuple(model_ids))
 
     def start(self, draft: Instance, prepared: Prepared, steps: Steps) -> Instance:
-        release = prepared.release
-        name, services = draft.name, self._services.within(steps.deadline)
-        present = services.payload(name)
-        if present is not None:
-            if present.get("computeType") != _COMPUTE:  # listed nowhere here, and not ours to end
-                raise NameTakenError(name=name, target=self.name)
-            self._replaced[draft.instance_id] = _Replaced(present, steps.deadline.timeout_s)
-        with _image(release.bundle, name=name) as image:
-            try:
-                poll = self._submit(draft, release, image, present=present, steps=steps)
-            except WorkspaceError:
-                if not self._service_of(draft):
-                    raise
-                self._await_end(draft, steps)  # it was taken, and the answer was lost
-            else:
-                follow(poll, name=name, services=services, steps=steps)
-        service = services.get(name)
-        return draft.at(service.scoring_uri) if service else draft
+        name = draft.name
+        if self._services.within(steps.deadline).payload(name) is not None:
+            # On another compute it is listed nowhere here, and not ours to end.
+            raise NameTakenError(name=name, target=self.name)
+        options = self._options.serving(prepared.release.serving)
+        return self._maker(name, steps).make(draft, _ours(prepared), options)
+
+    def replace(
+        self, current: Instance, draft: Instance, prepared: Prepared, steps: Steps
+    ) -> Instance:
+        """Change the service in its place where Azure ML can, or else make it anew.
+
+        What the workspace tells of it now is in its history already.
+        """
+        maker = self._maker(current.name, steps)
+        payload = maker.settled()
+        if payload is None:  # somebody has deleted it meanwhile
+            return self.start(draft, prepared, steps)
+        self._earlier[current.name] = earlier = maker.earlier(payload)
+        options = self._options.serving(prepared.release.serving)
+        return maker.make(draft, _ours(prepared), options, earlier=earlier)
+
+    def restore(self, current: Instance, steps: Steps) -> None:
+        """Let the service be what it was when it last served; it has the whole time for that.
+
+        One that has never served is removed.
+        """
+        name = current.name
+        earlier = self._earlier.pop(name, None)
+        if earlier is None:  # nothing was sent
+            return
+        steps = steps.anew()
+        if not earlier.has_served:
+            earlier = self.journal(name).last_served()
+        if earlier is None:
+            self._services.delete(name)
+            return
+        try:
+            self._maker(name, steps).make_again(earlier)
+        except (ModelshipError, TimeoutError) as error:
+            cause = error.message if isinstance(error, ModelshipError) else "it took too long"
+            raise DeploymentFailedError(
+                name=name,
+                target=self.name,
+                state=str(State.FAILED),
+                problem="the new bundle failed, and the old one could not be put back: "
+                + cause.rstrip("."),
+            ) from error
 
     def instances(self, name: str | None = None) -> Sequence[Instance]:
-        records = [read_record(service) for service in self._services.list()]
-        return [each for each in records if name in {None, each.name}]
+        services = self._services
+        found = services.list() if name is None else [services.get(name)]
+        return [read_record(service) for service in found if service is not None]
 
     def observe(self, instance: Instance) -> Observation:
         service = self._service_of(instance)
@@ -216,19 +256,14 @@ class AciBackend(TargetBackend):
         return self._services.logs(instance.name) if self._service_of(instance) else ""
 
     def stop(self, instance: Instance, *, grace_s: float = 5.0) -> None:  # noqa: ARG002 - Azure ML gives its own
-        # What the instance was to replace is put back, unless it is stopped itself: then the
-        # replacement has succeeded, and it is gone already.
-        before = self._replaced.pop(instance.instance_id, None)
-        if before is not None and before.payload.get("state") == str(State.HEALTHY):
-            self._put_back(instance.name, before)
-            return
-        for new, replacing in list(self._replaced.items()):
-            payload = replacing.payload
-            replaced = instance_id(payload.get("kvTags") or {}, name=payload["name"])
-            if replaced == instance.instance_id:
-                del self._replaced[new]
         if self._service_of(instance):
             self._services.delete(instance.name)
+
+    def journal(self, name: str) -> WorkspaceJournal:
+        return WorkspaceJournal(self._services, name=name)
+
+    def releases(self, name: str) -> WorkspaceReleases:
+        return WorkspaceReleases(self._workspace, target=self.name, name=name)
 
     def keys(self, instance: Instance) -> ServiceKeys:
         """Return the keys of a service."""
@@ -247,108 +282,14 @@ class AciBackend(TargetBackend):
             return service
         return None
 
-    def _submit(
-        self,
-        draft: Instance,
-        release: Release,
-        image: Image,
-        *,
-        present: Mapping[str, Any] | None,
-        steps: Steps,
-    ) -> Callable[[], Operation]:
-        bundle, options = release.bundle, self._options.serving(release.serving)
-        tags = dict(record_tags(draft))
-        common: dict[str, Any] = {
-            "model_ids": registered_ids(bundle, self._workspace, steps),
-            "image": image,
-        }
-        services = self._services.within(steps.deadline)
-        if present is not None and options.can_update(present, bundle.resources):
-            # An update takes an empty description for none, and leaves the old one.
-            description = bundle.description or " "
-            told = {**options.changes(), "tags": tags, "description": description}
-            return services.update(draft.name, changes=told, **common)
-        configuration = {
-            **_left_as_they_are(present),
-            **options.configuration(),
-            "cpu_cores": bundle.resources.cpu_cores,
-            "memory_gb": bundle.resources.memory_gb,
-            "tags": tags,
-            "description": bundle.description,
-        }
-        return services.deploy(
-            draft.name, configuration=configuration, overwrite=present is not None, **common
-        )
-
-    def _await_end(self, draft: Instance, steps: Steps) -> None:
-        """Wait for the end of a deployment of which nothing is known but the service's state."""
-        with steps.step("Wait for Azure ML"):
-            while self.observe(draft).state is State.TRANSITIONING:
-                steps.deadline.check()
-                time.sleep(min(_PAUSE_S, steps.deadline.remaining_s))
-
-    def _put_back(self, name: str, before: _Replaced) -> None:
-        """Let a service be again what it was, unless it still is that.
-
-        That may take as long as the deployment that has failed was given.
-        """
-        steps = Steps(name, timeout_s=before.timeout_s)
-        services = self._services.within(steps.deadline)
-        payload, now = before.payload, services.payload(name) or {}
-        if all(now.get(key) == payload.get(key) for key in _TOUCHED):
-            return
-        try:
-            poll = _submit_again(services, payload, now=now)
-            follow(poll, name=name, services=services, steps=steps)
-        except (ModelshipError, TimeoutError) as error:
-            cause = error.message if isinstance(error, ModelshipError) else "it took too long"
-            raise DeploymentFailedError(
-                name=name,
-                target=self.name,
-                state=str(State.FAILED),
-                problem="the new bundle failed, and the old one could not be put back: "
-                + cause.rstrip("."),
-            ) from error
+    def _maker(self, name: str, steps: Steps) -> Maker:
+        return Maker(self._services, name=name, steps=steps)
 
 
-@dataclass(frozen=True)
-class _Replaced:
-    """What the workspace told of a service before it was changed, and how long that might take."""
-
-    payload: Mapping[str, Any]
-    timeout_s: float
+def _ours(prepared: Prepared) -> AciPrepared:
+    assert isinstance(prepared, AciPrepared)  # noqa: S101 - prepare() has made it
+    return prepared
 
 
-def _submit_again(
-    services: Services, payload: Mapping[str, Any], *, now: Mapping[str, Any]
-) -> Callable[[], Operation]:
-    name = payload["name"]
-    common: dict[str, Any] = {
-        "model_ids": payload["environmentImageRequest"]["modelIds"],
-        "image": payload,
-    }
-    if now and is_fixed_alike(now, payload):
-        return services.update(name, changes=changes_of(payload), **common)
-    configuration = configuration_of(payload)
-    return services.deploy(name, configuration=configuration, overwrite=True, **common)
-
-
-def _left_as_they_are(present: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return what a service that is made anew keeps of the one before, unless it is told not to."""
-    before = changes_of(present or {})
-    kept = {option: before[option] for option in ("auth_enabled", "enable_app_insights")}
-    return {option: value for option, value in kept.items() if value is not None}
-
-
-@contextmanager
-def _image(bundle: ScoringBundle, *, name: str) -> Iterator[Image]:
-    """Write the script's files into a folder for as long as the body runs."""
-    conda = conda_specification(bundle)
-    with tempfile.TemporaryDirectory(prefix="modelship-") as scratch:
-        folder = Path(scratch) / APART
-        stage_source(bundle, folder)
-        script = bundle.entry_script
-        if len(bundle.source) == 1:
-            yield Image(f"{name}-env", conda, str(folder / script))
-        else:
-            yield Image(f"{name}-env", conda, script, str(folder))
+def _shown(found: object) -> object:
+    return sorted(found) if isinstance(found, Mapping) else found

@@ -34,11 +34,12 @@ LARGEST_MEMORY_GB: Final = 16.0
 
 _SWITCHES: Final = ("auth_enabled", "ssl_enabled", "enable_app_insights", "collect_model_data")
 
+_KEYS: Final = ("primary_key", "secondary_key")
 _SSL: Final = ("ssl_cert_pem_file", "ssl_key_pem_file", "ssl_cname")
 _VNET: Final = ("vnet_name", "subnet_name")
 _CMK: Final = ("cmk_vault_base_url", "cmk_key_name", "cmk_key_version")
 _FILES: Final = ("ssl_cert_pem_file", "ssl_key_pem_file")
-_SECRETS: Final = ("primary_key", "secondary_key", "ssl_key_pem_file")
+_SECRETS: Final = (*_KEYS, "ssl_key_pem_file")
 _CHANGEABLE: Final = ("auth_enabled", "ssl_enabled", *_SSL, "enable_app_insights")
 
 
@@ -56,9 +57,9 @@ class AciOptions:
     location : str, optional
         The short name of a region; without it, the workspace's.
     auth_enabled : bool, optional
-        Whether a request needs a key. Azure ML's default is no.
+        Whether a request needs a key; it is how a bundle is served, see :meth:`serving`.
     primary_key, secondary_key : str, optional
-        The keys to take; without them Azure ML makes both. They need ``auth_enabled=True``,
+        The keys to take; without them Azure ML makes both. They need ``Serving(auth=True)``,
         and are in no repr, message or log.
     dns_name_label : str, optional
         The first part of the service's host name, 5 to 63 characters.
@@ -121,11 +122,18 @@ class AciOptions:
         Raises
         ------
         InvalidOptionError
-            If there are keys, and a request is to need none.
+            If there are keys, and nobody said that a request needs one.
         """
-        return replace(
-            self, auth_enabled=self.auth_enabled if serving.auth is None else serving.auth
-        )
+        keys = [option for option in _KEYS if getattr(self, option)]
+        if keys and not serving.auth:
+            raise InvalidOptionError("auth", serving.auth, f"True, since {keys[0]} is given")
+        return replace(self, auth_enabled=serving.auth)
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """The keys that were given, by ``"primary"`` and ``"secondary"``."""
+        given = {"primary": self.primary_key, "secondary": self.secondary_key}
+        return {which: key for which, key in given.items() if key}
 
     def configuration(self) -> dict[str, Any]:
         """Return the options that were given, as ``deploy_configuration`` takes them.
@@ -160,15 +168,9 @@ class AciOptions:
         }
 
     def _check_keys(self) -> None:
-        keys = [option for option in ("primary_key", "secondary_key") if getattr(self, option)]
-        for option in ("primary_key", "secondary_key"):
+        keys = [option for option in _KEYS if getattr(self, option)]
+        for option in _KEYS:
             refuse_bad_key(option, getattr(self, option))
-        if keys and not self.auth_enabled:
-            raise InvalidOptionError(
-                option="auth",
-                found=self.auth_enabled,
-                expected=f"True, since {keys[0]} is given",
-            )
         if keys == ["secondary_key"]:
             raise InvalidOptionError(
                 option="primary_key",

@@ -33,6 +33,8 @@ class Service:
         The models that it serves.
     error : Mapping[str, Any]
         Why it is not well, as Azure reports it; may be empty.
+    auth_enabled : bool
+        Whether a request needs a key.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Service:
     created_at: str
     model_ids: Sequence[str]
     error: Mapping[str, Any]
+    auth_enabled: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,12 +62,15 @@ class Image:
         The script's path; relative to `source_directory` if that is given.
     source_directory : str or None
         A folder that goes along whole.
+    variables : Mapping[str, str]
+        Environment variables of the service.
     """
 
     name: str
     conda: Mapping[str, Any]
     entry_script: str
     source_directory: str | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ def read_record(service: Service) -> Instance:
             digest=tags.get(f"{PREFIX}release", ""),
             bundle=tags.get(f"{PREFIX}digest", ""),
             parts=parts,
-            options=_options(tags),
+            options=_options(service),
             model=tags.get(f"{PREFIX}model", ", ".join(service.model_ids)),
             input_key=tags.get(f"{PREFIX}input-key"),
             tags={key: value for key, value in tags.items() if not key.startswith(PREFIX)},
@@ -73,14 +73,18 @@ def read_record(service: Service) -> Instance:
     )
 
 
-def _options(tags: Mapping[str, str]) -> Mapping[str, Scalar] | None:
-    """Return the options in the tags of a service; None if they were not recorded."""
+def _options(service: Service) -> Mapping[str, Scalar] | None:
+    """Return the options in the tags of a service; None if they were not recorded.
+
+    Whether it asks for a key is what it does, and not what was recorded: anybody may change it.
+    """
+    tags = service.tags
     if f"{PREFIX}options" not in tags:
         return None
     found = {
         key.removeprefix(_OPTION): value for key, value in tags.items() if key.startswith(_OPTION)
     }
-    return {name: _scalar(value) for name, value in found.items()}
+    return {**{name: _scalar(found[name]) for name in found}, "auth": service.auth_enabled}
 
 
 def _scalar(text: str) -> Scalar:

@@ -68,8 +68,7 @@ def can_update(options: AciOptions, present: Mapping[str, Any], resources: Resou
     """Tell whether an update can make a service have these options and `resources`.
 
     ``AciWebservice.update`` changes neither the cores and the memory, nor the location, the label,
-    the network, the encryption, the data collection or a property that is there. Keys that are
-    given cannot be compared with those that are in use, nor set by an update.
+    the network, the encryption, the data collection or a property that is there.
 
     Parameters
     ----------
@@ -84,8 +83,8 @@ def can_update(options: AciOptions, present: Mapping[str, Any], resources: Resou
     collection = present.get("dataCollection") or {}
     properties = present.get("properties") or {}
     return (
-        not (options.primary_key or options.secondary_key)
-        and present.get("computeType", "ACI") == "ACI"
+        present.get("computeType", "ACI") == "ACI"
+        and present.get("state") != "Transitioning"  # an update is refused meanwhile
         and asked.get("cpu") == resources.cpu_cores
         and asked.get("memoryInGB") == resources.memory_gb
         and options.location in {None, _short(present.get("location"))}

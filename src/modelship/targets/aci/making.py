@@ -1,0 +1,261 @@
+"""Making a service what a release says, and making it again what it was before."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from modelship.bundle.layout import APART
+from modelship.bundle.store import stage_source
+from modelship.errors import WorkspaceError
+from modelship.targets.aci.environment import conda_specification
+from modelship.targets.aci.following import follow
+from modelship.targets.aci.records import Image
+from modelship.targets.aci.tags import instance_id, record_tags
+from modelship.targets.aci.updates import changes_of, configuration_of, is_fixed_alike
+from modelship.targets.backend import Prepared
+from modelship.targets.keys import ServiceKeys
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from modelship.bundle import ScoringBundle
+    from modelship.progress import Steps
+    from modelship.targets.aci.options import AciOptions
+    from modelship.targets.aci.records import Operation
+    from modelship.targets.aci.services import Services
+    from modelship.targets.instance import Instance
+
+__all__ = ["AciPrepared", "Earlier", "Maker"]
+
+_TRANSITIONING: Final = "Transitioning"
+_HEALTHY: Final = "Healthy"
+# What differs in a service once something was done to it.
+_TOUCHED: Final = (
+    *("state", "kvTags", "environmentImageRequest", "containerResourceRequirements"),
+    *("authEnabled", "appInsightsEnabled"),
+)
+_PAUSE_S: Final = 1.0
+
+
+@dataclass(frozen=True)
+class AciPrepared(Prepared):
+    """What is ready to be sent.
+
+    Parameters
+    ----------
+    model_ids : tuple[str, ...]
+        The registered model of each model of the bundle.
+    """
+
+    model_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What a service was before it was changed.
+
+    Parameters
+    ----------
+    payload : Mapping[str, Any]
+        What the workspace told of it.
+    keys : ServiceKeys or None
+        What it asked for; None if it asked for none.
+    """
+
+    payload: Mapping[str, Any]
+    keys: ServiceKeys | None = field(default=None, repr=False)
+
+    @property
+    def has_served(self) -> bool:
+        """Whether it was healthy."""
+        return bool(self.payload.get("state") == _HEALTHY)
+
+
+class Maker:
+    """Changes one service, and waits for the end of each change.
+
+    Parameters
+    ----------
+    services : Services
+        Those of the workspace.
+    name : str
+        The service's name.
+    steps : Steps
+        What is shown meanwhile, and the deadline of all of it.
+    """
+
+    def __init__(self, services: Services, *, name: str, steps: Steps) -> None:
+        self._services = services.within(steps.deadline)
+        self._name = name
+        self._steps = steps
+
+    def settled(self) -> Mapping[str, Any] | None:
+        """Return what the workspace tells of the service, once no deployment of it is under way.
+
+        One that somebody else began is waited for, since Azure ML refuses an update meanwhile; but
+        for no more than half of the time, after which the service can only be made anew.
+        """
+        found = self._services.payload(self._name)
+        if found is None or found.get("state") != _TRANSITIONING:
+            return found
+        until_s = self._steps.deadline.remaining_s / 2
+        with self._steps.step("Wait for the end of a deployment that is under way"):
+            while found and found["state"] == _TRANSITIONING:
+                if self._steps.deadline.remaining_s <= until_s:
+                    break
+                time.sleep(_PAUSE_S)
+                found = self._services.payload(self._name)
+        return found
+
+    def earlier(self, payload: Mapping[str, Any]) -> Earlier:
+        """Return what a service is now, with its keys."""
+        if not payload.get("authEnabled"):
+            return Earlier(payload)
+        return Earlier(payload, ServiceKeys(*self._services.keys(self._name)))
+
+    def make(
+        self,
+        draft: Instance,
+        prepared: AciPrepared,
+        options: AciOptions,
+        *,
+        earlier: Earlier | None = None,
+    ) -> Instance:
+        """Let the service be what `draft` says; a new one, or in the place of an earlier one."""
+        with _image(prepared, name=self._name) as image:
+            try:
+                poll = self._submit(draft, prepared, image, options, earlier)
+            except WorkspaceError:
+                if not self._runs(draft):
+                    raise
+                self._await_end(draft)  # it was taken, and the answer was lost
+            else:
+                self._follow(poll)
+        if earlier is not None:
+            self._set_keys(options.keys)
+        service = self._services.get(self._name)
+        return draft.at(service.scoring_uri) if service else draft
+
+    def make_again(self, earlier: Earlier) -> None:
+        """Let the service be again what it was, unless it still is that."""
+        payload, now = earlier.payload, self.settled() or {}
+        if any(now.get(key) != payload.get(key) for key in _TOUCHED):
+            keys = earlier.keys or (self.earlier(now).keys if now else None)
+            self._follow(self._submit_again(payload, now=now, keys=keys))
+        if earlier.keys is not None:
+            self._set_keys(vars(earlier.keys))
+
+    def _submit(
+        self,
+        draft: Instance,
+        prepared: AciPrepared,
+        image: Image,
+        options: AciOptions,
+        earlier: Earlier | None,
+    ) -> Callable[[], Operation]:
+        bundle = prepared.release.bundle
+        told: dict[str, Any] = {"tags": dict(record_tags(draft))}
+        common: dict[str, Any] = {"model_ids": prepared.model_ids, "image": image}
+        if earlier is not None and options.can_update(earlier.payload, bundle.resources):
+            # An update takes an empty description for none, and leaves the old one.
+            told |= {**options.changes(), "description": bundle.description or " "}
+            return self._services.update(self._name, changes=told, **common)
+        configuration = {
+            **_left_as_it_is(earlier),
+            **options.configuration(),
+            **told,
+            "cpu_cores": bundle.resources.cpu_cores,
+            "memory_gb": bundle.resources.memory_gb,
+            "description": bundle.description,
+        }
+        return self._services.deploy(
+            self._name, configuration=configuration, overwrite=earlier is not None, **common
+        )
+
+    def _submit_again(
+        self, payload: Mapping[str, Any], *, now: Mapping[str, Any], keys: ServiceKeys | None
+    ) -> Callable[[], Operation]:
+        common: dict[str, Any] = {
+            "model_ids": payload["environmentImageRequest"]["modelIds"],
+            "image": payload,
+        }
+        if now and now.get("state") != _TRANSITIONING and is_fixed_alike(now, payload):
+            return self._services.update(self._name, changes=changes_of(payload), **common)
+        configuration = configuration_of(payload)
+        if configuration["auth_enabled"]:
+            configuration |= _as_options(keys)
+        return self._services.deploy(
+            self._name, configuration=configuration, overwrite=True, **common
+        )
+
+    def _set_keys(self, keys: Mapping[str, str]) -> None:
+        """Let the service ask for these keys; one that is not among them stays what it is."""
+        now = vars(ServiceKeys(*self._services.keys(self._name))) if keys else {}
+        for which, value in keys.items():
+            if now[which] != value:
+                self._services.regenerate_key(self._name, which, value=value)
+
+    def _follow(self, poll: Callable[[], Operation]) -> None:
+        follow(poll, name=self._name, services=self._services, steps=self._steps)
+
+    def _runs(self, draft: Instance) -> bool:
+        """Return whether the service is this instance now, whatever its state."""
+        service = self._services.get(self._name)
+        return bool(service and instance_id(service.tags, name=self._name) == draft.instance_id)
+
+    def _await_end(self, draft: Instance) -> None:
+        """Wait for the end of a deployment of which nothing is known but the service's state."""
+        with self._steps.step("Wait for Azure ML"):
+            while self._runs(draft) and self._is_transitioning():
+                self._steps.deadline.check()
+                time.sleep(min(_PAUSE_S, self._steps.deadline.remaining_s))
+
+    def _is_transitioning(self) -> bool:
+        service = self._services.get(self._name)
+        return service is not None and service.state == _TRANSITIONING
+
+
+def _left_as_it_is(earlier: Earlier | None) -> dict[str, Any]:
+    """Return what a service that is made anew keeps of the one before, unless it is told not to."""
+    if earlier is None:
+        return {}
+    before = changes_of(earlier.payload)
+    kept = {option: before[option] for option in ("auth_enabled", "enable_app_insights")}
+    return {
+        **{option: value for option, value in kept.items() if value is not None},
+        **_as_options(earlier.keys),
+    }
+
+
+def _as_options(keys: ServiceKeys | None) -> dict[str, str]:
+    return {} if keys is None else {f"{which}_key": value for which, value in vars(keys).items()}
+
+
+@contextmanager
+def _image(prepared: AciPrepared, *, name: str) -> Iterator[Image]:
+    """Write the script's files into a folder for as long as the body runs."""
+    bundle = prepared.release.bundle
+    serving = prepared.release.serving
+    workers = {"WORKER_COUNT": str(serving.workers)} if serving.workers > 1 else {}
+    with tempfile.TemporaryDirectory(prefix="modelship-") as scratch:
+        script, folder = _staged(bundle, Path(scratch) / APART)
+        yield Image(
+            name=f"{name}-env",
+            conda=conda_specification(bundle),
+            entry_script=script,
+            source_directory=folder,
+            variables={**workers, **serving.variables},
+        )
+
+
+def _staged(bundle: ScoringBundle, folder: Path) -> tuple[str, str | None]:
+    """Return the entry script and, where it is not the only file, the folder that goes along."""
+    stage_source(bundle, folder)
+    if len(bundle.source) == 1:
+        return str(folder / bundle.entry_script), None
+    return bundle.entry_script, str(folder)

@@ -1,0 +1,178 @@
+"""The releases that a service can go back to, in its workspace: for every machine that has it.
+
+Each is a version of the model ``modelship-releases-<service>``, found by the digest among its
+properties. Its file is what :mod:`modelship.targets.kept` has on this machine, less the models of
+the bundle: these are registered already, and are fetched again.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import zipfile
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from modelship.documents import parse, read_regular
+from modelship.errors import StorageError, WorkspaceError
+from modelship.sources.registered import DIGEST
+from modelship.staging import stage_in, storing
+from modelship.targets.kept import BUNDLE, KeptReleases
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from modelship.targets.release import Release
+    from modelship.workspace import Workspace
+
+__all__ = ["WorkspaceReleases"]
+
+_RELEASE: Final = "modelship.release"
+_FILE: Final = "release.zip"
+_MODELS: Final = "models.json"
+_MOST_BYTES: Final = 2**30
+_MOST_LIST_BYTES: Final = 2**20
+_MOST_CHARACTERS: Final = 250  # in the value of a tag
+
+
+class WorkspaceReleases(KeptReleases):
+    """The releases of one service that its workspace keeps, and this machine too.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        The workspace.
+    target, name : str
+        As for :class:`~modelship.targets.kept.KeptReleases`.
+    """
+
+    def __init__(self, workspace: Workspace, *, target: str, name: str) -> None:
+        super().__init__(target, name)
+        self._workspace = workspace
+        self._model_name = f"modelship-releases-{name}"
+
+    def keep(self, release: Release) -> None:
+        """Keep a release here and in the workspace, once.
+
+        Raises
+        ------
+        WorkspaceError
+            If it refuses.
+        StorageError
+            If the disk takes no more.
+        """
+        super().keep(release)
+        if self._find(release.digest):
+            return
+        with tempfile.TemporaryDirectory(prefix="modelship-") as scratch:
+            path = Path(scratch, _FILE)
+            _pack(release, self.folder / release.digest, path)
+            self._workspace.register(
+                path,
+                name=self._model_name,
+                tags={"modelship.model": release.record().model[:_MOST_CHARACTERS]},
+                properties={_RELEASE: release.digest},
+                description="A release that a service can go back to",
+                doing="keep the release",
+            )
+
+    def existing(self, digest: str) -> Path:
+        """Return the folder of a release on this machine, fetched from the workspace if need be.
+
+        Raises
+        ------
+        WorkspaceError
+            If it refuses.
+        StorageError
+            If neither has it, or one of its models is no longer registered.
+        """
+        if digest and not (self.folder / digest).exists() and (found := self._find(digest)):
+            self._fetch(found, self.folder / digest)
+        return super().existing(digest)
+
+    def known_secrets(self, digest: str) -> tuple[str, ...]:  # noqa: ARG002 - none is kept here
+        return ()
+
+    def forget(self, *, but: Collection[str] = ()) -> None:
+        super().forget(but=but)
+        with suppress(WorkspaceError):  # what is left costs little, and the next time removes it
+            for model in self._workspace.models(name=self._model_name):
+                if model.properties.get(_RELEASE, "") not in {*but, ""}:
+                    self._workspace.delete(model.model_id)
+
+    def _find(self, digest: str) -> str:
+        """Return the id of the model that is the release of this digest, or ``""``."""
+        found = self._workspace.models(name=self._model_name, properties={_RELEASE: digest})
+        return found[0].model_id if found else ""
+
+    def _fetch(self, model_id: str, folder: Path) -> None:
+        with storing(folder), stage_in(folder.parent) as stage:
+            self._workspace.download(model_id, stage)
+            new = stage / "new"
+            _unpack(stage / _FILE, new)
+            models = parse(read_regular(new / _MODELS, most_bytes=_MOST_LIST_BYTES))
+            for count, model in enumerate(models):
+                self._fetch_model(model, new / BUNDLE / "models", stage / f"model-{count}")
+            (new / _MODELS).unlink()
+            if not folder.exists():
+                new.rename(folder)
+
+    def _fetch_model(self, model: dict[str, Any], models: Path, scratch: Path) -> None:
+        """Bring a model to where the bundle has it; that it is the same, is checked on loading."""
+        named = f"{model['name']}:{model['version']}"
+        found = self._workspace.models(properties={DIGEST: model["digest"]})
+        model_id = found[0].model_id if found else self._id_of(model["origin"])
+        if not model_id:
+            raise _useless(f"its model {named} is no longer in the workspace")
+        self._workspace.download(model_id, scratch)
+        place = models / model["name"] / model["version"] / model["path"]
+        place.parent.mkdir(parents=True)
+        [arrived] = scratch.iterdir()
+        arrived.rename(place)
+
+    def _id_of(self, origin: str) -> str:
+        """Return the id of a model of other means, from where it was fetched, or ``""``."""
+        prefix = f"{self._workspace.location.uri}/models/"
+        name, _, version = origin[len(prefix) :].partition("/versions/")
+        is_there = origin.lower().startswith(prefix.lower()) and version.isdecimal()
+        return f"{name}:{version}" if is_there else ""
+
+
+def _pack(release: Release, folder: Path, path: Path) -> None:
+    models = [
+        {
+            "name": model.name,
+            "version": model.version,
+            "path": model.path.name,
+            "digest": model.digest,
+            "origin": model.origin,
+        }
+        for model in release.bundle.models
+    ]
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(_MODELS, json.dumps(models))
+        for file in _files(folder):
+            archive.write(file, file.relative_to(folder).as_posix())
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    models = folder / BUNDLE / "models"
+    for file in sorted(folder.rglob("*")):
+        if file.is_file() and models not in file.parents:
+            yield file
+
+
+def _unpack(path: Path, folder: Path) -> None:
+    with zipfile.ZipFile(path) as archive:
+        if sum(each.file_size for each in archive.infolist()) > _MOST_BYTES:
+            raise _useless("it is larger than a release can be")
+        archive.extractall(folder)
+
+
+def _useless(cause: str) -> StorageError:
+    return StorageError(
+        path="the release that the workspace keeps",
+        cause=cause,
+        advice="Deploy its bundle again from where it is.",
+    )

@@ -234,7 +234,7 @@ class Deployment:
         """
         digest = self.release.digest
         if not digest:  # it was deployed by other means, and nothing says how it is served
-            return Serving()
+            return Serving(secrets=secrets or {})
         return self._kept.serving(digest, secrets=secrets)
 
     @property

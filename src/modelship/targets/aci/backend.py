@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from modelship.bundle.profile import PROFILES
 from modelship.diagnosis import Facts
 from modelship.errors import (
     DeploymentFailedError,
-    InvalidOptionError,
     ModelshipError,
     NameTakenError,
 )
@@ -27,7 +25,7 @@ from modelship.targets.state import State
 from modelship.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from modelship.bundle.profile import Profile
@@ -152,12 +150,11 @@ class AciBackend(TargetBackend):
         return recorded
 
     def check_serving(self, serving: Serving) -> None:
-        for option, expected in _REFUSED.items():
-            found = getattr(serving, option)
-            if found and found != "azmlinfsrv":
-                raise InvalidOptionError(option, _shown(found), expected)
         super().check_serving(serving)
         self._options.serving(serving)
+
+    def _without(self, option: str) -> str:
+        return _REFUSED.get(option) or super()._without(option)
 
     @property
     def _workspace(self) -> Workspace:
@@ -289,7 +286,3 @@ class AciBackend(TargetBackend):
 def _ours(prepared: Prepared) -> AciPrepared:
     assert isinstance(prepared, AciPrepared)  # noqa: S101 - prepare() has made it
     return prepared
-
-
-def _shown(found: object) -> object:
-    return sorted(found) if isinstance(found, Mapping) else found

@@ -121,7 +121,7 @@ def _serve(case: Case, laid: Laid, folder: Path) -> Met:
 def _stage(laid: Laid, app: Path) -> tuple[Path, str]:
     """Lay the parts out as Azure ML does, and return the model's folder and the script's path."""
     if laid.entry_script is None:
-        script, source = generate_source(Model.read(laid.model))
+        script, source = generate_source([Model.read(laid.model)])
         app.mkdir()
         (app / script).write_bytes(source[0].content)
     else:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelship.bundle._package_index import index_arguments, index_variables, redact
-from modelship.bundle.programs import end, start
+from modelship.bundle.programs import run
 from modelship.errors import EnvironmentSpecError
 
 if TYPE_CHECKING:
@@ -140,33 +140,15 @@ def _run(
     timeout_s: float,
     folder: str = os.sep,
 ) -> Outcome:
-    process = start(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=variables,
-        cwd=folder,
-        encoding="utf-8",
-        errors="replace",
-    )
-    timed_out = False
-    with process:
-        try:
-            out, words = process.communicate(stdin, timeout=timeout_s)
-        except subprocess.TimeoutExpired:
-            timed_out = True
-            end(process)  # with what it started: building a package starts compilers
-            out, words = process.communicate()
-        except BaseException:
-            end(process)
-            raise
-    return Outcome(
-        ok=process.returncode == 0 and not timed_out,
-        stdout=out,
-        words=redact(_ANSI.sub("", words).strip()),
-        timed_out=timed_out,
-    )
+    try:
+        done = run(command, stdin=stdin, timeout_s=timeout_s, env=variables, cwd=folder)
+    except subprocess.TimeoutExpired as late:
+        return Outcome(ok=False, stdout=late.output, words=_clean(str(late.stderr)), timed_out=True)
+    return Outcome(ok=done.returncode == 0, stdout=done.stdout, words=_clean(done.stderr))
+
+
+def _clean(words: str) -> str:
+    return redact(_ANSI.sub("", words).strip())
 
 
 @functools.cache

@@ -14,7 +14,7 @@ from modelship.bundle.lock import lock as resolve
 from modelship.bundle.models import as_models, described, model_ids
 from modelship.bundle.payload import as_sample
 from modelship.bundle.resources import Resources
-from modelship.bundle.script import SourceFile, generate_source_for, read_source
+from modelship.bundle.script import SourceFile, generate_source, read_source
 from modelship.errors import InvalidOptionError
 from modelship.registry import named
 
@@ -97,7 +97,7 @@ class ScoringBundle:
     ) -> None:
         models = as_models(model)
         if entry_script is None:
-            script, source = generate_source_for(models)
+            script, source = generate_source(models)
         else:
             script, source = read_source(entry_script, source_directory=source_directory)
         self._fill(

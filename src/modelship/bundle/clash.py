@@ -153,7 +153,7 @@ def _origin(need: _Need, needs: Sequence[_Need], asked: Mapping[str, str]) -> st
 
 
 def _disjoint(some: Sequence[str], others: Sequence[str]) -> bool:
-    """Tell whether no version is in a range of both; each is given by its specifiers.
+    """Return whether no version is in a range of both; each is given by its specifiers.
 
     Where two ranges meet, they do so at the lower end of one of them, or just above it.
     """

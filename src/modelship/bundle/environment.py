@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from modelship.bundle._known_packages import SETUPTOOLS, floor_of, needs_setuptools
 from modelship.bundle.conda import read_conda
 from modelship.bundle.inferred import requirements_of, requirements_of_all
 from modelship.bundle.requirements import parse_requirement, read_requirements
 from modelship.documents import DocumentError, read_regular
 from modelship.errors import EnvironmentSpecError
+from modelship.known_packages import SETUPTOOLS, floor_of, needs_setuptools
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -46,7 +46,7 @@ class Environment:
 
     Azure ML's inference server is part of each environment: it is added unless a
     requirement names it. Packages of Azure ML that are named with no version get the
-    floor in :data:`modelship.bundle._known_packages.FLOORS`. Azure ML's SDK gets setuptools, which
+    floor in :data:`modelship.known_packages.FLOORS`. Azure ML's SDK gets setuptools, which
     it imports and conda installs, on a Python older than 3.12 unless a requirement names it.
 
     Parameters

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from packaging.version import InvalidVersion, Version
 
-from modelship.bundle._known_packages import IMPORT_TO_PYPI
 from modelship.errors import EnvironmentSpecError
+from modelship.known_packages import IMPORT_TO_PYPI
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

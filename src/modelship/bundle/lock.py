@@ -20,12 +20,12 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from modelship.bundle._known_packages import SOURCE_ONLY
 from modelship.bundle._uv import run_uv
 from modelship.bundle._uv_explained import explain
 from modelship.bundle.clash import find_clash
 from modelship.bundle.requirements import parse_requirement
 from modelship.errors import EnvironmentSpecError, ResolutionError
+from modelship.known_packages import SOURCE_ONLY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -110,7 +110,7 @@ def lock(
     """Resolve `environment` to exact versions, for all platforms, with digests.
 
     Only wheels are taken, except of the few packages in
-    :data:`modelship.bundle._known_packages.SOURCE_ONLY` and those that the variable
+    :data:`modelship.known_packages.SOURCE_ONLY` and those that the variable
     ``UV_NO_BINARY_PACKAGE`` names: what has to be compiled would need a compiler in each
     place that the service runs.
 

@@ -46,12 +46,16 @@ def run(
     Raises
     ------
     subprocess.TimeoutExpired
-        If it takes longer; it is ended then.
+        If it takes longer; it is ended then, and what it wrote is in the error.
     """
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     with start(command, encoding="utf-8", errors="replace", **pipes, **options) as process:
         try:
             out, words = process.communicate(stdin, timeout=timeout_s)
+        except subprocess.TimeoutExpired as error:
+            end(process)  # with what it started: building a package starts compilers
+            error.output, error.stderr = process.communicate()
+            raise
         except BaseException:
             end(process)
             raise

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from modelship.sources import Model
+    from modelship.sources.formats import ScriptLines
 
 __all__ = [
     "SourceFile",
     "bound_names",
     "check_script",
     "generate_source",
-    "generate_source_for",
     "parse_source",
     "read_files",
     "read_source",
@@ -63,7 +63,6 @@ def run_array(data):
     """Do what run() does, on the array itself: modelship's server reads it from the bytes."""
     return {predict}
 '''
-_MODEL_PATH = 'os.path.join(os.environ["AZUREML_MODEL_DIR"], {model_file!r})'
 
 
 def read_source(
@@ -119,47 +118,37 @@ def read_files(
     return name, files
 
 
-def generate_source_for(models: Sequence[Model]) -> tuple[str, tuple[SourceFile, ...]]:
+def generate_source(models: Sequence[Model]) -> tuple[str, tuple[SourceFile, ...]]:
     """Write a plain scoring script for the one model of a bundle.
+
+    It runs unchanged on Azure ML's server.
 
     Raises
     ------
     EntryScriptError
         If there are several models or none, or one of a format for which none is written.
     """
-    if len(models) == 1:
-        return generate_source(models[0])
-    place = "; each model lies in AZUREML_MODEL_DIR/<name>/<version>." if models else "."
-    raise EntryScriptError(
-        path="score.py",
-        problem=f"no script is written for {len(models)} models: what run() answers is up to you.",
-        advice=f"Write score.py with init() and run(raw_data), and pass it as entry_script{place}",
-    )
+    place = "."
+    if len(models) != 1:
+        problem = f"no script is written for {len(models)} models: what run() answers is up to you."
+        place = "; each model lies in AZUREML_MODEL_DIR/<name>/<version>." if models else "."
+    elif (lines := models[0].model_format.script) is None:
+        problem = f"no script can be written for a model of the format {models[0].format!r}."
+    else:
+        text = _text(lines, model_file=models[0].files[0].path)
+        return "score.py", (SourceFile("score.py", text.encode()),)
+    advice = f"Write score.py with init() and run(raw_data), and pass it as entry_script{place}"
+    raise EntryScriptError(path="score.py", problem=problem, advice=advice)
 
 
-def generate_source(model: Model) -> tuple[str, tuple[SourceFile, ...]]:
-    """Write a plain scoring script for `model`; it runs unchanged on Azure ML's server.
-
-    Raises
-    ------
-    EntryScriptError
-        If none is written for the model's format.
-    """
-    lines = model.model_format.script
-    if lines is None:
-        raise EntryScriptError(
-            path="score.py",
-            problem=f"no script can be written for a model of the format {model.format!r}.",
-            advice="Write a score.py with init() and run(raw_data), and pass it as entry_script.",
-        )
-    model_file = model.files[0].path
-    text = _TEMPLATE.format(
+def _text(lines: ScriptLines, *, model_file: str) -> str:
+    path = f'os.path.join(os.environ["AZUREML_MODEL_DIR"], {model_file!r})'
+    return _TEMPLATE.format(
         model_file=model_file,
         imports="\n".join(lines.imports),
-        load=lines.load.format(path=_MODEL_PATH.format(model_file=model_file)),
+        load=lines.load.format(path=path),
         predict=lines.predict,
     )
-    return "score.py", (SourceFile("score.py", text.encode()),)
 
 
 def parse_source(source: bytes, *, shown: str, python: tuple[int, int] | None = None) -> ast.Module:

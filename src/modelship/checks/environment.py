@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from modelship.bundle._known_packages import IMPORT_TO_PYPI
 from modelship.bundle.environment import SERVER
 from modelship.findings import RULES
+from modelship.known_packages import IMPORT_TO_PYPI
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,6 @@ import importlib.util
 import math
 from typing import TYPE_CHECKING, Final
 
-from modelship.bundle._known_packages import IMPORT_TO_PYPI
 from modelship.checks.loading import loading_findings
 from modelship.checks.own_modules import OwnModules
 from modelship.checks.provided import (
@@ -17,6 +16,7 @@ from modelship.checks.provided import (
 )
 from modelship.checks.skew import skew_findings
 from modelship.findings import RULES, Severity
+from modelship.known_packages import IMPORT_TO_PYPI
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -139,7 +139,7 @@ def _missing(
 
 
 def _is_code_of_ones_own(top: str) -> bool:
-    """Tell whether a module can be imported here though no package brings it."""
+    """Return whether a module can be imported here though no package brings it."""
     try:
         return importlib.util.find_spec(top) is not None
     except (ImportError, ValueError):

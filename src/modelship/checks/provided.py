@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from packaging.utils import canonicalize_name
 
-from modelship.bundle._known_packages import IMPORT_TO_PYPI
+from modelship.known_packages import IMPORT_TO_PYPI
 from modelship.runtime.environments import installed_modules
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Provided:
         return top in _here() or any(top in table for table in tables)
 
     def provides(self, module: str) -> bool | None:
-        """Tell whether `module` can be imported; None if that cannot be known."""
+        """Return whether `module` can be imported; None if that cannot be known."""
         if module in _BY_SERVER or any(name.startswith(f"{module}.") for name in _BY_SERVER):
             return _SERVER in self.lock.versions
         top = module.partition(".")[0]
@@ -143,7 +143,7 @@ def standard_library(python: tuple[int, int]) -> frozenset[str]:
 
 
 def is_installed_here(module: str) -> bool:
-    """Tell whether a package of this process's environment brings the top-level `module`."""
+    """Return whether a package of this process's environment brings the top-level `module`."""
     return module in _here()
 
 

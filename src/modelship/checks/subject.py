@@ -12,7 +12,7 @@ from modelship.bundle.lock import lock as resolve
 from modelship.bundle.models import as_models
 from modelship.bundle.payload import as_sample
 from modelship.bundle.resources import Resources
-from modelship.bundle.script import generate_source_for, read_files
+from modelship.bundle.script import generate_source, read_files
 from modelship.checks.translation import finding_of
 from modelship.errors import EnvironmentSpecError, ModelshipError
 from modelship.sources import Model
@@ -120,7 +120,7 @@ class Subject:
             )
             script, source = found or (Path(entry_script).name, ())
         elif all_models:
-            generated = reading.part(lambda: generate_source_for(models))
+            generated = reading.part(lambda: generate_source(models))
             script, source = generated or (script, source)
         wanted = None
         if environment is not None or all_models:

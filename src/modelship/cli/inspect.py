@@ -117,7 +117,7 @@ def _facts(model: Model) -> Iterator[tuple[str, str]]:
 
 
 def _needs(passport: Passport) -> list[str]:
-    from modelship.bundle._known_packages import IMPORT_TO_PYPI
+    from modelship.known_packages import IMPORT_TO_PYPI
 
     versioned = [f"{library}=={version}" for library, version in passport.libraries]
     return [*versioned, *(IMPORT_TO_PYPI.get(name, name) for name in passport.packages)]

@@ -1,63 +1,35 @@
-"""Which package brings a module, as far as a diagnosis needs to know it.
-
-A small table is enough here: the larger one beside the environment's own inference lies in a
-higher layer, and a log from elsewhere has no environment to look into.
-"""
+"""Which package brings a module, as far as a diagnosis needs to know it."""
 
 from __future__ import annotations
 
+from modelship.known_packages import IMPORT_TO_PYPI
+
 __all__ = ["LIBRARIES", "is_namespace", "package_of"]
 
-_PACKAGES = {
-    "PIL": "pillow",
+# What services use besides the libraries of models.
+_PACKAGES = IMPORT_TO_PYPI | {
     "attr": "attrs",
-    "azureml.contrib.services": "azureml-contrib-services",
     "azureml.core": "azureml-core",
     "azure.identity": "azure-identity",
-    "azure.keyvault.secrets": "azure-keyvault-secrets",
-    "azure.storage.blob": "azure-storage-blob",
     "bs4": "beautifulsoup4",
-    "category_encoders": "category-encoders",
-    "cv2": "opencv-python-headless",
     "dateutil": "python-dateutil",
     "dotenv": "python-dotenv",
     "faiss": "faiss-cpu",
-    "google.cloud.storage": "google-cloud-storage",
-    "imblearn": "imbalanced-learn",
     "inference_schema": "inference-schema",
     "jwt": "pyjwt",
     "psycopg2": "psycopg2-binary",
-    "pywt": "pywavelets",
     "sentence_transformers": "sentence-transformers",
-    "skimage": "scikit-image",
-    "sklearn": "scikit-learn",
-    "sksurv": "scikit-survival",
-    "umap": "umap-learn",
-    "yaml": "pyyaml",
 }
 _SAME_NAME = (
-    *("catboost", "cloudpickle", "dask", "dill", "flask", "gensim", "hdbscan", "interpret"),
-    *("joblib", "keras", "lifelines", "lightgbm", "mlflow", "mlxtend", "nltk", "numba"),
-    *("numpy", "onnx", "onnxruntime", "optuna", "pandas", "patsy", "pmdarima", "polars"),
-    *("prophet", "pyarrow", "pydantic", "pyod", "requests", "scipy", "shap", "skl2onnx"),
-    *(
-        "skops",
-        "sktime",
-        "spacy",
-        "statsmodels",
-        "tensorflow",
-        "torch",
-        "torchvision",
-        "transformers",
-    ),
-    "xgboost",
+    *("flask", "mlflow", "onnx", "onnxruntime", "pydantic", "requests", "skl2onnx"),
+    *("torchvision", "transformers"),
 )
-
-LIBRARIES = frozenset({name.partition(".")[0] for name in _PACKAGES} | {*_SAME_NAME})
-"""Import names of libraries that many scripts and models use."""
 
 # Packages share these; a part that is missing says nothing of another one's version.
 _NAMESPACES = frozenset({"azure", "azureml", "google"})
+
+LIBRARIES = frozenset({name.partition(".")[0] for name in _PACKAGES}) | {*_SAME_NAME} | _NAMESPACES
+"""Import names of libraries that many scripts and models use."""
 
 
 def package_of(module: str) -> str:
@@ -73,5 +45,5 @@ def package_of(module: str) -> str:
 
 
 def is_namespace(module: str) -> bool:
-    """Tell whether several packages put modules below the first part of the name."""
+    """Return whether several packages put modules below the first part of the name."""
     return module.partition(".")[0] in _NAMESPACES

@@ -8,13 +8,13 @@ import os
 import shutil
 from typing import TYPE_CHECKING, Final
 
-from modelship.errors import CorruptModelError
+from modelship.errors import CorruptModelError, ModelNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["checked_files", "copy_model", "nearby", "sha256_of", "walk"]
+__all__ = ["check_there", "checked_files", "copy_model", "nearby", "sha256_of", "walk"]
 
 _CHUNK_BYTES: Final = 1024 * 1024
 _MAX_DEPTH: Final = 64
@@ -27,6 +27,12 @@ def sha256_of(path: Path) -> str:
         while chunk := file.read(_CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def check_there(path: Path) -> None:
+    """Raise ModelNotFoundError if nothing is at `path`."""
+    if not path.exists():
+        raise ModelNotFoundError(location=str(path), nearby=nearby(path))
 
 
 def checked_files(path: Path) -> list[Path]:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import ClassVar
 from urllib.parse import unquote, urlsplit
 
-from modelship.errors import InvalidOptionError, ModelNotFoundError
-from modelship.sources._files import copy_model, nearby
+from modelship.errors import InvalidOptionError
+from modelship.sources._files import check_there, copy_model
 from modelship.sources.source import ModelSource
 
 __all__ = ["FileSource"]
@@ -31,7 +31,7 @@ class FileSource(ModelSource):
 
     def __init__(self, path: Path) -> None:
         self.path = path.resolve() if path.name in ("", "..") else path
-        self._find()
+        check_there(self.path)
 
     @classmethod
     def from_uri(cls, uri: str) -> FileSource:
@@ -46,18 +46,14 @@ class FileSource(ModelSource):
         return str(self.path)
 
     def download(self, folder: Path) -> str:
-        self._find()
+        check_there(self.path)
         copy_model(self.path, folder)
         return self.path.name
-
-    def _find(self) -> None:
-        if not self.path.exists():
-            raise ModelNotFoundError(location=str(self.path), nearby=nearby(self.path))
 
     def _already_in(self, folder: Path) -> Path | None:
         source, place = self.path.resolve(), (folder / self.path.name).resolve()
         if source == place:
-            self._find()
+            check_there(self.path)
             return folder / self.path.name
         # Copying would go on for ever in one case, and remove the source in the other.
         if folder.resolve().is_relative_to(source) or source.is_relative_to(place):

@@ -15,11 +15,10 @@ from modelship.errors import (
     DigestMismatchError,
     InvalidNameError,
     ModelLoadError,
-    ModelNotFoundError,
     ModelshipError,
     UntrustedModelError,
 )
-from modelship.sources._files import checked_files, nearby, sha256_of
+from modelship.sources._files import check_there, checked_files, sha256_of
 from modelship.sources.formats import FORMATS
 from modelship.sources.passport import Passport, read_passport
 
@@ -127,8 +126,7 @@ class Model:
             If `name` or `version` breaks Azure ML's rule.
         """
         path = _with_name(Path(path))
-        if not path.exists():
-            raise ModelNotFoundError(location=str(path), nearby=nearby(path))
+        check_there(path)
         name = _default_name(path) if name is None else check_name(name, kind="model")
         check_name(version, kind="model version")
         before = _stamps(path)
@@ -168,8 +166,7 @@ class Model:
         DigestMismatchError
             If its content changed.
         """
-        if not self.path.exists():
-            raise ModelNotFoundError(location=str(self.path), nearby=nearby(self.path))
+        check_there(self.path)
         found = digest_of(self.path, _describe(self.path))
         if found != self.digest:
             raise DigestMismatchError(what=str(self.path), expected=self.digest, found=found)

@@ -26,13 +26,6 @@ DIGEST: Final = "modelship.sha256"
 _URI: Final = re.compile(r"azureml:(?P<name>[^:/@]+)(?::(?P<version>\d+|latest))?")
 # Models without a recorded digest whose files this process has compared.
 _SEEN: Final[set[tuple[str, str]]] = set()
-# What Azure ML calls the libraries that a model's file can tell of.
-_FRAMEWORKS: Final = {
-    "scikit-learn": "ScikitLearn",
-    "tensorflow": "TensorFlow",
-    "onnx": "Onnx",
-    "torch": "PyTorch",
-}
 
 
 class RegisteredSource(ModelSource):
@@ -271,7 +264,5 @@ def _same_content(model: Model, *, name: str, workspace: Workspace) -> Registere
 
 
 def _framework(model: Model) -> tuple[str | None, str | None]:
-    for library, version in model.passport.libraries:
-        if library in _FRAMEWORKS:
-            return _FRAMEWORKS[library], version
-    return None, None
+    version = dict(model.passport.libraries).get("scikit-learn")
+    return ("ScikitLearn", version) if version else (None, None)

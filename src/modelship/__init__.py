@@ -17,20 +17,24 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from modelship.bundle import Environment, Resources, ScoringBundle
     from modelship.errors import ModelshipError
-    from modelship.evaluation import Evaluator, Report
+    from modelship.evaluation import Evaluator, Gate, Report
     from modelship.findings import Diagnosis, Finding
+    from modelship.routing import Bounds, Canary, Shadow
     from modelship.sources import Model, ModelSource
     from modelship.sources.registered import register_model
     from modelship.targets import Deployment, DeployTarget, Serving, State
     from modelship.workspace import RegisteredModel, Workspace
 
 __all__ = [
+    "Bounds",
+    "Canary",
     "DeployTarget",
     "Deployment",
     "Diagnosis",
     "Environment",
     "Evaluator",
     "Finding",
+    "Gate",
     "Model",
     "ModelSource",
     "ModelshipError",
@@ -39,6 +43,7 @@ __all__ = [
     "Resources",
     "ScoringBundle",
     "Serving",
+    "Shadow",
     "State",
     "Workspace",
     "__version__",
@@ -52,7 +57,11 @@ _HOME = {
     "RegisteredModel": "workspace",
     "Workspace": "workspace",
     "Evaluator": "evaluation",
+    "Gate": "evaluation",
     "Report": "evaluation",
+    "Bounds": "routing",
+    "Canary": "routing",
+    "Shadow": "routing",
     "Diagnosis": "findings",
     "Finding": "findings",
     "Environment": "bundle",

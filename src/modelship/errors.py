@@ -41,7 +41,8 @@
     │   ├── PortTakenError
     │   ├── DeploymentNotFoundError
     │   ├── DeploymentFailedError
-    │   └── DeploymentTimeoutError
+    │   ├── DeploymentTimeoutError
+    │   └── RolloutFailedError
     ├── ScoringError                    8   one request
     │   ├── InvalidPayloadError
     │   ├── ScoringRequestError
@@ -66,11 +67,11 @@ line exits with.
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from modelship.findings import Diagnosis, Finding
 
@@ -110,6 +111,7 @@ __all__ = [
     "PythonNotFoundError",
     "ReplayError",
     "ResolutionError",
+    "RolloutFailedError",
     "SampleInputError",
     "ScoringError",
     "ScoringRequestError",
@@ -432,11 +434,11 @@ class UnknownMetricError(EvaluationError):
 
     @property
     def message(self) -> str:
-        return f"The report has no metric {self.name!r}{nearest(self.name, self.known)}."
+        return f"There is no metric {self.name!r}{nearest(self.name, self.known)}."
 
     @property
     def hint(self) -> str:
-        return f"It has: {', '.join(self.known)}."
+        return f"There is: {', '.join(self.known)}."
 
 
 @dataclass(eq=False)
@@ -827,6 +829,41 @@ class DeploymentTimeoutError(TargetError):
         if self.diagnosis is not None:
             return self.diagnosis.remedy
         return "Give it more time with timeout_s= (--timeout), or make init() faster."
+
+
+@dataclass(eq=False)
+class RolloutFailedError(TargetError):
+    """A new release was tried and must not take over. ``report`` is that of its gate, if it failed.
+
+    ``figures`` holds what was measured, by name; ``serves`` the digest of the release that serves
+    on, or ``""``.
+    """
+
+    name: str
+    target: str
+    stage: str
+    reason: str
+    serves: str = ""
+    figures: Mapping[str, float] = field(default_factory=dict)
+    report: Any = None
+    advice: str = ""
+
+    @property
+    def message(self) -> str:
+        reason = self.reason.rstrip(".")
+        now = "the old one serves on" if self.serves else "nothing serves under this name"
+        return (
+            f"The new release of {self.name!r} on {self.target!r} did not pass the {self.stage}: "
+            f"{reason}. It was removed, and {now}."
+        )
+
+    @property
+    def evidence(self) -> str:
+        return "\n".join(f"{name}: {value:g}" for name, value in self.figures.items())
+
+    @property
+    def hint(self) -> str:
+        return self.advice
 
 
 # --- scoring ----------------------------------------------------------------------------

@@ -133,11 +133,12 @@ def test_a_kept_connection_is_answered_while_it_drains(router, address):
         ending.join(30)
 
 
-def test_the_lent_connection_ends_with_the_controlling_process(address, old, new, call):
+def test_what_it_holds_is_closed_with_the_controlling_process(address, old, new, call):
     """Whoever lent the address learns that it is free again, and what is open is answered."""
     ours, lent = socket.socketpair()
     with ours, lent:
-        router = Router.start(address, old=old.origin, new=new.origin, lent=[lent])
+        router = Router.start(address, old=old.origin, new=new.origin)
+        router.hold(lent)
         lent.close()
         router.weigh(100)
         process = psutil.Process(router.pid)
@@ -149,11 +150,12 @@ def test_the_lent_connection_ends_with_the_controlling_process(address, old, new
         router.kill()
 
 
-def test_the_lent_connection_ends_with_a_killed_router(address, old, new):
+def test_what_it_holds_is_closed_with_a_killed_router(address, old, new):
     """Nothing has to be done by whoever is killed."""
     ours, lent = socket.socketpair()
     with ours, lent:
-        router = Router.start(address, old=old.origin, new=new.origin, lent=[lent])
+        router = Router.start(address, old=old.origin, new=new.origin)
+        router.hold(lent)
         lent.close()
         os.kill(router.pid, signal.SIGKILL)
         ours.settimeout(20)

@@ -18,20 +18,15 @@ _BODY = b'{"data": [[1]]}'
 
 
 @pytest.fixture
-def origins(old, new):
-    return {"old": old.origin, "new": new.origin}
-
-
-@pytest.fixture
 def record(tmp_path):
     return tmp_path / "private" / "differences.jsonl"
 
 
-def test_a_canary_gives_the_new_release_more_and_more(router, new, calling, origins, record):
+def test_a_canary_gives_the_new_release_more_and_more(router, new, calling, record):
     """It passes if the bounds are kept at each weight."""
     canary, said = Canary(weights=(10, 50, 100), requests=10), []
     with calling():
-        trial = try_canary(router, canary, origins=origins, record=record, say=said.append)
+        trial = try_canary(router, canary, record=record, say=said.append)
     assert not trial.reason
     assert len(said) == 3
     assert trial.figures["canary.new.requests"] >= 30
@@ -40,11 +35,11 @@ def test_a_canary_gives_the_new_release_more_and_more(router, new, calling, orig
     assert not record.exists()
 
 
-def test_errors_of_the_new_release_end_a_canary(router, new, calling, origins, record):
+def test_errors_of_the_new_release_end_a_canary(router, new, calling, record):
     """All requests go to the old release again, at once."""
     new.status = 500
     with calling() as got:
-        trial = try_canary(router, Canary(requests=100), origins=origins, record=record)
+        trial = try_canary(router, Canary(requests=100), record=record)
         at_the_end = len(got)
         while len(got) < at_the_end + 50:
             router.traffic()
@@ -53,43 +48,41 @@ def test_errors_of_the_new_release_end_a_canary(router, new, calling, origins, r
 
 
 def test_a_release_that_dies_under_a_canary_costs_at_most_what_it_was_running(
-    router, new, calling, origins, record
+    router, new, calling, record
 ):
     """Requests that were not sent go to the old release; nobody sees more than a 502."""
     threading.Timer(0.5, new.die).start()
     with calling() as got:
         canary = Canary(weights=(50,), requests=10**6, timeout_s=60)
-        trial = try_canary(router, canary, origins=origins, record=record)
+        trial = try_canary(router, canary, record=record)
     assert "no program listens" in trial.reason
     assert set(got) <= {200, 502}
     assert got.count(502) <= 4
 
 
-def test_too_little_traffic_ends_a_canary_with_the_old_release(router, call, origins, record):
+def test_too_little_traffic_ends_a_canary_with_the_old_release(router, call, record):
     """Nothing was shown, so nothing is changed; the reason says how much was missing."""
     call()
-    trial = try_canary(router, Canary(requests=5, timeout_s=1), origins=origins, record=record)
+    trial = try_canary(router, Canary(requests=5, timeout_s=1), record=record)
     assert "too little traffic: only 0 of 5 requests in 1 s" in trial.reason
 
 
-def test_a_canary_with_a_bound_for_disagreement_compares_both(
-    router, old, new, calling, origins, record
-):
+def test_a_canary_with_a_bound_for_disagreement_compares_both(router, old, new, calling, record):
     """Each request goes to both, and one that is answered differently is written down."""
     new.answer = b'{"result": [2]}'
     canary = Canary(weights=(50,), requests=20, bounds=Bounds(disagreement=0.1))
     with calling(body=_BODY):
-        trial = try_canary(router, canary, origins=origins, record=record)
+        trial = try_canary(router, canary, record=record)
     assert "answered differently; the bound is a disagreement of 0.1" in trial.reason
     assert record.read_text().count("\n") >= 3
 
 
-def test_a_shadow_compares_and_no_caller_gets_its_answers(router, new, calling, origins, record):
+def test_a_shadow_compares_and_no_caller_gets_its_answers(router, new, calling, record):
     """What differs is recorded with where it differs; the copies are the requests."""
     new.answer = b'{"result": [1.5]}'
     new.status = 200
     with calling(body=_BODY) as got:
-        trial = try_shadow(router, Shadow(requests=12), origins=origins, record=record)
+        trial = try_shadow(router, Shadow(requests=12), record=record)
     assert not trial.reason
     assert set(got) == {200}
     assert trial.figures["shadow.new.differing"] == trial.figures["shadow.new.compared"] >= 12
@@ -100,24 +93,24 @@ def test_a_shadow_compares_and_no_caller_gets_its_answers(router, new, calling, 
 
 
 def test_a_shadow_keeps_floats_within_the_tolerance_apart_from_differences(
-    router, old, new, calling, origins, record
+    router, old, new, calling, record
 ):
     """What agrees is not recorded, and the new release passes."""
     old.answer, new.answer = b'{"result": [1.0]}', b'{"result": [1.0000001]}'
     shadow = Shadow(requests=5, bounds=Bounds(disagreement=0.0, tolerance=1e-6))
     with calling(body=_BODY):
-        trial = try_shadow(router, shadow, origins=origins, record=record)
+        trial = try_shadow(router, shadow, record=record)
     assert not trial.reason
     assert record.read_text() == ""
 
 
-def test_a_record_of_differences_is_private_and_holds_no_secret(router, new, call, origins, record):
+def test_a_record_of_differences_is_private_and_holds_no_secret(router, new, call, record):
     """Only its owner reads it; keys in headers and queries stay out, and replay can read it."""
     new.answer = b'{"result": [2]}'
     record.parent.mkdir()
     record.write_text("older")
     record.chmod(0o644)
-    settings = {"origins": origins, "tolerance": 0.0, "record": str(record)}
+    settings = {"origins": router.origins, "tolerance": 0.0, "record": str(record)}
     router.copy({**settings, "most_recorded": 1, "concurrency": 1})
     for _ in range(3):
         call(_BODY, headers={"Authorization": "Bearer s3cret"}, params={"sig": "s3cret", "a": "1"})
@@ -131,11 +124,11 @@ def test_a_record_of_differences_is_private_and_holds_no_secret(router, new, cal
     assert {each[1]["Authorization"] for each in new.got} == {"Bearer s3cret"}
 
 
-def test_no_caller_waits_for_a_shadow_that_is_slow(router, new, call, origins, record):
+def test_no_caller_waits_for_a_shadow_that_is_slow(router, new, call, record):
     """Copies beyond what may wait are dropped and counted."""
     blocked = threading.Event()
     new.before = lambda: blocked.wait(30)
-    settings = {"origins": origins, "tolerance": 0.0, "record": str(record)}
+    settings = {"origins": router.origins, "tolerance": 0.0, "record": str(record)}
     router.copy({**settings, "most_recorded": 1, "concurrency": 1})
     for _ in range(70):
         assert call().status_code == 200
@@ -143,16 +136,16 @@ def test_no_caller_waits_for_a_shadow_that_is_slow(router, new, call, origins, r
     blocked.set()
 
 
-def test_errors_of_the_new_release_end_a_shadow(router, new, calling, origins, record):
+def test_errors_of_the_new_release_end_a_shadow(router, new, calling, record):
     """No caller has seen them."""
     new.status = 500
     with calling() as got:
-        trial = try_shadow(router, Shadow(requests=100), origins=origins, record=record)
+        trial = try_shadow(router, Shadow(requests=100), record=record)
     assert "errors in" in trial.reason
     assert set(got) == {200}
 
 
-def test_a_killed_shadow_process_fails_the_trial(router, calling, origins, record):
+def test_a_killed_shadow_process_fails_the_trial(router, calling, record):
     """What it would have compared is not known, so the new release does not pass."""
 
     def kill():
@@ -162,14 +155,14 @@ def test_a_killed_shadow_process_fails_the_trial(router, calling, origins, recor
     shadow = Shadow(requests=10**6, timeout_s=60)
     with calling() as got:
         threading.Timer(1.0, kill).start()
-        trial = try_shadow(router, shadow, origins=origins, record=record)
+        trial = try_shadow(router, shadow, record=record)
     assert "the process that sends the copies has ended" in trial.reason
     assert set(got) == {200}
 
 
-def test_no_process_is_left_when_a_router_is_killed(router, origins, record):
+def test_no_process_is_left_when_a_router_is_killed(router, record):
     """The process that sends copies ends with it."""
-    settings = {"origins": origins, "tolerance": 0.0, "record": str(record)}
+    settings = {"origins": router.origins, "tolerance": 0.0, "record": str(record)}
     router.copy({**settings, "most_recorded": 1, "concurrency": 1})
     (child,) = psutil.Process(router.pid).children()
     os.kill(router.pid, signal.SIGKILL)

@@ -22,6 +22,7 @@ from modelship.cli.options import (
     trust_option,
 )
 from modelship.cli.output import as_json_is_asked, deployment_document, emit, say_table
+from modelship.cli.rollouts import rollout_options, stages_from
 from modelship.cli.serving import secret_option, serving_options, stated_options
 from modelship.errors import StorageError
 
@@ -47,6 +48,7 @@ _SECONDS = len("2026-01-31T12:00:00")
 @option_option
 @serving_options
 @check_option
+@rollout_options
 @trust_option
 @timeout_option("Seconds for everything [default: 600].")
 @quiet_option
@@ -60,6 +62,7 @@ def update(
     options: tuple[tuple[str, Any], ...],
     serving: dict[str, Any],
     check: Check | None,
+    stages: dict[str, Any],
     trust_model: bool,
     timeout_s: float | None,
     quiet: bool,
@@ -78,6 +81,7 @@ def update(
     changed = _changed(deployment, stated_options(serving)) if serving else None
     how: dict[str, Any] = {
         "check": check,
+        **stages_from(stages),
         "timeout_s": config.timeout_s,
         "show_output": not quiet,
     }

@@ -1,8 +1,9 @@
 """What a model is worth on a test set: here, and where it runs."""
 
 from modelship.evaluation.evaluator import Evaluator
+from modelship.evaluation.gate import Gate
 from modelship.evaluation.metrics import ClassMetrics
 from modelship.evaluation.predictions import Predictions, SupportsRun
 from modelship.evaluation.report import Report
 
-__all__ = ["ClassMetrics", "Evaluator", "Predictions", "Report", "SupportsRun"]
+__all__ = ["ClassMetrics", "Evaluator", "Gate", "Predictions", "Report", "SupportsRun"]

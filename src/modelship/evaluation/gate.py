@@ -1,70 +1,64 @@
-"""The gate: bounds that a report has to keep."""
+"""Gate: a test set, and what has to be reached on it."""
 
 from __future__ import annotations
 
-import math
-from numbers import Real
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from modelship.errors import GateError, InvalidOptionError, UnknownMetricError
-from modelship.evaluation.metrics import LOSSES
+from modelship.errors import InvalidOptionError
+from modelship.evaluation.bounds import check_are_bounds, check_bounds
+from modelship.evaluation.evaluator import Evaluator
+from modelship.evaluation.metrics import LOSSES, SCORES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from modelship.evaluation.report import Report
 
-__all__ = ["check_bounds"]
+__all__ = ["Gate"]
 
 
-def check_bounds(report: Report, bounds: Mapping[str, float]) -> None:
-    """Return if `report` keeps every bound: scores at least theirs, losses at most theirs.
+@dataclass(frozen=True, init=False)
+class Gate:
+    """A test set, and the bounds that a release has to keep on it before it serves.
+
+    Parameters
+    ----------
+    evaluator : Evaluator
+        The test set, and how it is scored.
+    **bounds : float
+        The least score or the largest loss for each metric, as for :meth:`Report.require`:
+        ``accuracy=0.9``, ``log_loss=0.3``.
 
     Raises
     ------
-    GateError
-        If it does not; an undefined metric (NaN) keeps no bound.
-    UnknownMetricError
-        If the report has no such metric.
     InvalidOptionError
-        If there is no bound, or one is not a finite number.
+        If `evaluator` is something else, there is no bound, or one is not a finite number.
+    UnknownMetricError
+        If there is no such metric.
     """
-    if not bounds:
-        raise InvalidOptionError(
-            option="bounds", found={}, expected="at least one, such as accuracy=0.9"
-        )
-    for name, bound in bounds.items():
-        if name not in report.metrics:
-            raise UnknownMetricError(name=name, known=tuple(report.metrics))
-        if not _is_number(bound):
-            raise InvalidOptionError(option=name, found=bound, expected="a finite number")
-    failures = [
-        _sentence(name, report.metrics[name], float(bound))
-        for name, bound in bounds.items()
-        if not _keeps(name, report.metrics[name], float(bound))
-    ]
-    if failures:
-        raise GateError(report=report, failures=failures)
 
+    evaluator: Evaluator
+    bounds: Mapping[str, float]
 
-def _is_number(bound: object) -> bool:
-    if isinstance(bound, bool):
-        return False
-    return isinstance(bound, Real) and math.isfinite(bound)
+    def __init__(self, evaluator: Evaluator, /, **bounds: float) -> None:
+        if not isinstance(evaluator, Evaluator):
+            raise InvalidOptionError("evaluator", type(evaluator).__name__, "an Evaluator")
+        check_are_bounds(bounds, known=(*SCORES, *LOSSES))
+        object.__setattr__(self, "evaluator", evaluator)
+        object.__setattr__(self, "bounds", MappingProxyType(bounds))
 
+    def check(self, subject: object) -> Report:
+        """Evaluate `subject`, and return the report if it keeps every bound.
 
-def _keeps(name: str, value: float, bound: float) -> bool:
-    return value <= bound if name in LOSSES else value >= bound
-
-
-def _sentence(name: str, value: float, bound: float) -> str:
-    side = "at most" if name in LOSSES else "at least"
-    return f"{name} is {_shown(name, value, bound)}, but {side} {bound:.16g} is required"
-
-
-def _shown(name: str, value: float, bound: float) -> str:
-    """Round `value` as far as it still shows that the bound is not kept."""
-    if math.isnan(value):
-        return "undefined (NaN)"
-    roundings = (f"{value:.{digits}g}" for digits in range(4, 17))
-    return next((text for text in roundings if not _keeps(name, float(text), bound)), repr(value))
+        Raises
+        ------
+        GateError
+            If it does not; the error has the report.
+        ModelshipError
+            As :meth:`Evaluator.evaluate`, and for a metric that the report does not have.
+        """
+        report = self.evaluator.evaluate(subject)
+        check_bounds(report, self.bounds)
+        return report

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.errors import UnknownMetricError
-from modelship.evaluation.gate import check_bounds
+from modelship.evaluation.bounds import check_bounds
 from modelship.evaluation.metrics import ClassMetrics, class_metrics, confusion_matrix, measure
 from modelship.evaluation.writing import write_text
 

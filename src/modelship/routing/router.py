@@ -16,7 +16,7 @@ from modelship.routing.children import python_command
 from modelship.routing.figures import Figures, of_document
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 __all__ = ["Router", "RouterLostError", "Traffic", "require_router"]
 
@@ -76,27 +76,33 @@ def require_router() -> None:
 class Router:
     """A router that runs. Whoever starts it ends it: with :meth:`end`, or else :meth:`kill`.
 
-    It ends by itself if this process dies: then all requests go to the old release, and each
-    descriptor that was lent to it is closed.
+    It ends by itself if this process dies: then all requests go to the old release, and what it
+    holds is closed.
+
+    Attributes
+    ----------
+    origins : Mapping[str, str]
+        ``http://host:port`` of the ``"old"`` and the ``"new"`` release.
     """
 
     def __init__(
-        self, process: subprocess.Popen[bytes], control: socket.socket, log: IO[bytes]
+        self,
+        process: subprocess.Popen[bytes],
+        *,
+        control: socket.socket,
+        handover: socket.socket,
+        log: IO[bytes],
+        origins: Mapping[str, str],
     ) -> None:
         self._process = process
         self._control = control
+        self._handover = handover
         self._answers = control.makefile("rb")
         self._log = log
+        self.origins = origins
 
     @classmethod
-    def start(
-        cls,
-        listener: socket.socket,
-        *,
-        old: str,
-        new: str,
-        lent: Sequence[socket.socket] = (),
-    ) -> Router:
+    def start(cls, listener: socket.socket, *, old: str, new: str) -> Router:
         """Start a router that accepts on `listener`; all requests go to the old release at first.
 
         Parameters
@@ -105,9 +111,6 @@ class Router:
             The listening socket of the address; the router gets a duplicate.
         old, new : str
             Where each release answers by itself; what counts is scheme, host and port.
-        lent : Sequence[socket.socket]
-            What is to be closed when the router ends, whatever ends it: whoever is at the other
-            end of a connection learns of it by that. The router gets duplicates; close yours.
 
         Raises
         ------
@@ -117,11 +120,12 @@ class Router:
             If it does not start.
         """
         require_router()
-        ours, theirs = socket.socketpair()
+        control, its_control = socket.socketpair()
+        handover, its_handover = socket.socketpair()
         log = tempfile.TemporaryFile()  # noqa: SIM115 - open for as long as the router runs
-        passed = [each.fileno() for each in (listener, theirs, *lent)]
+        passed = [each.fileno() for each in (listener, its_control, its_handover)]
         command = python_command("modelship.routing.router_child", *map(str, passed))
-        with theirs:
+        with its_control, its_handover:
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -130,9 +134,10 @@ class Router:
                 pass_fds=passed,
                 start_new_session=True,
             )
-        router = cls(process, ours, log)
+        origins = {"old": _origin(old), "new": _origin(new)}
+        router = cls(process, control=control, handover=handover, log=log, origins=origins)
         try:
-            router._ask({"old": _origin(old), "new": _origin(new)}, timeout_s=_START_S)
+            router._ask(origins, timeout_s=_START_S)
         except BaseException:
             router.kill()
             raise
@@ -142,6 +147,14 @@ class Router:
     def pid(self) -> int:
         """The id of its process."""
         return self._process.pid
+
+    def hold(self, lease: socket.socket) -> None:
+        """Let the router hold a duplicate of a connection until it ends, whatever ends it.
+
+        Whoever is at the other end learns of that by the end of the connection.
+        """
+        socket.send_fds(self._handover, [b"h"], [lease.fileno()])
+        self._ask({"hold": True})
 
     def weigh(self, percent: int) -> Traffic:
         """Send `percent` of the requests to the new release from now on."""
@@ -174,6 +187,7 @@ class Router:
         """End it at once, with what is under way; harmless if it has ended."""
         self._answers.close()
         self._control.close()
+        self._handover.close()
         try:
             self._process.wait(timeout=1.0)
         except subprocess.TimeoutExpired:

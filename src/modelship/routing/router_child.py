@@ -1,7 +1,7 @@
 """The router: a process that stands in front of two releases while a new one is tried.
 
-It gets the listening socket of the name's address and a connection to the process that controls it,
-both by number. Each command is a line of JSON, and each is answered with one: what the releases
+It gets the listening socket of the name's address and two connections to the process that controls
+it, by number. Each command is a line of JSON, and each is answered with one: what the releases
 have done so far. If the controlling process dies, all requests go to the old release, the address
 is given back to it, and the router ends once everything is answered.
 """
@@ -39,13 +39,25 @@ _KEEP_ALIVE_S: Final = 3600.0
 class _Router:
     """What listens, what forwards, and what copies."""
 
-    def __init__(self, forwarder: Forwarder, copies: Copies, runner: web.AppRunner) -> None:
+    def __init__(
+        self,
+        forwarder: Forwarder,
+        copies: Copies,
+        runner: web.AppRunner,
+        *,
+        handover: socket.socket,
+    ) -> None:
+        self._held: list[int] = []
+        self._handover = handover
         self._forwarder = forwarder
         self._copies = copies
         self._runner = runner
 
     async def obey(self, command: dict[str, Any]) -> None:
         """Do what one command says."""
+        if "hold" in command:  # it was sent before the command
+            _, held, _, _ = socket.recv_fds(self._handover, 1, 1)
+            self._held += held
         if "weight" in command:
             self._forwarder.turns.weight = command["weight"]
         if command.get("copy"):
@@ -55,6 +67,8 @@ class _Router:
 
     async def end(self, *, winner: str) -> None:
         """Take no more connections, and return once all that came is answered by `winner`."""
+        for descriptor in self._held:  # the old release takes what comes to the address, if it may
+            os.close(descriptor)
         self._forwarder.turns.weight = _ALL if winner == NEW else 0
         await self._copies.end()
         await drain(self._runner, self._forwarder)
@@ -102,17 +116,16 @@ def _tell(router: _Router, writer: asyncio.StreamWriter) -> None:
     writer.write(json.dumps(router.told()).encode() + b"\n")
 
 
-async def _main(listener: socket.socket, control: socket.socket, lent: list[int]) -> None:
+async def _main(listener: socket.socket, control: socket.socket, handover: socket.socket) -> None:
     reader, writer = await asyncio.open_connection(sock=control, limit=_MOST_LINE_BYTES)
     origins = json.loads(await reader.readline())
     async with session() as client:
         copies = Copies()
         forwarder = Forwarder(origins, client=client, copies=copies)
-        router = _Router(forwarder, copies, await _listen(listener, forwarder))
+        runner = await _listen(listener, forwarder)
+        router = _Router(forwarder, copies, runner, handover=handover)
         _tell(router, writer)
         winner = await _control(router, reader, writer)
-        for descriptor in lent:  # now the old release takes what comes to the address, if it may
-            os.close(descriptor)
         await router.end(winner=winner or OLD)
         _tell(router, writer)
         with contextlib.suppress(OSError):
@@ -122,7 +135,4 @@ async def _main(listener: socket.socket, control: socket.socket, lent: list[int]
 if __name__ == "__main__":
     # Ctrl-C in a terminal is for the controlling process; that ends this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _listener, _control_socket, *_lent = map(int, sys.argv[1:])
-    asyncio.run(
-        _main(socket.socket(fileno=_listener), socket.socket(fileno=_control_socket), _lent)
-    )
+    asyncio.run(_main(*(socket.socket(fileno=int(each)) for each in sys.argv[1:])))

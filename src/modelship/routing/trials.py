@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from modelship.routing.bounds import Bounds
     from modelship.routing.figures import Figures
     from modelship.routing.router import Router, Traffic
     from modelship.routing.stages import Canary, Shadow
@@ -38,14 +39,12 @@ class Trial:
     figures: Mapping[str, float] = field(default_factory=dict)
 
 
-def try_shadow(
-    router: Router, shadow: Shadow, *, origins: Mapping[str, str], record: Path
-) -> Trial:
+def try_shadow(router: Router, shadow: Shadow, *, record: Path) -> Trial:
     """Send a copy of each request to the new release, and judge its answers."""
     start = router.copy(
         _copying(
-            shadow.bounds.tolerance,
-            origins,
+            router,
+            shadow.bounds,
             record,
             most_recorded=shadow.most_recorded,
             concurrency=shadow.concurrency,
@@ -67,14 +66,13 @@ def try_canary(
     router: Router,
     canary: Canary,
     *,
-    origins: Mapping[str, str],
     record: Path,
     say: Callable[[str], None] = lambda _: None,
 ) -> Trial:
     """Send more and more of the requests to the new release, and judge its answers."""
     start = router.traffic()
     if canary.copies:
-        router.copy(_copying(canary.bounds.tolerance, origins, record))
+        router.copy(_copying(router, canary.bounds, record))
     deadline = Deadline(canary.timeout_s)
     reason = ""
     for weight in canary.weights:
@@ -104,16 +102,16 @@ def _answered_by_both(new: Figures) -> int:
 
 
 def _copying(
-    tolerance: float,
-    origins: Mapping[str, str],
+    router: Router,
+    bounds: Bounds,
     record: Path,
     *,
     most_recorded: int = 100,
     concurrency: int = 4,
 ) -> dict[str, Any]:
     return {
-        "origins": dict(origins),
-        "tolerance": tolerance,
+        "origins": dict(router.origins),
+        "tolerance": bounds.tolerance,
         "record": str(record),
         "most_recorded": most_recorded,
         "concurrency": concurrency,

@@ -227,3 +227,11 @@ class SupportsRoute(Protocol):
 
     def accept(self, instance: Instance, *, on: bool) -> None:
         """Let the instance take what comes to the address or not; return when that is so."""
+
+    def lend(self, instance: Instance) -> socket.socket:
+        """Let the instance take nothing that comes to the address while a connection lasts.
+
+        Return the connection when that is so. Once it has ended at this side, with every duplicate
+        of it, the instance takes what comes to the address again, unless :meth:`accept` has been
+        called for it since. So the address is never left to nobody, whoever is killed.
+        """

@@ -20,9 +20,10 @@ from modelship.staging import storing
 from modelship.targets.health import serving_one
 from modelship.targets.names import check_service_name
 from modelship.targets.release import Release, Serving
-from modelship.targets.rollout import Rollout
+from modelship.targets.rollout import Rollout, way_to
 from modelship.targets.settling import settle
 from modelship.targets.state import State
+from modelship.targets.trying import Stages
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,6 +52,7 @@ def deploy(
     trust_model: bool,
     timeout_s: float,
     show_output: bool,
+    stages: Stages | None = None,
 ) -> Instance:
     """Let `name` serve a bundle, and return the instance; see :meth:`DeployTarget.deploy`."""
     serving = checked_serving(backend, bundle, name=name, serving=serving)
@@ -59,7 +61,15 @@ def deploy(
         raise InvalidOptionError("check", check, f"one of {', '.join(map(repr, _CHECKS))}")
     steps = Steps(f"{name} on {backend.name}", timeout_s=timeout_s, show_output=show_output)
     steps.current = "Wait for another deployment of this name"
-    asked = _Asked(backend, name, kind=kind, check=check, trust_model=trust_model, steps=steps)
+    asked = _Asked(
+        backend,
+        name,
+        kind=kind,
+        check=check,
+        trust_model=trust_model,
+        steps=steps,
+        stages=stages or Stages(),
+    )
     try:
         with (
             hiding(serving.secret_environment.values()),
@@ -177,7 +187,9 @@ class _Asked:
         check: Check,
         trust_model: bool,
         steps: Steps,
+        stages: Stages,
     ) -> None:
+        self._stages = stages
         self._backend = backend
         self._name = name
         self._kind = kind
@@ -195,10 +207,12 @@ class _Asked:
         if current is not None and self._is_there(intent, current, overwrite=overwrite):
             self._steps.say("nothing to do: this release is deployed and healthy")
             return current
+        way = way_to(release, on=self._backend, current=current)
+        self._stages.require(self._backend, way=way, current=current)
         self._check(release)
         self._steps.current = "Keep the release"
         self._backend.releases(self._name).keep(release)
-        rollout = Rollout(self._backend, name=self._name, steps=self._steps)
+        rollout = Rollout(self._backend, name=self._name, steps=self._steps, stages=self._stages)
         return rollout.run(release, kind=self._kind, current=current, older=intent.older)
 
     def _is_there(self, intent: Intent, current: Instance, *, overwrite: bool) -> bool:

@@ -13,6 +13,7 @@ from modelship.targets.deploying import deploy
 from modelship.targets.release import Serving
 from modelship.targets.rolling_back import release_before, require_same_place
 from modelship.targets.settling import history
+from modelship.targets.trying import Stages
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     from typing_extensions import Self  # for type checkers only: Python 3.10 lacks it
 
     from modelship.bundle import ScoringBundle
+    from modelship.evaluation import Gate
     from modelship.findings import Diagnosis
+    from modelship.routing import Canary, Shadow
     from modelship.runtime.variables import Secret
     from modelship.targets.backend import TargetBackend
     from modelship.targets.deploying import Check
@@ -167,6 +170,9 @@ class Deployment:
         serving: Serving | None = None,
         check: Check | None = None,
         trust_model: bool = False,
+        gate: Gate | None = None,
+        rollout: Canary | Literal["canary"] | None = None,
+        shadow: Shadow | None = None,
         timeout_s: float = 600.0,
         show_output: bool = True,
     ) -> None:
@@ -184,8 +190,10 @@ class Deployment:
             How the bundle that is given is served, if that is to be new too.
         check, trust_model
             As for :meth:`DeployTarget.deploy`; a bundle that stays what it is has been trusted.
+        gate, rollout, shadow
+            What the new release has to pass first; as for :meth:`DeployTarget.deploy`.
         timeout_s : float
-            Seconds for everything.
+            Seconds for everything but a canary and a shadow, which have their own.
         show_output : bool
             Show each step with its duration on stderr.
 
@@ -199,6 +207,7 @@ class Deployment:
         ModelshipError
             As :meth:`DeployTarget.deploy`.
         """
+        stages = Stages.checked(gate=gate, rollout=rollout, shadow=shadow)
         require_same_place(self._backend, self.release, doing="update")
         if isinstance(change, Serving):
             if serving is not None:
@@ -215,6 +224,7 @@ class Deployment:
             trust_model=trust_model,
             timeout_s=timeout_s,
             show_output=show_output,
+            stages=stages,
         )
 
     def serving(self, *, secrets: Mapping[str, str | Secret] | None = None) -> Serving:
@@ -318,6 +328,7 @@ class Deployment:
         trust_model: bool,
         timeout_s: float,
         show_output: bool,
+        stages: Stages | None = None,
     ) -> None:
         self.instance = deploy(
             self._backend,
@@ -330,6 +341,7 @@ class Deployment:
             trust_model=trust_model,
             timeout_s=timeout_s,
             show_output=show_output,
+            stages=stages,
         )
 
     def keys(self) -> ServiceKeys:

@@ -11,7 +11,12 @@ from __future__ import annotations
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Final, Literal
 
-from modelship.errors import ModelshipError, ScoringError, ScoringTimeoutError
+from modelship.errors import (
+    ModelshipError,
+    RolloutFailedError,
+    ScoringError,
+    ScoringTimeoutError,
+)
 from modelship.progress import DeadlineExceededError, Steps
 from modelship.targets.backend import SupportsReplace, SupportsRoute
 from modelship.targets.calling import Caller
@@ -22,13 +27,14 @@ from modelship.targets.instance import Instance
 from modelship.targets.rolling_back import releases_to_keep
 from modelship.targets.settling import DRAIN_S, conclude, ended_by_itself
 from modelship.targets.state import State
+from modelship.targets.trying import Stages, Trying
 from modelship.targets.way_back import WayBack
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from modelship.targets.backend import Prepared, TargetBackend
-    from modelship.targets.history import Kind
+    from modelship.targets.history import Kind, Outcome
     from modelship.targets.release import Release
 
 __all__ = ["Rollout", "Way", "way_to"]
@@ -56,12 +62,17 @@ class Rollout:
         The service's name.
     steps : Steps
         What is shown meanwhile, and the one deadline.
+    stages : Stages
+        What a new release has to pass before all requests come to it.
     """
 
-    def __init__(self, backend: TargetBackend, *, name: str, steps: Steps) -> None:
+    def __init__(
+        self, backend: TargetBackend, *, name: str, steps: Steps, stages: Stages | None = None
+    ) -> None:
         self._backend = backend
         self._name = name
         self._steps = steps
+        self._trying = Trying(backend, name=name, stages=stages or Stages(), steps=steps)
         self._journal = backend.journal(name)
         self._kept = backend.releases(name)
         self._log = ""
@@ -113,7 +124,8 @@ class Rollout:
 
     def _give_up(self, change: Change, error: BaseException) -> None:
         """Write down that the change has failed, and keep what tells why."""
-        ended = change.ended("failed", _reason(error))
+        outcome: Outcome = "refused" if isinstance(error, RolloutFailedError) else "failed"
+        ended = change.ended(outcome, _reason(error), self._trying.figures)
         with suppress(ModelshipError):  # the failure itself counts more
             self._journal.write(ended)
             self._forget_releases()
@@ -124,7 +136,7 @@ class Rollout:
     def _conclude(self, change: Change) -> None:
         """Write down that the change is made; the service runs, whether or not that succeeds."""
         try:
-            conclude(self._journal, change.ended("serving"))
+            conclude(self._journal, change.ended("serving", figures=self._trying.figures))
             self._forget_releases()
         except ModelshipError as error:
             self._steps.say(f"warning: the history is not written: {error.message} {error.hint}")
@@ -142,7 +154,7 @@ class Rollout:
             return self._in_place(self._backend, draft, prepared, current)
         if older and way_to(release, on=self._backend, current=current) == "stop and start":
             return self._stop_and_start(draft, prepared, current=current, older=older)
-        return self._start(draft, prepared, older)
+        return self._start(draft, prepared, older, current=current)
 
     def _stop_and_start(
         self,
@@ -185,7 +197,12 @@ class Rollout:
         return instance
 
     def _start(
-        self, draft: Instance, prepared: Prepared, older: Sequence[Instance] = ()
+        self,
+        draft: Instance,
+        prepared: Prepared,
+        older: Sequence[Instance] = (),
+        *,
+        current: Instance | None = None,
     ) -> Instance:
         """Start an instance, see that it is well, and let requests come to it."""
         with ExitStack() as undo:
@@ -195,6 +212,7 @@ class Rollout:
                 with self._steps.step("Start the service"):
                     instance = self._backend.start(draft, prepared, self._steps)
                 self._prove(instance, prepared.release)
+                self._trying.run(instance, current)
             except DeadlineExceededError as error:
                 raise timed_out(self._backend, draft, self._steps) from error
             self._route(instance, older)

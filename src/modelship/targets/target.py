@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from modelship.errors import DeploymentNotFoundError, InvalidOptionError
 from modelship.registry import check_options
@@ -18,10 +18,13 @@ from modelship.targets.names import check_service_name
 from modelship.targets.plan import plan
 from modelship.targets.release import Serving
 from modelship.targets.settling import history
+from modelship.targets.trying import Stages
 
 if TYPE_CHECKING:
     from modelship.bundle import ScoringBundle
     from modelship.bundle.profile import Profile
+    from modelship.evaluation import Gate
+    from modelship.routing import Canary, Shadow
     from modelship.targets.deploying import Check
     from modelship.targets.failures import Failure
     from modelship.targets.history import Change
@@ -109,6 +112,9 @@ class DeployTarget:
         overwrite: bool = False,
         check: Check | None = None,
         trust_model: bool = False,
+        gate: Gate | None = None,
+        rollout: Canary | Literal["canary"] | None = None,
+        shadow: Shadow | None = None,
         timeout_s: float = 600.0,
         show_output: bool = True,
     ) -> Deployment:
@@ -138,8 +144,18 @@ class DeployTarget:
         trust_model : bool
             Deploy the model whatever loading it runs, because you know who made it. What was found
             in it is then shown as a warning.
+        gate : Gate, optional
+            The new release is evaluated over HTTP before any request to the name comes to it, and
+            has to keep the bounds.
+        rollout : Canary or "canary", optional
+            Requests go to the new release step by step, and to the old one again if the new one
+            does not keep the bounds. By default they all go to it once it is healthy. A name that
+            serves nothing yet has no traffic, and this is left out.
+        shadow : Shadow, optional
+            A copy of each request goes to the new release first, and the answers are compared.
         timeout_s : float
-            Seconds for everything: building, starting, and the first answer.
+            Seconds for everything: building, starting, the first answer and the gate. A canary and
+            a shadow have their own.
         show_output : bool
             Show each step with its duration on stderr.
 
@@ -158,7 +174,14 @@ class DeployTarget:
             If the place cannot be reached.
         DeploymentFailedError, DeploymentTimeoutError
             If the service did not become healthy; both carry the telling part of its log.
+        RolloutFailedError
+            If the new release did not pass its gate, shadow or canary; the old one serves on.
+        UnsupportedError
+            If the place cannot do what was asked for before requests come to a release.
+        MissingExtraError
+            If a canary or a shadow is asked for without the extra ``rollout``.
         """
+        stages = Stages.checked(gate=gate, rollout=rollout, shadow=shadow)
         instance = deploy(
             self._backend,
             bundle,
@@ -170,6 +193,7 @@ class DeployTarget:
             trust_model=trust_model,
             timeout_s=timeout_s,
             show_output=show_output,
+            stages=stages,
         )
         return Deployment(self._backend, instance)
 

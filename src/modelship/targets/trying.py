@@ -1,0 +1,256 @@
+"""Trying a new release that is healthy, before all requests to the name come to it."""
+
+from __future__ import annotations
+
+import math
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from modelship.errors import (
+    GateError,
+    InvalidOptionError,
+    ModelshipError,
+    RolloutFailedError,
+    ScoringTimeoutError,
+    UnsupportedError,
+)
+from modelship.evaluation import Gate
+from modelship.places import state_folder
+from modelship.progress import DeadlineExceededError
+from modelship.routing import Canary, Shadow
+from modelship.routing.router import Router, RouterLostError, require_router
+from modelship.routing.trials import try_canary, try_shadow
+from modelship.targets.backend import SupportsRoute
+from modelship.targets.calling import Caller
+from modelship.targets.state import State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from modelship.progress import Steps
+    from modelship.routing.trials import Trial
+    from modelship.targets.backend import TargetBackend
+    from modelship.targets.instance import Instance
+
+__all__ = ["Stages", "Trying"]
+
+_OTHERS: Final = "Give it more time or fewer requests, or deploy it without this stage."
+_ADVICE: Final = {
+    "gate": "Look at error.report; if the bound is too strict, change it, and deploy again.",
+    "shadow": "Look at {record}: it has requests that were answered differently.",
+    "canary": "Look at the figures above; modelship history has them too.",
+}
+
+
+@dataclass(frozen=True)
+class Stages:
+    """What a new release has to pass before all requests come to it.
+
+    Parameters
+    ----------
+    gate : Gate, optional
+        It is evaluated, before any request of a caller comes to it.
+    shadow : Shadow, optional
+        Copies of requests go to it, before any request itself does.
+    canary : Canary, optional
+        More and more of the requests go to it.
+    """
+
+    gate: Gate | None = None
+    shadow: Shadow | None = None
+    canary: Canary | None = None
+
+    @classmethod
+    def checked(cls, *, gate: object, rollout: object, shadow: object) -> Stages:
+        """Return the stages that were asked for.
+
+        Raises
+        ------
+        InvalidOptionError
+            If one is something else than it has to be.
+        MissingExtraError
+            If the packages of the router are needed and not there.
+        """
+        canary = Canary() if rollout == "canary" else rollout
+        if not isinstance(gate, Gate | None):
+            raise InvalidOptionError("gate", gate, "a Gate, such as Gate(evaluator, accuracy=0.9)")
+        if not isinstance(canary, Canary | None):
+            raise InvalidOptionError("rollout", rollout, "'canary', a Canary(...) or None")
+        if not isinstance(shadow, Shadow | None):
+            raise InvalidOptionError("shadow", shadow, "a Shadow(...) or None")
+        if canary or shadow:
+            require_router()
+        return cls(gate, shadow, canary)
+
+    @property
+    def needs_traffic(self) -> bool:
+        """Whether requests of callers are needed."""
+        return self.shadow is not None or self.canary is not None
+
+    def require(self, backend: TargetBackend, *, way: str, current: Instance | None) -> None:
+        """Raise UnsupportedError if a place cannot do that when it replaces `current`."""
+        if current is None:
+            return
+        if self.gate is not None and way != "side by side":
+            ability = f"gate for a name whose service it replaces {way}: it would serve already"
+            raise UnsupportedError(target=backend.name, ability=ability)
+        if not self.needs_traffic:
+            return
+        if not isinstance(backend, SupportsRoute) or not current.own_uri or way != "side by side":
+            ability = "canary or shadow here: the name has no address apart from its instances"
+            raise UnsupportedError(target=backend.name, ability=ability)
+
+
+class Trying:
+    """One new release that is tried.
+
+    Parameters
+    ----------
+    backend : TargetBackend
+        The place.
+    name : str
+        The service's name.
+    stages : Stages
+        What the release has to pass.
+    steps : Steps
+        What is shown meanwhile, and the deadline of the gate. A shadow and a canary have their own.
+
+    Attributes
+    ----------
+    figures : dict of str to float
+        What was measured, by name.
+    """
+
+    def __init__(self, backend: TargetBackend, *, name: str, stages: Stages, steps: Steps) -> None:
+        self._backend = backend
+        self._name = name
+        self._stages = stages
+        self._steps = steps
+        self.figures: dict[str, float] = {}
+
+    def run(self, instance: Instance, current: Instance | None) -> None:
+        """Return once `instance` has passed every stage; requests come to it then, if it had any.
+
+        Raises
+        ------
+        RolloutFailedError
+            If it does not pass; all requests come to `current` then.
+        """
+        serves = current.release.digest if current else ""
+        if self._stages.gate is not None:
+            with self._steps.step("Evaluate the new release"):
+                self._evaluate(self._stages.gate, instance, serves)
+        if not self._stages.needs_traffic:
+            return
+        if current is None:
+            self._steps.say("nothing serves under this name yet: there is no traffic to try it on")
+        elif self._backend.observe(current).state is not State.HEALTHY:
+            self._steps.say("the old release does not answer: there is nothing to compare with")
+        elif isinstance(self._backend, SupportsRoute):
+            self._try(self._backend, instance, current)
+
+    def _evaluate(self, gate: Gate, instance: Instance, serves: str) -> None:
+        caller = Caller(self._backend)
+        service = _Service(caller, instance, self._steps)
+        try:
+            report = gate.check(service)
+        except ScoringTimeoutError as error:
+            raise DeadlineExceededError from error
+        except GateError as error:
+            self._note(error.report)
+            raise self._failure("gate", "; ".join(error.failures), serves, error.report) from error
+        self._note(report)
+
+    def _note(self, report: Any) -> None:
+        measured = {f"gate.{name}": float(value) for name, value in report.metrics.items()}
+        self.figures |= {name: value for name, value in measured.items() if math.isfinite(value)}
+
+    def _try(self, backend: SupportsRoute, instance: Instance, current: Instance) -> None:
+        serves = current.release.digest
+        with self._router(backend, instance, current) as router:
+            if (shadow := self._stages.shadow) is not None:
+                with self._steps.step("Send copies of the requests to the new release"):
+                    trial = try_shadow(router, shadow, record=self._record)
+                    self._conclude("shadow", trial, serves)
+            if (canary := self._stages.canary) is not None:
+                with self._steps.step("Send a part of the requests to the new release"):
+                    trial = try_canary(router, canary, record=self._record, say=self._steps.say)
+                    self._conclude("canary", trial, serves)
+
+    @contextmanager
+    def _router(
+        self, backend: SupportsRoute, instance: Instance, current: Instance
+    ) -> Iterator[Router]:
+        """Yield a router in front of both; at the end `instance` has the address, or `current`."""
+        winner: Literal["old", "new"] = "old"
+        try:
+            with backend.address(current) as address:
+                router = Router.start(address, old=current.direct_uri, new=instance.direct_uri)
+            try:
+                with backend.lend(current) as lease:
+                    router.hold(lease)
+                yield router
+                backend.accept(instance, on=True)
+                backend.accept(current, on=False)
+                winner = "new"
+            except BaseException:
+                with suppress(ModelshipError):  # it has ended by itself: then nobody has it
+                    backend.accept(current, on=True)
+                raise
+            finally:
+                self._end(router, winner)
+        except RouterLostError as error:
+            reason = f"the router has ended ({error})"
+            raise self._failure("rollout", reason, current.release.digest) from error
+
+    def _end(self, router: Router, winner: Literal["old", "new"]) -> None:
+        """End a router; that it was lost before is told already, or does not matter."""
+        with suppress(RouterLostError):
+            router.end(winner=winner)
+
+    def _conclude(self, stage: Literal["shadow", "canary"], trial: Trial, serves: str) -> None:
+        self.figures |= trial.figures
+        if trial.reason:
+            raise self._failure(stage, trial.reason, serves)
+
+    def _failure(
+        self, stage: str, reason: str, serves: str, report: Any = None
+    ) -> RolloutFailedError:
+        advice = _ADVICE.get(stage, "Deploy again.").format(record=self._record)
+        return RolloutFailedError(
+            name=self._name,
+            target=self._backend.name,
+            stage=stage,
+            reason=reason,
+            serves=serves,
+            figures=self.figures,
+            report=report,
+            advice=_OTHERS if "too little traffic" in reason else advice,
+        )
+
+    @property
+    def _record(self) -> Path:
+        given = self._stages.shadow.record if self._stages.shadow else None
+        folder = state_folder() / "differences" / self._backend.name
+        return Path(given) if given else folder / f"{self._name}.jsonl"
+
+
+class _Service:
+    """An instance as an evaluator sees it: only itself, whether or not requests come to it."""
+
+    def __init__(self, caller: Caller, instance: Instance, steps: Steps) -> None:
+        self._caller = caller
+        self._instance = instance
+        self._steps = steps
+
+    @property
+    def input_key(self) -> str | None:
+        """The key under which the sample request held its rows."""
+        return self._instance.release.input_key
+
+    def run(self, payload: Any, /) -> Any:
+        """Score one payload."""
+        remaining_s = self._steps.deadline.remaining_s
+        return self._caller.send(self._instance, payload, timeout_s=remaining_s, directly=True)

@@ -29,7 +29,8 @@ def example_of(cls):
             for name in inspect.signature(cls.__init__).parameters
             if name not in {"self", "args", "kwargs"}
         ]
-    placeholders = {"line": 3, "timeout_s": 5.0, "port": 80, "status": 500}
+    figures = {"<figures>": 2.0}
+    placeholders = {"line": 3, "timeout_s": 5.0, "port": 80, "status": 500, "figures": figures}
     sequences = {
         name: ["alpha"] for name in ("known", "nearby", "failures", "differences", "found")
     }

@@ -31,6 +31,7 @@ from modelship.sources import ModelSource
 from modelship.targets.backend import (
     Observation,
     Prepared,
+    SupportsLend,
     SupportsReplace,
     SupportsRoute,
     TargetBackend,
@@ -76,6 +77,7 @@ __all__ = [
     "Steps",
     "StorageError",
     "SupportsKeys",
+    "SupportsLend",
     "SupportsReplace",
     "SupportsRoute",
     "TargetBackend",

@@ -181,3 +181,31 @@ def test_a_folder_may_have_a_long_path(tmp_path):
         assert (folder / "gate").stat().st_mode & 0o777 == 0o600
         assert address.fetch(tmp_path) is None
         assert calls.fileno() > 0
+
+
+def test_a_lent_address_comes_back_when_its_borrower_has_ended(routed):
+    """What waits meanwhile is answered then; nobody has to say anything."""
+    first, _, shared = routed
+    lease = address.Gates("process").lend(first.folder)
+    with socket.create_connection(shared.getsockname(), timeout=_TIMEOUT_S) as waiting:
+        waiting.sendall(b"POST /score HTTP/1.0\r\nContent-Length: 2\r\n\r\n{}")
+        waiting.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            waiting.recv(1)
+        duplicate = lease.dup()
+        lease.close()
+        with pytest.raises(TimeoutError):
+            waiting.recv(1)
+        duplicate.close()
+        waiting.settimeout(_TIMEOUT_S)
+        assert waiting.recv(7) == b"HTTP/1."
+
+
+def test_a_lent_address_does_not_come_back_to_who_was_told_off_since(routed):
+    """The end of the loan changes nothing any more."""
+    first, second, shared = routed
+    lease = address.Gates("process").lend(first.folder)
+    second.tell(on=True)
+    first.tell(on=False)
+    lease.close()
+    assert [_ask(shared) for _ in range(5)] == ["b"] * 5

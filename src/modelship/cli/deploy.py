@@ -22,6 +22,7 @@ from modelship.cli.options import (
     trust_option,
 )
 from modelship.cli.output import as_json_is_asked, deployment_document, emit, say_facts
+from modelship.cli.rollouts import rollout_options, stages_from
 from modelship.cli.serving import serving_from, serving_options
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ _SHORT = 100  # characters; a longer sample request is no example to copy
 @option_option
 @serving_options
 @check_option
+@rollout_options
 @click.option("--overwrite", is_flag=True, help="Replace what differs under this name.")
 @trust_option
 @timeout_option("Seconds for everything [default: 600].")
@@ -57,6 +59,7 @@ def deploy(
     options: tuple[tuple[str, Any], ...],
     serving: dict[str, Any],
     check: Check | None,
+    stages: dict[str, Any],
     overwrite: bool,
     trust_model: bool,
     timeout_s: float | None,
@@ -80,6 +83,7 @@ def deploy(
             overwrite=overwrite,
             check=check,
             trust_model=trust_model,
+            **stages_from(stages),
             timeout_s=config.timeout_s,
             show_output=not quiet,
         )

@@ -91,9 +91,10 @@ class Bounds:
         requests, compared = of
         allowed = _allowed(self.error_rate, old, requests)
         if self.error_rate is not None and new.errors >= least and new.errors > allowed:
-            beside = f", and {old.errors} in {old.requests} the old release" if old.errors else ""
+            noun = "error" if new.errors == 1 else "errors"
+            beside = f" (the old release: {old.errors} in {old.requests})" if old.errors else ""
             return (
-                f"{new.errors} errors in {new.requests} requests{beside}; "
+                f"{new.errors} {noun} in {new.requests} requests{beside}; "
                 f"the bound is an error rate of {self.error_rate:g}"
             )
         bound = self.disagreement

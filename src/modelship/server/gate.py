@@ -57,7 +57,7 @@ class Gate:
     address : socket
         It listens. Other instances hold it too.
     commands : socket
-        A Unix socket that listens for ``on``, ``off`` and ``address``.
+        A Unix socket that listens for ``on``, ``off``, ``lend`` and ``address``.
     leash : socket
         Ends when whoever started the instance does.
 
@@ -88,6 +88,7 @@ class Gate:
         self._commands = commands
         self._leash = leash
         self._calls: dict[socket.socket, tuple[bytes, float]] = {}  # what to answer, and until when
+        self._loan: socket.socket | None = None  # the gate opens again when this ends
         for each, handle in ((commands, self._take_call), (leash, self._feel)):
             each.setblocking(False)
             self._selector.register(each, selectors.EVENT_READ, handle)
@@ -147,7 +148,8 @@ class Gate:
     def leave(self) -> None:
         """Leave commands to the process from which this one was forked."""
         self._selector.close()
-        for each in (self._commands, self._leash, *self._calls):
+        loans = (self._loan,) if self._loan else ()
+        for each in (self._commands, self._leash, *self._calls, *loans):
             each.close()
 
     def close(self) -> None:
@@ -200,7 +202,8 @@ class Gate:
     def _answer(self, call: socket.socket) -> None:
         with suppress(OSError):
             command = call.recv(_LONGEST_COMMAND)
-            if command in (b"on", b"off"):
+            if command in (b"on", b"off", b"lend"):
+                self._end_loan()
                 self.turn(on=command == b"on")
                 self._calls[call] = command, time.monotonic() + _FOLLOWING_S
                 self._selector.unregister(call)
@@ -221,7 +224,22 @@ class Gate:
             return
         with suppress(OSError):
             call.send(command if is_latest else b"")
-        self._hang_up(call)
+        if command == b"lend":
+            del self._calls[call]
+            self._loan = call
+            self._selector.register(call, selectors.EVENT_READ, self._take_back)
+        else:
+            self._hang_up(call)
+
+    def _take_back(self, _: socket.socket) -> None:
+        """Open it again: whoever borrowed the address has ended, for nothing is ever sent."""
+        self._end_loan()
+        self.turn(on=True)
+
+    def _end_loan(self) -> None:
+        if self._loan is not None:
+            self._forget(self._loan)
+            self._loan = None
 
     def _is_soon_followed(self) -> bool:
         """Return whether all workers follow, which takes an idle one no longer than this looks."""

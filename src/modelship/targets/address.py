@@ -145,6 +145,28 @@ class Gates:
             raise self._unavailable(folder, error.strerror or str(error)) from error
         self.let_go(instance)
 
+    def lend(self, folder: Path) -> socket.socket:
+        """Close the gate of the instance in `folder` for as long as the returned connection lasts.
+
+        It opens again when that has ended with each duplicate of it, unless it was told something
+        else since.
+
+        Raises
+        ------
+        TargetUnavailableError
+            If it does not do so.
+        """
+        call, command = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM), b"lend"
+        cause = "it ends, and takes no commands any more"
+        try:
+            _ask(call, folder, command)
+            if call.recv(len(command)) == command:
+                return call
+        except OSError as error:
+            cause = error.strerror or str(error)
+        call.close()
+        raise self._unavailable(folder, cause)
+
     def address_of(self, folder: Path) -> Address:
         """Return a duplicate of the address of the instance in `folder`.
 
@@ -221,11 +243,16 @@ def _tell(folder: Path, command: bytes) -> None:
 
 @contextmanager
 def _call(folder: Path, command: bytes) -> Iterator[socket.socket]:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as call, _short(folder) as place:
-        call.settimeout(_CALL_TIMEOUT_S)
-        call.connect(f"{place}/{GATE}")
-        call.sendall(command)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as call:
+        _ask(call, folder, command)
         yield call
+
+
+def _ask(call: socket.socket, folder: Path, command: bytes) -> None:
+    call.settimeout(_CALL_TIMEOUT_S)
+    with _short(folder) as place:
+        call.connect(f"{place}/{GATE}")
+    call.sendall(command)
 
 
 @contextmanager

@@ -34,7 +34,14 @@ if TYPE_CHECKING:
     from modelship.targets.release import Release
     from modelship.targets.state import State
 
-__all__ = ["Observation", "Prepared", "SupportsReplace", "SupportsRoute", "TargetBackend"]
+__all__ = [
+    "Observation",
+    "Prepared",
+    "SupportsLend",
+    "SupportsReplace",
+    "SupportsRoute",
+    "TargetBackend",
+]
 
 
 @dataclass(frozen=True)
@@ -227,6 +234,14 @@ class SupportsRoute(Protocol):
 
     def accept(self, instance: Instance, *, on: bool) -> None:
         """Let the instance take what comes to the address or not; return when that is so."""
+
+
+@runtime_checkable
+class SupportsLend(SupportsRoute, Protocol):
+    """A backend with an address that something else may stand in front of for a while.
+
+    A canary and a shadow need it: a router takes what comes to the address then.
+    """
 
     def lend(self, instance: Instance) -> socket.socket:
         """Let the instance take nothing that comes to the address while a connection lasts.

@@ -22,7 +22,7 @@ from modelship.progress import DeadlineExceededError
 from modelship.routing import Canary, Shadow
 from modelship.routing.router import Router, RouterLostError, require_router
 from modelship.routing.trials import try_canary, try_shadow
-from modelship.targets.backend import SupportsRoute
+from modelship.targets.backend import SupportsLend
 from modelship.targets.calling import Caller
 from modelship.targets.state import State
 
@@ -98,7 +98,7 @@ class Stages:
             raise UnsupportedError(target=backend.name, ability=ability)
         if not self.needs_traffic:
             return
-        if not isinstance(backend, SupportsRoute) or not current.own_uri or way != "side by side":
+        if not isinstance(backend, SupportsLend) or not current.own_uri or way != "side by side":
             ability = "canary or shadow here: the name has no address apart from its instances"
             raise UnsupportedError(target=backend.name, ability=ability)
 
@@ -148,7 +148,7 @@ class Trying:
             self._steps.say("nothing serves under this name yet: there is no traffic to try it on")
         elif self._backend.observe(current).state is not State.HEALTHY:
             self._steps.say("the old release does not answer: there is nothing to compare with")
-        elif isinstance(self._backend, SupportsRoute):
+        elif isinstance(self._backend, SupportsLend):
             self._try(self._backend, instance, current)
 
     def _evaluate(self, gate: Gate, instance: Instance, serves: str) -> None:
@@ -167,7 +167,7 @@ class Trying:
         measured = {f"gate.{name}": float(value) for name, value in report.metrics.items()}
         self.figures |= {name: value for name, value in measured.items() if math.isfinite(value)}
 
-    def _try(self, backend: SupportsRoute, instance: Instance, current: Instance) -> None:
+    def _try(self, backend: SupportsLend, instance: Instance, current: Instance) -> None:
         serves = current.release.digest
         with self._router(backend, instance, current) as router:
             if (shadow := self._stages.shadow) is not None:
@@ -181,7 +181,7 @@ class Trying:
 
     @contextmanager
     def _router(
-        self, backend: SupportsRoute, instance: Instance, current: Instance
+        self, backend: SupportsLend, instance: Instance, current: Instance
     ) -> Iterator[Router]:
         """Yield a router in front of both; at the end `instance` has the address, or `current`."""
         winner: Literal["old", "new"] = "old"

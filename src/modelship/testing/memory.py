@@ -43,6 +43,7 @@ class _Service:
         self._log = Log()
         self._address = address
         self._accepting = False
+        self._loan: socket.socket | None = None  # its address is lent while this lasts
         self._taking = threading.Lock()
         module_name = f"modelship_memory_{draft.instance_id.replace('-', '_')}"
         serving = release.serving
@@ -61,7 +62,7 @@ class _Service:
 
     @property
     def instance(self) -> Instance:
-        return replace(self.record, routed=self._accepting)
+        return replace(self.record, routed=self._accepting or self._loan is not None)
 
     @property
     def log(self) -> str:
@@ -76,6 +77,18 @@ class _Service:
     def accept(self, *, on: bool) -> None:
         with self._taking:  # so that nothing is being taken when this returns
             self._accepting = on
+            self._end_loan()
+
+    def lend(self) -> socket.socket:
+        ours, theirs = socket.socketpair()
+        self.accept(on=False)
+        self._loan = ours
+        return theirs
+
+    def _end_loan(self) -> None:
+        if self._loan is not None:
+            self._loan.close()
+            self._loan = None
 
     def end(self) -> None:
         """End the thread, close the ports and remove the folder.
@@ -89,6 +102,7 @@ class _Service:
         self._close()
 
     def _close(self) -> None:
+        self._end_loan()
         self._server.server_close()
         self._address.close()
         self.state = State.FAILED
@@ -106,12 +120,20 @@ class _Service:
 
     def _take(self) -> None:
         """Answer those who connect, for a moment."""
+        self._look_at_loan()
         own = self._server.socket
         listeners = [own, self._address] if self._accepting else [own]
         for ready in select.select(listeners, [], [], _LOOK_EVERY_S)[0]:
             with self._taking:
                 if ready is own or self._accepting:
                     self._server.take(ready)
+
+    def _look_at_loan(self) -> None:
+        """Take the address back if whoever borrowed it has ended: nothing is ever sent."""
+        with self._taking:
+            if self._loan is not None and select.select([self._loan], [], [], 0)[0]:
+                self._accepting = True
+                self._end_loan()
 
 
 _SERVICES: dict[str, _Service] = {}
@@ -184,6 +206,9 @@ class MemoryBackend(TargetBackend):
 
     def accept(self, instance: Instance, *, on: bool) -> None:
         _SERVICES[instance.instance_id].accept(on=on)
+
+    def lend(self, instance: Instance) -> socket.socket:
+        return _SERVICES[instance.instance_id].lend()
 
     def crash(self, instance: Instance) -> None:
         """End the service as if its process had died: it stays listed, and is Failed."""

@@ -135,6 +135,9 @@ class ProcessBackend(TargetBackend):
         if instance.own_uri:  # else it has only that, and serves it while it runs
             self._gates.tell(instance, self._folder(instance), on=on)
 
+    def lend(self, instance: Instance) -> socket.socket:
+        return self._gates.lend(self._folder(instance))
+
     def _address_for(self, name: str, port: int | None) -> socket.socket | None:
         """Return the address of a name, which those who serve it share; None without gates."""
         if not self._has_gates:

@@ -1,0 +1,127 @@
+"""The options that say how a new release is tried before it serves."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from modelship.cli.options import pair
+from modelship.cli.testset import read_test_set
+from modelship.errors import InvalidOptionError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from modelship.routing import Canary, Shadow
+
+__all__ = ["rollout_options", "stages_from"]
+
+_Command = TypeVar("_Command", bound="Callable[..., Any]")
+
+
+def _value(text: str) -> Any:
+    """Return a number, the numbers that commas separate, None for ``none``, or the text."""
+    if text.lower() == "none":
+        return None
+    if "," in text:
+        return tuple(_value(part) for part in text.split(","))
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return int(text) if text.strip("+-").isdigit() else number
+
+
+_PAIR = pair(_value, expected="a value")
+_OPTIONS = (
+    click.option(
+        "--gate", metavar="FILE",
+        help="Evaluate the new release on this test set first; needs --require.",
+    ),
+    click.option("--gate-label", metavar="COLUMN", help="The CSV column with y [default: last]."),
+    click.option(
+        "--require", multiple=True, type=pair(float, expected="a number"), metavar="METRIC=BOUND",
+        help="A bound for --gate, such as accuracy=0.9; may be repeated.",
+    ),
+    click.option("--canary", is_flag=True, help="Give the new release more and more requests."),
+    click.option(
+        "--canary-option", multiple=True, type=_PAIR, metavar="NAME=VALUE",
+        help="Such as weights=10,50,100, requests=50 or error_rate=0.01; may be repeated.",
+    ),
+    click.option("--shadow", is_flag=True, help="Send copies of requests to the new one first."),
+    click.option(
+        "--shadow-option", multiple=True, type=_PAIR, metavar="NAME=VALUE",
+        help="Such as requests=100 or disagreement=0.05; may be repeated.",
+    ),
+)  # fmt: skip
+_NAMES = (
+    *("gate", "gate_label", "require"),
+    *("canary", "canary_option", "shadow", "shadow_option"),
+)
+
+
+def rollout_options(command: _Command) -> _Command:
+    """Add the options; those that were given are passed on as the mapping ``stages``."""
+
+    @functools.wraps(command)
+    def collecting(**given: Any) -> Any:
+        return command(stages={name: given.pop(name) for name in _NAMES}, **given)
+
+    for option in reversed(_OPTIONS):
+        collecting = option(collecting)
+    return collecting  # type: ignore[return-value]  # of the same kind
+
+
+def stages_from(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``gate``, ``rollout`` and ``shadow`` as :meth:`DeployTarget.deploy` takes them.
+
+    Raises
+    ------
+    InvalidOptionError
+        If an option has a value that it cannot take, or there is no such option.
+    """
+    from modelship.routing import Canary, Shadow
+
+    return {
+        "gate": _gate(given["gate"], given["gate_label"], dict(given["require"])),
+        "rollout": _stage(Canary, "canary", given),
+        "shadow": _stage(Shadow, "shadow", given),
+    }
+
+
+def _gate(file: str | None, label: str | None, bounds: Mapping[str, float]) -> Any:
+    if file is None:
+        if bounds or label is not None:
+            raise click.UsageError("Give the test set with --gate FILE.")
+        return None
+    if not bounds:
+        raise click.UsageError("Give what --gate requires with --require METRIC=BOUND.")
+    from modelship.evaluation import Evaluator, Gate
+
+    X, y = read_test_set(file, label=label)
+    return Gate(Evaluator(X, y), **bounds)
+
+
+def _stage(
+    kind: type[Canary | Shadow], name: str, given: Mapping[str, Any]
+) -> Canary | Shadow | None:
+    options = dict(given[f"{name}_option"])
+    if not given[name] and not options:
+        return None
+    from modelship.routing import Bounds
+
+    of_bounds = {each.name for each in fields(Bounds)}
+    known = sorted({*of_bounds, *(each.name for each in fields(kind))} - {"bounds"})
+    for option in options:
+        if option not in known:
+            expected = f"one of {', '.join(known)}{nearest(option, known)}"
+            raise InvalidOptionError(f"--{name}-option", option, expected)
+    bounds = Bounds(**{option: options.pop(option) for option in of_bounds & options.keys()})
+    if isinstance(options.get("weights"), int):
+        options["weights"] = (options["weights"],)
+    if "record" in options:
+        options["record"] = str(options["record"])
+    return kind(bounds=bounds, **options)

@@ -14,7 +14,7 @@ from steady_load import asked_while
 
 import modelship
 from modelship.errors import TargetUnavailableError
-from modelship.targets import address
+from modelship.targets import Instance, address
 
 _TIMEOUT_S = 30.0
 _HANDOVER = "handover"
@@ -40,6 +40,7 @@ class _Instance:
     def __init__(self, serving, kind, folder):
         folder.mkdir()
         self.folder = folder
+        self.gates = address.Gates("process")
         with address.calls_in(folder) as commands, self._handover() as handover:
             self._commands, self._waiting = commands.dup(), handover.dup()
         settings = {
@@ -58,12 +59,16 @@ class _Instance:
         self._waiting.settimeout(_TIMEOUT_S)
         with self._commands as commands, self._waiting as waiting:
             self.leash, _ = waiting.accept()
-            address.hand_over(self.leash, address=shared, commands=commands)
+            record = self._record()
+            self.gates.hand_over(record, self.leash, address=shared, calls=commands)
         assert self.server.wait_until_healthy(), self.server.log
         return self
 
     def tell(self, *, on):
-        address.tell(self.folder, on=on, target="process")
+        self.gates.tell(self._record(), self.folder, on=on)
+
+    def _record(self):
+        return Instance(self.folder.name, "gated", "")
 
 
 @pytest.fixture(params=["reference", "default"], scope="module")
@@ -154,7 +159,7 @@ def test_an_instance_ends_with_its_deployer_until_it_is_wanted(serving, kind, tm
         instance.leash.close()
         instance.server.process.wait(_TIMEOUT_S)
     assert address.fetch(instance.folder) is None
-    with pytest.raises(TargetUnavailableError, match="does not take"):
+    with pytest.raises(TargetUnavailableError, match="does not share its address"):
         instance.tell(on=True)
 
 
@@ -186,7 +191,7 @@ def test_a_folder_may_have_a_long_path(tmp_path):
 def test_a_lent_address_comes_back_when_its_borrower_has_ended(routed):
     """What waits meanwhile is answered then; nobody has to say anything."""
     first, _, shared = routed
-    lease = address.Gates("process").lend(first.folder)
+    lease = first.gates.lend(first.folder)
     with socket.create_connection(shared.getsockname(), timeout=_TIMEOUT_S) as waiting:
         waiting.sendall(b"POST /score HTTP/1.0\r\nContent-Length: 2\r\n\r\n{}")
         waiting.settimeout(0.3)
@@ -204,7 +209,7 @@ def test_a_lent_address_comes_back_when_its_borrower_has_ended(routed):
 def test_a_lent_address_does_not_come_back_to_who_was_told_off_since(routed):
     """The end of the loan changes nothing any more."""
     first, second, shared = routed
-    lease = address.Gates("process").lend(first.folder)
+    lease = first.gates.lend(first.folder)
     second.tell(on=True)
     first.tell(on=False)
     lease.close()

@@ -220,7 +220,7 @@ def test_a_place_that_cannot_divide_requests_says_so_before_it_starts_anything(b
     backend = MemoryBackend()
     place = DeployTarget(backend)
     with place.deploy(bundle_of(0), name="bound-svc", show_output=False) as deployed:
-        backend.runs_beside = lambda _: False
+        backend.runs_beside = lambda *_: False
         before = deployed.history()
         with pytest.raises(UnsupportedError, match="canary or shadow"):
             _update(deployed, bundle_of(1), **stage)

@@ -1,4 +1,4 @@
-"""What is known of packages beforehand, since their own metadata does not tell it."""
+"""What is known of packages beforehand, since their own metadata does not say it."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import pickle
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +21,8 @@ from modelship.sources._parts import Part
 from modelship.sources._stream import MalformedError
 from modelship.sources._values import Findings
 from modelship.sources.formats import FORMATS, Formats, ModelFormat, ScriptLines
+
+REFERENCE = Path(__file__).parents[2] / "docs/reference/python.md"
 
 
 def _read_factor(part):
@@ -125,3 +128,18 @@ def test_an_archive_is_no_network(tmp_path):
 def test_diagnoses_know_the_files_of_every_format():
     """What a log says of a missing file is about the model for all that the table knows."""
     assert {suffix for each in FORMATS for suffix in each.suffixes} <= MODEL_SUFFIXES
+
+
+def test_the_reference_tells_what_the_table_does():
+    """Its rows have the suffixes, loading, scripts and packages of each format."""
+    text = REFERENCE.read_text(encoding="utf-8")
+    rows = {}
+    for line in text.partition("| `format` |")[2].partition("\n\n")[0].splitlines()[2:]:
+        name, *cells = (cell.strip() for cell in line.strip("|").split("|"))
+        rows[name.strip("`")] = cells
+    assert rows.keys() == {each.name for each in FORMATS}
+    for each in FORMATS:
+        suffixes, load, script, requires = rows[each.name]
+        assert all(f"`{suffix}`" in suffixes for suffix in each.suffixes), each
+        assert (load, script) == tuple("yes" if it else "no" for it in (each.loader, each.script))
+        assert not each.requires or requires == ", ".join(f"`{it}`" for it in each.requires)

@@ -1,8 +1,8 @@
 """What conda packages are called on PyPI.
 
 A conda name that is in none of these tables is refused: a name that happens to exist on
-PyPI too may be quite another package, or nobody's yet, and whoever registers it then
-runs code in the service.
+PyPI too may be another package, or not be registered yet, and its owner would then run
+code in the service.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Which package index uv asks: pip's configuration, told to uv in uv's own variables.
+"""Which package index uv uses: pip's configuration, passed on in uv's own variables.
 
 uv does not read pip's configuration, so a machine that pip is set up on would
 find other packages, or none, with uv. What pip knows is passed on in the
 environment of the uv process: never as arguments, which every user of the
-machine can see, and never in a file. What the user told uv itself wins.
+machine can see, and never in a file. What is configured for uv itself wins.
 
 ==================  ============================================================
 pip                 uv
@@ -61,7 +61,7 @@ _SHOWN_INDEX = "<package index>"
 def index_variables(
     environ: Mapping[str, str], *, default_index: Callable[[], str]
 ) -> dict[str, str]:
-    """Return the variables that tell uv what pip's configuration says.
+    """Return the variables of uv that say what pip's configuration does.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def index_variables(
         The variables of this process, such as ``os.environ``. Those that are set for uv win.
     default_index : callable
         Returns the URL of the index that uv asks when nothing is configured. It is
-        called only if pip is told of an extra index.
+        called only if an extra index is configured for pip.
 
     Raises
     ------
@@ -84,7 +84,7 @@ def index_variables(
 
 
 def index_arguments(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Return ``("--no-index",)`` if pip is told to ask no index; uv has no variable for it."""
+    """Return ``("--no-index",)`` if pip is configured so; uv has no variable for it."""
     no_index = pip_settings(environ).get("no-index", "").lower() in {"1", "true", "yes", "on"}
     return ("--no-index",) if no_index and not _uv_knows_its_index(environ) else ()
 
@@ -129,7 +129,7 @@ def _secrets(indexes: Iterable[str], environ: Mapping[str, str]) -> set[str]:
         user, _, password = _authority(url).rpartition("@")[0].partition(":")
         # A token may stand in the place of the user, with no password.
         found |= {password, unquote(password)} if password else {user, unquote(user)}
-    # Shorter ones would blot out ordinary words; in a URL they are removed all the same.
+    # Shorter ones would blot out ordinary words; in a URL they are removed too.
     return {secret for secret in found if len(secret) >= 6}  # noqa: PLR2004 - said above
 
 

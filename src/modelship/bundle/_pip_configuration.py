@@ -1,4 +1,4 @@
-"""What pip is told by its configuration files and by ``PIP_…`` variables."""
+"""What pip's configuration files and ``PIP_…`` variables say."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["pip_settings"]
 
 
 def pip_settings(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return what pip is told for ``pip install``, by option name, such as ``index-url``.
+    """Return what is configured for ``pip install``, by option name, such as ``index-url``.
 
     The section ``[install]`` beats ``[global]``, ``PIP_…`` variables beat both, and an
     empty value counts as absent, all as in pip.

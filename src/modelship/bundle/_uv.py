@@ -36,7 +36,7 @@ _NOT_PASSED_ON = (
     "UV_WORKING_DIR",
 )
 
-# uv runs in another folder, see run_uv: relative paths have to be told from here.
+# uv runs in another folder, see run_uv: relative paths have to be made absolute.
 _PATHS = (
     "SSL_CERT_FILE",
     "SSL_CLIENT_CERT",
@@ -62,7 +62,7 @@ class Outcome:
     stdout : str
         What it wrote to its standard output.
     words : str
-        What it said besides, for people: no colors, no secrets.
+        What it wrote to its standard error, without colors and secrets.
     timed_out : bool
         Whether it was ended because its time was up.
     """
@@ -96,7 +96,7 @@ def run_uv(
     stdin : str
         What is written to its standard input.
     asks_index : bool
-        Whether this command asks the package index; it is then told pip's configuration.
+        Whether this command asks the package index; it then gets pip's configuration.
     folder : str
         Where it runs: the root folder, which only its owner can put a file into, or one
         with a ``pyproject.toml`` made for it.

@@ -62,7 +62,7 @@ class ScoringBundle:
         environment is inferred from what wrote the models.
     sample_input : JSON value, optional
         A request that the service answers; arrays are taken as lists. It is sent once
-        after each deployment, and tells :class:`Evaluator` how rows are sent.
+        after each deployment, and :class:`Evaluator` sends rows in its form.
     cpu_cores : float
         Cores of processor time, above 0.
     memory_gb : float

@@ -74,7 +74,7 @@ class _Need:
 
 
 def find_clash(words: str, requirements: Sequence[str]) -> Clash | None:
-    """Return the two of `requirements` that uv's proof speaks of, if it can be told.
+    """Return the two of `requirements` that clash by uv's proof, or None if it does not tell.
 
     Parameters
     ----------
@@ -88,8 +88,8 @@ def find_clash(words: str, requirements: Sequence[str]) -> Clash | None:
     found = tuple(_with_what_was_asked(needs, asked)) or tuple(_with_each_other(needs, asked))
     if not found:
         return None
-    # What a requirement itself needs tells more than what one of its parts does, and the newest
-    # release more than older ones; and further down, the proof has drawn more together.
+    # The needs of a requirement itself explain more than those of its dependencies, those of the
+    # newest release more than those of older ones, and later steps of the proof more than earlier.
     ranks = [
         (need.who in asked, need.holds_for_the_newest, at) for at, (need, _) in enumerate(found)
     ]

@@ -145,7 +145,7 @@ class Environment:
 
     @classmethod
     def for_model(cls, model: Model, *, own_modules: Collection[str] = ()) -> Environment:
-        """Infer the environment from what the model's file tells of those who wrote it.
+        """Infer the environment from what the model's file says of the libraries that wrote it.
 
         Libraries that left their version in the file are pinned to it, other packages
         that it names are left open, and Python is that of this process.

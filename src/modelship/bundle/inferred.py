@@ -1,4 +1,4 @@
-"""What the environment of a model has to hold, told from the model's file alone."""
+"""What the environment of a model has to hold, inferred from the model's file alone."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _disagreement(models: Sequence[Model]) -> str:
 def _pypi_name(package: str, *, origin: str) -> str:
     """Return the name on PyPI of the package imported as `package`, or ``""`` for none."""
     if package.startswith("_") or package in {"builtins", "copy_reg"}:
-        return ""  # of Python itself, or a compiled part of a package that is named besides
+        return ""  # of Python itself, or a compiled part of a package that is named too
     if package in IMPORT_TO_PYPI:
         return IMPORT_TO_PYPI[package]
     raise EnvironmentSpecError(

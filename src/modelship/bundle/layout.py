@@ -96,7 +96,7 @@ def models_problem(named: Iterable[tuple[str, str]]) -> str:
     """Return why models of these names and versions cannot lie in a service together, or ``""``."""
     seen: set[tuple[str, str]] = set()
     for name, version in named:
-        key = (name.casefold(), version.casefold())  # a disk may not tell capital letters
+        key = (name.casefold(), version.casefold())  # a disk may ignore case
         if key in seen:
             return f"{name}:{version} is there twice, and both would lie in the same folder"
         seen.add(key)
@@ -156,7 +156,7 @@ def source_problem(paths: Iterable[str]) -> str:
 
 def _taken(path: str, seen: set[str]) -> str:
     top = path.partition("/")[0]
-    # A disk may not tell capital letters from small ones, and Python takes any of its suffixes.
+    # A disk may ignore case, and Python takes any of its suffixes.
     name = top if top.casefold() == MODELS else top.partition(".")[0]
     reason = _RESERVED.get(name.casefold())
     return reason or ("it is listed twice" if path in seen else "")

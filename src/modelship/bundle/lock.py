@@ -304,7 +304,7 @@ def _locked(text: str) -> Iterator[tuple[str, str, Marker | None]]:
 def linux_variables(python: str) -> dict[str, str]:
     """Return the marker variables of CPython on Linux, in the last release of its minor version."""
     running = Version(sys.version.split()[0].rstrip("+"))
-    # Markers that tell patch releases apart mean to leave out the first few.
+    # Markers that distinguish patch releases are meant to leave out the first few.
     full = str(running) if python == f"{running.major}.{running.minor}" else f"{python}.99"
     return {
         "implementation_name": "cpython",

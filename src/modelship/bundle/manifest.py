@@ -1,4 +1,4 @@
-"""``bundle.json``: what it has to look like. Whoever hands a bundle over may have written it."""
+"""``bundle.json``: what it has to look like. Anyone may have written it."""
 
 from __future__ import annotations
 

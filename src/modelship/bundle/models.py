@@ -1,4 +1,4 @@
-"""The models of a bundle: what may be given as such, and how they are told to people."""
+"""The models of a bundle: what may be given as such, and how they are shown to people."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def as_models(given: object) -> tuple[Model, ...]:
 def model_ids(models: Sequence[Model]) -> str:
     """Return the name and version of each model, such as ``"digits:1, letters:4"``.
 
-    Of more than ten, the first ten and how many there are besides; ``""`` of none.
+    Of more than ten, the first ten and the number of the others; ``""`` of none.
     """
     ids = [_id(model) for model in models]
     more = [f"and {len(ids) - _MOST_SHOWN} more"] if len(ids) > _MOST_SHOWN else []

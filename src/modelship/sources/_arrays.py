@@ -5,8 +5,8 @@ array's bytes follow (joblib/numpy_pickle.py, ``NumpyArrayWrapper.read_array``).
 NumPy is not needed to count them: a dtype pickles as a code such as ``"f8"``
 and a state tuple (``arraydescr_reduce`` in NumPy's ``descriptor.c``).
 
-Whoever counts other than joblib does passes over instructions that are carried out, so whatever
-is not exactly what joblib and NumPy write is not counted at all.
+A reader that counts in another way than joblib skips instructions that joblib executes, so what is
+not exactly what joblib and NumPy write is not counted at all.
 """
 
 from __future__ import annotations
@@ -18,10 +18,7 @@ from typing import Final, NoReturn
 
 from modelship.sources._keys import FILE_KEYS, WRAPPER_KEYS
 from modelship.sources._stream import MalformedError, UndescribedError
-from modelship.sources._values import (
-    Name,
-    State,
-)
+from modelship.sources._values import Name, State
 
 __all__ = ["Dtype", "Wrapper", "checked_state", "file_of", "raw_size_bytes"]
 

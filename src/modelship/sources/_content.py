@@ -1,8 +1,8 @@
-"""What a file is that does not say by its name, decided by its content.
+"""What a file is whose name does not say so, decided by its content.
 
 Whatever the loaders of an environment would unpickle is read: a pickle under any name, packed or
-not, and the pickle in a NumPy file with objects. Other content is told to be data only where that
-is certain; what is not known is not read, and that is said.
+not, and the pickle in a NumPy file with objects. Other content counts as data only where that is
+certain; a file that is not known is not read, and the passport says so.
 """
 
 from __future__ import annotations

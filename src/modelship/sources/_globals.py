@@ -1,8 +1,8 @@
 """What is known of the names that a model's file asks to be imported.
 
 Nothing is safe because of the library that it belongs to: NumPy has functions that write files,
-and its modules lead to modules of Python. A table names what honest files hold, make and call; what
-is called besides is dangerous, and what is made or held besides is, unless it may well be a class
+and its modules lead to modules of Python. A table names what honest files hold, make and call.
+Whatever else is called is dangerous, and so is what else is made or held, unless it may be a class
 of the user's own or of a release that the table does not know yet.
 """
 
@@ -39,7 +39,7 @@ class Judgement(enum.Enum):
     DANGEROUS = enum.auto()
 
 
-# Whoever calls a class may make it too, and whoever makes it may hold it.
+# A class that may be called may be made too, and one that may be made may be held.
 _USES: Final = {
     "": Use(0),
     "H": Use.HOLD,
@@ -55,7 +55,7 @@ _TOUCHES: Final = re.compile(
     r"_?(load|save|read|write|fetch|open|eval|exec|run|call|import|download|dump|query|to|from)s?"
     r"_?\w*|\w*(dmatrix|dmatrices|memmap|pickle|subprocess|shell)"
 )
-# Compiled modules that give themselves a name without their package's.
+# Compiled modules whose names lack that of their package.
 _OF_PACKAGES: Final = {"_loss": "sklearn", "_catboost": "catboost"}
 
 

@@ -25,4 +25,4 @@ def impostor(first: bytes) -> tuple[str, str]:
     if not first:
         return "empty (0 bytes)", ""
     begin = first.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    return next((told for each, told in _IMPOSTORS.items() if begin.startswith(each)), ("", ""))
+    return next((what for each, what in _IMPOSTORS.items() if begin.startswith(each)), ("", ""))

@@ -61,8 +61,8 @@ def read_pickle(
     Raises
     ------
     EndedEarlyError, MalformedError, UndescribedError
-        As :mod:`modelship.sources._stream` tells them apart; `findings` holds what
-        was seen until then.
+        As :mod:`modelship.sources._stream` distinguishes them; `findings` holds what was seen
+        until then.
     """
     machine = Machine(stream, findings, arrays=arrays)
     machine.padding, machine.persistent = padding, persistent

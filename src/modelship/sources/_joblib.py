@@ -92,6 +92,6 @@ class Arrays(Calls):
         return padding_bytes
 
     def next_is_instruction(self) -> bool:
-        """Return whether whoever takes the next byte for an instruction could go on."""
+        """Return whether a reader that takes the next byte for an instruction could go on."""
         following = self.stream.peek(1)
         return bool(following) and following[0] in ACTIONS

@@ -59,7 +59,7 @@ _STEPS_BETWEEN_CHECKS: Final = 1024
 
 
 class GraphWalk:
-    """Walks through all graphs of a model, and notes what they need besides the file."""
+    """Walks through all graphs of a model, and notes what they need beyond the file."""
 
     def __init__(self, file: BinaryIO, budget: Budget, findings: Findings) -> None:
         self._file = file

@@ -65,10 +65,10 @@ def read_all(open_: Callable[[], ByteStream], *, arrays: bool = True) -> Pickled
     except (EndedEarlyError, MalformedError) as error:
         read.error = error
     if findings.goes_on:
-        # pickle.load knows nothing of joblib's arrays, and carries their bytes out.
+        # pickle.load knows nothing of joblib's arrays, and executes their bytes.
         _read_otherwise(open_, findings, arrays=False)
     if findings.goes_on_when_older:
-        # joblib before 1.2 carries out the last of them.
+        # joblib before 1.2 executes the last of them.
         _read_otherwise(open_, findings, padding=False)
     return read
 

@@ -86,7 +86,7 @@ class States(Loop):
             self.hazard("it describes a type of arrays as NumPy does not")
 
     def look_into(self, state: object, *, strict: bool) -> None:
-        """Note what a state brings, whoever it is given to."""
+        """Note what a state brings, whatever it is given to."""
         parts = state if isinstance(state, tuple) else (state,)
         states = [part for part in parts if type(part) is State and part]
         if not (states or strict):

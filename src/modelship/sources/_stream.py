@@ -121,7 +121,7 @@ class _Member(io.RawIOBase):
 class ByteStream:
     """The bytes of a file in order, with exact and bounded reads.
 
-    What is at hand is the window ``data[at:]``. Whoever reads from it directly moves `at`,
+    What is at hand is the window ``data[at:]``. Code that reads from it directly moves `at`,
     and keeps below `safe`, where the longest short instruction still lies within it.
 
     Parameters

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 __all__ = ["Decompressor", "Zlib", "compression_of", "decompressor_of"]
 
 MAX_LZMA_MEMORY_BYTES: Final = 2**30
-# As joblib tells them apart (joblib/compressor.py), in its order.
+# As joblib distinguishes them (joblib/compressor.py), in its order.
 _MAGIC: Final = {
     "zfile": b"ZF",
     "zlib": b"\x78",

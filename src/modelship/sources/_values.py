@@ -200,10 +200,10 @@ class Findings:
     ``arrays`` counts those whose bytes lie between instructions, as only joblib reads them, and
     ``padded`` those before which joblib since 1.2 passes over some more. Whether others could go on
     at the first of them is ``goes_on`` for ``pickle.load``, and ``goes_on_when_older`` for an older
-    joblib. ``understood`` has names
-    that were called, and whose effect is told in another way. ``files`` are those beside it that
-    loading reads. ``calls`` counts what was called or made; once the bytes of an array are taken
-    for instructions, the reading ``went_astray``, and it counts from there.
+    joblib. ``understood`` has names that were called and whose effect is noted in another way.
+    ``files`` are those beside it that loading reads. ``calls`` counts what was called or made; once
+    the bytes of an array are taken for instructions, the reading ``went_astray``, and the counting
+    begins there.
     """
 
     protocol: int = 0

@@ -114,7 +114,7 @@ class Model:
         origin : str
             Where it was registered; see :class:`Model`.
         trusted : bool
-            Whether whoever made the file is known and may run code here; see :class:`Model`.
+            Whether the author of the file is known and may run code here; see :class:`Model`.
 
         Raises
         ------
@@ -153,7 +153,7 @@ class Model:
 
     @cached_property
     def passport(self) -> Passport:
-        """What the files tell without being loaded; read once."""
+        """What can be read of the files without loading them; read once."""
         return read_passport(self.path)
 
     def verify(self) -> None:
@@ -272,11 +272,11 @@ def digest_of(path: Path, files: tuple[ModelFile, ...]) -> str:
 
 
 def _warn_once(caught: Iterable[warnings.WarningMessage]) -> None:
-    """Warn again of what loading warned of; of versions once, not for each part of a model."""
-    told = False
+    """Repeat the warnings of loading; that of versions once, not for each part of a model."""
+    shown = False
     for warning in caught:
         if warning.category.__name__ == "InconsistentVersionWarning":
-            if told:
+            if shown:
                 continue
-            told = True
+            shown = True
         warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)

@@ -31,7 +31,7 @@ _MAX_SHOWN: Final = 20
 
 @dataclass(frozen=True)
 class Passport:
-    """What a model's files tell about it, read without importing or running anything of it.
+    """What a model's files say about it, read without importing or running anything of it.
 
     Attributes
     ----------

@@ -169,7 +169,7 @@ def register_model(
     description : str
         One sentence for people.
     framework, framework_version : str, optional
-        In Azure ML's words, such as ``"ScikitLearn"`` and ``"1.5.2"``; told from the model's file
+        In Azure ML's words, such as ``"ScikitLearn"`` and ``"1.5.2"``; read from the model's file
         if left out.
     timeout_s : float
         Seconds for the upload.

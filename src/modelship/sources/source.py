@@ -113,7 +113,7 @@ class ModelSource(ABC):
     def from_uri(cls, uri: str) -> ModelSource:
         """Return the source that `uri` names; it begins with the scheme registered for it.
 
-        An author's method may have keyword parameters besides: they are the options that
+        An author's method may have further keyword parameters: they are the options that
         :meth:`open` takes for this scheme.
 
         Raises

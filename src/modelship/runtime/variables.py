@@ -179,7 +179,8 @@ def _read(name: str, source: object) -> Secret:
         path = _path(option, rest)
         value, source = _content(option, path), f"file:{path}"
     else:  # it may be the secret itself: it is not shown
-        raise InvalidOptionError(option, type(source).__name__, _SOURCES)
+        found = "***" if isinstance(source, str) else type(source).__name__
+        raise InvalidOptionError(option, found, _SOURCES)
     if not value:
         raise InvalidOptionError(option, source, "a source that is not empty")
     if not _is_text(value, name=name):

@@ -3,6 +3,7 @@
 from modelship.progress import Deadline, Steps
 from modelship.targets.backend import Observation, Prepared, TargetBackend
 from modelship.targets.deployment import Deployment
+from modelship.targets.failures import Failure
 from modelship.targets.history import Change
 from modelship.targets.instance import Instance
 from modelship.targets.plan import Difference, Plan
@@ -16,6 +17,7 @@ __all__ = [
     "DeployTarget",
     "Deployment",
     "Difference",
+    "Failure",
     "Instance",
     "Observation",
     "Plan",

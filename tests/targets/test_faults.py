@@ -112,6 +112,20 @@ def test_the_next_deployment_removes_what_a_killed_one_left(folder, bundles):
     assert instance.release.bundle == new.digest
 
 
+def test_the_old_release_takes_requests_again_if_the_new_one_died(folder, bundles):
+    """If the deployer was killed after the switch, and the new release dies, the old one serves."""
+    old, new, _ = bundles
+    deploy(FileBackend(folder), old)
+    dying = DyingBackend(folder)
+    dying.at = 9  # the old one takes no requests any more
+    assert in_child(lambda: deploy(dying, new))
+    place = FileBackend(folder)
+    place.crash(DeployTarget(place).get(NAME).instance)
+    assert DeployTarget(place).history(NAME)[-1].outcome == "failed"
+    (instance,) = place.instances()
+    assert (instance.release.bundle, instance.routed) == (old.digest, True)
+
+
 def test_two_threads_deploy_one_name(folder, bundles):
     """Both succeed, one after the other; one instance is left, and history has both."""
     with ThreadPoolExecutor() as pool:

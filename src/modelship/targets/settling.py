@@ -6,11 +6,13 @@ Whoever holds the name next settles that: what the name really serves decides wh
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Final
 
-from modelship.targets.backend import SupportsReplace
+from modelship.errors import ModelshipError
+from modelship.targets.backend import SupportsReplace, SupportsRoute
 from modelship.targets.health import serving_one
 from modelship.targets.state import State
 
@@ -96,8 +98,7 @@ def settle(backend: TargetBackend, name: str) -> None:
             if serving is not None and not _is_proven(backend, serving, change):
                 older = [each for each in instances if each.created_at < change.began_at]
                 serving = serving_one(backend, older)
-            if not isinstance(backend, SupportsReplace):
-                _end_all_but(backend, serving, instances)
+            _serve_alone(backend, serving, instances)
             conclude(journal, _settled(change, serving))
 
 
@@ -133,9 +134,15 @@ def _is_proven(backend: TargetBackend, instance: Instance, change: Change) -> bo
     return instance.routed and backend.observe(instance).state is State.HEALTHY
 
 
-def _end_all_but(
+def _serve_alone(
     backend: TargetBackend, serving: Instance | None, instances: Sequence[Instance]
 ) -> None:
+    """Let requests come to one instance, and end all others."""
+    if isinstance(backend, SupportsReplace):
+        return
+    if isinstance(backend, SupportsRoute) and serving is not None and not serving.routed:
+        with suppress(ModelshipError):  # it ends just now: then nothing serves
+            backend.accept(serving, on=True)
     for each in instances:
         if serving is None or each.instance_id != serving.instance_id:
             backend.stop(each, grace_s=DRAIN_S)

@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = [
     "FLOORS",
     "IMPORT_TO_PYPI",
+    "SCRIPT_PACKAGES",
     "SETUPTOOLS",
     "SOURCE_ONLY",
     "floor_of",
@@ -91,3 +92,26 @@ IMPORT_TO_PYPI = {
     )
 }
 """Packages that models are often made of: the name they are imported by, and that on PyPI."""
+
+SCRIPT_PACKAGES = {
+    "attr": "attrs",
+    "bs4": "beautifulsoup4",
+    "Crypto": "pycryptodome",
+    "dateutil": "python-dateutil",
+    "docx": "python-docx",
+    "dotenv": "python-dotenv",
+    "fitz": "pymupdf",
+    "git": "gitpython",
+    "jose": "python-jose",
+    "jwt": "pyjwt",
+    "magic": "python-magic",
+    "MySQLdb": "mysqlclient",
+    "OpenSSL": "pyopenssl",
+    "pkg_resources": "setuptools",
+    "psycopg2": "psycopg2-binary",
+    "serial": "pyserial",
+    "slugify": "python-slugify",
+    "tables": "tables",
+    "wx": "wxpython",
+}
+"""Packages that scripts use besides: import names that do not tell the one on PyPI."""

@@ -58,6 +58,7 @@ def test_an_exception_has_a_code(kind, message, phase, line, code):
     ("module", "line", "remedy"),
     [
         ("PIL", "from PIL import Image", "List pillow in the environment."),
+        ("docx", "import docx", "List python-docx in the environment; or, if docx is a file"),
         ("azure", "from azure.storage.blob import BlobClient", "azure-storage-blob"),
         ("azureml", "from azureml.core.model import Model", "os.environ['AZUREML_MODEL_DIR']"),
         ("my_features", "import my_features", "put it beside the script"),

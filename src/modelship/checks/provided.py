@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from packaging.utils import canonicalize_name
 
-from modelship.known_packages import IMPORT_TO_PYPI
+from modelship.known_packages import IMPORT_TO_PYPI, SCRIPT_PACKAGES
 from modelship.runtime.environments import installed_modules
 
 if TYPE_CHECKING:
@@ -31,29 +31,8 @@ _REMOVED: Final = {
 }
 _ADDED: Final = {(3, 11): ("tomllib",), (3, 14): ("annotationlib", "compression")}
 
-# Import names that a package's name does not tell, besides those of models' libraries.
-_OTHERS: Final = {
-    "attr": "attrs",
-    "bs4": "beautifulsoup4",
-    "Crypto": "pycryptodome",
-    "dateutil": "python-dateutil",
-    "docx": "python-docx",
-    "dotenv": "python-dotenv",
-    "fitz": "pymupdf",
-    "git": "gitpython",
-    "google": "protobuf",
-    "jose": "python-jose",
-    "jwt": "pyjwt",
-    "magic": "python-magic",
-    "MySQLdb": "mysqlclient",
-    "OpenSSL": "pyopenssl",
-    "pkg_resources": "setuptools",
-    "psycopg2": "psycopg2-binary",
-    "serial": "pyserial",
-    "slugify": "python-slugify",
-    "tables": "tables",
-    "wx": "wxpython",
-}
+# What is below google tells packages apart, see _NAMESPACES; most have this one.
+_OTHERS: Final = SCRIPT_PACKAGES | {"google": "protobuf"}
 # Packages that share one top-level module: what lies right below it tells them apart.
 _NAMESPACES: Final = (
     "azure",

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-from modelship.known_packages import IMPORT_TO_PYPI
+from modelship.known_packages import IMPORT_TO_PYPI, SCRIPT_PACKAGES
 
 __all__ = ["LIBRARIES", "is_namespace", "package_of"]
 
-# What services use besides the libraries of models.
-_PACKAGES = IMPORT_TO_PYPI | {
-    "attr": "attrs",
-    "azureml.core": "azureml-core",
-    "azure.identity": "azure-identity",
-    "bs4": "beautifulsoup4",
-    "dateutil": "python-dateutil",
-    "dotenv": "python-dotenv",
-    "faiss": "faiss-cpu",
-    "inference_schema": "inference-schema",
-    "jwt": "pyjwt",
-    "psycopg2": "psycopg2-binary",
-    "sentence_transformers": "sentence-transformers",
-}
-_SAME_NAME = (
-    *("flask", "mlflow", "onnx", "onnxruntime", "pydantic", "requests", "skl2onnx"),
-    *("torchvision", "transformers"),
+_PACKAGES = (
+    IMPORT_TO_PYPI
+    | SCRIPT_PACKAGES
+    | {
+        "azureml.core": "azureml-core",
+        "azure.identity": "azure-identity",
+        "faiss": "faiss-cpu",
+        "inference_schema": "inference-schema",
+        "sentence_transformers": "sentence-transformers",
+    }
+)
+# Of services, besides those of models. Other names may as well be of files of the user's own.
+_OF_SERVICES = (
+    *("attr", "bs4", "dateutil", "dotenv", "faiss", "flask", "inference_schema", "jwt"),
+    *("mlflow", "onnx", "onnxruntime", "psycopg2", "pydantic", "requests"),
+    *("sentence_transformers", "skl2onnx", "torchvision", "transformers"),
 )
 
 # Packages share these; a part that is missing says nothing of another one's version.
 _NAMESPACES = frozenset({"azure", "azureml", "google"})
 
-LIBRARIES = frozenset({name.partition(".")[0] for name in _PACKAGES}) | {*_SAME_NAME} | _NAMESPACES
+LIBRARIES = frozenset(IMPORT_TO_PYPI) | {*_OF_SERVICES} | _NAMESPACES
 """Import names of libraries that many scripts and models use."""
 
 

@@ -114,7 +114,7 @@ def running(name):
     return [
         process
         for process in psutil.process_iter(["environ"])
-        if (process.info["environ"] or {}).get("MODELSHIP_INSTANCE", "").startswith(f"{name}-")
+        if (process.info["environ"] or {}).get("MODELSHIP_INSTANCE", "").rpartition("-")[0] == name
     ]
 
 

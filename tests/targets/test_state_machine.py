@@ -36,7 +36,10 @@ def offline(script, *, folder, factor):
 
 
 class Services(RuleBasedStateMachine):
-    """`expected` is the model: name to (factor, whether it crashed)."""
+    """`expected` is the model: name to (factor, whether it crashed).
+
+    `failed` are the names whose last deployment failed: delete() removes what that has left.
+    """
 
     offered: ClassVar = {}
 
@@ -44,6 +47,7 @@ class Services(RuleBasedStateMachine):
         super().__init__()
         self.target = DeployTarget.open("memory")
         self.expected = {}
+        self.failed = set()
 
     @rule(name=names, factor=factors, overwrite=st.booleans())
     def deploy(self, name, factor, overwrite):
@@ -57,11 +61,14 @@ class Services(RuleBasedStateMachine):
         after = self.target.deploy(self.offered[factor], **arguments).instance
         assert (after == before) is (old == (factor, False))
         self.expected[name] = (factor, False)
+        if after != before:
+            self.failed.discard(name)
 
     @rule(name=names)
     def deploy_broken(self, name):
         with pytest.raises(DeploymentFailedError):
             self.target.deploy(self.offered["broken"], name=name, overwrite=True, show_output=False)
+        self.failed.add(name)
 
     @rule(name=names)
     def crash(self, name):
@@ -71,9 +78,10 @@ class Services(RuleBasedStateMachine):
 
     @rule(name=names, missing_ok=st.booleans())
     def delete(self, name, missing_ok):
-        if name in self.expected or missing_ok:
+        if name in self.expected or name in self.failed or missing_ok:
             self.target.delete(name, missing_ok=missing_ok)
             self.expected.pop(name, None)
+            self.failed.discard(name)
         else:
             with pytest.raises(DeploymentNotFoundError):
                 self.target.delete(name)
@@ -95,8 +103,8 @@ class Services(RuleBasedStateMachine):
             assert each.state is (State.FAILED if crashed else State.HEALTHY)
 
     def teardown(self):
-        for deployment in self.target.list():
-            deployment.delete()
+        for name in {*self.expected, *self.failed}:
+            self.target.delete(name, missing_ok=True)
 
 
 def test_services_do_what_a_dict_predicts(tmp_path, shared_home, monkeypatch):

@@ -77,6 +77,20 @@ def test_rolling_back_twice_goes_further_back(deploy):
     assert rolled_back(deployed) == digests[1]
 
 
+def test_a_handle_follows_what_others_have_changed(deploy, place):
+    """A rollback or an update goes from what serves now, and not from what the handle was on."""
+    deploy(1)
+    second = deploy(2)
+    deploy(3)
+    assert rolled_back(second) == second.history()[1].release.digest
+    deployed = deploy(4)
+    second.update(Serving(workers=2), check="off", show_output=False)
+    assert (second.digest, second.release.options["workers"]) == (deployed.digest, 2)
+    DeployTarget(place).delete("digits-svc")
+    with pytest.raises(DeploymentNotFoundError):
+        second.rollback()
+
+
 def test_a_rollback_goes_to_the_change_that_is_named(deploy):
     """With to= it goes to any release that has served, be it one that was given up."""
     deploy(1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from modelship.errors import InvalidOptionError
+from modelship.errors import DeploymentNotFoundError, InvalidOptionError
 from modelship.progress import DeadlineExceededError, Steps
 from modelship.targets import health
 from modelship.targets.calling import Caller
@@ -199,6 +199,8 @@ class Deployment:
 
         Raises
         ------
+        DeploymentNotFoundError
+            If it was deleted.
         InvalidOptionError
             If a secret of what is to stay cannot be read again, or the target is opened with other
             options than when the service was deployed: deploy it with those and ``overwrite=True``.
@@ -208,6 +210,7 @@ class Deployment:
             As :meth:`DeployTarget.deploy`.
         """
         stages = Stages.checked(gate=gate, rollout=rollout, shadow=shadow)
+        self._follow()
         require_same_place(self._backend, self.release, doing="update")
         if isinstance(change, Serving):
             if serving is not None:
@@ -286,6 +289,8 @@ class Deployment:
 
         Raises
         ------
+        DeploymentNotFoundError
+            If it was deleted.
         InvalidOptionError
             If there is no such release, or one of its secrets cannot be read again.
         StorageError
@@ -293,6 +298,7 @@ class Deployment:
         ModelshipError
             As :meth:`DeployTarget.deploy`.
         """
+        self._follow()
         digest = release_before(self._backend, self.instance, self.history(), to=to)
         serving = self._kept.serving(digest, secrets=secrets)
         bundle = self._kept.bundle(digest)
@@ -313,6 +319,13 @@ class Deployment:
         is read, by what the name really serves.
         """
         return history(self._backend, self.name)
+
+    def _follow(self) -> None:
+        """Move this handle to what serves the name now: others may have changed that."""
+        found = health.serving_one(self._backend, self._backend.instances(self.name))
+        if found is None:
+            raise DeploymentNotFoundError(name=self.name, target=self.target)
+        self.instance = found
 
     @property
     def _kept(self) -> KeptReleases:

@@ -73,8 +73,9 @@ def test_a_program_that_takes_too_long_is_ended():
     """After the timeout neither it nor what it has started is there."""
     mark = f"{os.getpid()}-{random.random()}"
     code = "import subprocess; subprocess.run(['sleep', '600'])"
-    with pytest.raises(subprocess.TimeoutExpired):
+    with pytest.raises(subprocess.TimeoutExpired) as caught:
         programs.run([sys.executable, "-c", code], timeout_s=0.5, env={"MARK": mark})
+    assert (caught.value.output, caught.value.stderr) == ("", "")
     _wait_for_the_end_of(mark)
 
 

@@ -1,6 +1,7 @@
 """History, rollback, and what a failure leaves: on a target whose instances are files."""
 
 import json
+import os
 import threading
 
 import pytest
@@ -252,6 +253,18 @@ def test_a_hundred_changes_are_kept_and_the_one_that_serves():
         changes = kept_changes(changes, [failed])
     assert len(changes) == MOST_CHANGES + 1
     assert (changes[0].number, changes[1].number, changes[-1].number) == (1, 50, 149)
+
+
+def test_the_histories_of_deleted_names_are_bounded(tmp_path, monkeypatch):
+    """Of names that serve nothing, those that were deleted last are kept; others always are."""
+    monkeypatch.setattr("modelship.targets.history._MOST_FILES", 2)
+    begun = Change.begun("delete", ReleaseRecord())
+    for number, name in enumerate(["serving", "one", "two", "three"]):
+        outcome = "serving" if name == "serving" else "ended"
+        FolderJournal(tmp_path, name=name).write(begun.ended(outcome))
+        os.utime(tmp_path / f"{name}.json", (number, number))
+    FolderJournal(tmp_path, name="four").write(begun.ended("ended"))
+    assert {each.stem for each in tmp_path.iterdir()} == {"serving", "three", "four"}
 
 
 def test_a_failure_leaves_its_log_without_secrets(deploy, place, monkeypatch, tmp_path):

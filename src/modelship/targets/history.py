@@ -6,6 +6,7 @@ import getpass
 import json
 import platform
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -31,6 +32,7 @@ __all__ = [
     "Outcome",
     "changes_from",
     "kept_changes",
+    "serves_nothing",
     "to_text",
 ]
 
@@ -43,6 +45,7 @@ MOST_CHANGES: Final = 100
 MOST_HISTORY_BYTES: Final = 2**22
 """How long the document of a history may be."""
 
+_MOST_FILES: Final = 200
 _MOST_REASON: Final = 2000
 _MOST_DESCRIPTION: Final = 1000
 _MOST_TAGS: Final = 4000
@@ -212,9 +215,19 @@ class FolderJournal(Journal):
             ) from error
 
     def write(self, *changes: Change) -> None:
+        kept = kept_changes(self.changes(), changes)
         with storing(self._path):
-            text = to_text(kept_changes(self.changes(), changes))
-            write_atomic(self._path, text, mode=0o600)
+            write_atomic(self._path, to_text(kept), mode=0o600)
+            if serves_nothing(kept):
+                self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
+        """Remove the histories of names that serve nothing for the longest time."""
+        newest_first = sorted(self._path.parent.glob("*.json"), key=_written_at, reverse=True)
+        for path in newest_first[_MOST_FILES:]:
+            with suppress(StorageError):  # one that cannot be read is somebody's to look at
+                if serves_nothing(FolderJournal(path.parent, name=path.stem).changes()):
+                    path.unlink(missing_ok=True)
 
 
 def kept_changes(before: Sequence[Change], new: Sequence[Change]) -> list[Change]:
@@ -223,6 +236,11 @@ def kept_changes(before: Sequence[Change], new: Sequence[Change]) -> list[Change
     changes = [by_number[number] for number in sorted(by_number)]
     old = [each for each in changes[:-MOST_CHANGES] if each.outcome == "serving"]
     return [*old, *changes[-MOST_CHANGES:]]
+
+
+def serves_nothing(changes: Sequence[Change]) -> bool:
+    """Return whether a name was deleted, or never served."""
+    return not {each.outcome for each in changes} & {"serving", "under way"}
 
 
 def to_text(changes: Sequence[Change]) -> str:
@@ -253,6 +271,13 @@ _SCHEMA: Final = record(
         "figures": mapping(number()),
     }
 )
+
+
+def _written_at(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:  # another process has removed it just now
+        return 0.0
 
 
 def _now() -> str:

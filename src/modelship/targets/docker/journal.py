@@ -25,6 +25,7 @@ from modelship.targets.history import (
     Journal,
     changes_from,
     kept_changes,
+    serves_nothing,
     to_text,
 )
 
@@ -65,7 +66,7 @@ class EngineJournal(Journal):
     def write(self, *changes: Change) -> None:
         with connected() as engine:
             kept = kept_changes(self._read(engine.image(self._image)), changes)
-            is_over = not {each.outcome for each in kept} & {"serving", "under way"}
+            is_over = serves_nothing(kept)
             found = {
                 labels.HISTORY: _packed(to_text(kept)),
                 labels.HISTORY_OF: self._of,

@@ -12,6 +12,7 @@ import select
 import socket
 import struct
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -19,7 +20,6 @@ from modelship.errors import PortTakenError, TargetUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
     from modelship.targets.instance import Instance
 
@@ -83,6 +83,7 @@ def calls_in(folder: Path, *, name: str = GATE, mode: int = 0o600) -> Iterator[s
         with suppress(FileNotFoundError):
             (folder / name).unlink()
         listener.bind(f"{place}/{name}")
+        Path(place, name).chmod(mode)  # whatever the umask is
         listener.listen(_MOST_CALLERS)
         yield listener
 

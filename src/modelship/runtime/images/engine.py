@@ -32,6 +32,7 @@ _SHORTEST_WAIT_S = 1.0
 _LINES_KEPT = 40
 _CONFLICT = 409
 _STEP = "#(nop)"  # what the builder writes where a step runs no command
+_NO_MOUNT = "bind source path does not exist"
 _PORT_TAKEN = ("port is already allocated", "address already in use")
 
 
@@ -80,6 +81,12 @@ class Engine:
     def identity(self) -> str:
         """Return what tells the engine from others."""
         return str(self._api.info().get("ID") or self._api.base_url)
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the engine runs on this machine itself, and in no virtual one."""
+        is_local = self._api.base_url.startswith("http+docker://")  # the SDK's for a Unix socket
+        return is_local and self._api.info()["Name"] == socket.gethostname()
 
     # --- images ---------------------------------------------------------------------------
 
@@ -242,19 +249,29 @@ class Engine:
         `host` is what ``create_host_config`` takes; `volume` is a folder in the container that
         can be written from outside, and goes with it. An `entrypoint` goes before a `command`;
         without them the container runs what its image says.
+
+        Raises
+        ------
+        FileNotFoundError
+            If the engine does not see a folder that the container is to see.
         """
-        self._api.create_container(
-            image,
-            command=list(command) or None,
-            entrypoint=list(entrypoint) or None,
-            name=name,
-            labels=dict(labels),
-            environment=dict(environment),
-            host_config=self._api.create_host_config(**host),
-            volumes=[volume] if volume else None,
-            # Docker's config.json may hold a proxy with its password.
-            use_config_proxy=False,
-        )
+        try:
+            self._api.create_container(
+                image,
+                command=list(command) or None,
+                entrypoint=list(entrypoint) or None,
+                name=name,
+                labels=dict(labels),
+                environment=dict(environment),
+                host_config=self._api.create_host_config(**host),
+                volumes=[volume] if volume else None,
+                # Docker's config.json may hold a proxy with its password.
+                use_config_proxy=False,
+            )
+        except self._errors.APIError as error:
+            if _NO_MOUNT in str(error):
+                raise FileNotFoundError(str(error)) from error
+            raise
 
     def start(self, name: str, *, port: int | None) -> None:
         """Start a container that was created.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from modelship.errors import InvalidOptionError, UnsupportedError
+from modelship.places import state_folder
 from modelship.progress import Deadline
 from modelship.runtime.images import labels
 from modelship.runtime.images.dockerfiles import (
@@ -23,8 +25,18 @@ from modelship.runtime.images.image import (
     remove_unused_images,
     service_image,
 )
+from modelship.targets.address import (
+    IS_SUPPORTED,
+    ROUTED,
+    Gates,
+    address_for,
+    fetch,
+    port_of,
+    uri_of,
+)
 from modelship.targets.backend import Observation, Prepared, TargetBackend
 from modelship.targets.docker import container as containers
+from modelship.targets.docker import gates
 from modelship.targets.docker.alone import held_on_this_machine
 from modelship.targets.docker.journal import EngineJournal
 from modelship.targets.keys import ServiceKeys
@@ -32,8 +44,10 @@ from modelship.targets.scoring import answers
 from modelship.targets.state import State
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from modelship.progress import Steps
     from modelship.runtime.images.engine import Engine
@@ -46,6 +60,10 @@ __all__ = ["DockerBackend"]
 
 # An unhealthy container was healthy before, or had a minute to become so.
 _GRACE_S = 5.0
+_NO_ADDRESS = (
+    "note: this engine cannot hand an address over to a container: requests go to the "
+    "container's own port, and an update changes the scoring URI or stops the old one first"
+)
 _ANSWERED_BEFORE = frozenset({"healthy", "unhealthy"})
 
 
@@ -72,6 +90,8 @@ class DockerBackend(TargetBackend):
         }
     )
 
+    _has_gates: bool = IS_SUPPORTED
+
     def __init__(self, *, base_image: str | None = None) -> None:
         if base_image is not None and not re.fullmatch(r"[\w][\w.:/@-]*", base_image, re.ASCII):
             raise InvalidOptionError(
@@ -79,6 +99,7 @@ class DockerBackend(TargetBackend):
             )
         self._base_image = base_image
         self._answered: set[str] = set()
+        self._gates = Gates(self.name)
 
     @property
     def options(self) -> Mapping[str, object]:
@@ -88,9 +109,11 @@ class DockerBackend(TargetBackend):
         super().check_serving(serving)
         serving.program.check_own(auth=serving.auth)
 
-    def runs_beside(self, release: Release, current: Instance | None) -> bool:  # noqa: ARG002 - whatever runs
-        """Return whether two instances can run at once: not on a port that was asked for."""
-        return release.serving.port is None
+    def runs_beside(self, release: Release, current: Instance | None) -> bool:
+        """Return whether two instances can run at once: on one port, if they can share it."""
+        if current is not None and self._folder(current).exists():
+            return not current.own_uri or self._shares(current)  # without one, it does not run
+        return current is None or not current.direct_uri or release.serving.port is None
 
     def prepare(self, release: Release, steps: Steps) -> Prepared:
         bundle = release.bundle
@@ -105,42 +128,132 @@ class DockerBackend(TargetBackend):
         return Prepared(release)
 
     def start(self, draft: Instance, prepared: Prepared, steps: Steps) -> Instance:
-        name, release = draft.instance_id, prepared.release
+        with connected() as engine:
+            if self._has_gates and engine.is_here:
+                started = self._start_with_gate(engine, draft, prepared, steps)
+                if started is not None:
+                    return started
+                steps.say(_NO_ADDRESS)
+                self._has_gates = False
+            self._run(engine, draft, prepared, steps, port=prepared.release.serving.port)
+            container = engine.container(draft.instance_id)
+        return containers.at(draft, container) if container else draft
+
+    def _start_with_gate(
+        self, engine: Engine, draft: Instance, prepared: Prepared, steps: Steps
+    ) -> Instance | None:
+        """Start a container that serves its name's address; None if that cannot be handed over."""
+        name, folder = draft.instance_id, self._folder(draft)
+
+        def may_come() -> bool:
+            steps.deadline.check()
+            found = engine.container(name)
+            return found is not None and not _serves(found) and not containers.settled_state(found)
+
+        with (
+            self._address_for(draft.name, prepared.release.serving.port) as address,
+            gates.offered(folder) as (calls, handover),
+        ):
+            instance = draft.at(uri_of(address))
+            try:
+                self._run(engine, instance, prepared, steps, port=None, folder=folder)
+            except FileNotFoundError:
+                gates.remove(folder)
+                return None
+            leash = gates.taken(handover, may_come=may_come)
+            container = engine.container(name)
+            if leash is None and container is not None and _serves(container):
+                engine.remove(container, grace_s=0)
+                gates.remove(folder)
+                return None
+            if leash is not None:
+                with suppress(OSError):  # it ends
+                    self._gates.hand_over(instance, leash, address=address, calls=calls)
+        return containers.at(instance, container) if container else instance
+
+    def _run(
+        self,
+        engine: Engine,
+        instance: Instance,
+        prepared: Prepared,
+        steps: Steps,
+        *,
+        port: int | None,
+        folder: Path | None = None,
+    ) -> None:
+        """Create and start a container, which is published on `port` and sees `folder`."""
+        name, release = instance.instance_id, prepared.release
         serving = release.serving
         secrets = serving.secret_environment
-        with connected() as engine:
-            with self._image(engine, release, steps) as image:
-                engine.create(
-                    name,
-                    image=image,
-                    labels={
-                        labels.RECORD: draft.to_json(),
-                        labels.SERVICE_IMAGE: image,
-                        labels.TARGET: self._namespace,
-                    },
-                    environment={
-                        **({"MODELSHIP_KEYS_FILE": str(KEYS)} if serving.auth else {}),
-                        **serving.environment(serving.profile(self.profile)),
-                        **self._variables(str(APP_ROOT)),
-                    },
-                    host=containers.confinement(release.bundle.resources, port=serving.port),
-                    volume=str(KEYS.parent) if serving.auth or secrets else "",
-                    entrypoint=with_secrets() if secrets else (),
-                    command=_command(release) if secrets else (),
-                )
-                if serving.auth:
-                    _write_keys(engine, name, self._keys_of(draft.name) or ServiceKeys.new())
-                if secrets:
-                    _write_secrets(engine, name, secrets)
-            engine.start(name, port=serving.port)
-            started = engine.container(name)
-        return draft.at(containers.scoring_uri(started)) if started else draft
+        mounts = [gates.mount(folder)] if folder is not None else []
+        with self._image(engine, release, steps) as image:
+            engine.create(
+                name,
+                image=image,
+                labels={
+                    labels.RECORD: instance.to_json(),
+                    labels.SERVICE_IMAGE: image,
+                    labels.TARGET: self._namespace,
+                },
+                environment={
+                    **(gates.ENVIRONMENT if folder is not None else {}),
+                    **({"MODELSHIP_KEYS_FILE": str(KEYS)} if serving.auth else {}),
+                    **serving.environment(serving.profile(self.profile)),
+                    **self._variables(str(APP_ROOT)),
+                },
+                host=containers.confinement(release.bundle.resources, port=port, mounts=mounts),
+                volume=str(KEYS.parent) if serving.auth or secrets else "",
+                entrypoint=with_secrets() if secrets else (),
+                command=_command(release) if secrets else (),
+            )
+            if serving.auth:
+                _write_keys(engine, name, self._keys_of(instance.name) or ServiceKeys.new())
+            if secrets:
+                _write_secrets(engine, name, secrets)
+        engine.start(name, port=port)
+
+    # The address of a name
+
+    def address(self, instance: Instance) -> socket.socket:
+        return self._gates.address_of(self._folder(instance))
+
+    def accept(self, instance: Instance, *, on: bool) -> None:
+        if instance.own_uri:  # else it has only that, and serves it while it runs
+            self._gates.tell(instance, self._folder(instance), on=on)
+
+    def _address_for(self, name: str, port: int | None) -> socket.socket:
+        older = sorted(self.instances(name), key=lambda each: (each.routed, each.created_at))
+        older.reverse()
+        ours = [each for each in older if self._folder(each).exists()]
+        last = port_of(ours[0].scoring_uri) if ours else None
+        return address_for(map(self._folder, ours), port=port, last=last)
+
+    def _shares(self, instance: Instance) -> bool:
+        """Return whether an instance gives the address of its name away."""
+        shared = fetch(self._folder(instance))
+        if shared is not None:
+            shared.close()
+        return shared is not None
+
+    def _folder(self, instance: Instance) -> Path:
+        return state_folder() / self._namespace / instance.instance_id
 
     def instances(self, name: str | None = None) -> Sequence[Instance]:
         with connected() as engine:
             found = engine.containers(labels=[f"{labels.TARGET}={self._namespace}", labels.RECORD])
         records = [containers.read_record(each) for each in found]
-        return [each for each in records if name in {None, each.name}]
+        return [self._with_route(each) for each in records if name in {None, each.name}]
+
+    def _with_route(self, instance: Instance) -> Instance:
+        """Return a record with whether its container serves the address of the name.
+
+        The folder of another user's container says nothing: it does so then.
+        """
+        folder = self._folder(instance)
+        with suppress(OSError):
+            if instance.own_uri and folder.exists():
+                return replace(instance, routed=(folder / ROUTED).exists())
+        return instance
 
     def observe(self, instance: Instance) -> Observation:
         with connected() as engine:
@@ -155,7 +268,7 @@ class DockerBackend(TargetBackend):
         settled = containers.settled_state(container)
         if settled is not None:
             return settled
-        if answers(containers.scoring_uri(container)):
+        if _serves(container):
             self._answered.add(instance.instance_id)
             return State.HEALTHY
         if instance.instance_id in self._answered or container.health in _ANSWERED_BEFORE:
@@ -173,12 +286,14 @@ class DockerBackend(TargetBackend):
 
     def stop(self, instance: Instance, *, grace_s: float = _GRACE_S) -> None:
         self._answered.discard(instance.instance_id)
+        self._gates.let_go(instance)
         with connected() as engine:
             container = engine.container(instance.instance_id)
             if container is not None:
                 engine.remove(container, grace_s=round(grace_s))
             if instance.digest:
                 self._remove_images(engine, instance, ended=container)
+        gates.remove(self._folder(instance))
 
     def alone(self, name: str, *, timeout_s: float) -> AbstractContextManager[None]:
         """Hold the name: against other homes of this machine too, which share the engine."""
@@ -248,6 +363,11 @@ class DockerBackend(TargetBackend):
     def _variables(self, app_root: str) -> Mapping[str, str]:  # noqa: ARG002 - for subclasses
         """Return what a container gets in its environment besides; for subclasses."""
         return {}
+
+
+def _serves(container: Container) -> bool:
+    uri = containers.uri_of(container)
+    return bool(uri) and answers(uri)
 
 
 def _command(release: Release) -> Sequence[str]:

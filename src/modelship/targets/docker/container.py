@@ -13,19 +13,20 @@ from modelship.targets.instance import Instance
 from modelship.targets.state import State
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from modelship.bundle import Resources
     from modelship.runtime.images.inspection import Container
 
 __all__ = [
+    "at",
     "check_resources",
     "confinement",
     "facts_of",
     "last_words",
     "read_record",
-    "scoring_uri",
     "settled_state",
+    "uri_of",
 ]
 
 # What the engine takes: a hundredth of a core, and since its release 20.10 six mebibytes.
@@ -69,10 +70,13 @@ def check_resources(resources: Resources, *, cores: int, memory_bytes: int) -> N
         )
 
 
-def confinement(resources: Resources, *, port: int | None) -> Mapping[str, Any]:
-    """Return the host's side of a container: what it may use, and where it listens."""
+def confinement(
+    resources: Resources, *, port: int | None, mounts: Sequence[Mapping[str, Any]]
+) -> Mapping[str, Any]:
+    """Return the host's side of a container: what it may use and see, and where it listens."""
     memory_bytes = resources.memory_bytes
     return {
+        "mounts": list(mounts),
         "port_bindings": {f"{PORT}/tcp": ("127.0.0.1", port)},
         "mem_limit": memory_bytes,
         "memswap_limit": memory_bytes,  # memory and swap together: no swap
@@ -91,7 +95,7 @@ def confinement(resources: Resources, *, port: int | None) -> Mapping[str, Any]:
 def read_record(container: Container) -> Instance:
     """Return the record in a container's label, with its scoring URI; or a broken one.
 
-    The label is written before the port is known, so the URI comes from where the container is
+    The label is written before the port is known, so the container's own URI comes from where it is
     published now.
     """
     where = f"the label {labels.RECORD} of the container {container.name}"
@@ -101,11 +105,19 @@ def read_record(container: Container) -> Instance:
         return Instance.unreadable(container.name, f"{where} cannot be used: {error}")
     if record.instance_id != container.name:
         return Instance.unreadable(container.name, f"{where} is that of {record.instance_id}")
-    return record.at(scoring_uri(container))
+    return at(record, container)
 
 
-def scoring_uri(container: Container) -> str:
-    """Return where requests go, or ``""`` while it does not run."""
+def at(instance: Instance, container: Container) -> Instance:
+    """Return the record with where its container answers, beside the address that it may have."""
+    own_uri = uri_of(container)
+    if instance.scoring_uri:
+        return instance.at(instance.scoring_uri, own_uri=own_uri)
+    return instance.at(own_uri)
+
+
+def uri_of(container: Container) -> str:
+    """Return where the container itself answers, or ``""`` while it does not run."""
     return f"http://127.0.0.1:{container.port}/score" if container.port else ""
 
 

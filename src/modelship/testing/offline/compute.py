@@ -228,7 +228,7 @@ class _Containers(DockerBackend):
     """Containers of a Docker engine, which enforces their limits itself."""
 
     name: ClassVar[str] = "offline-docker"
-    _has_gates: ClassVar[bool] = False  # as above
+    _has_gates: bool = False  # as above
 
     source: ClassVar[tuple[SourceFile, ...]] = (SourceFile(_SETTINGS, FRONT_CHECK.read_bytes()),)
 

@@ -1,0 +1,91 @@
+"""How a container gets the gate of its name's address: through a folder that it sees, read-only.
+
+::
+
+    <state>/docker/<instance id>/
+        gate          where the container is told whether to serve the address
+        routed        there while it does
+        gate.py, settings.py    what Azure ML's server needs for it
+
+The kernel's socket stays that of this machine: no proxy of the engine is in the way of a request.
+"""
+
+from __future__ import annotations
+
+import select
+import shutil
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from modelship.server.gate import VARIABLE
+from modelship.staging import storing
+from modelship.targets.address import calls_in
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Iterator, Mapping
+
+__all__ = ["ENVIRONMENT", "mount", "offered", "remove", "taken"]
+
+_PLACE: Final = "/run/modelship-gate"
+_HANDOVER: Final = "handover"
+_SETTINGS: Final = "settings.py"
+_LOOK_EVERY_S: Final = 0.1
+_SOURCE: Final = Path(__file__).parents[2]
+_FILES: Final = {
+    _SETTINGS: _SOURCE / "runtime" / "gunicorn_gate.py",
+    "gate.py": _SOURCE / "server" / "gate.py",
+}
+
+ENVIRONMENT: Final = {
+    VARIABLE: f"{_PLACE}/{_HANDOVER}",
+    "GUNICORN_CMD_ARGS": f"--config {_PLACE}/{_SETTINGS}",
+}
+"""What a container gets in its environment."""
+
+
+def mount(folder: Path) -> Mapping[str, Any]:
+    """Return how the engine lets a container see `folder`."""
+    return {"Type": "bind", "Source": str(folder), "Target": _PLACE, "ReadOnly": True}
+
+
+@contextmanager
+def offered(folder: Path) -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Make the folder of a container; yield where it is told, and where it gets that, what to do.
+
+    Who else is on this machine cannot reach it, since the folder around it is this user's.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be made.
+    """
+    with storing(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.mkdir(mode=0o755)
+        for name, source in _FILES.items():
+            shutil.copyfile(source, folder / name)
+        for each in (folder, *folder.iterdir()):  # whatever the umask is
+            each.chmod(0o755)
+    with calls_in(folder) as calls, calls_in(folder, name=_HANDOVER, mode=0o666) as handover:
+        yield calls, handover
+        (folder / _HANDOVER).unlink()  # the same container, started again, is not handed anything
+
+
+def taken(handover: socket.socket, *, may_come: Callable[[], bool]) -> socket.socket | None:
+    """Return the connection of the container that has come for its gate.
+
+    None if it has not, and `may_come`, which is asked again and again, says that it will not.
+    """
+    while not select.select([handover], [], [], _LOOK_EVERY_S)[0]:
+        if not may_come():
+            return None
+    leash, _ = handover.accept()
+    return leash
+
+
+def remove(folder: Path) -> None:
+    """Remove the folder of a container; one that is not there is no error."""
+    with suppress(FileNotFoundError), storing(folder):
+        shutil.rmtree(folder)

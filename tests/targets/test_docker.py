@@ -87,7 +87,8 @@ def test_it_is_published_on_loopback_only(inspector):
     ports = inspect(inspector.instance.instance_id)["NetworkSettings"]["Ports"]
     (published,) = ports["5001/tcp"]
     assert published["HostIp"] == "127.0.0.1"
-    assert inspector.scoring_uri == f"http://127.0.0.1:{published['HostPort']}/score"
+    own_uri = inspector.instance.own_uri or inspector.scoring_uri
+    assert own_uri == f"http://127.0.0.1:{published['HostPort']}/score"
 
 
 def test_its_limits_are_the_bundle_s(inspector):
@@ -101,11 +102,12 @@ def test_its_limits_are_the_bundle_s(inspector):
 
 
 def test_the_record_is_a_label_in_json(inspector):
-    """Whoever reads JSON can read the record; the URI is not in it, since ports change."""
+    """Whoever reads JSON can read the record; its own URI is not in it, since ports change."""
     labels = inspect(inspector.instance.instance_id)["Config"]["Labels"]
     record = json.loads(labels["io.modelship.record"])
-    assert Instance.from_json(json.dumps(record)).at(inspector.scoring_uri) == inspector.instance
-    assert record["scoring_uri"] == ""
+    found, instance = Instance.from_json(json.dumps(record)), inspector.instance
+    assert found.at(instance.scoring_uri, own_uri=instance.own_uri) == instance
+    assert record["own_uri"] == ""
 
 
 def test_nothing_of_the_host_gets_in(inspector):
@@ -252,15 +254,20 @@ def test_a_killed_container_is_failed(deployer):
 
 
 def test_a_frozen_container_is_unhealthy_until_it_is_restarted(deployer):
-    """What answered before and does not now is Unhealthy; a restart moves it to another port."""
+    """What answered before and does not now is Unhealthy; a restart moves it to another port.
+
+    An update leads its address to it again.
+    """
     deployment = deployer.deploy(deployer.bundle(INERT), name="docker-frozen")
     docker_says("pause", deployment.instance.instance_id)
     assert deployment.state is State.UNHEALTHY
     docker_says("unpause", deployment.instance.instance_id)
     docker_says("restart", "--time=1", deployment.instance.instance_id)
     again = deployer.target.get(deployment.name).wait(timeout_s=30)
-    assert again.run("") == 1
-    docker_says("pause", deployment.instance.instance_id)
+    assert (again.run(""), again.scoring_uri == deployment.scoring_uri) == (1, False)
+    again.update(deployer.bundle(INERT + "# changed\n"), show_output=False)
+    assert (again.run(""), again.scoring_uri == deployment.scoring_uri) == (1, True)
+    docker_says("pause", again.instance.instance_id)
     again.delete()
     require_gone(again)
 

@@ -31,6 +31,7 @@ __all__ = [
     "address_for",
     "calls_in",
     "fetch",
+    "has_lost_it",
     "listen",
     "port_of",
     "uri_of",
@@ -198,6 +199,17 @@ def fetch(folder: Path) -> Address | None:
             if (level, kind, len(passed)) == (socket.SOL_SOCKET, socket.SCM_RIGHTS, size):
                 return socket.socket(fileno=struct.unpack("i", passed)[0])
     return None
+
+
+def has_lost_it(folder: Path) -> bool:
+    """Return whether the instance in `folder` has no address any more: nobody takes commands."""
+    try:
+        with _call(folder, b""):
+            return False
+    except (ConnectionRefusedError, FileNotFoundError):
+        return True
+    except OSError:  # it is busy, or another user's
+        return False
 
 
 def address_for(folders: Iterable[Path], *, port: int | None, last: int | None) -> Address:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "BUILD",
+    "GATE",
     "HISTORY",
     "HISTORY_ENDED",
     "HISTORY_OF",
@@ -16,6 +17,9 @@ __all__ = [
 
 BUILD = "io.modelship.build"
 """Another one for each build; what an interrupted one leaves is known by it."""
+
+GATE = "io.modelship.gate"
+"""On the container of a service, the folder of this machine in which its gate is."""
 
 HISTORY = "io.modelship.history"
 """On the image of a history, its changes as a JSON document, compressed, in base64."""

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager, suppress
-from dataclasses import replace
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from modelship.errors import InvalidOptionError, UnsupportedError
-from modelship.places import state_folder
 from modelship.progress import Deadline
 from modelship.runtime.images import labels
 from modelship.runtime.images.dockerfiles import (
@@ -25,26 +23,16 @@ from modelship.runtime.images.image import (
     remove_unused_images,
     service_image,
 )
-from modelship.targets.address import (
-    IS_SUPPORTED,
-    ROUTED,
-    Gates,
-    address_for,
-    fetch,
-    port_of,
-    uri_of,
-)
-from modelship.targets.backend import Observation, Prepared, TargetBackend
+from modelship.targets.backend import Observation, Prepared
 from modelship.targets.docker import container as containers
 from modelship.targets.docker import gates
+from modelship.targets.docker.addressed import AddressedContainers
 from modelship.targets.docker.alone import held_on_this_machine
 from modelship.targets.docker.journal import EngineJournal
 from modelship.targets.keys import ServiceKeys
-from modelship.targets.scoring import answers
 from modelship.targets.state import State
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
@@ -60,14 +48,10 @@ __all__ = ["DockerBackend"]
 
 # An unhealthy container was healthy before, or had a minute to become so.
 _GRACE_S = 5.0
-_NO_ADDRESS = (
-    "note: this engine cannot hand an address over to a container: requests go to the "
-    "container's own port, and an update changes the scoring URI or stops the old one first"
-)
 _ANSWERED_BEFORE = frozenset({"healthy", "unhealthy"})
 
 
-class DockerBackend(TargetBackend):
+class DockerBackend(AddressedContainers):
     """Runs each service as a container of a Docker engine, published on 127.0.0.1.
 
     The engine is the one that ``DOCKER_HOST`` and its companions name. A container runs as
@@ -90,16 +74,14 @@ class DockerBackend(TargetBackend):
         }
     )
 
-    _has_gates: bool = IS_SUPPORTED
-
     def __init__(self, *, base_image: str | None = None) -> None:
         if base_image is not None and not re.fullmatch(r"[\w][\w.:/@-]*", base_image, re.ASCII):
             raise InvalidOptionError(
                 option="base_image", found=base_image, expected="an image, such as python:3.11-slim"
             )
+        super().__init__()
         self._base_image = base_image
         self._answered: set[str] = set()
-        self._gates = Gates(self.name)
 
     @property
     def options(self) -> Mapping[str, object]:
@@ -108,12 +90,6 @@ class DockerBackend(TargetBackend):
     def check_serving(self, serving: Serving) -> None:
         super().check_serving(serving)
         serving.program.check_own(auth=serving.auth)
-
-    def runs_beside(self, release: Release, current: Instance | None) -> bool:
-        """Return whether two instances can run at once: on one port, if they can share it."""
-        if current is not None and self._folder(current).exists():
-            return not current.own_uri or self._shares(current)  # without one, it does not run
-        return current is None or not current.direct_uri or release.serving.port is None
 
     def prepare(self, release: Release, steps: Steps) -> Prepared:
         bundle = release.bundle
@@ -126,50 +102,6 @@ class DockerBackend(TargetBackend):
         if note := bundle.environment.note_on(bundle.lock.python, of=of):
             steps.say(note)
         return Prepared(release)
-
-    def start(self, draft: Instance, prepared: Prepared, steps: Steps) -> Instance:
-        with connected() as engine:
-            if self._has_gates and engine.is_here:
-                started = self._start_with_gate(engine, draft, prepared, steps)
-                if started is not None:
-                    return started
-                steps.say(_NO_ADDRESS)
-                self._has_gates = False
-            self._run(engine, draft, prepared, steps, port=prepared.release.serving.port)
-            container = engine.container(draft.instance_id)
-        return containers.at(draft, container) if container else draft
-
-    def _start_with_gate(
-        self, engine: Engine, draft: Instance, prepared: Prepared, steps: Steps
-    ) -> Instance | None:
-        """Start a container that serves its name's address; None if that cannot be handed over."""
-        name, folder = draft.instance_id, self._folder(draft)
-
-        def may_come() -> bool:
-            steps.deadline.check()
-            found = engine.container(name)
-            return found is not None and not _serves(found) and not containers.settled_state(found)
-
-        with (
-            self._address_for(draft.name, prepared.release.serving.port) as address,
-            gates.offered(folder) as (calls, handover),
-        ):
-            instance = draft.at(uri_of(address))
-            try:
-                self._run(engine, instance, prepared, steps, port=None, folder=folder)
-            except FileNotFoundError:
-                gates.remove(folder)
-                return None
-            leash = gates.taken(handover, may_come=may_come)
-            container = engine.container(name)
-            if leash is None and container is not None and _serves(container):
-                engine.remove(container, grace_s=0)
-                gates.remove(folder)
-                return None
-            if leash is not None:
-                with suppress(OSError):  # it ends
-                    self._gates.hand_over(instance, leash, address=address, calls=calls)
-        return containers.at(instance, container) if container else instance
 
     def _run(
         self,
@@ -194,6 +126,7 @@ class DockerBackend(TargetBackend):
                     labels.RECORD: instance.to_json(),
                     labels.SERVICE_IMAGE: image,
                     labels.TARGET: self._namespace,
+                    **({labels.GATE: str(folder)} if folder is not None else {}),
                 },
                 environment={
                     **(gates.ENVIRONMENT if folder is not None else {}),
@@ -212,48 +145,10 @@ class DockerBackend(TargetBackend):
                 _write_secrets(engine, name, secrets)
         engine.start(name, port=port)
 
-    # The address of a name
-
-    def address(self, instance: Instance) -> socket.socket:
-        return self._gates.address_of(self._folder(instance))
-
-    def accept(self, instance: Instance, *, on: bool) -> None:
-        if instance.own_uri:  # else it has only that, and serves it while it runs
-            self._gates.tell(instance, self._folder(instance), on=on)
-
-    def _address_for(self, name: str, port: int | None) -> socket.socket:
-        older = sorted(self.instances(name), key=lambda each: (each.routed, each.created_at))
-        older.reverse()
-        ours = [each for each in older if self._folder(each).exists()]
-        last = port_of(ours[0].scoring_uri) if ours else None
-        return address_for(map(self._folder, ours), port=port, last=last)
-
-    def _shares(self, instance: Instance) -> bool:
-        """Return whether an instance gives the address of its name away."""
-        shared = fetch(self._folder(instance))
-        if shared is not None:
-            shared.close()
-        return shared is not None
-
-    def _folder(self, instance: Instance) -> Path:
-        return state_folder() / self._namespace / instance.instance_id
-
     def instances(self, name: str | None = None) -> Sequence[Instance]:
         with connected() as engine:
             found = engine.containers(labels=[f"{labels.TARGET}={self._namespace}", labels.RECORD])
-        records = [containers.read_record(each) for each in found]
-        return [self._with_route(each) for each in records if name in {None, each.name}]
-
-    def _with_route(self, instance: Instance) -> Instance:
-        """Return a record with whether its container serves the address of the name.
-
-        The folder of another user's container says nothing: it does so then.
-        """
-        folder = self._folder(instance)
-        with suppress(OSError):
-            if instance.own_uri and folder.exists():
-                return replace(instance, routed=(folder / ROUTED).exists())
-        return instance
+        return [each for each in map(self._read, found) if name in {None, each.name}]
 
     def observe(self, instance: Instance) -> Observation:
         with connected() as engine:
@@ -268,7 +163,7 @@ class DockerBackend(TargetBackend):
         settled = containers.settled_state(container)
         if settled is not None:
             return settled
-        if _serves(container):
+        if containers.answers_itself(container):
             self._answered.add(instance.instance_id)
             return State.HEALTHY
         if instance.instance_id in self._answered or container.health in _ANSWERED_BEFORE:
@@ -293,7 +188,8 @@ class DockerBackend(TargetBackend):
                 engine.remove(container, grace_s=round(grace_s))
             if instance.digest:
                 self._remove_images(engine, instance, ended=container)
-        gates.remove(self._folder(instance))
+        if container is not None:
+            gates.remove(self._folder_of(container))
 
     def alone(self, name: str, *, timeout_s: float) -> AbstractContextManager[None]:
         """Hold the name: against other homes of this machine too, which share the engine."""
@@ -363,11 +259,6 @@ class DockerBackend(TargetBackend):
     def _variables(self, app_root: str) -> Mapping[str, str]:  # noqa: ARG002 - for subclasses
         """Return what a container gets in its environment besides; for subclasses."""
         return {}
-
-
-def _serves(container: Container) -> bool:
-    uri = containers.uri_of(container)
-    return bool(uri) and answers(uri)
 
 
 def _command(release: Release) -> Sequence[str]:

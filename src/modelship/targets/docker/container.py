@@ -10,6 +10,7 @@ from modelship.errors import InvalidOptionError
 from modelship.runtime.images import labels
 from modelship.runtime.images.dockerfiles import PORT
 from modelship.targets.instance import Instance
+from modelship.targets.scoring import answers
 from modelship.targets.state import State
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from modelship.runtime.images.inspection import Container
 
 __all__ = [
+    "answers_itself",
     "at",
     "check_resources",
     "confinement",
@@ -119,6 +121,12 @@ def at(instance: Instance, container: Container) -> Instance:
 def uri_of(container: Container) -> str:
     """Return where the container itself answers, or ``""`` while it does not run."""
     return f"http://127.0.0.1:{container.port}/score" if container.port else ""
+
+
+def answers_itself(container: Container) -> bool:
+    """Return whether a container answers at its own port."""
+    uri = uri_of(container)
+    return bool(uri) and answers(uri)
 
 
 def settled_state(container: Container) -> State | None:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from modelship.server.gate import VARIABLE
 from modelship.staging import storing
-from modelship.targets.address import calls_in
+from modelship.targets.address import GATE, ROUTED, calls_in
 
 if TYPE_CHECKING:
     import socket
@@ -68,9 +68,14 @@ def offered(folder: Path) -> Iterator[tuple[socket.socket, socket.socket]]:
             shutil.copyfile(source, folder / name)
         for each in (folder, *folder.iterdir()):  # whatever the umask is
             each.chmod(0o755)
-    with calls_in(folder) as calls, calls_in(folder, name=_HANDOVER, mode=0o666) as handover:
-        yield calls, handover
-        (folder / _HANDOVER).unlink()  # the same container, started again, is not handed anything
+    try:
+        with calls_in(folder) as calls, calls_in(folder, name=_HANDOVER, mode=0o666) as handover:
+            yield calls, handover
+    except BaseException:
+        remove(folder)
+        raise
+    # The same container, started again, is not handed anything.
+    (folder / _HANDOVER).unlink(missing_ok=True)
 
 
 def taken(handover: socket.socket, *, may_come: Callable[[], bool]) -> socket.socket | None:
@@ -86,6 +91,11 @@ def taken(handover: socket.socket, *, may_come: Callable[[], bool]) -> socket.so
 
 
 def remove(folder: Path) -> None:
-    """Remove the folder of a container; one that is not there is no error."""
-    with suppress(FileNotFoundError), storing(folder):
-        shutil.rmtree(folder)
+    """Remove the folder of a container, and nothing else that may lie in it.
+
+    Its place is a label's word. One that is not there, or another user's, is no error.
+    """
+    with suppress(OSError):
+        for name in (*_FILES, _HANDOVER, GATE, ROUTED):
+            (folder / name).unlink(missing_ok=True)
+        folder.rmdir()

@@ -98,6 +98,9 @@ class AddressedContainers(TargetBackend):
         if instance.own_uri:  # else it has only that, and serves it while it runs
             self._gates.tell(instance, self._folder(instance), on=on)
 
+    def lend(self, instance: Instance) -> socket.socket:
+        return self._gates.lend(self._folder(instance))
+
     def _start_with_gate(
         self, engine: Engine, draft: Instance, prepared: Prepared, steps: Steps
     ) -> Instance | None:

@@ -114,13 +114,13 @@ def calling(call):
     """Return a context in which several callers send requests; it yields what they got."""
 
     @contextmanager
-    def calling(*, callers=4, body=b"{}"):
+    def calling(*, callers=4, body=b"{}", kept=True):
         ended, got = threading.Event(), []
 
         def live():
             with requests.Session() as session:
                 while not ended.wait(0.01):
-                    got.append(_status(call, body, session))
+                    got.append(_status(call, body, session if kept else requests))
 
         threads = [threading.Thread(target=live) for _ in range(callers)]
         for each in threads:

@@ -89,11 +89,12 @@ def test_a_cut_answer_is_not_taken_for_a_whole_one(address, make_release, call):
         router.kill()
 
 
-def test_no_request_is_lost_when_it_ends_under_load(address, router, calling):
+@pytest.mark.parametrize("kept", [True, False], ids=["kept", "new"])
+def test_no_request_is_lost_when_it_ends_under_load(address, router, calling, kept):
     """Kept connections get their last answer with ``Connection: close``."""
     ended = threading.Event()
     winner = threading.Thread(target=_serve_plainly, args=(address, ended))
-    with calling() as got:
+    with calling(callers=8, kept=kept) as got:
         while len(got) < 40:
             assert router.traffic()
         winner.start()

@@ -9,6 +9,8 @@ from array import array
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    import socket
+
     from aiohttp import web
 
     from modelship.routing.forwarding import Forwarder
@@ -17,20 +19,25 @@ __all__ = ["drain"]
 
 _DRAIN_S: Final = 40.0  # longer than a server gives what is under way
 _QUIET_S: Final = 0.5
+_SETTLING_S: Final = 0.1
+"""How long the event loop may need for a connection that it has accepted just now."""
 _LOOK_S: Final = 0.02
 
 
-async def drain(runner: web.AppRunner, forwarder: Forwarder) -> None:
+async def drain(runner: web.AppRunner, forwarder: Forwarder, *, listener: socket.socket) -> None:
     """Take no more connections; return once those that are open have been answered.
 
     The next answer on a kept connection ends it. One that brings no request is closed once all have
     been quiet for half a second and nothing of a request has come on it.
     """
     forwarder.is_draining = True
-    for site in list(runner.sites):
-        await site.stop()
     loop = asyncio.get_running_loop()
     begun_at = loop.time()
+    # A server that is closed drops what it has accepted and not begun with.
+    loop.remove_reader(listener)
+    await asyncio.sleep(_SETTLING_S)
+    for site in list(runner.sites):
+        await site.stop()
     while loop.time() - begun_at < _DRAIN_S and _open_connections(runner):
         quiet_s = loop.time() - max(forwarder.last_at, begun_at)
         if not forwarder.under_way and quiet_s > _QUIET_S and not _unread(runner):

@@ -45,9 +45,11 @@ class _Router:
         copies: Copies,
         runner: web.AppRunner,
         *,
+        listener: socket.socket,
         handover: socket.socket,
     ) -> None:
         self._held: list[int] = []
+        self._listener = listener
         self._handover = handover
         self._forwarder = forwarder
         self._copies = copies
@@ -71,7 +73,7 @@ class _Router:
             os.close(descriptor)
         self._forwarder.turns.weight = _ALL if winner == NEW else 0
         await self._copies.end()
-        await drain(self._runner, self._forwarder)
+        await drain(self._runner, self._forwarder, listener=self._listener)
 
     def told(self) -> dict[str, Any]:
         """Return what the releases have done so far."""
@@ -123,7 +125,7 @@ async def _main(listener: socket.socket, control: socket.socket, handover: socke
         copies = Copies()
         forwarder = Forwarder(origins, client=client, copies=copies)
         runner = await _listen(listener, forwarder)
-        router = _Router(forwarder, copies, runner, handover=handover)
+        router = _Router(forwarder, copies, runner, listener=listener, handover=handover)
         _tell(router, writer)
         winner = await _control(router, reader, writer)
         await router.end(winner=winner or OLD)

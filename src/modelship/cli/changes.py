@@ -167,7 +167,7 @@ def history(
         documents = [_change_document(each) for each in changes]
         emit({"name": name, "target": place.name, "changes": documents})
     elif changes:
-        header = ("", "began at (UTC)", "by", "what", "release", "outcome", "")
+        header = ("#", "began at (UTC)", "by", "what", "release", "outcome", "")
         say_table(header, [_row(each) for each in changes])
     else:
         click.echo(f"Nothing is written down of {name}: it was not deployed by modelship.")

@@ -186,6 +186,24 @@ class TargetContract(ChangeClauses):
         assert target.get(running.name).instance == running.instance
         assert running.run(cases.ROWS) == cases.SCORED
 
+    def test_t35_a_plan_says_what_a_deployment_would_do(
+        self,
+        target: DeployTarget,
+        running: Deployment,
+        bundle: ScoringBundle,
+        other_bundle: ScoringBundle,
+        name: str,
+    ) -> None:
+        """T35: plan() says what deploy() with overwrite would change, and changes nothing."""
+        before = running.instance
+        assert target.plan(bundle, name=running.name).action == "nothing"
+        assert target.plan(bundle, name=name).action == "create"
+        plan = target.plan(other_bundle, name=running.name)
+        assert plan.action == "replace"
+        assert {each.name for each in plan.differences} == {"script", "tags", "description"}
+        assert target.get(running.name).instance == before
+        _require_nothing(target, name)
+
     # --- failing --------------------------------------------------------------------------
 
     @pytest.mark.parametrize(

@@ -83,26 +83,26 @@ def _command_lines():
     return " ".join(found)
 
 
-@pytest.mark.parametrize("server", ["azmlinfsrv", "modelship"])
+@pytest.mark.parametrize(("server", "traces"), [("azmlinfsrv", False), ("modelship", True)])
 def test_a_secret_is_in_the_environment_of_the_service_alone(
-    deployer, target, canary, server, shared_home, tmp_path
+    deployer, target, canary, server, traces, shared_home, tmp_path, monkeypatch
 ):
-    """Also one of several lines from a file; no file, label, command line or message holds it."""
+    """Of several lines, of a file, or in a variable for traces: nothing else holds it."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", f"api-key={canary}")
     (tmp_path / "pem").write_text(f"-----BEGIN\n{canary}\n-----END=\n")
     given = {"TOKEN": "env:MY_TOKEN", "PEM": f"file:{tmp_path}/pem"}
-    serving = Serving(server=server, variables={"MODE": "a $b\n'c'"}, secrets=given)
-    name = f"canary-{target.name}-{server}"
-    deployment = deployer.deploy(
-        deployer.bundle(SHOWING), name=name, target=target, serving=serving
-    )
-    with deployment:
-        assert deployment.run("TOKEN PEM MODE") == {
+    plain = {"MODE": "a $b\n'c'"}
+    serving = Serving(server=server, traces=traces, variables=plain, secrets=given)
+    name, bundle = f"canary-{target.name}-{server}", deployer.bundle(SHOWING)
+    with deployer.deploy(bundle, name=name, target=target, serving=serving) as deployment:
+        assert deployment.run("TOKEN PEM MODE OTEL_EXPORTER_OTLP_HEADERS") == {
             "TOKEN": canary,
             "PEM": f"-----BEGIN\n{canary}\n-----END=",
             "MODE": "a $b\n'c'",
+            "OTEL_EXPORTER_OTLP_HEADERS": f"api-key={canary}" if traces else None,
         }
         with pytest.raises(NameTakenError, match=r"secrets\.PEM, secrets\.TOKEN") as taken:
-            deployer.deploy(deployer.bundle(SHOWING), name=name, target=target)
+            deployer.deploy(bundle, name=name, target=target)
         said = [str(taken.value), repr(deployment), repr(deployment.history()), repr(serving)]
         said += [deployment.logs(), _written(shared_home), _command_lines()]
         said += [_said_by_engine(deployment)] if target.name == "docker" else []
@@ -135,19 +135,6 @@ def test_a_deployment_tries_the_script_with_its_secrets(deployer, canary):
         bundle, name="canary-tried", target=target, serving=serving, check="trial"
     ) as deployment:
         assert deployment.run("TOKEN") == {"TOKEN": canary}
-
-
-@pytest.mark.docker
-def test_variables_of_traces_are_not_in_a_containers_configuration(
-    docker_engine, deployer, canary, monkeypatch
-):
-    """Headers for a collector may hold a key; the service gets them as it gets secrets."""
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", f"api-key={canary}")
-    bundle, serving = deployer.bundle(SHOWING), Serving(server="modelship", traces=True)
-    with deployer.deploy(bundle, name="canary-traces", serving=serving) as deployment:
-        answer = deployment.run("OTEL_EXPORTER_OTLP_HEADERS")
-        assert answer == {"OTEL_EXPORTER_OTLP_HEADERS": f"api-key={canary}"}
-        assert canary not in _said_by_engine(deployment)
 
 
 @pytest.mark.docker

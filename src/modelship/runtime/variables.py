@@ -84,7 +84,7 @@ class Secret:
     def __post_init__(self) -> None:
         where = self.source or "the value of a Secret"
         if not _is_text(self.value):
-            raise InvalidOptionError(where, type(self.value).__name__, _TEXT)
+            raise InvalidOptionError(where, type(self.value).__name__, _expected(self.value))
         if not self.value:
             raise InvalidOptionError(where, "", "a value that is not empty")
 
@@ -110,7 +110,8 @@ def as_variables(given: object) -> Mapping[str, str]:
     variables: dict[str, str] = {}
     for name, value in _named("variables", given).items():
         if not _is_text(value, name=name):
-            raise InvalidOptionError(f"variables[{name!r}]", type(value).__name__, _TEXT)
+            found = type(value).__name__
+            raise InvalidOptionError(f"variables[{name!r}]", found, _expected(value))
         variables[name] = str(value)
     return MappingProxyType(variables)
 
@@ -164,6 +165,10 @@ def _is_text(value: object, *, name: str = "") -> bool:
     except UnicodeEncodeError:
         return False
     return size < _MOST_BYTES and "\0" not in str(value)
+
+
+def _expected(value: object) -> str:
+    return _TEXT if isinstance(value, str) else "text, in quotes"
 
 
 def _read(name: str, source: object) -> Secret:

@@ -18,6 +18,7 @@ import argparse
 import collections
 import os
 import random
+import secrets
 import signal
 import sys
 import tempfile
@@ -31,7 +32,7 @@ from modelship.bundle import Environment
 from modelship.bundle.lock import lock
 from modelship.testing.bundles import script_bundle, with_lock
 
-NAME = "killed-svc"
+NAME = f"killed-{secrets.token_hex(3)}"
 MARKER = "MODELSHIP_INSTANCE"
 ENDING_S = 10.0
 

@@ -173,6 +173,22 @@ def test_a_newer_instance_of_somebody_else_stays(folder, bundles):
     assert third.digest in {each.release.bundle for each in FileBackend(folder).instances()}
 
 
+def test_a_deployer_that_is_interrupted_says_so(folder, bundles):
+    """After Ctrl-C the old release serves on, and the history says that it was interrupted."""
+
+    class Interrupted(FileBackend):
+        def start(self, draft, prepared, steps):
+            super().start(draft, prepared, steps)
+            raise KeyboardInterrupt
+
+    deploy(FileBackend(folder), bundles[0])
+    with pytest.raises(KeyboardInterrupt):
+        deploy(Interrupted(folder), bundles[1])
+    (release,), changes = settled(folder)
+    assert release.bundle == bundles[0].digest
+    assert (changes[-1].outcome, changes[-1].reason) == ("failed", "It was interrupted.")
+
+
 def full(*_, **__):
     raise OSError(errno.ENOSPC, "No space left on device")
 

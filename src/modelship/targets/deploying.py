@@ -17,6 +17,7 @@ from modelship.errors import (
 from modelship.places import state_folder, using_caches
 from modelship.progress import Steps
 from modelship.staging import storing
+from modelship.targets.failures import forget_failure
 from modelship.targets.health import serving_one
 from modelship.targets.names import check_service_name
 from modelship.targets.release import Release, Serving
@@ -206,6 +207,7 @@ class _Asked:
         release, current = intent.release, intent.current
         if current is not None and self._is_there(intent, current, overwrite=overwrite):
             self._steps.say("nothing to do: this release is deployed and healthy")
+            forget_failure(self._backend.name, self._name)
             return current
         way = way_to(release, on=self._backend, current=current)
         self._stages.require(self._backend, way=way, current=current)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from modelship.targets.history import Change
 
-__all__ = ["LINES_OF_A_FAILURE", "Failure", "failure_of", "forget_failure", "keep_failure"]
+__all__ = ["LINES_OF_A_FAILURE", "Failure", "failure_of", "forget_failure", "keep_failure", "said"]
 
 LINES_OF_A_FAILURE: Final = 1000
 """How many lines of a log are kept at most."""
@@ -110,7 +110,7 @@ class Failure:
             target=target,
             change=change.number,
             ended_at=change.ended_at,
-            problem=covered(told.message if told else repr(error))[:_MOST_TEXT],
+            problem=covered(said(error))[:_MOST_TEXT],
             advice=covered(told.hint if told else "")[:_MOST_TEXT],
             log=_end_of(covered(log)),
             diagnosis=redacted(diagnosis) if diagnosis else None,
@@ -120,6 +120,13 @@ class Failure:
         """Return it as a JSON object."""
         diagnosis = {**vars(self.diagnosis)} if self.diagnosis else None
         return {**vars(self), "diagnosis": diagnosis}
+
+
+def said(error: BaseException) -> str:
+    """Return what an error says, in a sentence."""
+    if isinstance(error, ModelshipError):
+        return f"{error.message} {error.aftermath}".strip()
+    return "It was interrupted." if isinstance(error, KeyboardInterrupt) else repr(error)
 
 
 def keep_failure(failure: Failure) -> None:
@@ -149,12 +156,10 @@ def failure_of(target: str, name: str) -> Failure | None:
 
 def forget_failure(target: str, name: str) -> bool:
     """Remove what the last deployment of a name has left; return whether there was something."""
-    path = _path(target, name)
-    with storing(path):
-        try:
-            path.unlink()
-        except (FileNotFoundError, NotADirectoryError):
-            return False
+    try:
+        _path(target, name).unlink()
+    except OSError:  # there is none, or it cannot be removed: the next one takes its place
+        return False
     return True
 
 

@@ -20,7 +20,13 @@ from modelship.errors import (
 from modelship.progress import DeadlineExceededError, Steps
 from modelship.targets.backend import SupportsReplace, SupportsRoute
 from modelship.targets.calling import Caller
-from modelship.targets.failures import LINES_OF_A_FAILURE, Failure, forget_failure, keep_failure
+from modelship.targets.failures import (
+    LINES_OF_A_FAILURE,
+    Failure,
+    forget_failure,
+    keep_failure,
+    said,
+)
 from modelship.targets.health import failure, timed_out, wait_until_healthy
 from modelship.targets.history import Change
 from modelship.targets.instance import Instance
@@ -125,7 +131,7 @@ class Rollout:
     def _give_up(self, change: Change, error: BaseException) -> None:
         """Write down that the change has failed, and keep what tells why."""
         outcome: Outcome = "refused" if isinstance(error, RolloutFailedError) else "failed"
-        ended = change.ended(outcome, _reason(error), self._trying.figures)
+        ended = change.ended(outcome, said(error), self._trying.figures)
         with suppress(ModelshipError):  # the failure itself counts more
             self._journal.write(ended)
             self._forget_releases()
@@ -269,12 +275,6 @@ class Rollout:
     def _stop_all(self, instances: Sequence[Instance]) -> None:
         for instance in instances:
             self._backend.stop(instance, grace_s=DRAIN_S)
-
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, ModelshipError):
-        return f"{error.message} {error.aftermath}".strip()
-    return repr(error)
 
 
 def _age(instance: Instance) -> tuple[str, str]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from modelship.errors import InvalidOptionError, UnsupportedError
+from modelship.errors import InvalidOptionError, StorageError, UnsupportedError
 from modelship.progress import Deadline
 from modelship.runtime.images import labels
 from modelship.runtime.images.dockerfiles import (
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from modelship.progress import Steps
     from modelship.runtime.images.engine import Engine
     from modelship.runtime.images.inspection import Container
-    from modelship.targets.history import Journal
+    from modelship.targets.history import Change, Journal
     from modelship.targets.instance import Instance
     from modelship.targets.release import Release, Serving
 
@@ -214,7 +214,9 @@ class DockerBackend(AddressedContainers):
         self, engine: Engine, instance: Instance, *, ended: Container | None
     ) -> None:
         """Remove images that nothing uses; that of the release before stays, to go back to."""
-        changes = self.journal(instance.name).changes()
+        changes: Sequence[Change] = ()
+        with suppress(StorageError):  # a history that cannot be read keeps no service
+            changes = self.journal(instance.name).changes()
         served = {each.release.bundle for each in changes if each.has_served}
         is_deleted = bool(changes) and changes[-1].kind == "delete"
         keep = instance.digest in served and not is_deleted

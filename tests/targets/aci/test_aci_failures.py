@@ -204,9 +204,9 @@ def test_a_service_that_stays_transitioning(target, bundle, faults):
     """Our deadline says what Azure was doing, and nothing is left."""
     deploy(target, bundle).delete()  # the model is registered, and what is to install is known
     faults.plant(StageFault("stuck"))
-    text = refused(lambda: deploy(target, bundle, timeout_s=5), DeploymentTimeoutError)
+    text = refused(lambda: deploy(target, bundle, timeout_s=10), DeploymentTimeoutError)
     assert text.startswith(
-        f"'{NAME}' on 'aci' was not healthy within 5 s; the step under way was "
+        f"'{NAME}' on 'aci' was not healthy within 10 s; the step under way was "
         "'Build the environment on Azure ML'.\n"
     )
     assert target.list() == ()
@@ -214,8 +214,8 @@ def test_a_service_that_stays_transitioning(target, bundle, faults):
 
 def test_deleting_what_is_gone(target):
     """A service that is not there cannot be deleted, and says what there is."""
-    assert refused(lambda: target.delete(NAME), DeploymentNotFoundError) == (
-        f"There is no deployment named '{NAME}' on 'aci'.\n  -> Nothing is deployed on 'aci'."
+    assert refused(lambda: target.delete("gone-svc"), DeploymentNotFoundError) == (
+        "There is no deployment named 'gone-svc' on 'aci'.\n  -> Nothing is deployed on 'aci'."
     )
 
 

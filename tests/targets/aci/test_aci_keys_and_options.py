@@ -5,8 +5,14 @@ import requests
 
 from modelship import DeployTarget, Serving, Workspace
 from modelship.bundle import Resources, ScoringBundle
-from modelship.errors import DeploymentNotFoundError, NameTakenError, ScoringRequestError
+from modelship.errors import (
+    DeploymentNotFoundError,
+    InvalidOptionError,
+    NameTakenError,
+    ScoringRequestError,
+)
 from modelship.targets.aci.services import Services
+from modelship.testing import cases, script_bundle, with_lock
 
 ROWS = {"data": [2]}
 
@@ -16,10 +22,11 @@ def deploy(offline, bundle):
     """Return a function from options of the target to a service; it is removed afterwards."""
     made = []
 
-    def deploy(name="keys-svc", auth=None, **options):
+    def deploy(name="keys-svc", *, auth=None, overwrite=False, **options):
         target = DeployTarget.open("aci", workspace=offline.config_path, **options)
         serving = Serving(auth=auth)
-        made.append(target.deploy(bundle, name=name, serving=serving, show_output=False))
+        given = {"name": name, "serving": serving, "overwrite": overwrite, "show_output": False}
+        made.append(target.deploy(bundle, **given))
         return made[-1]
 
     yield deploy
@@ -58,6 +65,36 @@ def test_keys_of_ones_own(deploy):
     assert deployed.regenerate_key("secondary", value="third-secret").secondary == "third-secret"
     assert deployed.run(ROWS) == [6]
     assert "secret" not in repr(deployed) + repr(deployed.keys()) + repr(vars(deployed._backend))
+
+
+def test_other_keys_of_ones_own_are_set_in_place(deploy):
+    """The service goes on at its address, and asks for the new ones."""
+    before = deploy(auth=True, primary_key="first-secret")
+    after = deploy(auth=True, primary_key="other-secret", overwrite=True)
+    assert after.scoring_uri == before.scoring_uri
+    assert [status(after, each) for each in ("first-secret", "other-secret")] == [401, 200]
+    assert after.keys().secondary == before.keys().secondary
+
+
+def test_keys_need_a_service_that_asks_for_one(deploy):
+    """Nothing is sent if keys are given and nobody said that a request needs one."""
+    with pytest.raises(InvalidOptionError) as caught:
+        deploy(primary_key="first-secret")
+    assert caught.value.message == "auth is None; expected True, since primary_key is given."
+
+
+def test_variables_and_workers_reach_the_service(offline, bundle, bare_lock, tmp_path):
+    """The script sees the variables, and Azure ML's server starts as many workers."""
+    reading = script_bundle(cases.READING, folder=tmp_path, environment=bundle.environment)
+    given = {"CONTRACT_PLAIN": "two words", "CONTRACT_SECRET": "none"}
+    serving = Serving(variables=given, workers=2)
+    target = DeployTarget.open("aci", workspace=offline.config_path)
+    options = {"name": "variables-svc", "serving": serving, "show_output": False}
+    with target.deploy(with_lock(reading, lock=bare_lock), **options) as deployed:
+        assert deployed.run({}) == ["two words", cases.hidden("none")]
+        kept = Services(Workspace.open(offline.config_path)).payload("variables-svc")
+    environment = kept["environmentImageRequest"]["environment"]["environmentVariables"]
+    assert environment.items() >= {**given, "WORKER_COUNT": "2"}.items()
 
 
 def test_the_key_is_in_no_error(deploy):

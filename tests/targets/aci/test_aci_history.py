@@ -1,0 +1,139 @@
+"""The history of a service on Container Instances, and going back, from any machine."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from modelship import DeployTarget, Serving
+from modelship.errors import DeploymentFailedError, InvalidOptionError
+from modelship.places import cache_folder
+from modelship.progress import Deadline
+from modelship.targets import State
+from modelship.targets.health import wait_until_healthy
+from modelship.testing import cases, script_bundle, with_lock
+
+NAME = "history-svc"
+ROWS = {"data": [2]}
+MODEL = {"factor": cases.FACTOR}
+NEGATED = cases.SCALING.replace("factor * ", "-factor * ")
+
+# Deploys a bundle, and is killed before or after the workspace is asked to update the service.
+KILLED = """
+import os, signal, sys
+from modelship import DeployTarget, ScoringBundle
+from modelship.targets.aci.services import Services
+
+config, folder, name, when = sys.argv[1:]
+update = Services.update
+
+def dying(*args, **options):
+    if when == "after":
+        update(*args, **options)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+Services.update = dying
+bundle = ScoringBundle.load(folder)
+DeployTarget.open("aci", workspace=config).deploy(bundle, name=name, overwrite=True, check="off")
+"""
+
+
+@pytest.fixture
+def make(bundle, bare_lock, tmp_path):
+    """Return a function from a script to a bundle of it."""
+
+    def make(script):
+        folder = tmp_path / f"bundle-{len(list(tmp_path.iterdir()))}"
+        made = script_bundle(script, folder=folder, environment=bundle.environment, model=MODEL)
+        return with_lock(made, lock=bare_lock)
+
+    return make
+
+
+def deploy(target, bundle, **options):
+    return target.deploy(
+        bundle, name=NAME, overwrite=True, check="off", show_output=False, **options
+    )
+
+
+def killed(offline, bundle, folder, *, when):
+    """Deploy a bundle in a process that is killed before or after it asks for the update."""
+    command = [sys.executable, "-c", KILLED, offline.config_path, bundle.save(folder), NAME, when]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    ended = subprocess.run(command, env=environment, capture_output=True, timeout=120)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+
+
+def outcomes(changes):
+    return [(each.kind, each.outcome) for each in changes]
+
+
+def test_another_machine_has_the_history_and_goes_back(
+    target, bundle, make, offline, tmp_path, monkeypatch
+):
+    """It lists the same changes, serves the release before again, and the keys stay."""
+    deploy(target, bundle, serving=Serving(auth=True))
+    second = deploy(target, make(NEGATED))
+    keys, told = second.keys(), second.history()
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "cache").symlink_to(cache_folder())  # what is to install is known
+    monkeypatch.setenv("MODELSHIP_HOME", str(tmp_path / "home"))
+    found = DeployTarget.open("aci", workspace=offline.config_path).get(NAME)
+    assert found.history() == told
+    found.rollback(show_output=False)
+    assert (found.digest, found.run(ROWS), found.keys()) == (bundle.digest, [6], keys)
+    assert found.release.options["auth"] is True
+    assert outcomes(found.history()[-2:]) == [("deploy", "ended"), ("rollback", "serving")]
+
+
+def test_a_deployer_that_is_killed_before_it_asks_changes_nothing(
+    target, bundle, make, offline, tmp_path
+):
+    """The old release serves, and history says that the change was cut short."""
+    deploy(target, bundle)
+    killed(offline, make(NEGATED), tmp_path / "saved", when="before")
+    found = target.get(NAME)
+    assert (found.digest, found.run(ROWS)) == (bundle.digest, [6])
+    assert outcomes(found.history()[-2:]) == [("deploy", "serving"), ("deploy", "failed")]
+
+
+def test_a_deployer_that_is_killed_after_it_has_asked_is_not_needed(
+    target, bundle, make, offline, tmp_path
+):
+    """Azure ML goes on without it: the new release serves, and history says so."""
+    deploy(target, bundle)
+    new = make(NEGATED)
+    killed(offline, new, tmp_path / "saved", when="after")
+    found = target.get(NAME)
+    wait_until_healthy(target._backend, found.instance, Deadline(60))
+    assert (found.digest, found.run(ROWS)) == (new.digest, [-6])
+    assert outcomes(found.history()[-2:]) == [("deploy", "ended"), ("deploy", "serving")]
+
+
+def test_what_a_killed_deployer_broke_is_put_back_by_the_next_that_fails(
+    target, bundle, make, offline, tmp_path
+):
+    """It waits for the end of the first; what served before both comes from the workspace."""
+    deploy(target, bundle)
+    broken = make(cases.RAISING)
+    killed(offline, broken, tmp_path / "saved", when="after")
+    with pytest.raises(DeploymentFailedError):
+        deploy(target, make(cases.RAISING + "\n# once more\n"))
+    found = target.get(NAME)
+    assert (found.state, found.digest, found.run(ROWS)) == (State.HEALTHY, bundle.digest, [6])
+
+
+@pytest.mark.parametrize("name", ["server", "secrets"])
+def test_what_azure_ml_decides_itself_is_refused_with_what_to_do(target, bundle, name, monkeypatch):
+    """The message names another way, and shows no secret."""
+    monkeypatch.setenv("PASSWORD_OF_TEST", "hunter2")
+    serving = {
+        "server": Serving(server="modelship"),
+        "secrets": Serving(secrets={"PASSWORD": "env:PASSWORD_OF_TEST"}),
+    }
+    with pytest.raises(InvalidOptionError) as caught:
+        deploy(target, bundle, serving=serving[name])
+    assert "'process'" in caught.value.message
+    assert "hunter2" not in str(caught.value)

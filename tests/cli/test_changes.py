@@ -1,6 +1,7 @@
 """modelship update, rollback and history, on the target memory; and what a failure leaves."""
 
 import json
+import os
 import uuid
 
 import pytest
@@ -133,6 +134,7 @@ def test_prune_tells_what_it_frees(modelship, monkeypatch):
     folder = cache_folder() / "environments" / "unused"
     folder.mkdir(parents=True)
     (folder / "file").write_bytes(b"\0" * 10_000)
+    os.utime(folder, (10**9, 10**9))
     document = json.loads(modelship("prune", "--dry-run", "--unused-for", "0", "--json").stdout)
     [thing] = document["removed"]
     assert (thing["kind"], thing["name"]) == ("environment", str(folder))

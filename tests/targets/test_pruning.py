@@ -100,10 +100,12 @@ def test_what_a_process_that_is_gone_has_left_is_removed():
         process.wait()
     drafts = [state_folder() / "process" / f".draft-{pid}-a" for pid in (process.pid, os.getpid())]
     scratch, fresh = (cache_folder() / "docker" / name for name in ("old", "new"))
-    for folder in (*drafts, scratch, fresh):
+    failures = [state_folder() / "failures" / "process" / f"{name}.json" for name in "ab"]
+    for folder in (*drafts, scratch, fresh, *failures):
         folder.mkdir(parents=True)
-    os.utime(scratch, (LONG_AGO, LONG_AGO))
-    assert removed() == {str(drafts[0]), str(scratch)}
+    for folder in (scratch, failures[0]):
+        os.utime(folder, (LONG_AGO, LONG_AGO))
+    assert removed() == {str(drafts[0]), str(scratch), str(failures[0])}
     assert drafts[1].exists()
     assert fresh.exists()
 

@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Pruned", "prune"]
 
+_MINUTE_S: Final = 60.0
 _HOUR_S: Final = 3600.0
+_MONTH_S: Final = 30 * 24 * _HOUR_S
 _DRAFT: Final = re.compile(r"\.draft-(\d{1,9})-.+")
 _STAGED: Final = (
     *(".modelship-*", "*/.modelship-*", "releases/*/*/.modelship-*"),
@@ -74,7 +76,7 @@ def prune(*, dry_run: bool, unused_for_s: float, timeout_s: float = 10.0) -> Pru
     dry_run : bool
         Find it, and remove nothing.
     unused_for_s : float
-        How long an environment, an image or a file has to lie unused, in seconds.
+        How long an environment, an image or a file has to lie unused, in seconds; at least 60.
     timeout_s : float
         How long to wait for what is under way.
 
@@ -83,7 +85,8 @@ def prune(*, dry_run: bool, unused_for_s: float, timeout_s: float = 10.0) -> Pru
     StorageError
         If a deployment or a check is under way.
     """
-    before = time.time() - unused_for_s
+    # A workspace of the offline kind asks for an environment, and starts in it a moment later.
+    before = time.time() - max(unused_for_s, _MINUTE_S)
     if dry_run:
         return _found(before)
     try:
@@ -153,7 +156,7 @@ def _drafts() -> Iterator[Leftover]:
 
 
 def _files(before: float) -> Iterator[Leftover]:
-    """Yield what was half written or built an hour ago, and answers of indexes that are old."""
+    """Yield what was half written an hour ago, and what is asked for anew or by nobody any more."""
     cache, hour_ago = cache_folder(), time.time() - _HOUR_S
     why = "whoever wrote it did not end, or was ended"
     for home in (state_folder(), cache):
@@ -161,3 +164,6 @@ def _files(before: float) -> Iterator[Leftover]:
     yield from old_files(cache, ["docker/*"], before=hour_ago, why=why)
     why = "it is asked for again when it is needed"
     yield from old_files(cache, ["locks/*.txt", "azure/*.txt"], before=before, why=why)
+    why = "the deployment that failed is a month ago"
+    month_ago = time.time() - _MONTH_S
+    yield from old_files(state_folder(), ["failures/*/*.json"], before=month_ago, why=why)

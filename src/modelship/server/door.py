@@ -106,8 +106,9 @@ class Door:
         if self._is_crowded():
             self._listen([gate])
         else:
+            config = self._server.config
             server = await self._loop.create_server(
-                self._protocol, sock=gate.address.dup(), ssl=self._server.config.ssl
+                self._protocol, sock=gate.address.dup(), ssl=config.ssl, backlog=config.backlog
             )
             self._of_gate.append(server)
         self._slot[Field.AT_GATE] = 1

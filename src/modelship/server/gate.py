@@ -42,6 +42,7 @@ _FOLLOWING_S = 5.0
 """A worker that has not followed in so long accepts nothing either: it is stuck in a run()."""
 _SOON_S, _LOOKS = 0.01, 10
 _SO_DETACH_FILTER = 27
+_BACKLOG = 2048
 _OPEN, _SHARED = range(2)
 
 
@@ -180,8 +181,10 @@ class Gate:
             return
         if on:
             self._forget(self._leash)
-            with suppress(OSError):  # there is none: an instance that ended has left no filter
+            # An instance that ended may have let nobody in any more.
+            with suppress(OSError):  # there is no filter
                 self.address.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
+            self.address.listen(_BACKLOG)
             self._waiting.register(self.address, select.EPOLLIN)
         else:
             self._waiting.unregister(self.address)

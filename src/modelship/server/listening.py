@@ -115,10 +115,8 @@ class Listeners:
     def keep_out(self) -> None:
         """Let the kernel take no new connections, where it can be told so.
 
-        What other instances listen on too is left to them.
+        What other instances may listen on too stays open for them.
         """
-        if self.gate is not None and not self.gate.is_alone:
-            self.gate.turn(on=False)
         for each in self._owned():
             with suppress(OSError):
                 _attach_filter(each)

@@ -48,8 +48,10 @@ def main(
         passed.append(int(leash))
         environment["MODELSHIP_GATE"] = f"fd:{LEASH_DESCRIPTOR}"
     # First out of the way of each other.
-    passed = [fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE_DESCRIPTOR) for each in passed]
-    for number, each in enumerate(passed, FIRST_PASSED_DESCRIPTOR):
+    free = [fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE_DESCRIPTOR) for each in passed]
+    for each in passed:
+        os.close(each)
+    for number, each in enumerate(free, FIRST_PASSED_DESCRIPTOR):
         os.dup2(each, number)
     if int(memory):
         resource.setrlimit(resource.RLIMIT_DATA, (int(memory), int(memory)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import time
 from pathlib import Path
 
 import psutil
@@ -176,6 +177,24 @@ def test_clients_that_stay_connected_move_on(serving, tmp_path):
             said += [session.post(each, data="{}").headers.get("connection") for each in (own, url)]
         assert said == [None, None, None, "close"]
         instance.leash.close()
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["kept", "new"])
+def test_what_came_to_the_address_is_answered_at_the_end(serving, tmp_path, kept):
+    """An instance that alone has the address loses nothing: clients are answered or refused."""
+    with address.listen(None) as shared:
+        instance = _Instance(serving, "default", tmp_path / "e").ready(shared)
+        port = shared.getsockname()[1]
+    instance.tell(on=True)
+
+    def end():
+        time.sleep(0.2)
+        instance.server.process.terminate()
+        instance.server.process.wait(_TIMEOUT_S)
+
+    counted = asked_while(end, port=port, kept=kept)
+    assert counted.keys() == {"200", "refused"}
+    instance.leash.close()
 
 
 def test_a_folder_may_have_a_long_path(tmp_path):

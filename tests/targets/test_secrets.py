@@ -9,6 +9,7 @@ from contextlib import suppress
 
 import psutil
 import pytest
+import requests
 from docker_base import BASE_IMAGE, deploying, docker_says, inspect
 
 from modelship import DeployTarget, Serving
@@ -18,6 +19,7 @@ from modelship.targets import Release
 from modelship.targets.kept import KeptReleases
 
 PLACES = ["process", pytest.param("docker", marks=pytest.mark.docker)]
+_PAGES = ("", "docs", "swagger.json", "metrics", "healthz", "environ")
 SHOWING = """
 import os
 
@@ -75,6 +77,12 @@ def _said_by_engine(deployment):
     return json.dumps([container, inspect(container["Image"])]) + history
 
 
+def _pages(deployment):
+    """Return what the server tells of itself; Azure ML's has fewer pages."""
+    base = deployment.scoring_uri.removesuffix("/score")
+    return [requests.get(f"{base}/{each}", timeout=10).text for each in _PAGES]
+
+
 def _command_lines():
     found = []
     for process in psutil.process_iter():
@@ -104,7 +112,7 @@ def test_a_secret_is_in_the_environment_of_the_service_alone(
         with pytest.raises(NameTakenError, match=r"secrets\.PEM, secrets\.TOKEN") as taken:
             deployer.deploy(bundle, name=name, target=target)
         said = [str(taken.value), repr(deployment), repr(deployment.history()), repr(serving)]
-        said += [deployment.logs(), _written(shared_home), _command_lines()]
+        said += [deployment.logs(), *_pages(deployment), _written(shared_home), _command_lines()]
         said += [_said_by_engine(deployment)] if target.name == "docker" else []
     said.append(_written(shared_home))
     assert [each[max(0, each.find(canary) - 200) :] for each in said if canary in each] == []

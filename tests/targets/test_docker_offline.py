@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import inspect
 import io
+import json
+import subprocess
 import sys
 import tarfile
 from contextlib import suppress
@@ -133,3 +135,19 @@ def test_a_script_s_name_is_not_expanded():
 def test_an_engine_s_time_is_read_to_its_digits(written, seconds):
     """The time of an engine keeps its fraction and heeds its zone."""
     assert unix_time(written) == seconds
+
+
+def test_a_program_finds_the_secrets_of_a_file_in_its_environment(tmp_path):
+    """Each value arrives as it is, over what the container was given by the same name."""
+    given = {"TOKEN": "a=b c", "PEM": "two\nlines", "EMPTY": "", "NOT_ASCII": "ü"}
+    file = tmp_path / "secrets"
+    file.write_text("".join(f"{name}={value}\0" for name, value in given.items()))
+    _, *options, _ = dockerfiles.with_secrets()
+    shows = "import json, os; print(json.dumps(dict(os.environ)))"
+    done = subprocess.run(
+        [sys.executable, *options, file, sys.executable, "-c", shows],
+        env={"TOKEN": "of the container", "MODE": "fast"},
+        capture_output=True,
+        check=True,
+    )
+    assert json.loads(done.stdout).items() >= {**given, "MODE": "fast"}.items()

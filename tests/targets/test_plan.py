@@ -93,6 +93,15 @@ def test_each_option_is_told_with_its_values_and_a_secret_without(target, make, 
     assert "hunter" not in f"{plan}{plan.to_document()}"
 
 
+def test_a_variable_that_looks_like_a_secret_is_not_shown(target, make):
+    """Who writes a password among the variables does not find it in the log of CI."""
+    applied(target, make(), serving=Serving(variables={"DB_PASSWORD": "hunter2-hunter2"}))
+    second = Serving(variables={"DB_PASSWORD": "hunter3-hunter3"})
+    plan = target.plan(make(), name="planned", serving=second)
+    assert said(plan) == ["variables.DB_PASSWORD: changed"]
+    assert "hunter" not in str(plan.to_document())
+
+
 def test_each_part_of_the_bundle_is_told_with_what_differs_in_it(target, make):
     """Files, packages, resources, tags and words are named, not only the part."""
     before = Environment(python="3.11", requirements=("numpy==1.26.4", "six==1.16.0"))

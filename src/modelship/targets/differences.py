@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from modelship.bundle.models import model_ids
+from modelship.checks.leaks import variable_findings
 from modelship.errors import ModelshipError
 from modelship.runtime.variables import Secret
 from modelship.targets.recorded import is_readable
@@ -80,9 +81,17 @@ def _option(name: str, record: ReleaseRecord, release: Release) -> Difference:
     if record.options is None:
         return Difference("options", detail="not recorded when it was deployed")
     before, after = record.options.get(name), release.recorded.get(name)
-    if isinstance(release.options.get(name), Secret) or not is_readable(before, after):
+    is_shown = is_readable(before, after) and not any(
+        _looks_secret(name, each) for each in (before, after)
+    )
+    if isinstance(release.options.get(name), Secret) or not is_shown:
         return Difference(name, detail=_change(was=before, now=after))
     return Difference(name, before, after)
+
+
+def _looks_secret(name: str, value: Scalar | None) -> bool:
+    """Return whether a value seems to be a secret that was given as a plain variable."""
+    return any(variable_findings({name.partition(".")[2]: str(value)}))
 
 
 def _change(*, was: object, now: object) -> str:

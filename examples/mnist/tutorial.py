@@ -30,7 +30,7 @@ def read_idx(path):
     return np.frombuffer(content, dtype=np.uint8, offset=4 + 4 * dimensions).reshape(shape)
 
 
-def main(data, *, environment, target, options, workspace, output):
+def main(data, *, environment, target, options, serving, workspace, output):
     """Tell the whole story; `data` is a folder, `target` is "process", "docker" or "aci"."""
     X_test = read_idx(data / "t10k-images-idx3-ubyte.gz").reshape(-1, 28 * 28) / 255.0
     y_test = read_idx(data / "t10k-labels-idx1-ubyte.gz")
@@ -57,7 +57,7 @@ def main(data, *, environment, target, options, workspace, output):
         description="Predict MNIST with sklearn",
     )
     with ms.DeployTarget.open(target, **options).deploy(
-        bundle, name="sklearn-mnist-svc", overwrite=True
+        bundle, name="sklearn-mnist-svc", serving=serving, overwrite=True
     ) as deployment:
         print(deployment.scoring_uri)
         print(deployment.run({"data": X_test[:30].tolist()}))
@@ -72,11 +72,11 @@ if __name__ == "__main__":
     parser.add_argument("--environment", type=Path, default=HERE / "myenv.yml", help="conda file")
     parser.add_argument("--target", default="process", help="process, docker or aci")
     parser.add_argument("--base-image", help="for docker, in place of python:3.11-slim")
-    parser.add_argument("--server", help="azmlinfsrv or modelship, for process and docker")
+    parser.add_argument("--server", default="azmlinfsrv", help="or modelship; not for aci")
     parser.add_argument("--workspace", type=Path, help="a config.json of Azure ML, for aci")
     parser.add_argument("--output", type=Path, default=Path("outputs"))
     arguments = parser.parse_args()
-    wanted = {"process": ["server"], "docker": ["server", "base_image"], "aci": ["workspace"]}
+    wanted = {"docker": ["base_image"], "aci": ["workspace"]}
     main(
         arguments.data,
         environment=arguments.environment,
@@ -86,6 +86,7 @@ if __name__ == "__main__":
             for key in wanted.get(arguments.target, [])
             if (value := getattr(arguments, key))
         },
+        serving=ms.Serving(server=arguments.server),
         workspace=arguments.workspace,
         output=arguments.output,
     )

@@ -43,6 +43,7 @@ def commands(folder):
     yield ("deploy", folder, "-n", NAME, *MEMORY, "--secret", f"TOKEN={CANARY}")
     yield ("update", NAME, *MEMORY, "--variable", "MODE=fast")
     yield ("update", NAME, *MEMORY, "--variable", "BREAK=1")
+    yield ("run", NAME, *MEMORY, "--data", "[]")
     yield ("doctor", NAME, *MEMORY)
     yield ("list",)
     yield ("history", NAME, *MEMORY)
@@ -59,6 +60,7 @@ def test_no_command_shows_a_secret(modelship, telling, tmp_path, how):
         done = modelship(*arguments, *how)
         outputs[" ".join(map(str, arguments))] = done.stdout + done.stderr
     assert any("refused: user=***" in output for output in outputs.values())
+    assert any("no rows for ***" in output for output in outputs.values())
     assert [command for command, output in outputs.items() if CANARY in output] == []
     written = [path for path in (tmp_path / "home").rglob("*") if path.is_file()]
     assert written

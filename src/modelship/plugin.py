@@ -38,6 +38,7 @@ from modelship.targets.backend import (
 )
 from modelship.targets.history import Change, Journal
 from modelship.targets.instance import Instance
+from modelship.targets.kept import KeptReleases
 from modelship.targets.keys import ServiceKeys, SupportsKeys
 from modelship.targets.program import Program
 from modelship.targets.release import Release, ReleaseRecord, Serving
@@ -57,6 +58,7 @@ __all__ = [
     "Instance",
     "InvalidOptionError",
     "Journal",
+    "KeptReleases",
     "MissingExtraError",
     "ModelNotFoundError",
     "ModelSource",

@@ -75,10 +75,10 @@ class TestDocker(TargetContract):
 
 
 def test_each_clause_has_a_test_and_each_test_a_clause():
-    """The clauses in words and the tests of the contract have the same numbers, in order."""
+    """The clauses in words and the tests of the contract have the same numbers."""
     in_words = re.findall(r"^\| (T\d\d) \|", CONTRACT.read_text(encoding="utf-8"), re.MULTILINE)
     tests = {name: getattr(TargetContract, name) for name in dir(TargetContract)}
     tests = {name: test for name, test in tests.items() if name.startswith("test_")}
-    assert in_words == [name[5:8].upper() for name in tests]
+    assert sorted(in_words) == [name[5:8].upper() for name in tests]
     for name, test in tests.items():
         assert test.__doc__.startswith(f"{name[5:8].upper()}: ")

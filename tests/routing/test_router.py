@@ -134,7 +134,8 @@ def test_a_kept_connection_is_answered_while_it_drains(router, address):
         ending.join(30)
 
 
-def test_what_it_holds_is_closed_with_the_controlling_process(address, old, new, call):
+@pytest.mark.parametrize("sent", [b"", b"{}\n", b'{"weight": 5'])
+def test_what_it_holds_is_closed_with_the_controlling_process(address, old, new, call, sent):
     """Whoever lent the address learns that it is free again, and what is open is answered."""
     ours, lent = socket.socketpair()
     with ours, lent:
@@ -143,10 +144,13 @@ def test_what_it_holds_is_closed_with_the_controlling_process(address, old, new,
         lent.close()
         router.weigh(100)
         process = psutil.Process(router.pid)
-        router._control.shutdown(socket.SHUT_RDWR)  # as when the process is killed
+        router._control.sendall(sent)
+        if sent.endswith(b"\n"):  # an answer that nobody has read
+            assert router._control.recv(1, socket.MSG_PEEK)
+        os.close(router._control.detach())  # as when the process is killed
         ours.settimeout(20)
         assert ours.recv(1) == b""
-        router._process.wait(20)
+        assert router._process.wait(20) == 0
         assert not process.is_running()
         router.kill()
 

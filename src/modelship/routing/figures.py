@@ -106,8 +106,12 @@ class Figures:
         return Figures(**counts, latencies=self.latencies.since(earlier.latencies))
 
     def named(self, release: str) -> dict[str, float]:
-        """Return what a history keeps of it, each number by a name that begins with `release`."""
-        told: dict[str, float] = {name: getattr(self, name) for name in _COUNTS}
+        """Return what a history keeps of it, by names that begin with `release`."""
+        told: dict[str, float] = {
+            name: count
+            for name in _COUNTS
+            if (count := getattr(self, name)) or name in _ALWAYS_KEPT
+        }
         told |= {f"p{share}_ms": self.latencies.percentile_s(share / 100) * 1000 for share in _KEPT}
         return {
             f"{release}.{name}": round(value, 3)
@@ -117,6 +121,7 @@ class Figures:
 
 
 _COUNTS: Final = ("requests", "errors", "unreachable", "compared", "differing", "dropped")
+_ALWAYS_KEPT: Final = ("requests", "errors")
 _KEPT: Final = (50, 95, 99)
 
 

@@ -105,13 +105,22 @@ async def _control(
     router: _Router, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> str:
     """Obey until the end is told or the controlling process is gone; return the winner."""
-    while line := await reader.readline():
+    while line := await _line(reader):
         command = json.loads(line)
         if "end" in command:
             return str(command["end"])
         await router.obey(command)
         _tell(router, writer)
     return ""
+
+
+async def _line(reader: asyncio.StreamReader) -> bytes:
+    """Return the next command, or nothing if the controlling process is gone."""
+    try:
+        line = await reader.readline()
+    except OSError:  # it was killed before it had read an answer
+        return b""
+    return line if line.endswith(b"\n") else b""
 
 
 def _tell(router: _Router, writer: asyncio.StreamWriter) -> None:

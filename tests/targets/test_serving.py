@@ -1,7 +1,7 @@
 """Serving as a value: equal, hashable, replaceable; each option counts in a release."""
 
 import pickle
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 
 import pytest
 
@@ -91,6 +91,15 @@ def test_one_without_secrets_is_pickled():
     """It comes back as an equal value, in another process too."""
     serving = Serving(server="modelship", variables={"A": "1"}, server_options={"queue": 5})
     assert pickle.loads(pickle.dumps(serving)) == serving
+    assert pickle.loads(pickle.dumps(serving)).variables == {"A": "1"}
+
+
+def test_its_fields_can_be_taken_apart_and_put_together():
+    """asdict() and repr() work as for any dataclass, and show no secret."""
+    serving = Serving(variables={"A": "1"}, secrets={"B": Secret("hunter2", source="env:B")})
+    assert Serving(**asdict(serving)) == serving
+    assert "variables={'A': '1'}, secrets={'B': Secret(source='env:B')}" in repr(serving)
+    assert "hunter2" not in str(asdict(serving))
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from modelship.errors import InvalidOptionError, nearest
+from modelship.runtime.frozen import FrozenMapping
 from modelship.server.options import OPTIONS
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class ServerOptions:
             If there is no such option, or it has a value that it cannot take.
         """
         if given is None:
-            return ServerOptions(MappingProxyType({}))
+            return ServerOptions(FrozenMapping({}))
         if not isinstance(given, Mapping):
             raise InvalidOptionError("server_options", given, _EXAMPLE)
         for name, value in given.items():
@@ -59,7 +59,7 @@ class ServerOptions:
             if limits is not None and OPTIONS[name].variable in limits.variables:
                 expected = f"left out, since limits={limits.name!r} sets it"
                 raise InvalidOptionError(_said(name), value, expected)
-        return ServerOptions(MappingProxyType(dict(given)))
+        return ServerOptions(FrozenMapping(given))
 
     @property
     def variables(self) -> Mapping[str, str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from modelship.documents import read_regular
 from modelship.errors import InvalidOptionError
+from modelship.runtime.frozen import FrozenMapping
 from modelship.server.options import OPTIONS
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def as_variables(given: object) -> Mapping[str, str]:
             found = type(value).__name__
             raise InvalidOptionError(f"variables[{name!r}]", found, _expected(value))
         variables[name] = str(value)
-    return MappingProxyType(variables)
+    return FrozenMapping(variables)
 
 
 def as_secrets(given: object, *, beside: Mapping[str, str]) -> Mapping[str, Secret]:
@@ -136,7 +137,7 @@ def as_secrets(given: object, *, beside: Mapping[str, str]) -> Mapping[str, Secr
         if name in beside:
             expected = "a name that is not in variables too"
             raise InvalidOptionError("a name in secrets", name, expected)
-    return MappingProxyType({name: _read(name, source) for name, source in secrets.items()})
+    return FrozenMapping({name: _read(name, source) for name, source in secrets.items()})
 
 
 def _named(option: str, given: object) -> dict[str, object]:

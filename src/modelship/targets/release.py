@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +21,8 @@ from modelship.targets.ports import check_port
 from modelship.targets.recorded import differing, recorded
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from modelship.bundle import ScoringBundle
     from modelship.targets.recorded import Scalar
 
@@ -103,14 +104,6 @@ class Serving:
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
 
-    def __hash__(self) -> int:
-        options = vars(self).values()
-        return hash(tuple(frozenset(e.items()) if isinstance(e, Mapping) else e for e in options))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        given = vars(self).items()
-        return _serving, ({n: dict(e) if isinstance(e, Mapping) else e for n, e in given},)
-
     @property
     def program(self) -> Server:
         """The server that runs the script."""
@@ -158,10 +151,6 @@ class Serving:
             **{f"secrets.{name}": secret for name, secret in self._secrets.items()},
             **{f"server_options.{name}": value for name, value in self.server_options.items()},
         }
-
-
-def _serving(options: Mapping[str, Any]) -> Serving:
-    return Serving(**options)
 
 
 def _folder(option: str, given: object) -> Path:

@@ -96,6 +96,17 @@ def test_apply_stops_at_the_first_service_that_fails(write, modelship, files):
     assert names() == []
 
 
+def test_apply_holds_each_service_to_a_gate(write, typed, files):
+    """What does not pass it never serves, and the services after it are left as they are."""
+    write(TWO)
+    gate = ("--gate", files / "test.npz", "--require", "accuracy=1.01")
+    done = typed("apply", *gate, "--json")
+    found = json.loads(done.stdout)
+    assert done.exit_code == found["error"]["exit_code"] != 0
+    assert [each["outcome"] for each in found["services"]] == ["failed", "not reached"]
+    assert names() == []
+
+
 def test_nothing_is_applied_if_one_target_cannot_be_reached(write, typed, monkeypatch):
     """The plan of all comes first; its error has the target's exit code, and others are planned."""
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")

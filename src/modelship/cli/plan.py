@@ -19,6 +19,7 @@ from modelship.cli.options import (
 )
 from modelship.cli.output import as_json_is_asked, emit, error_document
 from modelship.cli.planned import deploy, find
+from modelship.cli.rollouts import rollout_options, stages_from
 from modelship.errors import InputError
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ def plan(
 @_services
 @_bundle
 @check_option
+@rollout_options
 @trust_option
 @timeout_option("Seconds for each service [default: 600].")
 @quiet_option
@@ -124,6 +126,7 @@ def apply(
     services: tuple[str, ...],
     bundle_folder: Path | None,
     check: Check | None,
+    stages: dict[str, Any],
     trust_model: bool,
     timeout_s: float | None,
     quiet: bool,
@@ -136,13 +139,13 @@ def apply(
     and those after it are left as they are.
     """
     config = Config.find(config_file)
+    how = {"check": check, "trust_model": trust_model, **stages_from(stages)}
     with ExitStack() as stack:
         found = find(config, services, bundle_folder, stack, trust_model=trust_model)
         if not as_json_is_asked():
             _say_plans(found)
         if all(each.error is None for each in found):
-            how = {"check": check, "trust_model": trust_model, "show_output": not quiet}
-            deploy(found, timeout_s=timeout_s, **how)
+            deploy(found, timeout_s=timeout_s, show_output=not quiet, **how)
     if as_json_is_asked():
         emit(_document(found, applied=True))
     else:

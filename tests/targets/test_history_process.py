@@ -1,12 +1,16 @@
 """Releases of real processes: one that dies after the switch, and two deployers at once."""
 
+import socket
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from urllib.parse import urlsplit
 
 import pytest
 
 from modelship.bundle import Environment
-from modelship.errors import DeploymentFailedError, ModelshipError
-from modelship.targets import DeployTarget, State
+from modelship.errors import DeploymentFailedError, ModelshipError, PortTakenError
+from modelship.targets import DeployTarget, Serving, State
+from modelship.targets.process import ProcessBackend
 from modelship.testing import script_bundle, with_lock
 
 WELL = "def init(): pass\ndef run(raw_data): return {number}\n"
@@ -27,14 +31,14 @@ def target(shared_home, monkeypatch):
 def deploy(target, bare_lock, tmp_path):
     """Return a function from a number and a script to a deployment under one name."""
 
-    def deploy(number, script=WELL):
+    def deploy(number, script=WELL, target=target, **options):
         bundle = script_bundle(
             script.replace("{number}", str(number)),
             folder=tmp_path / str(number),
             environment=Environment(python=bare_lock.python, requirements=()),
         )
         bundle = with_lock(bundle, lock=bare_lock)
-        options = {"check": "off", "overwrite": True, "show_output": False}
+        options = {"check": "off", "overwrite": True, "show_output": False, **options}
         return target.deploy(bundle, name=NAME, **options)
 
     return deploy
@@ -44,7 +48,7 @@ def test_a_release_that_dies_once_it_serves_is_rolled_back(deploy, target):
     """Its death is told, and a rollback serves the release before at the same address."""
     first = deploy(1)
     dying = deploy(2, DYING)
-    with pytest.raises(ModelshipError):
+    with suppress(ModelshipError):  # its worker may get the answer out still
         dying.run("{}", timeout_s=20)
     with pytest.raises(DeploymentFailedError):
         dying.wait(timeout_s=20)
@@ -68,3 +72,20 @@ def test_two_deploy_at_once_while_requests_come(deploy, target):
     assert deployment.run("{}") in {2, 3}
     assert target.get(NAME).instance.created_at == last
     assert [each.outcome for each in target.history(NAME)][-3:] == ["ended", "ended", "serving"]
+
+
+def test_where_ports_are_not_shared_the_old_release_is_started_again(deploy, monkeypatch):
+    """If the port of the new release is taken, the old one serves again at its own."""
+    backend = ProcessBackend()
+    monkeypatch.setattr(backend, "_has_gates", False)
+    target = DeployTarget(backend)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        deploy(1, target=target, serving=Serving(port=port))
+        with pytest.raises(PortTakenError, match="started again, and serves"):
+            deploy(2, target=target, serving=Serving(port=taken))
+    found = target.get(NAME)
+    assert (found.run("{}"), urlsplit(found.scoring_uri).port) == (1, port)
+    assert "started again" in target.history(NAME)[-1].reason

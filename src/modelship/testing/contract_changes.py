@@ -10,9 +10,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from modelship.errors import DeploymentFailedError, InvalidOptionError
+from modelship.errors import DeploymentFailedError, InvalidOptionError, RolloutFailedError
+from modelship.evaluation import Evaluator, Gate
+from modelship.routing import Bounds, Canary
 from modelship.targets import Serving
-from modelship.targets.backend import SupportsReplace, SupportsRoute, TargetBackend
+from modelship.targets.backend import (
+    SupportsLend,
+    SupportsReplace,
+    SupportsRoute,
+    TargetBackend,
+)
 from modelship.testing import cases
 from modelship.testing.contract_fixtures import ContractFixtures
 
@@ -180,6 +187,36 @@ class ChangeClauses(ContractFixtures):
         assert told.answered_meanwhile
         assert all(each in (cases.SCORED, _OTHER) for each in told.answered_meanwhile)
 
+    def test_t36_a_gate_that_fails_changes_nothing(
+        self, target: DeployTarget, running: Deployment, other_bundle: ScoringBundle
+    ) -> None:
+        """T36: a release that fails its gate is removed; the old one serves on, the same."""
+        if _replaces(target):
+            pytest.skip("a release serves on this target before it can be evaluated")
+        gate = _gate()
+        with pytest.raises(RolloutFailedError) as caught:
+            target.deploy(
+                other_bundle, name=running.name, overwrite=True, gate=gate, show_output=False
+            )
+        assert caught.value.report.mae == pytest.approx(2 * cases.FACTOR)
+        _assert_is_as_before(target, running)
+
+    def test_t37_a_canary_that_disagrees_is_taken_back(
+        self, target: DeployTarget, running: Deployment, other_bundle: ScoringBundle
+    ) -> None:
+        """T37: a canary beyond its bounds is removed; no request is lost on the way back."""
+        if not isinstance(_backend(target), SupportsLend):
+            pytest.skip("nothing can stand in front of a name's address on this target")
+        pytest.importorskip("aiohttp")
+        canary = Canary(weights=(50,), requests=4, timeout_s=60, bounds=Bounds(disagreement=0))
+        with Callers(running) as callers, pytest.raises(RolloutFailedError, match="canary"):
+            target.deploy(
+                other_bundle, name=running.name, overwrite=True, rollout=canary, show_output=False
+            )
+        assert callers.failures == []
+        assert all(each in (cases.SCORED, _OTHER) for each in callers.answers)
+        _assert_is_as_before(target, running)
+
     # --- serving --------------------------------------------------------------------------
 
     @pytest.mark.parametrize("option", [each.name for each in fields(Serving)])
@@ -264,10 +301,34 @@ def _routes(target: DeployTarget) -> bool:
     return isinstance(_backend(target), SupportsRoute)
 
 
+def _replaces(target: DeployTarget) -> bool:
+    return isinstance(_backend(target), SupportsReplace)
+
+
+def _assert_is_as_before(target: DeployTarget, running: Deployment) -> None:
+    """See that a release that was refused has left nothing but a line in the history."""
+    there = [each.instance_id for each in _backend(target).instances(running.name)]
+    assert there == [running.instance.instance_id]
+    assert running.run(cases.ROWS) == cases.SCORED
+    assert running.history()[-1].outcome == "refused"
+
+
+def _gate() -> Gate:
+    """Return a gate that only services pass that answer as `cases.SCALING` does."""
+    np = pytest.importorskip("numpy")
+    pytest.importorskip("sklearn")
+    evaluator = Evaluator(
+        np.array([[1.0], [-1.0]]),
+        np.array([1.0, -1.0]) * cases.FACTOR,
+        task="regression",
+        encode=lambda rows: {"data": rows[:, 0].tolist()},
+    )
+    return Gate(evaluator, mae=0.5)
+
+
 def _steps(target: DeployTarget) -> list[str]:
     """Return the steps after which a deployer is killed."""
-    in_place = isinstance(_backend(target), SupportsReplace)
-    starts = "Replace the service" if in_place else "Start the service"
+    starts = "Replace the service" if _replaces(target) else "Start the service"
     return ["Check the bundle", starts, "Wait until it is healthy", "Send the sample request"]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import threading
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,12 +21,11 @@ from modelship.targets.backend import (
 )
 from modelship.testing import cases
 from modelship.testing.contract_fixtures import ContractFixtures
+from modelship.testing.watching import Callers, Told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
-
-    from typing_extensions import Self  # for type checkers only: Python 3.10 lacks it
 
     from modelship.bundle import ScoringBundle
     from modelship.targets import Change, Deployment, DeployTarget, ReleaseRecord
@@ -50,63 +48,6 @@ _SET: Final[Mapping[str, Mapping[str, Any]]] = {
     "secrets": {"secrets": {"CONTRACT_SECRET": "env:PATH"}},
     "server_options": {"server_options": {"scoring_timeout_ms": 60_000}},
 }
-
-
-class Callers:
-    """Callers that send requests to a service, each the next one as soon as it is answered.
-
-    Parameters
-    ----------
-    deployment : Deployment
-        The service.
-    count : int
-        How many there are.
-    """
-
-    def __init__(self, deployment: Deployment, *, count: int = 2) -> None:
-        self.answers: list[object] = []
-        self.failures: list[Exception] = []
-        self._deployment = deployment
-        self._ended = threading.Event()
-        self._threads = [threading.Thread(target=self._call, daemon=True) for _ in range(count)]
-
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _call(self) -> None:
-        while not self._ended.is_set():
-            self._send()
-
-    def _send(self) -> None:
-        try:
-            self.answers.append(self._deployment.run(cases.ROWS, timeout_s=10.0))
-        except Exception as error:  # noqa: BLE001 - whatever a caller meets is a request lost
-            self.failures.append(error)
-
-
-class Told:
-    """What is seen of one name that is deployed, updated, badly updated and rolled back."""
-
-    def __init__(self, deployment: Deployment) -> None:
-        self.deployment = deployment
-        self.addresses: list[str] = []
-        self.answers: list[object] = []
-        self.releases: list[ReleaseRecord] = []
-        self.lost: Sequence[Exception] = ()
-        self.answered_meanwhile: Sequence[object] = ()
-        self.look()
-
-    def look(self) -> None:
-        self.addresses.append(self.deployment.scoring_uri)
-        self.answers.append(self.deployment.run(cases.ROWS))
-        self.releases.append(self.deployment.release)
 
 
 class ChangeClauses(ContractFixtures):

@@ -1,0 +1,74 @@
+"""What is seen of a service while its release changes: by callers, and by whoever changes it."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from modelship.testing import cases
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from typing_extensions import Self  # for type checkers only: Python 3.10 lacks it
+
+    from modelship.targets import Deployment, ReleaseRecord
+
+__all__ = ["Callers", "Told"]
+
+
+class Callers:
+    """Callers that send requests to a service, each the next one as soon as it is answered.
+
+    Parameters
+    ----------
+    deployment : Deployment
+        The service.
+    count : int
+        How many there are.
+    """
+
+    def __init__(self, deployment: Deployment, *, count: int = 2) -> None:
+        self.answers: list[object] = []
+        self.failures: list[Exception] = []
+        self._deployment = deployment
+        self._ended = threading.Event()
+        self._threads = [threading.Thread(target=self._call, daemon=True) for _ in range(count)]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _call(self) -> None:
+        while not self._ended.is_set():
+            self._send()
+
+    def _send(self) -> None:
+        try:
+            self.answers.append(self._deployment.run(cases.ROWS, timeout_s=10.0))
+        except Exception as error:  # noqa: BLE001 - whatever a caller meets is a request lost
+            self.failures.append(error)
+
+
+class Told:
+    """What is seen of one name that is deployed, updated, badly updated and rolled back."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self.deployment = deployment
+        self.addresses: list[str] = []
+        self.answers: list[object] = []
+        self.releases: list[ReleaseRecord] = []
+        self.lost: Sequence[Exception] = ()
+        self.answered_meanwhile: Sequence[object] = ()
+        self.look()
+
+    def look(self) -> None:
+        self.addresses.append(self.deployment.scoring_uri)
+        self.answers.append(self.deployment.run(cases.ROWS))
+        self.releases.append(self.deployment.release)

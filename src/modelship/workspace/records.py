@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["RegisteredModel"]
+__all__ = ["HISTORY", "RELEASES", "RegisteredModel"]
+
+HISTORY: Final = "modelship-history-"
+"""What the name of a model begins with that is the history of a service."""
+
+RELEASES: Final = "modelship-releases-"
+"""What the name of a model begins with whose versions are the releases of a service."""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from modelship.errors import (
 from modelship.workspace import _sdk
 from modelship.workspace.asking import Asker
 from modelship.workspace.location import WorkspaceLocation
+from modelship.workspace.records import HISTORY, RELEASES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -173,7 +174,11 @@ class Workspace:
         if found is not None:
             return found
         versions = self.ask(doing, lambda: self._sdk.models(name=name))
-        known = versions or self.ask(doing, self._sdk.models)
+        known = versions or [
+            each
+            for each in self.ask(doing, self._sdk.models)
+            if not each.name.startswith((HISTORY, RELEASES))
+        ]
         raise ModelNotFoundError(
             location=f"azureml:{name}" + (f":{version}" if version else ""),
             nearby=[each.model_id if versions else each.name for each in known[:10]],

@@ -125,6 +125,16 @@ def test_what_a_killed_deployer_broke_is_put_back_by_the_next_that_fails(
     assert (found.state, found.digest, found.run(ROWS)) == (State.HEALTHY, bundle.digest, [6])
 
 
+def test_what_a_killed_deployer_broke_is_rolled_back(target, bundle, make, offline, tmp_path):
+    """Going back is to what served before, as often as nothing of the broken one did."""
+    deploy(target, bundle)
+    killed(offline, make(cases.RAISING), tmp_path / "saved", when="after")
+    found = target.get(NAME)
+    found.rollback(show_output=False)
+    assert (found.digest, found.run(ROWS)) == (bundle.digest, [6])
+    assert outcomes(found.history()[-2:]) == [("deploy", "failed"), ("rollback", "serving")]
+
+
 @pytest.mark.parametrize("name", ["server", "secrets"])
 def test_what_azure_ml_decides_itself_is_refused_with_what_to_do(target, bundle, name, monkeypatch):
     """The message names another way, and shows no secret."""

@@ -18,6 +18,8 @@ from modelship.documents import parse, read_regular
 from modelship.errors import StorageError, WorkspaceError
 from modelship.targets.aci.making import Earlier
 from modelship.targets.history import MOST_CHANGES, Change, Journal
+from modelship.workspace import CALL_TIMEOUT_S
+from modelship.workspace.records import HISTORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -96,7 +98,7 @@ class WorkspaceJournal(Journal):
 
     @property
     def _model_name(self) -> str:
-        return f"modelship-history-{self._name}"
+        return f"{HISTORY}{self._name}"
 
     def _kept(self) -> Iterator[tuple[Change, RegisteredModel]]:
         """Yield each change with its model, the newest first."""
@@ -122,6 +124,7 @@ class WorkspaceJournal(Journal):
                 tags=_tags(change),
                 properties={_STATE: str(before.get("state") or "")},
                 description=f"A change of the service {self._name}",
+                timeout_s=CALL_TIMEOUT_S,
                 doing=f"write the history of {self._name!r}",
             )
         return registered.model_id

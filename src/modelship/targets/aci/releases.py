@@ -19,6 +19,7 @@ from modelship.errors import StorageError, WorkspaceError
 from modelship.sources.registered import DIGEST
 from modelship.staging import stage_in, storing
 from modelship.targets.kept import BUNDLE, KeptReleases
+from modelship.workspace.records import RELEASES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["WorkspaceReleases"]
 
+_TIMEOUT_S: Final = 600.0
 _RELEASE: Final = "modelship.release"
 _FILE: Final = "release.zip"
 _MODELS: Final = "models.json"
@@ -50,7 +52,7 @@ class WorkspaceReleases(KeptReleases):
     def __init__(self, workspace: Workspace, *, target: str, name: str) -> None:
         super().__init__(target, name)
         self._workspace = workspace
-        self._model_name = f"modelship-releases-{name}"
+        self._model_name = f"{RELEASES}{name}"
 
     def keep(self, release: Release) -> None:
         """Keep a release here and in the workspace, once.
@@ -74,6 +76,7 @@ class WorkspaceReleases(KeptReleases):
                 tags={"modelship.model": release.record().model[:_MOST_CHARACTERS]},
                 properties={_RELEASE: release.digest},
                 description="A release that a service can go back to",
+                timeout_s=_TIMEOUT_S,
                 doing="keep the release",
             )
 

@@ -41,6 +41,7 @@ def commands(folder):
     yield ("deploy", folder, "-n", NAME, *MEMORY, *SECRET)
     yield ("deploy", folder, "-n", NAME, *MEMORY)  # which is another release
     yield ("deploy", folder, "-n", NAME, *MEMORY, "--secret", f"TOKEN={CANARY}")
+    yield ("deploy", folder, "-n", NAME, *MEMORY, "--secret", CANARY)
     yield ("update", NAME, *MEMORY, "--variable", "MODE=fast")
     yield ("update", NAME, *MEMORY, "--variable", "BREAK=1")
     yield ("run", NAME, *MEMORY, "--data", "[]")

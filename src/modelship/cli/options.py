@@ -30,7 +30,9 @@ __all__ = [
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
 
 
-def pair(read: Callable[[str], Any], *, expected: str) -> Callable[[str], tuple[str, Any]]:
+def pair(
+    read: Callable[[str], Any], *, expected: str, shown: bool = True
+) -> Callable[[str], tuple[str, Any]]:
     """Return what reads one ``key=value``; for the type of an option.
 
     Parameters
@@ -39,12 +41,15 @@ def pair(read: Callable[[str], Any], *, expected: str) -> Callable[[str], tuple[
         Turns the text after the ``=`` into the value; raises ValueError if it cannot.
     expected : str
         What the value has to be, in words.
+    shown : bool
+        Whether a message may quote what was typed; not so where it may be a secret by mistake.
     """
 
     def convert(given: str) -> tuple[str, Any]:
         key, equals, text = given.partition("=")
         if not key or not equals:
-            raise click.BadParameter(f"{given!r} is not of the form key=value.")
+            found = repr(given) if shown else "what was given"
+            raise click.BadParameter(f"{found} is not of the form key=value.")
         try:
             return key, read(text)
         except ValueError as error:

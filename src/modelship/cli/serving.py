@@ -46,7 +46,7 @@ secret_option = click.option(
     "--secret",
     "secrets",
     multiple=True,
-    type=pair(str, expected="a source"),
+    type=pair(str, expected="a source", shown=False),
     metavar="NAME=SOURCE",
     help="One that must not be seen, from env:NAME or file:PATH; may be repeated.",
 )

@@ -207,7 +207,7 @@ class TargetContract(ChangeClauses, FailureClauses):
         backend = target._backend  # noqa: SLF001 - what its author wrote is what is looked at
         parameters = inspect.signature(type(backend)).parameters.values()
         named = {each.name for each in parameters if each.kind is each.KEYWORD_ONLY}
-        assert named == {*backend.options, *self.place_options}
+        assert named == {*backend.options, *self.where_options}
 
     def test_t26_another_serving_is_another_release(
         self, target: DeployTarget, running: Deployment, bundle: ScoringBundle, name: str

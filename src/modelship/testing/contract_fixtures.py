@@ -47,7 +47,7 @@ class ContractFixtures:
         The name that :meth:`DeployTarget.open <modelship.targets.DeployTarget.open>` takes.
     options : Mapping[str, Any]
         Its options; JSON values.
-    place_options : frozenset[str]
+    where_options : frozenset[str]
         Those of its constructor that say where the place is, such as a workspace. All others
         shape an instance, and the backend has them in its own ``options``.
     other_serving : Mapping[str, Any]
@@ -65,7 +65,7 @@ class ContractFixtures:
 
     target_name: ClassVar[str]
     options: ClassVar[Mapping[str, Any]] = MappingProxyType({})
-    place_options: ClassVar[frozenset[str]] = frozenset()
+    where_options: ClassVar[frozenset[str]] = frozenset()
     other_serving: ClassVar[Mapping[str, Any]] = MappingProxyType({})
     python: ClassVar[str] = ".".join(platform.python_version_tuple()[:2])
     survives_process: ClassVar[bool] = True

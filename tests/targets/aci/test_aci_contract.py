@@ -11,7 +11,7 @@ from modelship.testing.offline import OfflineWorkspace
 
 class TestAci(TargetContract):
     target_name = "aci"
-    place_options = frozenset({"workspace", "subscription_id", "resource_group", "workspace_name"})
+    where_options = frozenset({"workspace", "subscription_id", "resource_group", "workspace_name"})
     other_serving = {"auth": True, "variables": {"TZ": "UTC"}}  # noqa: RUF012 - never changed
     slow_timeout_s = 6.0
 

@@ -166,6 +166,17 @@ def test_a_service_stands_over_what_holds_for_all(here):
     }
 
 
+def test_a_service_goes_by_what_the_file_calls_it_or_by_its_name(here):
+    """A name that two services have says nothing of where one runs."""
+    (here / FILE_NAME).write_text(SERVICES)
+    config = Config.find()
+    assert config.of_service("production") == config.of_service("digits-prod")
+    assert config.of_service("staging").name == "digits-svc"
+    assert config.of_service("other") == config.under(name="other")
+    (here / FILE_NAME).write_text(SERVICES.replace("    name: digits-prod\n", ""))
+    assert Config.find().of_service("digits-svc").target is None
+
+
 def test_what_services_share_can_be_an_anchor_of_yaml(here):
     """A merge key is read, also in a service."""
     (here / FILE_NAME).write_text(

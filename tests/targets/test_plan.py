@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 import pytest
@@ -140,6 +141,18 @@ def test_a_service_that_has_failed_is_planned_to_be_replaced(target, make):
     Anything().crash(deployment.instance)
     plan = target.plan(make(), name="planned")
     assert (plan.action, said(plan)) == ("replace", ["state: Failed -> Healthy"])
+
+
+def test_a_service_whose_record_is_broken_is_planned_to_be_replaced(target, make):
+    """It is told what is wrong with the record, and nothing else can be known."""
+
+    class Broken(Anything):
+        def instances(self, name=None):
+            return [replace(each, broken="it is no JSON") for each in super().instances(name)]
+
+    applied(target, make())
+    plan = DeployTarget(Broken()).plan(make(), name="planned")
+    assert (plan.action, said(plan)) == ("replace", ["record: it is no JSON"])
 
 
 def test_what_a_deployment_would_refuse_is_no_plan(target, make):

@@ -119,7 +119,13 @@ class Config:
         return replace(self, **_merged({key: getattr(self, key) for key in stated}, stated))
 
     def of_service(self, label: str | None) -> Config:
-        """Return the settings of the service that the file calls so, or these with that name."""
+        """Return the settings of a service of the file, else these with that name.
+
+        It goes by what the file calls it, or by its name if no other service there has it.
+        """
+        named = [each for each in self.services.values() if each.name == label]
+        if len(named) == 1 and label not in self.services:
+            return named[0]
         return self.services.get(label or "") or self.under(name=label)
 
     @property

@@ -28,6 +28,13 @@ def test_all_that_plugin_holds_is_promised():
     assert [name for name in names if not getattr(plugin, name).__doc__] == []
 
 
+def test_the_document_says_what_each_name_is_for():
+    """The table in the document has the names of modelship.plugin and no other."""
+    table = PAGE.read_text().partition("## What `modelship.plugin` has")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
+    assert sorted(re.findall(r"`(\w+)`", " ".join(rows))) == plugin.__all__
+
+
 @pytest.mark.parametrize("name", [name for name, _ in BLOCK.findall(PAGE.read_text())])
 def test_a_plug_in_imports_nothing_else(name):
     """The files in the document import from modelship what is promised, and are short."""

@@ -114,3 +114,12 @@ def test_a_secret_given_as_a_variable_is_told(save, modelship):
     done = modelship("check", save(FINE), "--variable", "DB_PASSWORD=hunter2-hunter2")
     assert (done.exit_code, "MS118" in done.stdout) == (0, True)
     assert "hunter2" not in done.output
+
+
+def test_without_a_trial_no_secret_is_read(save, modelship, here):
+    """A check in CI may have none of them; a trial says which one it needs."""
+    (here / "modelship.yaml").write_text("serving: {secrets: {TOKEN: env:NOT_SET_HERE}}\n")
+    folder = save(FINE)
+    assert modelship("check", folder, "--no-trial").exit_code == 0
+    tried = modelship("check", folder)
+    assert (tried.exit_code, "NOT_SET_HERE is not" in tried.stderr) == (2, True)

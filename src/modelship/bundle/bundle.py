@@ -253,8 +253,8 @@ class ScoringBundle:
             is then a warning.
         variables, secrets : Mapping[str, str], optional
             Environment variables of the service, as :class:`~modelship.Serving` has them. The
-            script is tried with them. :meth:`DeployTarget.deploy` checks with those that it serves
-            the bundle with.
+            script is tried with them; without a trial, no secret is read.
+            :meth:`DeployTarget.deploy` checks with those that it serves the bundle with.
         timeout_s : float
             How long all of it may take, in seconds.
 

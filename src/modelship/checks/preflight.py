@@ -52,8 +52,6 @@ def check(
     """Return what is wrong with a bundle; see :meth:`ScoringBundle.check`."""
     end_s = time.monotonic() + timeout_s
     shown = as_variables(variables or {})
-    hidden = as_secrets(secrets or {}, beside=shown)
-    environment = {**shown, **{name: secret.value for name, secret in hidden.items()}}
     profile = _profile_of(target)
     subject = Subject.of(bundle)
     if profile is not None and not profile.installs_lock:
@@ -61,11 +59,13 @@ def check(
     found = list(_judge(subject, profile=profile, name=name, trust_model=trust_model))
     found += variable_findings(shown)
     if trial and subject.bundle is not None and not any(each.blocks for each in found):
-        with hiding(secret.value for secret in hidden.values()):
+        read = as_secrets(secrets or {}, beside=shown).items()  # only a trial needs them
+        hidden = {secret: each.value for secret, each in read}
+        with hiding(hidden.values()):
             found += _tried(
                 bundle,
                 profile=profile,
-                environment=environment,
+                environment={**shown, **hidden},
                 timeout_s=end_s - time.monotonic(),
                 before=found,
             )

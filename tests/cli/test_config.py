@@ -43,6 +43,8 @@ MISTAKES = [
     ("name: [abc\n", "line 2: "),
     ("name: abc\nserving:\n  wokers: 2\n", "line 3: there is no key 'wokers' in serving (did you"),
     ("serving:\n  workers: two\n", "line 2: serving.workers is 'two'; expected a whole number."),
+    ("serving:\n  workers: 99\n", "line 2: serving.workers is 99; expected 1 to 64."),
+    ("serving: {server: modelshp}\n", "serving.server is 'modelshp'; expected 'azmlinfsrv' or"),
     ("serving: {auth: 'no'}\n", "serving.auth is 'no'; expected true or false."),
     (
         "serving:\n  variables:\n    THREADS: 4\n",

@@ -5,11 +5,11 @@ from __future__ import annotations
 import reprlib
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from modelship.errors import nearest
+from modelship.errors import InvalidOptionError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,20 +52,34 @@ class Kind:
         Of a mapping: what each of its keys takes; one Kind if any key is taken.
     is_shown : bool
         Whether a value may be shown in a message; it may hold a secret if not.
+    of_serving : str
+        The field of Serving that the value is for, if that judges it by itself.
     """
 
     expected: str
     fits: Callable[[Any], bool]
     keys: Mapping[str, Kind] | Kind = field(default_factory=dict)
     is_shown: bool = True
+    of_serving: str = ""
 
 
 def problem_of(name: str, value: object, kind: Kind) -> str:
     """Return what is wrong with a value itself, not looking into a mapping; or ``""``."""
     if kind.fits(value):
-        return ""
+        return _refusal(name, value, kind.of_serving) if kind.of_serving else ""
     found = reprlib.repr(value) if kind.is_shown else type(value).__name__
     return f"{name} is {found}; expected {kind.expected}."
+
+
+def _refusal(name: str, value: object, option: str) -> str:
+    """Return what a Serving says of a value that it does not take, or ``""``."""
+    from modelship.targets import Serving
+
+    try:
+        Serving(**{option: value})  # type: ignore[arg-type]  # its type fits
+    except InvalidOptionError as error:
+        return f"{name} is {error.found!r}; expected {error.expected}."
+    return ""
 
 
 def problems_in(
@@ -167,13 +181,13 @@ _SWITCH: Final = Kind("true or false", lambda value: isinstance(value, bool))
 _STRING: Final = Kind("text", lambda value: isinstance(value, str))
 
 _SERVING: Final = {
-    "server": _TEXT,
-    "workers": _WHOLE,
-    "port": _WHOLE,
+    "server": replace(_TEXT, of_serving="server"),
+    "workers": replace(_WHOLE, of_serving="workers"),
+    "port": replace(_WHOLE, of_serving="port"),
     "auth": _SWITCH,
     "traces": _SWITCH,
     "capture": _PATH,
-    "limits": _TEXT,
+    "limits": replace(_TEXT, of_serving="limits"),
     "variables": Kind(
         "a mapping of name to text",
         lambda value: isinstance(value, dict),

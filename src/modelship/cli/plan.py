@@ -188,7 +188,8 @@ def _say_plans(services: Sequence[Service]) -> None:
     actions = [plan.action for plan in plans]
     counted = [("create", "to create"), ("replace", "to replace"), ("nothing", "unchanged")]
     told = [f"{actions.count(action)} {words}" for action, words in counted if action in actions]
-    click.echo(", ".join(told) or "no plan")
+    if told:
+        click.echo(", ".join(told))
 
 
 def _say_outcomes(services: Sequence[Service]) -> None:

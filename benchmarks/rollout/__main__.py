@@ -9,7 +9,10 @@
 Eight clients ask as fast as they are answered, once with connections that they keep and once with a
 new one for each request, while one release replaces another. A request is lost if it got no answer
 or another status than 200. Then the processor time of a request is taken at the address and at the
-port of the instance itself, in turns.
+port of the instance itself, in turns. The columns of the first table: server, connections,
+requests, lost, time from the first gate told to the last one followed, 99th percentile in the
+second before an update, the same from the first gate told to the end of the old instance, and
+their ratio.
 """
 
 from __future__ import annotations
@@ -43,7 +46,8 @@ def init():
 def run(raw_data):
     return {factor} * sum(json.loads(raw_data)["data"])
 """
-ROUNDS = 3
+ROUNDS = 5
+QUIET_S = 1.0
 
 
 class Watched:
@@ -92,34 +96,31 @@ def switched(backend: Any, serving: Serving, folder: Path, *, kept: bool, update
     bundles = [bundle(folder, factor) for factor in (1, 2)]
     deployment = target.deploy(bundles[0], name="rollout", serving=serving, show_output=False)
     uri = deployment.scoring_uri
-    quiet, switch, moments = [], [], []
+    switch, quiet, moved = [], [], []
     with Load(port_of(uri), kept=kept) as load:
-        time.sleep(3)
-        before = time.monotonic()
         for number in range(updates):
+            time.sleep(QUIET_S)
+            quiet.append((time.monotonic() - QUIET_S, time.monotonic()))
             backend.accepted.clear()
             backend.ended.clear()
             deployment.update(bundles[(number + 1) % 2], show_output=False)
             (began, _), (_, led) = backend.accepted[0], backend.accepted[-1]
             switch.append(led - began)
-            moments.append((began, backend.ended[-1]))
+            moved.append((began, backend.ended[-1]))
             assert deployment.scoring_uri == uri
-            time.sleep(0.5)
-    for end, took in load.took:
-        if end < before:
-            quiet.append(took)
-    during = [took for end, took in load.took if any(a <= end <= b for a, b in moments)]
     deployment.delete()
+    before, during = p99(load, quiet), p99(load, moved)
     lost = sum(count for what, count in load.counted.items() if what != "200")
     return (
         f"| {backend.name}, {serving.server} | {'kept' if kept else 'new'} | {len(load.took)} "
         f"| {lost} | {statistics.median(switch) * 1e3:.0f} ms, {max(switch) * 1e3:.0f} ms at most "
-        f"| {p99(quiet):.1f} ms | {p99(during):.1f} ms | {p99(during) / p99(quiet):.2f} |"
+        f"| {before:.1f} ms | {during:.1f} ms | {during / before:.2f} |"
     )
 
 
-def p99(took: list[float]) -> float:
-    """Return the 99th percentile in milliseconds."""
+def p99(load: Load, spans: list[tuple[float, float]]) -> float:
+    """Return the 99th percentile of the requests that were answered in these spans, in ms."""
+    took = [took for end, took in load.took if any(a <= end <= b for a, b in spans)]
     return statistics.quantiles(took, n=100)[-1] * 1e3
 
 

@@ -35,22 +35,29 @@ def run(raw_data):
 """
 
 
+_OTHER_WORKERS = """
+from gunicorn.workers import base, sync
+methods = {name: each for name, each in vars(sync.SyncWorker).items() if callable(each)}
+worker_class = type("Other", (base.Worker,), methods)
+"""
+
+
 class _Instance:
     """A server with a gate, which was handed over in the way of a container."""
 
-    def __init__(self, serving, kind, folder):
+    def __init__(self, serving, kind, folder, settings=""):
         folder.mkdir()
         self.folder = folder
         self.gates = address.Gates("process")
         with address.calls_in(folder) as commands, self._handover() as handover:
             self._commands, self._waiting = commands.dup(), handover.dup()
-        settings = {
+        variables = {
             "MODELSHIP_GATE": str(folder / _HANDOVER),
             "GUNICORN_CMD_ARGS": f"--config {_SETTINGS}",
             "INSTANCE": folder.name,
         }
-        files = {"score.py": _SCRIPT}
-        self.server = serving.start(kind, script="operated", files=files, settings=settings)
+        files = {"score.py": _SCRIPT, "gunicorn.conf.py": settings}
+        self.server = serving.start(kind, script="operated", files=files, settings=variables)
 
     def _handover(self):
         return address.calls_in(self.folder, name=_HANDOVER, mode=0o666)
@@ -177,6 +184,17 @@ def test_clients_that_stay_connected_move_on(serving, tmp_path):
             said += [session.post(each, data="{}").headers.get("connection") for each in (own, url)]
         assert said == [None, None, None, "close"]
         instance.leash.close()
+
+
+def test_workers_of_any_class_are_reached(serving, tmp_path):
+    """A script may bring workers that wait in a way of their own: connections are passed on."""
+    instance = _Instance(serving, "reference", tmp_path / "f", settings=_OTHER_WORKERS)
+    with address.listen(None) as shared:
+        instance.ready(shared).tell(on=True)
+        assert [_ask(shared), _ask(shared)] == ["f", "f"]
+    assert "Using worker: Other" in instance.server.log
+    instance.leash.close()
+    instance.server.stop()
 
 
 @pytest.mark.parametrize("kept", [True, False], ids=["kept", "new"])

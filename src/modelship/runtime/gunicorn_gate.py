@@ -6,18 +6,24 @@ modelship but that file, and nothing outside the standard library.
 
 Each worker gets one more listener. gunicorn waits for it as for its own, which works with sync and
 gthread workers: what it waits for is an epoll(7) instance, readable while the gate is open and a
-connection waits.
+connection waits. For workers of another class, which a script may bring, gunicorn's first process
+passes on what comes through the gate to its own port.
 """
 
 import importlib.util
 import os
 import runpy
+import select
 import signal
+import socket
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 _LOOK_EVERY_S = 5.0  # a command is answered at once
+_WAITING = ("gunicorn.workers.sync", "gunicorn.workers.gthread")
+_PART_BYTES = 1 << 16
 _HERE = Path(__file__).resolve()
 _BESIDE = _HERE.with_name("gate.py")
 _GATE = _BESIDE if _BESIDE.is_file() else _HERE.parents[1] / "server" / "gate.py"
@@ -73,6 +79,8 @@ def keep(server: Any) -> None:
     if gate is not None:
         server.modelship_gate = gate
         threading.Thread(target=_keep, args=(gate,), daemon=True).start()
+        if not _waits_for_all(server.worker_class):
+            threading.Thread(target=_pass_on, args=(gate, server), daemon=True).start()
 
 
 def pass_through(server: Any, worker: Any) -> None:
@@ -80,13 +88,36 @@ def pass_through(server: Any, worker: Any) -> None:
     gate = getattr(server, "modelship_gate", None)
     if gate is not None:
         gate.leave()
-        worker.sockets = [*worker.sockets, Entrance(worker.sockets[0], gate)]
+        if _waits_for_all(type(worker)):
+            worker.sockets = [*worker.sockets, Entrance(worker.sockets[0], gate)]
 
 
 def _keep(gate: Any) -> None:
     while not gate.is_forsaken:
         gate.look(_LOOK_EVERY_S)
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _waits_for_all(worker_class: Any) -> bool:
+    """Return whether workers of a class wait for whatever has a descriptor, and accept from it."""
+    return any(each.__module__ in _WAITING for each in worker_class.__mro__)
+
+
+def _pass_on(gate: Any, server: Any) -> None:
+    while True:
+        select.select([gate], [], [])
+        with suppress(OSError):  # another instance was faster
+            connection, _ = gate.accept()
+            there = socket.create_connection(("127.0.0.1", server.LISTENERS[0].getsockname()[1]))
+            for pair in ((connection, there), (there, connection)):
+                threading.Thread(target=_copy, args=pair, daemon=True).start()
+
+
+def _copy(source: Any, sink: Any) -> None:
+    with suppress(OSError):
+        while part := source.recv(_PART_BYTES):
+            sink.sendall(part)
+        sink.shutdown(socket.SHUT_WR)
 
 
 if __name__ == "__config__":  # as gunicorn names its file of settings

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import psutil
 import pytest
+import requests
 
 from modelship.bundle import Environment
 from modelship.errors import DeploymentFailedError, PortTakenError
@@ -87,11 +88,14 @@ def port_of(deployment):
 
 @pytest.mark.parametrize("server", ["azmlinfsrv", "modelship"])
 def test_an_update_leads_the_same_address_to_the_new_release(deploy, scaling, make_bundle, server):
-    """Asked at one address, now the new release answers; the old one is gone."""
+    """Asked at one address, on one kept connection, now the new release answers."""
     deployment = deploy(scaling, server=server)
     uri, old = deployment.scoring_uri, deployment.instance
     assert old.own_uri not in {"", uri}
-    deployment.update(make_bundle(cases.SCALING.replace("factor * ", "-factor * ")))
+    with requests.Session() as session:
+        assert session.post(uri, json=ROWS).json() == SCORED
+        deployment.update(make_bundle(cases.SCALING.replace("factor * ", "-factor * ")))
+        assert session.post(uri, json=ROWS).json() == NEGATED
     assert (deployment.scoring_uri, deployment.run(ROWS)) == (uri, NEGATED)
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", urlsplit(old.own_uri).port))

@@ -139,8 +139,8 @@ class Gates:
                 _tell(folder, b"off")
             routed.unlink(missing_ok=True)
             return
-        routed.touch()  # first: what is told and not marked would not be found again
         try:
+            routed.touch()  # first: what is told and not marked would not be found again
             _tell(folder, b"on")
         except OSError as error:
             routed.unlink(missing_ok=True)

@@ -4,14 +4,16 @@ import os
 import signal
 import subprocess
 import sys
+from unittest.mock import Mock
 
 import pytest
 
 from modelship import DeployTarget, Serving
-from modelship.errors import DeploymentFailedError, InvalidOptionError
+from modelship.errors import DeploymentFailedError, DeploymentTimeoutError, InvalidOptionError
 from modelship.places import cache_folder
-from modelship.progress import Deadline
+from modelship.progress import Deadline, DeadlineExceededError
 from modelship.targets import State
+from modelship.targets.aci.making import Maker
 from modelship.targets.health import wait_until_healthy
 from modelship.testing import cases, script_bundle, with_lock
 
@@ -66,6 +68,12 @@ def killed(offline, bundle, folder, *, when):
     assert ended.returncode == -signal.SIGKILL, ended.stderr
 
 
+def files_of_models(offline):
+    """Return the content of all that the workspace has of models, which many may read."""
+    folders = [offline.folder / "documents" / "models", offline.folder / "blobs"]
+    return [path.read_bytes() for each in folders for path in each.rglob("*") if path.is_file()]
+
+
 def outcomes(changes):
     return [(each.kind, each.outcome) for each in changes]
 
@@ -77,6 +85,9 @@ def test_another_machine_has_the_history_and_goes_back(
     deploy(target, bundle, serving=Serving(auth=True))
     second = deploy(target, make(NEGATED))
     keys, told = second.keys(), second.history()
+    files = files_of_models(offline)
+    assert files
+    assert not [each for each in files if keys.primary.encode() in each]
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "cache").symlink_to(cache_folder())  # what is to install is known
     monkeypatch.setenv("MODELSHIP_HOME", str(tmp_path / "home"))
@@ -86,6 +97,17 @@ def test_another_machine_has_the_history_and_goes_back(
     assert (found.digest, found.run(ROWS), found.keys()) == (bundle.digest, [6], keys)
     assert found.release.options["auth"] is True
     assert outcomes(found.history()[-2:]) == [("deploy", "ended"), ("rollback", "serving")]
+
+
+def test_a_change_that_sends_nothing_puts_nothing_back(target, bundle, make, monkeypatch):
+    """What a change before has replaced does not come back when a later one cannot begin."""
+    deploy(target, bundle)
+    second = deploy(target, make(NEGATED))
+    with monkeypatch.context() as patch:
+        patch.setattr(Maker, "settled", Mock(side_effect=DeadlineExceededError))
+        with pytest.raises(DeploymentTimeoutError):
+            deploy(target, bundle)
+    assert (second.run(ROWS), target.get(NAME).digest) == ([-6], second.digest)
 
 
 def test_a_deployer_that_is_killed_before_it_asks_changes_nothing(

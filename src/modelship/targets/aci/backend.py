@@ -13,7 +13,7 @@ from modelship.errors import (
 )
 from modelship.targets.aci.environment import azure_differences, conda_specification
 from modelship.targets.aci.history import WorkspaceJournal
-from modelship.targets.aci.making import AciPrepared, Maker
+from modelship.targets.aci.making import AciPrepared, Earlier, Maker
 from modelship.targets.aci.models import check_places, registered_ids
 from modelship.targets.aci.options import AciOptions, check_resources, check_script, check_tags
 from modelship.targets.aci.releases import WorkspaceReleases
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from modelship.bundle.profile import Profile
     from modelship.progress import Steps
-    from modelship.targets.aci.making import Earlier
     from modelship.targets.aci.records import Service
     from modelship.targets.backend import Prepared
     from modelship.targets.instance import Instance
@@ -202,11 +201,14 @@ class AciBackend(TargetBackend):
 
         What the workspace tells of it now is in its history already.
         """
-        maker = self._maker(current.name, steps)
+        name = current.name
+        self._earlier.pop(name, None)  # that of a change before
+        maker = self._maker(name, steps)
         payload = maker.settled()
         if payload is None:  # somebody has deleted it meanwhile
+            self._earlier[name] = Earlier({})
             return self.start(draft, prepared, steps)
-        self._earlier[current.name] = earlier = maker.earlier(payload)
+        self._earlier[name] = earlier = maker.earlier(payload)
         options = self._options.serving(prepared.release.serving)
         return maker.make(draft, _ours(prepared), options, earlier=earlier)
 
@@ -223,7 +225,7 @@ class AciBackend(TargetBackend):
         if not earlier.has_served:
             earlier = self.journal(name).last_served()
         if earlier is None:
-            self._services.delete(name)
+            self._services.within(steps.deadline).delete(name)
             return
         try:
             self._maker(name, steps).make_again(earlier)

@@ -83,7 +83,7 @@ def test_the_project_file_is_deployed(modelship, files, here):
         "sample_input": {"data": []},
         "name": "answer-svc",
         "target": "memory",
-        "options": {"process": {"port": 5001}},
+        "options": {"docker": {"base_image": "python:3.11-slim"}},
     }
     (here / "modelship.yaml").write_text(json.dumps(settings))
     done = modelship("deploy", "--quiet")

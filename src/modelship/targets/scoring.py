@@ -78,7 +78,7 @@ def score(scoring_uri: str, payload: object, *, timeout_s: float, key: str | Non
 
 
 def answers(scoring_uri: str, *, timeout_s: float = 2.0) -> bool:
-    """Tell whether the service's health route says that it is healthy."""
+    """Return whether the health route of a service says that it is healthy."""
     import requests
 
     parts = urlsplit(scoring_uri)

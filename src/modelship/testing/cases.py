@@ -42,7 +42,7 @@ def run(raw_data):
 '''
 
 READING = '''\
-"""Tell one variable of the environment as init() saw it, and the digest of another."""
+"""Answer a variable of the environment as init() saw it, and the digest of another."""
 
 import hashlib
 import os

@@ -99,7 +99,7 @@ class Engine:
         return Image.from_inspection(found)
 
     def has_image(self, label: str) -> bool:
-        """Tell whether an image carries this label."""
+        """Return whether an image carries this label."""
         return bool(self._api.images(filters={"label": label}))
 
     def images(self, label: str) -> list[Image]:
@@ -315,7 +315,7 @@ class Engine:
         return log.decode(errors="replace")
 
     def ran_out_of_memory(self, container: Container) -> bool:
-        """Tell whether the kernel ended a process of a container at its memory limit.
+        """Return whether the kernel ended a process of a container at its memory limit.
 
         The container's own state says so only of its first process. An engine remembers its last
         256 events.

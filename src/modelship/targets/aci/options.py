@@ -155,7 +155,7 @@ class AciOptions:
         return given
 
     def can_update(self, present: Mapping[str, Any], resources: Resources) -> bool:
-        """Tell whether a service can be changed in its place, see :mod:`.updates`."""
+        """Return whether a service can be changed in its place, see :mod:`.updates`."""
         return can_update(self, present, resources)
 
     def _given(self, options: Iterable[str]) -> dict[str, Any]:

@@ -31,7 +31,7 @@ _FIXED: Final = (
 
 
 def is_fixed_alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Tell whether an update can make one service, as the workspace keeps it, the other."""
+    """Return whether an update can make one service, as the workspace keeps it, the other."""
     return all(one.get(key) == other.get(key) for key in _FIXED)
 
 
@@ -65,7 +65,7 @@ def configuration_of(present: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def can_update(options: AciOptions, present: Mapping[str, Any], resources: Resources) -> bool:
-    """Tell whether an update can make a service have these options and `resources`.
+    """Return whether an update can make a service have these options and `resources`.
 
     ``AciWebservice.update`` changes neither the cores and the memory, nor the location, the label,
     the network, the encryption, the data collection or a property that is there.

@@ -79,13 +79,13 @@ def launch(
 
 
 def is_running(instance_id: str, folder: Path) -> bool:
-    """Tell whether the server that was launched in `folder` still runs."""
+    """Return whether the server that was launched in `folder` still runs."""
     pid = _pid(folder)
     return pid is not None and (_is_ours(pid, instance_id) or _begins(folder))
 
 
 def exists(pid: int) -> bool:
-    """Tell whether any process has this id."""
+    """Return whether any process has this id."""
     try:
         return psutil.pid_exists(pid)
     except OverflowError:  # larger than any
@@ -115,7 +115,7 @@ def end(instance_id: str, folder: Path, *, grace_s: float) -> None:
 
 
 def _begins(folder: Path) -> bool:
-    """Tell whether the server is in the middle of execve(2), and shows no environment yet."""
+    """Return whether the server is in the middle of execve(2), and shows no environment yet."""
     pid = _pid(folder)
     try:
         return pid is not None and not psutil.Process(pid).environ()
@@ -137,7 +137,7 @@ def _family(instance_id: str) -> list[int]:
 
 
 def _is_ours(pid: int, instance_id: str) -> bool:
-    """Tell whether the process lives and carries our marker: a process id may have a new owner."""
+    """Return whether the process lives and carries our marker: an id may have a new owner."""
     try:
         process = psutil.Process(pid)
         if process.status() == psutil.STATUS_ZOMBIE:

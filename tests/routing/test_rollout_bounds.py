@@ -36,7 +36,12 @@ def figures(requests, errors=0, *, ms=10.0, **counts):
         (Bounds(), figures(50, compared=50, differing=50), figures(9), ""),
         (Bounds(disagreement=0.1), figures(50, compared=50, differing=5), figures(9), ""),
         (Bounds(disagreement=0.1), figures(50, compared=50, differing=6), figures(9), "6 of 50"),
-        (Bounds(error_rate=None), figures(5, 1, unreachable=1), figures(9), "no program listens"),
+        (
+            Bounds(error_rate=None),
+            figures(5, 1, unreachable=1),
+            figures(9),
+            "nothing answers at its address",
+        ),
     ],
 )
 def test_a_bound_that_is_not_kept_is_named(bounds, new, old, told):

@@ -70,6 +70,14 @@ def test_a_request_that_a_release_dies_with_is_not_sent_again(router, old, new, 
     assert router.traffic().new.errors == 1
 
 
+def test_a_release_that_breaks_off_several_requests_in_a_row_is_left_out(router, old, new, call):
+    """What publishes its port may accept connections still, when it is gone itself."""
+    router.weigh(100)
+    new.answer = lambda _: None
+    assert [call().status_code for _ in range(6)] == [502, 502, 502, 200, 200, 200]
+    assert router.traffic().new.unreachable == 1
+
+
 def test_a_cut_answer_is_not_taken_for_a_whole_one(address, make_release, call):
     """If a release dies in the middle of its answer, so does the caller's connection."""
     with socket.create_server(("127.0.0.1", 0)) as half:

@@ -157,7 +157,7 @@ def test_a_shadow_and_a_canary_go_one_after_the_other(deployment, bundle_of):
     assert set(got) == {200}
     figures = deployment.history()[-1].figures
     assert figures["shadow.new.compared"] >= 5
-    assert figures["shadow.new.differing"] == 0
+    assert "shadow.new.differing" not in figures
     assert figures["canary.new.requests"] >= 5
 
 
@@ -183,7 +183,7 @@ def test_a_release_that_dies_under_its_canary_costs_its_callers_next_to_nothing(
         canary = Canary(weights=(50,), requests=10**6, timeout_s=60)
         with _calling(deployed) as got, pytest.raises(RolloutFailedError) as caught:
             _update(deployed, bundle_of(1), rollout=canary)
-        assert "no program listens" in caught.value.reason
+        assert "nothing answers at its address" in caught.value.reason
         assert set(got) <= {200, 502}
         assert got.count(502) <= 2
         assert {_status(deployed.scoring_uri) for _ in range(20)} == {200}

@@ -87,7 +87,7 @@ class Bounds:
 
     def _rates(self, new: Figures, old: Figures, *, of: tuple[int, int], least: int) -> str:
         if new.unreachable:
-            return "no program listens at the address of the new release any more"
+            return "the new release is gone: nothing answers at its address any more"
         requests, compared = of
         allowed = _allowed(self.error_rate, old, requests)
         if self.error_rate is not None and new.errors >= least and new.errors > allowed:

@@ -28,6 +28,9 @@ _NO_ANSWER: Final = (
     "The release that the request was sent to has ended before it answered. "
     "The request may have been run."
 )
+_IN_A_ROW: Final = 3
+"""Requests that a release breaks off one after the other, and is gone then: something else, such as
+what publishes the port of a container, may still accept its connections."""
 _NOBODY: Final = "No release can be reached."
 
 
@@ -92,6 +95,7 @@ class Forwarder:
         self.turns = Turns()
         self.tallies = {OLD: Tally(), NEW: Tally()}
         self.is_draining = False
+        self._broken_off = {OLD: 0, NEW: 0}
         self.under_way = 0
         self.last_at = self._now()
 
@@ -121,13 +125,23 @@ class Forwarder:
             return await self._forward(request, body, release)
         except _NotSentError as error:
             self.tallies[release].failed(unreachable=error.unreachable)
-            if release == NEW:
-                self.turns.weight = 0  # the others need not try it
+            self._leave_out(release)
             return None
+
+    def _leave_out(self, release: str) -> None:
+        if release == NEW:
+            self.turns.weight = 0  # the next requests need not try it
+
+    def _broke_off(self, release: str) -> None:
+        """Count a request that a release has not answered."""
+        self._broken_off[release] += 1
+        is_gone = self._broken_off[release] == _IN_A_ROW
+        self.tallies[release].failed(unreachable=is_gone)
+        if is_gone:
+            self._leave_out(release)
 
     async def _forward(self, request: web.Request, body: Body, release: str) -> web.StreamResponse:
         began_at = self._now()
-        tally = self.tallies[release]
         try:
             answer = await self._client.request(
                 request.method,
@@ -143,8 +157,9 @@ class Forwarder:
             raise _NotSentError(unreachable=False) from error
         except (aiohttp.ClientError, OSError):
             if not body.is_broken:  # else it is the caller who has gone
-                tally.failed()
+                self._broke_off(release)
             return self._refusal(_NO_ANSWER)
+        self._broken_off[release] = 0
         latency_s = self._now() - max(began_at, body.ended_at)
         async with answer:
             return await self._answer(request, body, release, answer, latency_s)
@@ -175,7 +190,7 @@ class Forwarder:
             try:
                 piece = await answer.content.readany()
             except (aiohttp.ClientError, OSError):
-                tally.failed()
+                self._broke_off(release)
                 self._break_off(request)
                 return response
             if not piece:

@@ -1,4 +1,4 @@
-"""Every target of modelship keeps the target contract."""
+"""The targets memory and process keep the target contract; docker and aci have their own files."""
 
 from __future__ import annotations
 
@@ -54,24 +54,6 @@ class TestProcess(TargetContract):
         family = [server, *server.children(recursive=True)]
         server.kill()
         psutil.wait_procs(family, timeout=10)
-
-
-@pytest.mark.docker
-@pytest.mark.usefixtures("docker_engine")
-class TestDocker(TargetContract):
-    target_name = "docker"
-    options = {  # noqa: RUF012 - never changed
-        "base_image": os.environ.get("MODELSHIP_TEST_BASE_IMAGE", "python:3.11-slim")
-    }
-    other_serving = {"workers": 2}  # noqa: RUF012 - never changed
-    python = "3.11"
-
-    def crash(self, deployment):
-        import docker
-
-        client = docker.from_env()
-        client.containers.get(deployment.instance.instance_id).kill()
-        client.close()
 
 
 def test_each_clause_has_a_test_and_each_test_a_clause():

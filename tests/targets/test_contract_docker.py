@@ -1,0 +1,27 @@
+"""The target docker keeps the target contract; in a file of its own, beside which others run."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from modelship.testing import TargetContract
+
+
+@pytest.mark.docker
+@pytest.mark.usefixtures("docker_engine")
+class TestDocker(TargetContract):
+    target_name = "docker"
+    options = {  # noqa: RUF012 - never changed
+        "base_image": os.environ.get("MODELSHIP_TEST_BASE_IMAGE", "python:3.11-slim")
+    }
+    other_serving = {"workers": 2}  # noqa: RUF012 - never changed
+    python = "3.11"
+
+    def crash(self, deployment):
+        import docker
+
+        client = docker.from_env()
+        client.containers.get(deployment.instance.instance_id).kill()
+        client.close()

@@ -19,7 +19,14 @@ from modelship.staging import storing
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["cache_folder", "clearing_caches", "exclusive", "state_folder", "using_caches"]
+__all__ = [
+    "cache_folder",
+    "clearing_caches",
+    "exclusive",
+    "leads_out",
+    "state_folder",
+    "using_caches",
+]
 
 _CACHES = "caches.in-use"  # no service's name has a dot
 _PAUSE_S = 0.05
@@ -39,6 +46,14 @@ def state_folder() -> Path:
 def cache_folder() -> Path:
     """Return the folder of what can be made again: environments."""
     return _guarded(_home("cache"))
+
+
+def leads_out(path: Path, *, of: Path) -> bool:
+    """Return whether a link is on the way from the folder `of` to `path`, or in its place.
+
+    What lies behind a link may be anybody's, and is not removed.
+    """
+    return path.resolve() != of.resolve() / path.relative_to(of)
 
 
 @contextmanager

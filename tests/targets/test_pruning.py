@@ -110,6 +110,24 @@ def test_what_a_process_that_is_gone_has_left_is_removed():
     assert fresh.exists()
 
 
+def test_nothing_behind_a_link_is_removed(release, tmp_path):
+    """What a link in the folders of modelship leads to is somebody else's."""
+    elsewhere = tmp_path / "elsewhere"
+    for name in ("ab" * 32, ".modelship-a", ".draft-999999999-a", "a.json"):
+        (elsewhere / name).mkdir(parents=True)
+        os.utime(elsewhere / name, (LONG_AGO, LONG_AGO))
+    state = state_folder()
+    links = [state / "releases" / "process" / "svc-a", state / "failures" / "process"]
+    for link in (*links, state / "other", cache_folder() / "docker"):
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(elsewhere)
+    journal = FolderJournal(state / "history" / "process", name="svc-a")
+    journal.write(Change.begun("deploy", release(1).record()).ended("serving"))
+    assert removed() == set()
+    KeptReleases("process", "svc-a").forget()
+    assert len([*elsewhere.iterdir()]) == 4
+
+
 def test_a_dry_run_tells_the_same_and_removes_nothing():
     """What it lists, with its size, is what is removed without it."""
     folder = environment("unused")

@@ -110,6 +110,8 @@ def test_its_fields_can_be_taken_apart_and_put_together():
         ({"limits": "acl"}, "limits is 'acl'; expected one of"),
         ({"limits": ["aci"]}, "limits is ['aci']"),
         ({"capture": 5}, "capture is 5; expected the path of a folder"),
+        ({"capture": "a\0b"}, "expected the path of a folder (embedded null byte)"),
+        ({"capture": "~nobody-of-that-name/a"}, "expected the path of a folder (could not"),
         ({"auth": "yes"}, "auth is 'yes'; expected True or False"),
         ({"traces": 1}, "traces is 1; expected True or False"),
         ({"workers": 0}, "workers is 0"),

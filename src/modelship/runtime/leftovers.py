@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import psutil
 
-from modelship.places import cache_folder, exclusive
+from modelship.places import cache_folder, exclusive, leads_out
 from modelship.runtime.environments import environments_folder, last_used
 from modelship.runtime.servers import SERVERS
 
@@ -105,9 +105,14 @@ def unused_servers(*, but: Collection[str]) -> Iterator[Leftover]:
 
 
 def old_files(folder: Path, patterns: Iterable[str], *, before: float, why: str) -> list[Leftover]:
-    """Return the files and folders below `folder` that were last changed before a time."""
+    """Return the files and folders below `folder` that were last changed before a time.
+
+    Links are not followed.
+    """
     found = []
     for path in sorted(each for pattern in patterns for each in folder.glob(pattern)):
+        if leads_out(path.parent, of=folder):
+            continue
         with suppress(OSError):  # it is gone meanwhile
             if path.lstat().st_mtime < before:
                 kind = "draft" if path.name.startswith(".") or path.is_dir() else "file"

@@ -22,7 +22,7 @@ from modelship.bundle import ScoringBundle
 from modelship.bundle.store import save
 from modelship.documents import parse, read_regular
 from modelship.errors import InvalidOptionError, ModelshipError, StorageError
-from modelship.places import state_folder
+from modelship.places import leads_out, state_folder
 from modelship.runtime.variables import Secret, as_secrets
 from modelship.staging import stage_in, storing, write_atomic
 from modelship.targets.release import Serving
@@ -151,7 +151,9 @@ class KeptReleases:
 
     def _all(self) -> list[Path]:
         """Return the folder of each, and what a process that was killed has left of one."""
-        return [each for each in self.folder.glob("*") if each.is_dir() and not each.is_symlink()]
+        home = state_folder()
+        found = self.folder.glob("*")
+        return [each for each in found if each.is_dir() and not leads_out(each, of=home)]
 
     def existing(self, digest: str) -> Path:
         """Return the folder of the release with this digest; raise StorageError without it."""

@@ -13,7 +13,7 @@ import psutil
 
 from modelship.bundle import ScoringBundle
 from modelship.errors import ModelshipError, StorageError
-from modelship.places import cache_folder, clearing_caches, state_folder
+from modelship.places import cache_folder, clearing_caches, leads_out, state_folder
 from modelship.runtime.environments import environment_folder
 from modelship.runtime.images.engine import connected
 from modelship.runtime.images.unused import unused_images
@@ -125,6 +125,8 @@ def _releases() -> tuple[list[Leftover], set[Path]]:
     for folder in sorted(
         each for each in home.glob("*/*/*") if re.fullmatch("[0-9a-f]{64}", each.name)
     ):
+        if leads_out(folder.parent, of=state_folder()):
+            continue
         if _is_needed(folder):
             with suppress(ModelshipError):  # a damaged one needs nothing
                 needed.add(environment_folder(ScoringBundle.load(folder / "bundle").lock))
@@ -147,9 +149,10 @@ def _is_needed(folder: Path) -> bool:
 
 def _drafts() -> Iterator[Leftover]:
     """Yield what processes that were killed have left of the folders of instances."""
-    for folder in sorted(state_folder().glob("*/.draft-*")):
+    home = state_folder()
+    for folder in sorted(home.glob("*/.draft-*")):
         match = _DRAFT.fullmatch(folder.name)
-        if match and not folder.is_symlink() and not psutil.pid_exists(int(match[1])):
+        if match and not leads_out(folder, of=home) and not psutil.pid_exists(int(match[1])):
             why = "the process that wrote it is gone"
             remove = partial(remove_folder, folder)
             yield Leftover("draft", str(folder), freed_bytes(folder), why, remove)

@@ -156,7 +156,11 @@ class Serving:
 def _folder(option: str, given: object) -> Path:
     if not isinstance(given, (str, Path)) or not str(given):
         raise InvalidOptionError(option, given, "the path of a folder")
-    return Path(given).expanduser().resolve()
+    try:
+        return Path(given).expanduser().resolve()
+    except (RuntimeError, ValueError) as error:  # nobody's home, or a NUL
+        expected = f"the path of a folder ({str(error).rstrip('.').lower()})"
+        raise InvalidOptionError(option, given, expected) from None
 
 
 def _check_switch(option: str, value: object) -> None:

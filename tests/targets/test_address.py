@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from modelship.bundle import Environment
-from modelship.errors import DeploymentFailedError, PortTakenError
+from modelship.errors import PortTakenError
 from modelship.targets import DeployTarget, Serving, State
 from modelship.testing import cases, script_bundle, with_lock
 
@@ -136,16 +136,6 @@ def test_a_child_that_a_script_leaves_does_not_keep_the_port(deploy, make_bundle
     crash(deployment, home)
     again = deploy(scaling)
     assert (again.scoring_uri, again.run(ROWS)) == (deployment.scoring_uri, SCORED)
-
-
-def test_a_release_that_does_not_start_is_never_asked(deploy, scaling, make_bundle):
-    """The old one serves the address all the time, and takes the next update too."""
-    deployment = deploy(scaling)
-    with pytest.raises(DeploymentFailedError):
-        deploy(make_bundle(cases.RAISING))
-    assert deployment.run(ROWS) == SCORED
-    deployment.update(make_bundle(cases.SCALING.replace("factor * ", "-factor * ")))
-    assert deployment.run(ROWS) == NEGATED
 
 
 def test_a_process_of_another_user_cannot_reach_the_gate(deploy, scaling, home):

@@ -10,7 +10,6 @@ from docker_base import BASE_IMAGE, deploying, docker_says, inspect
 
 from modelship import DeployTarget
 from modelship.runtime.images import labels
-from modelship.runtime.images.engine import Engine
 from modelship.targets import Serving
 from modelship.targets.docker import gates
 
@@ -57,12 +56,10 @@ def test_an_address_outlives_its_containers(deployer, server):
     assert (last.scoring_uri, last.run({})[0]) == (uri, 3)
 
 
-@pytest.mark.parametrize("refusal", ["elsewhere", "unseen", "unreachable"])
+@pytest.mark.parametrize("refusal", ["unseen", "unreachable"])
 def test_without_an_address_requests_go_to_the_container(deployer, monkeypatch, capsys, refusal):
-    """An engine that runs elsewhere, or cannot hand it over, publishes the port as ever."""
-    if refusal == "elsewhere":
-        monkeypatch.setattr(Engine, "is_here", False)
-    elif refusal == "unseen":
+    """An engine that cannot hand it over publishes the container's port as the address."""
+    if refusal == "unseen":
         unseen = {**gates.mount(Path("/nonexistent"))}
         monkeypatch.setattr(gates, "mount", lambda _: unseen)
     else:

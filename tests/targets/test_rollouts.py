@@ -19,6 +19,7 @@ from modelship.errors import (
     UnknownMetricError,
     UnsupportedError,
 )
+from modelship.places import state_folder
 from modelship.targets import DeployTarget
 from modelship.testing import MemoryBackend, offline_bundle, script_bundle
 
@@ -142,6 +143,17 @@ def test_a_shadow_that_disagrees_too_much_never_answers_a_caller(deployment, bun
     assert str(record) in caught.value.hint
     assert set(got) == {200}
     assert '"old": "0", "new": "1"' in record.read_text()
+
+
+def test_what_a_shadow_recorded_goes_with_the_service(memory_target, bundle_of):
+    """Requests may hold what is private; a file that the user named is the user's."""
+    record = state_folder() / "differences" / "memory" / "recorded-svc.jsonl"
+    shadow = Shadow(requests=2, bounds=Bounds(disagreement=0.0, error_rate=None))
+    with memory_target.deploy(bundle_of(0), name="recorded-svc", show_output=False) as deployed:
+        with _calling(deployed), pytest.raises(RolloutFailedError):
+            _update(deployed, bundle_of(1), shadow=shadow)
+        assert record.stat().st_mode & 0o777 == 0o600
+    assert not record.exists()
 
 
 def test_a_shadow_and_a_canary_go_one_after_the_other(deployment, bundle_of):

@@ -10,6 +10,7 @@ from modelship.targets.failures import forget_failure
 from modelship.targets.health import serving_one
 from modelship.targets.history import Change
 from modelship.targets.settling import conclude, cut_short
+from modelship.targets.trying import forget_differences
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,6 +44,7 @@ def _delete(backend: TargetBackend, name: str, *, missing_ok: bool) -> None:
         known = sorted({each.name for each in backend.instances()})
         raise DeploymentNotFoundError(name=name, target=backend.name, known=known)
     backend.releases(name).forget()
+    forget_differences(backend.name, name)
 
 
 def _end(backend: TargetBackend, name: str, instances: Sequence[Instance]) -> None:

@@ -22,6 +22,7 @@ from modelship.progress import DeadlineExceededError
 from modelship.routing import Canary, Shadow
 from modelship.routing.router import Router, RouterLostError, require_router
 from modelship.routing.trials import try_canary, try_shadow
+from modelship.staging import storing
 from modelship.targets.backend import SupportsLend
 from modelship.targets.calling import Caller
 from modelship.targets.state import State
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from modelship.targets.backend import TargetBackend
     from modelship.targets.instance import Instance
 
-__all__ = ["Stages", "Trying"]
+__all__ = ["Stages", "Trying", "forget_differences"]
 
 _OTHERS: Final = "Give it more time or fewer requests, or deploy it without this stage."
 _ADVICE: Final = {
@@ -233,8 +234,18 @@ class Trying:
     @property
     def _record(self) -> Path:
         given = self._stages.shadow.record if self._stages.shadow else None
-        folder = state_folder() / "differences" / self._backend.name
-        return Path(given) if given else folder / f"{self._name}.jsonl"
+        return Path(given) if given else _differences_of(self._backend.name, self._name)
+
+
+def forget_differences(target: str, name: str) -> None:
+    """Remove the requests that were answered differently, unless the user said where they go."""
+    path = _differences_of(target, name)
+    with storing(path):
+        path.unlink(missing_ok=True)
+
+
+def _differences_of(target: str, name: str) -> Path:
+    return state_folder() / "differences" / target / f"{name}.jsonl"
 
 
 class _Service:

@@ -146,7 +146,7 @@ class Forwarder:
             answer = await self._client.request(
                 request.method,
                 target_of(self._origins[release], request),
-                headers=multidict(end_to_end(request.raw_headers)),
+                headers=multidict([*end_to_end(request.raw_headers), ("Connection", "close")]),
                 data=body.pieces(self._now) if request.can_read_body else None,
                 allow_redirects=False,
             )

@@ -40,6 +40,7 @@
     │   ├── NameTakenError
     │   ├── PortTakenError
     │   ├── DeploymentNotFoundError
+    │   ├── NoEarlierReleaseError
     │   ├── DeploymentFailedError
     │   ├── DeploymentTimeoutError
     │   └── RolloutFailedError
@@ -104,6 +105,7 @@ __all__ = [
     "ModelNotFoundError",
     "ModelshipError",
     "NameTakenError",
+    "NoEarlierReleaseError",
     "ParityError",
     "PictureError",
     "PortTakenError",
@@ -758,6 +760,27 @@ class DeploymentNotFoundError(TargetError):
         if not self.known:
             return f"Nothing is deployed on {self.target!r}."
         return f"Deployed there: {', '.join(self.known)}."
+
+
+@dataclass(eq=False)
+class NoEarlierReleaseError(TargetError):
+    """A service has no release before the one that serves, to go back to."""
+
+    name: str
+    numbers: Sequence[int] = ()
+
+    @property
+    def message(self) -> str:
+        return f"{self.name!r} has no release to go back to: the one that serves is its first."
+
+    @property
+    def hint(self) -> str:
+        if self.numbers:
+            numbers = ", ".join(map(str, self.numbers))
+            return (
+                f"To serve the release of another change, pass its number, to= (--to): {numbers}."
+            )
+        return "Nothing needs to be undone; to serve another bundle, update the service."
 
 
 def _named(diagnosis: Diagnosis) -> str:

@@ -12,6 +12,7 @@ from modelship.errors import (
     DeploymentNotFoundError,
     InvalidOptionError,
     NameTakenError,
+    NoEarlierReleaseError,
     StorageError,
 )
 from modelship.targets import DeployTarget, Serving, State
@@ -150,7 +151,10 @@ def test_a_rollback_needs_the_options_of_then(deploy, place):
     """If the place was opened with other options for that release, they are named."""
     deploy(1, backend=FileBackend(place.folder, size="large"))
     deployment = deploy(2)
-    with pytest.raises(InvalidOptionError, match="other now: size"):
+    with pytest.raises(
+        InvalidOptionError,
+        match="what the target 'file' is opened with .* 'size'; .*: size='large'",
+    ):
         deployment.rollback()
 
 
@@ -176,8 +180,21 @@ def test_deleting_is_told_and_forgets_the_releases(deploy, place, tmp_path):
     assert not [*(tmp_path / "home/state/releases/file").iterdir()]
     anew = deploy(3)
     assert [each.number for each in anew.history()] == [1, 2, 3, 4]
-    with pytest.raises(InvalidOptionError, match="not deleted since"):
+    with pytest.raises(NoEarlierReleaseError, match="to serve another bundle, update"):
         anew.rollback()
+
+
+def test_a_rollback_with_nothing_before_names_what_was_given_up(deploy):
+    """The advice of the error works: the release of the change that it names serves again."""
+    deploy(1)
+    second = deploy(2)
+    given_up = second.release.digest
+    second.rollback()
+    with pytest.raises(NoEarlierReleaseError, match=r"\(--to\): 2") as caught:
+        second.rollback()
+    [number] = caught.value.numbers
+    second.rollback(to=number)
+    assert second.release.digest == given_up
 
 
 def test_a_service_that_died_is_told(deploy, place):

@@ -101,7 +101,7 @@ def _gate(file: str | None, label: str | None, bounds: Mapping[str, float]) -> A
         raise click.UsageError("Give what --gate requires with --require METRIC=BOUND.")
     from modelship.evaluation import Evaluator, Gate
 
-    X, y = read_test_set(file, label=label)
+    X, y = read_test_set(file, label=label, option="--gate")
     return Gate(Evaluator(X, y), **bounds)
 
 

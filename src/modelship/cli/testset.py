@@ -20,7 +20,9 @@ _TRUTH: Final = {"True": True, "False": False}
 """How pandas writes truth values into a CSV file."""
 
 
-def read_test_set(path: str | Path, *, label: str | None = None) -> tuple[Any, Any]:
+def read_test_set(
+    path: str | Path, *, label: str | None = None, option: str = "--data"
+) -> tuple[Any, Any]:
     """Return X and y as arrays.
 
     Parameters
@@ -30,6 +32,8 @@ def read_test_set(path: str | Path, *, label: str | None = None) -> tuple[Any, A
         ``{"X": [...], "y": [...]}``.
     label : str, optional
         The column of a CSV file that holds y. Without it the last one does.
+    option : str
+        What the path was given with, for the message of an error.
 
     Returns
     -------
@@ -49,10 +53,11 @@ def read_test_set(path: str | Path, *, label: str | None = None) -> tuple[Any, A
     readers = {".npz": _read_npz, ".json": _read_json}
     if not file.is_file() or file.suffix.lower() not in {*readers, ".csv"}:
         raise InvalidOptionError(
-            option="--data", found=str(path), expected="an existing .npz, .csv or .json file"
+            option=option, found=str(path), expected="an existing .npz, .csv or .json file"
         )
     if label is not None and file.suffix.lower() != ".csv":
-        raise InvalidOptionError(option="--label", found=label, expected="a .csv file with it")
+        flag = "--label" if option == "--data" else f"{option}-label"
+        raise InvalidOptionError(option=flag, found=label, expected="a .csv file with it")
     try:
         import numpy as np  # noqa: F401 - only to say early and clearly that it is missing
     except ImportError as error:

@@ -291,8 +291,10 @@ class Deployment:
         ------
         DeploymentNotFoundError
             If it was deleted.
+        NoEarlierReleaseError
+            If nothing has served before.
         InvalidOptionError
-            If there is no such release, or one of its secrets cannot be read again.
+            If no such change has served, or a secret of its release cannot be read again.
         StorageError
             If that release is not kept on this machine.
         ModelshipError

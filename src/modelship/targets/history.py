@@ -135,6 +135,11 @@ class Change:
         return self.outcome in {"serving", "ended"} and self.kind != "delete"
 
     @property
+    def is_deletion(self) -> bool:
+        """Whether the service was deleted, and its releases with it."""
+        return self.kind == "delete" and self.outcome != "failed"
+
+    @property
     def is_of_this_machine(self) -> bool:
         """Whether a process of this machine made it, or makes it."""
         return self.by.rpartition("@")[2] == platform.node()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from modelship.errors import InvalidOptionError
-from modelship.targets.recorded import differing
+from modelship.errors import InvalidOptionError, NoEarlierReleaseError
+from modelship.targets.recorded import differing, is_readable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,8 +39,10 @@ def release_before(
 
     Raises
     ------
+    NoEarlierReleaseError
+        If nothing has served before.
     InvalidOptionError
-        If there is none, or the place was opened with other options then.
+        If no such change has served, or the place was opened with other options then.
     """
     goal = _before(changes, current) if to is None else _numbered(changes, to)
     require_same_place(backend, goal, doing="rollback")
@@ -55,8 +57,8 @@ def _served(changes: Sequence[Change]) -> list[Change]:
     """
     stack: list[Change] = []
     for change in changes:
-        if change.kind == "delete":
-            stack = stack if change.outcome == "failed" else []
+        if change.is_deletion:
+            stack = []
         elif change.has_served:
             if change.kind == "rollback":
                 stack = _until(stack, change.release.digest)
@@ -100,9 +102,17 @@ def _before(changes: Sequence[Change], current: Instance) -> ReleaseRecord:
         last = len(digests) - 1 - digests[::-1].index(current.release.digest)
         releases = releases[:last]
     if not releases:
-        expected = "a service that has served another release before, and was not deleted since"
-        raise InvalidOptionError("rollback", current.name, expected)
+        raise NoEarlierReleaseError(current.name, numbers=_others(changes, current))
     return releases[-1]
+
+
+def _others(changes: Sequence[Change], current: Instance) -> list[int]:
+    """Return the last change of each other release that is kept, such as one that was given up."""
+    deleted = [at for at, each in enumerate(changes, 1) if each.is_deletion]
+    since = changes[max(deleted, default=0) :]
+    others = releases_to_keep(since) - {current.release.digest}
+    last = {each.release.digest: each.number for each in since if each.has_served}
+    return sorted(number for digest, number in last.items() if digest in others)
 
 
 def require_same_place(backend: TargetBackend, record: ReleaseRecord, *, doing: str) -> None:
@@ -110,9 +120,9 @@ def require_same_place(backend: TargetBackend, record: ReleaseRecord, *, doing: 
     options = backend.options
     kept = {name: value for name, value in (record.options or {}).items() if name in options}
     if different := differing(options, kept):
+        was = [f"{name}={kept[name]!r}" for name in different if is_readable(kept.get(name, ""))]
         raise InvalidOptionError(
-            option=doing,
-            found=record.digest[:12],
-            expected=f"a target that is opened as for that release; other now: "
-            f"{', '.join(different)}",
+            option=f"what the target {backend.name!r} is opened with for this {doing}",
+            found=", ".join(different),
+            expected=f"the same as for release {record.digest[:12]}: {', '.join(was)}",
         )

@@ -79,7 +79,8 @@ class DeployTarget:
         backend_class = TARGETS.load(name)
         for option in options:
             if option in _OF_SERVING:  # its value may be a secret: it is not shown
-                expected = f"given to deploy(): serving=Serving({_OF_SERVING[option]}=...)"
+                given = f"serving=Serving({_OF_SERVING[option]}=...)"
+                expected = f"an option of the place; for the service, pass deploy() {given}"
                 raise InvalidOptionError(f"an option of the target {name!r}", option, expected)
         check_options(f"the target {name!r}", backend_class, options)
         return DeployTarget(backend_class(**options))

@@ -39,9 +39,9 @@ __all__ = ["Stages", "Trying", "forget_differences"]
 
 _OTHERS: Final = "Give it more time or fewer requests, or deploy it without this stage."
 _ADVICE: Final = {
-    "gate": "Look at error.report; if the bound is too strict, change it, and deploy again.",
+    "gate": "Deploy a better model, or change the bound if it is too strict.",
     "shadow": "Look at {record}: it has requests that were answered differently.",
-    "canary": "Look at the figures above; modelship history has them too.",
+    "canary": "Look at the figures; modelship history --json has them too.",
 }
 
 

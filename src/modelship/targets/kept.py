@@ -16,13 +16,15 @@ import json
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.bundle import ScoringBundle
 from modelship.bundle.store import save
-from modelship.documents import parse, read_regular
+from modelship.documents import mapping, optional, parse, read_regular, record, text
 from modelship.errors import InvalidOptionError, ModelshipError, StorageError
 from modelship.places import leads_out, state_folder
+from modelship.runtime.leftovers import remove_folder
 from modelship.runtime.variables import Secret, as_secrets
 from modelship.staging import stage_in, storing, write_atomic
 from modelship.targets.release import Serving
@@ -121,21 +123,27 @@ class KeptReleases:
         StorageError
             If the release is not kept on this machine.
         """
-        found: Mapping[str, Any] = self._document(digest).get(_PLACE, {})
+        found: Mapping[str, Any] = self._document(digest).get(_PLACE) or {}
         return found
 
     def _document(self, digest: str) -> dict[str, Any]:
         path = self.existing(digest) / _SERVING
-        with storing(path):
-            found: dict[str, Any] = parse(read_regular(path, most_bytes=_MOST_BYTES))
-        return found
+        try:
+            with storing(path):
+                found = _SCHEMA(parse(read_regular(path, most_bytes=_MOST_BYTES)), "")
+        except (OSError, ValueError) as error:
+            raise StorageError(
+                path=str(path),
+                cause=f"it does not tell how the release is served ({error})",
+                advice="Deploy its bundle again.",
+            ) from error
+        return dict(found)
 
     def known_secrets(self, digest: str) -> tuple[str, ...]:
         """Return the secrets of a release that are still where they were read."""
         found = []
         with suppress(ModelshipError, OSError, ValueError):
-            path = self.existing(digest) / _SERVING
-            sources = parse(read_regular(path, most_bytes=_MOST_BYTES))["secrets"]
+            sources = self._document(digest)["secrets"]
             for name, source in sources.items():
                 with suppress(InvalidOptionError):
                     found += [each.value for each in as_secrets({name: source}, beside={}).values()]
@@ -145,7 +153,8 @@ class KeptReleases:
         """Remove every release of the name, but for those of these digests."""
         for folder in self._all():
             if folder.name not in but:
-                shutil.rmtree(folder, ignore_errors=True)
+                with suppress(OSError):  # the next one tries it again
+                    remove_folder(folder)
         if not but:
             shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -165,6 +174,20 @@ class KeptReleases:
                 advice="Deploy its bundle again, or ask on the machine that deployed it.",
             )
         return folder
+
+
+def _as_it_is(value: Any, _: str) -> Any:
+    """Take anything: whoever is given it checks it."""
+    return value
+
+
+_SCHEMA: Final = record(
+    {"secrets": mapping(text())},
+    {
+        **{each.name: _as_it_is for each in fields(Serving) if each.name != "secrets"},
+        _PLACE: optional(mapping(_as_it_is)),
+    },
+)
 
 
 def _document(release: Release) -> dict[str, Any]:

@@ -66,8 +66,8 @@ class Figures:
         Of these, those that it answered with a status of 500 or more, or not at all. A status of
         400 to 499 is an error of the caller.
     unreachable : int
-        Of the errors, those after which it was left out: no program listens there, or it has broken
-        off three requests in a row.
+        Of the errors, those after which it was left out: no connection was possible, or it has
+        broken off three requests in a row.
     compared : int
         Requests that both releases have answered.
     differing : int

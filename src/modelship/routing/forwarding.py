@@ -54,9 +54,6 @@ def session() -> aiohttp.ClientSession:
 class _NotSentError(Exception):
     """No connection was possible, so nothing of the request was sent."""
 
-    def __init__(self, *, unreachable: bool) -> None:
-        self.unreachable = unreachable
-
 
 class Forwarder:
     """Takes requests and sends each one to the old or the new release.
@@ -123,8 +120,8 @@ class Forwarder:
         """Return the answer of one release; None if nothing could be sent to it."""
         try:
             return await self._forward(request, body, release)
-        except _NotSentError as error:
-            self.tallies[release].failed(unreachable=error.unreachable)
+        except _NotSentError:
+            self.tallies[release].failed(unreachable=True)
             self._leave_out(release)
             return None
 
@@ -150,11 +147,8 @@ class Forwarder:
                 data=body.pieces(self._now) if request.can_read_body else None,
                 allow_redirects=False,
             )
-        except aiohttp.ClientConnectorError as error:
-            refused = isinstance(error.os_error, ConnectionRefusedError)
-            raise _NotSentError(unreachable=refused) from error
-        except aiohttp.ConnectionTimeoutError as error:
-            raise _NotSentError(unreachable=False) from error
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise _NotSentError from error
         except (aiohttp.ClientError, OSError):
             if not body.is_broken:  # else it is the caller who has gone
                 self._broke_off(release)

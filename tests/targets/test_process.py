@@ -133,6 +133,24 @@ def stored(home, name):
 # --- where it listens -----------------------------------------------------------------------
 
 
+INHERITING = """
+import os, subprocess
+def init(): ...
+def run(raw_data):
+    listed = subprocess.run(["ls", "-l", "/proc/self/fd"], close_fds=False, capture_output=True)
+    return [line for line in listed.stdout.decode().splitlines() if "socket:" in line]
+"""
+
+
+@pytest.mark.parametrize("server", ["azmlinfsrv", "modelship"])
+def test_a_program_that_a_script_starts_inherits_no_socket(target, make_bundle, server):
+    """It could hold the port, or take connections, when the service is long gone."""
+    deployed = target.deploy(
+        make_bundle(INHERITING), name="inherits", serving=Serving(server=server), show_output=False
+    )
+    assert deployed.run({"data": []}) == []
+
+
 def test_it_listens_on_loopback_alone(deployed, home):
     """Each listening socket of the server and its worker is on 127.0.0.1."""
     server = server_of(deployed, home)

@@ -98,6 +98,23 @@ def test_a_gate_that_is_not_passed_leaves_the_old_release_alone(deployment, bund
     assert deployment.history()[-1].figures["gate.accuracy"] == 0.75
 
 
+def test_a_switch_that_is_interrupted_is_taken_back(deployment, bundle_of, monkeypatch):
+    """After Ctrl-C between the two releases, the old one takes requests again."""
+    accept = MemoryBackend.accept
+
+    def interrupted(backend, instance, *, on):
+        accept(backend, instance, on=on)
+        if not on:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MemoryBackend, "accept", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            _update(deployment, bundle_of(1))
+    assert _status(deployment.scoring_uri) == 200
+    assert deployment.run({"data": [[1]]}) == [0]
+
+
 def test_the_gate_of_a_first_release_leaves_nothing_behind(memory_target, bundle_of):
     """No request ever comes to it."""
     gate = Gate(Evaluator(_X, _Y, progress=False), accuracy=0.75)

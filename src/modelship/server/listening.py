@@ -84,6 +84,7 @@ class Listeners:
         count, names = environ.pop("LISTEN_FDS", ""), environ.pop("LISTEN_FDNAMES", "")
         if passed and count:
             found, owned = [socket.socket(fileno=_FIRST_PASSED)], names == _OWNED
+            found[0].set_inheritable(False)  # no program that a script starts has it
         else:
             found, owned = [_listen(settings.host, port) for port in _ports(settings)], True
         return Listeners(found, are_owned=owned, gate=Gate.received(environ))

@@ -221,7 +221,7 @@ class Rollout:
                 self._trying.run(instance, current)
             except DeadlineExceededError as error:
                 raise timed_out(self._backend, draft, self._steps) from error
-            self._route(instance, older)
+            self._route(instance, older, current=current)
             undo.pop_all()
         return instance
 
@@ -248,12 +248,24 @@ class Rollout:
             problem = f"it does not answer the bundle's sample request; {error.message.rstrip('.')}"
             raise failure(self._backend, instance, State.UNHEALTHY, problem) from error
 
-    def _route(self, instance: Instance, older: Sequence[Instance]) -> None:
-        """Let requests to the name come to `instance`, and then no longer to any other."""
-        if isinstance(self._backend, SupportsRoute):
-            self._backend.accept(instance, on=True)
+    def _route(
+        self, instance: Instance, older: Sequence[Instance], *, current: Instance | None
+    ) -> None:
+        """Let requests to the name come to `instance`, and then no longer to any other.
+
+        If that is interrupted, they come to `current` again.
+        """
+        if not isinstance(self._backend, SupportsRoute):
+            return
+        self._backend.accept(instance, on=True)
+        try:
             for each in older:
                 self._backend.accept(each, on=False)
+        except BaseException:
+            if current is not None:
+                with suppress(ModelshipError):  # it has ended: then nothing serves
+                    self._backend.accept(current, on=True)
+            raise
 
     def _stop_older(self, instance: Instance, older: Sequence[Instance]) -> None:
         """Stop what the instance has replaced; what cannot be stopped now, the next change does.

@@ -153,7 +153,7 @@ def test_a_rollback_needs_the_options_of_then(deploy, place):
     deployment = deploy(2)
     with pytest.raises(
         InvalidOptionError,
-        match="what the target 'file' is opened with .* 'size'; .*: size='large'",
+        match="size of the target 'file' is None; expected 'large'",
     ):
         deployment.rollback()
 

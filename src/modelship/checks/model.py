@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import re
 from typing import TYPE_CHECKING, Final
 
 from modelship.checks.loading import loading_findings
@@ -38,6 +39,7 @@ _BYTECODE: Final = (
 # Modules within the standard library: the first Python that has each, and the first that has not.
 _MODULES_OF: Final = {"pathlib._local": ((3, 13), (3, 14)), "re._compiler": ((3, 11), (9, 0))}
 _PROTOCOL_5, _READS_PROTOCOL_5 = 5, (3, 8)
+_GUARD: Final = re.compile(rb"__name__\s*==\s*['\"]__main__['\"]")
 # Python 2's names, which unpickling translates, and that of the program itself.
 _NO_MODULES: Final = frozenset({"__main__", "__builtin__", "copy_reg", "exceptions"})
 
@@ -72,7 +74,7 @@ def model_findings(
     beside = OwnModules(source)
     yield from loading_findings(model, path=path, own=beside, trust_model=trust_model)
     own = OwnModules(importable) if importable else beside
-    yield from _of_main(model, path=path)
+    yield from _of_main(model, source=source, path=path)
     missing: set[str] = set()
     if lock is not None:
         for finding, module in _missing(model, lock, own=own, path=path):
@@ -84,7 +86,7 @@ def model_findings(
     yield from _unknown(model, but=own.tops | missing, path=path)
 
 
-def _of_main(model: Model, *, path: str) -> Iterator[Finding]:
+def _of_main(model: Model, *, source: Sequence[SourceFile], path: str) -> Iterator[Finding]:
     names = model.passport.from_main
     if names:
         bare = [name.removeprefix("__main__.") for name in names]
@@ -93,7 +95,14 @@ def _of_main(model: Model, *, path: str) -> Iterator[Finding]:
             path=path,
             advice=f"Move {bare[0]} to a module, such as parts.py beside the script, import it "
             "from there, and save the model again.",
+            severity=Severity.WARNING if _handles_main(source) else None,
         )
+
+
+def _handles_main(source: Sequence[SourceFile]) -> bool:
+    """Return whether the script may bring a class to ``__main__``: then a trial has to show it."""
+    scripts = (each.content for each in source if each.path.endswith(".py"))
+    return any(b"__main__" in _GUARD.sub(b"", content) for content in scripts)
 
 
 def _unknown(model: Model, *, but: set[str], path: str) -> Iterator[Finding]:

@@ -112,8 +112,11 @@ def every_module_of_python() -> frozenset[str]:
 
 
 def standard_library(python: tuple[int, int]) -> frozenset[str]:
-    """Return the top-level modules of the standard library of a minor version of Python."""
-    names = set(sys.stdlib_module_names)
+    """Return the top-level modules of the standard library of a minor version of Python.
+
+    ``__main__``, the program that runs, is among them: it can always be imported.
+    """
+    names = {"__main__", *sys.stdlib_module_names}
     for version, modules in _REMOVED.items():
         names = names - {*modules} if python >= version else names | {*modules}
     for version, modules in _ADDED.items():

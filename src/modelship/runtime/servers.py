@@ -71,7 +71,7 @@ class Server:
         """
         for name, value in options.items():
             if value and not self.files:
-                expected = "left out, or server='modelship' with it"
+                expected = "no value, or server='modelship' (--server modelship) beside it"
                 raise InvalidOptionError(name, value, expected)
 
     def added_to(self, lock: Lock) -> Lock:

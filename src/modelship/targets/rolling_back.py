@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MOST_RELEASES", "release_before", "releases_to_keep", "require_same_place"]
 
+_CHANGING: Final = {"update": "; to change it, deploy with overwrite=True (--overwrite)"}
+
 MOST_RELEASES: Final = 4
 """How many releases of a name are kept to go back to, the one that serves among them."""
 
@@ -119,10 +121,10 @@ def require_same_place(backend: TargetBackend, record: ReleaseRecord, *, doing: 
     """Refuse to change, in passing, what a release was given of the place itself."""
     options = backend.options
     kept = {name: value for name, value in (record.options or {}).items() if name in options}
-    if different := differing(options, kept):
-        was = [f"{name}={kept[name]!r}" for name in different if is_readable(kept.get(name, ""))]
+    for option in differing(options, kept):
+        was = repr(kept.get(option)) if is_readable(kept.get(option)) else "what it was"
         raise InvalidOptionError(
-            option=f"what the target {backend.name!r} is opened with for this {doing}",
-            found=", ".join(different),
-            expected=f"the same as for release {record.digest[:12]}: {', '.join(was)}",
+            option=f"{option} of the target {backend.name!r}",
+            found=options.get(option),
+            expected=f"{was}, as for the release {record.digest[:12]}{_CHANGING.get(doing, '')}",
         )

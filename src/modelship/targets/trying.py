@@ -172,7 +172,7 @@ class Trying:
         serves = current.release.digest
         with self._router(backend, instance, current) as router:
             if (shadow := self._stages.shadow) is not None:
-                with self._steps.step("Send copies of the requests to the new release"):
+                with self._steps.step(f"Send {shadow.requests} copies to the new release"):
                     trial = try_shadow(router, shadow, record=self._record)
                     self._conclude("shadow", trial, serves)
             if (canary := self._stages.canary) is not None:

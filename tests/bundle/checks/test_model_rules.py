@@ -98,9 +98,24 @@ def test_a_model_that_is_not_read_to_its_end_is_an_error(tmp_path):
 def test_classes_of_main_are_told_where_to_go(tmp_path):
     """A class of the program that saved the model is to move to a module."""
     [found] = _found(tmp_path, _pickle("__main__.Line", "__main__.Point"), lock=_lock())
-    assert found.code == "MS303"
+    assert (found.code, found.severity) == ("MS303", Severity.ERROR)
     assert "Line, Point" in found.problem
     assert "parts.py" in found.advice
+
+
+@pytest.mark.parametrize(
+    ("script", "severity"),
+    [
+        ("import __main__\n__main__.Line = 1\n", Severity.WARNING),
+        ("sys.modules['__main__'].Line = 1\n", Severity.WARNING),
+        ("if __name__ == '__main__':\n    run('')\n", Severity.ERROR),
+    ],
+)
+def test_a_class_that_the_script_may_bring_to_main_is_left_to_the_trial(tmp_path, script, severity):
+    """What a script does with ``__main__`` is not read, but its usual guard is known."""
+    source = [SourceFile("score.py", script.encode())]
+    [found] = _found(tmp_path, _pickle("__main__.Line"), lock=_lock(), source=source)
+    assert (found.code, found.severity) == ("MS303", severity)
 
 
 def test_a_module_that_nobody_provides(tmp_path, monkeypatch):

@@ -167,6 +167,11 @@ def test_a_helper_in_a_folder_is_not_beside_the_script():
     assert "from src import helper" in finding.advice
 
 
+def test_the_running_program_can_always_be_imported():
+    """A script that brings a class to ``__main__`` is not told to install a package for that."""
+    assert found("import __main__\n" + INIT + RUN) == []
+
+
 def test_a_module_that_the_script_reaches_is_judged_too():
     """An import that fails in a module of the bundle is found there."""
     [finding] = findings({"score.py": "import helper\n" + INIT + RUN, "helper.py": "import cv2\n"})

@@ -3,6 +3,7 @@
 import json
 import os
 import threading
+from dataclasses import replace
 
 import pytest
 from file_backend import FileBackend, make_bundle
@@ -18,6 +19,7 @@ from modelship.errors import (
 from modelship.targets import DeployTarget, Serving, State
 from modelship.targets.history import MOST_CHANGES, Change, FolderJournal, kept_changes
 from modelship.targets.release import ReleaseRecord
+from modelship.testing import MemoryBackend
 
 SECRETS = {"TOKEN": "env:THE_TOKEN"}
 
@@ -382,3 +384,29 @@ def test_refusals_leave_no_trace(deploy):
     with pytest.raises(NameTakenError):
         deploy(2, overwrite=False)
     assert len(deployment.history()) == 1
+
+
+def test_a_release_that_has_ended_too_is_not_said_to_serve_on(memory_target, tmp_path):
+    """Where the deployer was killed and the old release died, the history says both."""
+    bundle = make_bundle(tmp_path / "bundle")
+    with memory_target.deploy(bundle, name="dead-svc", check="off", show_output=False) as deployed:
+        backend = MemoryBackend()
+        change = Change.begun("update", deployed.instance.release).after(deployed.history())
+        backend.journal("dead-svc").write(change)
+        backend.crash(deployed.instance)
+        change = deployed.history()[-1]
+    assert change.outcome == "failed"
+    assert change.reason.endswith("the release before it has ended by itself")
+
+
+@pytest.mark.parametrize("began_at", ["", "yesterday", "2020-01-01T00:00:00"])
+def test_a_change_of_another_machine_with_no_good_time_is_settled(
+    memory_target, tmp_path, began_at
+):
+    """What somebody else has written does not keep the name from being used."""
+    bundle = make_bundle(tmp_path / "bundle")
+    with memory_target.deploy(bundle, name="odd-svc", check="off", show_output=False) as deployed:
+        change = Change.begun("update", deployed.instance.release).after(deployed.history())
+        change = replace(change, by="jo@elsewhere", began_at=began_at)
+        MemoryBackend().journal("odd-svc").write(change)
+        assert deployed.history()[-1].outcome != "under way"

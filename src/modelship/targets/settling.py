@@ -99,7 +99,7 @@ def settle(backend: TargetBackend, name: str) -> None:
                 older = [each for each in instances if each.created_at < change.began_at]
                 serving = serving_one(backend, older)
             _serve_alone(backend, serving, instances)
-            conclude(journal, _settled(change, serving))
+            conclude(journal, _settled(backend, change, serving))
 
 
 def _is_under_way(changes: Sequence[Change]) -> bool:
@@ -111,10 +111,9 @@ def _may_go_on(change: Change) -> bool:
     if change.is_of_this_machine or change.outcome != "under way":
         return False
     try:
-        began = datetime.fromisoformat(change.began_at)
-    except ValueError:
+        return datetime.now(timezone.utc) - datetime.fromisoformat(change.began_at) < _LONGEST
+    except (ValueError, TypeError):  # no time, or one without a zone
         return False
-    return datetime.now(timezone.utc) - began < _LONGEST
 
 
 def _is_moving(backend: TargetBackend, instance: Instance | None) -> bool:
@@ -148,7 +147,7 @@ def _serve_alone(
             backend.stop(each, grace_s=DRAIN_S)
 
 
-def _settled(change: Change, serving: Instance | None) -> Change:
+def _settled(backend: TargetBackend, change: Change, serving: Instance | None) -> Change:
     if change.kind == "delete" and serving is None:
         return change.ended("ended", "deleted")
     if serving is None:
@@ -157,7 +156,9 @@ def _settled(change: Change, serving: Instance | None) -> Change:
         return change.ended("failed", f"{_CUT_SHORT}; something of the service is there still")
     if _is_new(serving, change):
         return change.ended("serving")
-    return change.ended("failed", f"{_CUT_SHORT}; the release before it serves on")
+    has_ended = backend.observe(serving).state is State.FAILED
+    verb = "has ended by itself" if has_ended else "serves on"
+    return change.ended("failed", f"{_CUT_SHORT}; the release before it {verb}")
 
 
 def _told(backend: TargetBackend, name: str, changes: tuple[Change, ...]) -> tuple[Change, ...]:

@@ -3,12 +3,14 @@
 import json
 import os
 import uuid
+from types import SimpleNamespace
 
 import pytest
 
+from modelship.cli.changes import _changed
 from modelship.cli.config import FILE_NAME
 from modelship.places import cache_folder
-from modelship.targets import DeployTarget
+from modelship.targets import DeployTarget, Serving
 
 MEMORY = ("-t", "memory")
 
@@ -92,6 +94,15 @@ def test_history_is_a_table_also_of_what_is_deleted(modelship, service):
     ]
     assert "variables.MODE" in done.stdout
     assert len(modelship("history", service, *MEMORY, "--last", "1").stdout.splitlines()) == 3
+
+
+def test_another_server_keeps_the_options_that_it_has():
+    """An option that only the old server has cannot stay, and does not stand in the way."""
+    before = Serving(server="modelship", server_options={"body_mb": 1, "scoring_timeout_ms": 9000})
+    deployment = SimpleNamespace(serving=lambda **_: before)
+    after = _changed(deployment, {"server": "azmlinfsrv"})
+    assert dict(after.server_options) == {"scoring_timeout_ms": 9000}
+    assert dict(_changed(deployment, {"workers": 2}).server_options) == dict(before.server_options)
 
 
 def test_a_failed_deployment_can_still_be_asked_for_its_log(modelship, files, name):

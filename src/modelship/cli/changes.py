@@ -188,12 +188,21 @@ def _opened_alike(config: Config, options: Mapping[str, Any]) -> Deployment:
 def _changed(deployment: Deployment, given: Mapping[str, Any]) -> Serving:
     """Return how a service is served with what was given on top."""
     before = deployment.serving(secrets=given.get("secrets"))
+    if (server := given.get("server", before.server)) != before.server:
+        before = replace(before, server_options=_known_to(server, before.server_options))
     merged: dict[str, Any] = {
         option: {**getattr(before, option), **value} if isinstance(value, dict) else value
         for option, value in given.items()
         if option != "secrets"
     }
     return replace(before, **merged)
+
+
+def _known_to(server: str, server_options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that another server has too: the others cannot stay."""
+    from modelship.server.options import OPTIONS
+
+    return {name: v for name, v in server_options.items() if server in OPTIONS[name].servers}
 
 
 def _say(deployment: Deployment) -> None:

@@ -151,7 +151,7 @@ def intend(
     except InvalidOptionError as error:
         if wanted.auth == serving.auth or error.option != "auth":
             raise
-        expected = "False, to open what asks for a key now; or server='modelship'"
+        expected = "False, to serve without a key from now on, or server='modelship'"
         raise InvalidOptionError("auth", None, expected) from error
     return Intent(Release(bundle, wanted, backend.options), older, current)
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Trial", "try_out"]
 
 _CHILD: Final = Path(__file__).with_name("trial_child.py")
-_VARIABLES: Final = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONFAULTHANDLER": "1"}
+_VARIABLES: Final = {"PYTHONFAULTHANDLER": "1"}
 _PAUSE_S: Final = 0.01
 # Until the server's own modules are there, which is no fault of the script.
 _STARTING_S: Final = 120.0

@@ -39,8 +39,9 @@ _FIND_TIMEOUT_S = 120
 def create_environment(lock: Lock, folder: Path, *, timeout_s: float = 600) -> Path:
     """Create a virtual environment at `folder`, and install `lock` into it.
 
-    It is removed again if anything goes wrong, or the process is interrupted. Its scripts
-    and its bytecode name its place: it works only where it was made.
+    It is removed again if anything goes wrong, or the process is interrupted. Its scripts name
+    its place: it works only where it was made. Modules are compiled when they are first imported:
+    most of what is installed is never imported.
 
     Parameters
     ----------
@@ -79,7 +80,7 @@ def create_environment(lock: Lock, folder: Path, *, timeout_s: float = 600) -> P
         python = folder / "bin" / "python"
         _install(
             lock,
-            ["--python", str(python), "--compile-bytecode"],
+            ["--python", str(python)],
             folder=folder,
             timeout_s=deadline - time.monotonic(),
         )

@@ -147,7 +147,7 @@ def test_a_service_may_ask_for_a_key(deployer, place):
         _wait_until_refused(deployment.scoring_uri, old.primary)
         # Who did not deploy it finds the same keys, and does not open it by leaving an option out.
         assert DeployTarget.open(place).get("keyed").keys() == new
-        with pytest.raises(InvalidOptionError, match="auth is True"):
+        with pytest.raises(InvalidOptionError, match="server=.modelship"):
             target.deploy(bundle, name="keyed", overwrite=True, show_output=False)
         found = DeployTarget.open(place, **base).get("keyed")
         found.update(Serving(server="modelship"), show_output=False)

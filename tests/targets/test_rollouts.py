@@ -218,6 +218,20 @@ def test_a_release_that_dies_under_its_canary_costs_its_callers_next_to_nothing(
         assert {_status(deployed.scoring_uri) for _ in range(20)} == {200}
 
 
+def test_a_release_whose_predecessor_dies_during_its_trial_takes_over(bundle_of):
+    """Nobody is left to compare it with, and to give it up would leave nothing."""
+    backend = MemoryBackend()
+    target = DeployTarget(backend)
+    with target.deploy(bundle_of(0), name="widow-svc", show_output=False) as deployment:
+        old = deployment.instance
+        threading.Timer(0.5, backend.crash, [old]).start()
+        slow = Canary(requests=10**6, timeout_s=60)
+        _update(deployment, bundle_of(1), rollout=slow)
+        assert deployment.run({"data": [[1]]}) == [1]
+        assert deployment.instance.instance_id != old.instance_id
+        assert deployment.history()[-1].outcome == "serving"
+
+
 def test_a_killed_router_gives_the_address_back(deployment, bundle_of):
     """At most what it was forwarding is lost, and the deployment says what happened."""
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Trial", "try_canary", "try_shadow"]
 
 _LOOK_S: Final = 0.05
+_LOOK_AT_OLD_S: Final = 1.0
 _COPYING_LOST: Final = "the process that sends the copies has ended"
 
 
@@ -39,8 +40,20 @@ class Trial:
     figures: Mapping[str, float] = field(default_factory=dict)
 
 
-def try_shadow(router: Router, shadow: Shadow, *, record: Path) -> Trial:
-    """Send a copy of each request to the new release, and judge its answers."""
+def _nothing() -> None: ...
+
+
+def try_shadow(
+    router: Router,
+    shadow: Shadow,
+    *,
+    record: Path,
+    look: Callable[[], None] = _nothing,
+) -> Trial:
+    """Send a copy of each request to the new release, and judge its answers.
+
+    `look` is called each second; what it raises ends the trial.
+    """
     start = router.copy(
         _copying(
             router,
@@ -57,6 +70,7 @@ def try_shadow(router: Router, shadow: Shadow, *, record: Path) -> Trial:
         deadline=Deadline(shadow.timeout_s),
         of_new=lambda traffic: traffic.copies,
         count=lambda new: new.compared,
+        look=look,
     )
     router.copy(None)
     return Trial(reason, _figures(found.copies, found.old, prefix="shadow"))
@@ -68,8 +82,12 @@ def try_canary(
     *,
     record: Path,
     say: Callable[[str], None] = lambda _: None,
+    look: Callable[[], None] = _nothing,
 ) -> Trial:
-    """Send more and more of the requests to the new release, and judge its answers."""
+    """Send more and more of the requests to the new release, and judge its answers.
+
+    `look` is called each second; what it raises ends the trial.
+    """
     start = router.traffic()
     if canary.copies:
         router.copy(_copying(router, canary.bounds, record))
@@ -84,6 +102,7 @@ def try_canary(
             deadline=deadline,
             of_new=lambda traffic: traffic.compared,
             count=_answered_by_both if canary.copies else _answered,
+            look=look,
         )
         if reason:
             reason = f"at {weight} % of the requests, {reason}"
@@ -126,11 +145,16 @@ def _watch(
     deadline: Deadline,
     of_new: Callable[[Traffic], Figures],
     count: Callable[[Figures], int],
+    look: Callable[[], None],
 ) -> tuple[str, Traffic]:
     """Return why the new release fails a step, or ``""`` at its end; and what it did in it."""
     ends = Deadline(stage.seconds)
     planned = None if stage.seconds else stage.requests
+    looks_again = Deadline(_LOOK_AT_OLD_S)
     while True:
+        if not looks_again.remaining_s:
+            look()
+            looks_again = Deadline(_LOOK_AT_OLD_S)
         total = router.traffic()
         found = total.since(start)
         new = of_new(found)

@@ -14,6 +14,7 @@ from modelship.errors import (
     ModelshipError,
     RolloutFailedError,
     ScoringTimeoutError,
+    TargetUnavailableError,
     UnsupportedError,
 )
 from modelship.evaluation import Gate
@@ -104,6 +105,10 @@ class Stages:
             raise UnsupportedError(target=backend.name, ability=ability)
 
 
+class _OldEndedError(Exception):
+    """The old release has ended during the trial; it never reaches a user."""
+
+
 class Trying:
     """One new release that is tried.
 
@@ -150,7 +155,19 @@ class Trying:
         elif self._backend.observe(current).state is not State.HEALTHY:
             self._steps.say("the old release does not answer: there is nothing to compare with")
         elif isinstance(self._backend, SupportsLend):
-            self._try(self._backend, instance, current)
+            try:
+                self._try(self._backend, instance, current)
+            except (_OldEndedError, TargetUnavailableError):
+                if not self._outlives(instance, current):
+                    raise
+                self._steps.say("the old release has ended: the new one takes over untried")
+
+    def _outlives(self, instance: Instance, current: Instance) -> bool:
+        """Return whether the new release is well and the old one has ended."""
+        return (
+            self._backend.observe(current).state is State.FAILED
+            and self._backend.observe(instance).state is State.HEALTHY
+        )
 
     def _evaluate(self, gate: Gate, instance: Instance, serves: str) -> None:
         caller = Caller(self._backend)
@@ -170,14 +187,20 @@ class Trying:
 
     def _try(self, backend: SupportsLend, instance: Instance, current: Instance) -> None:
         serves = current.release.digest
+
+        def look() -> None:
+            if self._outlives(instance, current):
+                raise _OldEndedError
+
         with self._router(backend, instance, current) as router:
             if (shadow := self._stages.shadow) is not None:
                 with self._steps.step(f"Send {shadow.requests} copies to the new release"):
-                    trial = try_shadow(router, shadow, record=self._record)
+                    trial = try_shadow(router, shadow, record=self._record, look=look)
                     self._conclude("shadow", trial, serves)
             if (canary := self._stages.canary) is not None:
                 with self._steps.step("Send a part of the requests to the new release"):
-                    trial = try_canary(router, canary, record=self._record, say=self._steps.say)
+                    say = self._steps.say
+                    trial = try_canary(router, canary, record=self._record, say=say, look=look)
                     self._conclude("canary", trial, serves)
 
     @contextmanager

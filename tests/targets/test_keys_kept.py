@@ -69,7 +69,9 @@ def test_a_server_that_knows_no_keys_does_not_open_the_service_by_itself(deploye
     """It is refused before anything is done, and the message says how to open it on purpose."""
     bundle, target = deployer.bundle(SCRIPT), DeployTarget.open("process")
     with deployer.deploy(bundle, name="kept-own", target=target, serving=KEYED) as deployment:
-        with pytest.raises(InvalidOptionError, match="auth is None; expected False, to open"):
+        with pytest.raises(
+            InvalidOptionError, match="auth is None; expected False, to serve without a key"
+        ):
             deployment.update(Serving(), show_output=False)
         assert _asks_for_key(deployment)
         deployment.update(Serving(auth=False), show_output=False)

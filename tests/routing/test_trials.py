@@ -17,6 +17,9 @@ from modelship.routing.trials import try_canary, try_shadow
 
 _BODY = b'{"data": [[1]]}'
 
+# A machine that does much else says nothing of latencies.
+PATIENT = Bounds(p95_ratio=None)
+
 
 @pytest.fixture
 def record(tmp_path):
@@ -25,7 +28,7 @@ def record(tmp_path):
 
 def test_a_canary_gives_the_new_release_more_and_more(router, new, calling, record):
     """It passes if the bounds are kept at each weight."""
-    canary, said = Canary(weights=(10, 50, 100), requests=10), []
+    canary, said = Canary(weights=(10, 50, 100), requests=10, bounds=PATIENT), []
     with calling():
         trial = try_canary(router, canary, record=record, say=said.append)
     assert not trial.reason
@@ -40,7 +43,7 @@ def test_errors_of_the_new_release_end_a_canary(router, new, calling, record):
     """All requests go to the old release again, at once."""
     new.status = 500
     with calling() as got:
-        trial = try_canary(router, Canary(requests=100), record=record)
+        trial = try_canary(router, Canary(requests=100, bounds=PATIENT), record=record)
         at_the_end = len(got)
         while len(got) < at_the_end + 50:
             router.traffic()
@@ -54,7 +57,7 @@ def test_a_release_that_dies_under_a_canary_costs_at_most_what_it_was_running(
     """Requests that were not sent go to the old release; nobody sees more than a 502."""
     threading.Timer(0.5, new.die).start()
     with calling() as got:
-        canary = Canary(weights=(50,), requests=10**6, timeout_s=60)
+        canary = Canary(weights=(50,), requests=10**6, timeout_s=60, bounds=PATIENT)
         trial = try_canary(router, canary, record=record)
     assert "nothing answers at its address" in trial.reason
     assert set(got) <= {200, 502}
@@ -64,14 +67,14 @@ def test_a_release_that_dies_under_a_canary_costs_at_most_what_it_was_running(
 def test_too_little_traffic_ends_a_canary_with_the_old_release(router, call, record):
     """Nothing was shown, so nothing is changed; the reason says how much was missing."""
     call()
-    trial = try_canary(router, Canary(requests=5, timeout_s=1), record=record)
+    trial = try_canary(router, Canary(requests=5, timeout_s=1, bounds=PATIENT), record=record)
     assert "too little traffic: only 0 of 5 requests in 1 s" in trial.reason
 
 
 def test_a_canary_with_a_bound_for_disagreement_compares_both(router, old, new, calling, record):
     """Each request goes to both, and one that is answered differently is written down."""
     new.answer = b'{"result": [2]}'
-    canary = Canary(weights=(50,), requests=20, bounds=Bounds(disagreement=0.1))
+    canary = Canary(weights=(50,), requests=20, bounds=Bounds(disagreement=0.1, p95_ratio=None))
     with calling(body=_BODY):
         trial = try_canary(router, canary, record=record)
     assert "answered differently; the bound is a disagreement of 0.1" in trial.reason
@@ -83,7 +86,7 @@ def test_a_shadow_compares_and_no_caller_gets_its_answers(router, new, calling, 
     new.answer = b'{"result": [1.5]}'
     new.status = 200
     with calling(body=_BODY) as got:
-        trial = try_shadow(router, Shadow(requests=12), record=record)
+        trial = try_shadow(router, Shadow(requests=12, bounds=PATIENT), record=record)
     assert not trial.reason
     assert set(got) == {200}
     assert trial.figures["shadow.new.differing"] == trial.figures["shadow.new.compared"] >= 12
@@ -98,7 +101,7 @@ def test_a_shadow_keeps_floats_within_the_tolerance_apart_from_differences(
 ):
     """What agrees is not recorded, and the new release passes."""
     old.answer, new.answer = b'{"result": [1.0]}', b'{"result": [1.0000001]}'
-    shadow = Shadow(requests=5, bounds=Bounds(disagreement=0.0, tolerance=1e-6))
+    shadow = Shadow(requests=5, bounds=Bounds(disagreement=0.0, tolerance=1e-6, p95_ratio=None))
     with calling(body=_BODY):
         trial = try_shadow(router, shadow, record=record)
     assert not trial.reason
@@ -141,7 +144,7 @@ def test_errors_of_the_new_release_end_a_shadow(router, new, calling, record):
     """No caller has seen them."""
     new.status = 500
     with calling() as got:
-        trial = try_shadow(router, Shadow(requests=100), record=record)
+        trial = try_shadow(router, Shadow(requests=100, bounds=PATIENT), record=record)
     assert "errors in" in trial.reason
     assert set(got) == {200}
 
@@ -153,7 +156,7 @@ def test_a_killed_shadow_process_fails_the_trial(router, calling, record):
         for each in psutil.Process(router.pid).children():
             os.kill(each.pid, signal.SIGKILL)
 
-    shadow = Shadow(requests=10**6, timeout_s=60)
+    shadow = Shadow(requests=10**6, timeout_s=60, bounds=PATIENT)
     with calling() as got:
         threading.Timer(1.0, kill).start()
         trial = try_shadow(router, shadow, record=record)

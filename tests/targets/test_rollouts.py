@@ -154,7 +154,7 @@ def test_a_canary_that_fails_is_rolled_back(deployment, bundle_of):
 def test_a_shadow_that_disagrees_too_much_never_answers_a_caller(deployment, bundle_of, tmp_path):
     """What it answered differently is in a file, which the error names."""
     record = tmp_path / "differences.jsonl"
-    shadow = Shadow(requests=10, bounds=Bounds(disagreement=0.2), record=record)
+    shadow = Shadow(requests=10, bounds=Bounds(disagreement=0.2, p95_ratio=None), record=record)
     with _calling(deployment) as got, pytest.raises(RolloutFailedError) as caught:
         _update(deployment, bundle_of(1), shadow=shadow, rollout="canary")
     assert "answered differently" in caught.value.reason
@@ -166,7 +166,7 @@ def test_a_shadow_that_disagrees_too_much_never_answers_a_caller(deployment, bun
 def test_what_a_shadow_recorded_goes_with_the_service(memory_target, bundle_of):
     """Requests may hold what is private; a file that the user named is the user's."""
     record = state_folder() / "differences" / "memory" / "recorded-svc.jsonl"
-    shadow = Shadow(requests=2, bounds=Bounds(disagreement=0.0, error_rate=None))
+    shadow = Shadow(requests=2, bounds=Bounds(disagreement=0.0, error_rate=None, p95_ratio=None))
     with memory_target.deploy(bundle_of(0), name="recorded-svc", show_output=False) as deployed:
         with _calling(deployed), pytest.raises(RolloutFailedError):
             _update(deployed, bundle_of(1), shadow=shadow)
@@ -210,7 +210,7 @@ def test_a_release_that_dies_under_its_canary_costs_its_callers_next_to_nothing(
     """What could not be sent to it goes to the old one; what it was running may be a 502."""
     place = DeployTarget(_Dying())
     with place.deploy(bundle_of(0), name="dying-svc", show_output=False) as deployed:
-        canary = Canary(weights=(50,), requests=10**6, timeout_s=60)
+        canary = Canary(weights=(50,), requests=10**6, timeout_s=60, bounds=Bounds(p95_ratio=None))
         with _calling(deployed) as got, pytest.raises(RolloutFailedError) as caught:
             _update(deployed, bundle_of(1), rollout=canary)
         assert "nothing answers at its address" in caught.value.reason
@@ -226,7 +226,7 @@ def test_a_release_whose_predecessor_dies_during_its_trial_takes_over(bundle_of)
     with target.deploy(bundle_of(0), name="widow-svc", show_output=False) as deployment:
         old = deployment.instance
         threading.Timer(0.5, backend.crash, [old]).start()
-        slow = Canary(requests=10**6, timeout_s=60)
+        slow = Canary(requests=10**6, timeout_s=60, bounds=Bounds(p95_ratio=None))
         _update(deployment, bundle_of(1), rollout=slow)
         assert deployment.run({"data": [[1]]}) == [1]
         assert deployment.instance.instance_id != old.instance_id
@@ -242,7 +242,7 @@ def test_a_killed_router_gives_the_address_back(deployment, bundle_of):
                 os.kill(each.pid, signal.SIGKILL)
 
     threading.Timer(2.0, kill).start()
-    canary = Canary(requests=10**6, timeout_s=60)
+    canary = Canary(requests=10**6, timeout_s=60, bounds=Bounds(p95_ratio=None))
     with _calling(deployment) as got, pytest.raises(RolloutFailedError, match="router has ended"):
         _update(deployment, bundle_of(1), rollout=canary)
     assert len([each for each in got if each != 200]) <= 2

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from modelship.findings import Finding
     from modelship.sources import Model
 
-__all__ = ["loading_findings", "require_loadable", "shown_path"]
+__all__ = ["loading_findings", "require_loadable", "require_sound", "shown_path"]
 
 _DANGERS_SHOWN: Final = 20
 _IF_KNOWN: Final = "If you know who made it and what it runs: trust_model=True (--trust-model)."
@@ -60,7 +60,12 @@ def require_loadable(bundle: ScoringBundle, *, trust_model: bool) -> None:
     for model in bundle.models:
         path = shown_path(model, among=bundle.models)
         found += loading_findings(model, path=path, own=own, trust_model=trust_model)
-    if errors := [each for each in found if each.blocks]:
+    require_sound(found)
+
+
+def require_sound(findings: Sequence[Finding]) -> None:
+    """Raise CheckFailedError if anything of it keeps a bundle from being deployed."""
+    if errors := [each for each in findings if each.blocks]:
         raise CheckFailedError(findings=errors)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, Literal
 
 from modelship.bundle import ScoringBundle
-from modelship.checks import require_loadable
+from modelship.checks import require_loadable, require_sound
 from modelship.diagnosis.redaction import hiding
 from modelship.errors import (
-    CheckFailedError,
     DeploymentTimeoutError,
     InvalidOptionError,
     NameTakenError,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from modelship.targets.history import Kind
     from modelship.targets.instance import Instance
 
-__all__ = ["Check", "Intent", "checked_serving", "deploy", "findings_in", "intend", "require_sound"]
+__all__ = ["Check", "Intent", "check_asked", "deploy", "findings_in", "intend"]
 
 Check = Literal["static", "trial", "off"]
 
@@ -46,7 +46,7 @@ def deploy(
     bundle: ScoringBundle,
     *,
     name: str,
-    serving: Serving | None,
+    serving: Serving,
     kind: Kind,
     overwrite: bool,
     check: Check | None,
@@ -56,7 +56,7 @@ def deploy(
     stages: Stages | None = None,
 ) -> Instance:
     """Let `name` serve a bundle, and return the instance; see :meth:`DeployTarget.deploy`."""
-    serving = checked_serving(backend, bundle, name=name, serving=serving)
+    check_asked(backend, bundle, name=name, serving=serving)
     check = check or backend.default_check
     if check not in _CHECKS:
         raise InvalidOptionError("check", check, f"one of {', '.join(map(repr, _CHECKS))}")
@@ -85,9 +85,9 @@ def deploy(
         ) from error
 
 
-def checked_serving(
-    backend: TargetBackend, bundle: ScoringBundle, *, name: str, serving: Serving | None
-) -> Serving:
+def check_asked(
+    backend: TargetBackend, bundle: ScoringBundle, *, name: str, serving: Serving
+) -> None:
     """Check what was asked for, before anything is built, sent or looked at."""
     check_service_name(name)
     if not isinstance(bundle, ScoringBundle):
@@ -96,11 +96,9 @@ def checked_serving(
             found=type(bundle).__name__,
             expected="a ScoringBundle; ScoringBundle.load(folder) reads a saved one",
         )
-    serving = Serving() if serving is None else serving
     if not isinstance(serving, Serving):
         raise InvalidOptionError("serving", type(serving).__name__, "a Serving")
     backend.check_serving(serving)
-    return serving
 
 
 @dataclass(frozen=True)
@@ -121,7 +119,7 @@ class Intent:
     older: Sequence[Instance]
     current: Instance | None
 
-    @property
+    @cached_property
     def differences(self) -> tuple[str, ...]:
         """The parts and options in which the two differ; empty if nothing is served."""
         if self.current is None:
@@ -168,12 +166,6 @@ def findings_in(
         secrets=release.serving.secrets,
         timeout_s=timeout_s,
     )
-
-
-def require_sound(findings: Sequence[Finding]) -> None:
-    """Raise CheckFailedError if anything of it keeps a release from being deployed."""
-    if errors := [each for each in findings if each.blocks]:
-        raise CheckFailedError(findings=errors)
 
 
 class _Asked:

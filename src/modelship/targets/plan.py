@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from modelship.targets.deploying import checked_serving, findings_in, intend, require_sound
+from modelship.checks import require_sound
+from modelship.targets.deploying import check_asked, findings_in, intend
 from modelship.targets.differences import Difference, differences_between
 from modelship.targets.rollout import way_to
 from modelship.targets.state import State
@@ -85,11 +86,11 @@ def plan(
     bundle: ScoringBundle,
     *,
     name: str,
-    serving: Serving | None,
+    serving: Serving,
     trust_model: bool,
 ) -> Plan:
     """Return what :func:`~modelship.targets.deploying.deploy` would do; this changes nothing."""
-    serving = checked_serving(backend, bundle, name=name, serving=serving)
+    check_asked(backend, bundle, name=name, serving=serving)
     intent = intend(backend, bundle, serving, name=name)
     differences = _differences(backend, intent)
     record = intent.release.record()

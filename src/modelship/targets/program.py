@@ -42,7 +42,7 @@ class Program(Prepared):
 
     Made by :meth:`prepare`. Its files lie in a folder of the instance::
 
-        app/           what a container has in AMLAPP_ROOT; the program starts there
+        app/           what a container has in AML_APP_ROOT; the program starts there
         sample.json    the bundle's sample request, if it has one
 
     Parameters

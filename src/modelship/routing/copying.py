@@ -18,7 +18,7 @@ from modelship.routing.messages import end_to_end
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from modelship.routing.messages import Body, Fields
+    from modelship.routing.messages import Body, Fields, Kept
 
 __all__ = ["Copies"]
 
@@ -26,28 +26,6 @@ _MOST_BODY_BYTES: Final = 1 << 20
 _MOST_WAITING: Final = 64
 _MOST_WAITING_BYTES: Final = 16 << 20
 _ENDING_S: Final = 5.0
-
-
-class _Kept:
-    """An answer's body, kept as far as it is small."""
-
-    def __init__(self, release: str, *, most_bytes: int) -> None:
-        self.release = release
-        self._most = most_bytes
-        self._content: bytearray | None = bytearray() if most_bytes else None
-
-    def take(self, piece: bytes) -> None:
-        """Keep one more piece."""
-        if self._content is None:
-            return
-        self._content += piece
-        if len(self._content) > self._most:
-            self._content = None
-
-    @property
-    def content(self) -> bytes | None:
-        """All of it; None if it was not kept."""
-        return None if self._content is None else bytes(self._content)
 
 
 class Copies:
@@ -102,12 +80,15 @@ class Copies:
             child.kill()
             await child.wait()
 
-    def answer(self, *, to: str) -> _Kept:
-        """Return what keeps the answer of the release `to`, as far as it is copied."""
-        return _Kept(to, most_bytes=self.most_bytes)
-
     def offer(
-        self, request: web.Request, body: Body, kept: _Kept, *, status: int, fields: Fields
+        self,
+        request: web.Request,
+        body: Body,
+        kept: Kept,
+        *,
+        answered_by: str,
+        status: int,
+        fields: Fields,
     ) -> None:
         """Copy a request whose answer is there, unless the copies are behind or it is large."""
         if self._child is None:
@@ -120,7 +101,7 @@ class Copies:
         self._waiting[self._number] = len(sent) + len(answered)
         head = {
             "number": self._number,
-            "answered_by": kept.release,
+            "answered_by": answered_by,
             "method": request.method,
             "path": request.raw_path,
             "headers": end_to_end(request.raw_headers),

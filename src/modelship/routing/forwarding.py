@@ -10,7 +10,7 @@ import aiohttp
 from aiohttp import web
 
 from modelship.routing.figures import Tally
-from modelship.routing.messages import Body, end_to_end, multidict, target_of
+from modelship.routing.messages import Body, Kept, end_to_end, multidict, target_of
 from modelship.routing.turns import Turns
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ class Forwarder:
         request["given"] = {name.lower() for name, _ in fields}
         if self.is_draining:
             response.force_close()
-        kept = self._copies.answer(to=release)
+        kept = Kept(most_bytes=self._copies.most_bytes)
         try:
             await response.prepare(request)
         except OSError:  # the caller has gone
@@ -193,7 +193,9 @@ class Forwarder:
             await response.write(piece)
         tally.answered(status=answer.status, latency_s=latency_s)
         await response.write_eof()
-        self._copies.offer(request, body, kept, status=answer.status, fields=fields)
+        self._copies.offer(
+            request, body, kept, answered_by=release, status=answer.status, fields=fields
+        )
         return response
 
     @staticmethod

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from aiohttp import StreamReader, web
 
-__all__ = ["Body", "Fields", "end_to_end", "target_of"]
+__all__ = ["Body", "Fields", "Kept", "end_to_end", "multidict", "target_of"]
 
 Fields = list[tuple[str, str]]
 
@@ -54,6 +54,33 @@ def target_of(origin: str, request: web.BaseRequest) -> URL:
     return URL(f"{origin}{raw}", encoded=True)
 
 
+class Kept:
+    """Bytes that are kept as they pass, as far as they are few.
+
+    Parameters
+    ----------
+    most_bytes : int
+        How many at most; of more, nothing is kept. 0 keeps nothing at all.
+    """
+
+    def __init__(self, *, most_bytes: int) -> None:
+        self._most = most_bytes
+        self._content: bytearray | None = bytearray() if most_bytes else None
+
+    def take(self, piece: bytes) -> None:
+        """Keep one more piece."""
+        if self._content is None:
+            return
+        self._content += piece
+        if len(self._content) > self._most:
+            self._content = None
+
+    @property
+    def content(self) -> bytes | None:
+        """All of it; None if it was not kept."""
+        return None if self._content is None else bytes(self._content)
+
+
 class Body:
     """A request's body, piece by piece; a copy of it is kept on the way, if that is wanted.
 
@@ -67,9 +94,7 @@ class Body:
 
     def __init__(self, stream: StreamReader, *, most_kept_bytes: int) -> None:
         self._stream = stream
-        self._most = most_kept_bytes
-        self._kept: bytearray | None = bytearray() if most_kept_bytes else None
-        self.is_begun = False
+        self._kept = Kept(most_bytes=most_kept_bytes)
         self.is_broken = False
         """Whether the caller has gone before all of it had come."""
         self.ended_at = 0.0
@@ -78,26 +103,18 @@ class Body:
     @property
     def copy(self) -> bytes | None:
         """All of it; None if it was not kept."""
-        return None if self._kept is None else bytes(self._kept)
+        return self._kept.content
 
     async def pieces(self, now: Any) -> AsyncIterator[bytes]:
         """Yield what comes, as it comes."""
-        self.is_begun = True
         try:
             async for piece in self._stream.iter_any():
-                self._keep(piece)
+                self._kept.take(piece)
                 yield piece
         except Exception:
             self.is_broken = True
             raise
         self.ended_at = now()
-
-    def _keep(self, piece: bytes) -> None:
-        if self._kept is None:
-            return
-        self._kept += piece
-        if len(self._kept) > self._most:
-            self._kept = None
 
 
 def multidict(fields: Sequence[tuple[str, str]]) -> CIMultiDict[str]:

@@ -74,11 +74,12 @@ def update(
     services run counts here. It is done when the new release answers; if it does not, the old one
     serves on.
     """
-    if bundle_folder is None and not serving:
+    stated = stated_options(serving)
+    if bundle_folder is None and not stated:
         raise click.UsageError("Give a bundle, or what is to change, such as --workers 2.")
     config = Config.find(config_file).of_service(name).under(target=target, timeout_s=timeout_s)
     deployment = _opened_alike(config, dict(options))
-    changed = _changed(deployment, stated_options(serving)) if serving else None
+    changed = _changed(deployment, stated) if stated else None
     how: dict[str, Any] = {
         "check": check,
         **stages_from(stages),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,11 +12,12 @@ import click
 from modelship.cli.output import use_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 __all__ = [
     "check_option",
     "config_option",
+    "gathered",
     "json_option",
     "name_option",
     "option_option",
@@ -64,6 +66,33 @@ def _scalar(text: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError:
         return text
+
+
+def gathered(
+    options: Sequence[Callable[[_Command], _Command]], names: Sequence[str], *, into: str
+) -> Callable[[_Command], _Command]:
+    """Return what adds several options to a command, which gets their values as one mapping.
+
+    Parameters
+    ----------
+    options : Sequence[Callable]
+        What adds each option, in the order in which help shows them.
+    names : Sequence[str]
+        What their values are called.
+    into : str
+        The parameter of the command that gets the mapping.
+    """
+
+    def add(command: _Command) -> _Command:
+        @functools.wraps(command)
+        def gathering(**given: Any) -> Any:
+            return command(**{into: {name: given.pop(name) for name in names}}, **given)
+
+        for option in reversed(options):
+            gathering = option(gathering)
+        return gathering  # type: ignore[return-value]  # of the same kind
+
+    return add
 
 
 def json_option(command: _Command) -> _Command:

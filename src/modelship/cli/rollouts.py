@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from modelship.cli.options import pair
+from modelship.cli.options import gathered, pair
 from modelship.cli.testset import read_test_set
 from modelship.errors import InvalidOptionError, nearest
 
@@ -64,15 +63,8 @@ _NAMES = (
 
 
 def rollout_options(command: _Command) -> _Command:
-    """Add the options; those that were given are passed on as the mapping ``stages``."""
-
-    @functools.wraps(command)
-    def collecting(**given: Any) -> Any:
-        return command(stages={name: given.pop(name) for name in _NAMES}, **given)
-
-    for option in reversed(_OPTIONS):
-        collecting = option(collecting)
-    return collecting  # type: ignore[return-value]  # of the same kind
+    """Add the options; their values are passed on as the mapping ``stages``."""
+    return gathered(_OPTIONS, _NAMES, into="stages")(command)
 
 
 def stages_from(given: Mapping[str, Any]) -> dict[str, Any]:

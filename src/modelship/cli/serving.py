@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from modelship.cli.options import pair, server_option
+from modelship.cli.options import gathered, pair, server_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -76,17 +75,8 @@ _NAMES = (
 
 
 def serving_options(command: _Command) -> _Command:
-    """Add the options; those that were given are passed on as the mapping ``serving``."""
-
-    @functools.wraps(command)
-    def collecting(**given: Any) -> Any:
-        chosen = {name: given.pop(name) for name in _NAMES}
-        stated = {name: value for name, value in chosen.items() if value not in (None, ())}
-        return command(serving=stated, **given)
-
-    for option in reversed(_OPTIONS):
-        collecting = option(collecting)
-    return collecting  # type: ignore[return-value]  # of the same kind
+    """Add the options; their values are passed on as the mapping ``serving``."""
+    return gathered(_OPTIONS, _NAMES, into="serving")(command)
 
 
 def environment_options(command: _Command) -> _Command:
@@ -119,8 +109,9 @@ def serving_from(config: Config, given: Mapping[str, Any]) -> Serving:
 
 
 def stated_options(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options that were typed as fields of Serving: pairs become mappings."""
-    return {name: dict(value) if name in _MAPPINGS else value for name, value in given.items()}
+    """Return the options that were typed, as fields of Serving: pairs become mappings."""
+    stated = {name: value for name, value in given.items() if value not in (None, ())}
+    return {name: dict(value) if name in _MAPPINGS else value for name, value in stated.items()}
 
 
 def flag_of(option: str) -> str:

@@ -16,9 +16,9 @@ from modelship.errors import StorageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["put_in_place", "stage_in", "storing", "write_atomic"]
+__all__ = ["STAGE_PREFIX", "put_in_place", "stage_in", "storing", "write_atomic"]
 
-_STAGE_PREFIX: Final = ".modelship-"
+STAGE_PREFIX: Final = ".modelship-"
 
 _FULL: Final = "Free some space there, or"
 _CLOSED: Final = "Make it writable for this user, or"
@@ -92,7 +92,7 @@ def write_atomic(path: Path, content: bytes | str, *, mode: int = 0o666) -> None
         If it cannot be written. What was at `path` is still there then.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{_STAGE_PREFIX}{uuid.uuid4().hex}")
+    draft = path.with_name(f"{STAGE_PREFIX}{uuid.uuid4().hex}")
     data = content.encode() if isinstance(content, str) else content
     try:
         with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:  # noqa: PTH123 - Path.open() takes no descriptor
@@ -114,7 +114,7 @@ def stage_in(folder: Path) -> Iterator[Path]:
     stage = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        stage = Path(tempfile.mkdtemp(prefix=_STAGE_PREFIX, dir=folder))
+        stage = Path(tempfile.mkdtemp(prefix=STAGE_PREFIX, dir=folder))
         yield stage
     except BaseException:
         _discard(stage)

@@ -19,6 +19,7 @@ import psutil
 from modelship.places import cache_folder, exclusive, leads_out
 from modelship.runtime.environments import environments_folder, last_used
 from modelship.runtime.servers import SERVERS
+from modelship.staging import STAGE_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -31,9 +32,9 @@ __all__ = [
     "remove_folder",
     "unused_environments",
     "unused_servers",
+    "used_by_processes",
 ]
 
-_STAGED: Final = ".modelship-"
 _TELLING: Final = ("PATH", "PYTHONPATH", "VIRTUAL_ENV")
 _DAY_S: Final = 86400.0
 _BLOCK_BYTES: Final = 512
@@ -65,17 +66,20 @@ class Leftover:
     remove: Callable[[], None] = field(repr=False, compare=False)
 
 
-def unused_environments(*, needed: Collection[Path], before: float) -> Iterator[Leftover]:
+def unused_environments(
+    *, needed: Collection[Path], running: Collection[str], before: float
+) -> Iterator[Leftover]:
     """Yield each environment in which nothing runs, and that was not asked for lately.
 
     Parameters
     ----------
     needed : Collection[Path]
         The folders of those that are to stay.
+    running : Collection[str]
+        What :func:`used_by_processes` returned.
     before : float
         When it was asked for last, at the latest; in seconds since 1970.
     """
-    running = _used_by_processes()
     for folder in _folders_in(environments_folder()):
         used_at = last_used(folder)
         if folder in needed or used_at >= before or _is_named(folder, running):
@@ -85,13 +89,18 @@ def unused_environments(*, needed: Collection[Path], before: float) -> Iterator[
         yield Leftover("environment", str(folder), freed_bytes(folder), why, remove)
 
 
-def unused_servers(*, but: Collection[str]) -> Iterator[Leftover]:
+def unused_servers(*, but: Collection[str], running: Collection[str]) -> Iterator[Leftover]:
     """Yield each copy of modelship's server, beside an environment, that no service runs on.
 
-    Those of this release of modelship stay: the next service takes them. `but` are the paths of
-    environments that are removed as a whole.
+    Those of this release of modelship stay: the next service takes them.
+
+    Parameters
+    ----------
+    but : Collection[str]
+        The paths of environments that are removed as a whole.
+    running : Collection[str]
+        What :func:`used_by_processes` returned.
     """
-    running = _used_by_processes()
     current = {server.digest[:8] for server in SERVERS.values() if server.digest}
     for environment in _folders_in(environments_folder()):
         if str(environment) in but:
@@ -137,7 +146,7 @@ def remove_folder(folder: Path) -> None:
     if folder.is_symlink() or not folder.is_dir():
         folder.unlink(missing_ok=True)
         return
-    aside = folder.with_name(f"{_STAGED}{uuid.uuid4().hex}")
+    aside = folder.with_name(f"{STAGE_PREFIX}{uuid.uuid4().hex}")
     with suppress(FileNotFoundError):
         folder.rename(aside)
     shutil.rmtree(aside, ignore_errors=True)
@@ -154,7 +163,7 @@ def _folders_in(folder: Path) -> list[Path]:
     return [each for each in found if each.is_dir() and not each.is_symlink()]
 
 
-def _used_by_processes() -> list[str]:
+def used_by_processes() -> list[str]:
     """Return the command lines, and what says where code is, of the processes that show them."""
     told = []
     for process in psutil.process_iter():

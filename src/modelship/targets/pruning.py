@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-import psutil
-
 from modelship.bundle import ScoringBundle
 from modelship.errors import ModelshipError, StorageError
 from modelship.places import cache_folder, clearing_caches, leads_out, state_folder
@@ -24,8 +22,10 @@ from modelship.runtime.leftovers import (
     remove_folder,
     unused_environments,
     unused_servers,
+    used_by_processes,
 )
 from modelship.targets.history import FolderJournal
+from modelship.targets.process.folders import abandoned
 from modelship.targets.rolling_back import releases_to_keep
 
 if TYPE_CHECKING:
@@ -37,7 +37,6 @@ __all__ = ["Pruned", "prune"]
 _MINUTE_S: Final = 60.0
 _HOUR_S: Final = 3600.0
 _MONTH_S: Final = 30 * 24 * _HOUR_S
-_DRAFT: Final = re.compile(r"\.draft-(\d{1,9})-.+")
 _STAGED: Final = (
     *(".modelship-*", "*/.modelship-*", "releases/*/*/.modelship-*"),
     *("history/*/.modelship-*", "failures/*/.modelship-*", "environments/*/servers/.modelship-*"),
@@ -106,8 +105,9 @@ def prune(*, dry_run: bool, unused_for_s: float, timeout_s: float = 10.0) -> Pru
 def _found(before: float) -> Pruned:
     images, notes = _images(before)
     releases, needed = _releases()
-    environments = [*unused_environments(needed=needed, before=before)]
-    servers = unused_servers(but={each.name for each in environments})
+    running = used_by_processes()
+    environments = [*unused_environments(needed=needed, running=running, before=before)]
+    servers = unused_servers(but={each.name for each in environments}, running=running)
     return Pruned((*environments, *servers, *images, *releases, *_drafts(), *_files(before)), notes)
 
 
@@ -150,9 +150,8 @@ def _is_needed(folder: Path) -> bool:
 def _drafts() -> Iterator[Leftover]:
     """Yield what processes that were killed have left of the folders of instances."""
     home = state_folder()
-    for folder in sorted(home.glob("*/.draft-*")):
-        match = _DRAFT.fullmatch(folder.name)
-        if match and not leads_out(folder, of=home) and not psutil.pid_exists(int(match[1])):
+    for folder in (draft for each in sorted(home.glob("*")) for draft in abandoned(each)):
+        if not leads_out(folder, of=home):
             why = "the process that wrote it is gone"
             remove = partial(remove_folder, folder)
             yield Leftover("draft", str(folder), freed_bytes(folder), why, remove)

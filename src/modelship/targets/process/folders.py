@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["RECORD", "draft_of", "instances_in", "remove", "sweep"]
+__all__ = ["RECORD", "abandoned", "draft_of", "instances_in", "remove", "sweep"]
 
 RECORD: Final = "instance.json"
 
@@ -66,12 +66,18 @@ def remove(folder: Path) -> None:
         draft.unlink(missing_ok=True)
 
 
-def sweep(home: Path) -> None:
-    """Remove the drafts of processes that died while writing them; leave what is not of ours."""
-    for draft in home.glob(f"{_DRAFT}*"):
+def abandoned(home: Path) -> Iterator[Path]:
+    """Yield the drafts of processes that died while writing them, and nothing that is not ours."""
+    for draft in sorted(home.glob(f"{_DRAFT}*")):
         match = _OF_DRAFT.fullmatch(draft.name)
         if match and not draft.is_symlink() and not service.exists(int(match[1])):
-            shutil.rmtree(draft, ignore_errors=True)
+            yield draft
+
+
+def sweep(home: Path) -> None:
+    """Remove the drafts of processes that died while writing them."""
+    for draft in abandoned(home):
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 def _folders(home: Path) -> Iterator[Path]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, runtime_checkable
 
 from modelship.bundle.profile import PROFILES, Profile
@@ -25,7 +25,7 @@ from modelship.targets.release import Serving
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
     from modelship.progress import Steps
@@ -65,12 +65,13 @@ class Observation:
     ----------
     state : State
         What it is doing.
-    facts : Facts
-        What is known beside its log, such as an exit code; a failure is explained with it.
+    facts : Callable
+        Returns what is known beside its log, such as an exit code. A failure is explained with it:
+        it is asked only then, and may take longer than the state.
     """
 
     state: State
-    facts: Facts = field(default_factory=Facts)
+    facts: Callable[[], Facts] = Facts
 
 
 class TargetBackend(ABC):

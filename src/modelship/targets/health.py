@@ -14,6 +14,7 @@ from modelship.errors import (
     DeploymentTimeoutError,
     ModelshipError,
 )
+from modelship.targets.instance import serving_first
 from modelship.targets.logtail import telling_part
 from modelship.targets.state import State
 
@@ -52,12 +53,12 @@ def serving_one(backend: TargetBackend, instances: Sequence[Instance]) -> Instan
     It is the newest healthy one that the name's address leads to; else the newest that it leads
     to; else the newest.
     """
-    newest_first = sorted(instances, key=lambda each: (each.routed, each.created_at), reverse=True)
-    if len(newest_first) > 1:
-        for instance in newest_first:
+    in_order = serving_first(instances)
+    if len(in_order) > 1:
+        for instance in in_order:
             if instance.routed and backend.observe(instance).state is State.HEALTHY:
                 return instance
-    return newest_first[0] if newest_first else None
+    return in_order[0] if in_order else None
 
 
 def wait_until_healthy(backend: TargetBackend, instance: Instance, deadline: Deadline) -> None:
@@ -152,7 +153,7 @@ def _diagnosis(
     timed_out: bool = False,
 ) -> Diagnosis:
     try:
-        facts = backend.observe(instance).facts
+        facts = backend.observe(instance).facts()
     except ModelshipError:  # the log is there; what else the place knows may not be
         facts = Facts()
     facts = replace(facts, state=str(state or ""), timed_out=timed_out)

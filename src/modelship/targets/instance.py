@@ -13,9 +13,11 @@ from modelship.documents import DocumentError, parse, record, text
 from modelship.targets.release import ReleaseRecord, release_record
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from modelship.targets.release import Release
 
-__all__ = ["MOST_RECORD_BYTES", "Instance"]
+__all__ = ["MOST_RECORD_BYTES", "Instance", "serving_first"]
 
 MOST_RECORD_BYTES: Final = 4 * 2**20
 """How large the record of an instance may be."""
@@ -125,3 +127,8 @@ class Instance:
             created_at="",
             broken=problem,
         )
+
+
+def serving_first(instances: Iterable[Instance]) -> list[Instance]:
+    """Return instances of one name: those that its address leads to first, then the newest."""
+    return sorted(instances, key=lambda each: (each.routed, each.created_at), reverse=True)

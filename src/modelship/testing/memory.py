@@ -13,11 +13,10 @@ import threading
 import traceback
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Final
-from urllib.parse import urlsplit
 
 from modelship.bundle.profile import Profile
-from modelship.errors import PortTakenError
 from modelship.targets import Instance, Observation, Prepared, State, TargetBackend
+from modelship.targets.address import listen, port_of
 from modelship.targets.history import MemoryJournal
 from modelship.testing.capture import Log
 from modelship.testing.loopback import ScoringServer
@@ -33,7 +32,6 @@ __all__ = ["MemoryBackend"]
 
 _GRACE_S: Final = 5.0
 _LOOK_EVERY_S: Final = 0.02  # and so the delay of an end
-_BACKLOG: Final = 128
 
 
 class _Service:
@@ -220,22 +218,12 @@ class MemoryBackend(TargetBackend):
         """Return the listening socket of a name: that of its instances, or one on their port."""
         mine = self.instances(name)
         for each in mine:
-            if self.observe(each).state is not State.FAILED and port in {None, _port(each)}:
+            is_asked_for = port in {None, port_of(each.scoring_uri)}
+            if is_asked_for and self.observe(each).state is not State.FAILED:
                 return self.address(each)
-        return _listen(port or next(map(_port, mine), 0))
-
-
-def _port(instance: Instance) -> int:
-    return urlsplit(instance.scoring_uri).port or 0
-
-
-def _listen(port: int) -> socket.socket:
-    try:
-        listener = socket.create_server(("127.0.0.1", port), backlog=_BACKLOG)
-    except OSError as error:
-        raise PortTakenError(port=port) from error
-    listener.setblocking(False)
-    return listener
+        listener = listen(port or next((port_of(each.scoring_uri) for each in mine), None))
+        listener.setblocking(False)
+        return listener
 
 
 @atexit.register

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from modelship.bundle.profile import PROFILES
@@ -18,7 +19,7 @@ from modelship.targets.aci.models import check_places, registered_ids
 from modelship.targets.aci.options import AciOptions, check_resources, check_script, check_tags
 from modelship.targets.aci.releases import WorkspaceReleases
 from modelship.targets.aci.services import Services
-from modelship.targets.aci.tags import instance_id, read_record
+from modelship.targets.aci.tags import read_record
 from modelship.targets.backend import Observation, TargetBackend
 from modelship.targets.keys import ServiceKeys
 from modelship.targets.state import State
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
     from modelship.bundle.profile import Profile
     from modelship.progress import Steps
-    from modelship.targets.aci.records import Service
     from modelship.targets.backend import Prepared
     from modelship.targets.instance import Instance
     from modelship.targets.release import Release, Serving
@@ -245,17 +245,17 @@ class AciBackend(TargetBackend):
         return [read_record(service) for service in found if service is not None]
 
     def observe(self, instance: Instance) -> Observation:
-        service = self._service_of(instance)
+        service = self._services.of(instance)
         if service is None:
             return Observation(State.FAILED)
         state = _STATES.get(service.state, State.TRANSITIONING)
-        return Observation(state, Facts(error=service.error))
+        return Observation(state, partial(Facts, error=service.error))
 
     def logs(self, instance: Instance) -> str:
-        return self._services.logs(instance.name) if self._service_of(instance) else ""
+        return self._services.logs(instance.name) if self._services.of(instance) else ""
 
     def stop(self, instance: Instance, *, grace_s: float = 5.0) -> None:  # noqa: ARG002 - Azure ML gives its own
-        if self._service_of(instance):
+        if self._services.of(instance):
             self._services.delete(instance.name)
 
     def journal(self, name: str) -> WorkspaceJournal:
@@ -273,13 +273,6 @@ class AciBackend(TargetBackend):
     ) -> None:
         """Make one of the keys anew, at random or as `value`."""
         self._services.regenerate_key(instance.name, which, value=value)
-
-    def _service_of(self, instance: Instance) -> Service | None:
-        """Return the service of this name if it is this instance that it runs."""
-        service = self._services.get(instance.name)
-        if service and instance_id(service.tags, name=service.name) == instance.instance_id:
-            return service
-        return None
 
     def _maker(self, name: str, steps: Steps) -> Maker:
         return Maker(self._services, name=name, steps=steps)

@@ -15,7 +15,7 @@ from modelship.errors import WorkspaceError
 from modelship.targets.aci.environment import conda_specification
 from modelship.targets.aci.following import follow
 from modelship.targets.aci.records import Image
-from modelship.targets.aci.tags import instance_id, record_tags
+from modelship.targets.aci.tags import record_tags
 from modelship.targets.aci.updates import changes_of, configuration_of, is_fixed_alike
 from modelship.targets.backend import Prepared
 from modelship.targets.keys import ServiceKeys
@@ -131,7 +131,7 @@ class Maker:
             try:
                 poll = self._submit(draft, prepared, image, options, earlier)
             except WorkspaceError:
-                if not self._runs(draft):
+                if not self._services.of(draft):
                     raise
                 self._await_end(draft)  # it was taken, and the answer was lost
             else:
@@ -203,21 +203,12 @@ class Maker:
     def _follow(self, poll: Callable[[], Operation]) -> None:
         follow(poll, name=self._name, services=self._services, steps=self._steps)
 
-    def _runs(self, draft: Instance) -> bool:
-        """Return whether the service is this instance now, whatever its state."""
-        service = self._services.get(self._name)
-        return bool(service and instance_id(service.tags, name=self._name) == draft.instance_id)
-
     def _await_end(self, draft: Instance) -> None:
         """Wait for the end of a deployment of which nothing is known but the service's state."""
         with self._steps.step("Wait for Azure ML"):
-            while self._runs(draft) and self._is_transitioning():
+            while (service := self._services.of(draft)) and service.state == _TRANSITIONING:
                 self._steps.deadline.check()
                 time.sleep(min(_PAUSE_S, self._steps.deadline.remaining_s))
-
-    def _is_transitioning(self) -> bool:
-        service = self._services.get(self._name)
-        return service is not None and service.state == _TRANSITIONING
 
 
 def _left_as_it_is(earlier: Earlier | None) -> dict[str, Any]:

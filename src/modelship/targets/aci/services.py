@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from modelship.errors import WorkspaceUnreachableError
 from modelship.targets.aci._sdk import Handle, Sdk
+from modelship.targets.aci.tags import instance_id
 from modelship.workspace import CALL_TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from modelship.progress import Deadline
     from modelship.targets.aci.records import Image, Operation, Service
+    from modelship.targets.instance import Instance
     from modelship.workspace import Workspace
 
 __all__ = ["Services"]
@@ -57,6 +59,13 @@ class Services:
     def get(self, name: str) -> Service | None:
         """Return one service, or None if there is none of this name."""
         return self._ask(f"look at the service {name!r}", lambda: self._sdk.service(name))
+
+    def of(self, instance: Instance) -> Service | None:
+        """Return the service of an instance's name if it is this instance that it runs."""
+        service = self.get(instance.name)
+        if service and instance_id(service.tags, name=service.name) == instance.instance_id:
+            return service
+        return None
 
     def payload(self, name: str) -> Mapping[str, Any] | None:
         """Return all that the workspace keeps of a service, in Azure ML's words; or None."""

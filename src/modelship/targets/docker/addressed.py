@@ -24,6 +24,7 @@ from modelship.targets.address import (
 from modelship.targets.backend import TargetBackend
 from modelship.targets.docker import container as containers
 from modelship.targets.docker import gates
+from modelship.targets.instance import serving_first
 
 if TYPE_CHECKING:
     import socket
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AddressedContainers"]
 
+_NOWHERE: Final = Path("/nonexistent")
 _NO_ADDRESS: Final = (
     "note: this engine cannot hand the address of a name over to a container. Requests go to the "
     "container's own port; to keep that when the service is updated, name one: Serving(port=...)"
@@ -55,6 +57,7 @@ class AddressedContainers(TargetBackend):
     def __init__(self) -> None:
         self._gates = Gates(self.name)
         self._is_refused = False  # a gate, by the engine
+        self._folders: dict[str, Path] = {}
 
     @property
     @abstractmethod
@@ -134,9 +137,9 @@ class AddressedContainers(TargetBackend):
         self._is_refused = True
 
     def _address_for(self, name: str, port: int | None) -> socket.socket:
-        older = sorted(self.instances(name), key=lambda each: (each.routed, each.created_at))
+        older = serving_first(self.instances(name))
         with connected() as engine:
-            found = [engine.container(each.instance_id) for each in reversed(older)]
+            found = [engine.container(each.instance_id) for each in older]
         ours = [each for each in found if each is not None and labels.GATE in each.labels]
         last = port_of(containers.read_record(ours[0]).scoring_uri) if ours else None
         return address_for(map(self._folder_of, ours), port=port, last=last)
@@ -149,14 +152,21 @@ class AddressedContainers(TargetBackend):
         return shared is not None
 
     def _folder(self, instance: Instance) -> Path:
-        """Return where the gate of an instance is, whoever started it."""
-        with connected() as engine:
-            container = engine.container(instance.instance_id)
-        return self._folder_of(container) if container else Path("/nonexistent")
+        """Return where the gate of an instance is, whoever started it.
+
+        A label says so, which never changes: a switch need not ask the engine again.
+        """
+        if instance.instance_id not in self._folders:
+            with connected() as engine:
+                container = engine.container(instance.instance_id)
+            if container is None:
+                return _NOWHERE
+            self._folders[instance.instance_id] = self._folder_of(container)
+        return self._folders[instance.instance_id]
 
     @staticmethod
     def _folder_of(container: Container) -> Path:
-        return Path(container.labels.get(labels.GATE) or "/nonexistent")
+        return Path(container.labels.get(labels.GATE) or _NOWHERE)
 
     def _read(self, container: Container) -> Instance:
         """Return the record of a container, with whether it serves the address of its name.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from modelship.errors import InvalidOptionError, StorageError, UnsupportedError
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from modelship.diagnosis import Facts
     from modelship.progress import Steps
     from modelship.runtime.images.engine import Engine
     from modelship.runtime.images.inspection import Container
@@ -155,11 +157,10 @@ class DockerBackend(AddressedContainers):
             container = engine.container(instance.instance_id)
             if container is None:
                 return Observation(State.FAILED)
-            out_of_memory = engine.ran_out_of_memory(container)
-        facts = containers.facts_of(container, out_of_memory=out_of_memory)
-        return Observation(self._state(instance, container, out_of_memory=out_of_memory), facts)
+            state = self._state(engine, instance, container)
+        return Observation(state, partial(_facts, container))
 
-    def _state(self, instance: Instance, container: Container, *, out_of_memory: bool) -> State:
+    def _state(self, engine: Engine, instance: Instance, container: Container) -> State:
         settled = containers.settled_state(container)
         if settled is not None:
             return settled
@@ -169,7 +170,7 @@ class DockerBackend(AddressedContainers):
         if instance.instance_id in self._answered or container.health in _ANSWERED_BEFORE:
             return State.UNHEALTHY
         # The server starts a killed worker again, without end, and never answers.
-        return State.FAILED if out_of_memory else State.TRANSITIONING
+        return State.FAILED if engine.ran_out_of_memory(container) else State.TRANSITIONING
 
     def logs(self, instance: Instance) -> str:
         with connected() as engine:
@@ -261,6 +262,12 @@ class DockerBackend(AddressedContainers):
     def _variables(self, app_root: str) -> Mapping[str, str]:  # noqa: ARG002 - for subclasses
         """Return what a container gets in its environment besides; for subclasses."""
         return {}
+
+
+def _facts(container: Container) -> Facts:
+    with connected() as engine:
+        out_of_memory = engine.ran_out_of_memory(container)
+    return containers.facts_of(container, out_of_memory=out_of_memory)
 
 
 def _command(release: Release) -> Sequence[str]:

@@ -19,6 +19,7 @@ from __future__ import annotations
 import shutil
 import socket
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
@@ -36,6 +37,7 @@ from modelship.targets.address import (
     uri_of,
 )
 from modelship.targets.backend import Observation, Prepared, TargetBackend
+from modelship.targets.instance import serving_first
 from modelship.targets.keys import ServiceKeys
 from modelship.targets.process import folders, logfiles, service
 from modelship.targets.process.keyfile import read_keys, write_keys
@@ -142,8 +144,7 @@ class ProcessBackend(TargetBackend):
         """Return the address of a name, which those who serve it share; None without gates."""
         if not self._has_gates:
             return None
-        older = sorted(self.instances(name), key=lambda each: (each.routed, each.created_at))
-        older.reverse()
+        older = serving_first(self.instances(name))
         for each in older:
             if not self._is_running(each):  # what its script has left may still hold the port
                 service.end(each.instance_id, self._folder(each), grace_s=0)
@@ -173,7 +174,7 @@ class ProcessBackend(TargetBackend):
     def observe(self, instance: Instance) -> Observation:
         folder = self._folder(instance)
         if not self._is_running(instance):
-            return Observation(State.FAILED, self._facts(instance))
+            return Observation(State.FAILED, partial(self._facts, instance))
         if instance.broken:
             return Observation(State.UNHEALTHY)
         if answers(instance.direct_uri):

@@ -9,10 +9,9 @@ import psutil
 import pytest
 import requests
 
-from modelship.bundle import Environment
 from modelship.errors import PortTakenError
 from modelship.targets import DeployTarget, Serving, State
-from modelship.testing import cases, script_bundle, with_lock
+from modelship.testing import cases
 
 ROWS = {"data": [1, 2]}
 SCORED = [cases.FACTOR, 2 * cases.FACTOR]
@@ -32,20 +31,6 @@ def run(raw_data):
 def home(shared_home, monkeypatch):
     monkeypatch.setenv("MODELSHIP_HOME", str(shared_home))
     return shared_home
-
-
-@pytest.fixture
-def make_bundle(bare_lock, tmp_path):
-    def make(script):
-        bundle = script_bundle(
-            script,
-            folder=tmp_path / "bundle",
-            environment=Environment(python=bare_lock.python, requirements=()),
-            model={"factor": cases.FACTOR},
-        )
-        return with_lock(bundle, lock=bare_lock)
-
-    return make
 
 
 @pytest.fixture

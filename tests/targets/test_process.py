@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
-from modelship.bundle import Environment
 from modelship.errors import (
     DeploymentNotFoundError,
     InvalidOptionError,
@@ -27,7 +26,7 @@ from modelship.errors import (
 from modelship.targets import DeployTarget, Serving, State
 from modelship.targets.address import listen
 from modelship.targets.process import backend, service
-from modelship.testing import cases, script_bundle, with_lock
+from modelship.testing import cases
 
 ROWS = {"data": [1, 2]}
 SCORED = [cases.FACTOR, 2 * cases.FACTOR]
@@ -43,21 +42,6 @@ DeployTarget.open("process").deploy(ScoringBundle.load(folder), name=name)
 def home(shared_home, monkeypatch):
     monkeypatch.setenv("MODELSHIP_HOME", str(shared_home))
     return shared_home
-
-
-@pytest.fixture
-def make_bundle(bare_lock, tmp_path):
-    def make(script, **options):
-        bundle = script_bundle(
-            script,
-            folder=tmp_path / "bundle",
-            environment=Environment(python=bare_lock.python, requirements=()),
-            model={"factor": cases.FACTOR},
-            **options,
-        )
-        return with_lock(bundle, lock=bare_lock)
-
-    return make
 
 
 @pytest.fixture

@@ -10,9 +10,8 @@ import psutil
 import pytest
 import requests
 
-from modelship.bundle import Environment
 from modelship.targets import DeployTarget
-from modelship.testing import cases, script_bundle, with_lock
+from modelship.testing import cases
 
 ROWS = {"data": [1, 2]}
 NAME = "canary-killed"
@@ -25,20 +24,9 @@ deployment.update(ms.ScoringBundle.load(sys.argv[1]), rollout=canary)
 """
 
 
-@pytest.fixture
-def make_bundle(bare_lock, tmp_path, shared_home, monkeypatch):
+@pytest.fixture(autouse=True)
+def home(shared_home, monkeypatch):
     monkeypatch.setenv("MODELSHIP_HOME", str(shared_home))
-
-    def make(script):
-        bundle = script_bundle(
-            script,
-            folder=tmp_path / "bundle",
-            environment=Environment(python=bare_lock.python, requirements=()),
-            model={"factor": cases.FACTOR},
-        )
-        return with_lock(bundle, lock=bare_lock)
-
-    return make
 
 
 def test_a_killed_deployer_leaves_its_canary_to_the_old_release(make_bundle, tmp_path):

@@ -1,0 +1,10 @@
+"""Schemas, and what stands on them: from the body of a request to what a model was fitted on.
+
+This package imports nothing else of modelship. A copy of it lies as ``modelship_tables`` beside
+the scoring scripts that modelship writes, and runs where modelship is not installed, on Python 3.8
+and newer. NumPy, pandas and pyarrow are imported where they are used.
+"""
+
+from .schema import Column, Outputs, Schema, SchemaError
+
+__all__ = ["Column", "Outputs", "Schema", "SchemaError"]

@@ -1,0 +1,277 @@
+"""Schema: the columns that a model takes, and what it answers; a value, written as JSON.
+
+Every fact may be unknown: a file does not tell all, and a sample shows what it holds. What is not
+known is left out of the JSON document, and nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    Label = str | int | float | bool
+
+__all__ = ["FORMS", "KINDS", "Column", "Outputs", "Schema", "SchemaError"]
+
+FORMS = ("table", "objects", "array", "")
+"""A DataFrame with named columns, rows of mixed values, rows of numbers; or not known."""
+
+KINDS = ("integer", "number", "boolean", "text", "date", "category", "mixed", "")
+"""What the values of a column are; ``""`` is not known."""
+
+FORMAT = 1
+
+_Known = TypeVar("_Known", "Column", "Outputs")
+
+
+class SchemaError(ValueError):
+    """A schema is malformed, or two of them contradict each other; the text is a clause."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column that a model takes.
+
+    Attributes
+    ----------
+    name : str
+        Its name; ``""`` in rows without names.
+    kind : str
+        One of :data:`KINDS`.
+    dtype : str
+        The name that pandas or NumPy has for what the model was fitted on, such as ``"int64"``,
+        ``"object"``, ``"str"``, ``"datetime64[us]"`` or ``"category"``; ``""`` if not known.
+    categories : tuple[str or int or float or bool, ...]
+        The values that the model knows, in its order; empty if not known.
+    ordered : bool
+        Whether the order of the categories has a meaning, as a dtype of pandas says.
+    missing : bool, optional
+        Whether a value may be missing; None if not known.
+    missing_as : str
+        What stands for a missing value in a column of texts: ``"nan"`` or ``"none"``.
+    low, high : float, optional
+        The least and the greatest number of the sample, inclusive.
+    example : str or int or float or bool, optional
+        A value of the sample.
+    """
+
+    name: str = ""
+    kind: str = ""
+    dtype: str = ""
+    categories: tuple[Label, ...] = ()
+    ordered: bool = False
+    missing: bool | None = None
+    missing_as: str = "nan"
+    low: float | None = None
+    high: float | None = None
+    example: Label | None = None
+
+    def __post_init__(self) -> None:
+        _require_one_of(self.kind, KINDS, what=f"the kind of column {self.name!r}")
+
+    def completed_by(self, other: Column) -> Column:
+        """Return this column with what only `other` knows of it."""
+        return _completed(self, other)
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a model answers for each row.
+
+    Attributes
+    ----------
+    task : str
+        ``"classification"``, ``"regression"``, or ``""`` if not known.
+    names : tuple[str, ...]
+        The names of several outputs; empty if there is one, or they have none.
+    labels : tuple[tuple[str or int or float or bool, ...], ...]
+        The classes of each output, in the model's order; empty if not known.
+    probabilities : bool, optional
+        Whether the model has ``predict_proba``; None if not known.
+    """
+
+    task: str = ""
+    names: tuple[str, ...] = ()
+    labels: tuple[tuple[Label, ...], ...] = ()
+    probabilities: bool | None = None
+
+    def completed_by(self, other: Outputs) -> Outputs:
+        """Return these outputs with what only `other` knows of them."""
+        return _completed(self, other)
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The columns that a model takes, and what it answers.
+
+    Attributes
+    ----------
+    form : str
+        What the model was fitted on: ``"table"``, a DataFrame with named columns; ``"objects"``,
+        rows of mixed values without names; ``"array"``, rows of numbers; ``""`` if not known.
+    columns : tuple[Column, ...]
+        The columns in the model's order; empty if not known.
+    width : int, optional
+        How many columns a row has; None if not known.
+    outputs : Outputs
+        What the model answers.
+
+    Raises
+    ------
+    SchemaError
+        If the form or a kind is none that is known, or two columns have one name.
+    """
+
+    form: str = ""
+    columns: tuple[Column, ...] = ()
+    width: int | None = None
+    outputs: Outputs = field(default_factory=Outputs)
+
+    def __post_init__(self) -> None:
+        _require_one_of(self.form, FORMS, what="the form")
+        names = [name for name in self.names if name]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise SchemaError(f"two columns are named {twice[0]!r}")
+        if self.columns and self.width is None:
+            object.__setattr__(self, "width", len(self.columns))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the columns, in the model's order."""
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def is_table(self) -> bool:
+        """Whether the model was fitted on a DataFrame with named columns."""
+        return self.form == "table"
+
+    def completed_by(self, other: Schema) -> Schema:
+        """Return this schema with what only `other` knows; what both know is as it is here.
+
+        Raises
+        ------
+        SchemaError
+            If the columns of both have names, and not the same ones.
+        """
+        if not self.columns:
+            columns, form = other.columns, self.form or other.form
+        else:
+            columns, form = self._columns_with(other), self.form or other.form
+        width = other.width if self.width is None else self.width
+        return Schema(form, columns, width, self.outputs.completed_by(other.outputs))
+
+    def _columns_with(self, other: Schema) -> tuple[Column, ...]:
+        if not other.columns:
+            return self.columns
+        if all(self.names) and all(other.names):
+            _require_names(expected=self.names, found=other.names)
+            known = {column.name: column for column in other.columns}
+            return tuple(column.completed_by(known[column.name]) for column in self.columns)
+        if len(self.columns) != len(other.columns):
+            raise SchemaError(
+                f"the model takes {len(self.columns)} columns, and the sample has "
+                f"{len(other.columns)}"
+            )
+        return tuple(mine.completed_by(theirs) for mine, theirs in zip(self.columns, other.columns))
+
+    def to_json(self) -> str:
+        """Return the schema as JSON text; equal schemas have equal texts."""
+        document = {"modelship_schema": FORMAT, **_document(self)}
+        return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Schema:
+        """Read what :meth:`to_json` wrote.
+
+        Raises
+        ------
+        SchemaError
+            If it is not a schema.
+        """
+        try:
+            document = json.loads(text)
+            if document.pop("modelship_schema") != FORMAT:
+                raise SchemaError(f"its format is not {FORMAT}")
+            return _schema(document)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            if isinstance(error, SchemaError):
+                raise
+            raise SchemaError(f"it is not a schema: {type(error).__name__}: {error}") from None
+
+    @classmethod
+    def read(cls, path: str | Path) -> Schema:
+        """Read a file that holds what :meth:`to_json` wrote.
+
+        Raises
+        ------
+        SchemaError
+            If it is not a schema.
+        OSError
+            If it cannot be read.
+        """
+        return cls.from_json(Path(path).read_text(encoding="utf-8-sig"))
+
+
+def _require_one_of(found: object, known: tuple[str, ...], *, what: str) -> None:
+    if found not in known:
+        names = ", ".join(filter(None, known))
+        raise SchemaError(f"{what} is {found!r}, and one of these is expected: {names}")
+
+
+def _require_names(*, expected: tuple[str, ...], found: tuple[str, ...]) -> None:
+    lacking = [name for name in expected if name not in found]
+    unknown = [name for name in found if name not in expected]
+    if lacking or unknown:
+        clauses = [
+            f"{what} {', '.join(map(repr, names))}"
+            for what, names in (
+                ("lacks the columns", lacking),
+                ("has the unknown columns", unknown),
+            )
+            if names
+        ]
+        raise SchemaError(f"the sample {' and '.join(clauses)}")
+
+
+def _completed(mine: _Known, other: _Known) -> _Known:
+    """Return `mine` with each field that only `other` gives."""
+    default = type(mine)()
+    given = {
+        each.name: getattr(other, each.name)
+        for each in fields(mine)
+        if getattr(mine, each.name) == getattr(default, each.name)
+    }
+    return replace(mine, **given)
+
+
+def _document(value: Any) -> dict[str, Any]:
+    """Return the fields of a value that differ from what they are when nothing is known."""
+    default = type(value)()
+    found: dict[str, Any] = {}
+    for each in fields(value):
+        held = getattr(value, each.name)
+        if held != getattr(default, each.name):
+            found[each.name] = _plain(held)
+    return found
+
+
+def _plain(held: Any) -> Any:
+    if isinstance(held, tuple):
+        return [_plain(each) for each in held]
+    return _document(held) if isinstance(held, (Column, Outputs)) else held
+
+
+def _schema(document: dict[str, Any]) -> Schema:
+    outputs = document.pop("outputs", {})
+    labels = tuple(tuple(each) for each in outputs.pop("labels", ()))
+    names = tuple(outputs.pop("names", ()))
+    columns = tuple(_column(each) for each in document.pop("columns", ()))
+    made = Outputs(labels=labels, names=names, **outputs)
+    return Schema(columns=columns, outputs=made, **document)
+
+
+def _column(document: dict[str, Any]) -> Column:
+    return Column(categories=tuple(document.pop("categories", ())), **document)

@@ -1,16 +1,20 @@
-"""What a deployment is doing now, shown step by step, and the deadline over all of it."""
+"""What is being done now, shown step by step with a clock, and the deadline over all of it."""
 
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-__all__ = ["Deadline", "DeadlineExceededError", "Steps"]
+__all__ = ["Deadline", "DeadlineExceededError", "Steps", "doing", "showing"]
+
+_FIRST_LINE_S: Final = 5.0  # what is done sooner needs no line of its own in a log
 
 
 class DeadlineExceededError(TimeoutError):
@@ -51,7 +55,7 @@ class Steps:
     timeout_s : float
         Seconds for all steps together.
     show_output : bool
-        Show each step with its duration: with a spinner on a terminal, as plain lines elsewhere.
+        Show each step with its duration: with a clock on a terminal, as plain lines elsewhere.
     """
 
     def __init__(self, title: str, *, timeout_s: float, show_output: bool = False) -> None:
@@ -72,7 +76,7 @@ class Steps:
         started = time.monotonic()
         outcome = "failed"
         try:
-            with self._spinner(name):
+            with showing(f"[{self.title}] {name}", shown=self._show):
                 yield
             outcome = "done"
         finally:
@@ -81,14 +85,129 @@ class Steps:
     def say(self, line: str) -> None:
         """Show one line."""
         if self._show:
-            print(f"[{self.title}] {line}", file=sys.stderr, flush=True)  # noqa: T201 - asked for
+            _write(f"[{self.title}] {line}")
 
-    @contextmanager
-    def _spinner(self, name: str) -> Iterator[None]:
-        if not (self._show and sys.stderr.isatty()):
+
+# --- what is under way ------------------------------------------------------------------
+
+
+@contextmanager
+def showing(title: str, *, shown: bool = True) -> Iterator[None]:
+    """Show on stderr what is done while the body runs.
+
+    On a terminal it is one line with a clock, which is gone in the end. Elsewhere, what takes
+    longer than 5 s is told in a line after 5, 10, 20, 40 … s. Within another one that is shown, it
+    is a detail of that.
+
+    Parameters
+    ----------
+    title : str
+        What is done; what :func:`doing` says more stands behind it.
+    shown : bool
+        Whether it is shown at all.
+    """
+    if shown and isinstance(_UNDER_WAY.get(), (_Clock, _Lines)):
+        with doing(title):
             yield
-            return
+        return
+    kind = _Nothing if not shown else _Clock if sys.stderr.isatty() else _Lines
+    display = kind(title)
+    token = _UNDER_WAY.set(display)
+    try:
+        with display:
+            yield
+    finally:
+        _UNDER_WAY.reset(token)
+
+
+@contextmanager
+def doing(detail: str) -> Iterator[Callable[[str], None]]:
+    """Say what is done of the step under way while the body runs; nothing if none is shown.
+
+    It yields a function that says something else from then on.
+
+    Parameters
+    ----------
+    detail : str
+        A few words in lower case, such as ``"install 31 packages for Python 3.11"``.
+    """
+    display = _UNDER_WAY.get() or _Nothing("")
+    before = display.detail
+    display.say(detail)
+    try:
+        yield display.say
+    finally:
+        display.say(before)
+
+
+class _Nothing:
+    """Shows nothing."""
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self.detail = ""
+
+    @property
+    def words(self) -> str:
+        return f"{self.title}: {self.detail}" if self.detail else self.title
+
+    def say(self, detail: str) -> None:
+        """Show what is done of it now."""
+        self.detail = detail
+
+    def __enter__(self) -> None:
+        """Begin to show."""
+
+    def __exit__(self, *_raised: object) -> None:
+        """Show nothing more."""
+
+
+class _Clock(_Nothing):
+    """One line on a terminal: what is done, and how long already."""
+
+    def __enter__(self) -> None:
         from rich.console import Console
+        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-        with Console(stderr=True).status(f"[{self.title}] {name}", spinner="dots"):
-            yield
+        # What is shown holds names and paths: square brackets are no markup.
+        columns: tuple[Any, ...] = (
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            TimeElapsedColumn(),
+        )
+        self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._task = self._progress.add_task(self.words, total=None)
+        self._progress.start()
+
+    def say(self, detail: str) -> None:
+        super().say(detail)
+        self._progress.update(self._task, description=self.words)
+
+    def __exit__(self, *_raised: object) -> None:
+        self._progress.stop()
+
+
+class _Lines(_Nothing):
+    """Lines of a log, fewer as time goes on."""
+
+    def __enter__(self) -> None:
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._tell, name="modelship-steps", daemon=True)
+        self._thread.start()
+
+    def _tell(self) -> None:
+        began, next_s = time.monotonic(), _FIRST_LINE_S
+        while not self._over.wait(max(0.0, began + next_s - time.monotonic())):
+            _write(f"{self.words} … {time.monotonic() - began:.0f} s")
+            next_s *= 2
+
+    def __exit__(self, *_raised: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+
+_UNDER_WAY: ContextVar[_Nothing | None] = ContextVar("under_way", default=None)
+
+
+def _write(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # noqa: T201 - asked for

@@ -1,8 +1,12 @@
 """Steps, deadlines, and the telling part of a log."""
 
+import io
+import queue
+
 import pytest
 
-from modelship.progress import Deadline, DeadlineExceededError, Steps
+from modelship import progress
+from modelship.progress import Deadline, DeadlineExceededError, Steps, doing, showing
 from modelship.targets.logtail import last_lines, telling_part
 
 LOG = """booting
@@ -34,6 +38,43 @@ def test_steps_are_shown_with_their_outcome_and_duration(capsys):
 def test_steps_are_silent_on_request(capsys):
     """Without show_output nothing is written anywhere."""
     with Steps("x", timeout_s=1).step("Build"):
+        pass
+    assert capsys.readouterr() == ("", "")
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_on_a_terminal_a_step_has_a_clock_and_says_what_is_done_of_it(monkeypatch):
+    """A name in square brackets is shown as it is, and is no markup."""
+    monkeypatch.setattr("sys.stderr", Terminal())
+    monkeypatch.setenv("TERM", "xterm")
+    with showing("[svc on process] Prepare"), doing("install 31 packages"), showing("Fetch"):
+        pass
+    shown = progress.sys.stderr.getvalue()
+    assert "[svc on process] Prepare" in shown
+    assert "0:00:00" in shown
+
+
+def test_elsewhere_what_takes_long_is_told_from_time_to_time(monkeypatch):
+    """What is done of it stands behind it; the first line comes after some seconds."""
+    lines = queue.Queue()
+    monkeypatch.setattr(progress, "_FIRST_LINE_S", 0.01)
+    monkeypatch.setattr(progress, "_write", lines.put)
+    with showing("Check the bundle"), doing("try the script") as say:
+        say("try init()")
+        while "init()" not in (line := lines.get(timeout=30)):
+            pass
+    assert line.startswith("Check the bundle: try init() … ")
+
+
+def test_what_is_soon_done_or_hidden_writes_nothing(capsys):
+    """A step that is not shown hides what is done of it, also within one that is shown."""
+    with showing("Check"), doing("read"), showing("Trial", shown=False), doing("try"):
+        pass
+    with doing("nothing is under way"):
         pass
     assert capsys.readouterr() == ("", "")
 

@@ -231,6 +231,7 @@ class ScoringBundle:
         variables: Mapping[str, str] | None = None,
         secrets: Mapping[str, Any] | None = None,
         timeout_s: float = 600.0,
+        show_output: bool = True,
     ) -> tuple[Finding, ...]:
         """Return what is wrong with the bundle, before anything of it is built or sent.
 
@@ -257,6 +258,9 @@ class ScoringBundle:
             :meth:`DeployTarget.deploy` checks with those that it serves the bundle with.
         timeout_s : float
             How long all of it may take, in seconds.
+        show_output : bool
+            Show on stderr what is done if it takes long, such as installing the environment: with
+            a clock on a terminal, and in a line from time to time elsewhere.
 
         Returns
         -------
@@ -279,6 +283,7 @@ class ScoringBundle:
             variables=variables,
             secrets=secrets,
             timeout_s=timeout_s,
+            show_output=show_output,
         )
 
     @classmethod

@@ -26,6 +26,7 @@ from modelship.bundle.clash import find_clash
 from modelship.bundle.requirements import parse_requirement
 from modelship.errors import EnvironmentSpecError, ResolutionError
 from modelship.known_packages import SOURCE_ONLY
+from modelship.progress import doing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -134,12 +135,13 @@ def lock(
     deadline = time.monotonic() + timeout_s
     minor = minor_of(environment.python)
     for machines in (_MACHINES[:1],) if only_on else (_MACHINES, _MACHINES[:1]):
-        outcome = _compile(
-            environment,
-            project=_project(minor, machines, only_on=only_on),
-            like=like,
-            timeout_s=deadline - time.monotonic(),
-        )
+        with doing("choose a version of each package"):
+            outcome = _compile(
+                environment,
+                project=_project(minor, machines, only_on=only_on),
+                like=like,
+                timeout_s=deadline - time.monotonic(),
+            )
         if outcome.ok or "wheel" not in outcome.words:
             break
     if not outcome.ok:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from modelship.checks.verdict import trial_findings
 from modelship.diagnosis.redaction import hiding
 from modelship.errors import ModelshipError, PythonNotFoundError
 from modelship.findings import RULES, Severity
+from modelship.progress import showing
 from modelship.runtime.variables import as_secrets, as_variables
 
 if TYPE_CHECKING:
@@ -48,10 +50,35 @@ def check(
     variables: Mapping[str, str] | None = None,
     secrets: Mapping[str, str | Secret] | None = None,
     timeout_s: float = 600.0,
+    show_output: bool = True,
 ) -> tuple[Finding, ...]:
     """Return what is wrong with a bundle; see :meth:`ScoringBundle.check`."""
+    with showing("Check the bundle") if show_output else nullcontext():
+        return _check(
+            bundle,
+            target=target,
+            name=name,
+            trial=trial,
+            trust_model=trust_model,
+            variables=variables or {},
+            secrets=secrets or {},
+            timeout_s=timeout_s,
+        )
+
+
+def _check(
+    bundle: ScoringBundle,
+    *,
+    target: str | HasProfile | None,
+    name: str | None,
+    trial: bool,
+    trust_model: bool,
+    variables: Mapping[str, str],
+    secrets: Mapping[str, str | Secret],
+    timeout_s: float,
+) -> tuple[Finding, ...]:
     end_s = time.monotonic() + timeout_s
-    shown = as_variables(variables or {})
+    shown = as_variables(variables)
     profile = _profile_of(target)
     subject = Subject.of(bundle)
     if profile is not None and not profile.installs_lock:
@@ -59,7 +86,7 @@ def check(
     found = list(_judge(subject, profile=profile, name=name, trust_model=trust_model))
     found += variable_findings(shown)
     if trial and subject.bundle is not None and not any(each.blocks for each in found):
-        read = as_secrets(secrets or {}, beside=shown).items()  # only a trial needs them
+        read = as_secrets(secrets, beside=shown).items()  # only a trial needs them
         hidden = {secret: each.value for secret, each in read}
         with hiding(hidden.values()):
             found += _tried(

@@ -13,6 +13,7 @@ import psutil
 
 from modelship.bundle.layout import source_folder
 from modelship.diagnosis.redaction import hidden
+from modelship.progress import doing
 from modelship.runtime.workbench import workbench
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ _PAUSE_S: Final = 0.01
 # Until the server's own modules are there, which is no fault of the script.
 _STARTING_S: Final = 120.0
 _LOG_BYTES: Final = 64 * 1024
+_DOING: Final = {"import": "import the script", "init": "try init()", "run": "try run()"}
 
 
 @dataclass(frozen=True)
@@ -154,13 +156,15 @@ class _Watch:
     def until_the_end(self) -> str:
         """Return when the child ends, or why it has to be ended."""
         phase, since = "", time.monotonic()
-        while not self._program.ends_within(_PAUSE_S):
-            self.listen()
-            now = str(self.lines[-1]["phase"]) if self.lines else ""
-            if now != phase:
-                phase, since = now, time.monotonic()
-            if why := self._beyond(phase, time.monotonic() - since):
-                return why
+        with doing("start the script's Python") as say:
+            while not self._program.ends_within(_PAUSE_S):
+                self.listen()
+                now = str(self.lines[-1]["phase"]) if self.lines else ""
+                if now != phase:
+                    phase, since = now, time.monotonic()
+                    say(_DOING.get(phase, "try the script"))
+                if why := self._beyond(phase, time.monotonic() - since):
+                    return why
         return ""
 
     def listen(self) -> None:

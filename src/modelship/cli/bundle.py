@@ -11,6 +11,7 @@ from modelship.cli.config import Config
 from modelship.cli.opening import open_bundle
 from modelship.cli.options import config_option, json_option, pair
 from modelship.cli.output import as_json_is_asked, emit, say_facts
+from modelship.progress import showing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,7 +54,8 @@ def bundle(
     models need a script; each lies in the folder AZUREML_MODEL_DIR/<name>/<version>. The name is
     that of the file, or NAME in NAME=MODEL.
     """
-    with open_bundle(Config.find(config_file).under(model=models, **given)) as made:
+    config = Config.find(config_file).under(model=models, **given)
+    with showing("Make the bundle"), open_bundle(config) as made:
         made.save(output)
         document = _document(made, folder=output)
     if as_json_is_asked():

@@ -14,11 +14,13 @@ from modelship.cli.options import (
     config_option,
     json_option,
     name_option,
+    quiet_option,
     timeout_option,
     trust_option,
 )
-from modelship.cli.output import as_json_is_asked, emit, say_findings, waiting
+from modelship.cli.output import as_json_is_asked, emit, say_findings
 from modelship.cli.serving import environment_options, environment_under
+from modelship.progress import showing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,6 +54,7 @@ _FOUND_ERRORS = 5
 @environment_options
 @trust_option
 @timeout_option("Seconds for everything [default: 600].")
+@quiet_option
 @config_option
 @json_option
 def check(
@@ -65,6 +68,7 @@ def check(
     secrets: tuple[tuple[str, str], ...],
     trust_model: bool,
     timeout_s: float | None,
+    quiet: bool,
     config_file: Path | None,
 ) -> None:
     """Check the bundle in the folder BUNDLE, or what modelship.yaml describes.
@@ -75,7 +79,7 @@ def check(
     Each code is explained in docs/reference/rules.md.
     """
     config = Config.find(config_file).under(name=name, target=target, timeout_s=timeout_s)
-    with waiting("Checking the bundle"):
+    with showing("Check the bundle", shown=not quiet):
         given = environment_under(config, variables, secrets)
         found = _check(bundle_folder, config, given, trial=trial, trust_model=trust_model)
     failed = [each for each in found if each.blocks or strict]
@@ -117,6 +121,7 @@ def _check(
         "trial": trial,
         "secrets": given["secrets"],
         "timeout_s": config.timeout_s,
+        "show_output": False,  # it is shown around all of this
     }
     if folder is not None:
         return ScoringBundle.load(folder).check(**tried, **asked)

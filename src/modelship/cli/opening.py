@@ -16,6 +16,7 @@ from modelship.cli.config import MODEL_NAME, Config
 from modelship.cli.kinds import OF_SERVING
 from modelship.cli.serving import flag_of
 from modelship.errors import InvalidOptionError, SampleInputError
+from modelship.progress import showing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -44,7 +45,9 @@ def open_model(location: str) -> Iterator[Model]:
         yield Model.read(location)
         return
     with tempfile.TemporaryDirectory(prefix="modelship-") as folder:
-        yield ModelSource.open(location).fetch(folder)
+        with showing("Fetch the model"):
+            model = ModelSource.open(location).fetch(folder)
+        yield model
 
 
 @contextmanager

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -12,7 +10,7 @@ import click
 from modelship.findings import RULES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from modelship.errors import ModelshipError
     from modelship.findings import Diagnosis, Finding
@@ -32,7 +30,6 @@ __all__ = [
     "say_table",
     "say_trusted",
     "use_json",
-    "waiting",
 ]
 
 _AS_JSON = "modelship.as_json"
@@ -133,18 +130,6 @@ def say_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in rows:
         table.add_row(*(_literal(cell) for cell in row))
     _print(table)
-
-
-@contextmanager
-def waiting(words: str) -> Iterator[None]:
-    """Show on a terminal that something is going on, until the body ends."""
-    if not sys.stderr.isatty():
-        yield
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status(words, spinner="dots"):
-        yield
 
 
 def say_facts(facts: Mapping[str, str]) -> None:

@@ -21,6 +21,7 @@ from modelship.cli.output import as_json_is_asked, emit, error_document
 from modelship.cli.planned import deploy, find
 from modelship.cli.rollouts import rollout_options, stages_from
 from modelship.errors import InputError
+from modelship.progress import showing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -94,7 +95,7 @@ def plan(
     its own code, also if there are changes.
     """
     config = Config.find(config_file)
-    with ExitStack() as stack:
+    with ExitStack() as stack, showing("Plan"):
         found = find(config, services, bundle_folder, stack, trust_model=trust_model)
     for each in found:
         if isinstance(each.error, InputError):
@@ -141,7 +142,8 @@ def apply(
     config = Config.find(config_file)
     how = {"check": check, "trust_model": trust_model, **stages_from(stages)}
     with ExitStack() as stack:
-        found = find(config, services, bundle_folder, stack, trust_model=trust_model)
+        with showing("Plan", shown=not quiet):
+            found = find(config, services, bundle_folder, stack, trust_model=trust_model)
         if not as_json_is_asked():
             _say_plans(found)
         if all(each.error is None for each in found):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from modelship.cli.options import json_option
-from modelship.cli.output import as_json_is_asked, emit, say_table, waiting
+from modelship.cli.output import as_json_is_asked, emit, say_table
+from modelship.progress import showing
 
 __all__ = ["prune"]
 
@@ -37,7 +38,7 @@ def prune(*, dry_run: bool, unused_for_h: float) -> None:
     """
     from modelship.targets.pruning import prune as removing
 
-    with waiting("Looking for what nothing needs"):
+    with showing("Look for what nothing needs"):
         found = removing(dry_run=dry_run, unused_for_s=unused_for_h * _HOUR_S)
     things = [
         {"kind": each.kind, "name": each.name, "size_bytes": each.size_bytes, "why": each.why}

@@ -9,6 +9,7 @@ import click
 from modelship.cli.opening import open_model
 from modelship.cli.options import json_option, pair
 from modelship.cli.output import as_json_is_asked, emit, say_facts
+from modelship.progress import showing
 
 __all__ = ["register"]
 
@@ -53,7 +54,7 @@ def register(
     """Register the model at the path or URI MODEL; the same content is not registered twice."""
     from modelship.sources.registered import register_model
 
-    with open_model(model) as fetched:
+    with showing(f"Register {model}"), open_model(model) as fetched:
         registered = register_model(
             fetched,
             workspace=workspace,

@@ -13,6 +13,7 @@ from modelship.bundle.programs import run
 from modelship.documents import read_regular
 from modelship.errors import PythonNotFoundError
 from modelship.places import cache_folder, exclusive
+from modelship.progress import doing
 from modelship.runtime._installed import installed_digest
 from modelship.runtime.install import add_packages, create_environment
 from modelship.staging import stage_in, storing, write_atomic
@@ -74,7 +75,8 @@ def environment_python(
         _mark_used(folder)
         return python
     end_s = time.monotonic() + timeout_s
-    with exclusive(f"environment-{folder.name}", timeout_s=timeout_s):
+    making = f"install {len(lock.versions)} packages for Python {lock.python}"
+    with doing(making), exclusive(f"environment-{folder.name}", timeout_s=timeout_s):
         if not _is_complete(folder, lock):
             shutil.rmtree(folder, ignore_errors=True)
             with storing(folder):
@@ -137,7 +139,8 @@ def install_server(server: Server, lock: Lock, python: Path, *, timeout_s: float
     added = server.added_to(lock)
     folder = python.parent.parent / "servers" / f"{server.digest[:8]}-{added.digest[:8]}"
     end_s = time.monotonic() + timeout_s
-    with exclusive(f"server-{python.parent.parent.name}", timeout_s=timeout_s):
+    making = f"install the server {server.name}"
+    with doing(making), exclusive(f"server-{python.parent.parent.name}", timeout_s=timeout_s):
         if not folder.exists():
             with storing(folder), stage_in(folder.parent) as scratch:
                 add_packages(added, python, scratch / "new", timeout_s=end_s - time.monotonic())

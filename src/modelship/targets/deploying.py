@@ -165,6 +165,7 @@ def findings_in(
         variables=release.serving.variables,
         secrets=release.serving.secrets,
         timeout_s=timeout_s,
+        show_output=False,  # the step under way shows it
     )
 
 

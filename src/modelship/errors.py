@@ -147,7 +147,8 @@ _REASONS_SHOWN = 3
 
 def _rebuild(cls: type[ModelshipError], state: dict[str, Any]) -> ModelshipError:
     error = cls.__new__(cls)
-    error.__dict__.update(state)
+    for name, value in state.items():
+        setattr(error, name, value)  # an AttributeError keeps its name elsewhere than in __dict__
     return error
 
 
@@ -428,8 +429,8 @@ class PredictionError(EvaluationError):
 
 
 @dataclass(eq=False)
-class UnknownMetricError(EvaluationError):
-    """The report holds no metric of this name."""
+class UnknownMetricError(EvaluationError, AttributeError):
+    """The report holds no metric of this name; for ``hasattr`` it is not there."""
 
     name: str
     known: Sequence[str]
@@ -437,6 +438,9 @@ class UnknownMetricError(EvaluationError):
     @property
     def message(self) -> str:
         return f"There is no metric {self.name!r}{nearest(self.name, self.known)}."
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), {**self.__dict__, "name": self.name})
 
     @property
     def hint(self) -> str:

@@ -98,6 +98,15 @@ def test_task_decides_what_there_is(report, regression_report):
         report.rmse  # noqa: B018 - reading it is the test
 
 
+def test_what_there_is_can_be_asked_with_hasattr(report, regression_report):
+    """A metric or a part of the other task is absent, as an attribute is."""
+    parts = ("confusion_matrix", "per_class", "misclassified")
+    for name in (*report.metrics, *regression_report.metrics, *parts):
+        assert hasattr(report, name) == (name in report.metrics or name in parts)
+        assert hasattr(regression_report, name) == (name in regression_report.metrics)
+    assert getattr(report, "r2", None) is None
+
+
 def test_metrics_are_read_only(report):
     """Nobody can improve a report by hand."""
     with pytest.raises(TypeError):
@@ -110,7 +119,8 @@ def test_metrics_are_read_only(report):
 def test_json_has_one_form(name, request, tmp_path):
     """Every report has the same keys, and the file holds what is returned."""
     report = request.getfixturevalue(name)
-    text = report.to_json(tmp_path / "deep" / "report.json")
+    assert report.to_json(tmp_path / "deep" / "report.json") is None
+    text = report.to_json()
     assert (tmp_path / "deep" / "report.json").read_text() == text + "\n"
     plain = json.loads(text)
     assert list(plain) == FIELDS

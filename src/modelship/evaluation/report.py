@@ -8,7 +8,7 @@ import math
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, overload
 
 from modelship.errors import UnknownMetricError
 from modelship.evaluation.bounds import check_bounds
@@ -188,8 +188,14 @@ class Report:
         check_bounds(self, bounds)
         return self
 
-    def to_json(self, path: str | os.PathLike[str] | None = None, *, indent: int | None = 2) -> str:
-        """Return the report as JSON, and write it to `path` if one is given.
+    @overload
+    def to_json(self, path: None = None, *, indent: int | None = 2) -> str: ...
+    @overload
+    def to_json(self, path: str | os.PathLike[str], *, indent: int | None = 2) -> None: ...
+    def to_json(
+        self, path: str | os.PathLike[str] | None = None, *, indent: int | None = 2
+    ) -> str | None:
+        """Return the report as JSON; with a path, write it there and return None.
 
         The keys are always the same: modelship_report (the version of this form), task,
         n_samples, metrics, labels, confusion_matrix, per_class, misclassified (a count). The
@@ -201,9 +207,10 @@ class Report:
             If `path` cannot be written.
         """
         text = json.dumps(self._as_plain(), indent=indent, allow_nan=False)
-        if path is not None:
-            write_text(path, text + "\n")
-        return text
+        if path is None:
+            return text
+        write_text(path, text + "\n")
+        return None
 
     def plot_confusion_matrix(
         self, path: str | os.PathLike[str] | None = None, *, ax: Axes | None = None
@@ -269,8 +276,12 @@ class Report:
         figure = draw_predictions(self, n=n, seed=seed, image_shape=image_shape)
         return figure if path is None else save(figure, path)
 
-    def to_html(self, path: str | os.PathLike[str] | None = None) -> str:
-        """Return the report as one HTML page that needs no other file, and write it to `path`.
+    @overload
+    def to_html(self, path: None = None) -> str: ...
+    @overload
+    def to_html(self, path: str | os.PathLike[str]) -> None: ...
+    def to_html(self, path: str | os.PathLike[str] | None = None) -> str | None:
+        """Return the report as one HTML page that needs no other file; with a path, write it there.
 
         The pictures are in it if matplotlib is installed.
 
@@ -284,9 +295,10 @@ class Report:
         from modelship.evaluation.page import render
 
         text = render(self)
-        if path is not None:
-            write_text(path, text)
-        return text
+        if path is None:
+            return text
+        write_text(path, text)  # a notebook would print what is returned
+        return None
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={value:.4g}" for name, value in self.metrics.items())

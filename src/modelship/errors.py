@@ -581,15 +581,19 @@ class EnvironmentSpecError(ModelshipError):
 
 
 class UntranslatablePackageError(EnvironmentSpecError):
-    """A conda package has no known counterpart on PyPI."""
+    """Conda packages have no known counterpart on PyPI. ``packages`` names them."""
 
-    def __init__(self, path: str, package: str) -> None:
+    def __init__(self, path: str, packages: Sequence[str]) -> None:
+        names = ", ".join(map(repr, packages))
         super().__init__(
             path,
-            f"the conda package {package!r} has no known counterpart on PyPI.",
-            "List its PyPI name under 'pip:' instead, or remove it if the script does not need it.",
+            f"the conda package {names} has no known counterpart on PyPI."
+            if len(packages) == 1
+            else f"the conda packages {names} have no known counterparts on PyPI.",
+            "List the PyPI name of each that the script imports under 'pip:' instead, and remove "
+            "the others: libraries in C come with the wheels that use them.",
         )
-        self.package = package
+        self.packages = tuple(packages)
 
 
 class ResolutionError(EnvironmentSpecError):

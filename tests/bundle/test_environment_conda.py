@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelship.bundle.conda import read_conda, translate
+from modelship.bundle.conda import read_conda
+from modelship.bundle.conda_spec import parse, translate
 from modelship.bundle.environment import Environment
 from modelship.errors import EnvironmentSpecError, UntranslatablePackageError
 
@@ -37,24 +38,39 @@ channels:
         ("numpy>=1, <2", "numpy<2,>=1"),
         ("numpy >=1.2.*", "numpy>=1.2"),
         ("numpy!=1.2", "numpy!=1.2"),
+        ("scikit-learn=1.4.1.post1", "scikit-learn==1.4.1.post1"),
         ("conda-forge::numpy", "numpy"),
         ("conda-forge/linux-64::numpy", "numpy"),
         ("numpy[version='>=1,<2']", "numpy<2,>=1"),
         ("pytorch=1.9", "torch==1.9.*"),
         ("py-xgboost", "xgboost"),
         ("opencv", "opencv-python-headless"),
+        ("opencv=4.9.0=qt6_py311h8d5d8b5_2", "opencv-python-headless==4.9.0.*"),
+        ("pytorch=2.1.0=py3.11_cpu_0", "torch==2.1.0"),
+        ("ruamel.yaml=0.18.6=py311h459d7ec_0", "ruamel-yaml==0.18.6"),
+        ("python-tzdata=2024.1=pyhd8ed1ab_0", "tzdata==2024.1"),
+        ("typing-extensions=4.10.0=hd8ed1ab_0", "typing-extensions==4.10.0"),
+        ("librosa=0.10.1=pyhd8ed1ab_0", "librosa==0.10.1"),
         ("Importlib_Metadata", "importlib-metadata"),
     ],
 )
 def test_match_specifications_are_translated(spec, requirement):
     """Each form of a match specification means what conda takes it to mean."""
-    assert str(translate(spec, where="x")) == requirement
+    assert str(translate(parse(spec, where="x"))) == requirement
 
 
-@pytest.mark.parametrize("spec", ["nomkl", "pip=20", "_libgcc_mutex=0.1=main", "blas=*=openblas"])
+@pytest.mark.parametrize(
+    "spec",
+    [
+        *("nomkl", "pip=20", "_libgcc_mutex=0.1=main", "blas=*=openblas", "freetype", "icu=73.2"),
+        *("jpeg=9e=h166bdaf_2", "never-heard-of=1.2=h2797004_0", "cuda-cudart=11.8.89=0"),
+        *("lmdb=0.9.29=h27087fc_0", "graphviz=9.0.0=h78e8752_1", "libsomething=1=21_linux64_mkl"),
+        *("xorg-libx11=1.8.9", "m2w64-gcc-libs=5.3.0=7", "pywin32=305=py311h2bbff1b_0"),
+    ],
+)
 def test_what_only_conda_needs_is_left_out(spec):
     """Wheels bring these along."""
-    assert translate(spec, where="x") is None
+    assert translate(parse(spec, where="x")) is None
 
 
 @pytest.mark.parametrize(
@@ -64,14 +80,63 @@ def test_what_only_conda_needs_is_left_out(spec):
 def test_what_has_no_translation_is_refused(spec):
     """A wrong translation would be worse than an error."""
     with pytest.raises(EnvironmentSpecError, match="file:7"):
-        translate(spec, where="file:7")
+        translate(parse(spec, where="file:7"))
 
 
 def test_an_unknown_conda_name_is_not_guessed():
     """A name that happens to exist on PyPI too may be quite another package."""
     with pytest.raises(UntranslatablePackageError, match="'cudatoolkit'") as caught:
-        translate("cudatoolkit=10.1", where="env.yml:3")
+        translate(parse("cudatoolkit=10.1", where="env.yml:3"))
     assert "pip:" in caught.value.hint
+
+
+@pytest.mark.parametrize("spec", ["libpng", "in-house=0.1=py311_0", "in-house=1=pyhd8ed1ab_0"])
+def test_what_may_be_a_package_of_python_is_not_passed_over(spec):
+    """A library's name alone proves nothing, and a build for Python is that of Python's package."""
+    with pytest.raises(UntranslatablePackageError):
+        translate(parse(spec, where="x"))
+
+
+EXPORT = """\
+name: train
+channels:
+  - conda-forge
+dependencies:
+  - libpng=1.6.43
+  - asttokens=2.4.1
+  - python=3.11.8
+  - notebook=7.1.2
+prefix: /opt/conda/envs/train
+"""
+
+
+def test_an_export_without_builds_is_read(tmp_path):
+    """Libraries go by their names there, and what is of Python keeps its pin."""
+    assert read_conda(tmp_path / "env.yml", EXPORT).requirements == (
+        "asttokens==2.4.1.*",
+        "notebook==7.1.2.*",
+    )
+
+
+def test_all_names_that_cannot_be_translated_stand_in_one_error(tmp_path):
+    """Otherwise a user removes one a round."""
+    text = EXPORT.replace("asttokens", "in-house").replace("notebook=7.1.2", "other=1=py_0")
+    with pytest.raises(UntranslatablePackageError) as caught:
+        read_conda(tmp_path / "env.yml", text)
+    assert caught.value.packages == ("in-house", "other")
+    assert caught.value.path == f"{tmp_path / 'env.yml'}:6, 8"
+    assert "'in-house', 'other' have" in caught.value.message
+
+
+@pytest.mark.parametrize(("caller", "passes"), [("pyspark", False), ("pandas", True)])
+def test_a_program_is_passed_over_unless_a_package_starts_it(tmp_path, caller, passes):
+    """No wheel of pyspark brings a Java along."""
+    text = f"dependencies:\n- openjdk=17.0.10=h4260e57_0\n- {caller}\n"
+    if passes:
+        assert read_conda(tmp_path / "env.yml", text).requirements == (caller,)
+        return
+    with pytest.raises(EnvironmentSpecError, match="env.yml:2: openjdk is a program that pyspark"):
+        read_conda(tmp_path / "env.yml", text)
 
 
 def test_a_whole_file_is_read(tmp_path):
@@ -136,7 +201,7 @@ def test_a_file_that_cannot_be_meant_is_refused_with_its_line(tmp_path, text, wh
 def test_no_specification_gets_past_as_something_else(tmp_path_factory, spec):
     """Whatever is written, it is translated or refused, and nothing else happens."""
     try:
-        found = translate("numpy" + spec, where="x")
+        found = translate(parse("numpy" + spec, where="x"))
     except EnvironmentSpecError:
         return
     assert found is None or found.name == "numpy"

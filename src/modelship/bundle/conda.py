@@ -2,60 +2,33 @@
 
 Taken: the keys ``name``, ``channels``, ``prefix`` (which say nothing about the packages
 themselves) and ``dependencies`` with one list under ``pip:``. Any other key is refused,
-since leaving it out would make another environment. Tables of names:
-:mod:`modelship.bundle._conda_names`.
-
-==========================  ====================  =======================================
-match specification         requirement           why
-==========================  ====================  =======================================
-``pkg``                     ``pkg``
-``pkg=1.2``                 ``pkg==1.2.*``        one ``=`` is fuzzy in conda
-``pkg==1.2.3``              ``pkg==1.2.3``
-``pkg=1.2.3=py36_0``        ``pkg==1.2.3``        with a build, the version is exact
-``pkg 1.2.3``               ``pkg==1.2.3``        so it is after a blank
-``pkg 1.2.*``               ``pkg==1.2.*``
-``pkg>=1,<2``               ``pkg<2,>=1``
-``channel::pkg``            ``pkg``               there is one package index
-``pkg[version='>=1']``      ``pkg>=1``            other keys in brackets are refused
-==========================  ====================  =======================================
-
-The specification is that of conda's ``MatchSpec``.
+since leaving it out would make another environment. How one line is translated:
+:mod:`modelship.bundle.conda_spec`.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
-from modelship.bundle._conda_names import CONDA_TO_PYPI, NOT_NEEDED, SAME_NAME
+from modelship.bundle._conda_names import PROGRAMS
+from modelship.bundle.conda_spec import MatchSpec, parse, translate
 from modelship.bundle.requirements import read_lines
 from modelship.errors import EnvironmentSpecError, UntranslatablePackageError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import yaml
+    from packaging.specifiers import SpecifierSet
 
-__all__ = ["CondaFile", "PythonSpec", "read_conda", "translate"]
+__all__ = ["CondaFile", "PythonSpec", "read_conda"]
 
 _KEYS = ("name", "channels", "dependencies", "prefix")
-
-_TO_PYPI = {name: name for name in SAME_NAME} | CONDA_TO_PYPI
-
-_NOT_NEEDED = {canonicalize_name(name) for name in NOT_NEEDED}
-
-_MATCH_SPEC = re.compile(
-    r"^(?:[^\s:]+::)?"  # channel
-    r"(?P<name>[A-Za-z0-9_][A-Za-z0-9_.\-]*)"
-    r"\s*(?P<version>[^\[]*?)\s*"
-    r"(?:\[(?P<brackets>[^\]]*)\])?$"
-)
 
 
 @dataclass(frozen=True)
@@ -85,26 +58,61 @@ def read_conda(path: Path, text: str) -> CondaFile:
         If it is not such a file, or says something that cannot be translated. The
         message names the line.
     UntranslatablePackageError
-        If a package has no known counterpart on PyPI.
+        If packages have no known counterpart on PyPI; it names all of them.
     """
-    python = None
+    keys, nodes = _read_yaml(path, text)
+    specs: list[MatchSpec] = []
     requirements: list[tuple[int, Requirement]] = []
-    for node in _dependencies(path, text):
-        line = node.start_mark.line + 1
-        where = f"{path}:{line}"
+    for node in nodes:
         if _is_mapping(node):
             requirements += _pip_requirements(node, path=path)
-        elif (found := translate(_scalar(node, where=where), where=where)) is None:
-            continue
         else:
-            requirements.append((line, found))
-            if found.name == "python":
-                python = PythonSpec(found.specifier, where)
+            where = f"{path}:{node.start_mark.line + 1}"
+            specs.append(parse(_scalar(node, where=where), where=where))
+    exported = "prefix" in keys or any(spec.build for spec in specs)
+    requirements += _translated(specs, exported=exported, path=path)
+    _check_programs(specs, names={each.name for _, each in requirements})
     return CondaFile(
         tuple(str(each) for _, each in requirements if each.name != "python"),
-        python,
+        _python(requirements, path=path),
         _by_name(requirements),
     )
+
+
+def _translated(
+    specs: Sequence[MatchSpec], *, exported: bool, path: Path
+) -> Iterator[tuple[int, Requirement]]:
+    unknown: dict[int, str] = {}
+    for spec in specs:
+        line = int(spec.where.rpartition(":")[2])
+        try:
+            found = translate(spec, exported=exported)
+        except UntranslatablePackageError:
+            unknown[line] = spec.written_name
+        else:
+            if found is not None:
+                yield line, found
+    if unknown:
+        where = f"{path}:{', '.join(map(str, unknown))}"
+        raise UntranslatablePackageError(where, tuple(unknown.values()))
+
+
+def _check_programs(specs: Sequence[MatchSpec], *, names: Collection[str]) -> None:
+    for spec in specs:
+        if callers := sorted({*PROGRAMS.get(spec.name, ())} & {*names}):
+            raise EnvironmentSpecError(
+                spec.where,
+                f"{spec.name} is a program that {callers[0]} starts, and no wheel brings it along.",
+                f"Remove the line, and install {spec.name} where the service runs: on the machine "
+                "for the target process, in the base image for docker (its option base_image).",
+            )
+
+
+def _python(requirements: Sequence[tuple[int, Requirement]], *, path: Path) -> PythonSpec | None:
+    for line, each in reversed(requirements):
+        if each.name == "python":
+            return PythonSpec(each.specifier, f"{path}:{line}")
+    return None
 
 
 def _by_name(requirements: list[tuple[int, Requirement]]) -> dict[str, tuple[int, ...]]:
@@ -115,82 +123,8 @@ def _by_name(requirements: list[tuple[int, Requirement]]) -> dict[str, tuple[int
     return found
 
 
-def translate(spec: str, *, where: str) -> Requirement | None:
-    """Return the requirement that one conda match specification means.
-
-    It is None for a package that pip needs not install, and a requirement named
-    ``python`` for the interpreter.
-    """
-    match = _MATCH_SPEC.match(spec.strip())
-    if match is None:
-        raise _not_understood(spec, where=where)
-    name = canonicalize_name(match["name"])
-    if name in _NOT_NEEDED:
-        return None
-    if name != "python" and name not in _TO_PYPI:
-        raise UntranslatablePackageError(where, match["name"])
-    version = _version(match["version"], spec=spec, where=where)
-    if match["brackets"]:
-        version = _bracketed(match["brackets"], spec=spec, where=where)
-    return Requirement(f"{_TO_PYPI.get(name, name)}{version}")
-
-
-def _version(text: str, *, spec: str, where: str) -> SpecifierSet:
-    if "|" in text or "^" in text:
-        raise _not_understood(spec, where=where)
-    if re.match(r"=?[^=<>!~\s]+(\s*=\s*|\s+)\S", text) and "," not in text:
-        # version and build: the version is then exact
-        version, build = re.split(r"\s*=\s*|\s+", text.lstrip("= "), maxsplit=1)
-        if version == "*":
-            raise EnvironmentSpecError(
-                where,
-                f"{spec!r} asks for the build {build!r}, and wheels have no such builds.",
-                "Name a version, or the PyPI package of that variant under 'pip:'.",
-            )
-        text = version
-    try:
-        return SpecifierSet(",".join(_clause(part.strip()) for part in text.split(",")))
-    except InvalidSpecifier:
-        raise _not_understood(spec, where=where) from None
-
-
-def _clause(clause: str) -> str:
-    """Translate one clause, such as ``=1.2``, ``>=1.2.*`` or ``1.2.*``."""
-    match = re.match(r"^(===?|!=|~=|<=|>=|<|>|=)?\s*(.*)$", clause)
-    operator, version = (match[1] or "", match[2]) if match else ("", clause)
-    if version == "*":
-        return ""
-    if operator == "=":
-        return f"=={version.removesuffix('*').removesuffix('.')}.*"
-    if operator in {"<", "<=", ">", ">="}:
-        # conda reads >=1.2.* as >=1.2
-        return operator + version.removesuffix(".*")
-    return (operator or "==") + version if version else operator
-
-
-def _bracketed(brackets: str, *, spec: str, where: str) -> SpecifierSet:
-    match = re.fullmatch(r"\s*version\s*=\s*(['\"]?)(.*?)\1\s*", brackets)
-    if match is None:
-        raise EnvironmentSpecError(
-            where,
-            f"{spec!r} says more in brackets than a version.",
-            "Write the name with a version alone, such as 'name>=1.2'.",
-        )
-    return _version(match[2], spec=spec, where=where)
-
-
-def _not_understood(spec: str, *, where: str) -> EnvironmentSpecError:
-    return EnvironmentSpecError(
-        where,
-        f"{spec!r} is not a specification that can be translated.",
-        "Write it as 'name', 'name=1.2', 'name==1.2.3' or 'name>=1,<2'.",
-    )
-
-
-# --- the file -------------------------------------------------------------------------------
-
-
-def _dependencies(path: Path, text: str) -> list[yaml.Node]:
+def _read_yaml(path: Path, text: str) -> tuple[set[str], list[yaml.Node]]:
+    """Return the keys of the file, and what stands in its list of dependencies."""
     import yaml
 
     try:
@@ -213,7 +147,7 @@ def _dependencies(path: Path, text: str) -> list[yaml.Node]:
             found = _sequence(value, where=where)
     if found is None:
         raise EnvironmentSpecError(str(path), "it has no 'dependencies'.", _EXAMPLE)
-    return found
+    return {str(key.value) for key, _ in root.value}, found
 
 
 _EXAMPLE = "Write 'dependencies:' and below it '- python=3.11' and '- scikit-learn'."

@@ -19,9 +19,10 @@ import yaml
 
 from cases.locks import environment_of, lock_of
 from modelship.bundle._uv import run_uv
-from modelship.bundle.script import generate_source
+from modelship.bundle.generated import generate_source
 from modelship.runtime.environments import environment_python
 from modelship.sources import Model
+from modelship.tables import Schema
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -121,7 +122,7 @@ def _serve(case: Case, laid: Laid, folder: Path) -> Met:
 def _stage(laid: Laid, app: Path) -> tuple[Path, str]:
     """Lay the parts out as Azure ML does, and return the model's folder and the script's path."""
     if laid.entry_script is None:
-        script, source = generate_source([Model.read(laid.model)])
+        script, source = generate_source([Model.read(laid.model)], schema=Schema())
         app.mkdir()
         (app / script).write_bytes(source[0].content)
     else:

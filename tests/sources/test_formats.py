@@ -11,8 +11,8 @@ import pytest
 
 from corpus.hostile_files import zipped
 from corpus.hostile_formats import model, node
+from modelship.bundle.generated import generate_source
 from modelship.bundle.inferred import requirements_of
-from modelship.bundle.script import generate_source
 from modelship.diagnosis.paths import MODEL_SUFFIXES
 from modelship.errors import CorruptModelError
 from modelship.sources import Model
@@ -21,6 +21,7 @@ from modelship.sources._parts import Part
 from modelship.sources._stream import MalformedError
 from modelship.sources._values import Findings
 from modelship.sources.formats import FORMATS, Formats, ModelFormat, ScriptLines
+from modelship.tables import Schema
 
 REFERENCE = Path(__file__).parents[2] / "docs/reference/python.md"
 
@@ -94,7 +95,7 @@ def test_an_entry_decides_how_a_model_is_loaded_and_what_it_needs(toy):
 def test_an_entry_decides_how_the_generated_script_predicts(toy, monkeypatch):
     """The script loads the model by the lines of its format, and answers with its predictions."""
     monkeypatch.setenv("AZUREML_MODEL_DIR", str(toy.root))
-    _, (file,) = generate_source([toy])
+    _, (file,) = generate_source([toy], schema=Schema())
     script = {}
     exec(file.content, script)
     script["init"]()
@@ -108,7 +109,7 @@ def test_the_script_of_a_pickle_stays_the_same_to_the_byte(tmp_path):
         ("model.joblib", "2276ea3c7774dabc667b68d51e5c0d21b0afead82d0c8eeedd0cd6b242f26099"),
     ]:
         (tmp_path / name).write_bytes(pickle.dumps(1))
-        _, (file,) = generate_source([Model.read(tmp_path / name)])
+        _, (file,) = generate_source([Model.read(tmp_path / name)], schema=Schema())
         assert hashlib.sha256(file.content).hexdigest() == digest, name
 
 

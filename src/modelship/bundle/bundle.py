@@ -10,17 +10,21 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from modelship.bundle.environment import Environment, as_environment
+from modelship.bundle.generated import generate_source
 from modelship.bundle.lock import lock as resolve
 from modelship.bundle.models import as_models, described, model_ids
 from modelship.bundle.payload import as_sample
 from modelship.bundle.resources import Resources
-from modelship.bundle.script import SourceFile, generate_source, read_source
+from modelship.bundle.schemas import key_of, schema_of
+from modelship.bundle.script import SourceFile, read_source
 from modelship.errors import InvalidOptionError
 from modelship.registry import named
+from modelship.tables import Schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from modelship.bundle.generated import Output
     from modelship.bundle.lock import Lock
     from modelship.bundle.profile import HasProfile
     from modelship.findings import Finding
@@ -33,6 +37,7 @@ _FIELDS = (
     "entry_script",
     "source",
     "environment",
+    "schema",
     "sample_json",
     "resources",
     "tags",
@@ -52,17 +57,27 @@ class ScoringBundle:
         none may have the name and the version of another. The sequence may be empty, for a script
         that needs no model.
     entry_script : str or Path, optional
-        The scoring script, which defines ``init()`` and ``run(raw_data)``. Without it
-        a plain one is written that answers ``{"data": rows}`` with a list of predictions; that
-        takes one model.
+        The scoring script, which defines ``init()`` and ``run(raw_data)``. Without it one is
+        written that answers ``{"data": rows}`` with a list of predictions; that takes one model.
+        Where the schema has columns, it builds from a row what the model was fitted on.
     source_directory : str or Path, optional
         A folder whose files go along with the script; `entry_script` is then relative to it.
     environment : Environment, str or Path, optional
         A conda YAML file, a requirements file, or an Environment. Without it the
         environment is inferred from what wrote the models.
-    sample_input : JSON value, optional
-        A request that the service answers; arrays are taken as lists. It is sent once
-        after each deployment, and :class:`Evaluator` sends rows in its form.
+    sample_input : DataFrame or JSON value, optional
+        A request that the service answers; arrays are taken as lists, and a DataFrame, such as
+        ``X.head()``, as ``{"data": records}``. It is sent once after each deployment,
+        :class:`Evaluator` sends rows in its form, and it completes the schema.
+    schema : Schema, str or Path, optional
+        The columns that the model takes, and what it answers; or a file of them. Without it, what
+        the model's file and the sample tell.
+    output : {"labels", "proba"}
+        What a written script answers: predictions, or ``{"predictions": ..., "probabilities":
+        ..., "classes": ...}``.
+    validate : bool
+        Whether a written script refuses a request that does not fit the schema, with the status
+        400 and a message that names the column and the row.
     cpu_cores : float
         Cores of processor time, above 0.
     memory_gb : float
@@ -90,14 +105,21 @@ class ScoringBundle:
         source_directory: str | Path | None = None,
         environment: Environment | str | Path | None = None,
         sample_input: object = None,
+        schema: Schema | str | Path | None = None,
+        output: Output = "labels",
+        validate: bool = True,
         cpu_cores: float = 1.0,
         memory_gb: float = 1.0,
         tags: Mapping[str, str] | None = None,
         description: str = "",
     ) -> None:
         models = as_models(model)
+        known = schema_of(models, given=schema, sample=sample_input, strict=entry_script is None)
         if entry_script is None:
-            script, source = generate_source(models)
+            key = key_of(sample_input)
+            script, source = generate_source(
+                models, schema=known, key=key, output=output, validate=validate
+            )
         else:
             script, source = read_source(entry_script, source_directory=source_directory)
         self._fill(
@@ -105,6 +127,7 @@ class ScoringBundle:
             entry_script=script,
             source=source,
             environment=as_environment(environment, models=models, source=source),
+            schema=known,
             sample_json=as_sample(sample_input),
             resources=Resources(cpu_cores=cpu_cores, memory_gb=memory_gb),
             tags=_as_tags(tags),
@@ -116,6 +139,8 @@ class ScoringBundle:
     entry_script: str
     source: tuple[SourceFile, ...]
     environment: Environment
+    schema: Schema
+    """The columns that its model takes, and what it answers; ``Schema()`` if nothing is known."""
     sample_json: str | None
     resources: Resources
     tags: Mapping[str, str]
@@ -128,7 +153,7 @@ class ScoringBundle:
     def from_parts(cls, *, lock: Lock, **fields: Any) -> ScoringBundle:
         """Put a bundle together from parts that were checked before; for loading."""
         bundle = cls.__new__(cls)
-        bundle._fill(lock=lock, **fields)  # noqa: SLF001 - its own class's
+        bundle._fill(lock=lock, **{"schema": Schema(), **fields})  # noqa: SLF001 - its own class's
         return bundle
 
     def with_lock(self, lock: Lock) -> ScoringBundle:
@@ -186,15 +211,15 @@ class ScoringBundle:
         """The hex sha256 digest of the content.
 
         It covers the models, the script's folder, the environment and its lock, the sample
-        request, the resources, the tags and the description; neither time, nor the place of any
-        file, nor the order of a mapping or of the models changes it. The first use resolves the
-        lock.
+        request, the schema, the resources, the tags and the description; neither time, nor the
+        place of any file, nor the order of the tags or of the models changes it. The first use
+        resolves the lock.
         """
         return _sha256(dict(self.parts))
 
     def _content(self) -> dict[str, object]:
         models, lock, asked = [*map(described, self.models)], self.lock, self.environment
-        return {
+        content: dict[str, object] = {
             # Bundles had one model first, and those keep their digest.
             "model": models[0] if len(models) == 1 else models,
             "script": [self.entry_script, [[file.path, file.sha256] for file in self.source]],
@@ -204,6 +229,8 @@ class ScoringBundle:
             "tags": dict(self.tags),
             "description": self.description,
         }
+        # Bundles had no schema first, and those keep their digest.
+        return content if self.schema == Schema() else {**content, "schema": self.schema.to_json()}
 
     def save(self, folder: str | Path) -> Path:
         """Write the bundle into `folder`, whole or not at all, and return the folder.

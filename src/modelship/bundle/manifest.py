@@ -50,7 +50,7 @@ _MODEL: Final = record(
 _FIELDS: Final = MappingProxyType(
     {
         "digest": _DIGEST,
-        "parts": record(dict.fromkeys(_PARTS, _DIGEST)),
+        "parts": record(dict.fromkeys(_PARTS, _DIGEST), {"schema": _DIGEST}),
         "entry_script": text(most=1024),
         "source": listing(_PATH, most=20_000),
         "environment": record(

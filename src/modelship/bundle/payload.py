@@ -1,4 +1,4 @@
-"""From a Python value to the body of a request."""
+"""From a Python value to the body of a request, by the rule of :mod:`modelship.tables.plain`."""
 
 from __future__ import annotations
 
@@ -7,36 +7,34 @@ from typing import Any
 
 from modelship.documents import parse
 from modelship.errors import SampleInputError
+from modelship.tables import to_plain
 
-__all__ = ["as_sample", "parse_sample", "to_json"]
+__all__ = ["as_sample", "is_frame", "parse_sample", "to_json"]
 
 _MOST_DIGITS = 4000
 
 
 def to_json(payload: object) -> str:
-    """Return `payload` as JSON text.
+    """Return `payload` as the JSON text of a request.
 
-    Arrays, array scalars and data frames go as lists (whatever has ``tolist``, or
-    ``values`` that has it). NaN and infinities are written as Python's json module
-    writes and reads them, which is what Azure ML's server does too.
+    A DataFrame by itself goes as ``{"data": records}``; see :mod:`modelship.tables.plain` for all
+    else.
 
     Raises
     ------
     TypeError, ValueError
         If a part of it has no JSON form; the message names its type.
     """
-    return json.dumps(payload, default=_as_plain)
+    return json.dumps(to_plain({"data": payload} if is_frame(payload) else payload))
 
 
-def _as_plain(value: object) -> object:
-    array = value if hasattr(value, "tolist") else getattr(value, "values", None)
-    if hasattr(array, "tolist"):
-        return array.tolist()
-    raise TypeError(f"a value of type {type(value).__name__} has no JSON form")
+def is_frame(value: object) -> bool:
+    """Return whether a value is a DataFrame, without importing pandas."""
+    return hasattr(value, "iloc") and hasattr(value, "columns")
 
 
 def as_sample(sample: object) -> str | None:
-    """Return a sample request as JSON.
+    """Return a sample request as JSON; the order of its keys stays.
 
     Raises
     ------
@@ -46,10 +44,11 @@ def as_sample(sample: object) -> str | None:
     if sample is None:
         return None
     try:
-        plain = parse_sample(to_json(sample))
+        text = to_json(sample)
+        parse_sample(text)
     except (TypeError, ValueError, RecursionError) as error:
         raise SampleInputError(problem=str(error)) from error
-    return json.dumps(plain, sort_keys=True)
+    return text
 
 
 def parse_sample(text: str) -> Any:

@@ -1,4 +1,4 @@
-"""The scoring script: reading it, judging it without running it, and writing a plain one.
+"""The scoring script: reading it, and judging it without running it.
 
 The contract is Azure ML's: ``init()`` is called once when the service starts,
 ``run(raw_data)`` for each request. A script may import modules that lie beside it.
@@ -17,16 +17,13 @@ from modelship.bundle.source_folder import SourceFile, is_there, read_file, read
 from modelship.errors import EntryScriptError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
-    from modelship.sources import Model
-    from modelship.sources.formats import ScriptLines
 
 __all__ = [
     "SourceFile",
     "bound_names",
     "check_script",
-    "generate_source",
     "parse_source",
     "read_files",
     "read_source",
@@ -38,31 +35,6 @@ _BELOW = "Name a script that lies in source_directory, by its path relative to i
 
 _PARSING = threading.Lock()
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-
-_TEMPLATE = '''\
-"""Score rows with the model {model_file!r}: {{"data": rows}} in, predictions out."""
-
-import json
-import os
-
-{imports}
-
-
-def init():
-    """Load the model once, when the service starts."""
-    global model
-    model = {load}
-
-
-def run(raw_data):
-    """Predict one value for each row of a request."""
-    return run_array(np.array(json.loads(raw_data)["data"]))
-
-
-def run_array(data):
-    """Do what run() does, on the array itself: modelship's server reads it from the bytes."""
-    return {predict}
-'''
 
 
 def read_source(
@@ -116,39 +88,6 @@ def read_files(
     if problem := script_problem(name, paths):
         raise EntryScriptError(path=str(script), problem=f"{problem}.", advice=_BELOW)
     return name, files
-
-
-def generate_source(models: Sequence[Model]) -> tuple[str, tuple[SourceFile, ...]]:
-    """Write a plain scoring script for the one model of a bundle.
-
-    It runs unchanged on Azure ML's server.
-
-    Raises
-    ------
-    EntryScriptError
-        If there are several models or none, or one of a format for which none is written.
-    """
-    place = "."
-    if len(models) != 1:
-        problem = f"no script is written for {len(models)} models: what run() answers is up to you."
-        place = "; each model lies in AZUREML_MODEL_DIR/<name>/<version>." if models else "."
-    elif (lines := models[0].model_format.script) is None:
-        problem = f"no script can be written for a model of the format {models[0].format!r}."
-    else:
-        text = _text(lines, model_file=models[0].files[0].path)
-        return "score.py", (SourceFile("score.py", text.encode()),)
-    advice = f"Write score.py with init() and run(raw_data), and pass it as entry_script{place}"
-    raise EntryScriptError(path="score.py", problem=problem, advice=advice)
-
-
-def _text(lines: ScriptLines, *, model_file: str) -> str:
-    path = f'os.path.join(os.environ["AZUREML_MODEL_DIR"], {model_file!r})'
-    return _TEMPLATE.format(
-        model_file=model_file,
-        imports="\n".join(lines.imports),
-        load=lines.load.format(path=path),
-        predict=lines.predict,
-    )
 
 
 def parse_source(source: bytes, *, shown: str, python: tuple[int, int] | None = None) -> ast.Module:

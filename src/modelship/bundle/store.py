@@ -5,6 +5,7 @@ A saved bundle is a folder that people can read::
     bundle.json          what is in it, with digests
     requirements.lock    the environment, locked with hashes
     sample_input.json    the sample request, if there is one
+    schema.json          what the model takes and answers, if that is known
     source/              the scoring script and what lies beside it
     models/              each model's files, in <name>/<version>
 
@@ -39,6 +40,7 @@ from modelship.errors import (
 from modelship.sources import Model
 from modelship.sources.copying import copy_checked
 from modelship.staging import put_in_place, stage_in, storing
+from modelship.tables import Schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -48,13 +50,21 @@ __all__ = ["load", "save", "stage", "stage_models", "stage_source"]
 _MODEL_OF_FORMAT_2 = "model"
 _ENTRIES = frozenset(
     (
-        *("bundle.json", "requirements.lock", "sample_input.json", "source", "models"),
+        *(
+            "bundle.json",
+            "requirements.lock",
+            "sample_input.json",
+            "schema.json",
+            "source",
+            "models",
+        ),
         _MODEL_OF_FORMAT_2,
     )
 )
 _MOST_MANIFEST_BYTES = 16 * 2**20
 _MOST_LOCK_BYTES = 64 * 2**20
 _MOST_SAMPLE_BYTES = 2**30
+_MOST_SCHEMA_BYTES = 16 * 2**20
 
 
 def stage(bundle: ScoringBundle, folder: Path, *, source: str = ".") -> None:
@@ -127,6 +137,8 @@ def save(
         (draft / "requirements.lock").write_text(bundle.lock.text)
         if bundle.sample_json is not None:
             (draft / "sample_input.json").write_text(bundle.sample_json + "\n")
+        if bundle.schema != Schema():
+            (draft / "schema.json").write_text(bundle.schema.to_json(), encoding="utf-8")
         (draft / "bundle.json").write_text(json.dumps(_manifest(bundle), indent=2) + "\n")
         put_in_place(draft, folder, aside=scratch / "old")
     return folder
@@ -155,7 +167,9 @@ def load(folder: Path) -> ScoringBundle:
     except (ValueError, ModelshipError) as error:
         raise BundleFormatError(path=str(folder), problem=_shown(error)) from error
     if found != manifest["digest"] or bundle.parts != manifest["parts"]:
-        changed = [name for name in bundle.parts if bundle.parts[name] != manifest["parts"][name]]
+        changed = [
+            name for name in bundle.parts if bundle.parts[name] != manifest["parts"].get(name)
+        ]
         raise BundleFormatError(
             path=str(folder),
             problem=f"it was changed since it was saved ({', '.join(changed) or 'bundle.json'})",
@@ -205,6 +219,7 @@ def _assemble(folder: Path, manifest: Mapping[str, Any]) -> ScoringBundle:
             origin=str(folder / "bundle.json"),
         ),
         lock=Lock(python=environment["locked_python"], text=_read_lock(folder)),
+        schema=_read_schema(folder) if "schema" in manifest["parts"] else Schema(),
         sample_json=_read_sample(folder),
         resources=Resources(**manifest["resources"]),
         tags=MappingProxyType(dict(sorted(manifest["tags"].items()))),
@@ -257,6 +272,10 @@ def _read_sample(folder: Path) -> str | None:
     text = _read(path, most_bytes=_MOST_SAMPLE_BYTES).decode().rstrip("\n")
     parse_sample(text)
     return text
+
+
+def _read_schema(folder: Path) -> Schema:
+    return Schema.from_json(_read(folder / "schema.json", most_bytes=_MOST_SCHEMA_BYTES).decode())
 
 
 def _refuse_links(folder: Path, *parts: str) -> None:

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from modelship.bundle.environment import as_environment
+from modelship.bundle.generated import generate_source
 from modelship.bundle.lock import lock as resolve
 from modelship.bundle.models import as_models
 from modelship.bundle.payload import as_sample
 from modelship.bundle.resources import Resources
-from modelship.bundle.script import generate_source, read_files
+from modelship.bundle.schemas import key_of, schema_of
+from modelship.bundle.script import read_files
 from modelship.checks.translation import finding_of
 from modelship.errors import EnvironmentSpecError, ModelshipError
 from modelship.sources import Model
@@ -120,7 +122,13 @@ class Subject:
             )
             script, source = found or (Path(entry_script).name, ())
         elif all_models:
-            generated = reading.part(lambda: generate_source(models))
+            generated = reading.part(
+                lambda: generate_source(
+                    models,
+                    schema=schema_of(models, given=None, sample=sample_input, strict=True),
+                    key=key_of(sample_input),
+                )
+            )
             script, source = generated or (script, source)
         wanted = None
         if environment is not None or all_models:

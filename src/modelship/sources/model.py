@@ -21,6 +21,7 @@ from modelship.errors import (
 from modelship.sources._files import check_there, checked_files, sha256_of
 from modelship.sources.formats import FORMATS
 from modelship.sources.passport import Passport, read_passport
+from modelship.tables import Schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -155,6 +156,14 @@ class Model:
     def passport(self) -> Passport:
         """What can be read of the files without loading them; read once."""
         return read_passport(self.path)
+
+    @cached_property
+    def schema(self) -> Schema:
+        """What the files tell of the columns that it takes, and of its answers, unloaded.
+
+        What they do not tell is not known: ``Schema()`` if it is nothing.
+        """
+        return Schema()
 
     def verify(self) -> None:
         """Hash the files again, and raise if they are no longer those described here.

@@ -5,6 +5,21 @@ the scoring scripts that modelship writes, and runs where modelship is not insta
 and newer. NumPy, pandas and pyarrow are imported where they are used.
 """
 
+from .learning import schema_of_data, schema_of_estimator
+from .plain import NoPlainForm, to_plain
+from .refused import Refused
 from .schema import Column, Outputs, Schema, SchemaError
+from .table import Table
 
-__all__ = ["Column", "Outputs", "Schema", "SchemaError"]
+__all__ = [
+    "Column",
+    "NoPlainForm",
+    "Outputs",
+    "Refused",
+    "Schema",
+    "SchemaError",
+    "Table",
+    "schema_of_data",
+    "schema_of_estimator",
+    "to_plain",
+]

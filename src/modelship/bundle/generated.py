@@ -1,0 +1,185 @@
+"""The scoring script that modelship writes for a model, and what lies beside it.
+
+Rows of numbers need no more than a few lines. For a table, or rows of mixed values, the script
+stands on a copy of :mod:`modelship.tables` and on the schema, which lie beside it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+from modelship.bundle.source_folder import SourceFile
+from modelship.errors import EntryScriptError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from modelship.sources import Model
+    from modelship.sources.formats import ScriptLines
+    from modelship.tables import Schema
+
+__all__ = ["TABLES", "Output", "generate_source"]
+
+Output = Literal["labels", "proba"]
+"""What a generated script answers: predictions, or the probability of each class beside them."""
+
+TABLES: Final = "modelship_tables"
+"""What the copy of :mod:`modelship.tables` beside a script is called."""
+
+_OURS: Final = Path(__file__).parent.parent / "tables"
+_WITH_TABLE: Final = frozenset(("table", "objects"))
+
+_PLAIN = '''\
+"""Score rows with the model {model_file!r}: {{"data": rows}} in, predictions out."""
+
+import json
+import os
+
+{imports}
+
+
+def init():
+    """Load the model once, when the service starts."""
+    global model
+    model = {load}
+
+
+def run(raw_data):
+    """Predict one value for each row of a request."""
+    return run_array(np.array(json.loads(raw_data)["data"]))
+
+
+def run_array(data):
+    """Do what run() does, on the array itself: modelship's server reads it from the bytes."""
+    return {predict}
+'''
+
+_TABLE = '''\
+"""Score rows with the model {model_file!r}: {{"{key}": rows}} in, predictions out.
+
+A row is an object by column, or a list in the order of schema.json, which lies beside this script.
+"""
+
+import os
+
+{imports}
+from modelship_tables import Refused, Table
+
+table = Table.beside(__file__{options})
+
+
+def init():
+    """Load the model once, when the service starts."""
+    global model
+    model = {load}
+
+
+def run(raw_data):
+    """Predict one value for each row of a request; one that does not fit gets the status 400."""
+    try:
+        return run_table(table.read(raw_data))
+    except Refused as refused:
+        return refused.response()
+
+
+def run_table(data):
+    """Do what run() does, on the table itself: modelship's server reads it from Arrow."""
+    return {predict}
+'''
+
+_ANSWERS: Final = {
+    "labels": "table.answer(model.predict(data))",
+    "proba": "table.answer_proba(\n"
+    "        model.predict(data), model.predict_proba(data), model.classes_\n"
+    "    )",
+}
+
+
+def generate_source(
+    models: Sequence[Model],
+    *,
+    schema: Schema,
+    key: str = "data",
+    output: Output = "labels",
+    validate: bool = True,
+) -> tuple[str, tuple[SourceFile, ...]]:
+    """Write a scoring script for the one model of a bundle.
+
+    It runs unchanged on Azure ML's server.
+
+    Parameters
+    ----------
+    models : Sequence[Model]
+        The models of the bundle.
+    schema : Schema
+        What the model takes.
+    key : str
+        The key under which a request holds its rows.
+    output : {"labels", "proba"}
+        What it answers.
+    validate : bool
+        Whether it refuses a value that is not of its column's kind.
+
+    Returns
+    -------
+    tuple
+        The script's path, and the files, sorted by path.
+
+    Raises
+    ------
+    EntryScriptError
+        If there are several models or none, or one of a format for which none is written.
+    """
+    lines, model_file = _lines_of(models)
+    if output == "labels" and schema.form not in _WITH_TABLE:
+        return "score.py", (_file("score.py", _plain(lines, model_file=model_file)),)
+    options = "" if key == "data" else f", key={key!r}"
+    options += "" if validate else ", validate=False"
+    text = _TABLE.format(
+        model_file=model_file,
+        key=key,
+        options=options,
+        imports="\n".join(line for line in lines.imports if "numpy" not in line),
+        load=_load(lines, model_file=model_file),
+        predict=_ANSWERS[output],
+    )
+    files = (_file("score.py", text), _file("schema.json", schema.to_json()), *_tables())
+    return "score.py", tuple(sorted(files, key=lambda file: file.path))
+
+
+def _lines_of(models: Sequence[Model]) -> tuple[ScriptLines, str]:
+    """Return how the one model is loaded, and the path of its file."""
+    place = "."
+    if len(models) != 1:
+        problem = f"no script is written for {len(models)} models: what run() answers is up to you."
+        place = "; each model lies in AZUREML_MODEL_DIR/<name>/<version>." if models else "."
+    elif (lines := models[0].model_format.script) is None:
+        problem = f"no script can be written for a model of the format {models[0].format!r}."
+    else:
+        return lines, models[0].files[0].path
+    advice = f"Write score.py with init() and run(raw_data), and pass it as entry_script{place}"
+    raise EntryScriptError(path="score.py", problem=problem, advice=advice)
+
+
+def _plain(lines: ScriptLines, *, model_file: str) -> str:
+    return _PLAIN.format(
+        model_file=model_file,
+        imports="\n".join(lines.imports),
+        load=_load(lines, model_file=model_file),
+        predict=lines.predict,
+    )
+
+
+def _load(lines: ScriptLines, *, model_file: str) -> str:
+    return lines.load.format(path=f'os.path.join(os.environ["AZUREML_MODEL_DIR"], {model_file!r})')
+
+
+def _tables() -> Iterator[SourceFile]:
+    """Yield the copy of :mod:`modelship.tables`."""
+    for file in sorted(_OURS.glob("*.py")):
+        yield SourceFile(f"{TABLES}/{file.name}", file.read_bytes())
+
+
+def _file(path: str, text: str) -> SourceFile:
+    return SourceFile(path, text.encode())

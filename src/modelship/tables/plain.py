@@ -1,0 +1,146 @@
+"""From Python's values to JSON's: one rule, for requests and answers, samples and comparisons.
+
+A DataFrame becomes a list of records, whose keys are its columns in their order; one whose columns
+are not named by texts becomes a list of rows. Arrays, sparse ones too, become lists. A missing
+value (NaN, NaT, NA) becomes null. Dates become texts in ISO 8601, and durations too. NumPy's
+scalars and Decimal become numbers, and a UUID becomes its text. Infinities stay, as Python's json
+module writes and reads them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import json
+import uuid
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = ["NoPlainForm", "records_of", "to_json", "to_plain"]
+
+_AS_THEY_ARE = frozenset((str, int, bool, type(None)))
+_MISSING = frozenset(("NaTType", "NAType"))  # of pandas, without importing it
+
+
+class NoPlainForm(TypeError):  # noqa: N818 - the clause of its text is what matters
+    """A value has no JSON form; the text is a clause that names its type and where it is."""
+
+
+def to_json(value: Any) -> str:
+    """Return `value` as JSON text.
+
+    Raises
+    ------
+    NoPlainForm
+        If a part of it has no JSON form.
+    """
+    return json.dumps(to_plain(value))
+
+
+def to_plain(value: Any, *, where: str = "") -> Any:
+    """Return `value` as JSON's values: dicts, lists, texts, numbers, truth values and None.
+
+    Parameters
+    ----------
+    value : object
+        What has to be written.
+    where : str
+        Where it stands, for the error; such as ``"data[0].age"``.
+
+    Raises
+    ------
+    NoPlainForm
+        If a part of it has no JSON form.
+    """
+    kind = type(value)
+    if kind in _AS_THEY_ARE:
+        return value
+    if kind is float:
+        return None if value != value else value  # noqa: PLR0124 - NaN alone differs from itself
+    if isinstance(value, dict):
+        return {
+            _key(key, where=where): to_plain(each, where=f"{where}.{key}" if where else str(key))
+            for key, each in value.items()
+        }
+    if isinstance(value, (list, tuple)):
+        return [to_plain(each, where=f"{where}[{at}]") for at, each in enumerate(value)]
+    return _of_other(value, where=where)
+
+
+def records_of(frame: Any) -> list[Any]:
+    """Return the rows of a DataFrame: objects by column, or lists if its columns have no names.
+
+    Raises
+    ------
+    NoPlainForm
+        If two columns have one name, or a value has no JSON form.
+    """
+    names = list(frame.columns)
+    columns = [
+        to_plain(frame.iloc[:, at].tolist(), where=str(name)) for at, name in enumerate(names)
+    ]
+    if not all(isinstance(name, str) for name in names):
+        return [list(row) for row in zip(*columns)]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise NoPlainForm(f"two columns of the DataFrame are named {twice!r}")
+    return [dict(zip(names, row)) for row in zip(*columns)]
+
+
+def _key(key: Any, *, where: str) -> Any:
+    if isinstance(key, str) or key is None or isinstance(key, (bool, int, float)):
+        return key
+    plain = _of_other(key, where=where)
+    if isinstance(plain, (list, dict)):
+        raise _no_form(key, where=where)
+    return plain
+
+
+def _of_other(value: Any, *, where: str) -> Any:
+    for type_, write in _WRITERS:
+        if isinstance(value, type_):
+            return write(value)
+    if type(value).__name__ in _MISSING:
+        return None
+    if hasattr(value, "iloc") and hasattr(value, "columns"):
+        return records_of(value)
+    if hasattr(value, "toarray"):  # a sparse matrix
+        value = value.toarray()
+    if type(value).__module__ == "numpy" and type(value).__name__ in {"datetime64", "timedelta64"}:
+        return None if str(value) == "NaT" else str(value)
+    if hasattr(value, "tolist"):  # arrays, their scalars, series and indexes
+        plain = value.tolist()
+        return plain if type(plain) is type(value) else to_plain(plain, where=where)
+    if isinstance(value, (str, int, float)):  # of a class of their own
+        return json.loads(json.dumps(value))
+    raise _no_form(value, where=where)
+
+
+def _no_form(value: object, *, where: str) -> NoPlainForm:
+    place = f" at {where}" if where else ""
+    return NoPlainForm(f"a value of type {type(value).__name__}{place} has no JSON form")
+
+
+def _of_date(value: Any) -> str | None:
+    text: str = value.isoformat()
+    return None if text == "NaT" else text
+
+
+def _of_decimal(value: decimal.Decimal) -> float | None:
+    return None if value.is_nan() else float(value)
+
+
+def _of_duration(value: dt.timedelta) -> str | None:
+    if hasattr(value, "isoformat"):  # of pandas
+        return _of_date(value)
+    return f"PT{value.total_seconds():.6f}".rstrip("0").rstrip(".") + "S"
+
+
+_WRITERS: Sequence[tuple[Any, Callable[[Any], Any]]] = (
+    ((dt.date, dt.time), _of_date),
+    (dt.timedelta, _of_duration),
+    (decimal.Decimal, _of_decimal),
+    (uuid.UUID, str),
+)

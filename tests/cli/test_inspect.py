@@ -47,6 +47,15 @@ def test_an_honest_model_is_described(modelship, linear):
         assert words in done.output, done.output
 
 
+def test_what_the_file_holds_is_told(modelship, here):
+    """A dict of parts is told with its keys, in words and as JSON."""
+    joblib.dump({"model": LogisticRegression(), "threshold": 0.3}, here / "parts.pkl")
+    done = modelship("inspect", here / "parts.pkl")
+    assert "a dict (keys model, threshold), which has no predict()" in done.output
+    document = json.loads(modelship("inspect", here / "parts.pkl", "--json").stdout)
+    assert (document["class"], document["predicts"]) == ("builtins.dict", False)
+
+
 def test_a_dangerous_model_is_refused(modelship, evil):
     """The danger comes first, long lists are folded, and the exit code is the models'."""
     done = modelship("inspect", evil)

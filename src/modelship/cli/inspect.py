@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from modelship.findings import Finding
     from modelship.sources import Model, Passport
+    from modelship.sources.contents import Contents
 
 __all__ = ["inspect"]
 
@@ -68,6 +69,9 @@ def _document(model: Model, findings: Sequence[Finding]) -> dict[str, object]:
         "sha256": model.digest,
         "compression": passport.compression,
         "protocol": passport.protocol,
+        "holds": model.contents.title,
+        "class": model.contents.kind,
+        "predicts": model.contents.predicts,
         "written_by": passport.written_by,
         "libraries": dict(passport.libraries),
         "packages": list(passport.packages),
@@ -110,10 +114,19 @@ def _facts(model: Model) -> Iterator[tuple[str, str]]:
     unpacked = passport.unpacked_bytes or 0
     yield "unpacked", _size(unpacked) if unpacked > passport.size_bytes else ""
     yield "sha256", model.digest
+    yield "holds", _held(model.contents)
     yield "written by", passport.written_by
     yield "operators", ", ".join(f"{domain} {version}" for domain, version in passport.opsets)
     yield "needs", ", ".join(_needs(passport))
     yield "read", "" if passport.complete else "not to its end, so more may be named in it"
+
+
+def _held(contents: Contents) -> str:
+    return (
+        f"{contents.title}, which has no predict()"
+        if contents.predicts is False
+        else contents.title
+    )
 
 
 def _needs(passport: Passport) -> list[str]:

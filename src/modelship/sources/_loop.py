@@ -6,13 +6,16 @@ where the time goes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, cast
+import struct
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from modelship.sources._opcodes import ACTIONS
 from modelship.sources._stream import MalformedError, UndescribedError
 from modelship.sources._values import OPAQUE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from modelship.sources._inert import Machine
     from modelship.sources._stream import ByteStream
     from modelship.sources._values import Findings
@@ -27,12 +30,15 @@ _MEMOIZE, _SHORT_TEXT, _TEXT, _UINT1, _UINT2, _FLOAT, _NONE = b"\x94\x8cXKMGN"
 # BINGET, LONG_BINGET, BINPUT and LONG_BINPUT.
 _GET, _LONG_GET, _PUT, _LONG_PUT = b"hjqr"
 _STEPS_BETWEEN_CHECKS: Final = 4096
+_float_at: Final = struct.Struct(">d").unpack_from
 
 
 class Loop:
     """Carries out one instruction after the other; the rest of a ``Machine`` says how."""
 
     stream: ByteStream
+    actions: Mapping[int, Callable[[Any], object]] = ACTIONS
+    keeps_floats = False
     memoized: int  # so many places of the memo were filled in their order,
     scattered: set[int]  # and these out of it, which no pickler does
 
@@ -61,11 +67,12 @@ class Loop:
         """Carry out some thousand instructions; True after the last of the pickle.
 
         The commonest (texts, numbers, the memo) are carried out in place, and stand in
-        ``ACTIONS`` too, for where the window of the stream ends.
+        ``actions`` too, for where the window of the stream ends.
         """
         stream, stack, memo, scattered = self.stream, self.stack, self.memo, self.scattered
         machine = cast("Machine", self)
         data, at, safe, memoized = stream.data, stream.at, stream.safe, self.memoized
+        actions, keeps_floats = self.actions, self.keeps_floats
         for step in range(_STEPS_BETWEEN_CHECKS):
             if at < safe:
                 opcode = data[at]
@@ -127,7 +134,7 @@ class Loop:
                     at += 4
                     continue
                 if opcode == _FLOAT:
-                    stack.append(OPAQUE)
+                    stack.append(_float_at(data, at)[0] if keeps_floats else OPAQUE)
                     at += 8
                     continue
                 stream.at = at
@@ -138,7 +145,7 @@ class Loop:
                 stream.budget.take_steps(step)
                 return True
             self.memoized = memoized
-            ACTIONS[opcode](machine)
+            actions[opcode](machine)
             data, at, safe, memoized = stream.data, stream.at, stream.safe, self.memoized
         stream.at, self.memoized = at, memoized
         stream.budget.take_steps(_STEPS_BETWEEN_CHECKS)

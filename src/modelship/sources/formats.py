@@ -22,6 +22,7 @@ from modelship.sources._onnx import read_onnx
 from modelship.sources._pickle_file import describe_pickle, load_pickle, read_pickle_file
 from modelship.sources._skops import is_skops, read_skops
 from modelship.sources._stream import EndedEarlyError, MalformedError, UndescribedError
+from modelship.sources._told import Told, tell_pickle
 from modelship.sources._values import Findings
 
 if TYPE_CHECKING:
@@ -63,6 +64,10 @@ def _read_other(part: Part) -> Described:
     return part.described(OTHER.name, content.read.findings)
 
 
+def _nothing(path: Path) -> Told:  # noqa: ARG001 - others look into the file
+    return Told()
+
+
 def _always(path: Path) -> bool:  # noqa: ARG001 - others look into the file
     return True
 
@@ -101,6 +106,8 @@ class ModelFormat:
         Loads a file in this process, and returns the object.
     script : ScriptLines, optional
         How a generated scoring script loads it.
+    tells : Callable[[Path], Told]
+        Returns what a file, whose passport is complete, tells of its use. It raises nothing.
     """
 
     name: str
@@ -114,6 +121,7 @@ class ModelFormat:
     requires: tuple[str, ...] = ()
     loader: Callable[[Path], Any] | None = None
     script: ScriptLines | None = None
+    tells: Callable[[Path], Told] = _nothing
 
     def __repr__(self) -> str:
         return f"<{self.name}>"
@@ -201,6 +209,7 @@ _PICKLE: Final = ModelFormat(
     reader=read_pickle_file,
     requires=("joblib", "numpy"),
     loader=load_pickle,
+    tells=tell_pickle,
     script=ScriptLines(
         imports=("import joblib", "import numpy as np"),
         load="joblib.load({path})",

@@ -19,6 +19,7 @@ from modelship.errors import (
     UntrustedModelError,
 )
 from modelship.sources._files import check_there, checked_files, sha256_of
+from modelship.sources._told import Told
 from modelship.sources.formats import FORMATS
 from modelship.sources.passport import Passport, read_passport
 from modelship.tables import Schema
@@ -26,6 +27,7 @@ from modelship.tables import Schema
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from modelship.sources.contents import Contents
     from modelship.sources.formats import ModelFormat
 
 __all__ = ["Model", "ModelFile", "check_name", "digest_of"]
@@ -164,6 +166,16 @@ class Model:
         What they do not tell is not known: ``Schema()`` if it is nothing.
         """
         return Schema()
+
+    @property
+    def contents(self) -> Contents:
+        """What the file holds, read without loading it; unknown if the file does not tell."""
+        return self._told.contents
+
+    @cached_property
+    def _told(self) -> Told:
+        whole = self.passport.complete and self.path.is_file()
+        return self.model_format.tells(self.path) if whole else Told()
 
     def verify(self) -> None:
         """Hash the files again, and raise if they are no longer those described here.

@@ -1,0 +1,41 @@
+"""What the file of a pickled model tells of its use: what it holds, and its schema."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from modelship.sources._budget import Budget
+from modelship.sources._parts import Part
+from modelship.sources._tree_machine import TreeMachine
+from modelship.sources.contents import Contents, contents_of
+from modelship.tables import Schema
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["Told", "tell_pickle"]
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a file tells; what it does not tell is unknown."""
+
+    contents: Contents = field(default_factory=Contents)
+    schema: Schema = field(default_factory=Schema)
+
+
+def tell_pickle(path: Path) -> Told:
+    """Return what a pickle tells whose passport is complete; nothing if it is too unusual.
+
+    It raises nothing: whether a file is damaged or dangerous is said by its passport.
+    """
+    try:
+        return Told(contents_of(_tree_of(path)))
+    except Exception:  # noqa: BLE001 - a file may hold anything, and to tell nothing is always right
+        return Told()
+
+
+def _tree_of(path: Path) -> object:
+    with Part(path, Budget(path.stat().st_size), alone=True).opened() as open_:
+        return TreeMachine(open_()).read_tree()

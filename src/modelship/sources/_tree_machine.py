@@ -1,0 +1,282 @@
+"""Read the small tree of a pickle that its passport has read to the end.
+
+The passport's machine notes what loading would do, and keeps next to nothing. This one judges
+nothing, and keeps what tells how a model is used. It is only run where it is asked for, of files
+that the other one has read in full; nothing is imported and nothing is called here either.
+"""
+
+from __future__ import annotations
+
+import _compat_pickle
+import struct
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from modelship.sources._arrays import raw_size_bytes
+from modelship.sources._inert import Machine
+from modelship.sources._opcodes import ACTIONS
+from modelship.sources._stream import UndescribedError
+from modelship.sources._tree import (
+    Array,
+    Entries,
+    Head,
+    Items,
+    KnownDtype,
+    Thing,
+    as_array,
+    scalar_of,
+)
+from modelship.sources._values import OPAQUE, Findings, Name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from modelship.sources._stream import ByteStream
+
+__all__ = ["TreeMachine"]
+
+MAX_RAW_BYTES: Final = 256 * 1024  # of one text or array,
+MAX_ALL_RAW_BYTES: Final = 16 * 2**20  # and of all that are kept
+HEAD_BYTES: Final = 64 * 1024
+_MEMOIZED_BYTES: Final = 64  # Python has but one of each text of a single byte
+_STORES: Final = b"\x94qr"
+_CORES: Final = ("core", "_core")
+_RECONSTRUCT: Final = frozenset(f"numpy.{core}.multiarray._reconstruct" for core in _CORES)
+_FROM_BUFFER: Final = frozenset(f"numpy.{core}.numeric._frombuffer" for core in _CORES)
+_SCALAR: Final = frozenset(f"numpy.{core}.multiarray.scalar" for core in _CORES)
+_WRAPPERS: Final = frozenset(
+    (
+        "joblib.numpy_pickle.NumpyArrayWrapper",
+        "sklearn.externals.joblib.numpy_pickle.NumpyArrayWrapper",
+    )
+)
+_BYTES_OF_TEXT: Final = frozenset(("_codecs.encode", "codecs.encode"))
+_DILL_ARRAY: Final = "dill._dill._create_array"
+
+
+@dataclass
+class Room:
+    """How many bytes of texts and arrays may still be kept."""
+
+    left_bytes: int = MAX_ALL_RAW_BYTES
+
+    def take(self, size_bytes: int) -> bool:
+        """Return whether so many more are kept."""
+        if size_bytes > min(MAX_RAW_BYTES, self.left_bytes):
+            return False
+        self.left_bytes -= size_bytes
+        return True
+
+    def give_back(self, size_bytes: int) -> None:
+        """Note that so many were dropped."""
+        self.left_bytes += size_bytes
+
+
+class TreeMachine(Machine):
+    """The inert machine, which keeps what the other one only notes."""
+
+    keeps_floats = True
+
+    def __init__(
+        self, stream: ByteStream, *, arrays: bool = True, room: Room | None = None
+    ) -> None:
+        super().__init__(stream, Findings(), arrays=arrays)
+        self.actions = _ACTIONS
+        self.room = room or Room()
+
+    def read_tree(self) -> object:
+        """Read one pickle, and return what it holds."""
+        while not self.run_some():
+            self.check_limits()
+        return self.stack.pop()
+
+    # --- values ---------------------------------------------------------------------------
+
+    def push_text(self, size_bytes: int, encoding: str = "utf-8") -> None:
+        if size_bytes <= _MEMOIZED_BYTES or self.room.take(size_bytes):
+            text = self.read_all(size_bytes)
+            self.push(text.decode(encoding, "surrogatepass" if encoding == "utf-8" else "strict"))
+        else:
+            self.push_head(size_bytes)
+
+    def push_bytes(self, size_bytes: int) -> None:
+        """Push bytes; long ones do not stay in the memo, where nobody asks for them."""
+        if size_bytes <= _MEMOIZED_BYTES:
+            self.push(self.stream.read(size_bytes))
+        elif self.room.take(size_bytes):
+            data = self.read_all(size_bytes)
+            self.push_opaque()
+            if (following := self.stream.peek(1)) and following in _STORES:
+                ACTIONS[self.stream.unsigned(1)](self)
+            self.stack[-1] = data
+        else:
+            self.push_head(size_bytes)
+
+    def push_head(self, size_bytes: int) -> None:
+        """Keep the beginning of what is too long to keep."""
+        head = (
+            self.stream.read(HEAD_BYTES) if size_bytes > HEAD_BYTES < self.room.left_bytes else b""
+        )
+        self.stream.skip(size_bytes - len(head))
+        if self.room.take(len(head)):
+            self.push(Head(head))
+
+    def read_all(self, size_bytes: int) -> bytes:
+        return self.stream.read(size_bytes)
+
+    def push_float_line(self) -> None:
+        line = self.stream.line(_MEMOIZED_BYTES)
+        with suppress(ValueError):
+            return self.push(float(line or b""))
+        return self.push_opaque()
+
+    # --- containers -----------------------------------------------------------------------
+
+    def push_items(self, kind: str, items: list[object] | None = None) -> None:
+        self.push(Items(items or (), kind=kind))
+
+    def push_tuple(self, items: list[object]) -> None:
+        self.push(tuple(items))
+
+    def push_dict(self, items: list[object]) -> None:
+        entries = Entries()
+        entries.add(items)
+        self.push(entries)
+
+    def set_items(self, items: list[object]) -> None:
+        target = self.stack[-1]
+        if isinstance(target, Thing):
+            target.entries = target.entries or Entries()
+            target = target.entries
+        if isinstance(target, Entries):
+            target.add(items)
+
+    def give_members(self, target: object, items: list[object]) -> None:
+        if isinstance(target, Thing):
+            target.items = target.items or Items()
+            target = target.items
+        if isinstance(target, Items):
+            target.add(items)
+
+    def use_as_keys(self, keys: list[object]) -> None:
+        """Keys were judged by the other machine."""
+
+    # --- classes and instances -------------------------------------------------------------
+
+    def name(self, module: object, name: object) -> object:
+        if not (isinstance(module, str) and isinstance(name, str)):
+            return OPAQUE
+        if self.protocol < 3:  # noqa: PLR2004 - up to protocol 2, names are those of Python 2
+            module, name = _compat_pickle.NAME_MAPPING.get(
+                (module, name), (_compat_pickle.IMPORT_MAPPING.get(module, module), name)
+            )
+        text = f"{module}.{name}"
+        return self.findings.named(text) if text.isprintable() else OPAQUE
+
+    def made(self, maker: object, args: object, *, new: bool = False) -> object:
+        self.stream.budget.take_time()
+        if not isinstance(args, tuple) or not isinstance(maker, (Name, Thing)):
+            return OPAQUE
+        if isinstance(maker, Name) and not new:
+            return self.called(maker, args)
+        return Thing(maker, args)
+
+    def called(self, maker: Name, args: tuple[object, ...]) -> object:
+        text = maker.text
+        if text in ("copyreg._reconstructor", "copyreg.__newobj__") and args:
+            return self.made(args[0], args[1:] if text.endswith("__") else (), new=True)
+        if text == "numpy.dtype":
+            return KnownDtype(args)
+        if text in _SCALAR:
+            return scalar_of(args)
+        if text in _BYTES_OF_TEXT:
+            return _bytes_of(args)
+        made = Thing(maker, args)
+        if text in _FROM_BUFFER:
+            data, dtype, shape = (*args, None, None, None)[:3]
+            made.state = self.array_of(shape, dtype, data)
+        elif text == _DILL_ARRAY and len(args) > 2:  # noqa: PLR2004 - maker, its arguments, state
+            made.state = self.array_of_state(args[2])
+        return made
+
+    def create_with_keywords(self) -> None:
+        _, args = self.stack.pop(), self.stack.pop()
+        self.push(self.made(self.stack.pop(), args, new=True))
+
+    def build(self) -> None:
+        state = self.stack.pop()
+        target = self.stack[-1]
+        if isinstance(target, KnownDtype):
+            target.build(state)
+        elif isinstance(target, Thing):
+            name = target.maker.text if isinstance(target.maker, Name) else ""
+            if self.arrays and name in _WRAPPERS:
+                target.state = self.array_in_file(state)
+            elif name in _RECONSTRUCT:
+                target.state = self.array_of_state(state)
+            else:
+                target.state = state
+
+    # --- arrays ----------------------------------------------------------------------------
+
+    def array_of_state(self, state: object) -> Array | None:
+        """Return the array with a state as ``ndarray.__reduce__`` gives it."""
+        if not isinstance(state, tuple) or len(state) != 5:  # noqa: PLR2004 - as NumPy writes it
+            return None
+        _, shape, dtype, _, data = state
+        return self.array_of(shape, dtype, data)
+
+    def array_of(self, shape: object, dtype: object, data: object) -> Array | None:
+        array = as_array(shape, dtype, data)
+        if isinstance(data, Head):
+            self.room.give_back(len(data.data))
+        elif isinstance(data, bytes) and (array is None or array.data is None):
+            self.room.give_back(len(data))
+        return array
+
+    def array_in_file(self, state: object) -> Array | None:
+        """Read an array whose bytes joblib wrote behind its description."""
+        named = state.named if isinstance(state, Entries) else {}
+        dtype, shape = named.get("dtype"), named.get("shape")
+        if not isinstance(dtype, KnownDtype):
+            raise UndescribedError("it has an array of an unknown type")
+        if dtype.layout[0]:
+            inner = TreeMachine(self.stream, arrays=False, room=self.room).read_tree()
+            return (
+                inner.state if isinstance(inner, Thing) and isinstance(inner.state, Array) else None
+            )
+        size_bytes = raw_size_bytes(dtype, shape)
+        if named.get("numpy_array_alignment_bytes") is not None:
+            self.stream.skip(self.stream.unsigned(1))
+        if len(shape) < 2 and self.room.take(size_bytes):  # type: ignore[arg-type] # noqa: PLR2004 - a tuple, flat
+            return as_array(shape, dtype, self.read_all(size_bytes))
+        self.stream.skip(size_bytes)
+        return as_array(shape, dtype, None)
+
+
+def _bytes_of(args: tuple[object, ...]) -> object:
+    """Return the bytes that protocols before 3 write as a text."""
+    if args[1:] == ("latin1",) and isinstance(args[0], str):
+        with suppress(UnicodeEncodeError):
+            return args[0].encode("latin-1")
+    return OPAQUE
+
+
+_OWN: Final[Mapping[bytes, Callable[[TreeMachine], object]]] = {
+    b"}": lambda m: m.push(Entries()),
+    b"]": lambda m: m.push_items("list"),
+    b"\x8f": lambda m: m.push_items("set"),
+    b"l": lambda m: m.push_items("list", m.pop_mark()),
+    b"\x91": lambda m: m.push_items("frozenset", m.pop_mark()),
+    b"F": lambda m: m.push_float_line(),
+    b"G": lambda m: m.push(struct.unpack(">d", m.stream.read(8))[0]),
+    b"B": lambda m: m.push_bytes(m.stream.unsigned(4)),
+    b"C": lambda m: m.push_bytes(m.stream.unsigned(1)),
+    b"\x8e": lambda m: m.push_bytes(m.stream.unsigned(8)),
+    b"\x96": lambda m: m.push_bytes(m.stream.unsigned(8)),
+}
+_ACTIONS: Final[Mapping[int, Callable[[TreeMachine], object]]] = {
+    **ACTIONS,
+    **{opcode[0]: action for opcode, action in _OWN.items()},
+}

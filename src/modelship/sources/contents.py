@@ -1,0 +1,177 @@
+"""What a model's file holds, in words: an estimator, a dict of parts, data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from modelship.sources import _known_estimators as known
+from modelship.sources._tree import Array, Entries, Items, Thing, class_of, pairs_in
+from modelship.sources._values import OPAQUE, Name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["UNKNOWN_CONTENTS", "Contents", "contents_of", "estimator_in"]
+
+_SHOWN: Final = 6
+_MAX_KEY: Final = 40
+_ABOUT: Final = frozenset(  # keys of entries that tell of a model and cannot change what it answers
+    (
+        *("author", "created", "created_at", "date", "description", "metrics", "name"),
+        *("python_version", "sklearn_version", "trained_at", "version"),
+    )
+)
+_FUNCTIONS: Final = ("._make_function", "._create_function", "functools.partial")
+_METHODS: Final = ("builtins.getattr", "__main__.MethodType", "types.MethodType")
+_MAPPINGS: Final = ("builtins.dict", "collections.OrderedDict", "collections.defaultdict")
+_BUNCHES: Final = ("sklearn.utils._bunch.Bunch", "sklearn.utils.Bunch")
+_ENDS: Final = ("Pipeline",)
+_INNER: Final = {"GridSearchCV": "best_estimator_", "RandomizedSearchCV": "best_estimator_"}
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What the file of a model holds, as far as it tells without being loaded.
+
+    Attributes
+    ----------
+    kind : str
+        The full name of the outermost object's class, such as ``"sklearn.pipeline.Pipeline"``;
+        ``""`` if the file does not tell.
+    title : str
+        What it holds in words, such as ``"a dict (keys model, threshold)"``; ``""`` if unknown.
+    predicts : bool, optional
+        Whether that has a ``predict()``; None if it is not known.
+    key : str, optional
+        The key of the only estimator, of a dict that holds nothing else that could matter.
+    """
+
+    kind: str = ""
+    title: str = ""
+    predicts: bool | None = None
+    key: str | None = None
+
+
+UNKNOWN_CONTENTS: Final = Contents()
+
+
+def contents_of(root: object) -> Contents:
+    """Return what a file holds whose tree is `root`."""
+    if root is OPAQUE:
+        return UNKNOWN_CONTENTS
+    found, key = estimator_in(root)
+    return Contents(class_of(root), _title(root), _predicts(found), key)
+
+
+def estimator_in(root: object) -> tuple[object, str | None]:
+    """Return the estimator that is served, and its key if it lies in a dict of parts.
+
+    It does so only where nothing else in the dict could change what is answered: the only
+    estimator, beside entries that tell of it, or list the columns that it knows itself.
+    """
+    named = root.named if isinstance(root, Entries) and root.is_whole and not root.others else {}
+    keys = [key for key, value in named.items() if _predicts(value)]
+    if len(keys) != 1 or not keys[0].isprintable():
+        return root, None
+    [key] = keys
+    others = {name: value for name, value in named.items() if name != key}
+    clear = all(name in _ABOUT or _is_known_to(named[key], value) for name, value in others.items())
+    return (named[key], key) if clear else (root, None)
+
+
+def _is_known_to(estimator: object, value: object) -> bool:
+    """Return whether a value lists the columns that an estimator was fitted on."""
+    names = estimator.get("feature_names_in_") if isinstance(estimator, Thing) else None
+    array = names.state if isinstance(names, Thing) else None
+    return isinstance(array, Array) and isinstance(value, Items) and array.values == tuple(value)
+
+
+def _predicts(value: object) -> bool | None:
+    if isinstance(value, Thing):
+        return _thing_predicts(value)
+    if isinstance(value, Name):
+        return False
+    return False if known.is_data(class_of(value)) else None
+
+
+def _thing_predicts(thing: Thing) -> bool | None:
+    name = class_of(thing)
+    last = name.rpartition(".")[2]
+    if isinstance(thing.state, Array) or name.endswith(_FUNCTIONS) or name in _METHODS + _BUNCHES:
+        return False
+    if last in _ENDS and (steps := _steps(thing)):
+        return _predicts(steps[-1])
+    if last in _INNER and name.startswith("sklearn."):
+        inner = thing.get(_INNER[last]) or thing.get("estimator")
+        return _predicts(inner) if isinstance(inner, Thing) else None
+    if name == "xgboost.core.Booster":
+        return False
+    return known.predicts(name)
+
+
+def _steps(pipeline: Thing) -> list[object]:
+    """Return the estimators of a pipeline's steps."""
+    return [step for _, step in pairs_in(pipeline.get("steps"))]
+
+
+# --- words ---------------------------------------------------------------------------------
+
+
+def _title(value: object) -> str:
+    if isinstance(value, Entries):
+        return _mapping("dict", value)
+    if isinstance(value, (Items, tuple)):
+        size = value.size if isinstance(value, Items) else len(value)
+        kind = value.kind if isinstance(value, Items) else "tuple"
+        return f"a {kind} of {size} {'value' if size == 1 else 'values'}{_of(value)}"
+    if isinstance(value, Name):
+        last = _last(value.text)
+        return f"the class {last} itself" if last.lstrip("_")[:1].isupper() else "a function"
+    if isinstance(value, Thing):
+        return _thing(value)
+    plain = {"str": "a text", "NoneType": "None", "bytes": "bytes", "bool": "a truth value"}
+    return plain.get(type(value).__name__, "a number")
+
+
+def _thing(thing: Thing) -> str:
+    name = class_of(thing)
+    last = _last(name)
+    if isinstance(thing.state, Array):
+        return f"a NumPy array of the shape {thing.state.shape}"
+    if name.endswith(_FUNCTIONS) or name in _METHODS:
+        return "a method" if name in _METHODS else "a function"
+    if name in _MAPPINGS + _BUNCHES:
+        return _mapping(last, thing.entries or Entries())
+    if last in _ENDS and (steps := _steps(thing)) and _predicts(steps[-1]) is False:
+        return f"a {last} that ends with {_with_article(_last(class_of(steps[-1])))}"
+    return f"a pandas {last}" if known.is_frame(name) else _with_article(last)
+
+
+def _mapping(kind: str, entries: Entries) -> str:
+    keys = [_shown(key) for key in (*entries.named, *(key for key, _ in entries.others))]
+    if not keys:
+        return f"an empty {kind}"
+    more = entries.size - len(keys[:_SHOWN])
+    rest = f" and {more} more" if more else ""
+    word = "key" if entries.size == 1 else "keys"
+    return f"{_with_article(kind)} ({word} {', '.join(keys[:_SHOWN])}{rest})"
+
+
+def _of(values: Iterable[object]) -> str:
+    names = [_last(class_of(each)) for each in list(values)[:_SHOWN]]
+    return f" ({', '.join(names)})" if names and all(names) else ""
+
+
+def _shown(key: object) -> str:
+    text = key if isinstance(key, str) else ascii(key) if isinstance(key, (int, float)) else "…"
+    text = text if text.isprintable() and text else ascii(text)
+    return text if len(text) <= _MAX_KEY else f"{text[: _MAX_KEY - 1]}…"
+
+
+def _last(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def _with_article(word: str) -> str:
+    return f"{'an' if word[:1] in 'AEIOUaeiou' else 'a'} {word}" if word else ""

@@ -10,10 +10,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from modelship.bundle.environment import Environment, as_environment
-from modelship.bundle.generated import generate_source
+from modelship.bundle.generated import TABLES, generate_source
 from modelship.bundle.lock import lock as resolve
 from modelship.bundle.models import as_models, described, model_ids
-from modelship.bundle.payload import as_sample
+from modelship.bundle.payload import as_sample, form_of
 from modelship.bundle.resources import Resources
 from modelship.bundle.schemas import key_of, schema_of
 from modelship.bundle.script import SourceFile, read_source
@@ -195,6 +195,17 @@ class ScoringBundle:
             return None
         [(key, rows)] = sample.items()
         return key if isinstance(rows, list) else None
+
+    @property
+    def input_form(self) -> str | None:
+        """What the rows of a request are: ``"records"`` or ``"rows"``; None if that is open.
+
+        A written script takes both, and records keep the names of their columns.
+        """
+        if self.schema.is_table and any(f.path.startswith(f"{TABLES}/") for f in self.source):
+            return "records"
+        sample = self.sample_input
+        return form_of(sample if self.input_key is None else sample[self.input_key])
 
     @cached_property
     def lock(self) -> Lock:

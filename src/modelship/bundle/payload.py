@@ -8,8 +8,9 @@ from typing import Any
 from modelship.documents import parse
 from modelship.errors import SampleInputError
 from modelship.tables import to_plain
+from modelship.tables.plain import lists_of
 
-__all__ = ["as_sample", "is_frame", "parse_sample", "to_json"]
+__all__ = ["as_sample", "form_of", "is_frame", "parse_sample", "payload_of", "to_json"]
 
 _MOST_DIGITS = 4000
 
@@ -26,6 +27,30 @@ def to_json(payload: object) -> str:
         If a part of it has no JSON form; the message names its type.
     """
     return json.dumps(to_plain({"data": payload} if is_frame(payload) else payload))
+
+
+def payload_of(rows: object, *, key: str | None, form: str | None) -> dict[str, Any]:
+    """Return rows as a service takes them.
+
+    Parameters
+    ----------
+    rows : DataFrame, array, sparse matrix or list
+        The rows.
+    key : str, optional
+        The key under which a request holds its rows; ``"data"`` if left out.
+    form : {"records", "rows"}, optional
+        What the rows of a DataFrame become: objects by column, as by default, or lists.
+    """
+    found = lists_of(rows) if form == "rows" and is_frame(rows) else to_plain(rows)
+    return {key or "data": found}
+
+
+def form_of(rows: object) -> str | None:
+    """Return whether rows are ``"records"`` or ``"rows"`` of a table; None if neither."""
+    first = rows[0] if isinstance(rows, list) and rows else None
+    if isinstance(first, dict):
+        return "records"
+    return "rows" if isinstance(first, list) else None
 
 
 def is_frame(value: object) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from modelship.bundle.payload import payload_of
 from modelship.errors import InvalidOptionError, ModelshipError, PredictionError
 from modelship.evaluation.predictions import Predictions, SupportsRun, decode_answer
 
@@ -54,25 +55,17 @@ def predictor_of(
     raise InvalidOptionError(option="subject", found=type(subject).__name__, expected=_EXPECTED)
 
 
-def encode_rows(batch: Any, *, key: str) -> dict[str, Any]:
-    """Return the payload ``{key: rows}``, with the rows of `batch` as plain lists."""
-    if hasattr(batch, "toarray"):  # a sparse matrix
-        batch = batch.toarray()
-    array = getattr(batch, "values", batch)  # a data frame's
-    return {key: array.tolist() if hasattr(array, "tolist") else list(array)}
-
-
 def _of_service(
     service: SupportsRun,
     *,
     encode: Callable[[Any], Any] | None,
     decode: Callable[[Any], Answer] | None,
 ) -> Predictor:
-    key = getattr(service, "input_key", None) or "data"
+    key, form = (getattr(service, name, None) for name in ("input_key", "input_form"))
 
     def predict(batch: Any) -> Answer:
         with _blaming("encode"):
-            payload = encode(batch) if encode else encode_rows(batch, key=key)
+            payload = encode(batch) if encode else payload_of(batch, key=key, form=form)
         answer = service.run(payload)
         with _blaming("decode"):
             return decode(answer) if decode else decode_answer(answer)

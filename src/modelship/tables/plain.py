@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["NoPlainForm", "records_of", "to_json", "to_plain"]
+__all__ = ["NoPlainForm", "lists_of", "records_of", "to_json", "to_plain"]
 
 _AS_THEY_ARE = frozenset((str, int, bool, type(None)))
 _MISSING = frozenset(("NaTType", "NAType"))  # of pandas, without importing it
@@ -78,15 +78,27 @@ def records_of(frame: Any) -> list[Any]:
         If two columns have one name, or a value has no JSON form.
     """
     names = list(frame.columns)
-    columns = [
-        to_plain(frame.iloc[:, at].tolist(), where=str(name)) for at, name in enumerate(names)
-    ]
     if not all(isinstance(name, str) for name in names):
-        return [list(row) for row in zip(*columns)]
+        return lists_of(frame)
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise NoPlainForm(f"two columns of the DataFrame are named {twice!r}")
-    return [dict(zip(names, row)) for row in zip(*columns)]
+    return [dict(zip(names, row)) for row in lists_of(frame)]
+
+
+def lists_of(frame: Any) -> list[list[Any]]:
+    """Return the rows of a DataFrame as lists, in the order of its columns.
+
+    Raises
+    ------
+    NoPlainForm
+        If a value has no JSON form.
+    """
+    columns = [
+        to_plain(frame.iloc[:, at].tolist(), where=str(name))
+        for at, name in enumerate(frame.columns)
+    ]
+    return [list(row) for row in zip(*columns)]
 
 
 def _key(key: Any, *, where: str) -> Any:
@@ -106,16 +118,28 @@ def _of_other(value: Any, *, where: str) -> Any:
         return None
     if hasattr(value, "iloc") and hasattr(value, "columns"):
         return records_of(value)
-    if hasattr(value, "toarray"):  # a sparse matrix
-        value = value.toarray()
-    if type(value).__module__ == "numpy" and type(value).__name__ in {"datetime64", "timedelta64"}:
-        return None if str(value) == "NaT" else str(value)
-    if hasattr(value, "tolist"):  # arrays, their scalars, series and indexes
-        plain = value.tolist()
-        return plain if type(plain) is type(value) else to_plain(plain, where=where)
+    if hasattr(value, "toarray") or hasattr(value, "tolist"):
+        return _of_array(value, where=where)
     if isinstance(value, (str, int, float)):  # of a class of their own
         return json.loads(json.dumps(value))
     raise _no_form(value, where=where)
+
+
+def _of_array(value: Any, *, where: str) -> Any:
+    """Return the form of an array, a sparse matrix, a scalar of NumPy, a series or an index."""
+    array = value.toarray() if hasattr(value, "toarray") else value
+    if type(array).__name__ in {"datetime64", "timedelta64"}:
+        return None if str(array) == "NaT" else str(array)
+    plain = array.tolist()
+    if _holds_plain_numbers(array) or type(plain) is type(array):
+        return plain
+    return to_plain(plain, where=where)
+
+
+def _holds_plain_numbers(value: Any) -> bool:
+    """Return whether a value is an array of numbers of which none is missing."""
+    kind = getattr(getattr(value, "dtype", None), "kind", "")
+    return kind in {"b", "i", "u"} or (kind == "f" and not (value != value).any())  # noqa: PLR0124 - NaN
 
 
 def _no_form(value: object, *, where: str) -> NoPlainForm:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from modelship.bundle.payload import is_frame, payload_of
 from modelship.errors import DeploymentNotFoundError, InvalidOptionError
 from modelship.progress import DeadlineExceededError, Steps
 from modelship.targets import health
@@ -96,6 +97,11 @@ class Deployment:
         return self.instance.release.input_key
 
     @property
+    def input_form(self) -> str | None:
+        """What the rows of a request are: ``"records"`` or ``"rows"``; None if that is open."""
+        return self.instance.release.input_form
+
+    @property
     def state(self) -> State:
         """What the service is doing now; asked anew each time.
 
@@ -129,8 +135,9 @@ class Deployment:
 
         Parameters
         ----------
-        payload : JSON value, array, str or bytes
-            A str or bytes is the body as it stands; anything else is written as JSON.
+        payload : DataFrame, JSON value, array, str or bytes
+            A str or bytes is the body as it stands. The rows of a DataFrame go in the form that
+            the service takes, under its key; anything else is written as JSON.
         timeout_s : float
             Seconds until the whole answer has to be there. The default is what Azure
             Container Instances allows.
@@ -142,6 +149,8 @@ class Deployment:
         ScoringTimeoutError, ServiceUnreachableError, InvalidPayloadError
             If no answer came, or nothing could be sent.
         """
+        if is_frame(payload):
+            payload = payload_of(payload, key=self.input_key, form=self.input_form)
         return self._caller.send(self.instance, payload, timeout_s=timeout_s)
 
     def logs(self, *, tail: int | None = None) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from modelship.bundle.models import model_ids
 from modelship.bundle.profile import Profile
-from modelship.documents import DocumentError, mapping, optional, record, text
+from modelship.documents import DocumentError, choice, mapping, optional, record, text
 from modelship.errors import InvalidOptionError
 from modelship.runtime.server_options import ServerOptions
 from modelship.runtime.servers import Server, check_workers, trace_variables
@@ -187,6 +187,8 @@ class ReleaseRecord:
         ``<name>:<version>`` of the model; of several, each, and a comma between them.
     input_key : str or None
         The key under which the sample request held its rows.
+    input_form : str or None
+        What the rows of a request are: ``"records"`` or ``"rows"``; None if that is open.
     tags : Mapping[str, str]
         The bundle's tags.
     description : str
@@ -199,6 +201,7 @@ class ReleaseRecord:
     options: Mapping[str, Scalar] | None = None
     model: str = ""
     input_key: str | None = None
+    input_form: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
 
@@ -271,6 +274,7 @@ class Release:
             options=self.recorded,
             model=model_ids(bundle.models)[:_MOST_MODEL_TEXT],
             input_key=bundle.input_key,
+            input_form=bundle.input_form,
             tags=bundle.tags,
             description=bundle.description,
         )
@@ -293,7 +297,8 @@ _SCHEMA: Final = record(
         "input_key": optional(text()),
         "tags": mapping(text()),
         "description": text(),
-    }
+    },
+    {"input_form": optional(choice("records", "rows"))},
 )
 
 

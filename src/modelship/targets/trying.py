@@ -284,6 +284,11 @@ class _Service:
         """The key under which the sample request held its rows."""
         return self._instance.release.input_key
 
+    @property
+    def input_form(self) -> str | None:
+        """What the rows of a request are: ``"records"`` or ``"rows"``."""
+        return self._instance.release.input_form
+
     def run(self, payload: Any, /) -> Any:
         """Score one payload."""
         remaining_s = self._steps.deadline.remaining_s

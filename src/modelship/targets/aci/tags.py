@@ -38,6 +38,7 @@ def record_tags(instance: Instance) -> Mapping[str, str]:
         "model": release.model[:_MOST_CHARACTERS],
         "created": instance.created_at,
         "input-key": release.input_key,
+        "input-form": release.input_form,
         "options": None if release.options is None else "recorded",
     }
     ours = {PREFIX + name: value for name, value in record.items() if value is not None}
@@ -67,6 +68,7 @@ def read_record(service: Service) -> Instance:
             options=_options(service),
             model=tags.get(f"{PREFIX}model", ", ".join(service.model_ids)),
             input_key=tags.get(f"{PREFIX}input-key"),
+            input_form=tags.get(f"{PREFIX}input-form"),
             tags={key: value for key, value in tags.items() if not key.startswith(PREFIX)},
             description=service.description.strip(),
         ),

@@ -531,7 +531,7 @@ class BundleFormatError(BundleError):
 
     @property
     def hint(self) -> str:
-        return "Save it again with ScoringBundle.save()."
+        return "Save it again with ScoringBundle.save() (modelship bundle)."
 
 
 @dataclass(eq=False)
@@ -829,7 +829,7 @@ class DeploymentFailedError(TargetError):
     def hint(self) -> str:
         if self.diagnosis is not None:
             return self.diagnosis.remedy
-        return "Mend what the log above names, and deploy again." if self.log_tail else ""
+        return "Fix the error shown in the log above, and deploy again." if self.log_tail else ""
 
 
 @dataclass(eq=False)
@@ -947,7 +947,7 @@ class ScoringRequestError(ScoringError):
     def hint(self) -> str:
         return (
             self.advice
-            or "The service's log has the traceback: deployment.logs(), or modelship logs NAME."
+            or "The service's log has the traceback: deployment.logs() (modelship logs NAME)."
         )
 
 
@@ -964,7 +964,7 @@ class ServiceUnreachableError(ScoringError):
 
     @property
     def hint(self) -> str:
-        return "Look at deployment.state and deployment.logs(), or modelship list."
+        return "See what it wrote last: deployment.logs() (modelship logs NAME)."
 
 
 @dataclass(eq=False)

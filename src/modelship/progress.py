@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["Deadline", "DeadlineExceededError", "Steps", "doing", "showing"]
+__all__ = ["Deadline", "DeadlineExceededError", "Steps", "doing", "showing", "worded_by"]
 
 _FIRST_LINE_S: Final = 5.0  # what is done sooner needs no line of its own in a log
 
@@ -209,5 +209,19 @@ class _Lines(_Nothing):
 _UNDER_WAY: ContextVar[_Nothing | None] = ContextVar("under_way", default=None)
 
 
+_WORDED: ContextVar[Callable[[str], str]] = ContextVar("worded", default=str)
+
+
+@contextmanager
+def worded_by(words: Callable[[str], str]) -> Iterator[None]:
+    """Pass each line that is shown while the body runs through `words`."""
+    token = _WORDED.set(words)
+    try:
+        yield
+    finally:
+        _WORDED.reset(token)
+
+
 def _write(line: str) -> None:
+    line = _WORDED.get()(line)
     print(line, file=sys.stderr, flush=True)  # noqa: T201 - asked for

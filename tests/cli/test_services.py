@@ -149,7 +149,7 @@ def test_delete_ends_each_service(modelship, service):
         (("deploy", "BUNDLE", "-n", "abc", "--option", "auth_enabled=true"), 2, "type --auth"),
         (("deploy", "BUNDLE", "-n", "abc", "--server-option", "queu=1"), 2, "one of: "),
         (("deploy", "BUNDLE", "-n", "abc", "--server-option", "scoring_timeout_ms=1m"), 2, "whole"),
-        (("deploy", "BUNDLE", "-n", "abc", "--server-option", "queue=5"), 2, "server='modelship'"),
+        (("deploy", "BUNDLE", "-n", "abc", "--server-option", "queue=5"), 2, "--server modelship"),
         (("deploy", "none", "-n", "abc", "-t", "memory"), 5, "is not a usable bundle"),
         (("deploy", "-n", "abc", "-t", "memory"), 2, "modelship.yaml"),
         (("list", "--option", "port=1"), 2, "-t TARGET"),

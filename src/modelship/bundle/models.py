@@ -15,7 +15,7 @@ _MOST_SHOWN: Final = 10
 _EXPECTED: Final = "a Model, or a list of them: ModelSource.open(path_or_estimator).fetch(folder)"
 _ALL_OTHER: Final = (
     "models that differ in name or version, by more than capital letters: "
-    "ModelSource.open(…, name=…, version=…) gives one another name"
+    "ModelSource.open(…, name=…, version=…) (modelship bundle NAME=PATH) gives one another name"
 )
 
 

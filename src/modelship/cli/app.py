@@ -8,8 +8,10 @@ from typing import Any, NoReturn
 
 import click
 
-from modelship.cli.output import fail
+from modelship.cli.output import ask_for_json, fail
+from modelship.cli.wording import MistypedError, worded
 from modelship.errors import ModelshipError, nearest
+from modelship.progress import worded_by
 
 __all__ = ["cli"]
 
@@ -57,11 +59,24 @@ class _Commands(click.Group):
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if "--json" in args:  # also if the rest cannot be read
+            ask_for_json(ctx)
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            if type(error).__name__ == "NoArgsIsHelpError":  # click shows the help
+                raise
+            fail(MistypedError.from_click(error))
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with worded_by(worded):
+                return super().invoke(ctx)
         except ModelshipError as error:
             fail(error)
+        except click.UsageError as error:
+            fail(MistypedError.from_click(error))
         except KeyboardInterrupt:
             click.echo("interrupted", err=True)
             ctx.exit(_INTERRUPTED)
@@ -72,6 +87,7 @@ class _Commands(click.Group):
 
 
 @click.group(
+    "modelship",
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 done, 2 what was typed, 3 the model, 4 the test or its gate, "

@@ -20,6 +20,7 @@ from modelship.cli.options import (
 )
 from modelship.cli.output import as_json_is_asked, emit, say_findings
 from modelship.cli.serving import environment_options, environment_under
+from modelship.cli.wording import worded
 from modelship.progress import showing
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def finding_document(finding: Finding) -> dict[str, object]:
         "path": finding.path,
         "line": finding.line,
         "problem": finding.problem,
-        "advice": finding.advice,
+        "advice": worded(finding.advice),
         "evidence": finding.evidence,
     }
 

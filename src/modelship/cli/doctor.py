@@ -13,6 +13,7 @@ import click
 from modelship.cli.opening import open_service
 from modelship.cli.options import config_option, json_option, option_option, target_option
 from modelship.cli.output import as_json_is_asked, diagnosis_document, emit, say_diagnosis
+from modelship.cli.wording import worded
 from modelship.diagnosis import diagnose, is_known
 from modelship.diagnosis.redaction import hiding
 from modelship.errors import DeploymentNotFoundError, InvalidOptionError
@@ -132,8 +133,8 @@ def _explain_failure(failure: Failure) -> None:
 
 def _failure_document(failure: Failure) -> dict[str, Any]:
     found = diagnosis_document(failure.diagnosis) if failure.diagnosis else None
-    told = {name: getattr(failure, name) for name in ("change", "ended_at", "problem", "advice")}
-    return {**told, "diagnosis": found}
+    told = {name: getattr(failure, name) for name in ("change", "ended_at", "problem")}
+    return {**told, "advice": worded(failure.advice), "diagnosis": found}
 
 
 def _say_failure(failure: Failure) -> None:
@@ -144,7 +145,7 @@ def _say_failure(failure: Failure) -> None:
         return
     click.echo(f"  {failure.problem}")
     if failure.advice:
-        click.echo(click.style(f"  > {failure.advice}", bold=True))
+        click.echo(click.style(f"  > {worded(failure.advice)}", bold=True))
 
 
 def _explain_service(deployment: Deployment, failure: Failure | None) -> None:

@@ -54,6 +54,10 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--html", type=_FILE, help="Write the report as one HTML file.")
 @click.option("--confusion-matrix", type=_FILE, help="Write it as a picture: png, svg or pdf.")
 @click.option("--predictions", type=_FILE, help="Write some samples with their predictions.")
+@click.option(
+    "--image-shape", nargs=2, type=click.IntRange(min=1), metavar="H W",
+    help="How high and wide the images of --predictions are [default: square].",
+)  # fmt: skip
 @config_option
 @json_option
 def evaluate(
@@ -69,6 +73,7 @@ def evaluate(
     html: Path | None,
     confusion_matrix: Path | None,
     predictions: Path | None,
+    image_shape: tuple[int, int] | None,
     config_file: Path | None,
 ) -> None:
     """Score MODEL, or the service NAME, on a test set.
@@ -87,7 +92,9 @@ def evaluate(
         config, X=X, y=y, of_service=bool(name), options=dict(options), trust_model=trust_model
     )
     failure = _gate(report, config.require)
-    _write(report, html=html, confusion_matrix=confusion_matrix, predictions=predictions)
+    _write(report, html=html, confusion_matrix=confusion_matrix)
+    if predictions:
+        report.plot_predictions(predictions, image_shape=image_shape)
     _say(report, config.require, failure)
 
 
@@ -124,15 +131,11 @@ def _gate(report: Report, bounds: Mapping[str, float]) -> GateError | None:
     return None
 
 
-def _write(
-    report: Report, *, html: Path | None, confusion_matrix: Path | None, predictions: Path | None
-) -> None:
+def _write(report: Report, *, html: Path | None, confusion_matrix: Path | None) -> None:
     if html:
         report.to_html(html)
     if confusion_matrix:
         report.plot_confusion_matrix(confusion_matrix)
-    if predictions:
-        report.plot_predictions(predictions)
 
 
 def _say(report: Report, bounds: Mapping[str, float], failure: GateError | None) -> None:

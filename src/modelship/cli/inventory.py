@@ -12,6 +12,7 @@ from modelship.cli.config import Config
 from modelship.cli.opening import open_target
 from modelship.cli.options import config_option, json_option, option_option, target_option
 from modelship.cli.output import as_json_is_asked, deployment_document, emit, say_table
+from modelship.cli.wording import hint_of, message_of
 from modelship.errors import DeploymentNotFoundError, ModelshipError
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def _try_to_look(config: Config) -> _Look:
     try:
         return _look(config, options={})
     except ModelshipError as error:
-        return _Look(config.chosen_target, reason=error.message, hint=error.hint)
+        return _Look(config.chosen_target, reason=message_of(error), hint=hint_of(error))
     except ImportError as error:
         reason = f"The target {config.chosen_target!r} cannot be imported: {error}."
         return _Look(config.chosen_target, reason=reason)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from modelship.cli.wording import COMMAND, hint_of, message_of, text_of, worded
 from modelship.findings import RULES
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "as_json_is_asked",
+    "ask_for_json",
     "deployment_document",
     "diagnosis_document",
     "emit",
@@ -37,8 +39,14 @@ _UNBOUNDED = 100_000  # columns; a table in a file or a pipe is never cut
 
 
 def use_json(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click calls it
-    """Remember that ``--json`` was given; for the option's callback."""
+    """Remember the command that runs, and whether ``--json`` was given; for the callback."""
     ctx.meta[_AS_JSON] = value
+    ctx.meta[COMMAND] = ctx
+
+
+def ask_for_json(ctx: click.Context) -> None:
+    """Let an error be a JSON document, unless the command has no ``--json``."""
+    ctx.meta[_AS_JSON] = True
 
 
 def as_json_is_asked() -> bool:
@@ -59,7 +67,7 @@ def fail(error: ModelshipError, *, document: Mapping[str, Any] | None = None) ->
     """
     if as_json_is_asked():
         emit({**(document or {}), "error": error_document(error)})
-    click.echo(click.style("error: ", fg="red", bold=True) + str(error), err=True)
+    click.echo(click.style("error: ", fg="red", bold=True) + text_of(error), err=True)
     click.get_current_context().exit(error.exit_code)
 
 
@@ -67,9 +75,9 @@ def error_document(error: ModelshipError) -> dict[str, object]:
     """Return an error as JSON values."""
     document = {
         "type": type(error).__name__,
-        "message": error.message,
+        "message": message_of(error),
         "evidence": error.evidence,
-        "hint": error.hint,
+        "hint": hint_of(error),
         "exit_code": error.exit_code,
     }
     if error.aftermath:
@@ -86,7 +94,7 @@ def diagnosis_document(diagnosis: Diagnosis) -> dict[str, object]:
         "cause": diagnosis.cause,
         "where": diagnosis.where,
         "evidence": list(diagnosis.evidence),
-        "remedy": diagnosis.remedy,
+        "remedy": worded(diagnosis.remedy),
     }
 
 
@@ -97,7 +105,7 @@ def say_diagnosis(diagnosis: Diagnosis) -> None:
     click.echo(f"  {diagnosis.cause}")
     for line in diagnosis.evidence:
         click.echo(click.style(f"  | {line}", dim=True))
-    click.echo(click.style(f"  > {diagnosis.remedy}", bold=True))
+    click.echo(click.style(f"  > {worded(diagnosis.remedy)}", bold=True))
 
 
 def deployment_document(deployment: Deployment) -> dict[str, object]:
@@ -153,7 +161,7 @@ def say_findings(findings: Sequence[Finding]) -> None:
         click.echo(f"  {each.problem}")
         for line in each.evidence.splitlines():
             click.echo(click.style(f"  | {line}", dim=True))
-        click.echo(click.style(f"  > {each.advice}", bold=True))
+        click.echo(click.style(f"  > {worded(each.advice)}", bold=True))
     errors = sum(each.blocks for each in findings)
     warnings = len(findings) - errors
     counted = [f"{errors} {'error' if errors == 1 else 'errors'}"] if errors else []

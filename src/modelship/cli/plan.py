@@ -20,6 +20,7 @@ from modelship.cli.options import (
 from modelship.cli.output import as_json_is_asked, emit, error_document
 from modelship.cli.planned import deploy, find
 from modelship.cli.rollouts import rollout_options, stages_from
+from modelship.cli.wording import text_of, worded
 from modelship.errors import InputError
 from modelship.progress import showing
 
@@ -186,7 +187,7 @@ def _say_plans(services: Sequence[Service]) -> None:
         mark, color = _MARKS[plan.action]
         click.echo(f"{click.style(mark, fg=color, bold=True)} {plan}")
         for warning in plan.warnings:
-            click.secho(f"    warning: {warning}", fg="yellow", err=True)
+            click.secho(f"    warning: {worded(str(warning))}", fg="yellow", err=True)
     actions = [plan.action for plan in plans]
     counted = [("create", "to create"), ("replace", "to replace"), ("nothing", "unchanged")]
     told = [f"{actions.count(action)} {words}" for action, words in counted if action in actions]
@@ -206,6 +207,6 @@ def _end_if_failed(services: Sequence[Service]) -> None:
     failed = [(each.label, each.error) for each in services if each.error is not None]
     for label, error in failed:
         head = click.style("error: ", fg="red", bold=True)
-        click.echo(f"{head}{label}: {error}", err=True)
+        click.echo(f"{head}{label}: {text_of(error)}", err=True)
     if failed:
         click.get_current_context().exit(failed[0][1].exit_code)

@@ -22,7 +22,7 @@ ADVICE = MappingProxyType(
         "NotFound": _REFUSED,
         "ImageNotFound": _REFUSED,
         "InvalidVersion": _UPGRADE,
-        "InvalidRepository": "Correct the image's name in base_image= (--option base_image=).",
+        "InvalidRepository": "Correct the image's name in base_image= (--option base_image=IMAGE).",
         "InvalidConfigFile": _SETTINGS,
         "InvalidArgument": _UPGRADE,
         "DeprecatedMethod": _UPGRADE,

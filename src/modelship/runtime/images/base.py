@@ -41,7 +41,7 @@ def ensure_base(engine: Engine, name: str, *, steps: Steps) -> Image:
             image=name,
             problem=f"it is not here and cannot be pulled ({problem})",
             advice=f"Run docker pull {name} where that works, or name an image that has Python "
-            "with base_image= (--option base_image=...).",
+            "with base_image= (--option base_image=IMAGE).",
         )
     return pulled
 
@@ -101,7 +101,7 @@ def machine_of(name: str, base: Image) -> str:
         raise BaseImageError(
             image=name,
             problem=f"it is for {base.architecture!r} machines",
-            advice="Name an image for amd64 or arm64 with base_image= (--option base_image=...).",
+            advice="Name an image for amd64 or arm64 with base_image= (--option base_image=IMAGE).",
         )
     return _MACHINES[base.architecture]
 
@@ -111,5 +111,5 @@ def _base_image_error(name: str, problem: str, *, python: str) -> BaseImageError
         image=name,
         problem=problem,
         advice=f"Name an image that has Python {python} with base_image= "
-        "(--option base_image=...), or ask for another Python in the environment.",
+        "(--option base_image=IMAGE), or ask for another Python in the environment.",
     )

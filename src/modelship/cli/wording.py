@@ -1,0 +1,127 @@
+"""Errors and findings in the words of the command line: flags in place of Python's options."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+import click
+from click.core import ParameterSource
+
+from modelship.errors import InputError, InvalidOptionError, ModelshipError, UnsupportedError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["COMMAND", "MistypedError", "hint_of", "message_of", "text_of", "worded"]
+
+COMMAND: Final = "modelship.command"
+"""Where a context of click keeps the context of the command that runs."""
+
+_FLAGS: Final[Mapping[str, str]] = {
+    **{
+        name: f"--{name.replace('_', '-')}"
+        for name in (
+            *("environment", "source_directory", "entry_script", "sample_input", "cpu_cores"),
+            *("memory_gb", "overwrite", "trust_model", "server", "workers", "port", "auth"),
+            *("capture", "to", "check"),
+        )
+    },
+    "timeout_s": "--timeout",
+    "limits": "--as",
+    "secrets": "--secret",
+    "variables": "--variable",
+    "server_options": "--server-option",
+    # of targets
+    "base_image": "--option base_image=IMAGE",
+    "dns_name_label": "--option dns_name_label=LABEL",
+}
+_TYPED: Final = {ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT}
+_CALL: Final = r"[\w.]+\((?:[^()]|\([^()]*\))*\)"
+_VALUE: Final = r"(?:'[^']*'|True|False|\.\.\.|\d+(?:\.\d+)?)?"
+# Both ways are told, Python's first: "overwrite=True (--overwrite)", "save() (modelship bundle)".
+_TWO_WAYS: Final = re.compile(
+    rf"(?<![\w-])(?:{_CALL}|\w+={_VALUE}) \((?P<typed>(?:--|modelship )[^()]+)\)"
+)
+_OR: Final = re.compile(r"Serving\([^()]*\) or (?=--)")
+_BESIDE: Final = re.compile(r" \(Serving\([^()]*\)\)")
+_SERVER_OPTION: Final = re.compile(r"server_options=\{'(?P<name>\w+)': \.\.\.\}")
+_SERVING: Final = re.compile(r"Serving\((?P<option>\w+=[^(),]*)\)")
+_OPTION: Final = re.compile(
+    r"(?<![\w.'-])(?<!--option )(?<!--server-option )"
+    rf"(?P<name>{'|'.join(_FLAGS)})=(?P<value>{_VALUE})"
+)
+
+
+class MistypedError(InputError):
+    """What was typed is no command, or lacks a part."""
+
+    def __init__(self, problem: str, *, command: str, exit_code: int) -> None:
+        self.problem = problem
+        self.command = command
+        self.exit_code = exit_code  # type: ignore[misc]  # a plan has its own
+
+    @classmethod
+    def from_click(cls, error: click.UsageError) -> MistypedError:
+        """Return the error of click as one of ours."""
+        command = error.ctx.command_path if error.ctx else "modelship"
+        return cls(error.format_message(), command=command, exit_code=error.exit_code)
+
+    @property
+    def message(self) -> str:
+        return self.problem
+
+    @property
+    def hint(self) -> str:
+        return f"{self.command} --help shows what can be typed."
+
+
+def worded(text: str) -> str:
+    """Return advice as it is typed: ``timeout_s=60`` becomes ``--timeout 60``."""
+    text = _TWO_WAYS.sub(r"\g<typed>", text)
+    text = _BESIDE.sub("", _OR.sub("", text))
+    text = _SERVER_OPTION.sub(r"--server-option \g<name>=...", text)
+    text = text.replace("image_shape=(h, w)", "--image-shape H W")
+    return _OPTION.sub(_flag, _SERVING.sub(r"\g<option>", text))
+
+
+def message_of(error: ModelshipError) -> str:
+    """Return what was found; what a program said is quoted as it was."""
+    if isinstance(error, InvalidOptionError):
+        option = _typed(error.option)
+        error = InvalidOptionError(option, error.found, worded(error.expected))
+    is_ours = isinstance(error, (InputError, UnsupportedError))
+    return worded(error.message) if is_ours else error.message
+
+
+def hint_of(error: ModelshipError) -> str:
+    """Return the one thing to do next."""
+    return worded(error.hint)
+
+
+def text_of(error: ModelshipError) -> str:
+    """Return all of an error, as ``str(error)`` does for Python."""
+    parts = [message_of(error)]
+    parts += [f"  | {line}" for line in error.evidence.splitlines()]
+    parts += [error.aftermath] if error.aftermath else []
+    hint = hint_of(error)
+    return "\n".join([*parts, f"  -> {hint}"] if hint else parts)
+
+
+def _flag(found: re.Match[str]) -> str:
+    flag, value = _FLAGS[found["name"]], found["value"].strip("'")
+    if value == "False":
+        return flag.replace("--", "--no-", 1)
+    if value in {"", "True", "..."} or "=" in flag:
+        return flag
+    return f"{flag} {value}"
+
+
+def _typed(option: str) -> str:
+    """Return the flag that gave an option its value; what stands in a file is called as there."""
+    running = click.get_current_context(silent=True)
+    command: click.Context | None = running.meta.get(COMMAND) if running else None
+    if command is None or command.get_parameter_source(option) not in _TYPED:
+        return option
+    flags = [each.opts for each in command.command.params if each.name == option]
+    return max(flags[0], key=len)

@@ -34,6 +34,22 @@ def test_bundle_saves_what_the_flags_say(modelship, files, here):
     assert (made.resources.cpu_cores, dict(made.tags)) == (0.5, {"data": "digits"})
 
 
+def test_bundle_takes_packages_besides(modelship, files, here):
+    """With an environment and without, from the command line and from the project's file."""
+    (here / "requirements.txt").write_text("joblib\n")
+    (here / "modelship.yaml").write_text("packages: [threadpoolctl]\n")
+    model = ("bundle", files / "model.pkl", "-o", "made", "--json")
+    for options, wanted in (
+        (("--environment", "requirements.txt", "--package", "six>=1.16"), {"six", "joblib"}),
+        ((), {"threadpoolctl", "scikit-learn"}),
+    ):
+        done = modelship(*model, *options)
+        assert done.exit_code == 0, done.output
+        assert wanted <= {*json.loads(done.stdout)["packages"]}
+    twice = modelship(*model, "--package", "six", "--package", "six")
+    assert (twice.exit_code, "six is given twice" in twice.stderr) == (6, True)
+
+
 def test_bundle_takes_several_models(modelship, files, here):
     """Each is in the folder under its name; NAME= names one, and a script is asked for."""
     (here / "requirements.txt").write_text("")

@@ -62,9 +62,10 @@ class ScoringBundle:
         Where the schema has columns, it builds from a row what the model was fitted on.
     source_directory : str or Path, optional
         A folder whose files go along with the script; `entry_script` is then relative to it.
-    environment : Environment, str or Path, optional
+    environment : Environment, str, Path or Sequence[str], optional
         A conda YAML file, a requirements file, or an Environment. Without it the
-        environment is inferred from what wrote the models.
+        environment is inferred from what wrote the models; a list of packages, such as
+        ``["pandas", "pyarrow>=15"]``, is added to that.
     sample_input : DataFrame or JSON value, optional
         A request that the service answers; arrays are taken as lists, and a DataFrame, such as
         ``X.head()``, as ``{"data": records}``. It is sent once after each deployment,
@@ -103,7 +104,7 @@ class ScoringBundle:
         *,
         entry_script: str | Path | None = None,
         source_directory: str | Path | None = None,
-        environment: Environment | str | Path | None = None,
+        environment: Environment | str | Path | Sequence[str] | None = None,
         sample_input: object = None,
         schema: Schema | str | Path | None = None,
         output: Output = "labels",
@@ -126,7 +127,12 @@ class ScoringBundle:
             models=models,
             entry_script=script,
             source=source,
-            environment=as_environment(environment, models=models, source=source),
+            environment=as_environment(
+                environment,
+                models=models,
+                source=source,
+                makes_tables=entry_script is None and known.is_table,
+            ),
             schema=known,
             sample_json=as_sample(sample_input),
             resources=Resources(cpu_cores=cpu_cores, memory_gb=memory_gb),

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
-import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +11,8 @@ from packaging.utils import canonicalize_name
 
 from modelship.bundle.conda import read_conda
 from modelship.bundle.inferred import requirements_of, requirements_of_all
+from modelship.bundle.packages import combined, names_of, settled_by
+from modelship.bundle.python_choice import RUNNING, checked_python, pick_python
 from modelship.bundle.requirements import parse_requirement, read_requirements
 from modelship.documents import DocumentError, read_regular
 from modelship.errors import EnvironmentSpecError
@@ -21,7 +21,6 @@ from modelship.known_packages import SETUPTOOLS, floor_of, needs_setuptools
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from modelship.bundle.conda import PythonSpec
     from modelship.bundle.source_folder import SourceFile
     from modelship.sources import Model
 
@@ -30,14 +29,8 @@ __all__ = ["Environment", "as_environment"]
 SERVER = "azureml-inference-server-http"
 DEFAULTS = "azureml-defaults"
 
-OLDEST_PYTHON = (3, 8)
-"""The inference server's releases for older ones need packages that have no wheels."""
-
-NEWEST_PYTHON = (3, 14)
-"""The newest one that is picked for a range such as ``python>=3.8``."""
-
+_GIVE_ONE = "Pass environment= with a conda or requirements file, or a list of packages."
 _MOST_BYTES = 2**22
-_RUNNING = sys.version_info[:2]
 
 
 @dataclass(frozen=True)
@@ -62,6 +55,8 @@ class Environment:
     lines : Mapping[str, tuple[int, ...]]
         The lines of `origin` that ask for a package, or for ``python``, by canonical name; for
         messages too.
+    inferred : bool
+        Whether it was inferred from a model; does not count for equality either.
 
     Raises
     ------
@@ -73,9 +68,10 @@ class Environment:
     requirements: tuple[str, ...]
     origin: str = field(default="the environment", compare=False, repr=False)
     lines: Mapping[str, tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
+    inferred: bool = field(default=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "python", _checked_python(self.python, where=self.origin))
+        object.__setattr__(self, "python", checked_python(self.python, where=self.origin))
         parsed = [parse_requirement(text, where=self.origin) for text in self.requirements]
         if not any(requirement.name == SERVER for requirement in parsed):
             parsed.append(Requirement(SERVER))
@@ -124,9 +120,8 @@ class Environment:
         path = Path(path)
         if not path.is_file():
             raise EnvironmentSpecError(str(path), "there is no such file.", "Check the path.")
-        running = ".".join(map(str, _RUNNING))
         if path.suffix.lower() == ".txt":
-            return cls(running, read_requirements(path), origin=str(path))
+            return cls(RUNNING, read_requirements(path), origin=str(path))
         if path.suffix.lower() not in {".yml", ".yaml"}:
             raise EnvironmentSpecError(
                 str(path),
@@ -134,7 +129,7 @@ class Environment:
                 "Name a conda file .yml or .yaml, and a requirements file .txt.",
             )
         conda = read_conda(path, _read_text(path))
-        python = _pick_python(conda.python) if conda.python else running
+        python = pick_python(conda.python) if conda.python else RUNNING
         return cls(python, conda.requirements, origin=str(path), lines=conda.lines)
 
     def place_of(self, *packages: str) -> str:
@@ -147,8 +142,9 @@ class Environment:
     def for_model(cls, model: Model, *, own_modules: Collection[str] = ()) -> Environment:
         """Infer the environment from what the model's file says of the libraries that wrote it.
 
-        Libraries that left their version in the file are pinned to it, other packages
-        that it names are left open, and Python is that of this process.
+        Libraries that left their version in the file are pinned to it. Other packages that it
+        names are pinned to what is installed here, if it was written here, and so is pandas if the
+        model takes a table. Python is that of this process.
 
         Parameters
         ----------
@@ -162,8 +158,7 @@ class Environment:
         EnvironmentSpecError
             If the model names a package whose name on PyPI is not known.
         """
-        requirements, origin = requirements_of(model, own_modules=own_modules)
-        return cls(".".join(map(str, _RUNNING)), tuple(requirements), origin=origin)
+        return _inferred([model], own_modules=own_modules)
 
     @classmethod
     def for_models(
@@ -184,22 +179,75 @@ class Environment:
             If there is no model, or two were written by different versions of a library, or one
             names a package whose name on PyPI is not known.
         """
-        if len(models) == 1:
-            return cls.for_model(models[0], own_modules=own_modules)
-        requirements, origin = requirements_of_all(models, own_modules=own_modules)
-        return cls(".".join(map(str, _RUNNING)), tuple(requirements), origin=origin)
+        if not models:
+            problem = "an environment is inferred from a model, and there is none."
+            raise EnvironmentSpecError("the environment", problem, _GIVE_ONE)
+        return _inferred(models, own_modules=own_modules)
+
+    def with_packages(self, *packages: str) -> Environment:
+        """Return this environment with more packages.
+
+        Parameters
+        ----------
+        *packages : str
+            Requirements as in PEP 508, such as ``"pandas"`` or ``"pyarrow>=15"``. Of a package that
+            is there already, a version given here replaces an inferred one, and has to go with
+            one that a file or a user asked for; without a version, it stays as it is.
+
+        Raises
+        ------
+        EnvironmentSpecError
+            If one is malformed, is given twice, or contradicts what is asked for already.
+        """
+        requirements = combined(
+            self.requirements, packages, replaces=self.inferred, place_of=self.place_of
+        )
+        origin = f"{self.origin} with {', '.join(packages)}" if packages else self.origin
+        return replace(
+            self, requirements=requirements, origin=origin if self.inferred else self.origin
+        )
 
 
 def as_environment(
-    given: Environment | str | Path | None, *, models: Sequence[Model], source: Sequence[SourceFile]
+    given: Environment | str | Path | Sequence[str] | None,
+    *,
+    models: Sequence[Model],
+    source: Sequence[SourceFile],
+    makes_tables: bool = False,
 ) -> Environment:
-    """Return the environment that is given, or else the one that `models` and `source` need."""
+    """Return the environment that is given, or else the one that `models` and `source` need.
+
+    A list of requirements is added to the latter. The written script for a table makes DataFrames,
+    which `makes_tables` says.
+    """
     if isinstance(given, Environment):
         return given
-    if given is not None:
+    if isinstance(given, (str, Path)):
         return Environment.read(given)
     own = {file.path.partition("/")[0].removesuffix(".py") for file in source}
-    return Environment.for_models(models, own_modules=own)
+    if given is None and not models:
+        return Environment.for_models(models, own_modules=own)
+    inferred = _inferred(models, own_modules=own, packages=given, makes_tables=makes_tables)
+    return inferred.with_packages(*(given or ()))
+
+
+def _inferred(
+    models: Sequence[Model],
+    *,
+    own_modules: Collection[str],
+    packages: Sequence[str] | None = None,
+    makes_tables: bool = False,
+) -> Environment:
+    named = None if packages is None else names_of(packages)
+    if len(models) == 1:
+        requirements, origin = requirements_of(
+            models[0], own_modules=own_modules, named=named, makes_tables=makes_tables
+        )
+    else:
+        requirements, origin = requirements_of_all(
+            models, own_modules=own_modules, named=named, settled=settled_by(packages or ())
+        )
+    return Environment(RUNNING, tuple(requirements), origin=origin, inferred=True)
 
 
 def _lacks_setuptools(requirements: Sequence[Requirement], *, python: str) -> bool:
@@ -215,48 +263,6 @@ def _with_floor(requirement: Requirement, *, python: str) -> Requirement:
     extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
     marker = f"; {requirement.marker}" if requirement.marker else ""
     return Requirement(f"{requirement.name}{extras}>={floor}{marker}")
-
-
-def _checked_python(python: str, *, where: str) -> str:
-    match = re.fullmatch(r"(\d+)\.(\d+)(\.\d+)?", python.strip())
-    if match is None:
-        raise EnvironmentSpecError(
-            where, f"{python!r} is not a version of Python.", "Write it as '3.11'."
-        )
-    if (int(match[1]), int(match[2])) < OLDEST_PYTHON:
-        raise _too_old(python, where=where)
-    return python.strip()
-
-
-def _too_old(python: str, *, where: str) -> EnvironmentSpecError:
-    oldest = ".".join(map(str, OLDEST_PYTHON))
-    return EnvironmentSpecError(
-        where,
-        f"it asks for Python {python}, and services run on Python {oldest} or newer: what Azure "
-        "ML's inference server needs on older ones would have to be compiled.",
-        f"Write python={oldest} there. scikit-learn 0.22 and newer have wheels for it, and load "
-        "what the same release has pickled under an older Python; evaluate the model to see that "
-        "it answers the same.",
-    )
-
-
-def _pick_python(spec: PythonSpec) -> str:
-    """Return the Python that a conda file asks for; of a range the running one, or the newest."""
-    for clause in spec.specifier:
-        if clause.operator in {"==", "==="}:
-            python = clause.version.removesuffix(".*")
-            if python == "3":
-                break
-            return _checked_python(python, where=spec.where)
-    minors = [(3, minor) for minor in range(NEWEST_PYTHON[1], -1, -1)]
-    for minor in [_RUNNING, *minors]:
-        # .99 so that a bound such as >=3.11.4 does not rule a minor version out
-        if spec.specifier.contains(f"{minor[0]}.{minor[1]}.99"):
-            python = f"{minor[0]}.{minor[1]}"
-            return _checked_python(python, where=spec.where)
-    raise EnvironmentSpecError(
-        spec.where, f"no release of Python is {spec.specifier}.", "Write python=3.11."
-    )
 
 
 def _read_text(path: Path) -> str:

@@ -31,6 +31,13 @@ __all__ = ["bundle"]
 @click.option("--entry-script", metavar="FILE", help="The script with init() and run(raw_data).")
 @click.option("--source-directory", metavar="FOLDER", help="A folder that goes along with it.")
 @click.option("--environment", metavar="FILE", help="A conda YAML or requirements file.")
+@click.option(
+    "--package",
+    "packages",
+    multiple=True,
+    metavar="NAME",
+    help="A package besides, such as pandas or 'pyarrow>=15'; may be repeated.",
+)
 @click.option("--sample-input", metavar="FILE", help="A JSON file with a sample request.")
 @click.option("--cpu-cores", type=float, help="Cores of processor time [default: 1].")
 @click.option("--memory-gb", type=float, help="Memory in gibibytes [default: 1].")

@@ -43,6 +43,8 @@ class Config:
         The scoring script, and the folder that goes along with it.
     environment : str, optional
         A conda YAML or requirements file.
+    packages : Sequence[str]
+        Packages besides those of the environment.
     sample_input : JSON value, optional
         A sample request; a str is the path of a JSON file that holds it.
     cpu_cores, memory_gb : float
@@ -74,6 +76,7 @@ class Config:
     entry_script: str | None = None
     source_directory: str | None = None
     environment: str | None = None
+    packages: Sequence[str] = ()
     sample_input: Any = None
     cpu_cores: float = 1.0
     memory_gb: float = 1.0

@@ -168,6 +168,10 @@ def _is_models(value: object) -> bool:
     return _is_text(value) or is_list
 
 
+def _is_list_of_texts(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
 def _is_source(value: object) -> bool:
     return isinstance(value, str) and value.startswith(("env:", "file:"))
 
@@ -213,7 +217,8 @@ _ONE: Final = {
     "model": Kind("a path or a URI, or a list of them", _is_models),
     "entry_script": _PATH,
     "source_directory": _PATH,
-    "environment": _PATH,
+    "environment": Kind("a path (packages alone stand under packages)", _is_text),
+    "packages": Kind("a list of packages, such as [pandas, pyarrow>=15]", _is_list_of_texts),
     "sample_input": Kind(
         "a mapping, a list, or the path of a JSON file",
         lambda value: _is_text(value) or isinstance(value, (dict, list)),

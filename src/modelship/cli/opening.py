@@ -19,9 +19,9 @@ from modelship.errors import InvalidOptionError, SampleInputError
 from modelship.progress import showing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from modelship.bundle import ScoringBundle
+    from modelship.bundle import Environment, ScoringBundle
     from modelship.sources import Model
     from modelship.targets import DeployTarget
 
@@ -110,11 +110,20 @@ def parts_of(config: Config) -> dict[str, Any]:
     return {
         "entry_script": _entry_script(config),
         "source_directory": config.source_directory,
-        "environment": config.environment,
+        "environment": _environment(config),
         "sample_input": _sample_input(config.sample_input),
         "cpu_cores": config.cpu_cores,
         "memory_gb": config.memory_gb,
     }
+
+
+def _environment(config: Config) -> Environment | Sequence[str] | None:
+    """Return the environment of the file together with the packages, as far as they are given."""
+    if config.environment is None:
+        return config.packages or None
+    from modelship.bundle import Environment
+
+    return Environment.read(config.environment).with_packages(*config.packages)
 
 
 def _entry_script(config: Config) -> str | None:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["Service", "deploy", "find"]
 
 _OF_BUNDLE = (
-    *("models", "entry_script", "source_directory", "environment", "sample_input"),
-    *("cpu_cores", "memory_gb", "tags", "description"),
+    *("models", "entry_script", "source_directory", "environment", "packages"),
+    *("sample_input", "cpu_cores", "memory_gb", "tags", "description"),
 )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import metadata
+
 __all__ = [
     "FLOORS",
     "IMPORT_TO_PYPI",
@@ -10,6 +12,7 @@ __all__ = [
     "SOURCE_ONLY",
     "floor_of",
     "needs_setuptools",
+    "provider_of",
 ]
 
 SOURCE_ONLY = ("docopt", "fusepy")
@@ -69,6 +72,23 @@ def floor_of(name: str, *, python: str) -> str | None:
     """Return the lowest release of a package that is taken where none is named, if there is one."""
     of_old = _LAST_FOR_3_8.get(name) if python.startswith("3.8") else None
     return of_old or FLOORS.get(name)
+
+
+_PROVIDERS = {"xgboost": ("xgboost", "xgboost-cpu")}
+"""Packages under which a library is on PyPI; the first is taken where none is installed."""
+
+
+def provider_of(library: str) -> str:
+    """Return the package on PyPI that has a library: of several, the one that is installed here."""
+    known = _PROVIDERS.get(library, (library,))
+    return next((name for name in known if _is_installed(name)), known[0])
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return bool(metadata.version(package))
+    except metadata.PackageNotFoundError:
+        return False
 
 
 IMPORT_TO_PYPI = {

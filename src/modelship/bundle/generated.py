@@ -13,7 +13,7 @@ from modelship.bundle.source_folder import SourceFile
 from modelship.errors import EntryScriptError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from modelship.sources import Model
     from modelship.sources.formats import ScriptLines
@@ -131,9 +131,12 @@ def generate_source(
     EntryScriptError
         If there are several models or none, or one of a format for which none is written.
     """
-    lines, model_file = _lines_of(models)
+    model, lines = _lines_of(models)
+    model_file = model.files[0].path
+    load = _load(lines, model=model, schema=schema)
     if output == "labels" and schema.form not in _WITH_TABLE:
-        return "score.py", (_file("score.py", _plain(lines, model_file=model_file)),)
+        text = _plain(lines, load=load, model_file=model_file)
+        return "score.py", _sorted([_file("score.py", text), *_natives(lines)])
     options = "" if key == "data" else f", key={key!r}"
     options += "" if validate else ", validate=False"
     text = _TABLE.format(
@@ -141,15 +144,19 @@ def generate_source(
         key=key,
         options=options,
         imports="\n".join(line for line in lines.imports if "numpy" not in line),
-        load=_load(lines, model_file=model_file),
+        load=load,
         predict=_ANSWERS[output],
     )
-    files = (_file("score.py", text), _file("schema.json", schema.to_json()), *_tables())
-    return "score.py", tuple(sorted(files, key=lambda file: file.path))
+    files = [_file("score.py", text), _file("schema.json", schema.to_json())]
+    return "score.py", _sorted([*files, *(_natives(lines) or _tables())])
 
 
-def _lines_of(models: Sequence[Model]) -> tuple[ScriptLines, str]:
-    """Return how the one model is loaded, and the path of its file."""
+def _sorted(files: Iterable[SourceFile]) -> tuple[SourceFile, ...]:
+    return tuple(sorted(files, key=lambda file: file.path))
+
+
+def _lines_of(models: Sequence[Model]) -> tuple[Model, ScriptLines]:
+    """Return the one model, and how it is loaded."""
     place = "."
     if len(models) != 1:
         problem = f"no script is written for {len(models)} models: what run() answers is up to you."
@@ -157,28 +164,40 @@ def _lines_of(models: Sequence[Model]) -> tuple[ScriptLines, str]:
     elif (lines := models[0].model_format.script) is None:
         problem = f"no script can be written for a model of the format {models[0].format!r}."
     else:
-        return lines, models[0].files[0].path
+        return models[0], lines
     advice = f"Write score.py with init() and run(raw_data), and pass it as entry_script{place}"
     raise EntryScriptError(path="score.py", problem=problem, advice=advice)
 
 
-def _plain(lines: ScriptLines, *, model_file: str) -> str:
+def _plain(lines: ScriptLines, *, load: str, model_file: str) -> str:
     return _PLAIN.format(
         model_file=model_file,
         imports="\n".join(lines.imports),
-        load=_load(lines, model_file=model_file),
+        load=load,
         predict=lines.predict,
     )
 
 
-def _load(lines: ScriptLines, *, model_file: str) -> str:
-    return lines.load.format(path=f'os.path.join(os.environ["AZUREML_MODEL_DIR"], {model_file!r})')
+def _load(lines: ScriptLines, *, model: Model, schema: Schema) -> str:
+    """Return the expression that loads a model; labels that its file does not know go along."""
+    labels = schema.outputs.labels
+    own = model.schema.outputs.labels == labels or len(labels) != 1
+    path = f'os.path.join(os.environ["AZUREML_MODEL_DIR"], {model.files[0].path!r})'
+    return lines.load.format(path=path, classes="" if own else f", classes={[*labels[0]]!r}")
 
 
 def _tables() -> Iterator[SourceFile]:
     """Yield the copy of :mod:`modelship.tables`."""
     for file in sorted(_OURS.glob("*.py")):
         yield SourceFile(f"{TABLES}/{file.name}", file.read_bytes())
+
+
+def _natives(lines: ScriptLines) -> list[SourceFile]:
+    """Return that copy with the modules for a native file, if the script needs them."""
+    if not lines.natives:
+        return []
+    names = [f"natives/{name}.py" for name in ("__init__", *lines.natives)]
+    return [*_tables(), *(SourceFile(f"{TABLES}/{n}", (_OURS / n).read_bytes()) for n in names)]
 
 
 def _file(path: str, text: str) -> SourceFile:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from packaging.version import InvalidVersion, Version
 
 from modelship.errors import EnvironmentSpecError
-from modelship.known_packages import IMPORT_TO_PYPI
+from modelship.known_packages import IMPORT_TO_PYPI, provider_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -64,10 +64,10 @@ def requirements_of(
     if makes_tables or model.schema.is_table:
         packages.add("pandas")
     pinned = dict(passport.libraries)
-    requirements = {f"{name}=={version}" for name, version in pinned.items()}
+    requirements = {f"{provider_of(name)}=={version}" for name, version in pinned.items()}
     from_here = _is_written_here(pinned)
     requirements |= {_pinned(each, here=from_here) for each in packages - {*pinned}}
-    requirements |= {*model.model_format.requires}
+    requirements |= {*_of_format(model)}
     requirements |= {*_bounds(pinned)}
     return requirements, origin
 
@@ -104,6 +104,18 @@ def requirements_of_all(
         for model in models
         for text in requirements_of(model, own_modules=own_modules, named=named)[0]
     }, origin
+
+
+def _of_format(model: Model) -> Iterator[str]:
+    """Yield what the format of a model needs; what loads it is pinned to what is installed here."""
+    written_by = dict(model.passport.libraries)
+    for name in model.model_format.requires:
+        if name != model.model_format.runs_on:
+            yield name
+        elif name not in written_by:
+            provider = provider_of(name)
+            installed = _version_here(provider)
+            yield f"{provider}=={installed}" if installed else provider
 
 
 def _disagreement(models: Sequence[Model], *, settled: Collection[str]) -> str:
@@ -152,6 +164,7 @@ def _is_written_here(libraries: dict[str, str]) -> bool:
 def _pinned(package: str, *, here: bool) -> str:
     if package in _COMPANIONS or not (here or package == "pandas"):
         return package
+    package = provider_of(package)
     version = _version_here(package)
     return f"{package}=={version}" if version else package
 

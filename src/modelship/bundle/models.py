@@ -52,7 +52,8 @@ def model_ids(models: Sequence[Model]) -> str:
 def described(model: Model) -> list[object]:
     """Return what of a model is in the digest of a bundle."""
     files = [[file.path, file.sha256] for file in model.files]
-    return [model.name, model.version, model.format, model.digest, *files]
+    format_ = model.model_format.in_digests or model.format
+    return [model.name, model.version, format_, model.digest, *files]
 
 
 def _id(model: Model) -> str:

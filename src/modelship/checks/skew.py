@@ -36,6 +36,8 @@ class _Names:
     advice: str = ""
 
 
+# Their formats have a version, and newer releases read older ones.
+_READ_OLDER: Final = frozenset(("skops", "xgboost"))
 _RETRAIN: Final = "Train the model again with the version that serves it."
 _NAMES: Final = (
     # scikit-learn made most modules private in 0.22, and removed the old paths in 0.24
@@ -139,8 +141,8 @@ def _of_library(
             advice=advice,
             severity=Severity.ERROR if each.certain else Severity.WARNING,
         )
-    if library == "skops" and wrote <= loads:
-        return  # its format has a version, and newer releases read older ones
+    if library in _READ_OLDER and wrote <= loads:
+        return
     if not known and (wrote.major, wrote.minor) != (loads.major, loads.minor):
         yield RULES["MS201"].finding(
             f"{told}; {library} promises nothing across minor versions.", path=path, advice=advice

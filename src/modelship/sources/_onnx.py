@@ -11,7 +11,7 @@ import os
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from modelship.sources._onnx_graph import GraphWalk
-from modelship.sources._pickled import read_all
+from modelship.sources._polyglots import note_pickles
 from modelship.sources._stream import EndedEarlyError, MalformedError, UndescribedError
 from modelship.sources._values import Findings
 
@@ -69,7 +69,7 @@ def read_onnx(part: Part) -> Described:
         except UndescribedError as error:
             findings.incomplete[str(error)] = None
     producer = " ".join(filter(None, (texts.get(_PRODUCER_NAME), texts.get(_PRODUCER_VERSION))))
-    _note_pickles(part, findings)
+    note_pickles(part, findings, what="an ONNX model")
     return part.described(
         "onnx",
         findings,
@@ -78,15 +78,6 @@ def read_onnx(part: Part) -> Described:
         opsets=tuple(sorted(opsets.items())),
         raw_files=tuple(findings.files),
     )
-
-
-def _note_pickles(part: Part, findings: Findings) -> None:
-    """Note what unpickling the file would do, as another loader than ONNX's might."""
-    with part.opened(packed=False) as open_:
-        read = read_all(open_)
-    if read.error is None or read.acts(text=False):
-        findings.add(read.findings)
-        findings.hazards["it is a pickle as well as an ONNX model"] = None
 
 
 def _fields(file: BinaryIO, *, end: int) -> Iterator[tuple[int, int | bytes]]:

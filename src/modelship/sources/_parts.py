@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from modelship.sources._stream import ByteStream, compression_of
 from modelship.sources._values import Findings
+from modelship.tables import Schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,8 +26,9 @@ _FIRST_BYTES: Final = 512
 class Described:
     """What was read of one file.
 
-    ``raw_files`` are the names of files beside it that its loader reads as plain bytes; the other
-    fields are those of a ``Passport``.
+    ``raw_files`` are the names of files beside it that its loader reads as plain bytes, and
+    ``schema`` is what it tells of columns and answers; the other fields are those of a
+    ``Passport``.
     """
 
     format: str
@@ -40,6 +42,7 @@ class Described:
     ir_version: int | None = None
     unpacked_bytes: int | None = None
     raw_files: tuple[str, ...] = ()
+    schema: Schema = field(default_factory=Schema)
 
 
 @dataclass(frozen=True)

@@ -22,13 +22,13 @@ from modelship.sources._files import check_there, checked_files, sha256_of
 from modelship.sources._told import Told
 from modelship.sources.formats import FORMATS
 from modelship.sources.passport import Passport, read_passport
-from modelship.tables import Schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from modelship.sources.contents import Contents
     from modelship.sources.formats import ModelFormat
+    from modelship.tables import Schema
 
 __all__ = ["Model", "ModelFile", "check_name", "digest_of"]
 
@@ -159,13 +159,13 @@ class Model:
         """What can be read of the files without loading them; read once."""
         return read_passport(self.path)
 
-    @cached_property
+    @property
     def schema(self) -> Schema:
         """What the files tell of the columns that it takes, and of its answers, unloaded.
 
         What they do not tell is not known: ``Schema()`` if it is nothing.
         """
-        return Schema()
+        return self._told.schema
 
     @property
     def contents(self) -> Contents:
@@ -230,13 +230,18 @@ class Model:
             except ModelshipError:
                 raise
             except Exception as error:
-                raise ModelLoadError(
-                    path=str(self.path),
-                    cause=f"{type(error).__name__}: {error}".rstrip(": \n."),
-                    written_by=self.passport.written_by,
-                ) from error
+                raise self._load_error(error) from error
         _warn_once(caught)
         return loaded
+
+    def _load_error(self, error: Exception) -> ModelLoadError:
+        cause = f"{type(error).__name__}: {error}".rstrip(": \n.")
+        writer = self.passport.written_by if self.passport.libraries else ""
+        package = self.model_format.runs_on
+        if package and not writer:
+            advice = f"A newer release may read it: pip install -U {package}"
+            return ModelLoadError(str(self.path), cause, advice=advice)
+        return ModelLoadError(str(self.path), cause, written_by=writer)
 
 
 def _how_to_load(path: Path) -> str:

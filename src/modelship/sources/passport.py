@@ -37,7 +37,7 @@ class Passport:
     ----------
     format : str
         Its name in :data:`~modelship.sources.formats.FORMATS`: ``"joblib"``, ``"pickle"``,
-        ``"skops"``, ``"onnx"``, ``"folder"`` or ``"unknown"``.
+        ``"skops"``, ``"onnx"``, ``"lightgbm"``, ``"xgboost"``, ``"folder"`` or ``"unknown"``.
     size_bytes : int
         Size on disk.
     protocol : int or None

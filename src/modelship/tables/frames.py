@@ -83,7 +83,7 @@ def _series(column: Column, values: list[Any], *, validate: bool) -> Any:
             dates = pd.to_datetime(pd.Series(filled, dtype="object"), format="ISO8601")
             return dates.astype(column.dtype) if column.dtype else dates
         if column.dtype == "category":
-            kinds = pd.CategoricalDtype(list(column.categories), ordered=column.ordered)
+            kinds = pd.CategoricalDtype(list(column.categories) or None, ordered=column.ordered)
             return pd.Series(filled).astype(kinds)
         return pd.Series(filled, dtype=_dtype(column, filled))
     except (ValueError, TypeError) as error:

@@ -1,0 +1,187 @@
+"""Universal Binary JSON (draft 12 of ubjson.org), as XGBoost writes it: big-endian, typed arrays.
+
+Nothing that a file declares is believed: a length is compared with what is left of the file before
+anything is read, and long arrays of numbers are passed over.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Any, Final
+
+from modelship.sources._stream import EndedEarlyError, MalformedError, UndescribedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from modelship.sources._budget import Budget
+
+__all__ = ["SKIPPED", "read_ubjson"]
+
+SKIPPED: Final = "(skipped)"
+"""What stands for a value that was passed over."""
+
+# The letter of each kind of number, and how struct reads it; XGBoost writes draft 9's "U" and "i".
+_NUMBERS: Final[Mapping[int, struct.Struct]] = {
+    ord(letter): struct.Struct(f">{code}")
+    for letter, code in (
+        *(("i", "b"), ("U", "B"), ("I", "h"), ("u", "H"), ("l", "i"), ("m", "I"), ("L", "q")),
+        *(("M", "Q"), ("d", "f"), ("D", "d"), ("h", "e")),
+    )
+}
+_CONSTANTS: Final = {ord("T"): True, ord("F"): False, ord("Z"): None}
+_OPEN, _CLOSE, _OPEN_LIST, _CLOSE_LIST = b"{}[]"
+_TEXT, _LETTER, _NOTHING = b"SCN"
+_TYPE, _COUNT = b"$#"
+_MAX_DEPTH: Final = 64
+_MAX_LIST: Final = 1_000_000
+_BETWEEN_CHECKS: Final = 256
+
+
+def read_ubjson(
+    content: Any, budget: Budget, *, keep: Collection[str], visit: Callable[[str, Any], None]
+) -> Any:
+    """Read one value, which is the whole of `content`.
+
+    Parameters
+    ----------
+    content : buffer of bytes
+        The document.
+    budget : Budget
+        What may be spent.
+    keep : Collection[str]
+        Keys under which arrays of numbers are kept; the others become :data:`SKIPPED`.
+    visit : Callable[[str, Any], None]
+        Is called with the key of each array of whole numbers, and an iterable of these.
+
+    Raises
+    ------
+    EndedEarlyError
+        If the content ends where more must follow.
+    MalformedError
+        If it is not such a document.
+    UndescribedError
+        If it takes too long, or is nested deeper than models are.
+    """
+    reader = _Reader(content, budget, keep=frozenset(keep), visit=visit)
+    value = reader.value("", depth=0)
+    if reader.at != len(content):
+        raise MalformedError("something follows its end")
+    return value
+
+
+class _Reader:
+    def __init__(
+        self,
+        content: Any,
+        budget: Budget,
+        *,
+        keep: frozenset[str],
+        visit: Callable[[str, Any], None],
+    ) -> None:
+        self._content = content
+        self._budget = budget
+        self._keep = keep
+        self._visit = visit
+        self._steps = 0
+        self.at = 0
+
+    def value(self, key: str, *, depth: int, kind: int | None = None) -> Any:
+        """Read a value; its `kind` is read as well, unless an array has declared it."""
+        self._count(depth)
+        kind = self._byte() if kind is None else kind
+        if kind in _NUMBERS:
+            return self._number(kind)
+        if kind in _CONSTANTS:
+            return _CONSTANTS[kind]
+        if kind == _TEXT:
+            return self._text()
+        if kind == _LETTER:
+            return self._take(1).decode("latin-1")
+        if kind == _OPEN:
+            return self._object(depth)
+        if kind == _OPEN_LIST:
+            return self._list(key, depth)
+        raise MalformedError("a value in it is of no kind that there is")
+
+    def _object(self, depth: int) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        while self._peek() != _CLOSE:
+            key = self._text()
+            found[key] = self.value(key, depth=depth + 1)
+        self.at += 1
+        return found
+
+    def _list(self, key: str, depth: int) -> Any:
+        if self._peek() == _TYPE:
+            return self._typed(key)
+        if self._peek() == _COUNT:
+            self.at += 1
+            count = self._length()
+            # A value has one byte at least, so that a short file cannot ask for a long list.
+            self._require(count)
+            found = [self.value(key, depth=depth + 1) for _ in range(count)]
+        else:
+            found = []
+            while self._peek() != _CLOSE_LIST:
+                found.append(self.value(key, depth=depth + 1))
+            self.at += 1
+        if found and all(type(each) is int for each in found):
+            self._visit(key, found)
+        return found
+
+    def _typed(self, key: str) -> Any:
+        """Read an array whose numbers are all of one kind."""
+        kind = self._take(2)[1]
+        if kind not in _NUMBERS or self._byte() != _COUNT:
+            raise MalformedError("an array in it is of no kind that there is")
+        count = self._length()
+        size_bytes = count * _NUMBERS[kind].size
+        self._require(size_bytes)
+        numbers = self._take(size_bytes)
+        if _NUMBERS[kind].format[-1] not in "dfe":
+            self._visit(key, (number for (number,) in _NUMBERS[kind].iter_unpack(numbers)))
+        if key in self._keep and count <= _MAX_LIST:
+            return [number for (number,) in _NUMBERS[kind].iter_unpack(numbers)]
+        return SKIPPED
+
+    def _text(self) -> str:
+        text = self._take(self._length())
+        return text.decode("utf-8", "replace")
+
+    def _length(self) -> int:
+        kind = self._byte()
+        if kind not in _NUMBERS or not isinstance(length := self._number(kind), int) or length < 0:
+            raise MalformedError("a length in it is no number")
+        return length
+
+    def _number(self, kind: int) -> int | float:
+        number: int | float = _NUMBERS[kind].unpack(self._take(_NUMBERS[kind].size))[0]
+        return number
+
+    def _take(self, size_bytes: int) -> bytes:
+        self._require(size_bytes)
+        begin, self.at = self.at, self.at + size_bytes
+        return bytes(self._content[begin : self.at])
+
+    def _byte(self) -> int:
+        return self._take(1)[0]
+
+    def _peek(self) -> int:
+        self._require(1)
+        while self._content[self.at] == _NOTHING:
+            self.at += 1
+            self._require(1)
+        found: int = self._content[self.at]
+        return found
+
+    def _require(self, size_bytes: int) -> None:
+        if size_bytes > len(self._content) - self.at:
+            raise EndedEarlyError("a value")
+
+    def _count(self, depth: int) -> None:
+        if depth > _MAX_DEPTH:
+            raise UndescribedError("it is nested deeper than any model")
+        self._steps += 1
+        if self._steps % _BETWEEN_CHECKS == 0:
+            self._budget.take_steps(_BETWEEN_CHECKS)

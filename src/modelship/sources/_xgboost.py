@@ -1,0 +1,185 @@
+"""What an XGBoost file tells: JSON or UBJSON, as ``Booster.save_model`` writes them.
+
+Both are the same document; its schema is ``doc/model.schema`` of XGBoost. Since 3.1 it holds the
+categories of pandas' columns as well (``cats`` of ``gradient_booster.model``).
+"""
+
+from __future__ import annotations
+
+import mmap
+import re
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final
+
+from modelship.sources._json_outline import read_outline
+from modelship.sources._polyglots import note_pickles
+from modelship.sources._stream import EndedEarlyError, MalformedError
+from modelship.sources._trees import TreeCheck
+from modelship.sources._ubjson import read_ubjson
+from modelship.sources._values import Findings
+from modelship.tables import Column, Outputs, Schema
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from modelship.sources._parts import Described, Part
+    from modelship.tables.schema import Label
+
+__all__ = ["BEGINS", "is_xgboost", "read_xgboost"]
+
+_UBJSON: Final = b"{L\x00\x00\x00\x00\x00\x00\x00\x07learner"
+BEGINS: Final = (_UBJSON, b"{l\x00\x00\x00\x07learner", b"{i\x07learner", b"{U\x07learner", b"{")
+_JSON: Final = re.compile(
+    rb'\{\s*(?:"version"\s*:\s*\[[\d,\s]*\]\s*,\s*)?"learner"\s*:\s*\{\s*'
+    rb'"(?:attributes|feature_names|feature_types|gradient_booster|learner_model_param|objective)"'
+)
+_FIRST_BYTES: Final = 512
+_KEPT: Final = ("version", "offsets", "values", "feature_segments", "best_iteration")
+_MAX_NAME: Final = 1000
+_MAX_LABELS: Final = 10_000
+_KINDS: Final = {
+    "int": "integer",
+    "i": "boolean",
+    "c": "category",
+    "float": "number",
+    "q": "number",
+}
+_OF_TWO: Final = ("binary:logistic", "binary:logitraw", "binary:hinge")
+_OF_MANY: Final = ("multi:softprob", "multi:softmax")
+_VERSION_PARTS: Final = 3
+
+
+def is_xgboost(path: Path) -> bool:
+    """Return whether a file that begins as JSON or UBJSON goes on as XGBoost's do."""
+    with path.open("rb") as file:
+        first = file.read(_FIRST_BYTES)
+    return first.startswith(BEGINS[:-1]) or bool(_JSON.match(first))
+
+
+def read_xgboost(part: Part) -> Described:
+    """Read an XGBoost file, all but the numbers of its trees.
+
+    Raises
+    ------
+    EndedEarlyError
+        If the file was not copied in full.
+    MalformedError
+        If it is not a model of XGBoost.
+    UndescribedError
+        If reading it takes too long, or it is larger or nested deeper than a model.
+    """
+    trees = TreeCheck()
+    document = _read(part, trees)
+    if not isinstance(document, dict):
+        raise MalformedError("it has no learner")
+    learner = _object(document, "learner")
+    booster = _object(learner, "gradient_booster")
+    booster = _object(booster, "gbtree") or booster  # of dart, which holds another one
+    if not booster or not _object(learner, "learner_model_param"):
+        raise MalformedError("it has no learner with a booster")
+    findings = Findings()
+    model = _object(booster, "model")
+    for clause in trees.problems(trees=_list(model, "trees"), width=_width(learner)):
+        findings.hazards[clause] = None
+    note_pickles(part, findings, what="an XGBoost model")
+    version = _version(document.get("version"))
+    return part.described(
+        "xgboost",
+        findings,
+        libraries=(("xgboost", version),) if version else (),
+        producer="XGBoost",
+        schema=_schema(learner, model),
+    )
+
+
+def _read(part: Part, trees: TreeCheck) -> Any:
+    read = read_ubjson if part.first.startswith(BEGINS[:-1]) else read_outline
+    if not part.first:
+        raise EndedEarlyError("its first value")
+    with (
+        part.path.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+    ):
+        return read(content, part.budget, keep=_KEPT, visit=trees.visit)
+
+
+def _object(document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    found = document.get(key)
+    return found if isinstance(found, dict) else {}
+
+
+def _list(document: Mapping[str, Any], key: str) -> list[Any]:
+    found = document.get(key)
+    return found if isinstance(found, list) else []
+
+
+def _width(learner: Mapping[str, Any]) -> int:
+    return _number(_object(learner, "learner_model_param").get("num_feature"))
+
+
+def _number(value: object) -> int:
+    """Return a number that XGBoost writes as text, or 0."""
+    text = value if isinstance(value, str) else ""
+    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else 0
+
+
+def _version(value: object) -> str:
+    if isinstance(value, list) and len(value) == _VERSION_PARTS:
+        parts = [each for each in value if type(each) is int and 0 <= each < 1000]  # noqa: PLR2004
+        return ".".join(map(str, parts)) if len(parts) == _VERSION_PARTS else ""
+    return ""
+
+
+def _schema(learner: Mapping[str, Any], model: Mapping[str, Any]) -> Schema:
+    outputs = _outputs(learner)
+    names = [name for name in _list(learner, "feature_names") if isinstance(name, str)]
+    width = _width(learner)
+    if not names or len(names) != width or len(set(names)) != width:
+        return Schema(form="array", width=width or None, outputs=outputs)
+    kinds = _list(learner, "feature_types")
+    kinds = kinds if len(kinds) == width else [""] * width
+    categories = _categories(_object(model, "cats"), width)
+    columns = (_column(*each) for each in zip(names, kinds, categories, strict=True))
+    return Schema(form="table", columns=tuple(columns), outputs=outputs)
+
+
+def _column(name: str, kind: object, categories: tuple[Label, ...]) -> Column:
+    kind = _KINDS.get(kind, "") if isinstance(kind, str) else ""
+    dtype = "category" if kind == "category" else ""
+    return Column(name=name, kind=kind, dtype=dtype, categories=categories, missing=True)
+
+
+def _categories(cats: Mapping[str, Any], width: int) -> list[tuple[Label, ...]]:
+    """Return the categories of each column, which XGBoost keeps since 3.1."""
+    held = _list(cats, "enc")
+    if len(held) != width:
+        return [()] * width
+    return [_values(each) if isinstance(each, dict) else () for each in held]
+
+
+def _values(column: Mapping[str, Any]) -> tuple[Label, ...]:
+    """Return the categories of a column; texts that are not ASCII are cut by XGBoost 3.2."""
+    offsets, values = _list(column, "offsets"), _list(column, "values")
+    if "type" in column:
+        return tuple(value for value in values if isinstance(value, (int, float)))
+    try:
+        text = bytes(values).decode("ascii")
+        return tuple(text[begin:end] for begin, end in pairwise(offsets))
+    except (TypeError, ValueError):
+        return ()
+
+
+def _outputs(learner: Mapping[str, Any]) -> Outputs:
+    """Return what the model answers: the classes of XGBoost are numbers from 0."""
+    objective = _object(learner, "objective").get("name")
+    classes = _number(_object(learner, "learner_model_param").get("num_class"))
+    if objective in _OF_TWO:
+        targets = max(1, _number(_object(learner, "learner_model_param").get("num_target")))
+        labels = ((0, 1),) * min(targets, _MAX_LABELS)
+        has_probabilities = objective == _OF_TWO[0] and targets == 1
+        return Outputs("classification", labels=labels, probabilities=has_probabilities)
+    if objective in _OF_MANY:
+        of_all = (tuple(range(min(classes, _MAX_LABELS))),)
+        return Outputs("classification", labels=of_all, probabilities=objective == _OF_MANY[0])
+    return Outputs("regression" if objective else "", probabilities=False)

@@ -6,6 +6,7 @@ import ast
 from typing import TYPE_CHECKING, Final
 
 from modelship.checks.parsing import assigned_once, called
+from modelship.diagnosis import remedy_of
 from modelship.findings import RULES
 
 if TYPE_CHECKING:
@@ -14,10 +15,7 @@ if TYPE_CHECKING:
     from modelship.checks.parsing import Function, Script
     from modelship.findings import Finding
 
-__all__ = ["FOR_BYTES", "answer_findings"]
-
-FOR_BYTES: Final = "Return them in an AMLResponse, or as base64 text."
-"""What to do with an answer that is bytes."""
+__all__ = ["answer_findings"]
 
 # numpy's functions that return an array, or a scalar that json.dumps does not take.
 _ARRAYS: Final = frozenset(
@@ -59,7 +57,7 @@ def answer_findings(script: Script, *, arrays_predicted: bool) -> Iterator[Findi
                 f"run() returns {what}, which the server cannot send: it answers 500.",
                 path=script.path,
                 line=node.lineno,
-                advice=FOR_BYTES if what == "bytes" else "",
+                advice=_advice(what),
             )
         elif called(answers.value_of(node.value)) == "json.dumps":
             yield RULES["MS108"].finding(
@@ -67,6 +65,12 @@ def answer_findings(script: Script, *, arrays_predicted: bool) -> Iterator[Findi
                 path=script.path,
                 line=node.lineno,
             )
+
+
+def _advice(what: str) -> str:
+    """Return what to write in place of an answer; of an array, the rule's own words say it."""
+    kind = what.split("(", maxsplit=1)[0].rpartition(" ")[2].rpartition(".")[2]
+    return "" if kind in _ARRAYS or "array" in what else remedy_of([kind])
 
 
 class _Answers:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psutil
 
-from modelship.bundle.layout import source_folder
+from modelship.bundle.layout import model_files, source_folder
 from modelship.diagnosis.redaction import hidden
 from modelship.progress import doing
 from modelship.runtime.workbench import workbench
@@ -53,6 +53,8 @@ class Trial:
         Why it was ended from outside, if it was.
     app : str
         The folder of its source.
+    model_files : tuple[str, ...]
+        What lies in the model directory.
     """
 
     lines: tuple[Mapping[str, Any], ...]
@@ -61,6 +63,7 @@ class Trial:
     peak_bytes: int
     ended_for: str = ""
     app: str = ""
+    model_files: tuple[str, ...] = ()
 
     @property
     def last(self) -> Mapping[str, Any]:
@@ -127,12 +130,15 @@ def try_out(
                 peak_bytes=max(watch.peak_bytes, watch.told_bytes),
                 ended_for=ended_for,
                 app=str(bench.app / source),
+                model_files=tuple(model_files(bundle.models)),
             )
 
 
 def _hidden(told: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return what a child told, without the secrets in what the script raised."""
-    return {**told, **{key: hidden(told[key]) for key in ("message", "traceback") if key in told}}
+    texts = {key: hidden(told[key]) for key in ("message", "traceback", "error") if key in told}
+    caught = [_hidden(each) for each in told.get("caught", ())]
+    return {**told, **texts, "caught": caught}
 
 
 class _Watch:

@@ -5,21 +5,26 @@ loader, calls init(), and run() with the request in the file SAMPLE. What happen
 descriptor REPORT as lines of JSON, each as soon as it is known, so that a process that is killed
 tells how far it came.
 
-It imports nothing of modelship, and nothing but the standard library and the server. It runs on
-Python 3.8 too.
+It imports nothing of modelship but what lies beside it and needs nothing else, and the server. It
+runs on Python 3.8 too.
 """
 
 from __future__ import annotations
 
+import builtins
+import dis
+import inspect
 import json
 import os
 import sys
 import time
-import traceback
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from types import TracebackType
+    from modelship.checks import trial_answer, trial_caught
+else:  # they lie beside it
+    import trial_answer
+    import trial_caught
 
 
 class Report:
@@ -33,29 +38,9 @@ class Report:
         line = json.dumps({"phase": phase, "at_s": time.perf_counter(), **facts})
         os.write(self.descriptor, line.encode() + b"\n")
 
-    def fail(self, phase: str, error: BaseException) -> None:
-        """Write what was raised, with the frames of the script and what caused it."""
-        chain = [error]
-        while (inner := chain[-1].__cause__ or chain[-1].__context__) and inner not in chain:
-            chain.append(inner)
-        frames = [frame for each in chain for frame in traceback.extract_tb(each.__traceback__)]
-        begin = first_of_script(error.__traceback__)
-        self.say(
-            phase,
-            kind=type(error).__name__,
-            message=str(error)[:2000],
-            frames=[[frame.filename, frame.lineno, frame.line] for frame in frames][-50:],
-            traceback="".join(traceback.format_exception(None, error, begin))[-8000:],
-        )
-
-
-def first_of_script(begin: TracebackType | None) -> TracebackType | None:
-    """Return a traceback from the first frame of the script on; what loads it tells nothing."""
-    here = begin
-    root = os.environ["AML_APP_ROOT"]
-    while here is not None and not here.tb_frame.f_code.co_filename.startswith(root):
-        here = here.tb_next
-    return here or begin
+    def fail(self, phase: str, error: BaseException, **facts: Any) -> None:
+        """Write what was raised."""
+        self.say(phase, **trial_caught.described(error), **facts)
 
 
 def main(descriptor: str, entry_script: str, *sample: str) -> None:
@@ -68,6 +53,8 @@ def main(descriptor: str, entry_script: str, *sample: str) -> None:
     if source := os.environ.get("AZUREML_SOURCE_DIRECTORY"):
         sys.path.append(os.path.join(os.environ["AML_APP_ROOT"], source))
     script = user_script.UserScript(entry_script)
+    caught = trial_caught.Caught()
+    caught.watch()
     report.say("import")
     try:
         script.load_script(os.environ["AML_APP_ROOT"])
@@ -77,17 +64,39 @@ def main(descriptor: str, entry_script: str, *sample: str) -> None:
     except user_script.UserScriptError as error:
         report.say("refused", message=str(error))
         return
-    report.say("init")
+    report.say("init", caught=caught.take())
+    caught.during = "init"
     try:
         script.invoke_init()
     except user_script.UserScriptException as error:
         report.fail("init failed", error.user_ex)
         return
+    before = caught.take()
+    caught.during = "run"
     for path in sample:
-        report.say("run")
+        report.say("run", caught=before)
         with open(path, "rb") as file:
-            run(script, file.read(), report)
-    report.say("done", peak_bytes=peak_bytes())
+            run(script, file.read(), report, caught)
+    unset = [] if sample else unset_names(script.get_run_function())
+    report.say(
+        "done", peak_bytes=peak_bytes(), unset=unset, **({} if sample else {"caught": before})
+    )
+
+
+def unset_names(run: Any) -> list[str]:
+    """Return the globals that run() reads and that are not there after init()."""
+    run = inspect.unwrap(run)
+    code = getattr(run, "__code__", None)
+    read = (
+        []
+        if code is None
+        else [e.argval for e in dis.get_instructions(code) if "GLOBAL" in e.opname]
+    )
+    return [
+        name
+        for name in dict.fromkeys(read)
+        if name not in run.__globals__ and not hasattr(builtins, name)
+    ]
 
 
 def peak_bytes() -> int:
@@ -103,7 +112,7 @@ def peak_bytes() -> int:
     return int(found[0]) * 1024 if found else 0
 
 
-def run(script: Any, body: bytes, report: Report) -> None:
+def run(script: Any, body: bytes, report: Report, caught: trial_caught.Caught) -> None:
     """Call run() with one request, and see whether the server could send what it returns."""
     import flask
     from azureml_inference_server_http.server.input_parsers import InputError
@@ -118,12 +127,12 @@ def run(script: Any, body: bytes, report: Report) -> None:
         except InputError as error:
             report.say("request refused", message=str(error))
         except UserScriptException as error:
-            report.fail("run failed", error.user_ex)
+            report.fail("run failed", error.user_ex, caught=caught.take())
         else:
-            send(output, report)
+            send(output, report, caught.take(output, answered=True))
 
 
-def send(output: Any, report: Report) -> None:
+def send(output: Any, report: Report, caught: list[dict[str, Any]]) -> None:
     """See whether the server could send what run() returned."""
     import flask
 
@@ -133,58 +142,20 @@ def send(output: Any, report: Report) -> None:
         from azureml_inference_server_http.server.azureml_contrib_services.aml_response import (
             AMLResponse,
         )
+    said = trial_caught.content(output)
+    error, empty = trial_answer.error_in(said), trial_answer.is_empty(said)
     if isinstance(output, flask.Response):
-        report.say("answered", status=output.status_code)
+        report.say("answered", status=output.status_code, caught=caught, error=error, empty=empty)
         return
     try:
         AMLResponse(output, 200, {}, json_str=True)
     except Exception:  # noqa: BLE001 - whatever a value's own methods raise
-        report.say("answer unserializable", what=unsendable(output))
+        report.say("answer unserializable", **trial_answer.unsendable(output))
         return
-    report.say("answered", status=200, twice=is_json(output), nan=has_nan(output))
-
-
-def unsendable(value: object, at: str = "the answer") -> str:
-    """Return which part of an answer has no JSON form, and its type."""
-    if isinstance(value, dict):
-        parts = [(each, f"{at}[{key!r}]") for key, each in value.items()]
-    elif isinstance(value, (list, tuple)):
-        parts = [(each, f"{at}[{number}]") for number, each in enumerate(value)]
-    else:
-        parts = []
-    for part, place in parts:
-        if not is_sendable(part):
-            return unsendable(part, place)
-    module, name = type(value).__module__, type(value).__qualname__
-    return f"{at} is of the type {name if module == 'builtins' else f'{module}.{name}'}"
-
-
-def is_sendable(value: object) -> bool:
-    """Tell whether a value has a JSON form."""
-    try:
-        json.dumps(value)
-    except Exception:  # noqa: BLE001 - as above
-        return False
-    return True
-
-
-def is_json(output: object) -> bool:
-    """Tell whether an answer is text that holds a JSON object or list."""
-    if not isinstance(output, str):
-        return False
-    try:
-        return isinstance(json.loads(output), (dict, list))
-    except ValueError:
-        return False
-
-
-def has_nan(output: object) -> bool:
-    """Tell whether an answer holds NaN or an infinity, which JSON does not have."""
-    try:
-        json.dumps(output, allow_nan=False)
-    except ValueError:
-        return True
-    return False
+    twice, nan = trial_answer.is_json(output), trial_answer.has_nan(output)
+    report.say(
+        "answered", status=200, twice=twice, nan=nan, caught=caught, error=error, empty=empty
+    )
 
 
 if __name__ == "__main__":

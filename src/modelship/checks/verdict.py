@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from modelship.checks.answers import FOR_BYTES
-from modelship.diagnosis import diagnose, explain_exception
+from modelship.checks.swallowed import error_findings, swallowed_before, unset_findings
+from modelship.diagnosis import diagnose, explain_exception, remedy_of
 from modelship.findings import RULES, Finding, Severity
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ _WHILE: Final = {
     "run": "run()",
 }
 _SHOWN_LINES: Final = 12
-_ERROR_STATUS: Final = 400
 
 
 def trial_findings(
@@ -64,6 +63,7 @@ def trial_findings(
     else:
         yield from _answered(trial, entry_script=entry_script)
         if not has_sample:
+            yield from unset_findings(trial)
             yield RULES["MS509"].finding("It has no sample request, so run() was not tried.")
 
 
@@ -83,7 +83,12 @@ def _raised(trial: Trial, *, entry_script: str) -> Finding:
         phase=_FAILED[trial.phase],
         where=f"{path}:{line}" if line else path,
         evidence=tuple(_tail(told["traceback"].replace(f"{trial.app}/", "")).splitlines()),
+        model_files=trial.model_files,
     )
+    if trial.phase == "run failed":
+        then = f"then run() raises {told['kind']}: {told['message']}"
+        if (found := swallowed_before(trial, told, diagnosis, then=then)) is not None:
+            return found
     rule = RULES[diagnosis.code]
     return rule.finding(
         diagnosis.cause,
@@ -153,24 +158,21 @@ def _answered(trial: Trial, *, entry_script: str) -> Iterator[Finding]:
             yield RULES["MS107"].finding(
                 f"The server cannot send what run() returns: {told['what']}.",
                 path=entry_script,
-                advice=FOR_BYTES if told["what"].endswith(" bytes") else "",
+                advice=remedy_of(told["kinds"], is_key=told["key"]),
             )
         elif told["phase"] in _FAILED:
-            yield _raised(_only(trial, told), entry_script=entry_script)
+            yield _raised(_until(trial, told), entry_script=entry_script)
         elif told["phase"] == "answered":
+            yield from error_findings(trial, told, entry_script=entry_script)
             yield from _of_answer(told, entry_script=entry_script)
 
 
-def _only(trial: Trial, told: Mapping[str, Any]) -> Trial:
-    return replace(trial, lines=(told,))
+def _until(trial: Trial, told: Mapping[str, Any]) -> Trial:
+    """Return a trial as if it had ended with what was told there."""
+    return replace(trial, lines=trial.lines[: trial.lines.index(told) + 1])
 
 
 def _of_answer(told: Mapping[str, Any], *, entry_script: str) -> Iterator[Finding]:
-    if told["status"] >= _ERROR_STATUS:
-        yield RULES["MS503"].finding(
-            f"run() answers the sample request with the status {told['status']}.",
-            path=entry_script,
-        )
     if told.get("twice"):
         yield RULES["MS108"].finding(
             "run() returns JSON text, and the server encodes it a second time.", path=entry_script

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from modelship.diagnosis.unserializable import remedy_of
+
 if TYPE_CHECKING:
     from modelship.diagnosis.raised import Raised
     from modelship.findings import Diagnosis
@@ -29,6 +31,7 @@ _BOTH = "cannot be decorated with both"
 _TOO_SLOW = re.compile(r"within the allocated time: (?P<limit>\d+) ?ms")
 _TYPE = re.compile(r"Object of type (?P<name>\w+) is not JSON serializable")
 _OLD_TYPE = re.compile(r"^(?P<name>.+) is not JSON serializable")
+_KEY = re.compile(r"keys must be str, int, float, bool or None, not (?P<name>\w+)")
 _NAME = re.compile(r"name '(?P<name>\w+)' is not defined")
 _NONE = re.compile(r"'NoneType' object (?:has no attribute '(?P<name>\w+)'|is not \w+)")
 _NO_JSON = (
@@ -38,14 +41,6 @@ _NO_JSON = (
     ),
     ("in double quotes", ": str() of a dict writes single quotes, which JSON has not"),
 )
-_REMEDIES = {
-    "ndarray": "Return it as a list: .tolist().",
-    "DataFrame": "Return plain values: .to_dict(orient='records').",
-    "Series": "Return it as a list: .tolist().",
-    "bytes": "Return text: .decode(), or an AMLResponse.",
-    "set": "Return a list: sorted(...).",
-    "datetime": "Return text: .isoformat().",
-}
 
 
 def explain_contract(raised: Raised) -> Diagnosis | None:
@@ -67,17 +62,17 @@ def explain_contract(raised: Raised) -> Diagnosis | None:
 
 def explain_unserializable(raised: Raised) -> Diagnosis | None:
     """Explain an answer that the server cannot write as JSON."""
-    match = _TYPE.search(raised.message) or _OLD_TYPE.search(raised.message)
+    key = _KEY.search(raised.message)
+    match = key or _TYPE.search(raised.message) or _OLD_TYPE.search(raised.message)
     if raised.kind != "TypeError" or match is None:
         return None
     name = match["name"]
     if name == "coroutine":
         return raised.diagnosis("MS113", "run() is asynchronous, and nothing awaits it.")
     where = "run() returns" if not raised.where else "The script writes as JSON"
-    number = re.match(r"(?:float|u?int|bool)\d*_?$", name)
-    default = "Return a plain number: .item()." if number else ""
-    remedy = _REMEDIES.get(name, default)
-    return raised.diagnosis("MS107", f"{where} a value of type {name}, which JSON has not.", remedy)
+    what = f"a dictionary with keys of type {name}" if key else f"a value of type {name}"
+    remedy = remedy_of([name], is_key=key is not None)
+    return raised.diagnosis("MS107", f"{where} {what}, which JSON has not.", remedy)
 
 
 def explain_body(raised: Raised) -> Diagnosis | None:

@@ -48,6 +48,7 @@ def explain_exception(
     phase: Phase,
     where: str = "",
     evidence: tuple[str, ...] = (),
+    model_files: tuple[str, ...] | None = None,
 ) -> Diagnosis:
     """Return what an exception of a scoring script means.
 
@@ -64,13 +65,16 @@ def explain_exception(
     evidence : tuple[str, ...]
         Lines of its traceback, with the line of source that raised it: whether a module is missing
         that the script imports or that the model needs is told by that line.
+    model_files : tuple[str, ...], optional
+        What lies in the model directory, if that is known.
 
     Returns
     -------
     Diagnosis
         Of a rule such as ``MS104``; else of ``MS501``, ``MS502`` or ``MS503``, by `phase`.
     """
-    raised = Raised(kind.rpartition(".")[2], message, phase, where=where, evidence=evidence)
+    name = kind.rpartition(".")[2]
+    raised = Raised(name, message, phase, where=where, evidence=evidence, model_files=model_files)
     return redacted(explain_exactly(raised) or explain_plainly(raised))
 
 

@@ -13,6 +13,22 @@ from modelship.testing import script_bundle, with_lock
 PLACE = Profile("a place", scoring_timeout_s=3.0, start_timeout_s=3.0)
 
 
+# Lies beside each script; it prints what goes wrong while it loads, and answers with the rest.
+ORDERS = """import os
+def load():
+    try:
+        open(os.path.join(os.environ["AZUREML_MODEL_DIR"], "modell.pkl"))
+        globals()["model"] = 1
+    except Exception as error:
+        print(error)
+def answer():
+    try:
+        return model.predict()
+    except Exception as error:
+        return {"error": str(error)}
+"""
+
+
 @pytest.fixture(autouse=True)
 def home(shared_home, monkeypatch):
     monkeypatch.setenv("MODELSHIP_HOME", str(shared_home))
@@ -21,6 +37,8 @@ def home(shared_home, monkeypatch):
 @pytest.fixture
 def check(bare_lock, tmp_path):
     """Return a function from the text of a script to what its check finds."""
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source/orders.py").write_text(ORDERS)
 
     def check(script, served=None, **options):
         bundle = script_bundle(
@@ -50,7 +68,6 @@ FAILING = {
         "score.py",
     ),
     "a crash": (script(top="import ctypes", init="ctypes.string_at(0)"), "MS507", "score.py"),
-    "a set in an answer": (script(run="return {'y': [dict(), frozenset()]}"), "MS107", "score.py"),
     "an init() without end": (
         script(top="import time", init="time.sleep(60)"),
         "MS504",
@@ -62,6 +79,12 @@ FAILING = {
         script(top="import json\nencode = json.dumps", run="return encode([1])"),
         "MS108",
         "score.py",
+    ),
+    "a key that is no text": (script(run="return {(1, 2): 3}"), "MS107", "score.py"),
+    "an exception in an answer": (
+        script(top="import orders", init="orders.load()", run="return orders.answer()"),
+        "MS106",
+        "orders.py:4",
     ),
     "a module that is not there": (
         script(top="import importlib", init="importlib.import_module('cv2')"),

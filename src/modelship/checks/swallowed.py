@@ -1,0 +1,215 @@
+"""What a script caught in a trial and should not have: it answers with an error, or fails later.
+
+An exception that a script handles is its own affair, and most are: a package that need not be
+there, a key with another name. It is a finding only where the trial shows that it went wrong: the
+answer has the text of the exception, or run() fails for want of what init() was to leave.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, Final
+
+from modelship.diagnosis import explain_exception
+from modelship.findings import RULES, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from modelship.checks.trial import Trial
+    from modelship.findings import Diagnosis, Finding
+
+__all__ = ["error_findings", "swallowed_before", "unset_findings"]
+
+_PLAIN: Final = frozenset({"MS501", "MS502", "MS503"})
+_LACKING: Final = "MS115"
+_LOOKING: Final = frozenset({"NameError", "AttributeError", "KeyError", "UnboundLocalError"})
+_WORD: Final = re.compile(r"\w+")
+_ERROR_STATUS: Final = 400
+_SHOWN_LINES: Final = 12
+
+
+@dataclass(frozen=True)
+class _Caught:
+    """One exception that a handler of the script caught."""
+
+    told: Mapping[str, Any]
+    trial: Trial
+
+    @property
+    def brief(self) -> str:
+        first = str(self.told["message"]).strip().partition("\n")[0]
+        return f"{self.told['kind']}: {first}" if first else str(self.told["kind"])
+
+    @property
+    def place(self) -> tuple[str, int | None]:
+        """Where it was raised: the innermost line of the bundle's own code."""
+        for name, line, _ in reversed(self.told["frames"]):
+            if self._is_own(name):
+                return self._short(name), line
+        return self._short(self.told["file"]), self.told["line"]
+
+    @property
+    def line(self) -> str:
+        """Which line caught it, in words."""
+        file = self._short(self.told["file"])
+        return f"line {self.told['line']}" + ("" if file == self.place[0] else f" of {file}")
+
+    @property
+    def handled(self) -> str:
+        """What caught it, and where."""
+        who = "The script" if self.told["during"] == "import" else f"{self.told['during']}()"
+        return f"{who} catches the {self.told['kind']} in {self.line}"
+
+    @property
+    def diagnosis(self) -> Diagnosis:
+        path, line = self.place
+        text = self.told["traceback"].replace(f"{self.trial.app}/", "")
+        return explain_exception(
+            self.told["kind"],
+            self.told["message"],
+            phase=self.told["during"],
+            where=f"{path}:{line}" if line else path,
+            evidence=tuple(text.rstrip().splitlines()[-_SHOWN_LINES:]),
+            model_files=self.trial.model_files,
+        )
+
+    def _is_own(self, name: str) -> bool:
+        return PurePath(name).is_relative_to(self.trial.app)
+
+    def _short(self, name: str) -> str:
+        return PurePath(name).relative_to(self.trial.app).as_posix() if self._is_own(name) else name
+
+    def finding(self, end: str, *, severity: Severity = Severity.ERROR) -> Finding:
+        """Return what it means, and what became of it."""
+        path, line = self.place
+        diagnosis = self.diagnosis
+        # Of one that no rule knows, what became of it says it all.
+        cause = f"{diagnosis.cause} " if diagnosis.code not in _PLAIN else ""
+        return RULES[diagnosis.code].finding(
+            f"{cause}{end}",
+            path=path,
+            line=line,
+            advice=diagnosis.remedy,
+            evidence="\n".join(diagnosis.evidence),
+            severity=severity,
+        )
+
+
+def _before_run(trial: Trial) -> list[_Caught]:
+    """Return what was caught before run() was called."""
+    told = [each for line in trial.lines for each in line.get("caught", ())]
+    return [_Caught(each, trial) for each in told if each["during"] != "run"]
+
+
+def swallowed_before(
+    trial: Trial, told: Mapping[str, Any], failure: Diagnosis, *, then: str
+) -> Finding | None:
+    """Return what was caught before run() and explains that it finds nothing where it looks.
+
+    Parameters
+    ----------
+    trial : Trial
+        What happened.
+    told : Mapping
+        What the child told of the failure of run().
+    failure : Diagnosis
+        What it means by itself.
+    then : str
+        The same as the end of a sentence.
+    """
+    if failure.code != _LACKING and told["kind"] not in _LOOKING:
+        return None
+    lacks = failure.code == _LACKING
+    source = [line for _, _, line in told["frames"][-3:] if line] if lacks else []
+    words = {*_WORD.findall(" ".join([told["message"], *source]))}
+    cause = _cause(_before_run(trial), words, certain=not lacks)
+    return cause.finding(f"{cause.handled} and goes on; {then}.") if cause else None
+
+
+def _cause(caught: Sequence[_Caught], words: set[str], *, certain: bool) -> _Caught | None:
+    """Return what kept from being bound what run() looks for."""
+    binding = [each for each in caught if words & {*each.told["binds"]}]
+    # A package that need not be there is none of them, unless its name is what is missed.
+    in_init = [] if certain else [each for each in caught if each.told["during"] == "init"]
+    return next(iter([*reversed(binding), *reversed(in_init)]), None)
+
+
+def error_findings(
+    trial: Trial, told: Mapping[str, Any], *, entry_script: str
+) -> Iterator[Finding]:
+    """Find that run() answers the sample request with an error.
+
+    Parameters
+    ----------
+    trial : Trial
+        What happened.
+    told : Mapping
+        What the child told of the answer.
+    entry_script : str
+        Where the script lies.
+    """
+    caught = [_Caught(each, trial) for each in told.get("caught", ())]
+    shown = [each for each in caught if each.told["shown"]]
+    by_handler = [each for each in caught if each.told["returned"]]
+    if told["status"] >= _ERROR_STATUS:
+        yield _refused(told, (shown or by_handler or caught), entry_script=entry_script)
+    elif shown:
+        yield _shown(trial, next(iter([each for each in shown if each in by_handler]), shown[-1]))
+    elif told.get("error"):
+        yield _told_error(trial, told["error"], by_handler, entry_script=entry_script)
+    elif by_handler and by_handler[-1].told["broad"] and told.get("empty"):
+        each = by_handler[-1]
+        end = f"{each.handled} ({each.brief}), and answers the sample request with nothing."
+        yield each.finding(end, severity=Severity.WARNING)
+
+
+def _shown(trial: Trial, each: _Caught) -> Finding:
+    text = f"with the text of {_a(each.told['kind'])} {each.brief}"
+    before = swallowed_before(
+        trial, each.told, each.diagnosis, then=f"then run() answers the sample request {text}"
+    )
+    if before is not None:
+        return before
+    whole = each.told["returned"] or each.told["alone"]
+    return each.finding(
+        f"run() answers the sample request {text}, which it catches in {each.line}.",
+        severity=Severity.ERROR if whole else Severity.WARNING,
+    )
+
+
+def _refused(told: Mapping[str, Any], caught: Sequence[_Caught], *, entry_script: str) -> Finding:
+    status = f"run() answers the sample request with the status {told['status']}"
+    if not caught:
+        return RULES["MS503"].finding(f"{status}.", path=entry_script)
+    each = caught[-1]
+    return each.finding(f"{status}: it catches {_a(each.told['kind'])} {each.brief}.")
+
+
+def _told_error(
+    trial: Trial, error: str, by_handler: Sequence[_Caught], *, entry_script: str
+) -> Finding:
+    answers = f"run() answers the sample request with an error: {error}"
+    if by_handler:
+        each = by_handler[-1]
+        end = f"{answers}. It catches {_a(each.told['kind'])} {each.brief}."
+        return each.finding(end, severity=Severity.WARNING)
+    in_init = [each for each in _before_run(trial) if each.told["during"] == "init"]
+    if in_init:
+        each = in_init[-1]
+        return each.finding(f"{each.handled} and goes on; then {answers}.")
+    return RULES["MS503"].finding(f"{answers}.", path=entry_script, severity=Severity.WARNING)
+
+
+def unset_findings(trial: Trial) -> Iterator[Finding]:
+    """Find what init() was to leave for run(), and caught an exception in place of, untried."""
+    for name in trial.last.get("unset", ()):
+        cause = _cause(_before_run(trial), {name}, certain=True)
+        if cause is not None:
+            yield cause.finding(f"{cause.handled} and goes on; then run() finds no {name}.")
+
+
+def _a(kind: str) -> str:
+    return "an" if kind[:1] in "AEIOU" else "a"

@@ -1,0 +1,120 @@
+"""What run() returned: what of it the server cannot send. Runs in the bundle's own environment.
+
+It imports nothing of modelship, and nothing but the standard library. It runs on Python 3.8 too.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from typing import Any
+
+_KEYS = (str, int, float, bool, type(None))
+_SHOWN = 60
+_SAID = 200
+_ERROR_KEY = re.compile(r"error|exception|traceback|failure|^err$", re.IGNORECASE)
+_ERROR_TEXT = re.compile(r"\b(error|exception|failed|failure)\b", re.IGNORECASE)
+_STATUS = {"status", "state", "result"}
+_FAILED = {"error", "failed", "failure", "fail"}
+_NO_ERROR = {"", "no", "none", "null", "ok", "false"}
+
+
+def unsendable(
+    value: object, at: str = "the answer", within: tuple[int, ...] = ()
+) -> dict[str, Any]:
+    """Return which part of an answer has no JSON form, what it is, and whether it is a key."""
+    if id(value) in within:
+        return {"what": f"{at} holds itself", "kinds": [], "key": False}
+    if isinstance(value, dict):
+        for key in value:
+            if not isinstance(key, _KEYS):
+                what = f"a key of {at} is {type_name(type(key))}"
+                return {"what": what, "kinds": kinds_of(key), "key": True}
+        parts = [(each, f"{at}[{shown(key)}]") for key, each in value.items()]
+    elif isinstance(value, (list, tuple)):
+        parts = [(each, f"{at}[{number}]") for number, each in enumerate(value)]
+    else:
+        parts = []
+    for part, place in parts:
+        if not is_sendable(part):
+            return unsendable(part, place, (*within, id(value)))
+    what = f"{at} is of the type {type_name(type(value))}"
+    return {"what": what, "kinds": kinds_of(value), "key": False}
+
+
+def shown(value: object, *, longest: int = _SHOWN) -> str:
+    """Return a value in brief."""
+    text = repr(value)
+    return text if len(text) <= longest else f"{text[:longest]}…"
+
+
+def kinds_of(value: object) -> list[str]:
+    """Return what a value is: its class, and those above it."""
+    names = [type_name(each) for each in type(value).__mro__[:-1]]
+    return [*names, *(["a dataclass"] if hasattr(type(value), "__dataclass_fields__") else [])]
+
+
+def type_name(kind: type) -> str:
+    """Return the shortest name that a type can be imported by, such as ``pandas.Timestamp``."""
+    module, name = kind.__module__, kind.__qualname__
+    parts = module.split(".")
+    for size in range(1, len(parts) + 1):
+        within = ".".join(parts[:size])
+        if getattr(sys.modules.get(within), name, None) is kind:
+            module = within
+            break
+    return name if module in {"builtins", "__main__", "entry_module"} else f"{module}.{name}"
+
+
+def is_sendable(value: object) -> bool:
+    """Return whether a value has a JSON form."""
+    try:
+        json.dumps(value)
+    except Exception:  # noqa: BLE001 - whatever a value's own methods raise
+        return False
+    return True
+
+
+def is_json(output: object) -> bool:
+    """Return whether an answer is text that holds a JSON object or list."""
+    if not isinstance(output, str):
+        return False
+    try:
+        return isinstance(json.loads(output), (dict, list))
+    except ValueError:
+        return False
+
+
+def has_nan(output: object) -> bool:
+    """Return whether an answer holds NaN or an infinity, which JSON does not have."""
+    try:
+        json.dumps(output, allow_nan=False)
+    except ValueError:
+        return True
+    return False
+
+
+def error_in(said: Any) -> str:
+    """Return in brief what an answer says, if it tells of an error; or ``""``."""
+    if isinstance(said, str):
+        tells = len(said) <= _SAID and _ERROR_TEXT.search(said) is not None
+    else:
+        tells = isinstance(said, dict) and any(_is_error(key, said[key]) for key in said)
+    return shown(said, longest=_SAID) if tells else ""
+
+
+def _is_error(key: object, value: object) -> bool:
+    if not isinstance(key, str):
+        return False
+    if key.lower() in _STATUS:
+        return isinstance(value, str) and value.lower() in _FAILED
+    if key.lower() == "success":
+        return value is False
+    told = isinstance(value, (str, dict)) and str(value).strip().lower() not in _NO_ERROR
+    return told and bool(value) and _ERROR_KEY.search(key) is not None
+
+
+def is_empty(said: Any) -> bool:
+    """Return whether an answer says nothing."""
+    return said is None or (isinstance(said, (str, list, tuple, dict)) and not said)

@@ -1,0 +1,286 @@
+"""Which exceptions the code of a bundle catches. Runs in the bundle's own environment.
+
+Each ``except`` in a file of the bundle notes first what it has caught, and each ``return`` within
+one what it returns. Nothing is traced, so a script takes as long as in a service.
+
+It imports nothing of modelship, and nothing but the standard library. It runs on Python 3.8 too.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import contextlib
+import json
+import os
+import sys
+import traceback
+from importlib.machinery import SourceFileLoader
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+_CAUGHT, _RETURNED = "__modelship_caught__", "__modelship_returned__"
+_MOST, _MOST_OF_ONE = 20, 3
+_BROAD = {"Exception", "BaseException"}
+# Of a text: what is shorter may be a label, and what is compared of a long one.
+_SHORTEST, _SHORTEST_PART, _COMPARED = 3, 12, 80
+_LOOKED_AT = 10_000
+# What an answer may hold besides an error, and is no answer.
+_STATUS = {"status", "code", "status_code", "statuscode", "ok", "success", "type"}
+
+
+def described(error: BaseException) -> dict[str, Any]:
+    """Return what was raised, with the frames of the script and what caused it."""
+    frames = [
+        frame for each in chain_of(error) for frame in traceback.extract_tb(each.__traceback__)
+    ]
+    begin = first_of_script(error.__traceback__)
+    return {
+        "kind": type(error).__name__,
+        "message": str(error)[:2000],
+        "frames": [[frame.filename, frame.lineno, frame.line] for frame in frames][-50:],
+        "traceback": "".join(traceback.format_exception(None, error, begin))[-8000:],
+    }
+
+
+def chain_of(error: BaseException) -> list[BaseException]:
+    """Return an exception and those that it was raised from, the last one first."""
+    chain = [error]
+    while (inner := chain[-1].__cause__ or chain[-1].__context__) and inner not in chain:
+        chain.append(inner)
+    return chain
+
+
+def first_of_script(begin: TracebackType | None) -> TracebackType | None:
+    """Return a traceback from the first frame of the script on; what loads it tells nothing."""
+    here = begin
+    while here is not None and not is_own(here.tb_frame.f_code.co_filename):
+        here = here.tb_next
+    return here or begin
+
+
+def is_own(path: str) -> bool:
+    """Return whether a file is one of the bundle's."""
+    return path.startswith(os.environ["AML_APP_ROOT"])
+
+
+class Caught:
+    """What was caught since it was taken last."""
+
+    def __init__(self) -> None:
+        self.during = "import"
+        self.handlers: list[dict[str, Any]] = []
+        self.notes: list[dict[str, Any]] = []
+        self.returned: Any = None
+        self.returned_by = -1
+        self._counts: dict[int, int] = {}
+
+    def watch(self) -> None:
+        """Note from now on what the bundle's files catch that are imported after this."""
+        setattr(builtins, _CAUGHT, self.note)
+        setattr(builtins, _RETURNED, self.note_returned)
+        plain = SourceFileLoader.source_to_code
+
+        def noting(loader: Any, data: Any, path: Any, **options: Any) -> Any:
+            return plain(loader, self.with_notes(data, path), path, **options)
+
+        SourceFileLoader.source_to_code = noting  # type: ignore[assignment] # as it is called
+        self._watch_suppress()
+
+    def with_notes(self, source: Any, path: Any) -> Any:
+        """Return a file's tree with what notes exceptions in it; of others, what it was."""
+        if not isinstance(source, bytes) or not is_own(str(path)):
+            return source
+        known = len(self.handlers)
+        try:
+            return ast.fix_missing_locations(
+                _Noting(str(path), self.handlers).visit(ast.parse(source))
+            )
+        except Exception:  # noqa: BLE001 - the compiler says what is wrong with it
+            del self.handlers[known:]
+            return source
+
+    def _watch_suppress(self) -> None:
+        plain = contextlib.suppress.__exit__
+
+        def noting(suppress: Any, kind: Any, error: Any, begin: Any) -> bool:
+            done = plain(suppress, kind, error, begin)
+            if (
+                done
+                and error is not None
+                and begin is not None
+                and is_own(begin.tb_frame.f_code.co_filename)
+            ):
+                place = {"file": begin.tb_frame.f_code.co_filename, "line": begin.tb_lineno}
+                self.handlers.append({**place, "binds": [], "broad": False})
+                self._describe(len(self.handlers) - 1, error)
+            return bool(done)
+
+        contextlib.suppress.__exit__ = noting  # type: ignore[method-assign] # as it is called
+
+    def note(self, handler: int) -> None:
+        """Note the exception that a handler has begun to handle."""
+        error = sys.exc_info()[1]
+        self._counts[handler] = self._counts.get(handler, 0) + 1
+        if error is not None and self._counts[handler] <= _MOST_OF_ONE:
+            self._describe(handler, error)
+
+    def note_returned(self, handler: int, value: Any) -> Any:
+        """Note what a handler returns, and give it back."""
+        self.returned, self.returned_by = value, handler
+        return value
+
+    def _describe(self, handler: int, error: BaseException) -> None:
+        try:
+            note = {**described(error), **self.handlers[handler], "handler": handler}
+            note.update(during=self.during, text=str(error))
+        except Exception:  # noqa: BLE001 - whatever an exception's own methods raise
+            return
+        # One that is raised again was not swallowed by the first that caught it.
+        self.notes = [each for each in self.notes if _key(each) != _key(note)]
+        self.notes = [*self.notes, note][-_MOST:]
+
+    def take(self, answer: Any = None, *, answered: bool = False) -> list[dict[str, Any]]:
+        """Return what was caught, for telling, and whether an answer comes of it or has its text.
+
+        Parameters
+        ----------
+        answer : object
+            What run() returned.
+        answered : bool
+            Whether it returned.
+        """
+        notes, self.notes, self._counts = self.notes, [], {}
+        by = self.returned_by if answered and answer is self.returned else -1
+        self.returned, self.returned_by = None, -1
+        held: list[tuple[str, Any]] = []
+        if answered:
+            with contextlib.suppress(Exception):  # whatever a value's own methods raise
+                held = leaves(content(answer))
+        return [_told(note, returned=note["handler"] == by, held=held) for note in notes]
+
+
+def _key(note: dict[str, Any]) -> tuple[str, str]:
+    return note["kind"], note["text"]
+
+
+def _told(note: dict[str, Any], *, returned: bool, held: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return what is told of a note: whether an answer has its text, and nothing besides."""
+    told = {name: note[name] for name in note if name not in {"text", "handler"}}
+    rest = [
+        (key, each)
+        for key, each in held
+        if not (isinstance(each, str) and shows(each, note, returned=returned))
+    ]
+    alone = all(says_nothing(each) or key.lower() in _STATUS for key, each in rest)
+    return {**told, "returned": returned, "shown": len(rest) < len(held), "alone": alone}
+
+
+def says_nothing(value: Any) -> bool:
+    """Return whether a value is no answer."""
+    return (
+        value is None or value is True or value is False or (isinstance(value, str) and not value)
+    )
+
+
+def shows(value: str, note: dict[str, Any], *, returned: bool) -> bool:
+    """Return whether a text of an answer has that of an exception."""
+    kind, text, value = note["kind"], note["text"].strip(), value.strip()
+    if any(f"{kind}{sign}" in value for sign in ":(") or (value == kind and returned):
+        return True
+    if len(text) < _SHORTEST or text.isalnum() or not any(map(str.isalpha, text)):
+        return returned and value == text != ""  # it might be a label
+    begins = len(value) >= _SHORTEST_PART and " " in value and value.rstrip(".… ") in text
+    return text[:_COMPARED] in value or begins
+
+
+def content(answer: Any) -> Any:
+    """Return what an answer says: the JSON in a text or in the body of a response."""
+    if hasattr(answer, "get_data") and not getattr(answer, "is_streamed", True):
+        answer = answer.get_data(as_text=True)
+    if isinstance(answer, str):
+        with contextlib.suppress(ValueError):
+            return json.loads(answer)
+    return answer
+
+
+def leaves(value: Any) -> list[tuple[str, Any]]:
+    """Return what an answer holds, each with the key that it stands under; of long ones not all."""
+    found: list[tuple[str, Any]] = []
+    waiting: list[tuple[str, Any]] = [("", value)]
+    for key, each in waiting:
+        if isinstance(each, dict):
+            waiting += [(str(name), part) for name, part in islice(each.items(), _LOOKED_AT)]
+        elif isinstance(each, (list, tuple)):
+            waiting += [(key, part) for part in islice(each, _LOOKED_AT)]
+        else:
+            found.append((key, each))
+        if len(waiting) > _LOOKED_AT:
+            break
+    return found
+
+
+class _Noting(ast.NodeTransformer):
+    """Puts notes into the handlers of a file."""
+
+    def __init__(self, path: str, handlers: list[dict[str, Any]]) -> None:
+        self._path = path
+        self._handlers = handlers
+
+    def visit_Try(self, node: Any) -> Any:
+        self.generic_visit(node)
+        binds = sorted(set(_bound(node.body)))
+        for handler in node.handlers:
+            number = len(self._handlers)
+            place = {"file": self._path, "line": handler.lineno}
+            self._handlers.append({**place, "binds": binds, "broad": _is_broad(handler)})
+            body = [_Returning(number).visit(each) for each in handler.body]
+            note = ast.copy_location(ast.Expr(_call(_CAUGHT, number)), handler)
+            handler.body = [note, *body]
+        return node
+
+    visit_TryStar = visit_Try  # noqa: N815 - as ast.NodeVisitor looks for it
+
+
+class _Returning(ast.NodeTransformer):
+    """Puts notes into the returns of a handler."""
+
+    def __init__(self, handler: int) -> None:
+        self._handler = handler
+
+    def visit_Return(self, node: ast.Return) -> Any:
+        value = node.value or ast.Constant(None)
+        noted = _call(_RETURNED, self._handler, value)
+        return ast.copy_location(ast.Return(ast.copy_location(noted, node)), node)
+
+    def visit_FunctionDef(self, node: Any) -> Any:
+        return node
+
+    # Their returns are their own.
+    visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815 - as ast.NodeVisitor looks for it
+    visit_ClassDef = visit_FunctionDef  # noqa: N815 - as above
+
+
+def _call(name: str, number: int, *more: Any) -> Any:
+    return ast.Call(ast.Name(name, ast.Load()), [ast.Constant(number), *more], [])
+
+
+def _bound(body: list[Any]) -> list[str]:
+    """Return the names, attributes and keys that statements assign, and what they import."""
+    names: list[str] = []
+    for node in [node for each in body for node in ast.walk(each)]:
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            names += [(each.asname or each.name).partition(".")[0] for each in node.names]
+        elif isinstance(getattr(node, "ctx", None), ast.Store):
+            key = getattr(getattr(node, "slice", None), "value", None)  # Python 3.8: of an Index
+            key = getattr(key, "value", key)
+            names.append(getattr(node, "id", "") or getattr(node, "attr", "") or str(key))
+    return names
+
+
+def _is_broad(handler: Any) -> bool:
+    kinds = ast.walk(handler.type) if handler.type else [ast.Name("Exception", ast.Load())]
+    return any(isinstance(each, ast.Name) and each.id in _BROAD for each in kinds)

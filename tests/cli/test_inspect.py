@@ -6,10 +6,13 @@ import json
 import zipfile
 
 import joblib
+import pandas as pd
 import pytest
 import sklearn
 from click.testing import CliRunner
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 
 from modelship.cli.app import cli
 
@@ -54,6 +57,23 @@ def test_what_the_file_holds_is_told(modelship, here):
     assert "a dict (keys model, threshold), which has no predict()" in done.output
     document = json.loads(modelship("inspect", here / "parts.pkl", "--json").stdout)
     assert (document["class"], document["predicts"]) == ("builtins.dict", False)
+
+
+def test_the_columns_of_a_model_are_told(modelship, here):
+    """A table is told with the kinds of its columns, and what the model answers."""
+    frame = pd.DataFrame({"city": ["Rome", "Oslo"] * 5, "a\nb": ["x", "y"] * 5})
+    model = make_pipeline(OneHotEncoder(), LogisticRegression()).fit(frame, [True, False] * 5)
+    joblib.dump(model, here / "model.joblib")
+    done = modelship("inspect", here / "model.joblib")
+    for words in (
+        "a table with 2 columns",
+        "classification: False, True; and probabilities",
+        "  city    text: Oslo, Rome, never missing",
+        "  'a\\nb'  text: x, y, never missing",
+    ):
+        assert words in done.output, done.output
+    document = json.loads(modelship("inspect", here / "model.joblib", "--json").stdout)
+    assert [each["name"] for each in document["schema"]["columns"]] == ["city", "a\nb"]
 
 
 def test_a_dangerous_model_is_refused(modelship, evil):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import inspect
 import pickle
 
@@ -19,7 +20,12 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import Bunch, all_estimators
 
 from modelship.sources import Model
-from modelship.sources._known_estimators import has_probabilities, predicts, task_of
+from modelship.sources._known_estimators import (
+    has_probabilities,
+    predicts,
+    takes_numbers,
+    task_of,
+)
 
 X = np.arange(12.0).reshape(6, 2)
 Y = [0, 1, 0, 1, 0, 1]
@@ -155,3 +161,22 @@ def test_the_task_is_that_of_scikit_learns_mixins():
     claims = [(task_of(f"{each.__module__}.{name}"), each, name) for name, each in all_estimators()]
     assert [name for task, each, name in claims if task and not issubclass(each, kinds[task])] == []
     assert sum(bool(task) for task, _, _ in claims) > 80
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_is_said_to_take_numbers_refuses_texts():
+    """Each class of scikit-learn that takes numbers alone fails to fit rows of texts."""
+    texts = np.array([["a", "b"], ["c", "d"]] * 10, dtype=object)
+    taken = []
+    for name, estimator in all_estimators():
+        if not takes_numbers(f"{estimator.__module__}.{name}"):
+            continue
+        required = [
+            each
+            for each in inspect.signature(estimator).parameters.values()
+            if each.default is each.empty and each.kind is not each.VAR_KEYWORD
+        ]
+        with contextlib.suppress(ValueError, TypeError):
+            estimator(*[LogisticRegression()] * len(required)).fit(texts, [0, 1] * 10)
+            taken.append(name)
+    assert taken == []

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import click
 
 from modelship.cli.check import finding_document
+from modelship.cli.columns import answers, column_lines, takes
 from modelship.cli.opening import open_model
 from modelship.cli.options import json_option
 from modelship.cli.output import as_json_is_asked, emit, say_facts, say_findings
@@ -72,6 +74,7 @@ def _document(model: Model, findings: Sequence[Finding]) -> dict[str, object]:
         "holds": model.contents.title,
         "class": model.contents.kind,
         "predicts": model.contents.predicts,
+        "schema": json.loads(model.schema.to_json()),
         "written_by": passport.written_by,
         "libraries": dict(passport.libraries),
         "packages": list(passport.packages),
@@ -92,10 +95,9 @@ def _say(model: Model, findings: Sequence[Finding]) -> None:
     click.secho(str(model.path), bold=True)
     facts = {name: value for name, value in _facts(model) if value}
     say_facts(facts)
-    if model.passport.globals:
-        click.echo()
-        for line in _lines(model.passport):
-            click.echo(line)
+    for lines in (column_lines(model.schema), _lines(model.passport)):
+        for place, line in enumerate(lines):
+            click.echo(line if place else f"\n{line}")
     click.echo()
     say_findings(findings)
 
@@ -115,6 +117,8 @@ def _facts(model: Model) -> Iterator[tuple[str, str]]:
     yield "unpacked", _size(unpacked) if unpacked > passport.size_bytes else ""
     yield "sha256", model.digest
     yield "holds", _held(model.contents)
+    yield "takes", takes(model.schema)
+    yield "answers", answers(model.schema)
     yield "written by", passport.written_by
     yield "operators", ", ".join(f"{domain} {version}" for domain, version in passport.opsets)
     yield "needs", ", ".join(_needs(passport))
@@ -146,7 +150,7 @@ def _lines(passport: Passport) -> Iterator[str]:
     modules = _by_module(passport.globals)
     worst_first = sorted(modules, key=lambda each: (_rank(modules[each], colors), each))
     shown = worst_first[:_MODULES_SHOWN]
-    width = max(map(len, shown))
+    width = max(map(len, shown), default=0)
     for module in shown:
         names = modules[module]
         folded = names[:_NAMES_SHOWN]

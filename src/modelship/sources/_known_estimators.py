@@ -83,7 +83,23 @@ _OTHERS: Final = frozenset(  # clusters and outliers
     )
 )
 _MIXTURES: Final = frozenset(("BayesianGaussianMixture", "GaussianMixture"))
-_OF_LIBRARIES: Final = ("sklearn.", "imblearn.", "lightgbm.", "xgboost.", "catboost.")
+OF_LIBRARIES: Final = ("sklearn.", "imblearn.", "lightgbm.", "xgboost.", "catboost.")
+_TAKES_ANYTHING: Final = frozenset(  # or what it passes on
+    (
+        *("BaggingClassifier", "BaggingRegressor", "CalibratedClassifierCV", "ClassifierChain"),
+        *("DummyClassifier", "DummyRegressor", "FixedThresholdClassifier", "FrozenEstimator"),
+        *("MultiOutputClassifier", "MultiOutputRegressor", "OneVsOneClassifier", "FeatureUnion"),
+        *("OneVsRestClassifier", "OutputCodeClassifier", "RANSACRegressor", "RegressorChain"),
+        *("SelfTrainingClassifier", "StackingClassifier", "StackingRegressor", "LabelEncoder"),
+        *("TransformedTargetRegressor", "TunedThresholdClassifierCV", "VotingClassifier"),
+        *("VotingRegressor", "ColumnTransformer", "FunctionTransformer", "LabelBinarizer"),
+        *("MultiLabelBinarizer", "OneHotEncoder", "OrdinalEncoder", "TargetEncoder"),
+        *("SimpleImputer", "MissingIndicator", "IterativeImputer", "SelectFromModel"),
+        *("SequentialFeatureSelector", "AdaBoostClassifier", "AdaBoostRegressor"),
+        *("GaussianProcessClassifier", "GaussianProcessRegressor"),
+        *("IsotonicRegression", "KernelCenterer", "VarianceThreshold", "SparseCoder"),
+    )
+)
 _FRAMES: Final = frozenset(("DataFrame", "Series", "Index"))
 
 
@@ -109,10 +125,23 @@ def is_frame(name: str) -> bool:
     return name.partition(".")[0] == "pandas" and name.rpartition(".")[2] in _FRAMES
 
 
+def takes_numbers(name: str) -> bool:
+    """Return whether a class of scikit-learn's refuses rows that are not numbers.
+
+    Those of which it is not known are left out, and those that read texts, dicts or files.
+    """
+    last = name.rpartition(".")[2]
+    if not name.startswith("sklearn.") or last in _TAKES_ANYTHING:
+        return False
+    if name.startswith(("sklearn.feature_extraction.", "sklearn.manifold.", "sklearn.covariance.")):
+        return False
+    return name.startswith(_OF_TRANSFORMERS) or last in _WITHOUT_PREDICT or bool(predicts(name))
+
+
 def task_of(name: str) -> str:
     """Return what instances of a class are for, or ``""`` if it is not known."""
     last = name.rpartition(".")[2]
-    if not name.startswith(_OF_LIBRARIES):
+    if not name.startswith(OF_LIBRARIES):
         return ""
     if last in _CLASSIFIERS | _UNSURE_CLASSIFIERS or last.endswith(("Classifier", "ClassifierCV")):
         return CLASSIFICATION

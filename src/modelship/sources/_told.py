@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from modelship.sources._budget import Budget
 from modelship.sources._parts import Part
+from modelship.sources._schema import schema_in
 from modelship.sources._tree_machine import TreeMachine
-from modelship.sources.contents import Contents, contents_of
+from modelship.sources.contents import Contents, contents_of, estimator_in
 from modelship.tables import Schema
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ def tell_pickle(path: Path) -> Told:
     It raises nothing: whether a file is damaged or dangerous is said by its passport.
     """
     try:
-        return Told(contents_of(_tree_of(path)))
+        root = _tree_of(path)
+        return Told(contents_of(root), schema_in(estimator_in(root)[0]))
     except Exception:  # noqa: BLE001 - a file may hold anything, and to tell nothing is always right
         return Told()
 

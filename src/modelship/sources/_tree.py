@@ -16,6 +16,7 @@ from modelship.sources._values import OPAQUE, Name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import TypeGuard
 
 __all__ = [
     "MAX_ITEMS",
@@ -27,14 +28,17 @@ __all__ = [
     "Thing",
     "as_array",
     "class_of",
-    "is_number",
+    "is_gap",
+    "is_label",
     "known_text",
     "pairs_in",
     "scalar_of",
+    "values_of",
 ]
 
 MAX_ITEMS: Final = 10_000
 MAX_STATES: Final = 64
+_MAX_LABEL: Final = 1024
 _OF_NUMBERS: Final = {
     "b": {1: "b", 2: "h", 4: "i", 8: "q"},  # NumPy's kind, and the size of an element
     "i": {1: "b", 2: "h", 4: "i", 8: "q"},
@@ -214,6 +218,14 @@ def _texts(kind: str, size: int, data: bytes, *, big: bool) -> tuple[str, ...] |
     return tuple(piece.decode(encoding).rstrip("\0") for piece in pieces)
 
 
+def values_of(value: object) -> list[object] | None:
+    """Return the items of a whole list or array; None if it is neither, or was not kept."""
+    if isinstance(value, Thing) and isinstance(value.state, Array):
+        found = value.state.values
+        return None if found is None else list(found)
+    return list(value) if isinstance(value, Items) and value.is_whole else None
+
+
 def pairs_in(items: object) -> list[tuple[object, object]]:
     """Return the pairs in a list, such as a name and a step; none if it is no list."""
     if not isinstance(items, Items):
@@ -256,6 +268,13 @@ def known_text(value: object) -> str | None:
     return value
 
 
-def is_number(value: object) -> bool:
-    """Return whether a value is a number that JSON can hold."""
+def is_gap(value: object) -> bool:
+    """Return whether a value stands for a missing one."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def is_label(value: object) -> TypeGuard[str | int | float | bool]:
+    """Return whether a value can be a label or a category, which are written as JSON."""
+    if isinstance(value, str):
+        return known_text(value) is not None and len(value) <= _MAX_LABEL
     return isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))

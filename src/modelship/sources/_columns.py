@@ -1,0 +1,231 @@
+"""What the parts of a fitted estimator tell of the columns that it takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
+
+from modelship.sources import _known_estimators as known
+from modelship.sources._boosters import booster_columns
+from modelship.sources._tree import (
+    Array,
+    Entries,
+    Items,
+    Thing,
+    class_of,
+    is_gap,
+    is_label,
+    pairs_in,
+    values_of,
+)
+from modelship.tables import Column
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["Facts", "inner_of", "parts_of"]
+
+_MAX_DEPTH: Final = 12
+# Attributes that hold a fitted estimator which sees the same columns as the one around it.
+_INNER: Final[Mapping[str, tuple[str, ...]]] = {
+    "GridSearchCV": ("best_estimator_",),
+    "RandomizedSearchCV": ("best_estimator_",),
+    "HalvingGridSearchCV": ("best_estimator_",),
+    "HalvingRandomSearchCV": ("best_estimator_",),
+    "FrozenEstimator": ("estimator",),
+    "TransformedTargetRegressor": ("regressor_",),
+    "TunedThresholdClassifierCV": ("estimator_",),
+    "FixedThresholdClassifier": ("estimator_", "estimator"),
+    "SelfTrainingClassifier": ("estimator_", "base_estimator_"),
+    "MultiOutputClassifier": ("estimators_",),
+    "MultiOutputRegressor": ("estimators_",),
+    "OneVsRestClassifier": ("estimators_",),
+    "VotingClassifier": ("estimators_",),
+    "VotingRegressor": ("estimators_",),
+    "StackingClassifier": ("estimators_",),
+    "StackingRegressor": ("estimators_",),
+    "CalibratedClassifierCV": ("calibrated_classifiers_",),
+    "_CalibratedClassifier": ("estimator", "base_estimator"),
+    "AdaBoostClassifier": ("estimators_",),
+    "AdaBoostRegressor": ("estimators_",),
+}
+_ENCODERS: Final = ("OneHotEncoder", "OrdinalEncoder", "TargetEncoder")
+_OF_TEXT: Final = ("CountVectorizer", "TfidfVectorizer", "HashingVectorizer")
+_PIPELINES: Final = ("Pipeline",)
+_KEEPS_COLUMNS: Final = (
+    *("StandardScaler", "MinMaxScaler", "MaxAbsScaler", "RobustScaler", "PowerTransformer"),
+    *("QuantileTransformer", "Normalizer", "Binarizer", "SimpleImputer", "FrozenEstimator"),
+)
+_IMPUTERS: Final = ("SimpleImputer", "KNNImputer", "IterativeImputer")
+_WITH_GAPS: Final = ("HistGradientBoostingClassifier", "HistGradientBoostingRegressor")
+
+
+def inner_of(thing: Thing) -> list[Thing]:
+    """Return the estimators within one that see its columns; several of an ensemble."""
+    for name in _INNER.get(_last(thing), ()):
+        held = thing.get(name)
+        held = values_of(held) if isinstance(held, (Items, Thing)) and values_of(held) else [held]
+        if found := [each for each in held or () if isinstance(each, Thing) and each.state]:
+            return found
+    return []
+
+
+def parts_of(pipeline: Thing) -> list[Thing]:
+    """Return the steps of a pipeline that do something; none of any other estimator."""
+    if _last(pipeline) not in _PIPELINES:
+        return []
+    return [step for _, step in pairs_in(pipeline.get("steps")) if isinstance(step, Thing)]
+
+
+@dataclass
+class Facts:
+    """What is known of each of `width` columns; ``objects`` says that some were Python objects."""
+
+    width: int
+    columns: list[Column] = field(default_factory=list)
+    objects: bool = False
+
+    def __post_init__(self) -> None:
+        self.columns = [Column()] * self.width
+
+    def learn(self, thing: Thing, at: Sequence[int], *, depth: int = 0) -> None:
+        """Note what an estimator tells of the columns `at`, which are those that it sees."""
+        if depth > _MAX_DEPTH:
+            return
+        last = _last(thing)
+        inner = inner_of(thing)
+        for each in inner:
+            self.learn(each, at, depth=depth + 1)
+        if steps := parts_of(thing):
+            self._learn_steps(steps, at, depth=depth + 1)
+        elif last == "ColumnTransformer":
+            self._learn_parts(thing, at, depth=depth + 1)
+        elif last == "FeatureUnion":
+            for _, part in pairs_in(thing.get("transformer_list")):
+                if isinstance(part, Thing):
+                    self.learn(part, at, depth=depth + 1)
+        elif not inner:
+            self._learn_one(thing, at)
+
+    def _learn_steps(self, steps: Sequence[Thing], at: Sequence[int], *, depth: int) -> None:
+        """Go on to the next step as long as each column stays where it is."""
+        for step in steps:
+            self.learn(step, at, depth=depth)
+            if _last(step) not in _KEEPS_COLUMNS or step.get("add_indicator") is True:
+                return
+            if _last(step) == "SimpleImputer" and not _keeps_all(step, len(at)):
+                return
+
+    def _learn_parts(self, transformer: Thing, at: Sequence[int], *, depth: int) -> None:
+        indices = transformer.get("_transformer_to_input_indices")
+        known_indices = indices.named if isinstance(indices, Entries) else {}
+        fitted = transformer.get("transformers_")
+        for each in fitted if isinstance(fitted, Items) else ():
+            if isinstance(each, tuple) and len(each) == 3 and isinstance(each[1], Thing):  # noqa: PLR2004 - name, estimator, columns
+                places = known_indices.get(each[0]) if isinstance(each[0], str) else None
+                own = _within(places, at)
+                if own is not None:
+                    self.learn(each[1], own, depth=depth)
+
+    def _learn_one(self, thing: Thing, at: Sequence[int]) -> None:
+        last = _last(thing)
+        if last in _ENCODERS:
+            self._learn_categories(thing, at)
+        elif last in _OF_TEXT:
+            if len(at) == 1 and thing.get("input") == "content":
+                self._note(at[0], Column(kind="text"))
+                self.objects = True
+        elif last in _IMPUTERS:
+            self._learn_gaps(thing, at)
+        elif columns := booster_columns(thing):
+            self._note_all(at, columns)
+        elif last in _WITH_GAPS:
+            self._learn_boosted(thing, at)
+        elif known.takes_numbers(class_of(thing)):
+            self._note_all(at, [Column(kind="number")] * len(at))
+
+    def _learn_categories(self, encoder: Thing, at: Sequence[int]) -> None:
+        arrays = encoder.get("categories_")
+        if not isinstance(arrays, Items) or len(arrays) != len(at):
+            return
+        strict = encoder.get("handle_unknown") == "error"
+        for index, held in zip(at, arrays, strict=True):
+            array = held.state if isinstance(held, Thing) else None
+            if isinstance(array, Array):
+                self.objects |= array.dtype.name in ("object", "str")
+                self._note(index, _column_of(array, strict=strict))
+
+    def _learn_gaps(self, imputer: Thing, at: Sequence[int]) -> None:
+        fills = imputer.get("strategy") in ("most_frequent", "constant")
+        kind = "" if fills or _last(imputer) == "IterativeImputer" else "number"
+        for index in at:
+            self._note(index, Column(kind=kind, missing=True))
+
+    def _learn_boosted(self, model: Thing, at: Sequence[int]) -> None:
+        """Note what histogram-based boosting says, which encodes categories itself."""
+        encoder = model.get("_preprocessor")
+        if isinstance(encoder, Thing):
+            self._learn_parts(encoder, at, depth=_MAX_DEPTH)
+        categorical = values_of(model.get("is_categorical_")) or ()
+        for place, index in enumerate(at):
+            is_category = place < len(categorical) and bool(categorical[place])
+            kind = "" if is_category else "number"
+            self._note(index, Column(kind=kind, missing=True))
+
+    def _note_all(self, at: Sequence[int], columns: Sequence[Column]) -> None:
+        if len(at) == len(columns):
+            for index, column in zip(at, columns, strict=True):
+                self._note(index, column)
+
+    def _note(self, index: int, column: Column) -> None:
+        """Add what `column` says; what comes first in a pipeline has the say."""
+        before = self.columns[index]
+        if before.missing and column.missing is False:
+            column = replace(column, missing=True)
+        self.columns[index] = before.completed_by(column)
+
+
+def _last(thing: Thing) -> str:
+    name = class_of(thing)
+    return name.rpartition(".")[2] if name.startswith(known.OF_LIBRARIES) else ""
+
+
+def _within(places: object, at: Sequence[int]) -> list[int] | None:
+    """Return which of all columns those at `places` of these are."""
+    if not isinstance(places, Items) or not places.is_whole:
+        return None
+    found = [each for each in places if type(each) is int and 0 <= each < len(at)]
+    return [at[each] for each in found] if len(found) == len(places) else None
+
+
+def _keeps_all(imputer: Thing, count: int) -> bool:
+    """Return whether an imputer drops no column: it drops those that had no value at all."""
+    values = values_of(imputer.get("statistics_"))
+    return values is not None and len(values) == count and not any(map(is_gap, values))
+
+
+def _column_of(array: Array, *, strict: bool) -> Column:
+    values = array.values
+    if values is None:
+        return Column()
+    present = [each for each in values if not is_gap(each)]
+    plain = [each for each in present if is_label(each)]
+    missing = True if len(present) < len(values) else False if strict else None
+    is_typed = array.dtype.name not in ("object", "str")
+    return Column(
+        kind=_kind(plain) if len(plain) == len(present) else "",
+        dtype=array.dtype.name if is_typed else "",
+        categories=tuple(plain) if len(plain) == len(present) else (),
+        missing=missing,
+        missing_as="none" if None in values else "nan",
+    )
+
+
+def _kind(values: Sequence[object]) -> str:
+    kinds = {_KINDS.get(type(each), "mixed") for each in values}
+    if kinds == {"integer", "number"}:
+        return "number"
+    return kinds.pop() if len(kinds) == 1 else "mixed" if kinds else ""
+
+
+_KINDS: Final = {str: "text", bool: "boolean", int: "integer", float: "number"}

@@ -16,18 +16,21 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from modelship.bundle import Environment, Resources, ScoringBundle
+    from modelship.client import Client
     from modelship.errors import ModelshipError
     from modelship.evaluation import Evaluator, Gate, Report
     from modelship.findings import Diagnosis, Finding
     from modelship.routing import Bounds, Canary, Shadow
     from modelship.sources import Model, ModelSource
     from modelship.sources.registered import register_model
+    from modelship.tables import Schema
     from modelship.targets import Deployment, DeployTarget, Serving, State
     from modelship.workspace import RegisteredModel, Workspace
 
 __all__ = [
     "Bounds",
     "Canary",
+    "Client",
     "DeployTarget",
     "Deployment",
     "Diagnosis",
@@ -41,6 +44,7 @@ __all__ = [
     "RegisteredModel",
     "Report",
     "Resources",
+    "Schema",
     "ScoringBundle",
     "Serving",
     "Shadow",
@@ -61,11 +65,13 @@ _HOME = {
     "Report": "evaluation",
     "Bounds": "routing",
     "Canary": "routing",
+    "Client": "client",
     "Shadow": "routing",
     "Diagnosis": "findings",
     "Finding": "findings",
     "Environment": "bundle",
     "Resources": "bundle",
+    "Schema": "tables",
     "ScoringBundle": "bundle",
     "DeployTarget": "targets",
     "Deployment": "targets",

@@ -50,7 +50,8 @@
     │   ├── ServiceUnreachableError
     │   ├── ScoringTimeoutError
     │   ├── ParityError
-    │   └── ReplayError
+    │   ├── ReplayError
+    │   └── ClientGenerationError
     ├── WorkspaceError                  9   the Azure ML workspace
     │   ├── WorkspaceNotFoundError
     │   ├── WorkspaceCredentialsError
@@ -81,6 +82,7 @@ __all__ = [
     "BundleError",
     "BundleFormatError",
     "CheckFailedError",
+    "ClientGenerationError",
     "ConfigError",
     "CorruptModelError",
     "DeploymentFailedError",
@@ -1031,6 +1033,28 @@ class ReplayError(ScoringError):
 
 
 # --- the workspace ----------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class ClientGenerationError(ScoringError):
+    """A client could not be generated from the description of a service."""
+
+    language: str
+    problem: str
+    advice: str
+    said: str = ""
+
+    @property
+    def message(self) -> str:
+        return f"The client in {self.language} was not generated: {self.problem}."
+
+    @property
+    def hint(self) -> str:
+        return self.advice
+
+    @property
+    def evidence(self) -> str:
+        return self.said
 
 
 class WorkspaceError(ModelshipError):

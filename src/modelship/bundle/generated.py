@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
+from modelship.bundle.openapi import descriptions
 from modelship.bundle.source_folder import SourceFile
 from modelship.errors import EntryScriptError
 
@@ -148,6 +149,11 @@ def generate_source(
         predict=_ANSWERS[output],
     )
     files = [_file("score.py", text), _file("schema.json", schema.to_json())]
+    if schema.columns:
+        documents = descriptions(
+            model, schema=schema, key=key, has_probabilities=output == "proba"
+        )
+        files += [_file(path, document) for path, document in documents.items()]
     return "score.py", _sorted([*files, *(_natives(lines) or _tables())])
 
 

@@ -36,6 +36,7 @@ _COMMANDS = {
     "replay": "modelship.cli.replay:replay",
     "list": "modelship.cli.inventory:list_services",
     "keys": "modelship.cli.keys:keys",
+    "client": "modelship.cli.client:client",
     "delete": "modelship.cli.services:delete",
     "prune": "modelship.cli.prune:prune",
     "targets": "modelship.cli.inventory:targets",

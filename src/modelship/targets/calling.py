@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from modelship.errors import InvalidOptionError, ScoringRequestError, UnsupportedError
 from modelship.progress import Deadline
+from modelship.targets.describing import ServiceDescription
 from modelship.targets.keys import ServiceKeys, SupportsKeys
 from modelship.targets.scoring import score
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from modelship.targets.backend import TargetBackend
     from modelship.targets.instance import Instance
 
@@ -47,18 +51,27 @@ class Caller:
         directly : bool
             Ask this instance, whether or not requests to its name come to it.
         """
-        deadline = Deadline(timeout_s)
         uri = instance.direct_uri if directly else instance.scoring_uri
+        return self._with_key(instance, partial(score, uri, payload), timeout_s=timeout_s)
+
+    def description(self, instance: Instance, *, timeout_s: float) -> ServiceDescription:
+        """Return what a service says of itself; nothing if it does not say."""
+        read = partial(ServiceDescription.read, instance.scoring_uri)
+        found: ServiceDescription = self._with_key(instance, read, timeout_s=timeout_s)
+        return found
+
+    def _with_key(self, instance: Instance, ask: Callable[..., Any], *, timeout_s: float) -> Any:
+        """Ask with the key that is known, or else with the one that the place knows."""
+        deadline = Deadline(timeout_s)
         known = self._known.get(instance.instance_id)
-        key = known.primary if known else None
         try:
-            return score(uri, payload, timeout_s=timeout_s, key=key)
+            return ask(timeout_s=timeout_s, key=known.primary if known else None)
         except ScoringRequestError as error:
             if error.status != _UNAUTHORIZED or not isinstance(self._backend, SupportsKeys):
                 raise
         # It asks for a key that was not known yet, or was made anew.
         keys = self._known[instance.instance_id] = self.keys(instance)
-        return score(uri, payload, timeout_s=deadline.remaining_s, key=keys.primary)
+        return ask(timeout_s=deadline.remaining_s, key=keys.primary)
 
     def keys(self, instance: Instance) -> ServiceKeys:
         """Return the keys of an instance; raise UnsupportedError if the place knows none."""

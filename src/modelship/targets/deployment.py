@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from modelship.findings import Diagnosis
     from modelship.routing import Canary, Shadow
     from modelship.runtime.variables import Secret
+    from modelship.tables import Schema
     from modelship.targets.backend import TargetBackend
     from modelship.targets.deploying import Check
+    from modelship.targets.describing import ServiceDescription
     from modelship.targets.history import Change
     from modelship.targets.instance import Instance
     from modelship.targets.kept import KeptReleases
@@ -102,6 +104,17 @@ class Deployment:
         return self.instance.release.input_form
 
     @property
+    def schema(self) -> Schema:
+        """What its model takes and answers, as the service says; ``Schema()`` if it does not.
+
+        Raises
+        ------
+        ScoringError
+            If the service does not answer.
+        """
+        return self.describe().schema
+
+    @property
     def state(self) -> State:
         """What the service is doing now; asked anew each time.
 
@@ -129,6 +142,21 @@ class Deployment:
         except DeadlineExceededError as error:
             raise health.timed_out(self._backend, self.instance, steps) from error
         return self
+
+    def describe(self, *, timeout_s: float = 10.0) -> ServiceDescription:
+        """Ask the service what it takes and answers: OpenAPI, and the schema.
+
+        Parameters
+        ----------
+        timeout_s : float
+            Seconds until the whole answer has to be there.
+
+        Raises
+        ------
+        ScoringError
+            If it does not answer.
+        """
+        return self._caller.description(self.instance, timeout_s=timeout_s)
 
     def run(self, payload: object, *, timeout_s: float = 60.0) -> Any:
         """Score one payload and return the decoded answer.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import requests
 
-__all__ = ["answers", "score", "session_towards"]
+__all__ = ["answers", "fetch", "score", "session_towards"]
 
 _CONNECT_TIMEOUT_S = 5.0
 _CHUNK_BYTES = 1 << 16
@@ -62,18 +62,48 @@ def score(scoring_uri: str, payload: object, *, timeout_s: float, key: str | Non
     headers = {"Content-Type": "application/json", "x-request-id": request_id}
     if key is not None:
         headers["Authorization"] = f"Bearer {key}"
-    response, content = _post(scoring_uri, body, headers=headers, timeout_s=timeout_s)
+    response, content = _exchange("POST", scoring_uri, body, headers=headers, timeout_s=timeout_s)
     try:
         if response.status_code < _ERROR_STATUS:
             return _decode(response.headers.get("Content-Type", ""), content)
     except ValueError:  # it is not the JSON that it claims to be
         pass
-    raise ScoringRequestError(
-        scoring_uri=scoring_uri,
+    raise _refusal(scoring_uri, response, content, request_id=request_id, **_of_body(body))
+
+
+def fetch(uri: str, *, timeout_s: float, key: str | None = None) -> str:
+    """GET a page of a service, such as its description, and return the text.
+
+    Parameters
+    ----------
+    uri : str
+        Where it is.
+    timeout_s : float
+        Seconds until all of it has to be there.
+    key : str, optional
+        A key of the service, sent as ``Authorization: Bearer``.
+
+    Raises
+    ------
+    ScoringError
+        If the service does not answer, or not in time, or with a status of 400 or more.
+    """
+    headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+    response, content = _exchange("GET", uri, None, headers=headers, timeout_s=timeout_s)
+    if response.status_code >= _ERROR_STATUS:
+        raise _refusal(uri, response, content, request_id="")
+    return content.decode(errors="replace")
+
+
+def _refusal(
+    uri: str, response: requests.Response, content: bytes, *, request_id: str, **said: str
+) -> ScoringRequestError:
+    return ScoringRequestError(
+        scoring_uri=uri,
         status=response.status_code,
         request_id=response.headers.get("x-request-id", request_id),
         body=hidden(content.decode(errors="replace"))[:_BODY_SHOWN],
-        **_of_body(body),
+        **said,
     )
 
 
@@ -121,8 +151,13 @@ def _of_body(body: bytes) -> dict[str, str]:
     return {}
 
 
-def _post(
-    scoring_uri: str, body: bytes, *, headers: Mapping[str, str], timeout_s: float
+def _exchange(
+    method: str,
+    scoring_uri: str,
+    body: bytes | None,
+    *,
+    headers: Mapping[str, str],
+    timeout_s: float,
 ) -> tuple[requests.Response, bytes]:
     import requests
     import urllib3
@@ -132,8 +167,8 @@ def _post(
     try:
         with (
             session_towards(scoring_uri) as session,
-            session.post(
-                scoring_uri, data=body, headers=headers, timeout=timeouts, stream=True
+            session.request(
+                method, scoring_uri, data=body, headers=headers, timeout=timeouts, stream=True
             ) as response,
         ):
             return response, _read(response, deadline)

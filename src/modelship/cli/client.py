@@ -1,0 +1,63 @@
+"""``modelship client``: generate a client of a service in another program's language."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from modelship.cli.opening import open_service
+from modelship.cli.options import config_option, json_option, option_option, target_option
+from modelship.cli.output import as_json_is_asked, emit, say_facts
+from modelship.client.generating import LANGUAGES, generate_client
+from modelship.errors import InvalidOptionError
+from modelship.targets.describing import ServiceDescription
+
+__all__ = ["client"]
+
+_DESCRIBED = "a service that describes itself, as one with a script that modelship wrote does"
+
+
+@click.command(
+    short_help="Generate a client of a service.",
+    epilog="Example: modelship client churn --language typescript -o client",
+)
+@click.argument("name")
+@click.option(
+    "--language", type=click.Choice(LANGUAGES), required=True, help="The language of the client."
+)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), required=True, help="A new folder for it."
+)
+@target_option
+@option_option
+@config_option
+@json_option
+def client(
+    *,
+    name: str,
+    language: str,
+    output: Path,
+    target: str | None,
+    options: tuple[tuple[str, Any], ...],
+    config_file: Path | None,
+) -> None:
+    """Generate a client of the service NAME from its OpenAPI description.
+
+    NAME may be the scoring URI of a service. Python is written by openapi-python-client, which is
+    fetched from PyPI, and TypeScript by @hey-api/openapi-ts, which npx fetches.
+    """
+    if name.startswith(("http://", "https://")):
+        described = ServiceDescription.read(name)
+    else:
+        place, name = open_service(name, config_file, target=target, options=dict(options))
+        described = place.get(name).describe()
+    if not described.schema.columns:
+        raise InvalidOptionError("NAME", name, _DESCRIBED)
+    folder = generate_client(described.document, language=language, folder=output)
+    document = {"folder": str(folder), "language": language, "service": name}
+    if as_json_is_asked():
+        emit(document)
+    else:
+        say_facts(document)

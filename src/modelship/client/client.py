@@ -1,0 +1,139 @@
+"""Client: calls one service that it knows by its address alone."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
+
+from modelship.bundle.payload import payload_of
+from modelship.errors import InvalidOptionError, PredictionError
+from modelship.evaluation.predictions import decode_answer
+from modelship.targets.describing import ServiceDescription
+from modelship.targets.scoring import score
+
+if TYPE_CHECKING:
+    from modelship.tables import Schema
+
+__all__ = ["Client"]
+
+_NO_PROBABILITIES = "the service answers with no probabilities"
+_DEPLOY_WITH_THEM = "Deploy its bundle with output='proba', if the model has predict_proba."
+
+
+class Client:
+    """Calls one service, wherever it runs.
+
+    Parameters
+    ----------
+    uri : str
+        Its scoring URI, or the address before ``/score``.
+    key : str, optional
+        A key of the service, sent as ``Authorization: Bearer``; it is in no message.
+    timeout_s : float
+        Seconds until the whole answer to a request has to be there.
+
+    Raises
+    ------
+    InvalidOptionError
+        If the URI is not one of http or https.
+
+    Examples
+    --------
+    >>> client = Client("http://127.0.0.1:5001/score")
+    >>> client.predict([{"zone": "n", "age": 30}])  # doctest: +SKIP
+    ['yes']
+    """
+
+    def __init__(self, uri: str, *, key: str | None = None, timeout_s: float = 60.0) -> None:
+        self.scoring_uri = _scoring_uri(uri)
+        self.timeout_s = timeout_s
+        self._key = key
+
+    def __repr__(self) -> str:
+        return f"Client({self.scoring_uri!r})"
+
+    @cached_property
+    def _description(self) -> ServiceDescription:
+        return ServiceDescription.read(self.scoring_uri, key=self._key, timeout_s=self.timeout_s)
+
+    @property
+    def schema(self) -> Schema:
+        """The columns that the service takes and what it answers, as it says itself.
+
+        It is asked once. A service that says nothing has the schema ``Schema()``.
+
+        Raises
+        ------
+        ScoringError
+            If the service does not answer.
+        """
+        return self._description.schema
+
+    def predict(self, rows: Any) -> list[Any]:
+        """Return one prediction for each row.
+
+        Parameters
+        ----------
+        rows : DataFrame, array, or list of records or rows
+            What the model takes, n rows of it.
+
+        Returns
+        -------
+        list of length n
+            Labels or numbers; lists of them if the model has several outputs.
+
+        Raises
+        ------
+        ScoringRequestError
+            If the service refuses the rows, with what it says of them, or fails.
+        ScoringTimeoutError, ServiceUnreachableError, InvalidPayloadError
+            If no answer came, or nothing could be sent.
+        PredictionError
+            If the answer holds no predictions.
+        """
+        return list(decode_answer(self._answer(rows)).values)
+
+    def predict_proba(self, rows: Any) -> list[dict[Any, float]]:
+        """Return the probability of each class for each row; `rows` is as in :meth:`predict`.
+
+        Returns
+        -------
+        list of length n
+            For each row, from class to probability, between 0 and 1.
+
+        Raises
+        ------
+        PredictionError
+            If the service answers with no probabilities.
+        ScoringError
+            As :meth:`predict` does.
+        """
+        found = decode_answer(self._answer(rows))
+        if found.probabilities is None or found.classes is None:
+            raise PredictionError(problem=_NO_PROBABILITIES, advice=_DEPLOY_WITH_THEM)
+        classes = list(found.classes)
+        return [dict(zip(classes, row, strict=True)) for row in found.probabilities]
+
+    def run(self, payload: Any) -> Any:
+        """Send a request as it is, and return the decoded answer.
+
+        Parameters
+        ----------
+        payload : JSON value, array, str or bytes
+            A str or bytes is the body as it stands; anything else is written as JSON.
+        """
+        return score(self.scoring_uri, payload, timeout_s=self.timeout_s, key=self._key)
+
+    def _answer(self, rows: Any) -> Any:
+        description = self._description
+        return self.run(payload_of(rows, key=description.key, form=description.form))
+
+
+def _scoring_uri(uri: str) -> str:
+    parts = urlsplit(uri)
+    if parts.scheme not in {"http", "https"} or not parts.netloc:
+        raise InvalidOptionError("uri", uri, "the URI of a service, such as http://host:port/score")
+    path = parts.path.rstrip("/")
+    path = path if path.endswith("/score") else f"{path}/score"
+    return urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))

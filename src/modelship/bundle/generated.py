@@ -150,9 +150,7 @@ def generate_source(
     )
     files = [_file("score.py", text), _file("schema.json", schema.to_json())]
     if schema.columns:
-        documents = descriptions(
-            model, schema=schema, key=key, has_probabilities=output == "proba"
-        )
+        documents = descriptions(model, schema=schema, key=key, has_probabilities=output == "proba")
         files += [_file(path, document) for path, document in documents.items()]
     return "score.py", _sorted([*files, *(_natives(lines) or _tables())])
 

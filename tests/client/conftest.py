@@ -1,0 +1,73 @@
+"""A service of a table model, run by modelship's server in this Python."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+from modelship import ModelSource, ScoringBundle
+from modelship.bundle import Environment
+from modelship.bundle.layout import model_dir
+from modelship.bundle.lock import Lock
+from modelship.bundle.store import stage
+from modelship.targets.scoring import answers
+
+
+@pytest.fixture(scope="session")
+def people():
+    """Return a table of 40 people, with a text column and a gap in none."""
+    rng = np.random.default_rng(0)
+    return pd.DataFrame({"zone": rng.choice(["n", "s"], 40), "Alter in Jahren": np.arange(40) + 20})
+
+
+@pytest.fixture(scope="session")
+def model(people):
+    """Fit a classifier with the labels no and yes."""
+    encoder = make_column_transformer((OneHotEncoder(), ["zone"]), remainder="passthrough")
+    labels = np.where(people["Alter in Jahren"] > 40, "yes", "no")
+    return make_pipeline(encoder, LogisticRegression()).fit(people, labels)
+
+
+@pytest.fixture(scope="session")
+def table_bundle(people, model):
+    """Return a bundle with a written script; nothing is installed for it."""
+    source = ModelSource.open(model)
+    bundle = ScoringBundle(
+        source.fetch(),
+        sample_input=people.head(2),
+        environment=Environment("3.11", ("pandas",)),
+        output="proba",
+    )
+    return bundle.with_lock(Lock("3.11", ""))
+
+
+@pytest.fixture(scope="session")
+def service(table_bundle, tmp_path_factory):
+    """Return the scoring URI of the bundle's script, served until the tests end."""
+    folder = tmp_path_factory.mktemp("service")
+    stage(table_bundle, folder)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    place = {
+        "AML_APP_ROOT": str(folder),
+        "AZUREML_MODEL_DIR": str(folder / model_dir(table_bundle.models)),
+    }
+    command = [sys.executable, "-m", "modelship.server", "--entry_script", "score.py"]
+    command += ["--port", str(port)]
+    uri = f"http://127.0.0.1:{port}/score"
+    with subprocess.Popen(command, env={**os.environ, **place}, cwd=folder) as process:
+        deadline = time.monotonic() + 60
+        while not answers(uri) and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        yield uri
+        process.terminate()

@@ -510,6 +510,7 @@ class SampleInputError(BundleError):
     """The sample request cannot be sent."""
 
     problem: str
+    advice: str = 'Give plain lists and numbers, such as {"data": X[:2].tolist()}.'
 
     @property
     def message(self) -> str:
@@ -517,7 +518,7 @@ class SampleInputError(BundleError):
 
     @property
     def hint(self) -> str:
-        return 'Give plain lists and numbers, such as {"data": X[:2].tolist()}.'
+        return self.advice
 
 
 @dataclass(eq=False)
@@ -526,6 +527,7 @@ class BundleFormatError(BundleError):
 
     path: str
     problem: str
+    advice: str = "Save it again with ScoringBundle.save() (modelship bundle)."
 
     @property
     def message(self) -> str:
@@ -533,7 +535,7 @@ class BundleFormatError(BundleError):
 
     @property
     def hint(self) -> str:
-        return "Save it again with ScoringBundle.save() (modelship bundle)."
+        return self.advice
 
 
 @dataclass(eq=False)

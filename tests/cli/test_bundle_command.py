@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from modelship.bundle import ScoringBundle
 
 SCRIPT = """
@@ -141,3 +143,20 @@ def test_what_a_bundle_cannot_be_made_of_is_told(modelship, files, here):
     assert (missing.exit_code, "none.json" in missing.stderr) == (2, True)
     assert modelship("bundle", model, "-o", "m", "--environment", "none.yml").exit_code == 6
     assert not (here / "made").exists()
+
+
+@pytest.mark.parametrize("command", [("bundle", "-o", "out"), ("evaluate", "--data", "TEST")])
+def test_what_is_no_model_is_told_with_what_it_is(modelship, files, command):
+    """A script or a saved bundle in place of a model is called that, and the error is no other."""
+    name, *flags = [str(files / "test.npz") if each == "TEST" else each for each in command]
+    done = modelship(name, files / "raising.py", *flags)
+    assert (done.exit_code, "it is a scoring script" in done.stderr) == (3, True)
+    assert "it is a saved bundle already" in modelship(name, files / "bundle", *flags).stderr
+
+
+@pytest.mark.parametrize("command", ["deploy", "check"])
+def test_what_is_no_bundle_is_told_before_all_else(modelship, files, command):
+    """Before a name is asked for, with the command that makes a bundle of it."""
+    done = modelship(command, files / "model.pkl")
+    assert (done.exit_code, "it is a model (joblib)" in done.stderr) == (5, True)
+    assert f"modelship bundle {files / 'model.pkl'} -o bundle" in done.stderr

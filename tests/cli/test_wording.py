@@ -96,6 +96,7 @@ def test_each_flag_that_an_advice_names_exists():
         ("Serving(secrets=...) or --secret sets it", "--secret sets it"),
         ("--variable A=... (Serving(variables=...)), or", "--variable A=..., or"),
         ("again with ScoringBundle.save() (modelship bundle).", "again with modelship bundle."),
+        ("and pass it as entry_script.", "and pass it with --entry-script."),
         ("Serving(auth=False)", "--no-auth"),
         ("--option base_image=python:3.11 and os.environ.get('port=1')", None),
         ("Write python=3.11. See my_port=1 or x.port=2.", None),

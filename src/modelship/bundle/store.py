@@ -28,6 +28,7 @@ from modelship.bundle.environment import Environment
 from modelship.bundle.layout import MODELS, model_folder
 from modelship.bundle.lock import Lock, lock_problem
 from modelship.bundle.manifest import FORMAT, read_manifest
+from modelship.bundle.mistaken import require_bundle
 from modelship.bundle.payload import parse_sample
 from modelship.bundle.resources import Resources
 from modelship.bundle.source_folder import MOST_SOURCE_BYTES, SourceFile, files_below
@@ -154,6 +155,7 @@ def load(folder: Path) -> ScoringBundle:
     BundleFormatError
         If it is not a bundle as :func:`save` writes it.
     """
+    require_bundle(folder)
     try:
         manifest = read_manifest(_read(folder / "bundle.json", most_bytes=_MOST_MANIFEST_BYTES))
         bundle = _assemble(folder, manifest)

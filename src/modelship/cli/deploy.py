@@ -71,6 +71,10 @@ def deploy(
     It is done when the service answers. If anything fails, nothing new is left behind.
     """
     config = Config.find(config_file).of_service(name).under(target=target, timeout_s=timeout_s)
+    if bundle_folder is not None:
+        from modelship.bundle.mistaken import require_bundle
+
+        require_bundle(bundle_folder)
     if config.name is None:
         raise click.UsageError("Give the service a name with -n NAME.")
     with ExitStack() as stack:

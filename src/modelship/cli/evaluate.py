@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelship.cli.config import Config
-from modelship.cli.opening import open_named, open_target
+from modelship.cli.opening import explaining, open_named, open_target
 from modelship.cli.options import (
     config_option,
     json_option,
@@ -113,7 +113,7 @@ def _evaluate(
     if len(config.models) > 1 and not of_service:
         raise click.UsageError("Give one model: modelship.yaml names several.")
     if config.models and not of_service:
-        with open_named(config.models[0]) as model:
+        with explaining(config.models), open_named(config.models[0]) as model:
             if trust_model:
                 say_trusted(model)
             return evaluator.evaluate(model, trust_model=trust_model)

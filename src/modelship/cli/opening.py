@@ -15,7 +15,7 @@ import click
 from modelship.cli.config import MODEL_NAME, Config
 from modelship.cli.kinds import OF_SERVING
 from modelship.cli.serving import flag_of
-from modelship.errors import InvalidOptionError, SampleInputError
+from modelship.errors import EntryScriptError, InvalidOptionError, ModelError, SampleInputError
 from modelship.progress import showing
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "bundle_from",
+    "explaining",
     "open_bundle",
     "open_model",
     "open_named",
@@ -90,10 +91,26 @@ def open_bundle(config: Config) -> Iterator[ScoringBundle]:
     if not config.models:
         raise click.UsageError("Give a model, or name it as model in modelship.yaml.")
     with ExitStack() as stack:
-        models = [stack.enter_context(open_named(each)) for each in config.models]
-        yield ScoringBundle(
-            models, **parts_of(config), tags=config.tags, description=config.description
-        )
+        with explaining(config.models if config.entry_script is None else ()):
+            models = [stack.enter_context(open_named(each)) for each in config.models]
+            bundle = ScoringBundle(
+                models, **parts_of(config), tags=config.tags, description=config.description
+            )
+        yield bundle
+
+
+@contextmanager
+def explaining(locations: Sequence[str]) -> Iterator[None]:
+    """Where no use can be made of a model, say what lies there if that is no model at all."""
+    from modelship.bundle.mistaken import require_model
+
+    try:
+        yield
+    except (EntryScriptError, ModelError):
+        for path in map(Path, locations):
+            if path.exists():
+                require_model(path)
+        raise
 
 
 def bundle_from(folder: Path | None, config: Config, stack: ExitStack) -> ScoringBundle:
@@ -144,4 +161,5 @@ def _sample_input(given: object) -> object:
             option="sample_input", found=given, expected="an existing JSON file"
         ) from error
     except ValueError as error:
-        raise SampleInputError(problem=f"{given} is not JSON; {error}") from error
+        advice = 'Write the request as JSON, such as {"data": [[0.5, 1.5]]}.'
+        raise SampleInputError(f"{given} is not JSON; {error}", advice) from error

@@ -45,6 +45,7 @@ _TWO_WAYS: Final = re.compile(
 )
 _OR: Final = re.compile(r"Serving\([^()]*\) or (?=--)")
 _BESIDE: Final = re.compile(r" \(Serving\([^()]*\)\)")
+_AS_ONE: Final = re.compile(r"\bas (entry_script|source_directory|sample_input|environment)\b")
 _SERVER_OPTION: Final = re.compile(r"server_options=\{'(?P<name>\w+)': \.\.\.\}")
 _SERVING: Final = re.compile(r"Serving\((?P<option>\w+=[^(),]*)\)")
 _OPTION: Final = re.compile(
@@ -81,6 +82,7 @@ def worded(text: str) -> str:
     text = _TWO_WAYS.sub(r"\g<typed>", text)
     text = _BESIDE.sub("", _OR.sub("", text))
     text = _SERVER_OPTION.sub(r"--server-option \g<name>=...", text)
+    text = _AS_ONE.sub(lambda found: f"with {_FLAGS[found[1]]}", text)
     text = text.replace("image_shape=(h, w)", "--image-shape H W")
     return _OPTION.sub(_flag, _SERVING.sub(r"\g<option>", text))
 

@@ -184,10 +184,12 @@ def _plain(lines: ScriptLines, *, load: str, model_file: str) -> str:
 
 def _load(lines: ScriptLines, *, model: Model, schema: Schema) -> str:
     """Return the expression that loads a model; labels that its file does not know go along."""
-    labels = schema.outputs.labels
-    own = model.schema.outputs.labels == labels or len(labels) != 1
+    of_all = schema.outputs.labels
+    named = len(of_all) == 1 and schema.outputs.probabilities is not False
+    labels = f", classes={[*of_all[0]]!r}" if named else ""
     path = f'os.path.join(os.environ["AZUREML_MODEL_DIR"], {model.files[0].path!r})'
-    return lines.load.format(path=path, classes="" if own else f", classes={[*labels[0]]!r}")
+    classes = "" if model.schema.outputs.labels == of_all else labels
+    return lines.load.format(path=path, labels=labels, classes=classes)
 
 
 def _tables() -> Iterator[SourceFile]:

@@ -7,13 +7,16 @@ documentation). The graph, which is almost all of the file, is walked through ap
 from __future__ import annotations
 
 import io
+import mmap
 import os
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from modelship.sources._onnx_graph import GraphWalk
+from modelship.sources._onnx_schema import OnnxGraph
 from modelship.sources._polyglots import note_pickles
 from modelship.sources._stream import EndedEarlyError, MalformedError, UndescribedError
 from modelship.sources._values import Findings
+from modelship.tables import Schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,8 +71,13 @@ def read_onnx(part: Part) -> Described:
             walk.walk(size_bytes, domains=opsets.keys())
         except UndescribedError as error:
             findings.incomplete[str(error)] = None
+    schema, unusable = Schema(), ""
     producer = " ".join(filter(None, (texts.get(_PRODUCER_NAME), texts.get(_PRODUCER_VERSION))))
     note_pickles(part, findings, what="an ONNX model")
+    try:
+        schema, unusable = _schema(part, producer)
+    except (MalformedError, UndescribedError) as error:
+        findings.incomplete[str(error)] = None
     return part.described(
         "onnx",
         findings,
@@ -77,7 +85,20 @@ def read_onnx(part: Part) -> Described:
         ir_version=ir_version,
         opsets=tuple(sorted(opsets.items())),
         raw_files=tuple(findings.files),
+        schema=schema,
+        unusable=unusable,
     )
+
+
+def _schema(part: Part, producer: str) -> tuple[Schema, str]:
+    """Return what the graph takes and answers, and why that is no table."""
+    with (
+        part.path.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+    ):
+        graph = OnnxGraph(content, part.budget)
+        graph.read()
+        return graph.schema(producer=producer), graph.unusable()
 
 
 def _fields(file: BinaryIO, *, end: int) -> Iterator[tuple[int, int | bytes]]:

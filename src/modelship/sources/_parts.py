@@ -27,8 +27,9 @@ class Described:
     """What was read of one file.
 
     ``raw_files`` are the names of files beside it that its loader reads as plain bytes, and
-    ``schema`` is what it tells of columns and answers; the other fields are those of a
-    ``Passport``.
+    ``schema`` is what it tells of columns and answers. ``unusable`` says what it takes or answers
+    that no written script can serve, such as ``"takes several tensors"``. The other fields are
+    those of a ``Passport``.
     """
 
     format: str
@@ -43,6 +44,7 @@ class Described:
     unpacked_bytes: int | None = None
     raw_files: tuple[str, ...] = ()
     schema: Schema = field(default_factory=Schema)
+    unusable: str = ""
 
 
 @dataclass(frozen=True)

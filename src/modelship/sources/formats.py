@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from modelship.errors import CorruptModelError
 from modelship.sources import _lightgbm, _xgboost
@@ -25,8 +25,9 @@ from modelship.sources._parts import Part
 from modelship.sources._pickle_file import load_pickle, read_pickle_file
 from modelship.sources._skops import is_skops, read_skops
 from modelship.sources._told import Told, tell_pickle
+from modelship.sources.contents import Contents
 from modelship.sources.model_format import OTHER, Formats, ModelFormat, ScriptLines
-from modelship.tables.natives import of_lightgbm, of_xgboost
+from modelship.tables.natives import of_lightgbm, of_onnx, of_xgboost
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,10 +38,23 @@ __all__ = ["FOLDER", "FORMATS", "OTHER", "Formats", "ModelFormat", "ScriptLines"
 def _read_again(path: Path) -> Told:
     """Return what the reader of a format finds of the schema."""
     try:
-        part = Part(path, Budget(path.stat().st_size), alone=True)
-        return Told(schema=FORMATS.read(part).schema)
+        read = FORMATS.read(Part(path, Budget(path.stat().st_size), alone=True))
+        title = f"{_with_article(FORMATS[read.format].title)} that {read.unusable}"
+        contents = Contents(title=title, predicts=False) if read.unusable else Contents()
+        return Told(contents, read.schema)
     except (OSError, CorruptModelError):  # its passport says what is wrong
         return Told()
+
+
+def _with_article(noun: str) -> str:
+    return f"{'an' if noun.startswith(tuple('AEIOUX')) else 'a'} {noun}"
+
+
+def _load_onnx(path: Path) -> Any:
+    """Load a network with the labels of its classes, which onnxruntime does not tell."""
+    outputs = _read_again(path).schema.outputs
+    classes = outputs.labels[0] if outputs.probabilities else ()
+    return load_native(of_onnx.load_onnx, path, package="onnxruntime", classes=classes)
 
 
 _PICKLE: Final = ModelFormat(
@@ -75,6 +89,14 @@ _ONNX: Final = ModelFormat(
     reader=read_onnx,
     saved_with="onnx.save(model, path)",
     requires=("onnxruntime", "numpy"),
+    runs_on="onnxruntime",
+    loader=_load_onnx,
+    script=ScriptLines(
+        imports=("import numpy as np", "from modelship_tables.natives.of_onnx import load_onnx"),
+        load="load_onnx({path}{labels})",
+        natives=("of_onnx",),
+    ),
+    tells=_read_again,
 )
 _LIGHTGBM: Final = ModelFormat(
     name="lightgbm",

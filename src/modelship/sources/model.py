@@ -34,6 +34,7 @@ __all__ = ["Model", "ModelFile", "check_name", "digest_of"]
 
 _MAX_NAME: Final = 255
 _NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,254}")
+_NEWER: Final = re.compile(r"unsupported.{0,40}version|under development", re.IGNORECASE)
 _NAME_RULE: Final = (
     "1 to 255 letters, digits, dots, underscores and dashes, beginning with a letter or a digit"
 )
@@ -237,11 +238,12 @@ class Model:
     def _load_error(self, error: Exception) -> ModelLoadError:
         cause = f"{type(error).__name__}: {error}".rstrip(": \n.")
         writer = self.passport.written_by if self.passport.libraries else ""
-        package = self.model_format.runs_on
-        if package and not writer:
-            advice = f"A newer release may read it: pip install -U {package}"
-            return ModelLoadError(str(self.path), cause, advice=advice)
-        return ModelLoadError(str(self.path), cause, written_by=writer)
+        if writer or not self.model_format.runs_on:
+            return ModelLoadError(str(self.path), cause, written_by=writer)
+        advice = f"Save it again with {self.model_format.saved_with}, and load it there."
+        if _NEWER.search(cause):
+            advice = f"Install a newer release: pip install -U {self.model_format.runs_on}"
+        return ModelLoadError(str(self.path), cause, advice=advice)
 
 
 def _how_to_load(path: Path) -> str:

@@ -36,8 +36,8 @@ class ScriptLines:
         Its imports of packages, one line each, sorted.
     load : str
         An expression that loads the model from ``{path}``, which is an expression as well. It may
-        have ``{classes}`` and ``{trusted}`` too: lists of the labels of the classes, which are
-        empty if they are not known, and of the names of the classes in the file.
+        have ``{labels}``, an argument with the labels of the classes, which is empty if they are
+        not known, and ``{classes}``, the same where they are others than the file tells.
     predict : str
         An expression that predicts with ``model`` for the array ``data``, as plain lists.
     natives : tuple[str, ...]

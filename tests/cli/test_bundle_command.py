@@ -120,9 +120,10 @@ def test_bundle_prints_what_is_in_it(modelship, files, here):
     assert "modelship deploy made -n NAME" in done.stdout
 
 
-def test_a_sample_with_a_byte_order_mark_is_read(modelship, files, here):
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_sample_with_a_byte_order_mark_is_read(modelship, files, here, encoding):
     """PowerShell and Notepad write one."""
-    (here / "sample.json").write_text('{"data": [[0]]}', encoding="utf-8-sig")
+    (here / "sample.json").write_text('{"data": [[0]]}', encoding=encoding)
     done = modelship("bundle", files / "model.pkl", "-o", "made", "--sample-input", "sample.json")
     assert done.exit_code == 0, done.output
     assert ScoringBundle.load(here / "made").sample_input == {"data": [[0]]}

@@ -13,8 +13,7 @@ from modelship.bundle.conda import read_conda
 from modelship.bundle.inferred import requirements_of, requirements_of_all
 from modelship.bundle.packages import combined, names_of, settled_by
 from modelship.bundle.python_choice import RUNNING, checked_python, pick_python
-from modelship.bundle.requirements import parse_requirement, read_requirements
-from modelship.documents import DocumentError, read_regular
+from modelship.bundle.requirements import parse_requirement, read_environment, read_requirements
 from modelship.errors import EnvironmentSpecError
 from modelship.known_packages import SETUPTOOLS, floor_of, needs_setuptools
 
@@ -30,7 +29,6 @@ SERVER = "azureml-inference-server-http"
 DEFAULTS = "azureml-defaults"
 
 _GIVE_ONE = "Pass environment= with a conda or requirements file, or a list of packages."
-_MOST_BYTES = 2**22
 
 
 @dataclass(frozen=True)
@@ -128,7 +126,7 @@ class Environment:
                 f"files that end in {path.suffix!r} are not read as environments.",
                 "Name a conda file .yml or .yaml, and a requirements file .txt.",
             )
-        conda = read_conda(path, _read_text(path))
+        conda = read_conda(path, read_environment(path))
         python = pick_python(conda.python) if conda.python else RUNNING
         return cls(python, conda.requirements, origin=str(path), lines=conda.lines)
 
@@ -263,15 +261,3 @@ def _with_floor(requirement: Requirement, *, python: str) -> Requirement:
     extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
     marker = f"; {requirement.marker}" if requirement.marker else ""
     return Requirement(f"{requirement.name}{extras}>={floor}{marker}")
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return read_regular(path, most_bytes=_MOST_BYTES, follow=True).decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise EnvironmentSpecError(
-            str(path), "it is not UTF-8 text.", "Save it again as UTF-8."
-        ) from None
-    except (OSError, DocumentError) as error:
-        problem = f"it cannot be read: {getattr(error, 'strerror', None) or error}."
-        raise EnvironmentSpecError(str(path), problem, "Check the path.") from error

@@ -17,13 +17,17 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from modelship.bundle._package_index import redact
+from modelship.documents import DocumentError
 from modelship.errors import EnvironmentSpecError
+from modelship.texts import SAVE_AS_UTF8, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-__all__ = ["parse_requirement", "read_lines", "read_requirements"]
+__all__ = ["parse_requirement", "read_environment", "read_lines", "read_requirements"]
+
+_MOST_BYTES = 2**22
 
 _PASSED_OVER = {"--require-hashes", "--prefer-binary", "--only-binary"}
 
@@ -53,6 +57,23 @@ def read_requirements(path: Path) -> tuple[str, ...]:
     return tuple(_read(path, seen=()))
 
 
+def read_environment(path: Path) -> str:
+    """Return the text of a conda or requirements file.
+
+    Raises
+    ------
+    EnvironmentSpecError
+        If it cannot be read as text.
+    """
+    try:
+        return read_text(path, most_bytes=_MOST_BYTES)
+    except DocumentError as error:
+        raise EnvironmentSpecError(str(path), f"{error}.", SAVE_AS_UTF8) from error
+    except OSError as error:
+        problem = f"it cannot be read ({error.strerror})."
+        raise EnvironmentSpecError(str(path), problem, "Check the path.") from error
+
+
 def read_lines(lines: Iterable[tuple[int, str]], *, path: Path) -> Iterator[str]:
     """Yield the requirements that numbered `lines` of the file at `path` hold."""
     return _read_lines(lines, path=path, seen=(path.resolve(),))
@@ -79,16 +100,7 @@ def parse_requirement(text: str, *, where: str) -> Requirement:
 def _read(path: Path, *, seen: tuple[Path, ...]) -> Iterator[str]:
     if path.resolve() in seen:
         return
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise EnvironmentSpecError(
-            str(path), "it is not UTF-8 text.", "Save it again as UTF-8."
-        ) from None
-    except OSError as error:
-        raise EnvironmentSpecError(
-            str(path), f"it cannot be read ({error.strerror}).", "Check the path."
-        ) from error
+    text = read_environment(path)
     yield from _read_lines(_logical_lines(text), path=path, seen=(*seen, path.resolve()))
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from modelship.bundle.layout import script_name_problem, script_problem, source_problem
 from modelship.bundle.source_folder import SourceFile, is_there, read_file, read_folder
 from modelship.errors import EntryScriptError
+from modelship.texts import SAVE_AS_UTF8, python_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -106,6 +107,8 @@ def parse_source(source: bytes, *, shown: str, python: tuple[int, int] | None = 
 
 def check_script(source: bytes, *, shown: str) -> None:
     """Raise EntryScriptError unless `source` is Python that defines init() and run()."""
+    if problem := python_problem(source):
+        raise EntryScriptError(path=shown, problem=f"{problem}.", advice=SAVE_AS_UTF8)
     try:
         tree = parse_source(source, shown=shown)
     except SyntaxError as error:
@@ -115,8 +118,6 @@ def check_script(source: bytes, *, shown: str) -> None:
             problem=f"syntax error: {error.msg}.",
             advice="Correct the line; `python -m py_compile` shows it too.",
         ) from error
-    except ValueError as error:  # null bytes
-        raise EntryScriptError(path=shown, problem=f"it is not Python source: {error}.") from error
     except (RecursionError, MemoryError) as error:
         problem = "it is nested too deeply to be read."
         raise EntryScriptError(path=shown, problem=problem) from error

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from modelship.bundle.script import bound_names, parse_source, top_level
 from modelship.findings import RULES, Severity
+from modelship.texts import SAVE_AS_UTF8, python_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -73,8 +74,9 @@ def parse(file: SourceFile, *, python: tuple[int, int]) -> Script | Finding:
     if len(file.content) > LARGEST_BYTES:
         size = f"{len(file.content) / 1e6:.0f} MB"
         return RULES["MS112"].finding(f"It has {size}, far more than a script.", path=file.path)
-    if b"\0" in file.content:
-        return RULES["MS112"].finding("It holds null bytes.", path=file.path)
+    if problem := python_problem(file.content):
+        problem = problem[:1].upper() + problem[1:]
+        return RULES["MS112"].finding(f"{problem}.", path=file.path, advice=SAVE_AS_UTF8)
     running = (sys.version_info[0], sys.version_info[1])
     try:
         tree = parse_source(file.content, shown=file.path, python=min(running, python))
@@ -89,8 +91,6 @@ def parse(file: SourceFile, *, python: tuple[int, int]) -> Script | Finding:
 def _unreadable(
     error: SyntaxError, *, path: str, python: tuple[int, int], running: tuple[int, int]
 ) -> Finding:
-    if "codec can't decode" in error.msg or "encoding" in error.msg:
-        return RULES["MS112"].finding(f"It is not Python source: {error.msg}.", path=path)
     # A newer Python may take what this one does not.
     severity = Severity.ERROR if python <= running else Severity.WARNING
     end = "" if error.msg.endswith("?") else "."

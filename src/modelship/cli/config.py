@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelship.cli.kinds import KINDS, problem_of, problems_in
-from modelship.documents import DocumentError, read_regular
+from modelship.documents import DocumentError
 from modelship.errors import ConfigError
+from modelship.texts import SAVE_AS_UTF8, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -149,7 +150,7 @@ def _read(path: Path) -> dict[str, Any]:
     import yaml
 
     try:
-        text = read_regular(path, most_bytes=_MOST_BYTES, follow=True).decode()
+        text = read_text(path, most_bytes=_MOST_BYTES)
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         values = yaml.safe_load(text)
     except OSError as error:
@@ -162,8 +163,8 @@ def _read(path: Path) -> dict[str, Any]:
     except RecursionError:
         raise ConfigError(path=str(path), problem="it is nested too deeply.") from None
     except DocumentError as error:
-        raise ConfigError(path=str(path), problem=f"it cannot be read: {error}.") from error
-    except (yaml.YAMLError, ValueError) as error:  # not UTF-8, or an impossible date
+        raise ConfigError(path=str(path), problem=f"{error}. {SAVE_AS_UTF8}") from error
+    except (yaml.YAMLError, ValueError) as error:  # such as an impossible date
         raise ConfigError(path=str(path), problem=f"it is not YAML: {error}.") from error
     if node is None:
         return {}

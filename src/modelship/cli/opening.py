@@ -15,8 +15,10 @@ import click
 from modelship.cli.config import MODEL_NAME, Config
 from modelship.cli.kinds import OF_SERVING
 from modelship.cli.serving import flag_of
+from modelship.documents import DocumentError
 from modelship.errors import EntryScriptError, InvalidOptionError, ModelError, SampleInputError
 from modelship.progress import showing
+from modelship.texts import as_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -155,11 +157,14 @@ def _sample_input(given: object) -> object:
     if not isinstance(given, str):
         return given
     try:
-        return json.loads(Path(given).read_text(encoding="utf-8-sig"))
+        return json.loads(as_text(Path(given).read_bytes()))
     except OSError as error:
         raise InvalidOptionError(
             option="sample_input", found=given, expected="an existing JSON file"
         ) from error
+    except DocumentError as error:
+        expected = f"UTF-8 text, but {error}"
+        raise InvalidOptionError("sample_input", given, expected) from error
     except ValueError as error:
         advice = 'Write the request as JSON, such as {"data": [[0.5, 1.5]]}.'
         raise SampleInputError(f"{given} is not JSON; {error}", advice) from error

@@ -19,7 +19,9 @@ from modelship.cli.options import (
     timeout_option,
 )
 from modelship.cli.output import as_json_is_asked, emit
+from modelship.documents import DocumentError
 from modelship.errors import DeploymentNotFoundError, InvalidOptionError, InvalidPayloadError
+from modelship.texts import as_text
 
 if TYPE_CHECKING:
     from modelship.targets import DeployTarget
@@ -79,15 +81,22 @@ def _payload(*, file: str | None, data: str | None) -> str:
     if file in (None, "-"):
         if sys.stdin.isatty():
             raise click.UsageError("Give the request with -f FILE or --data JSON, or on stdin.")
-        return sys.stdin.read().removeprefix("\ufeff")
+        content = sys.stdin.buffer.read()
+    else:
+        content = _content(str(file))
     try:
-        return Path(str(file)).read_text(encoding="utf-8-sig")
+        return as_text(content)
+    except DocumentError as error:
+        raise InvalidPayloadError(problem=f"{file or 'stdin'} is no UTF-8 text: {error}") from error
+
+
+def _content(file: str) -> bytes:
+    try:
+        return Path(file).read_bytes()
     except OSError as error:
         raise InvalidOptionError(
             option="--file", found=file, expected="an existing file"
         ) from error
-    except UnicodeDecodeError as error:
-        raise InvalidPayloadError(problem=f"{file} is not UTF-8 text") from error
 
 
 def _require_json(payload: str) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.comparison.scoring_request import ScoringRequest
+from modelship.documents import DocumentError
 from modelship.errors import InvalidOptionError
+from modelship.texts import as_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,14 +40,19 @@ def read_requests(path: Path) -> tuple[ScoringRequest, ...]:
         has its number.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidOptionError("requests", str(path), "a file of UTF-8 text") from error
+        text = as_text(path.read_bytes())
+    except OSError as error:
+        raise InvalidOptionError("requests", str(path), "a file that can be read") from error
+    except DocumentError as error:
+        expected = f"UTF-8 text, but {error}"
+        raise InvalidOptionError("requests", str(path), expected) from error
     if path.suffix == ".json":
         return (_read(text, label=path.name, where=str(path)),)
     found = tuple(
         _read(line, label=f"line {number}", where=f"{path}:{number}")
-        for number, line in enumerate(text.split("\n"), start=1)  # JSON may hold other line breaks
+        for number, line in enumerate(
+            re.split("\r\n|\r|\n", text), start=1
+        )  # JSON may hold other line breaks
         if line.strip()
     )
     if not found:

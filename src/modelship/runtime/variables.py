@@ -9,10 +9,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from modelship.documents import read_regular
+from modelship.documents import DocumentError, read_regular
 from modelship.errors import InvalidOptionError
 from modelship.runtime.frozen import FrozenMapping
 from modelship.server.options import OPTIONS
+from modelship.texts import as_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -202,13 +203,19 @@ def _path(option: str, given: str) -> Path:
         raise InvalidOptionError(option, f"file:{given}", "a user whose home is known") from None
 
 
+def _secret_text(content: bytes) -> str:
+    try:
+        return as_text(content)
+    except DocumentError:  # which shows a letter of it
+        raise DocumentError("it is not UTF-8 text") from None
+
+
 def _content(option: str, path: Path) -> str:
     """Return what a file holds, less the newline that editors put at its end."""
     try:
-        content = read_regular(path, most_bytes=_MOST_BYTES, follow=True).decode()
+        content = _secret_text(read_regular(path, most_bytes=_MOST_BYTES, follow=True))
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
-        why = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else why
         expected = f"a file that can be read ({why})"
         raise InvalidOptionError(option, f"file:{path}", expected) from None
     return content.removesuffix("\n").removesuffix("\r")

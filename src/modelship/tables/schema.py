@@ -212,7 +212,12 @@ class Schema:
         OSError
             If it cannot be read.
         """
-        return cls.from_json(Path(path).read_text(encoding="utf-8-sig"))
+        content = Path(path).read_bytes()
+        try:
+            text = content.decode(json.detect_encoding(content))
+        except UnicodeDecodeError:
+            raise SchemaError("it is not UTF-8 text") from None
+        return cls.from_json(text)
 
 
 def _require_one_of(found: object, known: tuple[str, ...], *, what: str) -> None:

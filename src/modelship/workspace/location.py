@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from modelship.errors import InvalidOptionError, WorkspaceNotFoundError
+from modelship.texts import read_text
 from modelship.workspace.access import Access
 from modelship.workspace.private import NotPrivateError
 
@@ -108,7 +109,7 @@ def _config_file(place: Path) -> Path:
 
 def _read(path: Path) -> WorkspaceLocation:
     try:
-        config = json.loads(path.read_text(encoding="utf-8-sig"))
+        config = json.loads(read_text(path))
     except (OSError, ValueError) as error:
         raise WorkspaceNotFoundError(f"{path} is not JSON ({error})", _ADVICE) from error
     config = _with_scope(config) if isinstance(config, dict) else {}

@@ -99,7 +99,7 @@ def test_the_written_script_is_plain_python_that_names_the_model(tmp_path):
     """The generated script parses, keeps the contract, and loads the model's own file."""
     path = tmp_path / "we'ird.pkl"
     path.write_bytes(b"\x80\x04N.")
-    script, (file,) = generate_source([Model.read(path, name="weird")], schema=Schema())
+    script, (file,) = generate_source([Model.read(path, name="weird")], schema=Schema("array"))
     check_script(file.content, shown=script)
     strings = {
         node.value for node in ast.walk(ast.parse(file.content)) if isinstance(node, ast.Constant)
@@ -112,7 +112,7 @@ def test_no_script_is_written_for_a_folder_of_files(tmp_path):
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "weights.bin").write_bytes(b"1")
     with pytest.raises(EntryScriptError, match="folder"):
-        generate_source([Model.read(tmp_path / "model")], schema=Schema())
+        generate_source([Model.read(tmp_path / "model")], schema=Schema("array"))
 
 
 @pytest.mark.parametrize(

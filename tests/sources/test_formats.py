@@ -95,7 +95,7 @@ def test_an_entry_decides_how_a_model_is_loaded_and_what_it_needs(toy):
 def test_an_entry_decides_how_the_generated_script_predicts(toy, monkeypatch):
     """The script loads the model by the lines of its format, and answers with its predictions."""
     monkeypatch.setenv("AZUREML_MODEL_DIR", str(toy.root))
-    _, (file,) = generate_source([toy], schema=Schema())
+    _, (file,) = generate_source([toy], schema=Schema("array"))
     script = {}
     exec(file.content, script)
     script["init"]()
@@ -109,7 +109,7 @@ def test_the_script_of_a_pickle_stays_the_same_to_the_byte(tmp_path):
         ("model.joblib", "2276ea3c7774dabc667b68d51e5c0d21b0afead82d0c8eeedd0cd6b242f26099"),
     ]:
         (tmp_path / name).write_bytes(pickle.dumps(1))
-        _, (file,) = generate_source([Model.read(tmp_path / name)], schema=Schema())
+        _, (file,) = generate_source([Model.read(tmp_path / name)], schema=Schema("array"))
         assert hashlib.sha256(file.content).hexdigest() == digest, name
 
 

@@ -6,19 +6,20 @@ stands on a copy of :mod:`modelship.tables` and on the schema, which lie beside 
 
 from __future__ import annotations
 
+from keyword import iskeyword
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from modelship.bundle.openapi import descriptions
 from modelship.bundle.source_folder import SourceFile
-from modelship.errors import EntryScriptError
+from modelship.errors import EntryScriptError, InvalidOptionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from modelship.sources import Model
     from modelship.sources.formats import ScriptLines
-    from modelship.tables import Schema
+    from modelship.tables import Outputs, Schema
 
 __all__ = ["TABLES", "Output", "generate_source"]
 
@@ -29,10 +30,9 @@ TABLES: Final = "modelship_tables"
 """What the copy of :mod:`modelship.tables` beside a script is called."""
 
 _OURS: Final = Path(__file__).parent.parent / "tables"
-_WITH_TABLE: Final = frozenset(("table", "objects"))
 
 _PLAIN = '''\
-"""Score rows with the model {model_file!r}: {{"data": rows}} in, predictions out."""
+"""Score rows with the model {model_file!r}: {{"{key}": rows}} in, predictions out."""
 
 import json
 import os
@@ -48,10 +48,10 @@ def init():
 
 def run(raw_data):
     """Predict one value for each row of a request."""
-    return run_array(np.array(json.loads(raw_data)["data"]))
+    return run_array(np.array(json.loads(raw_data)["{key}"]))
 
 
-def run_array(data):
+def run_array({key}):
     """Do what run() does, on the array itself: modelship's server reads it from the bytes."""
     return {predict}
 '''
@@ -59,7 +59,7 @@ def run_array(data):
 _TABLE = '''\
 """Score rows with the model {model_file!r}: {{"{key}": rows}} in, predictions out.
 
-A row is an object by column, or a list in the order of schema.json, which lies beside this script.
+{rows}
 """
 
 import os
@@ -87,12 +87,25 @@ def run(raw_data):
 def run_table(data):
     """Do what run() does, on the table itself: modelship's server reads it from Arrow."""
     return {predict}
-'''
+{run_array}'''
+
+_RUN_ARRAY: Final = """
+
+# modelship's server reads rows of numbers from the bytes, with no list in between.
+run_array = run_table
+"""
+
+_ROWS: Final = {
+    "table": "A row is an object by column, or a list in the order of schema.json, which lies "
+    "beside this script.",
+    "values": "A row is one value, such as a text.",
+}
+_LISTS: Final = "A row is a list; numbers, texts and others in it stay what they are."
 
 _ANSWERS: Final = {
-    "labels": "table.answer(model.predict(data))",
+    "labels": "table.answer(table.ask(model.predict, data))",
     "proba": "table.answer_proba(\n"
-    "        model.predict(data), model.predict_proba(data), model.classes_\n"
+    "        table.ask(model.predict, data), model.predict_proba(data), model.classes_\n"
     "    )",
 }
 
@@ -131,22 +144,29 @@ def generate_source(
     ------
     EntryScriptError
         If there are several models or none, or one of a format for which none is written.
+    InvalidOptionError
+        If probabilities are asked of a model that has none.
     """
     model, lines = _lines_of(models)
     model_file = model.files[0].path
     load = _load(lines, model=model, schema=schema)
-    if output == "labels" and schema.form not in _WITH_TABLE:
-        text = _plain(lines, load=load, model_file=model_file)
+    if output == "proba":
+        _require_probabilities(schema.outputs)
+    elif schema.form == "array" and key.isidentifier() and not iskeyword(key):
+        text = _plain(lines, load=load, key=key, model_file=model_file)
         return "score.py", _sorted([_file("score.py", text), *_natives(lines)])
     options = "" if key == "data" else f", key={key!r}"
     options += "" if validate else ", validate=False"
+    is_plain = schema.form in {"array", ""} and key == "data"
     text = _TABLE.format(
         model_file=model_file,
         key=key,
+        rows=_ROWS.get(schema.form, _LISTS),
         options=options,
         imports="\n".join(line for line in lines.imports if "numpy" not in line),
         load=load,
         predict=_ANSWERS[output],
+        run_array=_RUN_ARRAY if is_plain else "",
     )
     files = [_file("score.py", text), _file("schema.json", schema.to_json())]
     if schema.columns:
@@ -157,6 +177,12 @@ def generate_source(
 
 def _sorted(files: Iterable[SourceFile]) -> tuple[SourceFile, ...]:
     return tuple(sorted(files, key=lambda file: file.path))
+
+
+def _require_probabilities(outputs: Outputs) -> None:
+    if outputs.probabilities is False or outputs.task == "regression":
+        found = "'proba', and the model has no predict_proba()"
+        raise InvalidOptionError("output", found, "'labels' for this model")
 
 
 def _lines_of(models: Sequence[Model]) -> tuple[Model, ScriptLines]:
@@ -173,12 +199,13 @@ def _lines_of(models: Sequence[Model]) -> tuple[Model, ScriptLines]:
     raise EntryScriptError(path="score.py", problem=problem, advice=advice)
 
 
-def _plain(lines: ScriptLines, *, load: str, model_file: str) -> str:
+def _plain(lines: ScriptLines, *, load: str, key: str, model_file: str) -> str:
     return _PLAIN.format(
+        key=key,
         model_file=model_file,
         imports="\n".join(lines.imports),
         load=load,
-        predict=lines.predict,
+        predict=lines.predict.replace("(data)", f"({key})"),
     )
 
 

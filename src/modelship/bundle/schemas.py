@@ -30,7 +30,6 @@ def schema_of(
         A schema, or the file of one; it has the say, before the model and the sample.
     sample : object
         The sample request, or the rows of one, as it was given.
-
     strict : bool
         Whether the sample has to have the model's columns: a script of the user's own may take
         others, and make the model's of them.
@@ -44,7 +43,7 @@ def schema_of(
     """
     schema = _given(given)
     if len(models) == 1:
-        schema = schema.completed_by(models[0].schema) if schema.columns else models[0].schema
+        schema = schema.completed_by(models[0].schema)
     try:
         return schema.completed_by(schema_of_data(_rows(sample)))
     except SchemaError as error:

@@ -12,6 +12,8 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from .contract import JSON, NOT_FAILED, Answer
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -106,9 +108,14 @@ def _response_class() -> type:
     return AMLResponse
 
 
+def plain_response(message: Any, status_code: int) -> Answer:
+    """Return an answer of JSON that needs no flask, neither installed nor imported."""
+    return Answer(status_code, json.dumps(message).encode(), JSON + NOT_FAILED)
+
+
 _MODULES: dict[str, dict[str, Callable[[], Any]]] = {
     "aml_request": {"AMLRequest": _request_class, "rawhttp": lambda: rawhttp},
-    "aml_response": {"AMLResponse": _response_class},
+    "aml_response": {"AMLResponse": _response_class, "plain_response": lambda: plain_response},
 }
 
 

@@ -112,7 +112,9 @@ class Scorer:
 
     def _answer_of(self, result: Any, request: Request, timing: bytes) -> Answer:
         answer = flasks.as_answer(result, request) if self._in_flask else None
-        if answer is None:
+        if type(result) is Answer:  # see aml.plain_response
+            answer = result
+        elif answer is None:
             answer = self._written(result, request)
         answer.head += timing
         return answer

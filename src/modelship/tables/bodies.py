@@ -2,7 +2,8 @@
 
 Under ``{"data": …}``, or by itself, a body holds records (objects by column) or rows (lists in the
 model's order). MLflow's forms are taken too: ``dataframe_records``, ``dataframe_split``,
-``instances`` and ``inputs``; see "Local inference server spec" in MLflow's documentation.
+``instances`` and ``inputs``; see "Local inference server spec" in MLflow's documentation. Under
+``arrow`` it holds a stream of Arrow's IPC format in base64.
 """
 
 from __future__ import annotations
@@ -15,14 +16,26 @@ from .refused import Refused
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["columns_of", "rows_of"]
+__all__ = ["ARROW", "columns_of", "kind_of", "rows_of", "without_index"]
 
-_KEYS = ("data", "dataframe_records", "instances", "dataframe_split", "inputs")
+ARROW = "arrow"
+_KEYS = ("data", "dataframe_records", "instances", "dataframe_split", "inputs", ARROW)
+_INDEXES = frozenset(("", "Unnamed: 0", "__index_level_0__"))
+"""What pandas calls an index that has no name, in CSV, in records of CSV, and in Arrow."""
 _SHOWN = 5
 
 
-def rows_of(body: str, *, key: str = "data") -> Any:
-    """Return what holds the rows of a body: a list, or an object of columns.
+def rows_of(body: str | bytes, *, key: str = "data", names: Sequence[str] = ()) -> Any:
+    """Return what holds the rows of a body: a list, an object of columns, or Arrow in base64.
+
+    Parameters
+    ----------
+    body : str or bytes
+        The body of a request.
+    key : str
+        The key under which the rows are looked for first.
+    names : sequence of str
+        The columns of the model: an object of just these keys is taken as it is.
 
     Raises
     ------
@@ -32,15 +45,24 @@ def rows_of(body: str, *, key: str = "data") -> Any:
     try:
         document = json.loads(body)
     except (ValueError, RecursionError) as error:
+        if body[:1] == "\ufeff":
+            return rows_of(body[1:], key=key, names=names)
         raise Refused(f"The body is not JSON: {error}") from None
     if isinstance(document, list):
         return document
     if isinstance(document, dict):
+        if (names and document.keys() == set(names)) or _is_split(document):
+            return document
         for known in (key, *_KEYS):
             if known in document:
                 return document[known]
-    expected = f'{{"{key}": [...]}} with a list of rows is expected'
-    raise Refused(f"The body holds no rows: {expected}.")
+        if unnamed := [name for name in document if name not in names]:
+            found = f"has the {'key' if len(unnamed) == 1 else 'keys'} {_listed(unnamed)}"
+        else:
+            found = f"lacks columns{_order(names)}" if document else "is an empty object"
+    else:
+        found = f"is {kind_of(document)}"
+    raise Refused(f'The body {found}; {{"{key}": [...]}} with a list of rows is expected.')
 
 
 def columns_of(rows: Any, names: Sequence[str]) -> list[list[Any]]:
@@ -62,56 +84,30 @@ def columns_of(rows: Any, names: Sequence[str]) -> list[list[Any]]:
     if isinstance(rows, dict):
         return _of_object(rows, names)
     if not isinstance(rows, list):
-        raise Refused(f"The rows are {_kind(rows)}; a list of rows is expected.")
+        raise Refused(f"The rows are {kind_of(rows)}; a list of rows is expected.")
     if rows and isinstance(rows[0], dict):
         return _of_records(rows, names)
     return _of_lists(rows, names)
 
 
-def _of_records(records: list[Any], names: Sequence[str]) -> list[list[Any]]:
-    known = set(names)
-    for at, record in enumerate(records):
-        if not isinstance(record, dict):
-            raise Refused(f"Row {at} is {_kind(record)}; an object is expected, as row 0 is.")
-        if record.keys() != known:
-            _require_names(list(record), names, where=f"Row {at}")
-    return [[record[name] for record in records] for name in names]
+def without_index(found: Sequence[Any], names: Sequence[str]) -> list[Any]:
+    """Return the names found without that of an index which the model does not know."""
+    return [name for name in found if name in names or name not in _INDEXES]
 
 
-def _of_lists(rows: list[Any], names: Sequence[str]) -> list[list[Any]]:
-    width = len(names)
-    for at, row in enumerate(rows):
-        if not isinstance(row, list):
-            raise Refused(f"Row {at} is {_kind(row)}; an object or a list is expected.")
-        if len(row) != width:
-            raise Refused(f"Row {at} has {len(row)} values; {width} are expected{_order(names)}.")
-    return [list(column) for column in zip(*rows)] if rows else [[] for _ in names]
+def kind_of(value: Any) -> str:
+    """Return what a JSON value is, with its article."""
+    kinds = {dict: "an object", list: "a list", str: "a text", bool: "a truth value"}
+    return "null" if value is None else kinds.get(type(value), "a number")
 
 
-def _of_object(found: dict[str, Any], names: Sequence[str]) -> list[list[Any]]:
-    if isinstance(found.get("columns"), list) and isinstance(found.get("data"), list):
-        given = found["columns"]
-        _require_names(given, names, where="The body")
-        columns = dict(zip(given, _of_lists(found["data"], given)))
-        return [columns[name] for name in names]
-    _require_names(list(found), names, where="The body")
-    lengths = {name: len(each) if isinstance(each, list) else None for name, each in found.items()}
-    if None in lengths.values():
-        if all(length is None for length in lengths.values()):  # one row alone
-            return [[found[name]] for name in names]
-        name = next(name for name, length in lengths.items() if length is None)
-        raise Refused(f"Column {name!r} is {_kind(found[name])}; a list of values is expected.")
-    if len(set(lengths.values())) > 1:
-        raise Refused("The columns of the body have different lengths.")
-    return [found[name] for name in names]
-
-
-def _require_names(found: Sequence[Any], names: Sequence[str], *, where: str) -> None:
+def require_names(found: Sequence[Any], names: Sequence[str], *, where: str) -> None:
+    """Raise Refused unless `found` are the names of the columns, in any order."""
     lacking = [name for name in names if name not in found]
     unknown = [name for name in found if name not in names]
     clauses = [
-        f"{what} {_shown(each)}"
-        for what, each in (("lacks", lacking), ("has the unknown", unknown))
+        f"{what} {'column' if len(each) == 1 else 'columns'} {_listed(each)}"
+        for what, each in (("lacks the", lacking), ("has the unknown", unknown))
         if each
     ]
     if clauses:
@@ -120,19 +116,72 @@ def _require_names(found: Sequence[Any], names: Sequence[str], *, where: str) ->
         raise Refused(f"{where} has a column twice.")
 
 
-def _shown(names: Sequence[Any]) -> str:
+def _of_records(records: list[Any], names: Sequence[str]) -> list[list[Any]]:
+    known = set(names)
+    for at, record in enumerate(records):
+        if not isinstance(record, dict):
+            raise Refused(f"Row {at} is {kind_of(record)}; an object is expected, as row 0 is.")
+        if record.keys() != known:
+            _require_named(names)
+            require_names(without_index(list(record), names), names, where=f"Row {at}")
+    return [[record[name] for record in records] for name in names]
+
+
+def _of_lists(rows: list[Any], names: Sequence[str]) -> list[list[Any]]:
+    width = len(names)
+    for at, row in enumerate(rows):
+        if not isinstance(row, list):
+            expected = "an object or a list is expected" if all(names) else "a list is expected"
+            raise Refused(f"Row {at} is {kind_of(row)}; {expected}.")
+        if len(row) != width:
+            found = f"Row {at} has {len(row)} {'value' if len(row) == 1 else 'values'}"
+            raise Refused(f"{found}; {width} are expected{_order(names)}.")
+    return [list(column) for column in zip(*rows)] if rows else [[] for _ in names]
+
+
+def _of_object(found: dict[str, Any], names: Sequence[str]) -> list[list[Any]]:
+    if found.keys() != set(names) and _is_split(found):
+        given = found["columns"]
+        if not all(isinstance(name, str) for name in given):
+            raise Refused("The names of the columns are not all texts.")
+        _require_named(names)
+        require_names(without_index(given, names), names, where="The body")
+        columns = dict(zip(given, _of_lists(found["data"], given)))
+        return [columns[name] for name in names]
+    _require_named(names)
+    require_names(without_index(list(found), names), names, where="The body")
+    lengths = {name: len(found[name]) if isinstance(found[name], list) else None for name in names}
+    if None in lengths.values():
+        if all(length is None for length in lengths.values()):  # one row alone
+            return [[found[name]] for name in names]
+        name = next(name for name, length in lengths.items() if length is None)
+        raise Refused(f"Column {name!r} is {kind_of(found[name])}; a list of values is expected.")
+    if len(set(lengths.values())) > 1:
+        shown = ", ".join(f"{name!r} {length}" for name, length in [*lengths.items()][:_SHOWN])
+        raise Refused(f"The columns of the body have different lengths: {shown}.")
+    return [found[name] for name in names]
+
+
+def _is_split(found: dict[str, Any]) -> bool:
+    """Return whether an object has the form that pandas calls "split"."""
+    return isinstance(found.get("columns"), list) and isinstance(found.get("data"), list)
+
+
+def _require_named(names: Sequence[str]) -> None:
+    if not all(names):
+        raise Refused(
+            f"The rows are objects; lists of {len(names)} values are expected, since the columns "
+            "of the model have no names."
+        )
+
+
+def _listed(names: Sequence[Any]) -> str:
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    noun = "column" if len(names) == 1 else "columns"
-    return f"{noun} {', '.join(map(repr, names[:_SHOWN]))}{more}"
+    return f"{', '.join(map(repr, names[:_SHOWN]))}{more}"
 
 
 def _order(names: Sequence[str]) -> str:
-    if not all(names):
+    if not names or not all(names):
         return ""
     more = ", ..." if len(names) > _SHOWN else ""
     return f"; the columns are {', '.join(names[:_SHOWN])}{more}"
-
-
-def _kind(value: Any) -> str:
-    kinds = {dict: "an object", list: "a list", str: "a text", bool: "a truth value"}
-    return "null" if value is None else kinds.get(type(value), "a number")

@@ -1,66 +1,120 @@
-"""From columns of JSON values to what a model was fitted on: a DataFrame, or an array."""
+"""From columns of values to what a model was fitted on: a DataFrame, a Series, or an array."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .bodies import kind_of
+from .checking import filled
+from .makers import maker_of
 from .refused import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Sequence
 
     from .schema import Column
 
-__all__ = ["as_array", "as_frame", "as_objects"]
+__all__ = ["FrameMaker", "as_array", "as_objects", "as_values"]
 
 _NAN = float("nan")
+_NUMBERS = frozenset((int, float, bool, type(None)))
 
 
-def as_frame(columns: Sequence[Column], values: Sequence[list[Any]], *, validate: bool) -> Any:
-    """Return a DataFrame with the columns and dtypes of a schema.
+class FrameMaker:
+    """Makes DataFrames with the columns and dtypes of a schema.
+
+    Parameters
+    ----------
+    columns : sequence of Column
+        The columns, in the model's order.
 
     Raises
     ------
-    Refused
-        If a value is not of its column's kind, and `validate` asks for that.
+    ImportError
+        If pandas is not installed.
     """
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        import pandas as pd
+
+        self._frame = pd.DataFrame
+        self._columns = columns
+        self._names = pd.Index([column.name for column in columns])
+        self._makers = [maker_of(column) for column in columns]
+        self._is_uniform = all(column.dtype == "float64" for column in columns)
+
+    def frame(self, values: Sequence[Any]) -> Any:
+        """Return a DataFrame.
+
+        Parameters
+        ----------
+        values : sequence of list or ndarray
+            The values of each column; None is a missing one.
+
+        Raises
+        ------
+        Refused
+            If values cannot be read as what their column holds.
+        """
+        made = [
+            self._made(make, column, each)
+            for make, column, each in zip(self._makers, self._columns, values)
+        ]
+        if self._is_uniform and made:  # one block: as fast as an array
+            import numpy as np
+
+            return self._frame(np.array(made).T, columns=self._names, copy=False)
+        frame = self._frame(dict(enumerate(made)), copy=False)
+        frame.columns = self._names
+        return frame
+
+    def _made(self, make: Any, column: Column, values: Any) -> Any:
+        try:
+            return make(values)
+        except Refused:
+            raise
+        except (ValueError, TypeError, OverflowError) as error:
+            raise Refused(f"Column {column.name!r} cannot be read: {error}") from None
+
+
+def as_values(column: Column, values: list[Any]) -> Any:
+    """Return the values of one nameless column: a Series where the model was fitted on one."""
+    if not column.dtype:
+        return _objects(filled(column, values))
     import pandas as pd
 
-    made = {
-        column.name: _series(column, each, validate=validate)
-        for column, each in zip(columns, values)
-    }
-    return pd.DataFrame(made, columns=[column.name for column in columns])
+    return pd.Series(maker_of(column)(values), name=column.name or None)
 
 
-def as_objects(columns: Sequence[Column], values: Sequence[list[Any]], *, validate: bool) -> Any:
-    """Return an array of objects of shape (n, columns), in which each value stays what it is.
-
-    Raises
-    ------
-    Refused
-        If a value is not of its column's kind, and `validate` asks for that.
-    """
+def as_objects(columns: Sequence[Column], values: Sequence[list[Any]]) -> Any:
+    """Return an array of objects of shape (n, columns), in which each value stays what it is."""
     import numpy as np
 
     made = np.empty((len(values[0]) if values else 0, len(columns)), dtype=object)
     for at, (column, each) in enumerate(zip(columns, values)):
-        if validate:
-            _require(column, each, at=at)
-        made[:, at] = _filled(column, each)
+        made[:, at] = filled(column, each)
     return made
 
 
 def as_array(rows: Any) -> Any:
-    """Return rows as an array: of numbers if all are, or else of objects, each as it is.
+    """Return rows of which no more is known as what they look like.
+
+    Numbers become an array of numbers, and null is NaN; records become a DataFrame. Rows in which
+    there is anything else become an array of objects, each of which stays as it is.
 
     Raises
     ------
     Refused
-        If the rows have different lengths.
+        If the rows have different lengths, or are no list.
     """
     import numpy as np
 
+    if isinstance(rows, dict):
+        return _frame(rows.get("data"), rows) if "columns" in rows else _frame(rows, rows)
+    if not isinstance(rows, list):
+        raise Refused(f"The rows are {kind_of(rows)}; a list of rows is expected.")
+    if rows and all(isinstance(row, dict) for row in rows):
+        return _frame(rows, {})
     try:
         array = np.array(rows)
     except ValueError:
@@ -68,75 +122,26 @@ def as_array(rows: Any) -> Any:
     if array.dtype.kind not in "OUS":
         return array
     made = np.array(rows, dtype=object)
+    if all(type(value) in _NUMBERS for value in made.flat):
+        return made.astype(float)
     made[made == None] = _NAN  # noqa: E711 - each item is compared
     return made
 
 
-def _series(column: Column, values: list[Any], *, validate: bool) -> Any:
-    import pandas as pd
-
-    if validate:
-        _require(column, values)
-    filled = _filled(column, values)
+def _frame(rows: Any, found: dict[str, Any]) -> Any:
     try:
-        if column.kind == "date":
-            dates = pd.to_datetime(pd.Series(filled, dtype="object"), format="ISO8601")
-            return dates.astype(column.dtype) if column.dtype else dates
-        if column.dtype == "category":
-            kinds = pd.CategoricalDtype(list(column.categories) or None, ordered=column.ordered)
-            return pd.Series(filled).astype(kinds)
-        return pd.Series(filled, dtype=_dtype(column, filled))
-    except (ValueError, TypeError) as error:
-        raise Refused(f"Column {column.name!r} cannot be read: {error}") from None
+        import pandas as pd
+    except ImportError:
+        raise Refused("The rows are objects; lists of values are expected.") from None
+    try:
+        return pd.DataFrame(rows, columns=found.get("columns"))
+    except (ValueError, TypeError, AssertionError) as error:
+        raise Refused(f"The rows cannot be read as a table: {error}") from None
 
 
-def _dtype(column: Column, values: list[Any]) -> str | None:
-    """Return the dtype of a series: what the model was fitted on, unless the values forbid it."""
-    if column.dtype:
-        is_whole = all(type(value) is int for value in values)
-        return column.dtype if is_whole or not column.dtype.startswith(("int", "uint")) else None
-    if column.kind in {"integer", "number"} and not all(type(value) is int for value in values):
-        return "float64"
-    return None
+def _objects(values: list[Any]) -> Any:
+    import numpy as np
 
-
-def _filled(column: Column, values: list[Any]) -> list[Any]:
-    """Return the values with what stands for a missing one in the place of null."""
-    if column.missing_as == "none" or None not in values:
-        return values
-    return [_NAN if value is None else value for value in values]
-
-
-def _require(column: Column, values: list[Any], *, at: int = 0) -> None:
-    """Raise Refused at the first value that is not of the column's kind."""
-    fits = _FITS.get(column.kind)
-    if fits is None:
-        return
-    for row, value in enumerate(values):
-        if value is None:
-            if column.missing is not False:
-                continue
-        elif fits(value):
-            continue
-        name = f"column {column.name!r}" if column.name else f"column {at}"
-        raise Refused(f"Row {row}, {name}: {value!r:.60} is given; {_EXPECTED[column.kind]}.")
-
-
-def _is_number(value: Any) -> bool:
-    return type(value) in {int, float}
-
-
-_FITS: Mapping[str, Callable[[Any], bool]] = {
-    "integer": _is_number,
-    "number": _is_number,
-    "boolean": lambda value: type(value) is bool,
-    "text": lambda value: type(value) is str,
-    "date": lambda value: type(value) is str,
-}
-_EXPECTED: Mapping[str, str] = {
-    "integer": "a number is expected",
-    "number": "a number is expected",
-    "boolean": "true or false is expected",
-    "text": "a text is expected",
-    "date": "a date in ISO 8601 is expected, such as 2024-05-31",
-}
+    made = np.empty(len(values), dtype=object)
+    made[:] = values
+    return made

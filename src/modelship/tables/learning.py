@@ -19,7 +19,14 @@ __all__ = ["schema_of_data", "schema_of_estimator"]
 
 _NUMERIC = frozenset(("integer", "number"))
 _NUMBERS = frozenset(("integer", "number", "boolean"))
-_KIND_OF_CODE = {"b": "boolean", "i": "integer", "u": "integer", "f": "number", "M": "date"}
+_KIND_OF_CODE = {
+    "b": "boolean",
+    "i": "integer",
+    "u": "integer",
+    "f": "number",
+    "M": "date",
+    "m": "mixed",  # a duration, which JSON has as a text
+}
 _TWO_DIMENSIONS = 2
 
 
@@ -28,7 +35,7 @@ def schema_of_data(data: Any) -> Schema:
 
     Parameters
     ----------
-    data : DataFrame, array of shape (n, ...), sparse matrix, or list of n rows or records
+    data : DataFrame, Series, array of shape (n, ...), sparse matrix, or list of n rows or records
         Rows as the model was fitted on, or as a request holds them.
 
     Returns
@@ -43,12 +50,14 @@ def schema_of_data(data: Any) -> Schema:
     """
     if hasattr(data, "iloc") and hasattr(data, "columns"):
         return _of_frame(data)
+    if hasattr(data, "iloc"):
+        return _of_series(data)
     if hasattr(data, "toarray"):
         return Schema("array", width=int(data.shape[1]))
     if hasattr(data, "dtype") and hasattr(data, "shape"):
         return _of_array(data)
     if isinstance(data, (list, tuple)) and data:
-        return _of_rows(data)
+        return _of_texts(data) if _are_texts(data) else _of_rows(data)
     return Schema()
 
 
@@ -114,13 +123,31 @@ def _of_frame(frame: Any) -> Schema:
     return _nameless(columns)
 
 
+def _of_series(series: Any) -> Schema:
+    name = series.name if isinstance(series.name, str) else ""
+    column = _column(name, str(series.dtype), series.tolist(), series=series)
+    if column.kind in _NUMBERS:
+        return Schema("array")
+    return Schema("values", (column,))
+
+
+def _are_texts(rows: Sequence[Any]) -> bool:
+    return all(isinstance(row, str) for row in rows)
+
+
+def _of_texts(texts: Sequence[str]) -> Schema:
+    return Schema("values", (_column("", "", list(texts)),))
+
+
 def _of_array(array: Any) -> Schema:
+    if array.ndim == 1 and _are_texts(array.tolist()):
+        return _of_texts(array.tolist())
     if array.ndim != _TWO_DIMENSIONS:
         return Schema("array")
     if array.dtype.kind not in "OSU":
         return Schema("array", width=int(array.shape[1]))
     columns = (array[:, at].tolist() for at in range(array.shape[1]))
-    return _nameless(tuple(_column("", "", values) for values in columns))
+    return _nameless(tuple(_column("", "object", values) for values in columns))
 
 
 def _of_rows(rows: Sequence[Any]) -> Schema:
@@ -159,7 +186,7 @@ def _column(name: str, dtype: str, values: list[Any], *, series: Any = None) -> 
         categories=tuple(categories),
         ordered=bool(is_category and series.cat.ordered),
         missing=True if len(present) < len(values) else None,
-        missing_as="none" if kind == "text" and any(v is None for v in values) else "nan",
+        missing_as="none" if dtype == "object" and any(v is None for v in values) else "nan",
         low=min(numbers, default=None),
         high=max(numbers, default=None),
         example=_example(present),

@@ -9,11 +9,37 @@ __all__ = ["Refused"]
 
 
 class Refused(ValueError):  # noqa: N818 - it carries an answer, and is the caller's error
-    """A request does not fit the schema; the text names the column, the row and what is right."""
+    """A request does not fit the schema; the text names the column, the row and what is right.
+
+    Attributes
+    ----------
+    status : int
+        The HTTP status of the answer: 400, or 415 for a form that this service cannot read.
+    """
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
 
     def response(self) -> Any:
-        """Return the answer that Azure ML's server and modelship's send: 400, and why."""
-        from azureml.contrib.services.aml_response import AMLResponse  # both servers bring it
+        """Return the answer that Azure ML's server and modelship's send: 400, and why.
 
-        body = json.dumps({"message": str(self)})
-        return AMLResponse(body, 400, {"Content-Type": "application/json"})
+        Raises
+        ------
+        Refused
+            This error itself, where neither server is there: run() was called by hand.
+        """
+        message = {"message": str(self)}
+        try:
+            from azureml.contrib.services.aml_response import plain_response  # modelship's
+        except ImportError:
+            return self._of_reference(message)
+        return plain_response(message, self.status)
+
+    def _of_reference(self, message: dict[str, str]) -> Any:
+        try:
+            from azureml.contrib.services.aml_response import AMLResponse
+        except ImportError:
+            raise self from None
+        headers = {"Content-Type": "application/json"}
+        return AMLResponse(json.dumps(message), self.status, headers)

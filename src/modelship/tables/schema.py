@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMS", "KINDS", "Column", "Outputs", "Schema", "SchemaError"]
 
-FORMS = ("table", "objects", "array", "")
-"""A DataFrame with named columns, rows of mixed values, rows of numbers; or not known."""
+FORMS = ("table", "objects", "values", "array", "")
+"""A DataFrame with named columns, rows of mixed values, one text a row, rows of numbers; or not
+known."""
 
 KINDS = ("integer", "number", "boolean", "text", "date", "category", "mixed", "")
 """What the values of a column are; ``""`` is not known."""
@@ -111,7 +112,8 @@ class Schema:
     ----------
     form : str
         What the model was fitted on: ``"table"``, a DataFrame with named columns; ``"objects"``,
-        rows of mixed values without names; ``"array"``, rows of numbers; ``""`` if not known.
+        rows of mixed values without names; ``"values"``, one value a row, such as a Series of
+        texts; ``"array"``, rows of numbers; ``""`` if not known.
     columns : tuple[Column, ...]
         The columns in the model's order; empty if not known.
     width : int, optional

@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .blame import blamed
 from .bodies import columns_of, rows_of
-from .frames import as_array, as_frame, as_objects
+from .checking import Check
+from .frames import FrameMaker, as_array, as_objects, as_values
 from .plain import to_plain
+from .refused import Refused
 from .schema import Schema
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 __all__ = ["Table"]
 
@@ -27,12 +30,20 @@ class Table:
         The key under which a request holds its rows.
     validate : bool
         Whether a value that is not of its column's kind is refused.
+
+    Raises
+    ------
+    ImportError
+        If the schema is that of a DataFrame, and pandas is not installed.
     """
 
     def __init__(self, schema: Schema, *, key: str = "data", validate: bool = True) -> None:
         self.schema = schema
         self.key = key
         self.validate = validate
+        self._names = schema.names
+        self._maker = FrameMaker(schema.columns) if schema.is_table else None
+        self.checks = [Check(column, at) for at, column in enumerate(schema.columns)]
 
     @classmethod
     def beside(cls, script: str, **options: Any) -> Table:
@@ -44,7 +55,7 @@ class Table:
 
         Returns
         -------
-        DataFrame, or ndarray of shape (n, ...)
+        DataFrame, Series, or ndarray of shape (n, ...)
             As the schema's form says.
 
         Raises
@@ -52,16 +63,47 @@ class Table:
         Refused
             If the request does not fit the schema.
         """
-        return self.of_rows(rows_of(raw_data, key=self.key))
+        return self.of_rows(rows_of(raw_data, key=self.key, names=self._names))
 
     def of_rows(self, rows: Any) -> Any:
         """Return rows, which are JSON values, as the model was fitted on them; see :meth:`read`."""
-        schema = self.schema
-        if not schema.columns:
+        if not self.schema.columns:
             return as_array(rows)
-        values = columns_of(rows, schema.names)
-        make = as_frame if schema.is_table else as_objects
-        return make(schema.columns, values, validate=self.validate)
+        if self.schema.form == "values":
+            return as_values(self.schema.columns[0], *self._checked([_single(rows)]))
+        return self._made(self._checked(columns_of(rows, self._names)))
+
+    def _checked(self, values: list[list[Any]]) -> list[list[Any]]:
+        if self.validate:
+            for check, each in zip(self.checks, values):
+                check.require(each)
+        for check, each in zip(self.checks, values):
+            check.count(each)
+        return values
+
+    def _made(self, values: list[Any]) -> Any:
+        if self._maker is not None:
+            return self._maker.frame(values)
+        if self.schema.form == "array":
+            return as_array([list(row) for row in zip(*values)])
+        return as_objects(self.schema.columns, values)
+
+    def ask(self, predict: Callable[[Any], Any], data: Any) -> Any:
+        """Return what ``predict(data)`` returns.
+
+        Raises
+        ------
+        Refused
+            If it raises a ValueError that is the caller's fault: there is a missing value in the
+            rows, say, and the model takes none.
+        """
+        try:
+            return predict(data)
+        except ValueError as error:
+            refusal = blamed(error, data)
+            if refusal is None:
+                raise
+            raise refusal from error
 
     def answer(self, predictions: Any) -> Any:
         """Return predictions as JSON values: labels, numbers, or lists of them."""
@@ -76,3 +118,26 @@ class Table:
             "probabilities": to_plain(probabilities),
             "classes": to_plain(classes),
         }
+
+
+def _single(rows: Any) -> list[Any]:
+    """Return the values of rows that hold one value each, in whatever form.
+
+    Raises
+    ------
+    Refused
+        If they hold something else.
+    """
+    if isinstance(rows, dict) and len(rows) == 1:
+        [rows] = rows.values()
+    if not isinstance(rows, list):
+        raise Refused('A list with one value for each row is expected, such as ["a text"].')
+    return [_value(row, at=at) for at, row in enumerate(rows)]
+
+
+def _value(row: Any, *, at: int) -> Any:
+    if isinstance(row, (list, dict)):
+        if len(row) != 1:
+            raise Refused(f"Row {at} has {len(row)} values; one is expected.")
+        [row] = row.values() if isinstance(row, dict) else row
+    return row

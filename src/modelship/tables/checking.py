@@ -1,0 +1,122 @@
+"""Whether the values of a column are what the schema says; what is merely new is counted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .refused import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .schema import Column
+
+__all__ = ["Check", "filled"]
+
+_NAN = float("nan")
+_NONE = type(None)
+_TYPES: dict[str, frozenset[type]] = {
+    "integer": frozenset((int, float)),
+    "number": frozenset((int, float)),
+    "boolean": frozenset((bool,)),
+    "text": frozenset((str,)),
+    "date": frozenset((str,)),
+}
+_EXPECTED = {
+    "integer": "a number is expected",
+    "number": "a number is expected",
+    "boolean": "true or false is expected",
+    "text": "a text is expected",
+    "date": "a date in ISO 8601 is expected, such as 2024-05-31",
+}
+
+
+def filled(column: Column, values: list[Any]) -> list[Any]:
+    """Return the values with what stands for a missing one in the place of null."""
+    if column.missing_as == "none" or None not in values:
+        return values
+    return [_NAN if value is None else value for value in values]
+
+
+class Check:
+    """What the values of one column have to be.
+
+    Parameters
+    ----------
+    column : Column
+        The column.
+    at : int
+        Its place, for the message about one without a name.
+
+    Attributes
+    ----------
+    unseen : int
+        How many values are none of the categories that the model knows.
+    outside : int
+        How many numbers are below the least or above the greatest one of the sample.
+    """
+
+    def __init__(self, column: Column, at: int) -> None:
+        self.name = f"column {column.name!r}" if column.name else f"column {at}"
+        self.unseen = self.outside = 0
+        self.seen_last: Any = None
+        self._column = column
+        self._kind = _kind_of_values(column)
+        self._types = _TYPES.get(self._kind)
+        self._allowed = self._types and (
+            self._types if column.missing is False else self._types | {_NONE}
+        )
+        self._known = frozenset(column.categories)
+        self._low, self._high = column.low, column.high
+
+    def require(self, values: Sequence[Any]) -> None:
+        """Raise Refused at the first value that is not of the column's kind."""
+        allowed = self._allowed
+        if allowed is None:
+            return
+        for row, value in enumerate(values):
+            if type(value) in allowed or (value != value and _NONE in allowed):  # noqa: PLR0124 - NaN
+                continue
+            raise Refused(f"Row {row}, {self.name}: {_shown(value)} is given; {self._expected()}.")
+
+    def count(self, values: Sequence[Any]) -> None:
+        """Count what the model or the sample has not seen."""
+        if self._known:
+            known = self._known
+            for value in values:
+                if value not in known and value is not None and value == value:  # noqa: PLR0124
+                    self.unseen += 1
+                    self.seen_last = value
+        elif self._low is not None and self._high is not None:
+            low, high = self._low, self._high
+            for value in values:
+                if type(value) in _TYPES["number"] and not low <= value <= high and value == value:  # noqa: PLR0124
+                    self.outside += 1
+
+    def _expected(self) -> str:
+        some = ""
+        if self._column.example is not None and self._kind != "boolean":
+            some = f", such as {_shown(self._column.example)}"
+        elif self._column.categories:
+            some = f", such as {_shown(self._column.categories[0])}"
+        if self._kind == "date":
+            some = ""
+        return _EXPECTED[self._kind] + some
+
+
+def _kind_of_values(column: Column) -> str:
+    """Return the kind of a column's values; that of a category's is what its categories are."""
+    if column.kind != "category":
+        return column.kind
+    kinds = {type(value) for value in column.categories}
+    for kind in ("boolean", "text", "number"):
+        if kinds and kinds <= _TYPES[kind]:
+            return kind
+    return ""
+
+
+def _shown(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:59]}…"  # noqa: PLR2004 - a line's worth

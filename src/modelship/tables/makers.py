@@ -1,0 +1,180 @@
+"""How the values of one column become an array of the dtype that the model was fitted on.
+
+A maker takes a list of JSON's values, or what Arrow has made of a column, and returns an array of
+NumPy's or pandas'. It is made once for each column, since asking pandas what a dtype means costs
+more than a row does.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from .checking import filled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .schema import Column
+
+    Maker = Callable[[Any], Any]
+
+__all__ = ["maker_of"]
+
+
+def maker_of(column: Column) -> Maker:
+    """Return what makes the array of a column.
+
+    The maker raises ValueError, TypeError or OverflowError for values that it cannot take.
+    """
+    if column.dtype == "category":
+        return _categories_maker(column) if column.categories else partial(_new_categories, column)
+    dtype = _known_dtype(column.dtype)
+    code = getattr(dtype, "kind", "")
+    if column.kind == "date" and code != "O":
+        return partial(_dates, dtype=dtype)
+    if dtype is None:
+        return _maker_of_kind(column)
+    if make := _OF_CODE.get(code):
+        is_own = _is_numpy(dtype) or code in "Mm"
+        return partial(make if is_own else _extension, dtype=dtype)
+    return _objects_maker(column) if _is_numpy(dtype) else partial(_extension, dtype=dtype)
+
+
+def _maker_of_kind(column: Column) -> Maker:
+    """Return the maker of a column of which the dtype is not known: as pandas reads records."""
+    if column.kind == "number":
+        return partial(_floats, dtype="float64")
+    if column.kind == "integer":
+        return partial(_integers, dtype="int64")
+    return partial(_guessed, column=column)
+
+
+def _known_dtype(name: str) -> Any:
+    """Return the dtype of a name; None if this release of pandas has none of it."""
+    import pandas as pd
+
+    if name == "str":  # since pandas 3; before, texts are objects
+        is_new = int(pd.__version__.partition(".")[0]) >= 3  # noqa: PLR2004 - as said
+        return pd.api.types.pandas_dtype("str" if is_new else "object")
+    if not name or name == "category":
+        return None
+    try:
+        return pd.api.types.pandas_dtype(name)
+    except (TypeError, ValueError, ImportError):  # ImportError: pyarrow's, without it
+        return None
+
+
+def _is_numpy(dtype: Any) -> bool:
+    import numpy as np
+
+    return isinstance(dtype, np.dtype)
+
+
+def _floats(values: Any, *, dtype: Any) -> Any:
+    import numpy as np
+
+    return np.array(values, dtype=dtype)  # None becomes NaN
+
+
+def _integers(values: Any, *, dtype: Any) -> Any:
+    """Return integers of a dtype; with a gap or a fraction, what pandas makes of them."""
+    import numpy as np
+
+    if isinstance(values, np.ndarray):
+        return values.astype(dtype) if values.dtype.kind in "iu" else values.astype("float64")
+    is_whole = all(type(value) is int for value in values)
+    return np.array(values, dtype=dtype if is_whole else "float64")
+
+
+def _objects_maker(column: Column) -> Maker:
+    """Return the maker of objects; also of truth values, which are objects where one is missing."""
+    return partial(_objects, column=column, read=_date_or_time if column.kind == "date" else None)
+
+
+def _objects(values: Any, *, column: Column, read: Maker | None = None) -> Any:
+    """Return objects as they are; as an Index, which a DataFrame does not look into."""
+    import numpy as np
+    import pandas as pd
+
+    if column.dtype == "bool" and all(type(value) is bool for value in values):
+        return np.array(values, dtype=bool)
+    made = np.empty(len(values), dtype=object)
+    read_values = values if read is None else [v if v is None else read(v) for v in values]
+    made[:] = filled(column, read_values)
+    return pd.Index(made, dtype=object)
+
+
+def _extension(values: Any, *, dtype: Any) -> Any:
+    import pandas as pd
+
+    return pd.array(values, dtype=dtype)
+
+
+def _guessed(values: Any, *, column: Column) -> Any:
+    import pandas as pd
+
+    if column.kind == "text" and all(value is None for value in values):
+        return _objects(values, column=column)
+    return pd.Series(filled(column, list(values))).array
+
+
+def _categories_maker(column: Column) -> Maker:
+    import pandas as pd
+
+    dtype = pd.CategoricalDtype(list(column.categories), ordered=column.ordered)
+    codes = {value: code for code, value in enumerate(column.categories)}
+
+    def make(values: Any) -> Any:
+        found = [codes.get(value, -1) for value in values]  # what is unknown is missing to pandas
+        return pd.Categorical.from_codes(found, dtype=dtype)
+
+    return make
+
+
+def _new_categories(column: Column, values: Any) -> Any:
+    """Return the categories of a model that knows by itself what they stand for."""
+    import pandas as pd
+
+    dtype = pd.CategoricalDtype(ordered=column.ordered)
+    return pd.Series(filled(column, list(values))).astype(dtype).array
+
+
+def _dates(values: Any, *, dtype: Any) -> Any:
+    """Return dates; in a column with a time zone, one without is UTC."""
+    import pandas as pd
+
+    is_zoned = getattr(dtype, "tz", None) is not None
+    how = {"format": "ISO8601"} if int(pd.__version__.partition(".")[0]) > 1 else {}
+    dates = pd.to_datetime(pd.Series(values, dtype="object"), utc=is_zoned, **how)
+    if is_zoned:
+        dates = dates.dt.tz_convert(dtype.tz)
+    elif getattr(dates.dtype, "tz", None) is not None and dtype is not None:
+        raise ValueError("a date without a time zone is expected")
+    return dates.array if dtype is None else dates.astype(dtype).array
+
+
+def _durations(values: Any, *, dtype: Any) -> Any:
+    import pandas as pd
+
+    return pd.to_timedelta(pd.Series(values, dtype="object")).astype(dtype).array
+
+
+def _date_or_time(value: Any) -> Any:
+    """Return a date, or a moment if there is a time in it, as Python's own object."""
+    import pandas as pd
+
+    if not isinstance(value, str):
+        return value
+    moment = pd.Timestamp(value).to_pydatetime()
+    return moment.date() if len(value) <= len(dt.date.max.isoformat()) else moment
+
+
+_OF_CODE: dict[str, Callable[..., Any]] = {
+    "M": _dates,
+    "m": _durations,
+    "i": _integers,
+    "u": _integers,
+    "f": _floats,
+}

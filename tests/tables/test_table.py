@@ -1,0 +1,265 @@
+"""A table reads a request as what the model was fitted on, and refuses what does not fit."""
+
+import datetime as dt
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from modelship.tables import Column, Refused, Schema, Table, schema_of_data, to_plain
+
+FRAME = pd.DataFrame(
+    {
+        "zone": ["n", "s", "w"],
+        "age": [30, 40, 50],
+        "income": [1.5, np.nan, 2.5],
+        "since": pd.to_datetime(["2024-01-01", "2024-05-31T10:00", None], format="ISO8601"),
+    }
+)
+NAMES = [*FRAME.columns]
+RECORDS = to_plain(FRAME)
+ROWS = [[*record.values()] for record in RECORDS]
+
+
+def _table(data, **options):
+    return Table(schema_of_data(data), **options)
+
+
+def _bodies():
+    split = {"columns": NAMES[::-1], "data": [row[::-1] for row in ROWS]}
+    columns = {name: [record[name] for record in RECORDS] for name in NAMES}
+    yield from ({"data": RECORDS}, {"data": ROWS}, RECORDS, ROWS, {"dataframe_records": RECORDS})
+    yield from ({"dataframe_split": split}, {"instances": RECORDS}, {"instances": ROWS})
+    yield from ({"inputs": columns}, {"inputs": RECORDS}, columns, split, {"data": columns})
+    yield {"data": [dict(reversed(record.items())) for record in RECORDS]}
+    yield {"data": [{"Unnamed: 0": 7, **record} for record in RECORDS]}
+
+
+@pytest.mark.parametrize("body", [*_bodies()])
+def test_every_form_of_a_body_is_read_as_the_same_table(body):
+    """Columns are matched by name, whatever their order; lists have the model's."""
+    pd.testing.assert_frame_equal(_table(FRAME).read(json.dumps(body)), FRAME)
+
+
+def test_one_row_may_be_sent_as_its_object_alone():
+    """An object of just the columns is a row; so is one under the key of the sample."""
+    for body in (RECORDS[0], {"rows": RECORDS[0]}, {"rows": [RECORDS[0]]}):
+        read = _table(FRAME, key="rows").read("\ufeff" + json.dumps(body))
+        pd.testing.assert_frame_equal(read, FRAME.head(1))
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("{", "not JSON"),
+        ("3", r'The body is a number; {"data": \[...\]}'),
+        ('{"rows": []}', "has the key 'rows'"),
+        ('{"data": "n"}', "The rows are a text; a list of rows"),
+        ('{"data": [3]}', "Row 0 is a number; an object or a list"),
+        ('{"data": [["n", 1]]}', "Row 0 has 2 values; 4 are expected; the columns are zone, age"),
+        (
+            '{"data": [{"zone": "n", "Age": 3, "income": 1, "since": null}]}',
+            "'age' and has the unknown column 'Age'",
+        ),
+        ('{"data": [["n", 30, "x", null]]}', "Row 0, column 'income': 'x' is given; a number"),
+        (
+            '{"data": [["n", 30, 1, null], [7, 30, 1, null]]}',
+            "Row 1, column 'zone': 7 is given; a text is expected, such as 'n'",
+        ),
+        ('{"data": [["n", true, 1, null]]}', "column 'age': true is given"),
+        ('{"data": [["n", 30, 1, 1717113600]]}', "column 'since': 1717113600 .* ISO 8601"),
+        ('{"data": [["n", 30, 1, "soon"]]}', "Column 'since' cannot be read"),
+        (
+            '{"inputs": {"zone": ["n"], "age": [1, 2], "income": [1], "since": [null]}}',
+            "different lengths",
+        ),
+    ],
+)
+def test_a_request_that_does_not_fit_is_refused_in_words(body, says):
+    """The message names the row and the column, what is given and what is expected."""
+    with pytest.raises(Refused, match=says):
+        _table(FRAME).read(body)
+
+
+def test_validation_can_be_turned_off():
+    """The values then go to the model as they are."""
+    read = _table(FRAME, validate=False).read('{"data": [[7, 30, 1, null]]}')
+    assert [str(zone) for zone in read["zone"]] == ["7"]
+
+
+ZONED = pd.to_datetime(["2024-03-31T00:30", "2024-03-31T12:00"]).tz_localize("Europe/Berlin")
+OBJECTS = {
+    name: pd.Series(each, dtype="object")
+    for name, each in {
+        "none": ["x", None],
+        "nan": ["x", np.nan],
+        "true": [True, np.nan],
+        "false": [None, False],
+        "nothing": [None, None],
+        "mixed": [1, "x"],
+        "dates": [dt.date(2024, 5, 31), dt.date(2025, 1, 1)],
+    }.items()
+}
+DTYPES = {
+    "gaps in integers": pd.DataFrame({"a": [1, np.nan]}),
+    "nullable": pd.DataFrame(
+        {
+            "a": pd.array([1, None], "Int64"),
+            "b": pd.array([True, None], "boolean"),
+            "c": pd.array(["x", None], "string"),
+        }
+    ),
+    "narrow": pd.DataFrame({"a": np.array([1, 2], "float32"), "b": np.array([1, 255], "uint8")}),
+    "texts": pd.DataFrame({"a": pd.Series(["x", None])}),
+    "categories": pd.DataFrame(
+        {"a": pd.Categorical(["x", None], ["y", "x"], ordered=True), "b": pd.Categorical([3, 1])}
+    ),
+    "zones": pd.DataFrame({"a": ZONED}),
+    "seconds": pd.DataFrame({"a": pd.to_datetime(["2024-03-31", None]).astype("datetime64[s]")}),
+    "objects": pd.DataFrame(OBJECTS),
+    "durations": pd.DataFrame({"a": pd.to_timedelta(["1s", "2D"])}),
+    "truth values": pd.DataFrame({"a": [True, False]}),
+    "nothing": pd.DataFrame({"a": [np.nan, np.nan]}),
+    "names": pd.DataFrame([[1, "ß", 3, 4.5]] * 2, columns=["data", "columns", "a b.c", "größe"]),
+    "pyarrow's": pd.DataFrame(
+        {"a": pd.array([1, None], "int64[pyarrow]"), "b": pd.array(["x", None], "string[pyarrow]")}
+    ),
+    "one block": pd.DataFrame({"a": [1.5, np.nan], "b": [2.0, 3.0]}),
+}
+
+
+@pytest.mark.parametrize("frame", DTYPES.values(), ids=DTYPES)
+@pytest.mark.parametrize("rows", [2, 1, 0])
+def test_a_frame_comes_back_with_its_dtypes(frame, rows):
+    """What the sample was is read, in each of the dtypes that a model can be fitted on."""
+    sent = frame.head(rows)
+    read = _table(frame).read(json.dumps({"data": to_plain(sent)}))
+    pd.testing.assert_frame_equal(read, sent, check_freq=False)
+
+
+_CELLS = {
+    "float64": st.floats(allow_infinity=False, width=64),
+    "int64": st.integers(-(2**63), 2**63 - 1),
+    "bool": st.booleans(),
+    "str": st.text(max_size=5),
+    "datetime64[us]": st.datetimes(pd.Timestamp(1900, 1, 1), pd.Timestamp(2100, 1, 1)),
+}
+
+
+@st.composite
+def _frames(draw):
+    names = draw(st.lists(st.text(min_size=1, max_size=4), min_size=1, max_size=4, unique=True))
+    rows = draw(st.integers(1, 4))
+    dtypes = [draw(st.sampled_from([*_CELLS])) for _ in names]
+    return pd.DataFrame(
+        {
+            name: pd.Series(
+                draw(st.lists(_CELLS[dtype], min_size=rows, max_size=rows)), dtype=dtype
+            )
+            for name, dtype in zip(names, dtypes, strict=True)
+        }
+    )
+
+
+@settings(max_examples=40)
+@given(_frames())
+def test_any_frame_comes_back(frame):
+    """From a frame to plain values, to JSON, and back: nothing is lost."""
+    body = json.dumps({"data": to_plain(frame)})
+    pd.testing.assert_frame_equal(_table(frame).read(body), frame)
+
+
+def test_rows_of_mixed_kinds_stay_what_they_are():
+    """A number beside a text is a number in an array of objects, with a sample and without."""
+    rows = [[3, "a"], [1, None]]
+    body = json.dumps({"data": rows})
+    for table in (_table(np.array(rows, dtype=object)), _table(rows), Table(Schema())):
+        read = table.read(body)
+        assert (read.dtype, read.shape, type(read[0, 0])) == (object, (2, 2), int)
+    assert read[1, 1] != read[1, 1]
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [([[1, 2]], [[1, 2]]), ([[1, None]], [[1, np.nan]]), ([[1, 2.5]], [[1, 2.5]]), ([5], [5])],
+)
+def test_rows_of_numbers_alone_are_an_array_of_numbers(rows, expected):
+    """Of a model that tells nothing, numbers are read as numbers, and null as NaN."""
+    read = Table(Schema()).read(json.dumps({"data": rows}))
+    assert read.dtype.kind in "if"
+    np.testing.assert_array_equal(read, expected)
+
+
+def test_records_for_a_model_that_tells_nothing_are_a_frame():
+    """There is nothing else that they could be."""
+    read = Table(Schema()).read(json.dumps(RECORDS))
+    assert read.columns.tolist() == NAMES
+
+
+def test_texts_are_a_series_of_what_the_model_was_fitted_on():
+    """A model of texts takes one text a row, in whichever form."""
+    texts = pd.Series(["a text", "another"], name="text")
+    for body in (["a text", "another"], [["a text"], ["another"]], [{"text": t} for t in texts]):
+        read = _table(texts).read(json.dumps({"data": body}))
+        pd.testing.assert_series_equal(read, texts)
+    assert _table([*texts]).read('["x", "y"]').tolist() == ["x", "y"]
+    with pytest.raises(Refused, match="Row 1, column 0: null is given"):
+        Table(Schema("values", (Column(kind="text", missing=False),))).read('["x", null]')
+    with pytest.raises(Refused, match="A list with one value for each row"):
+        _table(texts).read('{"data": "a text"}')
+
+
+def test_what_the_model_has_not_seen_is_counted_and_not_refused():
+    """An unknown category is missing to pandas, as it is in training."""
+    frame = pd.DataFrame({"zone": pd.Categorical(["n", "s"]), "age": [30, 40]})
+    table = _table(frame)
+    read = table.read('{"data": [["x", 90], ["n", 35]]}')
+    assert read["zone"].isna().tolist() == [True, False]
+    assert [(check.unseen, check.outside) for check in table.checks] == [(1, 0), (0, 1)]
+
+
+@pytest.mark.parametrize(
+    ("said", "rows", "says"),
+    [
+        (
+            "Input X contains NaN.",
+            '[["n", null]]',
+            "Row 0, column 'age': the model does not take a missing",
+        ),
+        (
+            "Input X contains infinity or a value too large",
+            '[["n", 1], ["n", Infinity]]',
+            "Row 1, column 'age': .* infinite",
+        ),
+        ("Found array with 0 sample(s)", "[]", "holds no rows"),
+        (
+            "Found unknown categories ['n'] in column 0 during transform",
+            '[["n", 3]]',
+            "unknown categories",
+        ),
+    ],
+)
+def test_what_the_estimator_refuses_in_a_request_is_the_callers(said, rows, says):
+    """It is a refusal if what the error speaks of is in the rows."""
+    table = _table(pd.DataFrame({"zone": ["n"], "age": [1.5]}))
+
+    def predict(_):
+        raise ValueError(said)
+
+    with pytest.raises(Refused, match=says):
+        table.ask(predict, table.read(rows))
+
+
+def test_a_nan_that_a_step_made_is_not_the_callers():
+    """No row has one, so the error stays what it is."""
+    table = _table(pd.DataFrame({"age": [1.5]}))
+
+    def predict(_):
+        raise ValueError("Input X contains NaN.")
+
+    with pytest.raises(ValueError, match="contains NaN") as caught:
+        table.ask(predict, table.read("[[1]]"))
+    assert not isinstance(caught.value, Refused)

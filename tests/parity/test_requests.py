@@ -95,3 +95,11 @@ def test_what_could_not_go_everywhere_as_it_is_is_refused(part):
     """HTTP would send it otherwise than it was given, or not at all."""
     with pytest.raises(InvalidOptionError):
         ScoringRequest("odd", **part)
+    sample = '{"data": [{"zone": "n", "age": 3}]}'
+    made = {
+        each.label: json.loads(each.body)
+        for each in generate_requests(sample, count=0)
+        if "column" in each.label
+    }
+    assert list(made["columns in another order"]["data"][0]) == ["age", "zone"]
+    assert made["a column less"] == {"data": [{"age": 3}]}

@@ -101,9 +101,22 @@ def _changed(sample: Any) -> Iterator[tuple[str, bytes]]:
             "rows of two lengths": [*rows, [*rows[-1], *rows[-1]] if _is_list(rows[-1]) else []],
             "very many rows": repeated,
         }
+        if all(isinstance(row, dict) for row in rows):
+            shapes |= _changed_columns(rows)
         changed |= {label: _with_rows(sample, new) for label, new in shapes.items()}
     for label, value in changed.items():
         yield label, json.dumps(value).encode()
+
+
+def _changed_columns(records: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    """Return records with other columns, or the same in another order, by a label for each."""
+    names = list(records[0])
+    return {
+        "columns in another order": [dict(reversed(row.items())) for row in records],
+        "a column less": [{k: v for k, v in row.items() if k != names[0]} for row in records],
+        "a column more": [{**row, "\u00e9 \U0001f600": 1} for row in records],
+        "rows in the place of records": [list(row.values()) for row in records],
+    }
 
 
 def _others(sample: Any) -> Iterator[ScoringRequest]:

@@ -406,10 +406,15 @@ class InvalidTestSetError(EvaluationError):
     """X and y do not make a test set."""
 
     problem: str
+    advice: str = ""
 
     @property
     def message(self) -> str:
         return f"This is not a usable test set: {self.problem}."
+
+    @property
+    def hint(self) -> str:
+        return self.advice
 
 
 @dataclass(eq=False)
@@ -418,7 +423,8 @@ class PredictionError(EvaluationError):
 
     problem: str
     advice: str = (
-        "If the service speaks another form, pass encode= and decode= to Evaluator in Python."
+        "If the service speaks another form, pass encode= (--encode MODULE:FUNCTION) and "
+        "decode= (--decode MODULE:FUNCTION)."
     )
 
     @property

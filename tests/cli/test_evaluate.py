@@ -75,7 +75,7 @@ def test_the_project_file_says_it_all(modelship, files, here):
         (("MODEL",), 2, "--data FILE"),
         (("--data", "DATA"), 2, "-n NAME"),
         (("MODEL", "-n", "digits-svc", "--data", "DATA"), 2, "not both"),
-        (("MODEL", "--data", "none.npz"), 2, "existing .npz"),
+        (("MODEL", "--data", "none.npz"), 2, "existing .csv"),
         (("MODEL", "--data", "DATA", "--require", "accuracy"), 2, "key=value"),
         (("MODEL", "--data", "DATA", "--require", "accuracy=high"), 2, "is not a number"),
         (("MODEL", "--data", "DATA", "--require", "acuracy=0.9"), 4, "did you mean 'accuracy'"),

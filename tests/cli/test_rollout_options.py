@@ -60,7 +60,7 @@ def test_an_option_that_cannot_be_meant_is_refused_first(modelship, files, argum
 )
 def test_options_make_the_stages_that_python_has(here, given, canary, shadow):
     """An option of a stage asks for the stage too; those of its bounds stand among them."""
-    nothing = {"gate": None, "gate_label": None, "require": (), "canary": False, "shadow": False}
-    nothing |= {"canary_option": (), "shadow_option": ()}
+    nothing = {"gate": None, "gate_label": (), "gate_task": None, "require": ()}
+    nothing |= {"canary": False, "shadow": False, "canary_option": (), "shadow_option": ()}
     found = stages_from(nothing | given)
     assert found == {"gate": None, "rollout": canary, "shadow": shadow}

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
-from sklearn.linear_model import Perceptron
+from sklearn.linear_model import LinearRegression, Perceptron
 
 from modelship.errors import (
     InvalidOptionError,
@@ -132,7 +132,7 @@ def test_estimator_without_probabilities_is_fine(digits):
         ([[1], [2]], ["a", None], "label 1 is None"),
         ([[1], [2]], ["a", float("nan")], "label 1 is nan"),
         ([[1], [2]], ["a", 1], "several kinds"),
-        ([[1], [2]], [[1, 0], [0, 1]], "the shape (2, 2)"),
+        ([[1], [2]], [[[1, 0]], [[0, 1]]], "the shape (2, 1, 2)"),
         ([[1], [2]], [[1], [0, 1]], "of type list"),
         (np.float64(3), [1], "single value"),
         ("ab", [1, 2], "type str"),
@@ -184,11 +184,29 @@ def test_task_that_contradicts_y_is_refused(y, task):
 
 
 def test_quantity_in_whole_numbers_is_told_to_name_its_task(patients):
-    """Predicted fractions for whole numbers lead to task='regression'."""
+    """A function that predicts fractions for whole numbers leads to task='regression'."""
     model, X, y = patients
     with pytest.raises(PredictionError, match="task='regression'"):
-        Evaluator(X, y).evaluate(model)
+        Evaluator(X, y).evaluate(model.predict)
     assert Evaluator(X, y, task="regression").evaluate(model).r2 == pytest.approx(model.score(X, y))
+
+
+def test_task_comes_from_the_estimator(patients, tmp_path):
+    """A regressor is graded as one though y is whole numbers; also from its file."""
+    model, X, y = patients
+    joblib.dump(model, tmp_path / "model.pkl")
+    for subject in (model, Model.read(tmp_path / "model.pkl")):
+        report = Evaluator(X, y).evaluate(subject)
+        assert (report.task, report.r2) == ("regression", pytest.approx(model.score(X, y)))
+
+
+@pytest.mark.parametrize(("y", "said"), [([0.5, 1], "is a classifier"), (["a", "b"], "quantities")])
+def test_labels_that_contradict_the_estimator_are_refused(y, said):
+    """Fractions are no classes of a classifier, and texts no quantities of a regressor."""
+    kind = Perceptron if said == "is a classifier" else LinearRegression
+    model = kind().fit([[1], [2]], [0, 1])
+    with pytest.raises(InvalidTestSetError, match=said):
+        Evaluator([[1], [2]], y).evaluate(model)
 
 
 def test_failing_predict_is_an_evaluation_error(digits):

@@ -23,6 +23,7 @@ FIELDS = [
     "confusion_matrix",
     "per_class",
     "misclassified",
+    "outputs",
 ]
 PAIRS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=60)
 QUANTITY = st.floats(-1e6, 1e6)

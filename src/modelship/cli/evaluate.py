@@ -20,13 +20,13 @@ from modelship.cli.options import (
     trust_option,
 )
 from modelship.cli.output import as_json_is_asked, emit, fail, say_facts, say_table, say_trusted
-from modelship.cli.testset import read_test_set
+from modelship.cli.testset import evaluator_from, testset_options
 from modelship.errors import GateError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from modelship.evaluation import Report
+    from modelship.evaluation import Evaluator, Report
 
 __all__ = ["evaluate"]
 
@@ -38,8 +38,10 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     epilog="Example: modelship evaluate model.pkl --data test.npz --require accuracy=0.9",
 )
 @click.argument("model", required=False)
-@click.option("--data", metavar="FILE", help="The test set: .npz or .json with X and y, or .csv.")
-@click.option("--label", metavar="COLUMN", help="The CSV column with y [default: the last].")
+@click.option(
+    "--data", metavar="FILE", help="The test set: .csv, .parquet, .json, .jsonl, or .npz with X, y."
+)
+@testset_options
 @name_option
 @target_option
 @option_option
@@ -64,7 +66,7 @@ def evaluate(
     *,
     model: str | None,
     data: str | None,
-    label: str | None,
+    scoring: Mapping[str, Any],
     name: str | None,
     target: str | None,
     options: tuple[tuple[str, Any], ...],
@@ -87,9 +89,12 @@ def evaluate(
     )
     if config.data is None:
         raise click.UsageError("Give the test set with --data FILE, or as data in modelship.yaml.")
-    X, y = read_test_set(config.data, label=label)
     report = _evaluate(
-        config, X=X, y=y, of_service=bool(name), options=dict(options), trust_model=trust_model
+        config,
+        evaluator_from(config.data, scoring),
+        of_service=bool(name),
+        options=dict(options),
+        trust_model=trust_model,
     )
     failure = _gate(report, config.require)
     _write(report, html=html, confusion_matrix=confusion_matrix)
@@ -100,16 +105,12 @@ def evaluate(
 
 def _evaluate(
     config: Config,
+    evaluator: Evaluator,
     *,
-    X: Any,
-    y: Any,
     of_service: bool,
     options: Mapping[str, Any],
     trust_model: bool,
 ) -> Report:
-    from modelship.evaluation import Evaluator
-
-    evaluator = Evaluator(X, y)
     if len(config.models) > 1 and not of_service:
         raise click.UsageError("Give one model: modelship.yaml names several.")
     if config.models and not of_service:

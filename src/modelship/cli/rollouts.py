@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from modelship.cli.options import gathered, pair
-from modelship.cli.testset import read_test_set
+from modelship.cli.testset import read_evaluator
 from modelship.errors import InvalidOptionError, nearest
 
 if TYPE_CHECKING:
@@ -40,7 +40,14 @@ _OPTIONS = (
         "--gate", metavar="FILE",
         help="Evaluate the new release on this test set first; needs --require.",
     ),
-    click.option("--gate-label", metavar="COLUMN", help="The CSV column with y [default: last]."),
+    click.option(
+        "--gate-label", multiple=True, metavar="COLUMN",
+        help="The column of --gate with y; may be repeated [default: as for evaluate].",
+    ),
+    click.option(
+        "--gate-task", type=click.Choice(["classification", "regression"]),
+        help="What y means [default: what the model says].",
+    ),
     click.option(
         "--require", multiple=True, type=pair(float, expected="a number"), metavar="METRIC=BOUND",
         help="A bound for --gate, such as accuracy=0.9; may be repeated.",
@@ -57,7 +64,7 @@ _OPTIONS = (
     ),
 )  # fmt: skip
 _NAMES = (
-    *("gate", "gate_label", "require"),
+    *("gate", "gate_label", "gate_task", "require"),
     *("canary", "canary_option", "shadow", "shadow_option"),
 )
 
@@ -78,23 +85,23 @@ def stages_from(given: Mapping[str, Any]) -> dict[str, Any]:
     from modelship.routing import Canary, Shadow
 
     return {
-        "gate": _gate(given["gate"], given["gate_label"], dict(given["require"])),
+        "gate": _gate(given, dict(given["require"])),
         "rollout": _stage(Canary, "canary", given),
         "shadow": _stage(Shadow, "shadow", given),
     }
 
 
-def _gate(file: str | None, label: str | None, bounds: Mapping[str, float]) -> Any:
+def _gate(given: Mapping[str, Any], bounds: Mapping[str, float]) -> Any:
+    file, label, task = given["gate"], given["gate_label"], given["gate_task"]
     if file is None:
-        if bounds or label is not None:
+        if bounds or label or task:
             raise click.UsageError("Give the test set with --gate FILE.")
         return None
     if not bounds:
         raise click.UsageError("Give what --gate requires with --require METRIC=BOUND.")
-    from modelship.evaluation import Evaluator, Gate
+    from modelship.evaluation import Gate
 
-    X, y = read_test_set(file, label=label, option="--gate")
-    return Gate(Evaluator(X, y), **bounds)
+    return Gate(read_evaluator(file, option="--gate", label=label, task=task), **bounds)
 
 
 def _stage(

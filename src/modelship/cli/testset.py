@@ -1,167 +1,142 @@
-"""Reading a test set from a file: X and y out of .npz, .csv or .json."""
+"""The options that say what a test set is, and how it is scored."""
 
 from __future__ import annotations
 
-import csv
-import json
-import zipfile
-from contextlib import suppress
+import importlib
+import importlib.util
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from modelship.errors import InvalidOptionError, InvalidTestSetError, MissingExtraError, nearest
+import click
+
+from modelship.cli.options import gathered
+from modelship.errors import InvalidOptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping
 
-__all__ = ["read_test_set"]
+    from modelship.evaluation import Evaluator
 
-_TRUTH: Final = {"True": True, "False": False}
-"""How pandas writes truth values into a CSV file."""
+__all__ = ["evaluator_from", "read_evaluator", "testset_options"]
+
+_Command = TypeVar("_Command", bound="Callable[..., Any]")
+
+_TASKS = ("classification", "regression")
+_OPTIONS = (
+    click.option(
+        "--label", multiple=True, metavar="COLUMN",
+        help="The column with y; may be repeated, for several outputs [default: the one that "
+        "the model was not fitted on, or the last].",
+    ),
+    click.option(
+        "--task", type=click.Choice(_TASKS), help="What y means [default: what the model says]."
+    ),
+    click.option(
+        "--separator", metavar="CHARACTER",
+        help="What stands between the cells of a CSV file [default: found out].",
+    ),
+    click.option(
+        "--decimal", metavar="CHARACTER", default=".",
+        help="What stands before the fraction of a number in a CSV file [default: a point].",
+    ),
+    click.option(
+        "--encode", metavar="MODULE:FUNCTION",
+        help="From rows to what a service takes; a module, or a file such as forms.py:encode.",
+    ),
+    click.option(
+        "--decode", metavar="MODULE:FUNCTION",
+        help="From what a service answers to predictions.",
+    ),
+)  # fmt: skip
+_NAMES = ("label", "task", "separator", "decimal", "encode", "decode")
 
 
-def read_test_set(
-    path: str | Path, *, label: str | None = None, option: str = "--data"
-) -> tuple[Any, Any]:
-    """Return X and y as arrays.
+def testset_options(command: _Command) -> _Command:
+    """Add the options; their values are passed on as the mapping ``scoring``."""
+    return gathered(_OPTIONS, _NAMES, into="scoring")(command)
 
-    Parameters
-    ----------
-    path : str or Path
-        ``.npz`` with the arrays X and y; ``.csv`` with a header; or ``.json`` with
-        ``{"X": [...], "y": [...]}``.
-    label : str, optional
-        The column of a CSV file that holds y. Without it the last one does.
-    option : str
-        What the path was given with, for the message of an error.
 
-    Returns
-    -------
-    X, y : numpy.ndarray
-        Of shapes (n, ...) and (n,).
+def evaluator_from(file: str, given: Mapping[str, Any]) -> Evaluator:
+    """Return an evaluator of a file, with the options that were given.
 
     Raises
     ------
     InvalidOptionError
-        If there is no such file, or it has another suffix.
+        If there is no such file, or an option has a value that it cannot take.
     InvalidTestSetError
-        If the file does not hold X and y; with the line where there is one.
+        If the file does not hold a test set.
     MissingExtraError
-        If NumPy is not installed.
+        If it takes a library to read it that is not installed.
     """
-    file = Path(path)
-    readers = {".npz": _read_npz, ".json": _read_json}
-    if not file.is_file() or file.suffix.lower() not in {*readers, ".csv"}:
-        raise InvalidOptionError(
-            option=option, found=str(path), expected="an existing .npz, .csv or .json file"
-        )
-    if label is not None and file.suffix.lower() != ".csv":
-        flag = "--label" if option == "--data" else f"{option}-label"
-        raise InvalidOptionError(option=flag, found=label, expected="a .csv file with it")
+    return read_evaluator(
+        file,
+        option="--data",
+        label=given["label"],
+        separator=_character(given["separator"]),
+        decimal=given["decimal"],
+        task=given["task"],
+        encode=_function(given["encode"], option="--encode"),
+        decode=_function(given["decode"], option="--decode"),
+    )
+
+
+def read_evaluator(
+    file: str,
+    *,
+    option: str,
+    label: tuple[str, ...] = (),
+    separator: str | None = None,
+    decimal: str = ".",
+    task: Literal["classification", "regression"] | None = None,
+    encode: Callable[[Any], Any] | None = None,
+    decode: Callable[[Any], Any] | None = None,
+) -> Evaluator:
+    """Return an evaluator of a file that was given with `option`, which errors name."""
+    from modelship.evaluation import Evaluator
+    from modelship.evaluation.files import DataFile
+
+    data = DataFile(Path(file), tuple(label), separator=separator, decimal=decimal, option=option)
+    return Evaluator.read(data, task=task, encode=encode, decode=decode)
+
+
+def _character(text: str | None) -> str | None:
+    r"""Return a separator; a tab may be written as a shell lets it be: ``\t`` or ``tab``."""
+    return "\t" if text in ("\\t", "tab") else text
+
+
+def _function(text: str | None, *, option: str) -> Callable[[Any], Any] | None:
+    """Return the function that ``module:function`` or ``file.py:function`` names."""
+    if text is None:
+        return None
+    place, colon, name = text.rpartition(":")
+    if not colon or not place or not name.isidentifier():
+        raise InvalidOptionError(option, text, "MODULE:FUNCTION, or FILE.py:FUNCTION")
+    function = getattr(_module(place, option=option), name, None)
+    if not callable(function):
+        raise InvalidOptionError(option, text, f"a function that {place} has")
+    return function  # type: ignore[no-any-return]  # whoever wrote it knows its type
+
+
+def _module(place: str, *, option: str) -> Any:
+    """Return a module by its file, or by its name; the current folder is searched first."""
     try:
-        import numpy as np  # noqa: F401 - only to say early and clearly that it is missing
-    except ImportError as error:
-        raise MissingExtraError(purpose="Reading a test set", extra="sklearn") from error
-    reader = readers.get(file.suffix.lower())
-    return reader(file) if reader else _read_csv(file, label=label)
-
-
-def _read_npz(file: Path) -> tuple[Any, Any]:
-    import numpy as np
-
-    try:
-        with np.load(file, allow_pickle=False) as arrays:
-            _require_keys(file, arrays.files)
-            return arrays["X"], arrays["y"]
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise InvalidTestSetError(problem=f"{file} cannot be read: {error}") from error
-
-
-def _read_json(file: Path) -> tuple[Any, Any]:
-    import numpy as np
-
-    try:
-        document = json.loads(file.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
-        raise InvalidTestSetError(problem=f"{file} is not JSON: {error}") from error
-    if not isinstance(document, dict):
-        problem = (
-            f'{file} holds a {type(document).__name__}, but {{"X": [...], "y": [...]}} is needed'
-        )
-        raise InvalidTestSetError(problem=problem)
-    _require_keys(file, list(document))
-    try:
-        return np.array(document["X"]), np.array(document["y"])
-    except ValueError as error:
-        problem = f"the rows of X in {file} are not all of one length"
-        raise InvalidTestSetError(problem=problem) from error
-
-
-def _require_keys(file: Path, found: Sequence[str]) -> None:
-    if missing := [key for key in ("X", "y") if key not in found]:
-        holds = ", ".join(found) or "nothing"
-        problem = f"{file} holds {holds}, but lacks {' and '.join(missing)}"
-        raise InvalidTestSetError(problem=problem)
-
-
-def _read_csv(file: Path, *, label: str | None) -> tuple[Any, Any]:
-    import numpy as np
-
-    with file.open(newline="", encoding="utf-8-sig") as stream:
-        reader = csv.reader(stream)
+        if place.endswith(".py"):
+            return _of_file(Path(place))
+        sys.path.insert(0, str(Path.cwd()))
         try:
-            header = next(reader, [])
-            column = _label_column(header, label=label, file=file)
-            rows, y = [], []
-            for row in reader:
-                if len(row) != len(header):
-                    problem = f"has {len(row)} cells, but the header has {len(header)}"
-                    raise _wrong_line(file, reader.line_num, problem)
-                y.append(row.pop(column))
-                rows.append(_numbers(row, file=file, line=reader.line_num))
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise InvalidTestSetError(problem=f"{file} is not a CSV file: {error}") from error
-    return np.array(rows, dtype=float), _labels(y)
+            return importlib.import_module(place)
+        finally:
+            sys.path.pop(0)
+    except Exception as error:
+        expected = f"a module that can be imported ({type(error).__name__}: {error})"
+        raise InvalidOptionError(option, place, expected) from error
 
 
-def _label_column(header: Sequence[str], *, label: str | None, file: Path) -> int:
-    if len(header) < 2:  # noqa: PLR2004 - one column for X, one for y
-        problem = f"{file} needs a header with two columns or more"
-        raise InvalidTestSetError(problem=problem)
-    if label is None:
-        return len(header) - 1
-    if label not in header:
-        problem = f"{file} has no column {label!r}{nearest(label, header)}"
-        raise InvalidTestSetError(problem=problem)
-    return header.index(label)
-
-
-def _numbers(row: Sequence[Any], *, file: Path, line: int) -> Any:
-    import numpy as np
-
-    try:
-        return np.array(row, dtype=float)
-    except ValueError:
-        row = [_TRUTH.get(cell, cell) for cell in row]
-    try:
-        return np.array(row, dtype=float)
-    except ValueError as error:
-        raise _wrong_line(file, line, f"holds something else than numbers; {error}") from error
-
-
-def _labels(values: Sequence[str]) -> Any:
-    """Return labels as truth values, integers or numbers if all are of that kind, else as text."""
-    import numpy as np
-
-    if values and _TRUTH.keys() >= set(values):
-        return np.array([_TRUTH[value] for value in values])
-    labels = np.array(values)
-    with suppress(ValueError):
-        return labels.astype(int)
-    with suppress(ValueError):
-        return labels.astype(float)
-    return labels
-
-
-def _wrong_line(file: Path, line: int, problem: str) -> InvalidTestSetError:
-    return InvalidTestSetError(problem=f"line {line} of {file} {problem}")
+def _of_file(file: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    if spec is None or spec.loader is None:
+        raise ImportError(file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

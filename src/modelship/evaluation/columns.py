@@ -1,14 +1,66 @@
-"""Labels and predictions as plain arrays: one kind of value, and none missing."""
+"""Labels and predictions as plain arrays, one for each output: one kind of value, none missing."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-__all__ = ["as_column", "is_text", "is_whole"]
+__all__ = ["as_column", "as_columns", "is_text", "is_whole", "stacked"]
+
+_TABLE: Final = 2  # dimensions
+
+
+def as_columns(values: Any, *, noun: str) -> tuple[NDArray[Any], ...]:
+    """Return the values of each output as a read-only array of shape (n,).
+
+    Parameters
+    ----------
+    values : array-like, data frame or sparse matrix of shape (n,) or (n, k)
+        Numbers, booleans or strings; each output is of a kind of its own.
+    noun : str
+        What one of them is called in an error.
+
+    Raises
+    ------
+    ValueError
+        As :func:`as_column`.
+    """
+    import numpy as np
+
+    if hasattr(values, "iloc") and hasattr(values, "columns"):
+        frame = [values.iloc[:, place] for place in range(values.shape[1])]
+        return tuple(as_column(each, noun=noun) for each in frame)
+    if hasattr(values, "toarray"):
+        values = values.toarray()
+    array = np.asarray(values) if hasattr(values, "__array__") else _as_objects(values, noun=noun)
+    if array.ndim != _TABLE or not array.shape[1]:
+        return (as_column(array, noun=noun),)
+    return tuple(as_column(array[:, place], noun=noun) for place in range(array.shape[1]))
+
+
+def stacked(columns: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Return one column of shape (n,), or several as a read-only array of shape (n, k).
+
+    Columns of several kinds become an array of objects.
+    """
+    import numpy as np
+
+    if len(columns) == 1:
+        return columns[0]
+    kinds = {"t" if is_text(each) else "b" if each.dtype.kind == "b" else "n" for each in columns}
+    if len(kinds) == 1:
+        table = np.column_stack(columns)
+    else:
+        table = np.empty((len(columns[0]), len(columns)), dtype=object)
+        for place, each in enumerate(columns):
+            table[:, place] = each.tolist()
+    table.setflags(write=False)
+    return table
 
 
 def as_column(values: object, *, noun: str) -> NDArray[Any]:
@@ -35,7 +87,7 @@ def as_column(values: object, *, noun: str) -> NDArray[Any]:
 
     # NumPy would turn ["a", nan] and ["a", 1] into strings; as objects they show what they are.
     array = np.asarray(values) if hasattr(values, "__array__") else _as_objects(values, noun=noun)
-    if array.ndim == 2 and array.shape[1] == 1:  # noqa: PLR2004 - a column has two dimensions
+    if array.ndim == _TABLE and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:
         raise ValueError(f"the {noun}s have the shape {array.shape}, and (n,) is expected")
@@ -52,12 +104,12 @@ def as_column(values: object, *, noun: str) -> NDArray[Any]:
 
 
 def is_text(column: NDArray[Any]) -> bool:
-    """Tell whether the values are strings."""
+    """Return whether the values are strings."""
     return column.dtype.kind == "U"
 
 
 def is_whole(column: NDArray[Any]) -> bool:
-    """Tell whether all numbers are whole, whatever their dtype."""
+    """Return whether all numbers are whole, whatever their dtype."""
     return column.dtype.kind != "f" or bool((column % 1 == 0).all())
 
 

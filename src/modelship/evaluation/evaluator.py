@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import sys
-import warnings
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from modelship.errors import InvalidOptionError, InvalidTestSetError
-from modelship.evaluation.columns import as_column, is_text, is_whole
+from modelship.errors import InvalidOptionError
+from modelship.evaluation.columns import stacked
+from modelship.evaluation.examples import check_task, examples_of, task_of
 from modelship.evaluation.extras import needs_extra
-from modelship.evaluation.predictions import align, join, predictions_of
+from modelship.evaluation.files import DataFile
+from modelship.evaluation.given import InFile, InMemory
+from modelship.evaluation.predictions import align, join, outputs_of
 from modelship.evaluation.report import Report
-from modelship.evaluation.subjects import predictor_of
+from modelship.evaluation.subjects import subject_of
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
+    from modelship.evaluation.examples import Examples
+    from modelship.evaluation.given import Given
     from modelship.evaluation.predictions import Predictions
+    from modelship.evaluation.subjects import Subject
 
 __all__ = ["Evaluator"]
 
@@ -31,18 +38,22 @@ class Evaluator:
 
     Parameters
     ----------
-    X : array, data frame or list of length n
-        The rows. A data frame is sliced by position.
-    y : array-like of shape (n,)
-        The true label or quantity of each row: numbers, booleans or strings.
+    X : array, data frame, sparse matrix or list of length n
+        The rows. Where the model or the service knows the names of its columns, those of a data
+        frame are matched by name, in whatever order they are.
+    y : array-like of shape (n,) or (n, k), str or list of str
+        The true label or quantity of each row: numbers, booleans or strings; k of them if the
+        model has k outputs. Or the columns of the data frame X that hold them.
     task : {"classification", "regression"}, optional
-        What `y` means. By default, fractional numbers are quantities and all else is classes,
-        as scikit-learn's ``type_of_target`` sees it.
+        What `y` means. By default what the model says of itself; a function, and a service of
+        which nothing is known, do not say it: then fractional numbers are quantities and all
+        else is classes, as scikit-learn's ``type_of_target`` sees it.
     batch_size : int
         Rows that are scored at once.
     encode : callable, optional
-        From a batch of `X` to what a service's ``run`` takes. By default ``{"data": rows}``
-        with the rows as lists, under the service's own ``input_key`` if it has one.
+        From a batch of `X` to what a service's ``run`` takes. By default ``{"data": rows}`` with
+        the rows as lists, or as objects by column if they are a data frame and the service's
+        sample has no lists; under the service's own ``input_key`` if it has one.
     decode : callable, optional
         From a service's answer to a sequence of predictions, or to :class:`Predictions`. By
         default a list, an object that holds one under ``predictions``, ``result`` or
@@ -64,7 +75,7 @@ class Evaluator:
     def __init__(
         self,
         X: Any,
-        y: ArrayLike | Sequence[object],
+        y: ArrayLike | Sequence[object] | str,
         *,
         task: Task | None = None,
         batch_size: int = 500,
@@ -75,16 +86,85 @@ class Evaluator:
         with needs_extra("sklearn", purpose="Evaluating"):
             import numpy as np  # noqa: F401 - asked for here, so that all below may import it
         _check_options(task=task, batch_size=batch_size, encode=encode, decode=decode)
-        self.X = X
-        self.y = _checked_labels(y, rows=_count_rows(X), task=task)
+        self._given: Given = X if isinstance(X, InFile) else InMemory(examples_of(X, y))
+        if task is not None:
+            check_task(task, self._given.examples.truth, because=f"task is {task!r}")
         self.task = task
         self.batch_size = batch_size
         self.encode = encode
         self.decode = decode
         self.progress = progress
 
+    @classmethod
+    def read(
+        cls,
+        path: str | os.PathLike[str] | DataFile,
+        *,
+        label: str | Sequence[str] = (),
+        separator: str | None = None,
+        decimal: str = ".",
+        task: Task | None = None,
+        batch_size: int = 500,
+        encode: Callable[[Any], Any] | None = None,
+        decode: Callable[[Any], Predictions | Sequence[object]] | None = None,
+        progress: bool | None = None,
+    ) -> Evaluator:
+        """Make an evaluator of a file.
+
+        How its columns are read depends on what is evaluated: where that was fitted on texts,
+        ``007`` stays a text, and dates and categories become what they were. Everything else is
+        read as pandas reads it.
+
+        Parameters
+        ----------
+        path : str or Path
+            ``.csv`` or ``.tsv`` with a header, ``.parquet``, ``.json``, ``.jsonl``, or ``.npz``
+            with the arrays X and y; texts may be packed, as in ``.csv.gz``.
+        label : str or Sequence[str]
+            The columns that hold y. By default the one column that the model was not fitted on,
+            or else the last.
+        separator : str, optional
+            What stands between the cells of a CSV file; found out if it is not given.
+        decimal : str
+            What stands before the fraction of a number there.
+        task, batch_size, encode, decode, progress
+            As for the class.
+
+        Raises
+        ------
+        InvalidOptionError
+            If there is no such file, or an option does not fit.
+        InvalidTestSetError
+            If the file does not hold a test set; with the line where there is one.
+        MissingExtraError
+            If it takes pandas or pyarrow to read it, and that is not installed.
+        """
+        file = path
+        if not isinstance(file, DataFile):
+            labels = (label,) if isinstance(label, str) else tuple(label)
+            file = DataFile(Path(file), labels, separator=separator, decimal=decimal)
+        return cls(
+            InFile(file),
+            (),
+            task=task,
+            batch_size=batch_size,
+            encode=encode,
+            decode=decode,
+            progress=progress,
+        )
+
+    @property
+    def X(self) -> Any:  # noqa: N802 - the field's name
+        """The rows, as they were given or stand in the file."""
+        return self._given.examples.X
+
+    @property
+    def y(self) -> NDArray[Any]:
+        """What is true of each row; of shape (n,), or (n, k) for k outputs."""
+        return stacked(self._given.examples.truth)
+
     def __repr__(self) -> str:
-        return f"Evaluator({len(self.y)} samples, task={self.task or 'inferred'})"
+        return f"Evaluator({len(self._given.examples)} samples, task={self.task or 'inferred'})"
 
     def evaluate(self, subject: object, *, trust_model: bool = False) -> Report:
         """Score the test set and return the report.
@@ -102,6 +182,9 @@ class Evaluator:
         ------
         InvalidOptionError
             If `subject` is none of these.
+        InvalidTestSetError
+            If a column that the model takes is missing, or one is unknown; or y does not fit
+            the task.
         PredictionError
             If it does not answer with one prediction a row, of the kind that y holds.
         ModelLoadError, ScoringError
@@ -111,30 +194,45 @@ class Evaluator:
         MissingExtraError
             Without scikit-learn.
         """
-        task = self.task or _inferred_task(self.y)
-        predict = predictor_of(
-            subject, encode=self.encode, decode=self.decode, trust_model=trust_model
+        found = subject_of(
+            subject,
+            encode=self.encode,
+            decode=self.decode,
+            trust_model=trust_model,
+            needs_types=self._given.needs_types,
         )
+        examples = self._given.fitted_to(found.schema, is_service=found.is_service)
+        task = self._task_for(found, examples)
         parts = [
-            align(predictions_of(predict(batch), rows=rows), self.y, task=task)
-            for batch, rows in self._batches()
+            [
+                align(each, truth, task=task)
+                for each, truth in zip(
+                    outputs_of(found.predict(batch), rows=rows, outputs=len(examples.truth)),
+                    examples.truth,
+                    strict=True,
+                )
+            ]
+            for batch, rows in self._batches(examples)
         ]
-        predictions = join(parts)
-        return Report(
-            X=self.X,
-            y_true=self.y,
-            y_pred=predictions.values,
-            task=task,
-            probabilities=predictions.probabilities,
-            classes=predictions.classes,
-        )
+        predictions = [join(of_output) for of_output in zip(*parts, strict=True)]
+        names = examples.names or found.schema.outputs.names
+        return Report.of_outputs(examples.X, examples.truth, predictions, task=task, names=names)
 
-    def _batches(self) -> Iterator[tuple[Any, int]]:
-        rows = getattr(self.X, "iloc", self.X)
-        starts = range(0, len(self.y), self.batch_size)
-        with _bar(len(self.y), shown=self.progress is not False and len(starts) > 1) as advance:
+    def _task_for(self, found: Subject, examples: Examples) -> str:
+        if self.task is not None:
+            return self.task
+        task = task_of(found.schema.outputs, examples.truth)
+        said = "predicts quantities" if task == "regression" else "is a classifier"
+        check_task(task, examples.truth, because=f"{found.described} {said}")
+        return task
+
+    def _batches(self, examples: Examples) -> Iterator[tuple[Any, int]]:
+        total = len(examples)
+        rows = getattr(examples.X, "iloc", examples.X)
+        starts = range(0, total, self.batch_size)
+        with _bar(total, shown=self.progress is not False and len(starts) > 1) as advance:
             for start in starts:
-                size = min(self.batch_size, len(self.y) - start)
+                size = min(self.batch_size, total - start)
                 yield rows[start : start + size], size
                 advance(size)
 
@@ -165,39 +263,3 @@ def _check_options(*, task: object, batch_size: object, encode: object, decode: 
     for name, function in (("encode", encode), ("decode", decode)):
         if function is not None and not callable(function):
             raise InvalidOptionError(option=name, found=function, expected="a function or None")
-
-
-def _count_rows(X: object) -> int:
-    if isinstance(X, str | bytes | dict | set) or not hasattr(X, "__getitem__"):
-        raise InvalidTestSetError(
-            problem=f"X is of type {type(X).__name__}; an array, a data frame or a list is expected"
-        )
-    try:  # a sparse matrix has a shape, and no length
-        return int(X.shape[0]) if hasattr(X, "shape") else len(X)  # type: ignore[arg-type]  # else it raises
-    except (IndexError, TypeError):
-        raise InvalidTestSetError(problem="X is a single value; it needs rows") from None
-
-
-def _checked_labels(y: object, *, rows: int, task: str | None) -> NDArray[Any]:
-    try:
-        labels = as_column(y, noun="label")
-    except ValueError as error:
-        raise InvalidTestSetError(problem=f"in y, {error}") from error
-    if len(labels) != rows:
-        raise InvalidTestSetError(problem=f"X has {rows} rows, and y has {len(labels)}")
-    if not rows:
-        raise InvalidTestSetError(problem="it is empty")
-    if task == "regression" and is_text(labels):
-        raise InvalidTestSetError(problem="y holds text, and task is 'regression'")
-    if task == "classification" and not is_text(labels) and not is_whole(labels):
-        raise InvalidTestSetError(problem="y holds fractions, and task is 'classification'")
-    return labels
-
-
-def _inferred_task(y: NDArray[Any]) -> Task:
-    with needs_extra("sklearn", purpose="Evaluating"):
-        from sklearn.utils.multiclass import type_of_target
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it warns of many classes in a small test set
-        return "regression" if type_of_target(y) == "continuous" else "classification"

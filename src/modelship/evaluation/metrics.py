@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from modelship.evaluation.extras import needs_extra
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from numpy.typing import NDArray
 
     from modelship.evaluation.report import Report
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["LOSSES", "SCORES", "ClassMetrics", "class_metrics", "confusion_matrix", "measure"]
 
 SCORES: Final = ("accuracy", "balanced_accuracy", "precision", "recall", "f1", "r2")
-LOSSES: Final = ("log_loss", "mae", "rmse")
+LOSSES: Final = ("log_loss", "hamming_loss", "mae", "rmse")
+_AVERAGED: Final = ("precision", "recall", "f1")
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,9 @@ def measure(report: Report) -> dict[str, float]:
         import sklearn.metrics  # noqa: F401 - asked for here, so that all below may import it
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # an undefined metric is NaN here, and fails every gate
-        return _regression(report) if report.task == "regression" else _classification(report)
+        if report.task == "regression":
+            return _regression(report)
+        return _several(report) if report.outputs else _classification(report)
 
 
 def confusion_matrix(report: Report) -> NDArray[Any]:
@@ -101,9 +106,50 @@ def _regression(report: Report) -> dict[str, float]:
     y, found = report.y_true, report.y_pred
     return {
         "mae": float(metrics.mean_absolute_error(y, found)),
-        "rmse": math.sqrt(metrics.mean_squared_error(y, found)),
+        "rmse": _rmse(report),
         "r2": float(metrics.r2_score(y, found)),
     }
+
+
+def _rmse(report: Report) -> float:
+    """Return the root of the mean squared error; of several outputs, the mean of their roots."""
+    from sklearn.metrics import mean_squared_error
+
+    squared = mean_squared_error(report.y_true, report.y_pred, multioutput="raw_values")
+    roots = [math.sqrt(each) for each in squared.tolist()]
+    return sum(roots) / len(roots)
+
+
+def _several(report: Report) -> dict[str, float]:
+    """Return the metrics of several outputs; see ``Report``."""
+    outputs = [each.metrics for each in report.outputs.values()]
+    wrong = report.y_true != report.y_pred
+    measured = {"accuracy": float(1 - wrong.any(axis=1).mean())}
+    measured |= {name: _mean(name, outputs) for name in ("balanced_accuracy", *_AVERAGED)}
+    if _is_multilabel(report):
+        measured |= _of_ones(report)
+    if all("log_loss" in each for each in outputs):
+        measured["log_loss"] = _mean("log_loss", outputs)
+    return {**measured, "hamming_loss": float(wrong.mean())}
+
+
+def _mean(name: str, outputs: Sequence[Mapping[str, float]]) -> float:
+    return sum(each[name] for each in outputs) / len(outputs)
+
+
+def _is_multilabel(report: Report) -> bool:
+    """Return whether each output is 0 or 1."""
+    tables = (report.y_true, report.y_pred)
+    return all(t.dtype.kind in "biu" and ((t == 0) | (t == 1)).all() for t in tables)
+
+
+def _of_ones(report: Report) -> dict[str, float]:
+    """Return precision, recall and F1 of what is 1, as means over the outputs."""
+    from sklearn.metrics import precision_recall_fscore_support
+
+    y, found = report.y_true.astype(int), report.y_pred.astype(int)
+    *scores, _ = precision_recall_fscore_support(y, found, average="macro", zero_division=0)
+    return {name: float(score) for name, score in zip(_AVERAGED, scores, strict=True)}
 
 
 def _log_loss(report: Report) -> float | None:

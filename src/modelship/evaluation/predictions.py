@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from modelship.errors import PredictionError
-from modelship.evaluation.columns import as_column, is_text, is_whole
+from modelship.evaluation.columns import as_column, as_columns, is_text, is_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ["Predictions", "SupportsRun", "align", "decode_answer", "join", "predictions_of"]
+__all__ = ["Predictions", "SupportsRun", "align", "decode_answer", "join", "outputs_of"]
 
 ANSWER_KEYS: Final = ("predictions", "result", "results")
 _SHOWN_CHARACTERS: Final = 200
@@ -36,18 +36,20 @@ class Predictions:
 
     Attributes
     ----------
-    values : ndarray of shape (n,)
+    values : ndarray of shape (n,) or (n, outputs)
         Labels or quantities.
-    probabilities : ndarray of shape (n, k) or None
-        The probability of each class, between 0 and 1.
-    classes : ndarray of shape (k,) or None
+    probabilities : ndarray of shape (n, k), list of such, or None
+        The probability of each class, between 0 and 1; a list of one table an output, if there
+        are several. Where each output is 0 or 1, one table of shape (n, outputs) may hold the
+        probability of 1.
+    classes : ndarray of shape (k,), list of such, or None
         The label of each column of `probabilities`. None stands for the sorted labels of the
         test set, the order that scikit-learn uses.
     """
 
     values: NDArray[Any]
-    probabilities: NDArray[Any] | None = None
-    classes: NDArray[Any] | None = None
+    probabilities: Any = None
+    classes: Any = None
 
 
 def decode_answer(answer: object) -> Predictions:
@@ -71,24 +73,35 @@ def decode_answer(answer: object) -> Predictions:
     raise PredictionError(problem=f"it is {_shown(answer)}")
 
 
-def predictions_of(answer: Predictions | Sequence[object], *, rows: int) -> Predictions:
-    """Return `answer` as arrays, after checking that it has `rows` predictions.
+def outputs_of(
+    answer: Predictions | Sequence[object], *, rows: int, outputs: int
+) -> list[Predictions]:
+    """Return the predictions of each output, after checking that there are `rows` of them.
 
     Raises
     ------
     PredictionError
-        If it has another number of them, or one is missing.
+        If there is another number of rows or of outputs, or a prediction is missing.
     """
     given = answer if isinstance(answer, Predictions) else Predictions(answer)  # type: ignore[arg-type]  # made an array here
     try:
-        values = as_column(given.values, noun="prediction")
+        columns = as_columns(given.values, noun="prediction")
+        if outputs == 1 and len(columns) > 1:
+            columns = (as_column(given.values, noun="prediction"),)  # which says what is wrong
     except ValueError as error:
         raise PredictionError(problem=str(error)) from error
-    if len(values) != rows:
-        raise PredictionError(problem=f"{rows} rows were sent, and {len(values)} came back")
-    if given.probabilities is None:
-        return Predictions(values)
-    return Predictions(values, *_probabilities(given, rows=rows))
+    if len(columns[0]) != rows:
+        raise PredictionError(problem=f"{rows} rows were sent, and {len(columns[0])} came back")
+    if len(columns) != outputs:
+        raise PredictionError(
+            problem=f"y has {outputs} outputs, and {len(columns)} came back",
+            advice="Give y as many columns as the model has outputs.",
+        )
+    tables = _tables(given, outputs=outputs)
+    return [
+        Predictions(column, *_probabilities(table, classes, rows=rows))
+        for column, (table, classes) in zip(columns, tables, strict=True)
+    ]
 
 
 def align(predictions: Predictions, y: NDArray[Any], *, task: str) -> Predictions:
@@ -117,7 +130,7 @@ def join(parts: Sequence[Predictions]) -> Predictions:
     values = np.concatenate([part.values for part in parts])
     values.setflags(write=False)
     first = parts[0].classes
-    same = all(np.array_equal(part.classes, first) for part in parts)  # type: ignore[arg-type]  # None equals None
+    same = all(np.array_equal(part.classes, first) for part in parts)
     tables = [part.probabilities for part in parts if part.probabilities is not None]
     if len(tables) < len(parts) or len({table.shape[1] for table in tables}) > 1 or not same:
         return Predictions(values)
@@ -136,7 +149,8 @@ def _aligned(values: NDArray[Any], y: NDArray[Any], *, task: str) -> NDArray[Any
         example = values.tolist()[0]
         raise PredictionError(
             problem=f"the predictions are {kinds[0]}, such as {example!r}, and y holds {kinds[1]}",
-            advice="Give y as the model predicts it, or pass decode= to Evaluator in Python.",
+            advice="Give y as the model predicts it, or turn the answer into such labels with "
+            "decode= (--decode MODULE:FUNCTION).",
         )
     if is_text(values):
         return values
@@ -146,28 +160,54 @@ def _aligned(values: NDArray[Any], y: NDArray[Any], *, task: str) -> NDArray[Any
         example = values[values % 1 != 0].tolist()[0]
         raise PredictionError(
             problem=f"{example!r} was predicted, and y holds classes",
-            advice="If y is a quantity, pass task='regression'. If these are scores, pass decode=.",
+            advice="If y is a quantity, pass task='regression' (--task regression). If these are "
+            "scores, turn them into classes with decode= (--decode MODULE:FUNCTION).",
         )
     if y.dtype.kind == "b" and ((values == 0) | (values == 1)).all():
         return values.astype(bool)
     return values.astype("float64" if y.dtype.kind == "f" else "int64")
 
 
-def _probabilities(given: Predictions, *, rows: int) -> tuple[NDArray[Any], NDArray[Any] | None]:
+def _tables(given: Predictions, *, outputs: int) -> list[tuple[Any, Any]]:
+    """Return the probabilities and the classes of each output."""
     import numpy as np
 
+    tables, classes = given.probabilities, given.classes
+    if tables is None or outputs == 1:
+        return [(tables, classes)] * outputs
     try:
-        table = np.asarray(given.probabilities, dtype="float64")
-        classes = None if given.classes is None else as_column(given.classes, noun="class")
+        shape = np.shape(tables)
+    except ValueError:  # tables of several widths
+        shape = (len(tables), 0, 0)
+    if len(shape) == 2 and shape[1] == outputs:  # noqa: PLR2004 - the probability of 1
+        ones = np.asarray(tables, dtype="float64")
+        return [(np.column_stack([1 - one, one]), np.array([0, 1])) for one in ones.T]
+    if len(tables) != outputs or (classes is not None and len(classes) != outputs):
+        raise PredictionError(
+            problem=f"its probabilities are {len(tables)} tables, and y has {outputs} outputs"
+        )
+    return list(zip(tables, classes or [None] * outputs, strict=True))
+
+
+def _probabilities(
+    given: Any, classes: Any, *, rows: int
+) -> tuple[NDArray[Any], NDArray[Any] | None] | tuple[None, None]:
+    import numpy as np
+
+    if given is None:
+        return None, None
+    try:
+        table = np.asarray(given, dtype="float64")
+        labels = None if classes is None else as_column(classes, noun="class")
     except (TypeError, ValueError) as error:
         raise PredictionError(problem=f"its probabilities are not numbers: {error}") from error
-    columns = table.shape[1:] if classes is None else (len(classes),)
+    columns = table.shape[1:] if labels is None else (len(labels),)
     if table.ndim != 2 or table.shape != (rows, *columns):  # noqa: PLR2004 - rows and classes
         raise PredictionError(
             problem=f"its probabilities have the shape {table.shape}, and "
             f"({rows}, {columns[0] if columns else 'k'}) is expected"
         )
-    return table, classes
+    return table, labels
 
 
 def _parsed(text: str) -> object:

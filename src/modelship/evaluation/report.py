@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from modelship.errors import UnknownMetricError
 from modelship.evaluation.bounds import check_bounds
+from modelship.evaluation.columns import as_column, stacked
+from modelship.evaluation.document import document_of
 from modelship.evaluation.metrics import ClassMetrics, class_metrics, confusion_matrix, measure
 from modelship.evaluation.writing import write_text
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-__all__ = ["Report"]
+    from modelship.evaluation.predictions import Predictions
 
-FORMAT: Final = 1
+__all__ = ["Report"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -35,18 +36,27 @@ class Report:
     All metrics are scikit-learn's. Precision, recall and F1 are means over the classes, each
     class counting the same (``average="macro"``, ``zero_division=0``).
 
+    With several outputs, accuracy is the share of rows in which all are right, hamming_loss that
+    of single values which are wrong, and each other metric is the mean over the outputs
+    (scikit-learn's ``multioutput="uniform_average"``). If each output is 0 or 1 (multilabel),
+    precision, recall and F1 are means over the labels, of those that are 1. What was shown of
+    one output is in :attr:`outputs`.
+
     Attributes
     ----------
     X : array, data frame or list of length n
-        The rows, as they were given.
-    y_true, y_pred : ndarray of shape (n,)
+        The rows, as the model took them.
+    y_true, y_pred : ndarray of shape (n,), or (n, outputs) if there are several
         True and predicted labels or quantities.
     task : str
         ``"classification"`` or ``"regression"``.
-    probabilities : ndarray of shape (n, k) or None
-        The probability of each class, if what was evaluated gave any.
-    classes : ndarray of shape (k,) or None
+    probabilities : ndarray of shape (n, k), tuple of such, or None
+        The probability of each class, if what was evaluated gave any; a table for each output,
+        or None in its place, if there are several.
+    classes : ndarray of shape (k,), tuple of such, or None
         The label of each column of `probabilities`; None stands for :attr:`labels`.
+    names : tuple[str, ...]
+        The names of several outputs; by default ``"0"``, ``"1"`` and so on.
     """
 
     _: KW_ONLY
@@ -54,8 +64,56 @@ class Report:
     y_true: NDArray[Any]
     y_pred: NDArray[Any]
     task: str
-    probabilities: NDArray[Any] | None = None
-    classes: NDArray[Any] | None = None
+    probabilities: Any = None
+    classes: Any = None
+    names: tuple[str, ...] = ()
+
+    @classmethod
+    def of_outputs(
+        cls,
+        X: Any,
+        truth: Sequence[NDArray[Any]],
+        predictions: Sequence[Predictions],
+        *,
+        task: str,
+        names: Sequence[str] = (),
+    ) -> Report:
+        """Make a report of the true values and the predictions of one output or several.
+
+        Parameters
+        ----------
+        X : array, data frame or list of length n
+            The rows.
+        truth : Sequence[ndarray of shape (n,)]
+            What is true, for each output.
+        predictions : Sequence[Predictions]
+            What was predicted, for each output.
+        task : str
+            ``"classification"`` or ``"regression"``.
+        names : Sequence[str]
+            The names of the outputs, if they have any.
+        """
+        tables = tuple(each.probabilities for each in predictions)
+        classes = tuple(each.classes for each in predictions)
+        is_one = len(truth) == 1
+        return cls(
+            X=X,
+            y_true=stacked(truth),
+            y_pred=stacked([each.values for each in predictions]),
+            task=task,
+            probabilities=tables[0] if is_one else tables,
+            classes=classes[0] if is_one else classes,
+            names=tuple(names) if len(names) == len(truth) and not is_one else (),
+        )
+
+    @cached_property
+    def outputs(self) -> Mapping[str, Report]:
+        """The report of each output by its name, if there are several; else empty."""
+        if self.y_true.ndim == 1:
+            return MappingProxyType({})
+        count = self.y_true.shape[1]
+        names = self.names or tuple(map(str, range(count)))
+        return MappingProxyType({name: self._of_output(at) for at, name in enumerate(names)})
 
     @property
     def n_samples(self) -> int:
@@ -64,11 +122,18 @@ class Report:
 
     @cached_property
     def labels(self) -> NDArray[Any]:
-        """The labels that are true or predicted, sorted; empty for a regression."""
+        """The labels that are true or predicted, sorted; empty for a regression.
+
+        Raises
+        ------
+        UnknownMetricError
+            If there are several outputs, which have labels of their own.
+        """
         import numpy as np
 
         if self.task == "regression":
             return self.y_true[:0]
+        self._require_one_output("labels")
         return np.union1d(self.y_true, self.y_pred)
 
     @cached_property
@@ -79,14 +144,15 @@ class Report:
     def metrics(self) -> Mapping[str, float]:
         """All metrics by name; read-only. An undefined one is NaN.
 
-        Of a classification: accuracy, balanced_accuracy, precision, recall, f1, and log_loss if
-        there are probabilities of all labels. Of a regression: mae, rmse, r2.
+        Of a classification: accuracy, balanced_accuracy, precision, recall, f1, log_loss if
+        there are probabilities of all labels, and hamming_loss if there are several outputs. Of
+        a regression: mae, rmse, r2.
         """
         return MappingProxyType(self._metrics)
 
     @property
     def accuracy(self) -> float:
-        """The share of rows whose label is predicted right."""
+        """The share of rows whose label is predicted right; of all outputs, if several."""
         return self._metric("accuracy")
 
     @property
@@ -108,6 +174,11 @@ class Report:
     def f1(self) -> float:
         """The mean of the F1 score of all classes."""
         return self._metric("f1")
+
+    @property
+    def hamming_loss(self) -> float:
+        """The share of single labels that are wrong, where there are several outputs."""
+        return self._metric("hamming_loss")
 
     @property
     def log_loss(self) -> float:
@@ -136,9 +207,10 @@ class Report:
         Raises
         ------
         UnknownMetricError
-            If this is a regression.
+            If this is a regression, or there are several outputs.
         """
         self._require_classes("confusion_matrix")
+        self._require_one_output("confusion_matrix")
         return confusion_matrix(self)
 
     @cached_property
@@ -148,14 +220,15 @@ class Report:
         Raises
         ------
         UnknownMetricError
-            If this is a regression.
+            If this is a regression, or there are several outputs.
         """
         self._require_classes("per_class")
+        self._require_one_output("per_class")
         return class_metrics(self)
 
     @cached_property
     def misclassified(self) -> NDArray[Any]:
-        """The positions of the rows whose predicted label is wrong, ascending.
+        """The positions of the rows whose predicted label is wrong, ascending; of any output.
 
         Raises
         ------
@@ -165,7 +238,8 @@ class Report:
         import numpy as np
 
         self._require_classes("misclassified")
-        return np.flatnonzero(self.y_true != self.y_pred)
+        wrong = self.y_true != self.y_pred
+        return np.flatnonzero(wrong.any(axis=1) if self.outputs else wrong)
 
     def require(self, **bounds: float) -> Report:
         """Return this report if it keeps every bound; the gate.
@@ -198,15 +272,16 @@ class Report:
         """Return the report as JSON; with a path, write it there and return None.
 
         The keys are always the same: modelship_report (the version of this form), task,
-        n_samples, metrics, labels, confusion_matrix, per_class, misclassified (a count). The
-        last four are null for a regression, and so is an undefined metric.
+        n_samples, metrics, labels, confusion_matrix, per_class, misclassified (a count), outputs.
+        What a report does not have is null, and so is an undefined metric. Of several outputs,
+        each has its name, metrics, labels, confusion_matrix, per_class and misclassified.
 
         Raises
         ------
         InvalidOptionError
             If `path` cannot be written.
         """
-        text = json.dumps(self._as_plain(), indent=indent, allow_nan=False)
+        text = json.dumps(document_of(self), indent=indent, allow_nan=False)
         if path is None:
             return text
         write_text(path, text + "\n")
@@ -306,8 +381,12 @@ class Report:
 
     def __str__(self) -> str:
         lines = [f"{self.task} of {self.n_samples} samples"]
+        if self.outputs:
+            lines[0] += f", {len(self.outputs)} outputs"
+        elif self.task == "classification":
+            lines[0] += f", {len(self.labels)} labels"
         if self.task == "classification":
-            lines[0] += f", {len(self.labels)} labels, {len(self.misclassified)} misclassified"
+            lines[0] += f", {len(self.misclassified)} misclassified"
         width = max(map(len, self.metrics))
         lines += [f"  {name:<{width}}  {value:.4g}" for name, value in self.metrics.items()]
         return "\n".join(lines)
@@ -319,6 +398,16 @@ class Report:
             return render_compact(self)
         return None
 
+    def _of_output(self, place: int) -> Report:
+        return Report(
+            X=self.X,
+            y_true=as_column(self.y_true[:, place], noun="label"),
+            y_pred=as_column(self.y_pred[:, place], noun="prediction"),
+            task=self.task,
+            probabilities=self.probabilities[place] if self.probabilities else None,
+            classes=self.classes[place] if self.classes else None,
+        )
+
     def _metric(self, name: str) -> float:
         if name not in self.metrics:
             raise UnknownMetricError(name=name, known=tuple(self.metrics))
@@ -328,15 +417,7 @@ class Report:
         if self.task == "regression":
             raise UnknownMetricError(name=name, known=tuple(self.metrics))
 
-    def _as_plain(self) -> dict[str, Any]:
-        classes = self.task == "classification"
-        return {
-            "modelship_report": FORMAT,
-            "task": self.task,
-            "n_samples": self.n_samples,
-            "metrics": {k: None if math.isnan(v) else v for k, v in self.metrics.items()},
-            "labels": self.labels.tolist() if classes else None,
-            "confusion_matrix": self.confusion_matrix.tolist() if classes else None,
-            "per_class": [vars(row) for row in self.per_class] if classes else None,
-            "misclassified": len(self.misclassified) if classes else None,
-        }
+    def _require_one_output(self, name: str) -> None:
+        if self.outputs:
+            known = [f"outputs[{output!r}].{name}" for output in self.outputs]
+            raise UnknownMetricError(name=name, known=known)

@@ -2,34 +2,63 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import tempfile
+import warnings
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelship.bundle.payload import payload_of
 from modelship.errors import InvalidOptionError, ModelshipError, PredictionError
 from modelship.evaluation.predictions import Predictions, SupportsRun, decode_answer
+from modelship.tables.schema import Schema, SchemaError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from numpy.typing import NDArray
-
     Answer = Predictions | Sequence[object]
     Predictor = Callable[[Any], Answer]
 
-__all__ = ["predictor_of"]
+__all__ = ["Subject", "subject_of"]
 
 _EXPECTED = "a Model, a service with run(), an estimator with predict(), or a function"
+_OTHER_COLUMNS = "Give the rows as the model was fitted on them."
 
 
-def predictor_of(
+@dataclass(frozen=True)
+class Subject:
+    """Whatever predicts.
+
+    Attributes
+    ----------
+    predict : Callable
+        From a batch of rows to predictions.
+    schema : Schema
+        What is known of the columns that it takes, and of what it answers.
+    described : str
+        How a message names it.
+    is_service : bool
+        Whether rows go to it as JSON.
+    """
+
+    predict: Predictor
+    schema: Schema
+    described: str
+    is_service: bool = False
+
+
+def subject_of(
     subject: object,
     *,
     encode: Callable[[Any], Any] | None,
     decode: Callable[[Any], Answer] | None,
     trust_model: bool = False,
-) -> Predictor:
-    """Return the function from a batch of rows to predictions that `subject` stands for.
+    needs_types: bool = False,
+) -> Subject:
+    """Return what `subject` predicts with, and what is known of it.
+
+    With `needs_types`, what an estimator says of its columns is read as from its file.
 
     Raises
     ------
@@ -40,7 +69,9 @@ def predictor_of(
     """
     from modelship.sources import Model
 
+    known = Schema()
     if isinstance(subject, Model):
+        known = subject.schema
         subject = subject.load(trust_model=trust_model)
     elif isinstance(subject, SupportsRun) and not isinstance(subject, type):
         return _of_service(subject, encode=encode, decode=decode)
@@ -49,9 +80,11 @@ def predictor_of(
             option="subject", found=subject, expected=f"{_EXPECTED}; this is a class, not made yet"
         )
     if hasattr(subject, "predict"):
-        return _of_estimator(subject)
+        if needs_types and known == Schema():
+            known = _dumped_schema(subject)
+        return _of_estimator(subject, known=known)
     if callable(subject):
-        return _of_function(subject)
+        return Subject(_calling(subject), Schema(), "the function")
     raise InvalidOptionError(option="subject", found=type(subject).__name__, expected=_EXPECTED)
 
 
@@ -60,50 +93,84 @@ def _of_service(
     *,
     encode: Callable[[Any], Any] | None,
     decode: Callable[[Any], Answer] | None,
-) -> Predictor:
-    key, form = (getattr(service, name, None) for name in ("input_key", "input_form"))
+) -> Subject:
+    key, form, schema = (getattr(service, k, None) for k in ("input_key", "input_form", "schema"))
 
     def predict(batch: Any) -> Answer:
-        with _blaming("encode"):
+        with _blaming("encode", advice=""):
             payload = encode(batch) if encode else payload_of(batch, key=key, form=form)
         answer = service.run(payload)
-        with _blaming("decode"):
+        with _blaming("decode", advice=""):
             return decode(answer) if decode else decode_answer(answer)
 
-    return predict
+    known = schema if isinstance(schema, Schema) else Schema()
+    return Subject(predict, known, "the service", is_service=True)
 
 
-def _of_estimator(estimator: Any) -> Predictor:
+def _of_estimator(estimator: Any, *, known: Schema) -> Subject:
+    from modelship.tables.learning import schema_of_estimator
+
     def predict(batch: Any) -> Answer:
-        with _blaming("predict"):
+        with _blaming("predict", advice=_OTHER_COLUMNS), _without_news_of_names():
             values = estimator.predict(batch)
-        return Predictions(values, *_probabilities(estimator, batch))
+            return Predictions(values, *_probabilities(estimator, batch))
 
-    return predict
+    schema = schema_of_estimator(estimator)
+    with suppress(SchemaError):  # its names are those of the file
+        schema = schema.completed_by(known)
+    return Subject(predict, schema, type(estimator).__name__)
 
 
-def _of_function(function: Callable[[Any], Any]) -> Predictor:
+def _dumped_schema(estimator: Any) -> Schema:
+    """Return what the file of an estimator tells of it; nothing, if it cannot be written."""
+    from modelship.sources import Model
+
+    with tempfile.TemporaryDirectory(prefix="modelship-") as folder, suppress(Exception):
+        import joblib
+
+        path = Path(folder, "model.joblib")
+        joblib.dump(estimator, path)
+        return Model.read(path).schema
+    return Schema()
+
+
+def _calling(function: Callable[[Any], Any]) -> Predictor:
     def predict(batch: Any) -> Answer:
-        with _blaming(getattr(function, "__name__", "the function")):
+        with _blaming(getattr(function, "__name__", "the function"), advice=""):
             answer: Answer = function(batch)
         return answer
 
     return predict
 
 
-def _probabilities(
-    estimator: Any, batch: Any
-) -> tuple[NDArray[Any], NDArray[Any]] | tuple[None, None]:
+def _probabilities(estimator: Any, batch: Any) -> tuple[Any, Any]:
+    """Return a table for each output, or one for all, and the classes; None if there are none."""
     try:
-        probabilities, classes = estimator.predict_proba(batch), estimator.classes_
-        usable = probabilities.shape == (probabilities.shape[0], len(classes))
+        tables, classes = estimator.predict_proba(batch), estimator.classes_
     except Exception:  # noqa: BLE001 - probabilities are a gift; estimators refuse them in many ways
         return None, None
-    return (probabilities, classes) if usable else (None, None)
+    return (tables, classes) if _fits(tables, classes) else (None, None)
+
+
+def _fits(tables: Any, classes: Any) -> bool:
+    """Return whether there is a column for each class, or for each output that is 0 or 1."""
+    if isinstance(tables, list):
+        same = isinstance(classes, list) and len(tables) == len(classes)
+        return same and all(map(_fits, tables, classes))
+    return bool(getattr(tables, "shape", ())[1:] == (len(classes),))
 
 
 @contextmanager
-def _blaming(what: str) -> Iterator[None]:
+def _without_news_of_names() -> Iterator[None]:
+    """Let scikit-learn not say that rows have no names, or the model none: they were matched."""
+    with warnings.catch_warnings():
+        for said in ("X does not have valid feature names", "X has feature names, but"):
+            warnings.filterwarnings("ignore", message=said)
+        yield
+
+
+@contextmanager
+def _blaming(what: str, *, advice: str) -> Iterator[None]:
     """Say that `what` raised, unless the error already says all."""
     try:
         yield
@@ -111,5 +178,6 @@ def _blaming(what: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise PredictionError(
-            problem=f"{what} raised {type(error).__name__}: {str(error).strip().rstrip('.')}"
+            problem=f"{what} raised {type(error).__name__}: {str(error).strip().rstrip('.')}",
+            advice=advice,
         ) from error

@@ -1,0 +1,133 @@
+"""Examples: rows, and what is true of each; checked."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from modelship.errors import InvalidTestSetError
+from modelship.evaluation.columns import as_columns, is_text, is_whole
+from modelship.evaluation.extras import needs_extra
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from modelship.tables.schema import Outputs
+
+__all__ = ["Examples", "check_task", "examples_of", "task_of"]
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Rows, and what is true of each.
+
+    Attributes
+    ----------
+    X : array, data frame, sparse matrix or list of length n
+        The rows.
+    truth : tuple[ndarray of shape (n,), ...]
+        The true labels or quantities of each output.
+    names : tuple[str, ...]
+        The names of several outputs; empty if they have none.
+    """
+
+    X: Any
+    truth: tuple[NDArray[Any], ...]
+    names: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.truth[0])
+
+
+def examples_of(X: Any, y: Any) -> Examples:
+    """Return the rows `X` with `y`, or the columns of `X` that `y` names.
+
+    Raises
+    ------
+    InvalidTestSetError
+        If they differ in length, are empty, or a label is missing.
+    """
+    if (named := _named(X, y)) is not None:
+        X, y = X.drop(columns=named), X[named]
+    rows = _count_rows(X)
+    try:
+        truth = as_columns(y, noun="label")
+    except ValueError as error:
+        raise InvalidTestSetError(problem=f"in y, {error}") from error
+    if len(truth[0]) != rows:
+        raise InvalidTestSetError(problem=f"X has {rows} rows, and y has {len(truth[0])}")
+    if not rows:
+        raise InvalidTestSetError(problem="it is empty")
+    names = tuple(map(str, y.columns)) if hasattr(y, "columns") and len(truth) > 1 else ()
+    return Examples(X, truth, names)
+
+
+def task_of(outputs: Outputs, truth: tuple[NDArray[Any], ...]) -> str:
+    """Return the task: what is known of the model's outputs says it, or else what is true."""
+    if outputs.task in ("classification", "regression"):
+        return outputs.task
+    if any(is_text(each) for each in truth):
+        return "classification"
+    return "regression" if any(map(_is_continuous, truth)) else "classification"
+
+
+def check_task(task: str, truth: tuple[NDArray[Any], ...], *, because: str) -> None:
+    """Raise unless what is true can be of the task; `because` says where the task comes from.
+
+    Raises
+    ------
+    InvalidTestSetError
+        If quantities are texts, or classes are fractions.
+    """
+    for each in truth:
+        if task == "regression" and is_text(each):
+            raise InvalidTestSetError(problem=f"y holds text, and {because}")
+        if task == "classification" and not is_text(each) and not is_whole(each):
+            raise InvalidTestSetError(problem=f"y holds fractions, and {because}")
+
+
+def _is_continuous(truth: NDArray[Any]) -> bool:
+    with needs_extra("sklearn", purpose="Evaluating"):
+        from sklearn.utils.multiclass import type_of_target
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns of many classes in a small test set
+        return bool(type_of_target(truth) == "continuous")
+
+
+def _named(X: Any, y: Any) -> list[str] | None:
+    """Return the columns of a data frame that `y` names, if it names any."""
+    if not hasattr(X, "iloc"):
+        return None
+    if isinstance(y, str):
+        named = [y]
+    elif isinstance(y, list | tuple) and len(y) != len(X) and all(isinstance(k, str) for k in y):
+        named = list(y)
+    else:
+        return None
+    columns = list(X.columns)
+    for name in named:
+        if name not in columns:
+            raise no_such_column(name, columns, of="X")
+    return named
+
+
+def no_such_column(name: str, columns: list[Any], *, of: str) -> InvalidTestSetError:
+    """Return the error that `of` has no column of this name."""
+    from modelship.errors import nearest
+
+    return InvalidTestSetError(
+        problem=f"{of} has no column {name!r}{nearest(name, map(str, columns))}"
+    )
+
+
+def _count_rows(X: object) -> int:
+    if isinstance(X, str | bytes | dict | set) or not hasattr(X, "__getitem__"):
+        raise InvalidTestSetError(
+            problem=f"X is of type {type(X).__name__}; an array, a data frame or a list is expected"
+        )
+    try:  # a sparse matrix has a shape, and no length
+        return int(X.shape[0]) if hasattr(X, "shape") else len(X)  # type: ignore[arg-type]  # else it raises
+    except (IndexError, TypeError):
+        raise InvalidTestSetError(problem="X is a single value; it needs rows") from None

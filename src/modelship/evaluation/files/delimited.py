@@ -1,0 +1,231 @@
+"""Test sets in CSV files, read by pandas; numbers alone are read without it too."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import re
+from contextlib import contextmanager, suppress
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+from modelship.errors import InvalidTestSetError, MissingExtraError
+from modelship.evaluation.files.splitting import (
+    has_index,
+    label_columns,
+    labels_are_texts,
+    split,
+    text_columns,
+)
+from modelship.evaluation.matching import known_names, order_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from modelship.evaluation.files.datafile import DataFile
+    from modelship.tables.schema import Schema
+
+__all__ = ["read_delimited"]
+
+_SEPARATORS: Final = (",", ";", "\t", "|")
+_SNIFFED_LINES: Final = 20
+_DECIMAL_COMMA: Final = re.compile(r"\s*[+-]?\d+,\d+\s*")
+_TRUTH: Final = {"True": True, "False": False}
+"""How pandas writes truth values."""
+
+_GAPS: Final = frozenset(
+    ("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN")
+) | {"<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"}
+"""What pandas reads as missing, unless it is a value that the model knows."""
+
+
+def read_delimited(data: DataFile, schema: Schema) -> tuple[Any, Any]:
+    """Return X and y of a CSV file.
+
+    Raises
+    ------
+    InvalidTestSetError
+        If it is none; with the line where there is one.
+    MissingExtraError
+        If it holds something else than numbers, and pandas is not installed.
+    """
+    separator = data.separator or _separator_of(data)
+    with _reading(data) as stream:
+        header = _checked_header(stream, separator=separator, data=data)
+    labels = label_columns(header, asked=data.labels, schema=schema, file=data.path)
+    try:
+        import pandas  # noqa: F401, ICN001 - whether it is here
+    except ImportError:
+        return _read_numbers(data, header, labels, separator=separator, schema=schema)
+    frame = _read_frame(data, header, labels, separator=separator, schema=schema)
+    _require_points(frame, schema, separator=separator)
+    return split(frame, labels, schema)
+
+
+@contextmanager
+def _reading(data: DataFile) -> Iterator[io.TextIOBase]:
+    """Open the file as text, and say what is wrong if it is none."""
+    try:
+        encoding = _encoding(data)
+        with _opened(data) as raw, io.TextIOWrapper(raw, encoding=encoding, newline="") as stream:
+            yield stream
+    except (UnicodeError, csv.Error, EOFError, gzip.BadGzipFile) as error:
+        raise InvalidTestSetError(
+            problem=f"{data.path} is not a CSV file: {error}",
+            advice="Save it as CSV in UTF-8." if isinstance(error, UnicodeError) else "",
+        ) from error
+
+
+def _opened(data: DataFile) -> io.BufferedReader | gzip.GzipFile:
+    return gzip.open(data.path) if data.is_packed else data.path.open("rb")
+
+
+def _encoding(data: DataFile) -> str:
+    with _opened(data) as raw:
+        mark = raw.read(2)
+    return "utf-16" if mark in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+
+
+def _separator_of(data: DataFile) -> str:
+    """Return what stands between the cells: what cuts the first lines into as many cells each."""
+    if data.form == ".tsv":
+        return "\t"
+    with _reading(data) as stream:
+        lines = list(islice(stream, _SNIFFED_LINES))
+    found = {}
+    for separator in _SEPARATORS:
+        with suppress(csv.Error):
+            widths = {len(row) for row in csv.reader(lines[:-1] or lines, delimiter=separator)}
+            if len(widths - {0}) == 1:
+                found[separator] = max(widths)
+    return (
+        max(found, key=found.__getitem__, default=",")
+        if max(found.values(), default=1) > 1
+        else ","
+    )
+
+
+def _checked_header(stream: io.TextIOBase, *, separator: str, data: DataFile) -> list[str]:
+    """Return the names of the columns, after checking that each line has as many cells."""
+    reader = csv.reader(stream, delimiter=separator)
+    header = next(reader, [])
+    for row in reader:
+        if row and len(row) != len(header):
+            problem = f"has {len(row)} cells, but the header has {len(header)}"
+            raise _wrong_line(data, reader.line_num, problem)
+    names = []
+    for place, name in enumerate(header):
+        names.append(name or f"Unnamed: {place}")
+        if names.count(names[-1]) > 1:
+            raise InvalidTestSetError(problem=f"{data.path} has the column {name!r} twice")
+    return names
+
+
+def _read_frame(
+    data: DataFile, header: Sequence[str], labels: Sequence[str], *, separator: str, schema: Schema
+) -> Any:
+    import pandas as pd
+
+    texts = text_columns(schema, header)
+    texts += [name for place, name in enumerate(labels) if labels_are_texts(schema, place)]
+    try:
+        return pd.read_csv(
+            data.path,
+            sep=separator,
+            decimal=data.decimal,
+            encoding=_encoding(data),
+            compression="gzip" if data.is_packed else None,
+            names=list(header),
+            header=0,
+            index_col=False,
+            dtype=dict.fromkeys(texts, str),
+            keep_default_na=False,
+            na_values={name: _gaps(name, labels, schema) for name in header},
+            low_memory=False,
+        )
+    except (ValueError, pd.errors.ParserError) as error:
+        raise InvalidTestSetError(problem=f"{data.path} cannot be read: {error}") from error
+
+
+def _gaps(name: str, labels: Sequence[str], schema: Schema) -> list[str]:
+    """Return what stands for a missing value in a column; a value that the model knows does not."""
+    if name in labels:
+        return [""]
+    known = {
+        value for column in schema.columns if column.name == name for value in column.categories
+    }
+    return sorted(_GAPS - {value for value in known if isinstance(value, str)})
+
+
+def _require_points(frame: Any, schema: Schema, *, separator: str) -> None:
+    """Raise if the numbers of a column have a decimal comma, which makes texts of them."""
+    texts = text_columns(schema, list(frame.columns))
+    for name in frame.columns if separator != "," else ():
+        values = [] if name in texts else frame[name].dropna().tolist()
+        if values and all(isinstance(v, str) and _DECIMAL_COMMA.fullmatch(v) for v in values):
+            raise InvalidTestSetError(
+                problem=f"the numbers of column {name!r} have a decimal comma, such as "
+                f"{values[0]!r}",
+                advice="Pass decimal=',' (--decimal ,).",
+            )
+
+
+# --- without pandas ---------------------------------------------------------------------
+
+
+def _read_numbers(
+    data: DataFile, header: Sequence[str], labels: Sequence[str], *, separator: str, schema: Schema
+) -> tuple[Any, Any]:
+    import numpy as np
+
+    features = [name for name in header if name not in labels]
+    places = [header.index(name) for name in (*_taken(features, schema), *labels)]
+    with _reading(data) as stream:
+        reader = csv.reader(stream, delimiter=separator)
+        next(reader)
+        rows = [[row[place] for place in places] for row in filter(None, reader)]
+    X = np.array([_numbers(row[: -len(labels)]) for row in rows], dtype=float)
+    truth = zip(*(row[-len(labels) :] for row in rows), strict=True)
+    columns = [
+        np.array(each) if labels_are_texts(schema, at) else _labels(each)
+        for at, each in enumerate(truth)
+    ]
+    return X, columns[0] if len(columns) == 1 else np.column_stack(columns or [[]])
+
+
+def _taken(features: Sequence[str], schema: Schema) -> list[str]:
+    """Return the columns that the model takes, in its order, or all but that of an index."""
+    if names := known_names(schema):
+        order_of(features, names)
+        return list(names)
+    return list(features[1:] if has_index(features, schema) else features)
+
+
+def _numbers(row: Sequence[Any]) -> Any:
+    import numpy as np
+
+    cells = [_TRUTH.get(cell, cell or "nan") for cell in row]
+    try:
+        return np.array(cells, dtype=float)
+    except ValueError as error:
+        purpose = "Reading a test set with other values than numbers"
+        raise MissingExtraError(purpose=purpose, extra="tables") from error
+
+
+def _labels(values: Sequence[str]) -> Any:
+    """Return labels as truth values, integers or numbers if all are of that kind, else as text."""
+    import numpy as np
+
+    if values and _TRUTH.keys() >= set(values):
+        return np.array([_TRUTH[value] for value in values])
+    labels = np.array(values)
+    with suppress(ValueError):
+        return labels.astype(int)
+    with suppress(ValueError):
+        return labels.astype(float)
+    return labels
+
+
+def _wrong_line(data: DataFile, line: int, problem: str) -> InvalidTestSetError:
+    return InvalidTestSetError(problem=f"line {line} of {data.path} {problem}")

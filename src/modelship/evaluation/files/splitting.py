@@ -1,0 +1,164 @@
+"""From a table to X and y: which columns are labels, and of which type each column is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from modelship.errors import InvalidTestSetError
+from modelship.evaluation.examples import no_such_column
+from modelship.evaluation.matching import is_index, known_names
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modelship.tables.schema import Column, Schema
+
+__all__ = [
+    "are_texts",
+    "as_fitted",
+    "has_index",
+    "label_columns",
+    "labels_are_texts",
+    "split",
+    "text_columns",
+]
+
+_TEXT_DTYPES: Final = ("object", "str", "string")
+_MILLISECONDS: Final = 1e11
+"""A date as a number above this counts milliseconds, as pandas writes JSON; else seconds."""
+
+
+def label_columns(
+    columns: Sequence[str], *, asked: Sequence[str], schema: Schema, file: object
+) -> list[str]:
+    """Return the columns that hold y.
+
+    They are those that were asked for; or the model's outputs, if the file has columns of their
+    names; or the one column that the model was not fitted on; or the last.
+
+    Raises
+    ------
+    InvalidTestSetError
+        If there is no such column, or no column is left.
+    """
+    for name in asked:
+        if name not in columns:
+            raise no_such_column(name, list(columns), of=str(file))
+    if len(columns) < 2:  # noqa: PLR2004 - one column for X, one for y
+        raise InvalidTestSetError(problem=f"{file} needs a header with two columns or more")
+    if asked:
+        return list(asked)
+    outputs = schema.outputs.names
+    if len(outputs) > 1 and set(outputs) <= set(columns):
+        return list(outputs)
+    names = known_names(schema)
+    unknown = [name for name in columns if name not in names and not is_index(name)]
+    if names and not unknown and set(names) <= set(columns):
+        raise InvalidTestSetError(
+            problem=f"all columns of {file} are columns that the model was fitted on, "
+            "and none is left for y"
+        )
+    return unknown if names and len(unknown) == 1 else [columns[-1]]
+
+
+def text_columns(schema: Schema, columns: Sequence[str]) -> list[str]:
+    """Return those of the columns that hold texts, as the model was fitted on them."""
+    known = {column.name: column for column in schema.columns}
+    return [name for name in columns if name in known and are_texts(known[name])]
+
+
+def are_texts(column: Column) -> bool:
+    """Return whether a column is known to hold texts, however they look."""
+    if column.categories:
+        return all(isinstance(value, str) for value in column.categories)
+    if column.dtype.split("[")[0] in _TEXT_DTYPES:
+        return column.kind in ("text", "")
+    return column.kind == "text"
+
+
+def labels_are_texts(schema: Schema, output: int) -> bool:
+    """Return whether the classes of an output are texts."""
+    labels = schema.outputs.labels
+    if len(labels) <= output:
+        return False
+    return bool(labels[output]) and all(isinstance(label, str) for label in labels[output])
+
+
+def split(frame: Any, labels: Sequence[str], schema: Schema) -> tuple[Any, Any]:
+    """Return X and y of a data frame: its columns as the model was fitted on them, and labels."""
+    X = frame.drop(columns=list(labels))
+    if has_index(list(X.columns), schema):
+        X = X.iloc[:, 1:]
+    return as_fitted(X, schema), frame[labels[0]] if len(labels) == 1 else frame[list(labels)]
+
+
+def has_index(features: Sequence[str], schema: Schema) -> bool:
+    """Return whether the first column is an index that the model does not know."""
+    if not features or not is_index(features[0]):
+        return False
+    names = known_names(schema)
+    return features[0] not in names if names else schema.width != len(features)
+
+
+def as_fitted(frame: Any, schema: Schema) -> Any:
+    """Return a data frame with the dtypes that the model was fitted on, where they are known.
+
+    Raises
+    ------
+    InvalidTestSetError
+        If the values of a column cannot be of its dtype.
+    """
+    known = {column.name: column for column in schema.columns}
+    frame = frame.copy()
+    for name in frame.columns:
+        if name in known:
+            frame[name] = _cast(frame[name], known[name])
+    return frame
+
+
+def _cast(series: Any, column: Column) -> Any:
+    try:
+        if column.kind == "date":
+            return _as_dates(series, column)
+        if column.dtype == "category":
+            return _as_categories(series, column)
+        if column.dtype.startswith("float") and series.dtype.kind in "iu":
+            return series.astype(column.dtype)
+        if are_texts(column):
+            return _as_texts(series, column)
+    except (ValueError, TypeError) as error:
+        raise InvalidTestSetError(
+            problem=f"column {column.name!r} is not of the kind {column.kind or column.dtype}: "
+            f"{str(error).strip().rstrip('.')}"
+        ) from error
+    return series
+
+
+def _as_dates(series: Any, column: Column) -> Any:
+    import pandas as pd
+
+    if series.dtype.kind == "M":
+        dates = series
+    elif series.dtype.kind in "iuf":
+        unit = "ms" if series.abs().max() > _MILLISECONDS else "s"
+        dates = pd.to_datetime(series, unit=unit)
+    else:
+        dates = pd.to_datetime(series, format="ISO8601")
+    return dates.astype(column.dtype) if column.dtype.startswith("datetime64[") else dates
+
+
+def _as_categories(series: Any, column: Column) -> Any:
+    import pandas as pd
+
+    if not column.categories:
+        return series.astype("category")
+    kind = pd.CategoricalDtype(list(column.categories), ordered=column.ordered)
+    return series.astype(kind)
+
+
+def _as_texts(series: Any, column: Column) -> Any:
+    if column.dtype == "object" or (column.missing_as == "none" and series.isna().any()):
+        series = series.astype(object)
+    if column.missing_as == "none":
+        series = series.where(series.notna(), None)
+    return series

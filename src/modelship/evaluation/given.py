@@ -1,0 +1,103 @@
+"""The test set that an evaluator was given: values, or a file that is read as a model needs it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from modelship.evaluation.examples import Examples, examples_of
+from modelship.evaluation.files.splitting import labels_are_texts
+from modelship.evaluation.matching import is_frame, is_numeric, matched
+
+if TYPE_CHECKING:
+    from modelship.evaluation.files import DataFile
+    from modelship.tables.schema import Schema
+
+__all__ = ["Given", "InFile", "InMemory"]
+
+
+class Given(Protocol):
+    """A test set.
+
+    Attributes
+    ----------
+    needs_types : bool
+        Whether the types of its columns are open.
+    """
+
+    needs_types: bool
+
+    @property
+    def examples(self) -> Examples:
+        """The rows, and what is true of each, as they stand there."""
+
+    def fitted_to(self, schema: Schema, *, is_service: bool) -> Examples:
+        """Return them as what is evaluated takes them.
+
+        Parameters
+        ----------
+        schema : Schema
+            What is known of it.
+        is_service : bool
+            Whether it takes JSON.
+
+        Raises
+        ------
+        InvalidTestSetError
+            If a column is missing or unknown.
+        """
+
+
+class InMemory:
+    """Values of this process."""
+
+    needs_types = False
+
+    def __init__(self, examples: Examples) -> None:
+        self.examples = examples
+
+    def fitted_to(self, schema: Schema, *, is_service: bool) -> Examples:  # noqa: ARG002 - as declared
+        return _matched(self.examples, schema)
+
+
+class InFile:
+    """A file; read once to see that it can be, and again where a model says how.
+
+    Raises
+    ------
+    InvalidTestSetError
+        If it does not hold a test set.
+    """
+
+    needs_types = True
+
+    def __init__(self, file: DataFile) -> None:
+        self._file = file
+        self._parts = file.read()
+        if file.labels:  # else a model may say which columns hold y
+            self._examples: Examples | None = examples_of(*self._parts)
+        else:
+            self._examples = None
+
+    @property
+    def examples(self) -> Examples:
+        if self._examples is None:
+            self._examples = examples_of(*self._parts)
+        return self._examples
+
+    def fitted_to(self, schema: Schema, *, is_service: bool) -> Examples:
+        is_told = self._is_told(schema)
+        examples = examples_of(*self._file.read(schema)) if is_told else self.examples
+        found = _matched(examples, schema)
+        if is_service and not schema.columns and is_frame(found.X) and is_numeric(found.X):
+            return Examples(found.X.to_numpy(), found.truth, found.names)  # as rows of numbers
+        return found
+
+    def _is_told(self, schema: Schema) -> bool:
+        """Return whether the file reads otherwise with what is known of a model."""
+        shape = getattr(self._parts[0], "shape", ())
+        other_width = schema.width is not None and shape[1:] != (schema.width,)
+        return bool(schema.columns) or labels_are_texts(schema, 0) or other_width
+
+
+def _matched(examples: Examples, schema: Schema) -> Examples:
+    return Examples(matched(examples.X, schema), examples.truth, examples.names)

@@ -1,0 +1,162 @@
+"""Rows as a model takes them: its columns, by name, in its order."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+from modelship.errors import InvalidTestSetError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modelship.tables.schema import Schema
+
+__all__ = [
+    "has_names",
+    "is_frame",
+    "is_index",
+    "is_numeric",
+    "known_names",
+    "matched",
+    "order_of",
+]
+
+_INDEX: Final = re.compile(r"Unnamed: \d+|")
+"""What the column of an index is called in a CSV file, and what pandas calls it."""
+
+_SHOWN: Final = 8
+
+
+def matched(X: Any, schema: Schema) -> Any:
+    """Return the rows with the columns that a model takes, in its order.
+
+    Columns are matched by name. Rows without names are taken by position: they get the model's
+    names if it has any. A data frame for a model that was fitted on an array becomes an array.
+
+    Parameters
+    ----------
+    X : array, data frame, sparse matrix or list
+        The rows.
+    schema : Schema
+        What is known of the model.
+
+    Raises
+    ------
+    InvalidTestSetError
+        If a column is missing or unknown.
+    """
+    names = known_names(schema)
+    if not names:
+        return _as_array(X, schema) if is_frame(X) else X
+    if is_frame(X) and has_names(X):
+        return X.iloc[:, order_of([str(name) for name in X.columns], names)]
+    return _with_names(X, names)
+
+
+def known_names(schema: Schema) -> tuple[str, ...]:
+    """Return the names of the columns that a model was fitted on; empty if it knows none."""
+    names = schema.names
+    generated = all(name == f"Column_{place}" for place, name in enumerate(names))  # by LightGBM
+    return names if all(names) and not generated else ()
+
+
+def order_of(found: Sequence[str], names: Sequence[str]) -> list[int]:
+    """Return where each of the model's columns stands among those that were found.
+
+    The column of an index is passed over, unless the model knows it.
+
+    Raises
+    ------
+    InvalidTestSetError
+        If a column is missing, unknown or there twice; with the nearest name.
+    """
+    lacking = [name for name in names if name not in found]
+    unknown = [name for name in found if name not in names and not is_index(name)]
+    clauses = []
+    if lacking:
+        clauses.append(f"lacks {_listed(lacking, nearest_of=unknown)}")
+    if unknown:
+        clauses.append(f"has {_listed(unknown)} that the model was not fitted on")
+    if clauses:
+        raise InvalidTestSetError(
+            problem=f"X {' and '.join(clauses)}",
+            advice=f"The model takes: {_shown(names)}.",
+        )
+    if twice := [name for name, count in Counter(found).items() if count > 1 and name in names]:
+        raise InvalidTestSetError(problem=f"X has the column {twice[0]!r} twice")
+    return [found.index(name) for name in names]
+
+
+def is_index(name: str) -> bool:
+    """Return whether a column has the name that the index of a data frame has in a CSV file."""
+    return bool(_INDEX.fullmatch(name))
+
+
+def is_frame(X: Any) -> bool:
+    """Return whether the rows are a pandas data frame."""
+    return hasattr(X, "iloc") and hasattr(X, "columns")
+
+
+def has_names(frame: Any) -> bool:
+    """Return whether the columns of a data frame are named by texts."""
+    return all(isinstance(name, str) for name in frame.columns)
+
+
+def is_numeric(frame: Any) -> bool:
+    """Return whether all columns are numbers or truth values, as NumPy has them."""
+    return all(getattr(dtype, "kind", "O") in "biuf" for dtype in frame.dtypes)
+
+
+def _as_array(frame: Any, schema: Schema) -> Any:
+    """Return a data frame as the array that the model was fitted on, if it was fitted on one."""
+    if schema.width is None and schema.form not in ("array", "objects"):
+        return frame
+    frame = _without_index(frame, width=schema.width)
+    if is_numeric(frame):
+        return frame.to_numpy()
+    return frame.to_numpy(dtype=object) if schema.form == "objects" else frame
+
+
+def _without_index(frame: Any, *, width: int | None) -> Any:
+    columns = frame.shape[1]
+    if width == columns - 1 and is_index(str(frame.columns[0])):
+        return frame.iloc[:, 1:]
+    return frame
+
+
+def _with_names(X: Any, names: Sequence[str]) -> Any:
+    """Return rows without names as a data frame with the model's, if they fit."""
+    try:
+        import pandas as pd
+    except ImportError:
+        return X
+    if isinstance(X, list) and X and all(isinstance(row, dict) for row in X):
+        frame = pd.DataFrame(X)
+        return frame.iloc[:, order_of([str(name) for name in frame.columns], names)]
+    if hasattr(X, "toarray") or _width_of(X) != len(names):
+        return X
+    if is_frame(X):
+        return X.set_axis(list(names), axis=1)
+    return pd.DataFrame(X, columns=list(names)).infer_objects()
+
+
+def _width_of(X: Any) -> int | None:
+    """Return how many values each row has, if rows are rows."""
+    if hasattr(X, "shape"):
+        return int(X.shape[1]) if len(X.shape) == 2 else None  # noqa: PLR2004 - rows and columns
+    widths = {len(row) if isinstance(row, list | tuple) else None for row in X}
+    return widths.pop() if len(widths) == 1 else None
+
+
+def _listed(names: Sequence[str], *, nearest_of: Sequence[str] = ()) -> str:
+    noun = "the column" if len(names) == 1 else "the columns"
+    shown = [f"{name!r}{nearest(name, nearest_of)}" for name in names[:_SHOWN]]
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{noun} {', '.join(shown)}{more}"
+
+
+def _shown(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{', '.join(names[:_SHOWN])}{more}"

@@ -513,14 +513,14 @@ class EntryScriptError(BundleError):
 
 @dataclass(eq=False)
 class SampleInputError(BundleError):
-    """The sample request cannot be sent."""
+    """The sample request cannot be sent, or does not fit the model."""
 
     problem: str
     advice: str = 'Give plain lists and numbers, such as {"data": X[:2].tolist()}.'
 
     @property
     def message(self) -> str:
-        return f"sample_input cannot be sent as JSON: {self.problem}."
+        return f"sample_input cannot be used: {self.problem}."
 
     @property
     def hint(self) -> str:

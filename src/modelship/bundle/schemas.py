@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from modelship.bundle.payload import is_frame
 from modelship.errors import InvalidOptionError, SampleInputError
@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from modelship.sources import Model
 
 __all__ = ["key_of", "schema_of"]
+
+_OTHER_COLUMNS: Final = (
+    "Give rows with the columns that the model was fitted on; if a script of yours makes them of "
+    "others, pass it as entry_script."
+)
 
 
 def schema_of(
@@ -49,7 +54,7 @@ def schema_of(
     except SchemaError as error:
         if not strict:
             return schema
-        raise SampleInputError(problem=str(error)) from error
+        raise SampleInputError(problem=str(error), advice=_OTHER_COLUMNS) from error
 
 
 def key_of(sample: object) -> str:

@@ -1,0 +1,81 @@
+"""The schema of a bundle: what is given, or what the model and the sample tell."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from modelship import ModelSource, Schema, ScoringBundle
+from modelship.bundle import Environment
+from modelship.bundle.lock import Lock
+from modelship.errors import InvalidOptionError, SampleInputError
+from modelship.tables import Column
+
+TABLE = pd.DataFrame({"b": [1.0, 2.0, 3.0, 4.0], "a": [0.5, 0.0, 1.0, 0.0]})
+
+
+@pytest.fixture(scope="module")
+def model():
+    """Fit a classifier on the columns b and a."""
+    return ModelSource.open(LogisticRegression().fit(TABLE, [0, 0, 1, 1])).fetch()
+
+
+def bundle(model, **options):
+    """Return a bundle for which nothing is resolved."""
+    made = ScoringBundle(model, environment=Environment("3.11", ("pandas",)), **options)
+    return made.with_lock(Lock("3.11", ""))
+
+
+def test_a_sample_completes_the_columns_of_the_model(model):
+    """The order is the model's, and the dtypes are the sample's."""
+    schema = bundle(model, sample_input=TABLE[["a", "b"]].head(2)).schema
+    assert [(each.name, each.dtype) for each in schema.columns] == [
+        ("b", "float64"),
+        ("a", "float64"),
+    ]
+    assert schema.outputs.labels == ((0, 1),)
+
+
+def test_a_sample_without_a_column_of_the_model_is_refused(model):
+    """A written script could not answer it."""
+    with pytest.raises(SampleInputError, match="lacks the columns 'a'") as caught:
+        bundle(model, sample_input={"data": [{"b": 1.0}]})
+    assert "fitted on" in caught.value.hint
+
+
+def test_a_script_of_the_user_may_take_other_columns(model, tmp_path):
+    """It makes the model's columns of what it is sent."""
+    script = tmp_path / "score.py"
+    script.write_text("def init(): ...\ndef run(raw_data): ...\n")
+    made = bundle(model, entry_script=script, sample_input={"data": [{"c": 1.0}]})
+    assert made.schema == model.schema
+
+
+def test_a_given_schema_has_the_say(model, tmp_path):
+    """What the user states of a column stays; a file is read."""
+    given = Schema("table", (Column("b", "integer"), Column("a", missing=False)))
+    (tmp_path / "schema.json").write_text(given.to_json())
+    columns = bundle(model, schema=tmp_path / "schema.json").schema.columns
+    assert [(each.kind, each.missing) for each in columns] == [("integer", None), ("number", False)]
+
+
+def test_a_file_that_is_no_schema_is_refused(model, tmp_path):
+    """The message names the file."""
+    (tmp_path / "schema.json").write_text("{}")
+    with pytest.raises(InvalidOptionError, match=r"schema\.json: it is not a schema"):
+        bundle(model, schema=tmp_path / "schema.json")
+
+
+def test_a_schema_is_saved_with_the_bundle(model, tmp_path):
+    """It counts in the digest, and a changed one is refused."""
+    made = bundle(model, sample_input=TABLE.head(2))
+    loaded = ScoringBundle.load(made.save(tmp_path / "b"))
+    assert loaded.schema == made.schema
+    assert loaded.digest == made.digest
+
+
+def test_the_order_of_keys_in_a_sample_is_kept(model):
+    """Columns go as the user wrote them."""
+    made = bundle(model, sample_input={"data": [{"b": 1, "a": np.float64("nan")}]})
+    assert made.sample_json == '{"data": [{"b": 1, "a": null}]}'
+    assert (made.input_key, made.input_form) == ("data", "records")

@@ -1,10 +1,14 @@
 """A table reads a request as what the model was fitted on, and refuses what does not fit."""
 
+import base64
 import datetime as dt
+import io
 import json
+import sys
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -263,3 +267,65 @@ def test_a_nan_that_a_step_made_is_not_the_callers():
     with pytest.raises(ValueError, match="contains NaN") as caught:
         table.ask(predict, table.read("[[1]]"))
     assert not isinstance(caught.value, Refused)
+
+
+def _stream(frame, **options):
+    sink = io.BytesIO()
+    table = pa.Table.from_pandas(frame)
+    with pa.ipc.new_stream(sink, table.schema, **options) as stream:
+        stream.write_table(table)
+    return sink.getvalue()
+
+
+@pytest.mark.parametrize("frame", DTYPES.values(), ids=DTYPES)
+def test_a_frame_comes_back_from_arrow(frame):
+    """Arrow's columns are read by name, in a body of their own and in base64."""
+    frame = frame.drop(columns="mixed", errors="ignore")  # Arrow has no such columns
+    stream = _stream(frame[frame.columns[::-1]])
+    table = _table(frame)
+    pd.testing.assert_frame_equal(table.of_arrow(stream), frame, check_freq=False)
+    body = json.dumps({"arrow": base64.b64encode(stream).decode()})
+    pd.testing.assert_frame_equal(table.read(body), frame, check_freq=False)
+
+
+@pytest.mark.parametrize(
+    ("stream", "says"),
+    [
+        (b"", "not in Arrow's IPC format"),
+        (_stream(FRAME)[:200], "not in Arrow's IPC format"),
+        (_stream(FRAME, options=pa.ipc.IpcWriteOptions(compression="zstd")), "compressed"),
+        (
+            _stream(
+                pd.DataFrame({"a": pd.Categorical(["x"])}),
+                options=pa.ipc.IpcWriteOptions(compression="lz4"),
+            ),
+            "compressed",
+        ),
+        (_stream(FRAME.rename(columns={"age": "Age"})), "lacks the column 'age'"),
+        (_stream(FRAME.assign(age="x")), "column 'age': it is of the type .*string; .*'integer'"),
+    ],
+)
+def test_arrow_that_does_not_fit_is_refused_in_words(stream, says):
+    """The message names the column, its type and what is expected."""
+    with pytest.raises(Refused, match=says):
+        _table(FRAME).of_arrow(stream)
+
+
+def test_arrow_without_pyarrow_is_an_unsupported_type(monkeypatch):
+    """The status is 415, as for a type that nobody reads."""
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(Refused, match="lacks pyarrow") as caught:
+        _table(FRAME).of_arrow(b"")
+    assert caught.value.status == 415
+
+
+def test_arrow_and_arrays_of_numbers_are_rows_in_the_models_order():
+    """Of columns without names the place counts."""
+    numbers = pd.DataFrame({"a": [1.5, np.nan], "b": [1.0, 2.0]})
+    stream = _stream(numbers)
+    np.testing.assert_array_equal(Table(Schema()).of_arrow(stream), numbers.to_numpy())
+    pd.testing.assert_frame_equal(_table(numbers).of_array(numbers.to_numpy()), numbers)
+    objects = _table(np.array([[1, "x"]], dtype=object))
+    assert objects.of_arrow(_stream(pd.DataFrame({"n": [3], "t": ["y"]}))).tolist() == [[3, "y"]]
+    with pytest.raises(Refused, match="2 columns; 1 are expected"):
+        _table(pd.Series(["x"])).of_arrow(stream)

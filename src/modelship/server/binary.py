@@ -148,4 +148,10 @@ def plain_array(result: Any) -> Numbers:
         raise CannotWrite from error
     if array.dtype.kind not in "biufU":
         raise CannotWrite
+    if array.dtype.kind == "U" and isinstance(result, list) and not _are_texts(result):
+        raise CannotWrite  # NumPy has made texts of numbers
     return array
+
+
+def _are_texts(values: list[Any]) -> bool:
+    return all(_are_texts(v) if isinstance(v, list) else isinstance(v, str) for v in values)

@@ -17,6 +17,7 @@ from .arrays import array_plan, typed_plan
 from .fast_json import serve_with_orjson
 from .inputs import Inputs, RawInput, SchemaInput, TextInput
 from .logs import logger, told
+from .table_plan import table_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -62,7 +63,7 @@ class EntryScript:
         if isinstance(self.inputs, SchemaInput):
             return typed_plan(self.run)
         if isinstance(self.inputs, TextInput) and not self.inputs.takes_headers:
-            return array_plan(self.module)
+            return table_plan(self.module) or array_plan(self.module)
         return None
 
     @property

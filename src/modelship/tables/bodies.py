@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from .arrow_bodies import arrow_of_text
 from .refused import Refused
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _SHOWN = 5
 
 
 def rows_of(body: str | bytes, *, key: str = "data", names: Sequence[str] = ()) -> Any:
-    """Return what holds the rows of a body: a list, an object of columns, or Arrow in base64.
+    """Return what holds the rows of a body: a list, an object of columns, or the bytes of Arrow.
 
     Parameters
     ----------
@@ -55,7 +56,9 @@ def rows_of(body: str | bytes, *, key: str = "data", names: Sequence[str] = ()) 
             return document
         for known in (key, *_KEYS):
             if known in document:
-                return document[known]
+                found = document[known]
+                is_arrow = known == ARROW and isinstance(found, str)
+                return arrow_of_text(found) if is_arrow else found
         if unnamed := [name for name in document if name not in names]:
             found = f"has the {'key' if len(unnamed) == 1 else 'keys'} {_listed(unnamed)}"
         else:

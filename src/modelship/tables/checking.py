@@ -50,8 +50,14 @@ class Check:
 
     Attributes
     ----------
+    name : str
+        What the column is called in messages.
+    kind : str
+        What its values have to be; ``""`` for anything.
     unseen : int
         How many values are none of the categories that the model knows.
+    last_unseen : object
+        The last of these.
     outside : int
         How many numbers are below the least or above the greatest one of the sample.
     """
@@ -59,10 +65,10 @@ class Check:
     def __init__(self, column: Column, at: int) -> None:
         self.name = f"column {column.name!r}" if column.name else f"column {at}"
         self.unseen = self.outside = 0
-        self.seen_last: Any = None
-        self._column = column
-        self._kind = _kind_of_values(column)
-        self._types = _TYPES.get(self._kind)
+        self.last_unseen: Any = None
+        self.column = column
+        self.kind = _kind_of_values(column)
+        self._types = _TYPES.get(self.kind)
         self._allowed = self._types and (
             self._types if column.missing is False else self._types | {_NONE}
         )
@@ -82,26 +88,25 @@ class Check:
     def count(self, values: Sequence[Any]) -> None:
         """Count what the model or the sample has not seen."""
         if self._known:
-            known = self._known
-            for value in values:
-                if value not in known and value is not None and value == value:  # noqa: PLR0124
-                    self.unseen += 1
-                    self.seen_last = value
+            new = [v for v in values if v not in self._known and v is not None and v == v]  # noqa: PLR0124
+            if new:
+                self.unseen += len(new)
+                self.last_unseen = new[-1]
         elif self._low is not None and self._high is not None:
-            low, high = self._low, self._high
-            for value in values:
-                if type(value) in _TYPES["number"] and not low <= value <= high and value == value:  # noqa: PLR0124
-                    self.outside += 1
+            low, high, numbers = self._low, self._high, _TYPES["number"]
+            self.outside += sum(
+                1 for v in _plain(values) if type(v) in numbers and (v < low or v > high)
+            )
 
     def _expected(self) -> str:
         some = ""
-        if self._column.example is not None and self._kind != "boolean":
-            some = f", such as {_shown(self._column.example)}"
-        elif self._column.categories:
-            some = f", such as {_shown(self._column.categories[0])}"
-        if self._kind == "date":
+        if self.column.example is not None and self.kind != "boolean":
+            some = f", such as {_shown(self.column.example)}"
+        elif self.column.categories:
+            some = f", such as {_shown(self.column.categories[0])}"
+        if self.kind == "date":
             some = ""
-        return _EXPECTED[self._kind] + some
+        return _EXPECTED[self.kind] + some
 
 
 def _kind_of_values(column: Column) -> str:
@@ -113,6 +118,10 @@ def _kind_of_values(column: Column) -> str:
         if kinds and kinds <= _TYPES[kind]:
             return kind
     return ""
+
+
+def _plain(values: Any) -> Any:
+    return values.tolist() if hasattr(values, "tolist") else values
 
 
 def _shown(value: Any) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .arrow_bodies import arrow_table, values_of, values_of_any
 from .blame import blamed
-from .bodies import columns_of, rows_of
+from .bodies import columns_of, require_names, rows_of, without_index
 from .checking import Check
 from .frames import FrameMaker, as_array, as_objects, as_values
 from .plain import to_plain
@@ -67,23 +68,50 @@ class Table:
 
     def of_rows(self, rows: Any) -> Any:
         """Return rows, which are JSON values, as the model was fitted on them; see :meth:`read`."""
+        if isinstance(rows, bytes):
+            return self.of_arrow(rows)
         if not self.schema.columns:
             return as_array(rows)
-        if self.schema.form == "values":
-            return as_values(self.schema.columns[0], *self._checked([_single(rows)]))
-        return self._made(self._checked(columns_of(rows, self._names)))
-
-    def _checked(self, values: list[list[Any]]) -> list[list[Any]]:
+        is_single = self.schema.form == "values"
+        values = [_single(rows)] if is_single else columns_of(rows, self._names)
         if self.validate:
             for check, each in zip(self.checks, values):
                 check.require(each)
-        for check, each in zip(self.checks, values):
-            check.count(each)
-        return values
+        return self._made(values)
+
+    def of_arrow(self, body: bytes) -> Any:
+        """Return the rows of a body in Arrow's IPC format, a stream or a file; see :meth:`read`."""
+        table = arrow_table(body)
+        if not self.schema.columns:
+            columns = [values_of_any(each) for each in table.columns]
+            return as_array([list(row) for row in zip(*columns)])
+        if all(self._names):
+            found = without_index(table.column_names, self._names)
+            require_names(found, self._names, where="The Arrow body")
+            held = [table.column(name) for name in self._names]
+        elif table.num_columns == len(self._names):
+            held = table.columns
+        else:
+            told = f"{table.num_columns} columns; {len(self._names)} are expected"
+            raise Refused(f"The Arrow body has {told}.")
+        return self._made(
+            [
+                values_of(each, check, validate=self.validate)
+                for each, check in zip(held, self.checks)
+            ]
+        )
+
+    def of_array(self, array: Any) -> Any:
+        """Return the rows of an array of numbers, of shape (n, columns); see :meth:`read`."""
+        return self.of_rows(array.tolist()) if self.schema.columns else array
 
     def _made(self, values: list[Any]) -> Any:
+        for check, each in zip(self.checks, values):
+            check.count(each)
         if self._maker is not None:
             return self._maker.frame(values)
+        if self.schema.form == "values":
+            return as_values(self.schema.columns[0], values[0])
         if self.schema.form == "array":
             return as_array([list(row) for row in zip(*values)])
         return as_objects(self.schema.columns, values)

@@ -1,0 +1,101 @@
+"""TablePlan: for scripts that read tables, such as those that modelship writes.
+
+Beside ``run(raw_data)`` such a script has a ``table`` that reads Arrow and arrays, and a function
+``run_table(data)`` that takes what it reads. So bodies that are not JSON need no list in between,
+and the server need not know what a table is.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+from .arrays import TypedPlan, array_plan
+from .binary import BadBody, npy_array
+from .readers import FallBack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
+__all__ = ["TablePlan", "table_plan"]
+
+
+class TablePlan(TypedPlan):
+    """How the bodies for run_table() become its one argument.
+
+    Parameters
+    ----------
+    name : str
+        The name of its parameter.
+    table : object
+        With the methods ``of_arrow(bytes)`` and ``of_array(array)``. An exception of these and of
+        run_table() that has ``response()`` is the caller's fault.
+    run_table : callable
+        What takes the rows that `table` reads.
+    numbers : TypedPlan, optional
+        How rows of numbers are read from JSON, where run() makes no more than an array of them.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        table: Any,
+        run_table: Callable[[Any], Any],
+        numbers: TypedPlan | None,
+    ) -> None:
+        super().__init__(_answering(run_table, name), {}, {})
+        self._name = name
+        self._table = table
+        self._numbers = numbers
+
+    def read_json(self, body: bytes) -> dict[str, Any]:
+        if self._numbers is None:
+            raise FallBack
+        return self._numbers.read_json(body)
+
+    def read_npy(self, body: bytes) -> dict[str, Any]:
+        return self._read_table(self._table.of_array, npy_array(body))
+
+    def read_arrow(self, body: bytes) -> dict[str, Any]:
+        return self._read_table(self._table.of_arrow, body)
+
+    def _read_table(self, read: Callable[[Any], Any], held: Any) -> dict[str, Any]:
+        try:
+            return {self._name: read(held)}
+        except ValueError as refused:
+            if not hasattr(refused, "response"):
+                raise
+            raise BadBody(getattr(refused, "status", 400), str(refused)) from refused
+
+
+def table_plan(module: ModuleType) -> TablePlan | None:
+    """Return how to serve a script with a `table` and a `run_table`; None if it has none."""
+    call, table = getattr(module, "run_table", None), getattr(module, "table", None)
+    if not inspect.isfunction(call) or not _reads(table):
+        return None
+    parameters = inspect.signature(call).parameters.values()
+    if [each.kind for each in parameters] != [inspect.Parameter.POSITIONAL_OR_KEYWORD]:
+        return None
+    (name,) = (each.name for each in parameters)
+    numbers = array_plan(module) if getattr(module, "run_array", None) is call else None
+    return TablePlan(name, table=table, run_table=call, numbers=numbers)
+
+
+def _reads(table: Any) -> bool:
+    return all(callable(getattr(table, name, None)) for name in ("of_arrow", "of_array"))
+
+
+def _answering(run_table: Callable[[Any], Any], name: str) -> Callable[..., Any]:
+    """Return run_table() with an answer for what it refuses, as run() has."""
+
+    def call(**arguments: Any) -> Any:
+        try:
+            return run_table(arguments[name])
+        except ValueError as refused:
+            if not hasattr(refused, "response"):
+                raise
+            return refused.response()
+
+    return call

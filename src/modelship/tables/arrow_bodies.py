@@ -1,0 +1,157 @@
+"""From Arrow's IPC format, a stream or a file, to columns of values.
+
+Nothing of a body is believed before it is compared with the body's length: compressed ones are
+refused, since their size is not known, and the lengths that columns tell are validated.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import struct
+from typing import TYPE_CHECKING, Any
+
+from .refused import Refused
+
+if TYPE_CHECKING:
+    from .checking import Check
+
+__all__ = ["arrow_of_text", "arrow_table", "values_of", "values_of_any"]
+
+_FILE = b"ARROW1\0\0"
+_COMPRESSION_SLOT = 3  # of the table RecordBatch, in Arrow's Message.fbs
+_FITTING = {
+    "integer": ("number",),
+    "number": ("number",),
+    "boolean": ("boolean",),
+    "text": ("text",),
+    "date": ("date", "text"),
+}
+
+
+def arrow_of_text(text: Any) -> bytes:
+    """Return the bytes that a body holds in base64.
+
+    Raises
+    ------
+    Refused
+        If it is no base64.
+    """
+    try:
+        return base64.b64decode(text, validate=True)
+    except (TypeError, ValueError, binascii.Error):
+        expected = "a stream of Arrow's IPC format in base64 is expected"
+        raise Refused(f"What the body holds under 'arrow' cannot be read; {expected}.") from None
+
+
+def arrow_table(body: bytes) -> Any:
+    """Return the pyarrow.Table that a stream or a file holds.
+
+    Raises
+    ------
+    Refused
+        If it holds none, or is compressed; if pyarrow is missing.
+    """
+    try:
+        import pyarrow as pa
+    except ImportError:
+        raise Refused("This service does not read Arrow: it lacks pyarrow.", 415) from None
+    # Within the file's own marks and its table of contents, a file holds a stream.
+    source = pa.py_buffer(body)
+    if body[: len(_FILE)] == _FILE:
+        source = source.slice(len(_FILE))
+    try:
+        for message in pa.ipc.MessageReader.open_stream(source):
+            if message.type in {"record batch", "dictionary"} and _is_compressed(message):
+                raise Refused("The Arrow body is compressed: send it as it is.")
+        table = pa.ipc.open_stream(source).read_all()
+        table.validate(full=True)
+    except (pa.ArrowException, OSError, ValueError, struct.error) as error:
+        if isinstance(error, Refused):
+            raise
+        raise Refused("The body is not in Arrow's IPC format.") from error
+    return table
+
+
+def _kind_of(kind: Any) -> str:
+    """Return the kind of a column of Arrow's type: as :attr:`Column.kind`, or ``""``."""
+    from pyarrow import types
+
+    if types.is_dictionary(kind):
+        return _kind_of(kind.value_type)
+    if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
+        return "number"
+    if types.is_boolean(kind):
+        return "boolean"
+    if types.is_date(kind) or types.is_timestamp(kind):
+        return "date"
+    return "text" if str(kind) in {"string", "large_string", "string_view"} else ""
+
+
+def values_of(held: Any, check: Check, *, validate: bool) -> Any:
+    """Return the values of one column of Arrow: an array of numbers, or a list.
+
+    Parameters
+    ----------
+    held : pyarrow.ChunkedArray
+        The column.
+    check : Check
+        What its values have to be.
+    validate : bool
+        Whether to refuse others.
+
+    Raises
+    ------
+    Refused
+        If it is of another kind, or has a gap where the model takes none.
+    """
+    if validate:
+        found, fitting = _kind_of(held.type), _FITTING.get(check.kind)
+        if fitting and found not in fitting and held.null_count < len(held):
+            expected = f"values of the kind {check.kind!r} are expected"
+            raise Refused(
+                f"The Arrow body, {check.name}: it is of the type {held.type}; {expected}."
+            )
+        if check.column.missing is False and held.null_count:
+            raise Refused(f"The Arrow body, {check.name}: a value is missing; none may be.")
+    return values_of_any(held)
+
+
+def values_of_any(held: Any) -> Any:
+    """Return the values of one column of Arrow: an array of numbers, or a list."""
+    from pyarrow import types
+
+    if types.is_dictionary(held.type):
+        held = held.cast(held.type.value_type)
+    if types.is_floating(held.type) or (types.is_integer(held.type) and not held.null_count):
+        return held.to_numpy()
+    if types.is_decimal(held.type):
+        return [None if each is None else float(each) for each in held.to_pylist()]
+    return held.to_pylist()
+
+
+def _is_compressed(message: Any) -> bool:
+    """Return whether the table of this message, a flatbuffer, says how its body is compressed.
+
+    pyarrow has verified the flatbuffer, but does not show this part of it. In a dictionary, the
+    batch lies one table deeper.
+    """
+    held = memoryview(message.metadata)
+
+    def number(code: str, at: int) -> int:
+        return int(struct.unpack_from(code, held, at)[0])
+
+    def slot(table: int, index: int) -> int:
+        """Return where the field lies, or 0 if it is not there."""
+        fields = table - number("<i", table)
+        at = 4 + 2 * index
+        offset = number("<H", fields + at) if at < number("<H", fields) else 0
+        return table + offset if offset else 0
+
+    def below(at: int) -> int:
+        return at + number("<I", at)
+
+    header = below(slot(number("<I", 0), 2))
+    if message.type == "dictionary":
+        header = below(slot(header, 1))
+    return slot(header, _COMPRESSION_SLOT) > 0

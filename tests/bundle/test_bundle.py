@@ -245,7 +245,12 @@ def test_a_bundle_takes_arrays_and_refuses_what_has_no_json_form(model, tmp_path
     assert bundle.sample_input == {"data": [[1.0, 0.0], [0.0, 1.0]]}
     assert bundle.input_key == "data"
     with pytest.raises(SampleInputError, match="object"):
-        ScoringBundle(model, environment=HERE, sample_input={"data": object()})
+        ScoringBundle(
+            model,
+            entry_script=tmp_path / "score.py",
+            environment=HERE,
+            sample_input={"data": object()},
+        )
 
 
 @pytest.mark.parametrize(
@@ -258,10 +263,12 @@ def test_a_bundle_takes_arrays_and_refuses_what_has_no_json_form(model, tmp_path
         {"memory_gb": True},
     ],
 )
-def test_options_that_cannot_be_meant_are_refused(model, options):
+def test_options_that_cannot_be_meant_are_refused(model, tmp_path, options):
     """Resources are numbers above 0, tags are text."""
+    script = tmp_path / "score.py"
+    script.write_bytes(SCRIPT)
     with pytest.raises(InvalidOptionError, match=next(iter(options))):
-        ScoringBundle(model, environment=HERE, **options)
+        ScoringBundle(model, entry_script=script, environment=HERE, **options)
 
 
 def test_a_path_in_place_of_a_model_is_told_how(tmp_path):

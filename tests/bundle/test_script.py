@@ -1,12 +1,14 @@
 """Reading, judging and writing scoring scripts."""
 
 import ast
+import pickle
 import re
 from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.linear_model import LogisticRegression
 
 from modelship.bundle.generated import generate_source
 from modelship.bundle.script import check_script, read_source
@@ -98,7 +100,7 @@ def test_a_source_folder_goes_along_without_its_litter(tmp_path):
 def test_the_written_script_is_plain_python_that_names_the_model(tmp_path):
     """The generated script parses, keeps the contract, and loads the model's own file."""
     path = tmp_path / "we'ird.pkl"
-    path.write_bytes(b"\x80\x04N.")
+    path.write_bytes(pickle.dumps(LogisticRegression()))
     script, (file,) = generate_source([Model.read(path, name="weird")], schema=Schema("array"))
     check_script(file.content, shown=script)
     strings = {

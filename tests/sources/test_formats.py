@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 from corpus.hostile_files import zipped
 from corpus.hostile_formats import model, node
@@ -108,7 +109,7 @@ def test_the_script_of_a_pickle_stays_the_same_to_the_byte(tmp_path):
         ("model.pkl", "07cd023b3a74e0c5ee8f03fdd9676f5a3677ddf4bbf5b12511bcb8593d18f72b"),
         ("model.joblib", "2276ea3c7774dabc667b68d51e5c0d21b0afead82d0c8eeedd0cd6b242f26099"),
     ]:
-        (tmp_path / name).write_bytes(pickle.dumps(1))
+        (tmp_path / name).write_bytes(pickle.dumps(LogisticRegression()))
         _, (file,) = generate_source([Model.read(tmp_path / name)], schema=Schema("array"))
         assert hashlib.sha256(file.content).hexdigest() == digest, name
 

@@ -10,9 +10,10 @@ from keyword import iskeyword
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
+from modelship.bundle.loading import lines_of, loading_of
 from modelship.bundle.openapi import descriptions
 from modelship.bundle.source_folder import SourceFile
-from modelship.errors import EntryScriptError, InvalidOptionError
+from modelship.errors import InvalidOptionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -43,7 +44,7 @@ import os
 def init():
     """Load the model once, when the service starts."""
     global model
-    model = {load}
+    {loading}
 
 
 def run(raw_data):
@@ -73,7 +74,7 @@ table = Table.beside(__file__{options})
 def init():
     """Load the model once, when the service starts."""
     global model
-    model = {load}
+    {loading}
 
 
 def run(raw_data):
@@ -143,17 +144,17 @@ def generate_source(
     Raises
     ------
     EntryScriptError
-        If there are several models or none, or one of a format for which none is written.
+        If there are several models or none, or one for which none is written.
     InvalidOptionError
         If probabilities are asked of a model that has none.
     """
-    model, lines = _lines_of(models)
+    model, lines = lines_of(models)
     model_file = model.files[0].path
-    load = _load(lines, model=model, schema=schema)
+    loading = loading_of(lines, model=model, schema=schema)
     if output == "proba":
         _require_probabilities(schema.outputs)
     elif schema.form == "array" and key.isidentifier() and not iskeyword(key):
-        text = _plain(lines, load=load, key=key, model_file=model_file)
+        text = _plain(lines, loading=loading, key=key, model_file=model_file)
         return "score.py", _sorted([_file("score.py", text), *_natives(lines)])
     options = "" if key == "data" else f", key={key!r}"
     options += "" if validate else ", validate=False"
@@ -164,7 +165,7 @@ def generate_source(
         rows=_ROWS.get(schema.form, _LISTS),
         options=options,
         imports="\n".join(line for line in lines.imports if "numpy" not in line),
-        load=load,
+        loading=loading,
         predict=_ANSWERS[output],
         run_array=_RUN_ARRAY if is_plain else "",
     )
@@ -185,38 +186,14 @@ def _require_probabilities(outputs: Outputs) -> None:
         raise InvalidOptionError("output", found, "'labels' for this model")
 
 
-def _lines_of(models: Sequence[Model]) -> tuple[Model, ScriptLines]:
-    """Return the one model, and how it is loaded."""
-    place = "."
-    if len(models) != 1:
-        problem = f"no script is written for {len(models)} models: what run() answers is up to you."
-        place = "; each model lies in AZUREML_MODEL_DIR/<name>/<version>." if models else "."
-    elif (lines := models[0].model_format.script) is None:
-        problem = f"no script can be written for a model of the format {models[0].format!r}."
-    else:
-        return models[0], lines
-    advice = f"Write score.py with init() and run(raw_data), and pass it as entry_script{place}"
-    raise EntryScriptError(path="score.py", problem=problem, advice=advice)
-
-
-def _plain(lines: ScriptLines, *, load: str, key: str, model_file: str) -> str:
+def _plain(lines: ScriptLines, *, loading: str, key: str, model_file: str) -> str:
     return _PLAIN.format(
         key=key,
         model_file=model_file,
         imports="\n".join(lines.imports),
-        load=load,
+        loading=loading,
         predict=lines.predict.replace("(data)", f"({key})"),
     )
-
-
-def _load(lines: ScriptLines, *, model: Model, schema: Schema) -> str:
-    """Return the expression that loads a model; labels that its file does not know go along."""
-    of_all = schema.outputs.labels
-    named = len(of_all) == 1 and schema.outputs.probabilities is not False
-    labels = f", classes={[*of_all[0]]!r}" if named else ""
-    path = f'os.path.join(os.environ["AZUREML_MODEL_DIR"], {model.files[0].path!r})'
-    classes = "" if model.schema.outputs.labels == of_all else labels
-    return lines.load.format(path=path, labels=labels, classes=classes)
 
 
 def _tables() -> Iterator[SourceFile]:

@@ -72,7 +72,9 @@ def subject_of(
     known = Schema()
     if isinstance(subject, Model):
         known = subject.schema
-        subject = subject.load(trust_model=trust_model)
+        loaded = subject.load(trust_model=trust_model)
+        key = subject.contents.key  # of the only estimator in a dict
+        subject = loaded if key is None else loaded[key]
     elif isinstance(subject, SupportsRun) and not isinstance(subject, type):
         return _of_service(subject, encode=encode, decode=decode)
     if isinstance(subject, type):

@@ -18,6 +18,7 @@ from modelship.errors import (
     ModelshipError,
     UntrustedModelError,
 )
+from modelship.sources._dill import DILL_SCRIPT, is_by_dill, load_dill
 from modelship.sources._files import check_there, checked_files, sha256_of
 from modelship.sources._told import Told
 from modelship.sources.formats import FORMATS
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from modelship.sources.contents import Contents
-    from modelship.sources.formats import ModelFormat
+    from modelship.sources.formats import ModelFormat, ScriptLines
     from modelship.tables import Schema
 
 __all__ = ["Model", "ModelFile", "check_name", "digest_of"]
@@ -160,7 +161,7 @@ class Model:
         """What can be read of the files without loading them; read once."""
         return read_passport(self.path)
 
-    @property
+    @cached_property
     def schema(self) -> Schema:
         """What the files tell of the columns that it takes, and of its answers, unloaded.
 
@@ -172,6 +173,11 @@ class Model:
     def contents(self) -> Contents:
         """What the file holds, read without loading it; unknown if the file does not tell."""
         return self._told.contents
+
+    @property
+    def script(self) -> ScriptLines | None:
+        """What a generated scoring script says of it; None if none can be written."""
+        return DILL_SCRIPT if is_by_dill(self.passport) else self.model_format.script
 
     @cached_property
     def _told(self) -> Told:
@@ -217,7 +223,7 @@ class Model:
         MissingExtraError
             If joblib is not installed.
         """
-        loader = self.model_format.loader
+        loader = load_dill if is_by_dill(self.passport) else self.model_format.loader
         if loader is None:
             cause = f"its format is {self.format!r}, and only pickles are loaded here"
             raise ModelLoadError(path=str(self.path), cause=cause, advice=_how_to_load(self.path))

@@ -43,12 +43,15 @@ class ScriptLines:
     natives : tuple[str, ...]
         The modules of :mod:`modelship.tables.natives` that it imports. They lie beside it, and the
         rest of :mod:`modelship.tables` too, whatever the model takes.
+    opens : bool
+        Whether ``{path}`` is an open file in place of a path.
     """
 
     imports: tuple[str, ...]
     load: str
     predict: str = "model.predict(data).tolist()"
     natives: tuple[str, ...] = ()
+    opens: bool = False
 
 
 def _read_other(part: Part) -> Described:

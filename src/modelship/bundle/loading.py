@@ -1,0 +1,53 @@
+"""How a generated script loads the model of a bundle, if it can."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from modelship.errors import EntryScriptError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modelship.sources import Model
+    from modelship.sources.formats import ScriptLines
+    from modelship.tables import Schema
+
+__all__ = ["lines_of", "loading_of"]
+
+
+def lines_of(models: Sequence[Model]) -> tuple[Model, ScriptLines]:
+    """Return the one model, and what a script says of it.
+
+    Raises
+    ------
+    EntryScriptError
+        If there are several models or none, one of a format for which no script is written, or
+        one whose file holds nothing that predicts.
+    """
+    place = "."
+    if len(models) != 1:
+        problem = f"no script is written for {len(models)} models: what run() answers is up to you."
+        place = "; each model lies in AZUREML_MODEL_DIR/<name>/<version>." if models else "."
+    elif (lines := models[0].script) is None:
+        problem = f"no script can be written for a model of the format {models[0].format!r}."
+    elif models[0].contents.predicts is False:
+        held = models[0].contents.title
+        problem = f"the model file {models[0].path.name} holds {held}, which has no predict()."
+    else:
+        return models[0], lines
+    advice = f"Write score.py with init() and run(raw_data), and pass it as entry_script{place}"
+    raise EntryScriptError(path="score.py", problem=problem, advice=advice)
+
+
+def loading_of(lines: ScriptLines, *, model: Model, schema: Schema) -> str:
+    """Return the statement that loads a model; labels that its file does not know go along."""
+    of_all = schema.outputs.labels
+    named = len(of_all) == 1 and schema.outputs.probabilities is not False
+    labels = f", classes={[*of_all[0]]!r}" if named else ""
+    path = f'os.path.join(os.environ["AZUREML_MODEL_DIR"], {model.files[0].path!r})'
+    classes = "" if model.schema.outputs.labels == of_all else labels
+    load = lines.load.format(path="file" if lines.opens else path, labels=labels, classes=classes)
+    key = model.contents.key
+    statement = f"model = {load}" if key is None else f"model = {load}[{key!r}]"
+    return f'with open({path}, "rb") as file:\n        {statement}' if lines.opens else statement

@@ -55,6 +55,11 @@ LONG = tuple(
 )
 
 
+if "MODELSHIP_HOME" not in os.environ:
+    # Nothing of a test stays on the machine, and what one resolves, the next one has.
+    os.environ["MODELSHIP_HOME"] = str(Path(os.environ["MODELSHIP_TESTS_CACHE"], "home"))
+
+
 def share_cache(home):
     """Let a MODELSHIP_HOME have the environments of this run, and the locks around them."""
     common = Path(os.environ["MODELSHIP_TESTS_CACHE"])

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from modelship.bundle import Environment
-from modelship.bundle.lock import lock
+from modelship.bundle.remembered import todays_lock
 from modelship.testing.contract_fixtures import ContractFixtures
 
 # Azure ML's SDK reads these on import: it tries again once, and at once.
@@ -47,7 +47,7 @@ def mnist_test_set(mnist_dir):
 @pytest.fixture(scope="session")
 def bare_lock():
     """Return the lock of the inference server alone, for this Python; resolved once a session."""
-    return lock(Environment(python=ContractFixtures.python, requirements=()))
+    return todays_lock(Environment(python=ContractFixtures.python, requirements=()))
 
 
 @pytest.fixture(scope="session")

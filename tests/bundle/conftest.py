@@ -10,7 +10,7 @@ import pytest
 from tiny_wheels import PASSWORD, USER, make_wheel
 
 from modelship.bundle.environment import Environment
-from modelship.bundle.lock import lock
+from modelship.bundle.remembered import todays_lock
 
 
 class _Private(SimpleHTTPRequestHandler):
@@ -31,7 +31,9 @@ class _Private(SimpleHTTPRequestHandler):
 @pytest.fixture(scope="session")
 def small_lock():
     """The lock of an environment with one package of its own, for the running Python."""
-    return lock(Environment(f"{sys.version_info[0]}.{sys.version_info[1]}", ("six==1.17.0",)))
+    return todays_lock(
+        Environment(f"{sys.version_info[0]}.{sys.version_info[1]}", ("six==1.17.0",))
+    )
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from modelship import Environment
-from modelship.bundle.lock import lock
+from modelship.bundle.remembered import todays_lock
 from modelship.sources import Model
 
 if TYPE_CHECKING:
@@ -31,5 +31,5 @@ def lock_of(environment: Environment) -> Lock:
     key = (environment.python, environment.requirements)
     with _ONE_AT_A_TIME:
         if key not in _LOCKS:
-            _LOCKS[key] = lock(environment)
+            _LOCKS[key] = todays_lock(environment)
         return _LOCKS[key]

@@ -11,7 +11,7 @@ from differential.servers import ServingEnvironment
 from filelock import FileLock
 
 from modelship.bundle import Environment
-from modelship.bundle.lock import lock
+from modelship.bundle.remembered import todays_lock
 from modelship.runtime.install import create_environment
 
 _PACKAGES = Path(__file__).with_name("differential") / "packages.txt"
@@ -32,7 +32,9 @@ def serving_python(tmp_path_factory):
     folder = (base.parent if workers else base) / "serving-environment"
     with FileLock(f"{folder}.lock"):
         if not folder.exists():
-            create_environment(lock(Environment(python=python, requirements=tuple(wanted))), folder)
+            create_environment(
+                todays_lock(Environment(python=python, requirements=tuple(wanted))), folder
+            )
     return folder / "bin" / "python"
 
 

@@ -17,7 +17,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from modelship import DeployTarget, ModelSource, ScoringBundle
 from modelship.bundle import Environment
-from modelship.bundle.lock import lock
+from modelship.bundle.remembered import todays_lock
 from modelship.errors import DeploymentNotFoundError
 from modelship.testing.bundles import script_bundle, with_lock
 
@@ -105,7 +105,7 @@ def shared_environment():
     with TemporaryDirectory() as folder:
         model = ModelSource.open(DecisionTreeClassifier().fit(X[:9], y[:9])).fetch(folder)
     environment = Environment("3.11", Environment.for_model(model).requirements)
-    return environment, lock(environment)
+    return environment, todays_lock(environment)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from docker_base import (
 )
 
 from modelship.bundle import Environment
-from modelship.bundle.lock import lock
+from modelship.bundle.remembered import todays_lock
 from modelship.testing.bundles import with_lock
 
 pytestmark = pytest.mark.docker
@@ -54,7 +54,7 @@ def own(docker_engine):
 def build(deployer, own, tmp_path, monkeypatch):
     """Start a process that builds an environment image, up to its last command."""
     monkeypatch.setenv("MODELSHIP_HOME", str(tmp_path / "home"))
-    bundle = with_lock(deployer.bundle(INERT), lock=lock(Environment("3.11", ())))
+    bundle = with_lock(deployer.bundle(INERT), lock=todays_lock(Environment("3.11", ())))
     arguments = [sys.executable, "-c", DEPLOY, str(bundle.save(tmp_path / "bundle")), own]
     path = os.pathsep.join(sys.path)
     process = subprocess.Popen(

@@ -36,7 +36,7 @@ from modelship.errors import EnvironmentSpecError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-__all__ = ["index_arguments", "index_variables", "redact"]
+__all__ = ["index_arguments", "index_variables", "redact", "uv_configuration", "without_secrets"]
 
 _UV_INDEX_VARIABLES = (
     "UV_DEFAULT_INDEX",
@@ -97,7 +97,7 @@ def redact(text: str, *, environ: Mapping[str, str] | None = None) -> str:
     """
     environ = os.environ if environ is None else environ
     indexes = [*_configured_indexes(environ)]
-    text = _URL.sub(lambda match: _bare(match.group()), text)
+    text = without_secrets(text)
     for secret in _secrets(indexes, environ):
         text = text.replace(secret, "***")
     # The longest first, or the index of one team would hide in that of another.
@@ -109,6 +109,11 @@ def redact(text: str, *, environ: Mapping[str, str] | None = None) -> str:
     return text
 
 
+def without_secrets(text: str) -> str:
+    """Return `text` with no URL that has a user, a password, a query or a fragment."""
+    return _URL.sub(lambda match: _bare(match.group()), text)
+
+
 def _configured_indexes(environ: Mapping[str, str]) -> Iterator[str]:
     try:
         pip = pip_settings(environ)
@@ -116,7 +121,7 @@ def _configured_indexes(environ: Mapping[str, str]) -> Iterator[str]:
         pip = {}
     settings = [pip.get(key, "") for key in ("index-url", "extra-index-url", "find-links")]
     settings += [environ.get(name, "") for name in (*_UV_INDEX_VARIABLES, "UV_FIND_LINKS")]
-    settings.append(_uv_configuration(environ))
+    settings.append(uv_configuration(environ))
     for setting in settings:
         yield from (url.rstrip("',") for url in _URL.findall(setting))
 
@@ -166,7 +171,8 @@ def _uv_files(environ: Mapping[str, str]) -> Iterator[Path]:
     yield Path("/etc/uv/uv.toml")
 
 
-def _uv_configuration(environ: Mapping[str, str]) -> str:
+def uv_configuration(environ: Mapping[str, str]) -> str:
+    """Return what the configuration files of uv say that it reads outside of a project."""
     return "\n".join(
         path.read_text(encoding="utf-8", errors="replace")
         for path in _uv_files(environ)
@@ -177,7 +183,7 @@ def _uv_configuration(environ: Mapping[str, str]) -> str:
 def _uv_knows_its_index(environ: Mapping[str, str]) -> bool:
     if any(environ.get(name) for name in _UV_INDEX_VARIABLES):
         return True
-    return bool(_UV_INDEX_SETTING.search(_uv_configuration(environ)))
+    return bool(_UV_INDEX_SETTING.search(uv_configuration(environ)))
 
 
 def _is_set(name: str, environ: Mapping[str, str]) -> bool:

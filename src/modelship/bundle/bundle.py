@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from modelship.bundle.environment import Environment, as_environment
 from modelship.bundle.generated import TABLES, generate_source
-from modelship.bundle.lock import lock as resolve
 from modelship.bundle.models import as_models, described, model_ids
 from modelship.bundle.payload import as_sample, form_of
+from modelship.bundle.remembered import todays_lock
 from modelship.bundle.resources import Resources
 from modelship.bundle.schemas import key_of, schema_of
 from modelship.bundle.script import SourceFile, read_source
@@ -215,8 +215,8 @@ class ScoringBundle:
 
     @cached_property
     def lock(self) -> Lock:
-        """The environment locked with hashes; resolved on first use, then kept."""
-        return resolve(self.environment)
+        """The environment locked with hashes, on first use; once a day for one environment."""
+        return todays_lock(self.environment)
 
     @cached_property
     def parts(self) -> Mapping[str, str]:

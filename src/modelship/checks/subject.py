@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from modelship.bundle.environment import as_environment
 from modelship.bundle.generated import generate_source
-from modelship.bundle.lock import lock as resolve
 from modelship.bundle.models import as_models
 from modelship.bundle.payload import as_sample
+from modelship.bundle.remembered import todays_lock
 from modelship.bundle.resources import Resources
 from modelship.bundle.schemas import key_of, schema_of
 from modelship.bundle.script import read_files
@@ -101,7 +101,7 @@ class Subject:
         *,
         entry_script: str | Path | None = None,
         source_directory: str | Path | None = None,
-        environment: Environment | str | Path | None = None,
+        environment: Environment | str | Path | Sequence[str] | None = None,
         sample_input: object = None,
         cpu_cores: float = 1.0,
         memory_gb: float = 1.0,
@@ -139,7 +139,7 @@ class Subject:
             entry_script=script,
             source=source,
             environment=wanted,
-            lock=reading.part(lambda: resolve(wanted)) if wanted else None,
+            lock=reading.part(lambda: todays_lock(wanted)) if wanted else None,
             sample_json=reading.part(lambda: as_sample(sample_input)),
             resources=reading.part(lambda: Resources(cpu_cores=cpu_cores, memory_gb=memory_gb)),
             unread=tuple(reading.unread),

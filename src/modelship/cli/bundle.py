@@ -38,6 +38,9 @@ __all__ = ["bundle"]
     metavar="NAME",
     help="A package besides, such as pandas or 'pyarrow>=15'; may be repeated.",
 )
+@click.option(
+    "--upgrade", is_flag=True, help="Choose the newest versions now, and not those of today."
+)
 @click.option("--sample-input", metavar="FILE", help="A JSON file with a sample request.")
 @click.option("--cpu-cores", type=float, help="Cores of processor time [default: 1].")
 @click.option("--memory-gb", type=float, help="Memory in gibibytes [default: 1].")
@@ -53,7 +56,12 @@ __all__ = ["bundle"]
 @config_option
 @json_option
 def bundle(
-    *, models: tuple[str, ...], output: Path, config_file: Path | None, **given: Any
+    *,
+    models: tuple[str, ...],
+    output: Path,
+    upgrade: bool,
+    config_file: Path | None,
+    **given: Any,
 ) -> None:
     """Save MODEL with its script and its locked environment into a folder.
 
@@ -63,12 +71,20 @@ def bundle(
     """
     config = Config.find(config_file).under(model=models, **given)
     with showing("Make the bundle"), open_bundle(config) as made:
+        if upgrade:
+            made = _upgraded(made)  # noqa: PLW2901 - the same, locked anew
         made.save(output)
         document = _document(made, folder=output)
     if as_json_is_asked():
         emit(document)
     else:
         _say(document)
+
+
+def _upgraded(made: ScoringBundle) -> ScoringBundle:
+    from modelship.bundle.remembered import upgraded_lock
+
+    return made.with_lock(upgraded_lock(made.environment))
 
 
 def _document(made: ScoringBundle, *, folder: Path) -> dict[str, Any]:

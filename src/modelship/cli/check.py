@@ -115,7 +115,6 @@ def _check(
 ) -> Sequence[Finding]:
     from modelship.bundle import ScoringBundle
     from modelship.errors import BundleError, EnvironmentSpecError, ModelError
-    from modelship.runtime.recent import recent_lock
 
     asked = {**_asked(config), "trust_model": trust_model, "variables": given["variables"]}
     tried: dict[str, Any] = {
@@ -128,8 +127,6 @@ def _check(
         return ScoringBundle.load(folder).check(**tried, **asked)
     try:
         with open_bundle(config) as bundle:
-            with suppress(EnvironmentSpecError):  # the check says so
-                bundle = bundle.with_lock(recent_lock(bundle.environment))  # noqa: PLW2901 - the same, locked
             return bundle.check(**tried, **asked)
     except (BundleError, EnvironmentSpecError, ModelError):
         return _check_parts(config, asked)

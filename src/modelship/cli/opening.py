@@ -136,10 +136,10 @@ def parts_of(config: Config) -> dict[str, Any]:
     }
 
 
-def _environment(config: Config) -> Environment | Sequence[str] | None:
+def _environment(config: Config) -> Environment | str | Sequence[str] | None:
     """Return the environment of the file together with the packages, as far as they are given."""
-    if config.environment is None:
-        return config.packages or None
+    if config.environment is None or not config.packages:
+        return config.environment or config.packages or None
     from modelship.bundle import Environment
 
     return Environment.read(config.environment).with_packages(*config.packages)

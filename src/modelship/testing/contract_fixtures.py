@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import platform
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 
 from modelship.bundle import Environment
-from modelship.bundle.lock import lock as resolve
+from modelship.bundle.remembered import todays_lock
 from modelship.targets import DeployTarget
 from modelship.testing import cases
 from modelship.testing.bundles import script_bundle, with_lock
@@ -89,7 +90,7 @@ class ContractFixtures:
     @classmethod
     def lock(cls) -> Lock:
         """Return the lock that all bundles share: the inference server and nothing else."""
-        return resolve(_bare(cls.python))
+        return _lock_of(cls.python)
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -170,6 +171,11 @@ class ContractFixtures:
     def open_target(cls) -> DeployTarget:
         """Return a new object of the target, as another program would get it."""
         return DeployTarget.open(cls.target_name, **cls.options)
+
+
+@functools.cache
+def _lock_of(python: str) -> Lock:
+    return todays_lock(_bare(python))
 
 
 def _bare(python: str) -> Environment:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from modelship.bundle.generated import Output
     from modelship.bundle.lock import Lock
     from modelship.bundle.profile import HasProfile
-    from modelship.findings import Finding
+    from modelship.findings import Findings
     from modelship.sources import Model
 
 __all__ = ["ScoringBundle"]
@@ -276,7 +276,7 @@ class ScoringBundle:
         secrets: Mapping[str, Any] | None = None,
         timeout_s: float = 600.0,
         show_output: bool = True,
-    ) -> tuple[Finding, ...]:
+    ) -> Findings:
         """Return what is wrong with the bundle, before anything of it is built or sent.
 
         The script, the environment and the model are read and not run; then, unless that found
@@ -308,8 +308,8 @@ class ScoringBundle:
 
         Returns
         -------
-        tuple[Finding, ...]
-            Errors first; empty if nothing is wrong.
+        Findings
+            A tuple of :class:`Finding`, errors first; empty if nothing is wrong.
 
         Raises
         ------
@@ -317,7 +317,7 @@ class ScoringBundle:
             If there is no such profile, or a variable or a secret cannot be had.
         """
         # The checks stand above bundles, for they run them: they are found by name.
-        check: Callable[..., tuple[Finding, ...]] = named("modelship.checks:check")
+        check: Callable[..., Findings] = named("modelship.checks:check")
         return check(
             self,
             target=target,

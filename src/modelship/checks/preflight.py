@@ -21,7 +21,7 @@ from modelship.checks.trial import try_out
 from modelship.checks.verdict import trial_findings
 from modelship.diagnosis.redaction import hiding
 from modelship.errors import ModelshipError, PythonNotFoundError
-from modelship.findings import RULES, Severity
+from modelship.findings import RULES, Findings, Severity
 from modelship.progress import showing
 from modelship.runtime.variables import as_secrets, as_variables
 
@@ -51,7 +51,7 @@ def check(
     secrets: Mapping[str, str | Secret] | None = None,
     timeout_s: float = 600.0,
     show_output: bool = True,
-) -> tuple[Finding, ...]:
+) -> Findings:
     """Return what is wrong with a bundle; see :meth:`ScoringBundle.check`."""
     with showing("Check the bundle") if show_output else nullcontext():
         return _check(
@@ -76,7 +76,7 @@ def _check(
     variables: Mapping[str, str],
     secrets: Mapping[str, str | Secret],
     timeout_s: float,
-) -> tuple[Finding, ...]:
+) -> Findings:
     end_s = time.monotonic() + timeout_s
     shown = as_variables(variables)
     profile = _profile_of(target)
@@ -107,7 +107,7 @@ def check_parts(
     trust_model: bool = False,
     variables: Mapping[str, str] | None = None,
     **parts: Any,
-) -> tuple[Finding, ...]:
+) -> Findings:
     """Return what is wrong with parts that no bundle can be made of.
 
     Parameters
@@ -189,9 +189,9 @@ def _tried(
             yield each
 
 
-def _sorted(found: Iterable[Finding]) -> tuple[Finding, ...]:
+def _sorted(found: Iterable[Finding]) -> Findings:
     """Return findings without repeats: errors first, then in the order of place and code."""
     once = dict.fromkeys(found)
-    return tuple(
+    return Findings(
         sorted(once, key=lambda each: (not each.blocks, each.path, each.line or 0, each.code))
     )

@@ -25,6 +25,7 @@ from modelship.cli.output import as_json_is_asked, deployment_document, emit, sa
 from modelship.cli.rollouts import rollout_options, stages_from
 from modelship.cli.serving import secret_option, serving_options, stated_options
 from modelship.errors import StorageError
+from modelship.shown import local_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 __all__ = ["history", "rollback", "update"]
 
 _SHOWN_DIGITS = 12
-_SECONDS = len("2026-01-31T12:00:00")
 
 
 @click.command(
@@ -168,7 +168,7 @@ def history(
         documents = [_change_document(each) for each in changes]
         emit({"name": name, "target": place.name, "changes": documents})
     elif changes:
-        header = ("#", "began at (UTC)", "by", "what", "release", "outcome", "")
+        header = ("#", "began at", "by", "what", "release", "outcome", "")
         say_table(header, [_row(each) for each in changes])
     else:
         click.echo(f"Nothing is written down of {name}: it was not deployed by modelship.")
@@ -217,7 +217,7 @@ def _row(change: Change) -> Sequence[str]:
     why = change.reason if change.outcome != "serving" else ""
     return (
         str(change.number),
-        change.began_at[:_SECONDS].replace("T", " "),
+        local_time(change.began_at),
         change.by,
         change.kind,
         change.release.digest[:_SHOWN_DIGITS],

@@ -17,6 +17,7 @@ from modelship.cli.wording import worded
 from modelship.diagnosis import diagnose, is_known
 from modelship.diagnosis.redaction import hiding
 from modelship.errors import DeploymentNotFoundError, InvalidOptionError
+from modelship.shown import local_time
 
 if TYPE_CHECKING:
     from modelship.findings import Diagnosis
@@ -28,7 +29,6 @@ __all__ = ["doctor"]
 _STDIN = "-"
 _UNWELL = 7
 _LINES = 20_000
-_SECONDS = len("2026-01-31T12:00:00")
 _CHUNK_BYTES = 2**20
 _CHUNKS_KEPT = 16  # of the end; more than a diagnosis reads
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # as PowerShell writes what a command prints
@@ -138,8 +138,8 @@ def _failure_document(failure: Failure) -> dict[str, Any]:
 
 
 def _say_failure(failure: Failure) -> None:
-    when = failure.ended_at[:_SECONDS].replace("T", " ")
-    click.echo(f"Its last deployment failed at {when} UTC (change {failure.change}):")
+    when = local_time(failure.ended_at)
+    click.echo(f"Its last deployment failed at {when} (change {failure.change}):")
     if failure.diagnosis is not None:
         say_diagnosis(failure.diagnosis)
         return
@@ -182,7 +182,7 @@ def _say_service(
     diagnosis: Diagnosis | None,
     failed: Diagnosis | None,
 ) -> None:
-    answers = f"; it answers since {since} UTC" if since else ""
+    answers = f"; it answers since {local_time(since)}" if since else ""
     click.echo(f"{deployment.name} on {deployment.target} is {state}{answers}.")
     if diagnosis is not None:
         say_diagnosis(diagnosis)

@@ -14,6 +14,7 @@ from modelship.cli.options import config_option, json_option, option_option, tar
 from modelship.cli.output import as_json_is_asked, deployment_document, emit, say_table
 from modelship.cli.wording import hint_of, message_of
 from modelship.errors import DeploymentNotFoundError, ModelshipError
+from modelship.shown import local_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -124,7 +125,8 @@ def _count(services: int) -> str:
 def _say(services: Sequence[dict[str, Any]], closed: Sequence[_Look]) -> None:
     columns = ("name", "target", "state", "model", "scoring_uri", "created_at")
     if services:
-        rows = [[str(each[column]) for column in columns] for each in services]
+        local = [{**each, "created_at": local_time(each["created_at"])} for each in services]
+        rows = [[str(each[column]) for column in columns] for each in local]
         say_table([column.replace("_", " ") for column in columns], rows)
     else:
         click.echo("Nothing is deployed.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from html import escape
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,6 +10,7 @@ from modelship.errors import MissingExtraError, PictureError
 from modelship.evaluation.extras import needs_extra
 from modelship.evaluation.pictures import as_png, draw_confusion_matrix, draw_scatter
 from modelship.evaluation.samples import draw_predictions, infer_image_shape
+from modelship.shown import card, facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,12 +49,8 @@ def render(report: Report) -> str:
 
 def render_compact(report: Report) -> str:
     """Return the metrics as a small table, for a notebook."""
-    rows = "".join(
-        f"<tr><th style='text-align:left'>{escape(name)}</th><td>{_number(value)}</td></tr>"
-        for name, value in report.metrics.items()
-    )
-    title = escape(str(report).splitlines()[0])
-    return f"<table><caption style='white-space:nowrap'>{title}</caption>{rows}</table>"
+    title = str(report).splitlines()[0]
+    return card(title, facts({name: _number(value) for name, value in report.metrics.items()}))
 
 
 def _number(value: float) -> str:

@@ -1,6 +1,6 @@
 """What a check finds before a deployment, and what a diagnosis finds after one: the same codes."""
 
-from modelship.findings.finding import Diagnosis, Finding, Severity
+from modelship.findings.finding import Diagnosis, Finding, Findings, Severity
 from modelship.findings.rules import RULES, Rule
 
-__all__ = ["RULES", "Diagnosis", "Finding", "Rule", "Severity"]
+__all__ = ["RULES", "Diagnosis", "Finding", "Findings", "Rule", "Severity"]

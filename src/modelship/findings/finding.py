@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-__all__ = ["Diagnosis", "Finding", "Severity"]
+from modelship.shown import bold, card, code, folded, lines, mark, quoted, table
+
+__all__ = ["Diagnosis", "Finding", "Findings", "Severity"]
 
 
 class Severity(Enum):
@@ -64,6 +66,43 @@ class Finding:
         place = f"{self.where}: " if self.where else ""
         return f"{place}{self.code} {self.problem} {self.advice}"
 
+    def _repr_html_(self) -> str:
+        return Findings((self,))._repr_html_()
+
+
+class Findings(tuple[Finding, ...]):
+    """What a check found, errors first: a tuple of findings that a notebook shows as a table."""
+
+    __slots__ = ()
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        """Those that keep a bundle from being deployed."""
+        return tuple(each for each in self if each.blocks)
+
+    def __str__(self) -> str:
+        return "\n".join(f"{each.severity} {each}" for each in self) or "nothing found"
+
+    def _repr_html_(self) -> str:
+        if not self:
+            return card(mark("nothing found", "good"))
+        errors = len(self.errors)
+        counted = {"error": errors, "warning": len(self) - errors}
+        words = [f"{n} {word}{'' if n == 1 else 's'}" for word, n in counted.items() if n]
+        title = mark(", ".join(words), "bad" if errors else "warn")
+        return card(title, table(("", "where", "what, and what to do"), map(_row, self)))
+
+
+def _row(found: Finding) -> tuple[object, ...]:
+    proof = folded("what proves it", quoted(found.evidence)) if found.evidence else ""
+    tone = "bad" if found.blocks else "warn"
+    where = code(found.where) if found.where else ""
+    return (
+        mark(f"{found.severity} {found.code}", tone),
+        where,
+        lines(found.problem, bold(found.advice), proof),
+    )
+
 
 @dataclass(frozen=True)
 class Diagnosis:
@@ -92,3 +131,9 @@ class Diagnosis:
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
         return f"{place}{self.code} {self.cause} {self.remedy}"
+
+    def _repr_html_(self) -> str:
+        proof = quoted("\n".join(self.evidence)) if self.evidence else ""
+        return card(
+            mark(self.code, "bad"), lines(self.cause, proof, bold(self.remedy)), note=self.where
+        )

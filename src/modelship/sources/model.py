@@ -241,6 +241,11 @@ class Model:
         _warn_once(caught)
         return loaded
 
+    def _repr_html_(self) -> str:
+        from modelship.sources._pictured import model_html
+
+        return model_html(self)
+
     def _load_error(self, error: Exception) -> ModelLoadError:
         cause = f"{type(error).__name__}: {error}".rstrip(": \n.")
         writer = self.passport.written_by if self.passport.libraries else ""

@@ -142,6 +142,11 @@ class Passport:
     def _judged(self, judgement: Judgement) -> tuple[str, ...]:
         return tuple(name for name, use in self.uses if use and judge(name, use) is judgement)
 
+    def _repr_html_(self) -> str:
+        from modelship.sources._pictured import passport_html
+
+        return passport_html(self)
+
     @property
     def from_main(self) -> tuple[str, ...]:
         """Those of `globals` that were defined in the program that saved the model."""

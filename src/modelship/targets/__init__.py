@@ -6,6 +6,7 @@ from modelship.targets.deployment import Deployment
 from modelship.targets.failures import Failure
 from modelship.targets.history import Change
 from modelship.targets.instance import Instance
+from modelship.targets.pictured import History
 from modelship.targets.plan import Difference, Plan
 from modelship.targets.release import Release, ReleaseRecord, Serving
 from modelship.targets.state import State
@@ -18,6 +19,7 @@ __all__ = [
     "Deployment",
     "Difference",
     "Failure",
+    "History",
     "Instance",
     "Observation",
     "Plan",

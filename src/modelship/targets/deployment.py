@@ -11,6 +11,7 @@ from modelship.targets import health
 from modelship.targets.calling import Caller
 from modelship.targets.deleting import delete
 from modelship.targets.deploying import deploy
+from modelship.targets.pictured import History, deployment_html
 from modelship.targets.release import Serving
 from modelship.targets.rolling_back import release_before, require_same_place
 from modelship.targets.settling import history
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from modelship.targets.backend import TargetBackend
     from modelship.targets.deploying import Check
     from modelship.targets.describing import ServiceDescription
-    from modelship.targets.history import Change
     from modelship.targets.instance import Instance
     from modelship.targets.kept import KeptReleases
     from modelship.targets.keys import ServiceKeys
@@ -351,13 +351,13 @@ class Deployment:
             show_output=show_output,
         )
 
-    def history(self) -> tuple[Change, ...]:
+    def history(self) -> History:
         """Return what the name has served, the oldest first; also what failed.
 
         The last hundred changes are kept. A change whose deployer was killed is settled when this
         is read, by what the name really serves.
         """
-        return history(self._backend, self.name)
+        return History(history(self._backend, self.name))
 
     def _follow(self) -> None:
         """Move this handle to what serves the name now: others may have changed that."""
@@ -442,3 +442,6 @@ class Deployment:
 
     def __repr__(self) -> str:
         return f"<Deployment {self.name!r} on {self.target!r} at {self.scoring_uri}>"
+
+    def _repr_html_(self) -> str:
+        return deployment_html(self)

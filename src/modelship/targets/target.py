@@ -15,6 +15,7 @@ from modelship.targets.failures import failure_of
 from modelship.targets.health import serving_one
 from modelship.targets.known import TARGETS
 from modelship.targets.names import check_service_name
+from modelship.targets.pictured import History
 from modelship.targets.plan import plan
 from modelship.targets.release import Serving
 from modelship.targets.settling import history
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from modelship.routing import Canary, Shadow
     from modelship.targets.deploying import Check
     from modelship.targets.failures import Failure
-    from modelship.targets.history import Change
     from modelship.targets.instance import Instance
     from modelship.targets.plan import Plan
 
@@ -254,13 +254,13 @@ class DeployTarget:
             )
         return Deployment(self._backend, found)
 
-    def history(self, name: str) -> tuple[Change, ...]:
+    def history(self, name: str) -> History:
         """Return the changes of what `name` has served, the oldest first; also once it is deleted.
 
         The last hundred changes are kept. A change whose deployer was killed is settled when this
         is read, by what the name really serves.
         """
-        return history(self._backend, check_service_name(name))
+        return History(history(self._backend, check_service_name(name)))
 
     def failure(self, name: str) -> Failure | None:
         """Return why the last deployment of `name` failed, with the last that it wrote.

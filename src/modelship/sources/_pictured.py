@@ -1,0 +1,94 @@
+"""What a notebook shows of a model and of its passport."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from modelship.errors import ModelshipError
+from modelship.shown import Html, bold, card, code, facts, folded, lines, mark, table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modelship.sources.model import Model
+    from modelship.sources.passport import Passport
+    from modelship.tables import Column, Schema
+
+__all__ = ["model_html", "passport_html"]
+
+_DIGITS: Final = 12
+_MOST_NAMES: Final = 100
+_MOST_VALUES: Final = 8
+_UNIT: Final = 1024
+
+
+def model_html(model: Model) -> str:
+    """Return a model: what wrote it, whether it is safe to load, and its columns."""
+    told: dict[str, object] = {"file": model.path, "sha256": _digest(model.digest)}
+    parts = []
+    try:
+        told |= _of_passport(model.passport)
+        told["holds"] = model.contents.title
+        parts = _columns(model.schema)
+    except (ModelshipError, OSError):  # it was moved or changed meanwhile
+        told["now"] = mark("it cannot be read any more", "bad")
+    return card(f"{model.name}:{model.version}", facts(told), *parts, note=model.format)
+
+
+def passport_html(passport: Passport) -> str:
+    """Return a passport: what wrote the model, and what loading it would do."""
+    names = passport.globals
+    more = f", and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    listed = Html("<br>").join(code(name) for name in names[:_MOST_NAMES])
+    imports = [folded(f"{len(names)} names that it imports{more}", Html(listed))] if names else []
+    return card("Passport", facts(_of_passport(passport)), *imports, note=passport.format)
+
+
+def _of_passport(passport: Passport) -> dict[str, object]:
+    needs = [f"{name} {version}" for name, version in passport.libraries[1:]]
+    return {
+        "written by": passport.written_by,
+        "with": ", ".join([*needs, *passport.packages]),
+        "size": _size(passport.size_bytes),
+        "loading": _loading(passport.obstacles),
+    }
+
+
+def _loading(obstacles: Sequence[str]) -> Html:
+    if not obstacles:
+        return mark("runs nothing but what rebuilds the model", "good")
+    return lines(mark(bold("is not known to be safe"), "bad"), *obstacles[:_MOST_VALUES])
+
+
+def _columns(schema: Schema) -> list[Html]:
+    if not schema.columns:
+        return []
+    rows = [(_named(each), each.dtype or each.kind, _values(each)) for each in schema.columns]
+    title = f"{len(rows)} {'column' if len(rows) == 1 else 'columns'}"
+    return [folded(title, table(("column", "type", "values"), rows[:_MOST_NAMES]))]
+
+
+def _named(column: Column) -> Html:
+    return code(column.name) if column.name else Html("")
+
+
+def _values(column: Column) -> str:
+    shown = [*map(str, column.categories[:_MOST_VALUES])]
+    shown += ["…"] if len(column.categories) > _MOST_VALUES else []
+    if column.low is not None and column.high is not None:
+        shown.append(f"{column.low:g} to {column.high:g}")
+    shown += ["or missing"] if column.missing else []
+    return ", ".join(shown)
+
+
+def _digest(digest: str) -> Html:
+    return code(f"{digest[:_DIGITS]}…", whole=digest)
+
+
+def _size(size_bytes: int) -> str:
+    size = float(size_bytes)
+    for unit in ("bytes", "KiB", "MiB"):
+        if size < _UNIT:
+            return f"{size:.3g} {unit}"
+        size /= _UNIT
+    return f"{size:.3g} GiB"

@@ -1,0 +1,62 @@
+"""What a notebook shows of a service and of what it has served."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from modelship.shown import Html, card, code, facts, folded, lines, link, local_time, mark, table
+from modelship.targets.history import Change
+
+if TYPE_CHECKING:
+    from modelship.targets.deployment import Deployment
+
+__all__ = ["History", "deployment_html"]
+
+_DIGITS: Final = 12
+_TONES: Final = {"serving": "good", "under way": "warn", "failed": "bad", "refused": "bad"}
+
+
+class History(tuple[Change, ...]):
+    """The changes of what a name serves, the oldest first; a notebook shows them as a table."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        if not self:
+            return card("nothing is written down")
+        header = ("#", "began", "by", "what", "release", "outcome", "differs in")
+        return card(f"{len(self)} changes", table(header, map(_row, self)), note="local times")
+
+
+def _row(change: Change) -> tuple[object, ...]:
+    outcome = mark(change.outcome, _TONES.get(change.outcome, "quiet"))
+    why = "" if change.outcome == "serving" else change.reason
+    release = _digest(change.release.digest)
+    began = local_time(change.began_at)
+    differs = lines(", ".join(change.differed), why)
+    return change.number, began, change.by, change.kind, release, outcome, differs
+
+
+def deployment_html(deployment: Deployment) -> str:
+    """Return a service as its record says; nothing is asked of the service or of the place."""
+    instance, release = deployment.instance, deployment.release
+    options = {name: value for name, value in (release.options or {}).items() if _is_told(name)}
+    told = {
+        "scoring URI": link(deployment.scoring_uri),
+        "model": release.model,
+        "bundle": _digest(release.bundle),
+        "since": local_time(instance.created_at),
+        "tags": ", ".join(f"{name}={value}" for name, value in release.tags.items()),
+        "description": release.description,
+        "problem": mark(instance.broken, "bad") if instance.broken else "",
+    }
+    how = [folded("how it is served", facts(options))] if options else []
+    return card(deployment.name, facts(told), *how, note=f"on {deployment.target}")
+
+
+def _is_told(option: str) -> bool:
+    return not option.startswith("secrets")  # hashes, which say nothing to anybody
+
+
+def _digest(digest: str) -> Html:
+    return code(f"{digest[:_DIGITS]}…", whole=digest) if digest else Html("")

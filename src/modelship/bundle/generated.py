@@ -6,8 +6,11 @@ stands on a copy of :mod:`modelship.tables` and on the schema, which lie beside 
 
 from __future__ import annotations
 
+import re
+from functools import cache
 from keyword import iskeyword
 from pathlib import Path
+from string import Formatter
 from typing import TYPE_CHECKING, Final, Literal
 
 from modelship.bundle.loading import lines_of, loading_of
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from modelship.sources.formats import ScriptLines
     from modelship.tables import Outputs, Schema
 
-__all__ = ["TABLES", "Output", "generate_source"]
+__all__ = ["TABLES", "Output", "generate_source", "is_generated"]
 
 Output = Literal["labels", "proba"]
 """What a generated script answers: predictions, or the probability of each class beside them."""
@@ -174,6 +177,19 @@ def generate_source(
         documents = descriptions(model, schema=schema, key=key, has_probabilities=output == "proba")
         files += [_file(path, document) for path, document in documents.items()]
     return "score.py", _sorted([*files, *(_natives(lines) or _tables())])
+
+
+def is_generated(script: bytes) -> bool:
+    """Return whether a scoring script is one that :func:`generate_source` writes."""
+    text = script.decode("utf-8", errors="replace")
+    return any(_shape(template).fullmatch(text) for template in (_PLAIN, _TABLE))
+
+
+@cache
+def _shape(template: str) -> re.Pattern[str]:
+    """Return the pattern of what a template makes, whatever is filled in."""
+    parts = [literal for literal, *_ in Formatter().parse(template)]
+    return re.compile("(?s:.*)".join(map(re.escape, parts)))
 
 
 def _sorted(files: Iterable[SourceFile]) -> tuple[SourceFile, ...]:

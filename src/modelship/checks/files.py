@@ -39,6 +39,7 @@ _EVERYWHERE: Final = ("/tmp", "/dev", "/proc", "/sys", "/etc", "/usr", "/opt", "
 _APP_ROOT: Final = "/var/azureml-app"
 _OF_SEVERAL: Final = re.compile(r"\d+/")  # after a model's name: its version, and a file of it
 _NOT_THERE: Final = frozenset({"OSError", "FileNotFoundError", "IOError", "Exception"})
+_ALIKE: Final = 0.6  # of two names, as difflib compares them: one may be meant by the other
 _EXISTS: Final = frozenset({"exists", "isfile", "isdir", "is_file", "is_dir"})
 
 
@@ -119,7 +120,11 @@ def _way_to_models(path: str, file: str, *, models: Sequence[Model]) -> str:
             f"Give the bundle each model that the script loads, {name!r} among them: a single "
             f"one has no folder of its own, and is {file!r} in AZUREML_MODEL_DIR."
         )
-    return f"Write os.path.join(os.environ['AZUREML_MODEL_DIR'], {file!r})."
+    write = f"Write os.path.join(os.environ['AZUREML_MODEL_DIR'], {file!r})"
+    wanted, there = posixpath.basename(path), posixpath.basename(file)
+    if difflib.SequenceMatcher(None, wanted, there).ratio() >= _ALIKE:
+        return f"{write}."
+    return f"{write}, or make the bundle of a folder that holds {wanted} too."
 
 
 def _registered(node: ast.Call, *, models: Sequence[Model] | None, path: str) -> Iterator[Finding]:

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Final
 from packaging.version import InvalidVersion, Version
 
 from modelship.checks.parsing import caught_by
-from modelship.checks.provided import Provided, standard_library
+from modelship.checks.provided import Provided
+from modelship.diagnosis.remedies import remedy_for_missing
 from modelship.findings import RULES, Severity
+from modelship.known_modules import standard_library
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from modelship.bundle.lock import Lock
     from modelship.bundle.script import SourceFile
     from modelship.checks.parsing import Script
+    from modelship.diagnosis import Surroundings
     from modelship.findings import Finding
 
 __all__ = ["import_findings"]
@@ -26,7 +29,7 @@ __all__ = ["import_findings"]
 # "Release history" of scikit-learn: deprecated in 0.21, removed in 0.23.
 _EXTERNALS: Final = {
     "sklearn.externals.joblib": "Write import joblib, and list joblib in the environment.",
-    "sklearn.externals.six": "Write import six, or leave it out: Python 3 needs none of it.",
+    "sklearn.externals.six": "Write import six, and list six in the environment.",
 }
 _EXTERNALS_REMOVED: Final = Version("0.23")
 # What inference-schema imports only where these are used.
@@ -55,9 +58,10 @@ def import_findings(
     entry: Script,
     source: Sequence[SourceFile],
     lock: Lock,
-    python: tuple[int, int],
+    around: Surroundings,
 ) -> Iterator[Finding]:
     """Find imports that will fail, in the entry script and in the modules that it reaches."""
+    python = around.python or (3, 11)
     own = {file.path.partition("/")[0].removesuffix(".py") for file in source}
     provided = Provided(lock)
     known = standard_library(python)
@@ -67,23 +71,18 @@ def import_findings(
             top = each.module.partition(".")[0]
             if each.level:
                 if script is entry:
-                    yield _relative(each, path=script.path)
+                    yield _relative(each, path=script.path, around=around)
             elif each.module in _EXTERNALS and _has_no_externals(lock):
                 yield _removed(each, path=script.path)
             elif top not in own and top not in known:
-                yield from _missing(each, provided, source=source, known=known, path=script.path)
+                yield from _missing(each, provided, around=around, path=script.path)
     imported = {each.module.partition(".")[0] for found in imports.values() for each in found}
     others = [script for script in scripts if script is not entry]
     yield from _hidden(others, own=own, known=known, provided=provided, imported=imported)
 
 
 def _missing(
-    each: _Import,
-    provided: Provided,
-    *,
-    source: Sequence[SourceFile],
-    known: frozenset[str],
-    path: str,
+    each: _Import, provided: Provided, *, around: Surroundings, path: str
 ) -> Iterator[Finding]:
     there = provided.provides(each.module)
     needed = _SCHEMA_NEEDS.get(each.module)
@@ -96,23 +95,12 @@ def _missing(
         )
     if there:
         return
-    if not provided.knows(each.module) and (beside := _beneath(each, source)):
-        yield _of_a_folder_above(each, beside, path=path)
+    if not provided.knows(each.module) and (beside := _beneath(each, around)):
+        yield _of_a_folder_above(each, beside, path=path, around=around)
         return
     top = each.module.partition(".")[0]
-    package = provided.package_of(each.module)
-    elsewhere = [file.path for file in source if PurePosixPath(file.path).stem == top]
-    advice = f"List {package} in the environment."
-    if elsewhere:
-        folder = PurePosixPath(elsewhere[0]).parent.as_posix()
-        dots = folder.replace("/", ".")
-        write = f"write from {dots} import {top}, or "
-        # Python's own module of that name would be found in its place.
-        hidden = dots.partition(".")[0] in known
-        advice = (
-            f"Only the root of the source folder is searched: {'' if hidden else write}"
-            f"pass the folder {folder} itself as source_directory."
-        )
+    # Not in doubt: it lies somewhere else than the script looks for it.
+    elsewhere = bool(around.folder_of(top)) or top in around.beside
     doubt = there is None or not each.certain
     yield RULES["MS104"].finding(
         f"It imports {top}, which the environment does not provide."
@@ -120,49 +108,73 @@ def _missing(
         else f"It imports {top}, and no package of the environment is known to provide it.",
         path=path,
         line=each.line,
-        advice=advice,
+        advice=remedy_for_missing(
+            each.module, around=around, package=provided.package_of(each.module)
+        ),
         severity=Severity.WARNING if doubt and not elsewhere else Severity.ERROR,
     )
 
 
-def _beneath(each: _Import, source: Sequence[SourceFile]) -> str:
+def _beneath(each: _Import, around: Surroundings) -> str:
     """Return the file of the source's root that an import looks for in a folder above, or ``""``.
 
     It is so where the folder that was given as the source directory is a package of a project.
     """
     _, _, rest = each.module.partition(".")
     wanted = [rest.partition(".")[0]] if rest else [*each.names]
-    paths = {file.path for file in source}
-    for name in wanted:
-        for path in (f"{name}.py", f"{name}/__init__.py"):
-            if path in paths:
-                return path
-    return ""
+    return next((file for name in wanted if (file := around.in_root(name))), "")
 
 
-def _of_a_folder_above(each: _Import, beside: str, *, path: str) -> Finding:
+def _of_a_folder_above(each: _Import, beside: str, *, path: str, around: Surroundings) -> Finding:
     top, _, rest = each.module.partition(".")
     name = beside.partition("/")[0].removesuffix(".py")
     write = (
         f"from {rest} import {', '.join(each.names)}" if rest and each.names else f"import {name}"
     )
+    above = f"pass the folder above, which holds {top}, as source_directory."
+    # Python's own module of that name would be found in its place.
+    advice = f"{_capital(above)}" if around.is_of_python(name) else f"Write {write}, or {above}"
     return RULES["MS104"].finding(
         f"It imports {each.module}, and {beside} lies in the root of the source directory, with no "
         f"folder {top} above it.",
         path=path,
         line=each.line,
-        advice=f"Write {write}, or pass the folder above as source_directory.",
+        advice=advice,
         severity=Severity.ERROR if each.certain else Severity.WARNING,
     )
 
 
-def _relative(each: _Import, *, path: str) -> Finding:
+def _relative(each: _Import, *, path: str, around: Surroundings) -> Finding:
     return RULES["MS104"].finding(
         "It imports relative to its package, and the server loads it as a module of its own.",
         path=path,
         line=each.line,
-        advice=f"Write the import without the dot: from {each.module or '…'} import ….",
+        advice=_without_dot(each, path=path, around=around),
     )
+
+
+def _without_dot(each: _Import, *, path: str, around: Surroundings) -> str:
+    """Return how an import finds what lies at the same place, from the root of the source."""
+    folder = PurePosixPath(path).parents[min(each.level, path.count("/") + 1) - 1].as_posix()
+    parts = [*([] if folder == "." else folder.split("/")), *filter(None, each.module.split("."))]
+    names = ", ".join(each.names)
+    first = parts[0] if parts else each.names[0] if each.names else ""
+    write = f"from {'.'.join(parts)} import {names}" if parts else f"import {names}"
+    if first not in around.roots:
+        return (
+            f"Write the import without the dot ({write}), and pass the folder of both as "
+            "source_directory."
+        )
+    if around.is_of_python(first):
+        # Python's own module of that name would be found in its place.
+        rest = ".".join(parts[1:])
+        inner = f"from {rest} import {names}" if rest else f"import {names}"
+        return f"Write {inner}, and pass the folder {folder} itself as source_directory."
+    return f"Write the import without the dot: {write}."
+
+
+def _capital(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def _removed(each: _Import, *, path: str) -> Finding:

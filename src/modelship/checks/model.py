@@ -9,14 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 from modelship.checks.loading import loading_findings
 from modelship.checks.own_modules import OwnModules
-from modelship.checks.provided import (
-    Provided,
-    every_module_of_python,
-    is_installed_here,
-    standard_library,
-)
+from modelship.checks.provided import Provided, is_installed_here
 from modelship.checks.skew import skew_findings
 from modelship.findings import RULES, Severity
+from modelship.known_modules import every_module_of_python, standard_library
 from modelship.known_packages import IMPORT_TO_PYPI
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from modelship.checks.model import model_findings, size_findings
 from modelship.checks.script import script_findings
 from modelship.checks.search_path import with_search_path
 from modelship.checks.subject import Subject
+from modelship.checks.surroundings import surroundings_of
 from modelship.checks.target import target_findings
 from modelship.checks.translation import finding_of
 from modelship.checks.trial import try_out
@@ -90,6 +91,7 @@ def _check(
         hidden = {secret: each.value for secret, each in read}
         with hiding(hidden.values()):
             found += _tried(
+                subject,
                 bundle,
                 profile=profile,
                 environment={**shown, **hidden},
@@ -154,6 +156,7 @@ def _judge(
 
 
 def _tried(
+    subject: Subject,
     bundle: ScoringBundle,
     *,
     profile: Profile | None,
@@ -179,7 +182,7 @@ def _tried(
         return
     known = {each.code for each in before}
     for each in trial_findings(
-        trial,
+        replace(trial, around=surroundings_of(subject)),
         entry_script=bundle.entry_script,
         profile=profile,
         resources=bundle.resources,

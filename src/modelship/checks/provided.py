@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from functools import cache, cached_property
-from importlib.metadata import packages_distributions
+from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
 from typing import TYPE_CHECKING, Final
 
 from packaging.utils import canonicalize_name
 
+from modelship.known_modules import GENERIC_NAMES
 from modelship.known_packages import IMPORT_TO_PYPI, SCRIPT_PACKAGES
 from modelship.runtime.environments import installed_modules
 
@@ -18,18 +18,7 @@ if TYPE_CHECKING:
 
     from modelship.bundle.lock import Lock
 
-__all__ = ["Provided", "every_module_of_python", "is_installed_here", "standard_library"]
-
-# "What's New In Python" of each release: removals, and what came.
-_REMOVED: Final = {
-    (3, 12): ("asynchat", "asyncore", "distutils", "imp", "smtpd"),
-    (3, 13): (
-        *("aifc", "audioop", "cgi", "cgitb", "chunk", "crypt", "imghdr", "lib2to3", "mailcap"),
-        *("msilib", "nis", "nntplib", "ossaudiodev", "pipes", "sndhdr", "spwd", "sunau"),
-        *("telnetlib", "uu", "xdrlib"),
-    ),
-}
-_ADDED: Final = {(3, 11): ("tomllib",), (3, 14): ("annotationlib", "compression")}
+__all__ = ["Provided", "is_installed_here", "projects_here"]
 
 # What is below google tells packages apart, see _NAMESPACES; most have this one.
 _OTHERS: Final = SCRIPT_PACKAGES | {"google": "protobuf"}
@@ -62,18 +51,23 @@ class Provided:
 
     lock: Lock
 
-    def package_of(self, module: str) -> str:
-        """Return the name on PyPI of the package that provides `module`, as far as it is known."""
+    @staticmethod
+    def package_of(module: str) -> str:
+        """Return the name on PyPI of the package that is known to provide `module`, or ``""``.
+
+        A name that people give to folders of their own tells no package, nor does a project that is
+        installed here from a folder or a repository.
+        """
         top = module.partition(".")[0]
         known = IMPORT_TO_PYPI.get(top) or _OTHERS.get(top)
-        return known or next(iter(_here().get(top, ())), "") or str(canonicalize_name(top))
+        if known or top in GENERIC_NAMES or top in projects_here():
+            return known or ""
+        return next(iter(_here().get(top, ())), "")
 
     @staticmethod
     def knows(module: str) -> bool:
         """Return whether `module` is known to come from a package, provided or not."""
-        top = module.partition(".")[0]
-        tables = (IMPORT_TO_PYPI, _OTHERS, _NAMESPACES)
-        return top in _here() or any(top in table for table in tables)
+        return bool(Provided.package_of(module)) or module.partition(".")[0] in _NAMESPACES
 
     def provides(self, module: str) -> bool | None:
         """Return whether `module` can be imported; None if that cannot be known."""
@@ -82,8 +76,10 @@ class Provided:
         top = module.partition(".")[0]
         if top in _NAMESPACES:
             return self._shares(module)
-        if self._installed is not None:
+        if self._installed is not None and (top != "distutils" or top in self._installed):
             return top in self._installed
+        if top == "distutils":  # setuptools brings it to a Python that has it no more
+            return "setuptools" in self.lock.versions
         candidates = {str(canonicalize_name(top)), *_here().get(top, ())}
         candidates |= {table[top] for table in (IMPORT_TO_PYPI, _OTHERS) if top in table}
         if candidates & self.lock.versions.keys():
@@ -105,28 +101,30 @@ class Provided:
         return True if begins else (False if parts[0] == "azureml" else None)
 
 
-def every_module_of_python() -> frozenset[str]:
-    """Return the top-level modules that the standard library has, or had in a Python 3."""
-    removed = {name for modules in _REMOVED.values() for name in modules}
-    return frozenset(sys.stdlib_module_names) | removed
-
-
-def standard_library(python: tuple[int, int]) -> frozenset[str]:
-    """Return the top-level modules of the standard library of a minor version of Python.
-
-    ``__main__``, the program that runs, is among them: it can always be imported.
-    """
-    names = {"__main__", *sys.stdlib_module_names}
-    for version, modules in _REMOVED.items():
-        names = names - {*modules} if python >= version else names | {*modules}
-    for version, modules in _ADDED.items():
-        names = names | {*modules} if python >= version else names - {*modules}
-    return frozenset(names)
-
-
 def is_installed_here(module: str) -> bool:
-    """Return whether a package of this process's environment brings the top-level `module`."""
-    return module in _here()
+    """Return whether a package of an index brings the top-level `module` to this process."""
+    return bool(Provided.package_of(module))
+
+
+@cache
+def projects_here() -> frozenset[str]:
+    """Return the modules of this process's environment that no index has.
+
+    They are of projects that were installed from a folder, a file or a repository.
+    """
+    return frozenset(
+        module
+        for module, packages in _here().items()
+        if packages and all(map(_is_project, packages))
+    )
+
+
+@cache
+def _is_project(package: str) -> bool:
+    try:
+        return distribution(package).read_text("direct_url.json") is not None
+    except PackageNotFoundError:
+        return False
 
 
 @cache

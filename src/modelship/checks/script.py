@@ -12,6 +12,7 @@ from modelship.checks.leaks import log_findings, secret_findings
 from modelship.checks.parsing import Script, parse
 from modelship.checks.search_path import with_search_path
 from modelship.checks.subject import Subject
+from modelship.checks.surroundings import surroundings_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -58,7 +59,7 @@ def script_findings(subject: Subject, *, profile: Profile | None = None) -> Iter
             entry=entry,
             source=with_search_path(subject.source, python=subject.python),
             lock=subject.lock,
-            python=subject.python,
+            around=surroundings_of(subject),
         )
     yield from answer_findings(entry, arrays_predicted=_predicts_arrays(subject))
     for script in scripts:

@@ -8,20 +8,21 @@ answer has the text of the exception, or run() fails for want of what init() was
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
-from modelship.diagnosis import explain_exception
+from modelship.diagnosis import explain_exception, explain_traceback
 from modelship.findings import RULES, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from modelship.checks.trial import Trial
+    from modelship.diagnosis import Phase, Surroundings
     from modelship.findings import Diagnosis, Finding
 
-__all__ = ["error_findings", "swallowed_before", "unset_findings"]
+__all__ = ["error_findings", "explained", "swallowed_before", "unset_findings"]
 
 _PLAIN: Final = frozenset({"MS501", "MS502", "MS503"})
 _LACKING: Final = "MS115"
@@ -66,15 +67,12 @@ class _Caught:
     @property
     def diagnosis(self) -> Diagnosis:
         path, line = self.place
-        text = self.told["traceback"].replace(f"{self.trial.app}/", "")
-        return explain_exception(
-            self.told["kind"],
-            self.told["message"],
-            phase=self.told["during"],
-            where=f"{path}:{line}" if line else path,
-            evidence=tuple(text.rstrip().splitlines()[-_SHOWN_LINES:]),
-            model_files=self.trial.model_files,
+        where = f"{path}:{line}" if line else path
+        found = explained(
+            self.told, phase=self.told["during"], where=where, around=self.trial.known
         )
+        text = self.told["traceback"].replace(f"{self.trial.app}/", "")
+        return replace(found, evidence=tuple(text.rstrip().splitlines()[-_SHOWN_LINES:]))
 
     def _is_own(self, name: str) -> bool:
         return PurePath(name).is_relative_to(self.trial.app)
@@ -96,6 +94,28 @@ class _Caught:
             evidence="\n".join(diagnosis.evidence),
             severity=severity,
         )
+
+
+def explained(
+    told: Mapping[str, Any], *, phase: Phase, where: str, around: Surroundings
+) -> Diagnosis:
+    """Return what an exception means that a child told of.
+
+    Parameters
+    ----------
+    told : Mapping
+        What it told.
+    phase : {"import", "init", "run"}
+        When it was raised.
+    where : str
+        The place in the bundle.
+    around : Surroundings
+        What is known of the bundle.
+    """
+    text = told["traceback"]
+    return explain_traceback(text, phase=phase, where=where, around=around) or explain_exception(
+        told["kind"], told["message"], phase=phase, where=where, around=around
+    )
 
 
 def _before_run(trial: Trial) -> list[_Caught]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import psutil
 
 from modelship.bundle.layout import model_files, source_folder
+from modelship.diagnosis import Surroundings
 from modelship.diagnosis.redaction import hidden
 from modelship.progress import doing
 from modelship.runtime.workbench import workbench
@@ -55,6 +56,8 @@ class Trial:
         The folder of its source.
     model_files : tuple[str, ...]
         What lies in the model directory.
+    around : Surroundings
+        What is known of the bundle besides.
     """
 
     lines: tuple[Mapping[str, Any], ...]
@@ -64,6 +67,12 @@ class Trial:
     ended_for: str = ""
     app: str = ""
     model_files: tuple[str, ...] = ()
+    around: Surroundings = field(default_factory=Surroundings)
+
+    @property
+    def known(self) -> Surroundings:
+        """What is known of the bundle."""
+        return replace(self.around, model_files=self.model_files)
 
     @property
     def last(self) -> Mapping[str, Any]:

@@ -7,8 +7,13 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from modelship.checks.swallowed import error_findings, swallowed_before, unset_findings
-from modelship.diagnosis import diagnose, explain_exception, remedy_of
+from modelship.checks.swallowed import (
+    error_findings,
+    explained,
+    swallowed_before,
+    unset_findings,
+)
+from modelship.diagnosis import diagnose, remedy_of
 from modelship.findings import RULES, Finding, Severity
 
 if TYPE_CHECKING:
@@ -31,6 +36,7 @@ _WHILE: Final = {
     "init": "init()",
     "run": "run()",
 }
+_NO_SERVER: Final = "No module named 'azureml_inference_server_http"
 _SHOWN_LINES: Final = 12
 
 
@@ -77,25 +83,22 @@ def _raised(trial: Trial, *, entry_script: str) -> Finding:
             line=line,
         )
     path, line = _place(trial, entry_script)
-    diagnosis = explain_exception(
-        told["kind"],
-        told["message"],
+    diagnosis = explained(
+        told,
         phase=_FAILED[trial.phase],
         where=f"{path}:{line}" if line else path,
-        evidence=tuple(_tail(told["traceback"].replace(f"{trial.app}/", "")).splitlines()),
-        model_files=trial.model_files,
+        around=trial.known,
     )
     if trial.phase == "run failed":
         then = f"then run() raises {told['kind']}: {told['message']}"
         if (found := swallowed_before(trial, told, diagnosis, then=then)) is not None:
             return found
-    rule = RULES[diagnosis.code]
-    return rule.finding(
+    return RULES[diagnosis.code].finding(
         diagnosis.cause,
         path=path,
         line=line,
         advice=diagnosis.remedy,
-        evidence="\n".join(diagnosis.evidence),
+        evidence=_tail(told["traceback"].replace(f"{trial.app}/", "")),
         severity=Severity.ERROR,
     )
 
@@ -138,12 +141,20 @@ def _ended(trial: Trial, *, entry_script: str) -> Finding:
             evidence=_tail(trial.log),
         )
     if trial.phase == "start":
-        return RULES["MS501"].finding(
-            "The inference server cannot be imported.", evidence=_tail(trial.log)
-        )
+        return _not_started(trial)
     return RULES["MS506"].finding(
         f"The process ended in {_while(trial)}, with exit code {trial.exit_code}.",
         path=entry_script,
+        evidence=_tail(trial.log),
+    )
+
+
+def _not_started(trial: Trial) -> Finding:
+    """Find why the server's own modules cannot be imported, which is no fault of the script."""
+    advice = "Pin other versions of the packages that its traceback names."
+    return RULES["MS202"].finding(
+        "The inference server cannot be imported.",
+        advice="" if _NO_SERVER in trial.log else advice,
         evidence=_tail(trial.log),
     )
 

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 __all__ = [
     "explain_body",
     "explain_contract",
-    "explain_missing_global",
-    "explain_syntax",
     "explain_unserializable",
 ]
 
@@ -32,8 +30,6 @@ _TOO_SLOW = re.compile(r"within the allocated time: (?P<limit>\d+) ?ms")
 _TYPE = re.compile(r"Object of type (?P<name>\w+) is not JSON serializable")
 _OLD_TYPE = re.compile(r"^(?P<name>.+) is not JSON serializable")
 _KEY = re.compile(r"keys must be str, int, float, bool or None, not (?P<name>\w+)")
-_NAME = re.compile(r"name '(?P<name>\w+)' is not defined")
-_NONE = re.compile(r"'NoneType' object (?:has no attribute '(?P<name>\w+)'|is not \w+)")
 _NO_JSON = (
     (
         "Expecting value",
@@ -85,35 +81,3 @@ def explain_body(raised: Raised) -> Diagnosis | None:
         return raised.diagnosis("MS511", cause, "Send JSON: the body has none, or is empty.")
     hint = next((hint for words, hint in _NO_JSON if words in raised.message), "")
     return raised.diagnosis("MS511", cause, f"Write the body with json.dumps{hint}.")
-
-
-def explain_missing_global(raised: Raised) -> Diagnosis | None:
-    """Explain a name that init() was to leave for run()."""
-    if raised.phase != "run":
-        return None
-    if raised.kind == "NameError" and (match := _NAME.search(raised.message)):
-        name = match["name"]
-        return raised.diagnosis(
-            "MS115",
-            f"run() uses {name}, which is no global: init() has kept it for itself, or nothing "
-            "defines it.",
-            f"Write global {name} in the first line of init().",
-        )
-    if _NONE.search(raised.message) and not raised.library:
-        return raised.diagnosis(
-            "MS115",
-            f"run() finds None where init() was to leave a value: {raised.brief}.",
-            "Name in init(), after global, what it leaves for run().",
-        )
-    return None
-
-
-def explain_syntax(raised: Raised) -> Diagnosis | None:
-    """Explain source that Python cannot read."""
-    if raised.kind not in {"SyntaxError", "IndentationError", "TabError"}:
-        return None
-    if any(words in raised.message for words in ("unicode error", "Non-UTF-8", "null bytes")):
-        return raised.diagnosis("MS112", f"Python cannot read the script: {raised.brief}.")
-    source = next((line for line in reversed(raised.evidence[:-1]) if line.startswith("  ")), "")
-    shown = f" in {source.strip()!r}" if source else ""
-    return raised.diagnosis("MS101", f"Python cannot read the script: {raised.message}{shown}.")

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modelship.diagnosis import contract, modules, paths, system, versions
+from modelship.diagnosis import (
+    attributes,
+    contract,
+    damage,
+    modules,
+    names,
+    paths,
+    requests,
+    system,
+    versions,
+)
 from modelship.diagnosis.raised import Phase, Raised
 from modelship.diagnosis.redaction import redacted
+from modelship.diagnosis.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,25 +28,28 @@ __all__ = ["Phase", "explain_exactly", "explain_exception", "explain_plainly"]
 
 # The first that knows it explains it, so the more exact ones come first.
 _EXPLANATIONS: tuple[Callable[[Raised], Diagnosis | None], ...] = (
-    contract.explain_syntax,
+    names.explain_syntax,
     contract.explain_contract,
     contract.explain_unserializable,
     contract.explain_body,
+    requests.explain_no_model,
     modules.explain_missing_module,
+    modules.explain_relative_import,
     modules.explain_import_error,
     versions.explain_unpickled_name,
     versions.explain_binary_clash,
     versions.explain_other_version,
     versions.explain_other_python,
-    versions.explain_corrupt_model,
-    versions.explain_attribute,
+    damage.explain_corrupt_model,
+    attributes.explain_attribute,
     paths.explain_model_lookup,
     paths.explain_environment_variable,
     paths.explain_missing_file,
     system.explain_memory,
     system.explain_exit,
     system.explain_system_call,
-    contract.explain_missing_global,
+    names.explain_missing_global,
+    requests.explain_refused_rows,
 )
 _BY_PHASE = {"import": "MS501", "init": "MS502", "run": "MS503"}
 _CUDA = "torch.cuda.is_available() is False"
@@ -48,7 +62,8 @@ def explain_exception(
     phase: Phase,
     where: str = "",
     evidence: tuple[str, ...] = (),
-    model_files: tuple[str, ...] | None = None,
+    library: str = "",
+    around: Surroundings = Surroundings(),  # noqa: B008 - it is frozen
 ) -> Diagnosis:
     """Return what an exception of a scoring script means.
 
@@ -65,16 +80,25 @@ def explain_exception(
     evidence : tuple[str, ...]
         Lines of its traceback, with the line of source that raised it: whether a module is missing
         that the script imports or that the model needs is told by that line.
-    model_files : tuple[str, ...], optional
-        What lies in the model directory, if that is known.
+    library : str
+        The import name of the library that raised it; ``""`` if the script did, or it is not known.
+    around : Surroundings
+        What is known of the bundle: a remedy is given only where it can be true there.
 
     Returns
     -------
     Diagnosis
         Of a rule such as ``MS104``; else of ``MS501``, ``MS502`` or ``MS503``, by `phase`.
     """
-    name = kind.rpartition(".")[2]
-    raised = Raised(name, message, phase, where=where, evidence=evidence, model_files=model_files)
+    raised = Raised(
+        kind.rpartition(".")[2],
+        message,
+        phase,
+        where=where,
+        evidence=evidence,
+        library=library,
+        around=around,
+    )
     return redacted(explain_exactly(raised) or explain_plainly(raised))
 
 
@@ -86,8 +110,14 @@ def explain_exactly(raised: Raised) -> Diagnosis | None:
 
 def explain_plainly(raised: Raised) -> Diagnosis:
     """Return that an exception was raised, and where to look."""
-    remedy = f"Correct {raised.where}." if raised.where else ""
-    if _CUDA in raised.message:
-        remedy = "Load it with map_location='cpu'."
     cause = f"{raised.actor} raised {raised.brief.rstrip('.')}."
-    return raised.diagnosis(_BY_PHASE[raised.phase], cause, remedy)
+    return raised.diagnosis(_BY_PHASE[raised.phase], cause, _remedy(raised))
+
+
+def _remedy(raised: Raised) -> str:
+    if _CUDA in raised.message:
+        return "Load it with map_location='cpu'."
+    if raised.around.is_generated:
+        return requests.of_generated(raised)
+    at_fault = ", or what the request holds" if raised.phase == "run" else ""
+    return f"Correct {raised.where}{at_fault}." if raised.where else ""

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import re
-import sys
 from typing import TYPE_CHECKING
 
-from modelship.diagnosis.packages import LIBRARIES, is_namespace, package_of
+from modelship.diagnosis.packages import LIBRARIES, is_namespace, known_package, package_of
+from modelship.diagnosis.remedies import needs_other_python, remedy_for_missing, to_list
+from modelship.known_modules import OF_PYTHON_2
 
 if TYPE_CHECKING:
     from modelship.diagnosis.raised import Raised
     from modelship.findings import Diagnosis
 
-__all__ = ["explain_import_error", "explain_missing_module"]
+__all__ = ["explain_import_error", "explain_missing_module", "explain_relative_import"]
 
 _MISSING = re.compile(r"No module named '?(?P<name>[\w.]+)'?(?P<hidden>.*is not a package)?")
 _MISSING_NAME = re.compile(
-    r"cannot import name '(?P<name>\w+)' from (?P<how>[^']*)'(?P<module>[\w.]+)'"
+    r"cannot import name '(?P<name>\w+)' from (?P<how>[^']*)'(?P<module>[\w.]+)' ?"
+    r"(?:\((?P<path>.*)\))?"
 )
 _SERVER = "azureml_inference_server_http"
 _IMPORTED = re.compile(r"^\s*(?:from|import)\s+(?P<name>[\w.]+)")
+_RELATIVE = ("attempted relative import", "no known parent package")
+_FROM_DOT = re.compile(r"^\s*from\s+\.+(?P<module>[\w.]*)\s+import\s+(?P<names>[\w, ]+)")
+_INSTALLED = re.compile(r"/(?:site|dist)-packages/")
+_LAST_WITH_EXTERNALS = "0.22.2"
 
 
 def explain_missing_module(raised: Raised) -> Diagnosis | None:
@@ -28,10 +34,10 @@ def explain_missing_module(raised: Raised) -> Diagnosis | None:
     if match is None or raised.kind not in {"ModuleNotFoundError", "ImportError"}:
         return None
     name = match["name"]
-    if match["hidden"]:
-        return _hidden(raised, name.partition(".")[0])
     if name.startswith("sklearn.externals"):
         return _removed(raised, name)
+    if match["hidden"]:
+        return _no_package(raised, name)
     if name.startswith(_SERVER):
         return raised.diagnosis("MS202", "Azure ML's inference server is not installed there.")
     top, _, rest = name.partition(".")
@@ -40,12 +46,26 @@ def explain_missing_module(raised: Raised) -> Diagnosis | None:
     return (_needed_by_model if raised.is_loading else _needed_by_script)(raised, name)
 
 
-def _hidden(raised: Raised, name: str) -> Diagnosis:
-    return raised.diagnosis(
-        "MS116",
-        f"A file {name}.py beside the script hides the package {name}.",
-        f"Give {name}.py another name.",
-    )
+def _no_package(raised: Raised, name: str) -> Diagnosis:
+    """Explain a part of a module that is a single file: whose file that is, tells what to do."""
+    top = name.partition(".")[0]
+    around = raised.around
+    if around.is_of_python(top) and not around.in_root(top):
+        cause = f"{around.python_name} has no module {name}"
+        if raised.is_loading:
+            return raised.diagnosis("MS206", f"The model was written by another Python: {cause}.")
+        return raised.diagnosis("MS104", f"{cause}.", "Correct the name of the module.")
+    beside = around.source is None or around.in_root(top)
+    if beside and (around.source is None or known_package(top) or around.is_of_python(top)):
+        return raised.diagnosis(
+            "MS116",
+            f"A file {top}.py beside the script hides the package {top}.",
+            f"Give {top}.py another name.",
+        )
+    if top in LIBRARIES:
+        return _moved(raised, name)
+    cause = f"The script imports {name}, and {top} is a module and no package."
+    return raised.diagnosis("MS104", cause, remedy_for_missing(name, around=around))
 
 
 def _removed(raised: Raised, name: str) -> Diagnosis:
@@ -53,7 +73,7 @@ def _removed(raised: Raised, name: str) -> Diagnosis:
         return raised.diagnosis(
             "MS201",
             f"The model was written by a scikit-learn before 0.23, which had {name}.",
-            "Pin that version (scikit-learn==0.22.2), or train and save the model again.",
+            raised.pin_of_model("scikit-learn", otherwise=_LAST_WITH_EXTERNALS),
         )
     tail = name.removeprefix("sklearn.externals").lstrip(".") or "joblib"
     return raised.diagnosis(
@@ -70,7 +90,10 @@ def _moved(raised: Raised, name: str) -> Diagnosis:
         who, remedy = "The model was written by", raised.pin_of_model(package)
     else:
         who = "The script was written for"
-        remedy = f"Pin in the environment a version of {package} that has it: {package}==..."
+        remedy = (
+            f"Correct the name, or pin in the environment the version of {package} that the script "
+            "was written for."
+        )
     return raised.diagnosis(
         "MS201",
         f"{who} another version of {package}: the one that is installed has no module {name}.",
@@ -80,6 +103,12 @@ def _moved(raised: Raised, name: str) -> Diagnosis:
 
 def _needed_by_model(raised: Raised, name: str) -> Diagnosis:
     top = name.partition(".")[0]
+    if top in OF_PYTHON_2:
+        return _of_another_pickler(raised, top)
+    if needs_other_python(top, raised.around):
+        return raised.diagnosis(
+            "MS206", f"The model needs the module {top}, which {raised.around.python_name} lacks."
+        )
     if top in LIBRARIES:
         package = package_of(name)
         return raised.diagnosis(
@@ -87,30 +116,54 @@ def _needed_by_model(raised: Raised, name: str) -> Diagnosis:
             f"The model needs {package}, which the environment does not provide.",
             f"List {package} in the environment, in the version that wrote the model.",
         )
+    within = name.replace(".", "/")
     return raised.diagnosis(
         "MS304",
         f"The model was saved with classes of a module {name}, which the service does not have.",
-        f"Put {name.replace('.', '/')}.py beside the script (source_directory=), under the same "
-        "name.",
+        remedy_for_missing(name, around=raised.around)
+        if raised.around.in_root(top) or raised.around.folder_of(top)
+        else f"If it is a file of yours, put {within}.py beside the script under the same name and "
+        f"pass the folder of both as source_directory; else list the package that has {top}.",
+    )
+
+
+def _of_another_pickler(raised: Raised, top: str) -> Diagnosis:
+    """Explain a name of Python 2 in a model: dill writes such too."""
+    known = raised.around.packages_of_model
+    if "dill" in known or any("dill" in line for line in raised.evidence):
+        return raised.diagnosis(
+            "MS502",
+            "The model was saved by dill, and the script loads it with another library.",
+            "Write dill.load(file) in init(), and list dill in the environment.",
+        )
+    cause = f"The model names {top}, a module of Python 2"
+    if known:
+        return raised.diagnosis(
+            "MS206", f"{cause}: Python 2 wrote it.", "Train and save the model again in Python 3."
+        )
+    return raised.diagnosis(
+        "MS206",
+        f"{cause}: Python 2 wrote it, or dill.",
+        "If dill saved it, load it with dill.load(file); else train and save it again in Python 3.",
     )
 
 
 def _needed_by_script(raised: Raised, name: str) -> Diagnosis:
     full = _imported(raised, name)
-    package = package_of(full)
-    if full.startswith("azureml.core"):
+    if full.startswith(_SERVER):
+        return raised.diagnosis("MS202", "Azure ML's inference server is not installed there.")
+    if full.startswith("azureml.core.model"):
         remedy = (
             "Take the path from os.environ['AZUREML_MODEL_DIR'] instead of Model.get_model_path(), "
-            f"or list {package} in the environment."
+            f"or list {package_of(full)} in the environment."
         )
-    elif name.partition(".")[0] in LIBRARIES or is_namespace(name):
-        remedy = f"List {package} in the environment."
+    elif is_namespace(name) and (package := known_package(full)):
+        remedy = to_list(package)
     else:
-        remedy = (
-            f"List {package} in the environment; or, if {name} is a file of yours, put it beside "
-            "the script (source_directory=)."
-        )
+        remedy = remedy_for_missing(full, around=raised.around)
     cause = f"The script imports {full}, which the environment does not provide."
+    if raised.around.in_root(name.partition(".")[0]):
+        cause = f"The script imports {full}, and the bundle has no such module at this place."
     return raised.diagnosis("MS104", cause, remedy)
 
 
@@ -123,12 +176,28 @@ def _imported(raised: Raised, name: str) -> str:
     return name
 
 
+def explain_relative_import(raised: Raised) -> Diagnosis | None:
+    """Explain ``from .x import y`` in a script, which the server loads as a module of its own."""
+    if raised.kind != "ImportError" or not any(words in raised.message for words in _RELATIVE):
+        return None
+    match = next(filter(None, map(_FROM_DOT.match, reversed(raised.evidence))), None)
+    names = match["names"].strip() if match else "..."
+    write = f"from {match['module']} import {names}" if match and match["module"] else ""
+    return raised.diagnosis(
+        "MS104",
+        "The script imports relative to its package, and the server loads it as a module of its "
+        "own.",
+        f"Write the import without the dot: {write or f'import {names}'}.",
+    )
+
+
 def explain_import_error(raised: Raised) -> Diagnosis | None:
     """Explain ``cannot import name 'x' from 'library'``."""
     match = _MISSING_NAME.search(raised.message)
     if raised.kind != "ImportError" or match is None:
         return None
     module, name = match["module"], match["name"]
+    path = match["path"] or ""
     top = module.partition(".")[0]
     if module.startswith("sklearn.externals"):
         return _removed(raised, f"{module}.{name}")
@@ -139,19 +208,53 @@ def explain_import_error(raised: Raised) -> Diagnosis | None:
             f"Give a file of yours another name if it is called {top}.py; else move the import "
             "into the function that needs it.",
         )
-    if "/var/azureml-app/" in raised.message or "/app/" in raised.message:
-        return None
-    if top in sys.stdlib_module_names:
+    return _lacks(raised, name, module=module, path=path)
+
+
+def _lacks(raised: Raised, name: str, *, module: str, path: str) -> Diagnosis | None:
+    """Explain a name that a module lacks: whose module that is, tells what to do."""
+    top = module.partition(".")[0]
+    if raised.around.is_of_python(top) and not _is_of_bundle(path):
+        return _of_python(raised, name, module=module)
+    if _INSTALLED.search(path) or (top in LIBRARIES and not _is_of_bundle(path)):
+        package = package_of(module)
         return raised.diagnosis(
-            "MS116",
-            f"{module} is a module of Python itself, and has no {name}.",
-            f"If {top} is a file or folder of yours, give it another name: Python's own is found "
-            "first. Else correct the line.",
+            "MS201",
+            f"The {package} that is installed has no {name} in {module}: it is another version "
+            "than the code that imports it was written for.",
+            f"Correct the name, or pin in the environment the version of {package} that the script "
+            "was written for.",
         )
-    package = package_of(module)
+    if path == "unknown location":
+        return raised.diagnosis(
+            "MS104",
+            f"The script imports {name} from the folder {module}, which has no {name}.py.",
+            f"Add {module.replace('.', '/')}/{name}.py to the source directory, or correct the "
+            "name.",
+        )
+    return None
+
+
+def _of_python(raised: Raised, name: str, *, module: str) -> Diagnosis:
+    """Explain a name that a module of Python lacks, and one of the bundle may have."""
+    top = module.partition(".")[0]
+    file = raised.around.in_root(top)
+    cause = f"{module} is a module of Python itself, and has no {name}"
+    if raised.around.source is not None and not file:
+        return raised.diagnosis("MS104", f"{cause}.", "Correct the line.")
+    if file.count("/") and module == top:
+        remedy = f"Write import {name}, and pass the folder {top} itself as source_directory."
+        return raised.diagnosis("MS116", f"{cause}: it is found before the folder {top}.", remedy)
+    if file:
+        remedy = f"Give {file} another name."
+        return raised.diagnosis("MS116", f"{cause}: it is found before {file}.", remedy)
     return raised.diagnosis(
-        "MS201",
-        f"The {package} that is installed has no {name} in {module}: it is another version than "
-        "the code that imports it was written for.",
-        f"Pin in the environment a version of {package} that has it: {package}==...",
+        "MS116",
+        f"{cause}.",
+        f"If {top} is a file or folder of yours, give it another name: Python's own is found "
+        "first. Else correct the line.",
     )
+
+
+def _is_of_bundle(path: str) -> bool:
+    return "/var/azureml-app/" in path or "/app/" in path

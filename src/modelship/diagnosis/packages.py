@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from modelship.known_packages import IMPORT_TO_PYPI, SCRIPT_PACKAGES
 
-__all__ = ["LIBRARIES", "is_namespace", "package_of"]
+__all__ = ["LIBRARIES", "is_namespace", "known_package", "package_of"]
 
 _PACKAGES = (
     IMPORT_TO_PYPI
@@ -13,8 +13,13 @@ _PACKAGES = (
         "azureml.core": "azureml-core",
         "azure.identity": "azure-identity",
         "faiss": "faiss-cpu",
+        "google.protobuf": "protobuf",
         "inference_schema": "inference-schema",
+        "opentelemetry": "opentelemetry-api",
+        "opentelemetry.sdk": "opentelemetry-sdk",
+        "ruamel": "ruamel.yaml",
         "sentence_transformers": "sentence-transformers",
+        "zope.interface": "zope.interface",
     }
 )
 # Of services, besides those of models. Other names may as well be of files of the user's own.
@@ -33,14 +38,19 @@ LIBRARIES = frozenset(IMPORT_TO_PYPI) | {*_OF_SERVICES} | _NAMESPACES
 
 def package_of(module: str) -> str:
     """Return the name on PyPI of the package that brings `module`: by default, its own."""
+    return known_package(module) or module.partition(".")[0]
+
+
+def known_package(module: str) -> str:
+    """Return the name on PyPI of the package that is known to bring `module`, or ``""``."""
     parts = module.split(".")
     for length in range(len(parts), 0, -1):
         known = _PACKAGES.get(".".join(parts[:length]))
         if known:
             return known
     if parts[0] in _NAMESPACES:
-        return "-".join(parts[:3])
-    return parts[0]
+        return "-".join(parts[:3]) if len(parts) > 1 else ""
+    return parts[0] if parts[0] in LIBRARIES else ""
 
 
 def is_namespace(module: str) -> bool:

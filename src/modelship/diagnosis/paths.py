@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import posixpath
 import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -21,14 +22,23 @@ __all__ = [
 _QUOTED = re.compile(r"'(?P<path>[^']+)'|\"(?P<other>[^\"]+)\"")
 _ONNX = re.compile(r"Load model from (?P<path>\S+) failed")
 _SHARED = re.compile(r"(?P<library>lib[\w.+-]+\.so[\w.]*): cannot open shared object file")
+_TOO_LONG = re.compile(r"\[Errno 36\] [^:]*: b?['\"](?P<path>[\s\S]+)")
+_PANDAS = re.compile(r"^File (?P<path>[\s\S]+) does not exist$")
+_STARTS = re.compile(r"\b(?:subprocess\.|Popen\(|check_output\(|check_call\(|os\.exec)")
+_WRITES = re.compile(
+    r"\(.*,\s*(?:mode\s*=\s*)?['\"][rb+t]*[wax][b+t]*['\"]|\.to_(?:csv|json)\(|\.write_"
+)
+_READS = re.compile(r"(?P<name>[\w.]*\b(?:read_\w+|open|load\w*))\(")
 _VARIABLE = re.compile(r"\.environ\b|\bgetenv\(")
 _MODEL_DIR = "AZUREML_MODEL_DIR"
 MODEL_SUFFIXES = {
     *(".pkl", ".pickle", ".joblib", ".onnx", ".skops", ".pt", ".pth", ".h5", ".keras", ".sav"),
     *(".cbm", ".ubj", ".bst", ".model", ".safetensors", ".gz"),
 }
+_DATA_SUFFIXES = {".json", ".csv", ".txt", ".yaml", ".yml", ".toml", ".ini", ".parquet", ".tsv"}
 _MISSING_KINDS = {"FileNotFoundError", "NotADirectoryError", "IsADirectoryError", "NoSuchFile"}
 _FEW = 6
+_ALIKE = 0.6  # of two names, as difflib compares them: one may be meant by the other
 
 
 def explain_missing_file(raised: Raised) -> Diagnosis | None:
@@ -40,8 +50,16 @@ def explain_missing_file(raised: Raised) -> Diagnosis | None:
             f"Use a base image that has {match['library']}, or a package that brings its own.",
         )
     path = _path(raised)
-    if not path:
+    if not path or raised.kind == "TypeError":
         return None
+    if _is_request(path):
+        return _of_request(raised)
+    if any(_STARTS.search(line) for line in raised.evidence):
+        return _program(raised, path)
+    return _of_file(raised, path)
+
+
+def _of_file(raised: Raised, path: str) -> Diagnosis:
     if path.endswith(".py") and raised.phase == "import" and not raised.where:
         return raised.diagnosis(
             "MS112",
@@ -52,16 +70,69 @@ def explain_missing_file(raised: Raised) -> Diagnosis | None:
         return _folder(raised, path)
     if _is_of_model(raised, path):
         return _wrong_model_path(raised, path)
+    return _left_out(raised, path)
+
+
+def _left_out(raised: Raised, path: str) -> Diagnosis:
+    """Explain a file that is no model: one to write, one at another place, or one left at home."""
+    name = PurePosixPath(path).name
+    if any(_WRITES.search(line) for line in raised.evidence):
+        return raised.diagnosis(
+            "MS109",
+            f"The script writes {path}, and its folder is not in the service.",
+            "Write below tempfile.gettempdir(), or make the folder first (os.makedirs).",
+        )
+    there = [each for each in raised.around.paths if each.name == name]
+    if there:
+        way = posixpath.relpath(there[0], PurePosixPath(raised.around.entry_script).parent)
+        return raised.diagnosis(
+            "MS109",
+            f"The script opens {path}, and in the bundle the file is {there[0]}.",
+            f"Write os.path.join(os.path.dirname(__file__), {way!r}).",
+        )
     return raised.diagnosis(
         "MS109",
         f"The script opens {path}, which is not in the service.",
-        f"Put {PurePosixPath(path).name} beside the script (source_directory=) and open it "
-        "relative to __file__, or put it into the model.",
+        f"Put {name} beside the script (source_directory=) and open it relative to __file__, or "
+        "put it into the model.",
+    )
+
+
+def _is_request(path: str) -> bool:
+    """Return whether what was taken for a path is a request: JSON, or a piece of it."""
+    return path.lstrip().startswith(("{", "[")) or "\n" in path
+
+
+def _of_request(raised: Raised) -> Diagnosis:
+    reader = next((match for line in raised.evidence if (match := _READS.search(line))), None)
+    name = reader["name"] if reader else ""
+    what = f"{name}()" if name else "a function"
+    remedy = (
+        f"Write {name}(io.StringIO(...)) with the text in it, or json.loads(...)."
+        if name.startswith(("pd.", "pandas."))
+        else "Read it with json.loads(raw_data)."
+    )
+    return raised.diagnosis(
+        "MS503",
+        f"run() passes the request itself to {what}, which takes it for the name of a file.",
+        remedy,
+    )
+
+
+def _program(raised: Raised, path: str) -> Diagnosis:
+    return raised.diagnosis(
+        "MS208",
+        f"The script starts the program {path}, which is not where the service runs.",
+        f"Use a base image that has {PurePosixPath(path).name}, or a package that brings it.",
     )
 
 
 def _path(raised: Raised) -> str:
+    if raised.kind == "OSError" and (match := _TOO_LONG.search(raised.message)):
+        return match["path"]
     if match := _ONNX.search(raised.message):
+        return match["path"]
+    if match := _PANDAS.match(raised.message):
         return match["path"]
     if raised.kind in _MISSING_KINDS or "[Errno 2]" in raised.message:
         quoted = list(_QUOTED.finditer(raised.message))
@@ -70,8 +141,14 @@ def _path(raised: Raised) -> str:
 
 
 def _is_of_model(raised: Raised, path: str) -> bool:
-    known = "azureml-models" in path or any(_MODEL_DIR in line for line in raised.evidence)
-    return known or raised.is_loading or PurePosixPath(path).suffix in MODEL_SUFFIXES
+    name, suffix = PurePosixPath(path).name, PurePosixPath(path).suffix
+    if "azureml-models" in path or any(_MODEL_DIR in line for line in raised.evidence):
+        return True
+    if any(PurePosixPath(each).name == name for each in raised.files or ()):
+        return True
+    if any(each.name == name for each in raised.around.paths):
+        return False
+    return suffix in MODEL_SUFFIXES or (raised.is_loading and suffix not in _DATA_SUFFIXES)
 
 
 def _folder(raised: Raised, path: str) -> Diagnosis:
@@ -95,7 +172,7 @@ def _wrong_model_path(raised: Raised, path: str) -> Diagnosis:
 
 def _held(raised: Raised) -> str:
     """Return the end of a sentence: what the folder of the models holds, if that was logged."""
-    files = raised.model_files
+    files = raised.files
     if files is None:
         return "."
     if not files:
@@ -104,15 +181,30 @@ def _held(raised: Raised) -> str:
 
 
 def _advice(raised: Raised, path: str) -> str:
-    files = raised.model_files or ()
+    files = raised.files or ()
     name = PurePosixPath(path).name
+    if not files and "azureml-models" in path and raised.kind != "IsADirectoryError":
+        # It was looked for at the right place already.
+        return (
+            f"Give the name of a file that the folder in os.environ['{_MODEL_DIR}'] holds: the "
+            "server lists them after the error."
+        )
     close = difflib.get_close_matches(name, files, n=1, cutoff=0) if files else [name]
     same = [each for each in files if PurePosixPath(each).name == name]  # one of several models'
     best = next(iter(difflib.get_close_matches(_short(path), same, n=1, cutoff=0)), close[0])
+    if raised.files is not None and not files:
+        return "Give the bundle the model that the script loads."
     if raised.kind == "IsADirectoryError" and not files:
         best = "model.pkl"
     parts = ", ".join(f"'{part}'" for part in PurePosixPath(best).parts)
-    return f"Write os.path.join(os.environ['{_MODEL_DIR}'], {parts})."
+    write = f"Write os.path.join(os.environ['{_MODEL_DIR}'], {parts})"
+    if not files or raised.kind == "IsADirectoryError" or _is_slip(name, PurePosixPath(best).name):
+        return f"{write}."
+    return f"{write}, or make the bundle of a folder that holds {name} too."
+
+
+def _is_slip(name: str, other: str) -> bool:
+    return difflib.SequenceMatcher(None, name, other).ratio() >= _ALIKE
 
 
 def _short(path: str) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+from modelship.diagnosis.remedies import remedy_for_version
+from modelship.diagnosis.surroundings import Surroundings
 from modelship.findings import RULES, Diagnosis
 
 __all__ = ["Phase", "Raised"]
@@ -41,6 +43,8 @@ class Raised:
         What lies in the model directory; None if that is not known.
     written_by : str
         The version of scikit-learn that wrote the model, as its warning in the log tells.
+    around : Surroundings
+        What is known of the bundle.
     """
 
     kind: str
@@ -51,16 +55,30 @@ class Raised:
     library: str = ""
     model_files: tuple[str, ...] | None = None
     written_by: str = ""
+    around: Surroundings = field(default_factory=Surroundings)
 
     @property
     def is_import(self) -> bool:
-        """Whether the last line of the script that is known imports something."""
-        return any(_IMPORTING.search(line) for line in self.evidence)
+        """Whether the last line of the script that tells what it did imports something."""
+        return self._did is _IMPORTING
 
     @property
     def is_loading(self) -> bool:
         """Whether it came up while the script loaded a model."""
-        return not self.is_import and any(_LOADING.search(line) for line in self.evidence)
+        return self._did is _LOADING
+
+    @property
+    def _did(self) -> re.Pattern[str] | None:
+        for line in reversed(self.evidence):
+            for pattern in (_IMPORTING, _LOADING):
+                if pattern.search(line):
+                    return pattern
+        return None
+
+    @property
+    def files(self) -> tuple[str, ...] | None:
+        """What lies in the model directory, as the log or the bundle tells; None if unknown."""
+        return self.around.model_files if self.model_files is None else self.model_files
 
     @property
     def brief(self) -> str:
@@ -75,16 +93,20 @@ class Raised:
         """What raised, as the beginning of a sentence."""
         return "Importing the script" if self.phase == "import" else f"{self.phase}()"
 
-    def pin_of_model(self, package: str) -> str:
-        """Return what pins `package` to the version that wrote the model."""
-        if package == "scikit-learn" and self.written_by:
-            return (
-                f"Pin scikit-learn=={self.written_by}, which wrote the model, in the environment."
-            )
-        return (
-            f"Pin in the environment the version that wrote the model: {package}==...; "
-            "modelship inspect tells which."
-        )
+    def pin_of_model(self, package: str, *, otherwise: str = "") -> str:
+        """Return how to get the version of `package` that wrote the model, or do without it.
+
+        Parameters
+        ----------
+        package : str
+            Its name on PyPI.
+        otherwise : str
+            A version that will do, if the one that wrote it is not known.
+        """
+        told = self.written_by if package == "scikit-learn" else ""
+        version = self.around.wrote.get(package, "") or told or otherwise
+        loads = (self.around.locked or {}).get(package, "")
+        return remedy_for_version(package, version, around=self.around, loads=loads)
 
     def diagnosis(self, code: str, cause: str, remedy: str = "") -> Diagnosis:
         """Return a diagnosis with the evidence and the place of this exception."""

@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING
 from modelship.diagnosis.candidate import DECISIVE, Candidate
 from modelship.diagnosis.exceptions import explain_exactly, explain_plainly
 from modelship.diagnosis.raised import Phase, Raised
+from modelship.diagnosis.redaction import redacted
+from modelship.diagnosis.tracebacks import chains
 from modelship.findings import RULES, Diagnosis
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from modelship.diagnosis.facts import Facts
+    from modelship.diagnosis.surroundings import Surroundings
     from modelship.diagnosis.timeline import Timeline
     from modelship.diagnosis.tracebacks import Traceback
 
-__all__ = ["may_explain", "of_chain"]
+__all__ = ["explain_traceback", "may_explain", "of_chain"]
 
 _OF_SCRIPT = "MS1"
 _UNWELL = frozenset({"Failed", "Unhealthy"})
@@ -47,13 +50,51 @@ def _explained(chain: Sequence[Traceback], timeline: Timeline) -> Diagnosis | No
     if _is_aborted(own[-1]):
         return _timed_out(own[-1], timeline)
     phase = _phase(chain)
-    raised = [_raised(each, own, phase, timeline) for each in own]
-    exact = (explain_exactly(each) for each in reversed(raised))
-    known = next((each for each in exact if each is not None), None)
-    diagnosis = known or explain_plainly(raised[-1])
+    diagnosis = _most_exact([_raised(each, own, phase, timeline) for each in own])
     if not diagnosis.where and diagnosis.code.startswith(_OF_SCRIPT):
         return replace(diagnosis, where=timeline.script)
     return diagnosis
+
+
+def _most_exact(raised: Sequence[Raised]) -> Diagnosis:
+    """Explain exceptions that were raised from each other, by the last one that a rule knows."""
+    exact = (explain_exactly(each) for each in reversed(raised))
+    known = next((each for each in exact if each is not None), None)
+    return known or explain_plainly(raised[-1])
+
+
+def explain_traceback(
+    text: str, *, phase: Phase, where: str, around: Surroundings
+) -> Diagnosis | None:
+    """Return what a traceback means, or None if there is none in a text.
+
+    Parameters
+    ----------
+    text : str
+        It, as Python writes it; with those of the exceptions that it was raised from.
+    phase : {"import", "init", "run"}
+        When it was raised.
+    where : str
+        The place in the bundle that it comes from, such as ``"score.py:12"``.
+    around : Surroundings
+        What is known of the bundle.
+    """
+    found = chains(text.splitlines())
+    if not found:
+        return None
+    raised = [
+        Raised(
+            each.kind.rpartition(".")[2],
+            each.message,
+            phase,
+            where=where,
+            evidence=each.evidence if each.script_frames else found[-1][-1].evidence,
+            library=each.library,
+            around=around,
+        )
+        for each in found[-1]
+    ]
+    return redacted(_most_exact(raised))
 
 
 def _raised(

@@ -12,21 +12,16 @@ if TYPE_CHECKING:
     from modelship.findings import Diagnosis
 
 __all__ = [
-    "explain_attribute",
     "explain_binary_clash",
-    "explain_corrupt_model",
     "explain_other_python",
     "explain_other_version",
     "explain_unpickled_name",
+    "written_by_another",
 ]
 
 _ATTRIBUTE = re.compile(
     r"Can't get attribute '(?P<name>[\w.]+)' on <module '(?P<module>[\w.]+)'(?P<rest>.*)"
 )
-_NO_ATTRIBUTE = re.compile(r"module '(?P<module>[\w.]+)' has no attribute '(?P<name>\w+)'")
-_REMOVED = re.compile(r"`np\.(?P<name>\w+)` was removed in the NumPy 2")
-_GONE_IN_NUMPY_1_24 = frozenset({"bool", "complex", "float", "int", "long", "object", "str"})
-_OBJECT = re.compile(r"'(?P<cls>\w+)' object has no attribute '(?P<name>\w+)'")
 _OTHER_VERSION = (
     "incompatible dtype",
     "is not a known BitGenerator",
@@ -37,27 +32,18 @@ _OTHER_VERSION = (
     "__setstate_cython__",
     "when using version",
 )
+_SIZE = re.compile(r"Expected (?P<built>\d+) from C header, got (?P<found>\d+) from PyObject")
+_ABI = re.compile(r"ABI version 0x(?P<built>\w+) but this version of numpy is 0x(?P<found>\w+)")
+_FOR_NUMPY_1 = ("compiled using NumPy 1.x", "_ARRAY_API not found")
 _BINARY = (
     "numpy.dtype size changed",
     "numpy.ndarray size changed",
-    "compiled using NumPy 1.x",
     "compiled against ABI version",
     "numpy.core.multiarray failed to import",
-    "_ARRAY_API not found",
+    *_FOR_NUMPY_1,
 )
 _PROTOCOL = re.compile(r"unsupported pickle protocol: (?P<protocol>\d+)")
 _BYTECODE = ("code() argument", "code expected at", "unknown opcode", "bad marshal data")
-_CORRUPT = (
-    "invalid load key",
-    "pickle data was truncated",
-    "Ran out of input",
-    "Protobuf parsing failed",
-    "File is not a zip file",
-    "INVALID_PROTOBUF",
-    "unpickling stack underflow",
-    "could not find MARK",
-)
-_LFS = ("invalid load key, 'v'", "118")  # the first letter of "version https://git-lfs…"
 
 
 def explain_unpickled_name(raised: Raised) -> Diagnosis | None:
@@ -83,39 +69,23 @@ def explain_unpickled_name(raised: Raised) -> Diagnosis | None:
             f"has no {name} in {module}.",
             raised.pin_of_model(package),
         )
+    if raised.around.is_of_python(top):
+        return _of_pythons_name(raised, name, module=module)
+    file = raised.around.in_root(top) or f"{module.replace('.', '/')}.py"
     return raised.diagnosis(
         "MS304",
         f"The model needs {name} of the module {module}, which has none in the service.",
-        f"Put the {module.replace('.', '/')}.py that the model was saved with beside the script.",
+        f"Put the {file} that the model was saved with beside the script.",
     )
 
 
-def explain_attribute(raised: Raised) -> Diagnosis | None:
-    """Explain an attribute that a library has lost, or that an older model never had."""
-    if raised.kind != "AttributeError":
-        return None
-    if match := _REMOVED.search(raised.message):
-        return _lost(raised, "numpy", match["name"])
-    if match := _NO_ATTRIBUTE.search(raised.message):
-        top = match["module"].partition(".")[0]
-        return _lost(raised, match["module"], match["name"]) if top in LIBRARIES else None
-    match = _OBJECT.search(raised.message)
-    # Raised by a library about an object of its own: the model was written by another version.
-    if match and raised.library in LIBRARIES and match["cls"] not in {"NoneType", "str", "dict"}:
-        return _written_by_another(raised, f"its {match['cls']} has no {match['name']}")
-    return None
-
-
-def _lost(raised: Raised, module: str, name: str) -> Diagnosis:
-    package = package_of(module)
-    older = f"{package}==..."
-    if package == "numpy":
-        older = "numpy<1.24" if name in _GONE_IN_NUMPY_1_24 else "numpy<2"
+def _of_pythons_name(raised: Raised, name: str, *, module: str) -> Diagnosis:
+    """Explain a class of a module of one's own that is called like one of Python's."""
     return raised.diagnosis(
-        "MS201",
-        f"The {package} that is installed has no {module}.{name}: it is another version than the "
-        "code was written for.",
-        f"Pin in the environment the version that has it ({older}), or correct the line.",
+        "MS304",
+        f"The model needs {name} of a module {module}, and Python's own module of that name has "
+        "none.",
+        f"Give your module {module} another name, and save the model again.",
     )
 
 
@@ -123,10 +93,11 @@ def explain_other_version(raised: Raised) -> Diagnosis | None:
     """Explain what libraries say of a model whose fields they do not know."""
     if not any(words in raised.message for words in _OTHER_VERSION):
         return None
-    return _written_by_another(raised, raised.brief)
+    return written_by_another(raised, raised.brief)
 
 
-def _written_by_another(raised: Raised, told: str) -> Diagnosis:
+def written_by_another(raised: Raised, told: str) -> Diagnosis:
+    """Return that another version of the library that raised has written the model."""
     library = raised.library if raised.library in LIBRARIES - {"joblib"} else ""
     if not library:
         library = "numpy" if "BitGenerator" in raised.message else "sklearn"
@@ -146,8 +117,19 @@ def explain_binary_clash(raised: Raised) -> Diagnosis | None:
     return raised.diagnosis(
         "MS201",
         f"A compiled package was built for another NumPy than is installed: {raised.brief}.",
-        "Pin numpy<2 in the environment, or newer versions of the packages that use it.",
+        _remedy_for_clash(raised),
     )
+
+
+def _remedy_for_clash(raised: Raised) -> str:
+    """Return which of the two has to be newer: the message tells what each is made for."""
+    numbers = _ABI.search(raised.message) or _SIZE.search(raised.message)
+    base = 16 if numbers is not None and numbers.re is _ABI else 10
+    if numbers and int(numbers["built"], base) > int(numbers["found"], base):
+        return "Ask for a newer numpy in the environment: the package was built for one."
+    if numbers or any(words in raised.message for words in _FOR_NUMPY_1):
+        return "Pin numpy<2 in the environment, or newer versions of the packages that use it."
+    return "Pin the numpy that the package was built for, or a newer version of the package."
 
 
 def explain_other_python(raised: Raised) -> Diagnosis | None:
@@ -165,21 +147,3 @@ def explain_other_python(raised: Raised) -> Diagnosis | None:
             f"The model holds code of another Python than that of the service: {raised.brief}.",
         )
     return None
-
-
-def explain_corrupt_model(raised: Raised) -> Diagnosis | None:
-    """Explain files that are no model, or only a part of one."""
-    number = raised.kind == "KeyError" and raised.message.strip().isdigit()  # pickle's own table
-    if not any(words in raised.message for words in _CORRUPT) and not number:
-        return None
-    if not raised.is_loading and raised.kind not in {"UnpicklingError", "InvalidProtobuf"}:
-        return None
-    if "Ran out of input" in raised.message:
-        return raised.diagnosis("MS305", "The model file is empty, or ends too early.")
-    if any(raised.message.strip(" .").startswith(words) for words in _LFS):
-        return raised.diagnosis(
-            "MS305",
-            "The model file is a text, most likely a pointer of Git LFS in place of the model.",
-            "Get the file itself (git lfs pull), and register or deploy it again.",
-        )
-    return raised.diagnosis("MS305", f"The model file is damaged or no model: {raised.brief}.")

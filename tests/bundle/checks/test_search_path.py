@@ -77,7 +77,10 @@ def test_no_import_is_advised_that_finds_a_module_of_python(found):
 def test_the_folder_that_was_given_is_no_package(found, line, better):
     """What lies in its root is imported without its name, and no package is to be listed."""
     [(code, advice)] = found(f"{line}\n", "tools.py")
-    assert (code, advice) == ("MS104", f"{better} or pass the folder above as source_directory.")
+    assert (code, advice) == (
+        "MS104",
+        f"{better} or pass the folder above, which holds src, as source_directory.",
+    )
 
 
 def test_a_known_package_with_a_part_of_that_name_is_listed(found):

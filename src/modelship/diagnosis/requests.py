@@ -1,0 +1,111 @@
+"""Exceptions of run() that a request gives cause for: what the model does not take of its rows."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from modelship.diagnosis.raised import Raised
+    from modelship.findings import Diagnosis
+
+__all__ = ["explain_no_model", "explain_refused_rows", "of_generated"]
+
+_NO_METHOD = re.compile(
+    r"(?:This )?'(?P<kind>\w+)'(?: object)? has no attribute "
+    r"'(?P<name>predict\w*|transform|decision_function)'"
+)
+_PARTS: Final = frozenset({"dict", "list", "tuple", "ndarray", "set", "str"})
+_OWN_SCRIPT: Final = (
+    "Write a score.py with init() and run(raw_data) that says what to do with it, and pass it as "
+    "entry_script (--entry-script)."
+)
+# What libraries say of rows, and what to send. The texts are scikit-learn's, pandas' and numpy's.
+_REFUSALS: Final = tuple(
+    (re.compile(pattern), advice)
+    for pattern, advice in (
+        (
+            r"X has (?P<has>\d+) features?, but \w+ is expecting (?P<wants>\d+) features?",
+            "Send rows of {wants} values, as the model was trained on",
+        ),
+        (
+            r"must match the input. Model n_features(?:_in_)? is (?P<wants>\d+)",
+            "Send rows of {wants} values, as the model was trained on",
+        ),
+        (
+            r"Expected 2D array, got (?:1D|scalar) array instead",
+            "Send a list of rows, each of which is a list of values",
+        ),
+        (
+            r"Input (?:X )?contains NaN",
+            "Send no missing values, or let a step of the model's pipeline fill them in",
+        ),
+        (
+            r"could not convert string to float: (?P<text>'[^']{0,40}')",
+            "Send numbers where the model was trained on numbers, and not the text {text}",
+        ),
+        (
+            r"columns are missing: (?P<names>\{[^}]{1,200}\})",
+            "Send the columns {names} too, as the model was trained on them",
+        ),
+        (
+            r"The feature names should match those that were passed during fit",
+            "Send the columns by the names that the model was trained on",
+        ),
+        (r"inhomogeneous shape", "Send rows that all have as many values"),
+    )
+)
+_NO_NAMES: Final = "Specifying the columns using strings is only supported for"
+_KEY = re.compile(r"\[\s*['\"](?P<key>[^'\"]+)['\"]\s*\]")
+
+
+def explain_no_model(raised: Raised) -> Diagnosis | None:
+    """Explain a model file that holds something that does not predict."""
+    match = _NO_METHOD.search(raised.message)
+    if raised.kind != "AttributeError" or match is None:
+        return None
+    kind, name = match["kind"], match["name"]
+    cause = f"The model file holds a {kind}, which has no {name}()."
+    if raised.around.is_generated:
+        return raised.diagnosis("MS503", cause, _OWN_SCRIPT)
+    if kind not in _PARTS:
+        return None
+    return raised.diagnosis(
+        "MS503",
+        f"{raised.actor} calls {name}() on a {kind}, which has none.",
+        f"If the model file holds a {kind} with the model in it, take the model out of it.",
+    )
+
+
+def explain_refused_rows(raised: Raised) -> Diagnosis | None:
+    """Explain rows that the model does not take, and a request that lacks what run() reads."""
+    if raised.phase != "run":
+        return None
+    for pattern, advice in _REFUSALS:
+        if match := pattern.search(raised.message):
+            return _refused(raised, advice.format(**match.groupdict()))
+    if _NO_NAMES in raised.message:
+        return raised.diagnosis(
+            "MS503",
+            "run() gives the model an array, and it was trained on a table with named columns.",
+            "Make a pandas.DataFrame of the rows, with the columns that the model was trained on.",
+        )
+    key = raised.message.strip("'\" ")
+    keys = [match["key"] for line in raised.evidence for match in _KEY.finditer(line)]
+    if raised.kind == "KeyError" and key in keys:
+        return _refused(raised, f"Send a request that has the key {key!r}")
+    return None
+
+
+def _refused(raised: Raised, advice: str) -> Diagnosis:
+    correct = f"; or correct {raised.where}" if raised.where else "; or correct the script"
+    remedy = f"{advice}{'' if raised.around.is_generated else correct}."
+    return raised.diagnosis("MS503", f"run() raised {raised.brief.rstrip('.')}.", remedy)
+
+
+def of_generated(raised: Raised) -> str:
+    """Return what to do where the script that modelship wrote raises."""
+    own = "or pass a score.py of your own as entry_script (--entry-script)"
+    if raised.phase == "run":
+        return f"modelship wrote this script: send rows that the model takes, {own}."
+    return f"modelship wrote this script: see why the model does not load there, {own}."

@@ -1,0 +1,91 @@
+"""The modules of Python itself, of each release: what no package of an environment brings."""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+__all__ = [
+    "GENERIC_NAMES",
+    "OF_PYTHON_2",
+    "OTHER_SYSTEMS",
+    "every_module_of_python",
+    "removed_in",
+    "standard_library",
+]
+
+# "What's New In Python" of each release: removals, and what came.
+_REMOVED: Final = {
+    (3, 12): ("asynchat", "asyncore", "distutils", "imp", "smtpd"),
+    (3, 13): (
+        *("aifc", "audioop", "cgi", "cgitb", "chunk", "crypt", "imghdr", "lib2to3", "mailcap"),
+        *("msilib", "nis", "nntplib", "ossaudiodev", "pipes", "sndhdr", "spwd", "sunau"),
+        *("telnetlib", "uu", "xdrlib"),
+    ),
+}
+_ADDED: Final = {(3, 11): ("tomllib",), (3, 14): ("annotationlib", "compression")}
+
+OF_PYTHON_2: Final = {
+    "__builtin__": "builtins",
+    "ConfigParser": "configparser",
+    "Queue": "queue",
+    "StringIO": "io",
+    "cPickle": "pickle",
+    "cStringIO": "io",
+    "commands": "subprocess",
+    "copy_reg": "copyreg",
+    "exceptions": "builtins",
+    "urllib2": "urllib.request",
+    "urlparse": "urllib.parse",
+}
+"""Modules that only Python 2 had, and where Python 3 has what they held."""
+
+OTHER_SYSTEMS: Final = frozenset({"_winapi", "msvcrt", "nt", "winreg", "winsound"})
+"""Modules of Python on Windows alone."""
+
+GENERIC_NAMES: Final = frozenset(
+    (
+        *("app", "apps", "api", "bin", "code", "common", "conf", "config", "constants", "core"),
+        *("custom", "data", "docs", "example", "examples", "features", "helper", "helpers", "lib"),
+        *("libs", "main", "model", "models", "modules", "notebooks", "package", "pipeline"),
+        *("preprocess", "preprocessing", "project", "scripts", "service", "settings", "source"),
+        *(
+            "src",
+            "test",
+            "testing",
+            "tests",
+            "tools",
+            "train",
+            "training",
+        ),
+        *("util", "utilities", "utils"),
+    )
+)
+"""Names that people give to folders of their own.
+
+An index has packages of these names too, by strangers: none of them is meant.
+"""
+
+
+def every_module_of_python() -> frozenset[str]:
+    """Return the top-level modules that the standard library has, or had in a Python 3."""
+    removed = {name for modules in _REMOVED.values() for name in modules}
+    return frozenset(sys.stdlib_module_names) | removed
+
+
+def standard_library(python: tuple[int, int]) -> frozenset[str]:
+    """Return the top-level modules of the standard library of a minor version of Python.
+
+    ``__main__``, the program that runs, is among them: it can always be imported.
+    """
+    names = {"__main__", *sys.stdlib_module_names}
+    for version, modules in _REMOVED.items():
+        names = names - {*modules} if python >= version else names | {*modules}
+    for version, modules in _ADDED.items():
+        names = names | {*modules} if python >= version else names - {*modules}
+    return frozenset(names)
+
+
+def removed_in(module: str) -> tuple[int, int] | None:
+    """Return the Python whose standard library lost a top-level module, or None."""
+    return next((since for since, names in _REMOVED.items() if module in names), None)

@@ -143,5 +143,6 @@ def test_the_reference_tells_what_the_table_does():
     for each in FORMATS:
         suffixes, load, script, requires = rows[each.name]
         assert all(f"`{suffix}`" in suffixes for suffix in each.suffixes), each
-        assert (load, script) == tuple("yes" if it else "no" for it in (each.loader, each.script))
+        written = "as its file" if each.file_in else "yes" if each.script else "no"
+        assert (load, script) == ("yes" if each.loader else "no", written)
         assert not each.requires or requires == ", ".join(f"`{it}`" for it in each.requires)

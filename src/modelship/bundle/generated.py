@@ -152,7 +152,7 @@ def generate_source(
         If probabilities are asked of a model that has none.
     """
     model, lines = lines_of(models)
-    model_file = model.files[0].path
+    model_file, _ = model.served
     loading = loading_of(lines, model=model, schema=schema)
     if output == "proba":
         _require_probabilities(schema.outputs)

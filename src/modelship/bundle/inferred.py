@@ -109,8 +109,9 @@ def requirements_of_all(
 def _of_format(model: Model) -> Iterator[str]:
     """Yield what the format of a model needs; what loads it is pinned to what is installed here."""
     written_by = dict(model.passport.libraries)
-    for name in model.model_format.requires:
-        if name != model.model_format.runs_on:
+    _, format_ = model.served
+    for name in format_.requires:
+        if name != format_.runs_on:
             yield name
         elif name not in written_by:
             provider = provider_of(name)

@@ -29,15 +29,22 @@ def lines_of(models: Sequence[Model]) -> tuple[Model, ScriptLines]:
     if len(models) != 1:
         problem = f"no script is written for {len(models)} models: what run() answers is up to you."
         place = "; each model lies in AZUREML_MODEL_DIR/<name>/<version>." if models else "."
+    elif models[0].contents.predicts is False:
+        problem = _of_contents(models[0])
     elif (lines := models[0].script) is None:
         problem = f"no script can be written for a model of the format {models[0].format!r}."
-    elif models[0].contents.predicts is False:
-        held = models[0].contents.title
-        problem = f"the model file {models[0].path.name} holds {held}, which has no predict()."
     else:
         return models[0], lines
     advice = f"Write score.py with init() and run(raw_data), and pass it as entry_script{place}"
     raise EntryScriptError(path="score.py", problem=problem, advice=advice)
+
+
+def _of_contents(model: Model) -> str:
+    held = model.contents.title
+    if model.path.is_file():
+        lacking = ", which has no predict()" if model.contents.kind else ""
+        return f"the model file {model.path.name} holds {held}{lacking}."
+    return f"{model.path.name} is {held}."
 
 
 def loading_of(lines: ScriptLines, *, model: Model, schema: Schema) -> str:
@@ -45,7 +52,7 @@ def loading_of(lines: ScriptLines, *, model: Model, schema: Schema) -> str:
     of_all = schema.outputs.labels
     named = len(of_all) == 1 and schema.outputs.probabilities is not False
     labels = f", classes={[*of_all[0]]!r}" if named else ""
-    path = f'os.path.join(os.environ["AZUREML_MODEL_DIR"], {model.files[0].path!r})'
+    path = f'os.path.join(os.environ["AZUREML_MODEL_DIR"], {model.served[0]!r})'
     classes = "" if model.schema.outputs.labels == of_all else labels
     load = lines.load.format(path="file" if lines.opens else path, labels=labels, classes=classes)
     key = model.contents.key

@@ -19,6 +19,7 @@ from modelship.errors import CorruptModelError
 from modelship.sources import _lightgbm, _xgboost
 from modelship.sources._archives import ZIP
 from modelship.sources._budget import Budget
+from modelship.sources._mlflow import file_in, load_mlflow, tell_mlflow
 from modelship.sources._native import load_native
 from modelship.sources._onnx import read_onnx
 from modelship.sources._parts import Part
@@ -32,7 +33,7 @@ from modelship.tables.natives import of_lightgbm, of_onnx, of_xgboost
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["FOLDER", "FORMATS", "OTHER", "Formats", "ModelFormat", "ScriptLines"]
+__all__ = ["FOLDER", "FORMATS", "MLFLOW", "OTHER", "Formats", "ModelFormat", "ScriptLines"]
 
 
 def _read_again(path: Path) -> Told:
@@ -72,6 +73,7 @@ _PICKLE: Final = ModelFormat(
         predict="model.predict(data).tolist()",
     ),
 )
+_JOBLIB: Final = replace(_PICKLE, name="joblib", suffixes=(".joblib",))
 _SKOPS: Final = ModelFormat(
     name="skops",
     title="skops file",
@@ -141,13 +143,28 @@ _XGBOOST: Final = ModelFormat(
     tells=_read_again,
     in_digests="unknown",
 )
+
+
+def _format_of(path: Path) -> ModelFormat:
+    return FORMATS.of(path)
+
+
+MLFLOW: Final = ModelFormat(
+    name="mlflow",
+    title="MLflow model",
+    loader=partial(load_mlflow, format_of=_format_of),
+    tells=partial(tell_mlflow, format_of=_format_of),
+    file_in=file_in,
+    in_digests="folder",
+)
+"""A folder with an ``MLmodel`` file, which says which file in it is the model."""
 FOLDER: Final = ModelFormat(name="folder")
 """A folder of files, each of which is read by its own format."""
 
 FORMATS: Final = Formats(
     (
         *(_SKOPS, _ONNX, _LIGHTGBM, _XGBOOST),
-        *(_PICKLE, replace(_PICKLE, name="joblib", suffixes=(".joblib",)), FOLDER, OTHER),
+        *(_PICKLE, _JOBLIB, MLFLOW, FOLDER, OTHER),
     )
 )
 """The formats that are known."""

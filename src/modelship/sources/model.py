@@ -177,12 +177,23 @@ class Model:
     @property
     def script(self) -> ScriptLines | None:
         """What a generated scoring script says of it; None if none can be written."""
-        return DILL_SCRIPT if is_by_dill(self.passport) else self.model_format.script
+        return DILL_SCRIPT if is_by_dill(self.passport) else self.served[1].script
 
     @cached_property
     def _told(self) -> Told:
-        whole = self.passport.complete and self.path.is_file()
-        return self.model_format.tells(self.path) if whole else Told()
+        return self.model_format.tells(self.path) if self.passport.complete else Told()
+
+    @cached_property
+    def served(self) -> tuple[str, ModelFormat]:
+        """The path of the file that a service loads, as in :attr:`files`, and its format.
+
+        Of a folder that does not say which one that is, the first file, and the folder's format.
+        """
+        within = self.model_format.file_in(self.path) if self.model_format.file_in else ""
+        if not within:
+            return self.files[0].path, self.model_format
+        path = self.path / within
+        return path.relative_to(self.root).as_posix(), FORMATS.of(path)
 
     def verify(self) -> None:
         """Hash the files again, and raise if they are no longer those described here.

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from modelship.errors import CorruptModelError
 from modelship.sources._archives import ZIP, read_archive
+from modelship.sources._budget import Budget
 from modelship.sources._content import read_content
 from modelship.sources._impostors import impostor
+from modelship.sources._parts import Part
 from modelship.sources._pickle_file import describe_pickle
 from modelship.sources._stream import EndedEarlyError, MalformedError, UndescribedError
 from modelship.sources._told import Told
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from modelship.sources._parts import Described, Part
+    from modelship.sources._parts import Described
 
 __all__ = ["OTHER", "Formats", "ModelFormat", "ScriptLines"]
 
@@ -112,6 +114,9 @@ class ModelFormat:
         How a generated scoring script loads it.
     tells : Callable[[Path], Told]
         Returns what a file, whose passport is complete, tells of its use. It raises nothing.
+    file_in : Callable[[Path], str], optional
+        Of a format of folders: returns the path of the file in one that is the model, which is
+        served by its own format; ``""`` if there is none.
     in_digests : str
         What it is called in the digests of bundles, where that is not `name`: what it was before
         the format was known, so that bundles of that time are still themselves.
@@ -130,6 +135,7 @@ class ModelFormat:
     loader: Callable[[Path], Any] | None = None
     script: ScriptLines | None = None
     tells: Callable[[Path], Told] = _nothing
+    file_in: Callable[[Path], str] | None = None
     in_digests: str = ""
 
     def __repr__(self) -> str:
@@ -203,6 +209,16 @@ class Formats:
             If it is named as a file of a format, and is no whole one.
         """
         return next(each for each in self if each.recognizes(part)).read(part)
+
+    def of(self, path: Path) -> ModelFormat:
+        """Return the format that a file is read as.
+
+        Raises
+        ------
+        CorruptModelError
+            If it is named as a file of a format, and is no whole one.
+        """
+        return self[self.read(Part(path, Budget(path.stat().st_size))).format]
 
     @property
     def loadable_suffixes(self) -> tuple[str, ...]:

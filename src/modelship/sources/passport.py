@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
@@ -13,7 +13,8 @@ from modelship.sources._content import UNKNOWN
 from modelship.sources._files import walk
 from modelship.sources._globals import Judgement, Use, is_dangerous, judge, top_module
 from modelship.sources._parts import Part
-from modelship.sources.formats import FOLDER, FORMATS
+from modelship.sources.formats import FOLDER, FORMATS, MLFLOW
+from modelship.sources.mlmodel import read_mlmodel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,7 +38,8 @@ class Passport:
     ----------
     format : str
         Its name in :data:`~modelship.sources.formats.FORMATS`: ``"joblib"``, ``"pickle"``,
-        ``"skops"``, ``"onnx"``, ``"lightgbm"``, ``"xgboost"``, ``"folder"`` or ``"unknown"``.
+        ``"skops"``, ``"onnx"``, ``"lightgbm"``, ``"xgboost"``, ``"mlflow"``, ``"folder"`` or
+        ``"unknown"``.
     size_bytes : int
         Size on disk.
     protocol : int or None
@@ -171,7 +173,12 @@ def read_passport(path: Path) -> Passport:
     read = {file: FORMATS.read(Part(file, budget)) for file in files}
     _excuse_raw_files(read)
     parts = {file.relative_to(path).as_posix(): _passport(read[file]) for file in files}
-    return _joined(list(parts.values()), _reasons(parts))
+    joined = _joined(list(parts.values()), _reasons(parts))
+    mlmodel = read_mlmodel(path)
+    if mlmodel is None:
+        return joined
+    told = [each for each in mlmodel.libraries if each[0] not in dict(joined.libraries)]
+    return replace(joined, format=MLFLOW.name, libraries=(*joined.libraries, *told))
 
 
 def _excuse_raw_files(read: Mapping[Path, Described]) -> None:

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
+from modelship.documents import DocumentError
 from modelship.errors import InvalidTestSetError, MissingExtraError
 from modelship.evaluation.files.splitting import (
     has_index,
@@ -19,6 +20,7 @@ from modelship.evaluation.files.splitting import (
     text_columns,
 )
 from modelship.evaluation.matching import known_names, order_of
+from modelship.texts import as_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -70,15 +72,26 @@ def _reading(data: DataFile) -> Iterator[io.TextIOBase]:
         encoding = _encoding(data)
         with _opened(data) as raw, io.TextIOWrapper(raw, encoding=encoding, newline="") as stream:
             yield stream
-    except (UnicodeError, csv.Error, EOFError, gzip.BadGzipFile) as error:
+    except UnicodeError as error:
         raise InvalidTestSetError(
-            problem=f"{data.path} is not a CSV file: {error}",
-            advice="Save it as CSV in UTF-8." if isinstance(error, UnicodeError) else "",
+            problem=f"{data.path}: {_encoding_problem(data) or error}",
+            advice="Save it as CSV in UTF-8.",
         ) from error
+    except (csv.Error, EOFError, gzip.BadGzipFile) as error:
+        raise InvalidTestSetError(problem=f"{data.path} is not a CSV file: {error}") from error
 
 
 def _opened(data: DataFile) -> io.BufferedReader | gzip.GzipFile:
     return gzip.open(data.path) if data.is_packed else data.path.open("rb")
+
+
+def _encoding_problem(data: DataFile) -> str:
+    with _opened(data) as raw, suppress(OSError, EOFError):
+        try:
+            as_text(raw.read())
+        except DocumentError as problem:
+            return str(problem)
+    return ""
 
 
 def _encoding(data: DataFile) -> str:

@@ -7,10 +7,12 @@ import io
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+from modelship.documents import DocumentError
 from modelship.errors import InvalidOptionError, InvalidTestSetError
 from modelship.evaluation.extras import needs_extra
 from modelship.evaluation.files.splitting import as_fitted, label_columns, split
 from modelship.evaluation.matching import is_frame, known_names
+from modelship.texts import SAVE_AS_UTF8, as_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -65,8 +67,10 @@ def _parsed(text: str, where: str) -> Any:
 def _text(data: DataFile) -> str:
     try:
         content = data.path.read_bytes()
-        return (gzip.decompress(content) if data.is_packed else content).decode("utf-8-sig")
-    except (OSError, EOFError, UnicodeError) as error:
+        return as_text(gzip.decompress(content) if data.is_packed else content)
+    except DocumentError as error:
+        raise InvalidTestSetError(f"{data.path}: {error}", SAVE_AS_UTF8) from error
+    except (OSError, EOFError) as error:
         raise InvalidTestSetError(problem=f"{data.path} cannot be read: {error}") from error
 
 

@@ -7,6 +7,8 @@ import re
 import sys
 from html.parser import HTMLParser
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from modelship.errors import MissingExtraError
@@ -106,3 +108,28 @@ def test_notebook_shows_a_compact_table(report, regression_report):
 def test_notebook_is_never_troubled():
     """A report that was put together wrong shows nothing, and does not raise."""
     assert Report(X=[], y_true=[1], y_pred=["a"], task="classification")._repr_html_() is None
+
+
+def test_page_shows_the_rows_of_a_table_that_went_wrong():
+    """Texts, dates and gaps of misclassified rows can be read, beside what was said of them."""
+    frame = pd.DataFrame(
+        {
+            "zone": ["<a>", None, "c"],
+            "size": [1.5, np.nan, 3],
+            "day": pd.to_datetime(["2024-05-31", None, "2024-06-01"]),
+        }
+    )
+    report = Evaluator(frame, ["x", "y", "x"]).evaluate(lambda batch: ["z", "z", "x"])
+    shown = "|".join(Page(report.to_html()).texts)
+    assert "|2 misclassified rows|row|true|predicted|zone|size|day|" in shown
+    assert "|0|x|z|<a>|1.5|2024-05-31|1|y|z|\u2013|\u2013|\u2013|" in shown
+
+
+def test_page_shows_the_largest_errors_first():
+    """Rows of a regression are sorted by their error, and wide ones are cut."""
+    X = np.arange(60.0).reshape(3, 20)
+    report = Evaluator(X, [1.5, 2, 3]).evaluate(lambda batch: [2, 9, 3])
+    shown = "|".join(Page(report.to_html()).texts)
+    assert "|and 8 more|1|2|9|20|21|" in shown
+    assert "|…|0|1.5|2|0|1|" in shown
+    assert "|…|2|3|3|" not in shown

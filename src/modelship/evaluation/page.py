@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from modelship.errors import MissingExtraError, PictureError
 from modelship.evaluation.extras import needs_extra
 from modelship.evaluation.pictures import as_png, draw_confusion_matrix, draw_scatter
+from modelship.evaluation.rows import wrong_rows
 from modelship.evaluation.samples import draw_predictions, infer_image_shape
 from modelship.shown import card, facts
 
@@ -23,6 +24,7 @@ __all__ = ["render", "render_compact"]
 
 _MOST_CONFUSED: Final = 10
 _MAX_TABLE: Final = 50
+_MAX_OUTPUTS: Final = 20
 _MIN_SIDE: Final = 8  # below, a square number of features is hardly an image
 
 
@@ -36,14 +38,12 @@ def render(report: Report) -> str:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["number"] = _number
-    classes = report.task == "classification"
     return environment.from_string(template).render(
         report=report,
-        classes=classes,
-        pictures=_pictures(report),
-        confusions=_confusions(report) if classes else [],
-        matrix=report.confusion_matrix.tolist() if 0 < len(report.labels) <= _MAX_TABLE else [],
-        labels=report.labels.tolist(),
+        classes=report.task == "classification",
+        parts=_parts(report),
+        rows=None if _shows_images(report.X) else wrong_rows(report),
+        hidden=max(0, len(report.outputs) - _MAX_OUTPUTS),
     )
 
 
@@ -51,6 +51,29 @@ def render_compact(report: Report) -> str:
     """Return the metrics as a small table, for a notebook."""
     title = str(report).splitlines()[0]
     return card(title, facts({name: _number(value) for name, value in report.metrics.items()}))
+
+
+def _parts(report: Report) -> list[dict[str, Any]]:
+    """Return what the page shows of the one output, or of each."""
+    outputs = [*report.outputs.items()][:_MAX_OUTPUTS] or [("", report)]
+    return [
+        {
+            "name": name,
+            "report": each,
+            "pictures": _pictures(each),
+            "confusions": _confusions(each),
+            "labels": each.labels.tolist(),
+            "matrix": _matrix(each),
+        }
+        for name, each in outputs
+    ]
+
+
+def _matrix(report: Report) -> list[list[int]]:
+    counts: list[list[int]] = []
+    if 0 < len(report.labels) <= _MAX_TABLE:
+        counts = report.confusion_matrix.tolist()
+    return counts
 
 
 def _number(value: float) -> str:
@@ -91,6 +114,8 @@ def _as_data(figure: Figure) -> str:
 
 def _confusions(report: Report) -> list[dict[str, Any]]:
     """Return the most frequent mistakes, the most frequent first."""
+    if report.task == "regression":
+        return []
     labels = report.labels.tolist()
     found = [
         {"count": count, "true": labels[row], "said": labels[column]}

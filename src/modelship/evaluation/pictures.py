@@ -37,6 +37,8 @@ _FORMS: Final = ("png", "svg", "pdf")
 _MAX_ANNOTATED: Final = 20
 _MAX_TICKS: Final = 40
 _LONG_LABEL: Final = 3
+_MAX_MATRICES: Final = 16
+_MATRICES_IN_A_ROW: Final = 4
 
 
 def new_figure(width_in: float, height_in: float) -> Figure:
@@ -103,10 +105,40 @@ def draw_confusion_matrix(report: Report, *, ax: Axes | None = None) -> Figure:
             problem="a regression has no confusion matrix",
             advice="report.to_html() draws its predicted against its true values.",
         )
-    k = len(report.labels)
+    if report.outputs:
+        return _draw_matrices(report, ax=ax)
     if ax is None:
-        side_in = min(max(0.5 * k + 1.4, 4.4), 12.0)
+        side_in = _side_in(report)
         ax = new_figure(side_in + 0.9, side_in).add_subplot()
+    return _draw_matrix(report, ax)
+
+
+def _side_in(report: Report) -> float:
+    return min(max(0.5 * len(report.labels) + 1.4, 4.4), 12.0)
+
+
+def _draw_matrices(report: Report, *, ax: Axes | None) -> Figure:
+    """Draw the matrix of each output, with its name above."""
+    outputs = report.outputs
+    if ax is not None or len(outputs) > _MAX_MATRICES:
+        raise PictureError(
+            problem=f"there are {len(outputs)} outputs, with a matrix each",
+            advice="report.to_html() (--html FILE) shows them one below the other.",
+        )
+    columns = min(len(outputs), _MATRICES_IN_A_ROW)
+    rows = -(-len(outputs) // columns)
+    side_in = max(map(_side_in, outputs.values()))
+    figure = new_figure(columns * (side_in + 0.9), rows * (side_in + 0.4))
+    for place, (name, each) in enumerate(outputs.items(), 1):
+        ax = figure.add_subplot(rows, columns, place)
+        _draw_matrix(each, ax)
+        title = shortened(name, characters=30)
+        ax.set_title(title, color=INK, fontsize=12, fontweight="bold", pad=10, parse_math=False)
+    return figure
+
+
+def _draw_matrix(report: Report, ax: Axes) -> Figure:
+    k = len(report.labels)
     shares = _error_shares(report.confusion_matrix)
     image = ax.matshow(shares, cmap="OrRd", vmin=0.0, vmax=float(shares.max()) or 1.0)
     _label_axes(ax, report.labels.tolist())

@@ -35,6 +35,11 @@ def draw_predictions(
             problem="a regression has no labels to draw",
             advice="report.to_html() draws its predicted against its true values.",
         )
+    if report.outputs:
+        raise PictureError(
+            problem="there are several outputs",
+            advice="report.to_html() (--html FILE) shows those that were misclassified.",
+        )
     if not isinstance(n, int) or isinstance(n, bool) or n < 1:
         raise InvalidOptionError(option="n", found=n, expected="a whole number of at least 1")
     size = min(n, report.n_samples)
@@ -133,7 +138,10 @@ def _rows(X: Any, places: Any) -> NDArray[Any]:
     try:
         images = np.asarray(rows, dtype="float64")
     except (TypeError, ValueError) as error:
-        raise PictureError(problem=f"the rows of X are not numbers: {error}") from error
+        raise PictureError(
+            problem=f"the rows of X are no images: {error}",
+            advice="report.to_html() (--html FILE) shows misclassified rows as a table.",
+        ) from error
     if images.ndim == _IMAGE_DIMENSIONS + 1 and images.shape[-1] == 1:  # a gray channel of its own
         return images[..., 0]
     return images

@@ -49,6 +49,14 @@ def test_a_sample_of_other_columns_is_refused_by_name():
         TABLE.completed_by(Schema("table", (Column("Zone"), Column("größe"))))
 
 
+def test_names_with_spaces_are_those_of_the_sample():
+    """LightGBM writes an underscore for each space, and its file knows no other name."""
+    model = Schema("table", (Column("per_year", "number"), Column("zone")))
+    sample = Schema("table", (Column("per year", example=1.5), Column("zone")))
+    names = model.completed_by(sample)
+    assert names.columns == (Column("per year", "number", example=1.5), Column("zone"))
+
+
 def test_columns_have_names_of_their_own():
     """Two columns of one name cannot be told apart in a request."""
     with pytest.raises(SchemaError, match="two columns are named 'a'"):

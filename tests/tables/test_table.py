@@ -73,7 +73,7 @@ def test_one_row_may_be_sent_as_its_object_alone():
             '{"data": [["n", 30, 1, null], [7, 30, 1, null]]}',
             "Row 1, column 'zone': 7 is given; a text is expected, such as 'n'",
         ),
-        ('{"data": [["n", true, 1, null]]}', "column 'age': true is given"),
+        ('{"data": [["n", [1], 1, null]]}', "column 'age': \\[1\\] is given"),
         ('{"data": [["n", 30, 1, 1717113600]]}', "column 'since': 1717113600 .* ISO 8601"),
         ('{"data": [["n", 30, 1, "soon"]]}', "Column 'since' cannot be read"),
         (

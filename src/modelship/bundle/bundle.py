@@ -62,6 +62,8 @@ class ScoringBundle:
         Where the schema has columns, it builds from a row what the model was fitted on.
     source_directory : str or Path, optional
         A folder whose files go along with the script; `entry_script` is then relative to it.
+        Without `entry_script` they lie beside the script that is written: modules of your own that
+        the model was made with.
     environment : Environment, str, Path or Sequence[str], optional
         A conda YAML file, a requirements file, or an Environment. Without it the
         environment is inferred from what wrote the models; a list of packages, such as
@@ -119,7 +121,12 @@ class ScoringBundle:
         if entry_script is None:
             key = key_of(sample_input)
             script, source = generate_source(
-                models, schema=known, key=key, output=output, validate=validate
+                models,
+                schema=known,
+                key=key,
+                output=output,
+                validate=validate,
+                source_directory=source_directory,
             )
         else:
             script, source = read_source(entry_script, source_directory=source_directory)
@@ -131,7 +138,7 @@ class ScoringBundle:
                 environment,
                 models=models,
                 source=source,
-                makes_tables=entry_script is None and known.is_table,
+                makes_tables=entry_script is None and known.takes_pandas,
             ),
             schema=known,
             sample_json=as_sample(sample_input),

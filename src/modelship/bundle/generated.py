@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from modelship.bundle.loading import lines_of, loading_of
 from modelship.bundle.openapi import descriptions
-from modelship.bundle.source_folder import SourceFile
-from modelship.errors import InvalidOptionError
+from modelship.bundle.source_folder import SourceFile, read_folder
+from modelship.errors import EntryScriptError, InvalidOptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from modelship.sources import Model
     from modelship.sources.formats import ScriptLines
@@ -29,6 +29,8 @@ __all__ = ["TABLES", "Output", "generate_source", "is_generated"]
 
 Output = Literal["labels", "proba"]
 """What a generated script answers: predictions, or the probability of each class beside them."""
+
+SCRIPT: Final = "score.py"
 
 TABLES: Final = "modelship_tables"
 """What the copy of :mod:`modelship.tables` beside a script is called."""
@@ -121,8 +123,9 @@ def generate_source(
     key: str = "data",
     output: Output = "labels",
     validate: bool = True,
+    source_directory: str | Path | None = None,
 ) -> tuple[str, tuple[SourceFile, ...]]:
-    """Write a scoring script for the one model of a bundle.
+    """Write a scoring script for the one model of a bundle, and what lies beside it.
 
     It runs unchanged on Azure ML's server.
 
@@ -138,6 +141,8 @@ def generate_source(
         What it answers.
     validate : bool
         Whether it refuses a value that is not of its column's kind.
+    source_directory : str or Path, optional
+        A folder whose files go along, such as the modules that the model was made with.
 
     Returns
     -------
@@ -147,10 +152,24 @@ def generate_source(
     Raises
     ------
     EntryScriptError
-        If there are several models or none, or one for which none is written.
+        If there are several models or none, or one for which none is written; if a file
+        that goes along has the name of one that is written.
     InvalidOptionError
         If probabilities are asked of a model that has none.
     """
+    written = _written(models, schema=schema, key=key, output=output, validate=validate)
+    given = () if source_directory is None else read_folder(Path(source_directory))
+    if taken := {file.path for file in written} & {file.path for file in given}:
+        path = min(taken)
+        problem = f"a file of this name lies in {source_directory}, and modelship writes one."
+        advice = f"Pass entry_script={path!r} if it is your scoring script; otherwise rename it."
+        raise EntryScriptError(path=path, problem=problem, advice=advice)
+    return SCRIPT, tuple(sorted([*written, *given], key=lambda file: file.path))
+
+
+def _written(
+    models: Sequence[Model], *, schema: Schema, key: str, output: Output, validate: bool
+) -> list[SourceFile]:
     model, lines = lines_of(models)
     model_file, _ = model.served
     loading = loading_of(lines, model=model, schema=schema)
@@ -158,7 +177,7 @@ def generate_source(
         _require_probabilities(schema.outputs)
     elif schema.form == "array" and key.isidentifier() and not iskeyword(key):
         text = _plain(lines, loading=loading, key=key, model_file=model_file)
-        return "score.py", _sorted([_file("score.py", text), *_natives(lines)])
+        return [_file(SCRIPT, text), *_natives(lines)]
     options = "" if key == "data" else f", key={key!r}"
     options += "" if validate else ", validate=False"
     is_plain = schema.form in {"array", ""} and key == "data"
@@ -172,11 +191,11 @@ def generate_source(
         predict=_ANSWERS[output],
         run_array=_RUN_ARRAY if is_plain else "",
     )
-    files = [_file("score.py", text), _file("schema.json", schema.to_json())]
+    files = [_file(SCRIPT, text), _file("schema.json", schema.to_json())]
     if schema.columns:
         documents = descriptions(model, schema=schema, key=key, has_probabilities=output == "proba")
         files += [_file(path, document) for path, document in documents.items()]
-    return "score.py", _sorted([*files, *(_natives(lines) or _tables())])
+    return [*files, *(_natives(lines) or _tables())]
 
 
 def is_generated(script: bytes) -> bool:
@@ -190,10 +209,6 @@ def _shape(template: str) -> re.Pattern[str]:
     """Return the pattern of what a template makes, whatever is filled in."""
     parts = [literal for literal, *_ in Formatter().parse(template)]
     return re.compile("(?s:.*)".join(map(re.escape, parts)))
-
-
-def _sorted(files: Iterable[SourceFile]) -> tuple[SourceFile, ...]:
-    return tuple(sorted(files, key=lambda file: file.path))
 
 
 def _require_probabilities(outputs: Outputs) -> None:

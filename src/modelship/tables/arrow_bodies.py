@@ -21,8 +21,8 @@ __all__ = ["arrow_of_text", "arrow_table", "values_of", "values_of_any"]
 _FILE = b"ARROW1\0\0"
 _COMPRESSION_SLOT = 3  # of the table RecordBatch, in Arrow's Message.fbs
 _FITTING = {
-    "integer": ("number",),
-    "number": ("number",),
+    "integer": ("number", "boolean"),
+    "number": ("number", "boolean"),
     "boolean": ("boolean",),
     "text": ("text",),
     "date": ("date", "text"),

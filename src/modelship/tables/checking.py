@@ -16,8 +16,8 @@ __all__ = ["Check", "filled"]
 _NAN = float("nan")
 _NONE = type(None)
 _TYPES: dict[str, frozenset[type]] = {
-    "integer": frozenset((int, float)),
-    "number": frozenset((int, float)),
+    "integer": frozenset((int, float, bool)),  # as pandas has it, true is 1
+    "number": frozenset((int, float, bool)),
     "boolean": frozenset((bool,)),
     "text": frozenset((str,)),
     "date": frozenset((str,)),
@@ -93,7 +93,7 @@ class Check:
                 self.unseen += len(new)
                 self.last_unseen = new[-1]
         elif self._low is not None and self._high is not None:
-            low, high, numbers = self._low, self._high, _TYPES["number"]
+            low, high, numbers = self._low, self._high, (int, float)
             self.outside += sum(
                 1 for v in _plain(values) if type(v) in numbers and (v < low or v > high)
             )

@@ -150,6 +150,12 @@ class Schema:
         """Whether the model was fitted on a DataFrame with named columns."""
         return self.form == "table"
 
+    @property
+    def takes_pandas(self) -> bool:
+        """Whether the model was fitted on a DataFrame, or on a Series."""
+        is_series = self.form == "values" and any(column.dtype for column in self.columns)
+        return self.is_table or is_series
+
     def completed_by(self, other: Schema) -> Schema:
         """Return this schema with what only `other` knows; what both know is as it is here.
 
@@ -169,6 +175,12 @@ class Schema:
         if not other.columns:
             return self.columns
         if all(self.names) and all(other.names):
+            if self.names == tuple(name.replace(" ", "_") for name in other.names):
+                # So LightGBM writes down names with spaces, and takes the columns by their place.
+                return tuple(
+                    replace(mine.completed_by(theirs), name=theirs.name)
+                    for mine, theirs in zip(self.columns, other.columns)
+                )
             _require_names(expected=self.names, found=other.names)
             known = {column.name: column for column in other.columns}
             return tuple(column.completed_by(known[column.name]) for column in self.columns)

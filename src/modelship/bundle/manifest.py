@@ -58,7 +58,8 @@ _FIELDS: Final = MappingProxyType(
                 "python": _PYTHON,
                 "locked_python": _PYTHON,
                 "requirements": listing(text(most=4096), most=5000),
-            }
+            },
+            {"inferred": choice(True)},
         ),
         "resources": record({"cpu_cores": number(above=0), "memory_gb": number(above=0)}),
         "tags": mapping(text()),

@@ -199,6 +199,7 @@ def _manifest(bundle: ScoringBundle) -> dict[str, Any]:
             "python": bundle.environment.python,
             "locked_python": bundle.lock.python,
             "requirements": list(bundle.environment.requirements),
+            **({"inferred": True} if bundle.environment.inferred else {}),
         },
         "resources": {
             "cpu_cores": bundle.resources.cpu_cores,
@@ -218,6 +219,7 @@ def _assemble(folder: Path, manifest: Mapping[str, Any]) -> ScoringBundle:
         environment=Environment(
             python=environment["python"],
             requirements=tuple(environment["requirements"]),
+            inferred=environment.get("inferred", False),
             origin=str(folder / "bundle.json"),
         ),
         lock=Lock(python=environment["locked_python"], text=_read_lock(folder)),

@@ -8,12 +8,14 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from modelship.bundle.environment import SERVER
+from modelship.checks.skew import is_skew
 from modelship.findings import RULES
 from modelship.known_packages import IMPORT_TO_PYPI
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from modelship.bundle.environment import Environment
     from modelship.checks.subject import Subject
     from modelship.findings import Finding
 
@@ -27,24 +29,38 @@ def environment_findings(subject: Subject) -> Iterator[Finding]:
     """Find what is wrong with the environment and its lock."""
     if subject.lock is not None and SERVER not in subject.lock.versions:
         yield RULES["MS202"].finding(f"The lock does not hold the inference server, {SERVER}.")
-    if subject.environment is None:
-        return
+    if subject.environment is not None and not subject.environment.inferred:
+        yield from _unpinned(subject, subject.environment)
+
+
+def _unpinned(subject: Subject, environment: Environment) -> Iterator[Finding]:
+    """Find libraries of the model that the next bundle may get another version of.
+
+    Not where the lock has the very version that wrote the model, nor where another rule (MS201)
+    says of the version that is locked that it is not the one.
+    """
     passports = [model.passport for model in subject.models]
-    wrote = {name for passport in passports for name, _ in passport.libraries}
-    wrote |= {
-        IMPORT_TO_PYPI.get(package, package)
-        for passport in passports
-        for package in passport.packages
-    }
-    for text in subject.environment.requirements:
+    wrote = {name: version for each in passports for name, version in each.libraries}
+    made = {IMPORT_TO_PYPI.get(name, name) for each in passports for name in each.packages}
+    for text in environment.requirements:
         requirement = Requirement(text)
         name = str(canonicalize_name(requirement.name))
-        if name in wrote - _COMPANIONS and not requirement.url and not _bounded(requirement):
+        if name not in {*wrote, *made} - _COMPANIONS or requirement.url or _bounded(requirement):
+            continue
+        version = _to_pin(wrote.get(name, ""), _locked(subject, name))
+        if version:
             yield RULES["MS203"].finding(
                 f"{text} made the model, and the next build may get another version of it.",
-                path=subject.environment.origin,
-                advice=f"Pin it: {name}=={_locked(subject, name)}.",
+                path=environment.origin,
+                advice=f"Pin it in the environment: {name}=={version}.",
             )
+
+
+def _to_pin(wrote: str, locked: str) -> str:
+    """Return the version of a library that is to be pinned, or ``""`` if none is."""
+    if not wrote or not locked:
+        return wrote or locked
+    return wrote if wrote != locked and not is_skew(wrote, locked) else ""
 
 
 def _bounded(requirement: Requirement) -> bool:
@@ -54,4 +70,4 @@ def _bounded(requirement: Requirement) -> bool:
 
 
 def _locked(subject: Subject, name: str) -> str:
-    return subject.lock.versions.get(name, "…") if subject.lock else "…"
+    return subject.lock.versions.get(name, "") if subject.lock else ""

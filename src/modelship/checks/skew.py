@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Final
 from packaging.version import InvalidVersion, Version
 
 from modelship.checks.sklearn_breaks import SKLEARN_BREAKS
+from modelship.diagnosis import Surroundings
+from modelship.diagnosis.remedies import remedy_for_version
 from modelship.findings import RULES, Severity
+from modelship.known_wheels import has_wheel, nearest_python
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
     from modelship.findings import Finding
     from modelship.sources import Passport
 
-__all__ = ["skew_findings"]
+__all__ = ["is_skew", "skew_findings"]
 
 _FIRST, _NEVER = Version("0"), Version("9999")
 
@@ -33,7 +36,8 @@ class _Names:
     writer: str
     since: Version = _FIRST
     until: Version = _NEVER
-    advice: str = ""
+    ask: str = ""
+    """The first release to ask for; without it, only another training helps."""
 
 
 # Their formats have a version, and newer releases read older ones.
@@ -52,7 +56,6 @@ _NAMES: Final = (
         ),
         "a scikit-learn before 0.22",
         until=Version("0.24"),
-        advice=_RETRAIN,
     ),
     # "What's new" of 0.23: sklearn.externals.joblib and .six are removed
     _Names(
@@ -60,7 +63,6 @@ _NAMES: Final = (
         re.compile(r"sklearn\.externals\.(joblib|six)\..+"),
         "a scikit-learn before 0.21",
         until=Version("0.23"),
-        advice=_RETRAIN,
     ),
     # numpy.core was renamed in NumPy 2.0; 1.26 has some modules under the new name too.
     _Names(
@@ -68,14 +70,14 @@ _NAMES: Final = (
         re.compile(r"numpy\._core\.(multiarray|_multiarray_umath|_internal|_dtype)\..+"),
         "numpy 2",
         since=Version("1.26"),
-        advice="Ask for numpy>=2 in the environment.",
+        ask="2.0",
     ),
     _Names(
         "numpy",
         re.compile(r"numpy\._core\.(?!(multiarray|_multiarray_umath|_internal|_dtype)\.).+"),
         "numpy 2",
         since=Version("2.0"),
-        advice="Ask for numpy>=2 in the environment.",
+        ask="2.0",
     ),
     # NumPy 2 pickles the class of a bit generator, where 1.x looks for its name.
     _Names(
@@ -83,7 +85,7 @@ _NAMES: Final = (
         re.compile(r"numpy\.random\._(mt19937|pcg64|philox|sfc64)\.[A-Z]\w+"),
         "numpy 2",
         since=Version("2.0"),
-        advice="Ask for numpy>=2 in the environment.",
+        ask="2.0",
     ),
     # "Release notes" of SciPy 1.8: the modules of scipy.sparse became private
     _Names(
@@ -91,7 +93,7 @@ _NAMES: Final = (
         re.compile(r"scipy\.sparse\._(bsr|coo|csc|csr|dia|dok|lil)\..+"),
         "scipy 1.8 or later",
         since=Version("1.8"),
-        advice="Ask for scipy>=1.8 in the environment.",
+        ask="1.8",
     ),
 )
 # The first onnxruntime that takes a version of the format (0) or of a set of operators. Each was
@@ -113,7 +115,10 @@ _ONNXRUNTIME: Final = {
 
 
 def skew_findings(passport: Passport, lock: Lock, *, path: str) -> Iterator[Finding]:
-    """Find libraries whose locked version is not the one that wrote the model."""
+    """Find libraries whose locked version is not the one that wrote the model.
+
+    What is advised can be installed: a version is named with a Python that has a wheel of it.
+    """
     unreadable: set[str] = set()
     for finding, library in _of_names(passport, lock, path=path):
         unreadable.add(library)
@@ -121,15 +126,22 @@ def skew_findings(passport: Passport, lock: Lock, *, path: str) -> Iterator[Find
     for library, written in passport.libraries:
         loads, wrote = _locked(lock, library), _version(written)
         if loads and wrote and library not in unreadable:
-            yield from _of_library(passport, library, wrote, loads, path=path)
+            yield from _of_library(passport, library, wrote, loads, lock=lock, path=path)
     if passport.opsets:
         yield from _of_onnx(passport, lock, path=path)
 
 
+def is_skew(wrote: str, loads: str) -> bool:
+    """Return whether two releases are of different minor versions, as far as they can be read."""
+    one, other = _version(wrote), _version(loads)
+    return one is None or other is None or (one.major, one.minor) != (other.major, other.minor)
+
+
 def _of_library(
-    passport: Passport, library: str, wrote: Version, loads: Version, *, path: str
+    passport: Passport, library: str, wrote: Version, loads: Version, *, lock: Lock, path: str
 ) -> Iterator[Finding]:
-    advice = f"Pin {library}=={wrote}, or train the model again with {loads}."
+    around = Surroundings(python=_minor(lock))
+    advice = remedy_for_version(library, str(wrote), around=around, loads=str(loads))
     told = f"{library} {wrote} wrote it, and the environment has {loads}"
     known = _known_breaks(passport, wrote, loads) if library == "scikit-learn" else []
     for each in known:
@@ -143,7 +155,7 @@ def _of_library(
         )
     if library in _READ_OLDER and wrote <= loads:
         return
-    if not known and (wrote.major, wrote.minor) != (loads.major, loads.minor):
+    if not known and is_skew(str(wrote), str(loads)):
         yield RULES["MS201"].finding(
             f"{told}; {library} promises nothing across minor versions.", path=path, advice=advice
         )
@@ -167,7 +179,7 @@ def _of_names(passport: Passport, lock: Lock, *, path: str) -> Iterator[tuple[Fi
                 f"{each.writer} wrote it: it names {name}, which {each.library} {loads} cannot "
                 "load.",
                 path=path,
-                advice=each.advice,
+                advice=_to_ask_for(each.library, each.ask, lock=lock) if each.ask else _RETRAIN,
                 severity=Severity.ERROR,
             )
             yield finding, each.library
@@ -184,9 +196,28 @@ def _of_onnx(passport: Passport, lock: Lock, *, path: str) -> Iterator[Finding]:
                     f"It is written in version {version} of {what}, which {package} {loads} does "
                     "not know.",
                     path=path,
-                    advice=f"Ask for {package}>={since}, or export the model for an older version.",
+                    advice=f"{_to_ask_for(package, since, lock=lock).rstrip('.')}, or export the "
+                    "model for an older version.",
                     severity=Severity.ERROR,
                 )
+
+
+def _to_ask_for(package: str, since: str, *, lock: Lock) -> str:
+    """Return the advice to take a release or a newer one, with a Python that has a wheel of it."""
+    python = _minor(lock)
+    known = package.removesuffix("-gpu")  # released together
+    if has_wheel(known, since, python=python):
+        return f"Ask for {package}>={since} in the environment."
+    other = nearest_python(known, since, python=python)
+    return (
+        f"Ask for Python {other} and {package}>={since} in the environment: there is no wheel of "
+        f"it for Python {python[0]}.{python[1]}."
+    )
+
+
+def _minor(lock: Lock) -> tuple[int, int]:
+    major, minor = lock.python.split(".")[:2]
+    return (int(major), int(minor))
 
 
 def _matching(passport: Passport, names: re.Pattern[str]) -> list[str]:

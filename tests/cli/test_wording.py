@@ -19,7 +19,7 @@ ROOT = Path(ms.__file__).parent
 ADVISING = [
     path
     for path in sorted(ROOT.rglob("*.py"))
-    if path.relative_to(ROOT).parts[0] not in {"server", "testing", "cli"}
+    if path.relative_to(ROOT).parts[0] not in {"server", "testing", "cli", "client"}
     and not path.name.endswith("_child.py")
 ]
 CALLED = (
@@ -52,7 +52,7 @@ def sentences(path):
         text = "".join(map(str, values))
         if id(node) in apart or not any(isinstance(each, str) for each in values):
             continue
-        if re.search(r"\w \w", text) and not re.search(r"^\w+\(|^import |^HEALTH|\\", text):
+        if re.search(r"\w \w", text) and not re.search(r"^\w+\(|^import |^HEALTH|^<|\\", text):
             yield text
 
 

@@ -78,3 +78,28 @@ def test_a_bundle_without_a_sample_needs_requests(bundle, modelship, more):
     done = modelship("parity", bundle, "--on", "process", *more)
     assert done.exit_code == 2
     assert "no sample request" in done.stderr
+
+
+def test_two_ways_to_serve_on_one_target_are_two_sides(bundle, here, modelship):
+    """What is written behind a target is how it serves; the variables are those of all."""
+    (here / "requests.jsonl").write_text("1\n2\n")
+    places = ("--on", "process", "process:server=modelship,scoring_timeout_ms=5000")
+    sent = ("--requests", "requests.jsonl", "--quiet")
+    done = modelship("parity", bundle, *places, *sent, *SERVED)
+    name = "process:server=modelship,scoring_timeout_ms=5000"
+    assert done.stdout == f"2 requests to script, process, {name}: equal answers\n"
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        ("process:modelship", "--on is 'process:modelship'; expected TARGET or TARGET:KEY=VALUE"),
+        ("process:server=apache", "'azmlinfsrv' or 'modelship'"),
+        ("process:colour=red", "the target 'process'"),
+        ("prozess:server=modelship", "did you mean 'process'"),
+    ],
+)
+def test_what_cannot_be_told_to_a_target_is_refused(bundle, modelship, place, told):
+    """Before anything is deployed."""
+    done = modelship("parity", bundle, "--on", place)
+    assert (done.exit_code, told in done.stderr) == (2, True), done.stderr

@@ -1,8 +1,11 @@
 """modelship deploy, run, logs, list, delete and targets, on the target memory."""
 
 import json
+import time
 
 import pytest
+
+from modelship.shown import local_time
 
 MEMORY = ("-t", "memory")
 
@@ -101,6 +104,28 @@ def test_list_finds_services_on_every_target(modelship, service, monkeypatch):
     document = json.loads(modelship("list", "--json").stdout)
     assert [each["name"] for each in document["deployments"]] == [service]
     assert [each["target"] for each in document["unavailable"]] == ["aci", "docker"]
+
+
+def test_list_has_no_note_of_a_place_that_nobody_set_up(modelship, here, monkeypatch):
+    """Without a workspace, or the extra for one, Azure is not spoken of; `targets` tells of it."""
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")
+    assert "azure" not in modelship("list").stderr.lower()
+    assert "aci" in modelship("targets").stdout
+    (here / "modelship.yaml").write_text("services: {digits-svc: {target: aci}}\n")
+    assert "azure" in modelship("list").stderr.lower()
+
+
+def test_list_shows_local_times(modelship, service, monkeypatch):
+    """As a clock on the wall says; the document has them in UTC."""
+    monkeypatch.setenv("TZ", "Etc/GMT-14")
+    time.tzset()
+    try:
+        [found] = json.loads(modelship("list", *MEMORY, "--json").stdout)["deployments"]
+        assert local_time(found["created_at"]) in modelship("list", *MEMORY).stdout
+        assert found["created_at"].endswith("+00:00")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_list_of_one_target_that_is_not_available_fails(modelship, monkeypatch):

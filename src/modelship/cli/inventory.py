@@ -13,7 +13,12 @@ from modelship.cli.opening import open_target
 from modelship.cli.options import config_option, json_option, option_option, target_option
 from modelship.cli.output import as_json_is_asked, deployment_document, emit, say_table
 from modelship.cli.wording import hint_of, message_of
-from modelship.errors import DeploymentNotFoundError, ModelshipError
+from modelship.errors import (
+    DeploymentNotFoundError,
+    MissingExtraError,
+    ModelshipError,
+    WorkspaceNotFoundError,
+)
 from modelship.shown import local_time
 
 if TYPE_CHECKING:
@@ -25,6 +30,10 @@ if TYPE_CHECKING:
 __all__ = ["list_services", "targets"]
 
 
+# Who never installed a place, or has no workspace, has no service there.
+_NOT_SET_UP = (MissingExtraError, WorkspaceNotFoundError)
+
+
 @dataclass(frozen=True)
 class _Look:
     """What was seen on one target: its services, or why there was nothing to be seen."""
@@ -33,6 +42,8 @@ class _Look:
     services: Sequence[dict[str, Any]] = ()
     reason: str = ""
     hint: str = ""
+    is_used: bool = True
+    """Whether anything says that it is used here: it is installed, and its settings are there."""
 
 
 @click.command("list", short_help="List the services.", epilog="Example: modelship list -t docker")
@@ -91,10 +102,17 @@ def _try_to_look(config: Config) -> _Look:
     try:
         return _look(config, options={})
     except ModelshipError as error:
-        return _Look(config.chosen_target, reason=message_of(error), hint=hint_of(error))
+        is_used = not isinstance(error, _NOT_SET_UP) or _is_configured(config)
+        return _Look(config.chosen_target, (), message_of(error), hint_of(error), is_used)
     except ImportError as error:
         reason = f"The target {config.chosen_target!r} cannot be imported: {error}."
         return _Look(config.chosen_target, reason=reason)
+
+
+def _is_configured(config: Config) -> bool:
+    """Return whether the file says something of the target that is looked at."""
+    name = config.chosen_target
+    return name in config.options or name in {each.target for each in config.services.values()}
 
 
 def _look(config: Config, *, options: dict[str, Any]) -> _Look:
@@ -135,4 +153,5 @@ def _say(services: Sequence[dict[str, Any]], closed: Sequence[_Look]) -> None:
             remedy = f"modelship delete {each['name']} -t {each['target']}"
             click.echo(f"note: {each['problem']}; remove it with: {remedy}", err=True)
     for look in closed:
-        click.echo(f"note: {look.reason}", err=True)
+        if look.is_used:
+            click.echo(f"note: {look.reason}", err=True)

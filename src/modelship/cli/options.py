@@ -23,6 +23,7 @@ __all__ = [
     "option_option",
     "pair",
     "quiet_option",
+    "scalar",
     "server_option",
     "target_option",
     "timeout_option",
@@ -60,7 +61,7 @@ def pair(
     return convert
 
 
-def _scalar(text: str) -> Any:
+def scalar(text: str) -> Any:
     """Return the number, boolean, null or quoted string that `text` writes in JSON, or `text`."""
     try:
         return json.loads(text)
@@ -131,7 +132,7 @@ def option_option(command: _Command) -> _Command:
         "--option",
         "options",
         multiple=True,
-        type=pair(_scalar, expected="a value"),
+        type=pair(scalar, expected="a value"),
         metavar="KEY=VALUE",
         help="An option of the target, such as base_image=python:3.11-slim; may be repeated.",
     )(command)
@@ -143,7 +144,7 @@ def _server_option(given: str) -> tuple[str, Any]:
 
     option = OPTIONS.get(given.partition("=")[0])
     if option is None:
-        return pair(_scalar, expected="a value")(given)
+        return pair(scalar, expected="a value")(given)
     return pair(option.parse, expected=option.expected)(given)
 
 

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelship.cli.config import Config
+from modelship.cli.kinds import OF_SERVING
 from modelship.cli.opening import open_target
 from modelship.cli.options import (
     config_option,
     json_option,
     option_option,
+    scalar,
     timeout_option,
     trust_option,
 )
@@ -30,11 +32,12 @@ if TYPE_CHECKING:
 __all__ = ["parity"]
 
 _MOST_RANDOM = 10_000
+_MAPPINGS = {"variables", "secrets", "server_options"}
 
 
 @click.command(
     short_help="Compare the answers of several places.",
-    epilog="Example: modelship parity bundle --on process docker --requests requests.jsonl",
+    epilog="Example: modelship parity bundle --on process process:server=modelship",
 )
 @click.argument("bundle_folder", metavar="BUNDLE", type=click.Path(path_type=Path))
 @click.argument("more", metavar="", nargs=-1)
@@ -43,8 +46,8 @@ _MOST_RANDOM = 10_000
     "places",
     multiple=True,
     required=True,
-    metavar="TARGET...",
-    help="The targets to deploy to, one or several.",
+    metavar="TARGET[:KEY=VALUE,...]...",
+    help="The targets to deploy to, each with options of its own as in process:server=modelship.",
 )
 @click.option(
     "--requests",
@@ -101,7 +104,8 @@ def parity(
 ) -> None:
     """Send the same requests to the bundle BUNDLE on several targets, and to its script in process.
 
-    An option of one target is written with its name: --option docker.port=5001.
+    What is written behind a target is how the bundle is served there, or an option of that target:
+    --on process --on process:server=modelship,workers=2 compares the two servers.
     What differs in status, type, body or the contract's headers is shown side by side, and the exit
     code is then 8. What is deployed for it is deleted again.
     """
@@ -131,14 +135,38 @@ def parity(
         report.require()
 
 
-def _open(name: str, config: Config, options: Mapping[str, Any]) -> DeployTarget:
-    """Open a target with the options that begin with its name and a dot, or with no name."""
+def _open(place: str, config: Config, options: Mapping[str, Any]) -> DeployTarget:
+    """Open a target with its own options, and those that begin with its name or with no name."""
+    from modelship.targets import Serving
+
+    name, _, told = place.partition(":")
+    given, serving = _told(told, place=place)
     own = {
         key.removeprefix(f"{name}."): value
         for key, value in options.items()
         if "." not in key or key.startswith(f"{name}.")
     }
-    return open_target(config.under(target=name), options=own)
+    target = open_target(config.under(target=name), options={**own, **given})
+    return target.with_serving(Serving(**serving)) if serving else target
+
+
+def _told(text: str, *, place: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what is written behind a target: its own options, and how the bundle is served."""
+    from modelship.server.options import OPTIONS
+
+    options: dict[str, Any] = {}
+    serving: dict[str, Any] = {}
+    for pair in filter(None, text.split(",")):
+        key, equals, value = pair.partition("=")
+        if not key or not equals:
+            raise InvalidOptionError("--on", place, "TARGET or TARGET:KEY=VALUE,KEY=VALUE")
+        if key in OPTIONS:
+            serving.setdefault("server_options", {})[key] = scalar(value)
+        elif key in OF_SERVING and OF_SERVING[key] not in _MAPPINGS:
+            serving[OF_SERVING[key]] = scalar(value)
+        else:
+            options[key] = scalar(value)
+    return options, serving
 
 
 def _requests(

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["compare"]
 
 _SCRIPT: Final = "script"
+_TOLD: Final = ("server", "workers", "port", "auth", "traces", "limits")
 _ID: Final = "x-request-id"
 
 
@@ -68,7 +69,9 @@ def compare(
         By how much two floats may differ, absolutely or relative to the larger; 0 is not at all.
     serving : Serving, optional
         How targets serve the bundle; its variables and secrets are those of the script in process
-        too. By default as each of them serves what it is not told about.
+        too. A target that was told how by :meth:`DeployTarget.with_serving` serves so, and has
+        these variables and secrets besides; the header that names the server is then not compared,
+        if it was told another one than Azure ML's.
     trust_model : bool
         Load the model whatever that runs; see :meth:`ScoringBundle.check`.
     timeout_s : float
@@ -115,7 +118,21 @@ def compare(
         ) as there:
             place = _free(_name(each), answers)
             answers[place] = answer_over_http(there, sent, request_timeout_s=request_timeout_s)
-    return _report(sent, answers, tolerance=tolerance)
+    found = _report(sent, answers, tolerance=tolerance)
+    return _without_server_version(found) if any(map(_has_own_server, on)) else found
+
+
+def _has_own_server(place: str | DeployTarget | Deployment) -> bool:
+    """Return whether a target was told itself to serve with another server than Azure ML's."""
+    if isinstance(place, (str, Deployment)):
+        return False
+    return place.serving.server != Serving().server
+
+
+def _without_server_version(report: ParityReport) -> ParityReport:
+    """Leave out the header that names the server: whoever compares two servers knows it."""
+    kept = [each for each in report.differences if each.what != "header x-ms-server-version"]
+    return replace(report, differences=tuple(kept))
 
 
 def _sample_requests(bundle: ScoringBundle) -> tuple[ScoringRequest, ...]:
@@ -139,10 +156,13 @@ def _numbered(requests: Sequence[ScoringRequest]) -> tuple[ScoringRequest, ...]:
 
 
 def _name(place: str | DeployTarget | Deployment) -> str:
-    """Return the name of the target that a place is, or is on."""
-    if isinstance(place, str):
-        return place
-    return place.target if isinstance(place, Deployment) else place.name
+    """Return the name of the target that a place is, or is on, and how it was told to serve."""
+    if isinstance(place, (str, Deployment)):
+        return place if isinstance(place, str) else place.target
+    plain, own = vars(Serving()), vars(place.serving)
+    told = [f"{name}={own[name]}" for name in _TOLD if own[name] != plain[name]]
+    told += [f"{name}={value}" for name, value in place.serving.server_options.items()]
+    return ":".join(part for part in (place.name, ",".join(told)) if part)
 
 
 def _free(place: str, taken: dict[str, list[Answer]]) -> str:

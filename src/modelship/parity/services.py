@@ -6,12 +6,12 @@ import re
 import secrets
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from modelship.errors import InvalidOptionError
 from modelship.progress import Deadline
-from modelship.targets import Deployment, DeployTarget
+from modelship.targets import Deployment, DeployTarget, Serving
 from modelship.targets.keys import ServiceKeys
 from modelship.targets.scoring import answers
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from modelship.bundle import ScoringBundle
-    from modelship.targets import Serving
 
 __all__ = ["Address", "Service", "service_on"]
 
@@ -98,6 +97,15 @@ class Service:
             time.sleep(_PAUSE_S)
 
 
+def _served(target: DeployTarget, serving: Serving | None) -> Serving | None:
+    """Return how a target serves: as it was told itself, with the variables that all have."""
+    own = target.serving
+    if serving is None or own == Serving():
+        return serving
+    variables = {**serving.variables, **own.variables}
+    return replace(own, variables=variables, secrets={**serving.secrets, **own.secrets})
+
+
 @contextmanager
 def service_on(
     place: str | DeployTarget | Deployment,
@@ -119,7 +127,7 @@ def service_on(
         return target.deploy(
             bundle,
             name=name,
-            serving=serving,
+            serving=_served(target, serving),
             trust_model=trust_model,
             timeout_s=timeout_s,
             show_output=show_output,

@@ -100,6 +100,11 @@ class DeployTarget:
         return self._backend.name
 
     @property
+    def serving(self) -> Serving:
+        """How it serves what it is not told to serve otherwise."""
+        return self._serving
+
+    @property
     def profile(self) -> Profile:
         """What the place allows; :meth:`ScoringBundle.check` judges a bundle by it."""
         return self._backend.profile

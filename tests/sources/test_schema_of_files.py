@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 
 import cloudpickle
@@ -9,6 +10,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from lightgbm import LGBMClassifier, LGBMRegressor
 from sklearn.base import is_classifier, is_regressor
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import (
@@ -32,10 +34,11 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler, TargetEncoder
 from sklearn.svm import SVC, LinearSVC
+from xgboost import XGBClassifier, XGBRegressor
 
 from modelship.sources import Model
 from modelship.sources._tree_machine import TreeMachine
-from modelship.tables import Schema
+from modelship.tables import Schema, Table, schema_of_data, to_plain
 
 RNG = np.random.default_rng(0)
 N = 60
@@ -113,6 +116,15 @@ MODELS = {
     "logistic loss": lambda: SGDClassifier(loss="log_loss").fit(ARRAY, TRUE),
     "kernel": lambda: SVC().fit(ARRAY, FRAME.age % 3),
 }
+CITIES = FRAME[["age", "city"]].astype({"city": "category"})
+MODELS["lightgbm"] = lambda: LGBMClassifier(n_estimators=3, verbose=-1).fit(CITIES, YES)
+MODELS["lightgbm's regression"] = lambda: LGBMRegressor(n_estimators=3, verbose=-1).fit(ARRAY, TRUE)
+MODELS["xgboost"] = lambda: XGBClassifier(n_estimators=3).fit(NUMBERS, FRAME.age % 3)
+MODELS["xgboost's regression"] = lambda: XGBRegressor(n_estimators=3).fit(ARRAY, FRAME.age)
+MODELS["boosters voting"] = lambda: VotingClassifier(
+    [("a", XGBClassifier(n_estimators=3)), ("b", LGBMClassifier(n_estimators=3, verbose=-1))]
+).fit(NUMBERS, TRUE)
+
 WRITERS = {
     "joblib": joblib.dump,
     "packed": lambda held, path: joblib.dump(held, path, compress=3),
@@ -209,9 +221,24 @@ def test_forms(tmp_path, fitted):
         for name, estimator in fitted.items()
     }
     of_arrays = {"array", "soft voting", "two numbers", "hinge", "logistic loss", "kernel"}
+    of_arrays |= {"lightgbm's regression", "xgboost's regression"}
     assert {name for name, form in forms.items() if form == "array"} == of_arrays
     assert {name for name, form in forms.items() if form == "objects"} == {"by index, of objects"}
     assert set(forms.values()) == {"array", "objects", "table"}
+
+
+def test_a_request_is_read_as_what_the_model_was_fitted_on(tmp_path, fitted):
+    """With what the file alone tells, and with a sample, each model predicts the same as before."""
+    for name, estimator in fitted.items():
+        schema = schema_of(estimator, tmp_path / "model.joblib")
+        if not schema.columns:
+            continue
+        frame = CITIES if name == "lightgbm" else FRAME
+        rows = frame[[*schema.names]] if schema.is_table else FRAME.to_numpy(object)
+        body = json.dumps({"data": to_plain(rows)})
+        for known in (schema, schema.completed_by(schema_of_data(rows[:5]))):
+            read = Table(known).read(body)
+            np.testing.assert_array_equal(estimator.predict(read), estimator.predict(rows), name)
 
 
 def test_rows_of_objects_have_kinds_without_names(tmp_path, fitted):
@@ -219,6 +246,25 @@ def test_rows_of_objects_have_kinds_without_names(tmp_path, fitted):
     schema = schema_of(fitted["by index, of objects"], tmp_path / "model.joblib")
     assert [column.kind for column in schema.columns] == ["number", "text", "", "number", "", ""]
     assert schema.names == ("",) * 6
+
+
+def test_boosters_tell_kinds_and_categories(tmp_path, fitted):
+    """LightGBM keeps the categories of pandas, XGBoost the kinds of its columns."""
+    columns = schema_of(fitted["lightgbm"], tmp_path / "model.joblib").columns
+    assert [(each.kind, each.categories) for each in columns] == [
+        ("number", ()),
+        ("category", ("Bonn", "Oslo", "Rome")),
+    ]
+    columns = schema_of(fitted["xgboost"], tmp_path / "model.joblib").columns
+    assert [each.kind for each in columns] == ["integer", "boolean"]
+
+
+def test_texts_are_values(tmp_path):
+    """A pipeline that begins with a vectorizer takes one text a row."""
+    model = make_pipeline(TfidfVectorizer(), linear()).fit(FRAME.text, YES)
+    schema = schema_of(model, tmp_path / "model.joblib")
+    assert (schema.form, [each.kind for each in schema.columns]) == ("values", ["text"])
+    assert schema.outputs.labels == (("no", "yes"),)
 
 
 def test_gaps_in_categories_say_what_stands_for_one(tmp_path):

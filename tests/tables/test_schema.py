@@ -43,6 +43,13 @@ def test_a_sample_completes_what_the_model_does_not_tell():
     )
 
 
+def test_a_sample_tells_which_numbers_are_truth_values():
+    """A model that takes numbers takes truth values too, and only the sample knows of them."""
+    model = Schema("table", (Column("a", "number"), Column("b", "number")))
+    sample = Schema("table", (Column("a", "boolean", "bool"), Column("b", "integer", "int64")))
+    assert [each.kind for each in model.completed_by(sample).columns] == ["boolean", "number"]
+
+
 def test_a_sample_of_other_columns_is_refused_by_name():
     """The message names the columns that are missing and those that are unknown."""
     with pytest.raises(SchemaError, match="lacks the columns 'zone' and has the unknown .*'Zone'"):

@@ -29,10 +29,7 @@ def booster_columns(thing: Thing) -> list[Column]:
     """Return what a booster tells of its columns, without their names; empty if it is none."""
     if _is_of(thing, "lightgbm."):
         return _of_lightgbm(thing)
-    if _is_of(thing, "xgboost."):
-        kinds = _texts_after(_bytes_of_xgboost(thing), b"feature_types")
-        return [Column(kind=_KINDS_OF_XGBOOST.get(each, ""), missing=True) for each in kinds]
-    return []
+    return _of_xgboost(thing) if _is_of(thing, "xgboost.") else []
 
 
 def booster_names(thing: Thing) -> list[str]:
@@ -40,7 +37,7 @@ def booster_names(thing: Thing) -> list[str]:
     if _is_of(thing, "lightgbm."):
         return _names_of_lightgbm(thing) if thing.get("_fitted_with_feature_names") else []
     if _is_of(thing, "xgboost."):
-        return _texts_after(_bytes_of_xgboost(thing), b"feature_names")
+        return _texts_after(_bytes_of_xgboost(thing), b"feature_names") or []
     return []
 
 
@@ -55,6 +52,13 @@ def booster_width(thing: Thing) -> int | None:
 
 def _is_of(thing: Thing, library: str) -> bool:
     return class_of(thing).startswith(library) and isinstance(thing.get("_Booster"), Thing)
+
+
+def _of_xgboost(thing: Thing) -> list[Column]:
+    kinds = _texts_after(_bytes_of_xgboost(thing), b"feature_types")
+    if kinds == []:  # an array has none
+        kinds = ["float"] * min(booster_width(thing) or 0, _MAX_NAMES)
+    return [Column(kind=_KINDS_OF_XGBOOST.get(each, ""), missing=True) for each in kinds or ()]
 
 
 def _of_lightgbm(thing: Thing) -> list[Column]:
@@ -105,11 +109,11 @@ def _bytes_of_xgboost(thing: Thing) -> bytes:
     return handle if isinstance(handle, bytes) else b""
 
 
-def _texts_after(data: bytes, key: bytes) -> list[str]:
-    """Return the list of texts that a key has in UBJSON; empty if it is not there as a whole."""
+def _texts_after(data: bytes, key: bytes) -> list[str] | None:
+    """Return the list of texts that a key has in UBJSON; None if it is not there as a whole."""
     at = data.find(key + _LIST)
     if at < 0:
-        return []
+        return None
     at += len(key) + len(_LIST)
     count, at = int.from_bytes(data[at : at + _LENGTH_BYTES], "big"), at + _LENGTH_BYTES
     texts: list[str] = []
@@ -117,8 +121,8 @@ def _texts_after(data: bytes, key: bytes) -> list[str]:
         size = int.from_bytes(data[at + 2 : at + 2 + _LENGTH_BYTES], "big")
         end = at + 2 + _LENGTH_BYTES + size
         if not data.startswith(_TEXT, at) or end > len(data):
-            return []
+            return None
         text = known_text(data[end - size : end].decode("utf-8", "replace"))
         texts.append(text or "")
         at = end
-    return texts if len(texts) == count else []
+    return texts if len(texts) == count else None

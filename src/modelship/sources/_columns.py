@@ -23,7 +23,7 @@ from modelship.tables import Column
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Facts", "inner_of", "parts_of"]
+__all__ = ["Facts", "inner_of", "parts_of", "reads_texts"]
 
 _MAX_DEPTH: Final = 12
 # Attributes that hold a fitted estimator which sees the same columns as the one around it.
@@ -56,6 +56,7 @@ _KEEPS_COLUMNS: Final = (
     *("StandardScaler", "MinMaxScaler", "MaxAbsScaler", "RobustScaler", "PowerTransformer"),
     *("QuantileTransformer", "Normalizer", "Binarizer", "SimpleImputer", "FrozenEstimator"),
 )
+_SAMPLERS: Final = ("imblearn.over_sampling.", "imblearn.under_sampling.", "imblearn.combine.")
 _IMPUTERS: Final = ("SimpleImputer", "KNNImputer", "IterativeImputer")
 _WITH_GAPS: Final = ("HistGradientBoostingClassifier", "HistGradientBoostingRegressor")
 
@@ -75,6 +76,11 @@ def parts_of(pipeline: Thing) -> list[Thing]:
     if _last(pipeline) not in _PIPELINES:
         return []
     return [step for _, step in pairs_in(pipeline.get("steps")) if isinstance(step, Thing)]
+
+
+def reads_texts(thing: Thing) -> bool:
+    """Return whether an estimator takes texts, one a row."""
+    return _last(thing) in _OF_TEXT and thing.get("input") == "content"
 
 
 @dataclass
@@ -111,7 +117,7 @@ class Facts:
         """Go on to the next step as long as each column stays where it is."""
         for step in steps:
             self.learn(step, at, depth=depth)
-            if _last(step) not in _KEEPS_COLUMNS or step.get("add_indicator") is True:
+            if not _keeps_columns(step) or step.get("add_indicator") is True:
                 return
             if _last(step) == "SimpleImputer" and not _keeps_all(step, len(at)):
                 return
@@ -132,7 +138,7 @@ class Facts:
         if last in _ENCODERS:
             self._learn_categories(thing, at)
         elif last in _OF_TEXT:
-            if len(at) == 1 and thing.get("input") == "content":
+            if len(at) == 1 and reads_texts(thing):
                 self._note(at[0], Column(kind="text"))
                 self.objects = True
         elif last in _IMPUTERS:
@@ -188,6 +194,10 @@ class Facts:
 def _last(thing: Thing) -> str:
     name = class_of(thing)
     return name.rpartition(".")[2] if name.startswith(known.OF_LIBRARIES) else ""
+
+
+def _keeps_columns(step: Thing) -> bool:
+    return _last(step) in _KEEPS_COLUMNS or class_of(step).startswith(_SAMPLERS)
 
 
 def _within(places: object, at: Sequence[int]) -> list[int] | None:

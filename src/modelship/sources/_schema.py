@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 from modelship.sources import _known_estimators as known
 from modelship.sources._boosters import booster_names, booster_width
-from modelship.sources._columns import Facts, inner_of, parts_of
+from modelship.sources._columns import Facts, inner_of, parts_of, reads_texts
 from modelship.sources._tree import Items, Thing, class_of, is_label, values_of
-from modelship.tables import Outputs, Schema
+from modelship.tables import Column, Outputs, Schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import TypeGuard
 
-    from modelship.tables import Column
     from modelship.tables.schema import Label
 
 __all__ = ["schema_in"]
@@ -48,6 +47,8 @@ def schema_in(estimator: object) -> Schema:
     if not isinstance(estimator, Thing):
         return Schema()
     outputs = _outputs(estimator)
+    if reads_texts([*_within(estimator)][-1]):
+        return Schema("values", (Column(kind="text"),), outputs=outputs)
     names, width = _names(estimator), _width(estimator)
     if width is None or not 0 < width <= _MAX_WIDTH:
         return Schema(outputs=outputs)

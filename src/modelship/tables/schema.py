@@ -74,8 +74,14 @@ class Column:
         _require_one_of(self.kind, KINDS, what=f"the kind of column {self.name!r}")
 
     def completed_by(self, other: Column) -> Column:
-        """Return this column with what only `other` knows of it."""
-        return _completed(self, other)
+        """Return this column with what only `other` knows of it.
+
+        A model that takes numbers takes truth values as well; `other` tells which ones it is given.
+        """
+        completed = _completed(self, other)
+        if self.kind == "number" and other.kind == "boolean":
+            return replace(completed, kind="boolean")
+        return completed
 
 
 @dataclass(frozen=True)

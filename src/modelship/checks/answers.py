@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Final
 
+from modelship.checks.doubts import doubted_if
+from modelship.checks.functions import called_function, is_plain
 from modelship.checks.parsing import assigned_once, called
 from modelship.diagnosis import remedy_of
 from modelship.findings import RULES
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from modelship.checks.parsing import Function, Script
+    from modelship.checks.tricks import Tricks
     from modelship.findings import Finding
 
 __all__ = ["answer_findings"]
@@ -31,7 +34,7 @@ _PREDICTIONS: Final = frozenset(
 _FRAMES: Final = frozenset({"DataFrame", "Series"})
 
 
-def answer_findings(script: Script, *, arrays_predicted: bool) -> Iterator[Finding]:
+def answer_findings(script: Script, *, arrays_predicted: bool, tricks: Tricks) -> Iterator[Finding]:
     """Find what run() returns and the server cannot send, or encodes a second time.
 
     Parameters
@@ -40,11 +43,33 @@ def answer_findings(script: Script, *, arrays_predicted: bool) -> Iterator[Findi
         The entry script.
     arrays_predicted : bool
         Whether the model's predict() returns a numpy array for certain.
+    tricks : Tricks
+        What the source may do about its answers by itself.
     """
-    run = script.functions.get("run")
+    run = called_function(script, "run")
     if run is None:
         return
-    answers = _Answers(run, arrays_predicted=arrays_predicted)
+    # A decorator may make something else of what it returns.
+    unsure = tricks.encoding or not is_plain(run)
+    own_predict = any(map(tricks.defines, _PREDICTIONS))
+    models = _loaded(script) if arrays_predicted and not own_predict else frozenset()
+    found = _findings(script, run, models=models)
+    yield from (doubted_if(unsure, each) for each in found)
+
+
+def _loaded(script: Script) -> frozenset[str]:
+    """Return the names that a script gives to what it loads."""
+    return frozenset(
+        target.id
+        for node in script.nodes
+        if isinstance(node, ast.Assign) and "load" in called(node.value).lower()
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    )
+
+
+def _findings(script: Script, run: Function, *, models: frozenset[str]) -> Iterator[Finding]:
+    answers = _Answers(run, models=models)
     if any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in _own(run)):
         problem = "run() is a generator, which the server cannot send."
         yield RULES["MS107"].finding(problem, path=script.path, line=run.lineno)
@@ -76,9 +101,9 @@ def _advice(what: str) -> str:
 class _Answers:
     """What the expressions of run() are, as far as it is certain."""
 
-    def __init__(self, run: Function, *, arrays_predicted: bool) -> None:
+    def __init__(self, run: Function, *, models: frozenset[str]) -> None:
         self._values = assigned_once(_own(run))
-        self._arrays_predicted = arrays_predicted
+        self._models = models
 
     def value_of(self, node: ast.expr) -> ast.expr:
         """Return what a name stands for, if one assignment tells it."""
@@ -121,9 +146,8 @@ class _Answers:
         return {"set": "a set", "bytes": "bytes"}.get(called(node), "")
 
     def _predicts(self, node: ast.Call) -> bool:
-        if not self._arrays_predicted or not isinstance(node.func, ast.Attribute):
-            return False
-        return node.func.attr in _PREDICTIONS
+        by, _, name = called(node).rpartition(".")
+        return by in self._models and name in _PREDICTIONS
 
 
 def _own(function: Function) -> Iterator[ast.AST]:

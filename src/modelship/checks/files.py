@@ -6,13 +6,16 @@ import ast
 import difflib
 import posixpath
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from modelship.bundle.layout import MODELS, model_dir, model_files
 from modelship.bundle.models import model_ids
-from modelship.checks.parsing import called, caught_by
+from modelship.checks.doubts import doubted_if
+from modelship.checks.expected_files import Expected
+from modelship.checks.parsing import called
 from modelship.checks.places import Places
-from modelship.findings import RULES
+from modelship.findings import RULES, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from modelship.bundle.script import SourceFile
     from modelship.checks.parsing import Script
     from modelship.checks.places import Place
+    from modelship.checks.reach import Reach
     from modelship.findings import Finding
     from modelship.sources import Model
 
@@ -38,9 +42,7 @@ _READING_METHODS: Final = frozenset({"read_text", "read_bytes", "open"})
 _EVERYWHERE: Final = ("/tmp", "/dev", "/proc", "/sys", "/etc", "/usr", "/opt", "/run", "/var/tmp")  # noqa: S108 - read from a script
 _APP_ROOT: Final = "/var/azureml-app"
 _OF_SEVERAL: Final = re.compile(r"\d+/")  # after a model's name: its version, and a file of it
-_NOT_THERE: Final = frozenset({"OSError", "FileNotFoundError", "IOError", "Exception"})
 _ALIKE: Final = 0.6  # of two names, as difflib compares them: one may be meant by the other
-_EXISTS: Final = frozenset({"exists", "isfile", "isdir", "is_file", "is_dir"})
 
 
 def file_findings(
@@ -49,6 +51,7 @@ def file_findings(
     source: Sequence[SourceFile],
     models: Sequence[Model] | None,
     apart_on: str = "",
+    reach: Reach | None = None,
 ) -> Iterator[Finding]:
     """Find paths that lead to nothing in the service.
 
@@ -62,28 +65,61 @@ def file_findings(
         The models; without them, paths to models are not judged.
     apart_on : str
         The name of the place, if the source lies in a folder below the current one there.
+    reach : Reach, optional
+        What of the source runs; what is not sure to run is a doubt. Without it, all runs.
     """
     places = Places(script)
-    guarded = {id(node) for each in script.nodes for node in _guarded(each)}
+    expected = Expected(script, places)
+    unsure = _Unsure(script, reach)
     inner: set[int] = set()
     for node in script.nodes:  # outer expressions come before those within them
-        if id(node) in guarded or not isinstance(node, ast.expr):
+        # What a name stands for is judged where it is assigned.
+        if not isinstance(node, ast.expr) or isinstance(node, ast.Name):
+            continue
+        if id(node) in expected.nodes:
             continue
         place = places.of(node)
+        found: list[Finding] = []
         if place is not None and place.root == "model" and models is not None:
-            if id(node) not in inner:
-                yield from _below_model_dir(node, place, models=models, path=script.path)
+            if id(node) not in inner and place not in expected.places:
+                found += _below_model_dir(node, place, models=models, path=script.path)
             inner.update(id(each) for each in ast.walk(node))
         elif isinstance(node, ast.Call):
-            yield from _registered(node, models=models, path=script.path)
+            found += _registered(node, models=models, path=script.path)
             read = _read_by(node)
             target = places.of(read) if read is not None else None
-            if target is not None and target.root != "model":
+            if target is not None and target.root != "model" and target not in expected.places:
                 if apart_on and target.root == "here" and target.path in {f.path for f in source}:
-                    yield _above(node, target, path=script.path, apart_on=apart_on)
-                yield from _elsewhere(
+                    found.append(_above(node, target, path=script.path, apart_on=apart_on))
+                found += _elsewhere(
                     node, target, source=source, models=models or (), path=script.path
                 )
+            if target is not None and target.root == "absolute" and unsure.about(node):
+                # It may be here and not there, so that no trial decides it.
+                found = [replace(each, severity=Severity.WARNING) for each in found]
+                yield from found
+                continue
+        yield from (doubted_if(unsure.about(node), each) for each in found)
+
+
+class _Unsure:
+    """Whether a part of a script is sure to run, and finds the files as they are in the bundle."""
+
+    def __init__(self, script: Script, reach: Reach | None) -> None:
+        self._script = script
+        self._reach = reach
+        self._names = {
+            id(node.value): node.targets[0].id
+            for node in script.nodes
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+        }
+
+    def about(self, node: ast.AST) -> bool:
+        if self._reach is None:
+            return False
+        name = self._names.get(id(node), "")
+        used = not name or self._reach.is_used(self._script, name)
+        return self._reach.writes_files or not used or not self._reach.is_sure(node)
 
 
 def _below_model_dir(
@@ -217,22 +253,6 @@ def _reads(mode: list[ast.expr]) -> bool:
 
 def _constant(node: ast.AST) -> str:
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
-
-
-def _guarded(node: ast.AST) -> Iterator[ast.AST]:
-    """Return what runs only if a file is there, or what a script expects to fail."""
-    if isinstance(node, ast.Try):
-        if caught_by(node) & _NOT_THERE and not any(_raises(each) for each in node.handlers):
-            for statement in node.body:
-                yield from ast.walk(statement)
-    elif isinstance(node, (ast.If, ast.IfExp)) and any(
-        called(each).rpartition(".")[2] in _EXISTS for each in ast.walk(node.test)
-    ):
-        yield from ast.walk(node)
-
-
-def _raises(handler: ast.ExceptHandler) -> bool:
-    return any(isinstance(node, ast.Raise) for node in ast.walk(handler))
 
 
 def _listed(files: Collection[str]) -> str:

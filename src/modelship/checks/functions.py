@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Final
 
+from modelship.bundle.script import bound_names
+from modelship.checks.doubts import doubted_if
 from modelship.checks.parsing import called, dotted
 from modelship.findings import RULES
 
@@ -12,25 +14,36 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from modelship.checks.parsing import Function, Script
+    from modelship.checks.tricks import Tricks
     from modelship.findings import Finding
 
-__all__ = ["function_findings"]
+__all__ = ["called_function", "function_findings", "is_plain"]
 
 _HEADERS: Final = "request_headers"
 _RAW_HTTP: Final = "rawhttp"
 _INPUT_SCHEMA: Final = "input_schema"
+_SCOPES: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 # Decorators that leave the signature as it is written.
 _TRANSPARENT: Final = frozenset({_RAW_HTTP, _INPUT_SCHEMA, "output_schema"})
 
 
-def function_findings(script: Script) -> Iterator[Finding]:
-    """Find what is wrong with init() and run() of the entry script."""
+def function_findings(script: Script, *, tricks: Tricks) -> Iterator[Finding]:
+    """Find what is wrong with init() and run() of the entry script.
+
+    Parameters
+    ----------
+    script : Script
+        The entry script.
+    tricks : Tricks
+        What the source may do about names by itself.
+    """
     for name in ("init", "run"):
-        if name not in script.names and "*" not in script.names:
-            yield RULES["MS102"].finding(f"It does not define {name}().", path=script.path)
-    init, run = script.functions.get("init"), script.functions.get("run")
+        if name not in script.names | _declared(script) and "*" not in script.names:
+            found = RULES["MS102"].finding(f"It does not define {name}().", path=script.path)
+            yield doubted_if(tricks.names, found)
+    init, run = called_function(script, "init"), called_function(script, "run")
     for function in (init, run):
-        if isinstance(function, ast.AsyncFunctionDef):
+        if isinstance(function, ast.AsyncFunctionDef) and is_plain(function):
             yield RULES["MS113"].finding(
                 f"{function.name}() is asynchronous, and the server does not wait for it.",
                 path=script.path,
@@ -42,7 +55,31 @@ def function_findings(script: Script) -> Iterator[Finding]:
     if run is not None:
         yield from _judge_run(run, path=script.path)
     if init is not None and run is not None:
-        yield from _lost_names(script, init=init, run=run)
+        for name, lost in _lost_names(script, init=init, run=run):
+            yield doubted_if(tricks.names or name in _declared(script), lost)
+
+
+def called_function(script: Script, name: str) -> Function | None:
+    """Return a function that the server calls, unless its name is bound to something else too."""
+    function = script.functions.get(name)
+    return None if name in _declared(script) or _is_bound_again(script, name) else function
+
+
+def _declared(script: Script) -> frozenset[str]:
+    """Return the names that functions bind in the module."""
+    return frozenset(
+        name for node in script.nodes if isinstance(node, ast.Global) for name in node.names
+    )
+
+
+def _is_bound_again(script: Script, name: str) -> bool:
+    bound = [each for each in script.statements if name in bound_names([each])]
+    return len([each for each in bound if not isinstance(each, (ast.If, ast.Try))]) > 1
+
+
+def is_plain(function: Function) -> bool:
+    """Return whether no decorator may make something else of a function."""
+    return _TRANSPARENT.issuperset(map(_decorator, function.decorator_list))
 
 
 def _judge_init(init: Function, *, path: str) -> Iterator[Finding]:
@@ -60,7 +97,7 @@ def _judge_run(run: Function, *, path: str) -> Iterator[Finding]:
     if _RAW_HTTP in decorators and _INPUT_SCHEMA in decorators:
         problem = "run() is decorated with both @rawhttp and @input_schema."
         yield RULES["MS114"].finding(problem, path=path, line=run.lineno)
-    if not _TRANSPARENT.issuperset(decorators):
+    if not is_plain(run):
         return  # another decorator may change the signature
     if problem := _bad_signature(run, schema=_INPUT_SCHEMA in decorators):
         yield RULES["MS103"].finding(problem, path=path, line=run.lineno)
@@ -111,14 +148,10 @@ def _schema_of_nothing(run: Function, *, path: str) -> Iterator[Finding]:
             )
 
 
-def _lost_names(script: Script, *, init: Function, run: Function) -> Iterator[Finding]:
+def _lost_names(script: Script, *, init: Function, run: Function) -> Iterator[tuple[str, Finding]]:
     """Find names that init() binds for itself alone, while run() looks for them in the module."""
     lost = _assigned(init) - _global(init)
-    wanted = (
-        _read(run)
-        - set(_assigned(run))
-        - {each.arg for each in ast.walk(run.args) if isinstance(each, ast.arg)}
-    )
+    wanted = _read(run) - _own_names(run)
     for name in sorted(lost & wanted):
         if name in script.names and not _is_placeholder(script, name):
             continue
@@ -127,16 +160,30 @@ def _lost_names(script: Script, *, init: Function, run: Function) -> Iterator[Fi
             for node in ast.walk(init)
             if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store)
         )
-        yield RULES["MS115"].finding(
+        finding = RULES["MS115"].finding(
             f"init() assigns {name!r} to a variable of its own, and run() does not find it.",
             path=script.path,
             line=line,
             advice=f"Write global {name} in init(), before the assignment.",
         )
+        yield name, finding
 
 
 def _assigned(function: Function) -> set[str]:
     return _names(function, ast.Store)
+
+
+def _own_names(function: Function) -> set[str]:
+    """Return what a function, or one within it, binds for itself."""
+    names = _assigned(function)
+    for node in ast.walk(function):
+        if isinstance(node, ast.arg):
+            names.add(node.arg)
+        elif isinstance(node, ast.ExceptHandler) and node.name:
+            names.add(node.name)
+        elif isinstance(node, (ast.Import, ast.ImportFrom, *_SCOPES)):
+            names |= bound_names([node])
+    return names
 
 
 def _read(function: Function) -> set[str]:

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import ast
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from packaging.version import InvalidVersion, Version
 
-from modelship.checks.parsing import caught_by
+from modelship.checks.doubts import doubted_if
 from modelship.checks.provided import Provided
 from modelship.diagnosis.remedies import remedy_for_missing
 from modelship.findings import RULES, Severity
 from modelship.known_modules import standard_library
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from modelship.bundle.lock import Lock
-    from modelship.bundle.script import SourceFile
+    from modelship.checks.import_statements import Import
     from modelship.checks.parsing import Script
+    from modelship.checks.reach import Reach
+    from modelship.checks.tricks import Tricks
     from modelship.diagnosis import Surroundings
     from modelship.findings import Finding
 
@@ -38,54 +39,54 @@ _SCHEMA_NEEDS: Final = {
     "inference_schema.parameter_types.pandas_parameter_type": "pandas",
     "inference_schema.parameter_types.spark_parameter_type": "pyspark",
 }
-_FAILED_IMPORT: Final = frozenset({"ImportError", "ModuleNotFoundError", "Exception"})
-
-
-@dataclass(frozen=True)
-class _Import:
-    """One module that a statement imports, the line, and what it takes from it."""
-
-    module: str
-    line: int
-    level: int = 0
-    certain: bool = True
-    names: tuple[str, ...] = ()
 
 
 def import_findings(
-    scripts: Sequence[Script],
-    *,
-    entry: Script,
-    source: Sequence[SourceFile],
-    lock: Lock,
-    around: Surroundings,
+    reach: Reach, *, tricks: Tricks, lock: Lock, around: Surroundings
 ) -> Iterator[Finding]:
-    """Find imports that will fail, in the entry script and in the modules that it reaches."""
-    python = around.python or (3, 11)
-    own = {file.path.partition("/")[0].removesuffix(".py") for file in source}
+    """Find imports that will fail, in the entry script and in the modules that it reaches.
+
+    Parameters
+    ----------
+    reach : Reach
+        What of the source runs.
+    tricks : Tricks
+        What it may do about imports by itself.
+    lock : Lock
+        The environment.
+    around : Surroundings
+        What is known of the bundle.
+    """
+    own = {file.path.partition("/")[0].removesuffix(".py") for file in reach.search.files}
     provided = Provided(lock)
-    known = standard_library(python)
-    imports = {script.path: tuple(_imports(script)) for script in scripts}
-    for script in _reached(scripts, imports, entry=entry):
-        for each in imports[script.path]:
+    known = standard_library(around.python or (3, 11))
+    unsure = tricks.imports or reach.search.is_unknown
+    for script in (each for each in reach.scripts if each.path in reach.certain):
+        for each in reach.imports[script.path]:
             top = each.module.partition(".")[0]
+            sure = replace(each, certain=each.certain and reach.certain[script.path])
+            found: Iterable[Finding] = ()
             if each.level:
-                if script is entry:
-                    yield _relative(each, path=script.path, around=around)
-            elif each.module in _EXTERNALS and _has_no_externals(lock):
-                yield _removed(each, path=script.path)
+                found = (
+                    [_relative(each, path=script.path, around=around)]
+                    if script is reach.entry
+                    else []
+                )
+            elif not _EXTERNALS.keys().isdisjoint(each.modules) and _has_no_externals(lock):
+                found = [_removed(each, path=script.path)]
             elif top not in own and top not in known:
-                yield from _missing(each, provided, around=around, path=script.path)
-    imported = {each.module.partition(".")[0] for found in imports.values() for each in found}
-    others = [script for script in scripts if script is not entry]
+                found = _missing(sure, provided, around=around, path=script.path)
+            yield from (doubted_if(unsure, one) for one in found)
+    imported = {each.module.partition(".")[0] for found in reach.imports.values() for each in found}
+    others = [script for script in reach.scripts if script is not reach.entry]
     yield from _hidden(others, own=own, known=known, provided=provided, imported=imported)
 
 
 def _missing(
-    each: _Import, provided: Provided, *, around: Surroundings, path: str
+    each: Import, provided: Provided, *, around: Surroundings, path: str
 ) -> Iterator[Finding]:
     there = provided.provides(each.module)
-    needed = _SCHEMA_NEEDS.get(each.module)
+    needed = next((_SCHEMA_NEEDS[name] for name in each.modules if name in _SCHEMA_NEEDS), None)
     if there and needed and needed not in provided.lock.versions:
         yield RULES["MS104"].finding(
             f"{each.module} needs {needed}, which the environment does not provide.",
@@ -95,14 +96,14 @@ def _missing(
         )
     if there:
         return
-    if not provided.knows(each.module) and (beside := _beneath(each, around)):
-        yield _of_a_folder_above(each, beside, path=path, around=around)
+    beside, above = _beneath(each, around)
+    if beside and not provided.knows(each.module):
+        yield _of_a_folder_above(each, beside, above, path=path, around=around)
         return
     top = each.module.partition(".")[0]
     # Not in doubt: it lies somewhere else than the script looks for it.
     elsewhere = bool(around.folder_of(top)) or top in around.beside
-    doubt = there is None or not each.certain
-    yield RULES["MS104"].finding(
+    found = RULES["MS104"].finding(
         f"It imports {top}, which the environment does not provide."
         if there is False
         else f"It imports {top}, and no package of the environment is known to provide it.",
@@ -111,32 +112,40 @@ def _missing(
         advice=remedy_for_missing(
             each.module, around=around, package=provided.package_of(each.module)
         ),
-        severity=Severity.WARNING if doubt and not elsewhere else Severity.ERROR,
+        severity=Severity.ERROR if each.certain else Severity.WARNING,
     )
+    yield doubted_if(there is None and not elsewhere, found)
 
 
-def _beneath(each: _Import, around: Surroundings) -> str:
-    """Return the file of the source's root that an import looks for in a folder above, or ``""``.
+def _beneath(each: Import, around: Surroundings) -> tuple[str, int]:
+    """Return the file of the source's root that an import looks for in folders above, and how many.
 
     It is so where the folder that was given as the source directory is a package of a project.
     """
-    _, _, rest = each.module.partition(".")
-    wanted = [rest.partition(".")[0]] if rest else [*each.names]
-    return next((file for name in wanted if (file := around.in_root(name))), "")
+    parts = each.module.split(".")
+    for above in range(1, len(parts) + 1):
+        for name in parts[above : above + 1] or each.names:
+            if file := around.in_root(name):
+                return file, above
+    return "", 0
 
 
-def _of_a_folder_above(each: _Import, beside: str, *, path: str, around: Surroundings) -> Finding:
-    top, _, rest = each.module.partition(".")
+def _of_a_folder_above(
+    each: Import, beside: str, above: int, *, path: str, around: Surroundings
+) -> Finding:
+    parts = each.module.split(".")
+    rest = ".".join(parts[above:])
     name = beside.partition("/")[0].removesuffix(".py")
     write = (
         f"from {rest} import {', '.join(each.names)}" if rest and each.names else f"import {name}"
     )
-    above = f"pass the folder above, which holds {top}, as source_directory."
+    folder = f"above, which holds {parts[0]}," if above == 1 else f"that holds {parts[0]}"
+    give = f"pass the folder {folder} as source_directory."
     # Python's own module of that name would be found in its place.
-    advice = f"{_capital(above)}" if around.is_of_python(name) else f"Write {write}, or {above}"
+    advice = _capital(give) if around.is_of_python(name) else f"Write {write}, or {give}"
     return RULES["MS104"].finding(
         f"It imports {each.module}, and {beside} lies in the root of the source directory, with no "
-        f"folder {top} above it.",
+        f"folder {'/'.join(parts[:above])} above it.",
         path=path,
         line=each.line,
         advice=advice,
@@ -144,7 +153,7 @@ def _of_a_folder_above(each: _Import, beside: str, *, path: str, around: Surroun
     )
 
 
-def _relative(each: _Import, *, path: str, around: Surroundings) -> Finding:
+def _relative(each: Import, *, path: str, around: Surroundings) -> Finding:
     return RULES["MS104"].finding(
         "It imports relative to its package, and the server loads it as a module of its own.",
         path=path,
@@ -153,7 +162,7 @@ def _relative(each: _Import, *, path: str, around: Surroundings) -> Finding:
     )
 
 
-def _without_dot(each: _Import, *, path: str, around: Surroundings) -> str:
+def _without_dot(each: Import, *, path: str, around: Surroundings) -> str:
     """Return how an import finds what lies at the same place, from the root of the source."""
     folder = PurePosixPath(path).parents[min(each.level, path.count("/") + 1) - 1].as_posix()
     parts = [*([] if folder == "." else folder.split("/")), *filter(None, each.module.split("."))]
@@ -177,12 +186,13 @@ def _capital(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}"
 
 
-def _removed(each: _Import, *, path: str) -> Finding:
+def _removed(each: Import, *, path: str) -> Finding:
+    removed = next(name for name in each.modules if name in _EXTERNALS)
     return RULES["MS105"].finding(
-        f"{each.module} was removed in scikit-learn 0.23.",
+        f"{removed} was removed in scikit-learn 0.23.",
         path=path,
         line=each.line,
-        advice=_EXTERNALS[each.module],
+        advice=_EXTERNALS[removed],
     )
 
 
@@ -191,64 +201,6 @@ def _has_no_externals(lock: Lock) -> bool:
         return Version(lock.versions.get("scikit-learn", "99")) >= _EXTERNALS_REMOVED
     except InvalidVersion:
         return True
-
-
-def _reached(
-    scripts: Sequence[Script], imports: Mapping[str, tuple[_Import, ...]], *, entry: Script
-) -> Iterator[Script]:
-    """Return the entry script and the modules of the bundle that it imports, directly or not."""
-    by_module = {_module(each.path): each for each in scripts}
-    waiting, seen = [entry], {entry.path}
-    for script in waiting:
-        yield script
-        for each in imports[script.path]:
-            parts = each.module.split(".")
-            for size in range(1, len(parts) + 1):
-                found = by_module.get(".".join(parts[:size]))
-                if found is not None and found.path not in seen:
-                    seen.add(found.path)
-                    waiting.append(found)
-
-
-def _module(path: str) -> str:
-    return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-
-
-def _imports(script: Script) -> Iterator[_Import]:
-    """Yield what is imported for certain: not what a failing import is expected to be."""
-    yield from _in_body(script.tree.body, certain=True)
-
-
-def _in_body(body: Sequence[ast.AST], *, certain: bool) -> Iterator[_Import]:
-    for node in body:
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield _Import(alias.name, node.lineno, certain=certain)
-        elif isinstance(node, ast.ImportFrom):
-            yield from _from(node, certain=certain)
-        elif isinstance(node, ast.Try) and caught_by(node) & _FAILED_IMPORT:
-            yield from _in_body([*node.finalbody], certain=certain)
-        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
-            yield from _in_body(node.orelse, certain=certain)
-        else:
-            conditional = isinstance(node, (ast.If, ast.Match)) or (
-                isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
-                and node.name not in {"init", "run"}
-            )
-            children = [
-                each for each in ast.iter_child_nodes(node) if not isinstance(each, ast.expr)
-            ]
-            yield from _in_body(children, certain=certain and not conditional)
-
-
-def _from(node: ast.ImportFrom, *, certain: bool) -> Iterator[_Import]:
-    module = node.module or ""
-    names = tuple(alias.name for alias in node.names)
-    yield _Import(module, node.lineno, node.level, certain, names)
-    if not node.level:
-        for alias in node.names:
-            if f"{module}.{alias.name}" in {*_EXTERNALS, *_SCHEMA_NEEDS}:
-                yield _Import(f"{module}.{alias.name}", node.lineno, certain=certain)
 
 
 def _hidden(

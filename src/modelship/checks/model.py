@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import math
-import re
 from typing import TYPE_CHECKING, Final
 
+from modelship.checks.doubts import doubted_if
 from modelship.checks.loading import loading_findings
 from modelship.checks.own_modules import OwnModules
 from modelship.checks.provided import Provided, is_installed_here
 from modelship.checks.skew import skew_findings
+from modelship.checks.tricks import Tricks
 from modelship.findings import RULES, Severity
 from modelship.known_modules import every_module_of_python, standard_library
 from modelship.known_packages import IMPORT_TO_PYPI
@@ -35,7 +36,6 @@ _BYTECODE: Final = (
 # Modules within the standard library: the first Python that has each, and the first that has not.
 _MODULES_OF: Final = {"pathlib._local": ((3, 13), (3, 14)), "re._compiler": ((3, 11), (9, 0))}
 _PROTOCOL_5, _READS_PROTOCOL_5 = 5, (3, 8)
-_GUARD: Final = re.compile(rb"__name__\s*==\s*['\"]__main__['\"]")
 # Python 2's names, which unpickling translates, and that of the program itself.
 _NO_MODULES: Final = frozenset({"__main__", "__builtin__", "copy_reg", "exceptions"})
 
@@ -48,6 +48,7 @@ def model_findings(
     importable: Sequence[SourceFile] = (),
     lock: Lock | None,
     trust_model: bool = False,
+    unknown_path: bool = False,
 ) -> Iterator[Finding]:
     """Find what is wrong with a model, or with loading it where the bundle runs.
 
@@ -66,23 +67,32 @@ def model_findings(
         The environment; without it, what the model needs of it is not judged.
     trust_model : bool
         Whether the user vouches for the model, whatever loading it runs.
+    unknown_path : bool
+        Whether the script puts folders on Python's path that cannot be told.
     """
     beside = OwnModules(source)
     yield from loading_findings(model, path=path, own=beside, trust_model=trust_model)
     own = OwnModules(importable) if importable else beside
-    yield from _of_main(model, source=source, path=path)
+    tricks = Tricks(source)
+    # Of several files, the script may load some alone.
+    unsure = tricks.unpickling or len(model.files) > 1
+    found = [doubted_if(tricks.main or unsure, each) for each in _of_main(model, path=path)]
     missing: set[str] = set()
     if lock is not None:
         for finding, module in _missing(model, lock, own=own, path=path):
             missing.add(module)
-            yield finding
-        yield from _not_in_own(model, lock, own=own, path=path)
-        yield from skew_findings(model.passport, lock, path=path)
-        yield from _of_other_pythons(model, lock, path=path)
+            found.append(doubted_if(unsure or unknown_path, finding))
+        for finding, name in _not_in_own(model, lock, own=own, path=path):
+            found.append(doubted_if(unsure or tricks.assigns(name), finding))
+        skewed = skew_findings(model.passport, lock, path=path)
+        found += [doubted_if(unsure and each.blocks, each) for each in skewed]
+        others = _of_other_pythons(model, lock, path=path)
+        found += [doubted_if(unsure or not each.blocks, each) for each in others]
+    yield from found
     yield from _unknown(model, but=own.tops | missing, path=path)
 
 
-def _of_main(model: Model, *, source: Sequence[SourceFile], path: str) -> Iterator[Finding]:
+def _of_main(model: Model, *, path: str) -> Iterator[Finding]:
     names = model.passport.from_main
     if names:
         bare = [name.removeprefix("__main__.") for name in names]
@@ -91,14 +101,7 @@ def _of_main(model: Model, *, source: Sequence[SourceFile], path: str) -> Iterat
             path=path,
             advice=f"Move {bare[0]} to a module, such as parts.py beside the script, import it "
             "from there, and save the model again.",
-            severity=Severity.WARNING if _handles_main(source) else None,
         )
-
-
-def _handles_main(source: Sequence[SourceFile]) -> bool:
-    """Return whether the script may bring a class to ``__main__``: then a trial has to show it."""
-    scripts = (each.content for each in source if each.path.endswith(".py"))
-    return any(b"__main__" in _GUARD.sub(b"", content) for content in scripts)
 
 
 def _unknown(model: Model, *, but: set[str], path: str) -> Iterator[Finding]:
@@ -125,22 +128,35 @@ def _missing(
             yield RULES["MS208"].finding(problem, path=path, advice=advice), top
         else:
             certain = provided.provides(top) is False or _is_code_of_ones_own(top)
-            elsewhere = own.folder_of(top)
-            advice = (
-                f"Only the root of the source folder is searched: pass the folder {elsewhere} "
-                "itself as source_directory."
-                if elsewhere
-                else f"Put {top}.py beside the script, and pass the folder of both as "
-                "source_directory; or list the package that has it."
-            )
+            elsewhere, beneath = own.folder_of(top), own.beneath(top, model.passport.globals)
+            advice = _way_to(top, elsewhere=elsewhere, beneath=beneath)
+            certain = certain or bool(elsewhere or beneath)
             finding = RULES["MS304"].finding(
                 f"It needs the module {top}, which is neither in the environment nor beside "
                 "the script.",
                 path=path,
                 advice=advice,
-                severity=Severity.ERROR if certain or elsewhere else Severity.WARNING,
+                severity=Severity.ERROR if certain else Severity.WARNING,
             )
             yield finding, top
+
+
+def _way_to(top: str, *, elsewhere: str, beneath: str) -> str:
+    """Return what to do about a module that a model needs, and that is not found."""
+    if elsewhere:
+        return (
+            f"Only the root of the source folder is searched: pass the folder {elsewhere} itself "
+            "as source_directory."
+        )
+    if beneath:
+        return (
+            f"{beneath} lies in the root of the source directory: pass the folder that holds {top} "
+            "as source_directory."
+        )
+    return (
+        f"Put {top}.py beside the script, and pass the folder of both as source_directory; or list "
+        "the package that has it."
+    )
 
 
 def _is_code_of_ones_own(top: str) -> bool:
@@ -151,18 +167,21 @@ def _is_code_of_ones_own(top: str) -> bool:
         return False
 
 
-def _not_in_own(model: Model, lock: Lock, *, own: OwnModules, path: str) -> Iterator[Finding]:
-    """Find what the modules beside the script should have, and do not."""
+def _not_in_own(
+    model: Model, lock: Lock, *, own: OwnModules, path: str
+) -> Iterator[tuple[Finding, str]]:
+    """Find what the modules beside the script should have, and do not; and its name there."""
     for name in model.passport.globals:
         if name.partition(".")[0] not in own.tops - standard_library(_minor(lock)):
             continue
         lack = own.lack(name, python=_minor(lock))
         if lack:
-            yield RULES["MS304"].finding(
+            finding = RULES["MS304"].finding(
                 f"It needs {name}, and {lack}.",
                 path=path,
                 advice="Put the modules beside the script that the model was saved with.",
             )
+            yield finding, name.rpartition(".")[2]
 
 
 def _of_other_pythons(model: Model, lock: Lock, *, path: str) -> Iterator[Finding]:

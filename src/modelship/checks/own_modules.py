@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from modelship.checks.parsing import Script, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from modelship.bundle.script import SourceFile
 
@@ -49,6 +49,19 @@ class OwnModules:
             for parent in path.parents:
                 if parent.name == top and parent.parent.name:
                     return parent.parent.as_posix()
+        return ""
+
+    def beneath(self, top: str, names: Iterable[str]) -> str:
+        """Return the file of the root that one of `names` looks for below `top`, or ``""``.
+
+        It is so where the folder that was given as the source directory is a package of a project.
+        """
+        for name in names:
+            first, *rest = name.split(".")
+            for above in range(len(rest) - 1) if first == top else ():
+                for path in (f"{rest[above]}.py", f"{rest[above]}/__init__.py"):
+                    if path in self._files:
+                        return path
         return ""
 
     def defines(self, name: str) -> bool:

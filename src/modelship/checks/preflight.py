@@ -8,12 +8,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from modelship.bundle.profile import Profile
+from modelship.checks.doubts import Doubt, settled
 from modelship.checks.environment import environment_findings
 from modelship.checks.leaks import variable_findings
 from modelship.checks.loading import shown_path
 from modelship.checks.model import model_findings, size_findings
 from modelship.checks.script import script_findings
-from modelship.checks.search_path import with_search_path
+from modelship.checks.search_path import SearchPath
 from modelship.checks.subject import Subject
 from modelship.checks.surroundings import surroundings_of
 from modelship.checks.target import target_findings
@@ -90,7 +91,7 @@ def _check(
         read = as_secrets(secrets, beside=shown).items()  # only a trial needs them
         hidden = {secret: each.value for secret, each in read}
         with hiding(hidden.values()):
-            found += _tried(
+            told, went_well = _tried(
                 subject,
                 bundle,
                 profile=profile,
@@ -98,7 +99,9 @@ def _check(
                 timeout_s=end_s - time.monotonic(),
                 before=found,
             )
-    return _sorted(found)
+        errors = [each for each in told if each.blocks]
+        return _sorted((*settled(found, tried=went_well, by=errors), *told))
+    return _sorted(settled(found, tried=False))
 
 
 def check_parts(
@@ -124,7 +127,8 @@ def check_parts(
     """
     subject = Subject.read(model, **parts)
     profile = _profile_of(target)
-    found = _judge(subject, profile=profile, name=name, trust_model=trust_model)
+    judged = _judge(subject, profile=profile, name=name, trust_model=trust_model)
+    found = settled(judged, tried=False)
     return _sorted((*found, *variable_findings(as_variables(variables or {}))))
 
 
@@ -140,13 +144,14 @@ def _judge(
     yield from subject.unread
     yield from script_findings(subject, profile=profile)
     yield from environment_findings(subject)
-    importable = with_search_path(subject.source, python=subject.python)
+    search = SearchPath(subject.source, python=subject.python)
     for model in subject.models:
         yield from model_findings(
             model,
             path=shown_path(model, among=subject.models),
             source=subject.source,
-            importable=importable,
+            importable=search.files,
+            unknown_path=search.is_unknown,
             lock=subject.lock,
             trust_model=trust_model,
         )
@@ -163,7 +168,8 @@ def _tried(
     environment: Mapping[str, str],
     timeout_s: float,
     before: list[Finding],
-) -> Iterator[Finding]:
+) -> tuple[list[Finding], bool]:
+    """Return what a trial shows, and whether it came to an answer with nothing wrong."""
     profile = profile or Profile("here")
     try:
         trial = try_out(bundle, profile=profile, environment=environment, timeout_s=timeout_s)
@@ -171,25 +177,27 @@ def _tried(
         # Another place has its own Python; only a process of this machine needs it here.
         found = finding_of(error)
         here = profile.name == "process"
-        yield found if here else replace(found, severity=Severity.WARNING)
-        return
+        return [found if here else replace(found, severity=Severity.WARNING)], False
     except ModelshipError as error:
-        yield finding_of(error)
-        return
+        return [finding_of(error)], False
     except TimeoutError:
         problem = f"The environment was not ready within the {timeout_s:.0f} s that were left."
-        yield RULES["MS209"].finding(problem, advice="Give it more time with timeout_s=.")
-        return
-    known = {each.code for each in before}
-    for each in trial_findings(
-        replace(trial, around=surroundings_of(subject)),
-        entry_script=bundle.entry_script,
-        profile=profile,
-        resources=bundle.resources,
-        has_sample=bundle.sample_json is not None,
-    ):
-        if each.blocks or each.code not in known:  # what was read before has the better place
-            yield each
+        advice = "Give it more time with timeout_s=."
+        return [RULES["MS209"].finding(problem, advice=advice)], False
+    has_sample = bundle.sample_json is not None
+    told = [
+        *trial_findings(
+            replace(trial, around=surroundings_of(subject)),
+            entry_script=bundle.entry_script,
+            profile=profile,
+            resources=bundle.resources,
+            has_sample=has_sample,
+        )
+    ]
+    went_well = has_sample and trial.phase == "done" and not any(each.blocks for each in told)
+    # What was read before has the better place.
+    known = {each.code for each in before if not isinstance(each, Doubt)}
+    return [each for each in told if each.blocks or each.code not in known], went_well
 
 
 def _sorted(found: Iterable[Finding]) -> Findings:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from modelship.checks.answers import answer_findings
+from modelship.checks.doubts import doubted_if
 from modelship.checks.files import file_findings
 from modelship.checks.functions import function_findings
 from modelship.checks.imports import import_findings
 from modelship.checks.leaks import log_findings, secret_findings
 from modelship.checks.parsing import Script, parse
-from modelship.checks.search_path import with_search_path
+from modelship.checks.reach import Reach
+from modelship.checks.search_path import SearchPath
 from modelship.checks.subject import Subject
 from modelship.checks.surroundings import surroundings_of
+from modelship.checks.tricks import Tricks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,36 +43,44 @@ def script_findings(subject: Subject, *, profile: Profile | None = None) -> Iter
     """
     apart = profile is not None and profile.source_apart and len(subject.source) > 1
     yield from secret_findings(subject.source)
-    scripts = []
-    for file in subject.source:
-        if not file.path.endswith(".py"):
-            continue
-        parsed = parse(file, python=subject.python)
-        if isinstance(parsed, Script):
-            scripts.append(parsed)
-        else:
-            yield parsed
+    parsed = [
+        parse(file, python=subject.python) for file in subject.source if file.path.endswith(".py")
+    ]
+    scripts = [each for each in parsed if isinstance(each, Script)]
+    unread = [each for each in parsed if not isinstance(each, Script)]
     entry = next((each for each in scripts if each.path == subject.entry_script), None)
     if entry is None:
+        yield from unread
         return
-    yield from function_findings(entry)
+    reach = _reach(subject, scripts, entry=entry)
+    yield from (doubted_if(not reach.imports_surely(each.path), each) for each in unread)
+    tricks = Tricks(subject.source)
+    yield from function_findings(entry, tricks=tricks)
     if subject.lock is not None:
         yield from import_findings(
-            scripts,
-            entry=entry,
-            source=with_search_path(subject.source, python=subject.python),
-            lock=subject.lock,
-            around=surroundings_of(subject),
+            reach, tricks=tricks, lock=subject.lock, around=surroundings_of(subject)
         )
-    yield from answer_findings(entry, arrays_predicted=_predicts_arrays(subject))
+    yield from answer_findings(entry, arrays_predicted=_predicts_arrays(subject), tricks=tricks)
     for script in scripts:
-        yield from file_findings(
-            script,
-            source=subject.source,
-            models=subject.models if subject.all_models else None,
-            apart_on=profile.name if profile and apart else "",
-        )
+        if script.path in reach.certain:
+            yield from file_findings(
+                script,
+                source=subject.source,
+                models=subject.models if subject.all_models else None,
+                apart_on=profile.name if profile and apart else "",
+                reach=reach,
+            )
         yield from log_findings(script)
+
+
+def _reach(subject: Subject, scripts: Sequence[Script], *, entry: Script) -> Reach:
+    names = (name for model in subject.models for name in model.passport.globals)
+    return Reach(
+        scripts,
+        entry=entry,
+        search=SearchPath(subject.source, python=subject.python),
+        needed=tuple({name.rpartition(".")[0] for name in names}),
+    )
 
 
 def lost_paths(bundle: ScoringBundle, *, models: Sequence[Model]) -> list[Finding]:
@@ -89,6 +100,12 @@ def lost_paths(bundle: ScoringBundle, *, models: Sequence[Model]) -> list[Findin
         if file.path.endswith(".py")
         and isinstance(parsed := parse(file, python=subject.python), Script)
     ]
+
+    entry = next((each for each in scripts if each.path == bundle.entry_script), None)
+    if entry is not None:  # of what nothing imports, nothing is lost
+        search = SearchPath(bundle.source, python=subject.python)
+        reached = Reach(scripts, entry=entry, search=search).certain
+        scripts = [each for each in scripts if each.path in reached]
 
     def found(models: Sequence[Model]) -> list[Finding]:
         return [

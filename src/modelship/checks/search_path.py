@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import ast
 import posixpath
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from modelship.checks.parsing import Script, called, parse
+from modelship.checks.parsing import Script, called, dotted, parse
 from modelship.checks.places import Places
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from modelship.bundle.source_folder import SourceFile
 
-__all__ = ["with_search_path"]
+__all__ = ["SearchPath"]
 
+_PATH: Final = "sys.path"
 _ADDING: Final = frozenset({"sys.path.append", "sys.path.insert", "site.addsitedir"})
+_EXTENDING: Final = "sys.path.extend"
+_ARCHIVES: Final = (".zip", ".egg", ".whl")
+_SITE: Final = "site.addsitedir"
 
 
-def with_search_path(
-    source: Sequence[SourceFile], *, python: tuple[int, int]
-) -> tuple[SourceFile, ...]:
-    """Return a source, and once more, by the path from there, what lies in folders on the path.
-
-    A folder that cannot be told without running the script counts as any folder of the source: what
-    is imported from there, the trial shows.
+@dataclass(frozen=True)
+class SearchPath:
+    """Where the script's imports are looked for.
 
     Parameters
     ----------
@@ -35,34 +36,104 @@ def with_search_path(
     python : tuple[int, int]
         The minor version of Python that runs it.
     """
-    added = _added(_scripts(source, python=python))
-    folders = {posixpath.dirname(file.path) for file in source} if "" in added else added
-    again = [
-        replace(file, path=file.path.removeprefix(f"{folder}/"))
-        for folder in sorted(folders - {"", "."})
-        for file in source
-        if file.path.startswith(f"{folder}/")
-    ]
-    return (*source, *again)
+
+    source: Sequence[SourceFile]
+    python: tuple[int, int]
+
+    @cached_property
+    def files(self) -> tuple[SourceFile, ...]:
+        """The source, and once more, by the path from there, what lies in folders on the path.
+
+        A folder that cannot be told without running the script counts as any folder of the source.
+        """
+        again = [
+            replace(file, path=path)
+            for file in self.source
+            for path in self.paths_of(file.path)
+            if path != file.path
+        ]
+        return (*self.source, *again)
+
+    def paths_of(self, path: str) -> list[str]:
+        """Return the paths that a file is imported by: from the root, and from each folder."""
+        within = [each for each in sorted(self._folders) if path.startswith(f"{each}/")]
+        return [path, *(path.removeprefix(f"{each}/") for each in within)]
+
+    @cached_property
+    def _folders(self) -> set[str]:
+        every = {posixpath.dirname(file.path) for file in self.source}
+        return (every if self.is_unknown else self._added) - {"", "."}
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether a folder, or an archive, is on the path that cannot be read here."""
+        return "" in self._added
+
+    @cached_property
+    def _added(self) -> set[str]:
+        """The folders that are put on the path; ``""`` stands for one that is not known."""
+        return {folder for script in self._scripts for folder in _added(script)}
+
+    @property
+    def _scripts(self) -> Iterator[Script]:
+        for file in self.source:
+            # Most say nothing of it, and are not parsed.
+            if file.path.endswith(".py") and (b"sys" in file.content or b"site" in file.content):
+                parsed = parse(file, python=self.python)
+                if isinstance(parsed, Script):
+                    yield parsed
 
 
-def _scripts(source: Sequence[SourceFile], *, python: tuple[int, int]) -> Iterator[Script]:
-    for file in source:
-        # Most say nothing of it, and are not parsed.
-        if file.path.endswith(".py") and (b"sys.path" in file.content or b"site" in file.content):
-            parsed = parse(file, python=python)
-            if isinstance(parsed, Script):
-                yield parsed
+def _added(script: Script) -> Iterator[str]:
+    """Return the folders that a script puts on the path; ``""`` for one that is not known."""
+    places = Places(script)
+    for node in script.nodes:
+        if _renames(node):
+            yield ""
+        for each in _given(node):
+            place = places.of(each)
+            inside = place is not None and place.root in {"here", "source"}
+            folder = place.path if place is not None and inside else ""
+            yield "" if folder.endswith(_ARCHIVES) else folder
 
 
-def _added(scripts: Iterable[Script]) -> set[str]:
-    """Return the folders that are put on the path; ``""`` stands for one that is not known."""
-    found: set[str] = set()
-    for script in scripts:
-        places = Places(script)
-        for node in script.nodes:
-            if isinstance(node, ast.Call) and called(node) in _ADDING and node.args:
-                place = places.of(node.args[-1])
-                inside = place is not None and place.root in {"here", "source"}
-                found.add(place.path if place is not None and inside else "")
-    return found
+def _given(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the folders that a statement puts on the path."""
+    if isinstance(node, ast.Call) and node.args:
+        if called(node) in _ADDING:
+            yield node.args[0 if called(node) == _SITE else -1]
+        elif called(node) == _EXTENDING:
+            yield from _elements(node.args[0])
+    elif isinstance(node, (ast.Assign, ast.AugAssign)) and any(map(_is_path, _targets(node))):
+        yield from _elements(node.value)
+
+
+def _targets(node: ast.Assign | ast.AugAssign) -> list[ast.expr]:
+    return node.targets if isinstance(node, ast.Assign) else [node.target]
+
+
+def _is_path(target: ast.AST) -> bool:
+    return dotted(target.value if isinstance(target, ast.Subscript) else target) == _PATH
+
+
+def _elements(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield what a list that is put on the path holds, but not what is there already."""
+    if isinstance(node, ast.BinOp):
+        yield from (*_elements(node.left), *_elements(node.right))
+    elif isinstance(node, (ast.List, ast.Tuple)):
+        for each in node.elts:
+            yield from _elements(each) if isinstance(each, ast.Starred) else (each,)
+    elif isinstance(node, ast.Starred):
+        yield from _elements(node.value)
+    elif not _is_path(node):
+        yield node
+
+
+def _renames(node: ast.AST) -> bool:
+    """Return whether the path gets another name, under which anything may be put on it."""
+    if isinstance(node, ast.ImportFrom):
+        return node.module == "sys" and any(each.name == "path" for each in node.names)
+    if isinstance(node, ast.Import):
+        return any(each.name == "sys" and each.asname not in {None, "sys"} for each in node.names)
+    value = node.value if isinstance(node, ast.Assign) else None
+    return value is not None and dotted(value) == _PATH

@@ -1,0 +1,57 @@
+"""Doubts: what reading a bundle makes likely, and only running it decides.
+
+Static reading never overrules what a script does. Where the script may see to it by itself, a
+finding is a doubt: a warning, until a trial that goes well refutes it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+from modelship.findings import Finding, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Doubt", "doubted", "doubted_if", "settled"]
+
+
+@dataclass(frozen=True)
+class Doubt(Finding):
+    """A finding that a trial on the sample request decides."""
+
+
+def doubted(finding: Finding) -> Doubt:
+    """Return a finding as a doubt, which is a warning."""
+    values = {each.name: getattr(finding, each.name) for each in fields(Finding)}
+    return Doubt(**{**values, "severity": Severity.WARNING})
+
+
+def doubted_if(doubt: bool, finding: Finding) -> Finding:  # noqa: FBT001 - reads as a condition
+    """Return a finding as it is, or as a doubt if `doubt` holds."""
+    return doubted(finding) if doubt else finding
+
+
+def settled(found: Iterable[Finding], *, tried: bool, by: Iterable[Finding] = ()) -> list[Finding]:
+    """Return findings as plain ones, without the doubts that a trial has decided.
+
+    Parameters
+    ----------
+    found : Iterable[Finding]
+        What reading found.
+    tried : bool
+        Whether a trial went well, on a sample request.
+    by : Iterable[Finding]
+        What a trial found: the truth on doubts of the same kind.
+    """
+    known = {each.code for each in by}
+    return [
+        _plain(each)
+        for each in found
+        if not isinstance(each, Doubt) or not (tried or each.code in known)
+    ]
+
+
+def _plain(finding: Finding) -> Finding:
+    return Finding(**{each.name: getattr(finding, each.name) for each in fields(Finding)})

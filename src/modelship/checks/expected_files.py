@@ -1,0 +1,115 @@
+"""Files that a script is ready not to find, or writes itself before it reads them."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import TYPE_CHECKING, Final
+
+from modelship.checks.parsing import called, caught_by, dotted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from modelship.checks.parsing import Script
+    from modelship.checks.places import Place, Places
+
+__all__ = ["Expected", "writes_files"]
+
+_NOT_THERE: Final = frozenset(
+    {"OSError", "FileNotFoundError", "IOError", "Exception", "BaseException"}
+)
+_EXISTS: Final = frozenset({"exists", "isfile", "isdir", "is_file", "is_dir", "access", "stat"})
+# What puts files where others read them, or changes where paths lead.
+_WRITING: Final = re.compile(
+    r"(.*\.)?(extract|extractall|unpack_archive|urlretrieve|\w*download\w*|copy2|copyfile|copytree"
+    r"|symlink(_to)?|makedirs|mkdir|write_text|write_bytes|to_(csv|parquet|pickle|json|feather)"
+    r"|savez?(_\w+)?|chdir|Popen|check_call|check_output|_?dump)"
+    r"|(shutil|os)\.\w*(copy|move|rename|replace|link|system)\w*|subprocess\.\w+"
+)
+_NOT_WRITING: Final = frozenset({"json.dump"})
+
+
+class Expected:
+    """What a script expects may be missing.
+
+    Parameters
+    ----------
+    script : Script
+        The script.
+    places : Places
+        Where its expressions lead.
+    """
+
+    def __init__(self, script: Script, places: Places) -> None:
+        guarded = [node for each in script.nodes for node in _guarded(each)]
+        asked = [node for each in script.nodes for node in _asked(each)]
+        self.nodes = frozenset(id(node) for node in (*guarded, *asked))
+        """The nodes that run only if a file is there, or that a script expects to fail."""
+        found = (places.of(node) for node in (*guarded, *asked) if isinstance(node, ast.expr))
+        self.places: frozenset[Place] = frozenset(
+            place for place in found if place is not None and place.path != "."
+        )
+        """Where they lead."""
+
+
+def _guarded(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield what runs only if a file is there, or what a script expects to fail."""
+    if isinstance(node, ast.Try):
+        if caught_by(node) & _NOT_THERE and not any(_raises(each) for each in node.handlers):
+            for statement in node.body:
+                yield from ast.walk(statement)
+    elif isinstance(node, ast.With):
+        if any(called(each.context_expr).rpartition(".")[2] == "suppress" for each in node.items):
+            for statement in node.body:
+                yield from ast.walk(statement)
+    elif isinstance(node, (ast.If, ast.IfExp)) and any(
+        _asked(each) for each in ast.walk(node.test)
+    ):
+        yield from ast.walk(node)
+
+
+def _raises(handler: ast.ExceptHandler) -> bool:
+    return any(isinstance(node, ast.Raise) for node in ast.walk(handler))
+
+
+def _asked(node: ast.AST) -> list[ast.AST]:
+    """Return the path of a call that asks whether a file is there."""
+    if not isinstance(node, ast.Call) or _last_name(node.func) not in _EXISTS:
+        return []
+    within = node.func.value if isinstance(node.func, ast.Attribute) else None
+    asked = [*node.args[:1], *([within] if within is not None else [])]
+    return [each for one in asked if dotted(one) != "os.path" for each in ast.walk(one)]
+
+
+def _last_name(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+def writes_files(script: Script) -> bool:
+    """Return whether a script may write a file that it reads, or change where its paths lead."""
+    return any(_writes(node) for node in script.nodes)
+
+
+def _writes(node: ast.AST) -> bool:
+    if isinstance(node, (ast.Assign, ast.AugAssign)):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        return any(
+            isinstance(each, ast.Subscript) and dotted(each.value) == "os.environ"
+            for each in targets
+        )
+    if not isinstance(node, ast.Call):
+        return False
+    name = called(node) or getattr(node.func, "attr", "")
+    if name.endswith("open") and any(_is_writing_mode(each) for each in _given(node)):
+        return True
+    return name not in _NOT_WRITING and _WRITING.fullmatch(name) is not None
+
+
+def _given(node: ast.Call) -> list[ast.expr]:
+    return [*node.args[:2], *(each.value for each in node.keywords if each.arg == "mode")]
+
+
+def _is_writing_mode(node: ast.expr) -> bool:
+    mode = node.value if isinstance(node, ast.Constant) else None
+    return isinstance(mode, str) and re.fullmatch(r"[rbtU]*[wax+][rbt+]*", mode) is not None

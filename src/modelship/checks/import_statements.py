@@ -1,0 +1,76 @@
+"""What a script imports, and whether it does so for certain."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from modelship.checks.parsing import called, caught_by
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from modelship.checks.parsing import Script
+
+__all__ = ["Import", "imports_of"]
+
+_FAILED_IMPORT: Final = frozenset(
+    {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
+)
+_MAY_BE_LEFT_OUT: Final = (ast.If, ast.Match, ast.For, ast.AsyncFor, ast.While)
+_CALLED: Final = frozenset({"init", "run"})
+
+
+@dataclass(frozen=True)
+class Import:
+    """One module that a statement imports, the line, and what it takes from it."""
+
+    module: str
+    line: int
+    level: int = 0
+    certain: bool = True
+    names: tuple[str, ...] = ()
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """The module, and each name that it takes from it, which may be a module too."""
+        return (self.module, *(f"{self.module}.{name}" for name in self.names))
+
+
+def imports_of(script: Script) -> Iterator[Import]:
+    """Yield what a script imports, but not what it expects to fail."""
+    yield from _in_body(script.tree.body, certain=True)
+
+
+def _in_body(body: Sequence[ast.AST], *, certain: bool) -> Iterator[Import]:
+    for node in body:
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield Import(alias.name, node.lineno, certain=certain)
+        elif isinstance(node, ast.ImportFrom):
+            names = tuple(alias.name for alias in node.names)
+            yield Import(node.module or "", node.lineno, node.level, certain, names)
+        elif isinstance(node, ast.Try) and caught_by(node) & _FAILED_IMPORT:
+            yield from _in_body([*node.finalbody], certain=certain)
+        elif isinstance(node, ast.With) and _suppresses(node):
+            continue
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            yield from _in_body(node.orelse, certain=certain)
+        else:
+            children = [
+                each for each in ast.iter_child_nodes(node) if not isinstance(each, ast.expr)
+            ]
+            yield from _in_body(children, certain=certain and not _may_be_left_out(node))
+
+
+def _may_be_left_out(node: ast.AST) -> bool:
+    """Return whether what stands in a statement may never run."""
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return node.name not in _CALLED
+    return isinstance(node, _MAY_BE_LEFT_OUT)
+
+
+def _suppresses(node: ast.With) -> bool:
+    calls = [each.context_expr for each in node.items]
+    return any(called(each).rpartition(".")[2] == "suppress" for each in calls)

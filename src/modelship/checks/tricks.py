@@ -1,0 +1,85 @@
+"""What the source of a bundle may do about imports, unpickling and its own names by itself."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modelship.bundle.script import SourceFile
+
+__all__ = ["Tricks"]
+
+_GUARD: Final = re.compile(rb"__name__\s*==\s*['\"]__main__['\"]")
+# What puts modules where Python finds them, or code in the place of them.
+_IMPORTING: Final = re.compile(
+    rb"\bsys\.modules\b|\bimport\s+modules\b|\bmeta_path\b|\bpath_hooks\b|\b__path__\b"
+    rb"|\bextend_path\b|\bpip\b|\bensurepip\b|\bexec\(|\brunpy\b|\b__import__\s*=|\bcreate_module\b"
+    rb"|\bzipimport\b|\bspec_from_file_location\b|\b__package__\s*="
+)
+_UNPICKLING: Final = re.compile(
+    rb"\bfind_class\b|\bUnpickler\b|\bpersistent_load\b|\bdispatch_table\b"
+)
+_NAMING: Final = re.compile(
+    rb"\bglobals\(\)|\bexec\(|\bsetattr\(|\bsys\.modules\b|\bvars\(|__getattr__"
+)
+_ENCODING: Final = re.compile(
+    rb"\bJSONEncoder\b|\b_default_encoder\b|\bjson\.dumps\s*=|\bset_json\w*"
+)
+
+
+@dataclass(frozen=True)
+class Tricks:
+    """What the source may do by itself, so that only running it tells what comes of it.
+
+    Parameters
+    ----------
+    source : Sequence[SourceFile]
+        The script, and what lies beside it.
+    """
+
+    source: Sequence[SourceFile]
+
+    @cached_property
+    def _scripts(self) -> list[bytes]:
+        return [_GUARD.sub(b"", each.content) for each in self.source if each.path.endswith(".py")]
+
+    def _mention(self, pattern: re.Pattern[bytes]) -> bool:
+        return any(pattern.search(content) for content in self._scripts)
+
+    @cached_property
+    def imports(self) -> bool:
+        """Whether it may see to it that modules are there, in a way besides ``sys.path``."""
+        return self._mention(_IMPORTING)
+
+    @cached_property
+    def unpickling(self) -> bool:
+        """Whether it may decide itself what the names in a pickle stand for."""
+        return self.imports or self._mention(_UNPICKLING)
+
+    @cached_property
+    def main(self) -> bool:
+        """Whether it may bring something to ``__main__``, or take it from elsewhere."""
+        return self.unpickling or any(b"__main__" in content for content in self._scripts)
+
+    @cached_property
+    def names(self) -> bool:
+        """Whether it may bind names of modules in a way that is not read."""
+        return self._mention(_NAMING)
+
+    @cached_property
+    def encoding(self) -> bool:
+        """Whether it may change how values are written as JSON."""
+        return self._mention(_ENCODING)
+
+    def assigns(self, name: str) -> bool:
+        """Return whether some module may be given an attribute `name` from outside."""
+        return self.names or self._mention(re.compile(rb"\.%b\s*=[^=]" % re.escape(name.encode())))
+
+    def defines(self, name: str) -> bool:
+        """Return whether it has a function or method `name` of its own."""
+        return self._mention(re.compile(rb"\bdef\s+%b\b" % re.escape(name.encode())))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
+from modelship.cli.config import Config
 from modelship.cli.opening import open_service
 from modelship.cli.options import config_option, json_option, option_option, target_option
 from modelship.cli.output import as_json_is_asked, diagnosis_document, emit, say_diagnosis
@@ -17,9 +18,11 @@ from modelship.cli.wording import worded
 from modelship.diagnosis import diagnose, is_known
 from modelship.diagnosis.redaction import hiding
 from modelship.errors import DeploymentNotFoundError, InvalidOptionError
+from modelship.progress import showing
 from modelship.shown import local_time
 
 if TYPE_CHECKING:
+    from modelship.cli.machine import Seen
     from modelship.findings import Diagnosis
     from modelship.targets import Deployment
     from modelship.targets.failures import Failure
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["doctor"]
 
 _STDIN = "-"
+_MARKS = {"ok": ("✓", "green"), "note": ("-", "yellow"), "problem": ("✗", "red")}
 _UNWELL = 7
 _LINES = 20_000
 _CHUNK_BYTES = 2**20
@@ -37,17 +41,17 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 
 
 @click.command(
-    short_help="Explain why a service is not healthy.",
+    short_help="Explain why a service is not healthy, or look at this machine.",
     epilog="Example: modelship doctor digits-svc, or: kubectl logs POD | modelship doctor -",
 )
-@click.argument("what", metavar="NAME|LOGFILE|-")
+@click.argument("what", metavar="[NAME|LOGFILE|-]", required=False)
 @target_option
 @option_option
 @config_option
 @json_option
 def doctor(
     *,
-    what: str,
+    what: str | None,
     target: str | None,
     options: tuple[tuple[str, Any], ...],
     config_file: Path | None,
@@ -58,8 +62,13 @@ def doctor(
     always a service. It exits with 0 if the service is healthy or only starting, or if nothing
     known is wrong in the log, and with 7 otherwise. If the last deployment of NAME has failed, why
     it did is explained too, also when nothing else is left of it.
+
+    Without NAME it looks at this machine: uv and the package index, Pythons, the Docker engine,
+    disk, ports and extras. It exits with 7 if something is missing that every service needs.
     """
-    if what == _STDIN:
+    if what is None:
+        _look_at_machine(Config.find(config_file))
+    elif what == _STDIN:
         _explain_log(_read(sys.stdin.buffer), name="stdin")
     elif target is None and _is_log(what):
         try:
@@ -95,6 +104,31 @@ def _read(stream: BinaryIO) -> str:
     tail = deque(iter(lambda: stream.read(_CHUNK_BYTES), b""), maxlen=_CHUNKS_KEPT)
     encoding = "utf-16" if head.startswith(_UTF_16) else "utf-8"
     return b"".join((head, *tail)).decode(encoding, errors="replace")
+
+
+# --- this machine -----------------------------------------------------------------------
+
+
+def _look_at_machine(config: Config) -> None:
+    from modelship.cli.machine import look
+
+    with showing("Look at this machine"):
+        seen = look(config)
+    is_well = all(each.status != "problem" for each in seen)
+    if as_json_is_asked():
+        emit({"machine": [vars(each) for each in seen], "is_well": is_well})
+    else:
+        for each in seen:
+            _say_seen(each)
+    if not is_well:
+        click.get_current_context().exit(_UNWELL)
+
+
+def _say_seen(seen: Seen) -> None:
+    mark, color = _MARKS[seen.status]
+    click.echo(f"{click.style(mark, fg=color, bold=True)} {seen.what:<14} {seen.found}")
+    if seen.remedy:
+        click.echo(click.style(f"  {'':<14} > {seen.remedy}", bold=seen.status == "problem"))
 
 
 # --- a log ------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from modelship.errors import EntryScriptError
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from modelship.tables import Schema
 
 __all__ = ["lines_of", "loading_of"]
+
+
+_ALWAYS_TRUSTED: Final = frozenset(("builtins", "numpy"))
 
 
 def lines_of(models: Sequence[Model]) -> tuple[Model, ScriptLines]:
@@ -47,6 +50,12 @@ def _of_contents(model: Model) -> str:
     return f"{model.path.name} is {held}."
 
 
+def _trusted(model: Model) -> list[str]:
+    """Return what a file may make: all that it names, but for what is dangerous."""
+    named = {*model.passport.globals} - {*model.passport.dangerous}
+    return sorted(name for name in named if name.partition(".")[0] not in _ALWAYS_TRUSTED)
+
+
 def loading_of(lines: ScriptLines, *, model: Model, schema: Schema) -> str:
     """Return the statement that loads a model; labels that its file does not know go along."""
     of_all = schema.outputs.labels
@@ -54,7 +63,12 @@ def loading_of(lines: ScriptLines, *, model: Model, schema: Schema) -> str:
     labels = f", classes={[*of_all[0]]!r}" if named else ""
     path = f'os.path.join(os.environ["AZUREML_MODEL_DIR"], {model.served[0]!r})'
     classes = "" if model.schema.outputs.labels == of_all else labels
-    load = lines.load.format(path="file" if lines.opens else path, labels=labels, classes=classes)
+    load = lines.load.format(
+        path="file" if lines.opens else path,
+        labels=labels,
+        classes=classes,
+        trusted=_trusted(model),
+    )
     key = model.contents.key
     statement = f"model = {load}" if key is None else f"model = {load}[{key!r}]"
     return f'with open({path}, "rb") as file:\n        {statement}' if lines.opens else statement

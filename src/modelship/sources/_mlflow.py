@@ -54,7 +54,9 @@ def tell_mlflow(folder: Path, *, format_of: Callable[[Path], ModelFormat]) -> To
         return told
 
 
-def load_mlflow(folder: Path, *, format_of: Callable[[Path], ModelFormat]) -> Any:
+def load_mlflow(
+    folder: Path, *, format_of: Callable[[Path], ModelFormat], trusting: bool = False
+) -> Any:
     """Load the model's file.
 
     Raises
@@ -68,7 +70,8 @@ def load_mlflow(folder: Path, *, format_of: Callable[[Path], ModelFormat]) -> An
         advice = "Deploy it with a script that calls mlflow.pyfunc.load_model, and evaluate that."
         raise ModelLoadError(str(folder), cause, advice=advice)
     path = folder / found.file
-    loader = format_of(path).loader
+    format_ = format_of(path)
+    loader = (format_.trusting if trusting else None) or format_.loader
     if loader is None:
         raise ModelLoadError(str(folder), f"{found.file} is not loaded here", advice=_OWN_CODE)
     return loader(path)

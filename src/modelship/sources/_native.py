@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modelship.errors import ModelLoadError
+from modelship.errors import ModelLoadError, UntrustedModelError
+from modelship.sources._globals import Judgement, Use, judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["load_native"]
+__all__ = ["load_native", "load_skops"]
 
 
 def load_native(load: Callable[..., Any], path: Path, *, package: str, **options: Any) -> Any:
@@ -29,3 +30,40 @@ def load_native(load: Callable[..., Any], path: Path, *, package: str, **options
         raise ModelLoadError(
             str(path), f"{package} is not installed", advice=f"pip install {package}"
         ) from None
+
+
+def load_skops(path: Path, *, trusting: bool = False) -> Any:
+    """Load a skops file; skops makes only what it trusts, and what is known here to be safe.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    trusting : bool
+        Whether the file is trusted, so that all that it names is made.
+
+    Raises
+    ------
+    ModelLoadError
+        If skops is not installed.
+    UntrustedModelError
+        If it names a class that is not trusted.
+    """
+    return load_native(_load_skops, path, package="skops", trusting=trusting)
+
+
+def _load_skops(path: str, *, trusting: bool) -> Any:
+    import skops.io
+
+    named = skops.io.get_untrusted_types(file=path)
+    trusted = [each for each in named if trusting or _is_safe(each)]
+    if others := sorted({*named} - {*trusted}):
+        raise UntrustedModelError(path, [f"skops does not trust {name}" for name in others])
+    return skops.io.load(path, trusted=trusted)
+
+
+def _is_safe(name: str) -> bool:
+    """Return whether honest files make such a class, or hold such a function."""
+    last = name.rpartition(".")[2].lstrip("_")
+    use = Use.HOLD if last[:1].islower() else Use.MAKE
+    return judge(name, use) is Judgement.KNOWN

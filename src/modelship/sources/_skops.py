@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from modelship.sources._parts import Described, Part
 
-__all__ = ["is_skops", "read_skops"]
+__all__ = ["is_skops", "read_document", "read_skops"]
 
 _SCHEMA: Final = "schema.json"
 _MAX_SCHEMA_BYTES: Final = 64 * 2**20
@@ -99,9 +99,24 @@ def read_skops(part: Part) -> Described:
 
 
 def _read_schema(path: Path) -> _Schema:
+    schema = _described(read_document(path))
+    with zipfile.ZipFile(path) as archive:
+        schema.unpacked_bytes = sum(entry.file_size for entry in archive.infolist())
+    return schema
+
+
+def read_document(path: Path) -> Any:
+    """Return the schema of a skops file, which is JSON.
+
+    Raises
+    ------
+    MalformedError
+        If it cannot be unpacked or is not JSON.
+    UndescribedError
+        If it is far larger than a model's.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
-            unpacked_bytes = sum(entry.file_size for entry in archive.infolist())
             if archive.getinfo(_SCHEMA).compress_type not in _READ_HERE:
                 raise UndescribedError("its compression is not read here")
             packed_bytes = archive.getinfo(_SCHEMA).compress_size
@@ -115,12 +130,9 @@ def _read_schema(path: Path) -> _Schema:
     if len(content) > most or sum(map(content.count, _MARKS)) > _MAX_MARKS:
         raise UndescribedError("its schema is larger than any model's")
     try:
-        document = json.loads(content)
+        return json.loads(content)
     except (ValueError, RecursionError):
         raise MalformedError("its schema is not JSON") from None
-    schema = _described(document)
-    schema.unpacked_bytes = unpacked_bytes
-    return schema
 
 
 def _described(document: Any) -> _Schema:

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 from modelship.sources._budget import Budget
 from modelship.sources._parts import Part
 from modelship.sources._schema import schema_in
+from modelship.sources._skops_tree import skops_tree
 from modelship.sources._tree_machine import TreeMachine
 from modelship.sources.contents import Contents, contents_of, estimator_in
 from modelship.tables import Schema
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["Told", "tell_pickle"]
+__all__ = ["Told", "tell_pickle", "tell_skops"]
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,17 @@ def tell_pickle(path: Path) -> Told:
 
     It raises nothing: whether a file is damaged or dangerous is said by its passport.
     """
+    return _tell(path, _tree_of)
+
+
+def tell_skops(path: Path) -> Told:
+    """Return what a skops file tells, as :func:`tell_pickle` does."""
+    return _tell(path, skops_tree)
+
+
+def _tell(path: Path, read: Callable[[Path], object]) -> Told:
     try:
-        root = _tree_of(path)
+        root = read(path)
         return Told(contents_of(root), schema_in(estimator_in(root)[0]))
     except Exception:  # noqa: BLE001 - a file may hold anything, and to tell nothing is always right
         return Told()

@@ -20,12 +20,12 @@ from modelship.sources import _lightgbm, _xgboost
 from modelship.sources._archives import ZIP
 from modelship.sources._budget import Budget
 from modelship.sources._mlflow import file_in, load_mlflow, tell_mlflow
-from modelship.sources._native import load_native
+from modelship.sources._native import load_native, load_skops
 from modelship.sources._onnx import read_onnx
 from modelship.sources._parts import Part
 from modelship.sources._pickle_file import load_pickle, read_pickle_file
 from modelship.sources._skops import is_skops, read_skops
-from modelship.sources._told import Told, tell_pickle
+from modelship.sources._told import Told, tell_pickle, tell_skops
 from modelship.sources.contents import Contents
 from modelship.sources.model_format import OTHER, Formats, ModelFormat, ScriptLines
 from modelship.tables.natives import of_lightgbm, of_onnx, of_xgboost
@@ -83,6 +83,14 @@ _SKOPS: Final = ModelFormat(
     reader=read_skops,
     saved_with="skops.io.dump(model, path)",
     requires=("skops", "numpy"),
+    runs_on="skops",
+    loader=load_skops,
+    trusting=partial(load_skops, trusting=True),
+    script=ScriptLines(
+        imports=("import numpy as np", "import skops.io"),
+        load="skops.io.load({path}, trusted={trusted})",
+    ),
+    tells=tell_skops,
 )
 _ONNX: Final = ModelFormat(
     name="onnx",
@@ -153,6 +161,7 @@ MLFLOW: Final = ModelFormat(
     name="mlflow",
     title="MLflow model",
     loader=partial(load_mlflow, format_of=_format_of),
+    trusting=partial(load_mlflow, format_of=_format_of, trusting=True),
     tells=partial(tell_mlflow, format_of=_format_of),
     file_in=file_in,
     in_digests="folder",

@@ -238,8 +238,10 @@ class Model:
         if loader is None:
             cause = f"its format is {self.format!r}, and only pickles are loaded here"
             raise ModelLoadError(path=str(self.path), cause=cause, advice=_how_to_load(self.path))
-        if self.passport.obstacles and not (trust_model or self.trusted):
+        trusted = trust_model or self.trusted
+        if self.passport.obstacles and not trusted:
             raise UntrustedModelError(path=str(self.path), reasons=self.passport.obstacles)
+        loader = (self.model_format.trusting if trusted else None) or loader
         self.verify()
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")

@@ -39,7 +39,8 @@ class ScriptLines:
     load : str
         An expression that loads the model from ``{path}``, which is an expression as well. It may
         have ``{labels}``, an argument with the labels of the classes, which is empty if they are
-        not known, and ``{classes}``, the same where they are others than the file tells.
+        not known, ``{classes}``, the same where they are others than the file tells, and
+        ``{trusted}``, a list of the names that the file asks for.
     predict : str
         An expression that predicts with ``model`` for the array ``data``, as plain lists.
     natives : tuple[str, ...]
@@ -110,6 +111,8 @@ class ModelFormat:
         does not tell a version of it.
     loader : Callable[[Path], Any], optional
         Loads a file in this process, and returns the object.
+    trusting : Callable[[Path], Any], optional
+        The same for a file that is trusted, where its library asks for that.
     script : ScriptLines, optional
         How a generated scoring script loads it.
     tells : Callable[[Path], Told]
@@ -133,6 +136,7 @@ class ModelFormat:
     requires: tuple[str, ...] = ()
     runs_on: str = ""
     loader: Callable[[Path], Any] | None = None
+    trusting: Callable[[Path], Any] | None = None
     script: ScriptLines | None = None
     tells: Callable[[Path], Told] = _nothing
     file_in: Callable[[Path], str] | None = None

@@ -4,8 +4,18 @@ import json
 import os
 import pickle
 
+import joblib
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+from modelship.bundle import ScoringBundle
+from modelship.sources import Model
+from modelship.testing import offline_bundle
 
 
 def test_a_model_is_scored(modelship, files):
@@ -90,6 +100,81 @@ def test_what_cannot_be_meant_is_told(modelship, files, arguments, exit_code, sa
     done = modelship("evaluate", *(meant.get(each, each) for each in arguments))
     assert done.exit_code == exit_code, done.output
     assert said in done.stderr
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory):
+    """Return a folder with the model of a table, its bundle for memory, and its test set."""
+    folder = tmp_path_factory.mktemp("tables")
+    rng = np.random.default_rng(0)
+    size, zone = rng.integers(0, 90, 60), rng.choice(["007", "010"], 60)
+    frame = pd.DataFrame({"zone": zone, "size": size, "kind": np.where(size > 50, "a", "b")})
+    encoder = make_column_transformer((OneHotEncoder(), ["zone"]), remainder="passthrough")
+    model = make_pipeline(encoder, LogisticRegression(max_iter=1000))
+    joblib.dump(model.fit(frame[["zone", "size"]], frame["kind"]), folder / "model.pkl")
+    frame[["kind", "size", "zone"]].to_csv(folder / "swapped.csv")
+    frame[["kind", "size"]].rename(columns={"size": "sizes"}).to_csv(folder / "lacking.csv")
+    sample = frame[["zone", "size"]].head(2)
+    bundle = ScoringBundle(Model.read(folder / "model.pkl"), sample_input=sample)
+    offline_bundle(bundle).save(folder / "bundle")
+    return folder
+
+
+def test_columns_of_a_file_go_by_name_to_a_model_and_to_its_service(modelship, tables):
+    """In another order, with an index and codes that look like numbers, here and there."""
+    deployed = modelship("deploy", tables / "bundle", "-n", "tables-svc", "-t", "memory")
+    assert deployed.exit_code == 0, deployed.output
+    data = ("--data", tables / "swapped.csv", "--json")
+    here = modelship("evaluate", tables / "model.pkl", *data)
+    there = modelship("evaluate", "-n", "tables-svc", "-t", "memory", *data)
+    assert json.loads(here.stdout)["metrics"]["accuracy"] > 0.9, here.output
+    assert (
+        json.loads(there.stdout)["confusion_matrix"] == json.loads(here.stdout)["confusion_matrix"]
+    )
+    for subject in ((tables / "model.pkl",), ("-n", "tables-svc", "-t", "memory")):
+        done = modelship("evaluate", *subject, "--data", tables / "lacking.csv", "--label", "kind")
+        assert done.exit_code == 4
+        assert "lacks the columns 'zone', 'size' (did you mean 'sizes'?)" in done.stderr
+
+
+def test_the_task_is_that_of_the_model_and_can_be_given(modelship, here):
+    """A regression of whole numbers is one, here and as a service; --task says otherwise."""
+    X = np.arange(20.0).reshape(10, 2)
+    joblib.dump(LinearRegression().fit(X, X[:, 0]), "model.pkl")
+    np.savez("test.npz", X=X, y=X[:, 0].astype(int))
+    bundle = ScoringBundle(Model.read("model.pkl"), sample_input={"data": X[:2]})
+    offline_bundle(bundle).save("bundle")
+    assert modelship("deploy", "bundle", "-n", "line-svc", "-t", "memory").exit_code == 0
+    for subject in (("model.pkl",), ("-n", "line-svc", "-t", "memory")):
+        done = modelship("evaluate", *subject, "--data", "test.npz", "--require", "rmse=0.1")
+        assert done.exit_code == 0, done.output
+    done = modelship("evaluate", "model.pkl", "--data", "test.npz", "--task", "classification")
+    assert "--task regression" in done.stderr
+
+
+def test_a_service_of_another_form_is_scored_with_functions_of_a_module(modelship, files, here):
+    """--encode and --decode name functions of a module, or of a file, of the current folder."""
+    (here / "forms.py").write_text(
+        "def encode(rows):\n    return {'data': rows.tolist()}\n"
+        "def decode(answer):\n    return [9 - label for label in answer]\n"
+    )
+    modelship("deploy", files / "bundle", "-n", "digits-svc", "-t", "memory")
+    scored = (
+        "evaluate",
+        "-n",
+        "digits-svc",
+        "-t",
+        "memory",
+        "--data",
+        files / "test.npz",
+        "--json",
+    )
+    usual = json.loads(modelship(*scored, "--encode", "forms.py:encode").stdout)
+    other = json.loads(modelship(*scored, "--decode", "forms:decode").stdout)
+    assert usual["metrics"]["accuracy"] > 0.8 > other["metrics"]["accuracy"]
+    for given in ("forms", "forms:none", "none:decode", "none.py:decode"):
+        done = modelship(*scored, "--decode", given)
+        assert (done.exit_code, "--decode" in done.stderr) == (2, True), done.stderr
 
 
 class MakesFolder:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from modelship.bundle.environment import Environment, as_environment
-from modelship.bundle.generated import TABLES, generate_source
+from modelship.bundle.generated import TABLES, generate_source, is_generated
 from modelship.bundle.models import as_models, described, model_ids
 from modelship.bundle.payload import as_sample, form_of
 from modelship.bundle.remembered import todays_lock
@@ -219,6 +219,17 @@ class ScoringBundle:
             return "records"
         sample = self.sample_input
         return form_of(sample if self.input_key is None else sample[self.input_key])
+
+    @property
+    def task(self) -> str:
+        """What its service answers: classes or quantities, as the schema says.
+
+        It is ``"classification"`` or ``"regression"``; ``""`` if that is not known, as for a
+        script of one's own.
+        """
+        script = next((each for each in self.source if each.path == self.entry_script), None)
+        is_ours = script is not None and is_generated(script.content)
+        return self.schema.outputs.task if is_ours else ""
 
     @cached_property
     def lock(self) -> Lock:

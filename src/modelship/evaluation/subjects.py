@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelship.bundle.payload import payload_of
-from modelship.errors import InvalidOptionError, ModelshipError, PredictionError
+from modelship.errors import InvalidOptionError, ModelshipError, PredictionError, ScoringError
 from modelship.evaluation.predictions import Predictions, SupportsRun, decode_answer
-from modelship.tables.schema import Schema, SchemaError
+from modelship.tables.schema import Outputs, Schema, SchemaError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -96,7 +96,7 @@ def _of_service(
     encode: Callable[[Any], Any] | None,
     decode: Callable[[Any], Answer] | None,
 ) -> Subject:
-    key, form, schema = (getattr(service, k, None) for k in ("input_key", "input_form", "schema"))
+    key, form = (getattr(service, name, None) for name in ("input_key", "input_form"))
 
     def predict(batch: Any) -> Answer:
         with _blaming("encode", advice=""):
@@ -105,8 +105,17 @@ def _of_service(
         with _blaming("decode", advice=""):
             return decode(answer) if decode else decode_answer(answer)
 
-    known = schema if isinstance(schema, Schema) else Schema()
-    return Subject(predict, known, "the service", is_service=True)
+    return Subject(predict, _schema_of_service(service), "the service", is_service=True)
+
+
+def _schema_of_service(service: SupportsRun) -> Schema:
+    """Return what a service says of itself, and the task that was written down of it."""
+    said: object = None
+    with suppress(ScoringError):  # whether it answers at all, run() shows
+        said = getattr(service, "schema", None)
+    known = said if isinstance(said, Schema) else Schema()
+    task = getattr(service, "task", "")
+    return known.completed_by(Schema(outputs=Outputs(task=task if isinstance(task, str) else "")))
 
 
 def _of_estimator(estimator: Any, *, known: Schema) -> Subject:

@@ -54,9 +54,12 @@ class Caller:
         uri = instance.direct_uri if directly else instance.scoring_uri
         return self._with_key(instance, partial(score, uri, payload), timeout_s=timeout_s)
 
-    def description(self, instance: Instance, *, timeout_s: float) -> ServiceDescription:
+    def description(
+        self, instance: Instance, *, timeout_s: float, directly: bool = False
+    ) -> ServiceDescription:
         """Return what a service says of itself; nothing if it does not say."""
-        read = partial(ServiceDescription.read, instance.scoring_uri)
+        uri = instance.direct_uri if directly else instance.scoring_uri
+        read = partial(ServiceDescription.read, uri)
         found: ServiceDescription = self._with_key(instance, read, timeout_s=timeout_s)
         return found
 

@@ -104,6 +104,11 @@ class Deployment:
         return self.instance.release.input_form
 
     @property
+    def task(self) -> str:
+        """``"classification"`` or ``"regression"``: what it answers; empty if not known."""
+        return self.instance.release.task
+
+    @property
     def schema(self) -> Schema:
         """What its model takes and answers, as the service says; ``Schema()`` if it does not.
 

@@ -189,6 +189,8 @@ class ReleaseRecord:
         The key under which the sample request held its rows.
     input_form : str or None
         What the rows of a request are: ``"records"`` or ``"rows"``; None if that is open.
+    task : str
+        ``"classification"`` or ``"regression"``: what the service answers; empty if not known.
     tags : Mapping[str, str]
         The bundle's tags.
     description : str
@@ -202,6 +204,7 @@ class ReleaseRecord:
     model: str = ""
     input_key: str | None = None
     input_form: str | None = None
+    task: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
 
@@ -275,6 +278,7 @@ class Release:
             model=model_ids(bundle.models)[:_MOST_MODEL_TEXT],
             input_key=bundle.input_key,
             input_form=bundle.input_form,
+            task=bundle.task,
             tags=bundle.tags,
             description=bundle.description,
         )
@@ -298,7 +302,7 @@ _SCHEMA: Final = record(
         "tags": mapping(text()),
         "description": text(),
     },
-    {"input_form": optional(choice("records", "rows"))},
+    {"input_form": optional(choice("records", "rows")), "task": text()},
 )
 
 

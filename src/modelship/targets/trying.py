@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from modelship.progress import Steps
     from modelship.routing.trials import Trial
+    from modelship.tables import Schema
     from modelship.targets.backend import TargetBackend
     from modelship.targets.instance import Instance
 
@@ -288,6 +289,18 @@ class _Service:
     def input_form(self) -> str | None:
         """What the rows of a request are: ``"records"`` or ``"rows"``."""
         return self._instance.release.input_form
+
+    @property
+    def task(self) -> str:
+        """``"classification"`` or ``"regression"``: what it answers; empty if not known."""
+        return self._instance.release.task
+
+    @property
+    def schema(self) -> Schema:
+        """What its model takes and answers, as the service says."""
+        remaining_s = self._steps.deadline.remaining_s
+        description = self._caller.description(self._instance, timeout_s=remaining_s, directly=True)
+        return description.schema
 
     def run(self, payload: Any, /) -> Any:
         """Score one payload."""

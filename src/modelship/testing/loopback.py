@@ -1,8 +1,8 @@
 """A scoring service on a loopback port, with the routes and answers of Azure ML's server.
 
 Kept are the health route, ``POST /score`` for an undecorated ``run()``, the header fields that
-identify a request, and the error answers. Left out are ``GET /score``, ``@rawhttp``,
-``@input_schema``, OPTIONS, CORS and the schemas in ``/swagger.json``.
+identify a request, the error answers, and the descriptions that lie beside the script. Left out
+are ``GET /score``, ``@rawhttp``, ``@input_schema``, OPTIONS and CORS.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
+from types import MappingProxyType
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 if TYPE_CHECKING:
     import socket
@@ -47,14 +48,23 @@ class ScoringServer(ThreadingHTTPServer):
         Takes the body as str and the header fields; returns a JSON value.
     log : Log
         Takes the tracebacks of `run`.
+    descriptions : Mapping[str, str]
+        What ``/swagger.json`` answers, by version: ``"2"`` or ``"3"``.
     """
 
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, run: Callable[[str, Mapping[str, str]], object], *, log: Log) -> None:
+    def __init__(
+        self,
+        run: Callable[[str, Mapping[str, str]], object],
+        *,
+        log: Log,
+        descriptions: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.run = run
         self.log = log
+        self.descriptions = descriptions
         super().__init__(("127.0.0.1", 0), _Handler)
         self.socket.setblocking(False)
 
@@ -109,14 +119,17 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        self._send(self._answer(urlsplit(self.path).path, body))
+        url = urlsplit(self.path)
+        self._send(
+            self._answer(url.path, body, version=parse_qs(url.query).get("version", ["2"])[0])
+        )
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815 - http.server calls these
 
     def log_message(self, *_: object) -> None:
         """Write no access log: only what the script says is of interest."""
 
-    def _answer(self, path: str, body: bytes) -> _Answer:
+    def _answer(self, path: str, body: bytes, *, version: str) -> _Answer:
         if path not in _METHODS:
             return _Answer.error(404, _NOT_FOUND)
         if self.command not in _METHODS[path]:
@@ -125,6 +138,8 @@ class _Handler(BaseHTTPRequestHandler):
         if isinstance(ids, _Answer):
             return ids
         answer = self._run(body) if path == "/score" else _FIXED[path]
+        if path == "/swagger.json" and version in self.server.descriptions:
+            answer = replace(answer, body=self.server.descriptions[version])
         return replace(answer, headers={**answer.headers, **ids})
 
     def _run(self, body: bytes) -> _Answer:

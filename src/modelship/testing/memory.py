@@ -25,6 +25,7 @@ from modelship.testing.script import Script
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from modelship.bundle import ScoringBundle
     from modelship.targets import Release, Steps
     from modelship.targets.history import Journal
 
@@ -32,6 +33,13 @@ __all__ = ["MemoryBackend"]
 
 _GRACE_S: Final = 5.0
 _LOOK_EVERY_S: Final = 0.02  # and so the delay of an end
+_DESCRIBED: Final = {"swagger2.json": "2", "swagger3.json": "3"}
+
+
+def _descriptions(bundle: ScoringBundle) -> dict[str, str]:
+    """Return the descriptions that lie beside the script, by version."""
+    files = {each.path: each.content.decode() for each in bundle.source if each.path in _DESCRIBED}
+    return {_DESCRIBED[path]: text for path, text in files.items()}
 
 
 class _Service:
@@ -51,7 +59,9 @@ class _Service:
             log=self._log,
             variables={**serving.variables, **serving.secret_environment},
         )
-        self._server = ScoringServer(self._script.run, log=self._log)
+        self._server = ScoringServer(
+            self._script.run, log=self._log, descriptions=_descriptions(release.bundle)
+        )
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._live, name=module_name, daemon=True)
         port = address.getsockname()[1]

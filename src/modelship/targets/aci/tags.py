@@ -39,6 +39,7 @@ def record_tags(instance: Instance) -> Mapping[str, str]:
         "created": instance.created_at,
         "input-key": release.input_key,
         "input-form": release.input_form,
+        "task": release.task or None,
         "options": None if release.options is None else "recorded",
     }
     ours = {PREFIX + name: value for name, value in record.items() if value is not None}
@@ -69,6 +70,7 @@ def read_record(service: Service) -> Instance:
             model=tags.get(f"{PREFIX}model", ", ".join(service.model_ids)),
             input_key=tags.get(f"{PREFIX}input-key"),
             input_form=tags.get(f"{PREFIX}input-form"),
+            task=tags.get(f"{PREFIX}task", ""),
             tags={key: value for key, value in tags.items() if not key.startswith(PREFIX)},
             description=service.description.strip(),
         ),

@@ -1,10 +1,13 @@
 """modelship bundle, and deploying what modelship.yaml describes."""
 
 import json
+import pickle
 
 import pytest
+from sklearn.dummy import DummyClassifier
 
 from modelship.bundle import ScoringBundle
+from modelship.tables import Column, Outputs, Schema
 
 SCRIPT = """
 from answers import answer
@@ -161,3 +164,27 @@ def test_what_is_no_bundle_is_told_before_all_else(modelship, files, command):
     done = modelship(command, files / "model.pkl")
     assert (done.exit_code, "it is a model (joblib)" in done.stderr) == (5, True)
     assert f"modelship bundle {files / 'model.pkl'} -o bundle" in done.stderr
+
+
+def test_bundle_says_what_a_written_script_answers_and_refuses(modelship, files, here):
+    """By flags and by the keys of the project's file, which a schema may go with."""
+    (here / "requirements.txt").write_text("")
+    schema = Schema("table", (Column("a"), Column("b")), outputs=Outputs(probabilities=True))
+    (here / "schema.json").write_text(schema.to_json())
+    constant = DummyClassifier().fit([[0, 1]], [1])
+    (here / "model.pkl").write_bytes(pickle.dumps(constant))
+    model = ("bundle", here / "model.pkl", "-o", "made", "--environment", "requirements.txt")
+    (here / "other.yaml").write_text("output: proba\nvalidate: false\nschema: schema.json\n")
+    for options in (
+        ("--proba", "--no-validate", "--schema", "schema.json"),
+        ("--config", "other.yaml"),
+    ):
+        done = modelship(*model, *options)
+        assert done.exit_code == 0, done.output
+        made = ScoringBundle.load(here / "made")
+        [script] = [each.content.decode() for each in made.source if each.path == "score.py"]
+        assert ("answer_proba" in script, "validate=False" in script) == (True, True)
+        assert made.schema.names == ("a", "b")
+    (here / "other.yaml").write_text("output: classes\n")
+    wrong = modelship(*model, "--config", "other.yaml")
+    assert (wrong.exit_code, "labels or proba" in wrong.stderr) == (2, True)

@@ -216,13 +216,20 @@ def test_texts_are_a_series_of_what_the_model_was_fitted_on():
         _table(texts).read('{"data": "a text"}')
 
 
-def test_what_the_model_has_not_seen_is_counted_and_not_refused():
+def test_what_the_model_has_not_seen_is_counted_and_not_refused(caplog):
     """An unknown category is missing to pandas, as it is in training."""
     frame = pd.DataFrame({"zone": pd.Categorical(["n", "s"]), "age": [30, 40]})
     table = _table(frame)
     read = table.read('{"data": [["x", 90], ["n", 35]]}')
     assert read["zone"].isna().tolist() == [True, False]
-    assert [(check.unseen, check.outside) for check in table.checks] == [(1, 0), (0, 1)]
+    assert (table.counts.has_new, table.counts.take()) == (True, (1, 1))
+    table.read('{"data": [["x", null], ["s", 5]]}')
+    assert (table.counts.take(), table.counts.totals) == ((1, 1), (2, 2))
+    [line] = caplog.messages  # in a minute
+    assert line == (
+        "Of 2 rows, these were new to the model: column 'zone': 1 unknown value, such as 'x'; "
+        "column 'age': 1 number outside 30 to 40."
+    )
 
 
 @pytest.mark.parametrize(

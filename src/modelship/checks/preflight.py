@@ -122,8 +122,9 @@ def check_parts(
     target, name, trust_model, variables
         As for :meth:`ScoringBundle.check`.
     **parts
-        ``entry_script``, ``source_directory``, ``environment``, ``sample_input``, ``cpu_cores`` and
-        ``memory_gb`` of :class:`~modelship.ScoringBundle`.
+        ``entry_script``, ``source_directory``, ``environment``, ``sample_input``, ``schema``,
+        ``output``, ``validate``, ``cpu_cores`` and ``memory_gb`` of
+        :class:`~modelship.ScoringBundle`.
     """
     subject = Subject.read(model, **parts)
     profile = _profile_of(target)

@@ -18,12 +18,14 @@ from modelship.bundle.script import read_files
 from modelship.checks.translation import finding_of
 from modelship.errors import EnvironmentSpecError, ModelshipError
 from modelship.sources import Model
+from modelship.tables import Schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from modelship.bundle.bundle import ScoringBundle
     from modelship.bundle.environment import Environment
+    from modelship.bundle.generated import Output
     from modelship.bundle.lock import Lock
     from modelship.bundle.script import SourceFile
     from modelship.findings import Finding
@@ -103,6 +105,9 @@ class Subject:
         source_directory: str | Path | None = None,
         environment: Environment | str | Path | Sequence[str] | None = None,
         sample_input: object = None,
+        schema: Schema | str | Path | None = None,
+        output: Output = "labels",
+        validate: bool = True,
         cpu_cores: float = 1.0,
         memory_gb: float = 1.0,
     ) -> Subject:
@@ -121,18 +126,32 @@ class Subject:
                 lambda: read_files(entry_script, source_directory=source_directory)
             )
             script, source = found or (Path(entry_script).name, ())
-        elif all_models:
+        known = Schema()
+        if entry_script is None and all_models:
+            known = (
+                reading.part(
+                    lambda: schema_of(models, given=schema, sample=sample_input, strict=True)
+                )
+                or Schema()
+            )
             generated = reading.part(
                 lambda: generate_source(
                     models,
-                    schema=schema_of(models, given=None, sample=sample_input, strict=True),
+                    schema=known,
                     key=key_of(sample_input),
+                    output=output,
+                    validate=validate,
+                    source_directory=source_directory,
                 )
             )
             script, source = generated or (script, source)
         wanted = None
         if environment is not None or all_models:
-            wanted = reading.part(lambda: as_environment(environment, models=models, source=source))
+            wanted = reading.part(
+                lambda: as_environment(
+                    environment, models=models, source=source, makes_tables=known.takes_pandas
+                )
+            )
         return cls(
             models=models,
             all_models=all_models,

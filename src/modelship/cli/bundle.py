@@ -42,6 +42,11 @@ __all__ = ["bundle"]
     "--upgrade", is_flag=True, help="Choose the newest versions now, and not those of today."
 )
 @click.option("--sample-input", metavar="FILE", help="A JSON file with a sample request.")
+@click.option("--schema", metavar="FILE", help="A schema.json that tells the model's columns.")
+@click.option("--proba", is_flag=True, help="Answer with the probability of each class too.")
+@click.option(
+    "--no-validate", is_flag=True, help="Do not refuse requests that do not fit the schema."
+)
 @click.option("--cpu-cores", type=float, help="Cores of processor time [default: 1].")
 @click.option("--memory-gb", type=float, help="Memory in gibibytes [default: 1].")
 @click.option(
@@ -60,6 +65,8 @@ def bundle(
     models: tuple[str, ...],
     output: Path,
     upgrade: bool,
+    proba: bool,
+    no_validate: bool,
     config_file: Path | None,
     **given: Any,
 ) -> None:
@@ -69,6 +76,10 @@ def bundle(
     models need a script; each lies in the folder AZUREML_MODEL_DIR/<name>/<version>. The name is
     that of the file, or NAME in NAME=MODEL.
     """
+    if proba:
+        given["output"] = "proba"
+    if no_validate:
+        given["validate"] = False
     config = Config.find(config_file).under(model=models, **given)
     with showing("Make the bundle"), open_bundle(config) as made:
         if upgrade:

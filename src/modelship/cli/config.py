@@ -48,6 +48,12 @@ class Config:
         Packages besides those of the environment.
     sample_input : JSON value, optional
         A sample request; a str is the path of a JSON file that holds it.
+    schema : str, optional
+        The file of a schema.
+    output : str
+        ``"labels"``, or ``"proba"``: what a script that is written answers.
+    validate : bool
+        Whether such a script refuses requests that do not fit the schema.
     cpu_cores, memory_gb : float
         What the service may use; above 0, memory in gibibytes.
     tags : Mapping[str, str]
@@ -79,6 +85,9 @@ class Config:
     environment: str | None = None
     packages: Sequence[str] = ()
     sample_input: Any = None
+    schema: str | None = None
+    output: str = "labels"
+    validate: bool = True
     cpu_cores: float = 1.0
     memory_gb: float = 1.0
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -180,6 +189,7 @@ def _read(path: Path) -> dict[str, Any]:
 def _make_absolute(values: dict[str, Any], *, folder: Path, has_source: bool) -> None:
     """Let the paths of the file start at the file's folder."""
     paths = {"model", "entry_script", "source_directory", "environment", "sample_input", "data"}
+    paths.add("schema")
     if has_source:
         paths.discard("entry_script")  # which is relative to that folder
     for key in paths & values.keys():

@@ -131,6 +131,9 @@ def parts_of(config: Config) -> dict[str, Any]:
         "source_directory": config.source_directory,
         "environment": _environment(config),
         "sample_input": _sample_input(config.sample_input),
+        "schema": config.schema,
+        "output": config.output,
+        "validate": config.validate,
         "cpu_cores": config.cpu_cores,
         "memory_gb": config.memory_gb,
     }

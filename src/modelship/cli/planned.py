@@ -26,7 +26,8 @@ __all__ = ["Service", "deploy", "find"]
 
 _OF_BUNDLE = (
     *("models", "entry_script", "source_directory", "environment", "packages"),
-    *("sample_input", "cpu_cores", "memory_gb", "tags", "description"),
+    *("sample_input", "schema", "output", "validate"),
+    *("cpu_cores", "memory_gb", "tags", "description"),
 )
 
 

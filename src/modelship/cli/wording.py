@@ -24,7 +24,7 @@ _FLAGS: Final[Mapping[str, str]] = {
         for name in (
             *("environment", "source_directory", "entry_script", "sample_input", "cpu_cores"),
             *("memory_gb", "overwrite", "trust_model", "server", "workers", "port", "auth"),
-            *("capture", "to", "check", "task", "label", "encode", "decode"),
+            *("capture", "to", "check", "task", "label", "encode", "decode", "schema"),
         )
     },
     "timeout_s": "--timeout",

@@ -48,7 +48,9 @@ class Field:
     DURATION_US: Final = 19
     LEAVING: Final = 20  # it asks to be replaced
     AT_GATE: Final = 21  # it takes connections of the name's address
-    BUCKETS: Final = 22  # the first of len(BUCKETS_S) + 1
+    UNSEEN_VALUES: Final = 22
+    OUTSIDE_NUMBERS: Final = 23
+    BUCKETS: Final = 24  # the first of len(BUCKETS_S) + 1
 
 
 _OF_THE_LIVING = (

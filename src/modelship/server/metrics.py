@@ -21,6 +21,12 @@ _COUNTERS = (
     ("modelship_refused_key_total", "Requests refused with 401.", Field.REFUSED_KEY),
     ("modelship_batched_requests_total", "Requests scored together.", Field.BATCHED_REQUESTS),
     ("modelship_batched_rows_total", "Rows scored together.", Field.BATCHED_ROWS),
+    ("modelship_unseen_values_total", "Values unknown to the model.", Field.UNSEEN_VALUES),
+    (
+        "modelship_outside_numbers_total",
+        "Numbers outside the range of the sample.",
+        Field.OUTSIDE_NUMBERS,
+    ),
     ("modelship_worker_starts_total", "Workers that were started.", Field.STARTS),
 )
 _CLASSES = (

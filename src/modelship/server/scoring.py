@@ -63,6 +63,8 @@ class Scorer:
         self._retire = retire
         self._alarm = _Alarm(settings.scoring_timeout_ms)
         self._in_flask = flasks.in_use()
+        # Of a script that modelship wrote: what its table has counted.
+        self._counts = getattr(getattr(script.module, "table", None), "counts", None)
         self._keeps_bodies = bool(settings.capture_folder)
 
     def __call__(self, waiting: deque[Request]) -> Sequence[tuple[Request, Answer]]:
@@ -157,6 +159,10 @@ class Scorer:
         slot = self._slot
         slot[Field.RUNS] += 1
         slot[Field.RUN_US] += int(run_s * 1e6)
+        if self._counts is not None and self._counts.has_new:
+            unseen, outside = self._counts.take()
+            slot[Field.UNSEEN_VALUES] += unseen
+            slot[Field.OUTSIDE_NUMBERS] += outside
 
 
 def _say_of_body(cause: BaseException, arguments: dict[str, Any]) -> None:

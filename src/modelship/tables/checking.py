@@ -15,6 +15,7 @@ __all__ = ["Check", "filled"]
 
 _NAN = float("nan")
 _NONE = type(None)
+_NUMBERS = frozenset((int, float))
 _TYPES: dict[str, frozenset[type]] = {
     "integer": frozenset((int, float, bool)),  # as pandas has it, true is 1
     "number": frozenset((int, float, bool)),
@@ -85,18 +86,31 @@ class Check:
                 continue
             raise Refused(f"Row {row}, {self.name}: {_shown(value)} is given; {self._expected()}.")
 
-    def count(self, values: Sequence[Any]) -> None:
-        """Count what the model or the sample has not seen."""
+    def count(self, values: Sequence[Any]) -> bool:
+        """Count what the model or the sample has not seen; return whether there is any."""
         if self._known:
-            new = [v for v in values if v not in self._known and v is not None and v == v]  # noqa: PLR0124
+            known = self._known
+            new = [v for v in values if v not in known and v is not None and v == v]  # noqa: PLR0124
             if new:
                 self.unseen += len(new)
                 self.last_unseen = new[-1]
-        elif self._low is not None and self._high is not None:
-            low, high, numbers = self._low, self._high, (int, float)
-            self.outside += sum(
-                1 for v in _plain(values) if type(v) in numbers and (v < low or v > high)
-            )
+            return bool(new)
+        if self._low is None or self._high is None:
+            return False
+        low, high = self._low, self._high
+        numbers = [v for v in _plain(values) if type(v) in _NUMBERS and (v < low or v > high)]
+        self.outside += len(numbers)
+        return bool(numbers)
+
+    def counted(self) -> str:
+        """Return what was counted, in words; ``""`` if nothing was."""
+        if self.unseen:
+            noun = "value" if self.unseen == 1 else "values"
+            return f"{self.name}: {self.unseen} unknown {noun}, such as {_shown(self.last_unseen)}"
+        if self.outside:
+            noun = "number" if self.outside == 1 else "numbers"
+            return f"{self.name}: {self.outside} {noun} outside {self._low:g} to {self._high:g}"
+        return ""
 
     def _expected(self) -> str:
         some = ""

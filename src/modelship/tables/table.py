@@ -9,6 +9,7 @@ from .arrow_bodies import arrow_table, values_of, values_of_any
 from .blame import blamed
 from .bodies import columns_of, require_names, rows_of, without_index
 from .checking import Check
+from .counting import Counts
 from .frames import FrameMaker, as_array, as_objects, as_values
 from .plain import to_plain
 from .refused import Refused
@@ -45,6 +46,7 @@ class Table:
         self._names = schema.names
         self._maker = FrameMaker(schema.columns) if schema.is_table else None
         self.checks = [Check(column, at) for at, column in enumerate(schema.columns)]
+        self.counts = Counts(self.checks)
 
     @classmethod
     def beside(cls, script: str, **options: Any) -> Table:
@@ -106,8 +108,7 @@ class Table:
         return self.of_rows(array.tolist()) if self.schema.columns else array
 
     def _made(self, values: list[Any]) -> Any:
-        for check, each in zip(self.checks, values):
-            check.count(each)
+        self.counts.note(values)
         if self._maker is not None:
             return self._maker.frame(values)
         if self.schema.form == "values":

@@ -146,8 +146,9 @@ def _judge(
     yield from script_findings(subject, profile=profile)
     yield from environment_findings(subject)
     search = SearchPath(subject.source, python=subject.python)
+    inferred = subject.environment is not None and subject.environment.inferred
     for model in subject.models:
-        yield from model_findings(
+        found = model_findings(
             model,
             path=shown_path(model, among=subject.models),
             source=subject.source,
@@ -156,9 +157,15 @@ def _judge(
             lock=subject.lock,
             trust_model=trust_model,
         )
+        # It is made for the model, as far as that can be known.
+        yield from (each for each in found if not (inferred and _warns_of_environment(each)))
     memory_bytes = subject.resources.memory_bytes if subject.resources else _NO_LIMIT
     yield from size_findings(subject.models, memory_bytes=memory_bytes)
     yield from target_findings(subject, profile=profile, name=name)
+
+
+def _warns_of_environment(found: Finding) -> bool:
+    return found.code.startswith("MS2") and not found.blocks
 
 
 def _tried(

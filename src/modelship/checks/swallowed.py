@@ -27,6 +27,8 @@ __all__ = ["error_findings", "explained", "swallowed_before", "unset_findings"]
 _PLAIN: Final = frozenset({"MS501", "MS502", "MS503"})
 _LACKING: Final = "MS115"
 _LOOKING: Final = frozenset({"NameError", "AttributeError", "KeyError", "UnboundLocalError"})
+_FAILED: Final = "MS503"
+_NOTHING: Final = "NoneType"
 _WORD: Final = re.compile(r"\w+")
 _ERROR_STATUS: Final = 400
 _SHOWN_LINES: Final = 12
@@ -140,21 +142,26 @@ def swallowed_before(
     then : str
         The same as the end of a sentence.
     """
-    if failure.code != _LACKING and told["kind"] not in _LOOKING:
-        return None
-    lacks = failure.code == _LACKING
-    source = [line for _, _, line in told["frames"][-3:] if line] if lacks else []
+    before = [each for each in _before_run(trial) if not each.told["bound"]]
+    nothing = _NOTHING in told["message"]
+    source = [line for _, _, line in told["frames"][-3:] if line] if nothing else []
     words = {*_WORD.findall(" ".join([told["message"], *source]))}
-    cause = _cause(_before_run(trial), words, certain=not lacks)
+    if failure.code == _LACKING or nothing or told["kind"] in _LOOKING:
+        cause = _binding(before, words) or (_in_init(before) if failure.code == _LACKING else None)
+    else:  # the script may say in its own words that something is missing
+        left = [each for each in before if each.told["left"] and each.told["during"] == "init"]
+        cause = left[-1] if left and failure.code == _FAILED else None
     return cause.finding(f"{cause.handled} and goes on; {then}.") if cause else None
 
 
-def _cause(caught: Sequence[_Caught], words: set[str], *, certain: bool) -> _Caught | None:
-    """Return what kept from being bound what run() looks for."""
-    binding = [each for each in caught if words & {*each.told["binds"]}]
-    # A package that need not be there is none of them, unless its name is what is missed.
-    in_init = [] if certain else [each for each in caught if each.told["during"] == "init"]
-    return next(iter([*reversed(binding), *reversed(in_init)]), None)
+def _binding(caught: Sequence[_Caught], words: set[str]) -> _Caught | None:
+    """Return what kept one of some names from being bound."""
+    return next((each for each in reversed(caught) if words & {*each.told["binds"]}), None)
+
+
+def _in_init(caught: Sequence[_Caught]) -> _Caught | None:
+    """Return what init() caught last; a package that need not be there is caught before."""
+    return next((each for each in reversed(caught) if each.told["during"] == "init"), None)
 
 
 def error_findings(
@@ -216,17 +223,16 @@ def _told_error(
         each = by_handler[-1]
         end = f"{answers}. It catches {_a(each.told['kind'])} {each.brief}."
         return each.finding(end, severity=Severity.WARNING)
-    in_init = [each for each in _before_run(trial) if each.told["during"] == "init"]
-    if in_init:
-        each = in_init[-1]
-        return each.finding(f"{each.handled} and goes on; then {answers}.")
+    cause = _in_init([each for each in _before_run(trial) if not each.told["bound"]])
+    if cause is not None:
+        return cause.finding(f"{cause.handled} and goes on; then {answers}.")
     return RULES["MS503"].finding(f"{answers}.", path=entry_script, severity=Severity.WARNING)
 
 
 def unset_findings(trial: Trial) -> Iterator[Finding]:
     """Find what init() was to leave for run(), and caught an exception in place of, untried."""
     for name in trial.last.get("unset", ()):
-        cause = _cause(_before_run(trial), {name}, certain=True)
+        cause = _binding(_before_run(trial), {name})
         if cause is not None:
             yield cause.finding(f"{cause.handled} and goes on; then run() finds no {name}.")
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import builtins
 import contextlib
+import dis
 import json
 import os
 import sys
@@ -136,7 +137,7 @@ class Caught:
     def _describe(self, handler: int, error: BaseException) -> None:
         try:
             note = {**described(error), **self.handlers[handler], "handler": handler}
-            note.update(during=self.during, text=str(error))
+            note.update(during=self.during, text=str(error), frame=_globals_of(error, note))
         except Exception:  # noqa: BLE001 - whatever an exception's own methods raise
             return
         # One that is raised again was not swallowed by the first that caught it.
@@ -163,13 +164,34 @@ class Caught:
         return [_told(note, returned=note["handler"] == by, held=held) for note in notes]
 
 
+def _globals_of(error: BaseException, note: dict[str, Any]) -> tuple[set[str], dict[str, Any]]:
+    """Return which globals the code that caught an exception binds, and all that there are."""
+    here = error.__traceback__
+    while here is not None and here.tb_frame.f_code.co_filename != note["file"]:
+        here = here.tb_next
+    if here is None:
+        return set(), {}
+    code = here.tb_frame.f_code
+    kinds = (
+        ("STORE_GLOBAL", "STORE_NAME", "IMPORT_NAME")
+        if code.co_name == "<module>"
+        else ("STORE_GLOBAL",)
+    )
+    names = {each.argval for each in dis.get_instructions(code) if each.opname in kinds}
+    return names, here.tb_frame.f_globals
+
+
 def _key(note: dict[str, Any]) -> tuple[str, str]:
     return note["kind"], note["text"]
 
 
 def _told(note: dict[str, Any], *, returned: bool, held: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return what is told of a note: whether an answer has its text, and nothing besides."""
-    told = {name: note[name] for name in note if name not in {"text", "handler"}}
+    told = {name: note[name] for name in note if name not in {"text", "handler", "frame"}}
+    stored, values = note["frame"]
+    wanted = [name for name in note["binds"] if name in stored]
+    left = [name for name in wanted if values.get(name) is None]
+    told.update(left=left, bound=bool(wanted) and not left)
     rest = [
         (key, each)
         for key, each in held

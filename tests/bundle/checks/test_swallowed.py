@@ -2,6 +2,7 @@
 
 import builtins
 import json
+import re
 
 import pytest
 
@@ -11,6 +12,7 @@ from modelship.checks import trial_answer, trial_caught
 from modelship.checks.trial import Trial
 from modelship.checks.verdict import trial_findings
 
+INIT = "def init(): ...\n"
 SAMPLE = '{"data": [[1, 2]]}'
 
 
@@ -172,6 +174,13 @@ LATER = {
         "    except Exception as e:\n        return {'error': str(e)}"
     ),
     "run() has words for it": loading("return {'error': 'no model'}"),
+    "run() raises in its own words": loading(
+        "if model is None: raise RuntimeError('not loaded')\n    return 1"
+    ),
+    "run() looks for an attribute": loading("return kept.model.predict(1)")
+    .replace("model = None", "class Kept: model = None\nkept = Kept")
+    .replace("    global model\n", "")
+    .replace("model = f", "kept.model = f"),
     "run() looks for a key": loading("return kept['model']")
     .replace("model = None", "kept = {}")
     .replace("model = f", "kept['model'] = f"),
@@ -183,9 +192,28 @@ def test_what_init_catches_is_the_cause_of_what_fails_later(found, case):
     """The file that was not there is named, and the one that is, in place of what came of it."""
     [(code, severity, where, problem)] = found(LATER[case])
     assert (code, severity) == ("MS106", "error")
-    assert where == ("score.py:6")
+    assert where.startswith("score.py:")
     assert "the model directory holds model.pkl" in problem
-    assert "init() catches the FileNotFoundError in line 8 and goes on; then run()" in problem
+    assert re.search(
+        r"init\(\) catches the FileNotFoundError in line \d and goes on; then", problem
+    )
+
+
+def test_a_package_that_is_missed_later_is_the_cause(found):
+    """What catches an ImportError binds None in its place, and run() uses it."""
+    top = "try:\n    import shap_\nexcept ImportError:\n    shap_ = None\n"
+    [(code, _, where, problem)] = found(top + INIT + "def run(raw_data):\n    shap_.explain(1)\n")
+    assert (code, where) == ("MS104", "score.py:2")
+    assert "then run() raises AttributeError: 'NoneType'" in problem
+
+
+@pytest.mark.parametrize("run", ["raise ValueError('no rows')", "return {'error': 'no rows'}"])
+def test_what_init_makes_up_for_is_not_the_cause(found, run):
+    """The model is there all the same, so that the script has another reason."""
+    made_up = LOADING.replace("print('could not load', e)", "model = 1").replace("RUN", run)
+    [(code, _, _, problem)] = found(made_up)
+    assert code == "MS503"
+    assert "FileNotFoundError" not in problem
 
 
 def test_without_a_sample_what_run_looks_for_is_enough(found):

@@ -106,6 +106,32 @@ def test_what_works_has_no_finding(check):
     assert check(script(top="import json", run="return json.loads(raw_data)")) == ()
 
 
+BRINGING = """import os, pickle, sys
+class Scale:
+    def __call__(self, row): return [2 * each for each in row]
+class Unpickler(pickle.Unpickler):
+    def find_class(self, module, name):
+        return Scale if module == "__main__" else super().find_class(module, name)
+def init():
+    global model
+    if os.environ.get("LOCAL"):
+        model = pickle.load(open("outputs/model.pkl", "rb"))
+    with open(os.path.join(os.environ["AZUREML_MODEL_DIR"], "model.pkl"), "rb") as file:
+        model = Unpickler(file).load()
+def run(raw_data):
+    return model([1])
+"""
+
+
+def test_a_trial_that_goes_well_refutes_doubts(check, monkeypatch):
+    """The class seems to be the notebook's, and a branch seems to read what is not there."""
+    scale = type("Scale", (), {"__module__": "__main__"})
+    monkeypatch.setattr("__main__.Scale", scale, raising=False)
+    doubts = check(BRINGING, {"trial": False}, model=scale())
+    assert [(each.code, each.blocks) for each in doubts] == [("MS303", False), ("MS106", False)]
+    assert check(BRINGING, model=scale()) == ()
+
+
 def test_memory_beyond_what_is_asked_for_is_found(check):
     """A script that takes more than its bundle asks for is ended, and the cause is named."""
     [finding] = check(script(init="global x; x = bytearray(b'1') * 400_000_000"), memory_gb=0.2)

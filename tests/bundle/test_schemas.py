@@ -79,3 +79,26 @@ def test_the_order_of_keys_in_a_sample_is_kept(model):
     made = bundle(model, sample_input={"data": [{"b": 1, "a": np.float64("nan")}]})
     assert made.sample_json == '{"data": [{"b": 1, "a": null}]}'
     assert (made.input_key, made.input_form) == ("data", "records")
+
+
+def test_nothing_is_found_in_a_written_script(model):
+    """What it can use where it is there, such as pyarrow, is not asked of the environment."""
+    made = bundle(model, sample_input=TABLE.head(2))
+    lock = Lock(
+        "3.11",
+        "".join(
+            f"{name}==1.0 \\\n    --hash=sha256:{'0' * 64}\n"
+            for name in (
+                "joblib",
+                "numpy",
+                "pandas",
+                "scikit-learn",
+                "azureml-inference-server-http",
+            )
+        ),
+    )
+    assert [
+        each
+        for each in made.with_lock(lock).check(trial=False)
+        if each.path and each.path.endswith(".py")
+    ] == []

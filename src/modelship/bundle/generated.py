@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from modelship.sources.formats import ScriptLines
     from modelship.tables import Outputs, Schema
 
-__all__ = ["TABLES", "Output", "generate_source", "is_generated"]
+__all__ = ["TABLES", "Output", "generate_source", "is_generated", "is_ours"]
 
 Output = Literal["labels", "proba"]
 """What a generated script answers: predictions, or the probability of each class beside them."""
@@ -231,6 +231,13 @@ def _tables() -> Iterator[SourceFile]:
     """Yield the copy of :mod:`modelship.tables`."""
     for file in sorted(_OURS.glob("*.py")):
         yield SourceFile(f"{TABLES}/{file.name}", file.read_bytes())
+
+
+def is_ours(file: SourceFile) -> bool:
+    """Return whether a file is of the copy of :mod:`modelship.tables`, and was not changed."""
+    folder, _, name = file.path.partition("/")
+    ours = _OURS / name
+    return folder == TABLES and ours.is_file() and ours.read_bytes() == file.content
 
 
 def _natives(lines: ScriptLines) -> list[SourceFile]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from modelship.bundle.generated import is_ours
 from modelship.checks.answers import answer_findings
 from modelship.checks.doubts import doubted_if
 from modelship.checks.files import file_findings
@@ -44,7 +45,9 @@ def script_findings(subject: Subject, *, profile: Profile | None = None) -> Iter
     apart = profile is not None and profile.source_apart and len(subject.source) > 1
     yield from secret_findings(subject.source)
     parsed = [
-        parse(file, python=subject.python) for file in subject.source if file.path.endswith(".py")
+        parse(file, python=subject.python)
+        for file in subject.source
+        if file.path.endswith(".py") and not is_ours(file)
     ]
     scripts = [each for each in parsed if isinstance(each, Script)]
     unread = [each for each in parsed if not isinstance(each, Script)]

@@ -15,7 +15,7 @@ from modelship.cli.opening import open_service
 from modelship.cli.options import config_option, json_option, option_option, target_option
 from modelship.cli.output import as_json_is_asked, diagnosis_document, emit, say_diagnosis
 from modelship.cli.wording import worded
-from modelship.diagnosis import diagnose, is_known
+from modelship.diagnosis import Surroundings, diagnose, is_known
 from modelship.diagnosis.redaction import hiding
 from modelship.errors import DeploymentNotFoundError, InvalidOptionError
 from modelship.progress import showing
@@ -184,6 +184,7 @@ def _say_failure(failure: Failure) -> None:
 
 def _explain_service(deployment: Deployment, failure: Failure | None) -> None:
     from modelship.targets.kept import KeptReleases
+    from modelship.targets.surroundings import known_of
 
     state = str(deployment.state)
     diagnosis = deployment.diagnose()
@@ -191,7 +192,8 @@ def _explain_service(deployment: Deployment, failure: Failure | None) -> None:
     since = _answers_since(log) if state == "Healthy" else ""
     kept = KeptReleases(deployment.target, deployment.name)
     with hiding(kept.known_secrets(deployment.release.digest)):
-        failed = _failed_request(log) if state == "Healthy" else None
+        around = known_of(kept, deployment.release.digest) if log else Surroundings()
+        failed = _failed_request(log, around) if state == "Healthy" else None
     if as_json_is_asked():
         told = {"name": deployment.name, "target": deployment.target, "state": state}
         documents = {
@@ -234,7 +236,8 @@ def _answers_since(log: str) -> str:
     return match[0] if match else ""
 
 
-def _failed_request(log: str) -> Diagnosis | None:
+def _failed_request(log: str, around: Surroundings) -> Diagnosis | None:
     """Return what the log of a healthy service tells of requests since it was ready."""
-    diagnosis = diagnose(log.rpartition(_READY)[2])
+    _, ready, since = log.rpartition(_READY)
+    diagnosis = diagnose(f"{ready}\n{since}", around=around)
     return diagnosis if is_known(diagnosis) else None

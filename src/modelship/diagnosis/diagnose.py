@@ -11,6 +11,7 @@ from modelship.diagnosis.facts import Facts
 from modelship.diagnosis.raising import may_explain, of_chain
 from modelship.diagnosis.reading import clean_lines, error_document
 from modelship.diagnosis.redaction import redacted
+from modelship.diagnosis.surroundings import Surroundings
 from modelship.diagnosis.telling import of_lines, quoted_exceptions
 from modelship.diagnosis.timeline import Timeline
 from modelship.diagnosis.tracebacks import chains
@@ -28,7 +29,12 @@ _EVIDENCE_CHARS = 300
 _OF_SIGNALS = frozenset({"MS505", "MS507"})
 
 
-def diagnose(log: str, *, facts: Facts = Facts()) -> Diagnosis:  # noqa: B008 - it is frozen
+def diagnose(
+    log: str,
+    *,
+    facts: Facts = Facts(),  # noqa: B008 - it is frozen
+    around: Surroundings = Surroundings(),  # noqa: B008 - it is frozen
+) -> Diagnosis:
     """Return why a service does not run.
 
     Parameters
@@ -38,6 +44,8 @@ def diagnose(log: str, *, facts: Facts = Facts()) -> Diagnosis:  # noqa: B008 - 
         characters the beginning and the end are read.
     facts : Facts
         What the place that runs it says.
+    around : Surroundings
+        What is known of its bundle: a remedy is given only where it can be true there.
 
     Returns
     -------
@@ -51,9 +59,11 @@ def diagnose(log: str, *, facts: Facts = Facts()) -> Diagnosis:  # noqa: B008 - 
     # What the place says comes last, since it was said when all was over.
     read = [*lines, *facts.sentences]
     raised = chains(lines)
-    exceptions = [of_chain(chain, timeline) for chain in raised if may_explain(chain, facts)]
+    telling = [chain for chain in raised if may_explain(chain, facts, timeline)]
+    exceptions = [of_chain(chain, timeline, around=around) for chain in telling]
     signs = of_lines(read, timeline, inside=raised)
-    found = _best([each for each in (*exceptions, *quoted_exceptions(read), *signs) if each])
+    quoted = quoted_exceptions(read, around=around)
+    found = _best([each for each in (*exceptions, *quoted, *signs) if each])
     ended = explain_end(facts, timeline)
     if ended is not None and not (found and _tells_more(found.diagnosis)):
         return redacted(_with_lines(ended, facts.sentences))

@@ -25,32 +25,48 @@ __all__ = ["explain_traceback", "may_explain", "of_chain"]
 _OF_SCRIPT = "MS1"
 _UNWELL = frozenset({"Failed", "Unhealthy"})
 _ENDING = frozenset({"SystemExit", "MemoryError"})
-_PHASES: dict[str, Phase] = {"<module>": "import", "init": "init", "run": "run"}
+_PHASES: dict[str, Phase] = {
+    "<module>": "import",
+    "init": "init",
+    # modelship's server calls the last two with what it has read of the request.
+    **dict.fromkeys(("run", "run_array", "run_table"), "run"),
+}
+_DOING: dict[str, Phase] = {
+    "while the script was imported": "import",
+    "while init() ran": "init",
+    "while it served": "run",
+}
 
 
-def may_explain(chain: Sequence[Traceback], facts: Facts) -> bool:
+def may_explain(chain: Sequence[Traceback], facts: Facts, timeline: Timeline) -> bool:
     """Whether exceptions can be the cause: one in run() fails a request, and ends no service."""
-    if facts.state not in _UNWELL or _phase(chain) != "run":
+    if facts.state not in _UNWELL or _phase(chain, timeline) != "run":
         return True
     own = [each for each in chain if not each.is_wrapper]
     return bool(own) and (own[-1].kind in _ENDING or _is_aborted(own[-1]))
 
 
-def of_chain(chain: Sequence[Traceback], timeline: Timeline) -> Candidate | None:
+def of_chain(
+    chain: Sequence[Traceback], timeline: Timeline, *, around: Surroundings
+) -> Candidate | None:
     """Return what exceptions that were raised from each other explain."""
-    diagnosis = _explained(chain, timeline)
+    diagnosis = _explained(chain, timeline, around)
     return Candidate(DECISIVE, chain[-1].last, diagnosis) if diagnosis else None
 
 
-def _explained(chain: Sequence[Traceback], timeline: Timeline) -> Diagnosis | None:
+def _explained(
+    chain: Sequence[Traceback], timeline: Timeline, around: Surroundings
+) -> Diagnosis | None:
     """Explain exceptions that were raised from each other, by the last one that a rule knows."""
     own = [each for each in chain if not each.is_wrapper]
     if not own:
         return None
     if _is_aborted(own[-1]):
         return _timed_out(own[-1], timeline)
-    phase = _phase(chain)
-    diagnosis = _most_exact([_raised(each, own, phase, timeline) for each in own])
+    phase = _phase(chain, timeline)
+    diagnosis = _most_exact(
+        [replace(_raised(each, own, phase, timeline), around=around) for each in own]
+    )
     if not diagnosis.where and diagnosis.code.startswith(_OF_SCRIPT):
         return replace(diagnosis, where=timeline.script)
     return diagnosis
@@ -114,18 +130,25 @@ def _raised(
     )
 
 
-def _phase(chain: Sequence[Traceback]) -> Phase:
-    """Tell by the server's own steps what it was doing; or else by the script's first one."""
+def _phase(chain: Sequence[Traceback], timeline: Timeline) -> Phase:
+    """Return what the server was doing.
+
+    Its own steps tell it, or the script's first one, or what the log says before; of what is called
+    by a name that nobody knows, it is a request that failed.
+    """
     functions = {frame.function for each in chain for frame in each.frames}
-    if functions & {"invoke_run", "handle_score", "handle_request"}:
+    if functions & {"invoke_run", "handle_score", "handle_request", "dispatch_request"}:
         return "run"
     if "invoke_init" in functions:
         return "init"
     if "load_script" in functions:
         return "import"
     steps = (frame.function for each in chain for frame in each.script_frames)
-    outer = next((each for each in steps if each in _PHASES), "<module>")
-    return "run" if "dispatch_request" in functions else _PHASES[outer]
+    outer = next((each for each in steps if each in _PHASES), "")
+    doing = timeline.doing(until=chain[0].first) if not outer else ""
+    if outer or doing:
+        return _PHASES[outer] if outer else _DOING[doing]
+    return "run" if functions - {"", "<module>"} else "import"
 
 
 def _is_aborted(traceback: Traceback) -> bool:

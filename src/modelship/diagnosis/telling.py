@@ -15,6 +15,7 @@ from modelship.findings import RULES, Diagnosis
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from modelship.diagnosis.surroundings import Surroundings
     from modelship.diagnosis.timeline import Timeline
     from modelship.diagnosis.tracebacks import Traceback
 
@@ -30,7 +31,7 @@ _CRASH_LINES = 60
 _TIMEOUT = re.compile(r"WORKER TIMEOUT \(pid: ?\d+\)")
 
 
-def quoted_exceptions(lines: Sequence[str]) -> list[Candidate]:
+def quoted_exceptions(lines: Sequence[str], *, around: Surroundings) -> list[Candidate]:
     """Read what Azure quotes of an exception."""
     found = []
     for number, line in enumerate(lines):
@@ -38,7 +39,7 @@ def quoted_exceptions(lines: Sequence[str]) -> list[Candidate]:
         if match:
             evidence = (f"{match['kind']}: {match['message']}",)
             diagnosis = explain_exception(
-                match["kind"], match["message"], phase="init", evidence=evidence
+                match["kind"], match["message"], phase="init", evidence=evidence, around=around
             )
             found.append(Candidate(TELLING, number, diagnosis))
     return found

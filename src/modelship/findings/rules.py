@@ -141,7 +141,7 @@ _ALL: Final = (
     # what the script did when it ran
     Rule("MS501", "import-failed", _E, "Correct the line of the script."),
     Rule("MS502", "init-failed", _E, "Correct the line of the script."),
-    Rule("MS503", "run-failed", _E, "Correct the script, or the sample request."),
+    Rule("MS503", "run-failed", _E, "Correct the script, or what the request holds."),
     Rule("MS504", "init-too-slow", _E, "Load less in init(), or a smaller model."),
     Rule("MS505", "out-of-memory", _E, "Ask for more with memory_gb, or load less."),
     Rule("MS506", "process-exited", _E, "Take sys.exit() and os._exit() out of the script."),

@@ -9,6 +9,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from modelship.checks.subject import Subject
+from modelship.checks.surroundings import surroundings_of
 from modelship.comparison.answers import ENDED, MOST_BYTES, TOO_LARGE, TOO_SLOW, Answer
 from modelship.diagnosis import Facts, diagnose, is_known
 from modelship.errors import DeploymentFailedError, DeploymentTimeoutError
@@ -135,7 +137,8 @@ def _not_started(
 ) -> DeploymentFailedError | DeploymentTimeoutError:
     timed_out = failure == TOO_SLOW
     state = "Transitioning" if timed_out else "Failed"
-    diagnosis = diagnose(log, facts=Facts(state=state, timed_out=timed_out))
+    around = surroundings_of(Subject.of(bundle))
+    diagnosis = diagnose(log, facts=Facts(state=state, timed_out=timed_out), around=around)
     known = diagnosis if is_known(diagnosis) else None
     if timed_out:
         return DeploymentTimeoutError(

@@ -17,6 +17,7 @@ from modelship.errors import (
 from modelship.targets.instance import serving_first
 from modelship.targets.logtail import telling_part
 from modelship.targets.state import State
+from modelship.targets.surroundings import known_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -157,5 +158,6 @@ def _diagnosis(
     except ModelshipError:  # the log is there; what else the place knows may not be
         facts = Facts()
     facts = replace(facts, state=str(state or ""), timed_out=timed_out)
+    around = known_of(backend.releases(instance.name), instance.release.digest)
     with hiding(_secrets(backend, instance)):
-        return diagnose(log, facts=facts)
+        return diagnose(log, facts=facts, around=around)

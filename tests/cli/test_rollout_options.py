@@ -21,6 +21,18 @@ def test_a_gate_is_kept_or_the_deployment_fails_with_the_metrics(modelship, file
     assert done.exit_code == 0, done.output
 
 
+def test_advice_on_the_test_set_of_a_gate_has_its_options(modelship, files, here):
+    """What evaluate calls --decimal is --gate-decimal here, and right."""
+    (here / "gate.csv").write_text("a;y\n1,5;0\n2,5;1\n")
+    gate = ("--gate", "gate.csv", "--require", "accuracy=0.9")
+    deploy = ("deploy", files / "bundle", "-n", "never", *MEMORY, *gate)
+    refused = modelship(*deploy)
+    assert (refused.exit_code, "-> Pass --gate-decimal ,." in refused.stderr) == (4, True)
+    assert "decimal comma" not in modelship(*deploy, "--gate-decimal", ",").stderr
+    missing = modelship("deploy", files / "bundle", "-n", "never", *MEMORY, "--gate-label", "y")
+    assert "--gate FILE" in missing.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -60,7 +72,7 @@ def test_an_option_that_cannot_be_meant_is_refused_first(modelship, files, argum
 )
 def test_options_make_the_stages_that_python_has(here, given, canary, shadow):
     """An option of a stage asks for the stage too; those of its bounds stand among them."""
-    nothing = {"gate": None, "gate_label": (), "gate_task": None, "require": ()}
+    nothing = {"gate": None, "gate_label": (), "require": ()}
     nothing |= {"canary": False, "shadow": False, "canary_option": (), "shadow_option": ()}
     found = stages_from(nothing | given)
     assert found == {"gate": None, "rollout": canary, "shadow": shadow}

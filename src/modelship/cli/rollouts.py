@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from modelship.cli.options import gathered, pair
-from modelship.cli.testset import read_evaluator
+from modelship.cli.testset import evaluator_from, options_of
 from modelship.errors import InvalidOptionError, nearest
 
 if TYPE_CHECKING:
@@ -34,20 +34,14 @@ def _value(text: str) -> Any:
     return int(text) if text.strip("+-").isdigit() else number
 
 
+_GATE = options_of("--gate")
 _PAIR = pair(_value, expected="a value")
 _OPTIONS = (
     click.option(
         "--gate", metavar="FILE",
         help="Evaluate the new release on this test set first; needs --require.",
     ),
-    click.option(
-        "--gate-label", multiple=True, metavar="COLUMN",
-        help="The column of --gate with y; may be repeated [default: as for evaluate].",
-    ),
-    click.option(
-        "--gate-task", type=click.Choice(["classification", "regression"]),
-        help="What y means [default: what the model says].",
-    ),
+    *_GATE.values(),
     click.option(
         "--require", multiple=True, type=pair(float, expected="a number"), metavar="METRIC=BOUND",
         help="A bound for --gate, such as accuracy=0.9; may be repeated.",
@@ -64,7 +58,7 @@ _OPTIONS = (
     ),
 )  # fmt: skip
 _NAMES = (
-    *("gate", "gate_label", "gate_task", "require"),
+    *("gate", *_GATE, "require"),
     *("canary", "canary_option", "shadow", "shadow_option"),
 )
 
@@ -92,16 +86,16 @@ def stages_from(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _gate(given: Mapping[str, Any], bounds: Mapping[str, float]) -> Any:
-    file, label, task = given["gate"], given["gate_label"], given["gate_task"]
+    file = given["gate"]
     if file is None:
-        if bounds or label or task:
+        if bounds or given["gate_label"]:
             raise click.UsageError("Give the test set with --gate FILE.")
         return None
     if not bounds:
         raise click.UsageError("Give what --gate requires with --require METRIC=BOUND.")
     from modelship.evaluation import Gate
 
-    return Gate(read_evaluator(file, option="--gate", label=label, task=task), **bounds)
+    return Gate(evaluator_from(file, given, data="--gate"), **bounds)
 
 
 def _stage(

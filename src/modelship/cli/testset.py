@@ -6,7 +6,7 @@ import importlib
 import importlib.util
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
@@ -18,47 +18,65 @@ if TYPE_CHECKING:
 
     from modelship.evaluation import Evaluator
 
-__all__ = ["evaluator_from", "read_evaluator", "testset_options"]
+__all__ = ["evaluator_from", "options_of", "testset_options"]
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
 
-_TASKS = ("classification", "regression")
-_OPTIONS = (
-    click.option(
-        "--label", multiple=True, metavar="COLUMN",
-        help="The column with y; may be repeated, for several outputs [default: the one that "
+_HELP: Final[Mapping[str, Mapping[str, Any]]] = {
+    "label": {
+        "multiple": True, "metavar": "COLUMN",
+        "help": "The column with y; may be repeated, for several outputs [default: the one that "
         "the model was not fitted on, or the last].",
-    ),
-    click.option(
-        "--task", type=click.Choice(_TASKS), help="What y means [default: what the model says]."
-    ),
-    click.option(
-        "--separator", metavar="CHARACTER",
-        help="What stands between the cells of a CSV file [default: found out].",
-    ),
-    click.option(
-        "--decimal", metavar="CHARACTER", default=".",
-        help="What stands before the fraction of a number in a CSV file [default: a point].",
-    ),
-    click.option(
-        "--encode", metavar="MODULE:FUNCTION",
-        help="From rows to what a service takes; a module, or a file such as forms.py:encode.",
-    ),
-    click.option(
-        "--decode", metavar="MODULE:FUNCTION",
-        help="From what a service answers to predictions.",
-    ),
-)  # fmt: skip
-_NAMES = ("label", "task", "separator", "decimal", "encode", "decode")
+    },
+    "task": {
+        "type": click.Choice(["classification", "regression"]),
+        "help": "What y means [default: what the model says].",
+    },
+    "separator": {
+        "metavar": "CHARACTER",
+        "help": "What stands between the cells of a CSV file [default: found out].",
+    },
+    "decimal": {
+        "metavar": "CHARACTER", "default": ".",
+        "help": "What stands before the fraction of a number in a CSV file [default: a point].",
+    },
+    "encode": {
+        "metavar": "MODULE:FUNCTION",
+        "help": "From rows to what a service takes; a module, or a file as in forms.py:encode.",
+    },
+    "decode": {
+        "metavar": "MODULE:FUNCTION",
+        "help": "From what a service answers to predictions; as for encoding.",
+    },
+}  # fmt: skip
+
+
+def options_of(data: str) -> dict[str, Callable[[_Command], _Command]]:
+    """Return what adds each option, by the name of its value, for a test set given with `data`.
+
+    Beside ``--data`` they are ``--label`` and so on, beside ``--gate`` ``--gate-label``.
+    """
+    return {
+        flag_of(name, data=data)[2:].replace("-", "_"): click.option(
+            flag_of(name, data=data), **details
+        )
+        for name, details in _HELP.items()
+    }
+
+
+def flag_of(name: str, *, data: str) -> str:
+    """Return what an option is called beside `data`."""
+    return f"--{name}" if data == "--data" else f"{data}-{name}"
 
 
 def testset_options(command: _Command) -> _Command:
-    """Add the options; their values are passed on as the mapping ``scoring``."""
-    return gathered(_OPTIONS, _NAMES, into="scoring")(command)
+    """Add the options beside ``--data``; their values are passed on as the mapping ``scoring``."""
+    options = options_of("--data")
+    return gathered([*options.values()], [*options], into="scoring")(command)
 
 
-def evaluator_from(file: str, given: Mapping[str, Any]) -> Evaluator:
-    """Return an evaluator of a file, with the options that were given.
+def evaluator_from(file: str, given: Mapping[str, Any], *, data: str = "--data") -> Evaluator:
+    """Return an evaluator of a file that was given with `data`, with the options beside it.
 
     Raises
     ------
@@ -69,35 +87,20 @@ def evaluator_from(file: str, given: Mapping[str, Any]) -> Evaluator:
     MissingExtraError
         If it takes a library to read it that is not installed.
     """
-    return read_evaluator(
-        file,
-        option="--data",
-        label=given["label"],
-        separator=_character(given["separator"]),
-        decimal=given["decimal"],
-        task=given["task"],
-        encode=_function(given["encode"], option="--encode"),
-        decode=_function(given["decode"], option="--decode"),
-    )
-
-
-def read_evaluator(
-    file: str,
-    *,
-    option: str,
-    label: tuple[str, ...] = (),
-    separator: str | None = None,
-    decimal: str = ".",
-    task: Literal["classification", "regression"] | None = None,
-    encode: Callable[[Any], Any] | None = None,
-    decode: Callable[[Any], Any] | None = None,
-) -> Evaluator:
-    """Return an evaluator of a file that was given with `option`, which errors name."""
     from modelship.evaluation import Evaluator
     from modelship.evaluation.files import DataFile
 
-    data = DataFile(Path(file), tuple(label), separator=separator, decimal=decimal, option=option)
-    return Evaluator.read(data, task=task, encode=encode, decode=decode)
+    flags = {name: flag_of(name, data=data) for name in _HELP}
+    asked = {name: given[flag[2:].replace("-", "_")] for name, flag in flags.items()}
+    encode, decode = (_function(asked[k], option=flags[k]) for k in ("encode", "decode"))
+    opened = DataFile(
+        Path(file),
+        tuple(asked["label"]),
+        separator=_character(asked["separator"]),
+        decimal=asked["decimal"],
+        option=data,
+    )
+    return Evaluator.read(opened, task=asked["task"], encode=encode, decode=decode)
 
 
 def _character(text: str | None) -> str | None:

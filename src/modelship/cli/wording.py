@@ -54,6 +54,11 @@ _OPTION: Final = re.compile(
 )
 
 
+_OF_TEST_SETS: Final = re.compile(
+    r"(?<![\w-])--(?P<name>label|task|separator|decimal|encode|decode)(?![\w-])"
+)
+
+
 class MistypedError(InputError):
     """What was typed is no command, or lacks a part."""
 
@@ -97,8 +102,8 @@ def message_of(error: ModelshipError) -> str:
 
 
 def hint_of(error: ModelshipError) -> str:
-    """Return the one thing to do next."""
-    return worded(error.hint)
+    """Return the one thing to do next, with the flags of the command that runs."""
+    return _OF_TEST_SETS.sub(_beside_gate, worded(error.hint))
 
 
 def text_of(error: ModelshipError) -> str:
@@ -117,6 +122,15 @@ def _flag(found: re.Match[str]) -> str:
     if value in {"", "True", "..."} or "=" in flag:
         return flag
     return f"{flag} {value}"
+
+
+def _beside_gate(found: re.Match[str]) -> str:
+    """Return an option of a test set as it is called beside ``--gate``, where that is meant."""
+    running = click.get_current_context(silent=True)
+    command: click.Context | None = running.meta.get(COMMAND) if running else None
+    flags = {flag for each in command.command.params for flag in each.opts} if command else set()
+    own, of_gate = found[0], f"--gate-{found['name']}"
+    return of_gate if of_gate in flags and own not in flags else own
 
 
 def _typed(option: str) -> str:

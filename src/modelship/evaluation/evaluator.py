@@ -201,7 +201,7 @@ class Evaluator:
             trust_model=trust_model,
             needs_types=self._given.needs_types,
         )
-        examples = self._given.fitted_to(found.schema, is_service=found.is_service)
+        examples = self._given.fitted_to(found.schema, wants_rows=found.wants_rows)
         task = self._task_for(found, examples)
         parts = [
             [

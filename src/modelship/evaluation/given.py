@@ -30,15 +30,15 @@ class Given(Protocol):
     def examples(self) -> Examples:
         """The rows, and what is true of each, as they stand there."""
 
-    def fitted_to(self, schema: Schema, *, is_service: bool) -> Examples:
+    def fitted_to(self, schema: Schema, *, wants_rows: bool) -> Examples:
         """Return them as what is evaluated takes them.
 
         Parameters
         ----------
         schema : Schema
             What is known of it.
-        is_service : bool
-            Whether it takes JSON.
+        wants_rows : bool
+            Whether it takes a table of numbers, whose columns it does not name, as an array.
 
         Raises
         ------
@@ -55,7 +55,7 @@ class InMemory:
     def __init__(self, examples: Examples) -> None:
         self.examples = examples
 
-    def fitted_to(self, schema: Schema, *, is_service: bool) -> Examples:  # noqa: ARG002 - as declared
+    def fitted_to(self, schema: Schema, *, wants_rows: bool) -> Examples:  # noqa: ARG002 - as declared
         return _matched(self.examples, schema)
 
 
@@ -84,11 +84,11 @@ class InFile:
             self._examples = examples_of(*self._parts)
         return self._examples
 
-    def fitted_to(self, schema: Schema, *, is_service: bool) -> Examples:
+    def fitted_to(self, schema: Schema, *, wants_rows: bool) -> Examples:
         is_told = self._is_told(schema)
         examples = examples_of(*self._file.read(schema)) if is_told else self.examples
         found = _matched(examples, schema)
-        if is_service and not schema.columns and is_frame(found.X) and is_numeric(found.X):
+        if wants_rows and not schema.columns and is_frame(found.X) and is_numeric(found.X):
             return Examples(found.X.to_numpy(), found.truth, found.names)  # as rows of numbers
         return found
 

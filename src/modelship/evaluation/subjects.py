@@ -38,14 +38,14 @@ class Subject:
         What is known of the columns that it takes, and of what it answers.
     described : str
         How a message names it.
-    is_service : bool
-        Whether rows go to it as JSON.
+    wants_rows : bool
+        Whether a table of numbers goes to it as rows of numbers.
     """
 
     predict: Predictor
     schema: Schema
     described: str
-    is_service: bool = False
+    wants_rows: bool = False
 
 
 def subject_of(
@@ -105,7 +105,9 @@ def _of_service(
         with _blaming("decode", advice=""):
             return decode(answer) if decode else decode_answer(answer)
 
-    return Subject(predict, _schema_of_service(service), "the service", is_service=True)
+    return Subject(
+        predict, _schema_of_service(service), "the service", wants_rows=form != "records"
+    )
 
 
 def _schema_of_service(service: SupportsRun) -> Schema:

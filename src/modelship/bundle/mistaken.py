@@ -7,8 +7,6 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import yaml
-
 from modelship.errors import BundleFormatError, CorruptModelError, ModelshipError, nearest
 from modelship.sources import Model
 from modelship.sources.formats import FORMATS
@@ -114,6 +112,8 @@ def _with_script(script: str) -> str:
 
 
 def _yaml(path: Path) -> Thing:
+    import yaml
+
     try:
         content = yaml.safe_load(_text(path))
     except yaml.YAMLError:

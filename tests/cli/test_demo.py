@@ -1,6 +1,7 @@
 """modelship demo: the whole story, for real."""
 
 import json
+import tempfile
 
 import pytest
 
@@ -27,12 +28,24 @@ def test_the_demo_tells_the_whole_story(modelship, here):
         DeployTarget.open("process").get(document["name"])
 
 
-def test_the_demo_can_leave_its_service(modelship):
+def test_the_demo_can_leave_its_service(modelship, here, tmp_path, monkeypatch):
     """With --keep the service goes on, and the last line says how to delete it."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     done = modelship("demo", "-t", "memory", "--keep")
     assert done.exit_code == 0, done.output
     [deployment] = DeployTarget.open("memory").list()
     assert f"modelship delete {deployment.name} -t memory" in done.stdout
+    assert [*here.iterdir()] == []  # what it wrote lies elsewhere
+
+
+@pytest.mark.docker
+def test_the_demo_begins_with_the_base_image(modelship, docker_engine):
+    """What cannot be had is told at once, and not after training, testing and locking."""
+    image = "127.0.0.1:9/nothing:1"
+    done = modelship("demo", "-t", "docker", "--option", f"base_image={image}")
+    assert done.exit_code == 7
+    assert f"docker pull {image}" in done.stderr
+    assert "Train" not in done.stdout
 
 
 def test_the_demo_deletes_its_service_after_a_failure(modelship, here):

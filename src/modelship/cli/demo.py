@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+import sys
+import tempfile
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,6 +20,8 @@ from modelship.cli.story import Story
 from modelship.errors import MissingExtraError, PredictionError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from modelship.bundle import ScoringBundle
     from modelship.evaluation import Evaluator, Report
     from modelship.sources import Model
@@ -55,9 +59,7 @@ class _Findings:
 @click.option(
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
-    default=Path("modelship-demo"),
-    show_default=True,
-    help="The folder for the model, the report and the pictures.",
+    help="The folder for the model, the report and the pictures [default: a temporary one].",
 )
 @timeout_option("Seconds for the deployment [default: 600].")
 @json_option
@@ -66,7 +68,7 @@ def demo(
     target: str | None,
     options: tuple[tuple[str, Any], ...],
     keep: bool,
-    output: Path,
+    output: Path | None,
     timeout_s: float | None,
 ) -> None:
     """Train a model, test it, serve it, and show that the service gives the same answers.
@@ -79,9 +81,33 @@ def demo(
     story = Story(on_stderr=as_json_is_asked())
     story.title("From a trained model to a running service: scikit-learn's handwritten digits")
     with ExitStack() as stack:
-        _Demo(story, findings, output).play(place, stack, timeout_s=config.timeout_s, keep=keep)
+        _look_for_place(story, place, dict(options), timeout_s=config.timeout_s)
+        folder = output or Path(tempfile.mkdtemp(prefix="modelship-demo-"))
+        _Demo(story, findings, folder).play(place, stack, timeout_s=config.timeout_s, keep=keep)
     if as_json_is_asked():
         emit(asdict(findings))
+
+
+def _look_for_place(
+    story: Story, place: DeployTarget, options: Mapping[str, Any], *, timeout_s: float
+) -> None:
+    """Find out whether the place is there, with what its services stand on, before any work."""
+    with story.step(f"Look for {place.name}", spinner=False) as telling:
+        found = len(place.list())
+        telling.outcome = f"it is there, with {found} {'service' if found == 1 else 'services'}"
+        if place.name == "docker":
+            image = options.get("base_image") or "python:{}.{}-slim".format(*sys.version_info)
+            telling.outcome += f"; services stand on {image}"
+            _fetch_base_image(str(image), timeout_s=timeout_s)
+
+
+def _fetch_base_image(image: str, *, timeout_s: float) -> None:
+    from modelship.progress import Steps
+    from modelship.runtime.images.base import ensure_base
+    from modelship.runtime.images.engine import connected
+
+    with connected() as engine:
+        ensure_base(engine, image, steps=Steps("demo", timeout_s=timeout_s, show_output=True))
 
 
 class _Demo:

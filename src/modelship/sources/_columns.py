@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["Facts", "inner_of", "parts_of", "reads_texts"]
 
 _MAX_DEPTH: Final = 12
+_MAX_NOTED: Final = 300_000
+_MAX_VALUES: Final = 4_000_000  # or bytes of them
+_UNKNOWN: Final = Column()
 # Attributes that hold a fitted estimator which sees the same columns as the one around it.
 _INNER: Final[Mapping[str, tuple[str, ...]]] = {
     "GridSearchCV": ("best_estimator_",),
@@ -90,14 +93,19 @@ class Facts:
     width: int
     columns: list[Column] = field(default_factory=list)
     objects: bool = False
+    seen: set[int] = field(default_factory=set)
+    left_columns: int = _MAX_NOTED  # a file may tell of one part again and again
+    left_values: int = _MAX_VALUES
 
     def __post_init__(self) -> None:
-        self.columns = [Column()] * self.width
+        self.columns = [_UNKNOWN] * self.width
 
     def learn(self, thing: Thing, at: Sequence[int], *, depth: int = 0) -> None:
         """Note what an estimator tells of the columns `at`, which are those that it sees."""
-        if depth > _MAX_DEPTH:
+        self.left_columns -= len(at)
+        if depth > _MAX_DEPTH or self.left_columns < 0 or id(thing) in self.seen:
             return
+        self.seen.add(id(thing))
         last = _last(thing)
         inner = inner_of(thing)
         for each in inner:
@@ -157,7 +165,8 @@ class Facts:
         strict = encoder.get("handle_unknown") == "error"
         for index, held in zip(at, arrays, strict=True):
             array = held.state if isinstance(held, Thing) else None
-            if isinstance(array, Array):
+            self.left_values -= len(array.data or ()) if isinstance(array, Array) else 0
+            if isinstance(array, Array) and self.left_values >= 0:
                 self.objects |= array.dtype.name in ("object", "str")
                 self._note(index, _column_of(array, strict=strict))
 
@@ -186,6 +195,9 @@ class Facts:
     def _note(self, index: int, column: Column) -> None:
         """Add what `column` says; what comes first in a pipeline has the say."""
         before = self.columns[index]
+        if before is _UNKNOWN:
+            self.columns[index] = column
+            return
         if before.missing and column.missing is False:
             column = replace(column, missing=True)
         self.columns[index] = before.completed_by(column)

@@ -143,9 +143,8 @@ def task_of(name: str) -> str:
     last = name.rpartition(".")[2]
     if not name.startswith(OF_LIBRARIES):
         return ""
-    if last in _CLASSIFIERS | _UNSURE_CLASSIFIERS or last.endswith(("Classifier", "ClassifierCV")):
-        return CLASSIFICATION
-    if last == "LinearSVC":
+    known = _CLASSIFIERS | _UNSURE_CLASSIFIERS | _PLAIN_CLASSIFIERS
+    if last in known or last.endswith(("Classifier", "ClassifierCV")):
         return CLASSIFICATION
     if last in _REGRESSORS or last.endswith("Regressor"):
         return REGRESSION

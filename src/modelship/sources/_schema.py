@@ -21,7 +21,8 @@ __all__ = ["schema_in"]
 
 _MAX_DEPTH: Final = 12
 _MAX_WIDTH: Final = 10_000
-_MAX_LABELS: Final = 10_000
+_MAX_LABELS: Final = 100_000
+_MAX_OUTPUTS: Final = 1000
 _NUMBERS: Final = frozenset(("integer", "number", "boolean"))
 _LOSSES_WITH_PROBABILITIES: Final = ("log_loss", "log", "modified_huber")
 # Where an estimator keeps its classes when it has no classes_ of its own.
@@ -138,7 +139,9 @@ def _labels(thing: Thing, *, depth: int = 0) -> tuple[tuple[Label, ...], ...]:
         within = [each for each in keepers if isinstance(each, Thing)]
         return _labels(within[0], depth=depth + 1) if within else ()
     each_output = list(held) if isinstance(held, Items) else [held]
-    labels = [values_of(each) for each in each_output]
+    labels = [values_of(each) for each in each_output[:_MAX_OUTPUTS]]
+    if len(labels) < len(each_output) or sum(len(each or ()) for each in labels) > _MAX_LABELS:
+        return ()
     if not all(each is not None and all(map(is_label, each)) for each in labels):
         return ()
     return tuple(tuple(each) for each in labels)  # type: ignore[arg-type] # as just asked

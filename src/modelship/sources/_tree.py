@@ -63,8 +63,9 @@ class Items(list[object]):
     def add(self, items: list[object]) -> None:
         """Add what is appended; of many instances only the class is kept."""
         self.size += len(items)
+        first = max(MAX_STATES - len(self), 0)
         super().extend(items[: max(0, MAX_ITEMS - len(self))])
-        for each in self[MAX_STATES:] if self.size > MAX_STATES else ():
+        for each in items[first:]:
             if type(each) is Thing and type(each.state) is Entries:
                 each.state = OPAQUE
 

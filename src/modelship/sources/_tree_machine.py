@@ -18,6 +18,7 @@ from modelship.sources._inert import Machine
 from modelship.sources._opcodes import ACTIONS
 from modelship.sources._stream import UndescribedError
 from modelship.sources._tree import (
+    MAX_ITEMS,
     Array,
     Entries,
     Head,
@@ -38,6 +39,7 @@ __all__ = ["TreeMachine"]
 
 MAX_RAW_BYTES: Final = 256 * 1024  # of one text or array,
 MAX_ALL_RAW_BYTES: Final = 16 * 2**20  # and of all that are kept
+MAX_ALL_ITEMS: Final = 4_000_000
 HEAD_BYTES: Final = 64 * 1024
 _MEMOIZED_BYTES: Final = 64  # Python has but one of each text of a single byte
 _STORES: Final = b"\x94qr"
@@ -57,9 +59,10 @@ _DILL_ARRAY: Final = "dill._dill._create_array"
 
 @dataclass
 class Room:
-    """How many bytes of texts and arrays may still be kept."""
+    """How many bytes of texts and arrays may still be kept, and how many items of containers."""
 
     left_bytes: int = MAX_ALL_RAW_BYTES
+    left_items: int = MAX_ALL_ITEMS
 
     def take(self, size_bytes: int) -> bool:
         """Return whether so many more are kept."""
@@ -90,6 +93,11 @@ class TreeMachine(Machine):
         while not self.run_some():
             self.check_limits()
         return self.stack.pop()
+
+    def check_limits(self) -> None:
+        super().check_limits()
+        if self.room.left_items < 0:
+            raise UndescribedError("it has more parts than are read here")
 
     # --- values ---------------------------------------------------------------------------
 
@@ -137,14 +145,17 @@ class TreeMachine(Machine):
         self.push(Items(items or (), kind=kind))
 
     def push_tuple(self, items: list[object]) -> None:
-        self.push(tuple(items))
+        self.room.left_items -= len(items)
+        self.push(tuple(items) if len(items) <= MAX_ITEMS else OPAQUE)
 
     def push_dict(self, items: list[object]) -> None:
+        self.room.left_items -= len(items)
         entries = Entries()
         entries.add(items)
         self.push(entries)
 
     def set_items(self, items: list[object]) -> None:
+        self.room.left_items -= len(items)
         target = self.stack[-1]
         if isinstance(target, Thing):
             target.entries = target.entries or Entries()
@@ -153,6 +164,7 @@ class TreeMachine(Machine):
             target.add(items)
 
     def give_members(self, target: object, items: list[object]) -> None:
+        self.room.left_items -= len(items)
         if isinstance(target, Thing):
             target.items = target.items or Items()
             target = target.items

@@ -145,6 +145,8 @@ def _thing(thing: Thing) -> str:
         return _mapping(last, thing.entries or Entries())
     if last in _ENDS and (steps := _steps(thing)) and _predicts(steps[-1]) is False:
         return f"a {last} that ends with {_with_article(_last(class_of(steps[-1])))}"
+    if last.lstrip("_")[:1].islower():  # a function that makes it, which tells nothing of it
+        return f"what {name} makes"
     return f"a pandas {last}" if known.is_frame(name) else _with_article(last)
 
 
@@ -174,4 +176,5 @@ def _last(name: str) -> str:
 
 
 def _with_article(word: str) -> str:
-    return f"{'an' if word[:1] in 'AEIOUaeiou' else 'a'} {word}" if word else ""
+    is_vowel = word[:1] in "AEIOUaeiou" and not word.startswith("One")
+    return f"{'an' if is_vowel else 'a'} {word}" if word else ""

@@ -7,6 +7,7 @@ known is left out of the JSON document, and nothing is guessed.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -140,8 +141,8 @@ class Schema:
 
     def __post_init__(self) -> None:
         _require_one_of(self.form, FORMS, what="the form")
-        names = [name for name in self.names if name]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
+        names = Counter(name for name in self.names if name)
+        if twice := sorted(name for name, count in names.items() if count > 1):
             raise SchemaError(f"two columns are named {twice[0]!r}")
         if self.columns and self.width is None:
             object.__setattr__(self, "width", len(self.columns))
@@ -247,8 +248,9 @@ def _require_one_of(found: object, known: tuple[str, ...], *, what: str) -> None
 
 
 def _require_names(*, expected: tuple[str, ...], found: tuple[str, ...]) -> None:
-    lacking = [name for name in expected if name not in found]
-    unknown = [name for name in found if name not in expected]
+    known, given = set(expected), set(found)
+    lacking = [name for name in expected if name not in given]
+    unknown = [name for name in found if name not in known]
     if lacking or unknown:
         clauses = [
             f"{what} {', '.join(map(repr, names))}"

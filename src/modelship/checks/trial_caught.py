@@ -1,14 +1,12 @@
 """Which exceptions the code of a bundle catches. Runs in the bundle's own environment.
 
-Each ``except`` in a file of the bundle notes first what it has caught, and each ``return`` within
-one what it returns. Nothing is traced, so a script takes as long as in a service.
+What is put into its handlers by ``trial_noting.py`` calls what is here.
 
 It imports nothing of modelship, and nothing but the standard library. It runs on Python 3.8 too.
 """
 
 from __future__ import annotations
 
-import ast
 import builtins
 import contextlib
 import dis
@@ -21,11 +19,12 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
-_CAUGHT, _RETURNED = "__modelship_caught__", "__modelship_returned__"
+CAUGHT, RETURNED = "__modelship_caught__", "__modelship_returned__"
+"""What the notes call, among the builtins."""
 _MOST, _MOST_OF_ONE = 20, 3
-_BROAD = {"Exception", "BaseException"}
 # Of a text: what is shorter may be a label, and what is compared of a long one.
 _SHORTEST, _SHORTEST_PART, _COMPARED = 3, 12, 80
 _LOOKED_AT = 10_000
@@ -79,30 +78,25 @@ class Caught:
         self.returned_by = -1
         self._counts: dict[int, int] = {}
 
-    def watch(self) -> None:
-        """Note from now on what the bundle's files catch that are imported after this."""
-        setattr(builtins, _CAUGHT, self.note)
-        setattr(builtins, _RETURNED, self.note_returned)
+    def watch(self, with_notes: Callable[..., Any]) -> None:
+        """Note from now on what the bundle's files catch that are imported after this.
+
+        Parameters
+        ----------
+        with_notes : callable
+            That of ``trial_noting.py``.
+        """
+        setattr(builtins, CAUGHT, self.note)
+        setattr(builtins, RETURNED, self.note_returned)
         plain = SourceFileLoader.source_to_code
 
         def noting(loader: Any, data: Any, path: Any, **options: Any) -> Any:
-            return plain(loader, self.with_notes(data, path), path, **options)
+            if isinstance(data, bytes) and is_own(str(path)):
+                data = with_notes(data, str(path), self.handlers)
+            return plain(loader, data, path, **options)
 
         SourceFileLoader.source_to_code = noting  # type: ignore[assignment] # as it is called
         self._watch_suppress()
-
-    def with_notes(self, source: Any, path: Any) -> Any:
-        """Return a file's tree with what notes exceptions in it; of others, what it was."""
-        if not isinstance(source, bytes) or not is_own(str(path)):
-            return source
-        known = len(self.handlers)
-        try:
-            return ast.fix_missing_locations(
-                _Noting(str(path), self.handlers).visit(ast.parse(source))
-            )
-        except Exception:  # noqa: BLE001 - the compiler says what is wrong with it
-            del self.handlers[known:]
-            return source
 
     def _watch_suppress(self) -> None:
         plain = contextlib.suppress.__exit__
@@ -243,66 +237,3 @@ def leaves(value: Any) -> list[tuple[str, Any]]:
         if len(waiting) > _LOOKED_AT:
             break
     return found
-
-
-class _Noting(ast.NodeTransformer):
-    """Puts notes into the handlers of a file."""
-
-    def __init__(self, path: str, handlers: list[dict[str, Any]]) -> None:
-        self._path = path
-        self._handlers = handlers
-
-    def visit_Try(self, node: Any) -> Any:
-        self.generic_visit(node)
-        binds = sorted(set(_bound(node.body)))
-        for handler in node.handlers:
-            number = len(self._handlers)
-            place = {"file": self._path, "line": handler.lineno}
-            self._handlers.append({**place, "binds": binds, "broad": _is_broad(handler)})
-            body = [_Returning(number).visit(each) for each in handler.body]
-            note = ast.copy_location(ast.Expr(_call(_CAUGHT, number)), handler)
-            handler.body = [note, *body]
-        return node
-
-    visit_TryStar = visit_Try  # noqa: N815 - as ast.NodeVisitor looks for it
-
-
-class _Returning(ast.NodeTransformer):
-    """Puts notes into the returns of a handler."""
-
-    def __init__(self, handler: int) -> None:
-        self._handler = handler
-
-    def visit_Return(self, node: ast.Return) -> Any:
-        value = node.value or ast.Constant(None)
-        noted = _call(_RETURNED, self._handler, value)
-        return ast.copy_location(ast.Return(ast.copy_location(noted, node)), node)
-
-    def visit_FunctionDef(self, node: Any) -> Any:
-        return node
-
-    # Their returns are their own.
-    visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815 - as ast.NodeVisitor looks for it
-    visit_ClassDef = visit_FunctionDef  # noqa: N815 - as above
-
-
-def _call(name: str, number: int, *more: Any) -> Any:
-    return ast.Call(ast.Name(name, ast.Load()), [ast.Constant(number), *more], [])
-
-
-def _bound(body: list[Any]) -> list[str]:
-    """Return the names, attributes and keys that statements assign, and what they import."""
-    names: list[str] = []
-    for node in [node for each in body for node in ast.walk(each)]:
-        if isinstance(node, (ast.Import, ast.ImportFrom)):
-            names += [(each.asname or each.name).partition(".")[0] for each in node.names]
-        elif isinstance(getattr(node, "ctx", None), ast.Store):
-            key = getattr(getattr(node, "slice", None), "value", None)  # Python 3.8: of an Index
-            key = getattr(key, "value", key)
-            names.append(getattr(node, "id", "") or getattr(node, "attr", "") or str(key))
-    return names
-
-
-def _is_broad(handler: Any) -> bool:
-    kinds = ast.walk(handler.type) if handler.type else [ast.Name("Exception", ast.Load())]
-    return any(isinstance(each, ast.Name) and each.id in _BROAD for each in kinds)

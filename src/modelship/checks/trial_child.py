@@ -21,10 +21,11 @@ import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from modelship.checks import trial_answer, trial_caught
+    from modelship.checks import trial_answer, trial_caught, trial_noting
 else:  # they lie beside it
     import trial_answer
     import trial_caught
+    import trial_noting
 
 
 class Report:
@@ -54,7 +55,7 @@ def main(descriptor: str, entry_script: str, *sample: str) -> None:
         sys.path.append(os.path.join(os.environ["AML_APP_ROOT"], source))
     script = user_script.UserScript(entry_script)
     caught = trial_caught.Caught()
-    caught.watch()
+    caught.watch(trial_noting.with_notes)
     report.say("import")
     try:
         script.load_script(os.environ["AML_APP_ROOT"])

@@ -1,14 +1,13 @@
 """What a script catches in a trial: a finding where the answer shows that it went wrong."""
 
 import builtins
-import json
 import re
 
 import pytest
 
 from modelship.bundle.profile import Profile
 from modelship.bundle.resources import Resources
-from modelship.checks import trial_answer, trial_caught
+from modelship.checks import trial_answer, trial_caught, trial_noting
 from modelship.checks.trial import Trial
 from modelship.checks.verdict import trial_findings
 
@@ -39,7 +38,9 @@ def told_of(text, folder, sample, monkeypatch):
     monkeypatch.setattr(builtins, "__modelship_returned__", caught.note_returned, raising=False)
     path = str(folder / "score.py")
     script = {"__name__": "score"}
-    exec(compile(caught.with_notes(text.encode(), path), path, "exec"), script)
+    exec(
+        compile(trial_noting.with_notes(text.encode(), path, caught.handlers), path, "exec"), script
+    )
     yield {"phase": "init", "at_s": 0, "caught": caught.take()}
     caught.during = "init"
     script["init"]()
@@ -224,10 +225,16 @@ def test_without_a_sample_what_run_looks_for_is_enough(found):
     assert [code for code, *_ in found(script("return 1"), sample="")] == ["MS509"]
 
 
-def test_what_notes_exceptions_changes_nothing_else(tmp_path, monkeypatch):
-    """A file that Python cannot read is left to it, and one of a library is not touched."""
-    monkeypatch.setenv("AML_APP_ROOT", str(tmp_path / "app"))
-    caught = trial_caught.Caught()
-    for source, path in ((b"def (", tmp_path / "app/a.py"), (b"x = 1", tmp_path / "lib/a.py")):
-        assert caught.with_notes(source, str(path)) is source
-    assert json.dumps(caught.handlers) == "[]"
+def test_a_file_that_cannot_be_read_is_left_to_python():
+    """Its compiler says what is wrong, with the line."""
+    handlers = []
+    assert trial_noting.with_notes(b"def (", "score.py", handlers) == b"def ("
+    assert handlers == []
+
+
+def test_a_process_that_the_script_starts_notes_nothing():
+    """What is compiled with notes runs where nobody takes them, such as in a worker."""
+    text = b"def run(raw):\n    try: {}[raw]\n    except KeyError: return 'none'\n"
+    script = {}
+    exec(compile(trial_noting.with_notes(text, "score.py", []), "score.py", "exec"), script)
+    assert script["run"](1) == "none"

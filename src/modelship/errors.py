@@ -70,7 +70,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -931,6 +931,10 @@ class InvalidPayloadError(ScoringError):
         return "Send dicts, lists, strings, numbers or arrays; or the body itself as str or bytes."
 
 
+_BAD_REQUEST: Final = 400
+_NOT_ALLOWED: Final = frozenset((401, 403))
+
+
 @dataclass(eq=False)
 class ScoringRequestError(ScoringError):
     """A service answered with an error status."""
@@ -955,10 +959,13 @@ class ScoringRequestError(ScoringError):
 
     @property
     def hint(self) -> str:
-        return (
-            self.advice
-            or "The service's log has the traceback: deployment.logs() (modelship logs NAME)."
-        )
+        if self.advice:
+            return self.advice
+        if self.status in _NOT_ALLOWED:
+            return "Give a key of the service, which deployment.keys() (modelship keys NAME) has."
+        if self.status == _BAD_REQUEST and self.body:
+            return "Change the request as the answer says."
+        return "The service's log has the traceback: deployment.logs() (modelship logs NAME)."
 
 
 @dataclass(eq=False)

@@ -179,3 +179,13 @@ def test_a_body_that_is_not_the_json_it_claims_is_an_error_of_ours():
     with broken as uri, pytest.raises(ScoringRequestError, match="200") as caught:
         score(uri, [], timeout_s=5)
     assert "oops" in caught.value.body
+
+
+@pytest.mark.parametrize(
+    ("status", "hint"),
+    [(400, "Change the request"), (401, "a key of the service"), (500, "has the traceback")],
+)
+def test_the_remedy_is_that_of_the_status(status, hint):
+    """A refused request has no traceback, and one without a key needs one."""
+    error = ScoringRequestError("http://x/score", status, "id", '{"message": "no"}')
+    assert hint in error.hint

@@ -356,7 +356,7 @@ class ModelLoadError(ModelError):
     path: str
     cause: str
     written_by: str = ""
-    advice: str = "Install the packages that the model was trained with."
+    advice: str = "See whether it loads where it was saved, and save it again there."
 
     @property
     def message(self) -> str:
@@ -365,8 +365,6 @@ class ModelLoadError(ModelError):
 
     @property
     def hint(self) -> str:
-        if self.written_by:
-            return f"Install what wrote it: pip install '{self.written_by.replace(' ', '==')}'"
         return self.advice
 
 

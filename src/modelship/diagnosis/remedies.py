@@ -47,14 +47,11 @@ def remedy_for_missing(module: str, *, around: Surroundings, package: str = "") 
 def _left_behind(top: str, around: Surroundings) -> str:
     """Return the advice on a module of the user's own that is not in the source."""
     if top in around.beside:
-        return (
-            f"{top} lies beside the script: pass the folder of both as source_directory "
-            "(--source-directory)."
-        )
+        return f"{top} lies beside the script: pass the folder of both as source_directory."
     if top in around.projects:
         return (
             f"{top} is a project of yours, which no index has: put its folder {top} beside the "
-            "script, and pass the folder of both as source_directory (--source-directory)."
+            "script, and pass the folder of both as source_directory."
         )
     return ""
 
@@ -67,7 +64,7 @@ def _of_a_package(module: str, *, package: str) -> str:
             "" if package or top in LIBRARIES else f"; or, if {top} is a file of yours, {beside}"
         )
         return f"{to_list(known).rstrip('.')}{maybe}."
-    yours = f"If {top} is a file or folder of yours, {beside} (--source-directory)"
+    yours = f"If {top} is a file or folder of yours, {beside}"
     if top in GENERIC_NAMES:
         return f"{yours}."
     return f"{yours}; else list the package that brings it in the environment."

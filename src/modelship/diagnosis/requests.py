@@ -18,7 +18,7 @@ _NO_METHOD = re.compile(
 _PARTS: Final = frozenset({"dict", "list", "tuple", "ndarray", "set", "str"})
 _OWN_SCRIPT: Final = (
     "Write a score.py with init() and run(raw_data) that says what to do with it, and pass it as "
-    "entry_script (--entry-script)."
+    "entry_script."
 )
 # What libraries say of rows, and what to send. The texts are scikit-learn's, pandas' and numpy's.
 _REFUSALS: Final = tuple(
@@ -105,7 +105,7 @@ def _refused(raised: Raised, advice: str) -> Diagnosis:
 
 def of_generated(raised: Raised) -> str:
     """Return what to do where the script that modelship wrote raises."""
-    own = "or pass a score.py of your own as entry_script (--entry-script)"
+    own = "or pass a score.py of your own as entry_script"
     if raised.phase == "run":
         return f"modelship wrote this script: send rows that the model takes, {own}."
     return f"modelship wrote this script: see why the model does not load there, {own}."

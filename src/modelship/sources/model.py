@@ -20,6 +20,7 @@ from modelship.errors import (
 )
 from modelship.sources._dill import DILL_SCRIPT, is_by_dill, load_dill
 from modelship.sources._files import check_there, checked_files, sha256_of
+from modelship.sources._load_advice import advice_on_loading
 from modelship.sources._told import Told
 from modelship.sources.formats import FORMATS
 from modelship.sources.passport import Passport, read_passport
@@ -262,9 +263,12 @@ class Model:
     def _load_error(self, error: Exception) -> ModelLoadError:
         cause = f"{type(error).__name__}: {error}".rstrip(": \n.")
         writer = self.passport.written_by if self.passport.libraries else ""
+        saved_with = self.model_format.saved_with
         if writer or not self.model_format.runs_on:
-            return ModelLoadError(str(self.path), cause, written_by=writer)
-        advice = f"Save it again with {self.model_format.saved_with}, and load it there."
+            wrote = dict(self.passport.libraries)
+            advice = advice_on_loading(error, wrote=wrote, saved_with=saved_with)
+            return ModelLoadError(str(self.path), cause, written_by=writer, advice=advice)
+        advice = f"Save it again with {saved_with}, and load it there."
         if _NEWER.search(cause):
             advice = f"Install a newer release: pip install -U {self.model_format.runs_on}"
         return ModelLoadError(str(self.path), cause, advice=advice)

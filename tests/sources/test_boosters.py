@@ -149,7 +149,7 @@ def test_trees_that_lead_astray_are_a_hazard(models, tmp_path):
 )
 def test_what_a_file_declares_is_not_believed(content, said, tmp_path):
     """Sizes beyond the file, and what is missing in it, are said in plain words."""
-    (tmp_path / "m.bin").write_bytes(content)
+    (tmp_path / "m.bin").write_bytes(content.ljust(100))
     with pytest.raises(CorruptModelError, match=said):
         Model.read(tmp_path / "m.bin")
 
@@ -165,6 +165,16 @@ def test_endless_nesting_is_not_followed(tmp_path):
     for name in ("text.bin", "binary.bin"):
         passport = Model.read(tmp_path / name).passport
         assert "deeper than any model" in passport.incomplete_because[0]
+
+
+def test_categories_that_are_not_kept_are_said(models, tmp_path):
+    """Before 3.1, XGBoost took codes of categories and kept none: no script could make them."""
+    document = json.loads((models[0] / "two.json").read_bytes())
+    del document["learner"]["gradient_booster"]["model"]["cats"]
+    (tmp_path / "m.json").write_text(json.dumps(document))
+    contents = Model.read(tmp_path / "m.json").contents
+    assert "does not keep the categories of its columns" in contents.title
+    assert contents.predicts is False
 
 
 def test_the_environment_has_the_library_in_one_version(models):

@@ -210,11 +210,19 @@ def test_a_failing_load_says_who_wrote_the_model(tmp_path, linear):
 
 
 def test_other_formats_are_not_loaded(tmp_path):
-    """What is no pickle says so instead of being tried."""
-    (tmp_path / "net.onnx").write_bytes(b"\x3a\x00\x42\x02\x10\x0d")  # a graph, operators
-    with pytest.raises(ModelLoadError, match="'onnx'") as caught:
-        Model.read(tmp_path / "net.onnx").load()
+    """What is of no format that is loaded here says so instead of being tried."""
+    (tmp_path / "net.pt").write_bytes(b"\x00\x01 no model that is known")
+    with pytest.raises(ModelLoadError, match="'unknown'") as caught:
+        Model.read(tmp_path / "net.pt").load()
     assert "evaluate the service" in caught.value.hint
+
+
+def test_what_a_library_refuses_is_to_be_saved_again(tmp_path):
+    """Never is it advised to install what wrote an ONNX file: that cannot run it."""
+    (tmp_path / "net.onnx").write_bytes(b"\x3a\x00\x42\x02\x10\x0d")  # a graph, operators
+    with pytest.raises(ModelLoadError, match="Missing model IR version") as caught:
+        Model.read(tmp_path / "net.onnx").load()
+    assert "onnx.save(model, path)" in caught.value.hint
 
 
 def test_a_folder_with_one_pickle_names_it(tmp_path):
@@ -224,7 +232,7 @@ def test_a_folder_with_one_pickle_names_it(tmp_path):
     joblib.dump([1], tmp_path / "saved" / "model.pkl")
     with pytest.raises(ModelLoadError) as caught:
         Model.read(tmp_path / "saved").load()
-    assert caught.value.hint == f"Give {tmp_path / 'saved' / 'model.pkl'}, the only pickle in it."
+    assert caught.value.hint == f"Give {tmp_path / 'saved' / 'model.pkl'}, the only model in it."
 
 
 def test_an_older_version_is_warned_of_once(tmp_path, estimators):

@@ -36,6 +36,7 @@ __all__ = ["BEGINS", "is_lightgbm", "read_lightgbm"]
 
 BEGINS: Final = (b"tree\n", b"tree\r\n")
 _FIRST_BYTES: Final = 512
+_LEAST_BYTES: Final = 64  # fewer than any model has
 _MAX_HEADER_BYTES: Final = 64 * 2**20
 _MAX_TAIL_BYTES: Final = 16 * 2**20
 _MAX_LABELS: Final = 10_000
@@ -80,7 +81,7 @@ def is_lightgbm(path: Path) -> bool:
     with path.open("rb") as file:
         first = file.read(_FIRST_BYTES)
     lines = first.splitlines()[1:]
-    return bool(lines) and lines[0].startswith((b"version=", b"num_class="))
+    return len(first) > _LEAST_BYTES and lines[0].startswith((b"version=", b"num_class="))
 
 
 def read_lightgbm(part: Part) -> Described:

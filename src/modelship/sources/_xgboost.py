@@ -35,6 +35,7 @@ _JSON: Final = re.compile(
     rb'"(?:attributes|feature_names|feature_types|gradient_booster|learner_model_param|objective)"'
 )
 _FIRST_BYTES: Final = 512
+_LEAST_BYTES: Final = 64  # fewer than any model has
 _KEPT: Final = ("version", "offsets", "values", "feature_segments", "best_iteration")
 _MAX_NAME: Final = 1000
 _MAX_LABELS: Final = 10_000
@@ -54,7 +55,8 @@ def is_xgboost(path: Path) -> bool:
     """Return whether a file that begins as JSON or UBJSON goes on as XGBoost's do."""
     with path.open("rb") as file:
         first = file.read(_FIRST_BYTES)
-    return first.startswith(BEGINS[:-1]) or bool(_JSON.match(first))
+    is_binary = first.startswith(BEGINS[:-1]) and len(first) > _LEAST_BYTES
+    return is_binary or bool(_JSON.match(first))
 
 
 def read_xgboost(part: Part) -> Described:
@@ -90,6 +92,7 @@ def read_xgboost(part: Part) -> Described:
         libraries=(("xgboost", version),) if version else (),
         producer="XGBoost",
         schema=_schema(learner, model),
+        unusable=_unusable(learner, model),
     )
 
 
@@ -142,6 +145,13 @@ def _schema(learner: Mapping[str, Any], model: Mapping[str, Any]) -> Schema:
     categories = _categories(_object(model, "cats"), width)
     columns = (_column(*each) for each in zip(names, kinds, categories, strict=True))
     return Schema(form="table", columns=tuple(columns), outputs=outputs)
+
+
+def _unusable(learner: Mapping[str, Any], model: Mapping[str, Any]) -> str:
+    """Return whether it would take codes of categories, and does not tell of which ones."""
+    if "c" not in _list(learner, "feature_types") or _list(_object(model, "cats"), "enc"):
+        return ""
+    return "does not keep the categories of its columns, as XGBoost 3.1 and newer do"
 
 
 def _column(name: str, kind: object, categories: tuple[Label, ...]) -> Column:

@@ -237,7 +237,7 @@ class Model:
         """
         loader = load_dill if is_by_dill(self.passport) else self.model_format.loader
         if loader is None:
-            cause = f"its format is {self.format!r}, and only pickles are loaded here"
+            cause = f"nothing here loads the format {self.format!r}"
             raise ModelLoadError(path=str(self.path), cause=cause, advice=_how_to_load(self.path))
         trusted = trust_model or self.trusted
         if self.passport.obstacles and not trusted:
@@ -276,9 +276,9 @@ class Model:
 
 def _how_to_load(path: Path) -> str:
     ends = FORMATS.loadable_suffixes
-    pickles = [file for end in ends for file in sorted(path.rglob(f"*{end}"))]
-    if len(pickles) == 1:
-        return f"Give {pickles[0]}, the only pickle in it."
+    models = [file for end in ends for file in sorted(path.rglob(f"*{end}"))]
+    if len(models) == 1:
+        return f"Give {models[0]}, the only model in it."
     return "Deploy it with a script that loads it, and evaluate the service."
 
 

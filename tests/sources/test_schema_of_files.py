@@ -267,6 +267,32 @@ def test_texts_are_values(tmp_path):
     assert schema.outputs.labels == (("no", "yes"),)
 
 
+@pytest.mark.parametrize(
+    ("options", "form"),
+    [
+        ({}, "values"),
+        ({"tokenizer": str.split, "token_pattern": None}, "values"),
+        ({"tokenizer": list, "token_pattern": None, "lowercase": False}, ""),
+        ({"analyzer": str.split}, ""),
+        ({"preprocessor": str}, ""),
+    ],
+)
+def test_what_a_function_reads_need_not_be_text(tmp_path, options, form):
+    """A vectorizer with a function of its own in the first place takes whatever that takes."""
+    model = make_pipeline(TfidfVectorizer(**options), linear()).fit(FRAME.text, YES)
+    assert schema_of(model, tmp_path / "model.joblib").form == form
+
+
+@pytest.mark.parametrize(("gap", "missing"), [(np.nan, True), (-1, None)])
+def test_an_imputer_says_what_it_fills(tmp_path, gap, missing):
+    """Where it fills another value than NaN, NaN is none that it takes."""
+    model = make_pipeline(SimpleImputer(missing_values=gap), linear()).fit(
+        NUMBERS.astype(float), YES
+    )
+    columns = schema_of(model, tmp_path / "model.joblib").columns
+    assert {each.missing for each in columns} == {missing}
+
+
 def test_gaps_in_categories_say_what_stands_for_one(tmp_path):
     """None and NaN among the categories of an encoder are gaps, and no categories."""
     texts = pd.DataFrame({"a": ["x", None] * 3, "b": ["y", np.nan] * 3}, dtype=object)

@@ -43,11 +43,13 @@ def test_a_sample_completes_what_the_model_does_not_tell():
     )
 
 
-def test_a_sample_tells_which_numbers_are_truth_values():
-    """A model that takes numbers takes truth values too, and only the sample knows of them."""
-    model = Schema("table", (Column("a", "number"), Column("b", "number")))
-    sample = Schema("table", (Column("a", "boolean", "bool"), Column("b", "integer", "int64")))
-    assert [each.kind for each in model.completed_by(sample).columns] == ["boolean", "number"]
+@pytest.mark.parametrize("kind", ["boolean", "text", "category", "mixed"])
+def test_a_sample_tells_what_is_read_as_a_number(kind):
+    """A model that takes numbers takes what can be read as such, and only the sample knows that."""
+    model = Schema("table", (Column("a", "number"), Column("b", "number"), Column("c", "text")))
+    sample = Schema("table", (Column("a", kind), Column("b", "integer"), Column("c", kind)))
+    kinds = [each.kind for each in model.completed_by(sample).columns]
+    assert kinds == [kind, "number", "text"]
 
 
 def test_a_sample_of_other_columns_is_refused_by_name():

@@ -56,6 +56,8 @@ def _is_of(thing: Thing, library: str) -> bool:
 
 def _of_xgboost(thing: Thing) -> list[Column]:
     kinds = _texts_after(_bytes_of_xgboost(thing), b"feature_types")
+    if thing.get("feature_types") is not None:
+        return []  # its user's words, not what pandas said
     if kinds == []:  # an array has none
         kinds = ["float"] * min(booster_width(thing) or 0, _MAX_NAMES)
     return [Column(kind=_KINDS_OF_XGBOOST.get(each, ""), missing=True) for each in kinds or ()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
@@ -83,7 +84,10 @@ def parts_of(pipeline: Thing) -> list[Thing]:
 
 def reads_texts(thing: Thing) -> bool:
     """Return whether an estimator takes texts, one a row."""
-    return _last(thing) in _OF_TEXT and thing.get("input") == "content"
+    if _last(thing) not in _OF_TEXT or thing.get("input") != "content":
+        return False
+    is_own = thing.get("preprocessor") is not None or not isinstance(thing.get("analyzer"), str)
+    return not is_own and (thing.get("tokenizer") is None or thing.get("lowercase") is True)
 
 
 @dataclass
@@ -173,8 +177,12 @@ class Facts:
     def _learn_gaps(self, imputer: Thing, at: Sequence[int]) -> None:
         fills = imputer.get("strategy") in ("most_frequent", "constant")
         kind = "" if fills or _last(imputer) == "IterativeImputer" else "number"
+        filled = imputer.get("missing_values") if imputer.has("missing_values") else math.nan
+        missing_as = "none" if filled is None else "nan"
         for index in at:
-            self._note(index, Column(kind=kind, missing=True))
+            self._note(
+                index, Column(kind=kind, missing=is_gap(filled) or None, missing_as=missing_as)
+            )
 
     def _learn_boosted(self, model: Thing, at: Sequence[int]) -> None:
         """Note what histogram-based boosting says, which encodes categories itself."""

@@ -77,11 +77,12 @@ class Column:
     def completed_by(self, other: Column) -> Column:
         """Return this column with what only `other` knows of it.
 
-        A model that takes numbers takes truth values as well; `other` tells which ones it is given.
+        A model that takes numbers also takes what can be read as such: truth values, or texts.
+        A sample tells which of these it is given.
         """
         completed = _completed(self, other)
-        if self.kind == "number" and other.kind == "boolean":
-            return replace(completed, kind="boolean")
+        if self.kind == "number" and other.kind not in {"", "integer"}:
+            return replace(completed, kind=other.kind)
         return completed
 
 

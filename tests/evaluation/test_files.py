@@ -13,7 +13,7 @@ from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
 from modelship.errors import InvalidOptionError, InvalidTestSetError, MissingExtraError
 from modelship.evaluation import Evaluator
@@ -165,6 +165,28 @@ def test_dates_of_json_are_dates(tmp_path):
         frame.to_json(tmp_path / "t.json", orient="records", date_format=form)
         X, _ = DataFile(tmp_path / "t.json").read(schema)
         assert X["day"].dt.day.tolist() == [31, 1]
+
+
+def ordinals(frame):
+    return frame.assign(day=frame["day"].dt.day_of_year)
+
+
+def test_texts_become_dates_where_the_model_needs_them(tmp_path):
+    """What a function in a pipeline takes stands nowhere; dates of a text file are tried then."""
+    frame = pd.DataFrame({"day": pd.date_range("2024-01-01", periods=8), "size": range(8)})
+    model = make_pipeline(FunctionTransformer(ordinals), LinearRegression())
+    frame.assign(y=frame["size"]).to_csv(tmp_path / "t.csv", index=False)
+    evaluator = Evaluator.read(tmp_path / "t.csv")
+    report = evaluator.evaluate(model.fit(frame, frame["size"]))
+    assert report.r2 == pytest.approx(1)
+    assert str(report.X["day"].dtype).startswith("datetime64")
+    lengths = make_pipeline(
+        FunctionTransformer(lambda f: f.assign(day=f["day"].str.len())), model[1]
+    )
+    texts = frame.assign(day=frame["day"].astype(str))
+    assert Evaluator.read(tmp_path / "t.csv").evaluate(lengths.fit(texts, frame["size"])).r2 == (
+        pytest.approx(1)
+    )
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from modelship.errors import InvalidOptionError
+from modelship.errors import InvalidOptionError, PredictionError
 from modelship.evaluation.columns import stacked
 from modelship.evaluation.examples import check_task, examples_of, task_of
 from modelship.evaluation.extras import needs_extra
@@ -203,6 +203,17 @@ class Evaluator:
         )
         examples = self._given.fitted_to(found.schema, wants_rows=found.wants_rows)
         task = self._task_for(found, examples)
+        try:
+            return self._report(found, examples, task=task)
+        except PredictionError as error:
+            dated = self._given.with_dates(examples, found.schema)
+            if dated is None or error.__cause__ is None:
+                raise
+            with suppress(PredictionError):  # then dates were not what was missing
+                return self._report(found, dated, task=task)
+            raise
+
+    def _report(self, found: Subject, examples: Examples, *, task: str) -> Report:
         parts = [
             [
                 align(each, truth, task=task)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from modelship.evaluation.examples import Examples, examples_of
-from modelship.evaluation.files.splitting import labels_are_texts
+from modelship.evaluation.files.splitting import labels_are_texts, with_dates
 from modelship.evaluation.matching import is_frame, is_numeric, matched
 
 if TYPE_CHECKING:
@@ -46,6 +46,12 @@ class Given(Protocol):
             If a column is missing or unknown.
         """
 
+    def with_dates(self, examples: Examples, schema: Schema) -> Examples | None:
+        """Return `examples` with dates in the place of texts that are some; None if none are.
+
+        In a text file dates are texts, and a model that takes dates does not always say so.
+        """
+
 
 class InMemory:
     """Values of this process."""
@@ -57,6 +63,9 @@ class InMemory:
 
     def fitted_to(self, schema: Schema, *, wants_rows: bool) -> Examples:  # noqa: ARG002 - as declared
         return _matched(self.examples, schema)
+
+    def with_dates(self, examples: Examples, schema: Schema) -> Examples | None:  # noqa: ARG002 - as declared
+        return None
 
 
 class InFile:
@@ -92,11 +101,16 @@ class InFile:
             return Examples(found.X.to_numpy(), found.truth, found.names)  # as rows of numbers
         return found
 
+    def with_dates(self, examples: Examples, schema: Schema) -> Examples | None:
+        X = with_dates(examples.X, schema) if is_frame(examples.X) else None
+        return None if X is None else Examples(X, examples.truth, examples.names)
+
     def _is_told(self, schema: Schema) -> bool:
         """Return whether the file reads otherwise with what is known of a model."""
         shape = getattr(self._parts[0], "shape", ())
         other_width = schema.width is not None and shape[1:] != (schema.width,)
-        return bool(schema.columns) or labels_are_texts(schema, 0) or other_width
+        texts = any(labels_are_texts(schema, at) for at in range(len(schema.outputs.labels)))
+        return bool(schema.columns) or texts or other_width
 
 
 def _matched(examples: Examples, schema: Schema) -> Examples:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.errors import InvalidTestSetError
@@ -21,9 +23,11 @@ __all__ = [
     "labels_are_texts",
     "split",
     "text_columns",
+    "with_dates",
 ]
 
 _TEXT_DTYPES: Final = ("object", "str", "string")
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d|$)")
 _MILLISECONDS: Final = 1e11
 """A date as a number above this counts milliseconds, as pandas writes JSON; else seconds."""
 
@@ -114,6 +118,23 @@ def as_fitted(frame: Any, schema: Schema) -> Any:
         if name in known:
             frame[name] = _cast(frame[name], known[name])
     return frame
+
+
+def with_dates(frame: Any, schema: Schema) -> Any:
+    """Return a data frame whose texts that are dates became dates; None if there are none.
+
+    Columns of which the model tells the kind stay as they are.
+    """
+    import pandas as pd
+
+    told = {column.name for column in schema.columns if column.kind or column.dtype}
+    made = {}
+    for name in frame.columns:
+        values = [] if name in told else frame[name].dropna().tolist()
+        if values and all(isinstance(v, str) and _DATE.match(v) for v in values):
+            with suppress(ValueError):
+                made[name] = pd.to_datetime(frame[name], format="ISO8601")
+    return frame.assign(**made) if made else None
 
 
 def _cast(series: Any, column: Column) -> Any:

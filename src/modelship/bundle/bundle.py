@@ -16,7 +16,7 @@ from modelship.bundle.payload import as_sample, form_of
 from modelship.bundle.remembered import todays_lock
 from modelship.bundle.resources import Resources
 from modelship.bundle.schemas import key_of, schema_of
-from modelship.bundle.script import SourceFile, read_source
+from modelship.bundle.script import SourceFile, left_beside, read_source
 from modelship.errors import InvalidOptionError
 from modelship.registry import named
 from modelship.tables import Schema
@@ -42,6 +42,7 @@ _FIELDS = (
     "resources",
     "tags",
     "description",
+    "left_beside",
 )
 
 
@@ -145,6 +146,9 @@ class ScoringBundle:
             resources=Resources(cpu_cores=cpu_cores, memory_gb=memory_gb),
             tags=_as_tags(tags),
             description=description,
+            left_beside=()
+            if entry_script is None or source_directory is not None
+            else left_beside(entry_script),
         )
 
     models: tuple[Model, ...]
@@ -158,6 +162,8 @@ class ScoringBundle:
     resources: Resources
     tags: Mapping[str, str]
     description: str
+    left_beside: tuple[str, ...] = ()
+    """Modules that the script imports, and that lay beside it and did not go along."""
 
     def _fill(self, **fields: object) -> None:
         self.__dict__.update(fields)
@@ -171,7 +177,9 @@ class ScoringBundle:
 
     def with_lock(self, lock: Lock) -> ScoringBundle:
         """Return this bundle with `lock` in place of the one that it would resolve."""
-        return ScoringBundle.from_parts(lock=lock, **{name: vars(self)[name] for name in _FIELDS})
+        return ScoringBundle.from_parts(
+            lock=lock, **{name: getattr(self, name) for name in _FIELDS}
+        )
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         self.__delattr__(name)

@@ -47,6 +47,8 @@ _MODEL: Final = record(
     },
     {"origin": text(pattern=r"(azureml://\S*)?", said="an azureml:// URI", most=2000)},
 )
+_MODULE: Final = text(pattern=r"\w{1,255}", said="the name of a module")
+_MOST_MODULES: Final = 1000
 _FIELDS: Final = MappingProxyType(
     {
         "digest": _DIGEST,
@@ -74,7 +76,8 @@ _SCHEMAS: Final = MappingProxyType(
                 "modelship_bundle": choice(3),
                 "models": listing(_MODEL, most=_MOST_MODELS),
                 **_FIELDS,
-            }
+            },
+            {"left_beside": listing(_MODULE, most=_MOST_MODULES)},
         ),
     }
 )

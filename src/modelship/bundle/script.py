@@ -7,6 +7,7 @@ The contract is Azure ML's: ``init()`` is called once when the service starts,
 from __future__ import annotations
 
 import ast
+import sys
 import threading
 import warnings
 from pathlib import Path, PurePosixPath
@@ -25,6 +26,7 @@ __all__ = [
     "SourceFile",
     "bound_names",
     "check_script",
+    "left_beside",
     "parse_source",
     "read_files",
     "read_source",
@@ -89,6 +91,35 @@ def read_files(
     if problem := script_problem(name, paths):
         raise EntryScriptError(path=str(script), problem=f"{problem}.", advice=_BELOW)
     return name, files
+
+
+def left_beside(entry_script: str | Path) -> tuple[str, ...]:
+    """Return the modules that a script imports and that lie beside it, by name.
+
+    They are not there in a service, unless the folder of both goes along.
+    """
+    folder = Path(entry_script).parent
+    try:
+        tree = parse_source(Path(entry_script).read_bytes(), shown="")
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        return ()
+    names = {name for node in ast.walk(tree) for name in _imported(node)}
+    return tuple(sorted(name for name in names - sys.stdlib_module_names if _is_in(folder, name)))
+
+
+def _imported(node: ast.AST) -> Iterator[str]:
+    """Yield the top-level modules that a statement imports."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name.partition(".")[0] for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        if node.module:
+            yield node.module.partition(".")[0]
+        else:
+            yield from (alias.name for alias in node.names)
+
+
+def _is_in(folder: Path, module: str) -> bool:
+    return is_there(folder / f"{module}.py") or any((folder / module).glob("*.py"))
 
 
 def parse_source(source: bytes, *, shown: str, python: tuple[int, int] | None = None) -> ast.Module:

@@ -207,6 +207,7 @@ def _manifest(bundle: ScoringBundle) -> dict[str, Any]:
         },
         "tags": dict(bundle.tags),
         "description": bundle.description,
+        **({"left_beside": [*bundle.left_beside]} if bundle.left_beside else {}),
     }
 
 
@@ -228,6 +229,7 @@ def _assemble(folder: Path, manifest: Mapping[str, Any]) -> ScoringBundle:
         resources=Resources(**manifest["resources"]),
         tags=MappingProxyType(dict(sorted(manifest["tags"].items()))),
         description=manifest["description"],
+        left_beside=tuple(manifest.get("left_beside", ())),
     )
 
 

@@ -14,7 +14,7 @@ from modelship.bundle.payload import as_sample
 from modelship.bundle.remembered import todays_lock
 from modelship.bundle.resources import Resources
 from modelship.bundle.schemas import key_of, schema_of
-from modelship.bundle.script import read_files
+from modelship.bundle.script import left_beside, read_files
 from modelship.checks.translation import finding_of
 from modelship.errors import EnvironmentSpecError, ModelshipError
 from modelship.sources import Model
@@ -61,6 +61,8 @@ class Subject:
         The bundle that it all belongs to; without one, the script is not tried.
     unread : tuple[Finding, ...]
         Why parts are missing.
+    left_beside : tuple[str, ...]
+        Modules that the script imports, and that lie beside it and do not go along.
     """
 
     models: tuple[Model, ...] = ()
@@ -73,6 +75,7 @@ class Subject:
     resources: Resources | None = None
     bundle: ScoringBundle | None = None
     unread: tuple[Finding, ...] = ()
+    left_beside: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, bundle: ScoringBundle) -> Subject:
@@ -94,6 +97,7 @@ class Subject:
             resources=bundle.resources,
             bundle=bundle if lock else None,
             unread=unread,
+            left_beside=bundle.left_beside,
         )
 
     @classmethod
@@ -162,6 +166,9 @@ class Subject:
             sample_json=reading.part(lambda: as_sample(sample_input)),
             resources=reading.part(lambda: Resources(cpu_cores=cpu_cores, memory_gb=memory_gb)),
             unread=tuple(reading.unread),
+            left_beside=left_beside(entry_script)
+            if entry_script is not None and source_directory is None
+            else (),
         )
 
     @property

@@ -30,6 +30,7 @@ def surroundings_of(subject: Subject) -> Surroundings:
         entry_script=subject.entry_script,
         source=source,
         is_generated=is_generated(source.get(subject.entry_script, b"")),
+        beside=subject.left_beside,
         projects=projects_here(),
         model_files=tuple(model_files(subject.models)) if subject.all_models else None,
         model_format=subject.models[0].format if len(subject.models) == 1 else "",

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.diagnosis import explain_exception, explain_traceback
@@ -49,10 +48,8 @@ class _Caught:
     @property
     def place(self) -> tuple[str, int | None]:
         """Where it was raised: the innermost line of the bundle's own code."""
-        for name, line, _ in reversed(self.told["frames"]):
-            if self._is_own(name):
-                return self._short(name), line
-        return self._short(self.told["file"]), self.told["line"]
+        handler = self._short(self.told["file"]), self.told["line"]
+        return self.trial.place_in(self.told["frames"]) or handler
 
     @property
     def line(self) -> str:
@@ -76,11 +73,8 @@ class _Caught:
         text = self.told["traceback"].replace(f"{self.trial.app}/", "")
         return replace(found, evidence=tuple(text.rstrip().splitlines()[-_SHOWN_LINES:]))
 
-    def _is_own(self, name: str) -> bool:
-        return PurePath(name).is_relative_to(self.trial.app)
-
     def _short(self, name: str) -> str:
-        return PurePath(name).relative_to(self.trial.app).as_posix() if self._is_own(name) else name
+        return self.trial.path_of(name) or name
 
     def finding(self, end: str, *, severity: Severity = Severity.ERROR) -> Finding:
         """Return what it means, and what became of it."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import posixpath
 import time
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import psutil
 
+from modelship.bundle.generated import TABLES
 from modelship.bundle.layout import model_files, source_folder
 from modelship.diagnosis import Surroundings
 from modelship.diagnosis.redaction import hidden
@@ -18,7 +19,7 @@ from modelship.progress import doing
 from modelship.runtime.workbench import workbench
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from modelship.bundle.bundle import ScoringBundle
     from modelship.bundle.profile import Profile
@@ -83,6 +84,19 @@ class Trial:
     def phase(self) -> str:
         """The phase that it came to."""
         return str(self.last["phase"])
+
+    def place_in(self, frames: Iterable[Sequence[Any]]) -> tuple[str, int | None] | None:
+        """Return the innermost line of the bundle's own code, which what modelship wrote is not."""
+        for name, line, _ in reversed([*frames]):
+            path = self.path_of(name)
+            if path and not path.startswith(f"{TABLES}/"):
+                return path, line
+        return None
+
+    def path_of(self, name: str) -> str:
+        """Return the path of a file within the source, or ``""``."""
+        path = PurePath(name)
+        return path.relative_to(self.app).as_posix() if path.is_relative_to(self.app) else ""
 
     def seconds(self, phase: str) -> float:
         """Return how long a phase took; 0 if it was not entered, or not left."""

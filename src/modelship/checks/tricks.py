@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+from modelship.bundle.generated import is_ours
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -46,7 +48,8 @@ class Tricks:
 
     @cached_property
     def _scripts(self) -> list[bytes]:
-        return [_GUARD.sub(b"", each.content) for each in self.source if each.path.endswith(".py")]
+        scripts = (each for each in self.source if each.path.endswith(".py") and not is_ours(each))
+        return [_GUARD.sub(b"", each.content) for each in scripts]
 
     def _mention(self, pattern: re.Pattern[bytes]) -> bool:
         return any(pattern.search(content) for content in self._scripts)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 from dataclasses import replace
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from modelship.checks.swallowed import (
@@ -105,10 +104,7 @@ def _raised(trial: Trial, *, entry_script: str) -> Finding:
 
 def _place(trial: Trial, entry_script: str) -> tuple[str, int | None]:
     """Return the innermost line of the bundle's own code that took part."""
-    for name, line, _ in reversed(trial.last.get("frames", [])):
-        if PurePath(name).is_relative_to(trial.app):
-            return PurePath(name).relative_to(trial.app).as_posix(), line
-    return entry_script, None
+    return trial.place_in(trial.last.get("frames", ())) or (entry_script, None)
 
 
 def _refused(trial: Trial, *, entry_script: str) -> Finding:

@@ -72,7 +72,8 @@ def _findings(script: Script, run: Function, *, models: frozenset[str]) -> Itera
     answers = _Answers(run, models=models)
     if any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in _own(run)):
         problem = "run() is a generator, which the server cannot send."
-        yield RULES["MS107"].finding(problem, path=script.path, line=run.lineno)
+        advice = "Collect in a list what it yields, and return the list."
+        yield RULES["MS107"].finding(problem, path=script.path, line=run.lineno, advice=advice)
         return
     for node in _own(run):
         if not isinstance(node, ast.Return) or node.value is None:

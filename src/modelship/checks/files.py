@@ -15,6 +15,7 @@ from modelship.checks.doubts import doubted_if
 from modelship.checks.expected_files import Expected
 from modelship.checks.parsing import called
 from modelship.checks.places import Places
+from modelship.checks.readers import may_be_a_name, read_by, reads_by_name
 from modelship.findings import RULES, Severity
 
 if TYPE_CHECKING:
@@ -29,15 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["file_findings"]
 
-# What reads the file that its first argument names.
-_READERS: Final = frozenset(
-    (
-        *("open", "io.open", "joblib.load", "load", "load_model", "InferenceSession", "Booster"),
-        *("loadtxt", "genfromtxt", "fromfile", "read_csv", "read_json", "read_parquet"),
-        *("read_excel", "read_pickle", "read_table", "read_feather", "load_dataset"),
-    )
-)
-_READING_METHODS: Final = frozenset({"read_text", "read_bytes", "open"})
 # Folders that a service's container has, whatever is in the bundle.
 _EVERYWHERE: Final = ("/tmp", "/dev", "/proc", "/sys", "/etc", "/usr", "/opt", "/run", "/var/tmp")  # noqa: S108 - read from a script
 _APP_ROOT: Final = "/var/azureml-app"
@@ -86,7 +78,7 @@ def file_findings(
             inner.update(id(each) for each in ast.walk(node))
         elif isinstance(node, ast.Call):
             found += _registered(node, models=models, path=script.path)
-            read = _read_by(node)
+            read = read_by(node)
             target = places.of(read) if read is not None else None
             if target is not None and target.root != "model" and target not in expected.places:
                 if apart_on and target.root == "here" and target.path in {f.path for f in source}:
@@ -119,7 +111,25 @@ class _Unsure:
             return False
         name = self._names.get(id(node), "")
         used = not name or self._reach.is_used(self._script, name)
-        return self._reach.writes_files or not used or not self._reach.is_sure(node)
+        return (
+            self._reach.writes_files
+            or not used
+            or not self._reach.is_sure(node)
+            or not self._is_read(node, name)
+            or may_be_a_name(node)
+        )
+
+    def _is_read(self, node: ast.AST, name: str) -> bool:
+        """Return whether a path, or the name that it has, goes to what reads files."""
+        if isinstance(node, ast.Call) and read_by(node) is not None:
+            return True
+        return any(
+            part is node or (name and isinstance(part, ast.Name) and part.id == name)
+            for call in self._script.nodes
+            if isinstance(call, ast.Call) and reads_by_name(call)
+            for given in (*call.args, *(each.value for each in call.keywords), call.func)
+            for part in ast.walk(given)
+        )
 
 
 def _below_model_dir(
@@ -229,30 +239,6 @@ def _elsewhere(
             line=node.lineno,
             advice=_advice(name, there),
         )
-
-
-def _read_by(node: ast.Call) -> ast.expr | None:
-    """Return the path of the file that a call reads, if it is one that does."""
-    name = called(node)
-    if (
-        isinstance(node.func, ast.Attribute)
-        and node.func.attr in _READING_METHODS
-        and (name.rpartition(".")[0] not in {"io", "os", "gzip", "bz2", "lzma", "zipfile"})
-    ):
-        return node.func.value if _reads(node.args[:1]) else None
-    if name.rpartition(".")[2] not in {each.rpartition(".")[2] for each in _READERS}:
-        return None
-    if not node.args or not _reads(node.args[1:2]):
-        return None
-    return None if "://" in _constant(node.args[0]) else node.args[0]
-
-
-def _reads(mode: list[ast.expr]) -> bool:
-    return not any(letter in _constant(each) for each in mode for letter in "wax+")
-
-
-def _constant(node: ast.AST) -> str:
-    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
 def _listed(files: Collection[str]) -> str:

@@ -69,11 +69,19 @@ def variable_findings(variables: Mapping[str, str]) -> Iterator[Finding]:
             yield RULES["MS118"].finding(f"The variable {name} looks like a secret.")
 
 
-def log_findings(script: Script) -> Iterator[Finding]:
-    """Find secrets given by name, and requests that go to the log."""
+def log_findings(script: Script, *, is_entry: bool) -> Iterator[Finding]:
+    """Find secrets given by name, and requests that go to the log.
+
+    Parameters
+    ----------
+    script : Script
+        The script, or a module beside it.
+    is_entry : bool
+        Whether it is the one whose run() gets the requests.
+    """
     for node in script.nodes:
         yield from _named_secrets(node, path=script.path)
-    run = script.functions.get("run")
+    run = script.functions.get("run") if is_entry else None
     if run is not None:
         yield from _printed(run, path=script.path)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from modelship.bundle.profile import Profile
-from modelship.checks.doubts import Doubt, settled
+from modelship.checks.doubts import Doubt, doubted_if, settled
 from modelship.checks.environment import environment_findings
 from modelship.checks.leaks import variable_findings
 from modelship.checks.loading import shown_path
@@ -20,6 +20,7 @@ from modelship.checks.surroundings import surroundings_of
 from modelship.checks.target import target_findings
 from modelship.checks.translation import finding_of
 from modelship.checks.trial import try_out
+from modelship.checks.tricks import Tricks
 from modelship.checks.verdict import trial_findings
 from modelship.diagnosis.redaction import hiding
 from modelship.errors import ModelshipError, PythonNotFoundError
@@ -160,7 +161,10 @@ def _judge(
         # It is made for the model, as far as that can be known.
         yield from (each for each in found if not (inferred and _warns_of_environment(each)))
     memory_bytes = subject.resources.memory_bytes if subject.resources else _NO_LIMIT
-    yield from size_findings(subject.models, memory_bytes=memory_bytes)
+    # The script may load some of the files alone, or map them.
+    unsure = sum(len(model.files) for model in subject.models) > 1 or Tricks(subject.source).mapping
+    for each in size_findings(subject.models, memory_bytes=memory_bytes):
+        yield doubted_if(unsure and each.blocks, each)
     yield from target_findings(subject, profile=profile, name=name)
 
 

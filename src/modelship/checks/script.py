@@ -73,7 +73,7 @@ def script_findings(subject: Subject, *, profile: Profile | None = None) -> Iter
                 apart_on=profile.name if profile and apart else "",
                 reach=reach,
             )
-        yield from log_findings(script)
+        yield from log_findings(script, is_entry=script is entry)
 
 
 def _reach(subject: Subject, scripts: Sequence[Script], *, entry: Script) -> Reach:

@@ -88,7 +88,7 @@ def _added(script: Script) -> Iterator[str]:
     """Return the folders that a script puts on the path; ``""`` for one that is not known."""
     places = Places(script)
     for node in script.nodes:
-        if _renames(node):
+        if _renames(node) or called(node) == "os.chdir":
             yield ""
         for each in _given(node):
             place = places.of(each)

@@ -29,6 +29,7 @@ _UNPICKLING: Final = re.compile(
 _NAMING: Final = re.compile(
     rb"\bglobals\(\)|\bexec\(|\bsetattr\(|\bsys\.modules\b|\bvars\(|__getattr__"
 )
+_MAPPING: Final = re.compile(rb"mmap")
 _ENCODING: Final = re.compile(
     rb"\bJSONEncoder\b|\b_default_encoder\b|\bjson\.dumps\s*=|\bset_json\w*"
 )
@@ -78,6 +79,11 @@ class Tricks:
     def encoding(self) -> bool:
         """Whether it may change how values are written as JSON."""
         return self._mention(_ENCODING)
+
+    @cached_property
+    def mapping(self) -> bool:
+        """Whether it may map a file into memory, in place of reading it."""
+        return self._mention(_MAPPING)
 
     def assigns(self, name: str) -> bool:
         """Return whether some module may be given an attribute `name` from outside."""

@@ -154,6 +154,8 @@ FILES = {
         "def init():\n    open(WRONG, 'w').write('1')\n    json.load(open(WRONG))\n",
         "warning",
     ),
+    "written by a log": ("import logging\ndef init(): logging.FileHandler(WRONG)\n", "warning"),
+    "given to something else": ("def init(): check(WRONG)\n", "warning"),
     "asked for": ("def init():\n    global has\n    has = os.path.exists(WRONG)\n", ""),
     "read if it is there": ("def init():\n    if os.path.exists(WRONG): open(WRONG)\n", ""),
     "expected to be missing": (
@@ -168,6 +170,21 @@ def test_a_file_that_is_not_there_is_an_error_where_it_is_sure_to_be_read(found,
     """Elsewhere it is a doubt, and nothing where the script asks first."""
     text, severity = FILES[case]
     assert found(LOADING + text + RUN) == ([(severity, "MS106")] if severity else [])
+
+
+NAMED = {
+    "the name of a package": ("spacy.load('en_core_web_sm')", [("warning", "MS109")]),
+    "a file": ("spacy.load('model.spacy')", [("error", "MS109")]),
+    "a registered model": ("mlflow.pyfunc.load_model('models:/prices/1')", []),
+    "a file without a suffix": ("joblib.load('model')", [("error", "MS109")]),
+}
+
+
+@pytest.mark.parametrize("what", NAMED)
+def test_what_is_loaded_by_a_name_is_no_path(found, what):
+    """It may be the name of a package, or a URI."""
+    line, said = NAMED[what]
+    assert found(f"def init():\n    {line}\n" + RUN) == said
 
 
 def test_what_nothing_imports_blocks_nothing(found):

@@ -1,0 +1,71 @@
+"""Calls that read a file, and what of them names it."""
+
+from __future__ import annotations
+
+import ast
+import posixpath
+import re
+from typing import Final
+
+from modelship.checks.parsing import called
+
+__all__ = ["may_be_a_name", "read_by", "reads_by_name"]
+
+# What reads the file that its first argument names.
+_READERS: Final = frozenset(
+    (
+        *("open", "io.open", "joblib.load", "load", "load_model", "InferenceSession", "Booster"),
+        *("loadtxt", "genfromtxt", "fromfile", "read_csv", "read_json", "read_parquet"),
+        *("read_excel", "read_pickle", "read_table", "read_feather", "load_dataset"),
+    )
+)
+_READING_METHODS: Final = frozenset({"read_text", "read_bytes", "open"})
+_SCHEME: Final = re.compile(r"[A-Za-z][\w+.-]+:/")
+# What reads the path that it is given, as far as its name tells.
+_READING: Final = re.compile(r"load|open|read|from_|session|booster", re.IGNORECASE)
+# What may take a name in place of a path, unless it is of these modules.
+_LOADING_NAMES: Final = frozenset({"load", "load_model", "load_dataset"})
+_LOADING_PATHS: Final = frozenset({"joblib", "np", "numpy", "torch", "pickle"})
+
+
+def read_by(node: ast.Call) -> ast.expr | None:
+    """Return the path of the file that a call reads, if it is one that does."""
+    name = called(node)
+    if (
+        isinstance(node.func, ast.Attribute)
+        and node.func.attr in _READING_METHODS
+        and (name.rpartition(".")[0] not in {"io", "os", "gzip", "bz2", "lzma", "zipfile"})
+    ):
+        return node.func.value if _reads(node.args[:1]) else None
+    if name.rpartition(".")[2] not in {each.rpartition(".")[2] for each in _READERS}:
+        return None
+    if not node.args or not _reads(node.args[1:2]):
+        return None
+    return None if _SCHEME.match(_constant(node.args[0])) else node.args[0]
+
+
+def _reads(mode: list[ast.expr]) -> bool:
+    return not any(letter in _constant(each) for each in mode for letter in "wax+")
+
+
+def _constant(node: ast.AST) -> str:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+def _last_name(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+def may_be_a_name(node: ast.AST) -> bool:
+    """Return whether a call may load something by a name that is no path, such as a package's."""
+    read = read_by(node) if isinstance(node, ast.Call) else None
+    text = _constant(read) if read is not None else ""
+    if not text or posixpath.splitext(text)[1] or "/" in text.partition(":")[0]:
+        return False
+    by, _, name = called(node).rpartition(".")
+    return name in _LOADING_NAMES and by not in _LOADING_PATHS
+
+
+def reads_by_name(node: ast.Call) -> bool:
+    """Return whether a call reads the path that it is given, as far as its name tells."""
+    return _READING.search(_last_name(node.func)) is not None

@@ -41,6 +41,7 @@ _COMMANDS = {
     "prune": "modelship.cli.prune:prune",
     "targets": "modelship.cli.inventory:targets",
     "azureml-offline": "modelship.cli.azureml_offline:azureml_offline",
+    "completion": "modelship.cli.completion:completion",
     "demo": "modelship.cli.demo:demo",
 }
 
@@ -55,6 +56,8 @@ class _Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
+            if ctx.resilient_parsing:  # a shell completes
+                return None
             ctx.fail(f"There is no command {cmd_name!r}{nearest(cmd_name, _COMMANDS)}.")
         module, _, attribute = _COMMANDS[cmd_name].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from modelship.cli.completing import files
 from modelship.cli.config import Config
 from modelship.cli.opening import open_bundle
 from modelship.cli.options import config_option, json_option, pair
@@ -26,11 +27,23 @@ __all__ = ["bundle"]
     short_help="Save everything that a service needs into a folder.",
     epilog="Example: modelship bundle model.pkl --environment myenv.yml -o bundle",
 )
-@click.argument("models", nargs=-1, metavar="[MODEL]...")
+@click.argument("models", nargs=-1, metavar="[MODEL]...", shell_complete=files)
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The folder.")
-@click.option("--entry-script", metavar="FILE", help="The script with init() and run(raw_data).")
-@click.option("--source-directory", metavar="FOLDER", help="A folder that goes along with it.")
-@click.option("--environment", metavar="FILE", help="A conda YAML or requirements file.")
+@click.option(
+    "--entry-script",
+    metavar="FILE",
+    shell_complete=files,
+    help="The script with init() and run(raw_data).",
+)
+@click.option(
+    "--source-directory",
+    metavar="FOLDER",
+    shell_complete=files,
+    help="A folder that goes along with it.",
+)
+@click.option(
+    "--environment", metavar="FILE", shell_complete=files, help="A conda YAML or requirements file."
+)
 @click.option(
     "--package",
     "packages",
@@ -41,7 +54,12 @@ __all__ = ["bundle"]
 @click.option(
     "--upgrade", is_flag=True, help="Choose the newest versions now, and not those of today."
 )
-@click.option("--sample-input", metavar="FILE", help="A JSON file with a sample request.")
+@click.option(
+    "--sample-input",
+    metavar="FILE",
+    shell_complete=files,
+    help="A JSON file with a sample request.",
+)
 @click.option("--schema", metavar="FILE", help="A schema.json that tells the model's columns.")
 @click.option("--proba", is_flag=True, help="Answer with the probability of each class too.")
 @click.option(

@@ -15,6 +15,7 @@ from modelship.cli.options import (
     check_option,
     config_option,
     json_option,
+    name_argument,
     option_option,
     quiet_option,
     target_option,
@@ -42,7 +43,7 @@ _SHOWN_DIGITS = 12
     short_help="Change the bundle of a service, or how it is served.",
     epilog="Example: modelship update digits-svc --workers 4",
 )
-@click.argument("name")
+@name_argument
 @click.argument("bundle_folder", required=False, type=click.Path(path_type=Path))
 @target_option
 @option_option
@@ -100,7 +101,7 @@ def update(
     short_help="Serve an earlier release again.",
     epilog="Example: modelship rollback digits-svc",
 )
-@click.argument("name")
+@name_argument
 @click.option(
     "--to",
     type=click.IntRange(min=1),
@@ -141,7 +142,7 @@ def rollback(
     short_help="List what a service has served.",
     epilog="Example: modelship history digits-svc --last 5",
 )
-@click.argument("name")
+@name_argument
 @click.option("--last", type=click.IntRange(min=1), metavar="N", help="Only the last N changes.")
 @target_option
 @option_option

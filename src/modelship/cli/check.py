@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from modelship.cli.completing import profiles
 from modelship.cli.config import Config
 from modelship.cli.opening import open_bundle, open_named, open_target, parts_of
 from modelship.cli.options import (
@@ -42,7 +43,7 @@ _FOUND_ERRORS = 5
     "bundle_folder", metavar="[BUNDLE]", required=False, type=click.Path(path_type=Path)
 )
 @click.option(
-    "-t", "--target", "--as", "target", metavar="PROFILE",
+    "-t", "--target", "--as", "target", metavar="PROFILE", shell_complete=profiles,
     help="The place that it is to run on: aci, aks, docker, process or online-endpoint.",
 )  # fmt: skip
 @name_option

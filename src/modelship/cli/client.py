@@ -8,7 +8,13 @@ from typing import Any
 import click
 
 from modelship.cli.opening import open_service
-from modelship.cli.options import config_option, json_option, option_option, target_option
+from modelship.cli.options import (
+    config_option,
+    json_option,
+    name_argument,
+    option_option,
+    target_option,
+)
 from modelship.cli.output import as_json_is_asked, emit, say_facts
 from modelship.client.generating import LANGUAGES, generate_client
 from modelship.errors import InvalidOptionError
@@ -23,7 +29,7 @@ _DESCRIBED = "a service that describes itself, as one with a script that modelsh
     short_help="Generate a client of a service.",
     epilog="Example: modelship client churn --language typescript -o client",
 )
-@click.argument("name")
+@name_argument
 @click.option(
     "--language", type=click.Choice(LANGUAGES), required=True, help="The language of the client."
 )

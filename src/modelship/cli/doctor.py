@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
+from modelship.cli.completing import service_names
 from modelship.cli.config import Config
 from modelship.cli.opening import open_service
 from modelship.cli.options import config_option, json_option, option_option, target_option
@@ -44,7 +45,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
     short_help="Explain why a service is not healthy, or look at this machine.",
     epilog="Example: modelship doctor digits-svc, or: kubectl logs POD | modelship doctor -",
 )
-@click.argument("what", metavar="[NAME|LOGFILE|-]", required=False)
+@click.argument("what", metavar="[NAME|LOGFILE|-]", required=False, shell_complete=service_names)
 @target_option
 @option_option
 @config_option

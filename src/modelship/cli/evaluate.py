@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from modelship.cli.completing import files
 from modelship.cli.config import Config
 from modelship.cli.opening import explaining, open_named, open_target
 from modelship.cli.options import (
@@ -37,9 +38,12 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     short_help="Score a model or a running service on a test set.",
     epilog="Example: modelship evaluate model.pkl --data test.npz --require accuracy=0.9",
 )
-@click.argument("model", required=False)
+@click.argument("model", required=False, shell_complete=files)
 @click.option(
-    "--data", metavar="FILE", help="The test set: .csv, .parquet, .json, .jsonl, or .npz with X, y."
+    "--data",
+    metavar="FILE",
+    shell_complete=files,
+    help="The test set: .csv, .parquet, .json, .jsonl, or .npz with X, y.",
 )
 @testset_options
 @name_option

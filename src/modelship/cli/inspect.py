@@ -10,6 +10,7 @@ import click
 
 from modelship.cli.check import finding_document
 from modelship.cli.columns import answers, column_lines, takes
+from modelship.cli.completing import files
 from modelship.cli.opening import open_model
 from modelship.cli.options import json_option
 from modelship.cli.output import as_json_is_asked, emit, say_facts, say_findings
@@ -32,7 +33,7 @@ _UNSAFE = 3
     short_help="Show what a model file tells, without loading it.",
     epilog="Example: modelship inspect model.pkl",
 )
-@click.argument("location", metavar="FILE")
+@click.argument("location", metavar="FILE", shell_complete=files)
 @json_option
 def inspect(location: str) -> None:
     """Show what the model FILE tells about itself.

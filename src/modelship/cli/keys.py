@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from modelship.cli.opening import open_service
-from modelship.cli.options import config_option, json_option, option_option, target_option
+from modelship.cli.options import (
+    config_option,
+    json_option,
+    name_argument,
+    option_option,
+    target_option,
+)
 from modelship.cli.output import as_json_is_asked, emit, say_facts
 
 if TYPE_CHECKING:
@@ -20,7 +26,7 @@ __all__ = ["keys"]
     short_help="Print the keys of a service.",
     epilog="Example: modelship keys digits-svc -t aci --regenerate primary",
 )
-@click.argument("name")
+@name_argument
 @target_option
 @option_option
 @click.option(

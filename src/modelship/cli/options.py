@@ -9,6 +9,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from modelship.cli.completing import (
+    server_options,
+    service_names,
+    target_names,
+    target_options,
+)
 from modelship.cli.output import use_json
 
 if TYPE_CHECKING:
@@ -19,6 +25,7 @@ __all__ = [
     "config_option",
     "gathered",
     "json_option",
+    "name_argument",
     "name_option",
     "option_option",
     "pair",
@@ -122,7 +129,11 @@ def config_option(command: _Command) -> _Command:
 def target_option(command: _Command) -> _Command:
     """Add ``-t``."""
     return click.option(
-        "-t", "--target", metavar="TARGET", help="Where services run [default: process]."
+        "-t",
+        "--target",
+        metavar="TARGET",
+        help="Where services run [default: process].",
+        shell_complete=target_names,
     )(command)
 
 
@@ -134,6 +145,7 @@ def option_option(command: _Command) -> _Command:
         multiple=True,
         type=pair(scalar, expected="a value"),
         metavar="KEY=VALUE",
+        shell_complete=target_options,
         help="An option of the target, such as base_image=python:3.11-slim; may be repeated.",
     )(command)
 
@@ -156,13 +168,21 @@ def server_option(command: _Command) -> _Command:
         multiple=True,
         type=_server_option,
         metavar="NAME=VALUE",
+        shell_complete=server_options,
         help="A setting of the server, such as scoring_timeout_ms=60000; may be repeated.",
     )(command)
 
 
 def name_option(command: _Command) -> _Command:
     """Add ``-n``."""
-    return click.option("-n", "--name", metavar="NAME", help="The service's name.")(command)
+    return click.option(
+        "-n", "--name", metavar="NAME", help="The service's name.", shell_complete=service_names
+    )(command)
+
+
+def name_argument(command: _Command) -> _Command:
+    """Add NAME, the service's name."""
+    return click.argument("name", shell_complete=service_names)(command)
 
 
 def trust_option(command: _Command) -> _Command:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from modelship.cli.completing import target_names
 from modelship.cli.config import Config
 from modelship.cli.kinds import OF_SERVING
 from modelship.cli.opening import open_target
@@ -40,11 +41,12 @@ _MAPPINGS = {"variables", "secrets", "server_options"}
     epilog="Example: modelship parity bundle --on process process:server=modelship",
 )
 @click.argument("bundle_folder", metavar="BUNDLE", type=click.Path(path_type=Path))
-@click.argument("more", metavar="", nargs=-1)
+@click.argument("more", metavar="", nargs=-1, shell_complete=target_names)
 @click.option(
     "--on",
     "places",
     multiple=True,
+    shell_complete=target_names,
     required=True,
     metavar="TARGET[:KEY=VALUE,...]...",
     help="The targets to deploy to, each with options of its own as in process:server=modelship.",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from modelship.cli.completing import services_of_file
 from modelship.cli.config import Config
 from modelship.cli.options import (
     check_option,
@@ -62,7 +63,7 @@ def _set_apart(error: click.UsageError | InputError) -> None:
     error.exit_code = _USAGE  # type: ignore[misc]  # of this one error, and not of its class
 
 
-_services = click.argument("services", nargs=-1)
+_services = click.argument("services", nargs=-1, shell_complete=services_of_file)
 _bundle = click.option(
     "--bundle",
     "bundle_folder",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from modelship.cli.completing import files
 from modelship.cli.opening import open_model
 from modelship.cli.options import json_option, pair
 from modelship.cli.output import as_json_is_asked, emit, say_facts
@@ -20,7 +21,7 @@ _label = pair(str, expected="text")
     short_help="Register a model in an Azure ML workspace.",
     epilog="Example: modelship register model.pkl --name digits --tag data=MNIST",
 )
-@click.argument("model")
+@click.argument("model", shell_complete=files)
 @click.option("--name", metavar="NAME", help="Its name there [default: the file's].")
 @click.option(
     "--workspace",

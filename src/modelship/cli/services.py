@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from modelship.cli.completing import service_names
 from modelship.cli.opening import open_service
 from modelship.cli.options import (
     config_option,
     json_option,
+    name_argument,
     option_option,
     target_option,
     timeout_option,
@@ -35,7 +37,7 @@ _REQUEST_TIMEOUT_S = 60.0
     short_help="Send one request to a service and print its answer.",
     epilog="Example: modelship run digits-svc -f request.json",
 )
-@click.argument("name")
+@name_argument
 @target_option
 @option_option
 @click.option("-f", "--file", metavar="FILE", help='The request; "-" reads it from stdin.')
@@ -113,7 +115,7 @@ def _require_json(payload: str) -> None:
 @click.command(
     short_help="Print what a service wrote.", epilog="Example: modelship logs digits-svc --tail 20"
 )
-@click.argument("name")
+@name_argument
 @target_option
 @option_option
 @click.option("--tail", type=click.IntRange(min=1), metavar="N", help="Only the last N lines.")
@@ -153,7 +155,7 @@ def _log(place: DeployTarget, name: str, *, tail: int | None) -> str:
 @click.command(
     short_help="End services and remove them.", epilog="Example: modelship delete digits-svc"
 )
-@click.argument("names", nargs=-1, required=True)
+@click.argument("names", nargs=-1, required=True, shell_complete=service_names)
 @target_option
 @option_option
 @click.option("--missing-ok", is_flag=True, help="It is no error if there is no such service.")

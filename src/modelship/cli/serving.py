@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from modelship.cli.completing import profiles, servers
 from modelship.cli.options import gathered, pair, server_option
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ secret_option = click.option(
 )
 _OPTIONS = (
     click.option(
-        "--server", metavar="SERVER", help="What runs the script: azmlinfsrv or modelship."
+        "--server", metavar="SERVER", shell_complete=servers,
+        help="What runs the script: azmlinfsrv or modelship.",
     ),
     click.option("--workers", type=int, metavar="N", help="Processes that run it [default: 1]."),
     click.option("--port", type=int, help="The port of the service [default: a free one]."),
@@ -61,7 +63,7 @@ _OPTIONS = (
     click.option("--traces", is_flag=True, default=None, help="Send spans of the requests."),
     click.option("--capture", metavar="FOLDER", help="Keep requests that failed, for replay."),
     click.option(
-        "--as", "limits", metavar="PROFILE",
+        "--as", "limits", metavar="PROFILE", shell_complete=profiles,
         help="Run it here under the limits of another place: aci, aks or online-endpoint.",
     ),
     variable_option,

@@ -1,0 +1,128 @@
+"""What can stand at a place of the command line, for the Tab key: quick, and never an error.
+
+A shell asks at each Tab, so nothing here imports what deploys or asks a place: services are those
+that this machine has deployed, or that ``modelship.yaml`` names.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Final
+
+from click.shell_completion import CompletionItem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    import click
+
+__all__ = [
+    "OUR_TARGETS",
+    "files",
+    "profiles",
+    "server_options",
+    "servers",
+    "service_names",
+    "services_of_file",
+    "target_names",
+    "target_options",
+]
+
+_DIGITS: Final = 64
+OUR_TARGETS: Final = ("aci", "docker", "process")
+
+
+def _complete(
+    words: Callable[[click.Context], Iterable[str]],
+) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
+    """Return what completes with those of `words` that begin as typed; none if that fails."""
+
+    @functools.wraps(words)
+    def complete(
+        context: click.Context, _parameter: click.Parameter, typed: str
+    ) -> list[CompletionItem]:
+        try:
+            found = sorted({word for word in words(context) if word.startswith(typed)})
+        except Exception:  # noqa: BLE001 - a shell has no place for an error
+            return []
+        return [CompletionItem(word) for word in found]
+
+    return complete
+
+
+def files(_context: click.Context, _parameter: click.Parameter, typed: str) -> list[CompletionItem]:
+    """Let the shell complete with files."""
+    return [CompletionItem(typed, type="file")]
+
+
+@_complete
+def target_names(_context: click.Context) -> Iterator[str]:
+    """Yield the names of targets, installed plug-ins too."""
+    from importlib.metadata import entry_points
+
+    yield from OUR_TARGETS
+    yield from (each.name for each in entry_points(group="modelship.targets"))
+
+
+@_complete
+def service_names(context: click.Context) -> Iterator[str]:
+    """Yield the names that this machine has deployed, on the target that was typed if one was."""
+    from modelship.places import state_folder
+
+    target = context.params.get("target") or "*"
+    home = state_folder()
+    for folder in home.glob(f"releases/{target}/*"):
+        if len(folder.parent.name) != _DIGITS:  # beside them lie releases, by their digests
+            yield folder.name
+    yield from (each.stem for each in home.glob(f"failures/{target}/*.json"))
+    yield from _labels(context)
+
+
+@_complete
+def services_of_file(context: click.Context) -> Iterable[str]:
+    """Yield what services are called in modelship.yaml."""
+    return _labels(context)
+
+
+def _labels(context: click.Context) -> Iterable[str]:
+    from pathlib import Path
+
+    from modelship.cli.config import FILE_NAME, Config
+
+    path = context.params.get("config_file")
+    if path is None and not Path(FILE_NAME).exists():
+        return ()
+    return [*Config.find(path).services]
+
+
+@_complete
+def servers(_context: click.Context) -> Iterable[str]:
+    """Yield the servers."""
+    return ("azmlinfsrv", "modelship")
+
+
+@_complete
+def profiles(_context: click.Context) -> Iterable[str]:
+    """Yield the places whose limits are known."""
+    from modelship.bundle.profile import PROFILES
+
+    return PROFILES
+
+
+@_complete
+def server_options(_context: click.Context) -> Iterator[str]:
+    """Yield the settings of the server, each with what comes before its value."""
+    from modelship.server.options import OPTIONS
+
+    yield from (f"{name}=" for name in OPTIONS)
+
+
+@_complete
+def target_options(context: click.Context) -> Iterator[str]:
+    """Yield the options of the target that was typed, or of the default one."""
+    import inspect
+
+    from modelship.targets.known import TARGETS
+
+    backend = TARGETS.load(context.params.get("target") or "process")
+    yield from (f"{name}=" for name in inspect.signature(backend).parameters)

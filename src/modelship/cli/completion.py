@@ -1,0 +1,44 @@
+"""``modelship completion``: what switches on completion by the Tab key in a shell."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+import click
+from click.shell_completion import get_completion_class
+
+from modelship.cli.options import json_option
+from modelship.cli.output import as_json_is_asked, emit
+
+__all__ = ["completion"]
+
+_SHELLS: Final = ("bash", "zsh", "fish")
+_VARIABLE: Final = "_MODELSHIP_COMPLETE"
+
+
+@click.command(
+    short_help="Switch on completion by the Tab key.",
+    epilog="Example: modelship completion bash >> ~/.bashrc",
+)
+@click.argument("shell", required=False, type=click.Choice(_SHELLS))
+@json_option
+@click.pass_context
+def completion(context: click.Context, *, shell: str | None) -> None:
+    """Print what makes SHELL complete commands, options, targets and services.
+
+    SHELL is that of the variable SHELL if it is left out. For bash, add what is printed to
+    ~/.bashrc; for zsh, to ~/.zshrc; for fish, write it to
+    ~/.config/fish/completions/modelship.fish.
+    """
+    shell = shell or Path(os.environ.get("SHELL", "")).name
+    kind = get_completion_class(shell) if shell in _SHELLS else None
+    if kind is None:
+        raise click.UsageError(f"Name the shell: {', '.join(_SHELLS)}.")
+    group = context.find_root().command
+    script = kind(group, {}, "modelship", _VARIABLE).source()
+    if as_json_is_asked():
+        emit({"shell": shell, "script": script})
+    else:
+        click.echo(script)

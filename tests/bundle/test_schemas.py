@@ -15,9 +15,10 @@ TABLE = pd.DataFrame({"b": [1.0, 2.0, 3.0, 4.0], "a": [0.5, 0.0, 1.0, 0.0]})
 
 
 @pytest.fixture(scope="module")
-def model():
+def model(tmp_path_factory):
     """Fit a classifier on the columns b and a."""
-    return ModelSource.open(LogisticRegression().fit(TABLE, [0, 0, 1, 1])).fetch()
+    source = ModelSource.open(LogisticRegression().fit(TABLE, [0, 0, 1, 1]))
+    return source.fetch(tmp_path_factory.mktemp("model"))
 
 
 def bundle(model, **options):

@@ -38,11 +38,11 @@ def model(people):
 
 
 @pytest.fixture(scope="session")
-def table_bundle(people, model):
+def table_bundle(people, model, tmp_path_factory):
     """Return a bundle with a written script; nothing is installed for it."""
     source = ModelSource.open(model)
     bundle = ScoringBundle(
-        source.fetch(),
+        source.fetch(tmp_path_factory.mktemp("model")),
         sample_input=people.head(2),
         environment=Environment("3.11", ("pandas",)),
         output="proba",

@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 import modelship as ms
-from modelship.errors import EntryScriptError
+from modelship.errors import EntryScriptError, InvalidOptionError
 from modelship.sources import Model
 
 X, Y = [[0.0, 1.0], [1.0, 0.0]] * 4, [0, 1] * 4
@@ -61,6 +61,15 @@ def test_what_does_not_predict_needs_a_script_of_ones_own(tmp_path, make, held):
     assert "pass it as entry_script" in str(caught.value)
     (tmp_path / "score.py").write_text("def init(): ...\ndef run(raw_data): ...\n")
     assert ms.ScoringBundle(model, entry_script=tmp_path / "score.py").entry_script == "score.py"
+
+
+def test_an_evaluation_says_what_a_file_holds_that_does_not_predict(tmp_path):
+    """It is told in the same words, and not as an option of the caller's."""
+    model = read({"model": linear(), "threshold": 0.3}, tmp_path)
+    with pytest.raises(InvalidOptionError) as caught:
+        ms.Evaluator(X, Y).evaluate(model)
+    said = "what model.pkl holds is a dict (keys model, threshold), which has no predict();"
+    assert said in str(caught.value)
 
 
 def test_a_dict_with_one_estimator_is_served_as_that(tmp_path, monkeypatch):

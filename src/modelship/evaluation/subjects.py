@@ -17,6 +17,8 @@ from modelship.tables.schema import Outputs, Schema, SchemaError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from modelship.sources import Model
+
     Answer = Predictions | Sequence[object]
     Predictor = Callable[[Any], Answer]
 
@@ -72,9 +74,7 @@ def subject_of(
     known = Schema()
     if isinstance(subject, Model):
         known = subject.schema
-        loaded = subject.load(trust_model=trust_model)
-        key = subject.contents.key  # of the only estimator in a dict
-        subject = loaded if key is None else loaded[key]
+        subject = _served_by(subject, loaded=subject.load(trust_model=trust_model))
     elif isinstance(subject, SupportsRun) and not isinstance(subject, type):
         return _of_service(subject, encode=encode, decode=decode)
     if isinstance(subject, type):
@@ -88,6 +88,27 @@ def subject_of(
     if callable(subject):
         return Subject(_calling(subject), Schema(), "the function")
     raise InvalidOptionError(option="subject", found=type(subject).__name__, expected=_EXPECTED)
+
+
+def _served_by(model: Model, *, loaded: Any) -> Any:
+    """Return what of a model's content a written script would predict with."""
+    contents = model.contents
+    if contents.key is not None:
+        return loaded[contents.key]
+    if contents.predicts is False and not callable(loaded):
+        raise InvalidOptionError(
+            option=f"what {model.path.name} holds",
+            found=_InWords(f"{contents.title}, which has no predict()"),
+            expected="an estimator with predict(), or a function",
+        )
+    return loaded
+
+
+class _InWords(str):
+    """A text that is not quoted in messages."""
+
+    __slots__ = ()
+    __repr__ = str.__str__
 
 
 def _of_service(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 
 import cloudpickle
 import joblib
@@ -38,7 +39,9 @@ from xgboost import XGBClassifier, XGBRegressor
 
 from modelship.sources import Model
 from modelship.sources._tree_machine import TreeMachine
+from modelship.sources.words import takes
 from modelship.tables import Schema, Table, schema_of_data, to_plain
+from modelship.tables.schema import FORMS
 
 RNG = np.random.default_rng(0)
 N = 60
@@ -315,6 +318,22 @@ def test_what_a_class_of_ones_own_does_is_not_known(tmp_path, fitted):
 
 class Own(StandardScaler):
     """A class of the program that saves the model."""
+
+
+def test_a_model_says_what_it_is_in_one_line(tmp_path, fitted):
+    """Its repr has what it holds, takes and answers, and not a list of files and digests."""
+    joblib.dump(fitted["by name"], tmp_path / "prices.joblib")
+    assert repr(Model.read(tmp_path / "prices.joblib")) == (
+        "<Model prices:1 (joblib; a Pipeline; a table with 6 columns; "
+        "classification: no, yes; and probabilities)>"
+    )
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(("width", "words"), [(None, ""), (1, r" 1 \w+"), (2, r" 2 \w+s")])
+def test_every_form_has_words(form, width, words):
+    """One column is one, two are some, and of an unknown number nothing is said."""
+    assert re.search(words, takes(Schema(form, width=width)))
 
 
 def test_names_that_are_no_texts_are_none(tmp_path):

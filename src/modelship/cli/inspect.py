@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from modelship.cli.check import finding_document
-from modelship.cli.columns import answers, column_lines, takes
+from modelship.cli.columns import column_lines
 from modelship.cli.completing import files
 from modelship.cli.opening import open_model
 from modelship.cli.options import json_option
 from modelship.cli.output import as_json_is_asked, emit, say_facts, say_findings
+from modelship.sources.words import answers, takes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

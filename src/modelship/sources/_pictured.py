@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from modelship.errors import ModelshipError
 from modelship.shown import Html, bold, card, code, facts, folded, lines, mark, table
+from modelship.sources.words import answers, takes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +30,7 @@ def model_html(model: Model) -> str:
     try:
         told |= _of_passport(model.passport)
         told["holds"] = model.contents.title
+        told |= {"takes": takes(model.schema), "answers": answers(model.schema)}
         parts = _columns(model.schema)
     except (ModelshipError, OSError):  # it was moved or changed meanwhile
         told["now"] = mark("it cannot be read any more", "bad")

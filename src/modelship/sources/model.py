@@ -24,6 +24,7 @@ from modelship.sources._load_advice import advice_on_loading
 from modelship.sources._told import Told
 from modelship.sources.formats import FORMATS
 from modelship.sources.passport import Passport, read_passport
+from modelship.sources.words import answers, takes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,7 +63,7 @@ class ModelFile:
     sha256: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Model:
     r"""A trained model on disk; :meth:`read` or :meth:`ModelSource.fetch` makes one.
 
@@ -254,6 +255,11 @@ class Model:
                 raise self._load_error(error) from error
         _warn_once(caught)
         return loaded
+
+    def __repr__(self) -> str:
+        told = (self.contents.title, takes(self.schema), answers(self.schema))
+        known = "; ".join((self.format, *filter(None, told)))
+        return f"<Model {self.name}:{self.version} ({known})>"
 
     def _repr_html_(self) -> str:
         from modelship.sources._pictured import model_html

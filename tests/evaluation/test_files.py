@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
@@ -337,3 +338,15 @@ def test_packed_text_is_read(text_of):
     X, y = DataFile(text_of("t.csv.gz", gzip.compress(CSV.encode()))).read()
     assert X["length"].tolist() == [2.5, 4.0]
     assert y.tolist() == ["a", "b"]
+
+
+def test_a_model_of_texts_gets_the_one_column_that_there_is(text_of):
+    """A vectorizer takes one text a row, and no table."""
+    texts = ["good day", "bad night", "good night", "bad day"]
+    model = make_pipeline(CountVectorizer(), LogisticRegression()).fit(texts, [1, 0, 1, 0])
+    content = ",text,y\n0,good day,1\n1,bad night,1\n"
+    report = Evaluator.read(text_of("t.csv", content)).evaluate(model)
+    assert report.X.tolist() == texts[:2]
+    assert "bad night" in report.to_html()
+    with pytest.raises(InvalidTestSetError, match="'text', 'more', and the model takes one value"):
+        Evaluator.read(text_of("t.csv", "text,more,y\na,b,1\n")).evaluate(model)

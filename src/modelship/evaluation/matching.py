@@ -47,6 +47,8 @@ def matched(X: Any, schema: Schema) -> Any:
     InvalidTestSetError
         If a column is missing or unknown.
     """
+    if schema.form == "values" and is_frame(X):
+        return _one_column(X)
     names = known_names(schema)
     if not names:
         return _as_array(X, schema) if is_frame(X) else X
@@ -117,6 +119,18 @@ def _as_array(frame: Any, schema: Schema) -> Any:
     if is_numeric(frame):
         return frame.to_numpy()
     return frame.to_numpy(dtype=object) if schema.form == "objects" else frame
+
+
+def _one_column(frame: Any) -> Any:
+    """Return the one column of a data frame, for a model that takes one value a row."""
+    found = frame.iloc[:, 1:] if is_index(str(frame.columns[0])) else frame
+    if found.shape[1] != 1:
+        raise InvalidTestSetError(
+            problem=f"X has {_listed([str(name) for name in found.columns])}, and the model takes "
+            "one value a row",
+            advice="Leave out the columns that it does not take.",
+        )
+    return found.iloc[:, 0]
 
 
 def _without_index(frame: Any, *, width: int | None) -> Any:

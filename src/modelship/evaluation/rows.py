@@ -91,6 +91,8 @@ def _values(X: Any, places: Sequence[int]) -> tuple[list[str], list[Any]] | None
         rows = X.iloc[list(places)]
         columns = [rows.iloc[:, place].tolist() for place in range(rows.shape[1])]
         return list(map(str, X.columns)), list(zip(*columns, strict=True))
+    if hasattr(X, "iloc"):  # a column of values
+        return [str(X.name)], [(value,) for value in X.iloc[list(places)].tolist()]
     if len(getattr(X, "shape", ())) != 2:  # noqa: PLR2004 - rows and columns
         return None
     rows = X[list(places)]

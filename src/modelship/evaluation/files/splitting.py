@@ -141,7 +141,7 @@ def _cast(series: Any, column: Column) -> Any:
     try:
         if column.kind == "date":
             return _as_dates(series, column)
-        if column.dtype == "category":
+        if "category" in (column.dtype, column.kind):
             return _as_categories(series, column)
         if column.dtype.startswith("float") and series.dtype.kind in "iu":
             return series.astype(column.dtype)

@@ -157,7 +157,7 @@ def measure_time(folder, *, times):
             f"{name:<22} {len(content):>8} bytes {took_ms:7.2f} ms, {scaled_ms:5.2f} per 100 kB; "
             f"the schema {schema_ms:7.2f} ms, {schema_ms / took_ms:.2f} times that"
         )
-        if scaled_ms > LIMIT_MS or schema_ms > LIMIT_RATIO * took_ms:
+        if scaled_ms > LIMIT_MS or schema_ms > max(LIMIT_MS, LIMIT_RATIO * took_ms):
             slow.append(name)
     return slow
 

@@ -18,6 +18,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import Bunch, all_estimators
+from xgboost import XGBClassifier
 
 from modelship.sources import Model
 from modelship.sources._known_estimators import (
@@ -101,6 +102,14 @@ def test_estimators_predict(tmp_path, writer):
         contents = written(estimator, tmp_path / f"{number}.pkl", by=writer).contents
         assert contents.predicts is True
         assert contents.kind.endswith(f".{type(estimator).__name__}")
+
+
+def test_a_booster_of_xgboost_is_told_by_what_it_takes(tmp_path):
+    """It has a predict(), which takes no rows."""
+    booster = XGBClassifier(n_estimators=1).fit(X, Y).get_booster()
+    contents = written(booster, tmp_path / "model.pkl").contents
+    assert contents.predicts is False
+    assert contents.told == "a Booster of XGBoost, whose predict() takes no rows but a DMatrix"
 
 
 def test_of_a_class_of_ones_own_nothing_is_claimed(tmp_path):

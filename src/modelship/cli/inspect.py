@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from modelship.findings import Finding
     from modelship.sources import Model, Passport
-    from modelship.sources.contents import Contents
 
 __all__ = ["inspect"]
 
@@ -118,21 +117,13 @@ def _facts(model: Model) -> Iterator[tuple[str, str]]:
     unpacked = passport.unpacked_bytes or 0
     yield "unpacked", _size(unpacked) if unpacked > passport.size_bytes else ""
     yield "sha256", model.digest
-    yield "holds", _held(model.contents)
+    yield "holds", model.contents.told
     yield "takes", takes(model.schema)
     yield "answers", answers(model.schema)
     yield "written by", passport.written_by
     yield "operators", ", ".join(f"{domain} {version}" for domain, version in passport.opsets)
     yield "needs", ", ".join(_needs(passport))
     yield "read", "" if passport.complete else "not to its end, so more may be named in it"
-
-
-def _held(contents: Contents) -> str:
-    return (
-        f"{contents.title}, which has no predict()"
-        if contents.predicts is False
-        else contents.title
-    )
 
 
 def _needs(passport: Passport) -> list[str]:

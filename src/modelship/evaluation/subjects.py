@@ -98,7 +98,7 @@ def _served_by(model: Model, *, loaded: Any) -> Any:
     if contents.predicts is False and not callable(loaded):
         raise InvalidOptionError(
             option=f"what {model.path.name} holds",
-            found=_InWords(f"{contents.title}, which has no predict()"),
+            found=_InWords(contents.told),
             expected="an estimator with predict(), or a function",
         )
     return loaded

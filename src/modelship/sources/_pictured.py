@@ -29,7 +29,7 @@ def model_html(model: Model) -> str:
     parts = []
     try:
         told |= _of_passport(model.passport)
-        told["holds"] = model.contents.title
+        told["holds"] = model.contents.told
         told |= {"takes": takes(model.schema), "answers": answers(model.schema)}
         parts = _columns(model.schema)
     except (ModelshipError, OSError):  # it was moved or changed meanwhile

@@ -26,6 +26,7 @@ _FUNCTIONS: Final = ("._make_function", "._create_function", "functools.partial"
 _METHODS: Final = ("builtins.getattr", "__main__.MethodType", "types.MethodType")
 _MAPPINGS: Final = ("builtins.dict", "collections.OrderedDict", "collections.defaultdict")
 _BUNCHES: Final = ("sklearn.utils._bunch.Bunch", "sklearn.utils.Bunch")
+_DMATRIX_ONLY: Final = "xgboost.core.Booster"
 _ENDS: Final = ("Pipeline",)
 _INNER: Final = {"GridSearchCV": "best_estimator_", "RandomizedSearchCV": "best_estimator_"}
 
@@ -51,6 +52,15 @@ class Contents:
     title: str = ""
     predicts: bool | None = None
     key: str | None = None
+
+    @property
+    def told(self) -> str:
+        """What it holds in words, and why that cannot be served as it is, if so."""
+        if self.predicts is not False:
+            return self.title
+        if self.kind == _DMATRIX_ONLY:
+            return f"{self.title} of XGBoost, whose predict() takes no rows but a DMatrix"
+        return f"{self.title}, which has no predict()"
 
 
 UNKNOWN_CONTENTS: Final = Contents()
@@ -105,7 +115,7 @@ def _thing_predicts(thing: Thing) -> bool | None:
     if last in _INNER and name.startswith("sklearn."):
         inner = thing.get(_INNER[last]) or thing.get("estimator")
         return _predicts(inner) if isinstance(inner, Thing) else None
-    if name == "xgboost.core.Booster":
+    if name == _DMATRIX_ONLY:
         return False
     return known.predicts(name)
 

@@ -11,6 +11,7 @@ __all__ = [
     "OTHER_SYSTEMS",
     "every_module_of_python",
     "removed_in",
+    "since_of",
     "standard_library",
 ]
 
@@ -84,6 +85,11 @@ def standard_library(python: tuple[int, int]) -> frozenset[str]:
     for version, modules in _ADDED.items():
         names = names | {*modules} if python >= version else names - {*modules}
     return frozenset(names)
+
+
+def since_of(module: str) -> tuple[int, int] | None:
+    """Return the Python whose standard library first had a top-level module, if it is known."""
+    return next((since for since, names in _ADDED.items() if module in names), None)
 
 
 def removed_in(module: str) -> tuple[int, int] | None:

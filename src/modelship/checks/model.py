@@ -13,7 +13,12 @@ from modelship.checks.provided import Provided, is_installed_here
 from modelship.checks.skew import skew_findings
 from modelship.checks.tricks import Tricks
 from modelship.findings import RULES, Severity
-from modelship.known_modules import every_module_of_python, standard_library
+from modelship.known_modules import (
+    every_module_of_python,
+    removed_in,
+    since_of,
+    standard_library,
+)
 from modelship.known_packages import IMPORT_TO_PYPI
 
 if TYPE_CHECKING:
@@ -201,7 +206,9 @@ def _of_other_pythons(model: Model, lock: Lock, *, path: str) -> Iterator[Findin
     }
     for module in sorted(gone):
         yield RULES["MS206"].finding(
-            f"It needs the module {module}, which Python {lock.python} does not have.", path=path
+            f"It needs the module {module}, which Python {lock.python} does not have.",
+            path=path,
+            advice=f"Ask for {_python_with(module)} in the environment.",
         )
     if model.passport.protocol == _PROTOCOL_5 and python < _READS_PROTOCOL_5:
         yield RULES["MS206"].finding(
@@ -214,6 +221,14 @@ def _of_other_pythons(model: Model, lock: Lock, *, path: str) -> Iterator[Findin
             path=path,
             severity=Severity.WARNING,
         )
+
+
+def _python_with(module: str) -> str:
+    """Return a Python that has a module which others have not."""
+    since = _MODULES_OF[module][0] if module in _MODULES_OF else since_of(module)
+    if since is None and (until := removed_in(module)):
+        since = (until[0], until[1] - 1)
+    return f"Python {since[0]}.{since[1]}" if since else "the Python that wrote the model"
 
 
 def size_findings(models: Sequence[Model], *, memory_bytes: int) -> Iterator[Finding]:

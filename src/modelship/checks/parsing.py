@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -25,6 +25,9 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 LARGEST_BYTES: Final = 2_000_000
 """A script that is larger holds data; parsing it would take long and much memory."""
+
+
+_NEWER: Final = "Ask for a newer Python in the environment, or write the line as this one reads it."
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,12 @@ def parse(file: SourceFile, *, python: tuple[int, int]) -> Script | Finding:
     """Parse `file` as the minor version `python` would, as far as this process can tell."""
     if len(file.content) > LARGEST_BYTES:
         size = f"{len(file.content) / 1e6:.0f} MB"
-        return RULES["MS112"].finding(f"It has {size}, far more than a script.", path=file.path)
+        return RULES["MS112"].finding(
+            f"It has {size}, far more than a script, and is not read here.",
+            path=file.path,
+            advice="Put data into a file of its own, such as .json, beside the script.",
+            severity=Severity.WARNING,
+        )
     if problem := python_problem(file.content):
         problem = problem[:1].upper() + problem[1:]
         return RULES["MS112"].finding(f"{problem}.", path=file.path, advice=SAVE_AS_UTF8)
@@ -81,11 +89,23 @@ def parse(file: SourceFile, *, python: tuple[int, int]) -> Script | Finding:
     try:
         tree = parse_source(file.content, shown=file.path, python=min(running, python))
     except SyntaxError as error:
-        return _unreadable(error, path=file.path, python=python, running=running)
+        found = _unreadable(error, path=file.path, python=python, running=running)
+        return replace(found, advice=_NEWER) if _is_of_newer(file, python) else found
     except (RecursionError, MemoryError, ValueError):
         return RULES["MS112"].finding("It is nested too deeply to be read.", path=file.path)
     tree.body = [each for each in tree.body if not _is_for_main(each)]
     return Script(file.path, tree)
+
+
+def _is_of_newer(file: SourceFile, python: tuple[int, int]) -> bool:
+    """Return whether this process's Python reads what an older one does not."""
+    if python >= (sys.version_info[0], sys.version_info[1]):
+        return False
+    try:
+        parse_source(file.content, shown=file.path)
+    except SyntaxError:
+        return False
+    return True
 
 
 def _unreadable(

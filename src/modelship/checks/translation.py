@@ -14,6 +14,7 @@ from modelship.errors import (
     PythonNotFoundError,
     ResolutionError,
     SampleInputError,
+    StorageError,
 )
 from modelship.findings import RULES
 
@@ -32,6 +33,7 @@ _CODES = (
     (PythonNotFoundError, "MS207"),
     (EnvironmentSpecError, "MS209"),
     (SampleInputError, "MS510"),
+    (StorageError, "MS608"),
 )
 _RESOURCES = {"cpu_cores": "MS402", "memory_gb": "MS403"}
 

@@ -7,7 +7,10 @@ from modelship.diagnosis.signs import Sign
 
 __all__ = ["BUILDS", "IMAGES"]
 
-_WHEEL = "Pin a version of {name} that has a wheel for the Python and the platform of the service."
+_WHEEL = (
+    "Pin a version of {name} that has a wheel for the Python of the service, or ask for a Python "
+    "that it has one for."
+)
 
 BUILDS = (
     Sign(
@@ -15,7 +18,8 @@ BUILDS = (
         "No matching distribution found for ",
         "The environment cannot be built: there is no {name} for it to install.",
         r"No matching distribution found for (?P<name>[^\s;(]+)",
-        "Correct the name or the version of {name}: pip index versions lists what there is.",
+        "Correct the name or the version of {name} (pip index versions lists what there is), or "
+        "ask for a Python that it has a wheel for.",
     ),
     Sign(
         "MS603",
@@ -50,15 +54,15 @@ BUILDS = (
     Sign(
         "MS205",
         "has no usable wheels",
-        "The environment cannot be built: {name} has no wheel that fits.",
-        r"Because (?P<name>[\w.=-]+) has no usable wheels",
+        "The environment cannot be built: {name}{version} has no wheel that fits.",
+        r"Because (?P<name>[\w.-]+)(?P<version>[\w.=]*) has no usable wheels",
         _WHEEL,
     ),
     Sign(
         "MS205",
         "has no wheels with a matching",
-        "The environment cannot be built: {name} has no wheel that fits.",
-        r"(?P<name>[\w.=-]+) has no wheels with a matching",
+        "The environment cannot be built: {name}{version} has no wheel that fits.",
+        r"(?P<name>[\w.-]+)(?P<version>[\w.=]*) has no wheels with a matching",
         _WHEEL,
     ),
     Sign(
@@ -156,7 +160,14 @@ IMAGES = (
         "MS202",
         "executable file not found",
         "The image has no program {name}, which is to serve the model.",
-        r"exec: \\?\"(?P<name>azmlinfsrv|gunicorn|runsvdir|[\w./-]*python\d?)\\?\"",
+        r"exec: \\?\"(?P<name>azmlinfsrv|gunicorn|runsvdir)\\?\"",
+    ),
+    Sign(
+        "MS202",
+        "executable file not found",
+        "The image has no program {name}, which is to serve the model.",
+        r"exec: \\?\"(?P<name>[\w./-]*python[\d.]*)\\?\"",
+        "Use a base image that has Python.",
     ),
     Sign(
         "MS202",

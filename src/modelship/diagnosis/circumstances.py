@@ -122,7 +122,9 @@ def _unhealthy(facts: Facts, _timeline: Timeline) -> Diagnosis | None:
 def _ended(facts: Facts, _timeline: Timeline) -> Diagnosis | None:
     if facts.exit_code in {_NOT_EXECUTABLE, _NO_PROGRAM}:
         return RULES["MS202"].diagnosis(
-            f"The program that is to serve the model cannot be run (exit code {facts.exit_code})."
+            f"The program that is to serve the model cannot be run (exit code {facts.exit_code}).",
+            remedy="See that the image has Python, and that azureml-inference-server-http is in "
+            "the environment.",
         )
     return None
 

@@ -17,6 +17,7 @@ __all__ = [
     "explain_environment_variable",
     "explain_missing_file",
     "explain_model_lookup",
+    "writes",
 ]
 
 _QUOTED = re.compile(r"'(?P<path>[^']+)'|\"(?P<other>[^\"]+)\"")
@@ -30,6 +31,7 @@ _WRITES = re.compile(
 )
 _READS = re.compile(r"(?P<name>[\w.]*\b(?:read_\w+|open|load\w*))\(")
 _VARIABLE = re.compile(r"\.environ\b|\bgetenv\(")
+_SECRET = re.compile(r"(?i)(?:^|_)(?:\w*key|token|secret|passw(?:or)?d|pwd|connection_string)$")
 _MODEL_DIR = "AZUREML_MODEL_DIR"
 MODEL_SUFFIXES = {
     *(".pkl", ".pickle", ".joblib", ".onnx", ".skops", ".pt", ".pth", ".h5", ".keras", ".sav"),
@@ -41,13 +43,19 @@ _FEW = 6
 _ALIKE = 0.6  # of two names, as difflib compares them: one may be meant by the other
 
 
+def writes(raised: Raised) -> bool:
+    """Return whether a line of the script that is known writes a file."""
+    return any(_WRITES.search(line) for line in raised.evidence)
+
+
 def explain_missing_file(raised: Raised) -> Diagnosis | None:
     """Explain a file that is not there: a model's, the script itself, or one left at home."""
     if match := _SHARED.search(raised.message):
         return raised.diagnosis(
             "MS208",
-            f"The system library {match['library']} is missing in the image.",
-            f"Use a base image that has {match['library']}, or a package that brings its own.",
+            f"The system library {match['library']} is missing where the service runs.",
+            f"Install what brings {match['library']} there, such as in a base image, or take a "
+            "package that brings its own.",
         )
     path = _path(raised)
     if not path or raised.kind == "TypeError":
@@ -76,7 +84,7 @@ def _of_file(raised: Raised, path: str) -> Diagnosis:
 def _left_out(raised: Raised, path: str) -> Diagnosis:
     """Explain a file that is no model: one to write, one at another place, or one left at home."""
     name = PurePosixPath(path).name
-    if any(_WRITES.search(line) for line in raised.evidence):
+    if writes(raised):
         return raised.diagnosis(
             "MS109",
             f"The script writes {path}, and its folder is not in the service.",
@@ -242,11 +250,17 @@ def explain_environment_variable(raised: Raised) -> Diagnosis | None:
             f"Write os.environ['{_MODEL_DIR}'].",
         )
     code = {"import": "MS501", "init": "MS502", "run": "MS503"}[raised.phase]
+    if _SECRET.search(variable):  # what is given as a variable is shown (MS118)
+        remedy = f"Set it with --secret {variable}=env:{variable} (Serving(secrets=...))."
+    else:
+        remedy = (
+            f"Set it with --variable {variable}=... (Serving(variables=...)), or give it a "
+            f"default: os.environ.get('{variable}', ...)."
+        )
     return raised.diagnosis(
         code,
         f"The script reads the environment variable {variable}, which the service does not have.",
-        f"Set it with --variable {variable}=... (Serving(variables=...)), or give it a default: "
-        f"os.environ.get('{variable}', ...).",
+        remedy,
     )
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from modelship.diagnosis.paths import writes
+from modelship.findings import RULES
+
 if TYPE_CHECKING:
     from modelship.diagnosis.raised import Raised
     from modelship.findings import Diagnosis
@@ -55,4 +58,6 @@ def explain_system_call(raised: Raised) -> Diagnosis | None:
     code, what = _CALLS[number]
     path = _QUOTED.search(raised.message)
     cause = f"The script {what.format(path=path['path'] if path else 'a file')}."
+    if code == "MS607" and writes(raised):
+        return raised.diagnosis(code, cause, RULES["MS606"].advice)
     return raised.diagnosis(code, cause, _OWN_SERVER if code == "MS601" else "")

@@ -93,12 +93,21 @@ def explain_other_version(raised: Raised) -> Diagnosis | None:
     """Explain what libraries say of a model whose fields they do not know."""
     if not any(words in raised.message for words in _OTHER_VERSION):
         return None
+    if raised.phase == "run" and not raised.is_loading:
+        return None  # of the rows of a request
     return written_by_another(raised, raised.brief)
 
 
 def written_by_another(raised: Raised, told: str) -> Diagnosis:
     """Return that another version of the library that raised has written the model."""
     library = raised.library if raised.library in LIBRARIES - {"joblib"} else ""
+    known = raised.around.packages_of_model
+    if not library and known and "sklearn" not in known and "BitGenerator" not in raised.message:
+        return raised.diagnosis(
+            "MS201",
+            f"The model was written by other versions than are installed: {told.rstrip(' .:')}.",
+            "Pin in the environment the versions of the packages that wrote the model.",
+        )
     if not library:
         library = "numpy" if "BitGenerator" in raised.message else "sklearn"
     package = package_of(library)

@@ -143,7 +143,12 @@ _ALL: Final = (
     Rule("MS502", "init-failed", _E, "Correct the line of the script."),
     Rule("MS503", "run-failed", _E, "Correct the script, or what the request holds."),
     Rule("MS504", "init-too-slow", _E, "Load less in init(), or a smaller model."),
-    Rule("MS505", "out-of-memory", _E, "Ask for more with memory_gb, or load less."),
+    Rule(
+        "MS505",
+        "out-of-memory",
+        _E,
+        "Ask for more with memory_gb where the place limits it, or load less.",
+    ),
     Rule("MS506", "process-exited", _E, "Take sys.exit() and os._exit() out of the script."),
     Rule("MS507", "crashed", _E, "Look which compiled package does it, and pin another version."),
     Rule("MS508", "not-a-number", _W, "Replace NaN before it is returned; JSON has none."),

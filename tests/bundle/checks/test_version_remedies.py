@@ -10,8 +10,10 @@ import pytest
 from modelship import Environment
 from modelship.bundle.environment import SERVER
 from modelship.bundle.lock import Lock
+from modelship.bundle.script import SourceFile
 from modelship.checks.environment import environment_findings
 from modelship.checks.model import model_findings
+from modelship.checks.parsing import parse
 from modelship.checks.subject import Subject
 from modelship.known_wheels import has_wheel, nearest_python
 from modelship.sources import Model
@@ -117,3 +119,34 @@ def test_an_environment_that_was_inferred_is_not_warned_of(tmp_path, inferred):
     bundle = subject(model, "lightgbm", locked="lightgbm==4.6.0", inferred=inferred)
     found = [each.advice for each in environment_findings(bundle)]
     assert found == ([] if inferred else ["Pin it in the environment: lightgbm==4.6.0."])
+
+
+@pytest.mark.parametrize(
+    ("name", "python", "told"),
+    [
+        ("distutils.version.LooseVersion", "3.12", "Ask for Python 3.11 in the environment."),
+        ("pathlib._local.PosixPath", "3.11", "Ask for Python 3.13 in the environment."),
+        ("tomllib.load", "3.10", "Ask for Python 3.11 in the environment."),
+    ],
+)
+def test_the_python_that_has_a_module_is_named(tmp_path, name, python, told):
+    """One that lost it, and one that did not have it yet."""
+    lock = Lock(python, "scikit-learn==1.6.1\n")
+    found = model_findings(write(tmp_path, name), path="model.pkl", source=(), lock=lock)
+    assert [each.advice for each in found if each.code == "MS206"] == [told]
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [("match x:\n    case 1: pass\n", "Ask for a newer Python"), ("def (:\n", "Correct the line.")],
+)
+def test_a_newer_python_is_asked_for_where_it_reads_the_script(text, advice):
+    """A line that no Python reads is to be corrected."""
+    found = parse(SourceFile("score.py", text.encode()), python=(3, 8))
+    assert (found.code, found.advice[: len(advice)]) == ("MS101", advice)
+
+
+def test_a_script_that_is_too_large_to_read_is_left_to_the_trial():
+    """It may hold data, and Python reads it all the same."""
+    found = parse(SourceFile("data.py", b"x = 1\n" * 400_000), python=(3, 11))
+    assert (found.code, found.blocks) == ("MS112", False)

@@ -175,12 +175,12 @@ def error_findings(
     caught = [_Caught(each, trial) for each in told.get("caught", ())]
     shown = [each for each in caught if each.told["shown"]]
     by_handler = [each for each in caught if each.told["returned"]]
-    if told["status"] >= _ERROR_STATUS:
+    if told.get("status", 0) >= _ERROR_STATUS:
         yield _refused(told, (shown or by_handler or caught), entry_script=entry_script)
     elif shown:
         yield _shown(trial, next(iter([each for each in shown if each in by_handler]), shown[-1]))
-    elif told.get("error"):
-        yield _told_error(trial, told["error"], by_handler, entry_script=entry_script)
+    elif error := told.get("hint" if by_handler else "error"):
+        yield _told_error(trial, error, by_handler, entry_script=entry_script)
     elif by_handler and by_handler[-1].told["broad"] and told.get("empty"):
         each = by_handler[-1]
         end = f"{each.handled} ({each.brief}), and answers the sample request with nothing."

@@ -159,7 +159,9 @@ def try_out(
 
 def _hidden(told: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return what a child told, without the secrets in what the script raised."""
-    texts = {key: hidden(told[key]) for key in ("message", "traceback", "error") if key in told}
+    texts = {
+        key: hidden(told[key]) for key in ("message", "traceback", "error", "hint") if key in told
+    }
     caught = [_hidden(each) for each in told.get("caught", ())]
     return {**told, **texts, "caught": caught}
 

@@ -13,8 +13,12 @@ from typing import Any
 _KEYS = (str, int, float, bool, type(None))
 _SHOWN = 60
 _SAID = 200
-_ERROR_KEY = re.compile(r"error|exception|traceback|failure|^err$", re.IGNORECASE)
-_ERROR_TEXT = re.compile(r"\b(error|exception|failed|failure)\b", re.IGNORECASE)
+_ERROR_KEYS = {"error", "errors", "err", "exception", "traceback", "failure"}
+_ERROR_KEYS |= {f"error{sign}{word}" for sign in ("", "_") for word in ("message", "msg", "text")}
+_ERROR_TEXT = re.compile(
+    r"\w*(error|exception)\s*:|traceback \(most|(failed|unable|could not) |.*\berror occurred",
+    re.IGNORECASE,
+)
 _STATUS = {"status", "state", "result"}
 _FAILED = {"error", "failed", "failure", "fail"}
 _NO_ERROR = {"", "no", "none", "null", "ok", "false"}
@@ -95,24 +99,34 @@ def has_nan(output: object) -> bool:
     return False
 
 
-def error_in(said: Any) -> str:
-    """Return in brief what an answer says, if it tells of an error; or ``""``."""
+def error_in(said: Any, *, certainly: bool) -> str:
+    """Return in brief what an answer says, if it tells of an error; or ``""``.
+
+    Parameters
+    ----------
+    said : object
+        The answer.
+    certainly : bool
+        Whether one word is not enough, which may be a prediction: a state, or a kind of error.
+    """
     if isinstance(said, str):
-        tells = len(said) <= _SAID and _ERROR_TEXT.search(said) is not None
+        tells = len(said) <= _SAID and _ERROR_TEXT.match(said.strip()) is not None
+    elif isinstance(said, dict):
+        tells = any(_is_error(key, said[key], certainly) for key in said if isinstance(key, str))
     else:
-        tells = isinstance(said, dict) and any(_is_error(key, said[key]) for key in said)
+        tells = False
     return shown(said, longest=_SAID) if tells else ""
 
 
-def _is_error(key: object, value: object) -> bool:
-    if not isinstance(key, str):
-        return False
+def _is_error(key: str, value: object, certainly: bool) -> bool:  # noqa: FBT001 - as above
     if key.lower() in _STATUS:
-        return isinstance(value, str) and value.lower() in _FAILED
+        return not certainly and isinstance(value, str) and value.lower() in _FAILED
     if key.lower() == "success":
-        return value is False
-    told = isinstance(value, (str, dict)) and str(value).strip().lower() not in _NO_ERROR
-    return told and bool(value) and _ERROR_KEY.search(key) is not None
+        return value is False and not certainly
+    if key.lower() not in _ERROR_KEYS or not isinstance(value, (str, dict)):
+        return False
+    text = str(value).strip()
+    return text.lower() not in _NO_ERROR and (" " in text or not certainly)
 
 
 def is_empty(said: Any) -> bool:

@@ -233,7 +233,7 @@ def leaves(value: Any) -> list[tuple[str, Any]]:
         elif isinstance(each, (list, tuple)):
             waiting += [(key, part) for part in islice(each, _LOOKED_AT)]
         else:
-            found.append((key, each))
+            found.append((key, repr(each) if isinstance(each, BaseException) else each))
         if len(waiting) > _LOOKED_AT:
             break
     return found

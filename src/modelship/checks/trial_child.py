@@ -144,19 +144,22 @@ def send(output: Any, report: Report, caught: list[dict[str, Any]]) -> None:
             AMLResponse,
         )
     said = trial_caught.content(output)
-    error, empty = trial_answer.error_in(said), trial_answer.is_empty(said)
+    facts = {
+        "caught": caught,
+        "error": trial_answer.error_in(said, certainly=True),
+        "hint": trial_answer.error_in(said, certainly=False),
+        "empty": trial_answer.is_empty(said),
+    }
     if isinstance(output, flask.Response):
-        report.say("answered", status=output.status_code, caught=caught, error=error, empty=empty)
+        report.say("answered", status=output.status_code, **facts)
         return
     try:
         AMLResponse(output, 200, {}, json_str=True)
     except Exception:  # noqa: BLE001 - whatever a value's own methods raise
-        report.say("answer unserializable", **trial_answer.unsendable(output))
+        report.say("answer unserializable", caught=caught, **trial_answer.unsendable(output))
         return
     twice, nan = trial_answer.is_json(output), trial_answer.has_nan(output)
-    report.say(
-        "answered", status=200, twice=twice, nan=nan, caught=caught, error=error, empty=empty
-    )
+    report.say("answered", status=200, twice=twice, nan=nan, **facts)
 
 
 if __name__ == "__main__":

@@ -162,6 +162,7 @@ def _answered(trial: Trial, *, entry_script: str) -> Iterator[Finding]:
                 f"The sample request is refused: {told['message']}", path=entry_script
             )
         elif told["phase"] == "answer unserializable":
+            yield from error_findings(trial, told, entry_script=entry_script)
             yield RULES["MS107"].finding(
                 f"The server cannot send what run() returns: {told['what']}.",
                 path=entry_script,

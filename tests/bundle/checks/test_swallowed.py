@@ -59,7 +59,11 @@ def answer_of(run, sample, caught):
         failed = {"phase": "run failed", "at_s": 1.5, "caught": caught.take()}
         return {**failed, **trial_caught.described(error)}
     said = trial_caught.content(output)
-    facts = {"error": trial_answer.error_in(said), "empty": trial_answer.is_empty(said)}
+    facts = {
+        "error": trial_answer.error_in(said, certainly=True),
+        "hint": trial_answer.error_in(said, certainly=False),
+        "empty": trial_answer.is_empty(said),
+    }
     told = caught.take(output, answered=True)
     return {"phase": "answered", "at_s": 1.5, "status": 200, "caught": told, **facts}
 
@@ -82,6 +86,7 @@ SHOWN = {
     "its traceback": "return {'trace': traceback.format_exc().splitlines()}",
     "its text, and no prediction": "answer = {'error': f'failed with {e}', 'data': []}",
     "its kind": "return {'error': type(e).__name__}",
+    "itself": "return {'error': e}",
 }
 
 
@@ -133,6 +138,8 @@ MEANT = {
     "a logged one": script("logging.exception('no rows'); answer = [1]"),
     "an empty answer to one kind": script("return []", handler="KeyError"),
     "a field of errors": script("answer = {'error': 0.25, 'errors': [], 'exception': None}"),
+    "a state that is predicted": script("answer = {'status': 'failed', 'error': 'network'}"),
+    "a label that is predicted": script("answer = 'failure'"),
     "a package that need not be there": (
         "try:\n    import orjson_ as json\nexcept ImportError:\n    import json\n"
         + script("answer = 1")

@@ -78,6 +78,8 @@ def test_a_missing_script_is_named(tmp_path):
         "try:\n    from a import init, run\nexcept ImportError:\n    from b import init, run",
         "if True:\n    def init(): ...\n    async def run(x): ...",
         "with open('x'):\n    def init(): ...\ndef run(x): ...",
+        "def init(): ...\ndef make():\n    global run\n    def run(x): ...\nmake()",
+        "def init(): ...\nglobals()['run'] = print",
     ],
 )
 def test_every_way_to_bind_the_two_names_counts(text):

@@ -7,6 +7,7 @@ The contract is Azure ML's: ``init()`` is called once when the service starts,
 from __future__ import annotations
 
 import ast
+import re
 import sys
 import threading
 import warnings
@@ -26,6 +27,7 @@ __all__ = [
     "SourceFile",
     "bound_names",
     "check_script",
+    "declared_names",
     "left_beside",
     "parse_source",
     "read_files",
@@ -36,6 +38,8 @@ __all__ = [
 _RENAME = "Give the file another name, or move it out of source_directory."
 _BELOW = "Name a script that lies in source_directory, by its path relative to it."
 
+# What binds names of a module in a way that is not read.
+_BINDING = re.compile(rb"\bglobals\(\)|\bexec\(|\bsys\.modules\b|\b__getattr__\b")
 _PARSING = threading.Lock()
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
@@ -152,7 +156,9 @@ def check_script(source: bytes, *, shown: str) -> None:
     except (RecursionError, MemoryError) as error:
         problem = "it is nested too deeply to be read."
         raise EntryScriptError(path=shown, problem=problem) from error
-    defined = bound_names(top_level(tree.body))
+    defined = bound_names(top_level(tree.body)) | declared_names(tree)
+    if _BINDING.search(source):
+        return  # what comes of that, running it shows
     for function in ("init", "run"):
         if function not in defined and "*" not in defined:
             raise EntryScriptError(path=shown, problem=f"it does not define {function}().")
@@ -178,6 +184,13 @@ def top_level(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
         for part in ("handlers", "cases"):
             for each in getattr(statement, part, []):
                 yield from top_level(each.body)
+
+
+def declared_names(tree: ast.Module) -> frozenset[str]:
+    """Return the names that functions bind in the module: those after ``global``."""
+    return frozenset(
+        name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names
+    )
 
 
 def bound_names(statements: Iterable[ast.stmt]) -> frozenset[str]:

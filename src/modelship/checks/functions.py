@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Final
 
-from modelship.bundle.script import bound_names
+from modelship.bundle.script import bound_names, declared_names
 from modelship.checks.doubts import doubted_if
 from modelship.checks.parsing import called, dotted
 from modelship.findings import RULES
@@ -38,7 +38,7 @@ def function_findings(script: Script, *, tricks: Tricks) -> Iterator[Finding]:
         What the source may do about names by itself.
     """
     for name in ("init", "run"):
-        if name not in script.names | _declared(script) and "*" not in script.names:
+        if name not in script.names | declared_names(script.tree) and "*" not in script.names:
             found = RULES["MS102"].finding(f"It does not define {name}().", path=script.path)
             yield doubted_if(tricks.names, found)
     init, run = called_function(script, "init"), called_function(script, "run")
@@ -56,19 +56,14 @@ def function_findings(script: Script, *, tricks: Tricks) -> Iterator[Finding]:
         yield from _judge_run(run, path=script.path)
     if init is not None and run is not None:
         for name, lost in _lost_names(script, init=init, run=run):
-            yield doubted_if(tricks.names or name in _declared(script), lost)
+            yield doubted_if(tricks.names or name in declared_names(script.tree), lost)
 
 
 def called_function(script: Script, name: str) -> Function | None:
     """Return a function that the server calls, unless its name is bound to something else too."""
     function = script.functions.get(name)
-    return None if name in _declared(script) or _is_bound_again(script, name) else function
-
-
-def _declared(script: Script) -> frozenset[str]:
-    """Return the names that functions bind in the module."""
-    return frozenset(
-        name for node in script.nodes if isinstance(node, ast.Global) for name in node.names
+    return (
+        None if name in declared_names(script.tree) or _is_bound_again(script, name) else function
     )
 
 

@@ -18,3 +18,10 @@ def test_every_piece_of_advice_is_a_sentence():
     """Advice begins with a capital letter, and ends."""
     for rule in RULES.values():
         assert re.fullmatch(r"[A-Z].*[.:)]", rule.advice), rule
+
+
+def test_the_page_tells_of_each_rule_when_its_advice_holds():
+    """The last column has a sentence for each."""
+    rows = re.findall(r"^\| MS\d+ \|.*\| ([^|]+) \|$", PAGE.read_text(), re.MULTILINE)
+    assert len(rows) == len(RULES)
+    assert all(row.endswith(".") for row in rows)

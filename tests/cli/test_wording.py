@@ -34,7 +34,7 @@ CALLED = (
 OPTIONS = {name for each in CALLED for name in inspect.signature(each).parameters}
 PYTHON = re.compile(
     rf"(?<![\w.'-])(?<!--option )(?:{'|'.join(OPTIONS | {'base_image', 'image_shape'})})=(?!=)"
-    r"|\bServing\(|\bdeployment\.\w|ScoringBundle\.save|in Python\b(?! [23])"
+    r"|\bServing\(|\bdeployment\.\w|ScoringBundle\.save|in Python[.,;)]"
 )
 
 

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from page_service.colors import contrast, luminance
+from page_service.colors import between, contrast, luminance
 from page_service.proxy import proxy
 
 _SCRIPT = Path(__file__).with_name("page_service") / "score.py"
@@ -163,6 +163,56 @@ def test_says_what_the_service_is(visit, service):
     assert page.inner_text("#address") == f"POST {service}/score"
     assert page.locator("#routes .path").all_inner_texts() == ["/score", "/", "/swagger.json"]
     assert page.problems == []
+
+
+_RECORDS = {"data": [{"größe": 1.7, "stadt": "Köln"}, {"größe": None, "stadt": "Ulm \u202e"}]}
+
+
+def test_shows_letters_as_people_read_them(visit, start):
+    """A sample that is written with escapes too; what cannot be seen stays an escape."""
+    page = visit(start({"sample.json": json.dumps(_RECORDS)}))
+    written = page.input_value("#editor")
+    assert json.loads(written) == _RECORDS
+    assert '\n    {"größe": 1.7, "stadt": "Köln"},\n' in written
+    assert "Ulm \\u202e" in written
+    assert '"stadt":"Köln"' in page.inner_text("#curl")
+    assert '"stadt":"Köln"' in page.inner_text("#python")
+
+
+def test_shows_letters_of_an_answer(visit, service):
+    """As the service wrote them, and as they read."""
+    body = '["k\\u00fcndigt", "\\ud83d\\ude00", "a\\\\u00fc", "\\ud83d", "\\u0022"]'
+    page = visit(
+        service, route=lambda route: route.fulfill(body=body, content_type="application/json")
+    )
+    _send(page)
+    assert page.inner_text("#answer") == '["kündigt", "😀", "a\\\\u00fc", "\\ud83d", "\\u0022"]'
+
+
+def test_tells_the_fields_of_the_sample(visit, start, service):
+    """Where the description does not: their types, and the values that the sample has."""
+    fields = visit(start({"sample.json": json.dumps(_RECORDS)})).inner_text("#sample-fields")
+    assert "number or nothing\n1.7" in fields
+    assert re.search(r'stadt\s+text\s+"Köln", "Ulm', fields)
+    assert "5 rows of 400 numbers" in visit(service).inner_text("#sample-fields")
+
+
+def test_leaves_the_fields_to_a_description_that_has_them(visit, keyed_service):
+    """What the owner says of them is better."""
+    page = visit(keyed_service)
+    _unlock(page)
+    assert not page.is_visible("#sample-fields")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_buttons_look_like_buttons(visit, service, scheme):
+    """Each has an edge that stands out from what lies around it, or a color of its own."""
+    page = visit(service, scheme=scheme)
+    style = "(each) => [getComputedStyle(each), getComputedStyle(each.closest('.card'))]"
+    style += ".map((style) => [style.backgroundColor, style.borderTopColor])"
+    for button in page.query_selector_all("button:visible, .file"):
+        own, [around, _] = button.evaluate(style)
+        assert max(between(around, each) for each in own) >= 3, button.inner_text()
 
 
 def test_sends_the_sample(visit, service, shapes):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["contrast", "luminance"]
+__all__ = ["between", "contrast", "luminance"]
 
 
 def luminance(color):
@@ -19,6 +19,11 @@ def luminance(color):
 def contrast(page, selector, *, behind=None):
     """Return the contrast of an element's text with what is behind it, 1 to 21."""
     style = "(element, name) => getComputedStyle(element)[name]"
-    text = luminance(page.eval_on_selector(selector, style, "color"))
-    ground = luminance(page.eval_on_selector(behind or selector, style, "backgroundColor"))
-    return (max(text, ground) + 0.05) / (min(text, ground) + 0.05)
+    text = page.eval_on_selector(selector, style, "color")
+    return between(text, page.eval_on_selector(behind or selector, style, "backgroundColor"))
+
+
+def between(one, other):
+    """Return the contrast of two colors, 1 to 21."""
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)

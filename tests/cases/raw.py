@@ -124,7 +124,9 @@ def _stage(laid: Laid, app: Path) -> tuple[Path, str]:
     if laid.entry_script is None:
         script, source = generate_source([Model.read(laid.model)], schema=Schema())
         app.mkdir()
-        (app / script).write_bytes(source[0].content)
+        for file in source:
+            (app / file.path).parent.mkdir(parents=True, exist_ok=True)
+            (app / file.path).write_bytes(file.content)
     else:
         script = laid.entry_script
         ignored = None if not laid.alone else lambda _, names: {*names} - {script}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from modelship.checks.doubts import doubted_if
@@ -12,6 +13,7 @@ from modelship.checks.own_modules import OwnModules
 from modelship.checks.provided import Provided, is_installed_here
 from modelship.checks.skew import skew_findings
 from modelship.checks.tricks import Tricks
+from modelship.diagnosis.paths import MODEL_SUFFIXES
 from modelship.findings import RULES, Severity
 from modelship.known_modules import (
     every_module_of_python,
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from modelship.findings import Finding
     from modelship.sources import Model
 
-__all__ = ["model_findings", "size_findings"]
+__all__ = ["holds_several", "model_findings", "size_findings"]
 
 _SHOWN: Final = 5
 # cloudpickle writes the bytecode of a function, which only the Python that compiled it reads.
@@ -80,7 +82,7 @@ def model_findings(
     own = OwnModules(importable) if importable else beside
     tricks = Tricks(source)
     # Of several files, the script may load some alone.
-    unsure = tricks.unpickling or len(model.files) > 1
+    unsure = tricks.unpickling or holds_several([model])
     found = [doubted_if(tricks.main or unsure, each) for each in _of_main(model, path=path)]
     missing: set[str] = set()
     if lock is not None:
@@ -95,6 +97,12 @@ def model_findings(
         found += [doubted_if(unsure or not each.blocks, each) for each in others]
     yield from found
     yield from _unknown(model, but=own.tops | missing, path=path)
+
+
+def holds_several(models: Sequence[Model]) -> bool:
+    """Return whether there are several files of models, so that a script may load some alone."""
+    files = [PurePosixPath(file.path) for model in models for file in model.files]
+    return sum(each.suffix in MODEL_SUFFIXES for each in files) > 1
 
 
 def _of_main(model: Model, *, path: str) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from modelship.checks.doubts import Doubt, doubted_if, settled
 from modelship.checks.environment import environment_findings
 from modelship.checks.leaks import variable_findings
 from modelship.checks.loading import shown_path
-from modelship.checks.model import model_findings, size_findings
+from modelship.checks.model import holds_several, model_findings, size_findings
 from modelship.checks.script import script_findings
 from modelship.checks.search_path import SearchPath
 from modelship.checks.subject import Subject
@@ -162,7 +162,7 @@ def _judge(
         yield from (each for each in found if not (inferred and _warns_of_environment(each)))
     memory_bytes = subject.resources.memory_bytes if subject.resources else _NO_LIMIT
     # The script may load some of the files alone, or map them.
-    unsure = sum(len(model.files) for model in subject.models) > 1 or Tricks(subject.source).mapping
+    unsure = holds_several(subject.models) or Tricks(subject.source).mapping
     for each in size_findings(subject.models, memory_bytes=memory_bytes):
         yield doubted_if(unsure and each.blocks, each)
     yield from target_findings(subject, profile=profile, name=name)

@@ -118,6 +118,19 @@ def test_a_class_that_the_script_may_bring_to_main_is_left_to_the_trial(tmp_path
     assert (found.code, found.severity) == ("MS303", severity)
 
 
+def test_of_several_files_the_script_may_load_one_alone(tmp_path):
+    """What one of two pickles needs is left to the trial; of a single one it is an error."""
+    folder = tmp_path / "models"
+    folder.mkdir()
+    (folder / "MLmodel").write_text("flavors: {}")
+    (folder / "state.pkl").write_bytes(_pickle("__main__.Trainer"))
+    [found] = model_findings(Model.read(folder), path="models", source=(), lock=None)
+    assert found.blocks
+    (folder / "model.pkl").write_bytes(_pickle())
+    [found] = model_findings(Model.read(folder), path="models", source=(), lock=None)
+    assert not found.blocks
+
+
 def test_a_module_that_nobody_provides(tmp_path, monkeypatch):
     """A module of one's own is an error, since no package can bring it."""
     (tmp_path / "churn_parts.py").write_text("class Scaler: pass\n")

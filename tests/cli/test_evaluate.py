@@ -3,12 +3,14 @@
 import json
 import os
 import pickle
+import re
 
 import joblib
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.compose import make_column_transformer
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
@@ -150,6 +152,22 @@ def test_the_task_is_that_of_the_model_and_can_be_given(modelship, here):
         assert done.exit_code == 0, done.output
     done = modelship("evaluate", "model.pkl", "--data", "test.npz", "--task", "classification")
     assert "--task regression" in done.stderr
+
+
+def test_several_labels_are_several_outputs(modelship, here):
+    """Each output has its row in the table, and its part in the document."""
+    frame = pd.DataFrame({"a": [0, 1, 0, 1], "x": [1.5, 9.5, 2.5, 8.5], "b": ["n", "y", "n", "y"]})
+    model = RandomForestClassifier(5, random_state=0).fit(
+        frame[["x"]], frame[["a", "b"]].astype(str)
+    )
+    joblib.dump(model, "model.pkl")
+    frame.to_csv("test.csv", index=False)
+    scored = ("evaluate", "model.pkl", "--data", "test.csv", "--label", "a", "--label", "b")
+    done = modelship(*scored, "--html", "r.html", "--confusion-matrix", "c.png")
+    assert done.exit_code == 0, done.output
+    assert re.search(r"^ *b +1\.0000", done.stdout, re.MULTILINE)
+    document = json.loads(modelship(*scored, "--json").stdout)
+    assert [each["name"] for each in document["outputs"]] == ["a", "b"]
 
 
 def test_a_service_of_another_form_is_scored_with_functions_of_a_module(modelship, files, here):

@@ -155,6 +155,20 @@ def _say(report: Report, bounds: Mapping[str, float], failure: GateError | None)
         fail(failure, document=document)
 
 
+def _say_outputs(report: Report) -> None:
+    """Print the metrics of each output, those that all of them have."""
+    outputs = report.outputs
+    metrics = [
+        each for each in report.metrics if all(each in one.metrics for one in outputs.values())
+    ]
+    rows = [
+        (name, *(f"{one.metrics[metric]:.4f}" for metric in metrics))
+        for name, one in outputs.items()
+    ]
+    click.echo()
+    say_table(("output", *metrics), rows)
+
+
 def _say_text(report: Report, bounds: Mapping[str, float]) -> None:
     rows = [
         (metric, f"{value:.4f}", f"{bounds[metric]:g}" if metric in bounds else "")
@@ -164,6 +178,8 @@ def _say_text(report: Report, bounds: Mapping[str, float]) -> None:
         say_table(("metric", "value", "bound"), rows)
     else:
         say_table(("metric", "value"), [row[:2] for row in rows])
+    if report.outputs:
+        _say_outputs(report)
     facts = {"samples": str(report.n_samples), "task": report.task}
     if report.task == "classification":
         facts["misclassified"] = str(len(report.misclassified))

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from modelship.evaluation.files.datafile import DataFile
     from modelship.tables.schema import Schema
 
-__all__ = ["read_delimited"]
+__all__ = ["GAPS", "read_delimited"]
 
 _SEPARATORS: Final = (",", ";", "\t", "|")
 _SNIFFED_LINES: Final = 20
@@ -36,7 +36,7 @@ _DECIMAL_COMMA: Final = re.compile(r"\s*[+-]?\d+,\d+\s*")
 _TRUTH: Final = {"True": True, "False": False}
 """How pandas writes truth values."""
 
-_GAPS: Final = frozenset(
+GAPS: Final = frozenset(
     ("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN")
 ) | {"<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"}
 """What pandas reads as missing, unless it is a value that the model knows."""
@@ -168,7 +168,7 @@ def _gaps(name: str, labels: Sequence[str], schema: Schema) -> list[str]:
     known = {
         value for column in schema.columns if column.name == name for value in column.categories
     }
-    return sorted(_GAPS - {value for value in known if isinstance(value, str)})
+    return sorted(GAPS - {value for value in known if isinstance(value, str)})
 
 
 def _require_points(frame: Any, schema: Schema, *, separator: str) -> None:

@@ -181,10 +181,14 @@ def error_findings(
         yield _shown(trial, next(iter([each for each in shown if each in by_handler]), shown[-1]))
     elif error := told.get("hint" if by_handler else "error"):
         yield _told_error(trial, error, by_handler, entry_script=entry_script)
-    elif by_handler and by_handler[-1].told["broad"] and told.get("empty"):
-        each = by_handler[-1]
-        end = f"{each.handled} ({each.brief}), and answers the sample request with nothing."
-        yield each.finding(end, severity=Severity.WARNING)
+    elif told.get("empty"):
+        left = [each for each in _before_run(trial) if each.told["left"]]
+        broad = [each for each in by_handler if each.told["broad"]]
+        for each in [*left, *broad][-1:]:
+            end = (
+                f"{each.handled} ({each.brief}), and run() answers the sample request with nothing."
+            )
+            yield each.finding(end, severity=Severity.WARNING)
 
 
 def _shown(trial: Trial, each: _Caught) -> Finding:

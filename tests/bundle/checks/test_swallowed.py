@@ -207,6 +207,17 @@ def test_what_init_catches_is_the_cause_of_what_fails_later(found, case):
     )
 
 
+def test_an_empty_answer_for_want_of_a_model_is_a_warning(found):
+    """The script goes on without what init() could not load."""
+    [(code, severity, _, problem)] = found(loading("return [] if model is None else [1]"))
+    assert (code, severity) == ("MS106", "warning")
+    assert problem.endswith("and run() answers the sample request with nothing.")
+    assert (
+        found(loading("return [] if model is None else [1]").replace("return []", "return [0]"))
+        == []
+    )
+
+
 def test_a_package_that_is_missed_later_is_the_cause(found):
     """What catches an ImportError binds None in its place, and run() uses it."""
     top = "try:\n    import shap_\nexcept ImportError:\n    shap_ = None\n"

@@ -296,6 +296,16 @@ def test_an_imputer_says_what_it_fills(tmp_path, gap, missing):
     assert {each.missing for each in columns} == {missing}
 
 
+def test_an_imputer_of_none_is_given_none(tmp_path):
+    """In texts, None and NaN are two values: the one that the model fills stands for null."""
+    frame = pd.DataFrame({"a": pd.Series(["x", "y", None] * 20, dtype=object)})
+    imputer = SimpleImputer(strategy="constant", fill_value="?", missing_values=None)
+    model = make_pipeline(imputer, OneHotEncoder(), linear()).fit(frame, YES)
+    schema = schema_of(model, tmp_path / "model.joblib")
+    read = Table(schema).read('{"data": [{"a": null}, {"a": "x"}]}')
+    np.testing.assert_array_equal(model.predict(read), model.predict(frame[2:4]))
+
+
 def test_gaps_in_categories_say_what_stands_for_one(tmp_path):
     """None and NaN among the categories of an encoder are gaps, and no categories."""
     texts = pd.DataFrame({"a": ["x", None] * 3, "b": ["y", np.nan] * 3}, dtype=object)

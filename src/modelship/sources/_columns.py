@@ -67,6 +67,8 @@ _WITH_GAPS: Final = ("HistGradientBoostingClassifier", "HistGradientBoostingRegr
 
 def inner_of(thing: Thing) -> list[Thing]:
     """Return the estimators within one that see its columns; several of an ensemble."""
+    if _last(thing) == "FeatureUnion":
+        return [each for _, each in pairs_in(thing.get("transformer_list")) if type(each) is Thing]
     for name in _INNER.get(_last(thing), ()):
         held = thing.get(name)
         held = values_of(held) if isinstance(held, (Items, Thing)) and values_of(held) else [held]
@@ -118,10 +120,6 @@ class Facts:
             self._learn_steps(steps, at, depth=depth + 1)
         elif last == "ColumnTransformer":
             self._learn_parts(thing, at, depth=depth + 1)
-        elif last == "FeatureUnion":
-            for _, part in pairs_in(thing.get("transformer_list")):
-                if isinstance(part, Thing):
-                    self.learn(part, at, depth=depth + 1)
         elif not inner:
             self._learn_one(thing, at)
 

@@ -115,8 +115,9 @@ def _extension(values: Any, *, dtype: Any) -> Any:
 def _guessed(values: Any, *, column: Column) -> Any:
     import pandas as pd
 
-    if column.kind == "text" and all(value is None for value in values):
-        return _objects(values, column=column)
+    is_gap = [value is None for value in values]
+    if column.kind == "text" and any(is_gap) and (column.missing_as == "none" or all(is_gap)):
+        return _objects(values, column=column)  # pandas would make NaN of None
     return pd.Series(filled(column, list(values))).array
 
 

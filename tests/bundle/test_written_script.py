@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from served_by_hand import served
 from sklearn.compose import make_column_transformer
+from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -61,6 +62,35 @@ def test_a_model_of_texts_takes_texts(sample, tmp_path, monkeypatch):
     bundle = _bundle(model, tmp_path, sample_input=sample)
     with served(bundle, tmp_path / "source", monkeypatch) as script:
         assert script.run('{"data": ["good", "bad day"]}') == ["p", "n"]
+
+
+@pytest.mark.parametrize("with_sample", [True, False])
+def test_a_model_of_dicts_takes_dicts(with_sample, tmp_path, monkeypatch):
+    """A pipeline that begins with DictVectorizer takes objects with keys of their own."""
+    rows = [{"a": 1, "b": "x"}, {"a": 2}] * 10
+    model = make_pipeline(DictVectorizer(), LogisticRegression()).fit(rows, [0, 1] * 10)
+    bundle = _bundle(model, tmp_path, sample_input={"data": rows[:2]} if with_sample else None)
+    with served(bundle, tmp_path / "source", monkeypatch) as script:
+        assert script.run(json.dumps({"data": rows[:3]})) == [0, 1, 0]
+
+
+def test_a_gap_is_what_it_was_in_training(tmp_path, monkeypatch):
+    """An encoder that knows None is given None, also where only its file tells so."""
+    X = pd.DataFrame({"zone": pd.Series(["n", None, "s", None], dtype="object")})
+    model = make_pipeline(OneHotEncoder(), LogisticRegression()).fit(X, [0, 1, 0, 1])
+    bundle = _bundle(model, tmp_path)
+    with served(bundle, tmp_path / "source", monkeypatch) as script:
+        assert script.run('{"data": [{"zone": null}, {"zone": "n"}]}') == [1, 0]
+
+
+@pytest.mark.parametrize("rows", [np.array([[1.0], [3.0]]), [[1.0], [3.0]]])
+def test_a_sample_of_rows_alone_is_answered(rows, tmp_path, monkeypatch):
+    """The body is then the rows, and a body with a key is read, too."""
+    model = LogisticRegression().fit([[1.0], [2.0]], [0, 1])
+    bundle = _bundle(model, tmp_path, sample_input=rows)
+    with served(bundle, tmp_path / "source", monkeypatch) as script:
+        assert script.run(bundle.sample_json) == [0, 1]
+        assert script.run('{"data": [[3.0]]}') == [1]
 
 
 @pytest.fixture

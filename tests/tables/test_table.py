@@ -216,6 +216,15 @@ def test_texts_are_a_series_of_what_the_model_was_fitted_on():
         _table(texts).read('{"data": "a text"}')
 
 
+def test_rows_with_keys_of_their_own_stay_dicts():
+    """A model that begins with DictVectorizer takes them, whatever keys a row has."""
+    table, rows = Table(Schema("records")), [{"a": 1}, {"b": "x", "a": None}]
+    assert table.read(json.dumps({"data": rows})) == rows
+    assert table.of_arrow(_stream(pd.DataFrame([{"a": 1}]))) == [{"a": 1}]
+    with pytest.raises(Refused, match="Row 1 is a list; an object is expected"):
+        table.read('[{"a": 1}, [2]]')
+
+
 def test_what_the_model_has_not_seen_is_counted_and_not_refused(caplog):
     """An unknown category is missing to pandas, as it is in training."""
     frame = pd.DataFrame({"zone": pd.Categorical(["n", "s"]), "age": [30, 40]})

@@ -105,6 +105,7 @@ _ROWS: Final = {
     "table": "A row is an object by column, or a list in the order of schema.json, which lies "
     "beside this script.",
     "values": "A row is one value, such as a text.",
+    "records": "A row is an object with keys of its own.",
 }
 _LISTS: Final = "A row is a list; numbers, texts and others in it stay what they are."
 
@@ -136,7 +137,7 @@ def generate_source(
     schema : Schema
         What the model takes.
     key : str
-        The key under which a request holds its rows.
+        The key under which a request holds its rows; ``""`` if a request is the rows.
     output : {"labels", "proba"}
         What it answers.
     validate : bool
@@ -178,6 +179,7 @@ def _written(
     elif schema.form == "array" and key.isidentifier() and not iskeyword(key):
         text = _plain(lines, loading=loading, key=key, model_file=model_file)
         return [_file(SCRIPT, text), *_natives(lines)]
+    key = key or "data"  # a body that is the rows is read by every table
     options = "" if key == "data" else f", key={key!r}"
     options += "" if validate else ", validate=False"
     is_plain = schema.form in {"array", ""} and key == "data"

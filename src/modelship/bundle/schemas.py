@@ -58,10 +58,12 @@ def schema_of(
 
 
 def key_of(sample: object) -> str:
-    """Return the key under which a sample request holds its rows; ``"data"`` if it has none."""
-    if isinstance(sample, dict) and len(sample) == 1:
-        return str(next(iter(sample)))
-    return "data"
+    """Return the key under which a sample request holds its rows; ``""`` if it is the rows."""
+    if sample is None or is_frame(sample):
+        return "data"
+    if not isinstance(sample, dict):
+        return ""
+    return str(next(iter(sample))) if len(sample) == 1 else "data"
 
 
 def _given(given: Schema | str | Path | None) -> Schema:

@@ -48,8 +48,10 @@ def schema_in(estimator: object) -> Schema:
     if not isinstance(estimator, Thing):
         return Schema()
     outputs = _outputs(estimator)
-    if reads_texts([*_within(estimator)][-1]):
-        return Schema("values", (Column(kind="text"),), outputs=outputs)
+    first = [*_within(estimator)][-1]
+    if reads_texts(first) or class_of(first).endswith(".DictVectorizer"):
+        texts = (Column(kind="text"),) if reads_texts(first) else ()
+        return Schema("values" if texts else "records", texts, outputs=outputs)
     names, width = _names(estimator), _width(estimator)
     if width is None or not 0 < width <= _MAX_WIDTH:
         return Schema(outputs=outputs)

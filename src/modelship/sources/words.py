@@ -15,6 +15,7 @@ _FORMS: Final = {
     "table": ("a table with {} column", ""),
     "objects": ("rows of {} value", " of any kind"),
     "values": ("rows of {} text", ""),
+    "records": ("objects of {} key", ""),
     "array": ("rows of {} number", ""),
     "": ("rows of {} value", ""),
 }

@@ -35,6 +35,8 @@ def blamed(error: ValueError, data: Any) -> Refused | None:
         return Refused("The request holds no rows; at least one is expected.")
     if found := _UNKNOWN.search(said):
         return Refused(f"The model refuses values that it does not know: {found[0]}.")
+    if not hasattr(data, "iloc") and not hasattr(data, "dtype"):
+        return None
     if _MISSING.search(said):
         return _refused_at(_is_missing(data), data, what="a missing value")
     if _INFINITE.search(said):

@@ -17,7 +17,7 @@ from .refused import Refused
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["ARROW", "columns_of", "kind_of", "rows_of", "without_index"]
+__all__ = ["ARROW", "columns_of", "dicts_of", "kind_of", "rows_of", "without_index"]
 
 ARROW = "arrow"
 _KEYS = ("data", "dataframe_records", "instances", "dataframe_split", "inputs", ARROW)
@@ -91,6 +91,22 @@ def columns_of(rows: Any, names: Sequence[str]) -> list[list[Any]]:
     if rows and isinstance(rows[0], dict):
         return _of_records(rows, names)
     return _of_lists(rows, names)
+
+
+def dicts_of(rows: Any) -> list[dict[str, Any]]:
+    """Return rows each of which is an object with keys of its own.
+
+    Raises
+    ------
+    Refused
+        If one is something else.
+    """
+    if not isinstance(rows, list):
+        raise Refused(f"The rows are {kind_of(rows)}; a list of objects is expected.")
+    for at, row in enumerate(rows):
+        if not isinstance(row, dict):
+            raise Refused(f"Row {at} is {kind_of(row)}; an object is expected.")
+    return rows
 
 
 def without_index(found: Sequence[Any], names: Sequence[str]) -> list[Any]:

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMS", "KINDS", "Column", "Outputs", "Schema", "SchemaError"]
 
-FORMS = ("table", "objects", "values", "array", "")
-"""A DataFrame with named columns, rows of mixed values, one text a row, rows of numbers; or not
-known."""
+FORMS = ("table", "objects", "values", "records", "array", "")
+"""A DataFrame with named columns, rows of mixed values, one text a row, dicts, rows of numbers; or
+not known."""
 
 KINDS = ("integer", "number", "boolean", "text", "date", "category", "mixed", "")
 """What the values of a column are; ``""`` is not known."""
@@ -121,7 +121,8 @@ class Schema:
     form : str
         What the model was fitted on: ``"table"``, a DataFrame with named columns; ``"objects"``,
         rows of mixed values without names; ``"values"``, one value a row, such as a Series of
-        texts; ``"array"``, rows of numbers; ``""`` if not known.
+        texts; ``"records"``, a dict a row, such as DictVectorizer takes; ``"array"``, rows of
+        numbers; ``""`` if not known.
     columns : tuple[Column, ...]
         The columns in the model's order; empty if not known.
     width : int, optional
@@ -172,7 +173,9 @@ class Schema:
         SchemaError
             If the columns of both have names, and not the same ones.
         """
-        if not self.columns:
+        if self.form == "records":  # its keys are not columns: each row has its own
+            columns, form = self.columns, self.form
+        elif not self.columns:
             columns, form = other.columns, self.form or other.form
         else:
             columns, form = self._columns_with(other), self.form or other.form

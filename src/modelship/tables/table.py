@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .arrow_bodies import arrow_table, values_of, values_of_any
 from .blame import blamed
-from .bodies import columns_of, require_names, rows_of, without_index
+from .bodies import columns_of, dicts_of, require_names, rows_of, without_index
 from .checking import Check
 from .counting import Counts
 from .frames import FrameMaker, as_array, as_objects, as_values
@@ -72,6 +72,8 @@ class Table:
         """Return rows, which are JSON values, as the model was fitted on them; see :meth:`read`."""
         if isinstance(rows, bytes):
             return self.of_arrow(rows)
+        if self.schema.form == "records":
+            return dicts_of(rows)
         if not self.schema.columns:
             return as_array(rows)
         is_single = self.schema.form == "values"
@@ -84,6 +86,8 @@ class Table:
     def of_arrow(self, body: bytes) -> Any:
         """Return the rows of a body in Arrow's IPC format, a stream or a file; see :meth:`read`."""
         table = arrow_table(body)
+        if self.schema.form == "records":
+            return table.to_pylist()
         if not self.schema.columns:
             columns = [values_of_any(each) for each in table.columns]
             return as_array([list(row) for row in zip(*columns)])

@@ -236,8 +236,8 @@ def test_what_the_model_has_not_seen_is_counted_and_not_refused(caplog):
     assert (table.counts.take(), table.counts.totals) == ((1, 1), (2, 2))
     [line] = caplog.messages  # in a minute
     assert line == (
-        "Of 2 rows, these were new to the model: column 'zone': 1 unknown value, such as 'x'; "
-        "column 'age': 1 number outside 30 to 40."
+        "Counted in 2 rows, and not refused: column 'zone': 1 value unknown to the model, such as "
+        "'x'; column 'age': 1 number outside the sample's 30 to 40."
     )
 
 
@@ -271,6 +271,26 @@ def test_what_the_estimator_refuses_in_a_request_is_the_callers(said, rows, says
 
     with pytest.raises(Refused, match=says):
         table.ask(predict, table.read(rows))
+
+
+def test_a_category_that_the_model_refuses_is_named():
+    """The schema knows which column it is in, and what the model knows there."""
+    columns = (Column("zone", "text", categories=("n", "s")), Column("age", "number"))
+
+    def predict(_):
+        raise ValueError("Found unknown categories ['x'] in column 0 during transform")
+
+    table = Table(Schema("table", columns))
+    says = "Row 1, column 'zone': 'x' is given; the model knows 'n', 's'"
+    with pytest.raises(Refused, match=says):
+        table.ask(predict, table.read('[["n", 1], ["x", 2]]'))
+
+
+def test_a_split_body_of_columns_without_names_is_read_by_place():
+    """Such columns have numbers for names, in pandas and in MLflow."""
+    table = _table(np.array([[1, "x"]], dtype=object))
+    body = {"dataframe_split": {"columns": [0, 1], "data": [[3, "y"]]}}
+    assert table.read(json.dumps(body)).tolist() == [[3, "y"]]
 
 
 def test_a_nan_that_a_step_made_is_not_the_callers():

@@ -7,9 +7,14 @@ are asked, too.
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .refused import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from .checking import Check
 
 __all__ = ["blamed"]
 
@@ -20,7 +25,7 @@ _NO_ROWS = re.compile(r"Found array with 0 sample")
 _SHOWN = 5
 
 
-def blamed(error: ValueError, data: Any) -> Refused | None:
+def blamed(error: ValueError, data: Any, checks: Sequence[Check] = ()) -> Refused | None:
     """Return the refusal that an error of predict() amounts to, or None if it is another's.
 
     Parameters
@@ -29,12 +34,15 @@ def blamed(error: ValueError, data: Any) -> Refused | None:
         What predict() raised.
     data : DataFrame, Series or ndarray
         The rows that it was given.
+    checks : sequence of Check
+        The check of each column, which knows its categories.
     """
     said = str(error)
     if _NO_ROWS.search(said) and not len(data):
         return Refused("The request holds no rows; at least one is expected.")
     if found := _UNKNOWN.search(said):
-        return Refused(f"The model refuses values that it does not know: {found[0]}.")
+        told = next(filter(None, map(_unknown_in, checks, _columns_of(data))), "")
+        return Refused(told or f"The model refuses values that it does not know: {found[0]}.")
     if not hasattr(data, "iloc") and not hasattr(data, "dtype"):
         return None
     if _MISSING.search(said):
@@ -42,6 +50,17 @@ def blamed(error: ValueError, data: Any) -> Refused | None:
     if _INFINITE.search(said):
         return _refused_at(_is_infinite(data), data, what="an infinite number")
     return None
+
+
+def _unknown_in(check: Check, values: Any) -> str:
+    return check.unknown_in(values)
+
+
+def _columns_of(data: Any) -> Iterator[Any]:
+    """Yield the values of each column of a DataFrame, or of an array with two dimensions."""
+    if hasattr(data, "columns"):
+        return (data.iloc[:, at].tolist() for at in range(data.shape[1]))
+    return iter(data.T.tolist() if getattr(data, "ndim", 0) > 1 else ())
 
 
 def _refused_at(flags: Any, data: Any, *, what: str) -> Refused | None:

@@ -161,9 +161,10 @@ def _of_lists(rows: list[Any], names: Sequence[str]) -> list[list[Any]]:
 def _of_object(found: dict[str, Any], names: Sequence[str]) -> list[list[Any]]:
     if found.keys() != set(names) and _is_split(found):
         given = found["columns"]
+        if not all(names):
+            return _of_lists(found["data"], names)
         if not all(isinstance(name, str) for name in given):
             raise Refused("The names of the columns are not all texts.")
-        _require_named(names)
         require_names(without_index(given, names), names, where="The body")
         columns = dict(zip(given, _of_lists(found["data"], given)))
         return [columns[name] for name in names]

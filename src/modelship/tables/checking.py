@@ -16,6 +16,7 @@ __all__ = ["Check", "filled"]
 _NAN = float("nan")
 _NONE = type(None)
 _NUMBERS = frozenset((int, float))
+_LISTED = 5
 _TYPES: dict[str, frozenset[type]] = {
     "integer": frozenset((int, float, bool)),  # as pandas has it, true is 1
     "number": frozenset((int, float, bool)),
@@ -106,10 +107,22 @@ class Check:
         """Return what was counted, in words; ``""`` if nothing was."""
         if self.unseen:
             noun = "value" if self.unseen == 1 else "values"
-            return f"{self.name}: {self.unseen} unknown {noun}, such as {_shown(self.last_unseen)}"
+            such = f"unknown to the model, such as {_shown(self.last_unseen)}"
+            return f"{self.name}: {self.unseen} {noun} {such}"
         if self.outside:
             noun = "number" if self.outside == 1 else "numbers"
-            return f"{self.name}: {self.outside} {noun} outside {self._low:g} to {self._high:g}"
+            sample = f"the sample's {self._low:g} to {self._high:g}"
+            return f"{self.name}: {self.outside} {noun} outside {sample}"
+        return ""
+
+    def unknown_in(self, values: Sequence[Any]) -> str:
+        """Return where the first value is that the model does not know, and what it knows."""
+        for row, value in enumerate(values if self._known else ()):
+            if value not in self._known and value is not None and value == value:  # noqa: PLR0124
+                known = self.column.categories[:_LISTED]
+                more = ", ..." if len(self.column.categories) > _LISTED else ""
+                expected = f"the model knows {', '.join(map(_shown, known))}{more}"
+                return f"Row {row}, {self.name}: {_shown(value)} is given; {expected}."
         return ""
 
     def _expected(self) -> str:

@@ -60,4 +60,4 @@ class Counts:
             return
         self._next_s = now_s + _TOLD_EVERY_S
         told = "; ".join(text for check in self._checks if (text := check.counted()))
-        _logger.warning("Of %d rows, these were new to the model: %s.", self._rows, told)
+        _logger.warning("Counted in %d rows, and not refused: %s.", self._rows, told)

@@ -133,7 +133,7 @@ class Table:
         try:
             return predict(data)
         except ValueError as error:
-            refusal = blamed(error, data)
+            refusal = blamed(error, data, self.checks)
             if refusal is None:
                 raise
             raise refusal from error

@@ -72,6 +72,20 @@ def share_cache(home):
     return home
 
 
+@pytest.fixture(scope="session")
+def sharing_locks():
+    """Return what lets a MODELSHIP_HOME of a test's own have the locks of this run."""
+    common = Path(os.environ["MODELSHIP_TESTS_CACHE"], "cache", "locks")
+    common.mkdir(parents=True, exist_ok=True)
+
+    def share(home):
+        (home / "cache").mkdir(parents=True)
+        (home / "cache" / "locks").symlink_to(common)
+        return home
+
+    return share
+
+
 def pytest_unconfigure():
     """Remove the environments of this run; workers leave that to whoever started them."""
     if OWNS_CACHE:

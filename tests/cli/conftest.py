@@ -54,12 +54,12 @@ def files(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
+def here(tmp_path, monkeypatch, sharing_locks):
     """Move into a new folder, with no settings of the person who runs the tests."""
     for variable in [name for name in os.environ if name.startswith("MODELSHIP_")]:
         if variable != "MODELSHIP_HOME":
             monkeypatch.delenv(variable)
-    monkeypatch.setenv("MODELSHIP_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("MODELSHIP_HOME", str(sharing_locks(tmp_path / "home")))
     folder = tmp_path / "here"
     folder.mkdir()
     monkeypatch.chdir(folder)

@@ -28,7 +28,7 @@ __all__ = ["Environment", "as_environment"]
 SERVER = "azureml-inference-server-http"
 DEFAULTS = "azureml-defaults"
 
-_GIVE_ONE = "Pass environment= with a conda or requirements file, or a list of packages."
+_GIVE_ONE = "Pass environment= with a conda or requirements file."
 
 
 @dataclass(frozen=True)

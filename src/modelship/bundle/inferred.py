@@ -21,8 +21,8 @@ _COMPANIONS: Final = frozenset(("joblib", "numpy", "scipy"))
 """They come along with whatever wrote the model, and keep to its promises."""
 
 _NAME_ONE: Final = (
-    "Name one of the versions as a package of the environment, or in a conda or requirements file; "
-    "modelship check shows whether both models load with it."
+    "Name one of them, as in environment=['NAME==VERSION'] (--package NAME==VERSION); modelship "
+    "check shows whether both models load with it."
 )
 
 
@@ -151,7 +151,7 @@ def _packages(
                 origin,
                 f"the model needs the package imported as {package!r}, whose name on PyPI is not "
                 "known.",
-                "Name the package of PyPI that has it: environment=['NAME'], or --package NAME; "
+                "Name the package of PyPI that has it: environment=['NAME'] (--package NAME); "
                 "code of your own goes beside the scoring script.",
             )
 

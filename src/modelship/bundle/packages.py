@@ -81,7 +81,7 @@ def _parsed(text: object) -> Requirement:
         raise EnvironmentSpecError(_WHERE, f"{text!r} names a file.", advice)
     parsed = parse_requirement(text, where=_WHERE)
     if parsed.name == "python":
-        advice = "Name the Python in a conda file ('python=3.11') or in an Environment."
+        advice = "Name the Python in a conda file: 'python=3.11'."
         raise EnvironmentSpecError(_WHERE, f"{text!r} is no package.", advice)
     return parsed
 

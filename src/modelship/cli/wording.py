@@ -38,7 +38,7 @@ _FLAGS: Final[Mapping[str, str]] = {
 }
 _TYPED: Final = {ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT}
 _CALL: Final = r"[\w.]+\((?:[^()]|\([^()]*\))*\)"
-_VALUE: Final = r"(?:'[^']*'|True|False|\.\.\.|\d+(?:\.\d+)?)?"
+_VALUE: Final = r"(?:'[^']*'|\['[^']*'\]|True|False|\.\.\.|\d+(?:\.\d+)?)?"
 # Both ways are told, Python's first: "overwrite=True (--overwrite)", "save() (modelship bundle)".
 _TWO_WAYS: Final = re.compile(
     rf"(?<![\w-])(?:{_CALL}|\w+={_VALUE}) \((?P<typed>(?:--|modelship )[^()]+)\)"

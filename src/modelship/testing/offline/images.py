@@ -22,7 +22,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.bundle import Environment, Lock, ScoringBundle
-from modelship.bundle.lock import lock as resolve
+from modelship.bundle.remembered import todays_lock
 from modelship.bundle.script import SourceFile
 from modelship.errors import EnvironmentSpecError
 from modelship.sources import Model
@@ -107,7 +107,7 @@ class Images:
             needs = "\n".join((environment.python, *environment.requirements))
             kept = folder / f"{_short_digest(needs)}.lock.json"
             if not kept.exists():
-                found = resolve(environment)
+                found = todays_lock(environment)
                 draft = kept.with_suffix(".new")
                 draft.write_text(json.dumps({"python": found.python, "text": found.text}))
                 draft.replace(kept)

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["Deadline", "DeadlineExceededError", "Steps", "doing", "showing", "worded_by"]
+__all__ = [
+    "Deadline",
+    "DeadlineExceededError",
+    "Steps",
+    "doing",
+    "is_showing",
+    "showing",
+    "worded_by",
+]
 
 _FIRST_LINE_S: Final = 5.0  # what is done sooner needs no line of its own in a log
 
@@ -106,7 +114,7 @@ def showing(title: str, *, shown: bool = True) -> Iterator[None]:
     shown : bool
         Whether it is shown at all.
     """
-    if shown and isinstance(_UNDER_WAY.get(), (_Clock, _Lines)):
+    if shown and is_showing():
         with doing(title):
             yield
         return
@@ -138,6 +146,11 @@ def doing(detail: str) -> Iterator[Callable[[str], None]]:
         yield display.say
     finally:
         display.say(before)
+
+
+def is_showing() -> bool:
+    """Return whether something is shown now, which a progress bar of its own would disturb."""
+    return isinstance(_UNDER_WAY.get(), (_Clock, _Lines))
 
 
 class _Nothing:

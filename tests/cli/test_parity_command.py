@@ -32,12 +32,15 @@ def bundle(here, bare_lock, tmp_path, shared_home, monkeypatch):
 def test_equal_answers_are_said(bundle, here, modelship):
     """One line says how many requests went where, and the exit code is 0.
 
-    The script has the variables and the secrets in each place: it would not start without.
+    What is written behind a target is how it serves. The script has the variables and the secrets
+    in each place: it would not start without.
     """
     (here / "requests.jsonl").write_text("1\n2\n")
-    arguments = ("parity", bundle, "--on", "process", "--requests", "requests.jsonl", "--quiet")
-    done = modelship(*arguments, *SERVED)
-    assert done.stdout == "2 requests to script, process: equal answers\n"
+    places = ("--on", "process", "process:server=modelship,scoring_timeout_ms=5000")
+    sent = ("--requests", "requests.jsonl", "--quiet")
+    done = modelship("parity", bundle, *places, *sent, *SERVED)
+    told = "script, process, process:server=modelship,scoring_timeout_ms=5000"
+    assert done.stdout == f"2 requests to {told}: equal answers\n"
     assert done.exit_code == 0
 
 
@@ -78,16 +81,6 @@ def test_a_bundle_without_a_sample_needs_requests(bundle, modelship, more):
     done = modelship("parity", bundle, "--on", "process", *more)
     assert done.exit_code == 2
     assert "no sample request" in done.stderr
-
-
-def test_two_ways_to_serve_on_one_target_are_two_sides(bundle, here, modelship):
-    """What is written behind a target is how it serves; the variables are those of all."""
-    (here / "requests.jsonl").write_text("1\n2\n")
-    places = ("--on", "process", "process:server=modelship,scoring_timeout_ms=5000")
-    sent = ("--requests", "requests.jsonl", "--quiet")
-    done = modelship("parity", bundle, *places, *sent, *SERVED)
-    name = "process:server=modelship,scoring_timeout_ms=5000"
-    assert done.stdout == f"2 requests to script, process, {name}: equal answers\n"
 
 
 @pytest.mark.parametrize(

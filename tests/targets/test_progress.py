@@ -6,6 +6,7 @@ import queue
 import pytest
 
 from modelship import progress
+from modelship.evaluation import Evaluator
 from modelship.progress import Deadline, DeadlineExceededError, Steps, doing, showing
 from modelship.targets.logtail import last_lines, telling_part
 
@@ -68,6 +69,16 @@ def test_elsewhere_what_takes_long_is_told_from_time_to_time(monkeypatch):
         while "init()" not in (line := lines.get(timeout=30)):
             pass
     assert line.startswith("Check the bundle: try init() … ")
+
+
+def test_what_scores_rows_within_a_step_is_a_detail_of_it(monkeypatch):
+    """Two displays would disturb each other, as in the gate of a deployment."""
+    monkeypatch.setattr("sys.stderr", Terminal())
+    monkeypatch.setenv("TERM", "xterm")
+    evaluator = Evaluator([[0], [1], [2]], [0, 1, 2], task="regression", batch_size=1)
+    with Steps("svc on process", timeout_s=60, show_output=True).step("Evaluate"):
+        evaluator.evaluate(lambda rows: [row[0] for row in rows])
+    assert "scoring" not in progress.sys.stderr.getvalue()
 
 
 def test_what_is_soon_done_or_hidden_writes_nothing(capsys):

@@ -16,6 +16,7 @@ from modelship.evaluation.given import InFile, InMemory
 from modelship.evaluation.predictions import align, join, outputs_of
 from modelship.evaluation.report import Report
 from modelship.evaluation.subjects import subject_of
+from modelship.progress import doing, is_showing
 
 if TYPE_CHECKING:
     import os
@@ -250,7 +251,14 @@ class Evaluator:
 
 @contextmanager
 def _bar(total: int, *, shown: bool) -> Iterator[Callable[[int], None]]:
-    """Yield what advances a progress bar on stderr, or nothing where there is no terminal."""
+    """Yield what advances a progress bar on stderr, or nothing where there is no terminal.
+
+    Within a step that is shown, such as the gate of a deployment, it is a detail of that.
+    """
+    if shown and is_showing():
+        with doing(f"0 of {total:,} rows") as say:
+            yield _telling(say, total)
+        return
     if not (shown and sys.stderr.isatty()):
         yield lambda _: None
         return
@@ -260,6 +268,17 @@ def _bar(total: int, *, shown: bool) -> Iterator[Callable[[int], None]]:
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("scoring", total=total)
         yield lambda rows: progress.advance(task, rows)
+
+
+def _telling(say: Callable[[str], None], total: int) -> Callable[[int], None]:
+    done = 0
+
+    def advance(rows: int) -> None:
+        nonlocal done
+        done += rows
+        say(f"{done:,} of {total:,} rows")
+
+    return advance
 
 
 def _check_options(*, task: object, batch_size: object, encode: object, decode: object) -> None:

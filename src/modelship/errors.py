@@ -424,10 +424,11 @@ class PredictionError(EvaluationError):
         "If the service speaks another form, pass encode= (--encode MODULE:FUNCTION) and "
         "decode= (--decode MODULE:FUNCTION)."
     )
+    summary: str = "The answer is not one prediction a row"
 
     @property
     def message(self) -> str:
-        return f"The answer is not one prediction a row: {self.problem}."
+        return f"{self.summary}: {self.problem}."
 
     @property
     def hint(self) -> str:

@@ -225,6 +225,18 @@ def test_gaps_reach_a_model_that_takes_them(text_of):
     assert isinstance(report.X, np.ndarray)
 
 
+@pytest.mark.parametrize("names", [None, ["a", "b"]])
+def test_a_text_among_numbers_is_named(text_of, names):
+    """The error has the column, the row and the text, whether the model knows names or not."""
+    X = pd.DataFrame([[0.0, 1], [5, 2]], columns=["a", "b"])
+    model = LogisticRegression().fit(X if names else X.to_numpy(), [True, False])
+    evaluator = Evaluator.read(text_of("t.csv", "a,b,y\n0,1,True\n5,?,False\n"))
+    with pytest.raises(InvalidTestSetError, match=r"column 'b' holds '\?' in row 1"):
+        evaluator.evaluate(model)
+    evaluator = Evaluator.read(text_of("t.csv", "a,b,y\n0,1,True\n5,2,False\n"))
+    assert evaluator.evaluate(model).labels.tolist() == [False, True]
+
+
 def test_rows_of_json_keep_each_value_as_it_is(text_of):
     """Rows that mix numbers and texts are objects, and never texts alone."""
     X, y = DataFile(text_of("t.json", '{"X": [[3, "a"], [null, "b"]], "y": [1, 2]}')).read()

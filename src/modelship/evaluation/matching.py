@@ -21,6 +21,7 @@ __all__ = [
     "known_names",
     "matched",
     "order_of",
+    "require_numbers",
 ]
 
 _INDEX: Final = re.compile(r"Unnamed: \d+|")
@@ -118,7 +119,40 @@ def _as_array(frame: Any, schema: Schema) -> Any:
     frame = _without_index(frame, width=schema.width)
     if is_numeric(frame):
         return frame.to_numpy()
-    return frame.to_numpy(dtype=object) if schema.form == "objects" else frame
+    if schema.form == "objects":
+        return frame.to_numpy(dtype=object)
+    if schema.form == "array":
+        for name in frame.columns:
+            require_numbers(frame[name])
+        return frame.to_numpy(dtype="float64", na_value=float("nan"))
+    return frame
+
+
+def require_numbers(series: Any) -> None:
+    """Raise if a column of a data frame holds a text that is no number.
+
+    Raises
+    ------
+    InvalidTestSetError
+        With the column, the row and the text.
+    """
+    if getattr(series.dtype, "kind", "O") not in "OUST":
+        return
+    for row, value in enumerate(series.tolist()):
+        if isinstance(value, str) and not _is_number(value):
+            raise InvalidTestSetError(
+                problem=f"column {series.name!r} holds {value[:40]!r} in row {row}, and the "
+                "model takes numbers",
+                advice="Leave a cell empty where a number is missing.",
+            )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _one_column(frame: Any) -> Any:

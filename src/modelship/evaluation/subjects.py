@@ -214,4 +214,5 @@ def _blaming(what: str, *, advice: str) -> Iterator[None]:
         raise PredictionError(
             problem=f"{what} raised {type(error).__name__}: {str(error).strip().rstrip('.')}",
             advice=advice,
+            summary="The rows cannot be scored",
         ) from error

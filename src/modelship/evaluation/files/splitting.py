@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from modelship.errors import InvalidTestSetError
 from modelship.evaluation.examples import no_such_column
-from modelship.evaluation.matching import is_index, known_names
+from modelship.evaluation.matching import is_index, known_names, require_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -145,6 +145,8 @@ def _cast(series: Any, column: Column) -> Any:
             return _as_categories(series, column)
         if column.dtype.startswith("float") and series.dtype.kind in "iu":
             return series.astype(column.dtype)
+        if column.kind in ("integer", "number"):
+            require_numbers(series)
         if are_texts(column):
             return _as_texts(series, column)
     except (ValueError, TypeError) as error:

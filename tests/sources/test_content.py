@@ -41,6 +41,24 @@ def _old_booster() -> bytes:
     return struct.pack("<f", 0.5) + bytes(132) + struct.pack("<Q", 15) + b"binary:logistic" + b"\0"
 
 
+BOOSTER = {
+    "learner": {
+        "attributes": {},
+        "gradient_booster": {"model": {"weights": {}}, "name": "gblinear"},
+        "learner_model_param": {"num_feature": "2"},
+        "objective": {"name": "reg:squarederror"},
+    }
+}
+
+
+def _ubjson(value) -> bytes:
+    """Encode texts and objects as XGBoost does."""
+    if isinstance(value, str):
+        return b"SL" + struct.pack(">q", len(value)) + value.encode()
+    pairs = [_ubjson(key)[1:] + _ubjson(each) for key, each in value.items()]
+    return b"{" + b"".join(pairs) + b"}"
+
+
 DATA = {
     "README.md": b"# The model\n\nIt was *trained* on 3.10.\n",
     "conda.yaml": b"channels:\n- defaults\ndependencies:\n- python=3.11\n",
@@ -61,8 +79,8 @@ DATA = {
     "fields.npy": _npy(np.zeros(2, [("a", "i4"), ("b", "f4", (3,))])),
     "two.npz": zipped({"a.npy": _npy(np.zeros(2)), "b.npy": _npy(np.array(["x"]))}),
     "model.safetensors": _safetensors(),
-    "model.json": b'{"learner": {"attributes": {}}}',
-    "model.ubj": b"{L\x00\x00\x00\x00\x00\x00\x00\x07learner{" + bytes(range(200)),
+    "model.json": json.dumps(BOOSTER).encode(),
+    "model.ubj": _ubjson(BOOSTER),
     "model.bst": _old_booster(),
     "model.cbm": b"CBM1" + os.urandom(300),
     "lightgbm.txt": b"tree\nversion=v4\nnum_class=1\n",

@@ -70,3 +70,14 @@ def test_columns_have_names_of_their_own():
     """Two columns of one name cannot be told apart in a request."""
     with pytest.raises(SchemaError, match="two columns are named 'a'"):
         Schema("table", (Column("a"), Column("a")))
+
+
+def test_numbers_without_names_may_come_in_a_table():
+    """A model that was fitted on an array takes the names of a sample, if they are as many."""
+    model = Schema("array", width=2)
+    sample = Schema("table", (Column("a", "number"), Column("b", "number")))
+    assert model.completed_by(sample).names == ("a", "b")
+    assert model.completed_by(sample).form == "table"
+    assert model.completed_by(Schema("array", width=2)).form == "array"
+    with pytest.raises(SchemaError, match="takes 2 columns, and the sample has 1"):
+        model.completed_by(Schema("table", (Column("a"),)))

@@ -176,11 +176,19 @@ class Schema:
         if self.form == "records":  # its keys are not columns: each row has its own
             columns, form = self.columns, self.form
         elif not self.columns:
-            columns, form = other.columns, self.form or other.form
+            columns, form = other.columns, self._form_with(other)
         else:
             columns, form = self._columns_with(other), self.form or other.form
         width = other.width if self.width is None else self.width
         return Schema(form, columns, width, self.outputs.completed_by(other.outputs))
+
+    def _form_with(self, other: Schema) -> str:
+        """Return the form, where only `other` has columns: numbers may come in a table too."""
+        if self.form != "array" or not other.is_table:
+            return self.form or other.form
+        if self.width is not None:
+            _require_width(expected=self.width, found=other.width)
+        return "table"
 
     def _columns_with(self, other: Schema) -> tuple[Column, ...]:
         if not other.columns:
@@ -195,11 +203,7 @@ class Schema:
             _require_names(expected=self.names, found=other.names)
             known = {column.name: column for column in other.columns}
             return tuple(column.completed_by(known[column.name]) for column in self.columns)
-        if len(self.columns) != len(other.columns):
-            raise SchemaError(
-                f"the model takes {len(self.columns)} columns, and the sample has "
-                f"{len(other.columns)}"
-            )
+        _require_width(expected=len(self.columns), found=len(other.columns))
         return tuple(mine.completed_by(theirs) for mine, theirs in zip(self.columns, other.columns))
 
     def to_json(self) -> str:
@@ -249,6 +253,11 @@ def _require_one_of(found: object, known: tuple[str, ...], *, what: str) -> None
     if found not in known:
         names = ", ".join(filter(None, known))
         raise SchemaError(f"{what} is {found!r}, and one of these is expected: {names}")
+
+
+def _require_width(*, expected: int | None, found: int | None) -> None:
+    if expected != found:
+        raise SchemaError(f"the model takes {expected} columns, and the sample has {found}")
 
 
 def _require_names(*, expected: tuple[str, ...], found: tuple[str, ...]) -> None:

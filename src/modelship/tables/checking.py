@@ -80,14 +80,14 @@ class Check:
     def require(self, values: Sequence[Any]) -> None:
         """Raise Refused at the first value that is not of the column's kind."""
         allowed = self._allowed
-        if allowed is None:
+        if allowed is None or allowed.issuperset(map(type, values)):
             return
         for row, value in enumerate(values):
             if type(value) in allowed or (value != value and _NONE in allowed):  # noqa: PLR0124 - NaN
                 continue
             raise Refused(f"Row {row}, {self.name}: {_shown(value)} is given; {self._expected()}.")
 
-    def count(self, values: Sequence[Any]) -> bool:
+    def count(self, values: Any) -> bool:
         """Count what the model or the sample has not seen; return whether there is any."""
         if self._known:
             known = self._known
@@ -99,9 +99,12 @@ class Check:
         if self._low is None or self._high is None:
             return False
         low, high = self._low, self._high
-        numbers = [v for v in _plain(values) if type(v) in _NUMBERS and (v < low or v > high)]
-        self.outside += len(numbers)
-        return bool(numbers)
+        if hasattr(values, "dtype"):
+            outside = int(((values < low) | (values > high)).sum())
+        else:
+            outside = sum(1 for v in values if type(v) in _NUMBERS and (v < low or v > high))
+        self.outside += outside
+        return outside > 0
 
     def counted(self) -> str:
         """Return what was counted, in words; ``""`` if nothing was."""
@@ -145,10 +148,6 @@ def _kind_of_values(column: Column) -> str:
         if kinds and kinds <= _TYPES[kind]:
             return kind
     return ""
-
-
-def _plain(values: Any) -> Any:
-    return values.tolist() if hasattr(values, "tolist") else values
 
 
 def _shown(value: Any) -> str:

@@ -251,7 +251,7 @@ def explain_environment_variable(raised: Raised) -> Diagnosis | None:
         )
     code = {"import": "MS501", "init": "MS502", "run": "MS503"}[raised.phase]
     if _SECRET.search(variable):  # what is given as a variable is shown (MS118)
-        remedy = f"Set it with --secret {variable}=env:{variable} (Serving(secrets=...))."
+        remedy = f"Set {variable} as a secret: Serving(secrets=...) or --secret."
     else:
         remedy = (
             f"Set it with --variable {variable}=... (Serving(variables=...)), or give it a "

@@ -13,7 +13,7 @@ import pytest
 from modelship.server.arrays import CannotWrite, FallBack
 from modelship.server.binary import BadBody, plain_array
 from modelship.server.table_plan import table_plan
-from modelship.tables import Refused, Table, schema_of_data
+from modelship.tables import Refused, Schema, Table, schema_of_data
 
 FRAME = pd.DataFrame({"age": [30.5, 40.5], "income": [1.5, 2.5]})
 
@@ -49,6 +49,18 @@ def test_bodies_that_are_not_json_become_tables():
         pd.testing.assert_frame_equal(plan.call(**read), FRAME)
     with pytest.raises(FallBack):
         plan.read_json(b'{"data": [[1, 2]]}')
+
+
+def test_rows_of_numbers_are_read_from_the_bytes_where_the_script_says_so():
+    """A script of a model that tells nothing has a run_array, which is its run_table."""
+    pytest.importorskip("simdjson")
+    module = _script(Schema())
+    module.run_array = module.run_table
+    plan = table_plan(module)
+    found = plan.call(**plan.read_json(b'{"data": [[1, 2.5], [3, 4]]}'))
+    np.testing.assert_array_equal(found, [[1, 2.5], [3, 4]])
+    with pytest.raises(FallBack):
+        plan.read_json(b'{"data": [[1, "a"]]}')
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,8 @@ class Scorer:
         self._alarm = _Alarm(settings.scoring_timeout_ms)
         self._in_flask = flasks.in_use()
         # Of a script that modelship wrote: what its table has counted.
-        self._counts = getattr(getattr(script.module, "table", None), "counts", None)
+        counts = getattr(getattr(script.module, "table", None), "counts", None)
+        self._counts = counts if isinstance(getattr(counts, "has_new", None), bool) else None
         self._keeps_bodies = bool(settings.capture_folder)
 
     def __call__(self, waiting: deque[Request]) -> Sequence[tuple[Request, Answer]]:

@@ -104,6 +104,9 @@ STATES = {
                                             text("1"), name("os:system")),
     "a type of dill": call("dill._dill:_load_type", text("FunctionType")) + values(b"N") + b"R",
     "a module of dill": call("dill._dill:_import_module", text("os")),
+    "the variables of the program, changed": name("__builtin__:__main__") + text("open")
+    + name("os:system") + b"s",
+    "the variables of the program, called": call("__builtin__:__main__", text("1")),
     "a call through a changed class": name("builtins:dict") + b")\x81"
     + values(b"N", pairs(__class__=name("subprocess:Popen"))) + b"b"
     + call("functools:partial", name("os:getcwd")) + b")R",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import cloudpickle
 import numpy as np
 import pytest
@@ -68,6 +71,17 @@ def test_what_other_releases_write_is_safe(tmp_path, title):
     path.write_bytes(WRITTEN[title])
     passport = read_passport(path)
     assert passport.obstacles == ()
+
+
+@pytest.mark.parametrize("recurse", [True, False])
+def test_a_function_of_a_program_that_dill_wrote_is_safe(tmp_path, recurse):
+    """Without recursing, dill gives it all variables of the program, by a name of its own."""
+    code = (
+        f"import dill\ndef double(x): return x * 2\n"
+        f"open('model.pkl', 'wb').write(dill.dumps({{'f': double}}, recurse={recurse}))"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, timeout=60)
+    assert read_passport(tmp_path / "model.pkl").obstacles == ()
 
 
 def test_a_transformer_of_a_program_is_safe(tmp_path):

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from modelship.sources._evaluating import evaluates
+from modelship.sources._globals import MAIN_OF_DILL
 from modelship.sources._keys import RUN_BY_ENUMERATIONS, RUN_BY_UNPICKLING
 from modelship.sources._values import (
     CODE,
@@ -140,7 +141,9 @@ def _load_type(args: tuple[object, ...], findings: Findings) -> object:
 def function_made_of(args: tuple[object, ...], _: Findings | None = None) -> object:
     """Return what comes of the arguments of a function; None if they are unusual."""
     of_module = MODULE in args or any(
-        isinstance(each, Name) and not each.text.startswith("__main__.") for each in args[1:2]
+        isinstance(each, Name)
+        and not (each.text.startswith("__main__.") or each.text == MAIN_OF_DILL)
+        for each in args[1:2]
     )
     return FUNCTION if args and args[0] is CODE and not of_module else None
 

@@ -16,7 +16,7 @@ from typing import Final
 from modelship.sources._denied import DANGEROUS_MODULES, leads_to_code
 from modelship.sources._known_names import is_of_known_library, known_module, use_of
 
-__all__ = ["Judgement", "Use", "is_dangerous", "judge", "top_module"]
+__all__ = ["MAIN_OF_DILL", "Judgement", "Use", "is_dangerous", "judge", "top_module"]
 
 
 class Use(enum.Flag):
@@ -48,6 +48,9 @@ _USES: Final = {
 }
 _PYTHON: Final = sys.stdlib_module_names | {"__builtin__", "copy_reg", "exceptions"}
 _MAIN: Final = "__main__"
+MAIN_OF_DILL: Final = "__builtin__.__main__"
+"""What dill calls the variables of the program, which its functions are given; no such name is
+there for any other unpickler."""
 # Cython writes such a function for a class of its own; it makes an instance and nothing else.
 _OF_CYTHON: Final = re.compile(r"[\w.]+\.__pyx_unpickle_(?!Enum\b)\w+")
 # Functions that read, write, fetch or evaluate have such names, whatever the library.
@@ -71,17 +74,18 @@ def judge(name: str, uses: Use) -> Judgement:
     ``getattr(cls, "method")`` with a plain global and a constant text is the name
     ``cls.method``: pickle writes methods of built-in types so. Judge that name, as held.
     """
+    if name == MAIN_OF_DILL and uses == Use.HOLD:
+        return Judgement.KNOWN
     if leads_to_code(name):
         return Judgement.DANGEROUS
     if uses in _USES[use_of(name)]:
         return Judgement.KNOWN
     if _OF_CYTHON.fullmatch(name) and not _is_through_a_module(name):
         return Judgement.KNOWN if is_of_known_library(name) else Judgement.UNKNOWN
-    if Use.CALL in uses or top_module(name) in _PYTHON or _is_through_a_module(name):
-        return Judgement.DANGEROUS
-    if is_of_known_library(name) and not (Use.MAKE in uses or _is_class(name)):
-        return Judgement.DANGEROUS
-    return Judgement.UNKNOWN
+    leads_on = top_module(name) in _PYTHON or _is_through_a_module(name)
+    is_function = is_of_known_library(name) and not (Use.MAKE in uses or _is_class(name))
+    endangers = Use.CALL in uses or leads_on or is_function
+    return Judgement.DANGEROUS if endangers else Judgement.UNKNOWN
 
 
 def is_dangerous(name: str) -> bool:

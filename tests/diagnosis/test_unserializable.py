@@ -71,7 +71,7 @@ def each_of(table):
 @pytest.mark.parametrize(("written", "value"), each_of(VALUES))
 def test_each_kind_of_value_has_its_own_remedy(written, value):
     """The place of the value is named, and what to write there."""
-    found = unsendable({"y": [1, {"at": value}]})
+    [found] = unsendable({"y": [1, {"at": value}]})
     assert found["what"].startswith("the answer['y'][1]['at'] is of the type ")
     assert remedy_of(found["kinds"]).startswith(f"Write {written}")
     with pytest.raises((TypeError, ValueError)):
@@ -81,22 +81,34 @@ def test_each_kind_of_value_has_its_own_remedy(written, value):
 @pytest.mark.parametrize(("written", "key"), each_of(KEYS))
 def test_each_kind_of_key_has_its_own_remedy(written, key):
     """A dictionary is not at fault, but what stands in it as a key."""
-    found = unsendable([{"y": {key: 1}}])
+    [found] = unsendable([{"y": {key: 1}}])
     assert found["what"].startswith("a key of the answer[0]['y'] is ")
     assert remedy_of(found["kinds"], is_key=True).startswith(f"Write {written}")
 
 
+def test_each_type_is_told_once():
+    """The first value of each, in the order of the answer, and keys beside values."""
+    answer = [{"at": dt.date(2024, 1, 1), "n": decimal.Decimal(row)} for row in range(3)]
+    answer.append({np.int64(1): np.int64(2), np.int64(3): 4})
+    assert [each["what"] for each in unsendable(answer)] == [
+        "the answer[0]['at'] is of the type datetime.date",
+        "the answer[0]['n'] is of the type decimal.Decimal",
+        "a key of the answer[3] is numpy.int64",
+        f"the answer[3][{np.int64(1)!r}] is of the type numpy.int64",
+    ]
+
+
 def test_names_are_those_that_a_script_writes():
     """A class is named as it is imported, and not where its library keeps it."""
-    assert unsendable({np.int64(1): 1})["what"] == "a key of the answer is numpy.int64"
-    assert unsendable([pd.Timestamp(0)])["what"].endswith("of the type pandas.Timestamp")
+    assert unsendable({np.int64(1): 1})[0]["what"] == "a key of the answer is numpy.int64"
+    assert unsendable([pd.Timestamp(0)])[0]["what"].endswith("of the type pandas.Timestamp")
 
 
 def test_an_answer_that_holds_itself_is_told():
     """Such a list has no end."""
     endless = []
     endless.append(endless)
-    assert unsendable(endless)["what"] == "the answer[0] holds itself"
+    assert unsendable(endless)[0]["what"] == "the answer[0] holds itself"
 
 
 LOGGED = {

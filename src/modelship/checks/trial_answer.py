@@ -8,10 +8,15 @@ from __future__ import annotations
 import json
 import re
 import sys
-from typing import Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _KEYS = (str, int, float, bool, type(None))
 _SHOWN = 60
+_MOST, _LOOKED_AT = 5, 1000
 _SAID = 200
 _ERROR_KEYS = {"error", "errors", "err", "exception", "traceback", "failure"}
 _ERROR_KEYS |= {f"error{sign}{word}" for sign in ("", "_") for word in ("message", "msg", "text")}
@@ -24,27 +29,43 @@ _FAILED = {"error", "failed", "failure", "fail"}
 _NO_ERROR = {"", "no", "none", "null", "ok", "false"}
 
 
-def unsendable(
-    value: object, at: str = "the answer", within: tuple[int, ...] = ()
-) -> dict[str, Any]:
-    """Return which part of an answer has no JSON form, what it is, and whether it is a key."""
+def unsendable(value: object) -> list[dict[str, Any]]:
+    """Return which parts of an answer have no JSON form, what they are, and whether they are keys.
+
+    Of each type the first; of a long answer not all is looked at.
+    """
+    found = {
+        (each["what"].rpartition(" ")[2], each["key"]): each
+        for each in reversed([*islice(_unsendable(value, "the answer", ()), _LOOKED_AT)])
+    }
+    return [*reversed(found.values())][:_MOST]
+
+
+def _unsendable(value: object, at: str, within: tuple[int, ...]) -> Iterator[dict[str, Any]]:
     if id(value) in within:
-        return {"what": f"{at} holds itself", "kinds": [], "key": False}
-    if isinstance(value, dict):
-        for key in value:
-            if not isinstance(key, _KEYS):
-                what = f"a key of {at} is {type_name(type(key))}"
-                return {"what": what, "kinds": kinds_of(key), "key": True}
-        parts = [(each, f"{at}[{shown(key)}]") for key, each in value.items()]
-    elif isinstance(value, (list, tuple)):
-        parts = [(each, f"{at}[{number}]") for number, each in enumerate(value)]
-    else:
-        parts = []
-    for part, place in parts:
+        yield {"what": f"{at} holds itself", "kinds": [], "key": False}
+        return
+    known = True
+    for key in (
+        [each for each in value if not isinstance(each, _KEYS)] if isinstance(value, dict) else ()
+    ):
+        known = False
+        what = f"a key of {at} is {type_name(type(key))}"
+        yield {"what": what, "kinds": kinds_of(key), "key": True}
+    for part, place in _parts(value, at):
         if not is_sendable(part):
-            return unsendable(part, place, (*within, id(value)))
-    what = f"{at} is of the type {type_name(type(value))}"
-    return {"what": what, "kinds": kinds_of(value), "key": False}
+            known = False
+            yield from _unsendable(part, place, (*within, id(value)))
+    if known:
+        what = f"{at} is of the type {type_name(type(value))}"
+        yield {"what": what, "kinds": kinds_of(value), "key": False}
+
+
+def _parts(value: object, at: str) -> Iterator[tuple[object, str]]:
+    if isinstance(value, dict):
+        yield from ((each, f"{at}[{shown(key)}]") for key, each in value.items())
+    elif isinstance(value, (list, tuple)):
+        yield from ((each, f"{at}[{number}]") for number, each in enumerate(value))
 
 
 def shown(value: object, *, longest: int = _SHOWN) -> str:

@@ -156,7 +156,7 @@ def send(output: Any, report: Report, caught: list[dict[str, Any]]) -> None:
     try:
         AMLResponse(output, 200, {}, json_str=True)
     except Exception:  # noqa: BLE001 - whatever a value's own methods raise
-        report.say("answer unserializable", caught=caught, **trial_answer.unsendable(output))
+        report.say("answer unserializable", caught=caught, parts=trial_answer.unsendable(output))
         return
     twice, nan = trial_answer.is_json(output), trial_answer.has_nan(output)
     report.say("answered", status=200, twice=twice, nan=nan, **facts)

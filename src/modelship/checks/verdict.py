@@ -163,10 +163,13 @@ def _answered(trial: Trial, *, entry_script: str) -> Iterator[Finding]:
             )
         elif told["phase"] == "answer unserializable":
             yield from error_findings(trial, told, entry_script=entry_script)
-            yield RULES["MS107"].finding(
-                f"The server cannot send what run() returns: {told['what']}.",
-                path=entry_script,
-                advice=remedy_of(told["kinds"], is_key=told["key"]),
+            yield from (
+                RULES["MS107"].finding(
+                    f"The server cannot send what run() returns: {part['what']}.",
+                    path=entry_script,
+                    advice=remedy_of(part["kinds"], is_key=part["key"]),
+                )
+                for part in told["parts"]
             )
         elif told["phase"] in _FAILED:
             yield _raised(_until(trial, told), entry_script=entry_script)

@@ -103,11 +103,15 @@ def needs_azure(path):
     return any(path.is_relative_to(ROOT / each) for each in NEEDS_AZURE)
 
 
-def pytest_ignore_collect(collection_path):
-    """Pass over what needs the extra ``offline`` where it is not installed."""
-    if needs_azure(collection_path) and importlib.util.find_spec("azureml") is None:
-        return True
-    return None
+def pytest_ignore_collect(collection_path, config):
+    """Pass over what needs the extra ``offline`` where it is not there, and else with ``-m azure``.
+
+    Each worker reads every file that is not passed over.
+    """
+    if needs_azure(collection_path):
+        return True if importlib.util.find_spec("azureml") is None else None
+    leads_there = any((ROOT / each).is_relative_to(collection_path) for each in NEEDS_AZURE)
+    return True if config.option.markexpr == "azure" and not leads_there else None
 
 
 def pytest_collection_modifyitems(items):
@@ -115,6 +119,8 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if needs_azure(item.path):
             item.add_marker("azure")
+        elif item.get_closest_marker("azure"):
+            raise pytest.UsageError(f"{item.path} belongs into NEEDS_AZURE of conftest.py")
     items.sort(key=lambda item: turn_of(item.path))
 
 

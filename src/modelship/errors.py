@@ -920,6 +920,9 @@ class InvalidPayloadError(ScoringError):
     """A payload cannot be written as JSON."""
 
     problem: str
+    advice: str = (
+        "Send dicts, lists, strings, numbers or arrays; or the body itself as str or bytes."
+    )
 
     @property
     def message(self) -> str:
@@ -927,7 +930,7 @@ class InvalidPayloadError(ScoringError):
 
     @property
     def hint(self) -> str:
-        return "Send dicts, lists, strings, numbers or arrays; or the body itself as str or bytes."
+        return self.advice
 
 
 _BAD_REQUEST: Final = 400

@@ -133,5 +133,7 @@ def test_an_option_is_called_as_it_was_given(modelship, files, here):
     """By its flag if it was typed, and by its key if it stands in modelship.yaml."""
     model, flags = files / "model.pkl", ("-o", "made")
     assert "--cpu-cores is 0.0;" in modelship("bundle", model, "--cpu-cores", 0, *flags).stderr
+    assert "--as is 'acl';" in modelship("check", files / "bundle", "--as", "acl").stderr
+    assert "Write the request as JSON" in modelship("run", "digits", "--data", "1,").stderr
     (here / "modelship.yaml").write_text("sample_input: none.json\n")
     assert "error: sample_input is" in modelship("bundle", model, *flags).stderr

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["delete", "logs", "run"]
 
 _REQUEST_TIMEOUT_S = 60.0
+_AS_JSON = 'Write the request as JSON in UTF-8, such as {"data": [[0.5, 1.5]]}.'
 
 
 @click.command(
@@ -89,7 +90,8 @@ def _payload(*, file: str | None, data: str | None) -> str:
     try:
         return as_text(content)
     except DocumentError as error:
-        raise InvalidPayloadError(problem=f"{file or 'stdin'} is no UTF-8 text: {error}") from error
+        problem = f"{file or 'stdin'} is no UTF-8 text: {error}"
+        raise InvalidPayloadError(problem, _AS_JSON) from error
 
 
 def _content(file: str) -> bytes:
@@ -109,7 +111,7 @@ def _require_json(payload: str) -> None:
         json.loads(payload)
     except json.JSONDecodeError as error:
         problem = f"it is not JSON itself; {not_json.explained(error) or error}"
-        raise InvalidPayloadError(problem=problem) from error
+        raise InvalidPayloadError(problem, _AS_JSON) from error
 
 
 @click.command(

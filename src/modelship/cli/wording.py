@@ -36,6 +36,7 @@ _FLAGS: Final[Mapping[str, str]] = {
     "base_image": "--option base_image=IMAGE",
     "dns_name_label": "--option dns_name_label=LABEL",
 }
+_CALLED: Final = {"profile": ("target", "limits")}  # what Python calls otherwise
 _TYPED: Final = {ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT}
 _CALL: Final = r"[\w.]+\((?:[^()]|\([^()]*\))*\)"
 _VALUE: Final = r"(?:'[^']*'|\['[^']*'\]|True|False|\.\.\.|\d+(?:\.\d+)?)?"
@@ -137,7 +138,10 @@ def _typed(option: str) -> str:
     """Return the flag that gave an option its value; what stands in a file is called as there."""
     running = click.get_current_context(silent=True)
     command: click.Context | None = running.meta.get(COMMAND) if running else None
-    if command is None or command.get_parameter_source(option) not in _TYPED:
+    if command is None:
         return option
-    flags = [each.opts for each in command.command.params if each.name == option]
-    return max(flags[0], key=len)
+    names = {option, *_CALLED.get(option, ())}
+    for each in command.command.params:
+        if each.name in names and command.get_parameter_source(each.name) in _TYPED:
+            return "--as" if "--as" in each.opts else max(each.opts, key=len)
+    return option

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from modelship.bundle.generated import is_ours
@@ -17,6 +18,7 @@ from modelship.checks.search_path import SearchPath
 from modelship.checks.subject import Subject
 from modelship.checks.surroundings import surroundings_of
 from modelship.checks.tricks import Tricks
+from modelship.findings import RULES, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -53,7 +55,7 @@ def script_findings(subject: Subject, *, profile: Profile | None = None) -> Iter
     unread = [each for each in parsed if not isinstance(each, Script)]
     entry = next((each for each in scripts if each.path == subject.entry_script), None)
     if entry is None:
-        yield from unread
+        yield from (_of_entry(each, subject) for each in unread)
         return
     reach = _reach(subject, scripts, entry=entry)
     yield from (doubted_if(not reach.imports_surely(each.path), each) for each in unread)
@@ -84,6 +86,13 @@ def _reach(subject: Subject, scripts: Sequence[Script], *, entry: Script) -> Rea
         search=SearchPath(subject.source, python=subject.python),
         needed=tuple({name.rpartition(".")[0] for name in names}),
     )
+
+
+def _of_entry(unread: Finding, subject: Subject) -> Finding:
+    """Return what is said of a file that is not read: nothing of a script is known without it."""
+    if unread.code != "MS112" or unread.path != subject.entry_script:
+        return unread
+    return replace(unread, severity=Severity.ERROR, advice=RULES["MS112"].advice)
 
 
 def lost_paths(bundle: ScoringBundle, *, models: Sequence[Model]) -> list[Finding]:

@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 import re
+import shutil
 
 import joblib
 import numpy as np
@@ -29,6 +30,20 @@ def test_a_model_is_scored(modelship, files):
     assert "accuracy" in done.stdout
     assert "0.85" in done.stdout
     assert "597" in done.stdout
+
+
+def test_the_model_in_a_folder_of_mlflow_is_scored(modelship, files, tmp_path):
+    """What MLflow saved is a model: its MLmodel file says which file that is."""
+    (tmp_path / "saved").mkdir()
+    shutil.copy(files / "model.pkl", tmp_path / "saved/model.pkl")
+    (tmp_path / "saved/MLmodel").write_text("flavors: {sklearn: {pickled_model: model.pkl}}")
+    arguments = ("--data", files / "test.npz", "--json")
+    whole, alone = (
+        modelship("evaluate", each, *arguments)
+        for each in (tmp_path / "saved", files / "model.pkl")
+    )
+    assert whole.exit_code == 0, whole.output
+    assert json.loads(whole.stdout)["metrics"] == json.loads(alone.stdout)["metrics"]
 
 
 def test_a_service_is_scored_like_its_model(modelship, files, service):

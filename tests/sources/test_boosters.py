@@ -114,6 +114,22 @@ def test_ordered_categories_are_not_taken_for_others(tmp_path, frame):
     assert {each.kind for each in Model.read(tmp_path / "m.txt").schema.columns} == {""}
 
 
+def test_codes_tell_the_categories_where_the_parameters_do_not(models, tmp_path):
+    """LightGBM before 3 left the list of columns of categories empty."""
+    text = (models[0] / "two.txt").read_text()
+    (tmp_path / "m.txt").write_text(text.replace("[categorical_feature: 2,3]", ""))
+    kinds = [each.kind for each in Model.read(tmp_path / "m.txt").schema.columns]
+    assert kinds == ["number", "number", "category", "category", ""]
+
+
+def test_numbers_that_are_declared_categories_are_none_of_pandas(tmp_path, frame):
+    """Beside a column of ordered categories, one of numbers is not taken for it."""
+    data = frame[["age", "zone"]].assign(zone=frame.zone.cat.as_ordered())
+    light = lgb.LGBMRegressor(n_estimators=1, verbose=-1)
+    light.fit(data, frame.age, categorical_feature=["age"]).booster_.save_model(tmp_path / "m.txt")
+    assert {each.kind for each in Model.read(tmp_path / "m.txt").schema.columns} == {""}
+
+
 @pytest.mark.parametrize("name", ["three.txt", "three.json", "three.ubj"])
 def test_a_cut_file_is_corrupt(name, models, tmp_path):
     """What is not whole is said so, wherever it ends."""

@@ -39,8 +39,9 @@ def inspect(location: str) -> None:
     """Show what the model FILE tells about itself.
 
     Nothing in it is run, so a file that you do not trust is safe to look at. FILE is a pickle, a
-    joblib, skops or ONNX file, a folder of them, or the address of a registered model. What it
-    names is judged as `modelship check` does, except for what depends on the environment.
+    joblib, skops, ONNX, LightGBM or XGBoost file, a folder of them or of MLflow's, or the address
+    of a registered model. What it names is judged as `modelship check` does, except for what
+    depends on the environment.
 
     It exits with 3 if FILE is no whole model, or it is not known to be safe to load; else with 0,
     whatever else is found.

@@ -44,6 +44,7 @@ _END_OF_TREES: Final = (b"end of trees", b"feature importances", b"feature_impor
 _PANDAS: Final = b"\npandas_categorical:"
 _CATEGORICAL: Final = re.compile(rb"^\[categorical_feature: ([\d,]*)\]", re.MULTILINE)
 _RANGE: Final = re.compile(r"\[([^:\]]+):([^:\]]+)\]")
+_CODES: Final = re.compile(r"-?[0-9]{1,9}(?::-?[0-9]{1,9})*")
 _GENERATED: Final = re.compile(r"Column_\d+")
 _OF_TWO: Final = ("binary",)
 _OF_MANY: Final = ("multiclass", "multiclassova")
@@ -190,20 +191,36 @@ def _schema(header: _Header) -> Schema:
 
 
 def _columns(header: _Header) -> Iterator[Column]:
-    categories = iter(header.categories)
-    matched = header.categorical is not None and len(header.categorical) == len(header.categories)
-    known = header.categorical or () if matched else ()
-    told = not header.categories or matched
+    matched = _matched(header)
     for index, name in enumerate(header.names):
-        if index in known:
-            values = tuple(value for value in next(categories) if _is_plain(value))
+        if matched is None:  # some columns were of pandas' categories, and it does not tell which
+            yield Column(name=name, missing=True)
+        elif index in matched:
+            values = tuple(value for value in matched[index] if _is_plain(value))
             yield Column(
                 name=name, kind="category", dtype="category", categories=values, missing=True
             )
-        elif told:
+        else:
             yield _number_column(name, header.ranges[index : index + 1])
-        else:  # some columns were of pandas' categories, and the file does not tell which
-            yield Column(name=name, missing=True)
+
+
+def _matched(header: _Header) -> Mapping[int, list[Any]] | None:
+    """Return which columns have which categories of pandas'; None if the file does not tell.
+
+    Columns of ordered categories are numbers to LightGBM, and numbers may be declared categories,
+    so that the ones listed need not be those of pandas.
+    """
+    codes = {
+        index: [int(code) for code in text.split(":")]
+        for index, text in enumerate(header.ranges)
+        if _CODES.fullmatch(text)
+    }
+    places = sorted(header.categorical or codes)
+    if len(places) != len(header.categories):
+        return None if header.categories else {}
+    matched = dict(zip(places, header.categories, strict=True))
+    fits = all(max(codes.get(index, [0])) < len(values) for index, values in matched.items())
+    return matched if fits else None
 
 
 def _number_column(name: str, ranges: list[str]) -> Column:

@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 __all__ = ["Facts", "inner_of", "parts_of", "reads_texts"]
 
 _MAX_DEPTH: Final = 12
-_MAX_NOTED: Final = 300_000
+_MAX_NOTED: Final = 100_000
 _MAX_VALUES: Final = 4_000_000  # or bytes of them
 _UNKNOWN: Final = Column()
+_NUMBER: Final = Column(kind="number")
 # Attributes that hold a fitted estimator which sees the same columns as the one around it.
 _INNER: Final[Mapping[str, tuple[str, ...]]] = {
     "GridSearchCV": ("best_estimator_",),
@@ -158,7 +159,7 @@ class Facts:
         elif last in _WITH_GAPS:
             self._learn_boosted(thing, at)
         elif known.takes_numbers(class_of(thing)):
-            self._note_all(at, [Column(kind="number")] * len(at))
+            self._note_all(at, [_NUMBER] * len(at))
 
     def _learn_categories(self, encoder: Thing, at: Sequence[int]) -> None:
         arrays = encoder.get("categories_")
@@ -201,6 +202,8 @@ class Facts:
     def _note(self, index: int, column: Column) -> None:
         """Add what `column` says; what comes first in a pipeline has the say."""
         before = self.columns[index]
+        if before is column:
+            return
         if before is _UNKNOWN:
             self.columns[index] = column
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from modelship.diagnosis import Surroundings, diagnose
+from modelship.diagnosis import Surroundings, diagnose, explain_traceback
 
 READY = "2026-01-01 10:00:00 I [7] azmlinfsrv - ready for serving traffic\n"
 BOOTING = "[2026-01-01 10:00:00 +0000] [7] [INFO] Booting worker with pid: 7\n"
@@ -42,3 +42,22 @@ def test_the_bundle_of_a_service_tells_what_can_be_done():
     remedies = [diagnose(log).remedy, diagnose(log, around=known).remedy]
     assert remedies[0] == "Correct score.py:2, or what the request holds."
     assert remedies[1].startswith("modelship wrote this script: send rows that the model takes")
+
+
+def test_the_first_cause_that_is_known_explains_a_chain():
+    """What the script raised in its place says less."""
+    known = Surroundings(entry_script="score.py", source={"score.py": b""})
+    text = (
+        "Traceback (most recent call last):\n"
+        '  File "/app/score.py", line 4, in init\n'
+        "    import yaml\n"
+        "ModuleNotFoundError: No module named 'yaml'\n\n"
+        "During handling of the above exception, another exception occurred:\n\n"
+        "Traceback (most recent call last):\n"
+        '  File "/app/score.py", line 6, in init\n'
+        "    raise RuntimeError('no')\n"
+        "RuntimeError: no\n"
+    )
+    found = explain_traceback(text, phase="init", where="score.py:6", around=known)
+    assert found is not None
+    assert (found.code, found.remedy) == ("MS104", "List pyyaml in the environment.")

@@ -266,3 +266,22 @@ def test_a_relative_import_is_written_without_its_dot():
         "MS104",
         "Write the import without the dot: from tools import up.",
     )
+
+
+@pytest.mark.parametrize(
+    ("bundle", "code", "remedy"),
+    [
+        (
+            around("code/score.py", "code/helper.py"),
+            "MS116",
+            "Write import helper, and pass the folder code itself as source_directory.",
+        ),
+        (around("score.py", "code.py"), "MS116", "Give code.py another name."),
+        (around("score.py"), "MS104", "Correct the line."),
+    ],
+)
+def test_a_module_of_python_is_never_pinned(bundle, code, remedy):
+    """What the bundle has of that name tells what was meant."""
+    message = "cannot import name 'helper' from 'code' (/usr/lib/python3.11/code.py)"
+    found = explain_exception("ImportError", message, phase="import", around=bundle)
+    assert (found.code, found.remedy) == (code, remedy)

@@ -54,14 +54,14 @@ _NAMES: Final = (
             r"|mixture|neighbors|neural_network|preprocessing|semi_supervised|svm|tree)"
             r"\.(?!text\.|image\.|kernels\.|pairwise\.|cluster\._)[a-z]\w*\.\w.*"
         ),
-        "a scikit-learn before 0.22",
+        "A scikit-learn before 0.22",
         until=Version("0.24"),
     ),
     # "What's new" of 0.23: sklearn.externals.joblib and .six are removed
     _Names(
         "scikit-learn",
         re.compile(r"sklearn\.externals\.(joblib|six)\..+"),
-        "a scikit-learn before 0.21",
+        "A scikit-learn before 0.21",
         until=Version("0.23"),
     ),
     # numpy.core was renamed in NumPy 2.0; 1.26 has some modules under the new name too.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -12,6 +13,8 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+
+from modelship.bundle.generated import generate_source
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +32,26 @@ def estimators(iris):
         "pipeline": make_pipeline(StandardScaler(), LogisticRegression()).fit(X, y),
         "forest": RandomForestClassifier(3, random_state=0).fit(X, names),
     }
+
+
+@pytest.fixture
+def written(tmp_path, monkeypatch):
+    """A function that writes the script of a model, and returns its names once it has started."""
+
+    def start(model, **options):
+        for file in generate_source([model], schema=model.schema, **options)[1]:
+            (tmp_path / file.path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / file.path).write_bytes(file.content)
+        monkeypatch.setenv("AZUREML_MODEL_DIR", str(model.root))
+        monkeypatch.syspath_prepend(tmp_path)
+        script = {"__file__": str(tmp_path / "score.py")}
+        exec((tmp_path / "score.py").read_text(), script)
+        script["init"]()
+        return script
+
+    yield start
+    for module in [each for each in sys.modules if each.startswith("modelship_tables")]:
+        del sys.modules[module]
 
 
 @pytest.fixture(scope="session")

@@ -73,6 +73,16 @@ def test_a_native_file_answers_as_the_estimator_does(name, models, frame):
         assert loaded.classes_.tolist() == estimator.classes_.tolist()
 
 
+@pytest.mark.parametrize("name", ["two.txt", "three.ubj", "numbers.json"])
+def test_the_written_script_answers_as_the_estimator(name, models, frame, written):
+    """Records of JSON become the table that the booster takes, gaps and categories among it."""
+    folder, found = models
+    script = written(Model.read(folder / name))
+    records = json.loads(frame.head(5).to_json(orient="records", double_precision=15))
+    answer = script["run"](json.dumps({"data": records}))
+    assert answer == pytest.approx(found[name].predict(frame.head(5)).tolist())
+
+
 @pytest.mark.parametrize("end", ["txt", "json", "ubj"])
 def test_a_native_file_tells_columns_and_answers(end, models, tmp_path):
     """Names, categories and classes are read, whatever the file is called."""

@@ -18,7 +18,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
 
-from modelship.bundle.generated import generate_source
 from modelship.errors import ModelLoadError
 from modelship.sources import Model
 from modelship.tables import Column
@@ -130,22 +129,13 @@ def test_whole_numbers_are_not_cut(pipeline, tmp_path):
 
 
 @pytest.mark.parametrize("output", ["labels", "proba"])
-def test_the_written_script_answers_as_the_model(output, pipeline, tmp_path, monkeypatch):
+def test_the_written_script_answers_as_the_model(output, pipeline, tmp_path, written):
     """The script builds the columns, and knows the labels, which onnxruntime does not tell."""
-    model = save(tmp_path / "m.onnx", pipeline, FRAME[:1])
-    for file in generate_source([model], schema=model.schema, output=output)[1]:
-        (tmp_path / file.path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / file.path).write_bytes(file.content)
-    monkeypatch.setenv("AZUREML_MODEL_DIR", str(tmp_path))
-    monkeypatch.syspath_prepend(tmp_path)
-    script = {"__file__": str(tmp_path / "score.py")}
-    exec((tmp_path / "score.py").read_text(), script)
-    script["init"]()
+    (tmp_path / "model").mkdir()
+    script = written(save(tmp_path / "model/m.onnx", pipeline, FRAME[:1]), output=output)
     answer = script["run"](json.dumps({"data": FRAME.head(3).to_dict("records")}))
     labels = answer if output == "labels" else answer["predictions"]
     assert labels == pipeline.predict(FRAME.head(3)).tolist()
-    for name in [name for name in sys.modules if name.startswith("modelship_tables")]:
-        monkeypatch.delitem(sys.modules, name)
 
 
 def test_a_missing_runtime_is_named(tmp_path, monkeypatch):

@@ -121,3 +121,24 @@ def test_a_request_that_is_read_as_python_is_no_syntax_error_of_the_script():
     line = "  rows = ast.literal_eval(raw_data)"
     found = explain_exception("SyntaxError", "invalid syntax", phase="run", evidence=(line,))
     assert found.code == "MS503"
+
+
+@pytest.mark.parametrize(
+    ("packages", "file", "remedy"),
+    [
+        ({"dill"}, "/home/me/train.py", "Save the model with dill.dump(model, file, recurse=True)"),
+        ((), "/home/me/train.py", "Import it within the function, or move the function"),
+        ({"dill"}, "score.py", "Write import numpy as np at the top of score.py."),
+    ],
+)
+def test_what_a_function_of_the_model_lacks_is_not_asked_of_the_script(packages, file, remedy):
+    """Its variables are those of the program that saved it."""
+    found = explain_exception(
+        "NameError",
+        "name 'np' is not defined",
+        phase="run",
+        where="score.py:9",
+        evidence=('  File "score.py", line 9, in run', f'  File "{file}", line 3, in scale'),
+        around=around(packages_of_model=packages),
+    )
+    assert found.remedy.startswith(remedy)

@@ -32,6 +32,15 @@ _IMPORTS: Final = {
     "pickle": "import pickle",
     "Path": "from pathlib import Path",
 }
+_FRAME: Final = re.compile(r' *File "(?P<file>[^"]+)", line \d+, in (?P<function>\S+)')
+_WITH_DILL: Final = (
+    "Save the model with dill.dump(model, file, recurse=True), which takes along what its "
+    "functions use."
+)
+_IN_A_MODULE: Final = (
+    "Import it within the function, or move the function to a module beside the script; then save "
+    "the model again."
+)
 _AS_SOURCE = re.compile(r"\b(?:eval|literal_eval|exec|compile)\(|File \"<(?:string|unknown)>\"")
 
 
@@ -40,7 +49,7 @@ def explain_missing_global(raised: Raised) -> Diagnosis | None:
     if raised.phase != "run":
         return None
     if raised.kind == "NameError" and (match := _NAME.search(raised.message)):
-        return _undefined(raised, match["name"])
+        return _missing_in_model(raised, match["name"]) or _undefined(raised, match["name"])
     match = _NONE.search(raised.message)
     if match and not raised.library:
         return _is_none(raised, match["name"] or "")
@@ -80,6 +89,28 @@ def _undefined(raised: Raised, name: str) -> Diagnosis:
         f"run() uses {name}, which nothing defines.",
         f"Define {name}, or correct its spelling.",
     )
+
+
+def _missing_in_model(raised: Raised, name: str) -> Diagnosis | None:
+    """Explain a name that a function of the program that saved the model has left behind."""
+    function = _carried_along(raised)
+    if not function:
+        return None
+    return raised.diagnosis(
+        "MS503",
+        f"{function}, which the model's file carries along, uses {name}, which is not there.",
+        _WITH_DILL if "dill" in raised.around.packages_of_model else _IN_A_MODULE,
+    )
+
+
+def _carried_along(raised: Raised) -> str:
+    """Return the function that raised if it is neither the source's nor a library's, or ``""``."""
+    frames = [match for line in raised.evidence if (match := _FRAME.match(line))]
+    if raised.around.source is None or not frames:
+        return ""
+    file, function = frames[-1]["file"], frames[-1]["function"]
+    is_known = file in raised.around.source or "site-packages" in file or file.startswith("<")
+    return "" if is_known else function
 
 
 def _is_none(raised: Raised, attribute: str) -> Diagnosis | None:

@@ -207,7 +207,7 @@ def _secret_text(content: bytes) -> str:
     try:
         return as_text(content)
     except DocumentError:  # which shows a letter of it
-        raise DocumentError("it is not UTF-8 text") from None
+        raise DocumentError("it is not UTF-8 text with no NUL in it") from None
 
 
 def _content(option: str, path: Path) -> str:

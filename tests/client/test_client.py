@@ -46,3 +46,15 @@ def test_a_service_that_is_gone_is_unreachable():
 def test_a_key_is_in_no_repr():
     """A key is a secret."""
     assert "hunter2" not in repr(Client("http://127.0.0.1:9", key="hunter2"))
+
+
+def test_several_outputs_have_probabilities_of_their_own(monkeypatch):
+    """Each row has a dict for each output."""
+    answer = {
+        "predictions": [["a", 1]],
+        "classes": [["a", "b"], [0, 1]],
+        "probabilities": [[[0.9, 0.1]], [[0.25, 0.75]]],
+    }
+    client = Client("http://127.0.0.1:9")
+    monkeypatch.setattr(client, "_answer", lambda rows: answer)
+    assert client.predict_proba([[1]]) == [[{"a": 0.9, "b": 0.1}, {0: 0.25, 1: 0.75}]]

@@ -13,6 +13,8 @@ from modelship.targets.describing import ServiceDescription
 from modelship.targets.scoring import score
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from modelship.tables import Schema
 
 __all__ = ["Client"]
@@ -94,13 +96,14 @@ class Client:
         """
         return list(decode_answer(self._answer(rows)).values)
 
-    def predict_proba(self, rows: Any) -> list[dict[Any, float]]:
+    def predict_proba(self, rows: Any) -> list[Any]:
         """Return the probability of each class for each row; `rows` is as in :meth:`predict`.
 
         Returns
         -------
         list of length n
-            For each row, from class to probability, between 0 and 1.
+            For each row, a dict from class to probability, between 0 and 1; for a model with
+            several outputs, a list of such dicts.
 
         Raises
         ------
@@ -112,8 +115,11 @@ class Client:
         found = decode_answer(self._answer(rows))
         if found.probabilities is None or found.classes is None:
             raise PredictionError(problem=_NO_PROBABILITIES, advice=_DEPLOY_WITH_THEM)
-        classes = list(found.classes)
-        return [dict(zip(classes, row, strict=True)) for row in found.probabilities]
+        if any(isinstance(each, list) for each in found.classes):
+            outputs = zip(found.classes, found.probabilities, strict=True)
+            by_output = [_by_class(classes, table) for classes, table in outputs]
+            return [list(row) for row in zip(*by_output, strict=True)]
+        return _by_class(found.classes, found.probabilities)
 
     def run(self, payload: Any) -> Any:
         """Send a request as it is, and return the decoded answer.
@@ -128,6 +134,11 @@ class Client:
     def _answer(self, rows: Any) -> Any:
         description = self._description
         return self.run(payload_of(rows, key=description.key, form=description.form))
+
+
+def _by_class(classes: Sequence[Any], table: Sequence[Any]) -> list[dict[Any, float]]:
+    """Return each row of probabilities as a dict from class to probability."""
+    return [dict(zip(classes, row, strict=True)) for row in table]
 
 
 def _scoring_uri(uri: str) -> str:

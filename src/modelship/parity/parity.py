@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["compare"]
 
 _SCRIPT: Final = "script"
+_OF_SERVERS: Final = frozenset(("header x-ms-server-version", "header allow"))
 _TOLD: Final = ("server", "workers", "port", "auth", "traces", "limits")
 _ID: Final = "x-request-id"
 
@@ -70,8 +71,9 @@ def compare(
     serving : Serving, optional
         How targets serve the bundle; its variables and secrets are those of the script in process
         too. A target that was told how by :meth:`DeployTarget.with_serving` serves so, and has
-        these variables and secrets besides; the header that names the server is then not compared,
-        if it was told another one than Azure ML's.
+        these variables and secrets besides. If it was told another server than Azure ML's, the
+        headers that are known to differ between servers are not compared: the one that names it,
+        and ``Allow``, which modelship's has for a method that is not allowed.
     trust_model : bool
         Load the model whatever that runs; see :meth:`ScoringBundle.check`.
     timeout_s : float
@@ -119,7 +121,7 @@ def compare(
             place = _free(_name(each), answers)
             answers[place] = answer_over_http(there, sent, request_timeout_s=request_timeout_s)
     found = _report(sent, answers, tolerance=tolerance)
-    return _without_server_version(found) if any(map(_has_own_server, on)) else found
+    return _without_server_headers(found) if any(map(_has_own_server, on)) else found
 
 
 def _has_own_server(place: str | DeployTarget | Deployment) -> bool:
@@ -129,9 +131,9 @@ def _has_own_server(place: str | DeployTarget | Deployment) -> bool:
     return place.serving.server != Serving().server
 
 
-def _without_server_version(report: ParityReport) -> ParityReport:
-    """Leave out the header that names the server: whoever compares two servers knows it."""
-    kept = [each for each in report.differences if each.what != "header x-ms-server-version"]
+def _without_server_headers(report: ParityReport) -> ParityReport:
+    """Leave out the headers in which servers differ: whoever compares two of them knows it."""
+    kept = [each for each in report.differences if each.what not in _OF_SERVERS]
     return replace(report, differences=tuple(kept))
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from string import Formatter
 from typing import TYPE_CHECKING, Final, Literal
 
+from modelship.bundle.expected import holds_no_more
 from modelship.bundle.loading import lines_of, loading_of
 from modelship.bundle.openapi import descriptions
 from modelship.bundle.source_folder import SourceFile, read_folder
@@ -38,7 +39,7 @@ TABLES: Final = "modelship_tables"
 _OURS: Final = Path(__file__).parent.parent / "tables"
 
 _PLAIN = '''\
-"""Score rows with the model {model_file!r}: {{"{key}": rows}} in, predictions out."""
+"""Score rows with the model {title}: {{"{shown}": rows}} in, predictions out."""
 
 import json
 import os
@@ -63,7 +64,7 @@ def run_array({key}):
 '''
 
 _TABLE = '''\
-"""Score rows with the model {model_file!r}: {{"{key}": rows}} in, predictions out.
+"""Score rows with the model {title}: {{"{shown}": rows}} in, predictions out.
 
 {rows}
 """
@@ -176,16 +177,16 @@ def _written(
     loading = loading_of(lines, model=model, schema=schema)
     if output == "proba":
         _require_probabilities(schema.outputs)
-    elif schema.form == "array" and key.isidentifier() and not iskeyword(key):
+    elif schema.form == "array" and _is_parameter(key):
         text = _plain(lines, loading=loading, key=key, model_file=model_file)
-        return [_file(SCRIPT, text), *_natives(lines)]
+        return [_script(text), *_natives(lines)]
     key = key or "data"  # a body that is the rows is read by every table
     options = "" if key == "data" else f", key={key!r}"
     options += "" if validate else ", validate=False"
     is_plain = schema.form in {"array", ""} and key == "data"
     text = _TABLE.format(
-        model_file=model_file,
-        key=key,
+        title=_title(model_file),
+        shown=_words(key) or "...",
         rows=_ROWS.get(schema.form, _LISTS),
         options=options,
         imports="\n".join(line for line in lines.imports if "numpy" not in line),
@@ -193,7 +194,7 @@ def _written(
         predict=_ANSWERS[output],
         run_array=_RUN_ARRAY if is_plain else "",
     )
-    files = [_file(SCRIPT, text), _file("schema.json", schema.to_json())]
+    files = [_script(text), _file("schema.json", schema.to_json())]
     if schema.columns:
         documents = descriptions(model, schema=schema, key=key, has_probabilities=output == "proba")
         files += [_file(path, document) for path, document in documents.items()]
@@ -203,7 +204,8 @@ def _written(
 def is_generated(script: bytes) -> bool:
     """Return whether a scoring script is one that :func:`generate_source` writes."""
     text = script.decode("utf-8", errors="replace")
-    return any(_shape(template).fullmatch(text) for template in (_PLAIN, _TABLE))
+    is_shaped = any(_shape(template).fullmatch(text) for template in (_PLAIN, _TABLE))
+    return is_shaped and holds_no_more(text)
 
 
 @cache
@@ -222,7 +224,8 @@ def _require_probabilities(outputs: Outputs) -> None:
 def _plain(lines: ScriptLines, *, loading: str, key: str, model_file: str) -> str:
     return _PLAIN.format(
         key=key,
-        model_file=model_file,
+        shown=key,
+        title=_title(model_file),
         imports="\n".join(lines.imports),
         loading=loading,
         predict=lines.predict.replace("(data)", f"({key})"),
@@ -250,5 +253,29 @@ def _natives(lines: ScriptLines) -> list[SourceFile]:
     return [*_tables(), *(SourceFile(f"{TABLES}/{n}", (_OURS / n).read_bytes()) for n in names)]
 
 
+def _is_parameter(key: str) -> bool:
+    """Return whether the array of a request can be a parameter of that name beside `model`."""
+    is_name = key.isascii() and key.isidentifier() and not iskeyword(key)
+    return is_name and key not in {"model", "__debug__"}
+
+
+def _words(text: str) -> str:
+    """Return a text that ends no docstring and escapes nothing in one; ``""`` for any other."""
+    return text if re.fullmatch(r"[\w ./@+-]+", text) else ""
+
+
+def _title(model_file: str) -> str:
+    return repr(model_file) if _words(model_file) else "of this bundle"
+
+
+def _script(text: str) -> SourceFile:
+    if holds_no_more(text):
+        return _file(SCRIPT, text)
+    problem = "the script that modelship writes for this model is not what it should be."
+    advice = "Rename the model file, and the key of the sample, with letters and digits alone."
+    raise EntryScriptError(path=SCRIPT, problem=problem, advice=advice)
+
+
 def _file(path: str, text: str) -> SourceFile:
-    return SourceFile(path, text.encode())
+    # Half of a surrogate pair, as of a name that is not UTF-8, is an escape of JSON's.
+    return SourceFile(path, text.encode(errors="backslashreplace"))

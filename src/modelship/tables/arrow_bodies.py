@@ -1,7 +1,8 @@
 """From Arrow's IPC format, a stream or a file, to columns of values.
 
 Nothing of a body is believed before it is compared with the body's length: compressed ones are
-refused, since their size is not known, and the lengths that columns tell are validated.
+refused, since their size is not known, and the lengths that columns tell are validated; see
+`arrow_limits` for what is in proportion to it.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ import binascii
 import struct
 from typing import TYPE_CHECKING, Any
 
+from .arrow_limits import require_in_proportion
 from .refused import Refused
 
 if TYPE_CHECKING:
     from .checking import Check
 
-__all__ = ["arrow_of_text", "arrow_table", "values_of", "values_of_any"]
+__all__ = ["arrow_of_text", "arrow_table", "records_of", "values_of", "values_of_any"]
 
 _FILE = b"ARROW1\0\0"
 _COMPRESSION_SLOT = 3  # of the table RecordBatch, in Arrow's Message.fbs
@@ -50,7 +52,8 @@ def arrow_table(body: bytes) -> Any:
     Raises
     ------
     Refused
-        If it holds none, or is compressed; if pyarrow is missing.
+        If it holds none, is compressed, or stands for far more than its length shows; if pyarrow
+        is missing.
     """
     try:
         import pyarrow as pa
@@ -70,7 +73,23 @@ def arrow_table(body: bytes) -> Any:
         if isinstance(error, Refused):
             raise
         raise Refused("The body is not in Arrow's IPC format.") from error
+    require_in_proportion(table, len(body))
     return table
+
+
+def records_of(table: Any) -> list[dict[str, Any]]:
+    """Return the rows of a pyarrow.Table as objects.
+
+    Raises
+    ------
+    Refused
+        If a value cannot be read.
+    """
+    columns = [
+        _read(table.column(at), where=f"column {name!r}")
+        for at, name in enumerate(table.column_names)
+    ]
+    return [dict(zip(table.column_names, row)) for row in zip(*columns)]
 
 
 def _kind_of(kind: Any) -> str:
@@ -114,20 +133,45 @@ def values_of(held: Any, check: Check, *, validate: bool) -> Any:
             )
         if check.column.missing is False and held.null_count:
             raise Refused(f"The Arrow body, {check.name}: a value is missing; none may be.")
-    return values_of_any(held)
+    return values_of_any(held, where=check.name)
 
 
-def values_of_any(held: Any) -> Any:
-    """Return the values of one column of Arrow: an array of numbers, or a list."""
+def values_of_any(held: Any, *, where: str = "a column") -> Any:
+    """Return the values of one column of Arrow: an array of numbers, or a list.
+
+    Raises
+    ------
+    Refused
+        If a value cannot be read; the text says in which column, which `where` names.
+    """
     from pyarrow import types
 
     if types.is_dictionary(held.type):
+        if not types.is_primitive(held.type.value_type):
+            return _read(held, where=where)
         held = held.cast(held.type.value_type)
     if types.is_floating(held.type) or (types.is_integer(held.type) and not held.null_count):
         return held.to_numpy()
+    values = _read(held, where=where)
     if types.is_decimal(held.type):
-        return [None if each is None else float(each) for each in held.to_pylist()]
-    return held.to_pylist()
+        return [None if each is None else float(each) for each in values]
+    return values
+
+
+def _read(held: Any, *, where: str) -> list[Any]:
+    """Return the values of a column; what is in a dictionary is made once."""
+    from pyarrow import types
+
+    try:
+        if not types.is_dictionary(held.type):
+            return list(held.to_pylist())
+        unified = held.unify_dictionaries()
+        values = unified.chunk(0).dictionary.to_pylist() if unified.num_chunks else []
+        codes = (code for chunk in unified.chunks for code in chunk.indices.to_pylist())
+        return [None if code is None else values[code] for code in codes]
+    except (ValueError, OverflowError, LookupError) as error:  # a date of the year 10000, a zone
+        told = f"a value of the type {held.type} cannot be read"
+        raise Refused(f"The Arrow body, {where}: {told}: {error}") from None
 
 
 def _is_compressed(message: Any) -> bool:

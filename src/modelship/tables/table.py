@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .arrow_bodies import arrow_table, values_of, values_of_any
+from .arrow_bodies import arrow_table, records_of, values_of, values_of_any
 from .blame import blamed
 from .bodies import columns_of, dicts_of, require_names, rows_of, without_index
 from .checking import Check
@@ -87,9 +87,12 @@ class Table:
         """Return the rows of a body in Arrow's IPC format, a stream or a file; see :meth:`read`."""
         table = arrow_table(body)
         if self.schema.form == "records":
-            return table.to_pylist()
+            return records_of(table)
         if not self.schema.columns:
-            columns = [values_of_any(each) for each in table.columns]
+            columns = [
+                values_of_any(each, where=f"column {name!r}")
+                for name, each in zip(table.column_names, table.columns)
+            ]
             return as_array([list(row) for row in zip(*columns)])
         if all(self._names):
             found = without_index(table.column_names, self._names)

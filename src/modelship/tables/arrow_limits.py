@@ -1,0 +1,108 @@
+"""How much a body of Arrow may become in memory, against its own length.
+
+A few bytes can stand for many values: a column of nulls has no bytes at all, and a dictionary's
+one long text may be meant a million times. A plain column takes at least a bit for each value.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .refused import Refused
+
+__all__ = ["require_in_proportion"]
+
+_CELLS_A_BYTE = 8  # truth values take a bit each
+_CELLS_ALWAYS = 100_000
+_TEXT_A_BYTE = 32  # a category of 32 letters, of which each value takes one byte
+_TEXT_ALWAYS = 1 << 25  # bytes: 32 MiB
+_VIEW = 4  # numbers of 32 bits in what stands for a text of the type string_view
+
+
+def require_in_proportion(table: Any, length: int) -> None:
+    """Raise Refused if a table holds far more than a body of this many bytes shows.
+
+    Up to 8 values and 32 bytes of text are taken for each byte of the body; 100000 values and
+    32 MiB of text always.
+    """
+    for name, held in zip(table.column_names, table.columns):
+        if (unreadable := _unreadable_in(held.type)) is not None:
+            raise Refused(f"The Arrow body, column {name!r}: the type {unreadable} is not read.")
+    cells, most = sum(map(_cells, table.columns)), max(_CELLS_ALWAYS, _CELLS_A_BYTE * length)
+    if cells > most:
+        raise _too_much(f"{cells} values", length, most=f"{most}")
+    text, most = sum(map(_text, table.columns)), max(_TEXT_ALWAYS, _TEXT_A_BYTE * length)
+    if text > most:
+        raise _too_much(f"{text} bytes of text", length, most=f"{most}")
+
+
+def _too_much(found: str, length: int, *, most: str) -> Refused:
+    return Refused(f"The Arrow body of {length} bytes stands for {found}; at most {most} are read.")
+
+
+def _unreadable_in(kind: Any, *, is_inner: bool = False) -> Any:
+    """Return the type, or one within it, of which the size is not known before it is read."""
+    from pyarrow import types
+
+    if types.is_list(kind) or types.is_large_list(kind):
+        return _unreadable_in(kind.value_type, is_inner=True)
+    if types.is_struct(kind):
+        inner = (_unreadable_in(kind[at].type, is_inner=True) for at in range(kind.num_fields))
+        return next((each for each in inner if each is not None), None)
+    if types.is_dictionary(kind):
+        return kind if is_inner or _has_parts(kind.value_type) else None
+    return kind if _has_parts(kind) or (is_inner and str(kind).endswith("_view")) else None
+
+
+def _has_parts(kind: Any) -> bool:
+    from pyarrow import types
+
+    return kind.num_fields > 0 or types.is_dictionary(kind) or "run_end" in str(kind)
+
+
+def _cells(held: Any) -> int:
+    import pyarrow.compute as pc
+    from pyarrow import types
+
+    if types.is_list(held.type) or types.is_large_list(held.type):
+        return len(held) + _cells(pc.list_flatten(held))
+    if types.is_struct(held.type):
+        return len(held) + sum(map(_cells, held.flatten()))
+    if types.is_dictionary(held.type):
+        return len(held) + max((len(chunk.dictionary) for chunk in held.chunks), default=0)
+    return len(held)
+
+
+def _text(held: Any) -> int:
+    """Return how many bytes of text a column holds when each value stands for itself."""
+    from pyarrow import types
+
+    kind = held.type.value_type if types.is_dictionary(held.type) else held.type
+    if str(kind).endswith("_view"):
+        return sum(map(_text_of_views, held.chunks))
+    if types.is_fixed_size_binary(kind):
+        return len(held) * int(kind.byte_width)
+    if not str(kind).endswith(("string", "binary")):
+        return 0
+    return sum(map(_text_of_chunk, held.chunks))
+
+
+def _text_of_chunk(chunk: Any) -> int:
+    import pyarrow.compute as pc
+    from pyarrow import types
+
+    if types.is_dictionary(chunk.type):
+        lengths = pc.binary_length(chunk.dictionary).take(chunk.indices)
+    else:
+        lengths = pc.binary_length(chunk)
+    return int(pc.sum(pc.cast(lengths, "int64")).as_py() or 0)
+
+
+def _text_of_views(chunk: Any) -> int:
+    import numpy as np
+
+    if hasattr(chunk, "dictionary"):
+        longest = max((len(each) for each in chunk.dictionary.to_pylist() if each), default=0)
+        return len(chunk) * longest
+    views = np.frombuffer(chunk.buffers()[1] or b"", dtype="<i4")
+    return int(views[chunk.offset * _VIEW :: _VIEW][: len(chunk)].sum(dtype="int64"))

@@ -241,6 +241,35 @@ def test_what_the_model_has_not_seen_is_counted_and_not_refused(caplog):
     )
 
 
+def test_an_unknown_category_is_kept_for_an_encoder():
+    """Of a column whose categories an encoder knows, unknown values stay what they are."""
+    sample = schema_of_data(pd.DataFrame({"zone": pd.Categorical(["n", "s"])}))
+    encoded = Schema("table", (Column("zone", kind="text", categories=("n", "s")),))
+    read = Table(encoded.completed_by(sample)).read('[["x"], ["n"], [null], ["x"]]')
+    expected = pd.Categorical(["x", "n", None, "x"], categories=["n", "s", "x"])
+    pd.testing.assert_frame_equal(read, pd.DataFrame({"zone": expected}))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "values", "wider"),
+    [
+        ("uint8", [300, -1], "int64"),
+        ("int8", [300, -1], "int64"),
+        ("int64", [2**64 - 1, 1], "uint64"),
+        ("int64", [2**64 - 1, -1], "float64"),
+        ("uint8", [255, 0], "uint8"),
+        ("Int8", [300, 1], "Int64"),
+    ],
+)
+def test_integers_out_of_a_dtypes_range_are_read_as_wider_ones(dtype, values, wider):
+    """No number wraps around, and none is refused: in JSON as in Arrow."""
+    table = _table(pd.DataFrame({"a": pd.array([1, 2], dtype)}))
+    sent = pd.DataFrame({"a": np.array(values)}).astype(wider)
+    read = table.read(json.dumps({"a": values}))
+    pd.testing.assert_frame_equal(read, sent)
+    pd.testing.assert_frame_equal(table.of_arrow(_stream(sent)), sent)
+
+
 @pytest.mark.parametrize(
     ("said", "rows", "says"),
     [

@@ -8,6 +8,7 @@ more than a row does.
 from __future__ import annotations
 
 import datetime as dt
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -79,13 +80,27 @@ def _floats(values: Any, *, dtype: Any) -> Any:
 
 
 def _integers(values: Any, *, dtype: Any) -> Any:
-    """Return integers of a dtype; with a gap or a fraction, what pandas makes of them."""
+    """Return integers of a dtype, or of a wider one where one does not fit.
+
+    With a gap or a fraction they are floats, as pandas has them.
+    """
     import numpy as np
 
-    if isinstance(values, np.ndarray):
-        return values.astype(dtype) if values.dtype.kind in "iu" else values.astype("float64")
-    is_whole = all(type(value) is int for value in values)
-    return np.array(values, dtype=dtype if is_whole else "float64")
+    is_array = isinstance(values, np.ndarray)
+    if not (values.dtype.kind in "iu" if is_array else all(type(v) is int for v in values)):
+        return np.array(values, dtype="float64")
+    least, greatest = _range(values) if len(values) else (0, 0)
+    for each in (dtype, "int64", "uint64"):
+        bounds = np.iinfo(each)
+        if bounds.min <= least and greatest <= bounds.max:
+            return np.array(values, dtype=each)
+    return np.array(values, dtype="float64")
+
+
+def _range(integers: Any) -> tuple[int, int]:
+    if isinstance(integers, list):
+        return min(integers), max(integers)
+    return int(integers.min()), int(integers.max())
 
 
 def _objects_maker(column: Column) -> Maker:
@@ -107,9 +122,16 @@ def _objects(values: Any, *, column: Column, read: Maker | None = None) -> Any:
 
 
 def _extension(values: Any, *, dtype: Any) -> Any:
+    """Return an extension array; integers of a wider dtype where one does not fit."""
     import pandas as pd
 
-    return pd.array(values, dtype=dtype)
+    try:
+        return pd.array(values, dtype=dtype)
+    except (TypeError, OverflowError):
+        for wider in _WIDER_THAN.get(str(dtype), ()):
+            with suppress(TypeError, OverflowError):
+                return pd.array(values, dtype=wider)
+        raise
 
 
 def _guessed(values: Any, *, column: Column) -> Any:
@@ -122,16 +144,32 @@ def _guessed(values: Any, *, column: Column) -> Any:
 
 
 def _categories_maker(column: Column) -> Maker:
+    """Return the maker of categories.
+
+    Where the dtype alone says what the categories are, as for boosters, what is unknown is missing.
+    Where an encoder does, unknown values are kept: it has its own way with them.
+    """
     import pandas as pd
 
-    dtype = pd.CategoricalDtype(list(column.categories), ordered=column.ordered)
-    codes = {value: code for code, value in enumerate(column.categories)}
+    known = list(column.categories)
+    dtype = pd.CategoricalDtype(known, ordered=column.ordered)
+    codes = {value: code for code, value in enumerate(known)}
+    keeps_unknown = column.kind != "category"
 
     def make(values: Any) -> Any:
-        found = [codes.get(value, -1) for value in values]  # what is unknown is missing to pandas
+        found = [codes.get(value, -1) for value in values]
+        if keeps_unknown and -1 in found:
+            new = [v for v in dict.fromkeys(values) if _is_present(v) and v not in codes]
+            wider = pd.CategoricalDtype(known + new, ordered=column.ordered)
+            all_codes = {value: code for code, value in enumerate(known + new)}
+            return pd.Categorical.from_codes([all_codes.get(v, -1) for v in values], dtype=wider)
         return pd.Categorical.from_codes(found, dtype=dtype)
 
     return make
+
+
+def _is_present(value: Any) -> bool:
+    return value is not None and value == value  # noqa: PLR0124 - NaN
 
 
 def _new_categories(column: Column, values: Any) -> Any:
@@ -178,4 +216,7 @@ _OF_CODE: dict[str, Callable[..., Any]] = {
     "i": _integers,
     "u": _integers,
     "f": _floats,
+}
+_WIDER_THAN = {
+    f"{sign}{bits}": ("Int64", "UInt64") for sign in ("Int", "UInt") for bits in (8, 16, 32, 64)
 }

@@ -78,10 +78,12 @@ class Column:
         """Return this column with what only `other` knows of it.
 
         A model that takes numbers also takes what can be read as such: truth values, or texts.
-        A sample tells which of these it is given.
+        A sample tells which of these it is given. Where an encoder knows the values of categories,
+        their kind stays what the values are.
         """
         completed = _completed(self, other)
-        if self.kind == "number" and other.kind not in {"", "integer"}:
+        is_known = other.kind == "category" and self.categories
+        if self.kind == "number" and other.kind not in {"", "integer"} and not is_known:
             return replace(completed, kind=other.kind)
         return completed
 

@@ -168,6 +168,46 @@ def test_dates_of_json_are_dates(tmp_path):
         assert X["day"].dt.day.tolist() == [31, 1]
 
 
+@pytest.mark.filterwarnings("ignore:'epoch' date format")
+def test_numbers_are_milliseconds_however_small(tmp_path):
+    """Dates near 1970 are read as those of today; what cannot be milliseconds is refused."""
+    frame = pd.DataFrame({"day": pd.date_range("1970-02-01", periods=200), "y": 1})
+    frame.to_json(tmp_path / "t.json", orient="records", date_format="epoch")
+    schema = Schema("table", (Column("day", "date"),))
+    X, _ = DataFile(tmp_path / "t.json").read(schema)
+    assert X["day"].tolist() == frame["day"].tolist()
+    (tmp_path / "t.json").write_text(json.dumps([{"day": 1717113600000000000, "y": 1}]))
+    with pytest.raises(InvalidTestSetError, match="ISO 8601"):
+        DataFile(tmp_path / "t.json").read(schema)
+
+
+@pytest.mark.parametrize("texts", [["NA", "None", "null", "a"], ["12", "13", "12", "0012"]])
+def test_nothing_is_missing_in_texts(tmp_path, texts):
+    """A model of one text a row takes each cell as it stands."""
+    frame = pd.DataFrame({"t": texts, "y": [0, 1, 0, 1]})
+    model = make_pipeline(CountVectorizer(token_pattern=r"\w+"), LogisticRegression())
+    model.fit(frame["t"], frame["y"])
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    report = Evaluator.read(tmp_path / "t.csv").evaluate(model)
+    assert report.X.tolist() == texts
+
+
+def test_labels_that_no_model_predicts_are_an_error(text_of):
+    """Codes that lost their zeros are not graded as 0."""
+    model = LogisticRegression().fit([[0.0], [1], [2]], ["007", "010", "1e3"])
+    evaluator = Evaluator.read(text_of("t.csv", "x,agent\n0,7.0\n1,10.0\n"))
+    said = r"y \('agent'\) holds 7.0, 10.0, none of which the model predicts \(007, 010, 1e3\)"
+    with pytest.raises(InvalidTestSetError, match=said):
+        evaluator.evaluate(model)
+
+
+def test_a_row_without_a_label_is_named(text_of):
+    """The error has the column, and what to do."""
+    with pytest.raises(InvalidTestSetError, match=r"in y \('y'\), label 1 is nan") as caught:
+        Evaluator.read(text_of("t.csv", "x,y\n0,7\n1,\n"), label="y")
+    assert caught.value.hint == "Remove the rows without a label."
+
+
 def ordinals(frame):
     return frame.assign(day=frame["day"].dt.day_of_year)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from modelship.errors import InvalidOptionError, PredictionError
 from modelship.evaluation.columns import stacked
-from modelship.evaluation.examples import check_task, examples_of, task_of
+from modelship.evaluation.examples import check_labels, check_task, examples_of, task_of
 from modelship.evaluation.extras import needs_extra
 from modelship.evaluation.files import DataFile
 from modelship.evaluation.given import InFile, InMemory
@@ -227,6 +227,9 @@ class Evaluator:
             for batch, rows in self._batches(examples)
         ]
         predictions = [join(of_output) for of_output in zip(*parts, strict=True)]
+        if task == "classification":
+            answers = [each.values for each in predictions]
+            check_labels(examples, answers, outputs=found.schema.outputs)
         names = examples.names or found.schema.outputs.names
         return Report.of_outputs(examples.X, examples.truth, predictions, task=task, names=names)
 

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from modelship.errors import InvalidTestSetError
 from modelship.evaluation.columns import as_columns, is_text, is_whole
 from modelship.evaluation.extras import needs_extra
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from modelship.tables.schema import Outputs
 
-__all__ = ["Examples", "check_task", "examples_of", "task_of"]
+__all__ = ["Examples", "check_labels", "check_task", "examples_of", "task_of"]
+
+_MISSING: Final = re.compile(r"label \d+ is (nan|None|<NA>|NaT)$")
+_SHOWN: Final = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,14 +36,22 @@ class Examples:
         The true labels or quantities of each output.
     names : tuple[str, ...]
         The names of several outputs; empty if they have none.
+    column : str
+        The column that one output stands in; empty if it has no name.
     """
 
     X: Any
     truth: tuple[NDArray[Any], ...]
     names: tuple[str, ...] = ()
+    column: str = ""
 
     def __len__(self) -> int:
         return len(self.truth[0])
+
+    def called(self, output: int) -> str:
+        """Return what a message calls the labels of an output: y, and its column if it has one."""
+        name = self.names[output] if self.names else self.column
+        return f"y ({name!r})" if name else "y"
 
 
 def examples_of(X: Any, y: Any) -> Examples:
@@ -54,13 +68,26 @@ def examples_of(X: Any, y: Any) -> Examples:
     try:
         truth = as_columns(y, noun="label")
     except ValueError as error:
-        raise InvalidTestSetError(problem=f"in y, {error}") from error
+        raise InvalidTestSetError(
+            problem=f"in {_called(y)}, {error}",
+            advice="Remove the rows without a label." if _MISSING.search(str(error)) else "",
+        ) from error
     if len(truth[0]) != rows:
         raise InvalidTestSetError(problem=f"X has {rows} rows, and y has {len(truth[0])}")
     if not rows:
         raise InvalidTestSetError(problem="it is empty")
     names = tuple(map(str, y.columns)) if hasattr(y, "columns") and len(truth) > 1 else ()
-    return Examples(X, truth, names)
+    return Examples(X, truth, names, _column(y))
+
+
+def _column(y: Any) -> str:
+    """Return the name of the one column that y is; empty if it has none, or is several."""
+    columns = getattr(y, "columns", [getattr(y, "name", None)])
+    return columns[0] if len(columns) == 1 and isinstance(columns[0], str) else ""
+
+
+def _called(y: Any) -> str:
+    return f"y ({_column(y)!r})" if _column(y) else "y"
 
 
 def task_of(outputs: Outputs, truth: tuple[NDArray[Any], ...]) -> str:
@@ -85,6 +112,37 @@ def check_task(task: str, truth: tuple[NDArray[Any], ...], *, because: str) -> N
             raise InvalidTestSetError(problem=f"y holds text, and {because}")
         if task == "classification" and not is_text(each) and not is_whole(each):
             raise InvalidTestSetError(problem=f"y holds fractions, and {because}")
+
+
+def check_labels(
+    examples: Examples, predicted: Sequence[NDArray[Any]], *, outputs: Outputs
+) -> None:
+    """Raise if y holds no class that the model knows, and none that was predicted.
+
+    A script may turn classes into other labels; what it answers counts, too.
+
+    Raises
+    ------
+    InvalidTestSetError
+        With some labels of both.
+    """
+    for place, (truth, answers) in enumerate(zip(examples.truth, predicted, strict=True)):
+        known = outputs.labels[place] if place < len(outputs.labels) else ()
+        found = dict.fromkeys(truth.tolist())
+        of_a_kind = all(isinstance(label, str) == is_text(truth) for label in known)
+        if not known or not of_a_kind or not found.keys().isdisjoint((*known, *answers.tolist())):
+            continue
+        raise InvalidTestSetError(
+            problem=f"{examples.called(place)} holds {_some(list(found))}, none of which the "
+            f"model predicts ({_some(known)})",
+            advice="Give y as the model predicts it; in a CSV file that was saved by pandas, "
+            "zeros at the front of codes may be lost.",
+        )
+
+
+def _some(labels: Sequence[object]) -> str:
+    more = ", …" if len(labels) > _SHOWN else ""
+    return f"{', '.join(map(str, labels[:_SHOWN]))}{more}"
 
 
 def _is_continuous(truth: NDArray[Any]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from modelship.evaluation.examples import Examples, examples_of
@@ -98,12 +99,12 @@ class InFile:
         examples = examples_of(*self._file.read(schema)) if is_told else self.examples
         found = _matched(examples, schema)
         if wants_rows and not schema.columns and is_frame(found.X) and is_numeric(found.X):
-            return Examples(found.X.to_numpy(), found.truth, found.names)  # as rows of numbers
+            return replace(found, X=found.X.to_numpy())  # as rows of numbers
         return found
 
     def with_dates(self, examples: Examples, schema: Schema) -> Examples | None:
         X = with_dates(examples.X, schema) if is_frame(examples.X) else None
-        return None if X is None else Examples(X, examples.truth, examples.names)
+        return None if X is None else replace(examples, X=X)
 
     def _is_told(self, schema: Schema) -> bool:
         """Return whether the file reads otherwise with what is known of a model."""
@@ -114,4 +115,4 @@ class InFile:
 
 
 def _matched(examples: Examples, schema: Schema) -> Examples:
-    return Examples(matched(examples.X, schema), examples.truth, examples.names)
+    return replace(examples, X=matched(examples.X, schema))

@@ -17,6 +17,7 @@ from modelship.evaluation.files.splitting import (
     label_columns,
     labels_are_texts,
     split,
+    takes_texts,
     text_columns,
 )
 from modelship.evaluation.matching import known_names, order_of
@@ -61,7 +62,7 @@ def read_delimited(data: DataFile, schema: Schema) -> tuple[Any, Any]:
     except ImportError:
         return _read_numbers(data, header, labels, separator=separator, schema=schema)
     frame = _read_frame(data, header, labels, separator=separator, schema=schema)
-    _require_points(frame, schema, separator=separator)
+    _require_points(frame, labels, schema, separator=separator)
     return split(frame, labels, schema)
 
 
@@ -140,7 +141,7 @@ def _read_frame(
 ) -> Any:
     import pandas as pd
 
-    texts = text_columns(schema, header)
+    texts = text_columns(schema, [name for name in header if name not in labels])
     texts += [name for place, name in enumerate(labels) if labels_are_texts(schema, place)]
     try:
         return pd.read_csv(
@@ -165,15 +166,17 @@ def _gaps(name: str, labels: Sequence[str], schema: Schema) -> list[str]:
     """Return what stands for a missing value in a column; a value that the model knows does not."""
     if name in labels:
         return [""]
+    if takes_texts(schema):
+        return []
     known = {
         value for column in schema.columns if column.name == name for value in column.categories
     }
     return sorted(GAPS - {value for value in known if isinstance(value, str)})
 
 
-def _require_points(frame: Any, schema: Schema, *, separator: str) -> None:
+def _require_points(frame: Any, labels: Sequence[str], schema: Schema, *, separator: str) -> None:
     """Raise if the numbers of a column have a decimal comma, which makes texts of them."""
-    texts = text_columns(schema, list(frame.columns))
+    texts = text_columns(schema, [name for name in frame.columns if name not in labels])
     for name in frame.columns if separator != "," else ():
         values = [] if name in texts else frame[name].dropna().tolist()
         if values and all(isinstance(v, str) and _DECIMAL_COMMA.fullmatch(v) for v in values):

@@ -22,14 +22,14 @@ __all__ = [
     "label_columns",
     "labels_are_texts",
     "split",
+    "takes_texts",
     "text_columns",
     "with_dates",
 ]
 
 _TEXT_DTYPES: Final = ("object", "str", "string")
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d|$)")
-_MILLISECONDS: Final = 1e11
-"""A date as a number above this counts milliseconds, as pandas writes JSON; else seconds."""
+_WRITE_ISO: Final = "Write the dates in ISO 8601, as to_json(date_format='iso') does."
 
 
 def label_columns(
@@ -66,9 +66,19 @@ def label_columns(
 
 
 def text_columns(schema: Schema, columns: Sequence[str]) -> list[str]:
-    """Return those of the columns that hold texts, as the model was fitted on them."""
+    """Return those of the columns that hold texts, as the model was fitted on them.
+
+    A model of one text a row takes whatever column there is.
+    """
+    if takes_texts(schema):
+        return list(columns)
     known = {column.name: column for column in schema.columns}
     return [name for name in columns if name in known and are_texts(known[name])]
+
+
+def takes_texts(schema: Schema) -> bool:
+    """Return whether a row is one text, in which nothing is missing, as vectorizers take it."""
+    return schema.form == "values" and bool(schema.columns) and are_texts(schema.columns[0])
 
 
 def are_texts(column: Column) -> bool:
@@ -163,11 +173,24 @@ def _as_dates(series: Any, column: Column) -> Any:
     if series.dtype.kind == "M":
         dates = series
     elif series.dtype.kind in "iuf":
-        unit = "ms" if series.abs().max() > _MILLISECONDS else "s"
-        dates = pd.to_datetime(series, unit=unit)
+        dates = _counted_dates(series)
     else:
         dates = pd.to_datetime(series, format="ISO8601")
     return dates.astype(column.dtype) if column.dtype.startswith("datetime64[") else dates
+
+
+def _counted_dates(series: Any) -> Any:
+    """Return the dates that numbers stand for: milliseconds since 1970, as pandas writes JSON."""
+    import pandas as pd
+
+    try:
+        return pd.to_datetime(series, unit="ms")
+    except (ValueError, OverflowError) as error:
+        raise InvalidTestSetError(
+            problem=f"column {series.name!r} holds dates as numbers, which are no milliseconds "
+            f"since 1970: {error}",
+            advice=_WRITE_ISO,
+        ) from error
 
 
 def _as_categories(series: Any, column: Column) -> Any:

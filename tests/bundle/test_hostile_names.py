@@ -53,12 +53,12 @@ def test_a_name_is_no_code(tmp_path, name, schema):
     assert {f"{name}.pkl", name} <= set(literals)
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("name", [name for name in HOSTILE if name.isprintable()])
 def test_a_key_of_parts_and_a_label_are_literals(tmp_path, name):
     """What a file holds the model under, and its classes, are only looked up."""
     path = tmp_path / "m.pkl"
     fitted = LogisticRegression().fit([[0.0], [1.0]], [name, "z"])
-    joblib.dump({name: fitted, "scaler": 1}, path)
+    joblib.dump({name: fitted}, path)
     _, calls = _docstrings_and_calls(_scripts(path, "data", ROWS))
     assert "print" not in calls
 

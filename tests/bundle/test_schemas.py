@@ -5,10 +5,15 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from modelship import ModelSource, Schema, ScoringBundle
+from modelship import Model, ModelSource, Schema, ScoringBundle
 from modelship.bundle import Environment
 from modelship.bundle.lock import Lock
-from modelship.errors import InvalidOptionError, SampleInputError
+from modelship.errors import (
+    EntryScriptError,
+    EnvironmentSpecError,
+    InvalidOptionError,
+    SampleInputError,
+)
 from modelship.tables import Column
 
 TABLE = pd.DataFrame({"b": [1.0, 2.0, 3.0, 4.0], "a": [0.5, 0.0, 1.0, 0.0]})
@@ -103,3 +108,53 @@ def test_nothing_is_found_in_a_written_script(model):
         for each in made.with_lock(lock).check(trial=False)
         if each.path and each.path.endswith(".py")
     ] == []
+
+
+def test_a_schema_of_other_columns_than_the_model_is_refused(model, tmp_path):
+    """The message sets the file against the model, and not against a sample."""
+    given = Schema("table", (Column("b"), Column("c")))
+    (tmp_path / "other.json").write_text(given.to_json())
+    with pytest.raises(InvalidOptionError, match="takes 'a', which the schema lacks") as caught:
+        bundle(model, schema=tmp_path / "other.json")
+    assert "other.json" in str(caught.value)
+    assert "has 'c', which the model does not take" in str(caught.value)
+    with pytest.raises(InvalidOptionError, match="takes 2 columns, and the schema has 3"):
+        bundle(model, schema=Schema("array", (Column(""),) * 3))
+
+
+@pytest.mark.parametrize(
+    ("sample", "problem"),
+    [
+        (TABLE.head(0), "it has no rows"),
+        ({"data": []}, "it has no rows"),
+        ("house.csv", "the text 'house.csv', and not rows"),
+        (TABLE.assign(a=pd.cut(TABLE["a"], 2)), "Interval.* has no JSON form"),
+        (pd.Series(pd.cut(TABLE["a"], 2)), "Interval.* has no JSON form"),
+    ],
+    ids=["no rows", "empty list", "path", "intervals", "series"],
+)
+def test_a_sample_that_is_no_rows_is_refused(model, sample, problem):
+    """The message says what was given."""
+    with pytest.raises(SampleInputError, match=problem):
+        bundle(model, sample_input=sample)
+
+
+def test_an_output_that_is_none_is_refused(model):
+    """The message names both that there are."""
+    with pytest.raises(InvalidOptionError, match="'probability'; expected 'labels' or 'proba'"):
+        bundle(model, output="probability")
+
+
+def test_a_source_folder_that_is_not_there_is_named(model, tmp_path):
+    """Nothing is said of links in it."""
+    with pytest.raises(EntryScriptError, match="nodir: there is no such folder"):
+        bundle(model, source_directory=tmp_path / "nodir")
+
+
+def test_an_unknown_package_may_be_a_module_of_ones_own(tmp_path):
+    """The advice names the option that takes its folder."""
+    path = tmp_path / "m.pkl"
+    path.write_bytes(b"cmine_of_mine\nThing\n.")
+    with pytest.raises(EnvironmentSpecError, match="mine_of_mine") as caught:
+        Environment.for_model(Model.read(path))
+    assert "--source-directory FOLDER" in caught.value.hint

@@ -157,7 +157,7 @@ def generate_source(
         If there are several models or none, or one for which none is written; if a file
         that goes along has the name of one that is written.
     InvalidOptionError
-        If probabilities are asked of a model that has none.
+        If `output` is neither of the two, or probabilities are asked of a model that has none.
     """
     written = _written(models, schema=schema, key=key, output=output, validate=validate)
     given = () if source_directory is None else read_folder(Path(source_directory))
@@ -172,6 +172,8 @@ def generate_source(
 def _written(
     models: Sequence[Model], *, schema: Schema, key: str, output: Output, validate: bool
 ) -> list[SourceFile]:
+    if output not in [*_ANSWERS]:
+        raise InvalidOptionError("output", output, "'labels' or 'proba'")
     model, lines = lines_of(models)
     model_file, _ = model.served
     loading = loading_of(lines, model=model, schema=schema)

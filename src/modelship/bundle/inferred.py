@@ -152,7 +152,8 @@ def _packages(
                 f"the model needs the package imported as {package!r}, whose name on PyPI is not "
                 "known.",
                 "Name the package of PyPI that has it: environment=['NAME'] (--package NAME); "
-                "code of your own goes beside the scoring script.",
+                "if it is a module of your own, name the folder that holds it: "
+                "source_directory='FOLDER' (--source-directory FOLDER).",
             )
 
 

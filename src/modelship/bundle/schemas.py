@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from modelship.bundle.payload import is_frame
 from modelship.errors import InvalidOptionError, SampleInputError
-from modelship.tables import Schema, SchemaError, schema_of_data
+from modelship.tables import NoPlainForm, Schema, SchemaError, schema_of_data
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,15 +42,19 @@ def schema_of(
     Raises
     ------
     InvalidOptionError
-        If `given` is no schema.
+        If `given` is no schema, or one of other columns than the model's.
     SampleInputError
-        If the sample has other columns than the model.
+        If the sample has other columns than the model, or no rows, or none that JSON can hold.
     """
     schema = _given(given)
     if len(models) == 1:
-        schema = schema.completed_by(models[0].schema)
+        schema = _completed(schema, model=models[0], given=given)
+    if strict or is_frame(sample):
+        _require_rows(sample)
     try:
         return schema.completed_by(schema_of_data(_rows(sample)))
+    except NoPlainForm as error:
+        raise SampleInputError(problem=str(error)) from error
     except SchemaError as error:
         if not strict:
             return schema
@@ -74,6 +78,39 @@ def _given(given: Schema | str | Path | None) -> Schema:
     except (OSError, SchemaError) as error:
         found, expected = f"{given}: {error}", "a Schema, or a file that Schema.to_json() wrote"
         raise InvalidOptionError("schema", found, expected) from error
+
+
+def _completed(schema: Schema, *, model: Model, given: Schema | str | Path | None) -> Schema:
+    try:
+        return schema.completed_by(model.schema)
+    except SchemaError as error:
+        found = "a Schema" if isinstance(given, Schema) else str(given)
+        expected = f"a schema of the model {model.name!r}: {_difference(schema, model.schema)}"
+        raise InvalidOptionError("schema", found, expected) from error
+
+
+def _difference(schema: Schema, of_model: Schema) -> str:
+    """Return what sets a schema apart from the one that the model's file tells."""
+    lacking = [repr(name) for name in of_model.names if name and name not in schema.names]
+    unknown = [repr(name) for name in schema.names if name and name not in of_model.names]
+    if not (all(schema.names) and all(of_model.names) and schema.names and of_model.names):
+        return f"the model takes {of_model.width} columns, and the schema has {schema.width}"
+    clauses = (
+        f"the model takes {', '.join(lacking)}, which the schema lacks" if lacking else "",
+        f"the schema has {', '.join(unknown)}, which the model does not take" if unknown else "",
+    )
+    return "; ".join(filter(None, clauses))
+
+
+def _require_rows(sample: object) -> None:
+    if isinstance(sample, str):
+        problem = f"it is the text {sample[:80]!r}, and not rows"
+        advice = "Give the rows themselves: a DataFrame, such as pandas.read_csv(path).head()."
+        raise SampleInputError(problem=problem, advice=advice)
+    rows = _rows(sample)
+    if (is_frame(rows) or isinstance(rows, (list, tuple))) and len(rows) == 0:
+        advice = "Give one row or more, such as X.head()."
+        raise SampleInputError(problem="it has no rows", advice=advice)
 
 
 def _rows(sample: object) -> Any:

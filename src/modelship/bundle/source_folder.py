@@ -132,5 +132,8 @@ def _entries(folder: Path) -> list[Path]:
     try:
         return list(folder.iterdir())
     except OSError as error:
+        if isinstance(error, FileNotFoundError):
+            problem, advice = "there is no such folder.", "Name a folder that is there."
+            raise EntryScriptError(path=str(folder), problem=problem, advice=advice) from error
         problem = f"the folder cannot be read: {error.strerror or error}."
         raise EntryScriptError(path=str(folder), problem=problem, advice=_NO_FILE) from error

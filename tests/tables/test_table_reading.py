@@ -75,7 +75,7 @@ def test_one_row_may_be_sent_as_its_object_alone():
         ),
         ('{"data": [["n", [1], 1, null]]}', "column 'age': \\[1\\] is given"),
         ('{"data": [["n", 30, 1, 1717113600]]}', "column 'since': 1717113600 .* ISO 8601"),
-        ('{"data": [["n", 30, 1, "soon"]]}', "Column 'since' cannot be read"),
+        ('{"data": [["n", 30, 1, "soon"]]}', "Row 0, column 'since': 'soon' is given"),
         (
             '{"inputs": {"zone": ["n"], "age": [1, 2], "income": [1], "since": [null]}}',
             "different lengths",

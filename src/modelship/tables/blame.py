@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from .bodies import kind_of
 from .refused import Refused
 
 if TYPE_CHECKING:
@@ -18,21 +19,29 @@ if TYPE_CHECKING:
 
 __all__ = ["blamed"]
 
-_MISSING = re.compile(r"contains NaN|np\.nan is an invalid document|missing values")
+_MISSING = re.compile(
+    r"contains NaN|np\.nan is an invalid document|missing values"
+    r"|'(NoneType|float)' object has no attribute '(lower|upper|split|strip|replace|encode)'"
+    r"|expected string or bytes-like object"
+)
 _INFINITE = re.compile(r"contains infinity")
 _UNKNOWN = re.compile(r"Found unknown categories .* in column \d+ during transform")
-_NO_ROWS = re.compile(r"Found array with 0 sample")
+_NO_ROWS = re.compile(r"Found array with 0 sample|Sample sequence X is empty|Expected 2D array")
+_WIDTH = re.compile(r"X has (\d+) features?, but .* is expecting (\d+) features?")
+_NO_NUMBER = re.compile(r"could not convert string to float: ")
+_NO_VALUE = re.compile(r"Unsupported value type <class '\w+'> for (.*?):", re.IGNORECASE)
+_OF_ONNX = re.compile(r"The input .* takes whole numbers|Got invalid dimensions for input")
 _SHOWN = 5
 
 
-def blamed(error: ValueError, data: Any, checks: Sequence[Check] = ()) -> Refused | None:
+def blamed(error: Exception, data: Any, checks: Sequence[Check] = ()) -> Refused | None:
     """Return the refusal that an error of predict() amounts to, or None if it is another's.
 
     Parameters
     ----------
-    error : ValueError
+    error : Exception
         What predict() raised.
-    data : DataFrame, Series or ndarray
+    data : DataFrame, Series, ndarray or list
         The rows that it was given.
     checks : sequence of Check
         The check of each column, which knows its categories.
@@ -43,12 +52,43 @@ def blamed(error: ValueError, data: Any, checks: Sequence[Check] = ()) -> Refuse
     if found := _UNKNOWN.search(said):
         told = next(filter(None, map(_unknown_in, checks, _columns_of(data))), "")
         return Refused(told or f"The model refuses values that it does not know: {found[0]}.")
-    if not hasattr(data, "iloc") and not hasattr(data, "dtype"):
-        return None
+    if found := _NO_VALUE.search(said):
+        return _unsupported(found[1], data)
+    has_values = hasattr(data, "iloc") or hasattr(data, "dtype")
+    return _blamed_in(said, data, checks) if has_values else None
+
+
+def _blamed_in(said: str, data: Any, checks: Sequence[Check]) -> Refused | None:
+    """Return the refusal of a table's or an array's values, or of its shape."""
     if _MISSING.search(said):
-        return _refused_at(_is_missing(data), data, what="a missing value")
+        return _refused_at(_is_missing(data), data, checks, what="a missing value")
     if _INFINITE.search(said):
         return _refused_at(_is_infinite(data), data, what="an infinite number")
+    return _misshapen(said, data)
+
+
+def _misshapen(said: str, data: Any) -> Refused | None:
+    """Return a refusal of rows of another width than the model's, or of texts for numbers."""
+    if _OF_ONNX.search(said):
+        return Refused(f"The model does not take these rows: {said}")
+    shape: tuple[int, ...] = getattr(data, "shape", ())
+    if (found := _WIDTH.search(said)) and shape[1:] == (int(found[1]),):
+        given = f"{found[1]} {'value' if shape[1] == 1 else 'values'}"
+        return Refused(f"Row 0 has {given}; {found[2]} are expected.")
+    if "Expected 2D array" in said and len(shape) == 1:
+        return Refused("Row 0 is a single value; a list of values is expected.")
+    if _NO_NUMBER.search(said) and len(shape) > 1 and not hasattr(data, "iloc"):
+        flags = _each(data, _is_no_number)
+        return _refused_at(flags, data, what="a text that is no number")
+    return None
+
+
+def _unsupported(key: str, rows: Any) -> Refused | None:
+    """Return a refusal of a list or an object in rows with keys of their own."""
+    for at, row in enumerate(rows if isinstance(rows, list) else ()):
+        if isinstance(row, dict) and isinstance(row.get(key), (dict, list)):
+            kind = kind_of(row[key])
+            return Refused(f"Row {at}, {key!r}: {kind} is given; a number or a text is expected.")
     return None
 
 
@@ -63,15 +103,23 @@ def _columns_of(data: Any) -> Iterator[Any]:
     return iter(data.T.tolist() if getattr(data, "ndim", 0) > 1 else ())
 
 
-def _refused_at(flags: Any, data: Any, *, what: str) -> Refused | None:
-    """Return a refusal that names the columns, and the first row; None if there is none."""
+def _refused_at(
+    flags: Any, data: Any, checks: Sequence[Check] = (), *, what: str
+) -> Refused | None:
+    """Return a refusal that names the first row, and its columns; None if there is none.
+
+    Columns in which a value may be missing are not the cause, unless there are no others.
+    """
     import numpy as np
 
     flags = flags.reshape(len(flags), -1)
+    if len(checks) == flags.shape[1]:
+        suspected = flags & [check.column.missing is not True for check in checks]
+        flags = suspected if suspected.any() else flags
     rows = np.flatnonzero(flags.any(axis=1))
     if not len(rows):
         return None
-    columns = [_name(data, at) for at in np.flatnonzero(flags.any(axis=0)).tolist()]
+    columns = [_name(data, at) for at in np.flatnonzero(flags[rows[0]]).tolist()]
     more = f" and {len(columns) - _SHOWN} more" if len(columns) > _SHOWN else ""
     noun = "column" if len(columns) == 1 else "columns"
     where = f"{noun} {', '.join(columns[:_SHOWN])}{more}"
@@ -107,6 +155,14 @@ def _each(values: Any, is_so: Any) -> Any:
 
 def _differs(value: Any) -> bool:
     return value is None or bool(value != value)  # noqa: PLR0124 - NaN alone does
+
+
+def _is_no_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return value is not None
+    return False
 
 
 _INF = float("inf")

@@ -17,7 +17,16 @@ from .refused import Refused
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["ARROW", "columns_of", "dicts_of", "kind_of", "rows_of", "without_index"]
+__all__ = [
+    "ARROW",
+    "are_names",
+    "columns_of",
+    "dicts_of",
+    "is_split",
+    "kind_of",
+    "rows_of",
+    "without_index",
+]
 
 ARROW = "arrow"
 _KEYS = ("data", "dataframe_records", "instances", "dataframe_split", "inputs", ARROW)
@@ -43,16 +52,13 @@ def rows_of(body: str | bytes, *, key: str = "data", names: Sequence[str] = ()) 
     Refused
         If the body is not JSON, or holds no rows.
     """
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        if body[:1] == "\ufeff":
-            return rows_of(body[1:], key=key, names=names)
-        raise Refused(f"The body is not JSON: {error}") from None
+    document = _document_of(body)
     if isinstance(document, list):
         return document
     if isinstance(document, dict):
-        if (names and document.keys() == set(names)) or _is_split(document):
+        if names and document.keys() == set(names) and not _holds_rows(document, key):
+            return document
+        if is_split(document):
             return document
         for known in (key, *_KEYS):
             if known in document:
@@ -66,6 +72,34 @@ def rows_of(body: str | bytes, *, key: str = "data", names: Sequence[str] = ()) 
     else:
         found = f"is {kind_of(document)}"
     raise Refused(f'The body {found}; {{"{key}": [...]}} with a list of rows is expected.')
+
+
+def _document_of(body: str | bytes) -> Any:
+    """Return what a body of JSON holds; its texts have only whole characters."""
+    if not body.strip():
+        header = "Content-Type: application/json"
+        raise Refused(f"The body is empty; send JSON, with the header {header}.")
+    try:
+        document = json.loads(body)
+        if "\\ud" in (text := str(body)) or "\\uD" in text:  # half of a pair may stand alone
+            json.dumps(document, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        half = ascii(error.object[error.start])
+        raise Refused(
+            f"The body holds {half}, half of a character; whole ones are expected."
+        ) from None
+    except (ValueError, RecursionError) as error:
+        if body[:1] == "\ufeff":
+            return _document_of(body[1:])
+        raise Refused(f"The body is not JSON: {error}") from None
+    return document
+
+
+def _holds_rows(document: dict[str, Any], key: str) -> bool:
+    """Return whether the one key of a body is that of its rows, though a column has its name."""
+    [(name, found), *more] = document.items()
+    is_list = isinstance(found, list) and bool(found) and isinstance(found[0], (dict, list))
+    return is_list and not more and name in (key, *_KEYS)
 
 
 def columns_of(rows: Any, names: Sequence[str]) -> list[list[Any]]:
@@ -114,6 +148,16 @@ def without_index(found: Sequence[Any], names: Sequence[str]) -> list[Any]:
     return [name for name in found if name in names or name not in _INDEXES]
 
 
+def is_split(found: dict[str, Any]) -> bool:
+    """Return whether an object has the form that pandas calls "split"."""
+    return isinstance(found.get("columns"), list) and isinstance(found.get("data"), list)
+
+
+def are_names(names: Sequence[str]) -> bool:
+    """Return whether columns can be told by their names, of which one may be the empty text."""
+    return any(names) and len(set(names)) == len(names)
+
+
 def kind_of(value: Any) -> str:
     """Return what a JSON value is, with its article."""
     kinds = {dict: "an object", list: "a list", str: "a text", bool: "a truth value"}
@@ -150,7 +194,9 @@ def _of_lists(rows: list[Any], names: Sequence[str]) -> list[list[Any]]:
     width = len(names)
     for at, row in enumerate(rows):
         if not isinstance(row, list):
-            expected = "an object or a list is expected" if all(names) else "a list is expected"
+            expected = (
+                "an object or a list is expected" if are_names(names) else "a list is expected"
+            )
             raise Refused(f"Row {at} is {kind_of(row)}; {expected}.")
         if len(row) != width:
             found = f"Row {at} has {len(row)} {'value' if len(row) == 1 else 'values'}"
@@ -159,9 +205,9 @@ def _of_lists(rows: list[Any], names: Sequence[str]) -> list[list[Any]]:
 
 
 def _of_object(found: dict[str, Any], names: Sequence[str]) -> list[list[Any]]:
-    if found.keys() != set(names) and _is_split(found):
+    if found.keys() != set(names) and is_split(found):
         given = found["columns"]
-        if not all(names):
+        if not are_names(names):
             return _of_lists(found["data"], names)
         if not all(isinstance(name, str) for name in given):
             raise Refused("The names of the columns are not all texts.")
@@ -182,13 +228,8 @@ def _of_object(found: dict[str, Any], names: Sequence[str]) -> list[list[Any]]:
     return [found[name] for name in names]
 
 
-def _is_split(found: dict[str, Any]) -> bool:
-    """Return whether an object has the form that pandas calls "split"."""
-    return isinstance(found.get("columns"), list) and isinstance(found.get("data"), list)
-
-
 def _require_named(names: Sequence[str]) -> None:
-    if not all(names):
+    if not are_names(names):
         raise Refused(
             f"The rows are objects; lists of {len(names)} values are expected, since the columns "
             "of the model have no names."
@@ -201,7 +242,7 @@ def _listed(names: Sequence[Any]) -> str:
 
 
 def _order(names: Sequence[str]) -> str:
-    if not names or not all(names):
+    if not names or not are_names(names):
         return ""
     more = ", ..." if len(names) > _SHOWN else ""
     return f"; the columns are {', '.join(names[:_SHOWN])}{more}"

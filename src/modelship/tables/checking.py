@@ -15,6 +15,7 @@ __all__ = ["Check", "filled"]
 
 _NAN = float("nan")
 _NONE = type(None)
+_NESTED = frozenset((list, dict))
 _NUMBERS = frozenset((int, float))
 _LISTED = 5
 _TYPES: dict[str, frozenset[type]] = {
@@ -86,6 +87,15 @@ class Check:
             if type(value) in allowed or (value != value and _NONE in allowed):  # noqa: PLR0124 - NaN
                 continue
             raise Refused(f"Row {row}, {self.name}: {_shown(value)} is given; {self._expected()}.")
+
+    def require_single(self, values: Sequence[Any]) -> None:
+        """Raise Refused at the first list or object, unless the column may hold such."""
+        if self._types is None or _NESTED.isdisjoint(map(type, values)):
+            return
+        row = next(at for at, value in enumerate(values) if type(value) in _NESTED)
+        raise Refused(
+            f"Row {row}, {self.name}: {_shown(values[row])} is given; {self._expected()}."
+        )
 
     def count(self, values: Any) -> bool:
         """Count what the model or the sample has not seen; return whether there is any."""

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["FrameMaker", "as_array", "as_objects", "as_values"]
 
 _NAN = float("nan")
+_WORDS = frozenset(("now", "today"))
+_NO_ZONE = "a date without a time zone is expected"
+_A_DATE = "a date in ISO 8601 that the model can take is expected, such as 2024-05-31"
 _NUMBERS = frozenset((int, float, bool, type(None)))
 
 
@@ -57,7 +60,7 @@ class FrameMaker:
             If values cannot be read as what their column holds.
         """
         made = [
-            self._made(make, column, each)
+            _made(make, column, each)
             for make, column, each in zip(self._makers, self._columns, values)
         ]
         if self._is_uniform and made:  # one block: as fast as an array
@@ -68,13 +71,52 @@ class FrameMaker:
         frame.columns = self._names
         return frame
 
-    def _made(self, make: Any, column: Column, values: Any) -> Any:
-        try:
-            return make(values)
-        except Refused:
-            raise
-        except (ValueError, TypeError, OverflowError) as error:
-            raise Refused(f"Column {column.name!r} cannot be read: {error}") from None
+
+def _made(make: Any, column: Column, values: Any) -> Any:
+    try:
+        if column.kind == "date":
+            _require_no_words(column, values)
+        return make(values)
+    except Refused:
+        raise
+    except (ValueError, TypeError, OverflowError) as error:
+        if column.kind == "date":
+            raise _refused_date(make, column, values) from None
+        raise Refused(f"Column {column.name!r} cannot be read: {error}") from None
+
+
+def _require_no_words(column: Column, values: Any) -> None:
+    """Raise Refused at a word that pandas takes for a date, though it is none."""
+    for row, value in enumerate(values):
+        if isinstance(value, str) and value.strip().lower() in _WORDS:
+            raise _no_date(row, column, value)
+
+
+def _no_date(row: int, column: Column, value: Any, *, expected: str = "") -> Refused:
+    told = f"Row {row}, column {column.name!r}: {value!r} is given"
+    return Refused(f"{told}; {expected or _A_DATE}.")
+
+
+def _refused_date(make: Any, column: Column, values: Sequence[Any]) -> Refused:
+    """Return a refusal that names the first date which cannot be read by itself."""
+    low, high = 0, len(values)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if _error_of(make, values[low:middle]) else (middle, high)
+    if said := _error_of(make, values[low:high]):
+        is_zoned = said == _NO_ZONE
+        return _no_date(low, column, values[low], expected=_NO_ZONE if is_zoned else "")
+    mixed = "its dates have different time zones, or some have none"
+    return Refused(f"Column {column.name!r} cannot be read: {mixed}; one for all is expected.")
+
+
+def _error_of(make: Any, values: Any) -> str:
+    """Return what is said against values; ``""`` if they can be read."""
+    try:
+        make(values)
+    except (ValueError, TypeError, OverflowError) as error:
+        return str(error) or type(error).__name__
+    return ""
 
 
 def as_values(column: Column, values: list[Any]) -> Any:
@@ -83,7 +125,7 @@ def as_values(column: Column, values: list[Any]) -> Any:
         return _objects(filled(column, values))
     import pandas as pd
 
-    return pd.Series(maker_of(column)(values), name=column.name or None)
+    return pd.Series(_made(maker_of(column), column, values), name=column.name or None)
 
 
 def as_objects(columns: Sequence[Column], values: Sequence[list[Any]]) -> Any:

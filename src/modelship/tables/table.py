@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .arrow_bodies import arrow_table, records_of, values_of, values_of_any
 from .blame import blamed
-from .bodies import columns_of, dicts_of, require_names, rows_of, without_index
+from .bodies import are_names, columns_of, dicts_of, is_split, require_names, rows_of, without_index
 from .checking import Check
 from .counting import Counts
 from .frames import FrameMaker, as_array, as_objects, as_values
@@ -78,9 +78,8 @@ class Table:
             return as_array(rows)
         is_single = self.schema.form == "values"
         values = [_single(rows)] if is_single else columns_of(rows, self._names)
-        if self.validate:
-            for check, each in zip(self.checks, values):
-                check.require(each)
+        for check, each in zip(self.checks, values):
+            (check.require if self.validate else check.require_single)(each)
         return self._made(values)
 
     def of_arrow(self, body: bytes) -> Any:
@@ -94,7 +93,7 @@ class Table:
                 for name, each in zip(table.column_names, table.columns)
             ]
             return as_array([list(row) for row in zip(*columns)])
-        if all(self._names):
+        if are_names(self._names):
             found = without_index(table.column_names, self._names)
             require_names(found, self._names, where="The Arrow body")
             held = [table.column(name) for name in self._names]
@@ -130,12 +129,12 @@ class Table:
         Raises
         ------
         Refused
-            If it raises a ValueError that is the caller's fault: there is a missing value in the
+            If it raises an error that is the caller's fault: there is a missing value in the
             rows, say, and the model takes none.
         """
         try:
             return predict(data)
-        except ValueError as error:
+        except Exception as error:
             refusal = blamed(error, data, self.checks)
             if refusal is None:
                 raise
@@ -164,6 +163,8 @@ def _single(rows: Any) -> list[Any]:
     Refused
         If they hold something else.
     """
+    if isinstance(rows, dict) and is_split(rows):
+        rows = rows["data"]
     if isinstance(rows, dict) and len(rows) == 1:
         [rows] = rows.values()
     if not isinstance(rows, list):

@@ -1,0 +1,119 @@
+"""What is the caller's fault is refused in the caller's words, and what is right is read."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.feature_extraction import DictVectorizer
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.pipeline import make_pipeline
+
+from modelship.tables import Column, Refused, Schema, Table
+
+TEXTS = Table(Schema("values", (Column("t", "text", "object", missing_as="none"),)))
+DATES = Table(Schema("table", (Column("since", "date", "datetime64[us]"),)))
+ARRAY, DICTS = Table(Schema("array", width=2)), Table(Schema("records"))
+Y = [1.0, 2.0]
+
+
+def _answer(table, model, body):
+    return table.ask(model.predict, table.read(json.dumps(body)))
+
+
+@pytest.mark.parametrize(
+    ("table", "body", "says"),
+    [
+        (TEXTS, {"data": ["\ud800"]}, "half of a character"),
+        (TEXTS, {"data": [None]}, "Row 0, .*: the model does not take a missing value"),
+        (ARRAY, {"data": [[1]]}, "Row 0 has 1 value; 2 are expected"),
+        (ARRAY, [[1, 2], [1, "x"]], "Row 1, column 1: .* a text that is no number"),
+        (ARRAY, [], "no rows"),
+        (ARRAY, [1, 2], "Row 0 is a single value"),
+        (DICTS, [], "no rows"),
+        (DICTS, [{"z": 1}, {"z": {"k": 1}}], "Row 1, 'z': an object is given"),
+    ],
+)
+def test_rows_that_an_estimator_refuses_are_the_callers_fault(table, body, says):
+    """Whatever the estimator raises for them, the text speaks of the request."""
+    model = {
+        id(TEXTS): make_pipeline(CountVectorizer(), Ridge()).fit(["a word", "more"], Y),
+        id(ARRAY): LinearRegression().fit([[1, 2], [3, 5]], Y),
+        id(DICTS): make_pipeline(DictVectorizer(), Ridge()).fit([{"z": 1}, {"z": 2}], Y),
+    }[id(table)]
+    with pytest.raises(Refused, match=says):
+        _answer(table, model, body)
+
+
+def test_an_error_that_speaks_of_other_rows_stays_an_error():
+    """A step that gives the next one too few columns is no fault of the caller's."""
+    model = LinearRegression().fit([[1, 2], [3, 5]], Y)
+    with pytest.raises(ValueError, match="is expecting 2"):
+        ARRAY.ask(lambda rows: model.predict(rows[:, :1]), np.ones((1, 2)))
+
+
+def test_a_list_in_a_cell_is_refused_without_validation():
+    """No column of a known kind holds one."""
+    table = Table(Schema("table", (Column("zone", "text", "object"),)), validate=False)
+    with pytest.raises(Refused, match="Row 0, column 'zone': \\['n'\\] is given"):
+        table.read('[{"zone": ["n"]}]')
+    assert table.read('[{"zone": 3}]')["zone"].tolist() == [3]
+
+
+def test_a_column_whose_name_is_empty_is_matched_by_name():
+    """One name may be empty: the names still tell the columns."""
+    table = Table(Schema("table", (Column("", "number", "float64"), Column("x", "number"))))
+    read = table.read('{"columns": ["x", ""], "data": [[5, 1]]}')
+    assert (read[""].tolist(), read["x"].tolist()) == ([1], [5])
+
+
+@pytest.mark.parametrize("name", ["data", "instances", "inputs"])
+def test_a_column_may_be_called_as_the_key_of_the_rows(name):
+    """Lists and objects in the list are rows; other values are the column's."""
+    table = Table(Schema("table", (Column(name, "text", "object"),)))
+    for rows in ([{name: "p"}], [["p"]], ["p"]):
+        assert table.read(json.dumps({name: rows}))[name].tolist() == ["p"]
+
+
+def test_a_split_body_of_one_column_is_read_by_a_model_of_texts():
+    """The one column is the text, whatever it is called."""
+    split = {"columns": ["t"], "data": [["a word"]]}
+    for body in (split, {"dataframe_split": {"index": [0], **split}}):
+        assert list(TEXTS.read(json.dumps(body))) == ["a word"]
+
+
+def test_a_missing_value_is_blamed_on_a_column_that_takes_none():
+    """Gaps in columns that may have some are not the cause."""
+    columns = (Column("letter", "number", missing=True), Column("age", "number"))
+    table = Table(Schema("table", columns))
+
+    def predict(_):
+        raise ValueError("Input X contains NaN.")
+
+    with pytest.raises(Refused, match="Row 1, column 'age': the model"):
+        table.ask(predict, table.read("[[null, 1], [null, null]]"))
+
+
+@pytest.mark.parametrize(
+    ("dates", "says"),
+    [
+        (["2024-01-01"] * 3 + ["someday"], "Row 3, column 'since': 'someday' is given; a date in"),
+        (["2024-01-01", "now"], "Row 1, column 'since': 'now' is given"),
+        (["2024-01-01T00:00+01:00", "2024-01-01T00:00+02:00"], "Row 0, .* without a time zone"),
+        (["2024-01-01", "2024-01-01T00:00+02:00"], "Row 1, .* without a time zone is expected"),
+    ],
+)
+def test_a_bad_date_is_named_with_its_row(dates, says):
+    """The text is for the one who sent it, and not pandas' advice."""
+    with pytest.raises(Refused, match=says) as caught:
+        DATES.read(json.dumps([[date] for date in dates]))
+    assert "pandas" not in str(caught.value)
+    assert "format" not in str(caught.value)
+    assert DATES.read('[["2024-01-01"], [null]]')["since"].tolist()[0] == pd.Timestamp(2024, 1, 1)
+
+
+def test_an_empty_body_says_which_header_to_send():
+    """A form, which curl sends by itself, arrives as an empty text."""
+    with pytest.raises(Refused, match="The body is empty; .* Content-Type: application/json"):
+        DATES.read("")

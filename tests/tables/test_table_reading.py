@@ -264,7 +264,7 @@ def test_an_unknown_category_is_kept_for_an_encoder():
 def test_integers_out_of_a_dtypes_range_are_read_as_wider_ones(dtype, values, wider):
     """No number wraps around, and none is refused: in JSON as in Arrow."""
     table = _table(pd.DataFrame({"a": pd.array([1, 2], dtype)}))
-    sent = pd.DataFrame({"a": np.array(values)}).astype(wider)
+    sent = pd.DataFrame({"a": np.array(values, dtype=wider.lower())}).astype(wider)
     read = table.read(json.dumps({"a": values}))
     pd.testing.assert_frame_equal(read, sent)
     pd.testing.assert_frame_equal(table.of_arrow(_stream(sent)), sent)

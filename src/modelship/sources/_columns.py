@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from modelship.sources import _known_estimators as known
 from modelship.sources._boosters import booster_columns
+from modelship.sources._times import are_timestamps, column_of_times
 from modelship.sources._tree import (
     Array,
     Entries,
@@ -238,13 +239,14 @@ def _keeps_all(imputer: Thing, count: int) -> bool:
 def _column_of(array: Array, *, strict: bool) -> Column:
     values = array.values
     if values is None:
-        return Column()
+        return column_of_times(array, strict=strict)
     present = [each for each in values if not is_gap(each)]
     plain = [each for each in present if is_label(each)]
     missing = True if len(present) < len(values) else False if strict else None
     is_typed = array.dtype.name not in ("object", "str")
+    kind = "date" if are_timestamps(present) else ""
     return Column(
-        kind=_kind(plain) if len(plain) == len(present) else "",
+        kind=_kind(plain) if len(plain) == len(present) else kind,
         dtype=array.dtype.name if is_typed else "",
         categories=tuple(plain) if len(plain) == len(present) else (),
         missing=missing,

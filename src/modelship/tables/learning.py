@@ -177,7 +177,7 @@ def _column(name: str, dtype: str, values: list[Any], *, series: Any = None) -> 
     present = [value for value in values if _plain_or_itself(value) is not None]
     is_category = dtype == "category"
     categories = to_plain(series.cat.categories.tolist()) if is_category else ()
-    kind = "category" if is_category else _kind(present, series=series)
+    kind = _kind_of_categories(series) if is_category else _kind(present, series=series)
     numbers = [v for v in map(float, present) if math.isfinite(v)] if kind in _NUMERIC else []
     return Column(
         name=name,
@@ -191,6 +191,11 @@ def _column(name: str, dtype: str, values: list[Any], *, series: Any = None) -> 
         high=max(numbers, default=None),
         example=_example(present),
     )
+
+
+def _kind_of_categories(series: Any) -> str:
+    """Return the kind of a series of categories; dates are to be read before they become any."""
+    return "date" if series.cat.categories.dtype.kind == "M" else "category"
 
 
 def _plain_or_itself(value: Any) -> Any:

@@ -29,6 +29,8 @@ def maker_of(column: Column) -> Maker:
 
     The maker raises ValueError, TypeError or OverflowError for values that it cannot take.
     """
+    if column.dtype == "category" and column.kind == "date":
+        return partial(_date_categories, column=column)
     if column.dtype == "category":
         return _categories_maker(column) if column.categories else partial(_new_categories, column)
     dtype = _known_dtype(column.dtype)
@@ -180,13 +182,30 @@ def _new_categories(column: Column, values: Any) -> Any:
     return pd.Series(filled(column, list(values))).astype(dtype).array
 
 
+def _date_categories(values: Any, *, column: Column) -> Any:
+    """Return categories that are dates; what the model does not know is kept."""
+    import pandas as pd
+
+    known = pd.Index(_dates(list(column.categories), dtype=None))
+    is_zoned = getattr(known.dtype, "tz", None) is not None
+    dates = pd.Index(_dates(values, dtype=known.dtype if is_zoned else None))
+    dtype = pd.CategoricalDtype(known.append(dates.dropna()).unique(), ordered=column.ordered)
+    return pd.Categorical(dates, dtype=dtype)
+
+
 def _dates(values: Any, *, dtype: Any) -> Any:
     """Return dates; in a column with a time zone, one without is UTC."""
     import pandas as pd
 
     is_zoned = getattr(dtype, "tz", None) is not None
     how = {"format": "ISO8601"} if int(pd.__version__.partition(".")[0]) > 1 else {}
-    dates = pd.to_datetime(pd.Series(values, dtype="object"), utc=is_zoned, **how)
+    texts = pd.Series(values, dtype="object")
+    try:
+        dates = pd.to_datetime(texts, utc=is_zoned, **how)
+    except ValueError:
+        if dtype is not None:
+            raise
+        dates = pd.to_datetime(texts, utc=True, **how)  # their offsets differ, as in summer
     if is_zoned:
         dates = dates.dt.tz_convert(dtype.tz)
     elif getattr(dates.dtype, "tz", None) is not None and dtype is not None:

@@ -16,7 +16,12 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
-from modelship.errors import InvalidOptionError, InvalidTestSetError, MissingExtraError
+from modelship.errors import (
+    InvalidOptionError,
+    InvalidTestSetError,
+    MissingExtraError,
+    PredictionError,
+)
 from modelship.evaluation import Evaluator
 from modelship.evaluation.files import DataFile
 from modelship.tables.schema import Column, Outputs, Schema
@@ -206,6 +211,52 @@ def test_a_row_without_a_label_is_named(text_of):
     with pytest.raises(InvalidTestSetError, match=r"in y \('y'\), label 1 is nan") as caught:
         Evaluator.read(text_of("t.csv", "x,y\n0,7\n1,\n"), label="y")
     assert caught.value.hint == "Remove the rows without a label."
+
+
+@pytest.mark.parametrize(
+    ("content", "said", "advice"),
+    [
+        ('a,price\n1,"28,300"\n', "y ('price') holds text, such as '28,300'", "Write 28300 for"),
+        ("a,price,Id\n1,2,3\n", "column 'Id' was taken as y", "label COLUMN names"),
+    ],
+)
+def test_what_is_wrong_with_y_is_told_with_its_column(text_of, content, said, advice):
+    """Thousands that are separated, and a last column that is not y, are named."""
+    model = LinearRegression().fit(pd.DataFrame({"a": [1.0, 2]}), [1, 2])
+    with pytest.raises(InvalidTestSetError) as caught:
+        Evaluator.read(text_of("t.csv", content)).evaluate(model)
+    assert said in caught.value.message
+    assert advice in caught.value.hint
+
+
+def test_a_value_that_predict_refuses_is_named(named, tmp_path):
+    """A number where the model knows texts, a text where it knows numbers, a date as a text."""
+    TABLE.assign(zip=[7, 123, 7, 40]).to_json(tmp_path / "t.json", orient="records")
+    aged = TABLE[["zip"]].assign(age=["3", "40 y", "5", "6"])
+    for evaluator, said in (
+        (Evaluator.read(tmp_path / "t.json"), "column 'zip': 7 is given; a text is expected"),
+        (Evaluator(aged, TABLE["y"]), "column 'age' holds '40 y' in row 1"),
+    ):
+        with pytest.raises(PredictionError) as caught:
+            evaluator.evaluate(named)
+        assert said in caught.value.message
+    dated = pd.DataFrame({"day": pd.to_datetime(["2024-01-01", "2024-01-02"])})
+    model = make_pipeline(FunctionTransformer(ordinals), LinearRegression()).fit(dated, [1, 2])
+    with pytest.raises(PredictionError, match=r"'day' holds the text '2024-01-01' in row 0"):
+        Evaluator(dated.astype(str), [1, 2]).evaluate(model)
+
+
+def test_categories_that_a_file_does_not_tell_are_named():
+    """LightGBM refuses texts where it was fitted on categories; CSV cannot tell them."""
+    raised = ValueError("train and valid dataset categorical_feature do not match.")
+
+    class Booster:
+        def predict(self, X):
+            raise raised
+
+    with pytest.raises(PredictionError, match=r"these may be: 'zip'.*") as caught:
+        Evaluator(TABLE[["zip", "age"]], TABLE["y"]).evaluate(Booster())
+    assert "Parquet" in caught.value.hint
 
 
 def ordinals(frame):

@@ -16,6 +16,7 @@ from modelship.evaluation.given import InFile, InMemory
 from modelship.evaluation.predictions import align, join, outputs_of
 from modelship.evaluation.report import Report
 from modelship.evaluation.subjects import subject_of
+from modelship.evaluation.unlike import explained
 from modelship.progress import doing, is_showing
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class Evaluator:
         _check_options(task=task, batch_size=batch_size, encode=encode, decode=decode)
         self._given: Given = X if isinstance(X, InFile) else InMemory(examples_of(X, y))
         if task is not None:
-            check_task(task, self._given.examples.truth, because=f"task is {task!r}")
+            check_task(task, self._given.examples, because=f"task is {task!r}")
         self.task = task
         self.batch_size = batch_size
         self.encode = encode
@@ -207,12 +208,11 @@ class Evaluator:
         try:
             return self._report(found, examples, task=task)
         except PredictionError as error:
-            dated = self._given.with_dates(examples, found.schema)
-            if dated is None or error.__cause__ is None:
-                raise
-            with suppress(PredictionError):  # then dates were not what was missing
-                return self._report(found, dated, task=task)
-            raise
+            dated = self._given.with_dates(examples, found.schema) if error.__cause__ else None
+            if dated is not None:
+                with suppress(PredictionError):  # then dates were not what was missing
+                    return self._report(found, dated, task=task)
+            raise explained(error, examples.X, found.schema) from error.__cause__
 
     def _report(self, found: Subject, examples: Examples, *, task: str) -> Report:
         parts = [
@@ -238,7 +238,7 @@ class Evaluator:
             return self.task
         task = task_of(found.schema.outputs, examples.truth)
         said = "predicts quantities" if task == "regression" else "is a classifier"
-        check_task(task, examples.truth, because=f"{found.described} {said}")
+        check_task(task, examples, because=f"{found.described} {said}")
         return task
 
     def _batches(self, examples: Examples) -> Iterator[tuple[Any, int]]:

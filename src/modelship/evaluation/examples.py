@@ -22,6 +22,7 @@ __all__ = ["Examples", "check_labels", "check_task", "examples_of", "task_of"]
 
 _MISSING: Final = re.compile(r"label \d+ is (nan|None|<NA>|NaT)$")
 _SHOWN: Final = 3
+_THOUSANDS: Final = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +100,7 @@ def task_of(outputs: Outputs, truth: tuple[NDArray[Any], ...]) -> str:
     return "regression" if any(map(_is_continuous, truth)) else "classification"
 
 
-def check_task(task: str, truth: tuple[NDArray[Any], ...], *, because: str) -> None:
+def check_task(task: str, examples: Examples, *, because: str) -> None:
     """Raise unless what is true can be of the task; `because` says where the task comes from.
 
     Raises
@@ -107,11 +108,21 @@ def check_task(task: str, truth: tuple[NDArray[Any], ...], *, because: str) -> N
     InvalidTestSetError
         If quantities are texts, or classes are fractions.
     """
-    for each in truth:
+    for place, each in enumerate(examples.truth):
+        called = examples.called(place)
         if task == "regression" and is_text(each):
-            raise InvalidTestSetError(problem=f"y holds text, and {because}")
+            raise _no_quantities(each.tolist(), called, because=because)
         if task == "classification" and not is_text(each) and not is_whole(each):
-            raise InvalidTestSetError(problem=f"y holds fractions, and {because}")
+            raise InvalidTestSetError(problem=f"{called} holds fractions, and {because}")
+
+
+def _no_quantities(labels: list[str], called: str, *, because: str) -> InvalidTestSetError:
+    thousands = next(filter(_THOUSANDS.fullmatch, labels), None)
+    shown = labels[0] if thousands is None else thousands
+    advice = "Give y as numbers; --label (label=) names the column that holds it."
+    if thousands is not None:
+        advice = f"Write {thousands.replace(',', '')} for {thousands}, without separators."
+    return InvalidTestSetError(f"{called} holds text, such as {shown!r}, and {because}", advice)
 
 
 def check_labels(

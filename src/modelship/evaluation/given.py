@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
+from modelship.errors import InvalidTestSetError
 from modelship.evaluation.examples import Examples, examples_of
 from modelship.evaluation.files.splitting import labels_are_texts, with_dates
-from modelship.evaluation.matching import is_frame, is_numeric, matched
+from modelship.evaluation.matching import NOT_FITTED, is_frame, is_numeric, matched
 
 if TYPE_CHECKING:
     from modelship.evaluation.files import DataFile
@@ -97,7 +98,10 @@ class InFile:
     def fitted_to(self, schema: Schema, *, wants_rows: bool) -> Examples:
         is_told = self._is_told(schema)
         examples = examples_of(*self._file.read(schema)) if is_told else self.examples
-        found = _matched(examples, schema)
+        try:
+            found = _matched(examples, schema)
+        except InvalidTestSetError as error:
+            raise self._with_label(error, examples) from error
         if wants_rows and not schema.columns and is_frame(found.X) and is_numeric(found.X):
             return replace(found, X=found.X.to_numpy())  # as rows of numbers
         return found
@@ -105,6 +109,15 @@ class InFile:
     def with_dates(self, examples: Examples, schema: Schema) -> Examples | None:
         X = with_dates(examples.X, schema) if is_frame(examples.X) else None
         return None if X is None else replace(examples, X=X)
+
+    def _with_label(self, error: InvalidTestSetError, examples: Examples) -> InvalidTestSetError:
+        """Say which column was taken as y, if that may be why a column is unknown."""
+        if self._file.labels or not examples.column or NOT_FITTED not in error.problem:
+            return error
+        return InvalidTestSetError(
+            f"{error.problem}; the column {examples.column!r} was taken as y",
+            f"{error.advice} {self._file.flag('label')} COLUMN names the column with y.".strip(),
+        )
 
     def _is_told(self, schema: Schema) -> bool:
         """Return whether the file reads otherwise with what is known of a model."""

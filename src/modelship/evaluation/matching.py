@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from modelship.tables.schema import Schema
 
 __all__ = [
+    "NOT_FITTED",
     "has_names",
     "is_frame",
     "is_index",
@@ -26,6 +27,9 @@ __all__ = [
 
 _INDEX: Final = re.compile(r"Unnamed: \d+|")
 """What the column of an index is called in a CSV file, and what pandas calls it."""
+
+NOT_FITTED: Final = "that the model was not fitted on"
+"""How an error about unknown columns ends."""
 
 _SHOWN: Final = 8
 
@@ -81,7 +85,7 @@ def order_of(found: Sequence[str], names: Sequence[str]) -> list[int]:
     if lacking:
         clauses.append(f"lacks {_listed(lacking, nearest_of=unknown)}")
     if unknown:
-        clauses.append(f"has {_listed(unknown)} that the model was not fitted on")
+        clauses.append(f"has {_listed(unknown)} {NOT_FITTED}")
     if clauses:
         raise InvalidTestSetError(
             problem=f"X {' and '.join(clauses)}",

@@ -1,0 +1,100 @@
+"""Why predict() refuses rows, as the column and the value show it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from modelship.errors import PredictionError
+from modelship.evaluation.files.splitting import with_dates
+from modelship.evaluation.matching import is_frame
+from modelship.tables.checking import Check
+from modelship.tables.refused import Refused
+
+if TYPE_CHECKING:
+    from modelship.tables.schema import Column, Schema
+
+__all__ = ["explained"]
+
+_NO_NUMBER: Final = re.compile(r"could not convert string to float: (['\"])(.*)\1", re.DOTALL)
+_NO_DATES: Final = ".dt accessor"
+_NO_CATEGORIES: Final = "categorical_feature do not match"
+_SHOWN: Final = 60
+
+
+def explained(error: PredictionError, X: Any, schema: Schema) -> PredictionError:
+    """Return an error that names the first value that is not what the model takes, if one is.
+
+    Parameters
+    ----------
+    error : PredictionError
+        What is known without the rows; its cause is what predict() raised.
+    X : data frame, array or list
+        The rows.
+    schema : Schema
+        What is known of the model.
+    """
+    if error.__cause__ is None or not is_frame(X):
+        return error
+    said = str(error.__cause__)
+    if _NO_CATEGORIES in said:
+        return _without_categories(error, X)
+    told = _no_number(X, said) or _no_date(X, schema, said) or _other_kind(X, schema)
+    if not told:
+        return error
+    return PredictionError(f"{told} ({error.problem})", error.advice, error.summary)
+
+
+def _without_categories(error: PredictionError, X: Any) -> PredictionError:
+    """Say which columns may be categories, which only some files tell."""
+    texts = [repr(name) for name in X.columns if X[name].dtype.kind == "O"]
+    which = f"; these may be: {', '.join(texts)}" if texts else ""
+    return PredictionError(
+        f"the model takes categories, and the rows do not tell which columns are some{which} "
+        f"({error.problem})",
+        "CSV and JSON do not hold it. Give a Parquet file, or a DataFrame (in Python), in which "
+        "these columns have the categories that the model was fitted on.",
+        error.summary,
+    )
+
+
+def _no_number(X: Any, said: str) -> str:
+    found = _NO_NUMBER.search(said)
+    for name in X.columns if found else ():
+        for row, value in enumerate(X[name].tolist()):
+            if found and isinstance(value, str) and value == found[2]:
+                return (
+                    f"column {name!r} holds {value[:_SHOWN]!r} in row {row}, and a number is taken"
+                )
+    return ""
+
+
+def _no_date(X: Any, schema: Schema, said: str) -> str:
+    """Name a column that the model takes as dates and that holds texts, or that may be it."""
+    dates = [column.name for column in schema.columns if column.kind == "date"]
+    if _NO_DATES in said and (made := with_dates(X, schema)) is not None:
+        dates += [name for name in X.columns if made[name].dtype != X[name].dtype]
+    for name in dates:
+        values = X[name].tolist() if name in X.columns else []
+        for row, value in enumerate(values):
+            if isinstance(value, str):
+                return f"column {name!r} holds the text {value[:_SHOWN]!r} in row {row}, not a date"
+    return ""
+
+
+def _other_kind(X: Any, schema: Schema) -> str:
+    for at, column in enumerate(schema.columns):
+        if column.name in X.columns and (told := _unlike(X[column.name], column, at)):
+            return told
+    return ""
+
+
+def _unlike(series: Any, column: Column, at: int) -> str:
+    if column.kind == "date":
+        return ""
+    values = series.astype(object).where(series.notna(), None).tolist()
+    try:
+        Check(column, at).require(values)
+    except Refused as refused:
+        return str(refused).rstrip(".")
+    return ""

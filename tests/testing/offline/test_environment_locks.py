@@ -20,7 +20,7 @@ def resolved(monkeypatch):
         seen.append(environment.requirements)
         return Lock(python="3.11", text="\n".join(environment.requirements))
 
-    monkeypatch.setattr(images, "resolve", resolve)
+    monkeypatch.setattr(images, "todays_lock", resolve)
     return seen
 
 
@@ -44,6 +44,6 @@ def test_packages_that_modelship_adds_are_resolved(tmp_path, resolved, monkeypat
     monkeypatch.setattr("modelship.bundle.environment.SETUPTOOLS", "setuptools==60")
     Images(Store(tmp_path)).lock(specification("a", "azureml-defaults"))
     monkeypatch.undo()
-    monkeypatch.setattr(images, "resolve", lambda environment: Lock("3.11", "new"))
+    monkeypatch.setattr(images, "todays_lock", lambda environment: Lock("3.11", "new"))
     _, lock = Images(Store(tmp_path)).lock(specification("a", "azureml-defaults"))
     assert lock.text == "new"

@@ -52,7 +52,7 @@ def _without_categories(error: PredictionError, X: Any) -> PredictionError:
     return PredictionError(
         f"the model takes categories, and the rows do not tell which columns are some{which} "
         f"({error.problem})",
-        "CSV and JSON do not hold it. Give a Parquet file, or a DataFrame (in Python), in which "
+        "CSV and JSON do not hold it. Give a Parquet file, or a DataFrame, in which "
         "these columns have the categories that the model was fitted on.",
         error.summary,
     )

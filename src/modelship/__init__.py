@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from modelship.bundle import Environment, Resources, ScoringBundle
-    from modelship.client import Client
+    from modelship.client.client import Client
     from modelship.errors import ModelshipError
     from modelship.evaluation import Evaluator, Gate, Report
     from modelship.findings import Diagnosis, Finding
@@ -65,7 +65,7 @@ _HOME = {
     "Report": "evaluation",
     "Bounds": "routing",
     "Canary": "routing",
-    "Client": "client",
+    "Client": "client.client",
     "Shadow": "routing",
     "Diagnosis": "findings",
     "Finding": "findings",

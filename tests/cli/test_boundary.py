@@ -43,6 +43,19 @@ def test_help_imports_nothing_heavy(arguments):
     assert not HEAVY & set(done.stderr.split())
 
 
+def test_help_imports_no_part_that_does_the_work():
+    """The list of commands needs each command's name and one line, and nothing below them."""
+    parts = ("bundle", "checks", "client.client", "evaluation", "runtime", "sources", "targets")
+    script = (
+        "import sys\nfrom modelship.cli.app import cli\n"
+        "cli(['--help'], standalone_mode=False)\nprint(*sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert not {f"modelship.{part}" for part in parts} & set(done.stderr.split())
+
+
 @pytest.mark.parametrize("command", cli.list_commands(None))
 def test_every_command_has_help_with_an_example(command):
     """Each command says what it does, has --json, and shows one way to type it."""

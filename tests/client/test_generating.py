@@ -8,7 +8,7 @@ import pytest
 from openapi_spec_validator import validate
 
 from modelship import Client
-from modelship.client import generate_client
+from modelship.client.generating import generate_client
 from modelship.errors import ClientGenerationError, InvalidOptionError
 from modelship.targets.describing import ServiceDescription
 

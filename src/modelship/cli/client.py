@@ -16,9 +16,8 @@ from modelship.cli.options import (
     target_option,
 )
 from modelship.cli.output import as_json_is_asked, emit, say_facts
-from modelship.client.generating import LANGUAGES, generate_client
+from modelship.client.languages import LANGUAGES
 from modelship.errors import InvalidOptionError
-from modelship.targets.describing import ServiceDescription
 
 __all__ = ["client"]
 
@@ -54,6 +53,9 @@ def client(
     NAME may be the scoring URI of a service. Python is written by openapi-python-client, which is
     fetched from PyPI, and TypeScript by @hey-api/openapi-ts, which npx fetches.
     """
+    from modelship.client.generating import generate_client
+    from modelship.targets.describing import ServiceDescription
+
     if name.startswith(("http://", "https://")):
         described = ServiceDescription.read(name)
     else:

@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from modelship.cli.check import finding_document
-from modelship.cli.columns import column_lines
 from modelship.cli.completing import files
 from modelship.cli.opening import open_model
 from modelship.cli.options import json_option
 from modelship.cli.output import as_json_is_asked, emit, say_facts, say_findings
-from modelship.sources.words import answers, takes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -97,6 +95,8 @@ def _say(model: Model, findings: Sequence[Finding]) -> None:
     click.secho(str(model.path), bold=True)
     facts = {name: value for name, value in _facts(model) if value}
     say_facts(facts)
+    from modelship.cli.columns import column_lines
+
     for lines in (column_lines(model.schema), _lines(model.passport)):
         for place, line in enumerate(lines):
             click.echo(line if place else f"\n{line}")
@@ -119,6 +119,8 @@ def _facts(model: Model) -> Iterator[tuple[str, str]]:
     yield "unpacked", _size(unpacked) if unpacked > passport.size_bytes else ""
     yield "sha256", model.digest
     yield "holds", model.contents.told
+    from modelship.sources.words import answers, takes
+
     yield "takes", takes(model.schema)
     yield "answers", answers(model.schema)
     yield "written by", passport.written_by

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from modelship.bundle._uv import run_uv
 from modelship.bundle.programs import run
+from modelship.client.languages import LANGUAGES
 from modelship.errors import ClientGenerationError, InvalidOptionError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["LANGUAGES", "generate_client"]
+__all__ = ["generate_client"]
 
 _PYTHON: Final = "openapi-python-client==0.29.1"
 _TYPESCRIPT: Final = ("typescript@5.9", "@hey-api/openapi-ts@0.92.0")
@@ -109,7 +110,5 @@ def _failed(language: str, problem: str, said: str) -> ClientGenerationError:
 
 
 _GENERATORS: Final[Mapping[str, Callable[[Path, Path], None]]] = MappingProxyType(
-    {"python": _generate_python, "typescript": _generate_typescript}
+    dict(zip(LANGUAGES, (_generate_python, _generate_typescript), strict=True))
 )
-LANGUAGES: Final = tuple(_GENERATORS)
-"""The languages that a client can be generated in."""

@@ -211,11 +211,7 @@ class ScoringBundle:
     @property
     def input_key(self) -> str | None:
         """The key under which the sample request holds its rows, if there is just one."""
-        sample = self.sample_input
-        if not isinstance(sample, dict) or len(sample) != 1:
-            return None
-        [(key, rows)] = sample.items()
-        return key if isinstance(rows, list) else None
+        return self._input[0]
 
     @property
     def input_form(self) -> str | None:
@@ -225,8 +221,17 @@ class ScoringBundle:
         """
         if self.schema.is_table and any(f.path.startswith(f"{TABLES}/") for f in self.source):
             return "records"
+        return self._input[1]
+
+    @cached_property
+    def _input(self) -> tuple[str | None, str | None]:
+        """The key and the form of the rows in the sample request, which may be large."""
         sample = self.sample_input
-        return form_of(sample if self.input_key is None else sample[self.input_key])
+        if isinstance(sample, dict) and len(sample) == 1:
+            [(key, rows)] = sample.items()
+            if isinstance(rows, list):
+                return key, form_of(rows)
+        return None, form_of(sample)
 
     @property
     def task(self) -> str:

@@ -20,7 +20,7 @@ from modelship.bundle.source_folder import SourceFile, read_folder
 from modelship.errors import EntryScriptError, InvalidOptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Mapping, Sequence
 
     from modelship.sources import Model
     from modelship.sources.formats import ScriptLines
@@ -234,25 +234,29 @@ def _plain(lines: ScriptLines, *, loading: str, key: str, model_file: str) -> st
     )
 
 
-def _tables() -> Iterator[SourceFile]:
-    """Yield the copy of :mod:`modelship.tables`."""
-    for file in sorted(_OURS.glob("*.py")):
-        yield SourceFile(f"{TABLES}/{file.name}", file.read_bytes())
+@cache
+def _ours() -> Mapping[str, SourceFile]:
+    """Return the files of :mod:`modelship.tables`, by the paths that their copies have."""
+    files = {f"{TABLES}/{file.relative_to(_OURS).as_posix()}": file for file in _OURS.rglob("*.py")}
+    return {path: SourceFile(path, files[path].read_bytes()) for path in sorted(files)}
 
 
 def is_ours(file: SourceFile) -> bool:
     """Return whether a file is of the copy of :mod:`modelship.tables`, and was not changed."""
-    folder, _, name = file.path.partition("/")
-    ours = _OURS / name
-    return folder == TABLES and ours.is_file() and ours.read_bytes() == file.content
+    return _ours().get(file.path) == file
+
+
+def _tables() -> list[SourceFile]:
+    """Return the copy of :mod:`modelship.tables`, without the modules for native files."""
+    return [file for path, file in _ours().items() if path.count("/") == 1]
 
 
 def _natives(lines: ScriptLines) -> list[SourceFile]:
     """Return that copy with the modules for a native file, if the script needs them."""
     if not lines.natives:
         return []
-    names = [f"natives/{name}.py" for name in ("__init__", *lines.natives)]
-    return [*_tables(), *(SourceFile(f"{TABLES}/{n}", (_OURS / n).read_bytes()) for n in names)]
+    names = [f"{TABLES}/natives/{name}.py" for name in ("__init__", *lines.natives)]
+    return [*_tables(), *(_ours()[name] for name in names)]
 
 
 def _is_parameter(key: str) -> bool:

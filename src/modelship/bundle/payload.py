@@ -8,9 +8,9 @@ from typing import Any
 from modelship.documents import parse
 from modelship.errors import SampleInputError
 from modelship.tables import to_plain
-from modelship.tables.plain import lists_of
+from modelship.tables.plain import is_frame, lists_of
 
-__all__ = ["as_sample", "form_of", "is_frame", "parse_sample", "payload_of", "to_json"]
+__all__ = ["as_sample", "form_of", "parse_sample", "payload_of", "to_json"]
 
 _MOST_DIGITS = 4000
 
@@ -51,11 +51,6 @@ def form_of(rows: object) -> str | None:
     if isinstance(first, dict):
         return "records"
     return "rows" if isinstance(first, list) else None
-
-
-def is_frame(value: object) -> bool:
-    """Return whether a value is a DataFrame, without importing pandas."""
-    return hasattr(value, "iloc") and hasattr(value, "columns")
 
 
 def as_sample(sample: object) -> str | None:

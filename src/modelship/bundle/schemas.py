@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from modelship.bundle.payload import is_frame
 from modelship.errors import InvalidOptionError, SampleInputError
 from modelship.tables import NoPlainForm, Schema, SchemaError, schema_of_data
+from modelship.tables.plain import is_frame
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

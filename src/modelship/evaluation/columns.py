@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
+from modelship.tables.plain import is_frame
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -32,7 +34,7 @@ def as_columns(values: Any, *, noun: str) -> tuple[NDArray[Any], ...]:
     """
     import numpy as np
 
-    if hasattr(values, "iloc") and hasattr(values, "columns"):
+    if is_frame(values):
         frame = [values.iloc[:, place] for place in range(values.shape[1])]
         return tuple(as_column(each, noun=noun) for each in frame)
     if hasattr(values, "toarray"):

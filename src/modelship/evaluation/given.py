@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 from modelship.errors import InvalidTestSetError
 from modelship.evaluation.examples import Examples, examples_of
 from modelship.evaluation.files.splitting import labels_are_texts, with_dates
-from modelship.evaluation.matching import NOT_FITTED, is_frame, is_numeric, matched
+from modelship.evaluation.matching import NOT_FITTED, is_numeric, matched
+from modelship.tables.plain import is_frame
 
 if TYPE_CHECKING:
     from modelship.evaluation.files import DataFile

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.errors import InvalidTestSetError, nearest
+from modelship.tables.plain import is_frame
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 __all__ = [
     "NOT_FITTED",
     "has_names",
-    "is_frame",
     "is_index",
     "is_numeric",
     "known_names",
@@ -99,11 +99,6 @@ def order_of(found: Sequence[str], names: Sequence[str]) -> list[int]:
 def is_index(name: str) -> bool:
     """Return whether a column has the name that the index of a data frame has in a CSV file."""
     return bool(_INDEX.fullmatch(name))
-
-
-def is_frame(X: Any) -> bool:
-    """Return whether the rows are a pandas data frame."""
-    return hasattr(X, "iloc") and hasattr(X, "columns")
 
 
 def has_names(frame: Any) -> bool:

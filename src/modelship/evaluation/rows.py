@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.evaluation.pictures import shortened
+from modelship.tables.plain import is_frame
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,7 +88,7 @@ def _judged(report: Report, place: int) -> tuple[str, ...]:
 
 def _values(X: Any, places: Sequence[int]) -> tuple[list[str], list[Any]] | None:
     """Return the names of the columns and the rows; None of what is no table."""
-    if hasattr(X, "iloc") and hasattr(X, "columns"):
+    if is_frame(X):
         rows = X.iloc[list(places)]
         columns = [rows.iloc[:, place].tolist() for place in range(rows.shape[1])]
         return list(map(str, X.columns)), list(zip(*columns, strict=True))

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from modelship.errors import PredictionError
 from modelship.evaluation.files.splitting import with_dates
-from modelship.evaluation.matching import is_frame
 from modelship.tables.checking import Check
+from modelship.tables.plain import is_frame
 from modelship.tables.refused import Refused
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import datetime as dt
 import math
 from typing import TYPE_CHECKING, Any
 
-from .plain import to_plain
+from .plain import is_frame, to_plain
 from .schema import Column, Outputs, Schema
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def schema_of_data(data: Any) -> Schema:
     SchemaError
         If two columns have one name.
     """
-    if hasattr(data, "iloc") and hasattr(data, "columns"):
+    if is_frame(data):
         return _of_frame(data)
     if hasattr(data, "iloc"):
         return _of_series(data)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["NoPlainForm", "lists_of", "records_of", "to_json", "to_plain"]
+__all__ = ["NoPlainForm", "is_frame", "lists_of", "records_of", "to_json", "to_plain"]
 
 _AS_THEY_ARE = frozenset((str, int, bool, type(None)))
 _MISSING = frozenset(("NaTType", "NAType"))  # of pandas, without importing it
@@ -69,6 +69,11 @@ def to_plain(value: Any, *, where: str = "") -> Any:
     return _of_other(value, where=where)
 
 
+def is_frame(value: object) -> bool:
+    """Return whether a value is a DataFrame, without importing pandas."""
+    return hasattr(value, "iloc") and hasattr(value, "columns")
+
+
 def records_of(frame: Any) -> list[Any]:
     """Return the rows of a DataFrame: objects by column, or lists if its columns have no names.
 
@@ -116,7 +121,7 @@ def _of_other(value: Any, *, where: str) -> Any:
             return write(value)
     if type(value).__name__ in _MISSING:
         return None
-    if hasattr(value, "iloc") and hasattr(value, "columns"):
+    if is_frame(value):
         return records_of(value)
     if hasattr(value, "toarray") or hasattr(value, "tolist"):
         return _of_array(value, where=where)

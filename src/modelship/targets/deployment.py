@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from modelship.bundle.payload import is_frame, payload_of
+from modelship.bundle.payload import payload_of
 from modelship.errors import DeploymentNotFoundError, InvalidOptionError
 from modelship.progress import DeadlineExceededError, Steps
+from modelship.tables.plain import is_frame
 from modelship.targets import health
 from modelship.targets.calling import Caller
 from modelship.targets.deleting import delete

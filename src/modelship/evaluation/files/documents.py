@@ -11,7 +11,8 @@ from modelship.documents import DocumentError
 from modelship.errors import InvalidOptionError, InvalidTestSetError
 from modelship.evaluation.extras import needs_extra
 from modelship.evaluation.files.splitting import as_fitted, label_columns, split
-from modelship.evaluation.matching import is_frame, known_names
+from modelship.evaluation.matching import known_names
+from modelship.tables.plain import is_frame
 from modelship.texts import SAVE_AS_UTF8, as_text
 
 if TYPE_CHECKING:

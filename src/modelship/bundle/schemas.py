@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from modelship.errors import InvalidOptionError, SampleInputError
 from modelship.tables import NoPlainForm, Schema, SchemaError, schema_of_data
 from modelship.tables.plain import is_frame
+from modelship.tables.schema import OtherColumnsError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,21 +86,21 @@ def _completed(schema: Schema, *, model: Model, given: Schema | str | Path | Non
         return schema.completed_by(model.schema)
     except SchemaError as error:
         found = "a Schema" if isinstance(given, Schema) else str(given)
-        expected = f"a schema of the model {model.name!r}: {_difference(schema, model.schema)}"
+        expected = (
+            f"a schema of the model {model.name!r}: {_difference(error, schema, model.schema)}"
+        )
         raise InvalidOptionError("schema", found, expected) from error
 
 
-def _difference(schema: Schema, of_model: Schema) -> str:
+def _difference(error: SchemaError, schema: Schema, of_model: Schema) -> str:
     """Return what sets a schema apart from the one that the model's file tells."""
-    lacking = [repr(name) for name in of_model.names if name and name not in schema.names]
-    unknown = [repr(name) for name in schema.names if name and name not in of_model.names]
-    if not (all(schema.names) and all(of_model.names) and schema.names and of_model.names):
+    if not isinstance(error, OtherColumnsError):
         return f"the model takes {of_model.width} columns, and the schema has {schema.width}"
     clauses = (
-        f"the model takes {', '.join(lacking)}, which the schema lacks" if lacking else "",
-        f"the schema has {', '.join(unknown)}, which the model does not take" if unknown else "",
+        (error.unknown, "the model takes {}, which the schema lacks"),
+        (error.lacking, "the schema has {}, which the model does not take"),
     )
-    return "; ".join(filter(None, clauses))
+    return "; ".join(told.format(", ".join(map(repr, names))) for names, told in clauses if names)
 
 
 def _require_rows(sample: object) -> None:

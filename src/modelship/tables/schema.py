@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     Label = str | int | float | bool
 
-__all__ = ["FORMS", "KINDS", "Column", "Outputs", "Schema", "SchemaError"]
+__all__ = ["FORMS", "KINDS", "Column", "OtherColumnsError", "Outputs", "Schema", "SchemaError"]
 
 FORMS = ("table", "objects", "values", "records", "array", "")
 """A DataFrame with named columns, rows of mixed values, one text a row, dicts, rows of numbers; or
@@ -31,6 +33,22 @@ _Known = TypeVar("_Known", "Column", "Outputs")
 
 class SchemaError(ValueError):
     """A schema is malformed, or two of them contradict each other; the text is a clause."""
+
+
+class OtherColumnsError(SchemaError):
+    """Two schemas name other columns.
+
+    Parameters
+    ----------
+    lacking, unknown : Sequence[str]
+        The columns that only the completed schema has, and those that only the other one has.
+    """
+
+    def __init__(self, lacking: Sequence[str], unknown: Sequence[str]) -> None:
+        told = (("lacks the columns", lacking), ("has the unknown columns", unknown))
+        clauses = [f"{what} {', '.join(map(repr, names))}" for what, names in told if names]
+        super().__init__(f"the sample {' and '.join(clauses)}")
+        self.lacking, self.unknown = tuple(lacking), tuple(unknown)
 
 
 @dataclass(frozen=True)
@@ -267,15 +285,7 @@ def _require_names(*, expected: tuple[str, ...], found: tuple[str, ...]) -> None
     lacking = [name for name in expected if name not in given]
     unknown = [name for name in found if name not in known]
     if lacking or unknown:
-        clauses = [
-            f"{what} {', '.join(map(repr, names))}"
-            for what, names in (
-                ("lacks the columns", lacking),
-                ("has the unknown columns", unknown),
-            )
-            if names
-        ]
-        raise SchemaError(f"the sample {' and '.join(clauses)}")
+        raise OtherColumnsError(lacking, unknown)
 
 
 def _completed(mine: _Known, other: _Known) -> _Known:

@@ -186,8 +186,8 @@ def top_level(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
                 yield from top_level(each.body)
 
 
-def declared_names(tree: ast.Module) -> frozenset[str]:
-    """Return the names that functions bind in the module: those after ``global``."""
+def declared_names(tree: ast.AST) -> frozenset[str]:
+    """Return the names that a function, or those of a module, bind in the module by ``global``."""
     return frozenset(
         name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names
     )

@@ -145,7 +145,7 @@ def _schema_of_nothing(run: Function, *, path: str) -> Iterator[Finding]:
 
 def _lost_names(script: Script, *, init: Function, run: Function) -> Iterator[tuple[str, Finding]]:
     """Find names that init() binds for itself alone, while run() looks for them in the module."""
-    lost = _assigned(init) - _global(init)
+    lost = _assigned(init) - declared_names(init)
     wanted = _read(run) - _own_names(run)
     for name in sorted(lost & wanted):
         if name in script.names and not _is_placeholder(script, name):
@@ -190,12 +190,6 @@ def _names(function: Function, context: type[ast.expr_context]) -> set[str]:
         node.id
         for node in ast.walk(function)
         if isinstance(node, ast.Name) and isinstance(node.ctx, context)
-    }
-
-
-def _global(function: Function) -> set[str]:
-    return {
-        name for node in ast.walk(function) if isinstance(node, ast.Global) for name in node.names
     }
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from modelship.bundle.generated import is_generated
 from modelship.bundle.layout import model_files
+from modelship.bundle.script import declared_names
 from modelship.checks.parsing import Script, parse
 from modelship.checks.provided import projects_here
 from modelship.diagnosis import Surroundings
@@ -39,9 +40,8 @@ def surroundings_of(subject: Subject) -> Surroundings:
         python=subject.python,
         locked=subject.lock.versions if subject.lock else None,
         wrote={name: version for each in passports for name, version in each.libraries},
-        globals_of_init=None if init is None else frozenset(_declared(init)),
+        globals_of_init=None if init is None else declared_names(init),
         bound_in_init=frozenset(_bound(init)) if init else (),
-        bound_at_top=script.names if script else (),
     )
 
 
@@ -51,12 +51,6 @@ def _entry(subject: Subject) -> Script | None:
             parsed = parse(file, python=subject.python)
             return parsed if isinstance(parsed, Script) else None
     return None
-
-
-def _declared(function: Function) -> Iterator[str]:
-    for node in ast.walk(function):
-        if isinstance(node, ast.Global):
-            yield from node.names
 
 
 def _bound(function: Function) -> Iterator[str]:

@@ -50,8 +50,6 @@ class Surroundings:
         The names that init() declares with ``global``; None if the script cannot be read.
     bound_in_init : Collection[str]
         The names that init() binds.
-    bound_at_top : Collection[str]
-        The names that the scoring script binds when it is imported; ``"*"`` for a star import.
     """
 
     entry_script: str = ""
@@ -68,7 +66,6 @@ class Surroundings:
     wrote: Mapping[str, str] = field(default_factory=dict)
     globals_of_init: Collection[str] | None = None
     bound_in_init: Collection[str] = ()
-    bound_at_top: Collection[str] = ()
 
     @property
     def python_name(self) -> str:

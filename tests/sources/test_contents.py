@@ -7,11 +7,10 @@ import contextlib
 import inspect
 import pickle
 
-import cloudpickle
-import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from model_writers import WRITERS
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
@@ -64,17 +63,6 @@ HELD = {
     "a function": lambda: np.linalg.norm,
     "the class LogisticRegression itself": lambda: LogisticRegression,
     "a method": lambda: fitted().predict,
-}
-WRITERS = {
-    "joblib": joblib.dump,
-    "packed": lambda held, path: joblib.dump(held, path, compress=3),
-    "cloudpickle": lambda held, path: path.write_bytes(cloudpickle.dumps(held)),
-    **{
-        f"pickle {protocol}": lambda held, path, protocol=protocol: path.write_bytes(
-            pickle.dumps(held, protocol)
-        )
-        for protocol in range(2, 6)
-    },
 }
 
 

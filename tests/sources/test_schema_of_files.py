@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import pickle
 import re
 
-import cloudpickle
 import joblib
 import numpy as np
 import pandas as pd
 import pytest
 from lightgbm import LGBMClassifier, LGBMRegressor
+from model_writers import WRITERS
 from sklearn.base import is_classifier, is_regressor
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import (
@@ -127,18 +126,6 @@ MODELS["xgboost's regression"] = lambda: XGBRegressor(n_estimators=3).fit(ARRAY,
 MODELS["boosters voting"] = lambda: VotingClassifier(
     [("a", XGBClassifier(n_estimators=3)), ("b", LGBMClassifier(n_estimators=3, verbose=-1))]
 ).fit(NUMBERS, TRUE)
-
-WRITERS = {
-    "joblib": joblib.dump,
-    "packed": lambda held, path: joblib.dump(held, path, compress=3),
-    "cloudpickle": lambda held, path: path.write_bytes(cloudpickle.dumps(held)),
-    **{
-        f"pickle {protocol}": lambda held, path, protocol=protocol: path.write_bytes(
-            pickle.dumps(held, protocol)
-        )
-        for protocol in range(2, 6)
-    },
-}
 
 
 @pytest.fixture(scope="module")

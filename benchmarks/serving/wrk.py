@@ -56,7 +56,12 @@ def send_load(url: str, *, body: Path, content_type: str, clients: int, duration
         "--duration", f"{math.ceil(duration_s) + 1}s", "--script", str(SCRIPT), url,
         "--", str(body), content_type,
     ]  # fmt: skip
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as wrk:
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=_ignore_interrupts,  # noqa: PLW1509 - there is one thread here
+    ) as wrk:
         # wrk takes whole seconds only, and reports as usual when it is interrupted.
         time.sleep(duration_s)
         wrk.send_signal(signal.SIGINT)
@@ -69,3 +74,8 @@ def send_load(url: str, *, body: Path, content_type: str, clients: int, duration
         p99_ms=found["p99_us"] / 1e3,
         errors=found["status"] + found["socket"],
     )
+
+
+def _ignore_interrupts() -> None:
+    """Let an interrupt not end wrk before it handles interrupts itself."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

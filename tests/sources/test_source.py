@@ -106,7 +106,7 @@ def test_what_is_no_location_is_refused(tmp_path):
 
 
 def test_wrong_arguments_are_refused(tmp_path):
-    """A name, version or digest that cannot be meant is told, the first two before anything."""
+    """A name, version or digest that is invalid is an error, the first two before anything else."""
     missing = tmp_path / "missing.pkl"
     with pytest.raises(InvalidNameError):
         ModelSource.open(missing, name="my model")

@@ -52,7 +52,7 @@ def read_requirements(path: Path) -> tuple[str, ...]:
     Raises
     ------
     EnvironmentSpecError
-        If a file cannot be read, or a line in it cannot be meant; it names file and line.
+        If a file cannot be read, or a line in it is invalid; it names file and line.
     """
     return tuple(_read(path, seen=()))
 

@@ -93,7 +93,7 @@ class ModelSource(ABC):
         Raises
         ------
         InvalidNameError, InvalidOptionError
-            If an argument cannot be meant.
+            If an argument is invalid.
         ModelNotFoundError
             If `location` is a path, and nothing is there.
         UnknownPluginError
@@ -119,7 +119,7 @@ class ModelSource(ABC):
         Raises
         ------
         InvalidOptionError
-            If the rest of the URI cannot be meant.
+            If the rest of the URI is invalid.
         """
 
     @abstractmethod

@@ -1,0 +1,204 @@
+"""Every error that modelship raises on purpose.
+
+::
+
+    ModelshipError                      exit code 1
+    ├── InputError                      2   invalid input
+    │   ├── InvalidNameError
+    │   ├── InvalidOptionError
+    │   ├── UnknownPluginError
+    │   ├── MissingExtraError
+    │   └── ConfigError
+    ├── ModelError                      3   the model, or the way to it
+    │   ├── ModelNotFoundError
+    │   ├── FetchError
+    │   ├── DigestMismatchError
+    │   ├── CorruptModelError
+    │   ├── ModelLoadError
+    │   └── UntrustedModelError
+    ├── EvaluationError                 4   the test set, or what it showed
+    │   ├── InvalidTestSetError
+    │   ├── PredictionError
+    │   ├── UnknownMetricError
+    │   ├── PictureError
+    │   └── GateError
+    ├── BundleError                     5   what a service is made of
+    │   ├── EntryScriptError
+    │   ├── SampleInputError
+    │   ├── BundleFormatError
+    │   └── CheckFailedError
+    ├── EnvironmentSpecError            6   what the script needs
+    │   ├── UntranslatablePackageError
+    │   ├── ResolutionError
+    │   ├── PythonNotFoundError
+    │   └── EnvironmentBuildError
+    ├── TargetError                     7   the place that runs it
+    │   ├── TargetUnavailableError
+    │   ├── UnsupportedError
+    │   ├── BaseImageError
+    │   ├── ImageBuildError
+    │   ├── NameTakenError
+    │   ├── PortTakenError
+    │   ├── DeploymentNotFoundError
+    │   ├── NoEarlierReleaseError
+    │   ├── DeploymentFailedError
+    │   ├── DeploymentTimeoutError
+    │   └── RolloutFailedError
+    ├── ScoringError                    8   one request
+    │   ├── InvalidPayloadError
+    │   ├── ScoringRequestError
+    │   ├── ServiceUnreachableError
+    │   ├── ScoringTimeoutError
+    │   ├── ParityError
+    │   ├── ReplayError
+    │   └── ClientGenerationError
+    ├── WorkspaceError                  9   the Azure ML workspace
+    │   ├── WorkspaceNotFoundError
+    │   ├── WorkspaceCredentialsError
+    │   ├── WorkspaceUnreachableError
+    │   └── WorkspaceRequestError
+    └── StorageError                    10  the disk, and what is kept on it
+
+A raise site passes data; the class makes the sentence. Each error says
+what was found and what was expected (:attr:`ModelshipError.message`), the last
+thing seen where there is one (:attr:`ModelshipError.evidence`), and one thing
+to do next (:attr:`ModelshipError.hint`). ``exit_code`` is what the command
+line exits with.
+"""
+
+from modelship.errors.base import ModelshipError, nearest
+from modelship.errors.bundles import (
+    BundleError,
+    BundleFormatError,
+    CheckFailedError,
+    EntryScriptError,
+    SampleInputError,
+)
+from modelship.errors.environments import (
+    EnvironmentBuildError,
+    EnvironmentSpecError,
+    PythonNotFoundError,
+    ResolutionError,
+    UntranslatablePackageError,
+)
+from modelship.errors.evaluation import (
+    EvaluationError,
+    GateError,
+    InvalidTestSetError,
+    PictureError,
+    PredictionError,
+    UnknownMetricError,
+)
+from modelship.errors.inputs import (
+    ConfigError,
+    InputError,
+    InvalidNameError,
+    InvalidOptionError,
+    MissingExtraError,
+    UnknownPluginError,
+)
+from modelship.errors.models import (
+    CorruptModelError,
+    DigestMismatchError,
+    FetchError,
+    ModelError,
+    ModelLoadError,
+    ModelNotFoundError,
+    UntrustedModelError,
+)
+from modelship.errors.scoring import (
+    ClientGenerationError,
+    InvalidPayloadError,
+    ParityError,
+    ReplayError,
+    ScoringError,
+    ScoringRequestError,
+    ScoringTimeoutError,
+    ServiceUnreachableError,
+)
+from modelship.errors.storage import StorageError
+from modelship.errors.targets import (
+    BaseImageError,
+    DeploymentFailedError,
+    DeploymentNotFoundError,
+    DeploymentTimeoutError,
+    ImageBuildError,
+    NameTakenError,
+    NoEarlierReleaseError,
+    PortTakenError,
+    RolloutFailedError,
+    TargetError,
+    TargetUnavailableError,
+    UnsupportedError,
+)
+from modelship.errors.workspaces import (
+    WorkspaceCredentialsError,
+    WorkspaceError,
+    WorkspaceNotFoundError,
+    WorkspaceRequestError,
+    WorkspaceUnreachableError,
+)
+
+__all__ = [
+    "BaseImageError",
+    "BundleError",
+    "BundleFormatError",
+    "CheckFailedError",
+    "ClientGenerationError",
+    "ConfigError",
+    "CorruptModelError",
+    "DeploymentFailedError",
+    "DeploymentNotFoundError",
+    "DeploymentTimeoutError",
+    "DigestMismatchError",
+    "EntryScriptError",
+    "EnvironmentBuildError",
+    "EnvironmentSpecError",
+    "EvaluationError",
+    "FetchError",
+    "GateError",
+    "ImageBuildError",
+    "InputError",
+    "InvalidNameError",
+    "InvalidOptionError",
+    "InvalidPayloadError",
+    "InvalidTestSetError",
+    "MissingExtraError",
+    "ModelError",
+    "ModelLoadError",
+    "ModelNotFoundError",
+    "ModelshipError",
+    "NameTakenError",
+    "NoEarlierReleaseError",
+    "ParityError",
+    "PictureError",
+    "PortTakenError",
+    "PredictionError",
+    "PythonNotFoundError",
+    "ReplayError",
+    "ResolutionError",
+    "RolloutFailedError",
+    "SampleInputError",
+    "ScoringError",
+    "ScoringRequestError",
+    "ScoringTimeoutError",
+    "ServiceUnreachableError",
+    "StorageError",
+    "TargetError",
+    "TargetUnavailableError",
+    "UnknownMetricError",
+    "UnknownPluginError",
+    "UnsupportedError",
+    "UntranslatablePackageError",
+    "UntrustedModelError",
+    "WorkspaceCredentialsError",
+    "WorkspaceError",
+    "WorkspaceNotFoundError",
+    "WorkspaceRequestError",
+    "WorkspaceUnreachableError",
+    "nearest",
+]
+
+for _error in tuple(globals().values()):
+    if isinstance(_error, type) and issubclass(_error, ModelshipError):
+        _error.__module__ = __name__  # where its users find it, in tracebacks too

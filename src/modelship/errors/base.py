@@ -1,0 +1,83 @@
+"""ModelshipError: what every error of modelship says, and how it survives being pickled."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["ModelshipError", "nearest", "rebuild"]
+
+
+class ModelshipError(Exception):
+    """Base of every error that modelship raises on purpose.
+
+    A class gives its texts as templates (``str.format``) over its attributes, or overrides the
+    property where a template cannot say it.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    aftermath: str = ""
+    """What was done after it, such as that the service of before was started again; or empty."""
+
+    _message: ClassVar[str] = ""
+    _evidence: ClassVar[str] = ""
+    _hint: ClassVar[str] = ""
+
+    @property
+    def message(self) -> str:
+        """What was found and what was expected; one sentence."""
+        return self._fill(self._message) or (type(self).__doc__ or "").partition("\n")[0]
+
+    @property
+    def evidence(self) -> str:
+        """The last thing seen, such as the tail of a log; may be empty."""
+        return self._fill(self._evidence)
+
+    @property
+    def hint(self) -> str:
+        """One thing to do next: the advice that came with the error, or the one of its class."""
+        return getattr(self, "advice", "") or self._fill(self._hint)
+
+    def __str__(self) -> str:
+        parts = [self.message]
+        if self.evidence:
+            parts.append("\n".join(f"  | {line}" for line in self.evidence.splitlines()))
+        if self.aftermath:
+            parts.append(self.aftermath)
+        if self.hint:
+            parts.append(f"  -> {self.hint}")
+        return "\n".join(parts)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return rebuild, (type(self), self.__dict__)
+
+    def _fill(self, template: str) -> str:
+        return template.format_map(_Attributes(self))
+
+
+class _Attributes:
+    """The attributes of an error by name, as a template asks for them."""
+
+    def __init__(self, error: ModelshipError) -> None:
+        self._error = error
+
+    def __getitem__(self, name: str) -> Any:
+        return getattr(self._error, name)
+
+
+def rebuild(cls: type[ModelshipError], state: dict[str, Any]) -> ModelshipError:
+    """Return an error of a class with this state, without calling its ``__init__``."""
+    error = cls.__new__(cls)
+    for name, value in state.items():
+        setattr(error, name, value)  # an AttributeError keeps its name elsewhere than in __dict__
+    return error
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return `` (did you mean 'x'?)`` for the closest of `known`, or ``""``."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f" (did you mean {close[0]!r}?)" if close else ""

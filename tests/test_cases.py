@@ -45,7 +45,7 @@ def observed(request, shared_home, tmp_path_factory):
 
 
 def has_all_of_a_file(config):
-    """Tell whether all tests of a file run in this process, and not one here and one there."""
+    """Return whether all tests of a file run in this process, and not one here and one there."""
     arguments = getattr(config, "workerinput", {}).get("mainargv", ["loadfile"])
     return any("loadfile" in each for each in arguments)
 

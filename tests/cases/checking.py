@@ -45,4 +45,4 @@ def _profile(case: Case) -> Profile | None:
     target, changes = case.bundle.get("target"), case.bundle.get("profile")
     if target is None:
         return None
-    return Profile.named(target).but(**(changes or {}))
+    return Profile.named(target).replace(**(changes or {}))

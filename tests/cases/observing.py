@@ -92,7 +92,7 @@ def observing(*, at_once: int) -> Iterator[Start]:
 
 
 def runs_here(case: Case) -> bool:
-    """Tell whether a case is broken, or good, on this process's Python."""
+    """Return whether a case is broken, or good, on this process's Python."""
     return ".".join(map(str, sys.version_info[:2])) in SpecifierSet(case.requires_python)
 
 

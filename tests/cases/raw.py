@@ -187,7 +187,7 @@ def _ask(case: Case, laid: Laid, address: str, server: subprocess.Popen[bytes]) 
 
 
 def _ended(server: subprocess.Popen[bytes]) -> str:
-    """Tell whether the server has gone, or only its connection."""
+    """Return whether the server has gone, or only its connection."""
     with suppress(subprocess.TimeoutExpired):
         return f"exits {server.wait(_ENDING_S)}"
     return "drops"

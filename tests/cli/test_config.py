@@ -129,7 +129,7 @@ def test_the_environment_stands_over_the_file_and_flags_over_both(here, monkeypa
     monkeypatch.setenv("MODELSHIP_NAME", "123")
     monkeypatch.setenv("MODELSHIP_CPU_CORES", "4")
     monkeypatch.setenv("MODELSHIP_TAGS", json.dumps({"data": "digits"}))
-    config = Config.find().under(name="flag-svc", target=None, tags=(("by", "flag"),))
+    config = Config.find().overridden_by(name="flag-svc", target=None, tags=(("by", "flag"),))
     assert (config.name, config.target, config.cpu_cores) == ("flag-svc", "process", 4)
     assert config.tags == {"data": "digits", "by": "flag"}
     assert config.memory_gb == 0.5
@@ -174,7 +174,7 @@ def test_a_service_goes_by_what_the_file_calls_it_or_by_its_name(here):
     config = Config.find()
     assert config.of_service("production") == config.of_service("digits-prod")
     assert config.of_service("staging").name == "digits-svc"
-    assert config.of_service("other") == config.under(name="other")
+    assert config.of_service("other") == config.overridden_by(name="other")
     (here / FILE_NAME).write_text(SERVICES.replace("    name: digits-prod\n", ""))
     assert Config.find().of_service("digits-svc").target is None
 

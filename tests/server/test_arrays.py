@@ -60,14 +60,14 @@ def long_way(run, body):
 
 
 def same(one, other):
-    """Tell whether two arguments are equal bit for bit."""
+    """Return whether two arguments are equal bit for bit."""
     if isinstance(one, np.ndarray):
         return (one.dtype, one.shape, one.tobytes()) == (other.dtype, other.shape, other.tobytes())
     return type(one) is type(other) and repr(one) == repr(other)
 
 
 def agrees(run, body):
-    """Tell whether the short way was taken; assert that it then gave what the long way gives."""
+    """Return whether the short way was taken; assert that it then gave what the long way gives."""
     plan = typed_plan(run)
     try:
         arguments = plan.read_json(body)

@@ -49,7 +49,7 @@ def inspect(reference: str) -> dict:
 
 
 def exists(reference: str) -> bool:
-    """Tell whether the engine has an image or a container of this name."""
+    """Return whether the engine has an image or a container of this name."""
     command = ["docker", "inspect", reference]
     return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0
 

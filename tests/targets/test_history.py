@@ -347,7 +347,7 @@ def test_where_two_cannot_run_the_old_one_is_started_again(deploy, place):
     first = deploy(1).instance
     alone = FileBackend(place.folder, beside=False)
     alone.start, started = failing_once(alone.start, alone), first.release.digest
-    with pytest.raises(DeploymentFailedError, match="started again, and serves"):
+    with pytest.raises(DeploymentFailedError, match="started again and is serving"):
         deploy(2, backend=alone)
     (instance,) = place.instances()
     assert (instance.release.digest, instance.routed) == (started, True)
@@ -357,12 +357,12 @@ def test_where_two_cannot_run_the_old_one_is_started_again(deploy, place):
 
 
 def test_what_cannot_be_started_again_is_told(deploy, place, monkeypatch, tmp_path):
-    """If the release of before is not kept here, the error says that its service is stopped."""
+    """If the previous release is not kept here, the error says that its service is stopped."""
     deploy(1)
     monkeypatch.setenv("MODELSHIP_HOME", str(tmp_path / "other-home"))
     alone = FileBackend(place.folder, beside=False)
     alone.start = failing_once(alone.start, alone)
-    with pytest.raises(DeploymentFailedError, match="of before is stopped: .* not kept"):
+    with pytest.raises(DeploymentFailedError, match="previous release is stopped: .* not kept"):
         deploy(2, backend=alone)
     assert place.instances() == []
 

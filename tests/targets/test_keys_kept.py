@@ -54,7 +54,7 @@ def test_what_is_left_out_goes_on_and_so_do_the_keys(deployer, target):
 
 
 def test_a_rollback_opens_again_what_was_open(deployer):
-    """The release is the one of before, with its digest, and asks for no key."""
+    """The release is the previous one, with its digest, and asks for no key."""
     bundle, target = deployer.bundle(SCRIPT), DeployTarget.open("process")
     with deployer.deploy(bundle, name="opened", target=target, serving=OPEN) as deployment:
         digest = deployment.release.digest

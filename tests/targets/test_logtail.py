@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelship.targets.logtail import last_lines, telling_part
+from modelship.targets.logtail import last_lines, relevant_part
 
 HEAD = [
     "12:00 I [7] azmlinfsrv - Invoking user's init function",
@@ -30,27 +30,27 @@ def log_of(*parts):
 def test_the_scripts_traceback_is_shown_without_what_the_server_wraps_around_it():
     """Of a chain, the server's own last link and what follows it are left out."""
     log = log_of(HEAD, SCRIPT, LINK, SERVER, TAIL)
-    assert telling_part(log) == log_of(SCRIPT)
+    assert relevant_part(log) == log_of(SCRIPT)
 
 
 def test_a_chain_of_the_script_is_shown_whole():
     """An exception that the script raised from another is shown with its cause."""
     log = log_of(HEAD, SCRIPT, LINK, SCRIPT, LINK, SERVER, TAIL)
-    assert telling_part(log) == log_of(SCRIPT, LINK, SCRIPT)
+    assert relevant_part(log) == log_of(SCRIPT, LINK, SCRIPT)
 
 
 def test_the_last_of_several_tracebacks_is_shown():
     """An earlier traceback, which nothing links to the last one, is left out."""
     log = log_of(HEAD, SERVER, HEAD, SCRIPT)
-    assert telling_part(log) == log_of(SCRIPT)
+    assert relevant_part(log) == log_of(SCRIPT)
 
 
 def test_without_a_traceback_the_last_lines_are_shown():
     """A log with no traceback is shown by its end."""
     lines = [f"line {n}" for n in range(100)]
-    assert telling_part(log_of(lines)).splitlines()[-1] == "line 99"
-    assert len(telling_part(log_of(lines)).splitlines()) < 50
-    assert telling_part("") == ""
+    assert relevant_part(log_of(lines)).splitlines()[-1] == "line 99"
+    assert len(relevant_part(log_of(lines)).splitlines()) < 50
+    assert relevant_part("") == ""
 
 
 def test_last_lines_are_as_many_as_asked_for():

@@ -1,4 +1,4 @@
-"""Steps, deadlines, and the telling part of a log."""
+"""Steps, deadlines, and the relevant part of a log."""
 
 import io
 import queue
@@ -8,7 +8,7 @@ import pytest
 from modelship import progress
 from modelship.evaluation import Evaluator
 from modelship.progress import Deadline, DeadlineExceededError, Steps, doing, showing
-from modelship.targets.logtail import last_lines, telling_part
+from modelship.targets.logtail import last_lines, relevant_part
 
 LOG = """booting
 Traceback (most recent call last):
@@ -101,7 +101,7 @@ def test_no_step_begins_after_the_deadline():
 
 def test_the_telling_part_of_a_log_is_its_last_traceback():
     """A crash of today is shown, not yesterday's."""
-    part = telling_part(LOG)
+    part = relevant_part(LOG)
     assert part.splitlines()[0] == "Traceback (most recent call last):"
     assert "ValueError: new" in part
     assert "old" not in part
@@ -109,7 +109,7 @@ def test_the_telling_part_of_a_log_is_its_last_traceback():
 
 def test_a_log_without_a_traceback_is_shown_by_its_end():
     """Whatever it said last is better than nothing."""
-    assert telling_part("\n".join(f"line {n}" for n in range(100))).endswith("line 99")
-    assert telling_part("") == ""
+    assert relevant_part("\n".join(f"line {n}" for n in range(100))).endswith("line 99")
+    assert relevant_part("") == ""
     assert last_lines("a\nb\nc", 2) == "b\nc"
     assert last_lines("a\nb\nc", 0) == ""

@@ -86,7 +86,7 @@ class Profile:
         """What a service gets in its environment, so that the server keeps to these limits."""
         return {"SCORING_TIMEOUT_MS": str(int(self.scoring_timeout_s * 1000))}
 
-    def but(self, **changes: float | str | bool | None) -> Profile:
+    def replace(self, **changes: float | str | bool | None) -> Profile:
         """Return this profile with some of it changed."""
         return replace(self, **changes)  # type: ignore[arg-type]  # the field's own type
 

@@ -194,7 +194,7 @@ def _names(function: Function, context: type[ast.expr_context]) -> set[str]:
 
 
 def _is_placeholder(script: Script, name: str) -> bool:
-    """Tell whether the module binds `name` to None and to nothing else."""
+    """Return whether the module binds `name` to None and to nothing else."""
     values = [
         statement.value
         for statement in script.statements

@@ -140,7 +140,7 @@ def _payload_names(run: Function) -> set[str]:
 
 
 def _shows(node: ast.expr, payload: set[str]) -> bool:  # noqa: PLR0911 - one for each kind of node
-    """Tell whether the value of `node` is the request, or text that holds it."""
+    """Return whether the value of `node` is the request, or text that holds it."""
     if isinstance(node, ast.Name):
         return node.id in payload
     if isinstance(node, ast.JoinedStr):

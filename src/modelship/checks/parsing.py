@@ -124,7 +124,7 @@ def _unreadable(
 
 
 def _is_for_main(statement: ast.stmt) -> bool:
-    """Tell whether a statement is ``if __name__ == "__main__":``, which holds in no service."""
+    """Return whether a statement is ``if __name__ == "__main__":``, which holds in no service."""
     if not isinstance(statement, ast.If) or statement.orelse:
         return False
     test = statement.test

@@ -20,8 +20,8 @@ from modelship.checks.surroundings import surroundings_of
 from modelship.checks.target import target_findings
 from modelship.checks.translation import finding_of
 from modelship.checks.trial import try_out
+from modelship.checks.trial_findings import trial_findings
 from modelship.checks.tricks import Tricks
-from modelship.checks.verdict import trial_findings
 from modelship.diagnosis.redaction import hiding
 from modelship.errors import ModelshipError, PythonNotFoundError
 from modelship.findings import RULES, Findings, Severity

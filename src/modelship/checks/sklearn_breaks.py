@@ -41,7 +41,7 @@ class Break:
     certain: bool = True
 
     def hits(self, *, wrote: Version, loads: Version) -> bool:
-        """Tell whether both releases lie in the ranges."""
+        """Return whether both releases lie in the ranges."""
         return self.wrote[0] <= wrote < self.wrote[1] and self.loads[0] <= loads < self.loads[1]
 
 

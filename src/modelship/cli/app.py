@@ -87,7 +87,7 @@ class _Commands(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise  # click says these, and ends quietly when nobody reads on
         except Exception:  # noqa: BLE001 - the boundary: whatever else comes is a bug
-            _own_up(ctx)
+            _report_bug(ctx)
 
 
 @click.group(
@@ -106,7 +106,7 @@ def cli() -> None:
     """
 
 
-def _own_up(ctx: click.Context) -> NoReturn:
+def _report_bug(ctx: click.Context) -> NoReturn:
     traceback.print_exc()
     click.echo(
         "error: this is a bug in modelship. Please report it with the lines above.", err=True

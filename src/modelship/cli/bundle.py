@@ -98,7 +98,7 @@ def bundle(
         given["output"] = "proba"
     if no_validate:
         given["validate"] = False
-    config = Config.find(config_file).under(model=models, **given)
+    config = Config.find(config_file).overridden_by(model=models, **given)
     with showing("Make the bundle"), open_bundle(config) as made:
         if upgrade:
             made = _upgraded(made)  # noqa: PLW2901 - the same, locked anew

@@ -80,7 +80,7 @@ def check(
     service is to have. It exits with 5 if there are errors.
     Each code is explained in docs/reference/rules.md.
     """
-    config = Config.find(config_file).under(name=name, target=target, timeout_s=timeout_s)
+    config = Config.find(config_file).overridden_by(name=name, target=target, timeout_s=timeout_s)
     with showing("Check the bundle", shown=not quiet):
         given = environment_under(config, variables, secrets)
         found = _check(bundle_folder, config, given, trial=trial, trust_model=trust_model)

@@ -123,7 +123,7 @@ class Config:
             },
         )
 
-    def under(self, **given: Any) -> Config:
+    def overridden_by(self, **given: Any) -> Config:
         """Return these settings with the ones given on top; None and ``()`` mean not given."""
         stated = {key: value for key, value in given.items() if value not in (None, ())}
         for key in ("tags", "require"):
@@ -139,7 +139,7 @@ class Config:
         named = [each for each in self.services.values() if each.name == label]
         if len(named) == 1 and label not in self.services:
             return named[0]
-        return self.services.get(label or "") or self.under(name=label)
+        return self.services.get(label or "") or self.overridden_by(name=label)
 
     @property
     def models(self) -> tuple[str, ...]:

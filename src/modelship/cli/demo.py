@@ -75,7 +75,7 @@ def demo(
 
     The service is removed at the end, also after a failure or Ctrl-C.
     """
-    config = Config().under(target=target, timeout_s=timeout_s)
+    config = Config().overridden_by(target=target, timeout_s=timeout_s)
     place = open_target(config, options=dict(options))
     findings = _Findings(place.name, f"digits-demo-{secrets.token_hex(2)}", kept=keep)
     story = Story(on_stderr=as_json_is_asked())

@@ -88,7 +88,7 @@ def evaluate(
     """
     if model and name:
         raise click.UsageError("Give either MODEL or -n NAME, not both.")
-    config = Config.find(config_file).under(
+    config = Config.find(config_file).overridden_by(
         model=model, name=name, target=target, data=data, require=require
     )
     if config.data is None:

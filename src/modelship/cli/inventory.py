@@ -58,7 +58,7 @@ def list_services(
 
     A target that is not available here is named in a note.
     """
-    config = Config.find(config_file).under(target=target)
+    config = Config.find(config_file).overridden_by(target=target)
     if config.target is not None:
         looks = [_look(config, options=dict(options))]
     elif options:
@@ -95,7 +95,7 @@ def targets(*, config_file: Path | None) -> None:
 def _look_everywhere(config: Config) -> list[_Look]:
     from modelship.targets import DeployTarget
 
-    return [_try_to_look(config.under(target=name)) for name in DeployTarget.available()]
+    return [_try_to_look(config.overridden_by(target=name)) for name in DeployTarget.available()]
 
 
 def _try_to_look(config: Config) -> _Look:

@@ -50,7 +50,7 @@ def ask_for_json(ctx: click.Context) -> None:
 
 
 def as_json_is_asked() -> bool:
-    """Tell whether the command that runs was given ``--json``."""
+    """Return whether the command that runs was given ``--json``."""
     return bool(click.get_current_context().meta.get(_AS_JSON))
 
 

@@ -115,7 +115,7 @@ def parity(
     from modelship.parity import compare
     from modelship.targets import Serving
 
-    config = Config.find(config_file).under(timeout_s=timeout_s)
+    config = Config.find(config_file).overridden_by(timeout_s=timeout_s)
     bundle = ScoringBundle.load(bundle_folder)
     report = compare(
         bundle,
@@ -148,7 +148,7 @@ def _open(place: str, config: Config, options: Mapping[str, Any]) -> DeployTarge
         for key, value in options.items()
         if "." not in key or key.startswith(f"{name}.")
     }
-    target = open_target(config.under(target=name), options={**own, **given})
+    target = open_target(config.overridden_by(target=name), options={**own, **given})
     return target.with_serving(Serving(**serving)) if serving else target
 
 

@@ -96,7 +96,7 @@ def replay(
         raise click.UsageError("--key-env goes with --to; the targets know their services' keys.")
     if (variables or secrets) and bundle_folder is None:
         raise click.UsageError("--variable and --secret go with --bundle; a service has its own.")
-    config = Config.find(config_file).under(timeout_s=timeout_s, target=target)
+    config = Config.find(config_file).overridden_by(timeout_s=timeout_s, target=target)
     captured = read_captured(captures)
     there: Deployment | Address | ScoringBundle
     if uri is not None:

@@ -107,7 +107,7 @@ def serving_from(config: Config, given: Mapping[str, Any]) -> Serving:
     """
     from modelship.targets import Serving
 
-    return Serving(**config.under(serving=stated_options(given)).serving)
+    return Serving(**config.overridden_by(serving=stated_options(given)).serving)
 
 
 def stated_options(given: Mapping[str, Any]) -> dict[str, Any]:

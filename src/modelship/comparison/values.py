@@ -26,7 +26,7 @@ _PLAIN: Final = re.compile(r"[A-Za-z_]\w*")
 
 
 def are_equal(one: Any, other: Any, *, tolerance: float = 0.0) -> bool:
-    """Tell whether two JSON values are equal, as :func:`first_difference` has it."""
+    """Return whether two JSON values are equal, as :func:`first_difference` has it."""
     return first_difference(one, other, tolerance=tolerance) is None
 
 

@@ -35,7 +35,7 @@ _NO_JSON = (
         "Expecting value",
         ", and arrays as array.tolist(): str(list(row)) writes numpy 2 scalars as np.float64(…)",
     ),
-    ("in double quotes", ": str() of a dict writes single quotes, which JSON has not"),
+    ("in double quotes", ": str() of a dict writes single quotes, which JSON does not allow"),
 )
 
 
@@ -68,7 +68,7 @@ def explain_unserializable(raised: Raised) -> Diagnosis | None:
     where = "run() returns" if not raised.where else "The script writes as JSON"
     what = f"a dictionary with keys of type {name}" if key else f"a value of type {name}"
     remedy = remedy_of([name], is_key=key is not None)
-    return raised.diagnosis("MS107", f"{where} {what}, which JSON has not.", remedy)
+    return raised.diagnosis("MS107", f"{where} {what}, which is not JSON serializable.", remedy)
 
 
 def explain_body(raised: Raised) -> Diagnosis | None:

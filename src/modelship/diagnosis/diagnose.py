@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from modelship.diagnosis.candidate import TELLING, Candidate
 from modelship.diagnosis.circumstances import explain_circumstances, explain_end
 from modelship.diagnosis.facts import Facts
+from modelship.diagnosis.log_patterns import of_lines, quoted_exceptions
 from modelship.diagnosis.raising import may_explain, of_chain
 from modelship.diagnosis.reading import clean_lines, error_document
 from modelship.diagnosis.redaction import redacted
 from modelship.diagnosis.surroundings import Surroundings
-from modelship.diagnosis.telling import of_lines, quoted_exceptions
 from modelship.diagnosis.timeline import Timeline
 from modelship.diagnosis.tracebacks import chains
 from modelship.findings import RULES, Diagnosis
@@ -78,7 +78,7 @@ def diagnose(
 
 
 def is_known(diagnosis: Diagnosis) -> bool:
-    """Tell whether a diagnosis names a cause."""
+    """Return whether a diagnosis names a cause."""
     return diagnosis.code != _UNKNOWN
 
 

@@ -21,7 +21,7 @@ class ModelshipError(Exception):
     exit_code: ClassVar[int] = 1
 
     aftermath: str = ""
-    """What was done after it, such as that the service of before was started again; or empty."""
+    """What was done after it, such as that the previous release was started again; or empty."""
 
     _message: ClassVar[str] = ""
     _evidence: ClassVar[str] = ""

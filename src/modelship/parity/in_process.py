@@ -15,7 +15,7 @@ from modelship.comparison.answers import ENDED, MOST_BYTES, TOO_LARGE, TOO_SLOW,
 from modelship.diagnosis import Facts, diagnose, is_known
 from modelship.errors import DeploymentFailedError, DeploymentTimeoutError
 from modelship.runtime.workbench import workbench
-from modelship.targets.logtail import telling_part
+from modelship.targets.logtail import relevant_part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -146,7 +146,7 @@ def _not_started(
             target=_PLACE,
             doing="Start the script",
             timeout_s=timeout_s,
-            log_tail=telling_part(log),
+            log_tail=relevant_part(log),
             diagnosis=known,
         )
     return DeploymentFailedError(
@@ -154,6 +154,6 @@ def _not_started(
         target=_PLACE,
         state=state,
         problem="it does not start in process",
-        log_tail=telling_part(log),
+        log_tail=relevant_part(log),
         diagnosis=known,
     )

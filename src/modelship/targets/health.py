@@ -15,7 +15,7 @@ from modelship.errors import (
     ModelshipError,
 )
 from modelship.targets.instance import serving_first
-from modelship.targets.logtail import telling_part
+from modelship.targets.logtail import relevant_part
 from modelship.targets.state import State
 from modelship.targets.surroundings import known_of
 
@@ -112,7 +112,7 @@ def failure(
         target=backend.name,
         state=str(state),
         problem=problem,
-        log_tail=_telling_part(backend, log, instance),
+        log_tail=_relevant_part(backend, log, instance),
         diagnosis=diagnosis if is_known(diagnosis) else None,
     )
 
@@ -126,7 +126,7 @@ def timed_out(backend: TargetBackend, instance: Instance, steps: Steps) -> Deplo
         target=backend.name,
         doing=steps.current,
         timeout_s=steps.deadline.timeout_s,
-        log_tail=_telling_part(backend, log, instance),
+        log_tail=_relevant_part(backend, log, instance),
         diagnosis=diagnosis if is_known(diagnosis) else None,
     )
 
@@ -136,9 +136,9 @@ def _log_end(backend: TargetBackend, instance: Instance) -> str:
     return backend.log_end(instance, lines=_LINES_FOR_DIAGNOSIS)
 
 
-def _telling_part(backend: TargetBackend, log: str, instance: Instance) -> str:
+def _relevant_part(backend: TargetBackend, log: str, instance: Instance) -> str:
     with hiding(_secrets(backend, instance)):
-        return telling_part(log)
+        return relevant_part(log)
 
 
 def _secrets(backend: TargetBackend, instance: Instance) -> Sequence[str]:

@@ -37,7 +37,7 @@ class ServiceKeys:
         """Return two random keys."""
         return ServiceKeys(_random(), _random())
 
-    def but(self, which: Literal["primary", "secondary"], value: str | None) -> ServiceKeys:
+    def replace(self, which: Literal["primary", "secondary"], value: str | None) -> ServiceKeys:
         """Return the keys with one of them made anew, at random or as `value`."""
         return replace(self, **{which: value or _random()})
 

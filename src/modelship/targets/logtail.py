@@ -5,7 +5,7 @@ from __future__ import annotations
 from modelship.diagnosis.redaction import hidden
 from modelship.diagnosis.tracebacks import LINKS, TRACEBACK, WRAPPER
 
-__all__ = ["last_lines", "telling_part"]
+__all__ = ["last_lines", "relevant_part"]
 
 _MOST_LINES = 40
 _LINES_WITHOUT_TRACEBACK = 12
@@ -16,7 +16,7 @@ def last_lines(log: str, count: int) -> str:
     return "\n".join(log.splitlines()[-count:]) if count > 0 else ""
 
 
-def telling_part(log: str) -> str:
+def relevant_part(log: str) -> str:
     """Return the script's last traceback in `log`, with its causes, or else the last lines.
 
     No secret that is known is in it: errors show it.

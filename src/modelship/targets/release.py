@@ -113,7 +113,7 @@ class Serving:
         """Return what the service may do: on `place`, within the limits that were asked for."""
         profile = place if self.limits is None else Profile.named(self.limits)
         is_public = place.asks_for_key is not None
-        return profile.but(asks_for_key=bool(self.auth) if is_public else None)
+        return profile.replace(asks_for_key=bool(self.auth) if is_public else None)
 
     def environment(self, profile: Profile) -> dict[str, str]:
         """Return what the service gets in its environment on such a place, less what is secret."""

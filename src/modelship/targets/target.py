@@ -179,7 +179,7 @@ class DeployTarget:
         TargetUnavailableError
             If the place cannot be reached.
         DeploymentFailedError, DeploymentTimeoutError
-            If the service did not become healthy; both carry the telling part of its log.
+            If the service did not become healthy; both carry the relevant part of its log.
         RolloutFailedError
             If the new release did not pass its gate, shadow or canary; the old one serves on.
         UnsupportedError

@@ -46,12 +46,12 @@ class WayBack:
     def go(self, start: Callable[[Prepared], None]) -> str:
         """Start the release again, and return what came of it as a sentence."""
         if self._prepared is None:
-            return f"The service of before is stopped: {self._problem}."
+            return f"The previous release is stopped: {self._problem}."
         try:
             start(self._prepared)
         except (ModelshipError, TimeoutError) as error:
-            return f"The service of before cannot be started again: {_said(error)}."
-        return "The release of before was started again, and serves."
+            return f"The previous release cannot be started again: {_said(error)}."
+        return "The previous release was started again and is serving."
 
 
 def _said(error: Exception) -> str:

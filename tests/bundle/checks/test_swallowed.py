@@ -9,7 +9,7 @@ from modelship.bundle.profile import Profile
 from modelship.bundle.resources import Resources
 from modelship.checks import trial_answer, trial_caught, trial_noting
 from modelship.checks.trial import Trial
-from modelship.checks.verdict import trial_findings
+from modelship.checks.trial_findings import trial_findings
 
 INIT = "def init(): ...\n"
 SAMPLE = '{"data": [[1, 2]]}'

@@ -164,7 +164,7 @@ def test_the_evidence_names_no_folder_of_this_machine(check, tmp_path):
 
 
 def runs(pid):
-    """Tell whether there is such a process, and it is not just waiting to be reaped."""
+    """Return whether there is such a process, and it is not just waiting to be reaped."""
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

@@ -59,7 +59,7 @@ class Known:
     matches: Callable[[Found], bool]
 
     def holds(self, found: Found, *, mode: str) -> bool:
-        """Tell whether a difference in this mode is this one."""
+        """Return whether a difference in this mode is this one."""
         return (mode == "default" or self.strict != _SAME) and self.matches(found)
 
 

@@ -32,20 +32,20 @@ _VERSION = re.compile(r"(azmlinfsrv|modelship)/[\d.]+")
 
 
 def says_who(found: Found) -> bool:
-    """Tell whether only the server's name and version differ."""
+    """Return whether only the server's name and version differ."""
     one, other = (_VERSION.sub("?", value) for value in found.values)
     return found.what == "header x-ms-server-version" and one == other
 
 
 def stays_open(found: Found) -> bool:
-    """Tell whether it is that the connection is kept open."""
+    """Return whether it is that the connection is kept open."""
     if found.what == "answer":  # another one on the same connection
         return len(found.sent.methods) > 1 and not found.reference.status
     return found.what == "header connection" and found.values == ("close", "(absent)")
 
 
 def cannot_be_written(found: Found) -> bool:
-    """Tell whether it is who failed where the answer cannot be serialized."""
+    """Return whether it is who failed where the answer cannot be serialized."""
     return (
         found.what == "header x-ms-run-function-failed"
         and found.values == ("False", "True")
@@ -56,7 +56,7 @@ def cannot_be_written(found: Found) -> bool:
 
 
 def has_nan(found: Found) -> bool:
-    """Tell whether only NaN and infinities differ from null."""
+    """Return whether only NaN and infinities differ from null."""
     return (
         found.what == "body"
         and re.search(rb"NaN|Infinity", found.reference.body) is not None
@@ -69,7 +69,7 @@ def _with_null(value: Any) -> Any:
 
 
 def allows(found: Found) -> bool:
-    """Tell whether it is the Allow of a 405."""
+    """Return whether it is the Allow of a 405."""
     return (
         found.what == "header allow"
         and found.values[0] == "(absent)"
@@ -82,7 +82,7 @@ def _is_a_page(found: Found) -> bool:
 
 
 def tells_of_bad_http(found: Found) -> bool:
-    """Tell whether both refuse the same HTTP, each in its form."""
+    """Return whether both refuse the same HTTP, each in its form."""
     return (
         found.what in _PAGE_PARTS
         and _is_a_page(found)
@@ -92,7 +92,7 @@ def tells_of_bad_http(found: Found) -> bool:
 
 
 def tells_of_no_answer(found: Found) -> bool:
-    """Tell whether both tell that there is no answer, each in its form."""
+    """Return whether both tell that there is no answer, each in its form."""
     ids = ("header x-request-id", "header x-ms-request-id", "header x-ms-server-version")
     return (
         found.what in (*_PAGE_PARTS, *ids, "header x-ms-client-request-id", "header traceid")
@@ -114,5 +114,5 @@ def labelled(*labels: str, ours: int, reference: int) -> Callable[[Found], bool]
 
 
 def unknown_method(found: Found) -> bool:
-    """Tell whether it is a method that the HTTP parser does not know."""
+    """Return whether it is a method that the HTTP parser does not know."""
     return found.sent.methods == ("BREW",) and found.ours.status == 400

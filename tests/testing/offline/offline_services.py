@@ -150,7 +150,7 @@ def _shared_locks(shared, folder):
 
 
 def runs(pid):
-    """Tell whether a process runs; one that nobody has reaped does not."""
+    """Return whether a process runs; one that nobody has reaped does not."""
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from modelship.diagnosis import Facts, diagnose, is_known
 from modelship.errors import DeploymentFailedError, WorkspaceError
 from modelship.progress import DeadlineExceededError
-from modelship.targets.logtail import telling_part
+from modelship.targets.logtail import relevant_part
 from modelship.workspace import cause_of
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def follow(
     ------
     DeploymentFailedError
         If it does not succeed: with the state, the operation's id, the cause that Azure ML tells,
-        and the telling part of the log of the step that failed.
+        and the relevant part of the log of the step that failed.
     DeadlineExceededError
         If it takes too long.
     """
@@ -96,7 +96,7 @@ def _failure(operation: Operation, *, name: str, services: Services) -> Deployme
         target="aci",
         state=state,
         problem=cause_of(error) or f"the operation ended {operation.state}, for no cause told",
-        log_tail=telling_part(log),
+        log_tail=relevant_part(log),
         operation_id=operation.operation_id,
         diagnosis=diagnosis if is_known(diagnosis) else None,
     )

@@ -235,7 +235,7 @@ class DockerBackend(AddressedContainers):
     def regenerate_key(
         self, instance: Instance, which: Literal["primary", "secondary"], *, value: str | None
     ) -> None:
-        keys = self.keys(instance).but(which, value)
+        keys = self.keys(instance).replace(which, value)
         with connected() as engine:
             _write_keys(engine, instance.instance_id, keys)
 

@@ -214,7 +214,7 @@ class ProcessBackend(TargetBackend):
     def regenerate_key(
         self, instance: Instance, which: Literal["primary", "secondary"], *, value: str | None
     ) -> None:
-        write_keys(self._folder(instance) / _KEYS, self.keys(instance).but(which, value))
+        write_keys(self._folder(instance) / _KEYS, self.keys(instance).replace(which, value))
 
     def _keys_of(self, name: str) -> ServiceKeys | None:
         """Return the keys that callers of the service have, if it asks for some now."""

@@ -108,11 +108,11 @@ class Compute:
         return self._containers.observe(instance).state
 
     def ended(self, instance: Instance) -> bool:
-        """Tell whether nothing of a container runs; its server is not asked."""
+        """Return whether nothing of a container runs; its server is not asked."""
         return self._containers.ended(instance)
 
     def ran_out_of_memory(self, instance: Instance) -> bool:
-        """Tell whether a container was killed at its memory limit."""
+        """Return whether a container was killed at its memory limit."""
         return self._containers.ran_out_of_memory(instance)
 
     def logs(self, instance: Instance) -> str:
@@ -164,7 +164,9 @@ class _Processes(ProcessBackend):
         self._watcher = threading.Thread(target=self._watch, name="memory limits", daemon=True)
 
     def _limits(self, serving: Serving) -> Profile:
-        return super()._limits(serving).but(limits_memory=False)  # the thread sees to what is used
+        return (
+            super()._limits(serving).replace(limits_memory=False)
+        )  # the thread sees to what is used
 
     @property
     def _home(self) -> Path:

@@ -61,7 +61,7 @@ _PUBLIC_CLOUD: dict[str, Any] = {
 
 
 def is_direct(request: Request) -> bool:
-    """Tell whether a client spoke to 127.0.0.1, rather than to Azure's hosts through a proxy."""
+    """Return whether a client spoke to 127.0.0.1, rather than to Azure's hosts through a proxy."""
     return request.host.split(":")[0] in {"127.0.0.1", "localhost"}
 
 

@@ -11,7 +11,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from modelship.targets.logtail import telling_part
+from modelship.targets.logtail import relevant_part
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -129,7 +129,7 @@ def build_failed(cause: BuildCause | None = None) -> DeploymentFailure:
 
 def crashed(name: str, log: str) -> DeploymentFailure:
     """Return the failure of a container that ends again and again, with the exception in `log`."""
-    if raised := _raised(telling_part(log).splitlines()):
+    if raised := _raised(relevant_part(log).splitlines()):
         hint = "please run print(service.get_logs()) to get details."
         return _aci_failed("CrashLoopBackOff", f"Error in entry script, {raised}, {hint}")
     hint = (

@@ -47,7 +47,7 @@ AZURE_NAMES = (*sorted(_HOSTS), *(each.removeprefix(".") for each in _DOMAINS + 
 
 
 def is_azure(host: str) -> bool:
-    """Tell whether a host is one of Azure's that an offline workspace stands for."""
+    """Return whether a host is one of Azure's that an offline workspace stands for."""
     name = host.lower().rstrip(".")
     return name in _HOSTS or name.endswith(_DOMAINS + _COLLECTORS)
 
@@ -59,7 +59,7 @@ def is_foreign_account(host: str, *, account: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host, by name or address, is this machine."""
+    """Return whether a host, by name or address, is this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

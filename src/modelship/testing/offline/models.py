@@ -178,7 +178,7 @@ def _age(model: dict[str, Any]) -> tuple[str, str]:
 
 
 def _fits(model: dict[str, Any], wanted: Any) -> bool:
-    """Tell whether a model is one of those that a query asks for."""
+    """Return whether a model is one of those that a query asks for."""
     plain = {"name": "name", "runId": "runId", "framework": "framework"}
     datasets = [dataset.get("id") for dataset in model.get("datasets") or []]
     return (
@@ -190,7 +190,7 @@ def _fits(model: dict[str, Any], wanted: Any) -> bool:
 
 
 def _has(entries: dict[str, str] | None, wanted: str) -> bool:
-    """Tell whether there are all of ``key,key=value,…``."""
+    """Return whether there are all of ``key,key=value,…``."""
     entries = entries or {}
     pairs = [each.partition("=") for each in wanted.split(",") if each]
     return all(

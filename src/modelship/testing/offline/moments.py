@@ -15,6 +15,6 @@ def moment(*, in_s: float = 0.0) -> str:
 
 
 def is_past(text: str) -> bool:
-    """Tell whether a moment is over; what is no moment is."""
+    """Return whether a moment is over; what is no moment is."""
     # Of one width, from the year to the fraction, they sort as text.
     return text < moment()

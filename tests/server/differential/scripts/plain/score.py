@@ -128,7 +128,7 @@ def _handler():
 
 
 def _alarm():
-    """Tell whether a timer runs."""
+    """Return whether a timer runs."""
     return signal.getitimer(signal.ITIMER_REAL)[0] > 0
 
 

@@ -24,6 +24,7 @@ from modelship.errors import (
 )
 from modelship.evaluation import Evaluator
 from modelship.evaluation.files import DataFile
+from modelship.evaluation.given import InFile
 from modelship.tables.schema import Column, Outputs, Schema
 
 CSV = "width,length,kind\n1,2.5,a\n3,4,b\n"
@@ -453,3 +454,12 @@ def test_a_model_of_texts_gets_the_one_column_that_there_is(text_of):
     assert "bad night" in report.to_html()
     with pytest.raises(InvalidTestSetError, match="'text', 'more', and the model takes one value"):
         Evaluator.read(text_of("t.csv", "text,more,y\na,b,1\n")).evaluate(model)
+
+
+def test_texts_of_a_file_tell_which_columns_a_boosters_categories_are_of(text_of):
+    """LightGBM lists categories without their columns; "NA" is a value where it is one of these."""
+    file = DataFile(text_of("test.csv", "zone,flag,y\nNA,0,1\nnorth,1,0\nn/a,1,0\n"))
+    schema = Schema("table", (Column("zone"), Column("flag")), groups=(("NA", "north"),))
+    X = InFile(file).fitted_to(schema, wants_rows=False).X
+    assert X.zone.cat.categories.tolist() == ["NA", "north"]
+    assert X.zone.isna().tolist() == [False, False, True]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 
+import joblib
 import lightgbm as lgb
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ import xgboost as xgb
 from modelship.bundle.inferred import requirements_of
 from modelship.errors import CorruptModelError, ModelLoadError, UntrustedModelError
 from modelship.sources import Model
-from modelship.tables import Column, Outputs
+from modelship.tables import Column, Outputs, Schema, schema_of_data
 
 
 @pytest.fixture(scope="session")
@@ -116,12 +117,39 @@ def test_columns_without_names_are_an_array(tmp_path, frame):
         assert (schema.form, schema.width, schema.columns) == ("array", 2, ())
 
 
-def test_ordered_categories_are_not_taken_for_others(tmp_path, frame):
-    """LightGBM does not say which columns its categories belong to if some are ordered."""
-    data = frame.assign(zone=frame.zone.cat.as_ordered())
+def _saved(model, path):
+    """Return the schemas of LightGBM's file, and of the pickle of its estimator."""
+    model.booster_.save_model(path / "m.txt")
+    joblib.dump(model, path / "m.pkl")
+    return [Model.read(path / name).schema for name in ("m.txt", "m.pkl")]
+
+
+def test_ordered_categories_are_those_that_alone_fit_what_was_seen(tmp_path, frame):
+    """LightGBM does not list ordered categories; the ranges of the others rule those out."""
+    data = frame[["age", "zone", "size"]].assign(zone=frame.zone.cat.as_ordered())
     model = lgb.LGBMRegressor(n_estimators=1, verbose=-1).fit(data, frame.age)
-    model.booster_.save_model(tmp_path / "m.txt")
-    assert {each.kind for each in Model.read(tmp_path / "m.txt").schema.columns} == {""}
+    for schema in _saved(model, tmp_path):
+        kinds = [(column.kind, column.categories) for column in schema.columns]
+        assert kinds == [("number", ()), ("category", ("n", "s")), ("category", (1, 2, 5))]
+
+
+def test_a_sample_tells_which_columns_the_categories_are_of(tmp_path, frame):
+    """Where flags might be the categories too, texts of a sample are; LightGBM takes no others."""
+    data = frame[["age", "zone", "member"]].assign(zone=frame.zone.cat.as_ordered())
+    model = lgb.LGBMRegressor(n_estimators=1, verbose=-1).fit(data, frame.age)
+    for schema in _saved(model, tmp_path):
+        assert (schema.groups, [each.kind for each in schema.columns][1:]) == (
+            (("n", "s"),),
+            ["", ""],
+        )
+        assert Schema.from_json(schema.to_json()) == schema
+        row = {"age": 30, "zone": "s", "member": True}
+        completed = schema.completed_by(schema_of_data([row]))
+        assert (completed.groups, completed.columns[1].dtype) == ((), "category")
+        assert completed.columns[1].categories == ("n", "s")
+        for zone in (None, "east"):  # a gap tells nothing, and an unknown text may be another's
+            open_still = schema.completed_by(schema_of_data([row | {"zone": zone}]))
+            assert open_still.groups == schema.groups
 
 
 def test_codes_tell_the_categories_where_the_parameters_do_not(models, tmp_path):
@@ -136,8 +164,9 @@ def test_numbers_that_are_declared_categories_are_none_of_pandas(tmp_path, frame
     """Beside a column of ordered categories, one of numbers is not taken for it."""
     data = frame[["age", "zone"]].assign(zone=frame.zone.cat.as_ordered())
     light = lgb.LGBMRegressor(n_estimators=1, verbose=-1)
-    light.fit(data, frame.age, categorical_feature=["age"]).booster_.save_model(tmp_path / "m.txt")
-    assert {each.kind for each in Model.read(tmp_path / "m.txt").schema.columns} == {""}
+    light.fit(data, frame.age, categorical_feature=["age"])
+    for schema in _saved(light, tmp_path):
+        assert [each.kind for each in schema.columns] == ["number", "category"]
 
 
 @pytest.mark.parametrize("name", ["three.txt", "three.json", "three.ubj"])

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from modelship.sources._lightgbm_groups import matched_groups, may_have_categories
 from modelship.sources._tree import Entries, Head, Items, Thing, class_of, is_label, known_text
 from modelship.tables import Column
 
-__all__ = ["booster_columns", "booster_names", "booster_width"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from modelship.tables.schema import Label
+
+__all__ = ["booster_columns", "booster_groups", "booster_names", "booster_width"]
 
 _NAMES_OF_LIGHTGBM: Final = re.compile(rb"^feature_names=(.*)$", re.MULTILINE)
+_INFOS_OF_LIGHTGBM: Final = re.compile(rb"^feature_infos=(.*)$", re.MULTILINE)
+_ANYTHING: Final = "none"
 _KINDS_OF_XGBOOST: Final = {
     "int": "integer",
     "i": "boolean",
@@ -69,18 +77,45 @@ def _of_lightgbm(thing: Thing) -> list[Column]:
     if not isinstance(booster, Thing) or type(width) is not int or not 0 < width <= _MAX_NAMES:
         return []
     columns = [Column(kind="number", missing=True)] * width
-    held = booster.get("pandas_categorical")
-    groups = list(held) if isinstance(held, Items) else []
-    if not groups:
-        return columns
-    params = booster.get("params")
-    places = params.named.get("categorical_column") if isinstance(params, Entries) else None
-    if not isinstance(places, Items) or len(places) != len(groups):
-        return []  # some are categories, and nobody knows which
-    for place, group in zip(places, groups, strict=True):
-        if type(place) is int and 0 <= place < width:
-            columns[place] = _category(group)
+    groups = _groups_of(booster)
+    matched = _matched(booster, groups)
+    if matched is None:  # some are categories, and it does not tell which
+        infos = _infos(booster) or [_ANYTHING] * width
+        is_open = [may_have_categories(info, _sizes(groups)) for info in infos]
+        return [Column(kind="" if each else "number", missing=True) for each in is_open]
+    for place, group in matched.items():
+        if 0 <= place < width:
+            columns[place] = _category(groups[group])
     return columns
+
+
+def booster_groups(thing: Thing) -> tuple[tuple[Label, ...], ...]:
+    """Return the categories of LightGBM's columns if it does not tell which ones have them."""
+    booster = thing.get("_Booster")
+    if not _is_of(thing, "lightgbm.") or not isinstance(booster, Thing):
+        return ()
+    groups = _groups_of(booster)
+    values = tuple(_category(group).categories for group in groups)
+    return values if _matched(booster, groups) is None and all(values) else ()
+
+
+def _groups_of(booster: Thing) -> list[object]:
+    held = booster.get("pandas_categorical")
+    return list(held) if isinstance(held, Items) else []
+
+
+def _matched(booster: Thing, groups: list[object]) -> Mapping[int, int] | None:
+    """Return which group of categories each column of LightGBM's has; None if it does not tell."""
+    if not groups:
+        return {}
+    params = booster.get("params")
+    held = params.named.get("categorical_column") if isinstance(params, Entries) else None
+    places = [each for each in held if type(each) is int] if isinstance(held, Items) else []
+    return matched_groups(_infos(booster), _sizes(groups), declared=places)
+
+
+def _sizes(groups: list[object]) -> list[int]:
+    return [group.size if isinstance(group, Items) else 0 for group in groups]
 
 
 def _category(group: object) -> Column:
@@ -93,11 +128,19 @@ def _category(group: object) -> Column:
 
 def _names_of_lightgbm(thing: Thing) -> list[str]:
     booster = thing.get("_Booster")
-    handle = (
-        (booster.get("_handle") or booster.get("handle")) if isinstance(booster, Thing) else None
-    )
+    return _words_after(booster, _NAMES_OF_LIGHTGBM) if isinstance(booster, Thing) else []
+
+
+def _infos(booster: Thing) -> list[str]:
+    """Return what was seen of each column in the training."""
+    return _words_after(booster, _INFOS_OF_LIGHTGBM)
+
+
+def _words_after(booster: Thing, line: re.Pattern[bytes]) -> list[str]:
+    """Return the words of a line of the text that LightGBM keeps a booster as."""
+    handle = booster.get("_handle") or booster.get("handle")
     data = handle.data if isinstance(handle, Head) else str(handle or "").encode("utf-8", "replace")
-    match = _NAMES_OF_LIGHTGBM.search(data)
+    match = line.search(data)
     return match[1].decode("utf-8", "replace").split() if match else []
 
 

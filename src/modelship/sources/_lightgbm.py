@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from modelship.documents import DocumentError, parse
+from modelship.sources._lightgbm_groups import matched_groups, may_have_categories
 from modelship.sources._polyglots import note_pickles
 from modelship.sources._stream import EndedEarlyError, MalformedError, UndescribedError
 from modelship.sources._trees import (
@@ -44,7 +45,6 @@ _END_OF_TREES: Final = (b"end of trees", b"feature importances", b"feature_impor
 _PANDAS: Final = b"\npandas_categorical:"
 _CATEGORICAL: Final = re.compile(rb"^\[categorical_feature: ([\d,]*)\]", re.MULTILINE)
 _RANGE: Final = re.compile(r"\[([^:\]]+):([^:\]]+)\]")
-_CODES: Final = re.compile(r"-?[0-9]{1,9}(?::-?[0-9]{1,9})*")
 _GENERATED: Final = re.compile(r"Column_\d+")
 _OF_TWO: Final = ("binary",)
 _OF_MANY: Final = ("multiclass", "multiclassova")
@@ -58,7 +58,7 @@ class _Header:
     lines: Mapping[str, str]
     trees_at: int = 0
     categories: list[list[Any]] = field(default_factory=list)
-    categorical: frozenset[int] | None = None
+    categorical: frozenset[int] = frozenset()
 
     @property
     def names(self) -> list[str]:
@@ -67,6 +67,11 @@ class _Header:
     @property
     def ranges(self) -> list[str]:
         return self.lines.get("feature_infos", "").split()
+
+    @property
+    def sizes(self) -> list[int]:
+        """How many categories each column of pandas' categories has."""
+        return [len(each) for each in self.categories]
 
     @property
     def objective(self) -> str:
@@ -187,44 +192,28 @@ def _schema(header: _Header) -> Schema:
     outputs = _outputs(header)
     if all(map(_GENERATED.fullmatch, header.names)) and not header.categories:
         return Schema(form="array", width=len(header.names), outputs=outputs)
-    return Schema(form="table", columns=tuple(_columns(header)), outputs=outputs)
+    matched = matched_groups(header.ranges, header.sizes, declared=header.categorical)
+    groups = tuple(map(_plain, header.categories)) if matched is None else ()
+    columns = tuple(_columns(header, matched))
+    return Schema(form="table", columns=columns, outputs=outputs, groups=groups)
 
 
-def _columns(header: _Header) -> Iterator[Column]:
-    matched = _matched(header)
+def _columns(header: _Header, matched: Mapping[int, int] | None) -> Iterator[Column]:
     for index, name in enumerate(header.names):
-        if matched is None:  # some columns were of pandas' categories, and it does not tell which
-            yield Column(name=name, missing=True)
-        elif index in matched:
-            values = tuple(value for value in matched[index] if _is_plain(value))
+        info = header.ranges[index] if index < len(header.ranges) else ""
+        if index in (matched or ()):
+            values = _plain(header.categories[matched[index]])  # type: ignore[index] # as asked
             yield Column(
                 name=name, kind="category", dtype="category", categories=values, missing=True
             )
+        elif matched is None and may_have_categories(info, header.sizes):
+            yield Column(name=name, missing=True)
         else:
-            yield _number_column(name, header.ranges[index : index + 1])
+            yield _number_column(name, info)
 
 
-def _matched(header: _Header) -> Mapping[int, list[Any]] | None:
-    """Return which columns have which categories of pandas'; None if the file does not tell.
-
-    Columns of ordered categories are numbers to LightGBM, and numbers may be declared categories,
-    so that the ones listed need not be those of pandas.
-    """
-    codes = {
-        index: [int(code) for code in text.split(":")]
-        for index, text in enumerate(header.ranges)
-        if _CODES.fullmatch(text)
-    }
-    places = sorted(header.categorical or codes)
-    if len(places) != len(header.categories):
-        return None if header.categories else {}
-    matched = dict(zip(places, header.categories, strict=True))
-    fits = all(max(codes.get(index, [0])) < len(values) for index, values in matched.items())
-    return matched if fits else None
-
-
-def _number_column(name: str, ranges: list[str]) -> Column:
-    match = _RANGE.fullmatch(ranges[0]) if ranges else None
+def _number_column(name: str, info: str) -> Column:
+    match = _RANGE.fullmatch(info)
     if match is None:
         return Column(name=name, kind="number", missing=True)
     low, high = (_float(text) for text in match.groups())
@@ -240,8 +229,8 @@ def _float(text: str) -> float | None:
         return None
 
 
-def _is_plain(value: object) -> bool:
-    return isinstance(value, (str, int, float, bool))
+def _plain(values: list[Any]) -> tuple[Any, ...]:
+    return tuple(value for value in values if isinstance(value, (str, int, float, bool)))
 
 
 def _outputs(header: _Header) -> Outputs:

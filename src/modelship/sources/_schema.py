@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from modelship.sources import _known_estimators as known
-from modelship.sources._boosters import booster_names, booster_width
+from modelship.sources._boosters import booster_groups, booster_names, booster_width
 from modelship.sources._columns import Facts, inner_of, parts_of, reads_texts
 from modelship.sources._tree import Items, Thing, class_of, is_label, values_of
 from modelship.tables import Column, Outputs, Schema
@@ -61,7 +61,7 @@ def schema_in(estimator: object) -> Schema:
         columns = tuple(
             _named(column, name) for column, name in zip(facts.columns, names, strict=True)
         )
-        return Schema("table", columns, width, outputs)
+        return Schema("table", columns, width, outputs, booster_groups(first))
     kinds = {column.kind for column in facts.columns}
     if facts.objects:
         return Schema("objects", tuple(facts.columns), width, outputs)

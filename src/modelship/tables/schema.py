@@ -149,6 +149,9 @@ class Schema:
         How many columns a row has; None if not known.
     outputs : Outputs
         What the model answers.
+    groups : tuple[tuple[str or int or float or bool, ...], ...]
+        The categories of columns of which the model's file does not tell the names, in the order of
+        these columns; empty once it is known which ones they are.
 
     Raises
     ------
@@ -160,6 +163,7 @@ class Schema:
     columns: tuple[Column, ...] = ()
     width: int | None = None
     outputs: Outputs = field(default_factory=Outputs)
+    groups: tuple[tuple[Label, ...], ...] = ()
 
     def __post_init__(self) -> None:
         _require_one_of(self.form, FORMS, what="the form")
@@ -200,7 +204,8 @@ class Schema:
         else:
             columns, form = self._columns_with(other), self.form or other.form
         width = other.width if self.width is None else self.width
-        return Schema(form, columns, width, self.outputs.completed_by(other.outputs))
+        columns, groups = _with_groups(columns, self.groups or other.groups)
+        return Schema(form, columns, width, self.outputs.completed_by(other.outputs), groups)
 
     def _form_with(self, other: Schema) -> str:
         """Return the form, where only `other` has columns: numbers may come in a table too."""
@@ -269,6 +274,29 @@ class Schema:
         return cls.from_json(text)
 
 
+def _with_groups(
+    columns: tuple[Column, ...], groups: tuple[tuple[Label, ...], ...]
+) -> tuple[tuple[Column, ...], tuple[tuple[Label, ...], ...]]:
+    """Return the columns with their categories, and no groups, if it is plain which ones have any.
+
+    A booster takes no other texts than categories, so that columns of texts are such.
+    """
+    places = [at for at, column in enumerate(columns) if _is_of_categories(column)]
+    matched = dict(zip(places, groups))
+    fits = all(columns[at].example in (None, *values) for at, values in matched.items())
+    if not groups or len(places) != len(groups) or not fits:
+        return columns, groups
+    found = list(columns)
+    for at, values in matched.items():
+        known = columns[at].categories or values
+        found[at] = replace(columns[at], kind="category", dtype="category", categories=known)
+    return tuple(found), ()
+
+
+def _is_of_categories(column: Column) -> bool:
+    return column.dtype == "category" or column.kind in {"text", "category", "mixed"}
+
+
 def _require_one_of(found: object, known: tuple[str, ...], *, what: str) -> None:
     if found not in known:
         names = ", ".join(filter(None, known))
@@ -321,8 +349,9 @@ def _schema(document: dict[str, Any]) -> Schema:
     labels = tuple(tuple(each) for each in outputs.pop("labels", ()))
     names = tuple(outputs.pop("names", ()))
     columns = tuple(_column(each) for each in document.pop("columns", ()))
+    groups = tuple(tuple(each) for each in document.pop("groups", ()))
     made = Outputs(labels=labels, names=names, **outputs)
-    return Schema(columns=columns, outputs=made, **document)
+    return Schema(columns=columns, outputs=made, groups=groups, **document)
 
 
 def _column(document: dict[str, Any]) -> Column:

@@ -26,6 +26,7 @@ from pathlib import Path
 import numpy as np
 
 SERVER = "azureml_inference_server_http"
+START_TIMEOUT_S = 90
 SCORE = """\
 import json, os, joblib, numpy as np
 def init():
@@ -110,32 +111,52 @@ def measure_import(*, smoke):
     yield Measure("import modelship", ours, bare, "bare python")
 
 
-def bare_start(python, app, model_dir):
-    """Start Azure ML's server as a person would, and return when it answers."""
-    import requests
-
+@contextlib.contextmanager
+def bare_server(python, app, model_dir):
+    """Start Azure ML's server as a person would; yield when it answers, and end it."""
     with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as probe:
         port = probe.getsockname()[1]
     command = [python, "-m", SERVER, "--entry_script", "score.py", "--port", str(port)]
-    server = subprocess.Popen(
-        command,
-        cwd=app,
-        env={
-            "PATH": os.environ["PATH"],
-            "AZUREML_MODEL_DIR": str(model_dir),
-            "AML_APP_ROOT": str(app),
-        },
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        with contextlib.suppress(requests.ConnectionError):
-            if requests.get(f"http://127.0.0.1:{port}/", timeout=5).ok:
-                return server
+    environ = {
+        "PATH": os.environ["PATH"],
+        "AZUREML_MODEL_DIR": str(model_dir),
+        "AML_APP_ROOT": str(app),
+    }
+    with (
+        tempfile.TemporaryFile("w+") as log,
+        subprocess.Popen(command, cwd=app, env=environ, stdout=log, stderr=log) as server,
+    ):
+        try:
+            wait_for_answer(server, f"http://127.0.0.1:{port}/", log=log)
+            yield
+        finally:
+            end(server)
+
+
+def wait_for_answer(server, url, *, log):
+    """Wait until `url` is answered; if it never is, say what the server wrote."""
+    import requests
+
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while server.poll() is None and time.monotonic() < deadline:
+        # In a new environment the first import takes long: it accepts, and does not answer yet.
+        with contextlib.suppress(requests.RequestException):
+            if requests.get(url, timeout=5).ok:
+                return
         time.sleep(0.02)
-    server.kill()
-    raise TimeoutError("the bare server does not answer")
+    log.seek(0)
+    code = server.poll()
+    what = "did not answer in time" if code is None else f"ended with exit code {code}"
+    raise SystemExit(f"the bare server {what}; its log:\n{log.read()}")
+
+
+def end(server):
+    """End a server, asked first."""
+    server.terminate()
+    try:
+        server.wait(10)
+    except subprocess.TimeoutExpired:
+        server.kill()
 
 
 def measure_process(*, smoke):
@@ -150,21 +171,20 @@ def measure_process(*, smoke):
         app = Path(folder, "app")
         stage(bundle, app)
         target = ms.DeployTarget.open("process")
-        servers, deployments = [], []
 
-        def ours():
-            deployments.append(target.deploy(bundle, name="benchmark", show_output=False))
+        def ours(stack):
+            deployed = target.deploy(bundle, name="benchmark", show_output=False)
+            stack.enter_context(deployed)
 
-        def bare():
-            servers.append(bare_start(python, app, app / "azureml-models" / "digits" / "1"))
+        def bare(stack):
+            model_dir = app / "azureml-models" / "digits" / "1"
+            stack.enter_context(bare_server(python, app, model_dir))
 
         ours_s, bare_s = [], []
         for _ in range(1 if smoke else 7):
-            bare_s.append(timed(bare))
-            servers[-1].terminate()
-            servers[-1].wait(30)
-            ours_s.append(timed(ours))
-            deployments[-1].delete()
+            for start, took_s in ((bare, bare_s), (ours, ours_s)):
+                with contextlib.ExitStack() as stack:
+                    took_s.append(timed(start, stack))
     yield Measure("deploy to process, warm", ours_s, bare_s, "bare server start")
 
 

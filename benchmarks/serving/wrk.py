@@ -59,6 +59,7 @@ def send_load(url: str, *, body: Path, content_type: str, clients: int, duration
     with subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         preexec_fn=_ignore_interrupts,  # noqa: PLW1509 - there is one thread here
     ) as wrk:
@@ -66,7 +67,10 @@ def send_load(url: str, *, body: Path, content_type: str, clients: int, duration
         time.sleep(duration_s)
         wrk.send_signal(signal.SIGINT)
         said = wrk.communicate()[0]
-    found = json.loads(re.search(r"^RESULT (.*)$", said, re.MULTILINE)[1])
+    told = re.search(r"^RESULT (.*)$", said, re.MULTILINE)
+    if told is None:
+        raise SystemExit(f"wrk ended with {wrk.returncode} and without a result:\n{said}")
+    found = json.loads(told[1])
     return Load(
         requests=found["requests"],
         duration_s=found["duration_us"] / 1e6,

@@ -16,8 +16,8 @@ __all__ = ["Outcome", "outcomes"]
 # Server, rows, clients: how many times less cpu than azmlinfsrv, and than FastAPI + uvicorn.
 RATIOS = (
     ("modelship", 1, 8, 3.3, 1.5),
-    ("modelship", 30, 8, 1.5, 1.05),
-    ("modelship-orjson", 30, 8, 3.4, 2.3),
+    ("modelship", 30, 8, 3.4, 2.3),
+    ("modelship-json", 30, 8, 1.2, 1.05),
     ("modelship-typed", 1, 8, 13.0, 6.0),
     ("modelship-typed", 1, 32, 25.0, 12.0),
     ("modelship-typed", 30, 8, 8.0, 5.5),

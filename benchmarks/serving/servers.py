@@ -107,8 +107,12 @@ SERVERS = (
     Server("litserve", "LitServe", "litserve", ("litserve_app.py", "{port}"), path="/predict"),
     _ours("modelship", "modelship, same score.py"),
     _ours(
-        "modelship-orjson", "modelship, same score.py, orjson",
-        settings={"MODELSHIP_FAST_JSON": "1"},
+        "modelship-json", "modelship, same score.py, without orjson",
+        settings={"MODELSHIP_FAST_JSON": "0"},
+    ),
+    _ours(
+        "modelship-x87", "modelship, same score.py, without orjson, x87 precision set once",
+        settings={"MODELSHIP_FAST_JSON": "0", "MODELSHIP_X87_PRECISION": "1"},
     ),
     _ours("modelship-typed", "modelship, typed script", "score_typed.py"),
     _ours("modelship-npy", "modelship, typed script, npy bodies", "score_typed.py", body="npy"),

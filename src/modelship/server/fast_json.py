@@ -1,76 +1,129 @@
-"""A script's ``json.loads`` served by orjson, where both give the same: on request, never unasked.
+"""``json.loads`` by orjson, wherever both libraries read the same.
 
-orjson is strict where the standard library is lenient (NaN, 1e400, lone surrogates): it refuses,
-and the standard library has the say, for errors too. Only integers beyond 64 bits would be
-different without a word, since orjson makes floats of them; so texts that may hold one go the
-usual way.
+orjson is strict where the standard library is lenient (NaN, 1e400, lone surrogates): it refuses
+the text, and the standard library reads it, or words the error. In two cases orjson would read
+something else without an error, and such texts are not given to it:
+
+- integers beyond 64 bits, of which it makes floats;
+- deep nesting, which the standard library may refuse (RecursionError).
+
+What is replaced is one method of the decoder that ``json.loads`` uses if it is called without
+options. ``json.loads`` itself stays as it is, and so do encodings, hooks and subclasses.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .logs import logger
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-__all__ = ["serve_with_orjson"]
+__all__ = ["read_json_with_orjson"]
 
+_FEW_BRACKETS = 100
+_AROUND = 900
+"""Lists around a text with more brackets than a few. orjson takes 1024 levels of nesting, and so it
+refuses a text that has more than 124 of its own, which the standard library may not read."""
+_OPENED, _CLOSED = b"[" * _AROUND, b"]" * _AROUND
 _FEWEST_DIGITS = 19  # of an integer that 64 bits cannot hold
-_RUN = b"0" * _FEWEST_DIGITS
-_DIGITS_TO_ZERO = bytes.maketrans(b"123456789", b"000000000")
-_LARGE = 20_000
-"""From so many characters on NumPy finds runs of digits faster, if the script has loaded it."""
+_DIGITS = b"0" * _FEWEST_DIGITS
+_FRACTION = b"." + _DIGITS
+_CLASSES = bytes.maketrans(b"123456789{", b"000000000[")
+_MOST_CHARACTERS = 32 << 20
+"""Beside a longer text there may be no room for its copies."""
+_LARGE_BYTES = 8_000
+"""From this size on NumPy finds runs of digits faster, if the script has loaded it."""
+_ODD_TEXTS = (
+    '{"a": 1, "b": -0, "a": [true, null, "\\u00e9\\ud83d\\ude00"]}',
+    "[-0.0, 5e-324, 1e23, 0.1234567890123456789, 2.2250738585072011e-308, 9007199254740993.0]",
+)
+_REFUSED_TEXTS = (
+    *("NaN", "1e400", '"\\ud800"', "[1,]", "01", "\ufeff1", "[1] 2", '"\t"', "'a'"),
+    "[" * 1025 + "]" * 1025,
+)
 
 
-def serve_with_orjson(module: ModuleType) -> None:
-    """Put the fast way in the place of ``json`` and ``loads`` in the script's own module."""
+def read_json_with_orjson() -> None:
+    """Have ``json.loads`` use orjson, if there is one that reads the same."""
     try:
         import orjson
     except ImportError:
-        logger.warning("MODELSHIP_FAST_JSON is set, but there is no orjson: json stays as it is.")
         return
+    decoder = getattr(json, "_default_decoder", None)
+    if decoder is not None and _reads_alike(orjson.loads, decoder.decode):
+        decoder.decode = _decode_with(orjson.loads, decoder.decode)
 
-    def loads(text: Any, /, **options: Any) -> Any:
-        """Do as json.loads."""
-        if not options and type(text) is str:
+
+def _decode_with(fast: Callable[[str | bytes], Any], decode: Callable[..., Any]) -> Any:
+    def decode_fast(text: str, *options: Any, **named: Any) -> Any:
+        """Do as JSONDecoder.decode."""
+        if type(text) is str and len(text) <= _MOST_CHARACTERS and not options and not named:
             try:
-                if not _may_have_large_integer(text.encode()):
-                    return orjson.loads(text)
+                return _read(text, fast)
             except ValueError:  # of any kind that orjson or the encoding has
                 pass
-        return json.loads(text, **options)
+        return decode(text, *options, **named)  # outside, so that its error stands alone
 
-    fast = _FastJson(loads)
-    replaced = [
-        name for name, value in vars(module).items() if value is json or value is json.loads
-    ]
-    for name in replaced:
-        setattr(module, name, fast if vars(module)[name] is json else loads)
-    if replaced:
-        logger.info("json.loads of the script is served by orjson (MODELSHIP_FAST_JSON).")
-    else:
-        logger.warning("MODELSHIP_FAST_JSON is set, but the script does not import json.")
+    return decode_fast
 
 
-class _FastJson(ModuleType):
-    """The module json, but for one function."""
+def _read(text: str, fast: Callable[[str | bytes], Any]) -> Any:
+    """Return what a text stands for.
 
-    def __init__(self, loads: Any) -> None:
-        super().__init__("json")
-        self.loads = loads
+    Raises
+    ------
+    ValueError
+        If the standard library is to read it.
+    """
+    data = text.encode()
+    may_be_large, brackets = _seen_in(data)
+    if may_be_large and _has_large_integer(data):
+        raise ValueError(_FEWEST_DIGITS)
+    if brackets <= _FEW_BRACKETS:
+        return fast(text)
+    value = fast(b"".join((_OPENED, data, _CLOSED)))
+    for _ in range(_AROUND):
+        [value] = value  # a text that closes one of these lists leaves another number of values
+    return value
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(json, name)
+
+def _reads_alike(fast: Callable[[str], Any], decode: Callable[[str], Any]) -> bool:
+    """Return whether an orjson, which may be of any release, reads and refuses what it should."""
+    try:
+        if any(repr(fast(text)) != repr(decode(text)) for text in _ODD_TEXTS):
+            return False
+    except Exception:  # noqa: BLE001 - whatever it raises, it does not read the same
+        return False
+    return all(_refuses(fast, text) for text in _REFUSED_TEXTS)
 
 
-def _may_have_large_integer(text: bytes) -> bool:
-    """Tell whether there are 19 digits in a row anywhere."""
-    numpy = sys.modules.get("numpy") if len(text) >= _LARGE else None
+def _refuses(fast: Callable[[str], Any], text: str) -> bool:
+    try:
+        fast(text)
+    except ValueError:
+        return True
+    return False
+
+
+def _seen_in(data: bytes) -> tuple[bool, int]:
+    """Return whether there are 19 digits in a row anywhere, and the number of open brackets."""
+    numpy = sys.modules.get("numpy") if len(data) >= _LARGE_BYTES else None
     if numpy is None:
-        return text.translate(_DIGITS_TO_ZERO).find(_RUN) >= 0
-    runs = numpy.frombuffer(text, numpy.uint8) - 0x30 < 10  # noqa: PLR2004 - unsigned: digits alone
+        classes = data.translate(_CLASSES)
+        return _DIGITS in classes, classes.count(b"[")
+    characters = numpy.frombuffer(data, numpy.uint8)
+    runs = characters - 0x30 < 10  # noqa: PLR2004 - unsigned: digits alone
     for shift in (1, 2, 4, 8, 3):  # runs of 2, 4, 8, 16, 19
         runs = runs[shift:] & runs[:-shift]
-    return bool(runs.any())
+    # An opening brace differs from an opening bracket in one bit.
+    return bool(runs.any()), int(numpy.count_nonzero((characters | 0x20) == ord("{")))
+
+
+def _has_large_integer(data: bytes) -> bool:
+    """Return whether there are 19 digits in a row that are not the digits of a fraction."""
+    classes = data.translate(_CLASSES)
+    while _FRACTION in classes:
+        classes = classes.replace(_FRACTION, b".")
+    return _DIGITS in classes

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from . import logs
 from .board import Field
+from .fast_json import read_json_with_orjson
 from .heap import keep_freed_memory
 from .kinship import end_with_parent
 from .logs import logger
@@ -71,7 +72,10 @@ def host(
         Where connections come from.
     """
     logs.configure(settings)
-    read_json_in_double_precision()
+    if settings.x87_precision:
+        read_json_in_double_precision()
+    if settings.fast_json:
+        read_json_with_orjson()
     keep_freed_memory()
     own_threads = _bound_threads()
     # Imported while the script is loaded elsewhere, its modules would be there twice.

@@ -172,7 +172,14 @@ _ALL = (
         "switch", False,
     ),
     Option(
-        "fast_json", "MODELSHIP_FAST_JSON", "orjson serves the script's `json.loads`",
+        "fast_json", "MODELSHIP_FAST_JSON",
+        "`json.loads` uses orjson, where it is installed and both read the same",
+        "switch", True,
+    ),
+    Option(
+        "x87_precision", "MODELSHIP_X87_PRECISION",
+        "without orjson: `json.loads` sets the precision of the x87 unit once for each text, "
+        "which is faster on [some machines](../explanation/serving-speed.md)",
         "switch", False,
     ),
     Option(

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from . import aml
 from .arrays import array_plan, typed_plan
-from .fast_json import serve_with_orjson
 from .inputs import Inputs, RawInput, SchemaInput, TextInput
 from .logs import logger, told
 from .table_plan import table_plan
@@ -91,8 +90,6 @@ class EntryScript:
                 raise _refused(
                     f"User script at {path} does not have a {function}() function defined."
                 )
-        if self._settings.fast_json:
-            serve_with_orjson(self.module)
         self.run = self._run_below_driver()
         self.inputs = _inputs_of(self.run)
 

@@ -53,7 +53,9 @@ class Settings:
     strict : bool
         Do as Azure ML's server does even where that is plainly wrong.
     fast_json : bool
-        Let orjson serve the script's json.loads.
+        Read JSON with orjson wherever it reads the same as the standard library.
+    x87_precision : bool
+        Set the precision of the x87 unit once for each JSON text.
     batch_rows : int
         The most rows that are scored together.
     queue : int
@@ -107,6 +109,7 @@ class Settings:
     worker_timeout_s: float
     strict: bool
     fast_json: bool
+    x87_precision: bool
     batch_rows: int
     queue: int
     body_bytes: int
@@ -166,6 +169,7 @@ class Settings:
             worker_timeout_s=look.count("worker_timeout_s") or math.inf,
             strict=told.strict or look.switch("strict"),
             fast_json=look.switch("fast_json"),
+            x87_precision=look.switch("x87_precision"),
             batch_rows=look.count("batch_rows"),
             queue=look.count("queue"),
             body_bytes=look.count("body_mb") * 2**20,

@@ -6,6 +6,9 @@ already. It need not on x86-64, where doubles never see the x87 unit, but it doe
 of it wait for the unit so long, on some processors, that more time goes there than to the rest of
 ``json.loads``. What is read is the same. Long doubles would not be, so the precision is changed
 only while json's own scanner runs, which calls nothing of a script.
+
+It is done on request (MODELSHIP_X87_PRECISION): orjson does not use the unit at all, and how much
+is gained depends on the processor.
 """
 
 from __future__ import annotations

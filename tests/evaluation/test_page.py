@@ -77,6 +77,19 @@ def test_labels_are_escaped():
     assert "<script" not in report._repr_html_()
 
 
+def test_names_are_escaped_and_seen():
+    """Names of columns and outputs that are markup are text; what cannot be seen is written out."""
+    frame = pd.DataFrame({"<img src=x>": [1, 2], "a\nb": [3, 4]})
+    y = np.array([["", "\ud800"], ["c", "d\u202e"]], dtype=object)
+    options = {"task": "classification", "names": ("<b>", "x\ty")}
+    text = Report(X=frame, y_true=y, y_pred=y[::-1], **options).to_html()
+    page = Page(text)
+    assert not {"b", "script"} & set(page.tags)
+    assert page.tags.count("img") == 2  # the pictures
+    assert {"<img src=x>", "a\\nb", "<b>", "x\\ty", '""', "\\ud800", "d\\u202e"} <= set(page.texts)
+    assert {'<b>: "" → c', "x\\ty: \\ud800 → d\\u202e"} <= set(page.texts)
+
+
 def test_page_has_both_color_schemes(report):
     """The page follows the reader's choice of light or dark."""
     assert "prefers-color-scheme: dark" in report.to_html()
@@ -130,6 +143,28 @@ def test_page_shows_the_largest_errors_first():
     X = np.arange(60.0).reshape(3, 20)
     report = Evaluator(X, [1.5, 2, 3]).evaluate(lambda batch: [2, 9, 3])
     shown = "|".join(Page(report.to_html()).texts)
-    assert "|and 8 more|1|2|9|20|21|" in shown
-    assert "|…|0|1.5|2|0|1|" in shown
+    assert "|and 8 more|1|2.0|9.0|20|21|" in shown
+    assert "|…|0|1.5|2.0|0|1|" in shown
     assert "|…|2|3|3|" not in shown
+
+
+def test_page_writes_the_numbers_of_a_column_alike():
+    """True and predicted quantities share one format, and no number of a usual size an exponent."""
+    frame = pd.DataFrame({"income": [51234.5678, 48000.0], "rate": [0.25, 0.5]})
+    report = Evaluator(frame, [85000, 60500], task="regression").evaluate(
+        lambda batch: [97012.34, 60499.5]
+    )
+    shown = "|".join(Page(report.to_html()).texts)
+    assert "|0|85000|97012|51235|0.25|1|60500|60500|48000|0.50|" in shown
+    assert "|mae|6006|rmse|8494|" in shown
+
+
+def test_page_names_the_wrong_outputs_of_a_row():
+    """With several outputs each of the first three has a line of its own, in its own format."""
+    y = np.array([[85000, 0.5, 1, 1], [85001, 0.25, 1, 1]])
+    said = y + np.array([[-1000, 0.125, 1, 1], [0, 0, 0, 1]])
+    report = Report(
+        X=y, y_true=y, y_pred=said, task="regression", names=("price", "rate", "c", "d")
+    )
+    texts = Page(report.to_html()).texts
+    assert {"price: 85000 → 84000", "rate: 0.500 → 0.625", "c: 1 → 2", "and 1 more"} <= set(texts)

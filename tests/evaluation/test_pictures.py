@@ -36,9 +36,9 @@ def test_suffix_decides_the_form(report, tmp_path, suffix):
 
 
 def test_matrix_shows_shares_of_mistakes():
-    """Rows are divided by their sum, then the diagonal is emptied; counts are written."""
+    """Rows are divided by their sum, the diagonal is left out of the scale; counts are written."""
     ax = drawn([0] * 4 + [1] * 5, [0, 1, 1, 1, 1, 1, 1, 1, 0])
-    assert ax.images[0].get_array().tolist() == [[0.0, 0.75], [0.2, 0.0]]
+    assert ax.images[0].get_array().tolist() == [[None, 0.75], [0.2, None]]
     assert [text.get_text() for text in ax.texts] == ["1", "3", "1", "4"]
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["0", "1"]
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("predicted", "true")
@@ -48,15 +48,34 @@ def test_matrix_shows_shares_of_mistakes():
 def test_label_that_is_never_true_divides_by_nothing():
     """A row without samples stays empty, without a warning of a division by zero."""
     ax = drawn([0, 0], [0, 7])
-    assert ax.images[0].get_array().tolist() == [[0.0, 0.5], [0.0, 0.0]]
-    assert drawn([1, 1], [1, 1]).images[0].get_array().tolist() == [[0.0]]
+    assert ax.images[0].get_array().tolist() == [[None, 0.5], [0.0, None]]
+    assert drawn([1, 1], [1, 1]).images[0].get_array().tolist() == [[None]]
+
+
+def test_correct_cells_have_a_color_of_their_own():
+    """Samples that are right do not look as if they were 0 % of something, and need no scale."""
+    image = drawn([0, 0, 1], [0, 1, 1]).images[0]
+    right, wrong, never, _ = image.to_rgba(image.get_array()).reshape(4, 4).tolist()
+    assert len({tuple(right), tuple(wrong), tuple(never)}) == 3
+    assert len(drawn([0, 1], [0, 1]).figure.axes) == 1
+    assert len(drawn([0, 1], [1, 1]).figure.axes) == 2
 
 
 def test_many_labels_have_no_counts():
-    """Above 20 labels the counts are left out, and above 40 some ticks are."""
+    """Above 20 labels the counts are left out, and above 70 some ticks are."""
     assert len(drawn(range(20), range(20)).texts) == 20
     assert not drawn(range(21), range(21)).texts
-    assert len(drawn(range(200), range(200)).get_xticks()) == 40
+    assert len(drawn(range(50), range(50)).get_xticks()) == 50
+    assert len(drawn(range(210), range(210)).get_xticks()) == 70
+
+
+@pytest.mark.parametrize("count", [2, 30])
+def test_long_labels_can_be_told_apart(count):
+    """Labels that differ at their ends alone stay different, be they few or many."""
+    labels = [f"Kraftfahrzeug-Haftpflicht für Gespanne, Tarif {i:02}" for i in range(count)]
+    ticks = [tick.get_text() for tick in drawn(labels, labels).get_yticklabels()]
+    assert len(set(ticks)) == count
+    assert max(len(line) for tick in ticks for line in tick.splitlines()) <= 22
 
 
 def test_matrix_can_be_drawn_on_axes_of_ones_own(report):

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import base64
+import math
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.errors import MissingExtraError, PictureError
 from modelship.evaluation.extras import needs_extra
+from modelship.evaluation.formatting import column_text, label_text, number_text
 from modelship.evaluation.pictures import as_png, draw_confusion_matrix, draw_scatter
 from modelship.evaluation.rows import wrong_rows
 from modelship.evaluation.samples import draw_predictions, infer_image_shape
+from modelship.evaluation.words import headline_of
 from modelship.shown import card, facts
 
 if TYPE_CHECKING:
@@ -24,6 +27,7 @@ __all__ = ["render", "render_compact"]
 
 _MOST_CONFUSED: Final = 10
 _MAX_TABLE: Final = 50
+_MAX_FITTING: Final = 20  # labels whose matrix can be read at the width of the page
 _MAX_OUTPUTS: Final = 20
 _MIN_SIDE: Final = 8  # below, a square number of features is hardly an image
 
@@ -37,20 +41,24 @@ def render(report: Report) -> str:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["number"] = _number
+    environment.filters.update(number=number_text, label=label_text)
     return environment.from_string(template).render(
         report=report,
+        headline=headline_of(report),
         classes=report.task == "classification",
         parts=_parts(report),
         rows=None if _shows_images(report.X) else wrong_rows(report),
+        measured=_each_output(report),
         hidden=max(0, len(report.outputs) - _MAX_OUTPUTS),
     )
 
 
 def render_compact(report: Report) -> str:
     """Return the metrics as a small table, for a notebook."""
-    title = str(report).splitlines()[0]
-    return card(title, facts({name: _number(value) for name, value in report.metrics.items()}))
+    return card(
+        headline_of(report),
+        facts({name: number_text(value) for name, value in report.metrics.items()}),
+    )
 
 
 def _parts(report: Report) -> list[dict[str, Any]]:
@@ -61,6 +69,7 @@ def _parts(report: Report) -> list[dict[str, Any]]:
             "name": name,
             "report": each,
             "pictures": _pictures(each),
+            "is_large": len(each.labels) > _MAX_FITTING,
             "confusions": _confusions(each),
             "labels": each.labels.tolist(),
             "matrix": _matrix(each),
@@ -76,8 +85,14 @@ def _matrix(report: Report) -> list[list[int]]:
     return counts
 
 
-def _number(value: float) -> str:
-    return "undefined" if value != value else f"{value:.4g}"  # noqa: PLR0124 - only NaN differs from itself
+def _each_output(report: Report) -> list[tuple[str, list[str]]]:
+    """Return each metric of the outputs, in their order; quantities have units of their own."""
+    each = [*report.outputs.values()]
+    names = dict.fromkeys(name for one in each for name in one.metrics)
+    columns = [(name, [one.metrics.get(name, math.nan) for one in each]) for name in names]
+    if report.task == "regression":
+        return [(name, [*map(number_text, column)]) for name, column in columns]
+    return [(name, column_text(column, characters=_MAX_TABLE)) for name, column in columns]
 
 
 def _pictures(report: Report) -> list[dict[str, str]]:
@@ -87,9 +102,9 @@ def _pictures(report: Report) -> list[dict[str, str]]:
             ("Predicted against true values", lambda: draw_scatter(report))
         ]
     else:
-        wanted = [("Where it errs", lambda: draw_confusion_matrix(report))]
+        wanted = [("Misclassified samples by class", lambda: draw_confusion_matrix(report))]
         if _shows_images(report.X):
-            wanted.append(("Samples, and what was said of them", lambda: _samples(report)))
+            wanted.append(("Sample predictions", lambda: _samples(report)))
     try:
         return [{"title": title, "data": _as_data(draw())} for title, draw in wanted]
     except MissingExtraError:

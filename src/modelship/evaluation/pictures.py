@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.errors import PictureError
 from modelship.evaluation.extras import needs_extra
+from modelship.evaluation.formatting import label_text, shortened
 from modelship.staging import write_atomic
 
 if TYPE_CHECKING:
@@ -27,7 +29,6 @@ __all__ = [
     "draw_scatter",
     "new_figure",
     "save",
-    "shortened",
 ]
 
 INK: Final = "#1f2328"
@@ -35,8 +36,11 @@ MUTED: Final = "#6e7781"
 RED: Final = "#c1121f"
 _FORMS: Final = ("png", "svg", "pdf")
 _MAX_ANNOTATED: Final = 20
-_MAX_TICKS: Final = 40
+_MAX_TICKS: Final = 70
 _LONG_LABEL: Final = 3
+_LINE_CHARACTERS: Final = 22
+_MAX_LINES: Final = 3
+_RIGHT: Final = "#e9edf1"  # not of the scale, which is of mistakes
 _MAX_MATRICES: Final = 16
 _MATRICES_IN_A_ROW: Final = 4
 
@@ -92,12 +96,6 @@ def as_png(figure: Figure) -> bytes:
     return content.getvalue()
 
 
-def shortened(label: object, *, characters: int) -> str:
-    """Return `label` as text, cut where it is longer than `characters`."""
-    text = str(label)
-    return text if len(text) <= characters else f"{text[: characters - 1]}…"
-
-
 def draw_confusion_matrix(report: Report, *, ax: Axes | None = None) -> Figure:
     """Draw the mistakes as shares of each true class; see ``Report.plot_confusion_matrix``."""
     if report.task == "regression":
@@ -140,12 +138,14 @@ def _draw_matrices(report: Report, *, ax: Axes | None) -> Figure:
 def _draw_matrix(report: Report, ax: Axes) -> Figure:
     k = len(report.labels)
     shares = _error_shares(report.confusion_matrix)
-    image = ax.matshow(shares, cmap="OrRd", vmin=0.0, vmax=float(shares.max()) or 1.0)
+    most = float(shares.filled(0).max())
+    image = ax.matshow(shares, cmap=_mistakes_on_gray(), vmin=0.0, vmax=most or 1.0)
     _label_axes(ax, report.labels.tolist())
     if k <= _MAX_ANNOTATED:
         _annotate(ax, report.confusion_matrix, shares)
     figure: Figure = ax.get_figure(root=True)  # type: ignore[assignment]  # a drawn axes has one
-    _add_colorbar(figure, ax, image)
+    if most:
+        _add_colorbar(figure, ax, image)
     return figure
 
 
@@ -168,22 +168,29 @@ def draw_scatter(report: Report) -> Figure:
     return figure
 
 
-def _error_shares(matrix: NDArray[Any]) -> NDArray[Any]:
-    """Divide each row by its sum, rows without any sample staying zero, and empty the diagonal."""
+def _error_shares(matrix: NDArray[Any]) -> Any:
+    """Divide each row by its sum, rows without any sample staying zero, and mask the diagonal."""
     import numpy as np
 
     sums = matrix.sum(axis=1, keepdims=True)
     shares = matrix / np.where(sums == 0, 1, sums)
-    np.fill_diagonal(shares, 0.0)
-    return shares
+    return np.ma.masked_array(shares, mask=np.eye(len(matrix), dtype=bool))
+
+
+def _mistakes_on_gray() -> Any:
+    from matplotlib import colormaps
+
+    return colormaps["OrRd"].with_extremes(bad=_RIGHT)
 
 
 def _label_axes(ax: Axes, labels: list[object]) -> None:
     step = -(-len(labels) // _MAX_TICKS)
     places = range(0, len(labels), step)
-    names = [shortened(labels[place], characters=18) for place in places]
-    size = 10 if len(labels) <= _MAX_ANNOTATED else 7
-    turned = max(map(len, names)) > _LONG_LABEL and len(labels) > 2  # noqa: PLR2004 - two have room
+    is_roomy = len(labels) <= _MAX_ANNOTATED
+    names = [_tick_label(labels[place], is_roomy=is_roomy) for place in places]
+    size = 10 if is_roomy else 7
+    longest = max(len(line) for name in names for line in name.split("\n"))
+    turned = longest > _LONG_LABEL and len(labels) > 2  # noqa: PLR2004 - two have room
     rotation: dict[str, Any] = (
         {"rotation": 45, "ha": "left", "rotation_mode": "anchor"} if turned else {}
     )
@@ -196,12 +203,20 @@ def _label_axes(ax: Axes, labels: list[object]) -> None:
     _soften_spines(ax)
 
 
+def _tick_label(label: object, *, is_roomy: bool) -> str:
+    """Return `label` on up to three lines; where many labels are, on one."""
+    if not is_roomy:
+        return shortened(label, characters=_LINE_CHARACTERS)
+    text = shortened(label_text(label), characters=_MAX_LINES * _LINE_CHARACTERS - 8)
+    return "\n".join(textwrap.wrap(text, _LINE_CHARACTERS))
+
+
 def _annotate(ax: Axes, matrix: NDArray[Any], shares: NDArray[Any]) -> None:
     size = 9 if len(matrix) <= 12 and matrix.max() < 10_000 else 8  # noqa: PLR2004 - what fits
-    dark = shares > 0.55 * shares.max()
+    dark = (shares > 0.55 * shares.max()).filled(fill_value=False)
     for row, counts in enumerate(matrix.tolist()):
         for column, count in enumerate(counts):
-            color = MUTED if row == column else "white" if dark[row, column] else INK
+            color = "white" if dark[row, column] else INK
             if count:
                 ax.text(column, row, count, ha="center", va="center", fontsize=size, color=color)
 
@@ -214,7 +229,7 @@ def _add_colorbar(figure: Figure, ax: Axes, image: Any) -> None:
         fraction=0.046,
         pad=0.03,
     )
-    bar.set_label("share of the true class", fontsize=10, color=INK, labelpad=8)
+    bar.set_label("misclassified share", fontsize=10, color=INK, labelpad=8)
     bar.ax.tick_params(labelsize=9, length=0, colors=INK)
     bar.outline.set_visible(False)
 

@@ -4,33 +4,32 @@ from __future__ import annotations
 
 import contextlib
 import json
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, overload
 
 from modelship.errors import UnknownMetricError
 from modelship.evaluation.bounds import check_bounds
-from modelship.evaluation.columns import as_column, stacked
 from modelship.evaluation.document import document_of
 from modelship.evaluation.metrics import ClassMetrics, class_metrics, confusion_matrix, measure
+from modelship.evaluation.outcome import Outcome
+from modelship.evaluation.words import line_of, text_of
 from modelship.evaluation.writing import write_text
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from modelship.evaluation.predictions import Predictions
-
 __all__ = ["Report"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Report:
+class Report(Outcome):
     """What an evaluation showed. Made by :meth:`Evaluator.evaluate`.
 
     All metrics are scikit-learn's. Precision, recall and F1 are means over the classes, each
@@ -39,8 +38,8 @@ class Report:
     With several outputs, accuracy is the share of rows in which all are right, hamming_loss that
     of single values which are wrong, and each other metric is the mean over the outputs
     (scikit-learn's ``multioutput="uniform_average"``). If each output is 0 or 1 (multilabel),
-    precision, recall and F1 are means over the labels, of those that are 1. What was shown of
-    one output is in :attr:`outputs`.
+    precision, recall and F1 are means over the labels, of those that are 1. Each has its report
+    in :attr:`outputs`.
 
     Attributes
     ----------
@@ -58,83 +57,6 @@ class Report:
     names : tuple[str, ...]
         The names of several outputs; by default ``"0"``, ``"1"`` and so on.
     """
-
-    _: KW_ONLY
-    X: Any
-    y_true: NDArray[Any]
-    y_pred: NDArray[Any]
-    task: str
-    probabilities: Any = None
-    classes: Any = None
-    names: tuple[str, ...] = ()
-
-    @classmethod
-    def of_outputs(
-        cls,
-        X: Any,
-        truth: Sequence[NDArray[Any]],
-        predictions: Sequence[Predictions],
-        *,
-        task: str,
-        names: Sequence[str] = (),
-    ) -> Report:
-        """Make a report of the true values and the predictions of one output or several.
-
-        Parameters
-        ----------
-        X : array, data frame or list of length n
-            The rows.
-        truth : Sequence[ndarray of shape (n,)]
-            What is true, for each output.
-        predictions : Sequence[Predictions]
-            What was predicted, for each output.
-        task : str
-            ``"classification"`` or ``"regression"``.
-        names : Sequence[str]
-            The names of the outputs, if they have any.
-        """
-        tables = tuple(each.probabilities for each in predictions)
-        classes = tuple(each.classes for each in predictions)
-        is_one = len(truth) == 1
-        return cls(
-            X=X,
-            y_true=stacked(truth),
-            y_pred=stacked([each.values for each in predictions]),
-            task=task,
-            probabilities=tables[0] if is_one else tables,
-            classes=classes[0] if is_one else classes,
-            names=tuple(names) if len(names) == len(truth) and not is_one else (),
-        )
-
-    @cached_property
-    def outputs(self) -> Mapping[str, Report]:
-        """The report of each output by its name, if there are several; else empty."""
-        if self.y_true.ndim == 1:
-            return MappingProxyType({})
-        count = self.y_true.shape[1]
-        names = self.names or tuple(map(str, range(count)))
-        return MappingProxyType({name: self._of_output(at) for at, name in enumerate(names)})
-
-    @property
-    def n_samples(self) -> int:
-        """Rows in the test set."""
-        return len(self.y_true)
-
-    @cached_property
-    def labels(self) -> NDArray[Any]:
-        """The labels that are true or predicted, sorted; empty for a regression.
-
-        Raises
-        ------
-        UnknownMetricError
-            If there are several outputs, which have labels of their own.
-        """
-        import numpy as np
-
-        if self.task == "regression":
-            return self.y_true[:0]
-        self._require_one_output("labels")
-        return np.union1d(self.y_true, self.y_pred)
 
     @cached_property
     def _metrics(self) -> dict[str, float]:
@@ -225,21 +147,6 @@ class Report:
         self._require_classes("per_class")
         self._require_one_output("per_class")
         return class_metrics(self)
-
-    @cached_property
-    def misclassified(self) -> NDArray[Any]:
-        """The positions of the rows whose predicted label is wrong, ascending; of any output.
-
-        Raises
-        ------
-        UnknownMetricError
-            If this is a regression.
-        """
-        import numpy as np
-
-        self._require_classes("misclassified")
-        wrong = self.y_true != self.y_pred
-        return np.flatnonzero(wrong.any(axis=1) if self.outputs else wrong)
 
     def require(self, **bounds: float) -> Report:
         """Return this report if it keeps every bound; the gate.
@@ -376,20 +283,10 @@ class Report:
         return None
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{name}={value:.4g}" for name, value in self.metrics.items())
-        return f"Report({self.task} of {self.n_samples} samples: {shown})"
+        return f"Report({line_of(self)})"
 
     def __str__(self) -> str:
-        lines = [f"{self.task} of {self.n_samples} samples"]
-        if self.outputs:
-            lines[0] += f", {len(self.outputs)} outputs"
-        elif self.task == "classification":
-            lines[0] += f", {len(self.labels)} labels"
-        if self.task == "classification":
-            lines[0] += f", {len(self.misclassified)} misclassified"
-        width = max(map(len, self.metrics))
-        lines += [f"  {name:<{width}}  {value:.4g}" for name, value in self.metrics.items()]
-        return "\n".join(lines)
+        return text_of(self)
 
     def _repr_html_(self) -> str | None:
         with contextlib.suppress(Exception):  # a notebook shows the repr then
@@ -398,26 +295,7 @@ class Report:
             return render_compact(self)
         return None
 
-    def _of_output(self, place: int) -> Report:
-        return Report(
-            X=self.X,
-            y_true=as_column(self.y_true[:, place], noun="label"),
-            y_pred=as_column(self.y_pred[:, place], noun="prediction"),
-            task=self.task,
-            probabilities=self.probabilities[place] if self.probabilities else None,
-            classes=self.classes[place] if self.classes else None,
-        )
-
     def _metric(self, name: str) -> float:
         if name not in self.metrics:
             raise UnknownMetricError(name=name, known=tuple(self.metrics))
         return self.metrics[name]
-
-    def _require_classes(self, name: str) -> None:
-        if self.task == "regression":
-            raise UnknownMetricError(name=name, known=tuple(self.metrics))
-
-    def _require_one_output(self, name: str) -> None:
-        if self.outputs:
-            known = [f"outputs[{output!r}].{name}" for output in self.outputs]
-            raise UnknownMetricError(name=name, known=known)

@@ -2,25 +2,44 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from modelship.evaluation.pictures import shortened
+from modelship.evaluation.formatting import column_text, is_number, label_text, shortened
 from modelship.tables.plain import is_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from modelship.evaluation.report import Report
 
-__all__ = ["Rows", "wrong_rows"]
+__all__ = ["Column", "Rows", "wrong_rows"]
 
 _MOST_ROWS: Final = 20
 _MOST_COLUMNS: Final = 12
 _MOST_CHARACTERS: Final = 40
-_GAP: Final = "\u2013"
-_MISSING: Final = frozenset(("NAType", "NaTType"))  # of pandas, without importing it
+_MOST_OUTPUTS: Final = 3  # that are shown of one row
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table, as texts.
+
+    Attributes
+    ----------
+    name : str
+        What stands above it.
+    cells : tuple[tuple[str, ...], ...]
+        The lines of each cell; most have one.
+    kind : {"", "text", "wrong"}
+        How it looks: numbers, texts, or what was predicted.
+    """
+
+    name: str
+    cells: tuple[tuple[str, ...], ...]
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -31,18 +50,17 @@ class Rows:
     ----------
     title : str
         Which rows they are.
-    columns : tuple[str, ...]
-        The names of the columns, as many as are shown.
-    rows : tuple[tuple[int, tuple[str, ...], tuple[str, ...]], ...]
-        The place of each row, counted from 0; what is true and what was predicted, or both in
-        one text if there are several outputs; and its values.
+    places : tuple[int, ...]
+        The place of each row, counted from 0.
+    columns : tuple[Column, ...]
+        What is true and what was predicted, and then the values of the row.
     hidden : int
         How many columns more there are.
     """
 
     title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[int, tuple[str, ...], tuple[str, ...]], ...]
+    places: tuple[int, ...]
+    columns: tuple[Column, ...]
     hidden: int
 
 
@@ -52,13 +70,10 @@ def wrong_rows(report: Report) -> Rows | None:
     values = _values(report.X, places)
     if not places or values is None:
         return None
-    names, cells = values
-    rows = tuple(
-        (place, _judged(report, place), tuple(map(_shown, row[:_MOST_COLUMNS])))
-        for place, row in zip(places, cells, strict=True)
-    )
-    shown = tuple(shortened(name, characters=_MOST_CHARACTERS) for name in names[:_MOST_COLUMNS])
-    return Rows(title, shown, rows, max(0, len(names) - _MOST_COLUMNS))
+    judged = _several(report, places) if report.outputs else _judged(report, places)
+    shown = [_column(name, cells) for name, cells in values[:_MOST_COLUMNS]]
+    hidden = max(0, len(values) - _MOST_COLUMNS)
+    return Rows(title, tuple(places), (*judged, *shown), hidden)
 
 
 def _places(report: Report) -> tuple[list[int], str]:
@@ -76,35 +91,61 @@ def _places(report: Report) -> tuple[list[int], str]:
     return [place for place in order.tolist() if errors[place]], "Rows with the largest errors"
 
 
-def _judged(report: Report, place: int) -> tuple[str, ...]:
-    if not report.outputs:
-        return _shown(report.y_true[place]), _shown(report.y_pred[place])
-    pairs = (
-        (name, each.y_true[place], each.y_pred[place]) for name, each in report.outputs.items()
+def _column(name: str, values: Sequence[Any]) -> Column:
+    kind = "" if all(is_number(each) for each in values if each is not None) else "text"
+    cells = tuple((text,) for text in column_text(values, characters=_MOST_CHARACTERS))
+    return Column(shortened(name, characters=_MOST_CHARACTERS), cells, kind)
+
+
+def _judged(report: Report, places: Sequence[int]) -> tuple[Column, ...]:
+    """Return what is true and what was predicted, in the same format."""
+    true, said = _pairs(report, places)
+    kind = "" if report.task == "regression" else "text"
+    return (
+        Column("true", tuple((text,) for text in true), kind),
+        Column("predicted", tuple((text,) for text in said), f"{kind} wrong".strip()),
     )
-    wrong = [f"{name}: {_shown(y)} → {_shown(said)}" for name, y, said in pairs if y != said]
-    return (", ".join(wrong[:3]) + (f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""),)  # noqa: PLR2004 - what fits
 
 
-def _values(X: Any, places: Sequence[int]) -> tuple[list[str], list[Any]] | None:
-    """Return the names of the columns and the rows; None of what is no table."""
+def _pairs(report: Report, places: Sequence[int]) -> tuple[list[str], list[str]]:
+    true, said = report.y_true[places].tolist(), report.y_pred[places].tolist()
+    if report.task == "classification":
+        texts = [shortened(each, characters=_MOST_CHARACTERS) for each in (*true, *said)]
+    else:
+        texts = column_text([*true, *said], characters=_MOST_CHARACTERS)
+    return texts[: len(true)], texts[len(true) :]
+
+
+def _several(report: Report, places: Sequence[int]) -> tuple[Column, ...]:
+    """Return one column that names the outputs which are wrong, on a line each."""
+    texts = {name: _pairs(each, places) for name, each in report.outputs.items()}
+    wrong = report.y_true[places] != report.y_pred[places]
+    cells = tuple(_lines(texts, place, wrong[place]) for place in range(len(places)))
+    return (Column("true → predicted", cells, "text wrong"),)
+
+
+def _lines(
+    texts: Mapping[str, tuple[list[str], list[str]]], place: int, wrong: NDArray[Any]
+) -> tuple[str, ...]:
+    lines = [
+        f"{shortened(name, characters=_MOST_CHARACTERS)}: {true[place]} → {said[place]}"
+        for (name, (true, said)), is_wrong in zip(texts.items(), wrong, strict=True)
+        if is_wrong
+    ]
+    more = len(lines) - _MOST_OUTPUTS
+    return (*lines[:_MOST_OUTPUTS], *([f"and {more} more"] if more > 0 else []))
+
+
+def _values(X: Any, places: Sequence[int]) -> list[tuple[str, list[Any]]] | None:
+    """Return the names of the columns with the values of the rows; None of what is no table."""
     if is_frame(X):
         rows = X.iloc[list(places)]
         columns = [rows.iloc[:, place].tolist() for place in range(rows.shape[1])]
-        return list(map(str, X.columns)), list(zip(*columns, strict=True))
+        return [*zip(map(label_text, X.columns), columns, strict=True)]
     if hasattr(X, "iloc"):  # a column of values
-        return [str(X.name)], [(value,) for value in X.iloc[list(places)].tolist()]
+        return [(str(X.name), X.iloc[list(places)].tolist())]
     if len(getattr(X, "shape", ())) != 2:  # noqa: PLR2004 - rows and columns
         return None
     rows = X[list(places)]
     rows = rows.toarray() if hasattr(rows, "toarray") else rows
-    return [str(place) for place in range(X.shape[1])], rows.tolist()
-
-
-def _shown(value: Any) -> str:
-    if value is None or type(value).__name__ in _MISSING:
-        return _GAP
-    if isinstance(value, float):
-        return _GAP if math.isnan(value) else f"{value:.4g}"
-    text = value.isoformat(sep=" ") if hasattr(value, "isoformat") else str(value)
-    return shortened(text.removesuffix(" 00:00:00"), characters=_MOST_CHARACTERS)
+    return [(str(place), column) for place, column in enumerate(rows.T.tolist())]

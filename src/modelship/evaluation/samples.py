@@ -1,4 +1,4 @@
-"""A picture of single samples: what was seen, and what was said of it."""
+"""A picture of single samples with their predicted labels."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from numbers import Integral
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.errors import InvalidOptionError, PictureError
-from modelship.evaluation.pictures import INK, RED, new_figure, shortened
+from modelship.evaluation.formatting import shortened
+from modelship.evaluation.pictures import INK, RED, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

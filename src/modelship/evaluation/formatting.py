@@ -1,0 +1,105 @@
+"""How labels and numbers are written in a report: readable, and alike in one column."""
+
+from __future__ import annotations
+
+import math
+from datetime import date
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+__all__ = ["column_text", "is_number", "label_text", "number_text", "shortened"]
+
+_DIGITS: Final = 4  # significant ones
+_LEAST: Final = 1e-4  # smaller and larger numbers have an exponent
+_MOST: Final = 1e15
+_MOST_DECIMALS: Final = 7
+_GAP: Final = "\u2013"
+_MISSING: Final = frozenset(("NAType", "NaTType"))  # of pandas, without importing it
+_MIDNIGHT: Final = " 00:00:00"
+
+
+def number_text(value: float) -> str:
+    """Return `value` with four significant digits, and all that stand before the point."""
+    if math.isnan(value):
+        return "undefined"
+    if 10**_DIGITS <= abs(value) < _MOST:
+        return f"{value:.0f}"
+    return f"{value:.{_DIGITS}g}"
+
+
+def label_text(label: object) -> str:
+    """Return a label on one line; what cannot be seen, such as a line break, is escaped."""
+    text = "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode()
+        for each in str(label)
+    )
+    return text if text.strip() else f'"{text}"'
+
+
+def shortened(label: object, *, characters: int) -> str:
+    """Return `label` as text; of a longer one the ends are kept, which tell labels apart."""
+    text = label_text(label)
+    if len(text) <= characters:
+        return text
+    tail = (characters - 1) // 3
+    return f"{text[: characters - 1 - tail]}…{text[len(text) - tail :]}"
+
+
+def is_number(value: object) -> bool:
+    """Return whether `value` is a number to be formatted: a truth value is none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def column_text(values: Sequence[Any], *, characters: int) -> list[str]:
+    """Return the values of one column as texts; its numbers have the same decimals.
+
+    Parameters
+    ----------
+    values : Sequence of Python values
+        The cells; missing ones are a dash.
+    characters : int
+        How long a text may be.
+    """
+    numbers = [abs(each) for each in values if is_number(each) and math.isfinite(each)]
+    form = _number_format(numbers) if any(isinstance(each, float) for each in numbers) else ""
+    dates = [each for each in values if isinstance(each, date) and not _is_missing(each)]
+    midnight = all(str(each).endswith(_MIDNIGHT) for each in dates)
+    return [_cell(each, form, midnight=midnight, characters=characters) for each in values]
+
+
+def _cell(value: Any, form: str, *, midnight: bool, characters: int) -> str:
+    if _is_missing(value):
+        return _GAP
+    if is_number(value):
+        return f"{value:{form}}"
+    text = str(value)
+    return shortened(text.removesuffix(_MIDNIGHT) if midnight else text, characters=characters)
+
+
+def _is_missing(value: Any) -> bool:
+    is_nan = isinstance(value, float) and math.isnan(value)
+    return value is None or is_nan or type(value).__name__ in _MISSING
+
+
+def _number_format(numbers: Iterable[float]) -> str:
+    """Return one format in which the largest of `numbers`, all positive, has enough digits."""
+    sizes = [each for each in numbers if each]
+    if all(each == round(each) for each in sizes):
+        return ".0f" if max(sizes, default=0) < _MOST else f".{_DIGITS - 1}e"
+    largest, smallest = max(sizes), min(sizes)
+    if not _LEAST <= largest < _MOST:
+        return f".{_DIGITS - 1}e"
+    decimals = max(_DIGITS - 1 - _magnitude(largest), -_magnitude(smallest))
+    return f".{max(0, min(decimals, _decimals_of(sizes), _MOST_DECIMALS))}f"
+
+
+def _magnitude(number: float) -> int:
+    return math.floor(math.log10(number))
+
+
+def _decimals_of(numbers: Iterable[float]) -> int:
+    """Return the decimals that write all of `numbers` without loss, at most those that fit."""
+    exact = (f"{each:.{_MOST_DECIMALS}f}".rstrip("0").partition(".")[2] for each in numbers)
+    return max(map(len, exact))

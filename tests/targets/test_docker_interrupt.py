@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
+import shlex
 import signal
 import subprocess
 import sys
@@ -17,13 +19,15 @@ from docker_base import (
     docker_says,
 )
 
-from modelship.bundle import Environment
-from modelship.bundle.remembered import todays_lock
+from modelship.bundle import Lock
 from modelship.testing.bundles import with_lock
 
 pytestmark = pytest.mark.docker
 
 INERT = "def init():\n    pass\n\ndef run(raw_data):\n    return 1\n"
+
+# Compiling takes as long as the test needs, with few packages.
+WAITING = "import sys, time; 'compileall' in ' '.join(sys.orig_argv) and time.sleep(300)"
 
 DEPLOY = """
 import sys
@@ -40,10 +44,20 @@ def deployer(docker_engine, shared_home, tmp_path_factory):
 
 
 @pytest.fixture
+def server_alone(bare_lock):
+    """Return a lock of the inference server without what it needs: quick to fetch and to send."""
+    entry = r"^azureml-inference-server-http==(?:.*\\\n)*.*\n"
+    text = "".join(re.findall(entry, bare_lock.text, re.MULTILINE))
+    return Lock(python="3.11", text=text)
+
+
+@pytest.fixture
 def own(docker_engine):
     """Return a base image of this test alone, whose label is on all that is built on it."""
     name = f"modelship-test-interrupted-{secrets.token_hex(4)}"
-    dockerfile = f"FROM {BASE_IMAGE}\nLABEL {name}=yes\n"
+    place = '"$(python3 -c "import os; print(os.path.dirname(os.__file__))")"/sitecustomize.py'
+    write = f"rm -f {place} && echo {shlex.quote(WAITING)} > {place}"
+    dockerfile = f"FROM {BASE_IMAGE}\nLABEL {name}=yes\nUSER 0\nRUN {write}\n"
     docker_says("build", "--tag", name, "-", stdin=dockerfile)
     yield name
     for image in docker_says("images", "--quiet", "--filter", f"label={name}").split():
@@ -51,10 +65,10 @@ def own(docker_engine):
 
 
 @pytest.fixture
-def build(deployer, own, tmp_path, monkeypatch):
+def build(deployer, own, server_alone, tmp_path, monkeypatch):
     """Start a process that builds an environment image, up to its last command."""
     monkeypatch.setenv("MODELSHIP_HOME", str(tmp_path / "home"))
-    bundle = with_lock(deployer.bundle(INERT), lock=todays_lock(Environment("3.11", ())))
+    bundle = with_lock(deployer.bundle(INERT), lock=server_alone)
     arguments = [sys.executable, "-c", DEPLOY, str(bundle.save(tmp_path / "bundle")), own]
     path = os.pathsep.join(sys.path)
     process = subprocess.Popen(

@@ -154,7 +154,7 @@ def environment_image(engine: Engine, lock: Lock, *, base_image: str | None, ste
             install_packages(lock, folder, machine=machine, timeout_s=deadline.remaining_s)
             with _build_label(engine, name) as label:
                 recipe = dockerfiles.environment(base_image, label=label)
-                context = _context(recipe, _packages(folder, python=lock.python))
+                context = _context(recipe, _packages(folder, python=lock.python), folder)
                 engine.build(context, tag=name, deadline=deadline)
             engine.sweep_forgotten(labels.BUILD)  # by builds whose process was killed
     return name
@@ -179,7 +179,7 @@ def _ensure_server(
                 (folder / path).write_bytes(content)
             with _build_label(engine, name) as label:
                 recipe = dockerfiles.server(environment, label=label)
-                context = _context(recipe, _packages(folder, python=lock.python))
+                context = _context(recipe, _packages(folder, python=lock.python), folder)
                 engine.build(context, tag=name, deadline=deadline)
     return name
 
@@ -219,7 +219,7 @@ def _build_model(
     with _scratch(name) as folder, _build_label(engine, name) as label:
         stage_models(bundle, folder)
         recipe = dockerfiles.models(environment, label=label, model_dir=model_dir(bundle.models))
-        context = _context(recipe, Archive(_below(folder, _APP), [_MODELS]))
+        context = _context(recipe, Archive(_below(folder, _APP), [_MODELS]), folder)
         engine.build(context, tag=name, deadline=deadline)
 
 
@@ -227,8 +227,11 @@ def _service_name(digest: str) -> str:
     return f"modelship/service:{digest[:16]}"
 
 
-def _context(dockerfile: str, files: Archive) -> Archive:
-    return Archive({"Dockerfile": dockerfile.encode(), "files.tar": files})
+def _context(dockerfile: str, files: Archive, folder: Path | None = None) -> Iterator[bytes]:
+    """Yield a build's context, then remove the folder of its files, so an interrupt need not."""
+    yield from Archive({"Dockerfile": dockerfile.encode(), "files.tar": files})
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _packages(folder: Path, *, python: str) -> Archive:

@@ -6,7 +6,7 @@ from pathlib import Path
 import modelship
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def test_every_public_name_has_its_place_in_the_reference():
@@ -37,3 +37,30 @@ def test_every_core_dependency_says_why_it_is_there():
         for name in row.split(", ")
     }
     assert names - {"modelship-ml"} <= rows
+
+
+def test_every_change_has_a_kind_that_the_changelog_shows():
+    """Each fragment is of a type in pyproject.toml: towncrier skips any other."""
+    text = (ROOT / "pyproject.toml").read_text().partition("[tool.towncrier]")[2]
+    kinds = set(re.findall(r'directory = "(\w+)", name', text))
+    fragments = {each.name for each in (ROOT / "changelog.d").glob("*.md")}
+    named = re.compile(rf"(\d+|\+[\w-]+)\.({'|'.join(kinds)})\.md")
+    assert [name for name in fragments if not named.fullmatch(name)] == []
+
+
+def test_a_decision_fits_on_a_page():
+    """Each page of docs/decisions is on the list, has the three parts, and at most 40 lines."""
+    folder = ROOT / "docs/decisions"
+    listed = set(re.findall(r"\]\(([\w-]+\.md)\)", (folder / "index.md").read_text()))
+    for page in set(folder.glob("*.md")) - {folder / "index.md"}:
+        parts = re.findall(r"^## (\w+)$", page.read_text(), re.MULTILINE)
+        assert parts == ["Context", "Decision", "Consequences"], page
+        assert page.name in listed
+        assert len(page.read_text().splitlines()) <= 40, page
+
+
+def test_every_file_that_contributors_are_shown_exists():
+    """CONTRIBUTING.md and the decisions name files of this repository."""
+    for page in (ROOT / "CONTRIBUTING.md", *(ROOT / "docs/decisions").glob("*.md")):
+        for name in re.findall(r"`((?:src|tests|docs)/[\w./-]+)`", page.read_text()):
+            assert (ROOT / name).exists(), (page.name, name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from modelship.cli.wording import worded
 from modelship.diagnosis import Surroundings, explain_exception
 
 
@@ -142,3 +143,29 @@ def test_what_a_function_of_the_model_lacks_is_not_asked_of_the_script(packages,
         around=around(packages_of_model=packages),
     )
     assert found.remedy.startswith(remedy)
+
+
+@pytest.mark.parametrize(
+    ("message", "what"),
+    [
+        ("Can only use .dt accessor with datetimelike values", "dates"),
+        ("'str' object has no attribute 'month'", "dates"),
+        ("unsupported operand type(s) for -: 'str' and 'datetime.datetime'", "dates"),
+        ("train and valid dataset categorical_feature do not match.", "categories"),
+        ("pandas dtypes must be int, float or bool.\nFields: zone: str", "categories"),
+    ],
+)
+def test_dtypes_that_nothing_tells_are_to_be_told(message, what):
+    """Of a script that modelship wrote: one's own makes the table, and is to be corrected."""
+    told = {
+        is_generated: explain_exception(
+            "ValueError", message, phase="run", around=around(is_generated=is_generated)
+        )
+        for is_generated in (True, False)
+    }
+    assert f"which columns hold {what}: run() raised ValueError" in told[True].cause
+    assert "sample_input=X.head() (--sample-input X.parquet)" in told[True].remedy
+    typed = worded(told[True].remedy)
+    assert "--sample-input X.parquet, where X" in typed
+    assert "pass --schema schema.json" in typed
+    assert "--sample-input" not in told[False].remedy

@@ -152,6 +152,18 @@ def test_a_sample_tells_which_columns_the_categories_are_of(tmp_path, frame):
             assert open_still.groups == schema.groups
 
 
+def test_pickles_of_xgboost_tell_the_categories(tmp_path, frame, monkeypatch):
+    """XGBoost keeps them since 3.1; before, its codes mean nothing, and no kind is told."""
+    model = xgb.XGBRegressor(n_estimators=1, enable_categorical=True).fit(frame, frame.age)
+    joblib.dump(model, tmp_path / "m.pkl")
+    columns = Model.read(tmp_path / "m.pkl").schema.columns
+    assert (columns[2].dtype, columns[2].categories) == ("category", ("n", "s"))
+    assert (columns[3].categories, columns[4].kind) == ((1, 2, 5), "boolean")
+    monkeypatch.setattr("modelship.sources._boosters._CATS", b"of XGBoost 3.0 there are none")
+    old = Model.read(tmp_path / "m.pkl").schema.columns
+    assert [each.kind for each in old] == ["integer", "number", "", "", "boolean"]
+
+
 def test_codes_tell_the_categories_where_the_parameters_do_not(models, tmp_path):
     """LightGBM before 3 left the list of columns of categories empty."""
     text = (models[0] / "two.txt").read_text()

@@ -58,7 +58,7 @@ __all__ = ["bundle"]
     "--sample-input",
     metavar="FILE",
     shell_complete=files,
-    help="A JSON file with a sample request.",
+    help="A sample request: a JSON file, or a table in a .parquet or .csv file.",
 )
 @click.option("--schema", metavar="FILE", help="A schema.json that tells the model's columns.")
 @click.option("--proba", is_flag=True, help="Answer with the probability of each class too.")

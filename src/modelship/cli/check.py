@@ -156,4 +156,4 @@ def _check_parts(config: Config, asked: Mapping[str, Any]) -> Sequence[Finding]:
             with suppress(ModelError):  # the check says the same, beside what else is wrong
                 model = stack.enter_context(open_named(location))
             models.append(model)
-        return check_parts(models, **parts_of(config), **asked)
+        return check_parts(models, **parts_of(config, models), **asked)

@@ -220,7 +220,7 @@ _ONE: Final = {
     "environment": Kind("a path (packages alone stand under packages)", _is_text),
     "packages": Kind("a list of packages, such as [pandas, pyarrow>=15]", _is_list_of_texts),
     "sample_input": Kind(
-        "a mapping, a list, or the path of a JSON file",
+        "a mapping, a list, or the path of a JSON, CSV or Parquet file",
         lambda value: _is_text(value) or isinstance(value, (dict, list)),
     ),
     "schema": _PATH,

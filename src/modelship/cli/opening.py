@@ -8,7 +8,7 @@ import tempfile
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from modelship.sources import Model
     from modelship.targets import DeployTarget
 
+
 __all__ = [
     "bundle_from",
     "explaining",
@@ -37,6 +38,10 @@ __all__ = [
     "open_target",
     "parts_of",
 ]
+
+
+_TABLES: Final = (".parquet", ".csv", ".tsv", ".csv.gz", ".tsv.gz")
+_SAMPLE_FILE: Final = "an existing JSON, CSV or Parquet file"
 
 
 @contextmanager
@@ -96,7 +101,7 @@ def open_bundle(config: Config) -> Iterator[ScoringBundle]:
         with explaining(config.models if config.entry_script is None else ()):
             models = [stack.enter_context(open_named(each)) for each in config.models]
             bundle = ScoringBundle(
-                models, **parts_of(config), tags=config.tags, description=config.description
+                models, **parts_of(config, models), tags=config.tags, description=config.description
             )
         yield bundle
 
@@ -124,13 +129,13 @@ def bundle_from(folder: Path | None, config: Config, stack: ExitStack) -> Scorin
     return ScoringBundle.load(folder)
 
 
-def parts_of(config: Config) -> dict[str, Any]:
-    """Return what goes into a bundle besides the model, as its parameters."""
+def parts_of(config: Config, models: Sequence[Model | str]) -> dict[str, Any]:
+    """Return what goes into a bundle besides the models, as its parameters."""
     return {
         "entry_script": _entry_script(config),
         "source_directory": config.source_directory,
         "environment": _environment(config),
-        "sample_input": _sample_input(config.sample_input),
+        "sample_input": _sample_input(config, models),
         "schema": config.schema,
         "output": config.output,
         "validate": config.validate,
@@ -156,18 +161,34 @@ def _entry_script(config: Config) -> str | None:
     return os.path.relpath(script, folder)
 
 
-def _sample_input(given: object) -> object:
+def _sample_input(config: Config, models: Sequence[Model | str]) -> object:
+    given = config.sample_input
     if not isinstance(given, str):
         return given
+    if given.lower().endswith(_TABLES):
+        return _sample_of_table(given, config, models)
     try:
         return json.loads(as_text(Path(given).read_bytes()))
     except OSError as error:
-        raise InvalidOptionError(
-            option="sample_input", found=given, expected="an existing JSON file"
-        ) from error
+        raise InvalidOptionError("sample_input", given, _SAMPLE_FILE) from error
     except DocumentError as error:
         expected = f"UTF-8 text, but {error}"
         raise InvalidOptionError("sample_input", given, expected) from error
     except ValueError as error:
         advice = 'Write the request as JSON, such as {"data": [[0.5, 1.5]]}.'
         raise SampleInputError(f"{given} is not JSON; {error}", advice) from error
+
+
+def _sample_of_table(path: str, config: Config, models: Sequence[Model | str]) -> object:
+    """Return rows of a table in a file, as the one model takes them, if it is that which does."""
+    from modelship.bundle.schemas import schema_of
+    from modelship.evaluation.files.sampling import sample_of
+    from modelship.sources import Model
+
+    if not Path(path).is_file():
+        raise InvalidOptionError("sample_input", path, _SAMPLE_FILE)
+    read = [model for model in models if isinstance(model, Model)]
+    known = schema_of(
+        read if len(read) == len(models) else (), given=config.schema, sample=None, strict=False
+    )
+    return sample_of(path, known, is_whole=config.entry_script is not None)

@@ -42,7 +42,7 @@ _CALL: Final = r"[\w.]+\((?:[^()]|\([^()]*\))*\)"
 _VALUE: Final = r"(?:'[^']*'|\['[^']*'\]|True|False|\.\.\.|\d+(?:\.\d+)?)?"
 # Both ways are told, Python's first: "overwrite=True (--overwrite)", "save() (modelship bundle)".
 _TWO_WAYS: Final = re.compile(
-    rf"(?<![\w-])(?:{_CALL}|\w+={_VALUE}) \((?P<typed>(?:--|modelship )[^()]+)\)"
+    rf"(?<![\w-])(?:(?:\w+=)?{_CALL}|\w+={_VALUE}) \((?P<typed>(?:--|modelship )[^()]+)\)"
 )
 _OR: Final = re.compile(r"Serving\([^()]*\) or (?=--)")
 _BESIDE: Final = re.compile(r" \(Serving\([^()]*\)\)")

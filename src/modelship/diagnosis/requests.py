@@ -55,6 +55,25 @@ _REFUSALS: Final = tuple(
         (r"inhomogeneous shape", "Send rows that all have as many values"),
     )
 )
+# What libraries say of a table whose columns are of other dtypes than the model was fitted on, and
+# what those are. The texts are pandas', LightGBM's and XGBoost's.
+_DATE: Final = r"'(?:str|[\w.]*(?:date|time)\w*)'"
+_NO_DATES: Final = re.compile(
+    r"Can only use \.dt accessor with datetimelike values"
+    r"|'str' object has no attribute '(?:year|month|day|hour|date|weekday|isoformat)\w*'"
+    rf"|unsupported operand type\(s\) for -: {_DATE} and {_DATE}"
+)
+_NO_CATEGORIES: Final = re.compile(
+    r"train and valid dataset categorical_feature do not match"
+    r"|pandas dtypes must be int, float or bool"
+    r"|DataFrame\.dtypes for data must be int, float, bool or category"
+)
+_DTYPES: Final = ((_NO_DATES, "dates"), (_NO_CATEGORIES, "categories"))
+_TELL_DTYPES: Final = (
+    "Make the bundle with a sample that tells them: sample_input=X.head() "
+    "(--sample-input X.parquet), where X is the table that the model was fitted on. Or write them "
+    "into the schema.json of the bundle, and pass schema='schema.json' (--schema schema.json)"
+)
 _NO_NAMES: Final = "Specifying the columns using strings is only supported for"
 _KEY = re.compile(r"\[\s*['\"](?P<key>[^'\"]+)['\"]\s*\]")
 
@@ -84,6 +103,9 @@ def explain_refused_rows(raised: Raised) -> Diagnosis | None:
     for pattern, advice in _REFUSALS:
         if match := pattern.search(raised.message):
             return _refused(raised, advice.format(**match.groupdict()))
+    for pattern, which in _DTYPES:
+        if pattern.search(raised.message) and raised.around.is_generated:
+            return _of_other_dtypes(raised, which)
     if _NO_NAMES in raised.message:
         return raised.diagnosis(
             "MS503",
@@ -95,6 +117,15 @@ def explain_refused_rows(raised: Raised) -> Diagnosis | None:
     if raised.kind == "KeyError" and key in keys:
         return _refused(raised, f"Send a request that has the key {key!r}")
     return None
+
+
+def _of_other_dtypes(raised: Raised, which: str) -> Diagnosis:
+    """Explain columns of which neither the model's file nor a sample in JSON tells the dtypes."""
+    cause = (
+        f"The model takes {which}, and neither its file nor the sample tells which columns hold "
+        f"{which}: run() raised {raised.brief.rstrip('.')}."
+    )
+    return raised.diagnosis("MS503", cause, f"{_TELL_DTYPES}.")
 
 
 def _refused(raised: Raised, advice: str) -> Diagnosis:

@@ -18,6 +18,7 @@ from modelship.evaluation.report import Report
 from modelship.evaluation.subjects import subject_of
 from modelship.evaluation.unlike import explained
 from modelship.progress import doing, is_showing
+from modelship.tables import SchemaError
 
 if TYPE_CHECKING:
     import os
@@ -212,7 +213,10 @@ class Evaluator:
             if dated is not None:
                 with suppress(PredictionError):  # then dates were not what was missing
                     return self._report(found, dated, task=task)
-            raise explained(error, examples.X, found.schema) from error.__cause__
+            known = found.schema
+            with suppress(SchemaError):  # of other columns than the estimator says
+                known = known.completed_by(found.asked())
+            raise explained(error, examples.X, known) from error.__cause__
 
     def _report(self, found: Subject, examples: Examples, *, task: str) -> Report:
         parts = [

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from modelship.errors import InvalidTestSetError
 from modelship.evaluation.examples import Examples, examples_of
 from modelship.evaluation.files.splitting import labels_are_texts, with_dates
-from modelship.evaluation.matching import NOT_FITTED, is_numeric, matched
-from modelship.tables import SchemaError, schema_of_data
+from modelship.evaluation.matching import NOT_FITTED, is_numeric, matched, schema_with_groups
 from modelship.tables.plain import is_frame
 
 if TYPE_CHECKING:
@@ -98,7 +97,8 @@ class InFile:
         return self._examples
 
     def fitted_to(self, schema: Schema, *, wants_rows: bool) -> Examples:
-        schema = self._completed(schema)
+        if schema.groups:
+            schema = schema_with_groups(schema, self._file.read(schema)[0])
         is_told = self._is_told(schema)
         examples = examples_of(*self._file.read(schema)) if is_told else self.examples
         try:
@@ -108,17 +108,6 @@ class InFile:
         if wants_rows and not schema.columns and is_frame(found.X) and is_numeric(found.X):
             return replace(found, X=found.X.to_numpy())  # as rows of numbers
         return found
-
-    def _completed(self, schema: Schema) -> Schema:
-        """Let the rows tell which columns a booster's categories are of, if its file does not."""
-        if not schema.groups:
-            return schema
-        X, _ = self._file.read(schema)
-        try:
-            told = schema.completed_by(schema_of_data(X))
-        except SchemaError:  # the error of columns that do not match is raised later
-            return schema
-        return schema if told.groups else told
 
     def with_dates(self, examples: Examples, schema: Schema) -> Examples | None:
         X = with_dates(examples.X, schema) if is_frame(examples.X) else None

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.errors import InvalidTestSetError, nearest
+from modelship.tables import SchemaError, schema_of_data
 from modelship.tables.plain import is_frame
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ __all__ = [
     "matched",
     "order_of",
     "require_numbers",
+    "schema_with_groups",
 ]
 
 _INDEX: Final = re.compile(r"Unnamed: \d+|")
@@ -67,6 +69,15 @@ def known_names(schema: Schema) -> tuple[str, ...]:
     names = schema.names
     generated = all(name == f"Column_{place}" for place, name in enumerate(names))  # by LightGBM
     return names if all(names) and not generated else ()
+
+
+def schema_with_groups(schema: Schema, X: Any) -> Schema:
+    """Let rows tell which columns a booster's categories are of, where its file does not."""
+    try:
+        told = schema.completed_by(schema_of_data(X))
+    except SchemaError:  # of other columns, which is said where they are matched
+        return schema
+    return schema if told.groups else told
 
 
 def order_of(found: Sequence[str], names: Sequence[str]) -> list[int]:

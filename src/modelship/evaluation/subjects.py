@@ -6,6 +6,7 @@ import tempfile
 import warnings
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,12 +43,16 @@ class Subject:
         How a message names it.
     wants_rows : bool
         Whether a table of numbers goes to it as rows of numbers.
+    asked : Callable
+        What more can be found out of its columns, which takes a while: the schema to say with why
+        rows were refused.
     """
 
     predict: Predictor
     schema: Schema
     described: str
     wants_rows: bool = False
+    asked: Callable[[], Schema] = Schema
 
 
 def subject_of(
@@ -152,7 +157,12 @@ def _of_estimator(estimator: Any, *, known: Schema) -> Subject:
     schema = schema_of_estimator(estimator)
     with suppress(SchemaError):  # its names are those of the file
         schema = schema.completed_by(known)
-    return Subject(predict, schema, type(estimator).__name__)
+    return Subject(
+        predict,
+        schema,
+        type(estimator).__name__,
+        asked=Schema if known != Schema() else partial(_dumped_schema, estimator),
+    )
 
 
 def _dumped_schema(estimator: Any) -> Schema:

@@ -12,13 +12,17 @@ from modelship.tables.plain import is_frame
 from modelship.tables.refused import Refused
 
 if TYPE_CHECKING:
-    from modelship.tables.schema import Column, Schema
+    from modelship.tables.schema import Schema
 
 __all__ = ["explained"]
 
 _NO_NUMBER: Final = re.compile(r"could not convert string to float: (['\"])(.*)\1", re.DOTALL)
 _NO_DATES: Final = ".dt accessor"
-_NO_CATEGORIES: Final = "categorical_feature do not match"
+_NO_CATEGORIES: Final = re.compile(
+    r"categorical_feature do not match"
+    r"|DataFrame\.dtypes for data must be int, float, bool or category"
+)
+_UNKNOWN: Final = "Found unknown categories"
 _SHOWN: Final = 60
 
 
@@ -37,9 +41,9 @@ def explained(error: PredictionError, X: Any, schema: Schema) -> PredictionError
     if error.__cause__ is None or not is_frame(X):
         return error
     said = str(error.__cause__)
-    if _NO_CATEGORIES in said:
+    if _NO_CATEGORIES.search(said):
         return _without_categories(error, X)
-    told = _no_number(X, said) or _no_date(X, schema, said) or _other_kind(X, schema)
+    told = _no_number(X, said) or _no_date(X, schema, said) or _other_kind(X, schema, said)
     if not told:
         return error
     return PredictionError(f"{told} ({error.problem})", error.advice, error.summary)
@@ -82,19 +86,22 @@ def _no_date(X: Any, schema: Schema, said: str) -> str:
     return ""
 
 
-def _other_kind(X: Any, schema: Schema) -> str:
+def _other_kind(X: Any, schema: Schema, said: str) -> str:
     for at, column in enumerate(schema.columns):
-        if column.name in X.columns and (told := _unlike(X[column.name], column, at)):
-            return told
+        if column.name in X.columns and column.kind != "date":
+            series = X[column.name]
+            values = series.astype(object).where(series.notna(), None).tolist()
+            if told := _unlike(values, Check(column, at), said):
+                return told
     return ""
 
 
-def _unlike(series: Any, column: Column, at: int) -> str:
-    if column.kind == "date":
-        return ""
-    values = series.astype(object).where(series.notna(), None).tolist()
+def _unlike(values: list[Any], check: Check, said: str) -> str:
+    """Name a value of another kind than the column's, or one of which an encoder has said it."""
     try:
-        Check(column, at).require(values)
+        check.require(values)
     except Refused as refused:
         return str(refused).rstrip(".")
-    return ""
+    if _UNKNOWN not in said:
+        return ""
+    return check.unknown_in([v if repr(v) in said else None for v in values]).rstrip(".")

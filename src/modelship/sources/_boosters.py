@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from modelship.sources._budget import Budget
 from modelship.sources._lightgbm_groups import matched_groups, may_have_categories
+from modelship.sources._stream import EndedEarlyError, MalformedError, UndescribedError
 from modelship.sources._tree import Entries, Head, Items, Thing, class_of, is_label, known_text
+from modelship.sources._ubjson import read_ubjson_at
+from modelship.sources._xgboost import KEPT_OF_CATS, categories_of
 from modelship.tables import Column
 
 if TYPE_CHECKING:
@@ -22,10 +26,10 @@ _ANYTHING: Final = "none"
 _KINDS_OF_XGBOOST: Final = {
     "int": "integer",
     "i": "boolean",
-    "c": "category",
     "float": "number",
     "q": "number",
 }
+_CATS: Final = b"L\0\0\0\0\0\0\0\x05model{L\0\0\0\0\0\0\0\x04cats{"
 _WIDTH_OF_XGBOOST: Final = re.compile(rb"num_featureSL.{8}([0-9]{1,9})", re.DOTALL)
 _LIST: Final = b"[#L"
 _TEXT: Final = b"SL"
@@ -63,12 +67,38 @@ def _is_of(thing: Thing, library: str) -> bool:
 
 
 def _of_xgboost(thing: Thing) -> list[Column]:
-    kinds = _texts_after(_bytes_of_xgboost(thing), b"feature_types")
+    data = _bytes_of_xgboost(thing)
+    kinds = _texts_after(data, b"feature_types")
     if thing.get("feature_types") is not None:
         return []  # its user's words, not what pandas said
     if kinds == []:  # an array has none
         kinds = ["float"] * min(booster_width(thing) or 0, _MAX_NAMES)
-    return [Column(kind=_KINDS_OF_XGBOOST.get(each, ""), missing=True) for each in kinds or ()]
+    cats = _cats_of_xgboost(data) if kinds and "c" in kinds else {}
+    categories = categories_of(cats, len(kinds or ()))
+    return [
+        _column_of_xgboost(kind, values, is_told=bool(cats))
+        for kind, values in zip(kinds or (), categories, strict=True)
+    ]
+
+
+def _column_of_xgboost(kind: str, values: tuple[Label, ...], *, is_told: bool) -> Column:
+    """Return a column; what the codes of categories stand for is not told before XGBoost 3.1."""
+    if kind != "c":
+        return Column(kind=_KINDS_OF_XGBOOST.get(kind, ""), missing=True)
+    told = "category" if is_told else ""
+    return Column(kind=told, dtype=told, categories=values, missing=True)
+
+
+def _cats_of_xgboost(data: bytes) -> Mapping[str, Any]:
+    """Return what a booster keeps of its categories, as its own files have it; empty if nothing."""
+    at = data.find(_CATS)
+    if at < 0:
+        return {}
+    try:
+        found = read_ubjson_at(data, at + len(_CATS) - 1, Budget(len(data)), keep=KEPT_OF_CATS)
+    except (EndedEarlyError, MalformedError, UndescribedError):
+        return {}
+    return found if isinstance(found, dict) and found.get("enc") else {}
 
 
 def _of_lightgbm(thing: Thing) -> list[Column]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from modelship.sources._budget import Budget
 
-__all__ = ["SKIPPED", "read_ubjson"]
+__all__ = ["SKIPPED", "read_ubjson", "read_ubjson_at"]
 
 SKIPPED: Final = "(skipped)"
 """What stands for a value that was passed over."""
@@ -68,6 +68,23 @@ def read_ubjson(
     if reader.at != len(content):
         raise MalformedError("something follows its end")
     return value
+
+
+def read_ubjson_at(content: bytes, at: int, budget: Budget, *, keep: Collection[str]) -> Any:
+    """Read the value that begins at a place of a document, whatever follows it.
+
+    Raises
+    ------
+    EndedEarlyError, MalformedError, UndescribedError
+        As for :func:`read_ubjson`.
+    """
+    reader = _Reader(content, budget, keep=frozenset(keep), visit=_pass_over)
+    reader.at = at
+    return reader.value("", depth=0)
+
+
+def _pass_over(_key: str, _numbers: Any) -> None:
+    pass
 
 
 class _Reader:

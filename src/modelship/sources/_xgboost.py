@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from modelship.sources._parts import Described, Part
     from modelship.tables.schema import Label
 
-__all__ = ["BEGINS", "is_xgboost", "read_xgboost"]
+__all__ = ["BEGINS", "KEPT_OF_CATS", "categories_of", "is_xgboost", "read_xgboost"]
 
 _UBJSON: Final = b"{L\x00\x00\x00\x00\x00\x00\x00\x07learner"
 BEGINS: Final = (_UBJSON, b"{l\x00\x00\x00\x07learner", b"{i\x07learner", b"{U\x07learner", b"{")
@@ -36,7 +36,8 @@ _JSON: Final = re.compile(
 )
 _FIRST_BYTES: Final = 512
 _LEAST_BYTES: Final = 64  # fewer than any model has
-_KEPT: Final = ("version", "offsets", "values", "feature_segments", "best_iteration")
+KEPT_OF_CATS: Final = ("offsets", "values", "feature_segments")
+_KEPT: Final = ("version", *KEPT_OF_CATS, "best_iteration")
 _MAX_NAME: Final = 1000
 _MAX_LABELS: Final = 10_000
 _KINDS: Final = {
@@ -142,7 +143,7 @@ def _schema(learner: Mapping[str, Any], model: Mapping[str, Any]) -> Schema:
         return Schema(form="array", width=width or None, outputs=outputs)
     kinds = _list(learner, "feature_types")
     kinds = kinds if len(kinds) == width else [""] * width
-    categories = _categories(_object(model, "cats"), width)
+    categories = categories_of(_object(model, "cats"), width)
     columns = (_column(*each) for each in zip(names, kinds, categories, strict=True))
     return Schema(form="table", columns=tuple(columns), outputs=outputs)
 
@@ -160,8 +161,16 @@ def _column(name: str, kind: object, categories: tuple[Label, ...]) -> Column:
     return Column(name=name, kind=kind, dtype=dtype, categories=categories, missing=True)
 
 
-def _categories(cats: Mapping[str, Any], width: int) -> list[tuple[Label, ...]]:
-    """Return the categories of each column, which XGBoost keeps since 3.1."""
+def categories_of(cats: Mapping[str, Any], width: int) -> list[tuple[Label, ...]]:
+    """Return the categories of each of `width` columns, which XGBoost keeps since 3.1.
+
+    Parameters
+    ----------
+    cats : Mapping[str, Any]
+        ``cats`` of ``gradient_booster.model`` in what ``save_model`` writes.
+    width : int
+        How many columns there are.
+    """
     held = _list(cats, "enc")
     if len(held) != width:
         return [()] * width

@@ -283,14 +283,17 @@ def _with_groups(
     """
     places = [at for at, column in enumerate(columns) if _is_of_categories(column)]
     matched = dict(zip(places, groups))
-    fits = all(columns[at].example in (None, *values) for at, values in matched.items())
+    fits = all(_holds_only(columns[at], values) for at, values in matched.items())
     if not groups or len(places) != len(groups) or not fits:
         return columns, groups
     found = list(columns)
     for at, values in matched.items():
-        known = columns[at].categories or values
-        found[at] = replace(columns[at], kind="category", dtype="category", categories=known)
+        found[at] = replace(columns[at], kind="category", dtype="category", categories=values)
     return tuple(found), ()
+
+
+def _holds_only(column: Column, values: tuple[Label, ...]) -> bool:
+    return column.example in (None, *values) and set(column.categories) <= set(values)
 
 
 def _is_of_categories(column: Column) -> bool:

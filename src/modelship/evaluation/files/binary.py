@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from modelship.evaluation.files.datafile import DataFile
     from modelship.tables.schema import Schema
 
-__all__ = ["read_npz", "read_parquet"]
+__all__ = ["parquet_frame", "read_npz", "read_parquet"]
 
 
 def read_npz(data: DataFile, _schema: Schema) -> tuple[Any, Any]:
@@ -47,6 +47,21 @@ def read_parquet(data: DataFile, schema: Schema) -> tuple[Any, Any]:
     MissingExtraError
         Without pandas and pyarrow.
     """
+    frame = parquet_frame(data, schema)
+    labels = label_columns(list(frame.columns), asked=data.labels, schema=schema, file=data.path)
+    return split(frame, labels, schema)
+
+
+def parquet_frame(data: DataFile, schema: Schema) -> Any:
+    """Return the data frame in a Parquet file, with an index that has a name among its columns.
+
+    Raises
+    ------
+    InvalidTestSetError
+        If it is none.
+    MissingExtraError
+        Without pandas and pyarrow.
+    """
     with needs_extra("tables", purpose="Reading Parquet"):
         import pandas as pd
         import pyarrow as pa
@@ -55,8 +70,26 @@ def read_parquet(data: DataFile, schema: Schema) -> tuple[Any, Any]:
         frame = pd.read_parquet(data.path)
     except (OSError, ValueError, pa.ArrowException) as error:
         raise InvalidTestSetError(problem=f"{data.path} cannot be read: {error}") from error
+    for name in _lost_categories(data, frame, are_known=bool(schema.groups)):
+        frame[name] = frame[name].astype("category")
     if frame.index.names != [None]:
         frame = frame.reset_index()
-    frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
-    labels = label_columns(list(frame.columns), asked=data.labels, schema=schema, file=data.path)
-    return split(frame, labels, schema)
+    return frame.set_axis([str(name) for name in frame.columns], axis=1)
+
+
+def _lost_categories(data: DataFile, frame: Any, *, are_known: bool) -> list[str]:
+    """Return which columns were categories that are numbers, of which Parquet keeps the numbers.
+
+    What pandas writes into the file tells, and how many categories there were: all have to be
+    there, unless the model's file lists them.
+    """
+    import pyarrow.parquet
+
+    written = pyarrow.parquet.read_schema(data.path).pandas_metadata or {}
+    lost = {
+        each["name"]: (each.get("metadata") or {}).get("num_categories")
+        for each in written.get("columns", ())
+        if each.get("pandas_type") == "categorical" and each.get("name") in frame.columns
+        if str(frame[each["name"]].dtype) != "category"
+    }
+    return [name for name, count in lost.items() if are_known or frame[name].nunique() == count]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from modelship.documents import DocumentError
 from modelship.errors import InvalidTestSetError, MissingExtraError
+from modelship.evaluation.extras import needs_extra
 from modelship.evaluation.files.splitting import (
     has_index,
     label_columns,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from modelship.evaluation.files.datafile import DataFile
     from modelship.tables.schema import Schema
 
-__all__ = ["GAPS", "read_delimited"]
+__all__ = ["GAPS", "delimited_frame", "read_delimited"]
 
 _SEPARATORS: Final = (",", ";", "\t", "|")
 _SNIFFED_LINES: Final = 20
@@ -53,9 +54,7 @@ def read_delimited(data: DataFile, schema: Schema) -> tuple[Any, Any]:
     MissingExtraError
         If it holds something else than numbers, and pandas is not installed.
     """
-    separator = data.separator or _separator_of(data)
-    with _reading(data) as stream:
-        header = _checked_header(stream, separator=separator, data=data)
+    separator, header = _layout(data)
     labels = label_columns(header, asked=data.labels, schema=schema, file=data.path)
     try:
         import pandas  # noqa: F401, ICN001 - whether it is here
@@ -64,6 +63,30 @@ def read_delimited(data: DataFile, schema: Schema) -> tuple[Any, Any]:
     frame = _read_frame(data, header, labels, separator=separator, schema=schema)
     _require_points(frame, labels, schema, separator=separator)
     return split(frame, labels, schema)
+
+
+def delimited_frame(data: DataFile, schema: Schema) -> Any:
+    """Return all columns of a CSV file as a data frame.
+
+    Raises
+    ------
+    InvalidTestSetError
+        If it is none; with the line where there is one.
+    MissingExtraError
+        Without pandas.
+    """
+    with needs_extra("tables", purpose="Reading a table"):
+        import pandas  # noqa: F401, ICN001 - whether it is here
+    separator, header = _layout(data)
+    frame = _read_frame(data, header, (), separator=separator, schema=schema)
+    return frame.iloc[:, 1:] if has_index(header, schema) else frame
+
+
+def _layout(data: DataFile) -> tuple[str, list[str]]:
+    """Return what stands between the cells, and the names of the columns."""
+    separator = data.separator or _separator_of(data)
+    with _reading(data) as stream:
+        return separator, _checked_header(stream, separator=separator, data=data)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from modelship.errors import (
     InvalidOptionError,
     SampleInputError,
 )
-from modelship.tables import Column
+from modelship.tables import Column, Table
 
 TABLE = pd.DataFrame({"b": [1.0, 2.0, 3.0, 4.0], "a": [0.5, 0.0, 1.0, 0.0]})
 
@@ -55,6 +55,22 @@ def test_a_script_of_the_user_may_take_other_columns(model, tmp_path):
     script.write_text("def init(): ...\ndef run(raw_data): ...\n")
     made = bundle(model, entry_script=script, sample_input={"data": [{"c": 1.0}]})
     assert made.schema == model.schema
+
+
+def test_a_given_category_has_the_dtype_of_one():
+    """Its categories are all that a DataFrame of it needs."""
+    table = Table(Schema("table", (Column("zone", "category", categories=("n", "s")),)))
+    read = table.read('[["s"]]')["zone"]
+    assert (read.dtype, [*read]) == (pd.CategoricalDtype(["n", "s"]), ["s"])
+
+
+def test_a_given_category_that_nobody_knows_is_refused(model):
+    """Such a column would be read as if its kind were not known; a sample may tell its values."""
+    given = Schema("table", (Column("b", "category"), Column("a")))
+    with pytest.raises(InvalidOptionError, match="with categories for the column 'b'"):
+        bundle(model, schema=given)
+    sample = TABLE.astype({"b": "category"})
+    assert bundle(model, schema=given, sample_input=sample).schema.columns[0].dtype == "category"
 
 
 def test_a_given_schema_has_the_say(model, tmp_path):

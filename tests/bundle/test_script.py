@@ -103,7 +103,8 @@ def test_the_written_script_is_plain_python_that_names_the_model(tmp_path):
     """The generated script parses, keeps the contract, and loads the model's own file."""
     path = tmp_path / "we'ird.pkl"
     path.write_bytes(pickle.dumps(LogisticRegression()))
-    script, (file,) = generate_source([Model.read(path, name="weird")], schema=Schema("array"))
+    script, files = generate_source([Model.read(path, name="weird")], schema=Schema("array"))
+    [file] = [each for each in files if each.path == script]
     check_script(file.content, shown=script)
     strings = {
         node.value for node in ast.walk(ast.parse(file.content)) if isinstance(node, ast.Constant)

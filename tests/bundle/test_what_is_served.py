@@ -7,6 +7,7 @@ import sys
 
 import joblib
 import pytest
+from served_by_hand import served
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
@@ -75,12 +76,8 @@ def test_an_evaluation_says_what_a_file_holds_that_does_not_predict(tmp_path):
 def test_a_dict_with_one_estimator_is_served_as_that(tmp_path, monkeypatch):
     """The script takes the estimator out of it, and so does an evaluation."""
     model = read({"model": linear(), "version": "3"}, tmp_path)
-    [script] = ms.ScoringBundle(model).source
-    monkeypatch.setenv("AZUREML_MODEL_DIR", str(tmp_path))
-    names = {}
-    exec(script.content, names)
-    names["init"]()
-    assert names["run"]('{"data": [[0, 1], [1, 0]]}') == [0, 1]
+    with served(ms.ScoringBundle(model), tmp_path / "source", monkeypatch) as script:
+        assert script.run('{"data": [[0, 1], [1, 0]]}') == [0, 1]
     assert ms.Evaluator(X, Y).evaluate(model).accuracy == 1.0
 
 

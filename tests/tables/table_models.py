@@ -1,4 +1,4 @@
-"""Twelve kinds of models of tables, each with rows that it has not seen."""
+"""Models of twelve kinds of tables, and one of rows of numbers, each with rows it has not seen."""
 
 from __future__ import annotations
 
@@ -124,4 +124,7 @@ def all_cases():
     by_index = make_column_transformer((OneHotEncoder(), [0]), remainder="passthrough")
     model = make_pipeline(by_index, LogisticRegression()).fit(rows[:80], X["member"][:80])
     cases["by-index"] = Case(model, rows[:3], rows[80:])
+    numbers = X[["age", "member"]].to_numpy(dtype=float)
+    model = LogisticRegression().fit(numbers[:80], X["zone"][:80])
+    cases["numbers"] = Case(model, numbers[:3], numbers[80:])
     return cases

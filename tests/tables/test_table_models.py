@@ -1,4 +1,4 @@
-"""Twelve kinds of models answer over HTTP what they answer in process, on both servers.
+"""Thirteen kinds of models answer over HTTP what they answer in process, on both servers.
 
 No script is written by hand: those that modelship writes are served by one process, since starting
 one for each model and server would take minutes.
@@ -30,7 +30,7 @@ from table_models import all_cases  # noqa: E402 - its module of steps lies besi
 
 NAMES = (
     *("by-index", "by-name", "custom", "dates", "gaps", "imblearn", "labels", "lightgbm"),
-    *("multi-output", "sparse", "text", "xgboost"),
+    *("multi-output", "numbers", "sparse", "text", "xgboost"),
 )
 
 
@@ -141,13 +141,20 @@ def test_a_model_answers_over_http_what_it_answers_in_process(name, service, cas
 
 
 def test_a_request_that_does_not_fit_is_a_400_on_both_servers(service):
-    """The message names the row and the column."""
+    """The message names the row and the column, of a table and of plain rows of numbers."""
     _, uri = service
-    answer = requests.post(
-        uri, data='by-name\n{"data": [[1, 2, 3, null, "", true, ""]]}', timeout=60
-    )
-    said = "Row 0, column 'zone': 1 is given; a text is expected, such as"
-    assert (answer.status_code, answer.json()["message"][: len(said)]) == (400, said)
+    for body, said in (
+        (
+            'by-name\n{"data": [[1, 2, 3, null, "", true, ""]]}',
+            "Row 0, column 'zone': 1 is given; a text is expected, such as",
+        ),
+        ('numbers\n{"data": [[1, 2], [1, "x"]]}', "Row 1, column 1: 'x' is given; a number is"),
+        ('numbers\n{"inputs": [[1, 2, 3]]}', "Row 0 has 3 values; 2 are expected."),
+        ('numbers\n{"rows": [[1, 2]]}', "The body has the key 'rows'; "),
+        ("numbers\n[[1, 2", "The body is not JSON: "),
+    ):
+        answer = requests.post(uri, data=body, timeout=60)
+        assert (answer.status_code, answer.json()["message"][: len(said)]) == (400, said)
     if service[0] == "modelship":
         kind = {"Content-Type": "application/vnd.apache.arrow.stream"}
         stream = _arrow(pd.DataFrame({"comment": ["x"], "more": [1]}), "text")
@@ -158,5 +165,6 @@ def test_a_request_that_does_not_fit_is_a_400_on_both_servers(service):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_written_script_has_the_columns_of_its_model(name, cases, bundles):
     """Its schema has their names in the model's order, whether the file or the sample tells."""
-    names = [*getattr(cases[name].sample, "columns", ["", ""])]
+    unnamed = [] if name == "numbers" else ["", ""]
+    names = [*getattr(cases[name].sample, "columns", unnamed)]
     assert list(bundles[name].schema.names) == names

@@ -197,6 +197,27 @@ def test_rows_of_numbers_alone_are_an_array_of_numbers(rows, expected):
     np.testing.assert_array_equal(read, expected)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"dataframe_split": {"columns": ["b", "a"], "index": [0, 1], "data": [[1, 2], [3, None]]}},
+        {"dataframe_records": [{"b": 1, "a": 2}, {"a": None, "b": 3}]},
+        {"instances": [[1, 2], [3, None]]},
+        {"inputs": {"b": [1, 3], "a": [2, None]}},
+        {"inputs": {"rows": [[1, 2], [3, None]]}},
+        {"arrow": "of a file"},
+    ],
+)
+@pytest.mark.parametrize("columns", [(), (Column(kind="number"), Column(kind="number"))])
+def test_every_form_of_a_body_is_read_as_the_same_array(body, columns):
+    """A model without names takes the columns in the order in which the body has them."""
+    if "arrow" in body:
+        stream = _stream(pd.DataFrame({"b": [1, 3], "a": [2, None]}))
+        body = {"arrow": base64.b64encode(stream).decode()}
+    read = Table(Schema("array", columns, 2)).read(json.dumps(body))
+    np.testing.assert_array_equal(read, [[1.0, 2.0], [3.0, np.nan]])
+
+
 def test_records_for_a_model_that_tells_nothing_are_a_frame():
     """There is nothing else that they could be."""
     read = Table(Schema()).read(json.dumps(RECORDS))

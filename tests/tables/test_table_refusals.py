@@ -15,7 +15,9 @@ from modelship.tables import Column, Refused, Schema, Table
 TEXTS = Table(Schema("values", (Column("t", "text", "object", missing_as="none"),)))
 DATES = Table(Schema("table", (Column("since", "date", "datetime64[us]"),)))
 ARRAY, DICTS = Table(Schema("array", width=2)), Table(Schema("records"))
+LOOSE = Table(Schema("array", width=2), validate=False)
 Y = [1.0, 2.0]
+NUMBERS = LinearRegression().fit([[1, 2], [3, 5]], Y)
 
 
 def _answer(table, model, body):
@@ -28,7 +30,19 @@ def _answer(table, model, body):
         (TEXTS, {"data": ["\ud800"]}, "half of a character"),
         (TEXTS, {"data": [None]}, "Row 0, .*: the model does not take a missing value"),
         (ARRAY, {"data": [[1]]}, "Row 0 has 1 value; 2 are expected"),
-        (ARRAY, [[1, 2], [1, "x"]], "Row 1, column 1: .* a text that is no number"),
+        (LOOSE, [[1, 2], [1, "x"]], "Row 1, column 1: .* a text that is no number"),
+        (ARRAY, [[1, 2], [1, "x"]], "Row 1, column 1: 'x' is given; a number is expected"),
+        (ARRAY, [[1, 2], [1]], "Row 1 has 1 value; 2 are expected"),
+        (ARRAY, [[1, 2], 3], "Row 1: a number is given; a list of values is expected"),
+        (ARRAY, [[1, [2]]], "Row 0, column 1: a list is given; a number is expected"),
+        (ARRAY, [[1, 10**400]], "Row 0, column 1: 1000.*… is given; a number is expected"),
+        (ARRAY, [[[1, "a"], [1, 2]]], "Row 0, column 0: 'a' is given; a number is expected"),
+        (ARRAY, [[[1], [2]]], "Row 0, column 0: a list is given; a number is expected"),
+        (ARRAY, [{"a": 1, "b": 2}, {"a": 1}], "Row 1 lacks the key 'b'"),
+        (ARRAY, {"inputs": {"a": [1], "b": [1, 2]}}, "different lengths: 1 to 2"),
+        (ARRAY, {"inputs": {"a": 1}}, "Column 'a' is a number; a list of values is expected"),
+        (ARRAY, [[1, None]], "Row 0, column 1: the model does not take a missing value"),
+        (ARRAY, [[1e400, 1]], "Row 0, column 0: the model does not take an infinite number"),
         (ARRAY, [], "no rows"),
         (ARRAY, [1, 2], "Row 0 is a single value"),
         (DICTS, [], "no rows"),
@@ -39,7 +53,8 @@ def test_rows_that_an_estimator_refuses_are_the_callers_fault(table, body, says)
     """Whatever the estimator raises for them, the text speaks of the request."""
     model = {
         id(TEXTS): make_pipeline(CountVectorizer(), Ridge()).fit(["a word", "more"], Y),
-        id(ARRAY): LinearRegression().fit([[1, 2], [3, 5]], Y),
+        id(ARRAY): NUMBERS,
+        id(LOOSE): NUMBERS,
         id(DICTS): make_pipeline(DictVectorizer(), Ridge()).fit([{"z": 1}, {"z": 2}], Y),
     }[id(table)]
     with pytest.raises(Refused, match=says):
@@ -117,3 +132,32 @@ def test_an_empty_body_says_which_header_to_send():
     """A form, which curl sends by itself, arrives as an empty text."""
     with pytest.raises(Refused, match="The body is empty; .* Content-Type: application/json"):
         DATES.read("")
+
+
+@pytest.mark.parametrize("dtype", ["bool", "boolean", "object"])
+def test_texts_of_truth_values_are_such_without_validation(dtype):
+    """A text that is true for Python, since it is not empty, is no true value."""
+    table = Table(Schema("table", (Column("new", "boolean", dtype),)), validate=False)
+    read = table.read('[["false"], ["True"], [true]]')["new"]
+    assert (str(read.dtype), read.tolist()) == (dtype, [False, True, True])
+    assert table.read("[[0], [1]]")["new"].tolist() == [False, True]
+    if dtype != "object":
+        with pytest.raises(Refused, match="Row 1, column 'new': 'no' is given; true or false"):
+            table.read('[["false"], ["no"]]')
+
+
+def test_a_text_that_is_no_number_is_named_without_validation():
+    """Neither pandas' words nor an error of the model say which it is."""
+    table = Table(Schema("table", (Column("age", "number", "float64"),)), validate=False)
+    with pytest.raises(Refused, match="Row 1, column 'age': 'x' is given; a number is expected"):
+        table.read('[["1"], ["x"]]')
+    columns = (Column("zone", "text", "object"), Column("new", "boolean", "object"))
+    flags = Table(Schema("table", columns), validate=False)
+
+    def predict(_):
+        raise ValueError("could not convert string to float: 'no'")
+
+    with pytest.raises(Refused, match="Row 0, column 'new': .* a text that is no number"):
+        flags.ask(predict, flags.read('[["no", "no"]]'))
+    with pytest.raises(ValueError, match="could not convert"):
+        flags.ask(predict, flags.read('[["no", true]]'))

@@ -1,7 +1,6 @@
 """The scoring script that modelship writes for a model, and what lies beside it.
 
-Rows of numbers need no more than a few lines. For a table, or rows of mixed values, the script
-stands on a copy of :mod:`modelship.tables` and on the schema, which lie beside it.
+The script stands on a copy of :mod:`modelship.tables` and on the schema, which lie beside it.
 """
 
 from __future__ import annotations
@@ -38,31 +37,6 @@ TABLES: Final = "modelship_tables"
 
 _OURS: Final = Path(__file__).parent.parent / "tables"
 
-_PLAIN = '''\
-"""Score rows with the model {title}: {{"{shown}": rows}} in, predictions out."""
-
-import json
-import os
-
-{imports}
-
-
-def init():
-    """Load the model once, when the service starts."""
-    global model
-    {loading}
-
-
-def run(raw_data):
-    """Predict one value for each row of a request."""
-    return run_array(np.array(json.loads(raw_data)["{key}"]))
-
-
-def run_array({key}):
-    """Do what run() does, on the array itself: modelship's server reads it from the bytes."""
-    return {predict}
-'''
-
 _TABLE = '''\
 """Score rows with the model {title}: {{"{shown}": rows}} in, predictions out.
 
@@ -91,8 +65,8 @@ def run(raw_data):
         return refused.response()
 
 
-def run_table(data):
-    """Do what run() does, on the table itself: modelship's server reads it from Arrow."""
+def run_table({rows_name}):
+    """Do what run() does, on the rows themselves: modelship's server reads them from Arrow."""
     return {predict}
 {run_array}'''
 
@@ -107,13 +81,14 @@ _ROWS: Final = {
     "beside this script.",
     "values": "A row is one value, such as a text.",
     "records": "A row is an object with keys of its own.",
+    "array": "A row is a list of numbers.",
 }
 _LISTS: Final = "A row is a list; numbers, texts and others in it stay what they are."
 
 _ANSWERS: Final = {
-    "labels": "table.answer(table.ask(model.predict, data))",
+    "labels": "table.answer(table.ask(model.predict, {rows}))",
     "proba": "table.answer_proba(\n"
-    "        table.ask(model.predict, data), model.predict_proba(data), model.classes_\n"
+    "        table.ask(model.predict, {rows}), model.predict_proba({rows}), model.classes_\n"
     "    )",
 }
 
@@ -179,21 +154,20 @@ def _written(
     loading = loading_of(lines, model=model, schema=schema)
     if output == "proba":
         _require_probabilities(schema.outputs)
-    elif schema.form == "array" and _is_parameter(key):
-        text = _plain(lines, loading=loading, key=key, model_file=model_file)
-        return [_script(text), *_natives(lines)]
     key = key or "data"  # a body that is the rows is read by every table
     options = "" if key == "data" else f", key={key!r}"
     options += "" if validate else ", validate=False"
-    is_plain = schema.form in {"array", ""} and key == "data"
+    is_plain = _is_of_numbers(schema) and _is_parameter(key)
+    rows = key if is_plain else "data"
     text = _TABLE.format(
         title=_title(model_file),
         shown=_words(key) or "...",
         rows=_ROWS.get(schema.form, _LISTS),
         options=options,
-        imports="\n".join(line for line in lines.imports if "numpy" not in line),
+        imports="\n".join(lines.imports),
         loading=loading,
-        predict=_ANSWERS[output],
+        rows_name=rows,
+        predict=_ANSWERS[output].format(rows=rows),
         run_array=_RUN_ARRAY if is_plain else "",
     )
     files = [_script(text), _file("schema.json", schema.to_json())]
@@ -206,8 +180,7 @@ def _written(
 def is_generated(script: bytes) -> bool:
     """Return whether a scoring script is one that :func:`generate_source` writes."""
     text = script.decode("utf-8", errors="replace")
-    is_shaped = any(_shape(template).fullmatch(text) for template in (_PLAIN, _TABLE))
-    return is_shaped and holds_no_more(text)
+    return bool(_shape(_TABLE).fullmatch(text)) and holds_no_more(text)
 
 
 @cache
@@ -221,17 +194,6 @@ def _require_probabilities(outputs: Outputs) -> None:
     if outputs.probabilities is False or outputs.task == "regression":
         found = "'proba', and the model has no predict_proba()"
         raise InvalidOptionError("output", found, "'labels' for this model")
-
-
-def _plain(lines: ScriptLines, *, loading: str, key: str, model_file: str) -> str:
-    return _PLAIN.format(
-        key=key,
-        shown=key,
-        title=_title(model_file),
-        imports="\n".join(lines.imports),
-        loading=loading,
-        predict=lines.predict.replace("(data)", f"({key})"),
-    )
 
 
 @cache
@@ -259,10 +221,16 @@ def _natives(lines: ScriptLines) -> list[SourceFile]:
     return [*_tables(), *(_ours()[name] for name in names)]
 
 
+def _is_of_numbers(schema: Schema) -> bool:
+    """Return whether rows that hold only numbers fit a schema, whatever they are."""
+    is_nameless = schema.form in {"array", ""}
+    return is_nameless and {column.kind for column in schema.columns} <= {"", "integer", "number"}
+
+
 def _is_parameter(key: str) -> bool:
-    """Return whether the array of a request can be a parameter of that name beside `model`."""
+    """Return whether the array of a request can be a parameter of that name in the script."""
     is_name = key.isascii() and key.isidentifier() and not iskeyword(key)
-    return is_name and key not in {"model", "__debug__"}
+    return is_name and key not in {"model", "table", "__debug__"}
 
 
 def _words(text: str) -> str:

@@ -53,13 +53,16 @@ def schema_of(
     if strict or is_frame(sample):
         _require_rows(sample)
     try:
-        return schema.completed_by(schema_of_data(_rows(sample)))
+        completed = schema.completed_by(schema_of_data(_rows(sample)))
     except NoPlainForm as error:
         raise SampleInputError(problem=str(error)) from error
     except SchemaError as error:
         if not strict:
             return schema
         raise SampleInputError(problem=str(error), advice=_OTHER_COLUMNS) from error
+    if given is not None:
+        _require_categories(completed, given=given, known=[each.schema for each in models])
+    return completed
 
 
 def key_of(sample: object) -> str:
@@ -85,11 +88,25 @@ def _completed(schema: Schema, *, model: Model, given: Schema | str | Path | Non
     try:
         return schema.completed_by(model.schema)
     except SchemaError as error:
-        found = "a Schema" if isinstance(given, Schema) else str(given)
         expected = (
             f"a schema of the model {model.name!r}: {_difference(error, schema, model.schema)}"
         )
-        raise InvalidOptionError("schema", found, expected) from error
+        raise InvalidOptionError("schema", _named(given), expected) from error
+
+
+def _named(given: object) -> str:
+    return "a Schema" if isinstance(given, Schema) else str(given)
+
+
+def _require_categories(schema: Schema, *, given: object, known: Sequence[Schema]) -> None:
+    """Raise unless each column of categories has some, or is what a model's file tells."""
+    told = {column.name for each in known for column in each.columns if column.kind == "category"}
+    for column in schema.columns:
+        if column.kind == "category" and not column.dtype and column.name not in told:
+            expected = (
+                f"one with categories for the column {column.name!r}, whose kind is 'category'"
+            )
+            raise InvalidOptionError("schema", _named(given), expected)
 
 
 def _difference(error: SchemaError, schema: Schema, of_model: Schema) -> str:

@@ -8,6 +8,7 @@ and the server need not know what a table is.
 from __future__ import annotations
 
 import inspect
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from .arrays import TypedPlan, array_plan
@@ -34,7 +35,7 @@ class TablePlan(TypedPlan):
     run_table : callable
         What takes the rows that `table` reads.
     numbers : TypedPlan, optional
-        How rows of numbers are read from JSON, where run() makes no more than an array of them.
+        How rows of numbers are read, where run() makes no more than an array of them.
     """
 
     def __init__(
@@ -56,9 +57,14 @@ class TablePlan(TypedPlan):
         return self._numbers.read_json(body)
 
     def read_npy(self, body: bytes) -> dict[str, Any]:
+        if self._numbers is not None:
+            return self._numbers.read_npy(body)
         return self._read_table(self._table.of_array, npy_array(body))
 
     def read_arrow(self, body: bytes) -> dict[str, Any]:
+        if self._numbers is not None:
+            with suppress(BadBody):  # the table says better what is wrong, or reads it
+                return self._numbers.read_arrow(body)
         return self._read_table(self._table.of_arrow, body)
 
     def _read_table(self, read: Callable[[Any], Any], held: Any) -> dict[str, Any]:

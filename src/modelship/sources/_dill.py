@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DILL_SCRIPT", "is_by_dill", "load_dill"]
 
-DILL_SCRIPT: Final = ScriptLines(
-    imports=("import dill", "import numpy as np"), load="dill.load({path})", opens=True
-)
+DILL_SCRIPT: Final = ScriptLines(imports=("import dill",), load="dill.load({path})", opens=True)
 _JOBLIB: Final = ("joblib.", "sklearn.externals.joblib.")
 
 

@@ -68,9 +68,8 @@ _PICKLE: Final = ModelFormat(
     loader=load_pickle,
     tells=tell_pickle,
     script=ScriptLines(
-        imports=("import joblib", "import numpy as np"),
+        imports=("import joblib",),
         load="joblib.load({path})",
-        predict="model.predict(data).tolist()",
     ),
 )
 _JOBLIB: Final = replace(_PICKLE, name="joblib", suffixes=(".joblib",))
@@ -87,7 +86,7 @@ _SKOPS: Final = ModelFormat(
     loader=load_skops,
     trusting=partial(load_skops, trusting=True),
     script=ScriptLines(
-        imports=("import numpy as np", "import skops.io"),
+        imports=("import skops.io",),
         load="skops.io.load({path}, trusted={trusted})",
     ),
     tells=tell_skops,
@@ -102,7 +101,7 @@ _ONNX: Final = ModelFormat(
     runs_on="onnxruntime",
     loader=_load_onnx,
     script=ScriptLines(
-        imports=("import numpy as np", "from modelship_tables.natives.of_onnx import load_onnx"),
+        imports=("from modelship_tables.natives.of_onnx import load_onnx",),
         load="load_onnx({path}{labels})",
         natives=("of_onnx",),
     ),
@@ -119,10 +118,7 @@ _LIGHTGBM: Final = ModelFormat(
     runs_on="lightgbm",
     loader=partial(load_native, of_lightgbm.load_lightgbm, package="lightgbm"),
     script=ScriptLines(
-        imports=(
-            "import numpy as np",
-            "from modelship_tables.natives.of_lightgbm import load_lightgbm",
-        ),
+        imports=("from modelship_tables.natives.of_lightgbm import load_lightgbm",),
         load="load_lightgbm({path}{classes})",
         natives=("models", "of_lightgbm"),
     ),
@@ -141,10 +137,7 @@ _XGBOOST: Final = ModelFormat(
     runs_on="xgboost",
     loader=partial(load_native, of_xgboost.load_xgboost, package="xgboost"),
     script=ScriptLines(
-        imports=(
-            "import numpy as np",
-            "from modelship_tables.natives.of_xgboost import load_xgboost",
-        ),
+        imports=("from modelship_tables.natives.of_xgboost import load_xgboost",),
         load="load_xgboost({path}{classes})",
         natives=("models", "of_xgboost"),
     ),

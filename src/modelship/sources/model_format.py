@@ -41,8 +41,6 @@ class ScriptLines:
         have ``{labels}``, an argument with the labels of the classes, which is empty if they are
         not known, ``{classes}``, the same where they are others than the file tells, and
         ``{trusted}``, a list of the names that the file asks for.
-    predict : str
-        An expression that predicts with ``model`` for the array ``data``, as plain lists.
     natives : tuple[str, ...]
         The modules of :mod:`modelship.tables.natives` that it imports. They lie beside it, and the
         rest of :mod:`modelship.tables` too, whatever the model takes.
@@ -52,7 +50,6 @@ class ScriptLines:
 
     imports: tuple[str, ...]
     load: str
-    predict: str = "model.predict(data).tolist()"
     natives: tuple[str, ...] = ()
     opens: bool = False
 

@@ -31,10 +31,15 @@ _WIDTH = re.compile(r"X has (\d+) features?, but .* is expecting (\d+) features?
 _NO_NUMBER = re.compile(r"could not convert string to float: ")
 _NO_VALUE = re.compile(r"Unsupported value type <class '\w+'> for (.*?):", re.IGNORECASE)
 _OF_ONNX = re.compile(r"The input .* takes whole numbers|Got invalid dimensions for input")
+_TOO_DEEP = re.compile(r"Found array with dim \d+")
 _SHOWN = 5
+_TABLE = 2
+_NUMERIC = frozenset(("integer", "number", "boolean"))
 
 
-def blamed(error: Exception, data: Any, checks: Sequence[Check] = ()) -> Refused | None:
+def blamed(
+    error: Exception, data: Any, checks: Sequence[Check] = (), *, width: int | None = None
+) -> Refused | None:
     """Return the refusal that an error of predict() amounts to, or None if it is another's.
 
     Parameters
@@ -45,6 +50,8 @@ def blamed(error: Exception, data: Any, checks: Sequence[Check] = ()) -> Refused
         The rows that it was given.
     checks : sequence of Check
         The check of each column, which knows its categories.
+    width : int, optional
+        How many values a row has, where that is known.
     """
     said = str(error)
     if _NO_ROWS.search(said) and not len(data):
@@ -55,7 +62,13 @@ def blamed(error: Exception, data: Any, checks: Sequence[Check] = ()) -> Refused
     if found := _NO_VALUE.search(said):
         return _unsupported(found[1], data)
     has_values = hasattr(data, "iloc") or hasattr(data, "dtype")
-    return _blamed_in(said, data, checks) if has_values else None
+    if not has_values:
+        return None
+    return (
+        _blamed_in(said, data, checks)
+        or _misshapen(said, data, width)
+        or _no_number(said, data, checks)
+    )
 
 
 def _blamed_in(said: str, data: Any, checks: Sequence[Check]) -> Refused | None:
@@ -63,24 +76,49 @@ def _blamed_in(said: str, data: Any, checks: Sequence[Check]) -> Refused | None:
     if _MISSING.search(said):
         return _refused_at(_is_missing(data), data, checks, what="a missing value")
     if _INFINITE.search(said):
-        return _refused_at(_is_infinite(data), data, what="an infinite number")
-    return _misshapen(said, data)
+        return _refused_infinite(said, data)
+    return None
 
 
-def _misshapen(said: str, data: Any) -> Refused | None:
-    """Return a refusal of rows of another width than the model's, or of texts for numbers."""
+def _refused_infinite(said: str, data: Any) -> Refused | None:
+    """Return a refusal of a number that is infinite, or becomes so as the model reads it."""
+    found = _refused_at(_beyond(data, _INF), data, what="an infinite number")
+    if found or "float32" not in said:
+        return found
+    return _refused_at(_beyond(data, _GREATEST), data, what="a number too large for float32")
+
+
+def _misshapen(said: str, data: Any, width: int | None) -> Refused | None:
+    """Return a refusal of rows of another shape than the model's."""
     if _OF_ONNX.search(said):
         return Refused(f"The model does not take these rows: {said}")
     shape: tuple[int, ...] = getattr(data, "shape", ())
     if (found := _WIDTH.search(said)) and shape[1:] == (int(found[1]),):
-        given = f"{found[1]} {'value' if shape[1] == 1 else 'values'}"
-        return Refused(f"Row 0 has {given}; {found[2]} are expected.")
-    if "Expected 2D array" in said and len(shape) == 1:
+        return _refused_width(shape[1], expected=int(found[2]))
+    if len(shape) == 1 and ("Expected 2D array" in said or width is not None):
         return Refused("Row 0 is a single value; a list of values is expected.")
-    if _NO_NUMBER.search(said) and len(shape) > 1 and not hasattr(data, "iloc"):
-        flags = _each(data, _is_no_number)
-        return _refused_at(flags, data, what="a text that is no number")
+    if len(shape) == _TABLE and width not in {None, shape[1]}:
+        return _refused_width(shape[1], expected=width)
+    if len(shape) > _TABLE and (_TOO_DEEP.search(said) or width is not None):
+        return Refused("Row 0, column 0: a list is given; a number is expected.")
     return None
+
+
+def _no_number(said: str, data: Any, checks: Sequence[Check]) -> Refused | None:
+    """Return a refusal of a text; in a table, only where its column does not hold texts."""
+    if not _NO_NUMBER.search(said) or len(data.shape) != _TABLE:
+        return None
+    is_table = hasattr(data, "iloc")
+    flags = _each(data.to_numpy(dtype=object) if is_table else data, _is_no_number)
+    if is_table:
+        numeric = [check.kind in _NUMERIC for check in checks]
+        flags = flags & numeric if len(numeric) == flags.shape[1] else flags[:0]
+    return _refused_at(flags, data, what="a text that is no number")
+
+
+def _refused_width(found: int, *, expected: int | None) -> Refused:
+    given = f"{found} {'value' if found == 1 else 'values'}"
+    return Refused(f"Row 0 has {given}; {expected} are expected.")
 
 
 def _unsupported(key: str, rows: Any) -> Refused | None:
@@ -139,11 +177,11 @@ def _is_missing(data: Any) -> Any:
     return np.not_equal(data, data) if data.dtype.kind != "O" else _each(data, _differs)
 
 
-def _is_infinite(data: Any) -> Any:
+def _beyond(data: Any, limit: float) -> Any:
     import numpy as np
 
     values = data.to_numpy(dtype=object) if hasattr(data, "iloc") else np.asarray(data)
-    return _each(values, lambda value: isinstance(value, float) and value in {_INF, -_INF})
+    return _each(values, lambda value: isinstance(value, _NUMBERS) and abs(value) >= limit)
 
 
 def _each(values: Any, is_so: Any) -> Any:
@@ -166,3 +204,5 @@ def _is_no_number(value: Any) -> bool:
 
 
 _INF = float("inf")
+_GREATEST = 3.4028235e38  # from here on, a number is none of float32
+_NUMBERS = (int, float)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from .schema import Column
 
-__all__ = ["Check", "filled"]
+__all__ = ["EXPECTED", "Check", "filled"]
 
 _NAN = float("nan")
 _NONE = type(None)
@@ -25,13 +25,14 @@ _TYPES: dict[str, frozenset[type]] = {
     "text": frozenset((str,)),
     "date": frozenset((str,)),
 }
-_EXPECTED = {
+EXPECTED = {
     "integer": "a number is expected",
     "number": "a number is expected",
     "boolean": "true or false is expected",
     "text": "a text is expected",
     "date": "a date in ISO 8601 is expected, such as 2024-05-31",
 }
+"""What a value of each kind has to be, in words."""
 
 
 def filled(column: Column, values: list[Any]) -> list[Any]:
@@ -147,7 +148,7 @@ class Check:
             some = f", such as {_shown(self.column.categories[0])}"
         if self.kind == "date":
             some = ""
-        return _EXPECTED[self.kind] + some
+        return EXPECTED[self.kind] + some
 
 
 def _kind_of_values(column: Column) -> str:

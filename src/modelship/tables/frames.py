@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .bodies import kind_of
-from .checking import filled
+from .checking import EXPECTED, filled
 from .makers import maker_of
+from .numbers import misshapen
 from .refused import Refused
 
 if TYPE_CHECKING:
@@ -82,30 +83,40 @@ def _made(make: Any, column: Column, values: Any) -> Any:
     except (ValueError, TypeError, OverflowError) as error:
         if column.kind == "date":
             raise _refused_date(make, column, values) from None
-        raise Refused(f"Column {column.name!r} cannot be read: {error}") from None
+        row = _first_refused(make, values)
+        if column.kind not in EXPECTED or row is None:
+            raise Refused(f"Column {column.name!r} cannot be read: {error}") from None
+        raise _refused(row, column, values[row], expected=EXPECTED[column.kind]) from None
 
 
 def _require_no_words(column: Column, values: Any) -> None:
     """Raise Refused at a word that pandas takes for a date, though it is none."""
     for row, value in enumerate(values):
         if isinstance(value, str) and value.strip().lower() in _WORDS:
-            raise _no_date(row, column, value)
+            raise _refused(row, column, value)
 
 
-def _no_date(row: int, column: Column, value: Any, *, expected: str = "") -> Refused:
+def _refused(row: int, column: Column, value: Any, *, expected: str = _A_DATE) -> Refused:
     told = f"Row {row}, column {column.name!r}: {value!r} is given"
-    return Refused(f"{told}; {expected or _A_DATE}.")
+    return Refused(f"{told}; {expected}.")
 
 
-def _refused_date(make: Any, column: Column, values: Sequence[Any]) -> Refused:
-    """Return a refusal that names the first date which cannot be read by itself."""
+def _first_refused(make: Any, values: Sequence[Any]) -> int | None:
+    """Return the row of the first value which cannot be read by itself; None if each can."""
     low, high = 0, len(values)
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if _error_of(make, values[low:middle]) else (middle, high)
-    if said := _error_of(make, values[low:high]):
-        is_zoned = said == _NO_ZONE
-        return _no_date(low, column, values[low], expected=_NO_ZONE if is_zoned else "")
+    return low if _error_of(make, values[low:high]) else None
+
+
+def _refused_date(make: Any, column: Column, values: Sequence[Any]) -> Refused:
+    """Return a refusal that names the first date which cannot be read by itself."""
+    row = _first_refused(make, values)
+    if row is not None:
+        is_zoned = _error_of(make, values[row : row + 1]) == _NO_ZONE
+        expected = _NO_ZONE if is_zoned else _A_DATE
+        return _refused(row, column, values[row], expected=expected)
     mixed = "its dates have different time zones, or some have none"
     return Refused(f"Column {column.name!r} cannot be read: {mixed}; one for all is expected.")
 
@@ -160,7 +171,8 @@ def as_array(rows: Any) -> Any:
     try:
         array = np.array(rows)
     except ValueError:
-        raise Refused("The rows have different lengths.") from None
+        told = misshapen(rows, is_numeric=False)
+        raise told or Refused("The rows do not all have the same shape.") from None
     if array.dtype.kind not in "OUS":
         return array
     made = np.array(rows, dtype=object)

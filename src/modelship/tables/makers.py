@@ -34,6 +34,12 @@ def maker_of(column: Column) -> Maker:
     if column.dtype == "category":
         return _categories_maker(column) if column.categories else partial(_new_categories, column)
     dtype = _known_dtype(column.dtype)
+    if column.kind == "boolean":
+        return partial(_truths, make=_maker_of_dtype(column, dtype), is_strict=_is_bool(dtype))
+    return _maker_of_dtype(column, dtype)
+
+
+def _maker_of_dtype(column: Column, dtype: Any) -> Maker:
     code = getattr(dtype, "kind", "")
     if column.kind == "date" and code != "O":
         return partial(_dates, dtype=dtype)
@@ -43,6 +49,27 @@ def maker_of(column: Column) -> Maker:
         is_own = _is_numpy(dtype) or code in "Mm"
         return partial(make if is_own else _extension, dtype=dtype)
     return _objects_maker(column) if _is_numpy(dtype) else partial(_extension, dtype=dtype)
+
+
+def _is_bool(dtype: Any) -> bool:
+    return getattr(dtype, "kind", "") == "b"
+
+
+def _truths(values: Any, *, make: Maker, is_strict: bool) -> Any:
+    """Return truth values, of which some may be texts or the numbers 0 and 1.
+
+    Such come only where nothing is validated. Where the dtype holds truth values alone, no other
+    text is one.
+    """
+    if not isinstance(values, list) or {bool, type(None)}.issuperset(map(type, values)):
+        return make(values)
+    read = [_TRUTHS.get(v.strip().lower(), v) if isinstance(v, str) else v for v in values]
+    if is_strict:
+        if any(isinstance(value, str) for value in read):
+            raise ValueError("true or false is expected")
+        if all(value in (0, 1, None) for value in read):
+            read = [value if value is None else bool(value) for value in read]
+    return make(read)
 
 
 def _maker_of_kind(column: Column) -> Maker:
@@ -124,7 +151,7 @@ def _objects(values: Any, *, column: Column, read: Maker | None = None) -> Any:
 
 
 def _extension(values: Any, *, dtype: Any) -> Any:
-    """Return an extension array; integers of a wider dtype where one does not fit."""
+    """Return an extension array; integers of a wider dtype where a number does not fit."""
     import pandas as pd
 
     try:
@@ -229,6 +256,7 @@ def _date_or_time(value: Any) -> Any:
     return moment.date() if len(value) <= len(dt.date.max.isoformat()) else moment
 
 
+_TRUTHS = {"true": True, "false": False}
 _OF_CODE: dict[str, Callable[..., Any]] = {
     "M": _dates,
     "m": _durations,
@@ -237,5 +265,7 @@ _OF_CODE: dict[str, Callable[..., Any]] = {
     "f": _floats,
 }
 _WIDER_THAN = {
-    f"{sign}{bits}": ("Int64", "UInt64") for sign in ("Int", "UInt") for bits in (8, 16, 32, 64)
+    f"{sign}{bits}": ("Int64", "UInt64", "Float64")
+    for sign in ("Int", "UInt")
+    for bits in (8, 16, 32, 64)
 }

@@ -63,7 +63,8 @@ class Column:
         One of :data:`KINDS`.
     dtype : str
         The name that pandas or NumPy has for what the model was fitted on, such as ``"int64"``,
-        ``"object"``, ``"str"``, ``"datetime64[us]"`` or ``"category"``; ``""`` if not known.
+        ``"object"``, ``"str"``, ``"datetime64[us]"`` or ``"category"``; ``""`` if not known. It is
+        ``"category"`` where the kind is, and the categories are given.
     categories : tuple[str or int or float or bool, ...]
         The values that the model knows, in its order; empty if not known.
     ordered : bool
@@ -91,6 +92,8 @@ class Column:
 
     def __post_init__(self) -> None:
         _require_one_of(self.kind, KINDS, what=f"the kind of column {self.name!r}")
+        if self.kind == "category" and self.categories and not self.dtype:
+            object.__setattr__(self, "dtype", "category")
 
     def completed_by(self, other: Column) -> Column:
         """Return this column with what only `other` knows of it.

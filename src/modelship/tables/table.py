@@ -11,6 +11,7 @@ from .bodies import are_names, columns_of, dicts_of, is_split, require_names, ro
 from .checking import Check
 from .counting import Counts
 from .frames import FrameMaker, as_array, as_objects, as_values
+from .numbers import as_numbers, rows_without_names, stacked_numbers
 from .plain import to_plain
 from .refused import Refused
 from .schema import Schema
@@ -75,7 +76,9 @@ class Table:
         if self.schema.form == "records":
             return dicts_of(rows)
         if not self.schema.columns:
-            return as_array(rows)
+            return self._unnamed(rows)
+        if self.schema.form == "array" and not any(self._names):
+            rows = rows_without_names(rows)
         is_single = self.schema.form == "values"
         values = [_single(rows)] if is_single else columns_of(rows, self._names)
         for check, each in zip(self.checks, values):
@@ -92,7 +95,8 @@ class Table:
                 values_of_any(each, where=f"column {name!r}")
                 for name, each in zip(table.column_names, table.columns)
             ]
-            return as_array([list(row) for row in zip(*columns)])
+            stacked = stacked_numbers(columns)
+            return self._unnamed([*map(list, zip(*columns))]) if stacked is None else stacked
         if are_names(self._names):
             found = without_index(table.column_names, self._names)
             require_names(found, self._names, where="The Arrow body")
@@ -112,6 +116,12 @@ class Table:
     def of_array(self, array: Any) -> Any:
         """Return the rows of an array of numbers, of shape (n, columns); see :meth:`read`."""
         return self.of_rows(array.tolist()) if self.schema.columns else array
+
+    def _unnamed(self, rows: Any) -> Any:
+        """Return rows of which no columns are known."""
+        if self.schema.form == "array" and self.validate:
+            return as_numbers(rows, width=self.schema.width)
+        return as_array(rows_without_names(rows) if self.schema.form == "array" else rows)
 
     def _made(self, values: list[Any]) -> Any:
         self.counts.note(values)
@@ -135,7 +145,8 @@ class Table:
         try:
             return predict(data)
         except Exception as error:
-            refusal = blamed(error, data, self.checks)
+            width = None if self.schema.columns else self.schema.width
+            refusal = blamed(error, data, self.checks, width=width)
             if refusal is None:
                 raise
             raise refusal from error

@@ -27,7 +27,13 @@ def _answer(table, model, body):
 @pytest.mark.parametrize(
     ("table", "body", "says"),
     [
-        (TEXTS, {"data": ["\ud800"]}, "half of a character"),
+        (
+            TEXTS,
+            {"data": ["a", "b\ud83d"]},
+            r"'\\ud83d' at data\[1\], which is half of a character",
+        ),
+        (DICTS, [{"zone": "\udc00"}], r"'\\udc00' at \[0\].zone, which is half"),
+        (DICTS, [{"\ud83d": 1}], r"'\\ud83d' at \[0\], which is half"),
         (TEXTS, {"data": [None]}, "Row 0, .*: the model does not take a missing value"),
         (ARRAY, {"data": [[1]]}, "Row 0 has 1 value; 2 are expected"),
         (LOOSE, [[1, 2], [1, "x"]], "Row 1, column 1: .* a text that is no number"),
@@ -161,3 +167,9 @@ def test_a_text_that_is_no_number_is_named_without_validation():
         flags.ask(predict, flags.read('[["no", "no"]]'))
     with pytest.raises(ValueError, match="could not convert"):
         flags.ask(predict, flags.read('[["no", true]]'))
+
+
+def test_characters_of_two_halves_are_whole():
+    """JSON writes an emoji as two escapes; a backslash before a "u" is none."""
+    for text in ("\U0001f600", "\\ud83d", "C:\\Users"):
+        assert list(TEXTS.read(json.dumps([text]))) == [text]

@@ -9,6 +9,7 @@ model's order). MLflow's forms are taken too: ``dataframe_records``, ``dataframe
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from .arrow_bodies import arrow_of_text
@@ -32,6 +33,7 @@ ARROW = "arrow"
 _KEYS = ("data", "dataframe_records", "instances", "dataframe_split", "inputs", ARROW)
 _INDEXES = frozenset(("", "Unnamed: 0", "__index_level_0__"))
 """What pandas calls an index that has no name, in CSV, in records of CSV, and in Arrow."""
+_HALF = re.compile("[\\ud800-\\udfff]")
 _SHOWN = 5
 
 
@@ -81,18 +83,33 @@ def _document_of(body: str | bytes) -> Any:
         raise Refused(f"The body is empty; send JSON, with the header {header}.")
     try:
         document = json.loads(body)
-        if "\\ud" in (text := str(body)) or "\\uD" in text:  # half of a pair may stand alone
-            json.dumps(document, ensure_ascii=False).encode()
-    except UnicodeEncodeError as error:
-        half = ascii(error.object[error.start])
-        raise Refused(
-            f"The body holds {half}, half of a character; whole ones are expected."
-        ) from None
+        # Half of a pair may stand alone in an escape, of which most bodies have none.
+        if "\\" in (text := str(body)) and "\\ud" in text.lower():
+            _require_whole(document, where="")
+    except Refused:
+        raise
     except (ValueError, RecursionError) as error:
         if body[:1] == "\ufeff":
             return _document_of(body[1:])
         raise Refused(f"The body is not JSON: {error}") from None
     return document
+
+
+def _require_whole(value: Any, *, where: str) -> None:
+    """Raise Refused at a text that is no Unicode: JSON may hold half of a character."""
+    if isinstance(value, dict):
+        for key, each in value.items():
+            _require_whole(key, where=where)
+            _require_whole(each, where=f"{where}.{key}" if where else key)
+    elif isinstance(value, list):
+        for at, each in enumerate(value):
+            _require_whole(each, where=f"{where}[{at}]")
+    elif isinstance(value, str) and (half := _HALF.search(value)):
+        place = f" at {where}" if where else ""
+        raise Refused(
+            f"The body holds {half[0]!a}{place}, which is half of a character, such as of an "
+            "emoji that was cut in two; whole ones are expected."
+        )
 
 
 def _holds_rows(document: dict[str, Any], key: str) -> bool:

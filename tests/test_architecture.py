@@ -1,0 +1,57 @@
+"""The page about the architecture says what the code says."""
+
+import ast
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs/explanation/architecture.md"
+WAY = PAGE.read_text().partition("## The way of the data\n")[2].partition("\n## ")[0]
+ROWS = re.findall(r"^\| `([\w/]+\.py)` \| (.*?) \|", WAY, re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def packages():
+    """Return the module that draws the packages."""
+    spec = importlib.util.spec_from_file_location("packages", ROOT / "docs/_site/packages.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def defined_in(file):
+    """Return the names of the functions and classes of a file, methods with their class."""
+    body = ast.parse(file.read_text(encoding="utf-8")).body
+    kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    top = [each for each in body if isinstance(each, kinds)]
+    methods = {
+        f"{each.name}.{it.name}" for each in top for it in each.body if isinstance(it, kinds)
+    }
+    return {each.name for each in top} | methods
+
+
+def test_the_packages_are_drawn_from_the_code(packages):
+    """The picture and the table are those that docs/_site/packages.py makes of the imports."""
+    picture, page = packages.drawn()
+    run = "run: python docs/_site/packages.py"
+    assert packages.PICTURE.read_text(encoding="utf-8") == picture, run
+    assert PAGE.read_text(encoding="utf-8") == page, run
+
+
+@pytest.mark.parametrize(("file", "names"), ROWS, ids=[file for file, _ in ROWS])
+def test_what_is_on_the_way_of_the_data_is_there(file, names):
+    """Each file exists, and defines each function, class and method that stands beside it."""
+    place = ROOT / "src/modelship" / file
+    assert place.is_file()
+    assert set(re.findall(r"`([\w.]+)`", names)) <= defined_in(place)
+
+
+def test_each_part_of_the_way_fits_on_a_screen():
+    """There is one for each step, of at most 24 lines."""
+    steps = re.split(r"^### ", WAY, flags=re.MULTILINE)[1:]
+    titles = [each.partition("\n")[0] for each in steps]
+    assert titles == ["Fetch", "Evaluate", "Bundle", "Release", "Deploy", "Request", "Answer"]
+    assert all(len(each.splitlines()) <= 24 for each in steps)

@@ -10,10 +10,14 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from page_service.colors import between, contrast, luminance
 from page_service.proxy import proxy
+
+from modelship.bundle.openapi import descriptions
+from modelship.tables import Column, Outputs, Schema
 
 _SCRIPT = Path(__file__).with_name("page_service") / "score.py"
 _DESCRIPTION = _SCRIPT.with_name("swagger3.1.json")
@@ -192,7 +196,7 @@ def test_shows_letters_of_an_answer(visit, service):
 def test_tells_the_fields_of_the_sample(visit, start, service):
     """Where the description does not: their types, and the values that the sample has."""
     fields = visit(start({"sample.json": json.dumps(_RECORDS)})).inner_text("#sample-fields")
-    assert "number or nothing\n1.7" in fields
+    assert "number or null\n1.7" in fields
     assert re.search(r'stadt\s+text\s+"Köln", "Ulm', fields)
     assert "5 rows of 400 numbers" in visit(service).inner_text("#sample-fields")
 
@@ -377,6 +381,29 @@ def test_never_runs_what_it_shows(visit, keyed_service):
     assert page.inner_text("h1") == f"shapes {_MARKUP}"
     assert json.loads(page.inner_text("#answer")) == {_MARKUP: [_MARKUP, 1]}
     assert page.locator("img").count() == 0
+    assert page.evaluate("window.harmed") is None
+
+
+def test_is_titled_with_the_name_of_the_service(visit, start):
+    """A service with a name has that one for its title, and tells the model and its version."""
+    page = visit(start(MODELSHIP_SERVICE="drawn-shapes"))
+    assert page.title() == page.inner_text("h1") == "drawn-shapes"
+    assert page.inner_text("#version") == "Model shapes, version 3"
+
+
+def test_never_runs_the_names_of_columns(visit, start):
+    """Columns, categories and labels that are markup stay text; what cannot be seen is escaped."""
+    names = (_MARKUP, "</script><script>window.harmed=1</script>", "a\nb", "__proto__", "größe")
+    columns = [Column(name=name, kind="text", categories=(_MARKUP,)) for name in names]
+    outputs = Outputs(task="classification", labels=((_MARKUP, "no"),))
+    schema = Schema(form="table", columns=tuple(columns), outputs=outputs)
+    model = SimpleNamespace(name="shapes", version="3")
+    files = descriptions(model, schema=schema, key="data", has_probabilities=False)
+    page = visit(start(files, MODELSHIP_SERVICE="drawn-shapes"))
+    assert page.inner_text("h1") == "drawn-shapes"
+    shown = page.locator("#shapes .shape >> nth=0").locator("th").all_inner_texts()
+    assert shown == [name.replace("\n", "\\n") for name in names]
+    assert page.locator("main img, main script").count() == 0
     assert page.evaluate("window.harmed") is None
 
 

@@ -202,7 +202,8 @@ def _described(column: Column) -> str:
         more = len(column.categories) - _SHOWN
         clauses.append(f"Known values: {shown}{f' and {more} more' if more > 0 else ''}.")
     if column.low is not None and column.high is not None:
-        clauses.append(f"{column.low:g} to {column.high:g} in the sample.")
+        low, high = f"{column.low:g}", f"{column.high:g}"
+        clauses.append(f"{low if low == high else f'{low} to {high}'} in the sample.")
     return " ".join(clauses)
 
 

@@ -1,6 +1,7 @@
 """Descriptions: ``/swagger.json`` in the versions 2, 3 and 3.1.
 
-A file of the user's in the bundle goes out as it is. Else what inference-schema knows of run() is
+A file of the user's in the bundle goes out as it is, and one that modelship wrote under the name
+of the service. Else what inference-schema knows of run() is
 put into a frame: Azure ML's own, where its server is installed too, or else ours.
 """
 
@@ -26,6 +27,7 @@ _FILES = {
     "3": ("swagger3.json",),
     "3.1": ("swagger3.1.json",),
 }
+_WRITTEN = "x-modelship-schema"  # is in descriptions that modelship wrote
 _ANYTHING: dict[str, Any] = {"type": "object", "example": {}}
 
 
@@ -79,7 +81,7 @@ def _describe(version: str, script: EntryScript, settings: Settings) -> dict[str
             logger.info("Loaded user's swagger file for version [%s] from %s", version, file)
             found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
             if found:
-                return found
+                return _titled(found, settings) if _WRITTEN in found else found
     schemas = _schemas(version, script)
     if schemas is None:
         return None
@@ -88,7 +90,16 @@ def _describe(version: str, script: EntryScript, settings: Settings) -> dict[str
     place["ServiceInput"], place["ServiceOutput"] = schemas
     if version == "3.1":
         frame["openapi"] = "3.1.0"
-    return frame
+    return _titled(frame, settings)
+
+
+def _titled(document: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    """Give `document` the name of the service, if it has one, and note which model it has."""
+    if not settings.service:
+        return document
+    info = document["info"]
+    model = {"name": info["title"], "version": info["version"]}
+    return {**document, "info": {**info, "title": settings.service}, "x-modelship-model": model}
 
 
 def _schemas(version: str, script: EntryScript) -> tuple[Any, Any] | None:

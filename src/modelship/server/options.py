@@ -154,6 +154,12 @@ _ALL = (
         "switch", True, servers=BOTH,
     ),
     Option(
+        "service", "MODELSHIP_SERVICE",
+        "the title of `/swagger.json` and `/docs` in place of the model's name; a target gives the "
+        "name of the service",
+        shown_default="none", on_target=False,
+    ),
+    Option(
         "service_name", "SERVICE_NAME", "the title of `/swagger.json`; a target says the model's",
         default="ML service", servers=BOTH, on_target=False,
     ),

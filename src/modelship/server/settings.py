@@ -80,6 +80,8 @@ class Settings:
         What the answer's header tells; empty if it tells nothing.
     origins : tuple[str, ...]
         The origins that CORS lets in.
+    service : str
+        The name that the service was deployed under; empty if there is none.
     service_name, service_version, path_prefix : str
         What the service's description says.
     sample_file : str
@@ -123,6 +125,7 @@ class Settings:
     memory_bytes: int
     server_version: str
     origins: tuple[str, ...]
+    service: str
     service_name: str
     service_version: str
     path_prefix: str
@@ -183,6 +186,7 @@ class Settings:
             memory_bytes=_memory(look),
             server_version=os.environ.get(arguments.VERSION_HEADER, ""),
             origins=_origins(),
+            service=look.words("service"),
             service_name=look.words("service_name"),
             service_version=look.words("service_version"),
             path_prefix=look.words("service_path_prefix"),

@@ -133,6 +133,7 @@ class DockerBackend(AddressedContainers):
                 environment={
                     **(gates.ENVIRONMENT if folder is not None else {}),
                     **({"MODELSHIP_KEYS_FILE": str(KEYS)} if serving.auth else {}),
+                    "MODELSHIP_SERVICE": instance.name,
                     **serving.environment(serving.profile(self.profile)),
                     **self._variables(str(APP_ROOT)),
                 },

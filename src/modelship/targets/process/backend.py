@@ -122,6 +122,7 @@ class ProcessBackend(TargetBackend):
                 environment={
                     **program.environment(folder, self.profile),
                     **({"MODELSHIP_KEYS_FILE": str(folder / _KEYS)} if serving.auth else {}),
+                    "MODELSHIP_SERVICE": instance.name,
                     **self._variables(str(folder / APP)),
                 },
                 memory_bytes=release.bundle.resources.memory_bytes if limits_memory else 0,

@@ -23,11 +23,14 @@ REQUIREMENTS = {
     "bentoml": ("bentoml==1.4.39", *MODEL),
     "mlflow": ("mlflow==3.17.2", *MODEL),
     "litserve": ("litserve==0.2.19", *MODEL),
-    "modelship": (*AZURE, "orjson"),
+    "mosec": ("mosec==0.9.8", "orjson==3.13.0", *MODEL),
+    "granian": ("granian[uvloop]==2.8.9", "orjson==3.13.0", *MODEL),
+    "modelship": AZURE,
 }
 SHOWN = (
     "azureml-inference-server-http", "fastapi", "uvicorn", "uvloop", "httptools", "bentoml",
-    "mlflow", "litserve", "scikit-learn", "numpy", "orjson", "pysimdjson", "inference-schema",
+    "mlflow", "litserve", "mosec", "granian", "scikit-learn", "numpy", "orjson", "pysimdjson",
+    "inference-schema",
 )  # fmt: skip
 
 

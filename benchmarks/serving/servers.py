@@ -86,8 +86,18 @@ def _bento(name: str, title: str, service: str) -> Server:
     )  # fmt: skip
 
 
+def _mosec(name: str, title: str, settings: dict[str, str]) -> Server:
+    # Without its log of each request, as for the others.
+    arguments = ("mosec_app.py", "--port", "{port}", "--log-level", "warning")
+    return Server(name, title, "mosec", arguments, path="/inference", settings=settings)
+
+
 # Without its access log, which costs it more than our counters cost us.
 _UVICORN = ("-m", "uvicorn", "fastapi_app:app", "--port", "{port}", "--no-access-log")
+_GRANIAN = (
+    *("-m", "granian", "--interface", "asginl", "--loop", "uvloop", "--port", "{port}"),
+    *("--no-ws", "--log-level", "warning", "granian_app:app"),
+)
 # MLflow's own words for "answer requests in one process".
 _MLFLOW = ("-m", "mlflow", "models", "serve", "--env-manager", "local", "--workers", "1")
 
@@ -105,6 +115,9 @@ SERVERS = (
         path="/invocations", body="mlflow",
     ),
     Server("litserve", "LitServe", "litserve", ("litserve_app.py", "{port}"), path="/predict"),
+    _mosec("mosec", "mosec, orjson", settings={}),
+    _mosec("mosec-batching", "mosec, orjson, dynamic batching", settings={"BATCHING": "1"}),
+    Server("granian", "granian, bare ASGI, orjson", "granian", _GRANIAN),
     _ours("modelship", "modelship, same score.py"),
     _ours(
         "modelship-json", "modelship, same score.py, without orjson",

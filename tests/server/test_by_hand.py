@@ -184,7 +184,7 @@ def test_missing_packages_are_named(folder, tmp_path_factory):
         finally:
             it.kill()
     assert it.returncode == 1
-    assert "has no uvicorn and no httptools and no uvloop" in log
+    assert "has no httptools and no uvloop" in log
     assert "extra 'server'" in log
 
 

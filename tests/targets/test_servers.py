@@ -111,16 +111,31 @@ def test_the_server_is_installed_beside_the_environment(deployer):
     """What it needs is added to a lock, and what the lock has already is not."""
     _, _, bundle = deployer.digits()
     added = SERVERS["modelship"].added_to(bundle.lock)
-    assert "uvicorn" in added.versions
+    assert "httptools" in added.versions
     assert not added.versions.keys() & bundle.lock.versions.keys()
     assert SERVERS["azmlinfsrv"].added_to(bundle.lock).text == ""
 
 
-def test_a_bundle_that_locks_another_uvicorn_is_refused():
-    """The server is written against one release, so another one is refused with what to do."""
-    lock = Lock(python="3.11", text="uvicorn==0.20.0 \\\n    --hash=sha256:00\n")
-    with pytest.raises(EnvironmentBuildError, match=r"uvicorn==0\.\d+"):
-        SERVERS["modelship"].added_to(lock)
+def _locked(name, version):
+    return Lock(python="3.11", text=f"{name}=={version} \\\n    --hash=sha256:00\n")
+
+
+@pytest.mark.parametrize(("name", "old"), [("httptools", "0.6.1"), ("uvloop", "0.16.0")])
+def test_a_bundle_that_locks_what_the_server_was_not_tested_with_is_refused(name, old):
+    """The error names the releases that will do, and one to ask for."""
+    with pytest.raises(EnvironmentBuildError, match=rf"{name}>=0\.\d+|{name}<1,>=0") as caught:
+        SERVERS["modelship"].added_to(_locked(name, old))
+    assert f"Ask for {name}==" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "version"),
+    [("httptools", "0.6.4"), ("uvloop", "0.21.0"), ("uvicorn", "0.20.0"), ("orjson", "3.8.0")],
+)
+def test_a_bundle_may_lock_other_releases(name, version):
+    """What the bundle locks is kept, and the rest is added."""
+    added = SERVERS["modelship"].added_to(_locked(name, version))
+    assert added.versions.keys() == {"httptools", "uvloop", "orjson", "pysimdjson"} - {name}
 
 
 def test_an_old_python_is_refused():

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
@@ -28,8 +29,8 @@ _SOURCE = Path(__file__).parent.parent / "server"
 _FIRST_PYTHON = Version("3.10")
 _MOST_WORKERS = 64
 _OF_TRACES = ("OTEL_", "APPLICATIONINSIGHTS_")
-# What the server is written against, to the release; of the rest any release will do.
-_EXACT = frozenset({"uvicorn", "httptools", "uvloop"})
+# The releases that the server is tested with; of the rest any release will do.
+_TESTED = {"httptools": SpecifierSet(">=0.6.4,<1"), "uvloop": SpecifierSet(">=0.19,<1")}
 
 
 @dataclass(frozen=True)
@@ -121,10 +122,11 @@ class _OwnServer(Server):
             locked = lock.versions.get(name)
             if locked is None:
                 yield lines
-            elif name in _EXACT and locked != version:
+            elif name in _TESTED and locked not in _TESTED[name]:
                 raise EnvironmentBuildError(
                     "the environment",
-                    f"the bundle locks {name} {locked}, and the server modelship needs {version}.",
+                    f"the bundle locks {name} {locked}, and the server modelship needs "
+                    f"{name}{_TESTED[name]}.",
                     advice=f"Ask for {name}=={version} in the bundle's environment, or deploy it "
                     "with server='azmlinfsrv'.",
                 )

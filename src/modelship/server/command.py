@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main", "missing_packages"]
 
-_NEEDED = ("uvicorn", "httptools", "uvloop")
+_NEEDED = ("httptools", "uvloop")
 
 
 def missing_packages() -> tuple[str, ...]:

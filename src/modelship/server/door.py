@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from .board import Field
 from .limits import open_files
-from .listening import accepted
+from .listening import BACKLOG, accepted
 from .logs import logger
 from .relief import received
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Sequence
-
-    import uvicorn
+    import ssl
+    from collections.abc import Callable, Sequence
 
     from .board import Slot
     from .gate import Gate
@@ -37,49 +36,52 @@ class Door:
 
     Parameters
     ----------
-    loop : asyncio.AbstractEventLoop
-        The worker's.
-    server : uvicorn.Server
-        Has the protocol that connections get, and listens the fast way.
+    protocol : callable
+        Makes the protocol of a connection.
     service : Service
         Whose connections they are.
     listeners : Listeners
         Where they come from.
+    tls : ssl.SSLContext, optional
+        With it the connections speak TLS.
     slot : Slot
         Where others see whether it takes what comes to the name's address.
     """
 
     def __init__(
         self,
-        loop: asyncio.AbstractEventLoop,
-        server: uvicorn.Server,
+        protocol: Callable[[], ScoringProtocol],
         service: Service,
         listeners: Listeners,
         *,
+        tls: ssl.SSLContext | None,
         slot: Slot,
     ) -> None:
-        self._loop = loop
-        self._server = server
+        self._loop = asyncio.get_running_loop()
+        self._protocol = protocol
         self._service = service
         self._listeners = listeners
         self._gate = listeners.gate
+        self._tls: dict[str, Any] = {}
+        if tls is not None:
+            self._tls = {"ssl": tls, "ssl_handshake_timeout": service.settings.head_s}
         self._slot = slot
-        self._of_gate: list[asyncio.Server] = []  # what listens the fast way at its address
+        self._fast: list[asyncio.Server] = []  # what the loop listens with itself
+        self._of_gate: list[asyncio.Server] = []  # the same at the gate's address
         self._tells_at = 0.0
 
     async def open(self) -> None:
         """Accept from now on."""
-        # A loop closes what it listens on; these are this worker's own.
-        fast = [] if self._is_crowded() else [each.dup() for each in self._listeners.sockets]
-        await self._server.startup(fast)
-        if not fast:
+        if self._is_crowded():
             self._listen(self._listeners.sockets)
+        else:
+            self._fast = [await self._server(each) for each in self._listeners.sockets]
         if self._gate is not None:
             self._loop.add_reader(self._gate.when_open.fileno(), self._gate_opens, self._gate)
 
     def look(self) -> None:
         """Take connections with care from the moment on in which there are very many."""
-        if self._server.servers and self._is_crowded():
+        if self._fast and self._is_crowded():
             if self._of_gate and self._gate is not None:
                 self._listen([self._gate])
             self._close_fast()
@@ -106,11 +108,7 @@ class Door:
         if self._is_crowded():
             self._listen([gate])
         else:
-            config = self._server.config
-            server = await self._loop.create_server(
-                self._protocol, sock=gate.address.dup(), ssl=config.ssl, backlog=config.backlog
-            )
-            self._of_gate.append(server)
+            self._of_gate.append(await self._server(gate.address))
         self._slot[Field.AT_GATE] = 1
         self._loop.add_reader(gate.when_closed.fileno(), self._gate_closes, gate)
 
@@ -125,6 +123,12 @@ class Door:
         self._loop.add_reader(gate.when_open.fileno(), self._gate_opens, gate)
 
     # Connections
+
+    async def _server(self, listener: socket.socket) -> asyncio.Server:
+        """Let the loop listen itself; it closes what it listens on, which is this worker's own."""
+        return await self._loop.create_server(
+            self._protocol, sock=listener.dup(), backlog=BACKLOG, **self._tls
+        )
 
     def take_over(self, handed_over: socket.socket) -> None:
         """Take connections that the supervisor accepted, with what they have sent unread."""
@@ -141,12 +145,12 @@ class Door:
         return most < _FEWEST_FILES or len(self._service.connections.open) > most // 2
 
     def _close_fast(self) -> None:
-        self._end(self._server.servers)
+        self._end(self._fast)
         self._end(self._of_gate)
 
     def _end(self, servers: list[asyncio.Server]) -> None:
         for each in servers:
-            if self._server.config.ssl:
+            if self._tls:
                 self._service.keep(_connections_of(each))
             self._loop.call_soon(each.close)  # what was asked for comes before it
         servers.clear()
@@ -175,21 +179,10 @@ class Door:
             self._listen([entrance])
 
     async def _adopt(self, connection: socket.socket) -> None:
-        ssl = self._server.config.ssl
         try:
-            await self._loop.connect_accepted_socket(
-                self._protocol,
-                connection,
-                ssl=ssl,
-                ssl_handshake_timeout=self._service.settings.head_s if ssl else None,
-            )
+            await self._loop.connect_accepted_socket(self._protocol, connection, **self._tls)
         except OSError:  # the client has gone, or does not speak TLS
             connection.close()
-
-    def _protocol(self) -> asyncio.Protocol:
-        config, state = self._server.config, self._server.server_state
-        made: Any = config.http_protocol_class
-        return made(config=config, server_state=state, app_state={})  # type: ignore[no-any-return]
 
 
 def _came_to(connection: ScoringProtocol, address: socket.socket) -> bool:

@@ -115,11 +115,7 @@ class Exchange(Request):
         connection.answered(self)
 
     def _wire(self, answer: Answer, *, has_body: bool = True) -> bytes:
-        standing = self._connection.server_state.default_headers
-        return wire(
-            answer, standing,
-            keep_alive=self.keep_alive, has_body=has_body, version=self.version,
-        )  # fmt: skip
+        return wire(answer, keep_alive=self.keep_alive, has_body=has_body, version=self.version)
 
     async def _stream(self, answer: Answer) -> None:
         connection = self._connection

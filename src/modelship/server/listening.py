@@ -26,13 +26,14 @@ if TYPE_CHECKING:
 
     from .settings import Settings
 
-__all__ = ["NO_ROOM", "Entrance", "Listeners", "accepted"]
+__all__ = ["BACKLOG", "NO_ROOM", "Entrance", "Listeners", "accepted"]
 
 NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 """Why the kernel has a connection for which this process has no room."""
 _FIRST_PASSED = 3
 _OWNED = "modelship"
-_BACKLOG = 2048
+BACKLOG = 2048
+"""How many connections the kernel keeps that nobody has accepted yet."""
 _SO_ATTACH_FILTER = 26
 # Classic BPF (bpf(4)): the byte with TCP's flags; if SYN is among them nothing of the packet is
 # kept, and else all of it.
@@ -171,7 +172,7 @@ def _listen(host_name: str, port: int) -> socket.socket:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((host_name, port))
-    listener.listen(_BACKLOG)
+    listener.listen(BACKLOG)
     return listener
 
 
@@ -199,7 +200,7 @@ def _close_empty(listener: socket.socket, take: Callable[[socket.socket], None])
     """
     with suppress(OSError):
         for _ in range(_TRIES):
-            for each in accepted(listener, most=_BACKLOG):
+            for each in accepted(listener, most=BACKLOG):
                 take(each)
             if sys.platform != "linux":
                 return

@@ -8,19 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Any, NoReturn
-
-from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.utils import get_remote_addr
+from typing import TYPE_CHECKING, NoReturn
 
 from .contract import problem
 from .exchange import Exchange, KnownHead
+from .flow import Flow
 from .heads import NOTHING
 from .parsing import NoMoreError, RequestParser
 
 if TYPE_CHECKING:
-    from uvicorn.server import ServerState
-
     from .app import Application
     from .contract import Answer
     from .heads import Head
@@ -48,24 +44,15 @@ def protocol_of(service: Service, application: Application) -> type[ScoringProto
 
 
 class ScoringProtocol(asyncio.Protocol):
-    """One connection.
-
-    Parameters
-    ----------
-    server_state : uvicorn.server.ServerState
-        Has the headers that all answers have.
-    **others
-        What uvicorn gives a protocol besides.
-    """
+    """One connection, made in the event loop that it belongs to."""
 
     service: Service
     application: Application
     transport: asyncio.Transport
-    flow: FlowControl
+    flow: Flow
 
-    def __init__(self, *, server_state: ServerState, **others: Any) -> None:
-        self.server_state = server_state
-        self.loop = others.get("_loop") or asyncio.get_event_loop()
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
         self.client: tuple[str, int] | None = None
         self.current: Exchange | None = None  # the one that is answered next, or was last
         self.arriving: Exchange | None = None  # the one whose body is on its way
@@ -91,8 +78,9 @@ class ScoringProtocol(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self.transport = transport
-        self.flow = FlowControl(transport)
-        self.client = get_remote_addr(transport)
+        self.flow = Flow(transport)
+        address = transport.get_extra_info("peername")
+        self.client = address[:2] if isinstance(address, tuple) else None
         self.service.connected(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's

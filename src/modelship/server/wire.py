@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from email.utils import formatdate
+from functools import cache
+from http import HTTPStatus
 from typing import TYPE_CHECKING
-
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from .contract import WITHOUT_LENGTH
 
@@ -16,7 +18,6 @@ __all__ = ["wire"]
 
 def wire(
     answer: Answer,
-    standing: list[tuple[bytes, bytes]],
     *,
     keep_alive: bool,
     has_body: bool = True,
@@ -28,8 +29,6 @@ def wire(
     ----------
     answer : Answer
         What to write; of one in parts its head alone.
-    standing : list of (bytes, bytes)
-        The headers that all answers have.
     keep_alive : bool
         Whether the connection stays open.
     has_body : bool
@@ -46,23 +45,33 @@ def wire(
     else:
         length = b"content-length: %d\r\n" % len(body)
     end = b"\r\n" if keep_alive else b"connection: close\r\n\r\n"
-    lines = _standing_lines(standing)
-    head = (STATUS_LINE[answer.status], lines, answer.head, length, end)
+    head = (_status_line(answer.status), _date_line(), answer.head, length, end)
     return b"".join((*head, body) if has_body else head)
 
 
-class _StandingLines:
-    """The lines of the headers that uvicorn gives all answers, such as the date."""
+@cache
+def _status_line(status: int) -> bytes:
+    """Return the first line of an answer; a status that has no phrase goes without one."""
+    try:
+        phrase = HTTPStatus(status).phrase
+    except ValueError:
+        phrase = ""
+    return f"HTTP/1.1 {status} {phrase}\r\n".encode()
+
+
+class _DateLine:
+    """The header that tells the time, written anew once in a second (RFC 9110, section 6.6.1)."""
 
     def __init__(self) -> None:
-        self._headers: list[tuple[bytes, bytes]] = []
-        self._lines = b""
+        self._second = 0
+        self._line = b""
 
-    def __call__(self, headers: list[tuple[bytes, bytes]]) -> bytes:
-        if headers is not self._headers:  # it makes a new list each second
-            self._headers = headers
-            self._lines = b"".join([b"%b: %b\r\n" % each for each in headers])
-        return self._lines
+    def __call__(self) -> bytes:
+        second = int(time.time())
+        if second != self._second:
+            self._second = second
+            self._line = f"date: {formatdate(second, usegmt=True)}\r\n".encode()
+        return self._line
 
 
-_standing_lines = _StandingLines()
+_date_line = _DateLine()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
-from contextlib import nullcontext
+import ssl
 from typing import TYPE_CHECKING, Any
 
-import uvicorn
 import uvloop
 
 from .app import Application
@@ -25,7 +25,6 @@ from .tracing import Tracing
 from .typed import TypedScorer
 
 if TYPE_CHECKING:
-    import asyncio
     import socket
 
     from .board import Board
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["work"]
 
 _ENOUGH_MEMORY = 0.9
+_LOOK_EVERY_S = 0.1
 
 
 def work(
@@ -116,7 +116,9 @@ class _Worker:
         )
         self.service.conductor = self._conductor
         application = Application(self.service, descriptions)
-        self._server = _uvicorn(settings, protocol_of(self.service, application))
+        self._protocol = protocol_of(self.service, application)
+        self._tls = _tls(settings)
+        self._is_told_to_end = False
 
     def run(self, listeners: Listeners, handed_over: socket.socket) -> None:
         for name in (signal.SIGTERM, signal.SIGINT):
@@ -127,13 +129,16 @@ class _Worker:
 
     async def _serve(self, listeners: Listeners, handed_over: socket.socket) -> None:
         sweeping = self._loop.create_task(self.service.sweep())
-        self._door = door = Door(self._loop, self._server, self.service, listeners, slot=self._slot)
+        self._door = door = Door(
+            self._protocol, self.service, listeners, tls=self._tls, slot=self._slot
+        )
         await door.open()
         self.service.on_sweep.append(door.look)
         self._loop.add_reader(handed_over.fileno(), door.take_over, handed_over)
         self._slot[Field.READY] = 1
         logger.info("Worker with pid %d ready for serving traffic", os.getpid())
-        await self._server.main_loop()
+        while not self._is_told_to_end:  # noqa: ASYNC110 - a signal's handler sets it: no event may be set there
+            await asyncio.sleep(_LOOK_EVERY_S)
         self._slot[Field.READY] = 0
         await door.close()
         if not self._board.ending:  # others serve
@@ -152,8 +157,8 @@ class _Worker:
         return nothing_held and self.service.tasks == before
 
     def _told_to_end(self, *_: object) -> None:
-        # The handler runs between two steps of anything; the server looks at it at its next tick.
-        self._server.should_exit = True
+        # The handler runs between two steps of anything, and so it does no more than this.
+        self._is_told_to_end = True
 
     def _retire(self) -> None:
         """Ask to be replaced: another worker is started then, and this one ended."""
@@ -161,7 +166,7 @@ class _Worker:
 
     def _end_with_parent(self) -> None:
         if os.getppid() != self._parent:
-            self._server.should_exit = True
+            self._is_told_to_end = True
 
     def _retire_when_large(self) -> None:
         if self._most_memory and own_memory() > self._most_memory:
@@ -170,34 +175,12 @@ class _Worker:
             self._retire()
 
 
-class _Server(uvicorn.Server):
-    """Uvicorn's, but for signals: the worker has its own."""
-
-    def capture_signals(self) -> Any:
-        return nullcontext()
-
-
-def _uvicorn(settings: Settings, protocol: type[asyncio.Protocol]) -> _Server:
-    config = uvicorn.Config(
-        _no_application,
-        http=protocol,
-        ws="none",
-        lifespan="off",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        backlog=2048,
-        ssl_certfile=settings.certificate or None,
-        ssl_keyfile=settings.private_key or None,
-    )
-    config.load()
-    server = _Server(config)
-    server.lifespan = config.lifespan_class(config)
-    return server
-
-
-async def _no_application(_scope: Any, _receive: Any, _send: Any) -> None:
-    """Stand where uvicorn wants one; the protocol asks nobody but the service."""
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    if not settings.certificate:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(settings.certificate, settings.private_key or None)
+    return context
 
 
 def _observers(settings: Settings) -> tuple[Observer, ...]:

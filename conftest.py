@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,38 @@ LONG = tuple(
         "tests/targets/aci/test_equal_answers.py",
         "tests/testing/offline/test_profiles.py",
         "tests/targets/aci",
+        "tests/test_examples.py",
+        "tests/test_cases.py",
+        "tests/targets/test_docker.py",
+        "tests/targets/test_servers.py",
+        "tests/targets/test_contract.py",
+        "tests/targets/test_contract_docker.py",
+        "tests/test_plug_ins.py",
+        "docs/how-to/parity.md",
+        "tests/targets/test_process.py",
+        "README.md",
+        "tests/targets/test_server_options.py",
+        "docs/reference/cli.md",
+        "docs/how-to/plan-and-apply.md",
+        "tests/server/test_arrays.py",
+        "tests/targets/test_history_docker.py",
+        "tests/targets/test_docker_interrupt.py",
+        "tests/parity/test_cleaning_up.py",
+        "tests/cli/test_demo.py",
+        "tests/targets/test_docker_address.py",
+        "tests/targets/test_diagnosis_docker.py",
+        "tests/targets/test_secrets.py",
+        "tests/sources/test_passport.py",
+        "tests/parity/test_parity.py",
+        "tests/bundle/test_what_is_served.py",
+        "docs/how-to/rollouts.md",
+        "tests/targets/test_old_python.py",
+        "tests/targets/test_keys_kept.py",
+        "tests/sources/test_known_names.py",
+        "docs/how-to/docker.md",
+        "docs/how-to/rollback.md",
+        "docs/how-to/capture-and-replay.md",
+        "docs/how-to",
     )
 )
 
@@ -98,6 +131,7 @@ def shared_home(tmp_path_factory):
     return share_cache(tmp_path_factory.mktemp("shared-home"))
 
 
+@cache
 def needs_azure(path):
     """Tell whether what is tested there speaks to Azure ML's SDK."""
     return any(path.is_relative_to(ROOT / each) for each in NEEDS_AZURE)
@@ -124,6 +158,7 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: turn_of(item.path))
 
 
+@cache
 def turn_of(path):
     """Return when the tests of a file have their turn; those of one number stay as they are."""
     turns = (turn for turn, place in enumerate(LONG) if path.is_relative_to(place))

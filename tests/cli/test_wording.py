@@ -56,17 +56,20 @@ def sentences(path):
             yield text
 
 
-ADVICE = sorted({text for path in ADVISING for text in sentences(path)})
+@pytest.fixture(scope="module")
+def advice():
+    """Return all texts of the modules whose advice the command line shows."""
+    return sorted({text for path in ADVISING for text in sentences(path)})
 
 
-def test_no_advice_that_the_command_line_shows_is_for_python():
+def test_no_advice_that_the_command_line_shows_is_for_python(advice):
     """Each text is passed through the table of flags; what it leaves of Python is a slip."""
-    texts = [worded(text) for text in ADVICE]
+    texts = [worded(text) for text in advice]
     assert [text for text in texts if PYTHON.search(text)] == []
     assert len(texts) > 500
 
 
-def test_each_flag_that_an_advice_names_exists():
+def test_each_flag_that_an_advice_names_exists(advice):
     """A remedy is true: some command has the flag."""
     context = click.Context(cli)
     options = [
@@ -76,7 +79,7 @@ def test_each_flag_that_an_advice_names_exists():
     ]
     known = {flag for each in options for flag in (*each.opts, *each.secondary_opts)} | OF_OTHERS
     named = {
-        flag for text in ADVICE for flag in re.findall(r"(?<![\w-])--[a-z][a-z-]+", worded(text))
+        flag for text in advice for flag in re.findall(r"(?<![\w-])--[a-z][a-z-]+", worded(text))
     }
     assert named - known == set()
     assert {"--trust-model", "--timeout", "--environment"} <= named

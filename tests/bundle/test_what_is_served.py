@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 import modelship as ms
-from modelship.errors import EntryScriptError, InvalidOptionError
+from modelship.errors import EntryScriptError, NoEstimatorError
 from modelship.sources import Model
 
 X, Y = [[0.0, 1.0], [1.0, 0.0]] * 4, [0, 1] * 4
@@ -67,10 +67,11 @@ def test_what_does_not_predict_needs_a_script_of_ones_own(tmp_path, make, held):
 def test_an_evaluation_says_what_a_file_holds_that_does_not_predict(tmp_path):
     """It is told in the same words, and not as an option of the caller's."""
     model = read({"model": linear(), "threshold": 0.3}, tmp_path)
-    with pytest.raises(InvalidOptionError) as caught:
+    with pytest.raises(NoEstimatorError) as caught:
         ms.Evaluator(X, Y).evaluate(model)
-    said = "what model.pkl holds is a dict (keys model, threshold), which has no predict();"
+    said = "model.pkl holds a dict (keys model, threshold), which has no predict();"
     assert said in str(caught.value)
+    assert caught.value.exit_code == 3
 
 
 def test_a_dict_with_one_estimator_is_served_as_that(tmp_path, monkeypatch):

@@ -59,6 +59,20 @@ def test_what_the_file_holds_is_told(modelship, here):
     assert (document["class"], document["predicts"]) == ("builtins.dict", False)
 
 
+def test_a_dict_of_parts_ends_each_command_with_the_code_of_its_kind(modelship, here):
+    """It is whole and safe to look at; it can be neither evaluated nor served as it is."""
+    joblib.dump({"model": LogisticRegression(), "threshold": 0.3}, here / "parts.pkl")
+    (here / "test.csv").write_text("a,y\n0,0\n1,1\n")
+    for code, *typed in (
+        (0, "inspect", "parts.pkl"),
+        (3, "evaluate", "parts.pkl", "--data", "test.csv"),
+        (5, "bundle", "parts.pkl", "-o", "made"),
+    ):
+        done = modelship(*typed)
+        assert done.exit_code == code, done.output
+        assert "a dict (keys model, threshold), which has no predict()" in done.output
+
+
 def test_the_columns_of_a_model_are_told(modelship, here):
     """A table is told with the kinds of its columns, and what the model answers."""
     frame = pd.DataFrame({"city": ["Rome", "Oslo"] * 5, "a\nb": ["x", "y"] * 5})
@@ -70,6 +84,7 @@ def test_the_columns_of_a_model_are_told(modelship, here):
         "classification: False, True; and probabilities",
         "  city    text: Oslo, Rome, never missing",
         "  'a\\nb'  text: x, y, never missing",
+        f"scikit-learn=={sklearn.__version__}, joblib, numpy, pandas",
     ):
         assert words in done.output, done.output
     document = json.loads(modelship("inspect", here / "model.joblib", "--json").stdout)
@@ -84,7 +99,7 @@ def test_a_dangerous_model_is_refused(modelship, evil):
     names = [line.split()[0] for line in lines[lines.index("") + 1 :] if line.startswith("  ")]
     assert names[:2] == ["os", "pile"]
     assert "and 3 more" in done.output
-    assert "and more of 10 other modules, which --json shows" in done.output
+    assert "and 10 more modules, which --json shows" in done.output
     assert "error MS301" in done.output
     assert "Do not load this file" in done.output
     assert not (evil.parent / "marker").exists()

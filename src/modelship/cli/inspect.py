@@ -125,15 +125,25 @@ def _facts(model: Model) -> Iterator[tuple[str, str]]:
     yield "answers", answers(model.schema)
     yield "written by", passport.written_by
     yield "operators", ", ".join(f"{domain} {version}" for domain, version in passport.opsets)
-    yield "needs", ", ".join(_needs(passport))
+    yield "needs", ", ".join(_needs(model))
     yield "read", "" if passport.complete else "not to its end, so more may be named in it"
 
 
-def _needs(passport: Passport) -> list[str]:
-    from modelship.known_packages import IMPORT_TO_PYPI
+def _needs(model: Model) -> list[str]:
+    """Return what the environment of a service has to hold, as far as the file tells."""
+    from modelship.known_packages import IMPORT_TO_PYPI, provider_of
 
-    versioned = [f"{library}=={version}" for library, version in passport.libraries]
-    return [*versioned, *(IMPORT_TO_PYPI.get(name, name) for name in passport.packages)]
+    passport = model.passport
+    _, format_ = model.served
+    named = [name for name in passport.packages if name not in {"builtins", "copy_reg"}]
+    named += [*format_.requires, *(["pandas"] if model.schema.takes_pandas else [])]
+    needed = [provider_of(IMPORT_TO_PYPI.get(name, name)) for name in named]
+    versions = {provider_of(library): version for library, version in passport.libraries}
+    pinned = [f"{library}=={version}" for library, version in versions.items()]
+    return [
+        *pinned,
+        *(name for name in dict.fromkeys(needed) if name not in versions),
+    ]
 
 
 def _lines(passport: Passport) -> Iterator[str]:
@@ -153,8 +163,8 @@ def _lines(passport: Passport) -> Iterator[str]:
         told = ", ".join(click.style(text, fg=colors.get(name)) for text, name in folded)
         more = f", and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
         yield f"  {module:<{width}}  {told}{more}"
-    if len(modules) > len(shown):
-        yield f"  and more of {len(modules) - len(shown)} other modules, which --json shows"
+    if rest := len(modules) - len(shown):
+        yield f"  and {rest} more module{'' if rest == 1 else 's'}, which --json shows"
 
 
 def _rank(names: Sequence[tuple[str, str]], colors: Mapping[str, str]) -> int:

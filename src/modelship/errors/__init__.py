@@ -15,6 +15,7 @@
     │   ├── DigestMismatchError
     │   ├── CorruptModelError
     │   ├── ModelLoadError
+    │   ├── NoEstimatorError
     │   └── UntrustedModelError
     ├── EvaluationError                 4   the test set, or what it showed
     │   ├── InvalidTestSetError
@@ -104,6 +105,7 @@ from modelship.errors.models import (
     ModelError,
     ModelLoadError,
     ModelNotFoundError,
+    NoEstimatorError,
     UntrustedModelError,
 )
 from modelship.errors.scoring import (
@@ -170,6 +172,7 @@ __all__ = [
     "ModelshipError",
     "NameTakenError",
     "NoEarlierReleaseError",
+    "NoEstimatorError",
     "ParityError",
     "PictureError",
     "PortTakenError",

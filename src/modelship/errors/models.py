@@ -17,6 +17,7 @@ __all__ = [
     "ModelError",
     "ModelLoadError",
     "ModelNotFoundError",
+    "NoEstimatorError",
     "UntrustedModelError",
 ]
 
@@ -90,6 +91,17 @@ class ModelLoadError(ModelError):
     def message(self) -> str:
         by = f" (written by {self.written_by})" if self.written_by else ""
         return f"Loading {self.path}{by} failed: {self.cause}."
+
+
+@dataclass(eq=False)
+class NoEstimatorError(ModelError):
+    """A model file holds something that does not predict, such as a dict of parts."""
+
+    _message = "{path} holds {found}; an estimator with predict(), or a function, is expected."
+    _hint = "Save what predicts in a file of its own, and evaluate that."
+
+    path: str
+    found: str
 
 
 _REASONS_SHOWN = 3

@@ -185,6 +185,8 @@ class Evaluator:
         ------
         InvalidOptionError
             If `subject` is none of these.
+        NoEstimatorError
+            If it is a model whose file holds nothing that predicts, such as a dict of parts.
         InvalidTestSetError
             If a column that the model takes is missing, or one is unknown; or y does not fit
             the task.

@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelship.bundle.payload import payload_of
-from modelship.errors import InvalidOptionError, ModelshipError, PredictionError, ScoringError
+from modelship.errors import (
+    InvalidOptionError,
+    ModelshipError,
+    NoEstimatorError,
+    PredictionError,
+    ScoringError,
+)
 from modelship.evaluation.predictions import Predictions, SupportsRun, decode_answer
 from modelship.tables.schema import Outputs, Schema, SchemaError
 
@@ -71,6 +77,8 @@ def subject_of(
     ------
     InvalidOptionError
         If it is nothing that predicts.
+    NoEstimatorError
+        If it is a model whose file holds nothing that predicts.
     UntrustedModelError
         If it is a model that could run code when it is loaded, and it is not trusted.
     """
@@ -101,19 +109,8 @@ def _served_by(model: Model, *, loaded: Any) -> Any:
     if contents.key is not None:
         return loaded[contents.key]
     if contents.predicts is False and not callable(loaded):
-        raise InvalidOptionError(
-            option=f"what {model.path.name} holds",
-            found=_InWords(contents.told),
-            expected="an estimator with predict(), or a function",
-        )
+        raise NoEstimatorError(model.path.name, contents.told)
     return loaded
-
-
-class _InWords(str):
-    """A text that is not quoted in messages."""
-
-    __slots__ = ()
-    __repr__ = str.__str__
 
 
 def _of_service(

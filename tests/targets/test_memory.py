@@ -16,6 +16,8 @@ import pytest
 import requests
 
 from modelship.bundle import Environment, ScoringBundle
+from modelship.cli.output import error_document
+from modelship.cli.wording import text_of
 from modelship.errors import DeploymentFailedError, ScoringRequestError, UnsupportedError
 from modelship.targets import DeployTarget
 from modelship.testing import cases, offline_bundle, script_bundle, with_lock
@@ -340,3 +342,32 @@ def test_update_moves_the_handle_to_the_new_instance(serve, tmp_path):
     other = script_bundle(answering("2"), folder=folder, environment=ENVIRONMENT)
     deployment.update(offline_bundle(other), show_output=False)
     assert (deployment.run([]), deployment.digest) == (2, offline_bundle(other).digest)
+
+
+UNREADY = """
+globals().update({})  # whatever this may bring, reading cannot tell
+
+def init():
+    model = 3
+
+def run(raw_data):
+    try:
+        return model
+    except NameError:
+        raise RuntimeError("not ready") from None
+"""
+
+
+def test_what_a_check_could_not_decide_is_told_with_the_failure(tmp_path, monkeypatch):
+    """The doubt was a warning; once the first request fails, it is what may be the cause."""
+    monkeypatch.setenv("MODELSHIP_HOME", str(tmp_path / "home"))
+    bundle = script_bundle(
+        UNREADY, folder=tmp_path / "made", environment=ENVIRONMENT, sample_input={"data": [1]}
+    )
+    with pytest.raises(DeploymentFailedError) as caught:
+        DeployTarget.open("memory").deploy(offline_bundle(bundle), name="unready", check="static")
+    [doubt] = caught.value.doubts
+    assert "MS115 init() assigns 'model' to a variable of its own" in doubt
+    assert f"  may be the cause: {doubt}" in str(caught.value)
+    assert f"  may be the cause: {doubt}" in text_of(caught.value)
+    assert error_document(caught.value)["doubts"] == [doubt]

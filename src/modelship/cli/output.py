@@ -73,7 +73,7 @@ def fail(error: ModelshipError, *, document: Mapping[str, Any] | None = None) ->
 
 def error_document(error: ModelshipError) -> dict[str, object]:
     """Return an error as JSON values."""
-    document = {
+    document: dict[str, object] = {
         "type": type(error).__name__,
         "message": message_of(error),
         "evidence": error.evidence,
@@ -82,6 +82,8 @@ def error_document(error: ModelshipError) -> dict[str, object]:
     }
     if error.aftermath:
         document["aftermath"] = error.aftermath
+    if error.doubts:
+        document["doubts"] = [worded(each) for each in error.doubts]
     diagnosis = getattr(error, "diagnosis", None)
     return {**document, "diagnosis": diagnosis_document(diagnosis)} if diagnosis else document
 

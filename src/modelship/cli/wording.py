@@ -112,6 +112,7 @@ def text_of(error: ModelshipError) -> str:
     parts = [message_of(error)]
     parts += [f"  | {line}" for line in error.evidence.splitlines()]
     parts += [error.aftermath] if error.aftermath else []
+    parts += [f"  may be the cause: {worded(each)}" for each in error.doubts]
     hint = hint_of(error)
     return "\n".join([*parts, f"  -> {hint}"] if hint else parts)
 

@@ -23,6 +23,9 @@ class ModelshipError(Exception):
     aftermath: str = ""
     """What was done after it, such as that the previous release was started again; or empty."""
 
+    doubts: tuple[str, ...] = ()
+    """Findings of a check that was in doubt before, and that may be the cause; as texts."""
+
     _message: ClassVar[str] = ""
     _evidence: ClassVar[str] = ""
     _hint: ClassVar[str] = ""
@@ -48,6 +51,7 @@ class ModelshipError(Exception):
             parts.append("\n".join(f"  | {line}" for line in self.evidence.splitlines()))
         if self.aftermath:
             parts.append(self.aftermath)
+        parts += [f"  may be the cause: {each}" for each in self.doubts]
         if self.hint:
             parts.append(f"  -> {self.hint}")
         return "\n".join(parts)

@@ -10,10 +10,12 @@ from modelship.bundle import ScoringBundle
 from modelship.checks import require_loadable, require_sound
 from modelship.diagnosis.redaction import hiding
 from modelship.errors import (
+    DeploymentFailedError,
     DeploymentTimeoutError,
     InvalidOptionError,
     NameTakenError,
 )
+from modelship.findings import RULES, Severity
 from modelship.places import state_folder, using_caches
 from modelship.progress import Steps
 from modelship.staging import storing
@@ -29,7 +31,7 @@ from modelship.targets.trying import Stages
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from modelship.findings import Finding
+    from modelship.findings import Diagnosis, Finding
     from modelship.targets.backend import TargetBackend
     from modelship.targets.history import Kind
     from modelship.targets.instance import Instance
@@ -204,11 +206,15 @@ class _Asked:
             return current
         way = way_to(release, on=self._backend, current=current)
         self._stages.require(self._backend, way=way, current=current)
-        self._check(release)
+        found = self._check(release)
         self._steps.current = "Keep the release"
         self._backend.releases(self._name).keep(release)
         rollout = Rollout(self._backend, name=self._name, steps=self._steps, stages=self._stages)
-        return rollout.run(release, kind=self._kind, current=current, older=intent.older)
+        try:
+            return rollout.run(release, kind=self._kind, current=current, older=intent.older)
+        except (DeploymentFailedError, DeploymentTimeoutError) as error:
+            error.doubts = _doubts_in(found, but=error.diagnosis)
+            raise
 
     def _is_there(self, intent: Intent, current: Instance, *, overwrite: bool) -> bool:
         """Return whether `current` is what is asked for and healthy; refuse to replace another."""
@@ -220,10 +226,10 @@ class _Asked:
             )
         return False
 
-    def _check(self, release: Release) -> None:
+    def _check(self, release: Release) -> Sequence[Finding]:
         if self._how == "off":
             require_loadable(release.bundle, trust_model=self._trust_model)
-            return
+            return ()
         with self._steps.step("Check the bundle"):
             found = findings_in(
                 self._backend,
@@ -236,6 +242,17 @@ class _Asked:
             if not each.blocks:
                 self._steps.say(f"warning: {each}")
         require_sound(found)
+        return found
+
+
+def _doubts_in(found: Sequence[Finding], *, but: Diagnosis | None) -> tuple[str, ...]:
+    """Return what would be an error if it were certain, but for a cause that the log has shown."""
+    return tuple(
+        str(each)
+        for each in found
+        if not each.blocks and RULES[each.code].severity is Severity.ERROR
+        if but is None or but.code != each.code
+    )
 
 
 def _after(serving: Serving, current: Instance | None) -> Serving:

@@ -64,3 +64,12 @@ def test_every_file_that_contributors_are_shown_exists():
     for page in (ROOT / "CONTRIBUTING.md", *(ROOT / "docs/decisions").glob("*.md")):
         for name in re.findall(r"`((?:src|tests|docs)/[\w./-]+)`", page.read_text()):
             assert (ROOT / name).exists(), (page.name, name)
+
+
+def test_the_figures_of_the_readme_are_those_of_the_benchmark():
+    """The CPU per request that it compares stands in the page about the server's speed."""
+    row = re.search(r"^\| CPU per request.*$", (ROOT / "README.md").read_text(), re.MULTILINE)[0]
+    page = (ROOT / "docs/explanation/serving-speed.md").read_text()
+    found = re.findall(r" ([\d.]+) ms \|", row)
+    assert len(found) == 4
+    assert all(re.search(rf"\| {re.escape(each)}[ (|]", page) for each in found)

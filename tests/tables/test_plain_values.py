@@ -55,6 +55,7 @@ def test_rows_of_a_frame_keep_the_kind_of_each_column():
         (pd.Timestamp("2024-05-31T12:00Z"), "2024-05-31T12:00:00+00:00"),
         (dt.date(2024, 5, 31), "2024-05-31"),
         (dt.timedelta(seconds=90), "PT90S"),
+        (pd.Period("2024-05", freq="M"), "2024-05"),
         (decimal.Decimal("1.5"), 1.5),
         (uuid.UUID(int=1), "00000000-0000-0000-0000-000000000001"),
         ({"a": np.int64(1), np.int64(2): (True, None)}, {"a": 1, 2: [True, None]}),

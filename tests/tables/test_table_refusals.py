@@ -52,7 +52,11 @@ def _answer(table, model, body):
         (ARRAY, [], "no rows"),
         (ARRAY, [1, 2], "Row 0 is a single value"),
         (DICTS, [], "no rows"),
+        (LOOSE, [[1, 10**400]], "a number that is too large for a float"),
         (DICTS, [{"z": 1}, {"z": {"k": 1}}], "Row 1, 'z': an object is given"),
+        (DICTS, [{"z": 1}, {"z": ["a", 1]}], "Row 1, 'z': a list is given; a list of texts"),
+        (DICTS, [{"z": 1}, {"z": None}], "Row 1, 'z': null is given; .* not take a missing"),
+        (DICTS, [{"z": 1}, {"z": 10**400}], "Row 1, 'z': a number is given; .* too large for"),
     ],
 )
 def test_rows_that_an_estimator_refuses_are_the_callers_fault(table, body, says):
@@ -173,3 +177,22 @@ def test_characters_of_two_halves_are_whole():
     """JSON writes an emoji as two escapes; a backslash before a "u" is none."""
     for text in ("\U0001f600", "\\ud83d", "C:\\Users"):
         assert list(TEXTS.read(json.dumps([text]))) == [text]
+
+
+def test_a_name_that_a_caller_made_up_is_cut():
+    """The answer is not as long as the body, whatever is in it."""
+    body = [{"since": None, "x" * 10_000: 1}]
+    with pytest.raises(Refused, match=r"unknown column 'x{198}…; the columns are since") as refused:
+        DATES.read(json.dumps(body))
+    assert len(str(refused.value)) < 300
+
+
+def test_what_is_told_of_a_request_is_no_longer_than_a_page():
+    """An error of pandas, in a refusal, holds all of a value."""
+    assert len(str(Refused("could not convert " + "x" * 10_000))) == 2_000
+
+
+def test_an_object_among_lists_is_refused_as_what_it_is():
+    """The message says what the first row is."""
+    with pytest.raises(Refused, match="Row 1 is an object; a list is expected, as row 0 is"):
+        DATES.read('[["2024-05-31"], {"since": "2024-05-31"}]')

@@ -13,6 +13,7 @@ import struct
 from typing import TYPE_CHECKING, Any
 
 from .arrow_limits import require_in_proportion
+from .plain import to_plain
 from .refused import Refused
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _FITTING = {
     "integer": ("number", "boolean"),
     "number": ("number", "boolean"),
     "boolean": ("boolean",),
-    "text": ("text",),
+    "text": ("text", "date"),
     "date": ("date", "text"),
 }
 
@@ -133,7 +134,8 @@ def values_of(held: Any, check: Check, *, validate: bool) -> Any:
             )
         if check.column.missing is False and held.null_count:
             raise Refused(f"The Arrow body, {check.name}: a value is missing; none may be.")
-    return values_of_any(held, where=check.name)
+    values = values_of_any(held, where=check.name)
+    return to_plain(values) if (check.kind, _kind_of(held.type)) == ("text", "date") else values
 
 
 def values_of_any(held: Any, *, where: str = "a column") -> Any:

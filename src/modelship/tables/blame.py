@@ -13,7 +13,7 @@ from .bodies import kind_of
 from .refused import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from .checking import Check
 
@@ -30,11 +30,15 @@ _NO_ROWS = re.compile(r"Found array with 0 sample|Sample sequence X is empty|Exp
 _WIDTH = re.compile(r"X has (\d+) features?, but .* is expecting (\d+) features?")
 _NO_NUMBER = re.compile(r"could not convert string to float: ")
 _NO_VALUE = re.compile(r"Unsupported value type <class '\w+'> for (.*?):", re.IGNORECASE)
+_NO_TEXTS = re.compile(r"Unsupported type <class '\w+'> in iterable value")
+_TOO_LARGE = re.compile(r"int too large to convert to float")
 _OF_ONNX = re.compile(r"The input .* takes whole numbers|Got invalid dimensions for input")
 _TOO_DEEP = re.compile(r"Found array with dim \d+")
 _SHOWN = 5
 _TABLE = 2
 _NUMERIC = frozenset(("integer", "number", "boolean"))
+_A_VALUE = "a number or a text is expected"
+_A_LARGE_NUMBER = "a number that is too large for a float"
 
 
 def blamed(
@@ -59,8 +63,8 @@ def blamed(
     if found := _UNKNOWN.search(said):
         told = next(filter(None, map(_unknown_in, checks, _columns_of(data))), "")
         return Refused(told or f"The model refuses values that it does not know: {found[0]}.")
-    if found := _NO_VALUE.search(said):
-        return _unsupported(found[1], data)
+    if isinstance(data, list):
+        return _blamed_in_dicts(said, data)
     has_values = hasattr(data, "iloc") or hasattr(data, "dtype")
     if not has_values:
         return None
@@ -77,6 +81,8 @@ def _blamed_in(said: str, data: Any, checks: Sequence[Check]) -> Refused | None:
         return _refused_at(_is_missing(data), data, checks, what="a missing value")
     if _INFINITE.search(said):
         return _refused_infinite(said, data)
+    if _TOO_LARGE.search(said):
+        return _refused_at(_each(_objects(data), _is_too_large), data, what=_A_LARGE_NUMBER)
     return None
 
 
@@ -121,12 +127,28 @@ def _refused_width(found: int, *, expected: int | None) -> Refused:
     return Refused(f"Row 0 has {given}; {expected} are expected.")
 
 
-def _unsupported(key: str, rows: Any) -> Refused | None:
-    """Return a refusal of a list or an object in rows with keys of their own."""
-    for at, row in enumerate(rows if isinstance(rows, list) else ()):
-        if isinstance(row, dict) and isinstance(row.get(key), (dict, list)):
-            kind = kind_of(row[key])
-            return Refused(f"Row {at}, {key!r}: {kind} is given; a number or a text is expected.")
+def _blamed_in_dicts(said: str, rows: list[Any]) -> Refused | None:
+    """Return the refusal of a value in rows with keys of their own."""
+    if found := _NO_VALUE.search(said):
+        return _refused_value(rows, _is_nested, expected=_A_VALUE, key=found[1])
+    if _NO_TEXTS.search(said):
+        return _refused_value(rows, _is_list_of_others, expected="a list of texts is expected")
+    if _MISSING.search(said):
+        return _refused_value(rows, _differs, expected="the model does not take a missing value")
+    if _TOO_LARGE.search(said):
+        expected = f"the model does not take {_A_LARGE_NUMBER}"
+        return _refused_value(rows, _is_too_large, expected=expected)
+    return None
+
+
+def _refused_value(
+    rows: list[Any], is_so: Callable[[Any], bool], *, expected: str, key: str | None = None
+) -> Refused | None:
+    """Return a refusal of the first value in rows of objects; of one key alone, if it is known."""
+    for at, row in enumerate(rows):
+        for name, value in row.items() if isinstance(row, dict) else ():
+            if name == (name if key is None else key) and is_so(value):
+                return Refused(f"Row {at}, {name!r}: {kind_of(value)} is given; {expected}.")
     return None
 
 
@@ -178,10 +200,13 @@ def _is_missing(data: Any) -> Any:
 
 
 def _beyond(data: Any, limit: float) -> Any:
+    return _each(_objects(data), lambda value: isinstance(value, _NUMBERS) and abs(value) >= limit)
+
+
+def _objects(data: Any) -> Any:
     import numpy as np
 
-    values = data.to_numpy(dtype=object) if hasattr(data, "iloc") else np.asarray(data)
-    return _each(values, lambda value: isinstance(value, _NUMBERS) and abs(value) >= limit)
+    return data.to_numpy(dtype=object) if hasattr(data, "iloc") else np.asarray(data)
 
 
 def _each(values: Any, is_so: Any) -> Any:
@@ -203,6 +228,19 @@ def _is_no_number(value: Any) -> bool:
     return False
 
 
+def _is_nested(value: Any) -> bool:
+    return isinstance(value, (dict, list))
+
+
+def _is_list_of_others(value: Any) -> bool:
+    return _is_nested(value) and not all(isinstance(each, str) for each in value)
+
+
+def _is_too_large(value: Any) -> bool:
+    return isinstance(value, int) and value.bit_length() > _MOST_BITS
+
+
 _INF = float("inf")
 _GREATEST = 3.4028235e38  # from here on, a number is none of float32
 _NUMBERS = (int, float)
+_MOST_BITS = 1023  # of an integer that is a float, whatever its bits are

@@ -35,6 +35,7 @@ _INDEXES = frozenset(("", "Unnamed: 0", "__index_level_0__"))
 """What pandas calls an index that has no name, in CSV, in records of CSV, and in Arrow."""
 _HALF = re.compile("[\\ud800-\\udfff]")
 _SHOWN = 5
+_LONGEST = 200
 
 
 def rows_of(body: str | bytes, *, key: str = "data", names: Sequence[str] = ()) -> Any:
@@ -211,9 +212,9 @@ def _of_lists(rows: list[Any], names: Sequence[str]) -> list[list[Any]]:
     width = len(names)
     for at, row in enumerate(rows):
         if not isinstance(row, list):
-            expected = (
-                "an object or a list is expected" if are_names(names) else "a list is expected"
-            )
+            either = are_names(names) and at == 0
+            expected = "an object or a list is expected" if either else "a list is expected"
+            expected += ", as row 0 is" if at else ""
             raise Refused(f"Row {at} is {kind_of(row)}; {expected}.")
         if len(row) != width:
             found = f"Row {at} has {len(row)} {'value' if len(row) == 1 else 'values'}"
@@ -255,7 +256,13 @@ def _require_named(names: Sequence[str]) -> None:
 
 def _listed(names: Sequence[Any]) -> str:
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"{', '.join(map(repr, names[:_SHOWN]))}{more}"
+    return f"{', '.join(map(_cut, names[:_SHOWN]))}{more}"
+
+
+def _cut(name: Any) -> str:
+    """Return a name in quotes; one that a caller made up may be as long as the body."""
+    text = repr(name)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def _order(names: Sequence[str]) -> str:

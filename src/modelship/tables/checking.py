@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from .schema import Column
 
-__all__ = ["EXPECTED", "Check", "filled"]
+__all__ = ["EXPECTED", "Check", "filled", "shown"]
 
 _NAN = float("nan")
 _NONE = type(None)
@@ -88,16 +88,14 @@ class Check:
         for row, value in enumerate(values):
             if type(value) in allowed or (value != value and _NONE in allowed):  # noqa: PLR0124 - NaN
                 continue
-            raise Refused(f"Row {row}, {self.name}: {_shown(value)} is given; {self._expected()}.")
+            raise Refused(f"Row {row}, {self.name}: {shown(value)} is given; {self._expected()}.")
 
     def require_single(self, values: Sequence[Any]) -> None:
         """Raise Refused at the first list or object, unless the column may hold such."""
         if self._types is None or _NESTED.isdisjoint(map(type, values)):
             return
         row = next(at for at, value in enumerate(values) if type(value) in _NESTED)
-        raise Refused(
-            f"Row {row}, {self.name}: {_shown(values[row])} is given; {self._expected()}."
-        )
+        raise Refused(f"Row {row}, {self.name}: {shown(values[row])} is given; {self._expected()}.")
 
     def count(self, values: Any) -> bool:
         """Count what the model or the sample has not seen; return whether there is any."""
@@ -122,7 +120,7 @@ class Check:
         """Return what was counted, in words; ``""`` if nothing was."""
         if self.unseen:
             noun = "value" if self.unseen == 1 else "values"
-            such = f"unknown to the model, such as {_shown(self.last_unseen)}"
+            such = f"unknown to the model, such as {shown(self.last_unseen)}"
             return f"{self.name}: {self.unseen} {noun} {such}"
         if self.outside:
             noun = "number" if self.outside == 1 else "numbers"
@@ -136,16 +134,16 @@ class Check:
             if value not in self._known and value is not None and value == value:  # noqa: PLR0124
                 known = self.column.categories[:_LISTED]
                 more = ", ..." if len(self.column.categories) > _LISTED else ""
-                expected = f"the model knows {', '.join(map(_shown, known))}{more}"
-                return f"Row {row}, {self.name}: {_shown(value)} is given; {expected}."
+                expected = f"the model knows {', '.join(map(shown, known))}{more}"
+                return f"Row {row}, {self.name}: {shown(value)} is given; {expected}."
         return ""
 
     def _expected(self) -> str:
         some = ""
         if self.column.example is not None and self.kind != "boolean":
-            some = f", such as {_shown(self.column.example)}"
+            some = f", such as {shown(self.column.example)}"
         elif self.column.categories:
-            some = f", such as {_shown(self.column.categories[0])}"
+            some = f", such as {shown(self.column.categories[0])}"
         if self.kind == "date":
             some = ""
         return EXPECTED[self.kind] + some
@@ -162,7 +160,8 @@ def _kind_of_values(column: Column) -> str:
     return ""
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """Return a value as JSON has it, cut if it is longer than a line's worth."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     text = repr(value)

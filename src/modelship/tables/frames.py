@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .bodies import kind_of
-from .checking import EXPECTED, filled
+from .checking import EXPECTED, filled, shown
 from .makers import maker_of
 from .numbers import misshapen
 from .refused import Refused
+from .times import first_refused, is_of_time, refused_in, require_times
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["FrameMaker", "as_array", "as_objects", "as_values"]
 
 _NAN = float("nan")
-_WORDS = frozenset(("now", "today"))
-_NO_ZONE = "a date without a time zone is expected"
-_A_DATE = "a date in ISO 8601 that the model can take is expected, such as 2024-05-31"
 _NUMBERS = frozenset((int, float, bool, type(None)))
 
 
@@ -75,59 +73,19 @@ class FrameMaker:
 
 def _made(make: Any, column: Column, values: Any) -> Any:
     try:
-        if column.kind == "date":
-            _require_no_words(column, values)
+        if is_of_time(column):
+            require_times(column, values)
         return make(values)
     except Refused:
         raise
     except (ValueError, TypeError, OverflowError) as error:
-        if column.kind == "date":
-            raise _refused_date(make, column, values) from None
-        row = _first_refused(make, values)
+        if is_of_time(column):
+            raise refused_in(make, column, values) from None
+        row = first_refused(make, values)
         if column.kind not in EXPECTED or row is None:
             raise Refused(f"Column {column.name!r} cannot be read: {error}") from None
-        raise _refused(row, column, values[row], expected=EXPECTED[column.kind]) from None
-
-
-def _require_no_words(column: Column, values: Any) -> None:
-    """Raise Refused at a word that pandas takes for a date, though it is none."""
-    for row, value in enumerate(values):
-        if isinstance(value, str) and value.strip().lower() in _WORDS:
-            raise _refused(row, column, value)
-
-
-def _refused(row: int, column: Column, value: Any, *, expected: str = _A_DATE) -> Refused:
-    told = f"Row {row}, column {column.name!r}: {value!r} is given"
-    return Refused(f"{told}; {expected}.")
-
-
-def _first_refused(make: Any, values: Sequence[Any]) -> int | None:
-    """Return the row of the first value which cannot be read by itself; None if each can."""
-    low, high = 0, len(values)
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if _error_of(make, values[low:middle]) else (middle, high)
-    return low if _error_of(make, values[low:high]) else None
-
-
-def _refused_date(make: Any, column: Column, values: Sequence[Any]) -> Refused:
-    """Return a refusal that names the first date which cannot be read by itself."""
-    row = _first_refused(make, values)
-    if row is not None:
-        is_zoned = _error_of(make, values[row : row + 1]) == _NO_ZONE
-        expected = _NO_ZONE if is_zoned else _A_DATE
-        return _refused(row, column, values[row], expected=expected)
-    mixed = "its dates have different time zones, or some have none"
-    return Refused(f"Column {column.name!r} cannot be read: {mixed}; one for all is expected.")
-
-
-def _error_of(make: Any, values: Any) -> str:
-    """Return what is said against values; ``""`` if they can be read."""
-    try:
-        make(values)
-    except (ValueError, TypeError, OverflowError) as error:
-        return str(error) or type(error).__name__
-    return ""
+        told = f"Row {row}, column {column.name!r}: {shown(values[row])} is given"
+        raise Refused(f"{told}; {EXPECTED[column.kind]}.") from None
 
 
 def as_values(column: Column, values: list[Any]) -> Any:
@@ -177,9 +135,16 @@ def as_array(rows: Any) -> Any:
         return array
     made = np.array(rows, dtype=object)
     if all(type(value) in _NUMBERS for value in made.flat):
-        return made.astype(float)
+        return _as_floats(made)
     made[made == None] = _NAN  # noqa: E711 - each item is compared
     return made
+
+
+def _as_floats(made: Any) -> Any:
+    try:
+        return made.astype(float)
+    except OverflowError:
+        raise Refused("The rows hold a number that is too large for a float.") from None
 
 
 def _frame(rows: Any, found: dict[str, Any]) -> Any:

@@ -3,8 +3,8 @@
 A DataFrame becomes a list of records, whose keys are its columns in their order; one whose columns
 are not named by texts becomes a list of rows. Arrays, sparse ones too, become lists. A missing
 value (NaN, NaT, NA) becomes null. Dates become texts in ISO 8601, and durations too. NumPy's
-scalars and Decimal become numbers, and a UUID becomes its text. Infinities stay, as Python's json
-module writes and reads them.
+scalars and Decimal become numbers, and a UUID and a period become their texts. Infinities stay, as
+Python's json module writes and reads them.
 """
 
 from __future__ import annotations
@@ -121,6 +121,8 @@ def _of_other(value: Any, *, where: str) -> Any:
             return write(value)
     if type(value).__name__ in _MISSING:
         return None
+    if type(value).__name__ == "Period":  # of pandas; its text tells its frequency
+        return str(value)
     if is_frame(value):
         return records_of(value)
     if hasattr(value, "toarray") or hasattr(value, "tolist"):

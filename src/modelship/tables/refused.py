@@ -7,6 +7,8 @@ from typing import Any
 
 __all__ = ["Refused"]
 
+_LONGEST = 2000  # characters; what is told of a request may be as long as that is
+
 
 class Refused(ValueError):  # noqa: N818 - it carries an answer, and is the caller's error
     """A request does not fit the schema; the text names the column, the row and what is right.
@@ -18,7 +20,7 @@ class Refused(ValueError):  # noqa: N818 - it carries an answer, and is the call
     """
 
     def __init__(self, message: str, status: int = 400) -> None:
-        super().__init__(message)
+        super().__init__(message if len(message) <= _LONGEST else f"{message[: _LONGEST - 1]}…")
         self.status = status
 
     def response(self) -> Any:

@@ -478,3 +478,17 @@ def test_values_of_another_kind_than_a_live_estimator_knows_are_named(named, zip
     """Rows in memory are as they are; what scikit-learn says names neither row nor column."""
     with pytest.raises(PredictionError, match=re.escape(told)):
         Evaluator(TABLE[["zip", "age"]].assign(zip=zips), TABLE["y"]).evaluate(named)
+
+
+@pytest.mark.parametrize("name", ["country", ""])
+def test_texts_that_look_like_gaps_are_values_where_the_model_knows_them(text_of, name):
+    """NA is Namibia by the categories of the column, by its name or by its place."""
+    file = DataFile(
+        text_of("test.csv", ",country,zip,y\n0,NA,007,NA\n1,n/a,010,None\n2,None,,n/a\n")
+    )
+    country = Column(name, "text", categories=("DE", "NA", "None"))
+    form = "table" if name else "objects"
+    X, y = file.read(Schema(form, (country, Column("zip" if name else "", "text"))))
+    assert X["country"].isna().tolist() == [False, True, False]
+    assert [*X["zip"][:2]] == ["007", "010"]
+    assert y.tolist() == ["NA", "None", "n/a"]

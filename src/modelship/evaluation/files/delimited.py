@@ -15,6 +15,7 @@ from modelship.errors import InvalidTestSetError, MissingExtraError
 from modelship.evaluation.extras import needs_extra
 from modelship.evaluation.files.splitting import (
     has_index,
+    known_columns,
     label_columns,
     labels_are_texts,
     split,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from modelship.evaluation.files.datafile import DataFile
-    from modelship.tables.schema import Schema
+    from modelship.tables.schema import Column, Schema
 
 __all__ = ["GAPS", "delimited_frame", "read_delimited"]
 
@@ -164,7 +165,9 @@ def _read_frame(
 ) -> Any:
     import pandas as pd
 
-    texts = text_columns(schema, [name for name in header if name not in labels])
+    features = [name for name in header if name not in labels]
+    known = {} if takes_texts(schema) else known_columns(schema, features)
+    texts = text_columns(schema, features)
     texts += [name for place, name in enumerate(labels) if labels_are_texts(schema, place)]
     try:
         return pd.read_csv(
@@ -178,23 +181,21 @@ def _read_frame(
             index_col=False,
             dtype=dict.fromkeys(texts, str),
             keep_default_na=False,
-            na_values={name: _gaps(name, labels, schema) for name in header},
+            na_values={
+                name: [""] if name in labels else _gaps(known.get(name), schema) for name in header
+            },
             low_memory=False,
         )
     except (ValueError, pd.errors.ParserError) as error:
         raise InvalidTestSetError(problem=f"{data.path} cannot be read: {error}") from error
 
 
-def _gaps(name: str, labels: Sequence[str], schema: Schema) -> list[str]:
+def _gaps(column: Column | None, schema: Schema) -> list[str]:
     """Return what stands for a missing value in a column; a value that the model knows does not."""
-    if name in labels:
-        return [""]
     if takes_texts(schema):
         return []
-    known = {
-        value for column in schema.columns if column.name == name for value in column.categories
-    }
-    return sorted(GAPS - {value for value in known if isinstance(value, str)})
+    values = column.categories if column else ()
+    return sorted(GAPS - {value for value in values if isinstance(value, str)})
 
 
 def _require_points(frame: Any, labels: Sequence[str], schema: Schema, *, separator: str) -> None:

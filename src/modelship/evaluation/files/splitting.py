@@ -19,6 +19,7 @@ __all__ = [
     "are_texts",
     "as_fitted",
     "has_index",
+    "known_columns",
     "label_columns",
     "labels_are_texts",
     "split",
@@ -72,8 +73,16 @@ def text_columns(schema: Schema, columns: Sequence[str]) -> list[str]:
     """
     if takes_texts(schema):
         return list(columns)
-    known = {column.name: column for column in schema.columns}
+    known = known_columns(schema, columns)
     return [name for name in columns if name in known and are_texts(known[name])]
+
+
+def known_columns(schema: Schema, features: Sequence[str]) -> dict[str, Column]:
+    """Return what is known of a file's columns: by name, or by place if the model has no names."""
+    if known_names(schema):
+        return {column.name: column for column in schema.columns}
+    found = list(features[1:] if has_index(features, schema) else features)
+    return dict(zip(found, schema.columns)) if len(found) == len(schema.columns) else {}  # noqa: B905
 
 
 def takes_texts(schema: Schema) -> bool:
@@ -122,7 +131,7 @@ def as_fitted(frame: Any, schema: Schema) -> Any:
     InvalidTestSetError
         If the values of a column cannot be of its dtype.
     """
-    known = {column.name: column for column in schema.columns}
+    known = known_columns(schema, list(frame.columns))
     frame = frame.copy()
     for name in frame.columns:
         if name in known:

@@ -24,9 +24,11 @@ from modelship.targets.scoring import answers
 
 @pytest.fixture(scope="session")
 def people():
-    """Return a table of 40 people, with a text column and a gap in none."""
+    """Return a table of 40 people, with a text column and names that no variable can have."""
     rng = np.random.default_rng(0)
-    return pd.DataFrame({"zone": rng.choice(["n", "s"], 40), "Alter in Jahren": np.arange(40) + 20})
+    zone = rng.choice(["n", "s"], 40)
+    odd = {name: rng.random(40) for name in ("Alter in-Jahren", 'a\n"b"', "from_dict")}
+    return pd.DataFrame({"zone": zone, "Alter in Jahren": np.arange(40) + 20, **odd})
 
 
 @pytest.fixture(scope="session")

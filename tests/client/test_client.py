@@ -24,10 +24,10 @@ def test_a_client_knows_what_the_service_takes(service, table_bundle):
     assert Client(service).schema == table_bundle.schema
 
 
-def test_a_refused_row_is_named(service):
+def test_a_refused_row_is_named(service, people):
     """What the service says of the column and the row is in the error."""
     with pytest.raises(ScoringRequestError, match="column 'zone': 3 is given; a text is") as caught:
-        Client(service).predict([{"zone": 3, "Alter in Jahren": 30}])
+        Client(service).predict([{**people.iloc[0].to_dict(), "zone": 3}])
     assert caught.value.status == 400
 
 

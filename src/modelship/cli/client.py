@@ -57,13 +57,14 @@ def client(
     from modelship.targets.describing import ServiceDescription
 
     if name.startswith(("http://", "https://")):
-        described = ServiceDescription.read(name)
+        uri, described = name, ServiceDescription.read(name)
     else:
         place, name = open_service(name, config_file, target=target, options=dict(options))
-        described = place.get(name).describe()
+        service = place.get(name)
+        uri, described = service.scoring_uri, service.describe()
     if not described.schema.columns:
         raise InvalidOptionError("NAME", name, _DESCRIBED)
-    folder = generate_client(described.document, language=language, folder=output)
+    folder = generate_client(described.document, language=language, folder=output, uri=uri)
     document = {"folder": str(folder), "language": language, "service": name}
     if as_json_is_asked():
         emit(document)

@@ -216,7 +216,19 @@ class _Watch:
 def _memory_bytes(pid: int) -> int:
     """Return the memory that all children of a guard hold."""
     try:
-        family = psutil.Process(pid).children(recursive=True)
-        return sum(each.memory_info().rss for each in family)
-    except psutil.Error:  # one of them ended meanwhile
+        return sum(each.memory_info().rss for each in _family(pid))
+    except (psutil.Error, OSError):  # one of them ended meanwhile
         return 0
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    """Return all processes below one, from the kernel where it lists the children of a thread.
+
+    For the same answer psutil reads the state of every process of the machine.
+    """
+    threads = Path("/proc", str(pid), "task")
+    if not (threads / str(pid) / "children").exists():
+        return psutil.Process(pid).children(recursive=True)
+    listed = " ".join(file.read_text() for file in threads.glob("*/children"))
+    children = [psutil.Process(int(each)) for each in listed.split()]
+    return [*children, *(below for each in children for below in _family(each.pid))]

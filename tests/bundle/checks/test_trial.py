@@ -1,6 +1,7 @@
 """The trial: init() and run() for real, in the bundle's own environment."""
 
 import os
+import subprocess
 import time
 
 import psutil
@@ -8,6 +9,7 @@ import pytest
 
 from modelship.bundle import Environment
 from modelship.bundle.profile import Profile
+from modelship.checks.trial import _family
 from modelship.testing import script_bundle, with_lock
 
 PLACE = Profile("a place", scoring_timeout_s=3.0, start_timeout_s=3.0)
@@ -161,6 +163,19 @@ def test_the_evidence_names_no_folder_of_this_machine(check, tmp_path):
     [finding] = check(script(init="[][1]"))
     assert 'File "score.py", line 3' in finding.evidence
     assert "modelship-" not in finding.evidence
+
+
+def test_the_memory_of_all_processes_below_one_counts():
+    """The kernel's lists hold the same processes as those that psutil looks for."""
+    command = ["bash", "-c", "sleep 60 & sleep 60 & echo; wait"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        expected = {each.pid for each in psutil.Process().children(recursive=True)}
+        found = {each.pid for each in _family(os.getpid())}
+        for each in psutil.Process(process.pid).children():
+            each.kill()
+    assert len(found) >= 3
+    assert found == expected
 
 
 def runs(pid):

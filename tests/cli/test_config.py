@@ -25,6 +25,12 @@ options: {docker: {base_image: "python:3.11-slim"}, process: {}}
 serving: {port: 5001, capture: failed, secrets: {KEY: "file:secrets/key", TOKEN: "env:TOKEN"}}
 require: {accuracy: 0.9, log_loss: 0.5}
 data: test.npz
+label: [y, z]
+task: regression
+separator: ";"
+decimal: ","
+encode: forms.py:encode
+decode: forms:decode
 timeout_s: 90
 """
 
@@ -38,6 +44,9 @@ MISTAKES = [
     ("tags:\n  build: 7\n", "line 1: tags is {'build': 7}; expected a mapping of text to text."),
     ("require: {accuracy: high}\n", "expected a mapping of metric to number."),
     ("options: {password: hunter2}\n", "options is dict; expected a mapping of target to its"),
+    ("label: 7\n", "label is 7; expected the column with y, or a list of them."),
+    ("task: ranking\n", "task is 'ranking'; expected classification or regression."),
+    ("decimal: ', '\n", "decimal is ', '; expected a character."),
     ("target:\n", "target is None; expected text."),
     ("name: abc\nname: abd\n", "line 2: name is given twice."),
     ("name: [abc\n", "line 2: "),
@@ -74,6 +83,9 @@ def test_every_key_is_read(here):
     assert (config.cpu_cores, config.memory_gb, config.timeout_s) == (2, 0.5, 90)
     assert config.options["docker"] == {"base_image": "python:3.11-slim"}
     assert config.require == {"accuracy": 0.9, "log_loss": 0.5}
+    of_text = {"task": "regression", "separator": ";", "decimal": ","}
+    forms = {"encode": "forms.py:encode", "decode": "forms:decode"}
+    assert config.scoring == {"label": ("y", "z"), **of_text, **forms}
     assert (config.name, config.chosen_target, config.description) == (
         "digits-svc",
         "docker",
@@ -89,6 +101,7 @@ def test_paths_start_at_the_folder_of_the_file(here):
     assert config.model == str(here / "project/models/model.pkl")
     assert config.entry_script == str(here / "project/score.py")
     assert config.data == str(here / "project/test.npz")
+    assert config.encode == str(here / "project/forms.py:encode")
 
 
 @pytest.mark.parametrize("uri", ["https://example.org/model.pkl", "azureml:digits:3"])

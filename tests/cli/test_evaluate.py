@@ -96,6 +96,19 @@ def test_the_project_file_says_it_all(modelship, files, here):
     assert modelship("evaluate", "--require", "accuracy=0.85").exit_code == 0
 
 
+def test_the_project_file_says_what_the_test_set_is(modelship, here):
+    """Its label, task and decimal comma; a flag stands over it."""
+    joblib.dump(LinearRegression().fit([[0.5], [1.5]], [1, 3]), here / "line.joblib")
+    (here / "test.csv").write_text("y;a\n1;0,5\n3;1,5\n")
+    (here / "modelship.yaml").write_text(
+        "model: line.joblib\ndata: test.csv\nlabel: y\ntask: regression\ndecimal: ','\n"
+    )
+    done = modelship("evaluate", "--json")
+    assert json.loads(done.stdout)["task"] == "regression", done.output
+    assert json.loads(done.stdout)["metrics"]["mae"] == pytest.approx(0)
+    assert "no column" in modelship("evaluate", "--label", "none").stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "exit_code", "said"),
     [

@@ -72,6 +72,13 @@ class Config:
         Bounds by the name of the metric.
     data : str, optional
         The test set's file.
+    label : str or Sequence[str]
+        The column that holds y, or each of several.
+    task, separator, decimal : str, optional
+        What y means, and how a CSV file is written.
+    encode, decode : str, optional
+        From rows to what a service takes, and from its answer to predictions: functions, as
+        ``module:function`` or ``file.py:function``.
     timeout_s : float
         Seconds for a deployment.
     services : Mapping[str, Config]
@@ -98,6 +105,12 @@ class Config:
     serving: Mapping[str, Any] = field(default_factory=dict)
     require: Mapping[str, float] = field(default_factory=dict)
     data: str | None = None
+    label: str | Sequence[str] = ()
+    task: str | None = None
+    separator: str | None = None
+    decimal: str | None = None
+    encode: str | None = None
+    decode: str | None = None
     timeout_s: float = 600.0
     services: Mapping[str, Config] = field(default_factory=dict)
 
@@ -145,6 +158,13 @@ class Config:
     def models(self) -> tuple[str, ...]:
         """Where each model lies; empty if none is set."""
         return (self.model,) if isinstance(self.model, str) else tuple(self.model or ())
+
+    @property
+    def scoring(self) -> dict[str, Any]:
+        """What a test set is and how it is scored, by the option beside ``--data``."""
+        names = ("task", "separator", "decimal", "encode", "decode")
+        labels = (self.label,) if isinstance(self.label, str) else tuple(self.label)
+        return {"label": labels, **{name: getattr(self, name) for name in names}}
 
     @property
     def chosen_target(self) -> str:
@@ -199,6 +219,10 @@ def _make_absolute(values: dict[str, Any], *, folder: Path, has_source: bool) ->
             values[key] = each if isinstance(value, list) else each[0]
         elif isinstance(value, str):
             values[key] = _absolute(value, folder=folder)
+    for key in {"encode", "decode"} & values.keys():
+        place, colon, function = values[key].rpartition(":")
+        if place.endswith(".py"):
+            values[key] = f"{_absolute(place, folder=folder)}{colon}{function}"
     serving = values.get("serving", {})
     if "capture" in serving:
         serving["capture"] = _absolute(serving["capture"], folder=folder)

@@ -89,13 +89,13 @@ def evaluate(
     if model and name:
         raise click.UsageError("Give either MODEL or -n NAME, not both.")
     config = Config.find(config_file).overridden_by(
-        model=model, name=name, target=target, data=data, require=require
+        model=model, name=name, target=target, data=data, require=require, **scoring
     )
     if config.data is None:
         raise click.UsageError("Give the test set with --data FILE, or as data in modelship.yaml.")
     report = _evaluate(
         config,
-        evaluator_from(config.data, scoring),
+        evaluator_from(config.data, config.scoring),
         of_service=bool(name),
         options=dict(options),
         trust_model=trust_model,

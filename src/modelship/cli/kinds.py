@@ -182,6 +182,7 @@ _PATH: Final = Kind("a path", _is_text)
 _POSITIVE: Final = Kind("a number above 0", lambda value: _is_number(value) and value > 0)
 _WHOLE: Final = Kind("a whole number", _is_whole)
 _SWITCH: Final = Kind("true or false", lambda value: isinstance(value, bool))
+_FUNCTION: Final = Kind("MODULE:FUNCTION, or FILE.py:FUNCTION", _is_text)
 _STRING: Final = Kind("text", lambda value: isinstance(value, str))
 
 _SERVING: Final = {
@@ -246,6 +247,17 @@ _ONE: Final = {
     ),
     "require": Kind("a mapping of metric to number", lambda value: _is_mapping(value, _is_number)),
     "data": _PATH,
+    "label": Kind(
+        "the column with y, or a list of them",
+        lambda value: _is_text(value) or (bool(value) and _is_list_of_texts(value)),
+    ),
+    "task": Kind(
+        "classification or regression", lambda value: value in ("classification", "regression")
+    ),
+    "separator": Kind("a character, or tab", lambda value: isinstance(value, str) and bool(value)),
+    "decimal": Kind("a character", lambda value: isinstance(value, str) and len(value) == 1),
+    "encode": _FUNCTION,
+    "decode": _FUNCTION,
     "timeout_s": _POSITIVE,
 }  # fmt: skip
 

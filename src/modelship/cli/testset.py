@@ -37,7 +37,7 @@ _HELP: Final[Mapping[str, Mapping[str, Any]]] = {
         "help": "What stands between the cells of a CSV file [default: found out].",
     },
     "decimal": {
-        "metavar": "CHARACTER", "default": ".",
+        "metavar": "CHARACTER",
         "help": "What stands before the fraction of a number in a CSV file [default: a point].",
     },
     "encode": {
@@ -97,7 +97,7 @@ def evaluator_from(file: str, given: Mapping[str, Any], *, data: str = "--data")
         Path(file),
         tuple(asked["label"]),
         separator=_character(asked["separator"]),
-        decimal=asked["decimal"],
+        decimal=asked["decimal"] or ".",
         option=data,
     )
     return Evaluator.read(opened, task=asked["task"], encode=encode, decode=decode)

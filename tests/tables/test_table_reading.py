@@ -247,11 +247,14 @@ def test_rows_with_keys_of_their_own_stay_dicts():
 
 
 def test_what_the_model_has_not_seen_is_counted_and_not_refused(caplog):
-    """An unknown category is missing to pandas, as it is in training."""
+    """Also where the sample alone tells the categories, it reaches the model as it is."""
     frame = pd.DataFrame({"zone": pd.Categorical(["n", "s"]), "age": [30, 40]})
     table = _table(frame)
     read = table.read('{"data": [["x", 90], ["n", 35]]}')
-    assert read["zone"].isna().tolist() == [True, False]
+    assert (read["zone"].tolist(), read["zone"].dtype) == (
+        ["x", "n"],
+        pd.CategoricalDtype(["n", "s", "x"]),
+    )
     assert (table.counts.has_new, table.counts.take()) == (True, (1, 1))
     table.read('{"data": [["x", null], ["s", 5]]}')
     assert (table.counts.take(), table.counts.totals) == ((1, 1), (2, 2))
@@ -260,6 +263,15 @@ def test_what_the_model_has_not_seen_is_counted_and_not_refused(caplog):
         "Counted in 2 rows, and not refused: column 'zone': 1 value unknown to the model, such as "
         "'x'; column 'age': 1 number outside the sample's 30 to 40."
     )
+
+
+def test_an_unknown_category_is_missing_to_a_model_of_categories():
+    """A booster has codes for those that it knows; another code would be one of another value."""
+    of_model = Schema("table", (Column("zone", "category", categories=("n", "s")),))
+    sample = pd.DataFrame({"zone": pd.Categorical(["n", "s"])})
+    table = Table(of_model.completed_by(schema_of_data(sample)))
+    assert table.read('[["x"], ["n"]]')["zone"].isna().tolist() == [True, False]
+    assert table.counts.totals == (1, 0)
 
 
 def test_an_unknown_category_is_kept_for_an_encoder():

@@ -194,8 +194,13 @@ def _column(name: str, dtype: str, values: list[Any], *, series: Any = None) -> 
 
 
 def _kind_of_categories(series: Any) -> str:
-    """Return the kind of a series of categories; dates are to be read before they become any."""
-    return "date" if series.cat.categories.dtype.kind == "M" else "category"
+    """Return the kind of the values of a series of categories.
+
+    It is not ``"category"``: a sample does not say that the model itself takes categories, and what
+    an encoder makes of a value that it does not know is up to the encoder.
+    """
+    categories = series.cat.categories
+    return _kind(categories.tolist(), series=categories)
 
 
 def _plain_or_itself(value: Any) -> Any:

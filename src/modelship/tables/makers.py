@@ -175,8 +175,8 @@ def _guessed(values: Any, *, column: Column) -> Any:
 def _categories_maker(column: Column) -> Maker:
     """Return the maker of categories.
 
-    Where the dtype alone says what the categories are, as for boosters, what is unknown is missing.
-    Where an encoder does, unknown values are kept: it has its own way with them.
+    To a model that takes categories itself, as boosters do, what is unknown is missing. For any
+    other one, which may begin with an encoder, unknown values are kept: it has its own way with them.
     """
     import pandas as pd
 

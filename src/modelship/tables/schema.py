@@ -24,7 +24,8 @@ FORMS = ("table", "objects", "values", "records", "array", "")
 not known."""
 
 KINDS = ("integer", "number", "boolean", "text", "date", "category", "mixed", "")
-"""What the values of a column are; ``""`` is not known."""
+"""What the values of a column are; ``""`` is not known. One of the kind ``"category"`` is one that
+the model itself takes as categories: a value that is none of them is a missing one to it."""
 
 FORMAT = 1
 
@@ -103,7 +104,7 @@ class Column:
         their kind stays what the values are.
         """
         completed = _completed(self, other)
-        is_known = other.kind == "category" and self.categories
+        is_known = other.dtype == "category" and self.categories
         if self.kind == "number" and other.kind not in {"", "integer"} and not is_known:
             return replace(completed, kind=other.kind)
         return completed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -18,9 +19,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
 
-from modelship.errors import ModelLoadError
+from modelship.bundle.generated import generate_source
+from modelship.errors import EntryScriptError, ModelLoadError
 from modelship.sources import Model
-from modelship.tables import Column
+from modelship.sources._budget import Budget
+from modelship.sources._onnx_schema import OnnxGraph
+from modelship.sources._stream import MalformedError
+from modelship.tables import Column, Outputs, Schema
 
 RANDOM = np.random.default_rng(0)
 FRAME = pd.DataFrame(
@@ -87,13 +92,13 @@ def test_a_graph_with_one_input_takes_an_array(estimator, y, labels, has_probabi
     assert (loaded.predict(X) == expected).all() if labels else True
 
 
-def _network(path, inputs, outputs=(("y", 3),)):
+def _network(path, inputs, outputs=(("y", 3),), kind=TensorProto.FLOAT):
     """Write a graph that passes its first input on, whatever else it takes and answers."""
     floats = [
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", *size])
+        helper.make_tensor_value_info(name, kind, ["n", *size])
         for name, *size in (*inputs, *outputs)
     ]
-    nodes = [helper.make_node("Identity", [inputs[0][0]], [name]) for name, _ in outputs]
+    nodes = [helper.make_node("Identity", [inputs[0][0]], [name]) for name, *_ in outputs if inputs]
     graph = helper.make_graph(nodes, "g", floats[: len(inputs)], floats[len(inputs) :])
     opsets = [helper.make_opsetid("", 17)]
     onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), path)
@@ -108,17 +113,95 @@ def test_a_network_answers_its_scores(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("inputs", "outputs", "said"),
+    ("inputs", "outputs", "kind", "said"),
     [
-        ([("ids", 8), ("mask", 8)], [("y", 3)], "takes several tensors (ids, mask)"),
-        ([("x", 3)], [("y", 3), ("z", 3)], "answers several tensors (y, z)"),
+        ([("a", 8), ("b", 8)], [("y", 3)], TensorProto.FLOAT, "takes several tensors (a, b)"),
+        ([(f"i{n}", 8) for n in range(8)], [("y", 3)], TensorProto.FLOAT, "i5 and 2 more)"),
+        ([("a", 1), ("b", 1)], [("y", 1)], TensorProto.COMPLEX64, "takes several tensors (a, b)"),
+        ([("x", 3)], [("y", 3), ("z", 3)], TensorProto.FLOAT, "answers several tensors (y, z)"),
+        ([("x", 3)], [("y", 3)], TensorProto.COMPLEX64, "no tensor of numbers or texts (x)"),
+        ([], [("y", 3)], TensorProto.FLOAT, "takes no input"),
     ],
 )
-def test_several_tensors_are_no_table(inputs, outputs, said, tmp_path):
-    """What no script can be written for is told in words."""
-    contents = _network(tmp_path / "net.onnx", inputs, outputs).contents
-    assert contents.title == f"an ONNX model that {said}"
-    assert contents.predicts is False
+def test_what_takes_or_answers_no_table_is_refused(inputs, outputs, kind, said, tmp_path):
+    """What no script can be written for is told in words, and none is."""
+    model = _network(tmp_path / "net.onnx", inputs, outputs, kind)
+    assert model.contents.title.startswith("an ONNX model that ")
+    assert model.contents.title.endswith(said)
+    with pytest.raises(EntryScriptError, match="is an ONNX model that|holds an ONNX model that"):
+        generate_source([model], schema=model.schema)
+
+
+@pytest.mark.parametrize(
+    ("graph", "said"),
+    [
+        (b"\x0a\x05", "a field in it is longer than what holds it"),
+        (b"\x0b", "a field in it is longer than what holds it"),
+        (b"\xff" * 11, "a number in it is longer than any"),
+        (b"\xff", "a number in it is longer than any"),
+    ],
+)
+def test_a_graph_that_is_none_is_malformed(graph, said):
+    """What it says of its lengths is compared with what there is."""
+    content = b"\x3a" + bytes([len(graph)]) + graph
+    with pytest.raises(MalformedError, match=said):
+        OnnxGraph(content, Budget(len(content))).read()
+
+
+@pytest.mark.parametrize(
+    ("size", "schema"),
+    [
+        ((), Schema("values", (Column(kind="text", missing=False),))),
+        ((2,), Schema("objects", (Column(kind="text", missing=False),) * 2)),
+        (("m",), Schema()),
+    ],
+)
+def test_a_tensor_of_texts_takes_texts(size, schema, tmp_path, written):
+    """Rows of texts are no rows of numbers, whatever their width."""
+    model = _network(tmp_path / "net.onnx", [("x", *size)], [("y", *size)], TensorProto.STRING)
+    assert replace(model.schema, outputs=Outputs()) == schema
+    rows = [["a", "b"], ["c", "d"]] if size else ["a", "c"]
+    assert written(model)["run"](json.dumps({"data": rows})) == rows
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ([["30", 1.5, "n"]], "Row 0, column 'age': '30' is given; a number is expected"),
+        ([[30.5, 1.5, "n"]], "The input 'age' takes whole numbers"),
+        ([[None, 1.5, "n"]], "Row 0, column 'age': null is given; a number is expected"),
+        ([[30, 1.5, 1]], "Row 0, column 'zone': 1 is given; a text is expected"),
+        ([[30, 1.5, None]], "Row 0, column 'zone': null is given; a text is expected"),
+        ([[30, 1.5]], "Row 0 has 2 values; 3 are expected"),
+    ],
+)
+def test_the_written_script_refuses_what_a_graph_of_columns_does_not_take(
+    body, said, pipeline, tmp_path, written
+):
+    """Tensors are of one kind, and hold no gaps in texts and whole numbers."""
+    (tmp_path / "model").mkdir()
+    script = written(save(tmp_path / "model/m.onnx", pipeline, FRAME[:1]))
+    with pytest.raises(ValueError, match=said):
+        script["run"](json.dumps({"data": body}))
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ([[1, 2]], "The model does not take these rows: .*Got invalid dimensions"),
+        ([[1, 2, "x"]], "Row 0, column 2: 'x' is given; a number is expected"),
+        ([[1, 2, 3], [1, 2]], "Row 1 has 2 values; 3 are expected"),
+        ([1, 2, 3], "Row 0 is a single value"),
+    ],
+)
+def test_the_written_script_refuses_what_a_graph_of_one_tensor_does_not_take(
+    body, said, tmp_path, written
+):
+    """The rows are the caller's, and so is their shape."""
+    script = written(_network(tmp_path / "net.onnx", [("x", 3)]))
+    with pytest.raises(ValueError, match=said) as caught:
+        script["run"](json.dumps({"data": body}))
+    assert type(caught.value).__name__ == "Refused"
 
 
 def test_whole_numbers_are_not_cut(pipeline, tmp_path):

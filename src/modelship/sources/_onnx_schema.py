@@ -109,11 +109,18 @@ class OnnxGraph:
         width = only.shape[1] if only.shape and len(only.shape) == _COLUMN else -1
         if only.kind == _STRING and 0 < width <= _MAX_VALUES:
             return Schema("objects", (Column(kind="text", missing=False),) * width, outputs=outputs)
+        if only.kind == _STRING:
+            one = (Column(kind="text", missing=False),) if len(only.shape or ()) == 1 else ()
+            return Schema("values" if one else "", one, outputs=outputs)
         return Schema("array", width=width if width > 0 else None, outputs=outputs)
 
     def unusable(self) -> str:
         """Return what the model takes or answers that is no table, or ``""``."""
-        if len(self.inputs) != 1 and not self._takes_columns():
+        if not self.inputs:
+            return "takes no input"
+        if len(self.inputs) == 1 and self.inputs[0].kind not in _KINDS:
+            return f"takes what is no tensor of numbers or texts ({_names(self.inputs)})"
+        if len(self.inputs) > 1 and not self._takes_columns():
             return f"takes several tensors ({_names(self.inputs)})"
         if len(self.outputs) > 1 and not self._is_classifier():
             return f"answers several tensors ({_names(self.outputs)})"

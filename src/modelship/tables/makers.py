@@ -176,7 +176,7 @@ def _categories_maker(column: Column) -> Maker:
     """Return the maker of categories.
 
     To a model that takes categories itself, as boosters do, what is unknown is missing. For any
-    other one, which may begin with an encoder, unknown values are kept: it has its own way with them.
+    other one unknown values are kept: an encoder in it has its own way with them.
     """
     import pandas as pd
 

@@ -80,6 +80,7 @@ def test_the_signature_completes_what_the_file_tells(tmp_path):
     ("inputs", "form", "width"),
     [
         ([{"type": "tensor", "tensor-spec": {"dtype": "float64", "shape": [-1, 7]}}], "array", 7),
+        ([{"type": "tensor", "tensor-spec": {"dtype": "object", "shape": [-1, 7]}}], "", 7),
         ([{"name": "when", "type": "datetime"}, {"name": "zone", "type": "string"}], "table", 2),
         ([{"name": "a"}, {"name": "a"}], "", None),
         ("no list", "", None),

@@ -153,8 +153,16 @@ def _of_inputs(inputs: list[Mapping[str, Any]], outputs: Outputs) -> Schema:
         if not any(each.get("type") == "tensor" for each in inputs):
             return Schema("table", tuple(map(_column, inputs)), outputs=outputs)
     elif len(inputs) == 1 and inputs[0].get("type") == "tensor":
-        return Schema("array", width=_width(inputs[0]), outputs=outputs)
+        form = "" if _holds_texts(inputs[0]) else "array"
+        return Schema(form, width=_width(inputs[0]), outputs=outputs)
     return Schema(outputs=outputs)
+
+
+def _holds_texts(spec: Mapping[str, Any]) -> bool:
+    """Return whether the tensor of a signature may hold texts, by the name of its dtype."""
+    told = spec.get("tensor-spec")
+    dtype = told.get("dtype") if isinstance(told, dict) else ""
+    return isinstance(dtype, str) and dtype.startswith(("object", "str", "<U", "|S"))
 
 
 def _column(spec: Mapping[str, Any]) -> Column:

@@ -4,7 +4,7 @@
 
     python benchmarks/cases.py                 what is caught, false alarms, and times
     python benchmarks/cases.py --smoke         a few cases, to see that it still runs
-    python benchmarks/cases.py --page          write docs/reference/broken-bundles.md too
+    python benchmarks/cases.py --page          write benchmarks/broken-bundles.md too
 
 Environments are made on first use and kept in MODELSHIP_HOME; the times are those of a machine
 that has them.
@@ -28,7 +28,7 @@ from modelship.bundle.profile import Profile  # noqa: E402 - as above
 from modelship.checks.trial import try_out  # noqa: E402 - as above
 from modelship.errors import ModelshipError  # noqa: E402 - as above
 
-PAGE = ROOT / "docs/reference/broken-bundles.md"
+PAGE = ROOT / "benchmarks/broken-bundles.md"
 AT_ONCE = 3
 STEP = 40  # every so many cases make a smoke test
 LONGEST_LINE = 300
@@ -167,7 +167,7 @@ def telling_line(each):
 def main():
     """Run what was asked for; exit with 1 if something is not as it should be."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--page", action="store_true", help="write the page of the documents")
+    parser.add_argument("--page", action="store_true", help="write the page of broken bundles")
     parser.add_argument("--smoke", action="store_true", help="a few cases, to see that it runs")
     arguments = parser.parse_args()
     step = STEP if arguments.smoke else 1

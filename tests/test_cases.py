@@ -18,7 +18,7 @@ AT_ONCE = 3
 # Starting the server is most of the time. The benchmark starts it for all; so do these if asked to.
 THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
 ON_SERVER = {name for place, name in enumerate([*BROKEN, *GOOD]) if THOROUGH or place % 3 == 0}
-PAGE = Path(__file__).parents[1] / "docs/reference/broken-bundles.md"
+PAGE = Path(__file__).parents[1] / "benchmarks/broken-bundles.md"
 # No bundle can cause the first: the server is part of each environment. Whether the second is
 # found depends on what the machine has. The third is about what a caller sends, and the last about
 # how a bundle is served.
@@ -107,14 +107,14 @@ def test_each_rule_that_a_bundle_can_break_has_a_case():
 
 
 def test_the_page_shows_each_broken_bundle():
-    """docs/reference/broken-bundles.md has a heading for each case."""
+    """benchmarks/broken-bundles.md has a heading for each case."""
     assert set(re.findall(r"^### (\S+)$", PAGE.read_text(), re.MULTILINE)) == BROKEN.keys()
 
 
 def test_the_benchmark_still_runs(shared_home):
     """benchmarks/cases.py counts a few of them; here, since the environments are there already."""
     done = subprocess.run(
-        [sys.executable, PAGE.parents[2] / "benchmarks/cases.py", "--smoke"],
+        [sys.executable, PAGE.with_name("cases.py"), "--smoke"],
         env={**os.environ, "MODELSHIP_HOME": str(shared_home)},
         capture_output=True,
         text=True,

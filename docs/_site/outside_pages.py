@@ -1,4 +1,4 @@
-"""Show the pages of the repository's root on the site, where the links of the others lead.
+"""Show pages from outside of ``docs/`` on the site, where the links of the others lead.
 
 A hook of MkDocs (``hooks`` in ``mkdocs.yml``). Links are written so that they work in the
 repository; those that leave ``docs/`` lead here to a copy of the page that they name.
@@ -18,21 +18,26 @@ PAGES = {
     "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",
     "SECURITY.md": "security.md",
+    "benchmarks/broken-bundles.md": "broken-bundles.md",
 }
+UNSEARCHED = {"CHANGELOG.md", "benchmarks/broken-bundles.md"}  # long, or generated
 LINK = re.compile(r"\]\(([\w./-]+)(#[\w-]+)?\)")
 # A reference as Sphinx writes it in a docstring, such as :meth:`~modelship.Model.load`.
 ROLE = re.compile(r":(?:attr|class|data|exc|func|meth|mod):<code>(?:~[\w.]*\.)?(?:modelship\.)?")
 
 
 def on_files(files, config):
-    """Add the pages of the root."""
+    """Add the pages from outside."""
     for page, name in PAGES.items():
-        files.append(File.generated(config, name, content=(ROOT / page).read_text()))
+        text = (ROOT / page).read_text()
+        if page in UNSEARCHED:
+            text = f"---\nsearch: {{exclude: true}}\n---\n{text}"
+        files.append(File.generated(config, name, content=text))
     return files
 
 
 def on_page_markdown(markdown, page, **_):
-    """Let the links between the root and ``docs/`` lead to the pages of the site."""
+    """Let the links into and out of ``docs/`` lead to the pages of the site."""
     name = page.file.src_uri
     origin = {shown: original for original, shown in PAGES.items()}.get(name, f"docs/{name}")
     here = posixpath.dirname(origin)

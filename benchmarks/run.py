@@ -12,6 +12,7 @@ that it is compared with, and reports the ratio of their medians.
 
 import argparse
 import contextlib
+import functools
 import gzip
 import os
 import socket
@@ -68,16 +69,22 @@ def interleave(ours, bare, *, times):
     return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
 
 
-def digits_bundle(folder, *, comment="", python=None):
-    """Return a bundle around a classifier of digits, and rows of 784 numbers to score."""
+@functools.cache
+def digits_classifier():
+    """Return a classifier of digits, which is fitted once, and rows of 784 numbers to score."""
     from sklearn.datasets import load_digits
     from sklearn.linear_model import LogisticRegression
 
-    import modelship as ms
-
     digits, y = load_digits(return_X_y=True)
     X = np.tile(digits, 13)[:, :784] / 16.0
-    classifier = LogisticRegression(max_iter=1000).fit(X, y)
+    return LogisticRegression(max_iter=1000).fit(X, y), X
+
+
+def digits_bundle(folder, *, comment="", python=None):
+    """Return a bundle around a classifier of digits, and rows of 784 numbers to score."""
+    import modelship as ms
+
+    classifier, X = digits_classifier()
     model = ms.ModelSource.open(classifier, name="digits").fetch(folder)
     script = Path(folder, "score.py")
     script.write_text(f"{SCORE}# {comment}\n")

@@ -44,7 +44,11 @@ def main() -> int:
     chosen = tuple(each for each in SERVERS if each.name in options.only)
     with tempfile.TemporaryDirectory(prefix="modelship-serving-") as folder:
         material = Material.prepare(
-            Path(folder), cache=options.cache, version=options.python, servers=chosen
+            Path(folder),
+            cache=options.cache,
+            version=options.python,
+            servers=chosen,
+            small=options.smoke,
         )
         if options.what == "faults":
             return play_faults(chosen, material=material, options=options)

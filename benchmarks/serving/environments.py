@@ -40,7 +40,7 @@ def clean_environ() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in unwanted}
 
 
-def build(name: str, *, version: str, cache: Path) -> Path:
+def build(name: str, *, version: str, cache: Path, compiled: bool = True) -> Path:
     """Return the Python of the environment `name`; make the environment where it is new.
 
     Parameters
@@ -51,6 +51,8 @@ def build(name: str, *, version: str, cache: Path) -> Path:
         What uv finds the Python by, such as ``"3.11"``.
     cache : Path
         Where the environments are kept.
+    compiled : bool
+        Whether all of a new environment is compiled, and not what is imported alone.
     """
     requirements = REQUIREMENTS[name]
     lock = LOCK.read_text() if name == "modelship" else ""
@@ -59,7 +61,8 @@ def build(name: str, *, version: str, cache: Path) -> Path:
     python, ready = folder / "bin/python", folder / "ready"
     if not ready.exists():
         _uv("venv", "--clear", "--python", version, str(folder))
-        install = ("pip", "install", "--compile-bytecode", "--python", str(python))
+        compiling = ("--compile-bytecode",) if compiled else ()
+        install = ("pip", "install", *compiling, "--python", str(python))
         _uv(*install, *requirements)
         if lock:
             _uv(*install, "--require-hashes", "-r", str(LOCK))

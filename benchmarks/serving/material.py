@@ -37,18 +37,22 @@ class Material:
         Where the environments are kept.
     version : str
         The Python that all servers run on.
+    small : bool
+        Whether the environments of Azure ML's server and of ours are one, and not compiled first:
+        enough to see that everything runs.
     """
 
     folder: Path
     cache: Path
     version: str
+    small: bool = False
 
     @staticmethod
     def prepare(
-        folder: Path, *, cache: Path, version: str, servers: tuple[Server, ...]
+        folder: Path, *, cache: Path, version: str, servers: tuple[Server, ...], small: bool = False
     ) -> Material:
         """Make the environments, fit the model, write the bodies, copy the apps."""
-        material = Material(folder, cache, version)
+        material = Material(folder, cache, version, small)
         for name in sorted({each.environment for each in servers} | {"azmlinfsrv"}):
             material.build(name)
         shutil.copytree(FOLDER / "apps", folder / "apps", ignore=_bytecode)
@@ -69,7 +73,9 @@ class Material:
 
     def build(self, environment: str) -> Path:
         """Return the Python of an environment, which is made where it is new."""
-        return build(environment, version=self.version, cache=self.cache)
+        if self.small and environment == "azmlinfsrv":
+            environment = "modelship"  # which has all of it
+        return build(environment, version=self.version, cache=self.cache, compiled=not self.small)
 
     def run(self, environment: str, script: str, *arguments: str) -> None:
         """Run one of the apps' scripts to its end in an environment."""

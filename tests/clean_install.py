@@ -7,8 +7,9 @@ it needs, with no extra installed and none of this checkout on the path.
 import subprocess
 import sys
 import tempfile
-import venv
 from pathlib import Path
+
+import uv
 
 USE_IT = """
 import importlib.resources, sys
@@ -26,10 +27,13 @@ print("modelship", modelship.__version__, "from", modelship.__file__)
 def main(dist: str) -> None:
     [wheel] = Path(dist).glob("*.whl")
     with tempfile.TemporaryDirectory() as folder:
-        venv.create(folder, with_pip=True)
-        binaries = Path(folder, "bin")
         run = lambda *command: subprocess.run(command, check=True, cwd=folder)  # noqa: E731
-        run(binaries / "python", "-m", "pip", "install", "--quiet", wheel)
+        run(
+            uv.find_uv_bin(), "venv", "--quiet", "--no-project", "--python", sys.executable, "clean"
+        )
+        binaries = Path(folder, "clean", "bin")
+        install = (uv.find_uv_bin(), "pip", "install", "--quiet", "--python")
+        run(*install, binaries / "python", wheel)
         run(binaries / "python", "-c", USE_IT)
         run(binaries / "modelship", "--version")
         run(binaries / "modelship", "targets")

@@ -20,7 +20,9 @@ from modelship.testing.offline.workspace import OfflineWorkspace
 SCRIPT = Path(__file__).parent / "tutorial" / "part_one.py"
 
 
-@pytest.fixture(scope="module", params=["3.8", "3.10", "3.11"])
+@pytest.fixture(
+    scope="module", params=["3.8", "3.11", pytest.param("3.10", marks=pytest.mark.long)]
+)
 def tutorial(request, client_python, tmp_path_factory):
     """Run part one; return the workspace, what it printed, and what it found."""
     folder = tmp_path_factory.mktemp(f"one-{request.param}")

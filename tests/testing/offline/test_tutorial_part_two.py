@@ -31,8 +31,11 @@ X, y = load_digits(return_X_y=True)
 joblib.dump(LogisticRegression(C=0.01, max_iter=1000).fit(X / 16.0, y), "sklearn_mnist_model.pkl")
 """
 REGISTER = """
+import platform
 from azureml.core import Model, Workspace
-Model.register(Workspace.from_config(), "sklearn_mnist_model.pkl", "sklearn_mnist")
+ws = Workspace.from_config()
+model = Model.register(ws, "sklearn_mnist_model.pkl", "sklearn_mnist")
+print(platform.python_version(), ws.name, model.id)
 """
 MNIST = os.environ.get("MODELSHIP_MNIST_DIR")
 
@@ -64,15 +67,23 @@ class Client:
         return done.stdout
 
     def registers_the_model(self):
-        """Register the tutorial's own model, or one of scikit-learn's digits."""
+        """Register the tutorial's own model, or one of scikit-learn's digits; return who did it."""
         if MNIST:
             shutil.copy(Path(MNIST) / "sklearn_mnist_model.pkl", self.folder)
         else:
             self.runs(TRAIN)
-        self.runs(REGISTER)
+        return self.runs(REGISTER).splitlines()[-1].split()
 
 
-@pytest.fixture(scope="module", params=[("3.8", 500), ("3.10", 500), ("3.11", 10_000)], ids=str)
+RUNS = [
+    ("3.8", 500),
+    ("3.11", 500),
+    pytest.param(("3.10", 500), marks=pytest.mark.long),
+    pytest.param(("3.11", 10_000), marks=pytest.mark.long),
+]
+
+
+@pytest.fixture(scope="module", params=RUNS, ids=str)
 def tutorial(request, client_python, tmp_path_factory, shared_home):
     """Run part two; return the workspace, what it printed, and what it found."""
     version, images = request.param
@@ -80,10 +91,14 @@ def tutorial(request, client_python, tmp_path_factory, shared_home):
     data = {"MODELSHIP_MNIST_DIR": MNIST} if MNIST else {}
     with deploying(folder, home=shared_home) as place:
         client = Client(client_python(version), folder / "here", place.offline)
-        client.registers_the_model()
+        registered = client.registers_the_model()
         printed = client.runs(SCRIPT.read_text(), IMAGES=str(images), **data)
         found = json.loads((client.folder / "findings.json").read_text())
-        yield place.offline, printed, {**found, "folder": client.folder}
+        yield (
+            place.offline,
+            printed,
+            {**found, "folder": client.folder, "by": (version, registered)},
+        )
 
 
 def test_the_service_answers_what_the_model_does(tutorial):
@@ -93,6 +108,13 @@ def test_the_service_answers_what_the_model_does(tutorial):
     assert found["there"] == found["here"]
     assert found["sample"][0] == found["sample"][1]
     assert found["corrected"] == [200, [found["expected"]]]
+
+
+def test_a_script_of_another_python_finds_the_workspace(tutorial):
+    """In a terminal that has sourced the workspace's file, and with its config.json."""
+    version, (python, *registered) = tutorial[2]["by"]
+    assert python.startswith(f"{version}.")
+    assert registered == ["offline", "sklearn_mnist:1"]
 
 
 def test_the_model_is_as_good_as_it_was(tutorial):

@@ -71,7 +71,12 @@ def _options() -> argparse.Namespace:
     add("--seconds", type=float, default=3.0, help="how long each load is sent")
     add("--python", default="3.11", metavar="VERSION", help="what all servers run on (3.11)")
     add("--json", type=Path, metavar="FILE")
-    add("--page", type=Path, metavar="FILE.md", help="write the tables between the page's marks")
+    add(
+        "--page",
+        type=Path,
+        metavar="FILE.md",
+        help="write the short table between the page's marks, and all tables as CSV beside it",
+    )
     add("--picture", type=Path, metavar="FILE.png")
     add(
         "--require",

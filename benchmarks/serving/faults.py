@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 from client import Probe, SteadyLoad, head
 from fault_cases import CASES, CLIENTS, Case, Scene, Told
-from page import write_figures
+from page import write_data, write_figures
 from process_tree import ServerProcess, free_port
-from tables import Table, markdown, text
+from tables import NOTHING, Table, markdown, text
 
 if TYPE_CHECKING:
     import argparse
@@ -88,7 +88,8 @@ def play_faults(
     if options.json:
         options.json.write_text(json.dumps([asdict(each) for each in findings], indent=1) + "\n")
     if options.page:
-        write_figures(options.page, markdown(table), section="faults")
+        write_data(options.page, [table])
+        write_figures(options.page, markdown(in_verdicts(table)), section="faults")
     ours = {each.title for each in servers if each.is_ours}
     failed = [each for each in findings if each.server in ours and not each.went_well]
     return 1 if options.require and failed else 0
@@ -183,10 +184,22 @@ def _table(findings: list[Finding]) -> Table:
     """Return the findings as a table."""
     head = ("fault", "server", "answered to it", "health", "requests beside it", "", "verdict")
     return Table(
+        "faults",
         "What happens under fault, with 8 clients that go on asking",
         head,
         list(map(_row, findings)),
     )
+
+
+def in_verdicts(table: Table) -> Table:
+    """Return the verdicts alone: a row for each fault, a column for each server."""
+    servers = list(dict.fromkeys(row[1] for row in table.rows))
+    verdicts = {row[:2]: row[-1] for row in table.rows}
+    rows = [
+        (fault, *(verdicts.get((fault, server), NOTHING) for server in servers))
+        for fault in dict.fromkeys(row[0] for row in table.rows)
+    ]
+    return Table("verdicts", "Whether it went well", ("fault", *servers), rows)
 
 
 def _row(finding: Finding) -> tuple[str, ...]:

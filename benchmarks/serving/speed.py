@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from environments import versions
 from goals import Outcome, outcomes
 from machine import describe_machine
-from page import write_figures
+from page import write_data, write_figures
 from picture import draw
 from rounds import Effort, measure
-from tables import markdown, tables, text
+from tables import in_short, markdown, tables, text
 from wrk import require_wrk
 
 if TYPE_CHECKING:
@@ -71,8 +71,17 @@ def _report(
     if options.picture:
         draw(figures, file=options.picture)
     if options.page:
-        content = "\n\n".join([_sentence(about), *map(markdown, found)])
+        content = "\n\n".join([_sentence(about), markdown(in_short(found)), _reached(figures)])
+        write_data(options.page, found)
         write_figures(options.page, content, section="figures", picture=options.picture)
+
+
+def _reached(figures: Figures) -> str:
+    """Return how many goals are reached, and which are not."""
+    measured = [each for each in outcomes(figures) if each.found]
+    missed = [each.name for each in measured if not each.is_reached]
+    reached = f"{len(measured) - len(missed)} of {len(measured)} goals are reached"
+    return f"{reached}; not: {'; '.join(missed)}." if missed else f"{reached}."
 
 
 def _packages(servers: tuple[Server, ...], material: Material) -> dict[str, str]:

@@ -12,8 +12,9 @@ from servers import BASELINE, BEST_PEER, SERVERS, Server
 if TYPE_CHECKING:
     from figures import Figures, Spread
 
-__all__ = ["Table", "markdown", "tables", "text"]
+__all__ = ["NOTHING", "Table", "in_short", "markdown", "tables", "text"]
 
+CLIENTS_IN_SHORT = 8
 NOTHING = "–"  # noqa: RUF001 - an empty cell
 
 
@@ -23,6 +24,8 @@ class Table:
 
     Parameters
     ----------
+    name : str
+        One word for it, which names its file.
     title : str
         A sentence that says what stands in it.
     head : tuple[str, ...]
@@ -31,6 +34,7 @@ class Table:
         As many cells in each row as there are columns.
     """
 
+    name: str
     title: str
     head: tuple[str, ...]
     rows: list[tuple[str, ...]]
@@ -50,6 +54,24 @@ def tables(figures: Figures, *, clients: tuple[int, ...]) -> list[Table]:
         _launches(figures, servers),
         _goals(figures),
     ]
+
+
+def in_short(found: list[Table]) -> Table:
+    """Return what a reader wants first, for both sizes of body at one number of clients."""
+    by_name = {each.name: each for each in found}
+    loads = [f"{_size(rows)}, {CLIENTS_IN_SHORT} cl." for rows in ROWS]
+    columns = (
+        ("cpu", "cpu ms"),
+        ("ratios", "times less"),
+        ("rates", "requests/s"),
+        ("p99", "p99 ms"),
+    )
+    cells = [_column(by_name[name], load) for name, _ in columns for load in loads]
+    head = (f"{label}, {_size(rows)}" for _, label in columns for rows in ROWS)
+    servers = [row[0] for row in by_name["cpu"].rows]
+    lines = list(zip(servers, *cells, strict=True))
+    title = f"With {CLIENTS_IN_SHORT} clients, medians; times less cpu than azmlinfsrv takes"
+    return Table("short", title, ("server", *head), lines)
 
 
 def text(table: Table) -> str:
@@ -78,7 +100,8 @@ def _loads(
             for each in clients
         )
         rows.append((server.title, *(_cell(each) for each in spreads)))
-    return Table(f"{title}, median (range)", _load_head(clients), rows)
+    files = {"cpu_ms": "cpu", "rate": "rates", "p50_ms": "p50", "p99_ms": "p99"}
+    return Table(files[name], f"{title}, median (range)", _load_head(clients), rows)
 
 
 def _ratios(figures: Figures, servers: list[Server], clients: tuple[int, ...]) -> Table:
@@ -95,7 +118,7 @@ def _ratios(figures: Figures, servers: list[Server], clients: tuple[int, ...]) -
                 cells.append(" / ".join(f"{one.median:.2f}" if one else NOTHING for one in found))
         rows.append((server.title, *cells))
     title = "How many times less cpu per request than azmlinfsrv / than FastAPI + uvicorn, median"
-    return Table(title, _load_head(clients), rows)
+    return Table("ratios", title, _load_head(clients), rows)
 
 
 def _launches(figures: Figures, servers: list[Server]) -> Table:
@@ -110,7 +133,7 @@ def _launches(figures: Figures, servers: list[Server]) -> Table:
         for server in servers
     ]
     head = ("server", "start to first answer, s", "memory (PSS), MiB", "failed requests")
-    return Table("Start, memory and failed requests, median (range)", head, rows)
+    return Table("launches", "Start, memory and failed requests, median (range)", head, rows)
 
 
 def _goals(figures: Figures) -> Table:
@@ -125,13 +148,22 @@ def _goals(figures: Figures) -> Table:
         for each in outcomes(figures)
         if each.found
     ]
-    return Table("What is to be reached", ("", "found", "to reach", "verdict"), rows)
+    return Table("goals", "What is to be reached", ("", "found", "to reach", "verdict"), rows)
 
 
 def _load_head(clients: tuple[int, ...]) -> tuple[str, ...]:
     """Return the head of a table with a column for each load."""
-    sizes = ("1 row" if rows == 1 else f"{rows} rows" for rows in ROWS)
-    return ("server", *(f"{size}, {each} cl." for size in sizes for each in clients))
+    return ("server", *(f"{_size(rows)}, {each} cl." for rows in ROWS for each in clients))
+
+
+def _size(rows: int) -> str:
+    return "1 row" if rows == 1 else f"{rows} rows"
+
+
+def _column(table: Table, name: str) -> list[str]:
+    """Return the medians of a column: without ranges, and of two figures the first."""
+    place = table.head.index(name)
+    return [row[place].partition(" ")[0] for row in table.rows]
 
 
 def _cell(spread: Spread | None) -> str:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from statistics import median
 from typing import TYPE_CHECKING
 
-from page import write_figures
+from page import write_data, write_figures
 from rounds import Effort, measure
 from tables import Table, markdown, text
 from wrk import require_wrk
@@ -44,10 +44,11 @@ def measure_workers(
             if ratio > MOST_CPU:
                 misses.append(f"{server.name}, {count} workers: {ratio:.2f} times the cpu")
     head = ("server", "workers", "requests/s", "times one worker's", "cpu ms", "times one worker's")
-    table = Table(f"Workers, {CLIENTS_EACH} clients for each", head, rows)
+    table = Table("workers", f"Workers, {CLIENTS_EACH} clients for each", head, rows)
     print(text(table))
     print(*misses, sep="\n", file=sys.stderr)
     if options.page:
+        write_data(options.page, [table])
         write_figures(options.page, markdown(table), section="workers")
     return 1 if options.require and misses else 0
 

@@ -25,6 +25,7 @@ def _read(schema, *values, validate=True):
     ("schema", "value", "expected"),
     [
         *((OBJECTS, value, "a date in ISO 8601") for value in ("05:00", "01/02/2020", "today")),
+        (OBJECTS, "2020-01-01T" + "1" * 100_000, "a date in ISO 8601"),
         (OBJECTS, "\uff12\uff10\uff12\uff10-01-01", "a date in ISO 8601"),
         *((DURATIONS, value, "a duration in ISO 8601") for value in ("2020", "2020-05", 5, 1.5)),
         (DURATIONS, "5 dogs", "a duration in ISO 8601"),

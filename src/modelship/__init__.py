@@ -1,4 +1,4 @@
-"""Take a trained model to a running scoring service, and know it is the one that was tested.
+"""Turn a trained model into a running scoring service, and know it is the one that was tested.
 
 ::
 

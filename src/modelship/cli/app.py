@@ -94,15 +94,15 @@ class _Commands(click.Group):
     "modelship",
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 done, 2 what was typed, 3 the model, 4 the test or its gate, "
+    epilog="Exit codes: 0 success, 2 usage, 3 the model, 4 the test or its gate, "
     "5 the bundle, 6 the environment, 7 the target, 8 a request, 9 the workspace, 1 a bug, "
-    "130 interrupted. A plan exits with 2 if there are changes, and with 64 for what was typed.",
+    "130 interrupted. A plan exits with 2 if there are changes, and with 64 for a usage error.",
 )
 @click.version_option(package_name="modelship-ml", prog_name="modelship")
 def cli() -> None:
-    """Take a trained model to a running scoring service.
+    """Turn a trained model into a running scoring service.
 
-    What runs there is what was tested here. Begin with: modelship demo
+    What runs there is what was tested here. Start with: modelship demo
     """
 
 

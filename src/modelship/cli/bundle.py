@@ -39,7 +39,7 @@ __all__ = ["bundle"]
     "--source-directory",
     metavar="FOLDER",
     shell_complete=files,
-    help="A folder that goes along with it.",
+    help="A folder of files to include with it.",
 )
 @click.option(
     "--environment", metavar="FILE", shell_complete=files, help="A conda YAML or requirements file."
@@ -49,10 +49,12 @@ __all__ = ["bundle"]
     "packages",
     multiple=True,
     metavar="NAME",
-    help="A package besides, such as pandas or 'pyarrow>=15'; may be repeated.",
+    help="An additional package, such as pandas or 'pyarrow>=15'; may be repeated.",
 )
 @click.option(
-    "--upgrade", is_flag=True, help="Choose the newest versions now, and not those of today."
+    "--upgrade",
+    is_flag=True,
+    help="Resolve the newest versions now, instead of reusing today's lock.",
 )
 @click.option(
     "--sample-input",
@@ -60,7 +62,7 @@ __all__ = ["bundle"]
     shell_complete=files,
     help="A sample request: a JSON file, or a table in a .parquet or .csv file.",
 )
-@click.option("--schema", metavar="FILE", help="A schema.json that tells the model's columns.")
+@click.option("--schema", metavar="FILE", help="A schema.json that describes the model's columns.")
 @click.option("--proba", is_flag=True, help="Answer with the probability of each class too.")
 @click.option(
     "--no-validate", is_flag=True, help="Do not refuse requests that do not fit the schema."
@@ -90,7 +92,7 @@ def bundle(
 ) -> None:
     """Save MODEL with its script and its locked environment into a folder.
 
-    Without a script or an environment, plain ones are made from what wrote the model. Several
+    Without a script or an environment, they are generated from the model. Several
     models need a script; each lies in the folder AZUREML_MODEL_DIR/<name>/<version>. The name is
     that of the file, or NAME in NAME=MODEL.
     """

@@ -52,7 +52,7 @@ _FOUND_ERRORS = 5
     default=True,
     help="Try init() and run() in the bundle's own environment [default: yes].",
 )
-@click.option("--strict", is_flag=True, help="Let warnings fail it too.")
+@click.option("--strict", is_flag=True, help="Treat warnings as errors.")
 @environment_options
 @trust_option
 @timeout_option("Seconds for everything [default: 600].")

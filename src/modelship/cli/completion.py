@@ -19,14 +19,14 @@ _VARIABLE: Final = "_MODELSHIP_COMPLETE"
 
 
 @click.command(
-    short_help="Switch on completion by the Tab key.",
+    short_help="Set up tab completion.",
     epilog="Example: modelship completion bash >> ~/.bashrc",
 )
 @click.argument("shell", required=False, type=click.Choice(_SHELLS))
 @json_option
 @click.pass_context
 def completion(context: click.Context, *, shell: str | None) -> None:
-    """Print what makes SHELL complete commands, options, targets and services.
+    """Print the script that completes commands, options, targets and services in SHELL.
 
     SHELL is that of the variable SHELL if it is left out. For bash, add what is printed to
     ~/.bashrc; for zsh, to ~/.zshrc; for fish, write it to

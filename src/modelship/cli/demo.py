@@ -50,7 +50,7 @@ class _Findings:
 
 
 @click.command(
-    short_help="See the whole way, on handwritten digits.",
+    short_help="Run an example from model to service.",
     epilog="Example: modelship demo -t docker --option base_image=python:3.11-slim",
 )
 @target_option

@@ -45,7 +45,7 @@ _SHORT = 100  # characters; a longer sample request is no example to copy
 @serving_options
 @check_option
 @rollout_options
-@click.option("--overwrite", is_flag=True, help="Replace what differs under this name.")
+@click.option("--overwrite", is_flag=True, help="Replace a different service of this name.")
 @trust_option
 @timeout_option("Seconds for everything [default: 600].")
 @quiet_option

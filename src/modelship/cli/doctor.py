@@ -42,7 +42,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 
 
 @click.command(
-    short_help="Explain why a service is not healthy, or look at this machine.",
+    short_help="Explain why a service is not healthy, or check this machine.",
     epilog="Example: modelship doctor digits-svc, or: kubectl logs POD | modelship doctor -",
 )
 @click.argument("what", metavar="[NAME|LOGFILE|-]", required=False, shell_complete=service_names)

@@ -54,7 +54,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     multiple=True,
     type=pair(float, expected="a number"),
     metavar="METRIC=BOUND",
-    help="A bound, such as accuracy=0.9; may be repeated. Exit code 4 if it is not kept.",
+    help="A bound, such as accuracy=0.9; may be repeated. Exit code 4 if it is not met.",
 )
 @trust_option
 @click.option("--html", type=_FILE, help="Write the report as one HTML file.")
@@ -62,7 +62,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--predictions", type=_FILE, help="Write some samples with their predictions.")
 @click.option(
     "--image-shape", nargs=2, type=click.IntRange(min=1), metavar="H W",
-    help="How high and wide the images of --predictions are [default: square].",
+    help="Height and width of the images of --predictions [default: square].",
 )  # fmt: skip
 @config_option
 @json_option

@@ -28,13 +28,13 @@ _UNSAFE = 3
 
 
 @click.command(
-    short_help="Show what a model file tells, without loading it.",
+    short_help="Show what can be read from a model file without loading it.",
     epilog="Example: modelship inspect model.pkl",
 )
 @click.argument("location", metavar="FILE", shell_complete=files)
 @json_option
 def inspect(location: str) -> None:
-    """Show what the model FILE tells about itself.
+    """Show what can be read from the model FILE.
 
     Nothing in it is run, so a file that you do not trust is safe to look at. FILE is a pickle, a
     joblib, skops, ONNX, LightGBM or XGBoost file, a folder of them or of MLflow's, or the address

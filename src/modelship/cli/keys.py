@@ -32,7 +32,7 @@ __all__ = ["keys"]
 @click.option(
     "--regenerate",
     type=click.Choice(["primary", "secondary"]),
-    help="Make this one anew first; the old one is refused from then on.",
+    help="Regenerate this key first; the old one is refused from then on.",
 )
 @config_option
 @json_option
@@ -44,7 +44,7 @@ def keys(
     regenerate: Literal["primary", "secondary"] | None,
     config_file: Path | None,
 ) -> None:
-    """Print the keys that the service NAME asks for. They are secrets: keep them so."""
+    """Print the keys that the service NAME asks for. They are secrets."""
     place, name = open_service(name, config_file, target=target, options=dict(options))
     deployment = place.get(name)
     found = deployment.regenerate_key(regenerate) if regenerate else deployment.keys()

@@ -122,7 +122,7 @@ def config_option(command: _Command) -> _Command:
         "config_file",
         type=click.Path(path_type=Path),
         envvar="MODELSHIP_CONFIG",
-        help="Settings to start from [default: modelship.yaml here, if there is one].",
+        help="Configuration file [default: modelship.yaml here, if there is one].",
     )(command)
 
 
@@ -190,7 +190,7 @@ def trust_option(command: _Command) -> _Command:
     return click.option(
         "--trust-model",
         is_flag=True,
-        help="Load the model whatever that runs: you know who made it.",
+        help="Load the model although that may run code: you trust its author.",
     )(command)
 
 

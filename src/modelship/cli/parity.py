@@ -37,7 +37,7 @@ _MAPPINGS = {"variables", "secrets", "server_options"}
 
 
 @click.command(
-    short_help="Compare the answers of several places.",
+    short_help="Compare the answers of several targets.",
     epilog="Example: modelship parity bundle --on process process:server=modelship",
 )
 @click.argument("bundle_folder", metavar="BUNDLE", type=click.Path(path_type=Path))
@@ -62,7 +62,7 @@ _MAPPINGS = {"variables", "secrets", "server_options"}
     "count",
     default=0,
     type=click.IntRange(0, _MOST_RANDOM),
-    help="Make so many random requests from the sample, too.",
+    help="Also make this many random requests from the sample.",
 )
 @click.option("--seed", default=0, help="For the random requests [default: 0].")
 @click.option(

@@ -112,7 +112,7 @@ def plan(
 
 
 @click.command(
-    short_help="Let every service be what modelship.yaml says.",
+    short_help="Make every service match modelship.yaml.",
     epilog="Example: modelship apply staging",
 )
 @_services
@@ -135,7 +135,7 @@ def apply(
     quiet: bool,
     config_file: Path | None,
 ) -> None:
-    """Let every service of modelship.yaml, or each of SERVICES, be what the file says.
+    """Make every service of modelship.yaml, or each of SERVICES, match the file.
 
     First all of it is planned: if that fails for one, nothing is changed. Then each service that
     differs is deployed, in the order of the file. If one fails, the old release of it serves on,

@@ -28,18 +28,29 @@ _label = pair(str, expected="text")
     type=click.Path(path_type=Path),
     help="A config.json, or a folder to look for it in and above [default: here].",
 )
-@click.option("--tag", "tags", multiple=True, type=_label, metavar="KEY=VALUE", help="May repeat.")
+@click.option(
+    "--tag",
+    "tags",
+    multiple=True,
+    type=_label,
+    metavar="KEY=VALUE",
+    help="A label; may be repeated.",
+)
 @click.option(
     "--property",
     "properties",
     multiple=True,
     type=_label,
     metavar="KEY=VALUE",
-    help="As a tag, but for ever; may repeat.",
+    help="A property, which cannot be changed later; may be repeated.",
 )
 @click.option("--description", default="", help="One sentence for people.")
-@click.option("--framework", help="In Azure ML's words [default: told from the file].")
-@click.option("--framework-version", help="Such as 1.5.2 [default: told from the file].")
+@click.option(
+    "--framework", help="The framework, as Azure ML names it [default: read from the file]."
+)
+@click.option(
+    "--framework-version", help="Its version, such as 1.5.2 [default: read from the file]."
+)
 @json_option
 def register(
     *,

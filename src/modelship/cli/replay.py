@@ -31,7 +31,7 @@ __all__ = ["replay"]
 
 
 @click.command(
-    short_help="Send requests again that failed once.",
+    short_help="Send captured requests again.",
     epilog="Example: modelship replay captured --bundle bundle",
 )
 @click.argument(
@@ -54,7 +54,9 @@ __all__ = ["replay"]
     help="The script of this bundle, in process.",
 )
 @environment_options
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the N captured last.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), metavar="N", help="Only the last N captured requests."
+)
 @click.option(
     "--request-timeout",
     "request_timeout_s",

@@ -160,7 +160,7 @@ def _log(place: DeployTarget, name: str, *, tail: int | None) -> str:
 @click.argument("names", nargs=-1, required=True, shell_complete=service_names)
 @target_option
 @option_option
-@click.option("--missing-ok", is_flag=True, help="It is no error if there is no such service.")
+@click.option("--missing-ok", is_flag=True, help="Do not fail if there is no such service.")
 @config_option
 @json_option
 def delete(

@@ -48,12 +48,12 @@ secret_option = click.option(
     multiple=True,
     type=pair(str, expected="a source", shown=False),
     metavar="NAME=SOURCE",
-    help="One that must not be seen, from env:NAME or file:PATH; may be repeated.",
+    help="A secret variable, read from env:NAME or file:PATH; may be repeated.",
 )
 _OPTIONS = (
     click.option(
         "--server", metavar="SERVER", shell_complete=servers,
-        help="What runs the script: azmlinfsrv or modelship.",
+        help="The server: azmlinfsrv or modelship.",
     ),
     click.option("--workers", type=int, metavar="N", help="Processes that run it [default: 1]."),
     click.option("--port", type=int, help="The port of the service [default: a free one]."),

@@ -30,23 +30,24 @@ _HELP: Final[Mapping[str, Mapping[str, Any]]] = {
     },
     "task": {
         "type": click.Choice(["classification", "regression"]),
-        "help": "What y means [default: what the model says].",
+        "help": "The task [default: that of the model].",
     },
     "separator": {
         "metavar": "CHARACTER",
-        "help": "What stands between the cells of a CSV file [default: found out].",
+        "help": "The column separator of a CSV file [default: detected].",
     },
     "decimal": {
         "metavar": "CHARACTER",
-        "help": "What stands before the fraction of a number in a CSV file [default: a point].",
+        "help": "The decimal separator of a CSV file [default: a point].",
     },
     "encode": {
         "metavar": "MODULE:FUNCTION",
-        "help": "From rows to what a service takes; a module, or a file as in forms.py:encode.",
+        "help": "A function that turns rows into a request; MODULE may be a file, as in "
+        "forms.py:encode.",
     },
     "decode": {
         "metavar": "MODULE:FUNCTION",
-        "help": "From what a service answers to predictions; as for encoding.",
+        "help": "A function that turns an answer into predictions.",
     },
 }  # fmt: skip
 

@@ -52,7 +52,8 @@ def defined():
 @pytest.mark.parametrize(("words", "left"), limits("Words").items())
 def test_a_replaced_word_is_written_no_more_often(words, left):
     """It occurs at most as often as the page says."""
-    found = len(re.findall(rf"\b{re.escape(words)}\b", written()))
+    if (found := written().count(words)) > left:  # perhaps as a part of longer words
+        found = len(re.findall(rf"\b{re.escape(words)}\b", written()))
     assert found <= left, f"write what {PAGE.name} has in place of it"
 
 

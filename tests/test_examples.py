@@ -52,10 +52,12 @@ def test_tutorial_in_a_process(tmp_path, shared_home, mnist_dir):
 
 
 @pytest.mark.docker
+@pytest.mark.long
 def test_tutorial_in_docker(tmp_path, shared_home, mnist_dir, docker_base_image):
     """The same in a container, with the Python of the base image and the other server.
 
-    That both places answer alike with both servers is tested in tests/targets/test_servers.py.
+    That both places answer alike with both servers is tested in tests/targets/test_servers.py, and
+    a whole test set is evaluated in a container in docs/how-to/docker.md.
     """
     conda = (EXAMPLES / "mnist" / "myenv.yml").read_text()
     pinned = tmp_path / "myenv.yml"

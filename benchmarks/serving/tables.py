@@ -63,7 +63,6 @@ def in_short(found: list[Table]) -> Table:
     columns = (
         ("cpu", "cpu ms"),
         ("ratios", "times less"),
-        ("rates", "requests/s"),
         ("p99", "p99 ms"),
     )
     cells = [_column(by_name[name], load) for name, _ in columns for load in loads]

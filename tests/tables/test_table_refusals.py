@@ -196,3 +196,11 @@ def test_an_object_among_lists_is_refused_as_what_it_is():
     """The message says what the first row is."""
     with pytest.raises(Refused, match="Row 1 is an object; a list is expected, as row 0 is"):
         DATES.read('[["2024-05-31"], {"since": "2024-05-31"}]')
+
+
+def test_a_text_of_too_many_digits_is_no_number():
+    """Reading it would take pandas seconds."""
+    table = Table(Schema("table", (Column("age", "number", "Int64"),)), validate=False)
+    assert table.read('[["12"]]')["age"].tolist() == [12]
+    with pytest.raises(Refused, match="Row 0, column 'age': '111"):
+        table.read(json.dumps([["1" * 1_000_000]]))

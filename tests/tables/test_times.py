@@ -8,6 +8,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from modelship.bundle.schemas import schema_of
+from modelship.errors import SampleInputError
 from modelship.tables import Column, Refused, Schema, Table, schema_of_data, to_plain
 
 OBJECTS = Schema("table", (Column("a", "date", "object"),))
@@ -68,3 +70,12 @@ def test_dates_of_arrow_are_texts_to_a_model_of_texts_as_in_json():
     read = Table(TEXTS).read(body)["a"].tolist()
     assert read[0] == Table(TEXTS).read(json.dumps(to_plain(frame)))["a"][0]
     assert read[0] == dt.datetime(2024, 5, 31, 12).isoformat()  # noqa: DTZ001
+
+
+def test_a_sample_that_json_cannot_hold_is_told_what_to_do():
+    """The advice holds for a DataFrame too."""
+    with pytest.raises(SampleInputError, match="a value of type Interval") as refused:
+        schema_of(
+            [], given=None, sample=pd.DataFrame({"a": pd.cut([1, 2, 9], [0, 5, 10])}), strict=True
+        )
+    assert refused.value.advice.startswith("Give rows of numbers, texts, dates")

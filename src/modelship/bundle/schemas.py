@@ -22,11 +22,6 @@ _OTHER_COLUMNS: Final = (
     "others, pass it as entry_script."
 )
 
-_NO_JSON: Final = (
-    "Give rows of numbers, texts, dates and truth values, such as a request holds them; if a "
-    "script of yours makes the model's of them, pass it as entry_script."
-)
-
 
 def schema_of(
     models: Sequence[Model], *, given: Schema | str | Path | None, sample: object, strict: bool
@@ -60,7 +55,7 @@ def schema_of(
     try:
         completed = schema.completed_by(schema_of_data(_rows(sample)))
     except NoPlainForm as error:
-        raise SampleInputError(problem=str(error), advice=_NO_JSON) from error
+        raise SampleInputError(problem=str(error)) from error
     except SchemaError as error:
         if not strict:
             return schema

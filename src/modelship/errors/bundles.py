@@ -49,7 +49,10 @@ class SampleInputError(BundleError):
     _message = "sample_input cannot be used: {problem}."
 
     problem: str
-    advice: str = 'Give plain lists and numbers, such as {"data": X[:2].tolist()}.'
+    advice: str = (
+        "Give rows of numbers, texts, dates and truth values, such as a request holds them; if a "
+        "script of yours makes the model's of them, pass it as entry_script."
+    )
 
 
 @dataclass(eq=False)

@@ -154,6 +154,8 @@ def _extension(values: Any, *, dtype: Any) -> Any:
     """Return an extension array; integers of a wider dtype where a number does not fit."""
     import pandas as pd
 
+    if getattr(dtype, "kind", "") in {"i", "u"}:
+        _require_short(values)
     try:
         return pd.array(values, dtype=dtype)
     except (TypeError, OverflowError):
@@ -161,6 +163,12 @@ def _extension(values: Any, *, dtype: Any) -> Any:
             with suppress(TypeError, OverflowError):
                 return pd.array(values, dtype=wider)
         raise
+
+
+def _require_short(values: Any) -> None:
+    """Raise ValueError at a text of so many digits that pandas takes seconds to read them."""
+    if any(isinstance(value, str) and len(value) > _MOST_DIGITS for value in values):
+        raise ValueError("it holds a text that is too long for a number")
 
 
 def _guessed(values: Any, *, column: Column) -> Any:
@@ -257,6 +265,7 @@ def _date_or_time(value: Any) -> Any:
 
 
 _TRUTHS = {"true": True, "false": False}
+_MOST_DIGITS = 4300  # as Python has it
 _OF_CODE: dict[str, Callable[..., Any]] = {
     "M": _dates,
     "m": _durations,

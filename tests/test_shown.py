@@ -118,6 +118,13 @@ def test_a_service_is_shown_as_its_record_says_and_without_secrets(berlin):
     assert "2026-12-01 11:00:00" in Parsed(history()._repr_html_()).text
 
 
+def test_a_history_counts_its_changes():
+    """One change is a change, and none are none."""
+    assert "1 change " in Parsed(history()._repr_html_()).text
+    assert "2 changes" in Parsed(History([*history(), *history()])._repr_html_()).text
+    assert Parsed(History()._repr_html_()).text.strip() == "no changes"
+
+
 def test_a_model_that_has_gone_is_still_shown(tmp_path):
     """A notebook shows values again later."""
     gone = model(tmp_path)

@@ -23,9 +23,10 @@ class History(tuple[Change, ...]):
 
     def _repr_html_(self) -> str:
         if not self:
-            return card("nothing is written down")
+            return card("no changes")
         header = ("#", "began", "by", "what", "release", "outcome", "differs in")
-        return card(f"{len(self)} changes", table(header, map(_row, self)), note="local times")
+        title = f"{len(self)} change" + ("s" if len(self) > 1 else "")
+        return card(title, table(header, map(_row, self)), note="local times")
 
 
 def _row(change: Change) -> tuple[object, ...]:

@@ -51,7 +51,7 @@ def test_an_honest_model_is_described(modelship, linear):
 
 
 def test_what_the_file_holds_is_told(modelship, here):
-    """A dict of parts is told with its keys, in words and as JSON."""
+    """A dict of parts is described with its keys, in words and as JSON."""
     joblib.dump({"model": LogisticRegression(), "threshold": 0.3}, here / "parts.pkl")
     done = modelship("inspect", here / "parts.pkl")
     assert "a dict (keys model, threshold), which has no predict()" in done.output
@@ -74,7 +74,7 @@ def test_a_dict_of_parts_ends_each_command_with_the_code_of_its_kind(modelship, 
 
 
 def test_the_columns_of_a_model_are_told(modelship, here):
-    """A table is told with the kinds of its columns, and what the model answers."""
+    """A table is described with the kinds of its columns, and what the model answers."""
     frame = pd.DataFrame({"city": ["Rome", "Oslo"] * 5, "a\nb": ["x", "y"] * 5})
     model = make_pipeline(OneHotEncoder(), LogisticRegression()).fit(frame, [True, False] * 5)
     joblib.dump(model, here / "model.joblib")

@@ -157,15 +157,15 @@ def test_what_a_function_of_the_model_lacks_is_not_asked_of_the_script(packages,
 )
 def test_dtypes_that_nothing_tells_are_to_be_told(message, what):
     """Of a script that modelship wrote: one's own makes the table, and is to be corrected."""
-    told = {
+    found = {
         is_generated: explain_exception(
             "ValueError", message, phase="run", around=around(is_generated=is_generated)
         )
         for is_generated in (True, False)
     }
-    assert f"which columns hold {what}: run() raised ValueError" in told[True].cause
-    assert "sample_input=X.head() (--sample-input X.parquet)" in told[True].remedy
-    typed = worded(told[True].remedy)
+    assert f"which columns hold {what}: run() raised ValueError" in found[True].cause
+    assert "sample_input=X.head() (--sample-input X.parquet)" in found[True].remedy
+    typed = worded(found[True].remedy)
     assert "--sample-input X.parquet, where X" in typed
     assert "pass --schema schema.json" in typed
-    assert "--sample-input" not in told[False].remedy
+    assert "--sample-input" not in found[False].remedy

@@ -467,16 +467,16 @@ def test_texts_of_a_file_tell_which_columns_a_boosters_categories_are_of(text_of
 
 
 @pytest.mark.parametrize(
-    ("zips", "told"),
+    ("zips", "problem"),
     [
         ([7, 123, 7, 40], "Row 0, column 'zip': 7 is given; a text is expected"),
         (["007", 123, "007", "040"], "Row 1, column 'zip': 123 is given; a text is expected"),
         (["007", "9", "007", "040"], "Row 1, column 'zip': '9' is given; the model knows '007'"),
     ],
 )
-def test_values_of_another_kind_than_a_live_estimator_knows_are_named(named, zips, told):
+def test_values_of_another_kind_than_a_live_estimator_knows_are_named(named, zips, problem):
     """Rows in memory are as they are; what scikit-learn says names neither row nor column."""
-    with pytest.raises(PredictionError, match=re.escape(told)):
+    with pytest.raises(PredictionError, match=re.escape(problem)):
         Evaluator(TABLE[["zip", "age"]].assign(zip=zips), TABLE["y"]).evaluate(named)
 
 

@@ -64,7 +64,7 @@ def test_a_sample_for_an_array_is_rows(tmp_path):
 
 
 def test_the_command_line_takes_a_table_as_a_sample(tmp_path):
-    """By the end of its name; a file that is not there is told with what is expected."""
+    """By the end of its name; the error for a missing file says what is expected."""
     TABLE.to_parquet(tmp_path / "X.parquet")
     made = parts_of(Config(sample_input=str(tmp_path / "X.parquet")), [])["sample_input"]
     assert made.equals(TABLE)

@@ -153,7 +153,7 @@ def test_a_sample_tells_which_columns_the_categories_are_of(tmp_path, frame):
 
 
 def test_pickles_of_xgboost_tell_the_categories(tmp_path, frame, monkeypatch):
-    """XGBoost keeps them since 3.1; before, its codes mean nothing, and no kind is told."""
+    """XGBoost keeps them since 3.1; before, its codes mean nothing, and no kind is known."""
     model = xgb.XGBRegressor(n_estimators=1, enable_categorical=True).fit(frame, frame.age)
     joblib.dump(model, tmp_path / "m.pkl")
     columns = Model.read(tmp_path / "m.pkl").schema.columns

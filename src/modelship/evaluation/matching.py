@@ -74,10 +74,10 @@ def known_names(schema: Schema) -> tuple[str, ...]:
 def schema_with_groups(schema: Schema, X: Any) -> Schema:
     """Let rows tell which columns a booster's categories are of, where its file does not."""
     try:
-        told = schema.completed_by(schema_of_data(X))
-    except SchemaError:  # of other columns, which is said where they are matched
+        completed = schema.completed_by(schema_of_data(X))
+    except SchemaError:  # of other columns, which raise where they are matched
         return schema
-    return schema if told.groups else told
+    return schema if completed.groups else completed
 
 
 def order_of(found: Sequence[str], names: Sequence[str]) -> list[int]:

@@ -91,8 +91,8 @@ def _other_kind(X: Any, schema: Schema, said: str) -> str:
         if column.name in X.columns and column.kind != "date":
             series = X[column.name]
             values = series.astype(object).where(series.notna(), None).tolist()
-            if told := _unlike(values, Check(column, at), said):
-                return told
+            if problem := _unlike(values, Check(column, at), said):
+                return problem
     return ""
 
 

@@ -76,17 +76,17 @@ def _of_xgboost(thing: Thing) -> list[Column]:
     cats = _cats_of_xgboost(data) if kinds and "c" in kinds else {}
     categories = categories_of(cats, len(kinds or ()))
     return [
-        _column_of_xgboost(kind, values, is_told=bool(cats))
+        _column_of_xgboost(kind, values, is_known=bool(cats))
         for kind, values in zip(kinds or (), categories, strict=True)
     ]
 
 
-def _column_of_xgboost(kind: str, values: tuple[Label, ...], *, is_told: bool) -> Column:
-    """Return a column; what the codes of categories stand for is not told before XGBoost 3.1."""
+def _column_of_xgboost(kind: str, values: tuple[Label, ...], *, is_known: bool) -> Column:
+    """Return a column; what the codes of categories stand for is unknown before XGBoost 3.1."""
     if kind != "c":
         return Column(kind=_KINDS_OF_XGBOOST.get(kind, ""), missing=True)
-    told = "category" if is_told else ""
-    return Column(kind=told, dtype=told, categories=values, missing=True)
+    kind = "category" if is_known else ""
+    return Column(kind=kind, dtype=kind, categories=values, missing=True)
 
 
 def _cats_of_xgboost(data: bytes) -> Mapping[str, Any]:

@@ -71,6 +71,6 @@ def _frame(data: DataFile, schema: Schema) -> Any:
     if data.form == ".parquet":
         return as_fitted(parquet_frame(data, schema).head(_MOST_ROWS), schema)
     frame = delimited_frame(data, schema).head(_MOST_ROWS)
-    if schema.groups and not (told := schema_with_groups(schema, frame)).groups:
-        return _frame(data, told)
+    if schema.groups and not (completed := schema_with_groups(schema, frame)).groups:
+        return _frame(data, completed)
     return as_fitted(frame, schema)

@@ -48,12 +48,10 @@ def read(tmp_path):
 def bundle_of(tmp_path):
     """Return what makes a bundle of models and a script, with a lock at hand."""
 
-    def make(*models, script=SCRIPT):
+    def make(*models, script=SCRIPT, **resources):
         (tmp_path / "score.py").write_text(script)
-        made = ScoringBundle(
-            [*models], entry_script=tmp_path / "score.py", environment=HERE, sample_input=[1]
-        )
-        return made.with_lock(LOCK)
+        parts = {"entry_script": tmp_path / "score.py", "environment": HERE, "sample_input": [1]}
+        return ScoringBundle([*models], **parts, **resources).with_lock(LOCK)
 
     return make
 
@@ -222,10 +220,12 @@ def test_registered_models_are_those_of_the_bundle(read, bundle_of, asked, found
 
 def test_the_memory_of_all_models_counts(read, bundle_of):
     """Models that fit one by one, and not together, are found."""
-    big = b"x" * 2**29
-    bundle = bundle_of(*(read(name, big) for name in ("a", "b")))
+    big = b"x" * (3 * 2**25)
+    bundle = bundle_of(*(read(name, big) for name in ("a", "b")), memory_gb=0.3)
     [finding] = [each for each in bundle.check(trial=False) if each.code == "MS307"]
-    assert finding.problem.startswith("Its models have 1 GiB")
+    assert finding.problem.startswith("Its models have 0.19 GiB")
+    alone = bundle_of(read("a", big), memory_gb=0.3)
+    assert [each for each in alone.check(trial=False) if each.code == "MS307"] == []
 
 
 def test_a_bundle_of_format_2_is_still_read(read, bundle_of, tmp_path):

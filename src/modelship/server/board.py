@@ -150,6 +150,11 @@ class Board:
         """Return the numbers of a worker that runs."""
         return next((slot for slot in self.slots() if slot[Field.PID] == pid), None)
 
+    def says(self, pid: int, field: int) -> bool:
+        """Return whether a worker that runs has set a field that is 1 or 0."""
+        slot = self.of(pid)
+        return slot is not None and bool(slot[field])
+
     def release(self, pid: int) -> None:
         """Free the slot of a worker that has ended; what it counted stays."""
         slot = self.of(pid)

@@ -9,9 +9,8 @@ from __future__ import annotations
 import gc
 import os
 import signal
-import sys
 import time
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from . import logs
 from .board import Field
@@ -19,6 +18,7 @@ from .fast_json import read_json_with_orjson
 from .heap import keep_freed_memory
 from .kinship import end_with_parent
 from .logs import logger
+from .pool import Pool
 from .rotation import LogFile
 from .script import EntryScript, ScriptError
 from .x87 import read_json_in_double_precision
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 __all__ = ["FAILED_TO_START", "host"]
 
 FAILED_TO_START = 3
-_LOOK_EVERY_S, _SOONEST_S = 0.5, 0.01
+_LOOK_EVERY_S, _SOONEST_S = 0.5, 0.05
+_SHORT_LIFE_S = 1.0
 _LONGEST_PAUSE_S = 5.0
 _KILLING_S = 2.0
 _HANDLED = (signal.SIGCHLD, signal.SIGTERM)
@@ -120,11 +121,11 @@ def host(
         return 0
     gc.collect()
     gc.freeze()  # the collector would write to what the workers share
-    return _Nursery(settings, board, run, listeners).tend(supervisor)
+    return _Workers(settings, board, run, listeners).serve(supervisor)
 
 
-class _Nursery:
-    """Forks workers, and forks again when one ends."""
+class _Workers:
+    """The pre-fork worker pool: forks workers, and forks again when one ends."""
 
     def __init__(
         self,
@@ -139,32 +140,31 @@ class _Nursery:
         self._listeners = listeners
         self._pid = os.getpid()
         self._log_file = LogFile()
-        self._born: dict[int, float] = {}
-        self._retiring: set[int] = set()
-        self._pause_s = 0.0
-        self._forks_at = 0.0
+        self._pool = Pool(longest_pause_s=_LONGEST_PAUSE_S, blocked=_HANDLED)
 
-    def tend(self, supervisor: int) -> int:
+    def serve(self, supervisor: int) -> int:
+        """Keep workers until SIGTERM, or until the supervisor has gone; return the exit code."""
         signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
         while os.getppid() == supervisor:
-            self._complete()
-            told = signal.sigtimedwait(_HANDLED, self._wait_s())
+            told = signal.sigtimedwait(_HANDLED, self._keep())
             if told is not None and told.si_signo == signal.SIGTERM:
                 break
             self._reap()
-            self._replace()
             self._log_file.look()
         self._end()
         return 0
 
-    def _complete(self) -> None:
-        """Start workers until there are enough; those that are being replaced do not count."""
-        while len(self._born) - len(self._retiring) < self._settings.workers:
-            if time.monotonic() < self._forks_at or not self._fork():
-                return
-
-    def _wait_s(self) -> float:
-        return min(max(self._forks_at - time.monotonic(), _SOONEST_S), _LOOK_EVERY_S)
+    def _keep(self) -> float:
+        """Start what is missing; return the seconds until it is to be looked at again."""
+        count = self._settings.workers
+        is_complete = self._pool.keep(
+            count,
+            start=self._fork,
+            asks=lambda pid: self._board.says(pid, Field.LEAVING),
+            is_ready=lambda pid: self._board.says(pid, Field.READY),
+            most_loading=count,
+        )
+        return _LOOK_EVERY_S if is_complete else max(self._pool.pause_left_s, _SOONEST_S)
 
     def _fork(self) -> bool:
         """Start a worker; return whether there was room for it on the board and in the system."""
@@ -172,77 +172,48 @@ class _Nursery:
         if index is None:
             return False
         slot = self._board.slot(index)
-        sys.stdout.flush()
         try:
-            pid = os.fork()
+            slot[Field.PID] = self._pool.fork(lambda: self._become_worker(index))
         except OSError as error:
             self._board.clear(slot)
-            self._wait_longer()
             logger.error("No worker can be started (%s); tried again soon.", error.strerror)
             return False
-        if not pid:
-            self._become_worker(index)
-        slot[Field.PID] = pid
-        self._born[pid] = time.monotonic()
         return True
 
-    def _become_worker(self, index: int) -> NoReturn:
-        code = 1
+    def _become_worker(self, index: int) -> int:
         try:
             end_with_parent(self._pid)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
             self._run(index, self._pid)
-            code = 0
         except BaseException:  # noqa: BLE001 - the process ends here, whatever it is
             logger.exception("The worker has failed.")
-        finally:
-            sys.stdout.flush()
-            os._exit(code)
-
-    def _replace(self) -> None:
-        """Start another worker for each that asks for it, which then answers what it accepted."""
-        for pid in self._born.keys() - self._retiring:
-            slot = self._board.of(pid)
-            if slot is not None and slot[Field.LEAVING] and self._fork():
-                self._retiring.add(pid)
-                os.kill(pid, signal.SIGTERM)
+            return 1
+        return 0
 
     def _reap(self) -> None:
-        while self._born:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-            if not pid:
-                return
-            if pid not in self._born:  # a program that init() has started
+        for ended in self._pool.reap():
+            self._board.release(ended.pid)
+            if ended.was_retired:
                 continue
-            self._board.release(pid)
-            lived_s = time.monotonic() - self._born.pop(pid)
-            if pid in self._retiring:
-                self._retiring.discard(pid)
-                continue
-            code = os.waitstatus_to_exitcode(status)
-            logger.error("Worker with pid %d has ended with %d; another one starts.", pid, code)
-            if lived_s < 1:
-                self._wait_longer()
+            logger.error(
+                "Worker with pid %d has ended with %d; another one starts.", ended.pid, ended.code
+            )
+            if ended.lived_s < _SHORT_LIFE_S:
+                self._pool.pause()
             else:
-                self._pause_s = 0.0
-
-    def _wait_longer(self) -> None:
-        self._pause_s = min(2 * self._pause_s + 0.1, _LONGEST_PAUSE_S)
-        self._forks_at = time.monotonic() + self._pause_s
+                self._pool.recover()
+        self._pool.reap_others()  # programs that init() has started
 
     def _end(self) -> None:
         self._listeners.close()  # the last connections are accepted by the supervisor
         end_s = time.monotonic() + self._settings.drain_s + _KILLING_S
-        for pid in self._born:
-            os.kill(pid, signal.SIGTERM)
-        while self._born:
+        self._pool.signal(signal.SIGTERM)
+        while self._pool.pids:
             if time.monotonic() > end_s:
-                for pid in self._born:
-                    os.kill(pid, signal.SIGKILL)
-            signal.sigtimedwait([signal.SIGCHLD], 0.05)
-            pid, _ = os.waitpid(-1, os.WNOHANG)
-            if pid:
-                self._born.pop(pid, None)
+                self._pool.signal(signal.SIGKILL)
+            signal.sigtimedwait([signal.SIGCHLD], _SOONEST_S)
+            for _ in self._pool.reap():
+                pass
 
 
 def _bound_threads() -> bool:

@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from .board import Board, Field
 from .gate import GateError
@@ -20,6 +20,7 @@ from .kinship import Watchman, end_with_parent, signal_group, signal_one
 from .limits import raise_open_files
 from .listening import Listeners
 from .logs import note
+from .pool import Pool
 from .relief import Relief
 from .rotation import LogFile
 from .signals import ENDING, leave_to_supervisor, pass_over
@@ -33,7 +34,7 @@ _LOOK_EVERY_S = 0.05
 _KILLING_S = 4.0
 _CHECK_EVERY_S = 1.0
 _FEWEST_LOADING = 2
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 30.0
+_LONGEST_PAUSE_S = 30.0
 _INTERRUPTED = 128 + signal.SIGINT
 
 
@@ -67,13 +68,10 @@ class _Supervisor:
         self._watchman = Watchman(self._board)
         self._log_file = LogFile(rotates=True)
         self._pid = os.getpid()
-        self._hosts: set[int] = set()
+        self._hosts = Pool(longest_pause_s=_LONGEST_PAUSE_S, blocked=ENDING)
         self._are_alone = False  # hosts, each of which is a worker itself
-        self._leaving: set[int] = set()  # hosts that were told to end since others serve
         self._was_ready = False
         self._told_ready = 0
-        self._pause_s = 0.0
-        self._starts_at = 0.0
         self._checks_at = 0.0
         self._ending = False
         self._interrupted = False
@@ -85,8 +83,8 @@ class _Supervisor:
         pass_over()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
         raise_open_files()
-        while self._hosts or not self._ending:
-            self._complete()
+        while self._hosts.pids or not self._ending:
+            self._keep()
             self._relief.look(_LOOK_EVERY_S)
             self._look_at_gate()
             self._look_at_board()
@@ -102,99 +100,71 @@ class _Supervisor:
 
     # Hosts
 
-    def _complete(self) -> None:
-        """Start hosts until there are enough; those that ask to be replaced do not count.
-
-        These are told to end once the others serve.
-        """
-        asking = {pid for pid in self._hosts - self._leaving if self._says(pid, Field.LEAVING)}
-        staying = self._hosts - self._leaving - asking
-        loading = [pid for pid in staying if not self._says(pid, Field.READY)]
+    def _keep(self) -> None:
+        """Start hosts until there are enough: one, or as many as workers if each is one itself."""
         if self._ending:
             return
-        if not (self._are_alone and self._was_ready):
-            if not self._hosts and time.monotonic() >= self._starts_at:
-                self._start(None)
-        elif len(staying) < self._settings.workers:
-            self._start_beside(len(loading), missing=self._settings.workers - len(staying))
-        elif not loading:
-            self._leaving |= asking
-            for pid in asking:
-                signal_one(pid, signal.SIGTERM)
+        self._hosts.keep(
+            self._settings.workers if self._start_alone else 1,
+            start=self._start,
+            asks=lambda pid: self._board.says(pid, Field.LEAVING),
+            is_ready=lambda pid: self._board.says(pid, Field.READY) or not self._start_alone,
+            most_loading=max(_FEWEST_LOADING, int(self._settings.cores)),
+        )
 
-    def _start_beside(self, loading: int, *, missing: int) -> None:
-        """Start what is missing, and let so many load at once as there are cores."""
-        most = max(_FEWEST_LOADING, int(self._settings.cores))
-        for _ in range(min(missing, most - loading)):
-            index = self._board.take() if time.monotonic() >= self._starts_at else None
-            if index is None:
-                return
-            self._start(index)
+    @property
+    def _start_alone(self) -> bool:
+        """Whether it is known that each host is a worker itself."""
+        return self._are_alone and self._was_ready
 
-    def _start(self, index: int | None) -> None:
-        """Start a host; `index` is its slot where it will be a worker itself."""
-        self._flush()
+    def _start(self) -> bool:
+        """Start a host; return whether there was room for it on the board and in the system."""
+        index = self._board.take() if self._start_alone else None
+        if self._start_alone and index is None:
+            return False
         place = self._board.place_for_host()
-        signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)  # the child would take them for the parent
         try:
             self._watchman.look()
-            pid = os.fork()
-            if not pid:
-                self._become_host(index, place)
+            pid = self._hosts.fork(lambda: self._become_host(index, place))
         except OSError as error:
-            self._wait_longer()
             self._say(f"No process can be started ({error.strerror}); tried again soon.", "E")
             if index is not None:
                 self._board.clear(self._board.slot(index))
-            return
-        else:
-            self._hosts.add(pid)
-            self._board.note_host(place, pid)
-            with suppress(OSError):  # it has done so itself, or has ended
-                os.setpgid(pid, pid)
-        finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+            return False
+        self._board.note_host(place, pid)
+        with suppress(OSError):  # it has done so itself, or has ended
+            os.setpgid(pid, pid)
         if index is not None:
             slot = self._board.slot(index)
             slot[Field.PID], slot[Field.ALONE] = pid, 1
+        return True
 
-    def _become_host(self, index: int | None, place: int) -> NoReturn:
-        code = 1
-        try:
-            os.setpgid(0, 0)  # so that it can be ended with all that it started
-            self._board.note_host(place, os.getpid())
-            end_with_parent(self._pid)
-            leave_to_supervisor()
-            self._watchman.leave()
-            self._relief.leave()
-            self._listeners.leave()
-            code = host(
-                self._settings,
-                supervisor=self._pid,
-                board=self._board,
-                index=index,
-                listeners=self._listeners,
-                handed_over=self._relief.handed_over,
-            )
-        finally:
-            self._flush()
-            os._exit(code)
+    def _become_host(self, index: int | None, place: int) -> int:
+        os.setpgid(0, 0)  # so that it can be ended with all that it started
+        self._board.note_host(place, os.getpid())
+        end_with_parent(self._pid)
+        leave_to_supervisor()
+        self._watchman.leave()
+        self._relief.leave()
+        self._listeners.leave()
+        return host(
+            self._settings,
+            supervisor=self._pid,
+            board=self._board,
+            index=index,
+            listeners=self._listeners,
+            handed_over=self._relief.handed_over,
+        )
 
     def _reap(self) -> None:
-        for pid in [*self._hosts]:
-            ended, status = os.waitpid(pid, os.WNOHANG)
-            if not ended:
-                continue
-            self._hosts.discard(pid)
-            served = self._says(pid, Field.READY) or (
+        for ended in self._hosts.reap():
+            served = self._board.says(ended.pid, Field.READY) or (
                 not self._are_alone and self._board.ready() > 0
             )
-            signal_group(pid, signal.SIGKILL)  # what it has left behind
-            self._release(pid)
-            was_told = self._ending or pid in self._leaving
-            self._leaving.discard(pid)
-            if not was_told:
-                self._lose(pid, os.waitstatus_to_exitcode(status), served=served)
+            signal_group(ended.pid, signal.SIGKILL)  # what it has left behind
+            self._release(ended.pid)
+            if not (self._ending or ended.was_retired):
+                self._lose(ended.pid, ended.code, served=served)
 
     def _lose(self, pid: int, code: int, *, served: bool) -> None:
         """Decide what becomes of the service after the end of a host that nobody told to.
@@ -207,18 +177,9 @@ class _Supervisor:
             self._end()
             return
         if served:
-            self._pause_s = 0.0
-        again = f"another one starts in {self._wait_longer():.1f} s"
+            self._hosts.recover()
+        again = f"another one starts in {self._hosts.pause():.1f} s"
         self._say(f"The process {pid}, which held the script, has ended with {code}; {again}.", "E")
-
-    def _wait_longer(self) -> float:
-        """Wait twice as long as the last time before a host is started; return the seconds."""
-        pause_s, self._pause_s = (
-            self._pause_s,
-            min(2 * self._pause_s or _FIRST_PAUSE_S, _LONGEST_PAUSE_S),
-        )
-        self._starts_at = time.monotonic() + pause_s
-        return pause_s
 
     def _release(self, pid: int) -> None:
         """Free the slot of a host that is alone, or of all workers of the one that is not."""
@@ -227,17 +188,15 @@ class _Supervisor:
             if slot[Field.PID] and (slot[Field.PID] == pid or not self._are_alone):
                 self._board.clear(slot)
 
-    def _says(self, pid: int, field: int) -> bool:
-        slot = self._board.of(pid)
-        return slot is not None and bool(slot[field])
-
     # Workers
 
     def _look_at_board(self) -> None:
         """Note how many workers serve, and see that the board makes sense."""
         ready = min(self._board.ready(), self._settings.workers)
         self._was_ready = self._was_ready or ready > 0
-        self._are_alone = self._are_alone or any(self._says(p, Field.ALONE) for p in self._hosts)
+        self._are_alone = self._are_alone or any(
+            self._board.says(pid, Field.ALONE) for pid in self._hosts.pids
+        )
         if ready != self._told_ready and not self._ending and self._settings.workers > 1:
             self._say(f"{ready} of {self._settings.workers} workers are ready.")
         self._told_ready = ready
@@ -267,7 +226,7 @@ class _Supervisor:
     def _is_ours(self, pid: int) -> bool:
         """Return whether a process belongs to a host: scripts can write to the board too."""
         with suppress(OSError):
-            return pid > 0 and os.getpgid(pid) in self._hosts
+            return pid > 0 and os.getpgid(pid) in self._hosts.pids
         return False
 
     # The end
@@ -291,19 +250,13 @@ class _Supervisor:
             self._ending = True
             self._board.end()
             self._relief.end()
-            for pid in self._hosts:
-                signal_one(pid, signal.SIGTERM)
+            self._hosts.signal(signal.SIGTERM)
             signal.signal(signal.SIGALRM, self._kill_all)
             signal.setitimer(signal.ITIMER_REAL, self._settings.drain_s + _KILLING_S, 1.0)
 
     def _kill_all(self, *_: object) -> None:
-        for pid in self._hosts:
+        for pid in self._hosts.pids:
             signal_group(pid, signal.SIGKILL)
 
     def _say(self, text: str, level: str = "I") -> None:
         note(text, level=level, as_json=self._settings.json_logs)
-
-    def _flush(self) -> None:
-        with suppress(OSError, ValueError):  # nobody may read it any more
-            sys.stdout.flush()
-            sys.stderr.flush()

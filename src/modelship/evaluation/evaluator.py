@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from modelship.errors import InvalidOptionError, PredictionError
+from modelship.evaluation.bar import progress_bar
 from modelship.evaluation.columns import stacked
 from modelship.evaluation.examples import check_labels, check_task, examples_of, task_of
 from modelship.evaluation.extras import needs_extra
@@ -17,7 +17,6 @@ from modelship.evaluation.predictions import align, join, outputs_of
 from modelship.evaluation.report import Report
 from modelship.evaluation.subjects import subject_of
 from modelship.evaluation.unlike import explained
-from modelship.progress import doing, is_showing
 from modelship.tables import SchemaError
 
 if TYPE_CHECKING:
@@ -251,43 +250,11 @@ class Evaluator:
         total = len(examples)
         rows = getattr(examples.X, "iloc", examples.X)
         starts = range(0, total, self.batch_size)
-        with _bar(total, shown=self.progress is not False and len(starts) > 1) as advance:
+        with progress_bar(total, shown=self.progress is not False and len(starts) > 1) as advance:
             for start in starts:
                 size = min(self.batch_size, total - start)
                 yield rows[start : start + size], size
                 advance(size)
-
-
-@contextmanager
-def _bar(total: int, *, shown: bool) -> Iterator[Callable[[int], None]]:
-    """Yield what advances a progress bar on stderr, or nothing where there is no terminal.
-
-    Within a step that is shown, such as the gate of a deployment, it is a detail of that.
-    """
-    if shown and is_showing():
-        with doing(f"0 of {total:,} rows") as say:
-            yield _telling(say, total)
-        return
-    if not (shown and sys.stderr.isatty()):
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("scoring", total=total)
-        yield lambda rows: progress.advance(task, rows)
-
-
-def _telling(say: Callable[[str], None], total: int) -> Callable[[int], None]:
-    done = 0
-
-    def advance(rows: int) -> None:
-        nonlocal done
-        done += rows
-        say(f"{done:,} of {total:,} rows")
-
-    return advance
 
 
 def _check_options(*, task: object, batch_size: object, encode: object, decode: object) -> None:

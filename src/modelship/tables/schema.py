@@ -10,7 +10,9 @@ import json
 from collections import Counter
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
+
+from .column import KINDS, Column, Outputs, SchemaError, require_one_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,17 +25,7 @@ FORMS = ("table", "objects", "values", "records", "array", "")
 """A DataFrame with named columns, rows of mixed values, one text a row, dicts, rows of numbers; or
 not known."""
 
-KINDS = ("integer", "number", "boolean", "text", "date", "category", "mixed", "")
-"""What the values of a column are; ``""`` is not known. One of the kind ``"category"`` is one that
-the model itself takes as categories: a value that is none of them is a missing one to it."""
-
 FORMAT = 1
-
-_Known = TypeVar("_Known", "Column", "Outputs")
-
-
-class SchemaError(ValueError):
-    """A schema is malformed, or two of them contradict each other; the text is a clause."""
 
 
 class OtherColumnsError(SchemaError):
@@ -50,90 +42,6 @@ class OtherColumnsError(SchemaError):
         clauses = [f"{what} {', '.join(map(repr, names))}" for what, names in told if names]
         super().__init__(f"the sample {' and '.join(clauses)}")
         self.lacking, self.unknown = tuple(lacking), tuple(unknown)
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column that a model takes.
-
-    Attributes
-    ----------
-    name : str
-        Its name; ``""`` in rows without names.
-    kind : str
-        One of :data:`KINDS`.
-    dtype : str
-        The name that pandas or NumPy has for what the model was fitted on, such as ``"int64"``,
-        ``"object"``, ``"str"``, ``"datetime64[us]"`` or ``"category"``; ``""`` if not known. It is
-        ``"category"`` where the kind is, and the categories are given.
-    categories : tuple[str or int or float or bool, ...]
-        The values that the model knows, in its order; empty if not known.
-    ordered : bool
-        Whether the order of the categories has a meaning, as a dtype of pandas says.
-    missing : bool, optional
-        Whether a value may be missing; None if not known.
-    missing_as : str
-        What stands for a missing value in a column of texts: ``"nan"`` or ``"none"``.
-    low, high : float, optional
-        The least and the greatest number of the sample, inclusive.
-    example : str or int or float or bool, optional
-        A value of the sample.
-    """
-
-    name: str = ""
-    kind: str = ""
-    dtype: str = ""
-    categories: tuple[Label, ...] = ()
-    ordered: bool = False
-    missing: bool | None = None
-    missing_as: str = "nan"
-    low: float | None = None
-    high: float | None = None
-    example: Label | None = None
-
-    def __post_init__(self) -> None:
-        _require_one_of(self.kind, KINDS, what=f"the kind of column {self.name!r}")
-        if self.kind == "category" and self.categories and not self.dtype:
-            object.__setattr__(self, "dtype", "category")
-
-    def completed_by(self, other: Column) -> Column:
-        """Return this column with what only `other` knows of it.
-
-        A model that takes numbers also takes what can be read as such: truth values, or texts.
-        A sample tells which of these it is given. Where an encoder knows the values of categories,
-        their kind stays what the values are.
-        """
-        completed = _completed(self, other)
-        is_known = other.dtype == "category" and self.categories
-        if self.kind == "number" and other.kind not in {"", "integer"} and not is_known:
-            return replace(completed, kind=other.kind)
-        return completed
-
-
-@dataclass(frozen=True)
-class Outputs:
-    """What a model answers for each row.
-
-    Attributes
-    ----------
-    task : str
-        ``"classification"``, ``"regression"``, or ``""`` if not known.
-    names : tuple[str, ...]
-        The names of several outputs; empty if there is one, or they have none.
-    labels : tuple[tuple[str or int or float or bool, ...], ...]
-        The classes of each output, in the model's order; empty if not known.
-    probabilities : bool, optional
-        Whether the model has ``predict_proba``; None if not known.
-    """
-
-    task: str = ""
-    names: tuple[str, ...] = ()
-    labels: tuple[tuple[Label, ...], ...] = ()
-    probabilities: bool | None = None
-
-    def completed_by(self, other: Outputs) -> Outputs:
-        """Return these outputs with what only `other` knows of them."""
-        return _completed(self, other)
 
 
 @dataclass(frozen=True)
@@ -170,7 +78,7 @@ class Schema:
     groups: tuple[tuple[Label, ...], ...] = ()
 
     def __post_init__(self) -> None:
-        _require_one_of(self.form, FORMS, what="the form")
+        require_one_of(self.form, FORMS, what="the form")
         names = Counter(name for name in self.names if name)
         if twice := sorted(name for name, count in names.items() if count > 1):
             raise SchemaError(f"two columns are named {twice[0]!r}")
@@ -304,12 +212,6 @@ def _is_of_categories(column: Column) -> bool:
     return column.dtype == "category" or column.kind in {"text", "category", "mixed"}
 
 
-def _require_one_of(found: object, known: tuple[str, ...], *, what: str) -> None:
-    if found not in known:
-        names = ", ".join(filter(None, known))
-        raise SchemaError(f"{what} is {found!r}, and one of these is expected: {names}")
-
-
 def _require_width(*, expected: int | None, found: int | None) -> None:
     if expected != found:
         raise SchemaError(f"the model takes {expected} columns, and the sample has {found}")
@@ -321,17 +223,6 @@ def _require_names(*, expected: tuple[str, ...], found: tuple[str, ...]) -> None
     unknown = [name for name in found if name not in known]
     if lacking or unknown:
         raise OtherColumnsError(lacking, unknown)
-
-
-def _completed(mine: _Known, other: _Known) -> _Known:
-    """Return `mine` with each field that only `other` gives."""
-    default = type(mine)()
-    given = {
-        each.name: getattr(other, each.name)
-        for each in fields(mine)
-        if getattr(mine, each.name) == getattr(default, each.name)
-    }
-    return replace(mine, **given)
 
 
 def _document(value: Any) -> dict[str, Any]:

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from modelship.server.board import Board
 from modelship.server.conductor import Conductor
+from modelship.server.scoreboard import Scoreboard
 
 
 class Body:
@@ -45,7 +45,7 @@ def taken(arrivals, *, takes_several):
         elif len(answered) <= 20:
             loop.call_later(0.001, step)
 
-    conductor = Conductor(loop, scorer, deliver=deliver, slot=Board(1).slot(0))
+    conductor = Conductor(loop, scorer, deliver=deliver, slot=Scoreboard(1).slot(0))
 
     def step():
         count = left.pop(0)
@@ -100,7 +100,7 @@ def test_an_answer_lets_the_next_requests_in():
         if len(answered) == 24:
             conductor.end()
 
-    slot = Board(1).slot(0)
+    slot = Scoreboard(1).slot(0)
     conductor = Conductor(loop, Slow(takes_several=False), deliver=deliver, slot=slot)
     deadline = threading.Timer(5.0, conductor.end)
     deadline.start()

@@ -15,7 +15,7 @@ import psutil
 import pytest
 import requests
 
-from modelship.server.board import Board, Field
+from modelship.server.scoreboard import Field, Scoreboard
 
 _TIMEOUT_S = 30.0
 _STARTS_A_THREAD = """
@@ -245,7 +245,7 @@ def test_connections_wait_while_there_are_no_descriptors(serving):
 
 def test_numbers_that_no_worker_counted_are_reset():
     """What a script has written over the shared numbers is not believed for long."""
-    board = Board(1)
+    board = Scoreboard(1)
     slot = board.slot(0)
     slot[Field.PID], slot[Field.RUNS], slot[Field.STARTS] = -7, 2**63 - 1, 3
     assert board.repair(slot)

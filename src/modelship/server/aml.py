@@ -43,7 +43,7 @@ def install() -> None:
 
 
 def raw_requested() -> bool:
-    """Tell whether @rawhttp was used, this one or that of Azure ML's own server."""
+    """Return whether @rawhttp was used, this one or that of Azure ML's own server."""
     return _Asked.raw or bool(getattr(sys.modules.get(_REFERENCE), "_rawHttpRequested", False))
 
 

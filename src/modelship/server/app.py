@@ -19,7 +19,7 @@ from .contract import (
 )
 from .description import UnsupportedVersionError
 from .logs import logger
-from .metrics import exposition
+from .scoreboard import exposition
 from .service import no_key
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .contract import Request
     from .description import Descriptions
     from .exchange import Exchange
-    from .heads import Head
+    from .parsing import Head
     from .service import Service
 
 __all__ = ["Application"]
@@ -94,7 +94,7 @@ class Application:
         route = self._routes.get(request.path)
         if not request.is_admitted:
             answer = no_key()
-            self._service.dress(request, answer)
+            self._service.add_common_headers(request, answer)
             return answer
         if route is None and request.path != "/score":
             return error(404, NO_PATH)
@@ -109,7 +109,7 @@ class Application:
             answer = error(431, request.identities.too_long)
         else:
             answer = route(request)
-        self._service.dress(request, answer)
+        self._service.add_common_headers(request, answer)
         return answer
 
     def _ready(self, _: Request) -> Answer:

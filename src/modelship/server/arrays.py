@@ -187,7 +187,7 @@ class TypedPlan:
 
 
 def _has_just(body: bytes, brackets: int) -> bool:
-    """Tell whether `body` has no more opening brackets than these, of which it is known to have.
+    """Return whether `body` has no more opening brackets than these, of which it is known to have.
 
     A list that was not looked at, such as one too deep in an array, shows here.
     """

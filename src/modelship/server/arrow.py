@@ -98,7 +98,7 @@ def _schema(serialized: bytes) -> tuple[Any, bool]:
 
 
 def _is_compressed(metadata: Any) -> bool:
-    """Tell whether the table of this message, a flatbuffer, says how its body is compressed.
+    """Return whether the table of this message, a flatbuffer, says how its body is compressed.
 
     pyarrow has verified the flatbuffer, but does not show this part of it.
     """

@@ -208,7 +208,7 @@ class Folder:
 
 
 def _is_its_own(answer: Answer) -> bool:
-    """Tell whether an answer is an error because of the request, and not for where it came."""
+    """Return whether an answer is an error because of the request, and not for where it came."""
     return answer.status not in _REFUSALS or any(each in answer.head for each in _RAN)
 
 

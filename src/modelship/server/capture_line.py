@@ -38,7 +38,7 @@ _RUN_MS = re.compile(rb"^x-ms-run-fn-exec-ms: ([\d.]+)", re.IGNORECASE | re.MULT
 
 
 def may_be_secret(name: str) -> bool:
-    """Tell whether a header or a query parameter of this name may hold a secret."""
+    """Return whether a header or a query parameter of this name may hold a secret."""
     return _SECRET.search(name) is not None or name.lower() in {"referer", *_SECRET_PARAMETERS}
 
 

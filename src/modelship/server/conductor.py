@@ -15,14 +15,14 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
-from .board import Field
+from .scoreboard import Field
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Sequence
 
-    from .board import Slot
     from .contract import Answer, Request
+    from .scoreboard import Slot
 
 __all__ = ["Conductor", "Scores"]
 
@@ -157,7 +157,7 @@ class Conductor:
             self._loop.stop()
 
     def _finds_more(self) -> bool:
-        """Tell whether to look once more for requests, which then go together with these.
+        """Return whether to look once more for requests, which then go together with these.
 
         None is waited for: each look takes what has arrived while the last ones were read, and the
         first one that finds nothing new ends it. A request that is alone is not held up.

@@ -8,15 +8,14 @@ import termios
 from array import array
 from typing import TYPE_CHECKING
 
-from .board import Field
 from .contract import problem
-from .heap import LARGE_BYTES, give_back_freed_memory
-from .memory import Budget
+from .memory import LARGE_BYTES, Budget, give_back_freed_memory
+from .scoreboard import Field
 
 if TYPE_CHECKING:
-    from .board import Slot
     from .contract import Answer
     from .protocol import ScoringProtocol
+    from .scoreboard import Slot
     from .settings import Settings
 
 __all__ = ["Connections"]

@@ -6,21 +6,21 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from .board import Field
-from .limits import open_files
+from .health import received
 from .listening import BACKLOG, accepted
 from .logs import logger
-from .relief import received
+from .processes import open_files
+from .scoreboard import Field
 
 if TYPE_CHECKING:
     import socket
     import ssl
     from collections.abc import Callable, Sequence
 
-    from .board import Slot
     from .gate import Gate
     from .listening import Entrance, Listeners
     from .protocol import ScoringProtocol
+    from .scoreboard import Slot
     from .service import Service
 
 __all__ = ["Door"]

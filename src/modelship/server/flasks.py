@@ -36,7 +36,7 @@ _OWN_KEYS = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH
 
 
 def in_use() -> bool:
-    """Tell whether anything has imported flask; if not, no script can tell that it is not there."""
+    """Return whether anything has imported flask; if not, no script can miss it."""
     return "flask" in sys.modules
 
 

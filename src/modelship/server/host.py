@@ -13,13 +13,13 @@ import time
 from typing import TYPE_CHECKING
 
 from . import logs
-from .board import Field
 from .fast_json import read_json_with_orjson
-from .heap import keep_freed_memory
-from .kinship import end_with_parent
 from .logs import logger
+from .memory import keep_freed_memory
 from .pool import Pool
+from .processes import end_with_parent
 from .rotation import LogFile
+from .scoreboard import Field
 from .script import EntryScript, ScriptError
 from .x87 import read_json_in_double_precision
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
-    from .board import Board
     from .listening import Listeners
+    from .scoreboard import Scoreboard
     from .settings import Settings
 
 __all__ = ["FAILED_TO_START", "host"]
@@ -52,7 +52,7 @@ def host(
     settings: Settings,
     *,
     supervisor: int,
-    board: Board,
+    board: Scoreboard,
     index: int | None,
     listeners: Listeners,
     handed_over: socket.socket,
@@ -65,7 +65,7 @@ def host(
         What the server was told.
     supervisor : int
         The process id of the parent, whose end is the end of this process.
-    board : Board
+    board : Scoreboard
         The numbers of all workers.
     index : int, optional
         The slot of this process, where it is known already that the script cannot be forked.
@@ -130,7 +130,7 @@ class _Workers:
     def __init__(
         self,
         settings: Settings,
-        board: Board,
+        board: Scoreboard,
         run: Callable[[int, int], None],
         listeners: Listeners,
     ) -> None:

@@ -67,7 +67,7 @@ class Inputs(ABC):
         return found
 
     def reads_json(self, request: Request) -> bool:
-        """Tell whether a POST of this type is read as JSON by run(), or for it."""
+        """Return whether a POST of this type is read as JSON by run(), or for it."""
         return is_json(request)
 
     @abstractmethod
@@ -181,7 +181,7 @@ def query_of(request: Request) -> dict[str, Any]:
 
 
 def is_json(request: Request) -> bool:
-    """Tell whether the body says that it is JSON."""
+    """Return whether the body says that it is JSON."""
     content_type = request.fields.get(b"content-type", b"")
     if content_type == b"application/json":
         return True

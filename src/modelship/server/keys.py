@@ -59,7 +59,7 @@ class Keys:
             logger.warning("The file of the keys cannot be read; the old keys stay.")
 
     def let_in(self, authorization: bytes | None) -> bool:
-        """Tell whether a request with this header may be answered.
+        """Return whether a request with this header may be answered.
 
         All keys are compared, and each in a time that does not depend on how much of it is right.
         """

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
-from .kinship import signal_one
+from .processes import signal_one
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

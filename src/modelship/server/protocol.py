@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, NoReturn
 from .contract import problem
 from .exchange import Exchange, KnownHead
 from .flow import Flow
-from .heads import NOTHING
-from .parsing import NoMoreError, RequestParser
+from .parsing import NOTHING, NoMoreError, RequestParser
 
 if TYPE_CHECKING:
     from .app import Application
     from .contract import Answer
-    from .heads import Head
+    from .parsing import Head
     from .service import Service
 
 __all__ = ["ScoringProtocol", "protocol_of"]

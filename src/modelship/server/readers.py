@@ -58,7 +58,7 @@ class Reader(ABC):
 
     @abstractmethod
     def leaves(self, default: Any) -> bool:
-        """Tell whether inference-schema would pass `default` to run() as it is."""
+        """Return whether inference-schema would pass `default` to run() as it is."""
 
 
 class RawReader(Reader):

@@ -11,17 +11,17 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from . import flasks, not_json
-from .board import Field
 from .contract import FAILED, INTERNAL_ERROR, JSON, NOT_FAILED, SCRIPT_ERROR, Answer, encode, error
 from .inputs import Refused
 from .logs import last_line, logger, told
+from .scoreboard import Field
 
 if TYPE_CHECKING:
     from collections import deque
     from collections.abc import Callable, Sequence
 
-    from .board import Slot
     from .contract import Request
+    from .scoreboard import Slot
     from .script import EntryScript
     from .settings import Settings
 

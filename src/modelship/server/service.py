@@ -7,19 +7,19 @@ import time
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .board import BUCKETS_S, Field
 from .connections import Connections
 from .contract import Answer, Cors, error, problem
 from .keys import Keys
 from .logs import AccessLog, logger
+from .scoreboard import BUCKETS_S, Field
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
 
-    from .board import Board, Slot
     from .conductor import Conductor
     from .contract import Request
     from .protocol import ScoringProtocol
+    from .scoreboard import Scoreboard, Slot
     from .settings import Settings
 
 __all__ = ["Observer", "Service"]
@@ -54,7 +54,7 @@ class Service:
     ----------
     settings : Settings
         What the server was told.
-    board : Board
+    board : Scoreboard
         The numbers of all workers.
     slot : Slot
         The numbers of this one.
@@ -63,7 +63,7 @@ class Service:
     conductor: Conductor
     observers: tuple[Observer, ...] = ()
 
-    def __init__(self, settings: Settings, *, board: Board, slot: Slot) -> None:
+    def __init__(self, settings: Settings, *, board: Scoreboard, slot: Slot) -> None:
         self.settings = settings
         self.board = board
         self.draining = False
@@ -102,7 +102,7 @@ class Service:
 
     def deliver(self, request: Request, answer: Answer) -> None:
         """Send the answer of a request, with what every answer says, and take note of it."""
-        self.dress(request, answer)
+        self.add_common_headers(request, answer)
         request.respond(answer)
         duration_s = (time.perf_counter_ns() - request.began_ns) / 1e9
         slot = self._slot
@@ -117,7 +117,7 @@ class Service:
             self._flush_called = True
             asyncio.get_running_loop().call_later(_FLUSH_S, self._flush)
 
-    def dress(self, request: Request, answer: Answer) -> None:
+    def add_common_headers(self, request: Request, answer: Answer) -> None:
         """Add the headers that every answer of a known route has."""
         answer.head += self._version + request.identities.lines
         if self._cors is not None:

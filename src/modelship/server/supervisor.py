@@ -13,17 +13,24 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from .board import Board, Field
 from .gate import GateError
+from .health import HealthResponder
 from .host import FAILED_TO_START, host
-from .kinship import Watchman, end_with_parent, signal_group, signal_one
-from .limits import raise_open_files
 from .listening import Listeners
 from .logs import note
 from .pool import Pool
-from .relief import Relief
+from .processes import (
+    ENDING,
+    Watchman,
+    end_with_parent,
+    leave_to_supervisor,
+    pass_over,
+    raise_open_files,
+    signal_group,
+    signal_one,
+)
 from .rotation import LogFile
-from .signals import ENDING, leave_to_supervisor, pass_over
+from .scoreboard import Field, Scoreboard
 
 if TYPE_CHECKING:
     from .settings import Settings
@@ -59,10 +66,10 @@ class _Supervisor:
     def __init__(self, settings: Settings, listeners: Listeners) -> None:
         self._settings = settings
         self._listeners = listeners
-        self._board = board = Board(settings.workers)
+        self._board = board = Scoreboard(settings.workers)
         if gate := listeners.gate:
             gate.is_followed = lambda: board.at_gate(on=gate.is_open)
-        self._relief = Relief(
+        self._responder = HealthResponder(
             self._board, listeners, speaks_tls=bool(settings.certificate), say=self._say
         )
         self._watchman = Watchman(self._board)
@@ -85,7 +92,7 @@ class _Supervisor:
         raise_open_files()
         while self._hosts.pids or not self._ending:
             self._keep()
-            self._relief.look(_LOOK_EVERY_S)
+            self._responder.look(_LOOK_EVERY_S)
             self._look_at_gate()
             self._look_at_board()
             self._reap()
@@ -93,7 +100,7 @@ class _Supervisor:
             self._log_file.look()
             with suppress(OSError):  # there may be room for it the next time
                 self._watchman.look()
-        self._relief.finish()
+        self._responder.finish()
         self._watchman.end()
         self._say(f"Shutting down: Master, with exit code {self._exit_code}")  # gunicorn's words
         return self._exit_code
@@ -145,7 +152,7 @@ class _Supervisor:
         end_with_parent(self._pid)
         leave_to_supervisor()
         self._watchman.leave()
-        self._relief.leave()
+        self._responder.leave()
         self._listeners.leave()
         return host(
             self._settings,
@@ -153,7 +160,7 @@ class _Supervisor:
             board=self._board,
             index=index,
             listeners=self._listeners,
-            handed_over=self._relief.handed_over,
+            handed_over=self._responder.handed_over,
         )
 
     def _reap(self) -> None:
@@ -249,7 +256,7 @@ class _Supervisor:
         if not self._ending:
             self._ending = True
             self._board.end()
-            self._relief.end()
+            self._responder.end()
             self._hosts.signal(signal.SIGTERM)
             signal.signal(signal.SIGALRM, self._kill_all)
             signal.setitimer(signal.ITIMER_REAL, self._settings.drain_s + _KILLING_S, 1.0)

@@ -19,10 +19,10 @@ from .arrays import (
     write_arrow,
     write_npy,
 )
-from .board import Field
 from .contract import NOT_FAILED, Answer, error
 from .inputs import headers_of
 from .media import media_type, preferred
+from .scoreboard import Field
 from .scoring import Scorer, timing
 
 if TYPE_CHECKING:

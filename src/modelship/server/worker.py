@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import uvloop
 
 from .app import Application
-from .board import Field
 from .capture import Capture
 from .conductor import Conductor
 from .door import Door
@@ -19,6 +18,7 @@ from .logs import logger
 from .memory import own_memory
 from .protocol import protocol_of
 from .rotation import LogFile
+from .scoreboard import Field
 from .scoring import Scorer
 from .service import Service
 from .tracing import Tracing
@@ -27,9 +27,9 @@ from .typed import TypedScorer
 if TYPE_CHECKING:
     import socket
 
-    from .board import Board
     from .description import Descriptions
     from .listening import Listeners
+    from .scoreboard import Scoreboard
     from .script import EntryScript
     from .service import Observer
     from .settings import Settings
@@ -45,7 +45,7 @@ def work(
     settings: Settings,
     *,
     parent: int,
-    board: Board,
+    board: Scoreboard,
     index: int,
     listeners: Listeners,
     handed_over: socket.socket,
@@ -61,7 +61,7 @@ def work(
         What the server was told.
     parent : int
         The process whose end is the end of this one.
-    board : Board
+    board : Scoreboard
         The numbers of all workers.
     index : int
         Which slot of the board is this worker's.
@@ -85,7 +85,7 @@ class _Worker:
         settings: Settings,
         *,
         parent: int,
-        board: Board,
+        board: Scoreboard,
         index: int,
         descriptions: Descriptions,
     ) -> None:

@@ -1,7 +1,8 @@
-"""Board: a few numbers of each worker, in memory that all processes of a service share.
+"""Scoreboard: a few numbers of each worker, in memory that all processes of a service share.
 
 It is made before they are forked, and belongs to none of them: a number that a worker counted is
-there still when the worker is gone, and its successor counts on.
+there still when the worker is gone, and its successor counts on. ``/metrics`` shows them as
+Prometheus reads them (text format 0.0.4).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["BUCKETS_S", "Board", "Field", "Slot"]
+__all__ = ["BUCKETS_S", "Field", "Scoreboard", "Slot", "exposition"]
 
 BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 """Upper bounds of the durations that are counted together, in seconds."""
@@ -69,7 +70,7 @@ Slot = memoryview
 """One worker's numbers, by :class:`Field`."""
 
 
-class Board:
+class Scoreboard:
     """The slots of all workers.
 
     Parameters
@@ -199,3 +200,67 @@ class Board:
     def total(self, field: int) -> int:
         """Return the sum of one number over all workers."""
         return sum(slot[field] for slot in self.slots())
+
+
+_COUNTERS = (
+    ("modelship_runs_total", "Calls of run().", Field.RUNS),
+    ("modelship_run_failures_total", "Calls of run() that failed.", Field.FAILED_RUNS),
+    ("modelship_run_timeouts_total", "Calls of run() that took too long.", Field.TIMED_OUT_RUNS),
+    ("modelship_refused_busy_total", "Requests refused with 503.", Field.REFUSED_BUSY),
+    ("modelship_refused_key_total", "Requests refused with 401.", Field.REFUSED_KEY),
+    ("modelship_batched_requests_total", "Requests scored together.", Field.BATCHED_REQUESTS),
+    ("modelship_batched_rows_total", "Rows scored together.", Field.BATCHED_ROWS),
+    ("modelship_unseen_values_total", "Values unknown to the model.", Field.UNSEEN_VALUES),
+    (
+        "modelship_outside_numbers_total",
+        "Numbers outside the range of the sample.",
+        Field.OUTSIDE_NUMBERS,
+    ),
+    ("modelship_worker_starts_total", "Workers that were started.", Field.STARTS),
+)
+_CLASSES = (
+    ("2xx", Field.ANSWERED_2XX),
+    ("4xx", Field.ANSWERED_4XX),
+    ("5xx", Field.ANSWERED_5XX),
+    ("other", Field.ANSWERED_OTHERS),
+)
+_GAUGES = (
+    ("modelship_connections", "Connections that are open.", Field.CONNECTIONS),
+    ("modelship_waiting_requests", "Requests that wait for run().", Field.WAITING),
+    ("modelship_ready_workers", "Workers that take requests.", Field.READY),
+)
+
+
+def exposition(board: Scoreboard) -> bytes:
+    """Return all numbers, of all workers together."""
+    return "".join(f"{line}\n" for line in _lines(board)).encode()
+
+
+def _lines(board: Scoreboard) -> Iterator[str]:
+    yield from _head("modelship_requests_total", "Requests to /score by status.", "counter")
+    for name, field in _CLASSES:
+        yield f'modelship_requests_total{{status="{name}"}} {board.total(field)}'
+    for name, told, field in _COUNTERS:
+        yield from _head(name, told, "counter")
+        yield f"{name} {board.total(field)}"
+    for name, told, field in _GAUGES:
+        yield from _head(name, told, "gauge")
+        yield f"{name} {board.total(field)}"
+    yield from _head("modelship_run_seconds_total", "Time spent in run().", "counter")
+    yield f"modelship_run_seconds_total {board.total(Field.RUN_US) / 1e6}"
+    yield from _histogram(board)
+
+
+def _histogram(board: Scoreboard) -> Iterator[str]:
+    name = "modelship_request_duration_seconds"
+    yield from _head(name, "From a request's head to its answer.", "histogram")
+    below = 0
+    for index, bound in enumerate((*map(str, BUCKETS_S), "+Inf")):
+        below += board.total(Field.BUCKETS + index)
+        yield f'{name}_bucket{{le="{bound}"}} {below}'
+    yield f"{name}_sum {board.total(Field.DURATION_US) / 1e6}"
+    yield f"{name}_count {below}"
+
+
+def _head(name: str, told: str, kind: str) -> tuple[str, str]:
+    return f"# HELP {name} {told}", f"# TYPE {name} {kind}"

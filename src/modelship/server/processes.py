@@ -1,28 +1,94 @@
-"""Kinship: no process of a service outlives the supervisor.
+"""What a service asks of the operating system: open files, signals, and children that end with it.
 
 On Linux the kernel kills a child whose parent ends (prctl(2), PR_SET_PDEATHSIG). It does so when
 the *thread* ends that forked it, so all forks here are done by the main thread. What is left are
 the programs that a script has started: a watchman, which does nothing else, kills the process
 groups of the hosts once the supervisor has gone. It also is all that there is on other systems.
+
+Where a signal must not end the service, a handler is set instead of SIG_IGN, which programs that a
+script starts would inherit.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
+import resource
 import signal
 import sys
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from .limits import ENOUGH_FILES
-from .signals import ENDING
-
 if TYPE_CHECKING:
-    from .board import Board
+    from .scoreboard import Scoreboard
 
-__all__ = ["Watchman", "end_with_parent", "signal_group", "signal_one"]
+__all__ = [
+    "ENDING",
+    "ENOUGH_FILES",
+    "Watchman",
+    "end_with_parent",
+    "leave_to_supervisor",
+    "open_files",
+    "pass_over",
+    "raise_open_files",
+    "signal_group",
+    "signal_one",
+]
+
+ENOUGH_FILES = 65_536
+"""No more are asked for."""
+
+
+def raise_open_files() -> None:
+    """Let each process have as many files open as it may: each connection is one (RLIMIT_NOFILE).
+
+    The usual limit is 1,024, kept low for programs that use select(2), which knows no more.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = ENOUGH_FILES if hard == resource.RLIM_INFINITY else min(ENOUGH_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def open_files() -> int:
+    """Return how many files this process may have open."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if soft == resource.RLIM_INFINITY else soft
+
+
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+"""The supervisor drains the service, and ends."""
+_PASSED_OVER = ("SIGHUP", "SIGUSR1", "SIGUSR2", "SIGIO", "SIGPWR", "SIGVTALRM", "SIGPROF")
+
+
+def pass_over() -> None:
+    """Let signals do nothing whose default is to end the process.
+
+    There is no configuration to be read again: a changed script is another deployment, and the log
+    goes to standard output. Only a terminal that is closed ends what it runs, as SIGTERM does.
+    """
+    for name in _PASSED_OVER:
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _nothing)
+    if signal.getsignal(signal.SIGHUP) is _nothing and os.isatty(0):
+        signal.signal(signal.SIGHUP, signal.getsignal(signal.SIGTERM))
+
+
+def leave_to_supervisor() -> None:
+    """Take, as a host, only SIGTERM, which ends it at once as long as it loads the script."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, _nothing)
+    for number in (signal.SIGTERM, signal.SIGQUIT, signal.SIGALRM):
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+
+
+def _nothing(*_: object) -> None:
+    pass
+
 
 _PR_SET_PDEATHSIG = 1
 _FIRST_OWN = 3
@@ -60,11 +126,11 @@ class Watchman:
 
     Parameters
     ----------
-    board : Board
+    board : Scoreboard
         Where the hosts are written down.
     """
 
-    def __init__(self, board: Board) -> None:
+    def __init__(self, board: Scoreboard) -> None:
         self._board = board
         self._pid = 0
         self._writing = -1

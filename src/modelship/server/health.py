@@ -1,4 +1,4 @@
-"""Relief: health is answered even while every worker is inside a run() that lets nothing else run.
+"""The fallback health responder: it answers while every worker is inside a run().
 
 The supervisor accepts connections then, and looks at what each one asks for without taking it:
 health it answers itself, and everything else it hands on, unread, to whichever worker is free
@@ -23,10 +23,10 @@ from .listening import Entrance, accepted
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from .board import Board
     from .listening import Listeners
+    from .scoreboard import Scoreboard
 
-__all__ = ["Relief", "received"]
+__all__ = ["HealthResponder", "received"]
 
 _BUSY_S = 0.1
 _HEAD = re.compile(rb"(GET|HEAD) (/|/ready) HTTP/1\.[01]\r\n")
@@ -42,12 +42,12 @@ _SOON_S = 0.02
 _ENDED = (b"503 Service Unavailable", b"The service has ended.")
 
 
-class Relief:
+class HealthResponder:
     """Takes connections for workers that cannot.
 
     Parameters
     ----------
-    board : Board
+    board : Scoreboard
         Where it sees how the workers are.
     listeners : Listeners
         Where connections come from.
@@ -59,7 +59,7 @@ class Relief:
 
     def __init__(
         self,
-        board: Board,
+        board: Scoreboard,
         listeners: Listeners,
         *,
         speaks_tls: bool,

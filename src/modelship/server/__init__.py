@@ -8,12 +8,12 @@ It runs inside the serving environment, where a copy of this folder goes by the 
 Started by hand it is ``python -m modelship.server``. What it is told::
 
     options      the one table of settings; arguments: the command line
-    settings     what was told, read by that table; files: those that it names
-    announcing   the first lines of the log; margins: who may begin a line of it
+    settings     what was told, read by that table
+    command      the files that they name, and the first lines of the log
 
 The way of a request, module by module::
 
-    protocol     one connection: parsing and heads find the requests, each is an exchange
+    protocol     one connection: parsing finds the requests, each is an exchange
     connections  all of them: how many, what their bodies take, which are too slow
     app          who needs a key, and the routes that are not scoring
     service      what the connections share: keys, the queue's bound, counters, the log, the drain
@@ -25,6 +25,7 @@ The way of a request, module by module::
 and of the processes::
 
     supervisor   owns the port and the signals; runs no code of a user
+    pool         the processes that one process has forked, and replaces
     host         loads the script and its model once, and forks the workers
     worker       one event loop with one run()
 

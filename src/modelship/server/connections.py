@@ -13,6 +13,7 @@ from .memory import LARGE_BYTES, Budget, give_back_freed_memory
 from .scoreboard import Field
 
 if TYPE_CHECKING:
+    from .connection import Connection
     from .contract import Answer
     from .protocol import ScoringProtocol
     from .scoreboard import Slot
@@ -91,11 +92,11 @@ class Connections:
         self.open.pop(connection, None)
         self._slot[Field.CONNECTIONS] = len(self.open)
 
-    def linger(self, connection: ScoringProtocol) -> None:
+    def linger(self, connection: Connection) -> None:
         """End a connection once it has been quiet for a moment."""
         asyncio.get_running_loop().call_later(_LINGER_S, self._close_if_quiet, connection)
 
-    def _close_if_quiet(self, connection: ScoringProtocol) -> None:
+    def _close_if_quiet(self, connection: Connection) -> None:
         """End a connection that is between two requests, unless the next one is there already."""
         if not connection.is_quiet or connection.transport.is_closing():
             return

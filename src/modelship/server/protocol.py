@@ -6,16 +6,16 @@ run() is to read it, and it is answered when all that came before it on its conn
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
 from typing import TYPE_CHECKING, NoReturn
 
+from .connection import Connection, Flow
 from .contract import problem
 from .exchange import Exchange, KnownHead
-from .flow import Flow
 from .parsing import NOTHING, NoMoreError, RequestParser
 
 if TYPE_CHECKING:
+    import asyncio
+
     from .app import Application
     from .contract import Answer
     from .parsing import Head
@@ -42,35 +42,16 @@ def protocol_of(service: Service, application: Application) -> type[ScoringProto
     return type("ServiceProtocol", (ScoringProtocol,), members)
 
 
-class ScoringProtocol(asyncio.Protocol):
+class ScoringProtocol(Connection):
     """One connection, made in the event loop that it belongs to."""
 
-    service: Service
-    application: Application
-    transport: asyncio.Transport
-    flow: Flow
-
     def __init__(self) -> None:
-        self.loop = asyncio.get_running_loop()
-        self.client: tuple[str, int] | None = None
-        self.current: Exchange | None = None  # the one that is answered next, or was last
-        self.arriving: Exchange | None = None  # the one whose body is on its way
-        self.behind: deque[Exchange] = deque()  # those that wait for the answers before them
-        self._parser = RequestParser(self)
+        super().__init__()
+        self.parser = RequestParser(self)
         self._head = NOTHING  # of the request that arrives
         self._answers_left = 0  # of those that may be begun before others have their turn
         self._piece = b""  # what arrives now, if it begins with a request
-        self._unread = b""  # what has arrived behind requests that wait
         self._known: KnownHead | None = None
-        self.since = self.loop.time()  # when what is waited for now began
-        self.size_then = 0  # of the body that arrives, at `since`
-        self.grew_at = self.since
-        self.moves_on = False  # its client has to connect again for the next request
-        self.is_trusted = False  # it has sent a request for run(), and shown a key if one is needed
-        self.lingers_since = 0.0
-        self.heard_at = 0.0  # while it lingers
-        self.unsent = 0  # of what was answered, at the last look
-        self._is_deaf = False  # whatever comes is thrown away
         self._has_ended = False  # the client has said that no more comes
 
     # What the transport says
@@ -84,21 +65,21 @@ class ScoringProtocol(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
         self.service.connections.remove(self)
-        self._is_deaf = True
+        self.is_deaf = True
         for each in (self.current, *self.behind):
             if each is not None:
                 each.is_lost = True
         self.behind.clear()
-        self._unread = b""
+        self.unread = b""
         self.arriving = None
         self.flow.resume_writing()
 
     def data_received(self, data: bytes) -> None:
-        if self._is_deaf:
+        if self.is_deaf:
             self.heard_at = self.loop.time()
             return
-        if self._unread:
-            self._unread += data
+        if self.unread:
+            self.unread += data
             return
         known = self._known
         if (
@@ -118,14 +99,14 @@ class ScoringProtocol(asyncio.Protocol):
         """Parse what has arrived, but nothing behind requests that wait: others have their turn."""
         self._answers_left = _MOST_AT_ONCE
         rest = memoryview(data)
-        while rest and not self._is_deaf:
+        while rest and not self.is_deaf:
             if self.behind:
-                self._unread = bytes(rest)
+                self.unread = bytes(rest)
                 return
             size = self._slice_bytes
-            self._parser.feed(rest[:size])
+            self.parser.feed(rest[:size])
             rest = rest[size:]
-            framing = self._parser.received - _FRAMING_PER_BYTE * self.arrived_bytes
+            framing = self.parser.received - _FRAMING_PER_BYTE * self.arrived_bytes
             if framing > _FRAMING_BYTES and self.arriving is not None:
                 self.refuse(problem(400, _MOSTLY_FRAMING))
 
@@ -140,7 +121,7 @@ class ScoringProtocol(asyncio.Protocol):
     def _read_on(self) -> None:
         """Parse what had to wait."""
         if not self.behind:
-            unread, self._unread = self._unread, b""
+            unread, self.unread = self.unread, b""
             self._feed(unread)
             self._pace()
 
@@ -153,7 +134,7 @@ class ScoringProtocol(asyncio.Protocol):
         last = self.behind[-1] if self.behind else self.current
         if self.lingers_since or arriving is not None or last is None or last.is_answered:
             return False
-        self._is_deaf = self._has_ended = True
+        self.is_deaf = self._has_ended = True
         last.keep_alive = False
         return True
 
@@ -172,7 +153,7 @@ class ScoringProtocol(asyncio.Protocol):
             return
         if (self.behind or self.flow.write_paused) and not self.lingers_since:
             self.flow.pause_reading()
-        elif self._unread:
+        elif self.unread:
             self.loop.call_soon(self._read_on)
         elif self.flow.read_paused:
             self.since, self.size_then = self.loop.time(), self.arrived_bytes
@@ -189,7 +170,7 @@ class ScoringProtocol(asyncio.Protocol):
         if not exchange.is_admitted or (head.has_body and not head.scores):
             # Nobody reads that body: the answer ends the connection.
             exchange.keep_alive = exchange.expects = False
-            exchange.is_whole = self._is_deaf = True
+            exchange.is_whole = self.is_deaf = True
             self._queue(exchange)
             raise NoMoreError
         if head.body_bytes > self.service.connections.body_bytes:
@@ -218,10 +199,10 @@ class ScoringProtocol(asyncio.Protocol):
             return
         arriving.complete()
         self._known = KnownHead.of(arriving, self._head, self._piece)
-        self._is_deaf = not arriving.keep_alive
+        self.is_deaf = not arriving.keep_alive
         if self.current is arriving:
             self.application.answer(arriving)
-        if self._is_deaf:
+        if self.is_deaf:
             raise NoMoreError
 
     def _stop(self, answer: Answer) -> NoReturn:
@@ -245,7 +226,7 @@ class ScoringProtocol(asyncio.Protocol):
             self._take_turn(exchange)
 
     def _queue(self, exchange: Exchange) -> None:
-        if self._can_go_on and not self.behind and self._answers_left:
+        if self.can_go_on and not self.behind and self._answers_left:
             self._answers_left -= 1
             self._take_turn(exchange)
         else:  # it came behind another one, which is answered, and read, first
@@ -264,9 +245,9 @@ class ScoringProtocol(asyncio.Protocol):
 
     def refuse(self, answer: Answer) -> None:
         """Answer what arrives before it is there, when it is its turn, and read no more."""
-        if self._is_deaf or self.transport.is_closing():
+        if self.is_deaf or self.transport.is_closing():
             return
-        self._is_deaf = True
+        self.is_deaf = True
         exchange, self.arriving = self.arriving, None
         if exchange is None:
             exchange = Exchange(self, NOTHING)
@@ -293,7 +274,7 @@ class ScoringProtocol(asyncio.Protocol):
             self.loop.call_soon(self._go_on)
 
     def _go_on(self) -> None:
-        if self.behind and self._can_go_on and not self.transport.is_closing():
+        if self.behind and self.can_go_on and not self.transport.is_closing():
             self._next()
 
     def _next(self) -> None:
@@ -307,9 +288,9 @@ class ScoringProtocol(asyncio.Protocol):
         The kernel resets a connection that is closed with something unread, and the answer would be
         lost. So all that comes is read and thrown away, until the client is done or time is up.
         """
-        self._is_deaf = True
+        self.is_deaf = True
         self.behind.clear()
-        self._unread = b""
+        self.unread = b""
         if self._has_ended:
             self.transport.close()
             return
@@ -317,49 +298,3 @@ class ScoringProtocol(asyncio.Protocol):
         self._pace()
         if self.transport.can_write_eof():
             self.transport.write_eof()
-
-    def shutdown(self) -> None:
-        """End the connection when it has been answered, and is quiet."""
-        if self.is_quiet:
-            self.service.connections.linger(self)
-        elif self.current is not None:
-            self.current.keep_alive = False
-
-    # What it is doing
-
-    @property
-    def stays(self) -> bool:
-        """Whether the connection may stay open after the answer that is sent now."""
-        return self.service.keeps_alive and not self.moves_on
-
-    @property
-    def in_head(self) -> bool:
-        """Whether a head has begun to arrive, and is not complete."""
-        return self._parser.in_head and not self._is_deaf
-
-    @property
-    def is_quiet(self) -> bool:
-        """Whether nothing arrives and nothing is being answered."""
-        arrives = self.arriving is not None or self.in_head or self._unread
-        return self.is_answered and not self.behind and not arrives
-
-    @property
-    def _can_go_on(self) -> bool:
-        """Whether the next request may be answered: the last one has been, and the client reads."""
-        return self.is_answered and not self.flow.write_paused
-
-    @property
-    def is_answered(self) -> bool:
-        """Whether no answer is due to what has arrived so far."""
-        return self.current is None or self.current.is_answered
-
-    @property
-    def arrived_bytes(self) -> int:
-        """How much of the body that is on its way has arrived."""
-        return self.arriving.size if self.arriving is not None else 0
-
-    @property
-    def held_bytes(self) -> int:
-        """How much of bodies is kept until they are answered."""
-        held = self.current.held_bytes if self.current is not None else 0
-        return held + sum(each.held_bytes for each in self.behind) if self.behind else held

@@ -1,0 +1,136 @@
+"""What one connection is doing: the requests on it, and which of its two sides is slower."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .app import Application
+    from .exchange import Exchange
+    from .parsing import RequestParser
+    from .service import Service
+
+__all__ = ["Connection", "Flow"]
+
+
+class Flow:
+    """Pauses and resumes the two directions of one connection.
+
+    Parameters
+    ----------
+    transport : asyncio.Transport
+        The connection.
+
+    Attributes
+    ----------
+    read_paused : bool
+        Whether nothing is read from the client.
+    write_paused : bool
+        Whether the client reads less than is sent to it.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self.read_paused = self.write_paused = False
+        self._transport = transport
+        self._writable: asyncio.Future[None] | None = None
+
+    def pause_reading(self) -> None:
+        """Read nothing from now on."""
+        if not self.read_paused:
+            self.read_paused = True
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read again."""
+        if self.read_paused:
+            self.read_paused = False
+            self._transport.resume_reading()
+
+    def pause_writing(self) -> None:
+        """Take note that the transport's buffer is full."""
+        self.write_paused = True
+
+    def resume_writing(self) -> None:
+        """Take note that it has room again, or that nobody will read what is in it."""
+        self.write_paused = False
+        if self._writable is not None and not self._writable.done():
+            self._writable.set_result(None)
+
+    async def drain(self) -> None:
+        """Wait until the transport's buffer has room; called by one task at a time."""
+        if self.write_paused:
+            self._writable = asyncio.get_running_loop().create_future()
+            await self._writable
+
+
+class Connection(asyncio.Protocol):
+    """The state of one connection, made in the event loop that it belongs to."""
+
+    service: Service
+    application: Application
+    transport: asyncio.Transport
+    flow: Flow
+    parser: RequestParser
+
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.client: tuple[str, int] | None = None
+        self.current: Exchange | None = None  # the one that is answered next, or was last
+        self.arriving: Exchange | None = None  # the one whose body is on its way
+        self.behind: deque[Exchange] = deque()  # those that wait for the answers before them
+        self.unread = b""  # what has arrived behind requests that wait
+        self.since = self.loop.time()  # when what is waited for now began
+        self.size_then = 0  # of the body that arrives, at `since`
+        self.grew_at = self.since
+        self.moves_on = False  # its client has to connect again for the next request
+        self.is_trusted = False  # it has sent a request for run(), and shown a key if one is needed
+        self.is_deaf = False  # whatever comes is thrown away
+        self.lingers_since = 0.0
+        self.heard_at = 0.0  # while it lingers
+        self.unsent = 0  # of what was answered, at the last look
+
+    @property
+    def stays(self) -> bool:
+        """Whether the connection may stay open after the answer that is sent now."""
+        return self.service.keeps_alive and not self.moves_on
+
+    @property
+    def in_head(self) -> bool:
+        """Whether a head has begun to arrive, and is not complete."""
+        return self.parser.in_head and not self.is_deaf
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing arrives and nothing is being answered."""
+        arrives = self.arriving is not None or self.in_head or self.unread
+        return self.is_answered and not self.behind and not arrives
+
+    @property
+    def can_go_on(self) -> bool:
+        """Whether the next request may be answered: the last one has been, and the client reads."""
+        return self.is_answered and not self.flow.write_paused
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether no answer is due to what has arrived so far."""
+        return self.current is None or self.current.is_answered
+
+    @property
+    def arrived_bytes(self) -> int:
+        """How much of the body that is on its way has arrived."""
+        return self.arriving.size if self.arriving is not None else 0
+
+    @property
+    def held_bytes(self) -> int:
+        """How much of bodies is kept until they are answered."""
+        held = self.current.held_bytes if self.current is not None else 0
+        return held + sum(each.held_bytes for each in self.behind) if self.behind else held
+
+    def shutdown(self) -> None:
+        """End the connection when it has been answered, and is quiet."""
+        if self.is_quiet:
+            self.service.connections.linger(self)
+        elif self.current is not None:
+            self.current.keep_alive = False

@@ -181,14 +181,34 @@ def error_findings(
         yield _shown(trial, next(iter([each for each in shown if each in by_handler]), shown[-1]))
     elif error := told.get("hint" if by_handler else "error"):
         yield _told_error(trial, error, by_handler, entry_script=entry_script)
-    elif told.get("empty"):
+    else:
+        yield from _said_nothing_of(trial, told, caught, by_handler)
+
+
+def _said_nothing_of(
+    trial: Trial,
+    told: Mapping[str, Any],
+    caught: Sequence[_Caught],
+    by_handler: Sequence[_Caught],
+) -> Iterator[Finding]:
+    """Find an answer that a handler made, or that lacks something, without a word of an error."""
+    fixed = [each for each in by_handler if each.told["broad"] and each.told["fixed"]]
+    then = "then run() answers the sample request with the fixed value of a handler"
+    for each in fixed[-1:]:
+        before = each.told["kind"] in _LOOKING and swallowed_before(
+            trial, each.told, each.diagnosis, then=then
+        )
+        if before:
+            yield before
+            return
+    likely: list[_Caught] = []
+    if told.get("empty"):
         left = [each for each in _before_run(trial) if each.told["left"]]
-        broad = [each for each in by_handler if each.told["broad"]]
-        for each in [*left, *broad][-1:]:
-            end = (
-                f"{each.handled} ({each.brief}), and run() answers the sample request with nothing."
-            )
-            yield each.finding(end, severity=Severity.WARNING)
+        likely = [*left, *(each for each in caught if each.told["broad"])]
+    what = "nothing" if likely else "the fixed value of that handler"
+    for each in (likely or fixed)[-1:]:
+        end = f"{each.handled} ({each.brief}), and run() answers the sample request with {what}."
+        yield each.finding(end, severity=Severity.WARNING)
 
 
 def _shown(trial: Trial, each: _Caught) -> Finding:

@@ -110,7 +110,8 @@ class Caught:
                 and is_own(begin.tb_frame.f_code.co_filename)
             ):
                 place = {"file": begin.tb_frame.f_code.co_filename, "line": begin.tb_lineno}
-                self.handlers.append({**place, "binds": [], "broad": False})
+                broad = bool({Exception, BaseException} & {*suppress._exceptions})  # noqa: SLF001 - it has no other way
+                self.handlers.append({**place, "binds": [], "broad": broad, "fixed": False})
                 self._describe(len(self.handlers) - 1, error)
             return bool(done)
 

@@ -49,7 +49,8 @@ class _Noting(ast.NodeTransformer):
         for handler in node.handlers:
             number = len(self._handlers)
             place = {"file": self._path, "line": handler.lineno}
-            self._handlers.append({**place, "binds": binds, "broad": _is_broad(handler)})
+            kinds = {"broad": _is_broad(handler), "fixed": _is_fixed(handler)}
+            self._handlers.append({**place, "binds": binds, **kinds})
             body = [_Returning(number).visit(each) for each in handler.body]
             note = ast.copy_location(ast.Expr(_call(_CAUGHT, number, at=handler)), handler)
             handler.body = [note, *body]
@@ -101,3 +102,20 @@ def _bound(body: list[Any]) -> list[str]:
 def _is_broad(handler: Any) -> bool:
     kinds = ast.walk(handler.type) if handler.type else [ast.Name("Exception", ast.Load())]
     return any(isinstance(each, ast.Name) and each.id in _BROAD for each in kinds)
+
+
+def _is_fixed(handler: Any) -> bool:
+    """Return whether all that a handler returns stands there, so that no request changes it."""
+    returns = [node for each in handler.body for node in ast.walk(each)]
+    values = [node.value for node in returns if isinstance(node, ast.Return) and node.value]
+    return bool(values) and all(map(_is_literal, values))
+
+
+def _is_literal(value: Any) -> bool:
+    if isinstance(value, ast.Call) and getattr(value.func, "attr", "") == "dumps" and value.args:
+        return _is_literal(value.args[0])
+    try:
+        ast.literal_eval(value)
+    except ValueError:
+        return False
+    return True

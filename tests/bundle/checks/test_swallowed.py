@@ -120,6 +120,9 @@ WARNED = {
     "words of its own": "return {'error': 'Prediction failed'}",
     "a state": "return {'status': 'failed'}",
     "nothing": "print(e); return None",
+    "nothing, after the handler": "answer = None",
+    "one answer for all": "return {'message': 'something went wrong'}",
+    "one answer for all, as JSON": "return json.dumps(-1)",
 }
 
 
@@ -134,7 +137,9 @@ def test_what_may_be_meant_is_a_warning(found, way):
 MEANT = {
     "another key": script("answer = json.loads(raw_data)['data']"),
     "another key, returned": script("return json.loads(raw_data)['data']", handler="KeyError"),
-    "a label like its text": script("return ['rows', 'KeyErrors']"),
+    "a label like its text": script("return ['rows', 'KeyErrors']", handler="KeyError"),
+    "an answer of its own to one kind": script("return -1", handler="KeyError"),
+    "another way to predict": script("return [float(len(raw_data))]"),
     "a logged one": script("logging.exception('no rows'); answer = [1]"),
     "an empty answer to one kind": script("return []", handler="KeyError"),
     "a field of errors": script("answer = {'error': 0.25, 'errors': [], 'exception': None}"),
@@ -180,6 +185,9 @@ LATER = {
     "run() answers with its failure": loading(
         "try:\n        return model.predict(1)\n"
         "    except Exception as e:\n        return {'error': str(e)}"
+    ),
+    "run() catches that too": loading(
+        "try:\n        return model.predict(1)\n    except:\n        return 'none'"
     ),
     "run() has words for it": loading("return {'error': 'no model'}"),
     "run() raises in its own words": loading(

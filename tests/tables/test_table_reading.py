@@ -88,6 +88,42 @@ def test_a_request_that_does_not_fit_is_refused_in_words(body, says):
         _table(FRAME).read(body)
 
 
+@pytest.mark.parametrize(
+    ("names", "bodies"),
+    [
+        (
+            ["columns", "data"],
+            [
+                {"dataframe_split": {"columns": ["data", "columns"], "data": [[2, 1], [4, 3]]}},
+                {"columns": ["data", "columns"], "data": [[2, 1], [4, 3]]},
+                {"columns": [1, 3], "data": [2, 4]},
+                {"inputs": {"columns": [1, 3], "data": [2, 4]}},
+                {"data": [{"columns": 1, "data": 2}, {"columns": 3, "data": 4}]},
+            ],
+        ),
+        *(
+            (
+                [name],
+                [
+                    {"dataframe_split": {"columns": [name], "data": [[1], [3]]}},
+                    {"inputs": {name: [1, 3]}},
+                    {"instances": [{name: 1}, {name: 3}]},
+                    {"data": {name: [1, 3]}},
+                    {name: [1, 3]},
+                ],
+            )
+            for name in ("dataframe_split", "inputs", "data", "instances")
+        ),
+    ],
+)
+def test_columns_named_as_the_keys_of_a_body_are_read(names, bodies):
+    """Lists and objects are no values of a column, so that it is plain what is meant."""
+    frame = pd.DataFrame([[1, 2], [3, 4]], columns=["columns", "data"])
+    frame = frame if len(names) > 1 else frame[["columns"]].set_axis(names, axis=1)
+    for body in bodies:
+        pd.testing.assert_frame_equal(_table(frame).read(json.dumps(body)), frame)
+
+
 def test_validation_can_be_turned_off():
     """The values then go to the model as they are."""
     read = _table(FRAME, validate=False).read('{"data": [[7, 30, 1, null]]}')
@@ -407,6 +443,28 @@ def test_arrow_that_does_not_fit_is_refused_in_words(stream, says):
     """The message names the column, its type and what is expected."""
     with pytest.raises(Refused, match=says):
         _table(FRAME).of_arrow(stream)
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_periods_in_arrow_are_read_whether_or_not_their_type_is_known(is_known):
+    """The type is known only where pandas has written one; else they are numbers."""
+    periods = pd.period_range("2016-09", periods=2, freq="M").insert(1, pd.NaT)
+    frame = pd.DataFrame({"month": periods})
+    body, type_ = _stream(frame), pa.Table.from_pandas(frame).schema.field("month").type
+    if not is_known:
+        pa.unregister_extension_type(type_.extension_name)
+    try:
+        pd.testing.assert_frame_equal(_table(frame).of_arrow(body), frame)
+    finally:
+        if not is_known:
+            pa.register_extension_type(type_)
+
+
+def test_numbers_in_arrow_for_periods_are_shown_as_json_has_them():
+    """The type of NumPy is none of the caller's."""
+    table = _table(pd.DataFrame({"month": pd.period_range("2016-09", periods=2, freq="M")}))
+    with pytest.raises(Refused, match=r"^Row 0, column 'month': 560 is given; the text of"):
+        table.of_arrow(_stream(pd.DataFrame({"month": [560]})))
 
 
 def test_arrow_without_pyarrow_is_an_unsupported_type(monkeypatch):

@@ -5,12 +5,13 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.compose import make_column_transformer
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.pipeline import make_pipeline
 
-from modelship.tables import Column, Refused, Schema, Table
+from modelship.tables import Column, Refused, Schema, Table, schema_of_data
 
 TEXTS = Table(Schema("values", (Column("t", "text", "object", missing_as="none"),)))
 DATES = Table(Schema("table", (Column("since", "date", "datetime64[us]"),)))
@@ -204,3 +205,15 @@ def test_a_text_of_too_many_digits_is_no_number():
     assert table.read('[["12"]]')["age"].tolist() == [12]
     with pytest.raises(Refused, match="Row 0, column 'age': '111"):
         table.read(json.dumps([["1" * 1_000_000]]))
+
+
+@pytest.mark.parametrize("by", [str, ["note", "other", "unused"].index])
+def test_a_gap_is_named_only_in_columns_that_the_model_takes(by):
+    """A ColumnTransformer leaves out what no step takes."""
+    X = pd.DataFrame({"note": ["a b", "c d"], "other": ["x", "y"], "unused": [1.0, 2.0]})
+    words = CountVectorizer(token_pattern=r"\w")
+    pick = make_column_transformer((words, by("note")), ("drop", [by("other")]))
+    model = make_pipeline(pick, Ridge()).fit(X, Y)
+    row = dict.fromkeys(X.columns)
+    with pytest.raises(Refused, match=r"^Row 0, column 'note': the model does not take"):
+        _answer(Table(schema_of_data(X)), model, [row])

@@ -46,6 +46,21 @@ def test_a_date_that_begins_with_the_year_is_an_object_where_the_model_has_objec
     assert _read(OBJECTS, text)[0] == pd.Timestamp(text if "/" not in text else "2024-05-01").date()
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("2024-05-31 10:11:12", "2024-05-31T10:11:12.000123", "2024-05-31T10:11:12.123"),
+        *("2024-05-31T10+02:00", "2024-05-31T10:11:12Z", "2024-05-31T10:11:12.123456789"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Discarding nonzero nanoseconds")
+def test_a_moment_is_an_object_where_the_model_has_objects(text):
+    """The usual form is read without pandas, which makes the same of it."""
+    expected = pd.Timestamp(text).to_pydatetime()
+    found = _read(OBJECTS, text)[0]
+    assert (found, found.tzinfo) == (expected, expected.tzinfo)
+
+
 @pytest.mark.parametrize("text", ["PT36H", "1 days 12:00:00", "36:00:00"])
 def test_a_duration_is_read_in_any_form_that_tells_its_unit(text):
     """Those of ISO 8601, and those that pandas writes into a CSV."""

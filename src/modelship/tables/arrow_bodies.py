@@ -13,6 +13,7 @@ import struct
 from typing import TYPE_CHECKING, Any
 
 from .arrow_limits import require_in_proportion
+from .arrow_periods import with_periods_as_texts
 from .plain import to_plain
 from .refused import Refused
 
@@ -75,7 +76,7 @@ def arrow_table(body: bytes) -> Any:
             raise
         raise Refused("The body is not in Arrow's IPC format.") from error
     require_in_proportion(table, len(body))
-    return table
+    return with_periods_as_texts(table)
 
 
 def records_of(table: Any) -> list[dict[str, Any]]:

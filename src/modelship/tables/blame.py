@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .bodies import kind_of
 from .refused import Refused
+from .used_columns import used_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -42,7 +43,12 @@ _A_LARGE_NUMBER = "a number that is too large for a float"
 
 
 def blamed(
-    error: Exception, data: Any, checks: Sequence[Check] = (), *, width: int | None = None
+    error: Exception,
+    data: Any,
+    checks: Sequence[Check] = (),
+    *,
+    width: int | None = None,
+    predict: Any = None,
 ) -> Refused | None:
     """Return the refusal that an error of predict() amounts to, or None if it is another's.
 
@@ -56,6 +62,8 @@ def blamed(
         The check of each column, which knows its categories.
     width : int, optional
         How many values a row has, where that is known.
+    predict : callable, optional
+        What raised the error; the columns that its estimator leaves out are not the cause.
     """
     said = str(error)
     if _NO_ROWS.search(said) and not len(data):
@@ -68,10 +76,11 @@ def blamed(
     has_values = hasattr(data, "iloc") or hasattr(data, "dtype")
     if not has_values:
         return None
+    used, held = used_of(predict, data, checks)
     return (
-        _blamed_in(said, data, checks)
+        _blamed_in(said, used, held)
         or _misshapen(said, data, width)
-        or _no_number(said, data, checks)
+        or _no_number(said, used, held)
     )
 
 

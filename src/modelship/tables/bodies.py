@@ -59,7 +59,7 @@ def rows_of(body: str | bytes, *, key: str = "data", names: Sequence[str] = ()) 
     if isinstance(document, list):
         return document
     if isinstance(document, dict):
-        if names and document.keys() == set(names) and not _holds_rows(document, key):
+        if names and document.keys() == set(names) and not _holds_rows(document, key, names):
             return document
         if is_split(document):
             return document
@@ -113,11 +113,14 @@ def _require_whole(value: Any, *, where: str) -> None:
         )
 
 
-def _holds_rows(document: dict[str, Any], key: str) -> bool:
+def _holds_rows(document: dict[str, Any], key: str, names: Sequence[str]) -> bool:
     """Return whether the one key of a body is that of its rows, though a column has its name."""
     [(name, found), *more] = document.items()
-    is_list = isinstance(found, list) and bool(found) and isinstance(found[0], (dict, list))
-    return is_list and not more and name in (key, *_KEYS)
+    if more or name not in (key, *_KEYS):
+        return False
+    if isinstance(found, dict):
+        return is_split(found) or found.keys() == set(names)
+    return isinstance(found, list) and bool(found) and isinstance(found[0], (dict, list))
 
 
 def columns_of(rows: Any, names: Sequence[str]) -> list[list[Any]]:
@@ -223,7 +226,7 @@ def _of_lists(rows: list[Any], names: Sequence[str]) -> list[list[Any]]:
 
 
 def _of_object(found: dict[str, Any], names: Sequence[str]) -> list[list[Any]]:
-    if found.keys() != set(names) and is_split(found):
+    if is_split(found) and _holds_lists(found, names):
         given = found["columns"]
         if not are_names(names):
             return _of_lists(found["data"], names)
@@ -244,6 +247,12 @@ def _of_object(found: dict[str, Any], names: Sequence[str]) -> list[list[Any]]:
         shown = ", ".join(f"{name!r} {length}" for name, length in [*lengths.items()][:_SHOWN])
         raise Refused(f"The columns of the body have different lengths: {shown}.")
     return [found[name] for name in names]
+
+
+def _holds_lists(split: dict[str, Any], names: Sequence[str]) -> bool:
+    """Return whether "data" are rows; a model may have columns that are named so themselves."""
+    is_other = split.keys() != set(names)
+    return is_other or (bool(split["columns"]) and all(isinstance(r, list) for r in split["data"]))
 
 
 def _require_named(names: Sequence[str]) -> None:

@@ -164,5 +164,5 @@ def shown(value: Any) -> str:
     """Return a value as JSON has it, cut if it is longer than a line's worth."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
-    text = repr(value)
+    text = repr(value.item() if hasattr(value, "item") else value)
     return text if len(text) <= 60 else f"{text[:59]}…"  # noqa: PLR2004 - a line's worth

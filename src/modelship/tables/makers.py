@@ -256,14 +256,30 @@ def _durations(values: Any, *, dtype: Any) -> Any:
 
 def _date_or_time(value: Any) -> Any:
     """Return a date, or a moment if there is a time in it, as Python's own object."""
-    import pandas as pd
-
     if not isinstance(value, str):
         return value
+    if (read := _usual(value)) is not None:
+        return read
+    import pandas as pd
+
     moment = pd.Timestamp(value).to_pydatetime()
     return moment.date() if len(value) <= len(dt.date.max.isoformat()) else moment
 
 
+def _usual(text: str) -> Any:
+    """Return what Python reads of the usual form of a date or moment; None for any other text."""
+    if text[4:5] != "-" or text[7:8] != "-" or len(text) not in _USUAL:
+        return None
+    try:
+        if len(text) == _USUAL[0]:
+            return dt.date.fromisoformat(text)
+        moment = dt.datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is None else None
+
+
+_USUAL = (10, 19, 26)  # characters: 2024-05-31, 2024-05-31T10:00:00, and with microseconds
 _TRUTHS = {"true": True, "false": False}
 _MOST_DIGITS = 4300  # as Python has it
 _OF_CODE: dict[str, Callable[..., Any]] = {

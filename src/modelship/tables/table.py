@@ -146,7 +146,7 @@ class Table:
             return predict(data)
         except Exception as error:
             width = None if self.schema.columns else self.schema.width
-            refusal = blamed(error, data, self.checks, width=width)
+            refusal = blamed(error, data, self.checks, width=width, predict=predict)
             if refusal is None:
                 raise
             raise refusal from error

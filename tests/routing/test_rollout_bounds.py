@@ -28,6 +28,11 @@ def figures(requests, errors=0, *, ms=10.0, **counts):
         (Bounds(error_rate=None), figures(100, 99), figures(900), ""),
         (Bounds(), figures(100, 6), figures(900, 45), ""),  # bad requests fail on both
         (Bounds(), figures(100, 40), figures(900, 45), "40 errors"),
+        (Bounds(), figures(50, refused=5), figures(450), ""),
+        (Bounds(), figures(50, refused=50), figures(450), "50 of 50 requests were answered with"),
+        (Bounds(), figures(50, refused=16), figures(450, refused=90), ""),  # its callers' own
+        (Bounds(), figures(10, refused=2), figures(9), ""),  # one caller may be wrong twice
+        (Bounds(refused_rate=None), figures(50, refused=50), figures(450), ""),
         (Bounds(), figures(30, ms=40), figures(90, ms=10), "95th percentile"),
         (Bounds(), figures(30, ms=25), figures(90, ms=10), ""),
         (Bounds(), figures(30, ms=4), figures(90, ms=1), ""),  # 3 ms more is noise
@@ -65,6 +70,7 @@ def test_a_step_ends_early_only_when_its_outcome_is_certain():
     [
         lambda: Bounds(error_rate=1.1),
         lambda: Bounds(error_rate=True),
+        lambda: Bounds(refused_rate=-0.1),
         lambda: Bounds(p95_ratio=0.5),
         lambda: Bounds(p95_s=math.nan),
         lambda: Bounds(disagreement=-0.1),

@@ -51,6 +51,15 @@ def test_an_answer_comes_back_as_it_is(router, make_release, old, call):
     assert router.traffic().old.errors == 1
 
 
+def test_a_request_that_a_release_refuses_is_counted_apart_from_its_errors(router, new, call):
+    """Its caller sees the answer as it is."""
+    router.weigh(100)
+    new.status = 422
+    assert call().status_code == 422
+    found = router.traffic().new
+    assert (found.requests, found.refused, found.errors) == (1, 1, 0)
+
+
 def test_a_request_that_could_not_be_sent_goes_to_the_other_release(router, new, call):
     """Callers see nothing of a release that is gone, and it gets no more."""
     router.weigh(100)

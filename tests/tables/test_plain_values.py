@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from modelship.tables import NoPlainForm, to_plain
-from modelship.tables.plain import lists_of
+from modelship.tables.plain import lists_of, to_answer
 
 FRAME = pd.DataFrame(
     {
@@ -78,3 +78,18 @@ def test_two_columns_of_one_name_are_refused():
     frame = pd.DataFrame([[1, 2]], columns=["a", "a"])
     with pytest.raises(NoPlainForm, match="two columns of the DataFrame are named 'a'"):
         to_plain(frame)
+
+
+@pytest.mark.parametrize(
+    ("predictions", "answer"),
+    [
+        (np.array([1.5, np.inf, -np.inf, np.nan]), [1.5, None, None, None]),
+        (pd.Series([np.inf, 1.0]), [None, 1.0]),
+        ([np.array([[0.5, 0.5]]), np.array([[np.inf, 0.5]])], [[[0.5, 0.5]], [[None, 0.5]]]),
+        ([{"low": np.float32("inf"), "label": "Infinity"}], [{"low": None, "label": "Infinity"}]),
+    ],
+)
+def test_an_infinity_in_an_answer_is_null(predictions, answer):
+    """JSON has none, and servers would differ in what they write."""
+    assert to_answer(predictions) == answer
+    assert to_plain(float("inf")) == float("inf")  # a request without it would be another one

@@ -16,7 +16,7 @@ __all__ = ["Bounds", "check_seconds", "check_whole"]
 _ENOUGH: Final = 20
 """Answers of each release from which on their latencies are compared."""
 _SEVERAL: Final = 3
-"""Failures that are no chance where it is not known how many requests will come."""
+"""Failures that are no chance where it is not known how many requests will come, and refusals."""
 _NOISE_S: Final = 0.005
 """A difference of latencies that says nothing."""
 
@@ -32,6 +32,10 @@ class Bounds:
         or not at all, beyond the share of the old release. Requests at which run() raises are
         errors of both, so as many as its share makes likely by chance (two standard deviations)
         are allowed besides.
+    refused_rate : float, optional
+        The largest share of its requests, 0 to 1, that it may answer with a status of 400 to 499,
+        beyond the share of the old release: a caller may send anything, but a model of other
+        columns refuses what the old one answered. As many more as chance makes likely are allowed.
     p95_ratio : float, optional
         How many times the 95th percentile of its latency may be that of the old release. It is
         judged once both have answered 20 requests, and a difference below 5 ms does not count.
@@ -50,13 +54,14 @@ class Bounds:
     """
 
     error_rate: float | None = 0.01
+    refused_rate: float | None = 0.1
     p95_ratio: float | None = 3.0
     p95_s: float | None = None
     disagreement: float | None = None
     tolerance: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("error_rate", "disagreement"):
+        for name in ("error_rate", "refused_rate", "disagreement"):
             _check(name, getattr(self, name), most=1.0, expected="a share from 0 to 1, or None")
         _check("p95_ratio", self.p95_ratio, least=1.0, expected="a number from 1 on, or None")
         _check("p95_s", self.p95_s, least=0.001, expected="seconds from 0.001 on, or None")
@@ -89,7 +94,7 @@ class Bounds:
         if new.unreachable:
             return "the new release is gone: nothing answers at its address any more"
         requests, compared = of
-        allowed = _allowed(self.error_rate, old, requests)
+        allowed = _allowed(self.error_rate, old.error_rate, requests)
         if self.error_rate is not None and new.errors >= least and new.errors > allowed:
             noun = "error" if new.errors == 1 else "errors"
             beside = f" (the old release: {old.errors} in {old.requests})" if old.errors else ""
@@ -97,6 +102,19 @@ class Bounds:
                 f"{new.errors} {noun} in {new.requests} requests{beside}; "
                 f"the bound is an error rate of {self.error_rate:g}"
             )
+        return self._refusing(new, old, requests) or self._differing(new, compared, least=least)
+
+    def _refusing(self, new: Figures, old: Figures, requests: int) -> str:
+        allowed = _allowed(self.refused_rate, old.refused_rate, requests)
+        if self.refused_rate is None or new.refused < _SEVERAL or new.refused <= allowed:
+            return ""
+        return (
+            f"{new.refused} of {new.requests} requests were answered with a status of 400 to 499 "
+            f"(the old release: {old.refused} of {old.requests}); "
+            f"the bound is a refused rate of {self.refused_rate:g}"
+        )
+
+    def _differing(self, new: Figures, compared: int, *, least: int) -> str:
         bound = self.disagreement
         if bound is not None and new.differing >= least and new.differing > bound * compared:
             return (
@@ -121,9 +139,9 @@ class Bounds:
         )
 
 
-def _allowed(bound: float | None, old: Figures, requests: int) -> float:
-    """Return how many errors a release may have; those that the old one would have come on top."""
-    expected = old.error_rate * requests
+def _allowed(bound: float | None, rate: float, requests: int) -> float:
+    """Return how many errors a release may have; those at the old one's rate come on top."""
+    expected = rate * requests
     return (bound or 0.0) * requests + expected + 2 * math.sqrt(expected)
 
 

@@ -65,6 +65,8 @@ class Figures:
     errors : int
         Of these, those that it answered with a status of 500 or more, or not at all. A status of
         400 to 499 is an error of the caller.
+    refused : int
+        Those that it answered with such a status.
     unreachable : int
         Of the errors, those after which it was left out: no connection was possible, or it has
         broken off three requests in a row.
@@ -80,6 +82,7 @@ class Figures:
 
     requests: int = 0
     errors: int = 0
+    refused: int = 0
     unreachable: int = 0
     compared: int = 0
     differing: int = 0
@@ -90,6 +93,11 @@ class Figures:
     def error_rate(self) -> float:
         """The share of requests that are errors; 0 if there are none."""
         return self.errors / self.requests if self.requests else 0.0
+
+    @property
+    def refused_rate(self) -> float:
+        """The share of requests that were refused; 0 if there are none."""
+        return self.refused / self.requests if self.requests else 0.0
 
     @property
     def disagreement(self) -> float:
@@ -121,7 +129,10 @@ class Figures:
         }
 
 
-_COUNTS: Final = ("requests", "errors", "unreachable", "compared", "differing", "dropped")
+_COUNTS: Final = (
+    *("requests", "errors", "refused", "unreachable"),
+    *("compared", "differing", "dropped"),
+)
 _ALWAYS_KEPT: Final = ("requests", "errors")
 _KEPT: Final = (50, 95, 99)
 
@@ -144,6 +155,7 @@ class Tally:
         """Count an answer."""
         self.counts["requests"] += 1
         self.counts["errors"] += status >= _SERVER_ERROR
+        self.counts["refused"] += _CALLERS_ERROR <= status < _SERVER_ERROR
         self._buckets[Latencies.bucket(latency_s)] += 1
 
     def failed(self, *, unreachable: bool = False) -> None:
@@ -155,4 +167,5 @@ class Tally:
         return {**self.counts, "latencies": dict(self._buckets)}
 
 
+_CALLERS_ERROR: Final = 400
 _SERVER_ERROR: Final = 500

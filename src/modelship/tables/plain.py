@@ -3,8 +3,9 @@
 A DataFrame becomes a list of records, whose keys are its columns in their order; one whose columns
 are not named by texts becomes a list of rows. Arrays, sparse ones too, become lists. A missing
 value (NaN, NaT, NA) becomes null. Dates become texts in ISO 8601, and durations too. NumPy's
-scalars and Decimal become numbers, and a UUID and a period become their texts. Infinities stay, as
-Python's json module writes and reads them.
+scalars and Decimal become numbers, and a UUID and a period become their texts. JSON has no
+infinities: in an answer they become null, as NaN does, and everywhere else they stay what Python's
+json module writes and reads, since a request without them would be another one.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["NoPlainForm", "is_frame", "lists_of", "records_of", "to_json", "to_plain"]
+__all__ = ["NoPlainForm", "is_frame", "lists_of", "records_of", "to_answer", "to_json", "to_plain"]
 
 _AS_THEY_ARE = frozenset((str, int, bool, type(None)))
+_INFINITY = float("inf")
 _MISSING = frozenset(("NaTType", "NAType"))  # of pandas, without importing it
 
 
@@ -67,6 +69,30 @@ def to_plain(value: Any, *, where: str = "") -> Any:
     if isinstance(value, (list, tuple)):
         return [to_plain(each, where=f"{where}[{at}]") for at, each in enumerate(value)]
     return _of_other(value, where=where)
+
+
+def to_answer(value: Any) -> Any:
+    """Return predictions as JSON's values; a number that is not finite is null.
+
+    Raises
+    ------
+    NoPlainForm
+        If a part of them has no JSON form.
+    """
+    kind = getattr(getattr(value, "dtype", None), "kind", "")
+    is_finite = kind in {"b", "i", "u", "U"} or (
+        kind == "f" and not (abs(value) == _INFINITY).any()
+    )
+    plain = to_plain(value)
+    return plain if is_finite else _finite(plain)
+
+
+def _finite(plain: Any) -> Any:
+    if isinstance(plain, list):
+        return [_finite(each) for each in plain]
+    if isinstance(plain, dict):
+        return {key: _finite(each) for key, each in plain.items()}
+    return None if plain in (_INFINITY, -_INFINITY) else plain
 
 
 def is_frame(value: object) -> bool:

@@ -12,7 +12,7 @@ from .checking import Check
 from .counting import Counts
 from .frames import FrameMaker, as_array, as_objects, as_values
 from .numbers import as_numbers, rows_without_names, stacked_numbers
-from .plain import to_plain
+from .plain import to_answer
 from .refused import Refused
 from .schema import Schema
 
@@ -152,17 +152,17 @@ class Table:
             raise refusal from error
 
     def answer(self, predictions: Any) -> Any:
-        """Return predictions as JSON values: labels, numbers, or lists of them."""
-        return to_plain(predictions)
+        """Return predictions as JSON values: labels, numbers, or lists; an infinity is null."""
+        return to_answer(predictions)
 
     def answer_proba(
         self, predictions: Any, probabilities: Any, classes: Sequence[Any]
     ) -> dict[str, Any]:
         """Return predictions, and the probability of each class beside them."""
         return {
-            "predictions": to_plain(predictions),
-            "probabilities": to_plain(probabilities),
-            "classes": to_plain(classes),
+            "predictions": to_answer(predictions),
+            "probabilities": to_answer(probabilities),
+            "classes": to_answer(classes),
         }
 
 

@@ -59,7 +59,7 @@ def _is_drop(transformer: Any) -> bool:
 
 
 def _names_of(columns: Any, names: list[Any]) -> list[Any] | None:
-    """Return the columns that a transformer takes, in any of scikit-learn's forms, but callables."""
+    """Return the columns that a transformer takes; None if it tells them in no known form."""
     import numpy as np
 
     if isinstance(columns, str):

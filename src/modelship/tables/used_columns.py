@@ -70,6 +70,6 @@ def _names_of(columns: Any, names: list[Any]) -> list[Any] | None:
     try:
         if all(isinstance(each, str) for each in listed):
             return list(listed)
-        return np.array(names, dtype=object)[np.asarray(listed)].tolist()
+        return list(np.array(names, dtype=object)[np.asarray(listed)])
     except (TypeError, IndexError, ValueError):
         return None

@@ -12,7 +12,9 @@ import pandas as pd
 import pytest
 import xgboost as xgb
 
+from modelship.bundle.generated import generate_source
 from modelship.bundle.inferred import requirements_of
+from modelship.checks.untold import untold_findings
 from modelship.errors import CorruptModelError, ModelLoadError, UntrustedModelError
 from modelship.sources import Model
 from modelship.tables import Column, Outputs, Schema, schema_of_data
@@ -162,6 +164,23 @@ def test_pickles_of_xgboost_tell_the_categories(tmp_path, frame, monkeypatch):
     monkeypatch.setattr("modelship.sources._boosters._CATS", b"of XGBoost 3.0 there are none")
     old = Model.read(tmp_path / "m.pkl").schema.columns
     assert [each.kind for each in old] == ["integer", "number", "", "", "boolean"]
+
+
+@pytest.mark.parametrize("tells", [False, True])
+def test_numbers_for_categories_that_nobody_tells_are_a_warning(tmp_path, monkeypatch, tells):
+    """XGBoost before 3.1 takes them for codes, with no error; a table with dtypes tells more."""
+    monkeypatch.setattr("modelship.sources._boosters._CATS", b"of XGBoost 3.0 there are none")
+    X = pd.DataFrame({"shop": pd.Categorical([10, 20, 20, 10]), "age": [1, 2, 3, 4]})
+    booster = xgb.XGBRegressor(n_estimators=1, enable_categorical=True).fit(X, X.age)
+    joblib.dump(booster, tmp_path / "m.pkl")
+    model = Model.read(tmp_path / "m.pkl")
+    sample = X if tells else [{"shop": 10, "age": 1}]
+    schema = model.schema.completed_by(schema_of_data(sample))
+    script, source = generate_source([model], schema=schema)
+    found = [*untold_findings(model, path="m.pkl", source=source, entry_script=script)]
+    assert [each.code for each in found] == ([] if tells else ["MS309"])
+    assert all("in the column 'shop', and neither" in each.problem for each in found)
+    assert not [*untold_findings(model, path="m.pkl", source=(), entry_script="score.py")]
 
 
 def test_codes_tell_the_categories_where_the_parameters_do_not(models, tmp_path):

@@ -22,6 +22,7 @@ from modelship.checks.translation import finding_of
 from modelship.checks.trial import try_out
 from modelship.checks.trial_findings import trial_findings
 from modelship.checks.tricks import Tricks
+from modelship.checks.untold import untold_findings
 from modelship.diagnosis.redaction import hiding
 from modelship.errors import ModelshipError, PythonNotFoundError
 from modelship.findings import RULES, Findings, Severity
@@ -160,6 +161,12 @@ def _judge(
         )
         # It is made for the model, as far as that can be known.
         yield from (each for each in found if not (inferred and _warns_of_environment(each)))
+    if len(subject.models) == 1:
+        [model] = subject.models
+        path = shown_path(model, among=subject.models)
+        yield from untold_findings(
+            model, path=path, source=subject.source, entry_script=subject.entry_script
+        )
     memory_bytes = subject.resources.memory_bytes if subject.resources else _NO_LIMIT
     # The script may load some of the files alone, or map them.
     unsure = holds_several(subject.models) or Tricks(subject.source).mapping

@@ -130,6 +130,13 @@ _ALL: Final = (
     Rule("MS306", "missing-model", _E, "Check the model's path."),
     Rule("MS307", "model-exceeds-memory", _W, "Ask for more with memory_gb."),
     Rule("MS308", "unread-model", _E, "Save it in a format that can be read: joblib.dump()."),
+    Rule(
+        "MS309",
+        "untold-categories",
+        _W,
+        "Make the bundle with a sample that tells them: sample_input=X.head() (--sample-input "
+        "X.parquet), where X is the table that the model was fitted on; or pass a schema.",
+    ),
     # what the target allows
     Rule("MS401", "bad-name", _E, "Use 3 to 32 lower-case letters, digits and dashes."),
     Rule("MS402", "bad-cpu", _E, "Ask for as much as the target gives with cpu_cores."),

@@ -169,3 +169,9 @@ def test_dtypes_that_nothing_tells_are_to_be_told(message, what):
     assert "--sample-input X.parquet, where X" in typed
     assert "pass --schema schema.json" in typed
     assert "--sample-input" not in found[False].remedy
+
+
+def test_a_model_that_is_not_fitted_is_to_be_fitted():
+    """No request and no script helps, not even one of the user's own."""
+    found = explain_exception("NotFittedError", "It is not fitted yet.", phase="run")
+    assert (found.code, found.remedy) == ("MS503", "Call fit(), and save the model again.")

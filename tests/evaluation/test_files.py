@@ -346,6 +346,8 @@ def test_rows_of_json_keep_each_value_as_it_is(text_of):
         ("a.csv", "kind\n1\n", "two columns or more"),
         ("a.csv", "", "two columns or more"),
         ("a.csv", "a,a,y\n1,2,3\n", "has the column 'a' twice"),
+        ("a.csv", "1.5,2\n2.5,3\n", "line 1 holds numbers, such as '1.5'"),
+        ("a.csv", "0,0,7\n1,2,3\n", "has no names of columns"),
         ("a.csv", b"\xe9,y\n1,2\n", "line 1 holds the byte 0xE9, which is not UTF-8"),
         ("a.json", b'["\xe9"]', "line 1 holds the byte 0xE9, which is not UTF-8"),
         ("a.csv", "a;b;y\n1,5;2;0\n2,5;3;1\n", "decimal comma, such as '1,5'"),

@@ -100,6 +100,9 @@ def explain_refused_rows(raised: Raised) -> Diagnosis | None:
     """Explain rows that the model does not take, and a request that lacks what run() reads."""
     if raised.phase != "run":
         return None
+    if raised.kind == "NotFittedError":
+        cause = f"The model is not fitted: run() raised {raised.brief.rstrip('.')}."
+        return raised.diagnosis("MS503", cause, "Call fit(), and save the model again.")
     for pattern, advice in _REFUSALS:
         if match := pattern.search(raised.message):
             return _refused(raised, advice.format(**match.groupdict()))
@@ -112,6 +115,11 @@ def explain_refused_rows(raised: Raised) -> Diagnosis | None:
             "run() gives the model an array, and it was trained on a table with named columns.",
             "Make a pandas.DataFrame of the rows, with the columns that the model was trained on.",
         )
+    return _lacks_key(raised)
+
+
+def _lacks_key(raised: Raised) -> Diagnosis | None:
+    """Explain a key that run() reads by its name."""
     key = raised.message.strip("'\" ")
     keys = [match["key"] for line in raised.evidence for match in _KEY.finditer(line)]
     if raised.kind == "KeyError" and key in keys:

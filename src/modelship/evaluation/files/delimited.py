@@ -152,12 +152,26 @@ def _checked_header(stream: io.TextIOBase, *, separator: str, data: DataFile) ->
         if row and len(row) != len(header):
             problem = f"has {len(row)} cells, but the header has {len(header)}"
             raise _wrong_line(data, reader.line_num, problem)
+    if _are_values(header):
+        problem = (
+            f"{data.path} has no names of columns: line 1 holds numbers, such as {header[0]!r}"
+        )
+        raise InvalidTestSetError(problem=problem, advice="Write a line with the names above them.")
     names = []
     for place, name in enumerate(header):
         names.append(name or f"Unnamed: {place}")
         if names.count(names[-1]) > 1:
             raise InvalidTestSetError(problem=f"{data.path} has the column {name!r} twice")
     return names
+
+
+def _are_values(header: Sequence[str]) -> bool:
+    """Return whether a first line holds a row. Names may be numbers: whole ones, each once."""
+    try:
+        numbers = [float(each) for each in header]
+    except ValueError:
+        return False
+    return not all(map(str.isdecimal, header)) or len({*numbers}) < len(numbers)
 
 
 def _read_frame(

@@ -13,12 +13,7 @@ from modelship.errors import DeploymentFailedError, InvalidOptionError, RolloutF
 from modelship.evaluation import Evaluator, Gate
 from modelship.routing import Bounds, Canary
 from modelship.targets import Serving
-from modelship.targets.backend import (
-    SupportsLend,
-    SupportsReplace,
-    SupportsRoute,
-    TargetBackend,
-)
+from modelship.targets.backend import SupportsLend, SupportsReplace, SupportsRoute, TargetBackend
 from modelship.testing import cases
 from modelship.testing.contract_fixtures import ContractFixtures
 from modelship.testing.watching import Callers, Told
@@ -77,6 +72,7 @@ class ChangeClauses(ContractFixtures):
                 told.deployment.update(other_bundle, check="static", show_output=False)
             told.lost, told.answered_meanwhile = callers.failures, callers.answers
             told.look()
+            before = target.get(name).instance
             with pytest.raises(DeploymentFailedError):
                 target.deploy(
                     make_bundle(cases.RAISING),
@@ -86,6 +82,9 @@ class ChangeClauses(ContractFixtures):
                     check="static",
                     show_output=False,
                 )
+            after = target.get(name)
+            told.around_failure = before, after.instance
+            told.after_failure = after.run(cases.ROWS)
             told.deployment.rollback(show_output=False)
             told.look()
             yield told

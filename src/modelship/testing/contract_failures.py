@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from modelship.bundle import ScoringBundle
-    from modelship.targets import DeployTarget
+    from modelship.targets import Deployment, DeployTarget
 
 __all__ = ["FailureClauses", "require_nothing"]
 
@@ -106,28 +106,31 @@ class FailureClauses(ContractFixtures):
 
     # --- ending ---------------------------------------------------------------------------
 
-    def test_t21_delete_removes_the_service(
-        self, target: DeployTarget, bundle: ScoringBundle, name: str
-    ) -> None:
-        """T21: after delete() nothing answers, nothing is listed, and there is no log."""
-        deployment = target.deploy(bundle, name=name, show_output=False)
-        deployment.delete()
-        require_nothing(target, name)
-        assert deployment.logs() == ""
-        with pytest.raises(DeploymentNotFoundError):
-            _ = deployment.state
-        with pytest.raises(ServiceUnreachableError):
-            deployment.run(cases.ROWS)
-
-    def test_t22_deleting_twice_is_said_unless_allowed(
-        self, target: DeployTarget, name: str, make_bundle: Callable[..., ScoringBundle]
-    ) -> None:
-        """T22: a second delete() raises DeploymentNotFoundError unless missing_ok."""
+    @pytest.fixture(scope="class")
+    @classmethod
+    def deleted(cls, target: DeployTarget, make_bundle: Callable[..., ScoringBundle]) -> Deployment:
+        """Return a service that was deleted."""
+        name = cls.new_name("deleted")
         deployment = target.deploy(make_bundle(cases.SCALING), name=name, show_output=False)
         deployment.delete()
-        deployment.delete(missing_ok=True)
+        return deployment
+
+    def test_t21_delete_removes_the_service(
+        self, target: DeployTarget, deleted: Deployment
+    ) -> None:
+        """T21: after delete() nothing answers, nothing is listed, and there is no log."""
+        require_nothing(target, deleted.name)
+        assert deleted.logs() == ""
         with pytest.raises(DeploymentNotFoundError):
-            deployment.delete()
+            _ = deleted.state
+        with pytest.raises(ServiceUnreachableError):
+            deleted.run(cases.ROWS)
+
+    def test_t22_deleting_twice_is_said_unless_allowed(self, deleted: Deployment) -> None:
+        """T22: a second delete() raises DeploymentNotFoundError unless missing_ok."""
+        deleted.delete(missing_ok=True)
+        with pytest.raises(DeploymentNotFoundError):
+            deleted.delete()
 
     def test_t23_a_with_block_deletes(
         self, target: DeployTarget, bundle: ScoringBundle, name: str

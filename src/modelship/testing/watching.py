@@ -13,12 +13,16 @@ if TYPE_CHECKING:
     from typing_extensions import Self  # for type checkers only: Python 3.10 lacks it
 
     from modelship.targets import Deployment, ReleaseRecord
+    from modelship.targets.instance import Instance
 
 __all__ = ["Callers", "Told"]
 
+# Without a pause, callers take the processor that the change needs.
+_PAUSE_S = 0.02
+
 
 class Callers:
-    """Callers that send requests to a service, each the next one as soon as it is answered.
+    """Callers that send requests to a service, each the next one a moment after the answer.
 
     Parameters
     ----------
@@ -46,7 +50,7 @@ class Callers:
             thread.join()
 
     def _call(self) -> None:
-        while not self._ended.is_set():
+        while not self._ended.wait(_PAUSE_S):
             self._send()
 
     def _send(self) -> None:
@@ -66,6 +70,8 @@ class Told:
         self.releases: list[ReleaseRecord] = []
         self.lost: Sequence[Exception] = ()
         self.answered_meanwhile: Sequence[object] = ()
+        self.around_failure: Sequence[Instance] = ()
+        self.after_failure: object = None
         self.look()
 
     def look(self) -> None:

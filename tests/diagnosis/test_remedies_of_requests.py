@@ -150,6 +150,13 @@ def test_what_a_function_of_the_model_lacks_is_not_asked_of_the_script(packages,
     [
         ("Can only use .dt accessor with datetimelike values", "dates"),
         ("'str' object has no attribute 'month'", "dates"),
+        ("'str' object has no attribute 'toordinal'", "dates"),
+        ("'>' not supported between instances of 'str' and 'Timestamp'", "dates"),
+        ("Invalid comparison between dtype=str and Timestamp", "dates"),
+        (
+            "operation 'sub' not supported for dtype 'str' with object of type <class 'x.date'>",
+            "dates",
+        ),
         ("unsupported operand type(s) for -: 'str' and 'datetime.datetime'", "dates"),
         ("train and valid dataset categorical_feature do not match.", "categories"),
         ("pandas dtypes must be int, float or bool.\nFields: zone: str", "categories"),

@@ -58,7 +58,7 @@ OTHERS = [pa.array([b"1"]), pa.array([0], "time32[s]"), pa.array([0], "duration[
         ("integer", NUMBERS, TEXTS + DATES + OTHERS + NESTED),
         ("number", NUMBERS, TEXTS + DATES + OTHERS + NESTED),
         ("boolean", NUMBERS[2:3], NUMBERS[:2] + NUMBERS[3:] + TEXTS + NESTED),
-        ("text", TEXTS, NUMBERS + DATES[:3] + OTHERS + NESTED),
+        ("text", TEXTS + DATES, NUMBERS + OTHERS + NESTED),
         ("date", DATES, NUMBERS + OTHERS + NESTED),
         ("", NUMBERS + TEXTS + DATES + OTHERS + NESTED, []),
     ],

@@ -57,11 +57,16 @@ _REFUSALS: Final = tuple(
 )
 # What libraries say of a table whose columns are of other dtypes than the model was fitted on, and
 # what those are. The texts are pandas', LightGBM's and XGBoost's.
-_DATE: Final = r"'(?:str|[\w.]*(?:date|time)\w*)'"
+_DATE: Final = r"'(?:str|[\w.]*(?:date|[Tt]ime)\w*)'"
 _NO_DATES: Final = re.compile(
     r"Can only use \.dt accessor with datetimelike values"
-    r"|'str' object has no attribute '(?:year|month|day|hour|date|weekday|isoformat)\w*'"
+    r"|'str' object has no attribute '(?:year|month|day|hour|date|weekday|isoformat|toordinal"
+    r"|timestamp|strftime|isocalendar)\w*'"
     rf"|unsupported operand type\(s\) for -: {_DATE} and {_DATE}"
+    rf"|not supported between instances of {_DATE} and {_DATE}"
+    r"|Invalid comparison between dtype=(?:str|object|string) and (?:Timestamp|date)"
+    r"|operation 'r?sub' not supported for dtype '\w+' with object of type <class '[\w.]*"
+    r"(?:Timestamp|date\w*)'>"
 )
 _NO_CATEGORIES: Final = re.compile(
     r"train and valid dataset categorical_feature do not match"

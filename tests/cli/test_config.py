@@ -50,6 +50,10 @@ MISTAKES = [
     ("target:\n", "target is None; expected text."),
     ("name: abc\nname: abd\n", "line 2: name is given twice."),
     ("name: [abc\n", "line 2: "),
+    (
+        "name: abc\nserver: x\n",
+        "line 2: there is no key 'server'; write it as serving: {server: ...",
+    ),
     ("name: abc\nserving:\n  wokers: 2\n", "line 3: there is no key 'wokers' in serving (did you"),
     ("serving:\n  workers: two\n", "line 2: serving.workers is 'two'; expected a whole number."),
     ("serving:\n  workers: 99\n", "line 2: serving.workers is 99; expected 1 to 64."),

@@ -223,6 +223,16 @@ def test_a_service_of_another_form_is_scored_with_functions_of_a_module(modelshi
         assert (done.exit_code, "--decode" in done.stderr) == (2, True), done.stderr
 
 
+@pytest.mark.parametrize(("option", "of"), [("--encode", "requests"), ("--decode", "answers")])
+def test_functions_for_a_service_are_refused_beside_a_model(modelship, files, here, option, of):
+    """They would change nothing in how the model is evaluated."""
+    (here / "forms.py").write_text("def same(it):\n    return it\n")
+    given = ("--data", files / "test.npz", option, "forms.py:same")
+    done = modelship("evaluate", files / "model.pkl", *given)
+    assert done.exit_code == 2, done.output
+    assert f"{option} is for the {of} of a service" in done.stderr
+
+
 class MakesFolder:
     """Makes a folder when it is loaded."""
 

@@ -231,6 +231,16 @@ def test_what_is_wrong_with_y_is_told_with_its_column(text_of, content, said, ad
     assert advice in caught.value.hint
 
 
+def test_the_label_that_was_chosen_is_told_where_a_model_takes_one_text_a_row(text_of):
+    """A file with several labels: the one taken as y is named, and so is the option that tells."""
+    model = make_pipeline(CountVectorizer(), LogisticRegression()).fit(["a goal", "a vote"], [0, 1])
+    with pytest.raises(InvalidTestSetError) as caught:
+        Evaluator.read(text_of("t.csv", "text,sport,law\na goal,1,0\n")).evaluate(model)
+    assert "'text', 'sport', and the model takes one value a row" in caught.value.message
+    assert "the column 'law' was taken as y" in caught.value.message
+    assert "label COLUMN names the column with y" in caught.value.hint
+
+
 def test_a_value_that_predict_refuses_is_named(named, tmp_path):
     """A number where the model knows texts, a text where it knows numbers, a date as a text."""
     TABLE.assign(zip=[7, 123, 7, 40]).to_json(tmp_path / "t.json", orient="records")

@@ -88,6 +88,7 @@ def evaluate(
     """
     if model and name:
         raise click.UsageError("Give either MODEL or -n NAME, not both.")
+    _require_service(scoring, model=model)
     config = Config.find(config_file).overridden_by(
         model=model, name=name, target=target, data=data, require=require, **scoring
     )
@@ -105,6 +106,16 @@ def evaluate(
     if predictions:
         report.plot_predictions(predictions, image_shape=image_shape)
     _say(report, config.require, failure)
+
+
+def _require_service(scoring: Mapping[str, Any], *, model: str | None) -> None:
+    """Refuse what is typed of a service's requests and answers beside a model."""
+    typed = [f"--{each}" for each in ("encode", "decode") if scoring.get(each)]
+    if model and typed:
+        raise click.UsageError(
+            f"{typed[0]} is for the {'requests' if typed[0] == '--encode' else 'answers'} of a "
+            "service; name one with -n NAME in the place of MODEL."
+        )
 
 
 def _evaluate(

@@ -124,12 +124,19 @@ def _problem(
     if kind is None:
         known = [*keys] if isinstance(keys, Mapping) else []
         where = f" in {of.rstrip('.')}" if of else ""
+        if isinstance(keys, Mapping) and _is_of_serving(key, keys):
+            return f"there is no key {key!r}{where}; write it as serving: {{{key}: ...}}."
         return f"there is no key {key!r}{where}{nearest(key, known)}; known: {', '.join(known)}."
     if key not in values:  # a tag made something else of it, such as !!binary
         return f"{of}{key} is not written as text."
     if key in seen:
         return f"{of}{key} is given twice."
     return _moved(key, of=of) or problem_of(f"{of}{key}", values[key], kind)
+
+
+def _is_of_serving(key: str, keys: Mapping[str, Kind]) -> bool:
+    serving = keys.get("serving")
+    return serving is not None and isinstance(serving.keys, Mapping) and key in serving.keys
 
 
 def _moved(key: str, *, of: str) -> str:

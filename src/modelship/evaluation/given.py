@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Protocol
 from modelship.errors import InvalidTestSetError
 from modelship.evaluation.examples import Examples, examples_of
 from modelship.evaluation.files.splitting import labels_are_texts, with_dates
-from modelship.evaluation.matching import NOT_FITTED, is_numeric, matched, schema_with_groups
+from modelship.evaluation.matching import (
+    NOT_FITTED,
+    ONE_VALUE,
+    is_numeric,
+    matched,
+    schema_with_groups,
+)
 from modelship.tables.plain import is_frame
 
 if TYPE_CHECKING:
@@ -115,7 +121,8 @@ class InFile:
 
     def _with_label(self, error: InvalidTestSetError, examples: Examples) -> InvalidTestSetError:
         """Say which column was taken as y, if that may be why a column is unknown."""
-        if self._file.labels or not examples.column or NOT_FITTED not in error.problem:
+        unknown = any(each in error.problem for each in (NOT_FITTED, ONE_VALUE))
+        if self._file.labels or not examples.column or not unknown:
             return error
         return InvalidTestSetError(
             f"{error.problem}; the column {examples.column!r} was taken as y",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NOT_FITTED",
+    "ONE_VALUE",
     "has_names",
     "is_index",
     "is_numeric",
@@ -31,6 +32,7 @@ _INDEX: Final = re.compile(r"Unnamed: \d+|")
 """What the column of an index is called in a CSV file, and what pandas calls it."""
 
 NOT_FITTED: Final = "that the model was not fitted on"
+ONE_VALUE: Final = "the model takes one value a row"
 """How an error about unknown columns ends."""
 
 _SHOWN: Final = 8
@@ -170,8 +172,7 @@ def _one_column(frame: Any) -> Any:
     found = frame.iloc[:, 1:] if is_index(str(frame.columns[0])) else frame
     if found.shape[1] != 1:
         raise InvalidTestSetError(
-            problem=f"X has {_listed([str(name) for name in found.columns])}, and the model takes "
-            "one value a row",
+            problem=f"X has {_listed([str(name) for name in found.columns])}, and {ONE_VALUE}",
             advice="Leave out the columns that it does not take.",
         )
     return found.iloc[:, 0]

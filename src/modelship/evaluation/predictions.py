@@ -149,8 +149,8 @@ def _aligned(values: NDArray[Any], y: NDArray[Any], *, task: str) -> NDArray[Any
         example = values.tolist()[0]
         raise PredictionError(
             problem=f"the predictions are {kinds[0]}, such as {example!r}, and y holds {kinds[1]}",
-            advice="Give y as the model predicts it, or turn the answer into such labels with "
-            "decode= (--decode MODULE:FUNCTION).",
+            advice="Give y as the model predicts it, or turn the answer of a service into such "
+            "labels with decode= (--decode MODULE:FUNCTION).",
         )
     if is_text(values):
         return values
@@ -160,8 +160,8 @@ def _aligned(values: NDArray[Any], y: NDArray[Any], *, task: str) -> NDArray[Any
         example = values[values % 1 != 0].tolist()[0]
         raise PredictionError(
             problem=f"{example!r} was predicted, and y holds classes",
-            advice="If y is a quantity, pass task='regression' (--task regression). If these are "
-            "scores, turn them into classes with decode= (--decode MODULE:FUNCTION).",
+            advice="If y is a quantity, pass task='regression' (--task regression). If a service "
+            "answers scores, turn them into classes with decode= (--decode MODULE:FUNCTION).",
         )
     if y.dtype.kind == "b" and ((values == 0) | (values == 1)).all():
         return values.astype(bool)

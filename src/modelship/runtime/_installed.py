@@ -7,6 +7,7 @@ import os
 import platform
 import re
 import sys
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from packaging.markers import Marker
@@ -43,16 +44,21 @@ def installed_digest(lock: Lock) -> str:
     lock : Lock
         What is installed.
     """
-    here = linux_variables(lock.python) | _OF_THE_MACHINE
+    return _digest(lock.python, lock.text)
+
+
+@lru_cache(maxsize=32)
+def _digest(python: str, text: str) -> str:
+    here = linux_variables(python) | _OF_THE_MACHINE
     lines = []
-    for line, hashes in locked_lines(lock.text):
+    for line, hashes in locked_lines(text):
         requirement, _, marker = (part.strip() for part in line.partition(" ; "))
         if marker and not _is_decided(marker):
             requirement = line
         elif marker and not Marker(marker).evaluate(dict(here)):
             continue
         lines.append(" ".join([requirement, *sorted(hashes)]))
-    return hashlib.sha256("\n".join([lock.python, *sorted(lines)]).encode()).hexdigest()
+    return hashlib.sha256("\n".join([python, *sorted(lines)]).encode()).hexdigest()
 
 
 def _is_decided(marker: str) -> bool:

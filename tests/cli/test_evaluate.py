@@ -228,9 +228,12 @@ def test_functions_for_a_service_are_refused_beside_a_model(modelship, files, he
     """They would change nothing in how the model is evaluated."""
     (here / "forms.py").write_text("def same(it):\n    return it\n")
     given = ("--data", files / "test.npz", option, "forms.py:same")
-    done = modelship("evaluate", files / "model.pkl", *given)
-    assert done.exit_code == 2, done.output
-    assert f"{option} is for the {of} of a service" in done.stderr
+    settings = here / "modelship.yaml"
+    settings.write_text(f"model: {files / 'model.pkl'}\n")
+    for typed in ((files / "model.pkl",), ("--config", settings)):
+        done = modelship("evaluate", *typed, *given)
+        assert done.exit_code == 2, done.output
+        assert f"{option} is for the {of} of a service" in done.stderr
 
 
 class MakesFolder:

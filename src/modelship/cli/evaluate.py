@@ -88,10 +88,11 @@ def evaluate(
     """
     if model and name:
         raise click.UsageError("Give either MODEL or -n NAME, not both.")
-    _require_service(scoring, model=model)
     config = Config.find(config_file).overridden_by(
         model=model, name=name, target=target, data=data, require=require, **scoring
     )
+    if config.models and not name:
+        _refuse_functions(scoring)
     if config.data is None:
         raise click.UsageError("Give the test set with --data FILE, or as data in modelship.yaml.")
     report = _evaluate(
@@ -108,13 +109,13 @@ def evaluate(
     _say(report, config.require, failure)
 
 
-def _require_service(scoring: Mapping[str, Any], *, model: str | None) -> None:
+def _refuse_functions(scoring: Mapping[str, Any]) -> None:
     """Refuse what is typed of a service's requests and answers beside a model."""
     typed = [f"--{each}" for each in ("encode", "decode") if scoring.get(each)]
-    if model and typed:
+    if typed:
         raise click.UsageError(
             f"{typed[0]} is for the {'requests' if typed[0] == '--encode' else 'answers'} of a "
-            "service; name one with -n NAME in the place of MODEL."
+            "service; name one with -n NAME in the place of a model."
         )
 
 

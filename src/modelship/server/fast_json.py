@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["read_json_with_orjson"]
 
-_FEW_BRACKETS = 100
+_FEW_BRACKETS = 50
 _AROUND = 900
 """Lists around a text with more brackets than a few. orjson takes 1024 levels of nesting, and so it
 refuses a text that has more than 124 of its own, which the standard library may not read."""
@@ -30,7 +30,7 @@ _OPENED, _CLOSED = b"[" * _AROUND, b"]" * _AROUND
 _FEWEST_DIGITS = 19  # of an integer that 64 bits cannot hold
 _DIGITS = b"0" * _FEWEST_DIGITS
 _FRACTION = b"." + _DIGITS
-_CLASSES = bytes.maketrans(b"123456789{", b"000000000[")
+_CLASSES = bytes.maketrans(b"123456789", b"000000000")
 _MOST_CHARACTERS = 32 << 20
 """Beside a longer text there may be no room for its copies."""
 _LARGE_BYTES = 8_000
@@ -78,10 +78,9 @@ def _read(text: str, fast: Callable[[str | bytes], Any]) -> Any:
         If the standard library is to read it.
     """
     data = text.encode()
-    may_be_large, brackets = _seen_in(data)
-    if may_be_large and _has_large_integer(data):
+    if _has_many_digits(data) and _has_large_integer(data):
         raise ValueError(_FEWEST_DIGITS)
-    if brackets <= _FEW_BRACKETS:
+    if not _may_be_deep(data):
         return fast(text)
     value = fast(b"".join((_OPENED, data, _CLOSED)))
     for _ in range(_AROUND):
@@ -107,18 +106,28 @@ def _refuses(fast: Callable[[str], Any], text: str) -> bool:
     return False
 
 
-def _seen_in(data: bytes) -> tuple[bool, int]:
-    """Return whether there are 19 digits in a row anywhere, and the number of open brackets."""
+def _has_many_digits(data: bytes) -> bool:
+    """Return whether there are 19 digits in a row anywhere."""
     numpy = sys.modules.get("numpy") if len(data) >= _LARGE_BYTES else None
     if numpy is None:
-        classes = data.translate(_CLASSES)
-        return _DIGITS in classes, classes.count(b"[")
-    characters = numpy.frombuffer(data, numpy.uint8)
-    runs = characters - 0x30 < 10  # noqa: PLR2004 - unsigned: digits alone
+        return _DIGITS in data.translate(_CLASSES)
+    runs = numpy.frombuffer(data, numpy.uint8) - 0x30 < 10  # noqa: PLR2004 - unsigned: digits alone
     for shift in (1, 2, 4, 8, 3):  # runs of 2, 4, 8, 16, 19
         runs = runs[shift:] & runs[:-shift]
-    # An opening brace differs from an opening bracket in one bit.
-    return bool(runs.any()), int(numpy.count_nonzero((characters | 0x20) == ord("{")))
+    return bool(runs.any())
+
+
+def _may_be_deep(data: bytes) -> bool:
+    """Return whether more than a few levels may be nested: no level without a bracket."""
+    for bracket in (b"[", b"{"):
+        at = -1
+        for _ in range(_FEW_BRACKETS):
+            at = data.find(bracket, at + 1)  # faster than to count them: it stops early
+            if at < 0:
+                break
+        else:
+            return True
+    return False
 
 
 def _has_large_integer(data: bytes) -> bool:

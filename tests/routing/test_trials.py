@@ -39,16 +39,24 @@ def test_a_canary_gives_the_new_release_more_and_more(router, new, calling, reco
     assert not record.exists()
 
 
-def test_errors_of_the_new_release_end_a_canary(router, new, calling, record):
-    """All requests go to the old release again, at once."""
-    new.status = 500
+_ERRORS, _REFUSED = r"\d+ errors in ", r"\d+ of \d+ requests were answered with a status of 400 to "
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "count"), [(500, _ERRORS, (2, 10)), (422, _REFUSED, (11, 20))]
+)
+def test_errors_of_the_new_release_end_a_canary(
+    router, new, calling, record, status, reason, count
+):
+    """All requests go to the old release again, at once; so they do where it refuses them."""
+    new.status = status
     with calling() as got:
         trial = try_canary(router, Canary(requests=100, bounds=PATIENT), record=record)
         at_the_end = len(got)
         while len(got) < at_the_end + 50:
             router.traffic()
-    assert re.match(r"at 10 % of the requests, \d+ errors in ", trial.reason)
-    assert 2 <= got.count(500) == len(new.got) <= 10
+    assert re.match(f"at 10 % of the requests, {reason}", trial.reason)
+    assert count[0] <= got.count(status) == len(new.got) <= count[1]
 
 
 def test_a_release_that_dies_under_a_canary_costs_at_most_what_it_was_running(

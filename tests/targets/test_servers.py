@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
+from contextlib import ExitStack
 
 import pytest
 import requests
@@ -50,43 +51,46 @@ def _info(deployment):
     return requests.get(uri, timeout=10).json()["info"]
 
 
-@pytest.mark.docker
-def test_all_places_and_servers_answer_alike(deployer):
-    """A generated script gives equal answers to good and bad requests on four services."""
-    X, _, bundle = deployer.digits()
+@pytest.fixture(scope="module")
+def everywhere(deployer):
+    """Deploy one bundle on four services that tests only read; their keys are place and server."""
+    _, _, bundle = deployer.digits()
+    docker = DeployTarget.open("docker", base_image=BASE_IMAGE)
     places = {
-        "process": DeployTarget.open("process"),
-        "process-own": DeployTarget.open("process").with_serving(OWN),
-        "docker": DeployTarget.open("docker", base_image=BASE_IMAGE),
-        "docker-own": DeployTarget.open("docker", base_image=BASE_IMAGE).with_serving(
-            Serving(server="modelship", workers=2)
-        ),
+        ("process", "azmlinfsrv"): DeployTarget.open("process"),
+        ("process", "modelship"): DeployTarget.open("process").with_serving(OWN),
+        ("docker", "azmlinfsrv"): docker,
+        ("docker", "modelship"): docker.with_serving(Serving(server="modelship", workers=2)),
     }
-    deployments = {}
-    try:
-        for place, target in places.items():
-            deployments[place] = target.deploy(bundle, name=f"either-{place}", show_output=False)
-        for body in _requests(X):
-            answers = {place: _answer(each, body) for place, each in deployments.items()}
-            assert len({repr(each[:3]) for each in answers.values()}) == 1, answers
-            assert [each[3] for each in answers.values()] == ["azmlinfsrv", "modelship"] * 2
-    finally:
-        for deployment in deployments.values():
-            deployment.delete()
+    with ExitStack() as deployed:
+        yield {
+            key: deployed.enter_context(
+                target.deploy(bundle, name=f"either-{'-'.join(key)}", show_output=False)
+            )
+            for key, target in places.items()
+        }
 
 
 @pytest.mark.docker
-def test_the_environment_in_the_image_is_the_same(deployer):
+def test_all_places_and_servers_answer_alike(deployer, everywhere):
+    """A generated script gives equal answers to good and bad requests on four services."""
+    X, _, _ = deployer.digits()
+    for body in _requests(X):
+        answers = {key: _answer(each, body) for key, each in everywhere.items()}
+        assert len({repr(each[:3]) for each in answers.values()}) == 1, answers
+        assert [each[3] for each in answers.values()] == ["azmlinfsrv", "modelship"] * 2
+
+
+@pytest.mark.docker
+def test_the_environment_in_the_image_is_the_same(deployer, everywhere):
     """The server lies on top of the environment image, and replaces nothing of it."""
-    X, _, bundle = deployer.digits()
+    X, _, _ = deployer.digits()
     images = {}
     for server in SERVERS:
-        target = DeployTarget.open("docker", base_image=BASE_IMAGE)
-        how = Serving(server=server)
-        with target.deploy(bundle, name="layers", serving=how, show_output=False) as deployment:
-            container = inspect(deployment.instance.instance_id)
-            images[server] = inspect(container["Image"])["RootFS"]["Layers"]
-            assert deployment.run({"data": X[:1].tolist()})
+        deployment = everywhere["docker", server]
+        container = inspect(deployment.instance.instance_id)
+        images[server] = inspect(container["Image"])["RootFS"]["Layers"]
+        assert deployment.run({"data": X[:1].tolist()})
     own, reference = images["modelship"], images["azmlinfsrv"]
     shared = sum(1 for one, other in zip(own, reference, strict=False) if one == other)
     assert shared >= len(reference) - 2  # all but the model's and the script's

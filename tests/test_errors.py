@@ -88,3 +88,9 @@ def test_no_error_ever_tells_to_install_the_other_project():
     for text in texts:
         for line in text.read_text().splitlines():
             assert forbidden not in line.replace("modelship-ml", ""), (text, line)
+
+
+def test_a_name_in_another_case_is_the_nearest():
+    """A name that differs in its case alone is suggested as it is written."""
+    assert errors.nearest("R2", ["mae", "r2"]) == " (did you mean 'r2'?)"
+    assert errors.nearest("R2", ["mae"]) == ""

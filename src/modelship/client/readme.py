@@ -79,7 +79,8 @@ def typescript_readme(document: Mapping[str, Any], *, uri: str) -> str:
     )
     return _page(
         document,
-        "Copy this folder into a project; it needs no package, since it calls `fetch`. Then",
+        "Copy this folder into a project; it needs no package, since it calls `fetch`. "
+        'Then, in an ES module (`"type": "module"` in package.json), as `await` needs it:',
         _block("ts", use),
         "If the service asks for a key, add `auth: KEY` to `setConfig`.",
     )

@@ -42,6 +42,12 @@ def inspector(place):
     )
 
 
+@pytest.fixture(scope="module")
+def plain(place):
+    """Return a service without models, for tests that change or replace it."""
+    return place.up(models=[], variables={"N": "1"})
+
+
 def ask(service, question):
     """Evaluate an expression in a service."""
     return service.run(question)
@@ -85,15 +91,14 @@ def test_a_service_finds_its_models_files_and_variables(inspector):
     assert ask(inspector, "any('tmp' in each and each.endswith('.py') for each in os.listdir())")
 
 
-def test_one_model_or_none(place):
+def test_one_model_or_none(place, plain):
     """With one model AZUREML_MODEL_DIR is its own folder; with none, that of all of them."""
     model = place.register("alone", **{"alone.txt": "here"})
     service = place.up(models=[model])
     folder = ask(service, "os.environ['AZUREML_MODEL_DIR']")
     assert folder.endswith("/azureml-models/alone/1")
     assert ask(service, f"open('{folder}/alone.txt').read()") == "here"
-    without = place.up(models=[])
-    assert ask(without, "os.environ['AZUREML_MODEL_DIR']").endswith("/azureml-models")
+    assert ask(plain, "os.environ['AZUREML_MODEL_DIR']").endswith("/azureml-models")
 
 
 def test_only_the_keys_open(place, inspector):
@@ -157,9 +162,9 @@ def test_services_are_listed(place, inspector):
     assert names(tags=[["kind", "other"]]) == names(model_name="three") == set()
 
 
-def test_an_update_replaces_the_container_in_place(place):
+def test_an_update_replaces_the_container_in_place(place, plain):
     """After an update another script answers at the same address, and the old one has ended."""
-    service = place.up(variables={"N": "1"})
+    service = Webservice(place.ws, plain.name)
     old, uri = ask(service, "os.getppid()"), service.scoring_uri
     service.update(inference_config=place.inference_config(variables={"N": "2"}))
     assert service.state == "Transitioning"
@@ -168,14 +173,13 @@ def test_an_update_replaces_the_container_in_place(place):
     assert not runs(old)
 
 
-def test_a_name_is_taken_unless_it_is_overwritten(place):
+def test_a_name_is_taken_unless_it_is_overwritten(place, plain):
     """Without overwrite a second service is refused; with it the old one is removed."""
-    service = place.up(variables={"N": "1"})
     with pytest.raises(WebserviceException, match="already exists"):
-        place.deploy(name=service.name)
-    again = place.up(name=service.name, overwrite=True, variables={"N": "2"})
-    assert ask(again, "os.environ['N']") == "2"
-    assert [each.name for each in Webservice.list(place.ws)].count(service.name) == 1
+        place.deploy(name=plain.name)
+    again = place.up(name=plain.name, overwrite=True, variables={"N": "3"})
+    assert ask(again, "os.environ['N']") == "3"
+    assert [each.name for each in Webservice.list(place.ws)].count(plain.name) == 1
 
 
 def test_a_deletion_ends_the_container(place, capsys):
@@ -192,11 +196,12 @@ def test_a_deletion_ends_the_container(place, capsys):
     assert "No service with name" in capsys.readouterr().out
 
 
-def test_a_second_deployment_resolves_nothing(place):
+def test_a_second_deployment_resolves_nothing(place, plain):
     """The lock of a specification is kept, so the same text is not resolved again."""
-    place.up()
+    assert ask(plain, "1") == 1
     locks = list((place.offline.folder / "environments").glob("*.lock.json"))
     before = {path: path.stat().st_mtime_ns for path in locks}
+    assert before
     place.up()
     assert {path: path.stat().st_mtime_ns for path in locks} == before
 
@@ -218,13 +223,11 @@ def test_what_cannot_be_is_refused(place, options, words):
     assert len(Webservice.list(place.ws)) == before
 
 
-def test_the_quota_is_kept(place):
+def test_the_quota_is_kept(place, plain):
     """All services together get no more cores than there are; the words are Azure's."""
     services = place.offline.folder / "documents" / "services"
-    services.mkdir(parents=True, exist_ok=True)
     large = services / "large.json"
-    place.up()
-    document = json.loads(next(services.glob("svc-*.json")).read_text())
+    document = json.loads((services / f"{plain.name}.json").read_text())
     document |= {"name": "large", "containerResourceRequirements": {"cpu": 99, "memoryInGB": 1}}
     large.write_text(json.dumps(document))
     try:
@@ -263,23 +266,21 @@ def test_an_archive_that_leads_out_is_refused(place):
     assert not list(place.offline.folder.rglob("out.py"))
 
 
-def test_the_build_log_needs_its_whole_address(place):
+def test_the_build_log_needs_its_whole_address(place, plain):
     """The log of an operation is read without a token, but not without its signature."""
-    service = place.up()
-    address = place.operation(service)["operationLog"]
+    address = place.operation(plain)["operationLog"]
     assert "azureml-inference-server-http==" in requests.get(address, timeout=30).text
     unsigned = requests.get(address.partition("?")[0], timeout=30)
     assert (unsigned.status_code, "sig" in address) == (403, True)
 
 
-def test_the_log_of_an_operation_streams(place):
+def test_the_log_of_an_operation_streams(place, plain):
     """The SDK gets a log in pieces, each line with a time, and asks for what it has not seen."""
-    service = place.up()
-    log = place.operation(service)["streamingOperationLog"]
+    log = place.operation(plain)["streamingOperationLog"]
     stamps, lines = zip(*(entry.split("|") for entry in log.rstrip("#").split("#")), strict=True)
     assert lines[0] == "Registering the environment."
     assert all(len(stamp) == 14 and stamp.isdigit() for stamp in stamps)
-    _, _, rest = service._get_operation_state(show_output=True, offset=len(log))
+    _, _, rest = plain._get_operation_state(show_output=True, offset=len(log))
     assert rest["streamingOperationLog"] == ""
 
 

@@ -31,6 +31,12 @@ def workplace(tmp_path_factory, shared_home):
         yield found
 
 
+@pytest.fixture(scope="module")
+def updated(workplace):
+    """Return a service for updates that fail; each test leaves it answering, without an N."""
+    return workplace.up()
+
+
 @pytest.fixture
 def place(workplace):
     """Return the deployer; faults that a test planted are gone afterwards."""
@@ -211,9 +217,9 @@ def test_a_fault_befalls_whom_it_is_meant_for(place):
     assert place.settle(again)["state"] == "Succeeded"
 
 
-def test_an_update_that_is_not_built_leaves_the_old_container(place):
+def test_an_update_that_is_not_built_leaves_the_old_container(place, updated):
     """If the new image cannot be built, the service is Failed and the old one still answers."""
-    service = place.up()
+    service = Webservice(place.ws, updated.name)
     plant(place, "build")
     service.update(inference_config=place.inference_config(variables={"N": "2"}))
     assert place.settle(service)["state"] == "Failed"
@@ -221,9 +227,10 @@ def test_an_update_that_is_not_built_leaves_the_old_container(place):
     assert service.run("'N' in os.environ") is False
 
 
-def test_an_update_that_crashes_leaves_nothing(place):
+def test_an_update_that_crashes_leaves_nothing(place, updated):
     """The old container is ended before the new one starts, so if that crashes nothing serves."""
-    service = place.up()
+    service = Webservice(place.ws, updated.name)
+    assert service.run("1") == 1
     service.update(inference_config=place.inference_config(CRASHING))
     require_crash(service, place.settle(service), "KeyError")
     with pytest.raises(requests.ConnectionError):

@@ -14,7 +14,7 @@ import xgboost as xgb
 
 from modelship.bundle.generated import generate_source
 from modelship.bundle.inferred import requirements_of
-from modelship.checks.untold import untold_findings
+from modelship.checks.undeclared_categories import undeclared_categories
 from modelship.errors import CorruptModelError, ModelLoadError, UntrustedModelError
 from modelship.sources import Model
 from modelship.tables import Column, Outputs, Schema, schema_of_data
@@ -177,10 +177,10 @@ def test_numbers_for_categories_that_nobody_tells_are_a_warning(tmp_path, monkey
     sample = X if tells else [{"shop": 10, "age": 1}]
     schema = model.schema.completed_by(schema_of_data(sample))
     script, source = generate_source([model], schema=schema)
-    found = [*untold_findings(model, path="m.pkl", source=source, entry_script=script)]
+    found = [*undeclared_categories(model, path="m.pkl", source=source, entry_script=script)]
     assert [each.code for each in found] == ([] if tells else ["MS309"])
     assert all("in the column 'shop', and neither" in each.problem for each in found)
-    assert not [*untold_findings(model, path="m.pkl", source=(), entry_script="score.py")]
+    assert not [*undeclared_categories(model, path="m.pkl", source=(), entry_script="score.py")]
 
 
 def test_codes_tell_the_categories_where_the_parameters_do_not(models, tmp_path):

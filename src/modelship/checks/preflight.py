@@ -22,7 +22,7 @@ from modelship.checks.translation import finding_of
 from modelship.checks.trial import try_out
 from modelship.checks.trial_findings import trial_findings
 from modelship.checks.tricks import Tricks
-from modelship.checks.untold import untold_findings
+from modelship.checks.undeclared_categories import undeclared_categories
 from modelship.diagnosis.redaction import hiding
 from modelship.errors import ModelshipError, PythonNotFoundError
 from modelship.findings import RULES, Findings, Severity
@@ -164,7 +164,7 @@ def _judge(
     if len(subject.models) == 1:
         [model] = subject.models
         path = shown_path(model, among=subject.models)
-        yield from untold_findings(
+        yield from undeclared_categories(
             model, path=path, source=subject.source, entry_script=subject.entry_script
         )
     memory_bytes = subject.resources.memory_bytes if subject.resources else _NO_LIMIT

@@ -132,7 +132,7 @@ _ALL: Final = (
     Rule("MS308", "unread-model", _E, "Save it in a format that can be read: joblib.dump()."),
     Rule(
         "MS309",
-        "untold-categories",
+        "undeclared-categories",
         _W,
         "Make the bundle with a sample that tells them: sample_input=X.head() (--sample-input "
         "X.parquet), where X is the table that the model was fitted on; or pass a schema.",

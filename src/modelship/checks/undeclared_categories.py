@@ -1,4 +1,4 @@
-"""Columns of categories that neither the model's file nor the sample tells of, and no error would.
+"""Columns of categories that neither the model's file nor the sample declares, which is no error.
 
 XGBoost before 3.1 keeps the codes of categories and not the categories. Given plain numbers it
 takes them for the codes, and answers.
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from modelship.findings import Finding
     from modelship.sources import Model
 
-__all__ = ["untold_findings"]
+__all__ = ["undeclared_categories"]
 
 _NUMERIC: Final = frozenset({"", "integer", "number", "boolean"})
 _SHOWN: Final = 5
 
 
-def untold_findings(
+def undeclared_categories(
     model: Model, *, path: str, source: Sequence[SourceFile], entry_script: str
 ) -> Iterator[Finding]:
     """Find columns of categories to which the script that modelship wrote gives plain numbers.
@@ -41,7 +41,7 @@ def untold_findings(
     entry_script : str
         The script's path.
     """
-    names = _untold(model, {file.path: file.content for file in source}, entry_script)
+    names = _undeclared(model, {file.path: file.content for file in source}, entry_script)
     if names:
         columns = ", ".join(map(repr, names[:_SHOWN])) + (", ..." if names[_SHOWN:] else "")
         noun = "column" if len(names) == 1 else "columns"
@@ -52,7 +52,7 @@ def untold_findings(
         )
 
 
-def _untold(model: Model, files: dict[str, bytes], entry_script: str) -> list[str]:
+def _undeclared(model: Model, files: dict[str, bytes], entry_script: str) -> list[str]:
     is_xgboost = any(name.startswith("xgboost.") for name in model.passport.globals)
     open_columns = {
         each.name for each in model.schema.columns if not each.kind and each.missing is True

@@ -376,6 +376,16 @@ def test_no_accepted_request_is_lost_at_the_end(started):
     assert server.stop().exit_code == 0
 
 
+def test_signals_that_come_after_the_first_change_nothing(started):
+    """SIGTERM again and again, until the process is gone: it ends with 0."""
+    server = started()
+    end_s = time.monotonic() + _TIMEOUT_S
+    while server.process.poll() is None and time.monotonic() < end_s:
+        server.process.terminate()
+        time.sleep(0.001)
+    assert server.stop().exit_code == 0
+
+
 def test_requests_that_wait_are_scored_together(started):
     """One call answers several requests; a bad one among them fails alone."""
     server = started("batched")

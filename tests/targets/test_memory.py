@@ -29,6 +29,7 @@ ENVIRONMENT = Environment(python="3.11", requirements=())
 def serve(tmp_path, monkeypatch):
     """Return a function from a script to a service in memory."""
     monkeypatch.setenv("MODELSHIP_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # other tests put theirs elsewhere
     target = DeployTarget.open("memory")
     counter = iter(range(100))
 

@@ -102,6 +102,8 @@ class _Supervisor:
                 self._watchman.look()
         self._responder.finish()
         self._watchman.end()
+        for number in ENDING:  # Python ends without handlers, and one more signal would kill it
+            signal.signal(number, signal.SIG_IGN)
         self._say(f"Shutting down: Master, with exit code {self._exit_code}")  # gunicorn's words
         return self._exit_code
 

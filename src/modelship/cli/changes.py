@@ -78,9 +78,7 @@ def update(
     stated = stated_options(serving)
     if bundle_folder is None and not stated:
         raise click.UsageError("Give a bundle, or what is to change, such as --workers 2.")
-    config = (
-        Config.find(config_file).of_service(name).overridden_by(target=target, timeout_s=timeout_s)
-    )
+    config = Config.find(config_file).of_service(name, target=target, timeout_s=timeout_s)
     deployment = _opened_alike(config, dict(options))
     changed = _changed(deployment, stated) if stated else None
     how: dict[str, Any] = {
@@ -132,9 +130,7 @@ def rollback(
 
     Doing it again goes further back. A secret is read again from where it was, or as --secret says.
     """
-    config = (
-        Config.find(config_file).of_service(name).overridden_by(target=target, timeout_s=timeout_s)
-    )
+    config = Config.find(config_file).of_service(name, target=target, timeout_s=timeout_s)
     deployment = _opened_alike(config, dict(options))
     deployment.rollback(
         to=to, secrets=dict(secrets), timeout_s=config.timeout_s, show_output=not quiet

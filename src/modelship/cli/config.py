@@ -142,15 +142,17 @@ class Config:
                 stated[key] = dict(stated[key])
         return replace(self, **_merged({key: getattr(self, key) for key in stated}, stated))
 
-    def of_service(self, label: str | None) -> Config:
+    def of_service(self, label: str | None, **given: Any) -> Config:
         """Return the settings of a service of the file, else these with that name.
 
-        It goes by what the file calls it, or by its name if no other service there has it.
+        It is found by what the file calls it, or by its name if no other service there has it. What
+        is given stands over them, as for :meth:`overridden_by`.
         """
         named = [each for each in self.services.values() if each.name == label]
         if len(named) == 1 and label not in self.services:
-            return named[0]
-        return self.services.get(label or "") or self.overridden_by(name=label)
+            return named[0].overridden_by(**given)
+        found = self.services.get(label or "") or self.overridden_by(name=label)
+        return found.overridden_by(**given)
 
     @property
     def models(self) -> tuple[str, ...]:

@@ -70,9 +70,7 @@ def deploy(
 
     It is done when the service answers. If anything fails, nothing new is left behind.
     """
-    config = (
-        Config.find(config_file).of_service(name).overridden_by(target=target, timeout_s=timeout_s)
-    )
+    config = Config.find(config_file).of_service(name, target=target, timeout_s=timeout_s)
     if bundle_folder is not None:
         from modelship.bundle.mistaken import require_bundle
 

@@ -86,7 +86,7 @@ def open_service(
     name: str, config_file: Path | None, *, target: str | None, options: Mapping[str, Any]
 ) -> tuple[DeployTarget, str]:
     """Return the target of a service and its name there; it may be called as in the file."""
-    config = Config.find(config_file).of_service(name).overridden_by(target=target)
+    config = Config.find(config_file).of_service(name, target=target)
     return open_target(config, options=options), str(config.name)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .bodies import is_split, kind_of
+from .checking import shown
 from .refused import Refused
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["as_numbers", "misshapen", "rows_without_names", "stacked_numbers"]
 
 _NUMBERS = frozenset((int, float, bool, type(None)))
-_SHOWN = 60
 
 
 def as_numbers(rows: Any, *, width: int | None = None) -> Any:
@@ -165,7 +165,4 @@ def _is_number(value: Any) -> bool:
 
 
 def _shown(value: Any) -> str:
-    if isinstance(value, (dict, list)):
-        return kind_of(value)
-    text = repr(value)
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+    return kind_of(value) if isinstance(value, (dict, list)) else shown(value)

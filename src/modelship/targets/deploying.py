@@ -213,7 +213,7 @@ class _Asked:
         try:
             return rollout.run(release, kind=self._kind, current=current, older=intent.older)
         except (DeploymentFailedError, DeploymentTimeoutError) as error:
-            error.doubts = _doubts_in(found, but=error.diagnosis)
+            error.doubts = _doubts_in(found, explained=error.diagnosis)
             raise
 
     def _is_there(self, intent: Intent, current: Instance, *, overwrite: bool) -> bool:
@@ -245,13 +245,13 @@ class _Asked:
         return found
 
 
-def _doubts_in(found: Sequence[Finding], *, but: Diagnosis | None) -> tuple[str, ...]:
+def _doubts_in(found: Sequence[Finding], *, explained: Diagnosis | None) -> tuple[str, ...]:
     """Return what would be an error if it were certain, but for a cause that the log has shown."""
     return tuple(
         str(each)
         for each in found
         if not each.blocks and RULES[each.code].severity is Severity.ERROR
-        if but is None or but.code != each.code
+        if explained is None or explained.code != each.code
     )
 
 

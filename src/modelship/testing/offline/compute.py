@@ -164,9 +164,8 @@ class _Processes(ProcessBackend):
         self._watcher = threading.Thread(target=self._watch, name="memory limits", daemon=True)
 
     def _limits(self, serving: Serving) -> Profile:
-        return (
-            super()._limits(serving).replace(limits_memory=False)
-        )  # the thread sees to what is used
+        # The thread watches what is used.
+        return super()._limits(serving).replace(limits_memory=False)
 
     @property
     def _home(self) -> Path:

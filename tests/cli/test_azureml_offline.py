@@ -175,7 +175,9 @@ def test_a_folder_in_use_is_refused(here):
 def test_a_deployment_that_fails_is_told_with_the_time(capsys):
     """On stderr, so that --json stays a document."""
     with azureml_offline._failures_shown():
-        logging.getLogger("modelship.testing.offline.rollout").warning("svc has failed: %s", "why")
+        logging.getLogger("modelship.testing.offline.service_rollouts").warning(
+            "svc has failed: %s", "why"
+        )
     out, err = capsys.readouterr()
     assert out == ""
     assert re.fullmatch(r"\d\d:\d\d:\d\d svc has failed: why\n", err)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from modelship.diagnosis import Facts, diagnose, is_known
-from modelship.testing.offline import failures
+from modelship.testing.offline import deployment_failures as failures
 
 LOGS = Path(__file__).parent / "logs"
 SLOW = (LOGS / "slow-init.log").read_text()
@@ -63,7 +63,11 @@ def test_a_limit_is_named_and_doubled():
     [
         (failures.crashed("x", ""), "", "MS604"),
         (failures.crashed("x", "Traceback\nLookupError: no such feature"), "", "MS502"),
-        (failures.crashed("x", "ModuleNotFoundError: No module named 'yaml'"), "", "MS104"),
+        (
+            failures.crashed("x", "ModuleNotFoundError: No module named 'yaml'"),
+            "",
+            "MS104",
+        ),
         (failures.crashed("x", SDK_EXCEPTION), "", "MS106"),
         (failures.crashed("x", ""), (LOGS / "wrong-path.log").read_text(), "MS106"),
         (failures.out_of_memory("x", memory_gb=1), "", "MS505"),

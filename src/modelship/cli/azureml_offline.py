@@ -18,7 +18,7 @@ from modelship.cli.output import as_json_is_asked, emit
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from modelship.testing.offline.workspace import OfflineWorkspace
+    from modelship.testing.offline.offline_workspace import OfflineWorkspace
 
 __all__ = ["azureml_offline"]
 
@@ -66,7 +66,7 @@ def azureml_offline(
     for azureml-core then runs against it unchanged. Models, services and all else end with it, or
     stay in its folder.
     """
-    from modelship.testing.offline.workspace import OfflineWorkspace
+    from modelship.testing.offline.offline_workspace import OfflineWorkspace
 
     with (
         OfflineWorkspace(

@@ -9,7 +9,7 @@ asks for one of its fixtures.
 ``memory_target``
     The target ``memory``; what a test deploys on it is removed after the test.
 ``azureml_offline``
-    An :class:`~modelship.testing.offline.workspace.OfflineWorkspace`: an Azure ML workspace on
+    An :class:`~modelship.testing.offline.OfflineWorkspace`: an Azure ML workspace on
     this machine, new for each test and sealed, with services that really run, as processes. What a
     service's environment needs is kept in modelship's cache, so that only the first test installs
     it. It needs the extra ``offline``.
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from modelship.targets import DeployTarget
-    from modelship.testing.offline.workspace import OfflineWorkspace
+    from modelship.testing.offline.offline_workspace import OfflineWorkspace
 
 __all__ = ["azureml_offline", "memory_target", "modelship_home"]
 
@@ -70,7 +70,7 @@ def memory_target(modelship_home: Path) -> Iterator[DeployTarget]:  # noqa: ARG0
 @pytest.fixture
 def azureml_offline(tmp_path: Path) -> Iterator[OfflineWorkspace]:
     """Yield an Azure ML workspace on this machine, new and empty; it ends with the test."""
-    from modelship.testing.offline.workspace import OfflineWorkspace
+    from modelship.testing.offline.offline_workspace import OfflineWorkspace
 
     with OfflineWorkspace(tmp_path / "azureml-offline") as workspace:
         yield workspace

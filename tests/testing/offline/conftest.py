@@ -9,7 +9,7 @@ import pytest
 import requests
 from client_environments import ClientEnvironments
 
-from modelship.testing.offline.workspace import OfflineWorkspace
+from modelship.testing.offline.offline_workspace import OfflineWorkspace
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -7,8 +7,8 @@ import logging
 import pytest
 import requests
 
-from modelship.testing.offline.exchange import RefusalError
 from modelship.testing.offline.faults import Fault
+from modelship.testing.offline.json_exchange import RefusalError
 
 MMS = "modelmanagement/v1.0"
 

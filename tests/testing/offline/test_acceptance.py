@@ -18,7 +18,7 @@ import joblib
 import pytest
 from offline_services import PYTHON
 
-from modelship.testing.offline.workspace import OfflineWorkspace
+from modelship.testing.offline.offline_workspace import OfflineWorkspace
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "mnist"
 

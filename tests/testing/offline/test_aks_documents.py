@@ -10,7 +10,7 @@ import pytest
 from modelship.testing.offline.aks import services
 from modelship.testing.offline.aks.traffic import limits_of, shares
 from modelship.testing.offline.aks.versions import changed_versions, new_version
-from modelship.testing.offline.exchange import RefusalError
+from modelship.testing.offline.json_exchange import RefusalError
 from modelship.testing.offline.service_documents import base_document, limits, replicas
 from modelship.testing.offline.unsimulated import remarks
 

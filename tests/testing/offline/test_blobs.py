@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from modelship.testing.offline.artifacts import artifact_files
-from modelship.testing.offline.store import Store
+from modelship.testing.offline.document_store import Store
 
 ART = "artifact/v2.0"
 CONTENT = bytes(range(256)) * 4

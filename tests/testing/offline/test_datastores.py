@@ -8,7 +8,7 @@ from email.utils import formatdate
 import pytest
 import requests
 
-from modelship.testing.offline.workspace import OfflineWorkspace
+from modelship.testing.offline.offline_workspace import OfflineWorkspace
 
 pytestmark = pytest.mark.azure
 

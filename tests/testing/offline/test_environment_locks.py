@@ -6,9 +6,9 @@ import pytest
 
 from modelship.bundle.lock import Lock
 from modelship.testing.offline import images
+from modelship.testing.offline.document_store import Store
 from modelship.testing.offline.images import Images
 from modelship.testing.offline.specifications import Specification
-from modelship.testing.offline.store import Store
 
 
 @pytest.fixture

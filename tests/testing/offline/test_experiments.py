@@ -9,7 +9,7 @@ import pytest
 from azureml._restclient.exceptions import ServiceException
 from azureml.core import Experiment, Model, Run
 
-from modelship.testing.offline.workspace import OfflineWorkspace
+from modelship.testing.offline.offline_workspace import OfflineWorkspace
 
 PIXEL = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJg"

@@ -10,9 +10,9 @@ from azureml.core import Webservice
 from azureml.exceptions import WebserviceException
 from offline_services import CONDA, DEADLINE_S, PYTHON, deploying, runs
 
-from modelship.testing.offline import failures
+from modelship.testing.offline import deployment_failures as failures
 from modelship.testing.offline.faults import StageFault
-from modelship.testing.offline.workspace import OfflineWorkspace
+from modelship.testing.offline.offline_workspace import OfflineWorkspace
 
 CRASHING = """
 def init():

@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from modelship.testing.offline.hosts import is_foreign_account
-from modelship.testing.offline.workspace import OfflineWorkspace
+from modelship.testing.offline.offline_workspace import OfflineWorkspace
 
 pytestmark = pytest.mark.azure
 

@@ -15,8 +15,8 @@ import requests
 from werkzeug.routing import Map, Rule
 
 from modelship.errors import InvalidOptionError
-from modelship.testing.offline.guard import Door
-from modelship.testing.offline.workspace import OfflineWorkspace
+from modelship.testing.offline.offline_workspace import OfflineWorkspace
+from modelship.testing.offline.request_guard import Door
 from modelship.workspace import WorkspaceLocation
 
 OPEN = {

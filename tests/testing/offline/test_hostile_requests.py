@@ -16,11 +16,11 @@ import pytest
 import requests
 
 from modelship.errors import EnvironmentSpecError, InvalidOptionError
+from modelship.testing.offline.document_store import BrokenRecordError, Store
 from modelship.testing.offline.images import Images
+from modelship.testing.offline.offline_workspace import OfflineWorkspace
 from modelship.testing.offline.peers import user_of
 from modelship.testing.offline.specifications import Specification
-from modelship.testing.offline.store import BrokenRecordError, Store
-from modelship.testing.offline.workspace import OfflineWorkspace
 from modelship.workspace import WorkspaceLocation
 
 MMS, ART, ENV = "modelmanagement/v1.0", "artifact/v2.0", "environment/v1.0"

@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from modelship.testing.offline.listeners import Listeners
-from modelship.testing.offline.workspace import OfflineWorkspace
+from modelship.testing.offline.offline_workspace import OfflineWorkspace
 
 KILLED = """
 import os, sys
@@ -23,7 +23,7 @@ print({said}, flush=True)
 os.kill(os.getpid(), 9)
 """
 WORKSPACE = """
-from modelship.testing.offline.workspace import OfflineWorkspace
+from modelship.testing.offline.offline_workspace import OfflineWorkspace
 offline = OfflineWorkspace(sys.argv[1]).__enter__()
 """
 LISTENERS = """

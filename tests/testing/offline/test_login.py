@@ -20,7 +20,7 @@ from cryptography import x509
 from modelship.testing.offline.authority import Authority
 from modelship.testing.offline.hosts import is_azure
 from modelship.testing.offline.login import ServicePrincipal
-from modelship.testing.offline.workspace import OfflineWorkspace
+from modelship.testing.offline.offline_workspace import OfflineWorkspace
 
 PEM = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 SCOPE = ["https://management.azure.com/.default"]

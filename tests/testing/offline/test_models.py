@@ -246,7 +246,7 @@ def test_a_model_in_use_cannot_be_deleted(ws, model_file, offline):
     from azureml.exceptions import WebserviceException
 
     from modelship.testing.offline.aci import new_document
-    from modelship.testing.offline.store import Store
+    from modelship.testing.offline.document_store import Store
 
     model = register(ws, "model.pkl")
     services = Store(offline.folder).documents("services")

@@ -7,7 +7,7 @@ from azureml.core.compute import AksCompute, ComputeTarget
 from azureml.core.compute.aks import AksUpdateConfiguration, SslConfiguration
 from azureml.exceptions import ComputeTargetException
 
-from modelship.testing.offline.workspace import OfflineWorkspace
+from modelship.testing.offline.offline_workspace import OfflineWorkspace
 
 CLUSTER = {"resource_group": "theirs", "cluster_name": "cluster"}
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from offline_services import PYTHON
 
-from modelship.testing.offline.exchange import RefusalError
+from modelship.testing.offline.document_store import Store
+from modelship.testing.offline.json_exchange import RefusalError
 from modelship.testing.offline.profiling.measuring import Measured
 from modelship.testing.offline.profiling.rows import rows_of
-from modelship.testing.offline.store import Store
 
 SCRIPT = Path(__file__).with_name("profile_script.py")
 CONDA = f"dependencies:\n- python={PYTHON}\n- pip:\n  - azureml-inference-server-http\n"

@@ -15,8 +15,8 @@ import requests
 from modelship.testing.offline.hosts import is_azure, is_loopback
 from modelship.testing.offline.proxy import Proxy
 from modelship.testing.offline.server import listen
+from modelship.testing.offline.shell_variables import without_exports
 from modelship.testing.offline.upstream import Upstream
-from modelship.testing.offline.variables import without_exports
 
 ELSEWHERE = "0.0.0.0"  # reaches this machine, and is not one of its loopback addresses
 WHO = b"Proxy-Authorization: Basic bW9kZWxzaGlwLW9mZmxpbmU6c2VjcmV0"

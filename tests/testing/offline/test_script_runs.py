@@ -15,7 +15,7 @@ from azureml.core.compute import AmlCompute, ComputeTarget
 from azureml.core.runconfig import RunConfiguration
 from azureml.exceptions import ActivityFailedException, ExperimentExecutionException
 
-from modelship.testing.offline.workspace import OfflineWorkspace
+from modelship.testing.offline.offline_workspace import OfflineWorkspace
 
 TRAIN = """
 import os, sys
@@ -239,7 +239,7 @@ def test_a_cluster_is_changed_and_removed(experiment):
 KILLED = """
 import sys
 from azureml.core import Environment, Experiment, ScriptRunConfig
-from modelship.testing.offline.workspace import OfflineWorkspace
+from modelship.testing.offline.offline_workspace import OfflineWorkspace
 
 with OfflineWorkspace(sys.argv[1]) as offline:
     environment = Environment("mine")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from modelship.testing.offline.workspace import OfflineWorkspace
+from modelship.testing.offline.offline_workspace import OfflineWorkspace
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs/reference/azureml-offline.md"

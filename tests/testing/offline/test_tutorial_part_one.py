@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from modelship.testing.offline.workspace import OfflineWorkspace
+from modelship.testing.offline.offline_workspace import OfflineWorkspace
 
 SCRIPT = Path(__file__).parent / "tutorial" / "part_one.py"
 

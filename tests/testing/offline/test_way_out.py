@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from modelship.testing.offline.workspace import OfflineWorkspace
+from modelship.testing.offline.offline_workspace import OfflineWorkspace
 from modelship.workspace.way_out import WayOut
 
 COMPANY = {"HTTPS_PROXY": "http://me:hidden@proxy.example.org:3128", "NO_PROXY": ".example.org"}

@@ -19,7 +19,7 @@ import requests
 
 from modelship.errors import InvalidNameError, InvalidOptionError
 from modelship.testing.offline.faults import Fault
-from modelship.testing.offline.workspace import OfflineWorkspace
+from modelship.testing.offline.offline_workspace import OfflineWorkspace
 from modelship.workspace import WorkspaceLocation
 from modelship.workspace.access import Access
 
@@ -27,7 +27,7 @@ MMS = "modelmanagement/v1.0"
 NO_RETRIES = """
 import sys
 sys.modules[sys.argv[1]] = None
-from modelship.testing.offline.workspace import OfflineWorkspace
+from modelship.testing.offline.offline_workspace import OfflineWorkspace
 from modelship.workspace import WorkspaceLocation
 from modelship.workspace.access import Access
 try:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from modelship.testing.offline.faults import Fault, StageFault
-    from modelship.testing.offline.workspace import OfflineWorkspace
+    from modelship.testing.offline.offline_workspace import OfflineWorkspace
 
 __all__ = ["Fault", "OfflineWorkspace", "StageFault"]
 
-_HOME = {"Fault": "faults", "OfflineWorkspace": "workspace", "StageFault": "faults"}
+_HOME = {"Fault": "faults", "OfflineWorkspace": "offline_workspace", "StageFault": "faults"}
 
 
 def __getattr__(name: str) -> object:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from modelship.testing.offline.exchange import RefusalError
+from modelship.testing.offline.json_exchange import RefusalError
 
 __all__ = ["refusal_of"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from modelship.testing.offline import failures
-from modelship.testing.offline.exchange import RefusalError
+from modelship.testing.offline import deployment_failures as failures
+from modelship.testing.offline.json_exchange import RefusalError
 from modelship.testing.offline.service_documents import base_document
 from modelship.testing.offline.service_requests import (
     check_changed,

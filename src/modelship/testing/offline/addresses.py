@@ -8,9 +8,9 @@ from modelship.testing.offline.routing import prefix_of, route_to
 from modelship.testing.offline.service_documents import OWN, key_of
 
 if TYPE_CHECKING:
+    from modelship.testing.offline.document_store import Documents, Store
     from modelship.testing.offline.front import Fronts
     from modelship.testing.offline.service_tokens import ServiceTokens
-    from modelship.testing.offline.store import Documents, Store
 
 __all__ = ["Addresses"]
 

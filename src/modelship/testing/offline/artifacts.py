@@ -6,10 +6,10 @@ import posixpath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
-from modelship.testing.offline.app import Call
 from modelship.testing.offline.control import ART, is_direct
-from modelship.testing.offline.exchange import RefusalError, json_object, json_response
+from modelship.testing.offline.json_exchange import RefusalError, json_object, json_response
 from modelship.testing.offline.moments import moment
+from modelship.testing.offline.offline_app import Call
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Request, Response
 
     from modelship.testing.offline.blobs import Blobs
-    from modelship.testing.offline.store import Store
+    from modelship.testing.offline.document_store import Store
 
 __all__ = ["Artifacts", "artifact_files"]
 

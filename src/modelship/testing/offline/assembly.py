@@ -12,23 +12,23 @@ from modelship.testing.offline.control import Control
 from modelship.testing.offline.data.services import Data
 from modelship.testing.offline.imaging import Imaging
 from modelship.testing.offline.login import Login, ServicePrincipal
-from modelship.testing.offline.models import Models
-from modelship.testing.offline.resources import Resources
+from modelship.testing.offline.model_routes import Models
+from modelship.testing.offline.resource_routes import Resources
 from modelship.testing.offline.runs.training import Training
-from modelship.testing.offline.services import Services
+from modelship.testing.offline.service_routes import Services
 from modelship.testing.offline.telemetry import Telemetry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import ExitStack
 
-    from modelship.testing.offline.app import Call
+    from modelship.testing.offline.document_store import Store
     from modelship.testing.offline.faults import Faults
-    from modelship.testing.offline.guard import Guard
     from modelship.testing.offline.identity import Identity
     from modelship.testing.offline.insights import Insights
     from modelship.testing.offline.listeners import Listeners
-    from modelship.testing.offline.store import Store
+    from modelship.testing.offline.offline_app import Call
+    from modelship.testing.offline.request_guard import Guard
     from modelship.workspace.access import Access
 
 __all__ = ["Assembly"]

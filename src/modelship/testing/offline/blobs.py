@@ -19,9 +19,9 @@ from urllib.parse import quote
 from werkzeug.http import parse_range_header
 from werkzeug.wrappers import Response
 
-from modelship.testing.offline.app import Call
 from modelship.testing.offline.data.storage_errors import NO_SHARES, StorageRefusalError
-from modelship.testing.offline.guard import Door
+from modelship.testing.offline.offline_app import Call
+from modelship.testing.offline.request_guard import Door
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from werkzeug.wrappers import Request
 
-    from modelship.testing.offline.guard import Guard
-    from modelship.testing.offline.store import Store
+    from modelship.testing.offline.document_store import Store
+    from modelship.testing.offline.request_guard import Guard
 
 __all__ = ["CONTAINER", "Blobs", "properties"]
 

@@ -9,7 +9,7 @@ from modelship.bundle import Resources
 from modelship.bundle.lock import minor_of
 from modelship.errors import ModelshipError
 from modelship.progress import Steps
-from modelship.testing.offline import failures
+from modelship.testing.offline import deployment_failures as failures
 from modelship.testing.offline.build_causes import BuildCause
 from modelship.testing.offline.environments.notes import notes
 from modelship.testing.offline.images import Images
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
 
     from modelship.bundle.script import SourceFile
+    from modelship.testing.offline.document_store import Store
     from modelship.testing.offline.images import Image
     from modelship.testing.offline.operations import Operations
     from modelship.testing.offline.pythons import PythonsHere, PythonsOfImages
-    from modelship.testing.offline.store import Store
 
 __all__ = ["Build", "Builder", "Place"]
 

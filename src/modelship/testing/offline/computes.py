@@ -7,10 +7,10 @@ import uuid
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.testing.offline.aks.clusters import cluster
-from modelship.testing.offline.app import Call
 from modelship.testing.offline.control import WS
-from modelship.testing.offline.exchange import RefusalError, json_object, json_response
+from modelship.testing.offline.json_exchange import RefusalError, json_object, json_response
 from modelship.testing.offline.moments import moment
+from modelship.testing.offline.offline_app import Call
 from modelship.testing.offline.runs.clusters import aml_cluster
 from modelship.testing.offline.shapes import optional
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from werkzeug.wrappers import Request, Response
 
+    from modelship.testing.offline.document_store import Store
     from modelship.testing.offline.identity import Identity
-    from modelship.testing.offline.store import Store
 
 __all__ = ["Computes"]
 

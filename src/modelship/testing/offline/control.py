@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modelship.testing.offline.app import Call
-from modelship.testing.offline.exchange import RefusalError, json_response
-from modelship.testing.offline.guard import Door
+from modelship.testing.offline.json_exchange import RefusalError, json_response
+from modelship.testing.offline.offline_app import Call
+from modelship.testing.offline.request_guard import Door
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request, Response

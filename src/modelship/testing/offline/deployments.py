@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from modelship.testing.offline.addresses import Addresses
     from modelship.testing.offline.compute import Kind
     from modelship.testing.offline.operations import Operations
-    from modelship.testing.offline.rollout import Rollouts
+    from modelship.testing.offline.service_rollouts import Rollouts
 
 __all__ = ["Deployments"]
 

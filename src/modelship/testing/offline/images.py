@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from modelship.bundle import Resources
+    from modelship.testing.offline.document_store import Store
     from modelship.testing.offline.specifications import Specification
-    from modelship.testing.offline.store import Store
 
 __all__ = ["Image", "Images"]
 

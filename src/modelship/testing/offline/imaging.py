@@ -14,11 +14,11 @@ from modelship.testing.offline.packages.registry import Registry
 from modelship.testing.offline.workers import Workers
 
 if TYPE_CHECKING:
-    from modelship.testing.offline.app import Call
     from modelship.testing.offline.compute import Kind
-    from modelship.testing.offline.guard import Guard
+    from modelship.testing.offline.document_store import Store
     from modelship.testing.offline.identity import Identity
-    from modelship.testing.offline.store import Store
+    from modelship.testing.offline.offline_app import Call
+    from modelship.testing.offline.request_guard import Guard
 
 __all__ = ["Imaging"]
 

@@ -11,9 +11,9 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from modelship.testing.offline.app import Call
-from modelship.testing.offline.exchange import RefusalError, json_response
-from modelship.testing.offline.guard import Door
+from modelship.testing.offline.json_exchange import RefusalError, json_response
+from modelship.testing.offline.offline_app import Call
+from modelship.testing.offline.request_guard import Door
 from modelship.testing.offline.sign_in_page import turned_away
 
 if TYPE_CHECKING:

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from werkzeug.wrappers import Response
 
-from modelship.testing.offline.app import Call
 from modelship.testing.offline.control import MMS
-from modelship.testing.offline.exchange import RefusalError, json_response
-from modelship.testing.offline.guard import Door
+from modelship.testing.offline.json_exchange import RefusalError, json_response
 from modelship.testing.offline.moments import moment
+from modelship.testing.offline.offline_app import Call
+from modelship.testing.offline.request_guard import Door
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from werkzeug.wrappers import Request
 
-    from modelship.testing.offline.guard import Guard
-    from modelship.testing.offline.store import Store
+    from modelship.testing.offline.document_store import Store
+    from modelship.testing.offline.request_guard import Guard
 
 __all__ = ["ENDED", "Operations", "Step"]
 

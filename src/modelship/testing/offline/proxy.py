@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from modelship.testing.offline.exchange import as_reason
 from modelship.testing.offline.heads import holds
 from modelship.testing.offline.hosts import is_azure, is_foreign_account, is_loopback
+from modelship.testing.offline.json_exchange import as_reason
 from modelship.testing.offline.peers import is_another_users
 from modelship.testing.offline.upstream import Upstream
 from modelship.workspace.way_out import PROXY_USER

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.exceptions import ClientDisconnected
 from werkzeug.serving import DechunkedInput, ThreadedWSGIServer, WSGIRequestHandler
 
-from modelship.testing.offline.app import DROP
+from modelship.testing.offline.offline_app import DROP
 from modelship.testing.offline.peers import is_another_users
 
 if TYPE_CHECKING:
@@ -52,8 +52,8 @@ class Server:
     Parameters
     ----------
     app : WSGIApplication
-        It finds in its environment, under :data:`~modelship.testing.offline.app.DROP`, a callable
-        that closes the connection without an answer.
+        It finds in its environment, under the key ``modelship.drop``, a callable that closes the
+        connection without an answer.
     listener : socket
         Where clients connect, from :func:`listen`; the server closes it.
     tls : ssl.SSLContext, optional

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modelship.testing.offline import failures
-from modelship.testing.offline.app import Call
+from modelship.testing.offline import deployment_failures as failures
 from modelship.testing.offline.control import MMS
-from modelship.testing.offline.exchange import (
+from modelship.testing.offline.json_exchange import (
     RefusalError,
     check_shape,
     json_object,
     json_response,
 )
+from modelship.testing.offline.offline_app import Call
 from modelship.testing.offline.service_places import ENDPOINT, place_of
 from modelship.testing.offline.service_references import check_compute, check_models
 from modelship.testing.offline.service_requests import RESOURCES, resources
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Request, Response
 
     from modelship.testing.offline.aks.endpoints import Endpoints
+    from modelship.testing.offline.document_store import Store
     from modelship.testing.offline.nocode import NoCode
-    from modelship.testing.offline.store import Store
 
 __all__ = ["Checks"]
 

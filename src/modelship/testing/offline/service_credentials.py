@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modelship.testing.offline.app import Call
 from modelship.testing.offline.control import MMS
-from modelship.testing.offline.exchange import RefusalError, json_object, json_response
+from modelship.testing.offline.json_exchange import RefusalError, json_object, json_response
+from modelship.testing.offline.offline_app import Call
 from modelship.testing.offline.service_documents import OWN, new_key
 from modelship.testing.offline.service_requests import bad, checked_key
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Request, Response
 
     from modelship.testing.offline.deployments import Deployments
-    from modelship.testing.offline.rollout import Rollouts
+    from modelship.testing.offline.document_store import Documents, Store
+    from modelship.testing.offline.service_rollouts import Rollouts
     from modelship.testing.offline.service_tokens import ServiceTokens
-    from modelship.testing.offline.store import Documents, Store
 
 __all__ = ["Credentials"]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modelship.testing.offline.exchange import RefusalError
+from modelship.testing.offline.json_exchange import RefusalError
 from modelship.testing.offline.service_documents import model_ids
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from modelship.testing.offline.store import Store
+    from modelship.testing.offline.document_store import Store
 
 __all__ = ["check_compute", "check_models"]
 

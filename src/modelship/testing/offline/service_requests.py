@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from modelship.errors import InvalidNameError
 from modelship.targets.names import check_service_name
-from modelship.testing.offline.exchange import RefusalError, check_shape
+from modelship.testing.offline.json_exchange import RefusalError, check_shape
 from modelship.testing.offline.shapes import NUMBER, optional
 
 if TYPE_CHECKING:

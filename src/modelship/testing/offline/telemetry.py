@@ -11,9 +11,9 @@ import json
 import zlib
 from typing import TYPE_CHECKING, Any
 
-from modelship.testing.offline.app import Call
-from modelship.testing.offline.exchange import LARGEST_BODY_BYTES, json_response
-from modelship.testing.offline.guard import Door
+from modelship.testing.offline.json_exchange import LARGEST_BODY_BYTES, json_response
+from modelship.testing.offline.offline_app import Call
+from modelship.testing.offline.request_guard import Door
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request, Response

@@ -11,8 +11,8 @@ from modelship.testing.offline.aks.versions import (
     new_version,
     of_endpoint,
 )
-from modelship.testing.offline.exchange import RefusalError, json_patch, json_response
 from modelship.testing.offline.interruptions import begun
+from modelship.testing.offline.json_exchange import RefusalError, json_patch, json_response
 from modelship.testing.offline.moments import moment
 from modelship.testing.offline.service_documents import (
     OWN,
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
     from modelship.testing.offline.addresses import Addresses
     from modelship.testing.offline.deployments import Deployments
+    from modelship.testing.offline.document_store import Store
     from modelship.testing.offline.nocode import NoCode
     from modelship.testing.offline.operations import Operations
-    from modelship.testing.offline.rollout import Rollouts
-    from modelship.testing.offline.store import Store
+    from modelship.testing.offline.service_rollouts import Rollouts
 
 __all__ = ["Endpoints"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
-from modelship.testing.offline.exchange import check_shape
+from modelship.testing.offline.json_exchange import check_shape
 from modelship.testing.offline.service_documents import base_document
 from modelship.testing.offline.service_requests import (
     bad,

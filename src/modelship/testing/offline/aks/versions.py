@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from modelship.testing.offline.aks import services
 from modelship.testing.offline.aks.traffic import ALL, assigned
-from modelship.testing.offline.exchange import RefusalError
+from modelship.testing.offline.json_exchange import RefusalError
 from modelship.testing.offline.service_documents import OWN
 from modelship.testing.offline.service_requests import bad, check_name
 

@@ -13,10 +13,10 @@ from xml.sax.saxutils import escape
 
 from werkzeug.wrappers import Response
 
-from modelship.testing.offline.app import Call
 from modelship.testing.offline.blobs import CONTAINER, properties
 from modelship.testing.offline.data.storage_errors import NO_SHARES, StorageRefusalError
-from modelship.testing.offline.guard import Door
+from modelship.testing.offline.offline_app import Call
+from modelship.testing.offline.request_guard import Door
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from werkzeug.wrappers import Request
 
-    from modelship.testing.offline.store import Store
+    from modelship.testing.offline.document_store import Store
 
 __all__ = ["CONTAINER_NAME", "Containers"]
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modelship.testing.offline.app import Call
 from modelship.testing.offline.control import WS, is_direct
 from modelship.testing.offline.data.containers import CONTAINER_NAME
 from modelship.testing.offline.data.storage_errors import NO_SHARES, foreign_account
-from modelship.testing.offline.exchange import (
+from modelship.testing.offline.json_exchange import (
     RefusalError,
     check_shape,
     json_object,
     json_response,
 )
+from modelship.testing.offline.offline_app import Call
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Request, Response
 
     from modelship.testing.offline.data.account import StorageAccount
-    from modelship.testing.offline.store import Store
+    from modelship.testing.offline.document_store import Store
 
 __all__ = ["Datastores"]
 

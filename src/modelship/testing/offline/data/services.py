@@ -11,9 +11,9 @@ from modelship.testing.offline.data.datastores import Datastores
 from modelship.testing.offline.data.vault import Vault
 
 if TYPE_CHECKING:
-    from modelship.testing.offline.app import Call
+    from modelship.testing.offline.document_store import Store
     from modelship.testing.offline.identity import Identity
-    from modelship.testing.offline.store import Store
+    from modelship.testing.offline.offline_app import Call
 
 __all__ = ["Data"]
 

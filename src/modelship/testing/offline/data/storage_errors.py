@@ -6,7 +6,7 @@ from xml.sax.saxutils import escape
 
 from werkzeug.wrappers import Response
 
-from modelship.testing.offline.exchange import RefusalError
+from modelship.testing.offline.json_exchange import RefusalError
 
 __all__ = ["NO_SHARES", "StorageRefusalError", "foreign_account"]
 

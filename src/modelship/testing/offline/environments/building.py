@@ -11,21 +11,21 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.targets.logtail import last_lines
-from modelship.testing.offline.app import Call
 from modelship.testing.offline.builds import Build
 from modelship.testing.offline.control import WS
+from modelship.testing.offline.deployment_failures import DeploymentFailure, never_started
 from modelship.testing.offline.environments.registered import ONE
-from modelship.testing.offline.exchange import RefusalError, json_object, json_response
-from modelship.testing.offline.failures import DeploymentFailure, never_started
+from modelship.testing.offline.json_exchange import RefusalError, json_object, json_response
+from modelship.testing.offline.offline_app import Call
 from modelship.testing.offline.shapes import optional
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request, Response
 
+    from modelship.testing.offline.document_store import Store
     from modelship.testing.offline.environments.places import Places
     from modelship.testing.offline.environments.registered import Environments
     from modelship.testing.offline.operations import Operations
-    from modelship.testing.offline.store import Store
     from modelship.testing.offline.workers import Workers
 
 __all__ = ["EnvironmentBuilds"]

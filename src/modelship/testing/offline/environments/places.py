@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from modelship.bundle import Resources
     from modelship.bundle.script import SourceFile
     from modelship.progress import Steps
+    from modelship.testing.offline.document_store import Store
     from modelship.testing.offline.images import Image
     from modelship.testing.offline.operations import Operations
     from modelship.testing.offline.packages.registry import Registry
-    from modelship.testing.offline.store import Store
 
 __all__ = ["Places"]
 

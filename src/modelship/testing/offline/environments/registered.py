@@ -6,17 +6,17 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from modelship.testing.offline.app import Call
 from modelship.testing.offline.control import ENV
 from modelship.testing.offline.environments.curated import Curated
-from modelship.testing.offline.exchange import RefusalError, json_object, json_response
+from modelship.testing.offline.json_exchange import RefusalError, json_object, json_response
+from modelship.testing.offline.offline_app import Call
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from werkzeug.wrappers import Request, Response
 
-    from modelship.testing.offline.store import Store
+    from modelship.testing.offline.document_store import Store
 
 __all__ = ["ONE", "Environments"]
 

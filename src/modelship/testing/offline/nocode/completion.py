@@ -15,13 +15,13 @@ from modelship.errors import ModelshipError
 from modelship.sources import Model
 from modelship.sources.formats import FORMATS
 from modelship.testing.offline.artifacts import artifact_files
-from modelship.testing.offline.exchange import RefusalError, check_shape
+from modelship.testing.offline.json_exchange import RefusalError, check_shape
 from modelship.testing.offline.shapes import optional
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from modelship.testing.offline.store import Store
+    from modelship.testing.offline.document_store import Store
 
 __all__ = ["NoCode"]
 

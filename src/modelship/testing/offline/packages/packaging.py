@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any, Final
 from modelship.errors import ModelshipError
 from modelship.runtime.images.archive import Archive
 from modelship.runtime.images.engine import connected
-from modelship.testing.offline.app import Call
 from modelship.testing.offline.builds import Build
 from modelship.testing.offline.control import MMS
-from modelship.testing.offline.exchange import (
+from modelship.testing.offline.deployment_failures import DeploymentFailure, never_started
+from modelship.testing.offline.json_exchange import (
     RefusalError,
     check_shape,
     json_object,
     json_response,
 )
-from modelship.testing.offline.failures import DeploymentFailure, never_started
-from modelship.testing.offline.guard import Door
+from modelship.testing.offline.offline_app import Call
 from modelship.testing.offline.packages import context
+from modelship.testing.offline.request_guard import Door
 from modelship.testing.offline.service_references import check_models
 from modelship.testing.offline.shapes import optional
 
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 
     from werkzeug.wrappers import Request, Response
 
+    from modelship.testing.offline.document_store import Store
     from modelship.testing.offline.environments.places import Places
     from modelship.testing.offline.environments.registered import Environments
     from modelship.testing.offline.images import Image
     from modelship.testing.offline.nocode import NoCode
     from modelship.testing.offline.operations import Operations
-    from modelship.testing.offline.store import Store
     from modelship.testing.offline.workers import Workers
 
 __all__ = ["Packages"]

@@ -17,10 +17,10 @@ from werkzeug.wrappers import Response
 from modelship.errors import ModelshipError
 from modelship.runtime.images import labels
 from modelship.runtime.images.engine import connected
-from modelship.testing.offline.app import Call
 from modelship.testing.offline.control import WS
-from modelship.testing.offline.exchange import RefusalError, json_response
-from modelship.testing.offline.guard import Door
+from modelship.testing.offline.json_exchange import RefusalError, json_response
+from modelship.testing.offline.offline_app import Call
+from modelship.testing.offline.request_guard import Door
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from modelship.errors import ModelshipError
 from modelship.targets.state import State
-from modelship.testing.offline import failures
-from modelship.testing.offline.app import Call
+from modelship.testing.offline import deployment_failures as failures
 from modelship.testing.offline.builds import Build, Builder
 from modelship.testing.offline.control import MMS
-from modelship.testing.offline.exchange import RefusalError, json_object, json_response
-from modelship.testing.offline.failures import DeploymentFailure
+from modelship.testing.offline.deployment_failures import DeploymentFailure
+from modelship.testing.offline.json_exchange import RefusalError, json_object, json_response
 from modelship.testing.offline.moments import moment
+from modelship.testing.offline.offline_app import Call
 from modelship.testing.offline.operations import ENDED
 from modelship.testing.offline.profiling.measuring import measure
 from modelship.testing.offline.profiling.rows import rows_of
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from modelship.targets.instance import Instance
     from modelship.testing.offline.compute import Compute
     from modelship.testing.offline.deployments import Deployments
+    from modelship.testing.offline.document_store import Store
     from modelship.testing.offline.operations import Operations
     from modelship.testing.offline.profiling.measuring import Measured
-    from modelship.testing.offline.store import Store
 
 __all__ = ["Profiles"]
 
@@ -123,7 +123,10 @@ class Profiles:
         """Return what a client sees; what was under way when the workspace ended has failed."""
         operation = document["operation"]
         if document["state"] not in ENDED and self._operations.state(operation) in ENDED:
-            document = document | {"state": "Failed", "error": failures.interrupted().error}
+            document = document | {
+                "state": "Failed",
+                "error": failures.interrupted().error,
+            }
         if document["state"] != "Failed":
             return document
         return document | {"errorLogsUri": self._operations.log_address(operation, request)}

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from werkzeug.wrappers import Response
 
-from modelship.testing.offline.app import Call
-from modelship.testing.offline.exchange import (
+from modelship.testing.offline.json_exchange import (
     RefusalError,
     check_shape,
     json_object,
     json_response,
 )
-from modelship.testing.offline.guard import Door
+from modelship.testing.offline.offline_app import Call
+from modelship.testing.offline.request_guard import Door
 from modelship.testing.offline.runs.clusters import most_nodes
 from modelship.testing.offline.runs.handover import handover
 from modelship.testing.offline.runs.jobs import Job, Jobs
@@ -29,11 +29,11 @@ from modelship.testing.offline.shapes import optional
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request
 
-    from modelship.testing.offline.guard import Guard
+    from modelship.testing.offline.document_store import Store
+    from modelship.testing.offline.request_guard import Guard
     from modelship.testing.offline.runs.experiments import Experiments
     from modelship.testing.offline.runs.records import Records
     from modelship.testing.offline.runs.snapshots import Snapshots
-    from modelship.testing.offline.store import Store
 
 __all__ = ["Executions"]
 

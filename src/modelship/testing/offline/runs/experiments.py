@@ -7,9 +7,9 @@ import threading
 import uuid
 from typing import TYPE_CHECKING, Any, Final
 
-from modelship.testing.offline.app import Call
-from modelship.testing.offline.exchange import RefusalError, json_object, json_response
+from modelship.testing.offline.json_exchange import RefusalError, json_object, json_response
 from modelship.testing.offline.moments import moment
+from modelship.testing.offline.offline_app import Call
 from modelship.testing.offline.runs.paths import EXPERIMENT, HISTORY
 from modelship.testing.offline.runs.queries import Query
 from modelship.testing.offline.shapes import optional
@@ -17,7 +17,7 @@ from modelship.testing.offline.shapes import optional
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request, Response
 
-    from modelship.testing.offline.store import Store
+    from modelship.testing.offline.document_store import Store
 
 __all__ = ["Experiments"]
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from modelship.testing.offline.app import Call
-from modelship.testing.offline.exchange import (
+from modelship.testing.offline.json_exchange import (
     RefusalError,
     check_shape,
     json_object,
@@ -13,6 +12,7 @@ from modelship.testing.offline.exchange import (
     json_value,
 )
 from modelship.testing.offline.moments import moment
+from modelship.testing.offline.offline_app import Call
 from modelship.testing.offline.runs.paths import EXPERIMENT, HISTORY
 from modelship.testing.offline.runs.queries import Query
 from modelship.testing.offline.runs.records import RUN_ORIGIN, Records

@@ -20,8 +20,8 @@ from modelship.testing.offline.specifications import Specification
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from modelship.testing.offline.document_store import Store
     from modelship.testing.offline.runs.submissions import Submission
-    from modelship.testing.offline.store import Store
 
 __all__ = ["Interpreters"]
 

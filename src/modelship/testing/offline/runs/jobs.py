@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.errors import ModelshipError
-from modelship.testing.offline.exchange import RefusalError
+from modelship.testing.offline.json_exchange import RefusalError
 from modelship.testing.offline.runs.logs import RunLog
 from modelship.testing.offline.runs.records import ENDED, RUN_ORIGIN, Records, failure
 from modelship.testing.offline.runs.warden import Warden
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from modelship.testing.offline.document_store import Store
     from modelship.testing.offline.runs.interpreters import Interpreters
     from modelship.testing.offline.runs.submissions import Submission
     from modelship.testing.offline.runs.surroundings import Surroundings
-    from modelship.testing.offline.store import Store
 
 __all__ = ["Job", "Jobs"]
 

@@ -7,14 +7,14 @@ import threading
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from modelship.testing.offline.app import Call
-from modelship.testing.offline.exchange import (
+from modelship.testing.offline.json_exchange import (
     RefusalError,
     check_shape,
     json_object,
     json_response,
     json_value,
 )
+from modelship.testing.offline.offline_app import Call
 from modelship.testing.offline.runs.paths import EXPERIMENT, METRIC
 from modelship.testing.offline.shapes import mismatch, optional
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from werkzeug.wrappers import Request, Response
 
+    from modelship.testing.offline.document_store import Store
     from modelship.testing.offline.runs.records import Records
-    from modelship.testing.offline.store import Store
 
 __all__ = ["Metrics"]
 

@@ -7,14 +7,14 @@ import threading
 import uuid
 from typing import TYPE_CHECKING, Any, Final
 
-from modelship.testing.offline.exchange import RefusalError, check_shape
+from modelship.testing.offline.json_exchange import RefusalError, check_shape
 from modelship.testing.offline.moments import moment
 from modelship.testing.offline.shapes import optional
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from modelship.testing.offline.store import Store
+    from modelship.testing.offline.document_store import Store
 
 __all__ = ["ENDED", "RUN_ORIGIN", "Records", "failure"]
 

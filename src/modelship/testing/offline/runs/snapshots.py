@@ -9,8 +9,8 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
-from modelship.testing.offline.app import Call
-from modelship.testing.offline.exchange import RefusalError, json_object, json_response
+from modelship.testing.offline.json_exchange import RefusalError, json_object, json_response
+from modelship.testing.offline.offline_app import Call
 from modelship.testing.offline.runs.paths import CONTENT, OLD_CONTENT
 from modelship.testing.offline.shapes import optional
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Request, Response
 
     from modelship.testing.offline.artifacts import Artifacts
-    from modelship.testing.offline.store import Store
+    from modelship.testing.offline.document_store import Store
 
 __all__ = ["Snapshots"]
 

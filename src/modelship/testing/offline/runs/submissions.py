@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from modelship.testing.offline.exchange import RefusalError, check_shape
+from modelship.testing.offline.json_exchange import RefusalError, check_shape
 from modelship.testing.offline.shapes import optional
 
 if TYPE_CHECKING:

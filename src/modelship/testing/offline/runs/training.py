@@ -17,11 +17,11 @@ from modelship.testing.offline.runs.surroundings import Surroundings
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from modelship.testing.offline.app import Call
     from modelship.testing.offline.artifacts import Artifacts
-    from modelship.testing.offline.guard import Guard
+    from modelship.testing.offline.document_store import Store
     from modelship.testing.offline.identity import Identity
-    from modelship.testing.offline.store import Store
+    from modelship.testing.offline.offline_app import Call
+    from modelship.testing.offline.request_guard import Guard
     from modelship.workspace.access import Access
 
 __all__ = ["Training"]

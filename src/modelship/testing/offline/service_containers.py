@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from modelship.errors import ModelshipError
 from modelship.targets.instance import Instance
-from modelship.testing.offline import failures
+from modelship.testing.offline import deployment_failures as failures
 from modelship.testing.offline.service_documents import OWN, is_on_kubernetes, limits
 
 if TYPE_CHECKING:
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from modelship.targets.state import State
     from modelship.testing.offline.addresses import Addresses
     from modelship.testing.offline.compute import Compute
-    from modelship.testing.offline.failures import DeploymentFailure
+    from modelship.testing.offline.deployment_failures import DeploymentFailure
+    from modelship.testing.offline.document_store import Store
     from modelship.testing.offline.images import Image
-    from modelship.testing.offline.store import Store
 
 __all__ = ["Containers", "instance_of"]
 

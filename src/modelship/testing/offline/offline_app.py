@@ -14,16 +14,16 @@ from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
 from modelship.testing.offline.absences import refusal_of
-from modelship.testing.offline.exchange import LARGEST_BODY_BYTES, RefusalError
-from modelship.testing.offline.guard import Door
-from modelship.testing.offline.store import BrokenRecordError
+from modelship.testing.offline.document_store import BrokenRecordError
+from modelship.testing.offline.json_exchange import LARGEST_BODY_BYTES, RefusalError
+from modelship.testing.offline.request_guard import Door
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from wsgiref.types import StartResponse, WSGIEnvironment
 
     from modelship.testing.offline.faults import Fault, Faults
-    from modelship.testing.offline.guard import Guard
+    from modelship.testing.offline.request_guard import Guard
 
 __all__ = ["App", "Call"]
 

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from filelock import FileLock, Timeout
 
 from modelship.errors import InvalidOptionError, MissingExtraError
+from modelship.testing.offline.document_store import Store
 from modelship.testing.offline.entrance import write_entrance
 from modelship.testing.offline.faults import Faults
 from modelship.testing.offline.identity import LOCK, Identity
-from modelship.testing.offline.store import Store
-from modelship.testing.offline.variables import exports, variables, without_exports
+from modelship.testing.offline.shell_variables import exports, variables, without_exports
 from modelship.workspace.private import write_private
 from modelship.workspace.trust import trusting
 from modelship.workspace.way_out import WayOut
@@ -213,14 +213,14 @@ class OfflineWorkspace:
         return folder
 
     def _open(self, stack: ExitStack) -> None:
-        from modelship.testing.offline.app import App
         from modelship.testing.offline.assembly import Assembly
         from modelship.testing.offline.authority import Authority
         from modelship.testing.offline.data.account import StorageAccount
-        from modelship.testing.offline.guard import Guard
         from modelship.testing.offline.insights import Insights
         from modelship.testing.offline.listeners import Listeners
+        from modelship.testing.offline.offline_app import App
         from modelship.testing.offline.proxy import Proxy
+        from modelship.testing.offline.request_guard import Guard
         from modelship.testing.offline.server import Server
 
         stack.enter_context(without_exports())

@@ -8,9 +8,9 @@ import uuid
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from modelship.testing.offline.app import Call
 from modelship.testing.offline.control import MMS
-from modelship.testing.offline.exchange import (
+from modelship.testing.offline.document_store import BrokenRecordError
+from modelship.testing.offline.json_exchange import (
     RefusalError,
     check_shape,
     json_object,
@@ -18,16 +18,16 @@ from modelship.testing.offline.exchange import (
     json_response,
 )
 from modelship.testing.offline.moments import moment
+from modelship.testing.offline.offline_app import Call
 from modelship.testing.offline.service_documents import OWN
 from modelship.testing.offline.shapes import optional
-from modelship.testing.offline.store import BrokenRecordError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from werkzeug.wrappers import Request, Response
 
-    from modelship.testing.offline.store import Store
+    from modelship.testing.offline.document_store import Store
 
 __all__ = ["Models"]
 

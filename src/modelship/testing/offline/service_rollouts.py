@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from modelship.errors import TargetUnavailableError
 from modelship.targets.state import State
-from modelship.testing.offline import failures
+from modelship.testing.offline import deployment_failures as failures
 from modelship.testing.offline.builds import Build, Builder
-from modelship.testing.offline.containers import Containers, instance_of
-from modelship.testing.offline.failures import DeploymentFailure
+from modelship.testing.offline.deployment_failures import DeploymentFailure
 from modelship.testing.offline.interruptions import completed
 from modelship.testing.offline.moments import moment
+from modelship.testing.offline.service_containers import Containers, instance_of
 from modelship.testing.offline.service_documents import (
     OWN,
     key_of,
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from modelship.targets.instance import Instance
     from modelship.testing.offline.addresses import Addresses
     from modelship.testing.offline.compute import Compute
+    from modelship.testing.offline.document_store import Store
     from modelship.testing.offline.faults import Faults
     from modelship.testing.offline.images import Image
     from modelship.testing.offline.insights import Insights
     from modelship.testing.offline.operations import Operations
-    from modelship.testing.offline.store import Store
 
 __all__ = ["Rollouts"]
 
@@ -176,7 +176,11 @@ class Rollouts:
             self._fail(name, operation, failure)
         except Exception as error:  # noqa: BLE001 - whoever waits has to hear of it
             _log.exception("deploying %s failed", name)
-            self._fail(name, operation, failures.never_started(f"{type(error).__name__}: {error}"))
+            self._fail(
+                name,
+                operation,
+                failures.never_started(f"{type(error).__name__}: {error}"),
+            )
 
     def _roll_out(self, name: str, operation: str, stage: str) -> None:
         noted = self._remarks(self._require(name, operation))

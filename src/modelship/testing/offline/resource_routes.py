@@ -5,16 +5,21 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from modelship.testing.offline.app import Call
 from modelship.testing.offline.control import WS, service_base
-from modelship.testing.offline.exchange import RefusalError, check_shape, json_object, json_response
+from modelship.testing.offline.json_exchange import (
+    RefusalError,
+    check_shape,
+    json_object,
+    json_response,
+)
+from modelship.testing.offline.offline_app import Call
 from modelship.testing.offline.shapes import optional
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request, Response
 
+    from modelship.testing.offline.document_store import Store
     from modelship.testing.offline.identity import Identity
-    from modelship.testing.offline.store import Store
 
 __all__ = ["Resources"]
 

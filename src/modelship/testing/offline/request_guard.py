@@ -1,7 +1,7 @@
 """Who is let in: the one place where the requests to an offline workspace are authenticated.
 
-:class:`~modelship.testing.offline.app.App` asks it about every request, before anything else is
-looked at. A call says by its :class:`Door` what opens it, and one that says nothing needs a token.
+:class:`~modelship.testing.offline.offline_app.App` asks it about every request, before anything
+else is looked at. A call says by its :class:`Door` what opens it; without one it needs a token.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from urllib.parse import urlencode
 import jwt
 
 from modelship.testing.offline.data.storage_errors import foreign_account
-from modelship.testing.offline.exchange import RefusalError
 from modelship.testing.offline.hosts import is_foreign_account
+from modelship.testing.offline.json_exchange import RefusalError
 from modelship.testing.offline.moments import is_past, moment
 from modelship.testing.offline.pages import is_local, is_of_azure, sent_by_page
 

@@ -7,26 +7,25 @@ from typing import TYPE_CHECKING, Any
 
 from modelship.targets.logtail import last_lines
 from modelship.targets.state import State
-from modelship.testing.offline import failures
+from modelship.testing.offline import deployment_failures as failures
 from modelship.testing.offline.addresses import Addresses
 from modelship.testing.offline.aks.endpoints import Endpoints
-from modelship.testing.offline.app import Call
 from modelship.testing.offline.compute import Compute
 from modelship.testing.offline.control import MMS
 from modelship.testing.offline.deployments import Deployments
-from modelship.testing.offline.exchange import (
+from modelship.testing.offline.front import Fronts
+from modelship.testing.offline.interruptions import begun, resumed
+from modelship.testing.offline.json_exchange import (
     RefusalError,
     json_object,
     json_patch,
     json_response,
 )
-from modelship.testing.offline.front import Fronts
-from modelship.testing.offline.interruptions import begun, resumed
 from modelship.testing.offline.moments import moment
 from modelship.testing.offline.nocode import NoCode
+from modelship.testing.offline.offline_app import Call
 from modelship.testing.offline.operations import Operations
 from modelship.testing.offline.profiling import Profiles
-from modelship.testing.offline.rollout import Rollouts
 from modelship.testing.offline.service_checks import Checks
 from modelship.testing.offline.service_credentials import Credentials
 from modelship.testing.offline.service_documents import (
@@ -39,6 +38,7 @@ from modelship.testing.offline.service_documents import (
 )
 from modelship.testing.offline.service_places import ENDPOINT, place_of
 from modelship.testing.offline.service_references import check_models
+from modelship.testing.offline.service_rollouts import Rollouts
 from modelship.testing.offline.service_tokens import ServiceTokens
 
 if TYPE_CHECKING:
@@ -47,11 +47,11 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Request, Response
 
     from modelship.testing.offline.compute import Kind
+    from modelship.testing.offline.document_store import Store
     from modelship.testing.offline.faults import Faults
-    from modelship.testing.offline.guard import Guard
     from modelship.testing.offline.insights import Insights
     from modelship.testing.offline.listeners import Listeners
-    from modelship.testing.offline.store import Store
+    from modelship.testing.offline.request_guard import Guard
 
     _Answer = Callable[..., Response]
 

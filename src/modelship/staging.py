@@ -71,7 +71,9 @@ def storing(place: Path, *, ours: bool = True) -> Iterator[None]:
         ) from error
 
 
-def write_atomic(path: Path, content: bytes | str, *, mode: int = 0o666) -> None:
+def write_atomic(
+    path: Path, content: bytes | str, *, mode: int = 0o666, durable: bool = True
+) -> None:
     """Write `content` to `path` by way of a draft beside it; text goes as UTF-8.
 
     Whoever reads `path` meanwhile, or after this process was killed, finds all of it or what was
@@ -85,6 +87,8 @@ def write_atomic(path: Path, content: bytes | str, *, mode: int = 0o666) -> None
         All that it is to hold.
     mode : int
         Its permissions, less those that the umask takes.
+    durable : bool
+        Whether it is on the disk when this returns, and so survives a power failure.
 
     Raises
     ------
@@ -98,7 +102,8 @@ def write_atomic(path: Path, content: bytes | str, *, mode: int = 0o666) -> None
         with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:  # noqa: PTH123 - Path.open() takes no descriptor
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
-from contextlib import suppress
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+from modelship.staging import write_atomic
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["NotPrivateError", "check_private_folder", "read_private", "write_private"]
 
@@ -52,16 +55,7 @@ def read_private(path: Path) -> str:
 
 def write_private(path: Path, text: str) -> None:
     """Write a file that only this user can read, whole or not at all."""
-    # mkstemp opens with O_EXCL and 0600: nothing that lies there already is written to.
-    descriptor, draft = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".new", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(draft).replace(path)
-    except BaseException:
-        with suppress(OSError):
-            Path(draft).unlink()
-        raise
+    write_atomic(path, text, mode=0o600, durable=False)
 
 
 def check_private_folder(folder: Path) -> None:

@@ -1,4 +1,10 @@
-"""What is known of packages beforehand, since their own metadata does not say it."""
+"""What is known of packages on PyPI beforehand: which brings a module, and what each needs.
+
+The one table of packages. Beside it are three of other things: the modules of Python itself
+(:mod:`modelship.known_modules`), the Pythons that each release of a package has a wheel for
+(:mod:`modelship.known_wheels`), and conda's names (:mod:`modelship.bundle._conda_names`), most of
+which are no packages of PyPI at all.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +13,15 @@ from importlib import metadata
 __all__ = [
     "FLOORS",
     "IMPORT_TO_PYPI",
+    "LIBRARIES",
     "SCRIPT_PACKAGES",
     "SETUPTOOLS",
     "SOURCE_ONLY",
     "floor_of",
+    "is_namespace",
+    "known_package",
     "needs_setuptools",
+    "package_of",
     "provider_of",
 ]
 
@@ -43,7 +53,6 @@ releases of 2020, which pin nothing and do not build. With a floor it says what 
 
 _LAST_FOR_3_8 = {"azureml-core": "1.60", "azureml-inference-server-http": "1.3"}
 """Newer ones need Python 3.9, or do not go with azureml-defaults 1.60, the last one for 3.8."""
-
 
 _SDK = frozenset(
     f"azureml-{name}"
@@ -135,3 +144,52 @@ SCRIPT_PACKAGES = {
     "wx": "wxpython",
 }
 """Packages that scripts use besides: import names that do not tell the one on PyPI."""
+# What is most likely meant, which is enough for a remedy: other packages bring some of these too,
+# so a check cannot say that they are missing.
+_LIKELY = {
+    "azureml.core": "azureml-core",
+    "azure.identity": "azure-identity",
+    "faiss": "faiss-cpu",
+    "google.protobuf": "protobuf",
+    "inference_schema": "inference-schema",
+    "opentelemetry": "opentelemetry-api",
+    "opentelemetry.sdk": "opentelemetry-sdk",
+    "ruamel": "ruamel.yaml",
+    "sentence_transformers": "sentence-transformers",
+    "zope.interface": "zope.interface",
+}
+_PACKAGES = IMPORT_TO_PYPI | SCRIPT_PACKAGES | _LIKELY
+# Of services, besides those of models. Other names may as well be of files of the user's own.
+_OF_SERVICES = (
+    *("attr", "bs4", "dateutil", "dotenv", "faiss", "flask", "inference_schema", "jwt"),
+    *("mlflow", "onnx", "onnxruntime", "psycopg2", "pydantic", "requests"),
+    *("sentence_transformers", "skl2onnx", "torchvision", "transformers"),
+)
+
+# Packages share these; a part that is missing says nothing of another one's version.
+_NAMESPACES = frozenset({"azure", "azureml", "google"})
+
+LIBRARIES = frozenset(IMPORT_TO_PYPI) | {*_OF_SERVICES} | _NAMESPACES
+"""Import names of libraries that many scripts and models use."""
+
+
+def package_of(module: str) -> str:
+    """Return the name on PyPI of the package that brings `module`: by default, its own."""
+    return known_package(module) or module.partition(".")[0]
+
+
+def known_package(module: str) -> str:
+    """Return the name on PyPI of the package that is known to bring `module`, or ``""``."""
+    parts = module.split(".")
+    for length in range(len(parts), 0, -1):
+        known = _PACKAGES.get(".".join(parts[:length]))
+        if known:
+            return known
+    if parts[0] in _NAMESPACES:
+        return "-".join(parts[:3]) if len(parts) > 1 else ""
+    return parts[0] if parts[0] in LIBRARIES else ""
+
+
+def is_namespace(module: str) -> bool:
+    """Return whether several packages put modules below the first part of the name."""
+    return module.partition(".")[0] in _NAMESPACES

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from modelship.diagnosis.packages import LIBRARIES, known_package, package_of
 from modelship.diagnosis.versions import written_by_another
+from modelship.known_packages import LIBRARIES, known_package, package_of
 from modelship.known_wheels import has_wheel
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from modelship.diagnosis.packages import LIBRARIES, is_namespace, known_package, package_of
 from modelship.diagnosis.remedies import needs_other_python, remedy_for_missing, to_list
 from modelship.known_modules import OF_PYTHON_2
+from modelship.known_packages import LIBRARIES, is_namespace, known_package, package_of
 
 if TYPE_CHECKING:
     from modelship.diagnosis.raised import Raised

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from packaging.version import InvalidVersion, Version
 
-from modelship.diagnosis.packages import LIBRARIES, known_package
 from modelship.known_modules import GENERIC_NAMES, OF_PYTHON_2, OTHER_SYSTEMS, removed_in
-from modelship.known_packages import SETUPTOOLS
+from modelship.known_packages import LIBRARIES, SETUPTOOLS, known_package
 from modelship.known_wheels import has_wheel, nearest_python
 
 if TYPE_CHECKING:

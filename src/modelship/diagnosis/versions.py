@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from modelship.diagnosis.packages import LIBRARIES, package_of
+from modelship.known_packages import LIBRARIES, package_of
 
 if TYPE_CHECKING:
     from modelship.diagnosis.raised import Raised

@@ -7,8 +7,8 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Final
 
-from modelship.diagnosis.packages import known_package
 from modelship.known_modules import OF_PYTHON_2, removed_in
+from modelship.known_packages import known_package
 from modelship.known_wheels import has_wheel, nearest_python
 
 if TYPE_CHECKING:

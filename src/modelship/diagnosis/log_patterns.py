@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from modelship.diagnosis.candidate import DECISIVE, TELLING, Candidate
 from modelship.diagnosis.exceptions import explain_exception
-from modelship.diagnosis.known_signs import SIGNS
-from modelship.diagnosis.signs import SignFound, find_signs
+from modelship.diagnosis.signs import DECISIVE, TELLING, Candidate, SignFound, find_signs
 from modelship.diagnosis.tracebacks import Frame
 from modelship.findings import RULES, Diagnosis
 
@@ -52,7 +50,7 @@ def of_lines(
     spans = [range(each.first, each.last + 1) for chain in inside for each in chain]
     found = [
         Candidate(sign.sign.weight, sign.line, _of_sign(sign, lines, timeline))
-        for sign in find_signs(lines, SIGNS, inside=spans)
+        for sign in find_signs(lines, inside=spans)
     ]
     timeouts = [number for number, line in enumerate(lines) if _TIMEOUT.search(line)]
     if timeouts:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from modelship.diagnosis.candidate import DECISIVE, Candidate
 from modelship.diagnosis.exceptions import explain_exactly, explain_plainly
 from modelship.diagnosis.raised import Phase, Raised
 from modelship.diagnosis.redaction import redacted
+from modelship.diagnosis.signs import DECISIVE, Candidate
 from modelship.diagnosis.tracebacks import chains
 from modelship.findings import RULES, Diagnosis
 

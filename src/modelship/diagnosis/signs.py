@@ -8,16 +8,38 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
-from modelship.diagnosis.candidate import DECISIVE
+import yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
-__all__ = ["Sign", "SignFound", "find_signs"]
+    from modelship.findings import Diagnosis
+
+__all__ = ["DECISIVE", "TELLING", "Candidate", "find_signs"]
 
 _MOST_TRIED = 20
+_TABLE: Final = Path(__file__).with_name("signs.yaml")
+
+DECISIVE: Final = 3
+"""Names the cause, as a traceback does."""
+TELLING: Final = 2
+"""Names what happened, in someone else's words; a traceback says more."""
+_HINT: Final = 1
+"""Tells that it went wrong; what says why counts more."""
+_WEIGHTS: Final = {"": DECISIVE, "TELLING": TELLING, "HINT": _HINT}
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One explanation: how much it says, and in which line of the log, counted from 0."""
+
+    weight: int
+    line: int
+    diagnosis: Diagnosis
 
 
 @dataclass(frozen=True)
@@ -37,7 +59,7 @@ class Sign:
     remedy : str
         One thing to do, with the same names; by default what the rule says.
     weight : int
-        How much it says: ``DECISIVE``, ``TELLING`` or ``HINT``.
+        How much it says: ``DECISIVE``, ``TELLING`` or one less.
     """
 
     code: str
@@ -68,24 +90,20 @@ class SignFound:
         return self.sign.remedy.format(**self.names)
 
 
-def find_signs(
-    lines: Sequence[str], signs: Iterable[Sign], *, inside: Sequence[range]
-) -> Iterator[SignFound]:
-    """Yield the last line for each of `signs`, except those that lie in one of the tracebacks.
+def find_signs(lines: Sequence[str], *, inside: Sequence[range]) -> Iterator[SignFound]:
+    """Yield the last line for each known sign, except those that lie in one of the tracebacks.
 
     Parameters
     ----------
     lines : sequence of str
         The log.
-    signs : iterable of Sign
-        What to look for.
     inside : sequence of range
         The lines of tracebacks, which are read otherwise.
     """
     text = "\n".join(lines)
     taken = {number for span in inside for number in span}
     starts = _starts(lines)
-    for sign in signs:
+    for sign in _known_signs():
         for line in _lines_with(sign.mark, text, starts):
             match = re.search(sign.pattern, lines[line])
             if match and line not in taken:
@@ -110,3 +128,13 @@ def _lines_with(mark: str, text: str, starts: Sequence[int]) -> Iterator[int]:
         line = bisect_right(starts, position) - 1
         yield line
         end = starts[line]
+
+
+@cache
+def _known_signs() -> tuple[Sign, ...]:
+    """Return the rows of ``signs.yaml``."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    rows = yaml.load(_TABLE.read_text(encoding="utf-8"), loader)  # noqa: S506 - both are safe
+    return tuple(
+        Sign(**{**row, "weight": _WEIGHTS.get(row.get("weight"), DECISIVE)}) for row in rows
+    )

@@ -3,6 +3,7 @@
 import ast
 import importlib.util
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -55,3 +56,15 @@ def test_each_part_of_the_way_fits_on_a_screen():
     titles = [each.partition("\n")[0] for each in steps]
     assert titles == ["Fetch", "Evaluate", "Bundle", "Release", "Deploy", "Request", "Answer"]
     assert all(len(each.splitlines()) <= 24 for each in steps)
+
+
+# How many names of modules still occur twice; the number only goes down.
+_NAMES_THAT_OCCUR_TWICE = 27
+
+
+def test_each_module_has_a_name_of_its_own():
+    """A name in a traceback, an import or a tab of an editor means one file."""
+    files = (ROOT / "src").rglob("*.py")
+    counted = Counter(each.name for each in files if not each.name.startswith("__"))
+    twice = sorted(name for name, count in counted.items() if count > 1)
+    assert len(twice) <= _NAMES_THAT_OCCUR_TWICE, twice

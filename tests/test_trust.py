@@ -11,8 +11,8 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from modelship.bundle import Environment, ScoringBundle
-from modelship.bundle.script import SourceFile
-from modelship.checks.loading import loading_findings
+from modelship.bundle.scoring_script import SourceFile
+from modelship.checks.loading_rules import loading_findings
 from modelship.checks.own_modules import OwnModules
 from modelship.errors import CheckFailedError, UntrustedModelError
 from modelship.evaluation import Evaluator

@@ -1,4 +1,7 @@
-"""The measurement: each repetition goes once round the servers, so that noise hits all alike."""
+"""The measurement: each repetition goes once round the servers, so that noise hits all alike.
+
+Each repetition begins with another server, so that none always runs at the same moment.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +55,7 @@ def measure(servers: tuple[Server, ...], *, material: Material, effort: Effort) 
     launches: list[Launch] = []
     failures: list[str] = []
     for repetition in range(effort.repetitions):
-        for server in servers:
+        for server in _rotated(servers, by=repetition * len(servers) // effort.repetitions):
             print(f"repetition {repetition + 1}: {server.name}", file=sys.stderr, flush=True)
             try:
                 found, launch = _visit(server, material, effort, repetition)
@@ -63,6 +66,11 @@ def measure(servers: tuple[Server, ...], *, material: Material, effort: Effort) 
             points += found
             launches.append(launch)
     return Figures(points, launches, failures)
+
+
+def _rotated(servers: tuple[Server, ...], *, by: int) -> tuple[Server, ...]:
+    """Return the servers in the order of one repetition."""
+    return servers[by:] + servers[:by]
 
 
 def _visit(

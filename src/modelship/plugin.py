@@ -24,10 +24,10 @@ from modelship.errors import (
     TargetUnavailableError,
     UnsupportedError,
 )
-from modelship.places import state_folder
 from modelship.progress import Deadline, DeadlineExceededError, Steps
 from modelship.runtime.variables import Secret
 from modelship.sources import ModelSource
+from modelship.state_paths import state_folder
 from modelship.targets.backend import (
     Observation,
     Prepared,
@@ -37,12 +37,12 @@ from modelship.targets.backend import (
     TargetBackend,
 )
 from modelship.targets.history import Change, Journal
+from modelship.targets.http_scoring import answers
 from modelship.targets.instance import Instance
 from modelship.targets.kept import KeptReleases
 from modelship.targets.keys import ServiceKeys, SupportsKeys
 from modelship.targets.program import Program
 from modelship.targets.release import Release, ReleaseRecord, Serving
-from modelship.targets.scoring import answers
 from modelship.targets.state import State
 
 __all__ = [

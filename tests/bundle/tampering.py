@@ -11,7 +11,7 @@ import os
 from types import MappingProxyType
 
 from modelship.bundle import Environment, Lock, Resources, ScoringBundle
-from modelship.bundle.script import SourceFile
+from modelship.bundle.scoring_script import SourceFile
 from modelship.sources import Model
 
 SCRIPT = b"def init(): ...\ndef run(raw_data): return raw_data\n"

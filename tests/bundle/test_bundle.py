@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from modelship.bundle import Environment, Lock, Resources, ScoringBundle
-from modelship.bundle.script import SourceFile
+from modelship.bundle.scoring_script import SourceFile
 from modelship.bundle.store import stage
 from modelship.errors import (
     BundleFormatError,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
 from modelship.bundle.generated import generate_source
-from modelship.bundle.script import check_script, read_source
+from modelship.bundle.scoring_script import check_script, read_source
 from modelship.errors import EntryScriptError
 from modelship.sources import Model
 from modelship.tables import Schema

@@ -9,7 +9,7 @@ import pytest
 
 from modelship.cli.changes import _changed
 from modelship.cli.config import FILE_NAME
-from modelship.places import cache_folder
+from modelship.state_paths import cache_folder
 from modelship.targets import DeployTarget, Serving
 
 MEMORY = ("-t", "memory")

@@ -19,7 +19,7 @@ from modelship.bundle import Environment
 from modelship.bundle.layout import model_dir
 from modelship.bundle.lock import Lock
 from modelship.bundle.store import stage
-from modelship.targets.scoring import answers
+from modelship.targets.http_scoring import answers
 
 
 @pytest.fixture(scope="session")

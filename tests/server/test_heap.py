@@ -11,7 +11,7 @@ import pytest
 
 _SCRIPT = """
 import resource, sys
-from modelship.server.memory import keep_freed_memory
+from modelship.server.worker_memory import keep_freed_memory
 if sys.argv[1] == "keep":
     keep_freed_memory()
 def use():

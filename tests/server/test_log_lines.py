@@ -152,7 +152,7 @@ def test_what_misleads_is_explained(serving):
     log = server.stop().log
     assert log.count("-H 'Content-Type: application/json'") == 1
     assert "run() returned a value of type set that cannot be written as JSON" in log
-    assert "server/scoring.py" not in log
+    assert "server/scorer.py" not in log
 
 
 def test_lines_of_a_format_of_ones_own_are_indented_too(serving):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from modelship.server.memory import Budget, memory_limit, own_memory
+from modelship.server.worker_memory import Budget, memory_limit, own_memory
 
 _GIB = 1 << 30
 

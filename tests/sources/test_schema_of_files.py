@@ -38,7 +38,7 @@ from xgboost import XGBClassifier, XGBRegressor
 
 from modelship.sources import Model
 from modelship.sources._tree_machine import TreeMachine
-from modelship.sources.words import takes
+from modelship.sources.schema_text import takes
 from modelship.tables import Schema, Table, schema_of_data, to_plain
 from modelship.tables.schema import FORMS
 

@@ -25,7 +25,7 @@ from modelship.errors import (
 )
 from modelship.sources import Model, ModelSource
 from modelship.sources.file import FileSource
-from modelship.sources.memory import MemorySource
+from modelship.sources.memory_source import MemorySource
 from modelship.sources.url import UrlSource
 from modelship.staging import put_in_place
 

@@ -9,7 +9,7 @@ import pytest
 
 from modelship.bundle import Environment
 from modelship.errors import CheckFailedError, InvalidOptionError, TargetUnavailableError
-from modelship.places import state_folder
+from modelship.state_paths import state_folder
 from modelship.targets import DeployTarget, Serving
 from modelship.testing import MemoryBackend, offline_bundle, script_bundle
 

@@ -25,7 +25,7 @@ from modelship.errors import (
 )
 from modelship.targets import DeployTarget, Serving, State
 from modelship.targets.address import listen
-from modelship.targets.process import backend, service
+from modelship.targets.process import process_backend, server_process
 from modelship.testing import cases
 
 ROWS = {"data": [1, 2]}
@@ -238,16 +238,16 @@ def test_a_server_is_known_from_its_launch_on(tmp_path):
         folder = tmp_path / str(number)
         folder.mkdir()
         with listen(None) as listener:
-            service.launch(
+            server_process.launch(
                 command,
                 instance_id=f"launch-{number}",
                 listener=listener,
                 folder=folder,
                 environment={"AML_APP_ROOT": str(folder)},
             )
-            assert service.is_running(f"launch-{number}", folder)
-        service.end(f"launch-{number}", folder, grace_s=0.0)
-        assert not service.is_running(f"launch-{number}", folder)
+            assert server_process.is_running(f"launch-{number}", folder)
+        server_process.end(f"launch-{number}", folder, grace_s=0.0)
+        assert not server_process.is_running(f"launch-{number}", folder)
 
 
 def test_a_killed_server_takes_its_worker_along(deployed, home):
@@ -294,7 +294,7 @@ def test_what_is_under_way_is_answered_when_a_bundle_is_replaced(
     bundle, make_bundle, monkeypatch, server
 ):
     """A request to the old instance takes as long as it takes, longer than a deletion waits."""
-    monkeypatch.setattr(backend, "_GRACE_S", 0.1)
+    monkeypatch.setattr(process_backend, "_GRACE_S", 0.1)
     target = DeployTarget.open("process").with_serving(Serving(server=server))
     slow = make_bundle(SLOW)
     with (
@@ -427,7 +427,7 @@ def test_a_damaged_record_is_listed_and_can_be_deleted(monkeypatch, tmp_path):
 def test_an_environment_that_does_not_start_is_an_error_of_ours(tmp_path):
     """A Python that is not there is said, and no subprocess error gets through."""
     with listen(None) as listener, pytest.raises(TargetUnavailableError, match="launched"):
-        service.launch(
+        server_process.launch(
             [tmp_path / "no-python"],
             instance_id="x",
             listener=listener,

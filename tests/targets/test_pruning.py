@@ -11,12 +11,12 @@ import pytest
 
 from modelship.bundle import Environment
 from modelship.errors import DeploymentTimeoutError, StorageError
-from modelship.places import cache_folder, clearing_caches, state_folder, using_caches
 from modelship.runtime.environments import environment_folder
 from modelship.runtime.images import labels
 from modelship.runtime.images.inspection import Image
 from modelship.runtime.images.unused import unused_images
 from modelship.runtime.servers import SERVERS
+from modelship.state_paths import cache_folder, clearing_caches, state_folder, using_caches
 from modelship.targets import DeployTarget, Serving
 from modelship.targets.history import Change, FolderJournal
 from modelship.targets.kept import KeptReleases

@@ -19,7 +19,7 @@ from modelship.errors import (
     UnknownMetricError,
     UnsupportedError,
 )
-from modelship.places import state_folder
+from modelship.state_paths import state_folder
 from modelship.targets import DeployTarget
 from modelship.testing import MemoryBackend, offline_bundle, script_bundle
 

@@ -14,7 +14,7 @@ from modelship.errors import (
     ScoringTimeoutError,
     ServiceUnreachableError,
 )
-from modelship.targets.scoring import answers, score
+from modelship.targets.http_scoring import answers, score
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from modelship.errors import DeploymentTimeoutError, InvalidOptionError
-from modelship.places import exclusive
+from modelship.state_paths import exclusive
 from modelship.targets import DeployTarget
 from modelship.testing import offline_bundle, script_bundle
 

@@ -14,7 +14,7 @@ from modelship.errors import (
     WorkspaceUnreachableError,
 )
 from modelship.workspace import cause_of
-from modelship.workspace._translation import translate
+from modelship.workspace._sdk_errors import translate
 
 azure_exceptions = pytest.importorskip("azure.core.exceptions")
 azureml_exceptions = pytest.importorskip("azureml.exceptions")

@@ -9,14 +9,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from modelship.bundle.bundle_models import as_models, described, model_ids
 from modelship.bundle.environment import Environment, as_environment
 from modelship.bundle.generated import TABLES, generate_source, is_generated
-from modelship.bundle.models import as_models, described, model_ids
 from modelship.bundle.payload import as_sample, form_of
 from modelship.bundle.remembered import todays_lock
 from modelship.bundle.resources import Resources
 from modelship.bundle.schemas import key_of, schema_of
-from modelship.bundle.script import SourceFile, left_beside, read_source
+from modelship.bundle.scoring_script import SourceFile, left_beside, read_source
 from modelship.errors import InvalidOptionError
 from modelship.registry import named
 from modelship.tables import Schema

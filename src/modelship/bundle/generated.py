@@ -13,7 +13,7 @@ from string import Formatter
 from typing import TYPE_CHECKING, Final, Literal
 
 from modelship.bundle.expected import holds_no_more
-from modelship.bundle.loading import lines_of, loading_of
+from modelship.bundle.generated_loading import lines_of, loading_of
 from modelship.bundle.openapi import descriptions
 from modelship.bundle.source_folder import SourceFile, read_folder
 from modelship.errors import EntryScriptError, InvalidOptionError

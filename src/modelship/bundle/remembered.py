@@ -20,8 +20,8 @@ from modelship.bundle._index_identity import index_identity
 from modelship.bundle.lock import Lock, lock, lock_problem, minor_of, wheels_only
 from modelship.documents import choice, parse, read_regular, record, text
 from modelship.errors import StorageError
-from modelship.places import cache_folder
 from modelship.staging import write_atomic
+from modelship.state_paths import cache_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from modelship.checks.parsing import Script
-    from modelship.checks.places import Place, Places
+    from modelship.checks.script_paths import Place, Places
 
 __all__ = ["Expected", "writes_files"]
 

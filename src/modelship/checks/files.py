@@ -9,22 +9,22 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from modelship.bundle.bundle_models import model_ids
 from modelship.bundle.layout import MODELS, model_dir, model_files
-from modelship.bundle.models import model_ids
 from modelship.checks.doubts import doubted_if
 from modelship.checks.expected_files import Expected
 from modelship.checks.parsing import called
-from modelship.checks.places import Places
-from modelship.checks.readers import may_be_a_name, read_by, reads_by_name
+from modelship.checks.reading_calls import may_be_a_name, read_by, reads_by_name
+from modelship.checks.script_paths import Places
 from modelship.findings import RULES, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from modelship.bundle.script import SourceFile
+    from modelship.bundle.scoring_script import SourceFile
     from modelship.checks.parsing import Script
-    from modelship.checks.places import Place
     from modelship.checks.reach import Reach
+    from modelship.checks.script_paths import Place
     from modelship.findings import Finding
     from modelship.sources import Model
 

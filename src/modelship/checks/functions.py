@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Final
 
-from modelship.bundle.script import bound_names, declared_names
+from modelship.bundle.scoring_script import bound_names, declared_names
 from modelship.checks.doubts import doubted_if
 from modelship.checks.parsing import called, dotted
 from modelship.findings import RULES

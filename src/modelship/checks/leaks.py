@@ -12,7 +12,7 @@ from modelship.findings import RULES, Severity
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from modelship.bundle.script import SourceFile
+    from modelship.bundle.scoring_script import SourceFile
     from modelship.checks.parsing import Function, Script
     from modelship.findings import Finding
 

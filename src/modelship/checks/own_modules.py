@@ -13,7 +13,7 @@ from modelship.checks.parsing import Script, parse
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from modelship.bundle.script import SourceFile
+    from modelship.bundle.scoring_script import SourceFile
 
 __all__ = ["OwnModules"]
 

@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from modelship.bundle.script import bound_names, parse_source, top_level
+from modelship.bundle.scoring_script import bound_names, parse_source, top_level
 from modelship.findings import RULES, Severity
 from modelship.texts import SAVE_AS_UTF8, python_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from modelship.bundle.script import SourceFile
+    from modelship.bundle.scoring_script import SourceFile
     from modelship.findings import Finding
 
 __all__ = ["Function", "Script", "assigned_once", "called", "caught_by", "dotted", "parse"]

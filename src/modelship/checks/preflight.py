@@ -8,16 +8,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from modelship.bundle.profile import Profile
+from modelship.checks.bundle_facts import surroundings_of
 from modelship.checks.doubts import Doubt, doubted_if, settled
-from modelship.checks.environment import environment_findings
+from modelship.checks.environment_rules import environment_findings
 from modelship.checks.leaks import variable_findings
-from modelship.checks.loading import shown_path
-from modelship.checks.model import holds_several, model_findings, size_findings
-from modelship.checks.script import script_findings
+from modelship.checks.loading_rules import shown_path
+from modelship.checks.model_rules import holds_several, model_findings, size_findings
+from modelship.checks.script_rules import script_findings
 from modelship.checks.search_path import SearchPath
 from modelship.checks.subject import Subject
-from modelship.checks.surroundings import surroundings_of
-from modelship.checks.target import target_findings
+from modelship.checks.target_rules import target_findings
 from modelship.checks.translation import finding_of
 from modelship.checks.trial import try_out
 from modelship.checks.trial_findings import trial_findings

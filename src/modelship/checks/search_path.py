@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from modelship.checks.parsing import Script, called, dotted, parse
-from modelship.checks.places import Places
+from modelship.checks.script_paths import Places
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

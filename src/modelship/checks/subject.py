@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from modelship.bundle.bundle_models import as_models
 from modelship.bundle.environment import as_environment
 from modelship.bundle.generated import generate_source
-from modelship.bundle.models import as_models
 from modelship.bundle.payload import as_sample
 from modelship.bundle.remembered import todays_lock
 from modelship.bundle.resources import Resources
 from modelship.bundle.schemas import key_of, schema_of
-from modelship.bundle.script import left_beside, read_files
+from modelship.bundle.scoring_script import left_beside, read_files
 from modelship.checks.translation import finding_of
 from modelship.errors import EnvironmentSpecError, ModelshipError
 from modelship.sources import Model
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from modelship.bundle.environment import Environment
     from modelship.bundle.generated import Output
     from modelship.bundle.lock import Lock
-    from modelship.bundle.script import SourceFile
+    from modelship.bundle.scoring_script import SourceFile
     from modelship.findings import Finding
 
 __all__ = ["Subject"]

@@ -12,7 +12,7 @@ from modelship.bundle.generated import is_ours
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from modelship.bundle.script import SourceFile
+    from modelship.bundle.scoring_script import SourceFile
 
 __all__ = ["Tricks"]
 

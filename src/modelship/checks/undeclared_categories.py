@@ -15,7 +15,7 @@ from modelship.tables import Schema, SchemaError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from modelship.bundle.script import SourceFile
+    from modelship.bundle.scoring_script import SourceFile
     from modelship.findings import Finding
     from modelship.sources import Model
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from modelship.cli.options import json_option
 from modelship.cli.output import as_json_is_asked, emit
+from modelship.cli.shared_options import json_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,10 @@ import click
 from modelship.cli.config import Config
 from modelship.cli.deploy import say_deployment
 from modelship.cli.opening import open_service, open_target
-from modelship.cli.options import (
+from modelship.cli.output import as_json_is_asked, deployment_document, emit, say_table
+from modelship.cli.rollouts import rollout_options, stages_from
+from modelship.cli.serving import secret_option, serving_options, stated_options
+from modelship.cli.shared_options import (
     check_option,
     config_option,
     json_option,
@@ -22,9 +25,6 @@ from modelship.cli.options import (
     timeout_option,
     trust_option,
 )
-from modelship.cli.output import as_json_is_asked, deployment_document, emit, say_table
-from modelship.cli.rollouts import rollout_options, stages_from
-from modelship.cli.serving import secret_option, serving_options, stated_options
 from modelship.errors import StorageError
 from modelship.shown import local_time
 

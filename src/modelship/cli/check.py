@@ -11,7 +11,9 @@ import click
 from modelship.cli.completing import profiles
 from modelship.cli.config import Config
 from modelship.cli.opening import open_bundle, open_named, open_target, parts_of
-from modelship.cli.options import (
+from modelship.cli.output import as_json_is_asked, emit, say_findings
+from modelship.cli.serving import environment_options, environment_under
+from modelship.cli.shared_options import (
     config_option,
     json_option,
     name_option,
@@ -19,8 +21,6 @@ from modelship.cli.options import (
     timeout_option,
     trust_option,
 )
-from modelship.cli.output import as_json_is_asked, emit, say_findings
-from modelship.cli.serving import environment_options, environment_under
 from modelship.cli.wording import worded
 from modelship.progress import showing
 

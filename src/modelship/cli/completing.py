@@ -67,7 +67,7 @@ def target_names(_context: click.Context) -> Iterator[str]:
 @_complete
 def service_names(context: click.Context) -> Iterator[str]:
     """Yield the names that this machine has deployed, on the target that was typed if one was."""
-    from modelship.places import state_folder
+    from modelship.state_paths import state_folder
 
     target = context.params.get("target") or "*"
     home = state_folder()

@@ -9,8 +9,8 @@ from typing import Final
 import click
 from click.shell_completion import get_completion_class
 
-from modelship.cli.options import json_option
 from modelship.cli.output import as_json_is_asked, emit
+from modelship.cli.shared_options import json_option
 
 __all__ = ["completion"]
 

@@ -14,8 +14,8 @@ import click
 
 from modelship.cli.config import Config
 from modelship.cli.opening import open_target
-from modelship.cli.options import json_option, option_option, target_option, timeout_option
 from modelship.cli.output import as_json_is_asked, emit
+from modelship.cli.shared_options import json_option, option_option, target_option, timeout_option
 from modelship.cli.story import Story
 from modelship.errors import MissingExtraError, PredictionError
 
@@ -103,7 +103,7 @@ def _look_for_place(
 
 def _fetch_base_image(image: str, *, timeout_s: float) -> None:
     from modelship.progress import Steps
-    from modelship.runtime.images.base import ensure_base
+    from modelship.runtime.images.base_image import ensure_base
     from modelship.runtime.images.engine import connected
 
     with connected() as engine:

@@ -10,7 +10,10 @@ import click
 
 from modelship.cli.config import Config
 from modelship.cli.opening import bundle_from, open_target
-from modelship.cli.options import (
+from modelship.cli.output import as_json_is_asked, deployment_document, emit, say_facts
+from modelship.cli.rollouts import rollout_options, stages_from
+from modelship.cli.serving import serving_from, serving_options
+from modelship.cli.shared_options import (
     check_option,
     config_option,
     json_option,
@@ -21,9 +24,6 @@ from modelship.cli.options import (
     timeout_option,
     trust_option,
 )
-from modelship.cli.output import as_json_is_asked, deployment_document, emit, say_facts
-from modelship.cli.rollouts import rollout_options, stages_from
-from modelship.cli.serving import serving_from, serving_options
 
 if TYPE_CHECKING:
     from modelship.targets import Deployment

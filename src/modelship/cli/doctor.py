@@ -13,8 +13,8 @@ import click
 from modelship.cli.completing import service_names
 from modelship.cli.config import Config
 from modelship.cli.opening import open_service
-from modelship.cli.options import config_option, json_option, option_option, target_option
 from modelship.cli.output import as_json_is_asked, diagnosis_document, emit, say_diagnosis
+from modelship.cli.shared_options import config_option, json_option, option_option, target_option
 from modelship.cli.wording import worded
 from modelship.diagnosis import Surroundings, diagnose, is_known
 from modelship.diagnosis.redaction import hiding
@@ -185,7 +185,7 @@ def _say_failure(failure: Failure) -> None:
 
 def _explain_service(deployment: Deployment, failure: Failure | None) -> None:
     from modelship.targets.kept import KeptReleases
-    from modelship.targets.surroundings import known_of
+    from modelship.targets.release_facts import known_of
 
     state = str(deployment.state)
     diagnosis = deployment.diagnose()

@@ -11,7 +11,8 @@ import click
 from modelship.cli.completing import files
 from modelship.cli.config import Config
 from modelship.cli.opening import explaining, open_named, open_target
-from modelship.cli.options import (
+from modelship.cli.output import as_json_is_asked, emit, fail, say_facts, say_table, say_trusted
+from modelship.cli.shared_options import (
     config_option,
     json_option,
     name_option,
@@ -20,7 +21,6 @@ from modelship.cli.options import (
     target_option,
     trust_option,
 )
-from modelship.cli.output import as_json_is_asked, emit, fail, say_facts, say_table, say_trusted
 from modelship.cli.testset import evaluator_from, testset_options
 from modelship.errors import GateError
 

@@ -11,8 +11,8 @@ import click
 from modelship.cli.check import finding_document
 from modelship.cli.completing import files
 from modelship.cli.opening import open_model
-from modelship.cli.options import json_option
 from modelship.cli.output import as_json_is_asked, emit, say_facts, say_findings
+from modelship.cli.shared_options import json_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -55,7 +55,7 @@ def inspect(location: str) -> None:
 
 
 def _judge(model: Model) -> list[Finding]:
-    from modelship.checks.model import model_findings
+    from modelship.checks.model_rules import model_findings
 
     found = model_findings(model, path=model.path.name, source=(), lock=None)
     return sorted(found, key=lambda each: not each.blocks)
@@ -95,7 +95,7 @@ def _say(model: Model, findings: Sequence[Finding]) -> None:
     click.secho(str(model.path), bold=True)
     facts = {name: value for name, value in _facts(model) if value}
     say_facts(facts)
-    from modelship.cli.columns import column_lines
+    from modelship.cli.schema_columns import column_lines
 
     for lines in (column_lines(model.schema), _lines(model.passport)):
         for place, line in enumerate(lines):
@@ -119,7 +119,7 @@ def _facts(model: Model) -> Iterator[tuple[str, str]]:
     yield "unpacked", _size(unpacked) if unpacked > passport.size_bytes else ""
     yield "sha256", model.digest
     yield "holds", model.contents.told
-    from modelship.sources.words import answers, takes
+    from modelship.sources.schema_text import answers, takes
 
     yield "takes", takes(model.schema)
     yield "answers", answers(model.schema)

@@ -10,8 +10,8 @@ import click
 
 from modelship.cli.config import Config
 from modelship.cli.opening import open_target
-from modelship.cli.options import config_option, json_option, option_option, target_option
 from modelship.cli.output import as_json_is_asked, deployment_document, emit, say_table
+from modelship.cli.shared_options import config_option, json_option, option_option, target_option
 from modelship.cli.wording import hint_of, message_of
 from modelship.errors import (
     DeploymentNotFoundError,

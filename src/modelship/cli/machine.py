@@ -161,7 +161,7 @@ def _pythons() -> Seen:
 
 
 def _disk() -> Seen:
-    from modelship.places import cache_folder, state_folder
+    from modelship.state_paths import cache_folder, state_folder
 
     folders = {
         _existing(each) for each in (cache_folder(), state_folder(), Path(tempfile.gettempdir()))

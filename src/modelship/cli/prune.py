@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from modelship.cli.options import json_option
 from modelship.cli.output import as_json_is_asked, emit, say_table
+from modelship.cli.shared_options import json_option
 from modelship.progress import showing
 
 __all__ = ["prune"]

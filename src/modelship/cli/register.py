@@ -8,8 +8,8 @@ import click
 
 from modelship.cli.completing import files
 from modelship.cli.opening import open_model
-from modelship.cli.options import json_option, pair
 from modelship.cli.output import as_json_is_asked, emit, say_facts
+from modelship.cli.shared_options import json_option, pair
 from modelship.progress import showing
 
 __all__ = ["register"]

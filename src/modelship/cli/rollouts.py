@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from modelship.cli.options import gathered, pair
+from modelship.cli.shared_options import gathered, pair
 from modelship.cli.testset import evaluator_from, options_of
 from modelship.errors import InvalidOptionError, nearest
 

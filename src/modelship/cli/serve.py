@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelship.cli.options import server_option
 from modelship.cli.output import as_json_is_asked, use_json
+from modelship.cli.shared_options import server_option
 from modelship.errors import MissingExtraError
 from modelship.server.command import missing_packages
 

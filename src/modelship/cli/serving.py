@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from modelship.cli.completing import profiles, servers
-from modelship.cli.options import gathered, pair, server_option
+from modelship.cli.shared_options import gathered, pair, server_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from modelship.cli.options import gathered
+from modelship.cli.shared_options import gathered
 from modelship.errors import InvalidOptionError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from modelship.bundle.payload import payload_of
 from modelship.errors import InvalidOptionError, PredictionError
 from modelship.evaluation.predictions import decode_answer
 from modelship.targets.describing import ServiceDescription
-from modelship.targets.scoring import score
+from modelship.targets.http_scoring import score
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

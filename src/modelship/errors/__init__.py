@@ -67,22 +67,22 @@ to do next (:attr:`ModelshipError.hint`). ``exit_code`` is what the command
 line exits with.
 """
 
-from modelship.errors.base import ModelshipError, nearest
-from modelship.errors.bundles import (
+from modelship.errors.base_error import ModelshipError, nearest
+from modelship.errors.bundle_errors import (
     BundleError,
     BundleFormatError,
     CheckFailedError,
     EntryScriptError,
     SampleInputError,
 )
-from modelship.errors.environments import (
+from modelship.errors.environment_errors import (
     EnvironmentBuildError,
     EnvironmentSpecError,
     PythonNotFoundError,
     ResolutionError,
     UntranslatablePackageError,
 )
-from modelship.errors.evaluation import (
+from modelship.errors.evaluation_errors import (
     EvaluationError,
     GateError,
     InvalidTestSetError,
@@ -90,7 +90,7 @@ from modelship.errors.evaluation import (
     PredictionError,
     UnknownMetricError,
 )
-from modelship.errors.inputs import (
+from modelship.errors.input_errors import (
     ConfigError,
     InputError,
     InvalidNameError,
@@ -98,7 +98,7 @@ from modelship.errors.inputs import (
     MissingExtraError,
     UnknownPluginError,
 )
-from modelship.errors.models import (
+from modelship.errors.model_errors import (
     CorruptModelError,
     DigestMismatchError,
     FetchError,
@@ -108,7 +108,7 @@ from modelship.errors.models import (
     NoEstimatorError,
     UntrustedModelError,
 )
-from modelship.errors.scoring import (
+from modelship.errors.scoring_errors import (
     ClientGenerationError,
     InvalidPayloadError,
     ParityError,
@@ -118,8 +118,8 @@ from modelship.errors.scoring import (
     ScoringTimeoutError,
     ServiceUnreachableError,
 )
-from modelship.errors.storage import StorageError
-from modelship.errors.targets import (
+from modelship.errors.storing_errors import StorageError
+from modelship.errors.target_errors import (
     BaseImageError,
     DeploymentFailedError,
     DeploymentNotFoundError,
@@ -133,7 +133,7 @@ from modelship.errors.targets import (
     TargetUnavailableError,
     UnsupportedError,
 )
-from modelship.errors.workspaces import (
+from modelship.errors.workspace_errors import (
     WorkspaceCredentialsError,
     WorkspaceError,
     WorkspaceNotFoundError,

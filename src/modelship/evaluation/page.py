@@ -11,9 +11,9 @@ from modelship.errors import MissingExtraError, PictureError
 from modelship.evaluation.extras import needs_extra
 from modelship.evaluation.formatting import column_text, label_text, number_text
 from modelship.evaluation.pictures import as_png, draw_confusion_matrix, draw_scatter
+from modelship.evaluation.report_text import headline_of
 from modelship.evaluation.rows import wrong_rows
 from modelship.evaluation.samples import draw_predictions, infer_image_shape
-from modelship.evaluation.words import headline_of
 from modelship.shown import card, facts
 
 if TYPE_CHECKING:

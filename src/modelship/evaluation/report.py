@@ -14,7 +14,7 @@ from modelship.evaluation.bounds import check_bounds
 from modelship.evaluation.document import document_of
 from modelship.evaluation.metrics import ClassMetrics, class_metrics, confusion_matrix, measure
 from modelship.evaluation.outcome import Outcome
-from modelship.evaluation.words import line_of, text_of
+from modelship.evaluation.report_text import line_of, text_of
 from modelship.evaluation.writing import write_text
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ from modelship.checks import require_loadable
 from modelship.comparison.differences import differences
 from modelship.diagnosis.redaction import hiding
 from modelship.errors import InvalidOptionError
+from modelship.parity.compared_services import service_on
 from modelship.parity.generation import generate_requests
 from modelship.parity.in_process import answer_in_process
-from modelship.parity.report import ParityReport
+from modelship.parity.parity_report import ParityReport
 from modelship.parity.sending import answer_over_http
-from modelship.parity.services import service_on
 from modelship.targets import Deployment, Serving
 
 if TYPE_CHECKING:

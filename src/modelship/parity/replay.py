@@ -9,11 +9,11 @@ from modelship.bundle import ScoringBundle
 from modelship.comparison.excerpts import excerpt, printable
 from modelship.diagnosis.redaction import hiding
 from modelship.errors import InvalidOptionError, ReplayError, ServiceUnreachableError
+from modelship.parity.compared_services import Service
 from modelship.parity.in_process import answer_in_process
 from modelship.parity.sending import answer_over_http
-from modelship.parity.services import Service
 from modelship.targets import Serving
-from modelship.targets.scoring import answers
+from modelship.targets.http_scoring import answers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from modelship.comparison.answers import Answer
     from modelship.comparison.scoring_request import ScoringRequest
     from modelship.parity.captured import CapturedRequest
-    from modelship.parity.services import Address
+    from modelship.parity.compared_services import Address
     from modelship.runtime.variables import Secret
     from modelship.targets import Deployment
 

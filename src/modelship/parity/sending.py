@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from modelship.comparison.answers import ENDED, MOST_BYTES, TOO_LARGE, TOO_SLOW, Answer
 from modelship.errors import UnsupportedError
 from modelship.progress import Deadline, DeadlineExceededError
-from modelship.targets.scoring import session_towards
+from modelship.targets.http_scoring import session_towards
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import requests
 
     from modelship.comparison.scoring_request import ScoringRequest
-    from modelship.parity.services import Address, Service
+    from modelship.parity.compared_services import Address, Service
     from modelship.targets import Deployment
 
 __all__ = ["answer_over_http"]

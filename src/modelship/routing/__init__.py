@@ -1,6 +1,6 @@
 """Trying a new release with a part of the requests, or with copies of them."""
 
-from modelship.routing.bounds import Bounds
 from modelship.routing.stages import Canary, Shadow
+from modelship.routing.trial_bounds import Bounds
 
 __all__ = ["Bounds", "Canary", "Shadow"]

@@ -16,7 +16,7 @@ from modelship.routing.turns import Turns
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from modelship.routing.copying import Copies
+    from modelship.routing.request_copies import Copies
 
 __all__ = ["NEW", "OLD", "Forwarder", "session"]
 

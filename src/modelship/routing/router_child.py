@@ -19,7 +19,6 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from modelship.routing.copying import Copies
 from modelship.routing.draining import drain
 from modelship.routing.forwarding import (
     LINE_BYTES,
@@ -29,6 +28,7 @@ from modelship.routing.forwarding import (
     leave_headers_alone,
     session,
 )
+from modelship.routing.request_copies import Copies
 
 _BACKLOG: Final = 2048  # that of the address: listen(2) is called on it again
 _MOST_LINE_BYTES: Final = 1 << 20

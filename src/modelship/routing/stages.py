@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from modelship.errors import InvalidOptionError
-from modelship.routing.bounds import Bounds, check_seconds, check_whole
+from modelship.routing.trial_bounds import Bounds, check_seconds, check_whole
 
 __all__ = ["Canary", "Shadow"]
 

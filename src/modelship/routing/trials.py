@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from modelship.routing.bounds import Bounds
     from modelship.routing.figures import Figures
     from modelship.routing.router import Router, Traffic
     from modelship.routing.stages import Canary, Shadow
+    from modelship.routing.trial_bounds import Bounds
 
 __all__ = ["Trial", "try_canary", "try_shadow"]
 

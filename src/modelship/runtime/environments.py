@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from modelship.bundle.programs import run
 from modelship.documents import read_regular
 from modelship.errors import PythonNotFoundError
-from modelship.places import cache_folder, exclusive
 from modelship.progress import doing
 from modelship.runtime._installed import installed_digest
 from modelship.runtime.install import add_packages, create_environment
 from modelship.staging import stage_in, storing, write_atomic
+from modelship.state_paths import cache_folder, exclusive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

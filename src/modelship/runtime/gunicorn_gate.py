@@ -26,7 +26,7 @@ _WAITING = ("gunicorn.workers.sync", "gunicorn.workers.gthread")
 _PART_BYTES = 1 << 16
 _HERE = Path(__file__).resolve()
 _BESIDE = _HERE.with_name("gate.py")
-_GATE = _BESIDE if _BESIDE.is_file() else _HERE.parents[1] / "server" / "gate.py"
+_GATE = _BESIDE if _BESIDE.is_file() else _HERE.parents[1] / "server" / "address_gate.py"
 
 
 def _load(name: str, path: Path) -> Any:

@@ -1,7 +1,7 @@
 """What lies on this machine's disk and nothing uses any more, each with what its removal frees.
 
-Whoever removes something holds :func:`modelship.places.clearing_caches`, so that no deployment and
-no check of this user is about to use it.
+Whoever removes something holds :func:`modelship.state_paths.clearing_caches`, so that no
+deployment and no check of this user is about to use it.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Final
 
 import psutil
 
-from modelship.places import cache_folder, exclusive, leads_out
 from modelship.runtime.environments import environments_folder, last_used
 from modelship.runtime.servers import SERVERS
 from modelship.staging import STAGE_PREFIX
+from modelship.state_paths import cache_folder, exclusive, leads_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 from modelship.bundle.layout import model_dir
 from modelship.bundle.programs import end, start
 from modelship.bundle.store import stage
-from modelship.places import using_caches
 from modelship.runtime.environments import environment_python, service_variables
 from modelship.runtime.servers import SERVERS
+from modelship.state_paths import using_caches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from .contract import JSON, NOT_FAILED, Answer
+from .http_contract import JSON, NOT_FAILED, Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

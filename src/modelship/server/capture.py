@@ -20,7 +20,7 @@ from .capture_line import FailedRequest, stamp
 from .logs import logger
 
 if TYPE_CHECKING:
-    from .contract import Answer, Request
+    from .http_contract import Answer, Request
     from .settings import Settings
 
 __all__ = ["Capture"]

@@ -17,7 +17,7 @@ from urllib.parse import quote, unquote_to_bytes
 from . import VERSION
 
 if TYPE_CHECKING:
-    from .contract import Answer, Request
+    from .http_contract import Answer, Request
 
 __all__ = ["FailedRequest", "may_be_secret", "stamp"]
 

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from .arguments import refuse
-from .keys import Keys
+from .key_check import Keys
 from .logs import say
 from .options import OPTIONS
 from .settings import Settings

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Sequence
 
-    from .contract import Answer, Request
+    from .http_contract import Answer, Request
     from .scoreboard import Slot
 
 __all__ = ["Conductor", "Scores"]

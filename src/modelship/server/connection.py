@@ -7,10 +7,10 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .app import Application
+    from .application import Application
     from .exchange import Exchange
-    from .parsing import RequestParser
-    from .service import Service
+    from .http_parsing import RequestParser
+    from .worker_service import Service
 
 __all__ = ["Connection", "Flow"]
 

@@ -8,13 +8,13 @@ import termios
 from array import array
 from typing import TYPE_CHECKING
 
-from .contract import problem
-from .memory import LARGE_BYTES, Budget, give_back_freed_memory
+from .http_contract import problem
 from .scoreboard import Field
+from .worker_memory import LARGE_BYTES, Budget, give_back_freed_memory
 
 if TYPE_CHECKING:
     from .connection import Connection
-    from .contract import Answer
+    from .http_contract import Answer
     from .protocol import ScoringProtocol
     from .scoreboard import Slot
     from .settings import Settings

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from .logs import logger
 
 if TYPE_CHECKING:
-    from .script import EntryScript
+    from .entry_script import EntryScript
     from .settings import Settings
 
 __all__ = ["Descriptions", "UnsupportedVersionError"]

@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from .health import received
+from .health_responder import received
 from .listening import BACKLOG, accepted
 from .logs import logger
 from .processes import open_files
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Sequence
 
-    from .gate import Gate
+    from .address_gate import Gate
     from .listening import Entrance, Listeners
     from .protocol import ScoringProtocol
     from .scoreboard import Slot
-    from .service import Service
+    from .worker_service import Service
 
 __all__ = ["Door"]
 

@@ -9,11 +9,11 @@ from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from .contract import WITHOUT_LENGTH, Request
+from .http_contract import WITHOUT_LENGTH, Request
 
 if TYPE_CHECKING:
-    from .contract import Answer
-    from .parsing import Head
+    from .http_contract import Answer
+    from .http_parsing import Head
     from .protocol import ScoringProtocol
 
 __all__ = ["Exchange", "KnownHead", "wire"]

@@ -13,13 +13,13 @@ from contextlib import nullcontext
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from .contract import Answer
+from .http_contract import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from contextlib import AbstractContextManager
 
-    from .contract import Request
+    from .http_contract import Request
 
 __all__ = ["as_answer", "in_use", "request_context"]
 

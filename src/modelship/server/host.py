@@ -13,14 +13,14 @@ import time
 from typing import TYPE_CHECKING
 
 from . import logs
+from .entry_script import EntryScript, ScriptError
 from .fast_json import read_json_with_orjson
 from .logs import logger
-from .memory import keep_freed_memory
 from .pool import Pool
 from .processes import end_with_parent
 from .rotation import LogFile
 from .scoreboard import Field
-from .script import EntryScript, ScriptError
+from .worker_memory import keep_freed_memory
 from .x87 import read_json_in_double_precision
 
 if TYPE_CHECKING:

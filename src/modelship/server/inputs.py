@@ -10,14 +10,14 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qsl
 
-from .contract import NOT_FAILED, Answer, error
+from .http_contract import NOT_FAILED, Answer, error
 from .logs import logger
 from .media import media_type
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .contract import Request
+    from .http_contract import Request
 
 __all__ = ["Inputs", "RawInput", "Refused", "SchemaInput", "TextInput"]
 

@@ -19,7 +19,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from .gate import Gate
+from .address_gate import Gate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

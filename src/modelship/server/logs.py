@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from .contract import Answer, Request
+    from .http_contract import Answer, Request
     from .settings import Settings
 
 __all__ = ["AccessLog", "configure", "last_line", "logger", "note", "say", "told"]

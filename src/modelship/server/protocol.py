@@ -9,17 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NoReturn
 
 from .connection import Connection, Flow
-from .contract import problem
 from .exchange import Exchange, KnownHead
-from .parsing import NOTHING, NoMoreError, RequestParser
+from .http_contract import problem
+from .http_parsing import NOTHING, NoMoreError, RequestParser
 
 if TYPE_CHECKING:
     import asyncio
 
-    from .app import Application
-    from .contract import Answer
-    from .parsing import Head
-    from .service import Service
+    from .application import Application
+    from .http_contract import Answer
+    from .http_parsing import Head
+    from .worker_service import Service
 
 __all__ = ["ScoringProtocol", "protocol_of"]
 

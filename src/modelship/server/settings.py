@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
 from . import arguments
-from .memory import memory_limit
 from .options import OPTIONS
+from .worker_memory import memory_limit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

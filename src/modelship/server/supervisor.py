@@ -13,8 +13,8 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from .gate import GateError
-from .health import HealthResponder
+from .address_gate import GateError
+from .health_responder import HealthResponder
 from .host import FAILED_TO_START, host
 from .listening import Listeners
 from .logs import note

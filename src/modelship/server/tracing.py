@@ -21,7 +21,7 @@ from .logs import logger
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from .contract import Answer, Request
+    from .http_contract import Answer, Request
     from .settings import Settings
 
 __all__ = ["Tracing", "load"]

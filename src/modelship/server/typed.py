@@ -19,19 +19,19 @@ from .arrays import (
     write_arrow,
     write_npy,
 )
-from .contract import NOT_FAILED, Answer, error
+from .http_contract import NOT_FAILED, Answer, error
 from .inputs import headers_of
 from .media import media_type, preferred
 from .scoreboard import Field
-from .scoring import Scorer, timing
+from .scorer import Scorer, timing
 
 if TYPE_CHECKING:
     from collections import deque
     from collections.abc import Sequence
 
     from .arrays import TypedPlan
-    from .contract import Request
-    from .script import EntryScript
+    from .entry_script import EntryScript
+    from .http_contract import Request
     from .settings import Settings
 
 __all__ = ["TypedScorer"]

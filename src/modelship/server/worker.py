@@ -10,29 +10,29 @@ from typing import TYPE_CHECKING, Any
 
 import uvloop
 
-from .app import Application
+from .application import Application
 from .capture import Capture
 from .conductor import Conductor
 from .door import Door
 from .logs import logger
-from .memory import own_memory
 from .protocol import protocol_of
 from .rotation import LogFile
 from .scoreboard import Field
-from .scoring import Scorer
-from .service import Service
+from .scorer import Scorer
 from .tracing import Tracing
 from .typed import TypedScorer
+from .worker_memory import own_memory
+from .worker_service import Service
 
 if TYPE_CHECKING:
     import socket
 
     from .description import Descriptions
+    from .entry_script import EntryScript
     from .listening import Listeners
     from .scoreboard import Scoreboard
-    from .script import EntryScript
-    from .service import Observer
     from .settings import Settings
+    from .worker_service import Observer
 
 __all__ = ["work"]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from modelship.errors import ModelshipError
 from modelship.shown import Html, bold, card, code, facts, folded, lines, mark, table
-from modelship.sources.words import answers, takes
+from modelship.sources.schema_text import answers, takes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -24,7 +24,7 @@ from modelship.sources._load_advice import advice_on_loading
 from modelship.sources._told import Told
 from modelship.sources.formats import FORMATS
 from modelship.sources.passport import Passport, read_passport
-from modelship.sources.words import answers, takes
+from modelship.sources.schema_text import answers, takes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -212,7 +212,7 @@ class ModelSource(ABC):
 
 def _source_of(location: object, options: Mapping[str, Any]) -> ModelSource:
     from modelship.sources.file import FileSource
-    from modelship.sources.memory import MemorySource
+    from modelship.sources.memory_source import MemorySource
 
     if isinstance(location, str) and location:
         scheme = _SCHEME.match(location)

@@ -1,8 +1,8 @@
 """The address of a name, as whoever deploys sees it: opened once, and handed from one instance on.
 
 All instances of a name hold the same listening socket, and take connections from it only while
-their gate is open (:mod:`modelship.server.gate`). In the folder of each is a Unix socket for
-commands, ``gate``, which only this user can reach.
+their gate is open (:mod:`modelship.server.address_gate`). In the folder of each is a Unix socket
+for commands, ``gate``, which only this user can reach.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, runtime_checkable
 from modelship.bundle.profile import PROFILES, Profile
 from modelship.diagnosis import Facts
 from modelship.errors import InvalidOptionError
-from modelship.places import exclusive, state_folder
+from modelship.state_paths import exclusive, state_folder
 from modelship.targets.history import FolderJournal
 from modelship.targets.kept import KeptReleases
 from modelship.targets.known import targets_that_keep

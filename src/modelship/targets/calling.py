@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from modelship.errors import InvalidOptionError, ScoringRequestError, UnsupportedError
 from modelship.progress import Deadline
 from modelship.targets.describing import ServiceDescription
+from modelship.targets.http_scoring import score
 from modelship.targets.keys import ServiceKeys, SupportsKeys
-from modelship.targets.scoring import score
 
 if TYPE_CHECKING:
     from collections.abc import Callable

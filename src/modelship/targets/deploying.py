@@ -16,9 +16,9 @@ from modelship.errors import (
     NameTakenError,
 )
 from modelship.findings import RULES, Severity
-from modelship.places import state_folder, using_caches
 from modelship.progress import Steps
 from modelship.staging import storing
+from modelship.state_paths import state_folder, using_caches
 from modelship.targets.failures import forget_failure
 from modelship.targets.health import serving_one
 from modelship.targets.names import check_service_name

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from modelship.bundle.openapi import EXTENSION
 from modelship.errors import ScoringRequestError
 from modelship.tables import Schema, SchemaError
-from modelship.targets.scoring import fetch
+from modelship.targets.http_scoring import fetch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -28,8 +28,8 @@ from modelship.documents import (
 )
 from modelship.errors import ModelshipError
 from modelship.findings import RULES, Diagnosis
-from modelship.places import state_folder
 from modelship.staging import storing, write_atomic
+from modelship.state_paths import state_folder
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,8 +16,8 @@ from modelship.errors import (
 )
 from modelship.targets.instance import serving_first
 from modelship.targets.logtail import relevant_part
+from modelship.targets.release_facts import known_of
 from modelship.targets.state import State
-from modelship.targets.surroundings import known_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

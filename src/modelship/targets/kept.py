@@ -23,10 +23,10 @@ from modelship.bundle import ScoringBundle
 from modelship.bundle.store import save
 from modelship.documents import mapping, optional, parse, read_regular, record, text
 from modelship.errors import InvalidOptionError, ModelshipError, StorageError
-from modelship.places import leads_out, state_folder
 from modelship.runtime.leftovers import remove_folder
 from modelship.runtime.variables import Secret, as_secrets
 from modelship.staging import stage_in, storing, write_atomic
+from modelship.state_paths import leads_out, state_folder
 from modelship.targets.release import Serving
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from modelship.checks import require_sound
 from modelship.targets.deploying import check_asked, findings_in, intend
-from modelship.targets.differences import Difference, differences_between
+from modelship.targets.release_differences import Difference, differences_between
 from modelship.targets.rollout import way_to
 from modelship.targets.state import State
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 
 from modelship.bundle import ScoringBundle
 from modelship.errors import ModelshipError, StorageError
-from modelship.places import cache_folder, clearing_caches, leads_out, state_folder
 from modelship.runtime.environments import environment_folder
 from modelship.runtime.images.engine import connected
 from modelship.runtime.images.unused import unused_images
@@ -24,6 +23,7 @@ from modelship.runtime.leftovers import (
     unused_servers,
     used_by_processes,
 )
+from modelship.state_paths import cache_folder, clearing_caches, leads_out, state_folder
 from modelship.targets.history import FolderJournal
 from modelship.targets.process.folders import abandoned
 from modelship.targets.rolling_back import releases_to_keep

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from modelship.bundle.models import model_ids
+from modelship.bundle.bundle_models import model_ids
 from modelship.bundle.profile import Profile
 from modelship.documents import DocumentError, choice, mapping, optional, record, text
 from modelship.errors import InvalidOptionError

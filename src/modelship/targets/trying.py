@@ -18,12 +18,12 @@ from modelship.errors import (
     UnsupportedError,
 )
 from modelship.evaluation import Gate
-from modelship.places import state_folder
 from modelship.progress import DeadlineExceededError
 from modelship.routing import Canary, Shadow
 from modelship.routing.router import Router, RouterLostError, require_router
 from modelship.routing.trials import try_canary, try_shadow
 from modelship.staging import storing
+from modelship.state_paths import state_folder
 from modelship.targets.backend import SupportsLend
 from modelship.targets.calling import Caller
 from modelship.targets.state import State

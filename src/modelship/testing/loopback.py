@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from email.message import Message
 
-    from modelship.testing.capture import Log
+    from modelship.testing.thread_output import Log
 
 __all__ = ["ScoringServer"]
 

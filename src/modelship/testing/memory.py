@@ -18,9 +18,9 @@ from modelship.bundle.profile import Profile
 from modelship.targets import Instance, Observation, Prepared, State, TargetBackend
 from modelship.targets.address import listen, port_of
 from modelship.targets.history import MemoryJournal
-from modelship.testing.capture import Log
 from modelship.testing.loopback import ScoringServer
 from modelship.testing.script import Script
+from modelship.testing.thread_output import Log
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from modelship.bundle.layout import model_dir
 from modelship.bundle.store import stage
-from modelship.testing.capture import captured
+from modelship.testing.thread_output import captured
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from types import ModuleType
 
     from modelship.bundle import ScoringBundle
-    from modelship.testing.capture import Log
+    from modelship.testing.thread_output import Log
 
 __all__ = ["Script"]
 

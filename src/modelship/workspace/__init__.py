@@ -4,9 +4,9 @@ It keeps the connection and the models; the source ``azureml:`` and the target `
 Its :mod:`._sdk` imports ``azureml-core``, on the first question to a workspace.
 """
 
-from modelship.workspace._translation import cause_of
+from modelship.workspace._sdk_errors import cause_of
 from modelship.workspace.location import WorkspaceLocation
-from modelship.workspace.records import RegisteredModel
+from modelship.workspace.model_record import RegisteredModel
 from modelship.workspace.workspace import CALL_TIMEOUT_S, Workspace
 
 __all__ = [

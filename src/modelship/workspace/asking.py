@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from modelship.errors import WorkspaceUnreachableError
 from modelship.workspace._quiet import quiet
-from modelship.workspace._translation import translate
+from modelship.workspace._sdk_errors import translate
 from modelship.workspace.trust import trusting
 
 if TYPE_CHECKING:

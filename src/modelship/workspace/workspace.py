@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -11,16 +12,16 @@ from modelship.errors import (
     WorkspaceCredentialsError,
     WorkspaceUnreachableError,
 )
-from modelship.workspace import _sdk
+from modelship.workspace import _models_sdk
 from modelship.workspace.asking import Asker
 from modelship.workspace.location import WorkspaceLocation
-from modelship.workspace.records import HISTORY, RELEASES
+from modelship.workspace.model_record import HISTORY, RELEASES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from modelship.workspace.records import RegisteredModel
+    from modelship.workspace.model_record import RegisteredModel
 
 __all__ = ["CALL_TIMEOUT_S", "Workspace"]
 
@@ -43,7 +44,7 @@ class Workspace:
     ----------
     location : WorkspaceLocation
         Which workspace it is.
-    sdk : modelship.workspace._sdk.Sdk
+    sdk : modelship.workspace._models_sdk.Sdk
         The connection. Most users call :meth:`open` instead.
 
     Raises
@@ -53,7 +54,7 @@ class Workspace:
     """
 
     def __init__(
-        self, location: WorkspaceLocation | None = None, sdk: _sdk.Sdk | None = None
+        self, location: WorkspaceLocation | None = None, sdk: _models_sdk.Sdk | None = None
     ) -> None:
         if not isinstance(location, WorkspaceLocation) or sdk is None:
             raise InvalidOptionError(
@@ -115,15 +116,16 @@ class Workspace:
             advice = location.offline.remedy
             raise WorkspaceUnreachableError(location.workspace_name, "open it", cause, advice)
         # The SDK may have to ask a person to sign in, who has to see what it asks.
-        asks = not location.offline and not _sdk.service_principal()
+        asks = not location.offline and not _models_sdk.service_principal()
         ask = Asker(location, muted=not asks)
         try:
-            sdk = ask("open it", lambda: _sdk.Sdk.connect(location), timeout_s=_SIGN_IN_TIMEOUT_S)
+            connect = partial(_models_sdk.Sdk.connect, location)
+            sdk = ask("open it", connect, timeout_s=_SIGN_IN_TIMEOUT_S)
         except TimeoutError as error:
             cause = f"nobody signed in within {_SIGN_IN_TIMEOUT_S:g} s"
             raise WorkspaceCredentialsError(location.workspace_name, cause) from error
         except WorkspaceCredentialsError as error:
-            if half := _sdk.half_a_principal():
+            if half := _models_sdk.half_a_principal():
                 error.cause = f"{error.cause} ({half})"
             raise
         return cls(location, sdk)
@@ -248,7 +250,7 @@ def _adopted(workspace: Any) -> Workspace:
         )
     except AttributeError:
         raise _unknown_kind(workspace) from None
-    return Workspace(location, _sdk.Sdk(workspace, uri=location.uri))
+    return Workspace(location, _models_sdk.Sdk(workspace, uri=location.uri))
 
 
 def _unknown_kind(workspace: object) -> InvalidOptionError:

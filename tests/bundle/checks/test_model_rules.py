@@ -12,8 +12,8 @@ import sklearn
 from sklearn.linear_model import LogisticRegression
 
 from modelship.bundle.lock import Lock
-from modelship.bundle.script import SourceFile
-from modelship.checks.model import model_findings, size_findings
+from modelship.bundle.scoring_script import SourceFile
+from modelship.checks.model_rules import model_findings, size_findings
 from modelship.findings import Severity
 from modelship.sources import Model
 

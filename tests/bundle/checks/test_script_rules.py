@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from modelship import Serving
 from modelship.bundle import Environment, Lock
-from modelship.bundle.script import SourceFile
+from modelship.bundle.scoring_script import SourceFile
 from modelship.checks.leaks import variable_findings
-from modelship.checks.script import script_findings
+from modelship.checks.script_rules import script_findings
 from modelship.checks.subject import Subject
 from modelship.cli.deploy import deploy
 from modelship.findings import RULES

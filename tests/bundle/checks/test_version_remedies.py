@@ -10,9 +10,9 @@ import pytest
 from modelship import Environment
 from modelship.bundle.environment import SERVER
 from modelship.bundle.lock import Lock
-from modelship.bundle.script import SourceFile
-from modelship.checks.environment import environment_findings
-from modelship.checks.model import model_findings
+from modelship.bundle.scoring_script import SourceFile
+from modelship.checks.environment_rules import environment_findings
+from modelship.checks.model_rules import model_findings
 from modelship.checks.parsing import parse
 from modelship.checks.subject import Subject
 from modelship.known_wheels import has_wheel, nearest_python

@@ -9,7 +9,7 @@ import yaml
 
 from modelship.bundle import Environment, Lock
 from modelship.errors import ResolutionError
-from modelship.targets.aci.environment import (
+from modelship.targets.aci.aci_environment import (
     azure_differences,
     azure_requirements,
     conda_specification,

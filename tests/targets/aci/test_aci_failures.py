@@ -21,7 +21,7 @@ from modelship.errors import (
 )
 from modelship.targets import Instance, Prepared, Release, Steps
 from modelship.targets.aci import AciBackend
-from modelship.targets.aci.services import Services
+from modelship.targets.aci.azure_services import Services
 from modelship.testing import Fault, StageFault, cases, script_bundle, with_lock
 from modelship.workspace.access import Access
 

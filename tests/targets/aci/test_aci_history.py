@@ -10,8 +10,8 @@ import pytest
 
 from modelship import DeployTarget, Serving
 from modelship.errors import DeploymentFailedError, DeploymentTimeoutError, InvalidOptionError
-from modelship.places import cache_folder
 from modelship.progress import Deadline, DeadlineExceededError
+from modelship.state_paths import cache_folder
 from modelship.targets import State
 from modelship.targets.aci.making import Maker
 from modelship.targets.health import wait_until_healthy
@@ -26,7 +26,7 @@ NEGATED = cases.SCALING.replace("factor * ", "-factor * ")
 KILLED = """
 import os, signal, sys
 from modelship import DeployTarget, ScoringBundle
-from modelship.targets.aci.services import Services
+from modelship.targets.aci.azure_services import Services
 
 config, folder, name, when = sys.argv[1:]
 update = Services.update

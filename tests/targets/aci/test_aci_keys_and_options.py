@@ -11,7 +11,7 @@ from modelship.errors import (
     NameTakenError,
     ScoringRequestError,
 )
-from modelship.targets.aci.services import Services
+from modelship.targets.aci.azure_services import Services
 from modelship.testing import cases, script_bundle, with_lock
 
 ROWS = {"data": [2]}

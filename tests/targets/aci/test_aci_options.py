@@ -11,7 +11,7 @@ import trustme
 
 from modelship.bundle.resources import Resources
 from modelship.errors import InvalidOptionError
-from modelship.targets.aci.options import AciOptions, check_resources, check_script, check_tags
+from modelship.targets.aci.aci_options import AciOptions, check_resources, check_script, check_tags
 
 SERVICE = {
     "computeType": "ACI",

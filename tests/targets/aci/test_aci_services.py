@@ -4,7 +4,7 @@ import pytest
 
 from modelship.errors import WorkspaceUnreachableError
 from modelship.progress import Deadline, DeadlineExceededError
-from modelship.targets.aci.services import Services
+from modelship.targets.aci.azure_services import Services
 
 
 class SilentWorkspace:

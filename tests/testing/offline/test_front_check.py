@@ -8,7 +8,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from modelship.targets.process.backend import FRONT_CHECK
+from modelship.targets.process.process_backend import FRONT_CHECK
 
 SHOWN = ("X-MODELSHIP-FRONT", "front-key")
 OTHER = ("HOST", "127.0.0.1")

@@ -108,9 +108,9 @@ class DataFile:
 
 
 def _readers() -> Mapping[str, Reader]:
-    from modelship.evaluation.files.binary import read_npz, read_parquet
+    from modelship.evaluation.files.binary_files import read_npz, read_parquet
     from modelship.evaluation.files.delimited import read_delimited
-    from modelship.evaluation.files.documents import read_json, read_json_lines
+    from modelship.evaluation.files.json_files import read_json, read_json_lines
 
     return {
         ".csv": read_delimited,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.errors import InvalidTestSetError, SampleInputError
-from modelship.evaluation.files.binary import parquet_frame
+from modelship.evaluation.files.binary_files import parquet_frame
 from modelship.evaluation.files.datafile import DataFile
 from modelship.evaluation.files.delimited import delimited_frame
 from modelship.evaluation.files.splitting import as_fitted

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from modelship.errors import ImageBuildError, MissingExtraError, PortTakenError
-from modelship.runtime.images._translation import translate
+from modelship.runtime.images._docker_errors import translate
 from modelship.runtime.images.inspection import Container, Image, unix_time
 
 if TYPE_CHECKING:

@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING
 
 from modelship.bundle.layout import MODELS, model_dir
 from modelship.bundle.store import stage_models
-from modelship.places import cache_folder, exclusive
 from modelship.runtime.images import dockerfiles, labels
 from modelship.runtime.images.archive import Archive
-from modelship.runtime.images.base import check_python, ensure_base, machine_of
+from modelship.runtime.images.base_image import check_python, ensure_base, machine_of
 from modelship.runtime.install import install_packages
 from modelship.staging import storing
+from modelship.state_paths import cache_folder, exclusive
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .models import NativeClassifier, NativeModel
+from .estimators import NativeClassifier, NativeModel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

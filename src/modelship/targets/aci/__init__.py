@@ -1,5 +1,5 @@
 """The target ``aci``: services on Azure Container Instances, through an Azure ML workspace."""
 
-from modelship.targets.aci.backend import AciBackend
+from modelship.targets.aci.aci_backend import AciBackend
 
 __all__ = ["AciBackend"]

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from modelship.progress import Steps
-    from modelship.targets.aci.records import Operation
-    from modelship.targets.aci.services import Services
+    from modelship.targets.aci.azure_services import Services
+    from modelship.targets.aci.service_records import Operation
 
 __all__ = ["follow"]
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 from modelship.bundle.layout import APART
 from modelship.bundle.store import stage_source
 from modelship.errors import WorkspaceError
-from modelship.targets.aci.environment import conda_specification
+from modelship.targets.aci.aci_environment import conda_specification
 from modelship.targets.aci.following import follow
-from modelship.targets.aci.records import Image
+from modelship.targets.aci.service_records import Image
 from modelship.targets.aci.tags import record_tags
 from modelship.targets.aci.updates import changes_of, configuration_of, is_fixed_alike
 from modelship.targets.backend import Prepared
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from modelship.bundle import ScoringBundle
     from modelship.progress import Steps
-    from modelship.targets.aci.options import AciOptions
-    from modelship.targets.aci.records import Operation
-    from modelship.targets.aci.services import Services
+    from modelship.targets.aci.aci_options import AciOptions
+    from modelship.targets.aci.azure_services import Services
+    from modelship.targets.aci.service_records import Operation
     from modelship.targets.instance import Instance
 
 __all__ = ["AciPrepared", "Earlier", "Maker"]

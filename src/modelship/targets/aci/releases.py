@@ -19,7 +19,7 @@ from modelship.errors import StorageError, WorkspaceError
 from modelship.sources.registered import DIGEST
 from modelship.staging import stage_in, storing
 from modelship.targets.kept import BUNDLE, KeptReleases
-from modelship.workspace.records import RELEASES
+from modelship.workspace.model_record import RELEASES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

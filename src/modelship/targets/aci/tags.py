@@ -15,7 +15,7 @@ from modelship.targets.release import ReleaseRecord
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from modelship.targets.aci.records import Service
+    from modelship.targets.aci.service_records import Service
     from modelship.targets.recorded import Scalar
 
 __all__ = ["PREFIX", "instance_id", "read_record", "record_tags"]

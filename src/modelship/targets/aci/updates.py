@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from modelship.bundle.resources import Resources
-    from modelship.targets.aci.options import AciOptions
+    from modelship.targets.aci.aci_options import AciOptions
 
 __all__ = ["can_update", "changes_of", "configuration_of", "is_fixed_alike"]
 

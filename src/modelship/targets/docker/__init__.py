@@ -1,5 +1,5 @@
 """Services as containers of a Docker engine, shut off from everything that they do not need."""
 
-from modelship.targets.docker.backend import DockerBackend
+from modelship.targets.docker.docker_backend import DockerBackend
 
 __all__ = ["DockerBackend"]

@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from modelship.places import state_folder
 from modelship.runtime.images import labels
 from modelship.runtime.images.engine import connected
+from modelship.state_paths import state_folder
 from modelship.targets.address import (
     IS_SUPPORTED,
     ROUTED,

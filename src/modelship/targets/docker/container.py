@@ -9,8 +9,8 @@ from modelship.diagnosis import Facts
 from modelship.errors import InvalidOptionError
 from modelship.runtime.images import labels
 from modelship.runtime.images.dockerfiles import PORT
+from modelship.targets.http_scoring import answers
 from modelship.targets.instance import Instance
-from modelship.targets.scoring import answers
 from modelship.targets.state import State
 
 if TYPE_CHECKING:

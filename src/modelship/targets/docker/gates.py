@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from modelship.server.gate import VARIABLE
+from modelship.server.address_gate import VARIABLE
 from modelship.staging import storing
 from modelship.targets.address import GATE, ROUTED, calls_in
 
@@ -35,7 +35,7 @@ _LOOK_EVERY_S: Final = 0.1
 _SOURCE: Final = Path(__file__).parents[2]
 _FILES: Final = {
     _SETTINGS: _SOURCE / "runtime" / "gunicorn_gate.py",
-    "gate.py": _SOURCE / "server" / "gate.py",
+    "gate.py": _SOURCE / "server" / "address_gate.py",
 }
 
 ENVIRONMENT: Final = {

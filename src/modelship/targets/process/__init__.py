@@ -1,5 +1,5 @@
 """The embedded default: Azure ML's inference server in an isolated environment, no Docker."""
 
-from modelship.targets.process.backend import ProcessBackend
+from modelship.targets.process.process_backend import ProcessBackend
 
 __all__ = ["ProcessBackend"]

@@ -16,7 +16,7 @@ from modelship.documents import DocumentError, read_regular
 from modelship.staging import storing
 from modelship.targets.address import ROUTED
 from modelship.targets.instance import MOST_RECORD_BYTES, Instance
-from modelship.targets.process import service
+from modelship.targets.process import server_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,7 +70,7 @@ def abandoned(home: Path) -> Iterator[Path]:
     """Yield the drafts of processes that died while writing them, and nothing that is not ours."""
     for draft in sorted(home.glob(f"{_DRAFT}*")):
         match = _OF_DRAFT.fullmatch(draft.name)
-        if match and not draft.is_symlink() and not service.exists(int(match[1])):
+        if match and not draft.is_symlink() and not server_process.exists(int(match[1])):
             yield draft
 
 

@@ -20,7 +20,7 @@ from modelship.testing.offline.specifications import Specification
 if TYPE_CHECKING:
     from contextlib import ExitStack
 
-    from modelship.bundle.script import SourceFile
+    from modelship.bundle.scoring_script import SourceFile
     from modelship.testing.offline.document_store import Store
     from modelship.testing.offline.images import Image
     from modelship.testing.offline.operations import Operations

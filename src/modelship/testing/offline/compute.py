@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import psutil
 
 from modelship.bundle import Resources
-from modelship.bundle.script import SourceFile
+from modelship.bundle.scoring_script import SourceFile
 from modelship.errors import InvalidOptionError
 from modelship.runtime.images.engine import connected
 from modelship.targets.docker import DockerBackend
 from modelship.targets.docker import container as containers
 from modelship.targets.instance import Instance
-from modelship.targets.process import ProcessBackend, service
-from modelship.targets.process.backend import FRONT_CHECK
+from modelship.targets.process import ProcessBackend, server_process
+from modelship.targets.process.process_backend import FRONT_CHECK
 from modelship.targets.program import GUNICORN_SETTINGS
 from modelship.targets.release import Release, Serving
 from modelship.targets.state import State
@@ -189,7 +189,7 @@ class _Processes(ProcessBackend):
         return instance
 
     def ended(self, instance: Instance) -> bool:
-        return not service.is_running(instance.instance_id, self._folder(instance))
+        return not server_process.is_running(instance.instance_id, self._folder(instance))
 
     def ran_out_of_memory(self, instance: Instance) -> bool:
         return instance.instance_id in self._killed
@@ -222,7 +222,7 @@ class _Processes(ProcessBackend):
                 "[modelship] the container was ended: killed for memory (OOMKilled) at its limit "
                 f"of {memory_gb:g} GiB, exit code 137\n"
             )
-        service.end(instance.instance_id, folder, grace_s=0)
+        server_process.end(instance.instance_id, folder, grace_s=0)
 
 
 class _Containers(DockerBackend):

@@ -16,7 +16,7 @@ from modelship.targets.logtail import relevant_part
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from modelship.bundle.script import SourceFile
+    from modelship.bundle.scoring_script import SourceFile
     from modelship.testing.offline.build_causes import BuildCause
 
 __all__ = [

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from modelship.bundle import Environment, Lock, ScoringBundle
 from modelship.bundle.remembered import todays_lock
-from modelship.bundle.script import SourceFile
+from modelship.bundle.scoring_script import SourceFile
 from modelship.errors import EnvironmentSpecError
 from modelship.sources import Model
 from modelship.sources._files import sha256_of

@@ -167,7 +167,7 @@ class OfflineWorkspace:
             If azureml-core is not installed.
         """
         from modelship.workspace import WorkspaceLocation
-        from modelship.workspace._sdk import Sdk
+        from modelship.workspace._models_sdk import Sdk
 
         return Sdk.connect(WorkspaceLocation.find(self.config_path)).workspace
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from modelship.bundle.lock import minor_of
 from modelship.errors import BaseImageError, PythonNotFoundError, ResolutionError
-from modelship.runtime.images.base import ensure_base, python_of
+from modelship.runtime.images.base_image import ensure_base, python_of
 from modelship.runtime.images.engine import connected
 from modelship.runtime.install import installed_pythons
 

@@ -13,7 +13,7 @@ from modelship.testing.offline.pythons import PythonsHere, PythonsOfImages
 
 if TYPE_CHECKING:
     from modelship.bundle import Resources
-    from modelship.bundle.script import SourceFile
+    from modelship.bundle.scoring_script import SourceFile
     from modelship.progress import Steps
     from modelship.testing.offline.document_store import Store
     from modelship.testing.offline.images import Image

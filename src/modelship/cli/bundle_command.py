@@ -1,0 +1,169 @@
+"""``modelship bundle``: save everything that a service needs into a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modelship.cli.completing import files
+from modelship.cli.config import Config
+from modelship.cli.opening import open_bundle
+from modelship.cli.output import as_json_is_asked, emit, say_facts
+from modelship.cli.shared_options import config_option, json_option, pair
+from modelship.progress import showing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from modelship.bundle import ScoringBundle
+    from modelship.sources import Model
+
+__all__ = ["bundle"]
+
+
+@click.command(
+    short_help="Save everything that a service needs into a folder.",
+    epilog="Example: modelship bundle model.pkl --environment myenv.yml -o bundle",
+)
+@click.argument("models", nargs=-1, metavar="[MODEL]...", shell_complete=files)
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The folder.")
+@click.option(
+    "--entry-script",
+    metavar="FILE",
+    shell_complete=files,
+    help="The script with init() and run(raw_data).",
+)
+@click.option(
+    "--source-directory",
+    metavar="FOLDER",
+    shell_complete=files,
+    help="A folder of files to include with it.",
+)
+@click.option(
+    "--environment", metavar="FILE", shell_complete=files, help="A conda YAML or requirements file."
+)
+@click.option(
+    "--package",
+    "packages",
+    multiple=True,
+    metavar="NAME",
+    help="An additional package, such as pandas or 'pyarrow>=15'; may be repeated.",
+)
+@click.option(
+    "--upgrade",
+    is_flag=True,
+    help="Resolve the newest versions now, instead of reusing today's lock.",
+)
+@click.option(
+    "--sample-input",
+    metavar="FILE",
+    shell_complete=files,
+    help="A sample request: a JSON file, or a table in a .parquet or .csv file.",
+)
+@click.option("--schema", metavar="FILE", help="A schema.json that describes the model's columns.")
+@click.option("--proba", is_flag=True, help="Answer with the probability of each class too.")
+@click.option(
+    "--no-validate", is_flag=True, help="Do not refuse requests that do not fit the schema."
+)
+@click.option("--cpu-cores", type=float, help="Cores of processor time [default: 1].")
+@click.option("--memory-gb", type=float, help="Memory in gibibytes [default: 1].")
+@click.option(
+    "--tag",
+    "tags",
+    multiple=True,
+    type=pair(str, expected="text"),
+    metavar="KEY=VALUE",
+    help="A label, such as data=MNIST; may be repeated.",
+)
+@click.option("--description", help="One sentence for people.")
+@config_option
+@json_option
+def bundle(
+    *,
+    models: tuple[str, ...],
+    output: Path,
+    upgrade: bool,
+    proba: bool,
+    no_validate: bool,
+    config_file: Path | None,
+    **given: Any,
+) -> None:
+    """Save MODEL with its script and its locked environment into a folder.
+
+    Without a script or an environment, they are generated from the model. Several
+    models need a script; each lies in the folder AZUREML_MODEL_DIR/<name>/<version>. The name is
+    that of the file, or NAME in NAME=MODEL.
+    """
+    if proba:
+        given["output"] = "proba"
+    if no_validate:
+        given["validate"] = False
+    config = Config.find(config_file).overridden_by(model=models, **given)
+    with showing("Make the bundle"), open_bundle(config) as made:
+        if upgrade:
+            made = _upgraded(made)  # noqa: PLW2901 - the same, locked anew
+        made.save(output)
+        document = _document(made, folder=output)
+    if as_json_is_asked():
+        emit(document)
+    else:
+        _say(document)
+
+
+def _upgraded(made: ScoringBundle) -> ScoringBundle:
+    from modelship.bundle.remembered import upgraded_lock
+
+    return made.with_lock(upgraded_lock(made.environment))
+
+
+def _document(made: ScoringBundle, *, folder: Path) -> dict[str, Any]:
+    models = [_model_document(model) for model in made.models]
+    return {
+        "folder": str(folder),
+        "digest": made.digest,
+        "parts": dict(made.parts),
+        **({"model": models[0]} if len(models) == 1 else {}),
+        "models": models,
+        "entry_script": made.entry_script,
+        "source": [file.path for file in made.source],
+        "python": made.lock.python,
+        "packages": dict(made.lock.versions),
+        "has_sample_input": made.sample_json is not None,
+        "cpu_cores": made.resources.cpu_cores,
+        "memory_gb": made.resources.memory_gb,
+        "tags": dict(made.tags),
+        "description": made.description,
+    }
+
+
+def _model_document(model: Model) -> dict[str, Any]:
+    return {
+        "name": model.name,
+        "version": model.version,
+        "format": model.format,
+        "digest": model.digest,
+        "size_bytes": sum(file.size_bytes for file in model.files),
+    }
+
+
+def _model_line(model: Mapping[str, Any]) -> str:
+    return f"{model['name']}:{model['version']}, {model['format']}, {model['size_bytes']:,} bytes"
+
+
+def _say(document: Mapping[str, Any]) -> None:
+    models = document["models"]
+    others = len(document["source"]) - 1
+    click.echo(f"{document['folder']}  sha256:{document['digest']}")
+    say_facts(
+        {
+            "model" if len(models) == 1 else "models": "; ".join(map(_model_line, models)),
+            "script": document["entry_script"] + (f" and {others} more files" if others else ""),
+            "environment": f"Python {document['python']}, {len(document['packages'])} packages, "
+            "locked with hashes",
+            "sample": "yes" if document["has_sample_input"] else "none; give one: --sample-input",
+            "resources": f"{document['cpu_cores']:g} cores, {document['memory_gb']:g} GB",
+            "next": f"modelship deploy {document['folder']} -n NAME",
+        }
+    )

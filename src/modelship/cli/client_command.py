@@ -1,0 +1,72 @@
+"""``modelship client``: generate a client of a service in another program's language."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from modelship.cli.opening import open_service
+from modelship.cli.output import as_json_is_asked, emit, say_facts
+from modelship.cli.shared_options import (
+    config_option,
+    json_option,
+    name_argument,
+    option_option,
+    target_option,
+)
+from modelship.client.languages import LANGUAGES
+from modelship.errors import InvalidOptionError
+
+__all__ = ["client"]
+
+_DESCRIBED = "a service that describes itself, as one with a script that modelship wrote does"
+
+
+@click.command(
+    short_help="Generate a client of a service.",
+    epilog="Example: modelship client churn --language typescript -o client",
+)
+@name_argument
+@click.option(
+    "--language", type=click.Choice(LANGUAGES), required=True, help="The language of the client."
+)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), required=True, help="A new folder for it."
+)
+@target_option
+@option_option
+@config_option
+@json_option
+def client(
+    *,
+    name: str,
+    language: str,
+    output: Path,
+    target: str | None,
+    options: tuple[tuple[str, Any], ...],
+    config_file: Path | None,
+) -> None:
+    """Generate a client of the service NAME from its OpenAPI description.
+
+    NAME may be the scoring URI of a service. Python is written by openapi-python-client, which is
+    fetched from PyPI, and TypeScript by @hey-api/openapi-ts, which npx fetches.
+    """
+    from modelship.client.generating import generate_client
+    from modelship.targets.describing import ServiceDescription
+
+    if name.startswith(("http://", "https://")):
+        uri, described = name, ServiceDescription.read(name)
+    else:
+        place, name = open_service(name, config_file, target=target, options=dict(options))
+        service = place.get(name)
+        uri, described = service.scoring_uri, service.describe()
+    if not described.schema.columns:
+        raise InvalidOptionError("NAME", name, _DESCRIBED)
+    folder = generate_client(described.document, language=language, folder=output, uri=uri)
+    document = {"folder": str(folder), "language": language, "service": name}
+    if as_json_is_asked():
+        emit(document)
+    else:
+        say_facts(document)

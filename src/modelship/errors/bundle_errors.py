@@ -1,0 +1,90 @@
+"""Errors: what a service is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from modelship.errors.base_error import ModelshipError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modelship.findings import Finding
+
+__all__ = [
+    "BundleError",
+    "BundleFormatError",
+    "CheckFailedError",
+    "EntryScriptError",
+    "SampleInputError",
+]
+
+
+class BundleError(ModelshipError):
+    """What a service is made of is not complete or not right."""
+
+    exit_code = 5
+
+
+@dataclass(eq=False)
+class EntryScriptError(BundleError):
+    """The scoring script breaks the contract of init() and run()."""
+
+    path: str
+    problem: str
+    line: int | None = None
+    advice: str = "A scoring script defines init() and run(raw_data)."
+
+    @property
+    def message(self) -> str:
+        where = self.path if self.line is None else f"{self.path}:{self.line}"
+        return f"{where}: {self.problem}"
+
+
+@dataclass(eq=False)
+class SampleInputError(BundleError):
+    """The sample request cannot be sent, or does not fit the model."""
+
+    _message = "sample_input cannot be used: {problem}."
+
+    problem: str
+    advice: str = (
+        "Give rows of numbers, texts, dates and truth values, such as a request holds them; if a "
+        "script of yours makes the model's of them, pass it as entry_script."
+    )
+
+
+@dataclass(eq=False)
+class BundleFormatError(BundleError):
+    """A folder is not a saved bundle, or was changed since it was saved."""
+
+    _message = "{path} is not a usable bundle: {problem}."
+
+    path: str
+    problem: str
+    advice: str = "Save it again with ScoringBundle.save() (modelship bundle)."
+
+
+@dataclass(eq=False)
+class CheckFailedError(BundleError):
+    """A check found errors in a bundle. ``findings`` holds them."""
+
+    findings: Sequence[Finding]
+
+    @property
+    def message(self) -> str:
+        count = "an error" if len(self.findings) == 1 else f"{len(self.findings)} errors"
+        return f"The check found {count} in the bundle; nothing was built or sent."
+
+    @property
+    def evidence(self) -> str:
+        lines = []
+        for each in self.findings:
+            lines.append(f"{each.code} {each.where}: {each.problem}".replace(" : ", ": "))
+            lines += [f"  {line}" for line in each.evidence.splitlines()]
+        return "\n".join(lines)
+
+    @property
+    def hint(self) -> str:
+        return self.findings[0].advice

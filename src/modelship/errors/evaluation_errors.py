@@ -1,0 +1,91 @@
+"""Errors: the test set, or what it showed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from modelship.errors.base_error import ModelshipError, nearest, rebuild
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = [
+    "EvaluationError",
+    "GateError",
+    "InvalidTestSetError",
+    "PictureError",
+    "PredictionError",
+    "UnknownMetricError",
+]
+
+
+class EvaluationError(ModelshipError):
+    """A test set, or what it showed, is not as it should be."""
+
+    exit_code = 4
+
+
+@dataclass(eq=False)
+class InvalidTestSetError(EvaluationError):
+    """X and y do not make a test set."""
+
+    _message = "This is not a usable test set: {problem}."
+
+    problem: str
+    advice: str = ""
+
+
+@dataclass(eq=False)
+class PredictionError(EvaluationError):
+    """What was evaluated did not answer with one prediction a row."""
+
+    _message = "{summary}: {problem}."
+
+    problem: str
+    advice: str = (
+        "If the service speaks another form, pass encode= (--encode MODULE:FUNCTION) and "
+        "decode= (--decode MODULE:FUNCTION)."
+    )
+    summary: str = "The answer is not one prediction a row"
+
+
+@dataclass(eq=False)
+class UnknownMetricError(EvaluationError, AttributeError):
+    """The report holds no metric of this name; for ``hasattr`` it is not there."""
+
+    name: str
+    known: Sequence[str]
+
+    @property
+    def message(self) -> str:
+        return f"There is no metric {self.name!r}{nearest(self.name, self.known)}."
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return rebuild, (type(self), {**self.__dict__, "name": self.name})
+
+    @property
+    def hint(self) -> str:
+        return f"There is: {', '.join(self.known)}."
+
+
+@dataclass(eq=False)
+class PictureError(EvaluationError):
+    """A picture cannot be drawn from this report."""
+
+    _message = "The picture cannot be drawn: {problem}."
+
+    problem: str
+    advice: str = ""
+
+
+@dataclass(eq=False)
+class GateError(EvaluationError):
+    """A report did not reach a bound. ``report`` holds the whole report."""
+
+    report: Any
+    failures: Sequence[str]
+
+    @property
+    def message(self) -> str:
+        return f"The model does not pass the gate: {'; '.join(self.failures)}."

@@ -1,0 +1,86 @@
+"""Errors: what was typed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from modelship.errors.base_error import ModelshipError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = [
+    "ConfigError",
+    "InputError",
+    "InvalidNameError",
+    "InvalidOptionError",
+    "MissingExtraError",
+    "UnknownPluginError",
+]
+
+
+class InputError(ModelshipError):
+    """What was asked for is invalid."""
+
+    exit_code = 2
+
+
+@dataclass(eq=False)
+class InvalidNameError(InputError):
+    """A name breaks the rule that Azure ML sets for it."""
+
+    _message = "{name!r} is not a valid {kind} name: it needs {rule}."
+
+    name: object
+    kind: str
+    rule: str
+
+
+@dataclass(eq=False)
+class InvalidOptionError(InputError):
+    """An option has a value that it cannot take, or does not exist."""
+
+    _message = "{option} is {found!r}; expected {expected}."
+
+    option: str
+    found: object
+    expected: str
+
+
+@dataclass(eq=False)
+class UnknownPluginError(InputError):
+    """No source or target goes by this name."""
+
+    kind: str
+    name: str
+    known: Sequence[str]
+
+    @property
+    def message(self) -> str:
+        return f"There is no {self.kind} named {self.name!r}{nearest(self.name, self.known)}."
+
+    @property
+    def hint(self) -> str:
+        return f"Available: {', '.join(sorted(self.known))}."
+
+
+@dataclass(eq=False)
+class MissingExtraError(InputError):
+    """An optional part of modelship is not installed."""
+
+    _message = "{purpose} needs the extra {extra!r}, which is not installed."
+    _hint = "pip install 'modelship-ml[{extra}]'"
+
+    purpose: str
+    extra: str
+
+
+@dataclass(eq=False)
+class ConfigError(InputError):
+    """``modelship.yaml`` cannot be used as it stands."""
+
+    _message = "{path}: {problem}"
+
+    path: str
+    problem: str

@@ -1,0 +1,22 @@
+"""Errors: the disk, and what is kept on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from modelship.errors.base_error import ModelshipError
+
+__all__ = ["StorageError"]
+
+
+@dataclass(eq=False)
+class StorageError(ModelshipError):
+    """Something cannot be kept on this machine, or read from it."""
+
+    _message = "{path} cannot be used: {cause}."
+
+    exit_code = 10
+
+    path: str
+    cause: str
+    advice: str

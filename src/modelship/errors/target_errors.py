@@ -1,0 +1,250 @@
+"""Errors: the place that runs a service."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from modelship.errors.base_error import ModelshipError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from modelship.findings import Diagnosis
+
+__all__ = [
+    "BaseImageError",
+    "DeploymentFailedError",
+    "DeploymentNotFoundError",
+    "DeploymentTimeoutError",
+    "ImageBuildError",
+    "NameTakenError",
+    "NoEarlierReleaseError",
+    "PortTakenError",
+    "RolloutFailedError",
+    "TargetError",
+    "TargetUnavailableError",
+    "UnsupportedError",
+]
+
+
+class TargetError(ModelshipError):
+    """The place that runs services did not do what was asked."""
+
+    exit_code = 7
+
+
+@dataclass(eq=False)
+class TargetUnavailableError(TargetError):
+    """The place that runs services cannot be reached."""
+
+    _message = "The target {target!r} is not available: {cause}."
+
+    target: str
+    cause: str
+    advice: str
+
+
+@dataclass(eq=False)
+class UnsupportedError(TargetError):
+    """A target has no such ability."""
+
+    _message = "The target {target!r} has no {ability}."
+
+    target: str
+    ability: str
+
+
+@dataclass(eq=False)
+class BaseImageError(TargetError):
+    """The base image is missing, or is not one that the environment can run on."""
+
+    _message = "The base image {image!r} cannot be used: {problem}."
+
+    image: str
+    problem: str
+    advice: str
+
+
+@dataclass(eq=False)
+class ImageBuildError(TargetError):
+    """A container image could not be built."""
+
+    _message = "Building the image {image!r} failed: {problem}."
+    _evidence = "{build_log}"
+
+    image: str
+    problem: str
+    build_log: str = ""
+
+
+@dataclass(eq=False)
+class NameTakenError(TargetError):
+    """Another bundle is deployed under this name, or the same one is run in another way."""
+
+    _hint = "Choose another name, delete that deployment, or pass overwrite=True (--overwrite)."
+
+    name: str
+    target: str
+    differences: Sequence[str] = ()
+
+    @property
+    def message(self) -> str:
+        differs = f" It differs in: {', '.join(self.differences)}." if self.differences else ""
+        return f"Something else is already deployed as {self.name!r} on {self.target!r}.{differs}"
+
+
+@dataclass(eq=False)
+class PortTakenError(TargetError):
+    """Another program listens on the port that was asked for."""
+
+    _message = "Port {port} on 127.0.0.1 is already in use."
+    _hint = "Choose another port, or leave it out to get a free one."
+
+    port: int
+
+
+@dataclass(eq=False)
+class DeploymentNotFoundError(TargetError):
+    """No deployment goes by this name."""
+
+    name: str
+    target: str
+    known: Sequence[str] = ()
+    has_failed: bool = False
+
+    @property
+    def message(self) -> str:
+        return (
+            f"There is no deployment named {self.name!r} on {self.target!r}"
+            f"{nearest(self.name, self.known)}."
+        )
+
+    @property
+    def hint(self) -> str:
+        if self.has_failed:
+            return f"Its last deployment failed: modelship doctor {self.name} tells why."
+        if not self.known:
+            return f"Nothing is deployed on {self.target!r}."
+        return f"Deployed there: {', '.join(self.known)}."
+
+
+@dataclass(eq=False)
+class NoEarlierReleaseError(TargetError):
+    """A service has no release before the one that serves, to go back to."""
+
+    _message = "{name!r} has no release to go back to: the one that serves is its first."
+
+    name: str
+    numbers: Sequence[int] = ()
+
+    @property
+    def hint(self) -> str:
+        if self.numbers:
+            numbers = ", ".join(map(str, self.numbers))
+            return (
+                f"To serve the release of another change, pass its number, to= (--to): {numbers}."
+            )
+        return "Nothing needs to be undone; to serve another bundle, update the service."
+
+
+@dataclass(eq=False)
+class DeploymentFailedError(TargetError):
+    """A service did not become healthy, or ended. ``diagnosis`` names the cause, if it is known."""
+
+    name: str
+    target: str
+    state: str
+    problem: str
+    log_tail: str = ""
+    operation_id: str = ""
+    diagnosis: Diagnosis | None = None
+
+    @property
+    def message(self) -> str:
+        cause = _named(self.diagnosis) if self.diagnosis else self.problem
+        operation = f" (operation {self.operation_id})" if self.operation_id else ""
+        return f"{self.name!r} on {self.target!r} is {self.state}: {cause}{operation}."
+
+    @property
+    def evidence(self) -> str:
+        if self.diagnosis is None:
+            return self.log_tail
+        # That it has ended is all that the problem of a failed one tells, unless Azure tells it.
+        told = self.problem if self.operation_id or self.state != "Failed" else ""
+        lines = self.diagnosis.evidence
+        known = not told or any(line.rstrip(".") in told for line in lines if line)
+        return "\n".join(lines if known and lines else (told, *lines)).strip("\n")
+
+    @property
+    def hint(self) -> str:
+        if self.diagnosis is not None:
+            return self.diagnosis.remedy
+        return "Fix the error shown in the log above, and deploy again." if self.log_tail else ""
+
+
+@dataclass(eq=False)
+class DeploymentTimeoutError(TargetError):
+    """A deadline passed before the service was healthy. ``diagnosis`` says why, if known."""
+
+    name: str
+    target: str
+    doing: str
+    timeout_s: float
+    log_tail: str = ""
+    diagnosis: Diagnosis | None = None
+
+    @property
+    def message(self) -> str:
+        cause = f": {_named(self.diagnosis)}" if self.diagnosis else ""
+        return (
+            f"{self.name!r} on {self.target!r} was not healthy within {self.timeout_s:g} s{cause}; "
+            f"the step under way was {self.doing!r}."
+        )
+
+    @property
+    def evidence(self) -> str:
+        return "\n".join(self.diagnosis.evidence) if self.diagnosis else self.log_tail
+
+    @property
+    def hint(self) -> str:
+        if self.diagnosis is not None:
+            return self.diagnosis.remedy
+        return "Give it more time with timeout_s= (--timeout), or make init() faster."
+
+
+@dataclass(eq=False)
+class RolloutFailedError(TargetError):
+    """A new release was tried and must not take over. ``report`` is that of its gate, if it failed.
+
+    ``figures`` holds what was measured, by name; ``serves`` the digest of the release that serves
+    on, or ``""``.
+    """
+
+    name: str
+    target: str
+    stage: str
+    reason: str
+    serves: str = ""
+    figures: Mapping[str, float] = field(default_factory=dict)
+    report: Any = None
+    advice: str = ""
+
+    @property
+    def message(self) -> str:
+        reason = self.reason.rstrip(".")
+        now = "the old one serves on" if self.serves else "nothing serves under this name"
+        return (
+            f"The new release of {self.name!r} on {self.target!r} did not pass the {self.stage}: "
+            f"{reason}. It was removed, and {now}."
+        )
+
+    @property
+    def evidence(self) -> str:
+        return "\n".join(f"{name}: {value:g}" for name, value in self.figures.items())
+
+
+def _named(diagnosis: Diagnosis) -> str:
+    """Return the cause with its place and its code, to go on in a sentence."""
+    place = ", ".join(part for part in (diagnosis.where, diagnosis.code) if part)
+    return f"{diagnosis.cause.rstrip('.')} ({place})"

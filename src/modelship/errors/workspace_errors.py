@@ -1,0 +1,80 @@
+"""Errors: the Azure ML workspace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from modelship.errors.base_error import ModelshipError
+
+__all__ = [
+    "WorkspaceCredentialsError",
+    "WorkspaceError",
+    "WorkspaceNotFoundError",
+    "WorkspaceRequestError",
+    "WorkspaceUnreachableError",
+]
+
+
+class WorkspaceError(ModelshipError):
+    """The Azure ML workspace, or the way to it, is not as it should be."""
+
+    exit_code = 9
+
+
+@dataclass(eq=False)
+class WorkspaceNotFoundError(WorkspaceError):
+    """It is not known which workspace is meant, or there is none of this name."""
+
+    _message = "No Azure ML workspace: {problem}."
+
+    problem: str
+    advice: str
+
+
+@dataclass(eq=False)
+class WorkspaceCredentialsError(WorkspaceError):
+    """The credentials for a workspace are missing, expired or refused."""
+
+    _message = "The credentials for the workspace {workspace!r} were not taken: {cause}."
+    _hint = (
+        "Sign in again (az login), or set AZUREML_SERVICE_PRINCIPAL_ID, _TENANT_ID and "
+        "_PASSWORD; what you may do there is under Access control in the portal."
+    )
+
+    workspace: str
+    cause: str
+
+
+@dataclass(eq=False)
+class WorkspaceUnreachableError(WorkspaceError):
+    """The services of Azure ML do not answer."""
+
+    _message = "The workspace {workspace!r} did not answer while it was asked to {doing}: {cause}."
+
+    workspace: str
+    doing: str
+    cause: str
+    advice: str = ""
+
+    @property
+    def hint(self) -> str:
+        return self.advice or "Check the network and the proxy (HTTPS_PROXY), and try again."
+
+
+@dataclass(eq=False)
+class WorkspaceRequestError(WorkspaceError):
+    """The services of Azure ML refused a request, or could not serve it."""
+
+    _evidence = "{detail}"
+
+    workspace: str
+    doing: str
+    cause: str
+    status: int | None = None
+    detail: str = ""
+    advice: str = ""
+
+    @property
+    def message(self) -> str:
+        status = f" ({self.status})" if self.status else ""
+        return f"The workspace {self.workspace!r} refused to {self.doing}{status}: {self.cause}."

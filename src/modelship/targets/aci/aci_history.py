@@ -1,0 +1,177 @@
+"""The history of a service in its workspace, so that every machine tells the same.
+
+Each change is a version of the model ``modelship-history-<service>``. Its file is what the
+workspace told of the service before the change; its tags are the change itself.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import tempfile
+import zlib
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from modelship.documents import parse, read_regular
+from modelship.errors import StorageError, WorkspaceError
+from modelship.targets.aci.making import Earlier
+from modelship.targets.history import MOST_CHANGES, Change, Journal
+from modelship.workspace import CALL_TIMEOUT_S
+from modelship.workspace.model_record import HISTORY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from modelship.targets.aci.azure_services import Services
+    from modelship.workspace import RegisteredModel
+
+__all__ = ["WorkspaceJournal"]
+
+_PREFIX: Final = "modelship."
+_CHANGE: Final = f"{_PREFIX}change"
+_STATE: Final = f"{_PREFIX}state-before"
+_FILE: Final = "service-before.json"
+_MOST_BYTES: Final = 2**24
+_MOST_UNPACKED: Final = 2**20
+_MOST_CHARACTERS: Final = 250  # in the value of a tag
+_HEALTHY: Final = "Healthy"
+_SECRET: Final = frozenset({"sslKey", "keys"})
+
+
+class WorkspaceJournal(Journal):
+    """Changes that an Azure ML workspace keeps.
+
+    Parameters
+    ----------
+    services : Services
+        Those of the workspace.
+    name : str
+        The service's name.
+    """
+
+    def __init__(self, services: Services, *, name: str) -> None:
+        self._services = services
+        self._name = name
+        self._mine: dict[int, str] = {}
+
+    def changes(self) -> Sequence[Change]:
+        """Return every change that the workspace keeps, the oldest first.
+
+        Raises
+        ------
+        WorkspaceError
+            If it cannot be asked.
+        """
+        return [change for change, _ in reversed([*self._kept()])]
+
+    def write(self, *changes: Change) -> None:
+        """Keep changes in the workspace, one after the other; a new one with what the service is.
+
+        Raises
+        ------
+        WorkspaceError
+            If it refuses.
+        """
+        kept = [*self._kept()]
+        known = {change.number: model.model_id for change, model in reversed(kept)} | self._mine
+        for change in changes:
+            if change.number in known:
+                self._services.workspace.tag(known[change.number], _tags(change))
+            else:
+                self._mine[change.number] = self._register(change)
+        self._forget(kept[MOST_CHANGES:])
+
+    def last_served(self) -> Earlier | None:
+        """Return what the service was when it last served, if no change has come to its end since.
+
+        That is so after a change that failed, or was cut short. The keys are not known then: they
+        are kept nowhere.
+        """
+        for change, model in self._kept():
+            if change.outcome not in {"under way", "failed"}:
+                return None
+            if model.properties.get(_STATE) == _HEALTHY:
+                return Earlier(self._payload(model))
+        return None
+
+    @property
+    def _model_name(self) -> str:
+        return f"{HISTORY}{self._name}"
+
+    def _kept(self) -> Iterator[tuple[Change, RegisteredModel]]:
+        """Yield each change with its model, the newest first."""
+        for model in self._services.workspace.models(name=self._model_name):
+            if _CHANGE in model.tags:  # somebody may have a model of this name
+                yield _read(model), model
+
+    def _forget(self, old: Sequence[tuple[Change, RegisteredModel]]) -> None:
+        for change, model in old:
+            if change.outcome != "serving":
+                with suppress(WorkspaceError):  # the next change removes it
+                    self._services.workspace.delete(model.model_id)
+
+    def _register(self, change: Change) -> str:
+        before = self._services.payload(self._name) or {}
+        kept = {key: value for key, value in before.items() if key not in _SECRET}
+        with tempfile.TemporaryDirectory(prefix="modelship-") as scratch:
+            path = Path(scratch, _FILE)
+            path.write_text(json.dumps(kept))
+            registered = self._services.workspace.register(
+                path,
+                name=self._model_name,
+                tags=_tags(change),
+                properties={_STATE: str(before.get("state") or "")},
+                description=f"A change of the service {self._name}",
+                timeout_s=CALL_TIMEOUT_S,
+                doing=f"write the history of {self._name!r}",
+            )
+        return registered.model_id
+
+    def _payload(self, model: RegisteredModel) -> Mapping[str, Any]:
+        with tempfile.TemporaryDirectory(prefix="modelship-") as scratch:
+            self._services.workspace.download(model.model_id, Path(scratch))
+            payload: dict[str, Any] = parse(
+                read_regular(Path(scratch, _FILE), most_bytes=_MOST_BYTES)
+            )
+        return payload
+
+
+def _tags(change: Change) -> dict[str, str]:
+    """Return a change as tags: what people look for, and all of it in pieces that fit."""
+    packed = base64.b64encode(zlib.compress(json.dumps(change.to_document()).encode())).decode()
+    pieces = [
+        packed[start : start + _MOST_CHARACTERS]
+        for start in range(0, len(packed), _MOST_CHARACTERS)
+    ]
+    told = {
+        "number": str(change.number),
+        "kind": change.kind,
+        "outcome": change.outcome,
+        "by": change.by,
+        "began": change.began_at,
+        "model": change.release.model,
+        "reason": change.reason,
+    }
+    return {
+        **{_PREFIX + name: text[:_MOST_CHARACTERS] for name, text in told.items() if text},
+        _CHANGE: str(len(pieces)),
+        **{f"{_CHANGE}.{count}": piece for count, piece in enumerate(pieces)},
+    }
+
+
+def _read(model: RegisteredModel) -> Change:
+    try:
+        count = int(model.tags[_CHANGE])
+        packed = "".join(model.tags[f"{_CHANGE}.{each}"] for each in range(count))
+        unpacking = zlib.decompressobj()
+        return Change.from_document(
+            parse(unpacking.decompress(base64.b64decode(packed), _MOST_UNPACKED))
+        )
+    except (ValueError, TypeError, KeyError, zlib.error) as error:
+        raise StorageError(
+            path=f"the model {model.model_id}",
+            cause=f"it is not a change of a service ({error})",
+            advice="Delete this version of it in the workspace: the service goes on without.",
+        ) from error

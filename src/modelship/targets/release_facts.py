@@ -1,0 +1,23 @@
+"""What is known of the bundle that a release was made of, where it is kept on this machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from modelship.checks.bundle_facts import surroundings_of
+from modelship.checks.subject import Subject
+from modelship.diagnosis import Surroundings
+from modelship.errors import ModelshipError
+
+if TYPE_CHECKING:
+    from modelship.targets.kept import KeptReleases
+
+__all__ = ["known_of"]
+
+
+def known_of(releases: KeptReleases, digest: str) -> Surroundings:
+    """Return what is known of a release's bundle; nothing if it is not kept here."""
+    try:
+        return surroundings_of(Subject.of(releases.bundle(digest)))
+    except (ModelshipError, OSError):  # it helps to explain, and is never in the way
+        return Surroundings()

@@ -36,8 +36,8 @@ HEAD = """# Broken bundles
 
 Bundles that do not work, as they come up in practice: what whoever ships one unchecked meets, and
 what `modelship check` says before. Each is a folder in `tests/cases/broken`. The first block is the
-telling line of what Azure ML's own inference server logged or answered when it ran the bundle; for
-an environment, of what the resolver said. What Azure alone would refuse was not run: there the
+diagnostic line of what Azure ML's own inference server logged or answered when it ran the bundle;
+for an environment, of what the resolver said. What Azure alone would refuse was not run: there the
 block has Azure's words or its limit, with their source. The second block is the finding.
 `benchmarks/cases.py --page` writes this page.
 """

@@ -100,6 +100,6 @@ class TestPlain(_Written, TargetContract):
 
 
 def test_they_are_found_by_their_entry_points(installed):
-    """A plug-in goes by the name that it is registered under."""
+    """A plug-in is named as it is registered."""
     assert "plain" in DeployTarget.available()
     assert repr(ModelSource.open("drive:none.pkl")) == "SharedDrive('drive:/none.pkl')"

@@ -1,4 +1,4 @@
-"""JSON documents that nobody vouches for: read with limits, and checked against a schema.
+"""Read untrusted JSON documents with limits, and check them against a schema.
 
 A schema is a function of a value and of where it stands. It returns the checked value, or raises
 :class:`DocumentError` with what was found and what was expected::

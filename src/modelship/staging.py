@@ -74,7 +74,7 @@ def storing(place: Path, *, ours: bool = True) -> Iterator[None]:
 def write_atomic(
     path: Path, content: bytes | str, *, mode: int = 0o666, durable: bool = True
 ) -> None:
-    """Write `content` to `path` by way of a draft beside it; text goes as UTF-8.
+    """Write `content` to `path` through a draft next to it; text is encoded as UTF-8.
 
     Whoever reads `path` meanwhile, or after this process was killed, finds all of it or what was
     there before. Nobody but its owner ever reads a draft of a mode without rights for others.

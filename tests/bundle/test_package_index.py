@@ -45,7 +45,7 @@ def told(**variables):
     ],
 )
 def test_settings_of_pip_become_variables_of_uv(pip, uv):
-    """What is set for uv itself wins, and what does not exist is passed over."""
+    """What is set for uv itself wins, and a missing file is skipped."""
     assert told(**pip) == uv
 
 

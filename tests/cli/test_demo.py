@@ -40,7 +40,7 @@ def test_the_demo_can_leave_its_service(modelship, here, tmp_path, monkeypatch):
 
 @pytest.mark.docker
 def test_the_demo_begins_with_the_base_image(modelship, docker_engine):
-    """What cannot be had is told at once, and not after training, testing and locking."""
+    """What is not available is reported at once, and not after training, testing and locking."""
     image = "127.0.0.1:9/nothing:1"
     done = modelship("demo", "-t", "docker", "--option", f"base_image={image}")
     assert done.exit_code == 7

@@ -65,7 +65,7 @@ def test_an_exception_has_a_code(kind, message, phase, line, code):
     ],
 )
 def test_what_to_list_is_named(module, line, remedy):
-    """The package is named as it is on PyPI; a file of one's own may be meant as well."""
+    """The package is named as it is on PyPI; it may also be a file of the user."""
     message = f"No module named '{module}'"
     found = explain_exception("ModuleNotFoundError", message, phase="import", evidence=(line,))
     assert remedy in found.remedy
@@ -87,7 +87,7 @@ def test_a_tensor_of_a_graphics_card_is_mapped():
 
 
 def test_a_module_of_python_is_not_to_be_pinned():
-    """A folder of one's own that is named like it is found later."""
+    """A user's folder with the same name is found later."""
     message = "cannot import name 'helper' from 'code' (/usr/lib/python3.11/code.py)"
     found = explain_exception("ImportError", message, phase="import")
     assert (found.code, "another name" in found.remedy) == ("MS116", True)

@@ -41,7 +41,7 @@ def remedy_for(module, bundle, line=""):
         ("src.code", around("score.py", "code.py"), "Pass the folder above, which holds src,"),
         ("tools", around("a/score.py", "lib/tools.py"), "Only the root of the source folder is"),
         ("helper", around("code/score.py", "code/helper.py"), "Only the root"),
-        ("tools", around(beside={"tools"}), "tools lies beside the script: pass the folder"),
+        ("tools", around(beside={"tools"}), "tools is next to the script: pass the folder"),
         ("ourlib", around(projects={"ourlib"}), "ourlib is a project of yours, which no index"),
         ("tools.x", around("score.py", "tools/y.py"), "Add tools/x.py to the source directory"),
         ("distutils", around(python=(3, 12)), "Python 3.12 and newer have no distutils: list"),

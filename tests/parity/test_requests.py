@@ -1,4 +1,4 @@
-"""What is sent: requests of one's own, from a file, and made from a sample."""
+"""The requests that are sent: your own, from a file, and generated from a sample."""
 
 import importlib
 import json
@@ -39,7 +39,7 @@ def test_so_many_random_requests_are_too_many():
 
 
 def test_a_file_holds_payloads_and_whole_requests(tmp_path):
-    """Each line is one of the two, and blank ones are passed over."""
+    """Each line is one of the two, and blank ones are skipped."""
     file = tmp_path / "requests.jsonl"
     file.write_text('{"data": [1]}\n\n{"request": {"method": "get", "path": "/score?x=1"}}\r\n')
     first, second = read_requests(file)

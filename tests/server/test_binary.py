@@ -97,7 +97,7 @@ def test_an_npy_body_keeps_its_type_where_none_is_enforced():
 
 
 def test_large_integers_become_floats_as_python_makes_them():
-    """A float32 comes from an integer by way of a double, as it does from JSON."""
+    """An integer becomes a float32 through a double, as it does in JSON."""
     plan = plan_for(np.zeros((1, 2), np.float32))
     sent = np.array([[2**62 + 2**38 + 1, 9007199791611905]])
     data = plan.read_npy(npy(sent))["data"]

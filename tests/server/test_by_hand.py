@@ -92,7 +92,7 @@ def test_python_serves_a_script(serving_python, folder, number):
 
 
 def test_modelship_serves_a_script(folder):
-    """The command finds what lies beside the script, and listens on this machine alone."""
+    """The command finds the modules next to the script, and listens on this machine only."""
     port = _free_port()
     command = [sys.executable, "-m", "modelship.cli", "serve", folder / "score.py", "--port", port]
     command += ["--workers", 2, "--model-dir", folder, "--server-option", "fast_json=on", "--json"]

@@ -187,7 +187,7 @@ HUGE_ARRAY = (
     ],
 )
 def test_huge_sparse_files_cost_little(tmp_path, name, head):
-    """Five gigabytes of nothing are passed over, not read."""
+    """Five gigabytes of nothing are skipped, not read."""
     path = _sparse(tmp_path / name, head)
     assert _peak_bytes(read_passport, path) < 8 * 2**20
 

@@ -88,7 +88,7 @@ def test_the_signature_completes_what_the_file_tells(tmp_path):
     ],
 )
 def test_a_signature_of_another_library_is_read(inputs, form, width, tmp_path):
-    """Of a flavor that is not served here too; a broken signature is passed over."""
+    """Of a flavor that is not served here too; a broken signature is skipped."""
     path = folder_of(tmp_path / "m", "flavors: {keras: {data: data}}\n", inputs)
     schema = Model.read(path).schema
     assert (schema.form, schema.width) == (form, width)

@@ -26,7 +26,7 @@ from modelship.testing import with_lock
 
 HERE = Path(__file__).parent
 sys.path.append(str(HERE / "beside"))
-from table_models import all_cases  # noqa: E402 - its module of steps lies beside the script
+from table_models import all_cases  # noqa: E402 - its module of steps is next to the script
 
 NAMES = (
     *("by-index", "by-name", "custom", "dates", "gaps", "imblearn", "labels", "lightgbm"),

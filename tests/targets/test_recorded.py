@@ -20,7 +20,7 @@ def kept(options):
 
 @given(options=some_options)
 def test_the_same_options_do_not_differ(options):
-    """What was recorded is known again, and an option that is None is not recorded."""
+    """A recorded option is recognized, and an option that is None is not recorded."""
     assert differing(options, kept(options)) == []
     assert None not in kept(options).values()
 

@@ -151,7 +151,7 @@ def test_an_old_python_is_refused():
 @pytest.mark.docker
 @pytest.mark.parametrize("place", ["process", "docker"])
 def test_a_service_may_ask_for_a_key(deployer, place):
-    """Its handle knows the keys, others are refused, and a key can be made anew meanwhile."""
+    """Its handle knows the keys, others are refused, and a key can be regenerated meanwhile."""
     X, _, bundle = deployer.digits()
     base = {"base_image": BASE_IMAGE} if place == "docker" else {}
     target = DeployTarget.open(place, **base)

@@ -238,7 +238,7 @@ class ScoringBundle:
         """What its service answers: classes or quantities, as the schema says.
 
         It is ``"classification"`` or ``"regression"``; ``""`` if that is not known, as for a
-        script of one's own.
+        custom script.
         """
         script = next((each for each in self.source if each.path == self.entry_script), None)
         is_ours = script is not None and is_generated(script.content)
@@ -345,7 +345,7 @@ class ScoringBundle:
         Raises
         ------
         InvalidOptionError
-            If there is no such profile, or a variable or a secret cannot be had.
+            If there is no such profile, or a variable or a secret is not available.
         """
         # The checks stand above bundles, for they run them: they are found by name.
         check: Callable[..., Findings] = named("modelship.checks:check")

@@ -18,10 +18,10 @@ match specification         requirement           why
 The specification is that of conda's ``MatchSpec``. Tables of names:
 :mod:`modelship.bundle._conda_names`. What is in none of them is
 
-- passed over if it has a build string that names no Python: conda's tools write the Python of a
+- skipped if it has a build string that names no Python: conda's tools write the Python of a
   package there (``py311h64a7726_0``, ``pyhd8ed1ab_0``), and libraries in C have none
   (``h2797004_0``). So has a package that only brings others together; an export lists those too;
-- passed over in an export without build strings, if its name begins with ``lib``;
+- skipped in an export without build strings, if its name begins with ``lib``;
 - an error otherwise.
 """
 

@@ -1,4 +1,4 @@
-"""The scoring script that modelship writes for a model, and what lies beside it.
+"""Generate the scoring script of a model and the files next to it.
 
 The script stands on a copy of :mod:`modelship.tables` and on the schema, which lie beside it.
 """
@@ -102,7 +102,7 @@ def generate_source(
     validate: bool = True,
     source_directory: str | Path | None = None,
 ) -> tuple[str, tuple[SourceFile, ...]]:
-    """Write a scoring script for the one model of a bundle, and what lies beside it.
+    """Write a scoring script for the one model of a bundle, and the files next to it.
 
     It runs unchanged on Azure ML's server.
 

@@ -1,7 +1,7 @@
 """Requirements as pip writes them: single ones, and whole ``requirements.txt`` files.
 
 Taken: names with versions, extras and markers; ``name @ https://…whl``; comments, line
-continuations, ``-r other.txt``; ``--hash`` and ``--require-hashes`` are passed over, since
+continuations, ``-r other.txt``; ``--hash`` and ``--require-hashes`` are skipped, since
 the lock brings its own hashes. Refused, each with the way out: constraints (``-c``),
 options that say where packages come from, editable installs, local paths, and
 repositories, since the service is built from the package index alone.
@@ -80,7 +80,7 @@ def read_lines(lines: Iterable[tuple[int, str]], *, path: Path) -> Iterator[str]
 
 
 def parse_requirement(text: str, *, where: str) -> Requirement:
-    """Parse one requirement, and refuse what cannot be had from a package index.
+    """Parse one requirement, and refuse what no package index provides.
 
     Raises
     ------

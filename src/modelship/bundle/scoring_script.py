@@ -47,7 +47,7 @@ _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 def read_source(
     entry_script: str | Path, *, source_directory: str | Path | None = None
 ) -> tuple[str, tuple[SourceFile, ...]]:
-    """Read a scoring script and what lies beside it, and judge the script.
+    """Read a scoring script and the files next to it, and check the script.
 
     Parameters
     ----------

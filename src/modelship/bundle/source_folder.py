@@ -106,7 +106,7 @@ def files_below(folder: Path, *, without: Collection[str] = ()) -> Iterator[Path
     folder : Path
         Where to look.
     without : Collection[str]
-        Names of files and folders that are passed over.
+        Names of files and folders that are skipped.
 
     Raises
     ------

@@ -6,12 +6,12 @@ A saved bundle is a folder that people can read::
     requirements.lock    the environment, locked with hashes
     sample_input.json    the sample request, if there is one
     schema.json          what the model takes and answers, if that is known
-    source/              the scoring script and what lies beside it
+    source/              the scoring script and the files next to it
     models/              each model's files, in <name>/<version>
 
 A bundle of the earlier format 2 has one model, whose files are in ``model/``; it is still read.
 
-``bundle.json`` lists the files that count. What lies beside them is ignored: it is never read,
+``bundle.json`` lists the files that count. Other files are ignored: it is never read,
 copied or run. A link in the place of a listed file, or on the way to it, is refused.
 """
 

@@ -66,7 +66,7 @@ def model_findings(
     path : str
         How findings call its file.
     source : Sequence[SourceFile]
-        The script, and what lies beside it.
+        The script and the files next to it.
     importable : Sequence[SourceFile]
         The same, and what a folder on Python's path has besides; what of that loading may run is
         judged as if the folder were not on it.

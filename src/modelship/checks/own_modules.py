@@ -27,7 +27,7 @@ class OwnModules:
     Parameters
     ----------
     source : Sequence[SourceFile]
-        The script, and what lies beside it.
+        The script and the files next to it.
     """
 
     source: Sequence[SourceFile]

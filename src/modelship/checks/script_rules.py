@@ -1,4 +1,4 @@
-"""The rules about the script and what lies beside it, judged without running it."""
+"""Check the script and the files next to it without running it."""
 
 from __future__ import annotations
 

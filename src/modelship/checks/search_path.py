@@ -32,7 +32,7 @@ class SearchPath:
     Parameters
     ----------
     source : Sequence[SourceFile]
-        The script, and what lies beside it.
+        The script and the files next to it.
     python : tuple[int, int]
         The minor version of Python that runs it.
     """

@@ -77,13 +77,13 @@ SKLEARN_BREAKS: Final = (
     _break(_DECISION_TREES, ("1.3", "1.4"), ("1.4", "1.9"), "its trees have no monotonic_cst"),
     _break(_EXTRA_TREES, ("1.3", "1.4"), ("1.6", "1.9"), "its trees have no monotonic_cst"),
     *_across(_HISTOGRAM, "1.3", "the nodes of its trees have other types"),
-    _older(_HISTOGRAM, "1.4", "its predict() looks for _preprocessor, which it has not"),
+    _older(_HISTOGRAM, "1.4", "its predict() needs the missing attribute _preprocessor"),
     *_across(_BOOSTING, "1.4", "its losses are of other classes"),
     _break(
         r"ensemble\._weight_boosting\.AdaBoostClassifier",
         ("1.8", _LAST),
         (_FIRST, "1.6"),
-        "its predict() looks for algorithm, which it has not",
+        "its predict() needs the missing attribute algorithm",
     ),
     *_across(
         r"metrics\._dist_metrics\.\w*Distance\w*", "1.3", "the distances have other class names"
@@ -93,21 +93,21 @@ SKLEARN_BREAKS: Final = (
         "1.3",
         "the scorer of its search has another name",
     ),
-    _older(_ENCODER, "1.2", "its transform() looks for _drop_idx_after_grouping"),
-    _break(_ENCODER, ("1.4", _LAST), (_FIRST, "1.2"), "its transform() looks for sparse"),
+    _older(_ENCODER, "1.2", "transform() needs the missing _drop_idx_after_grouping"),
+    _break(_ENCODER, ("1.4", _LAST), (_FIRST, "1.2"), "transform() needs the missing sparse"),
     _older(
         r"preprocessing\._encoders\.OrdinalEncoder",
         "1.3",
-        "its transform() looks for _infrequent_enabled",
+        "transform() needs the missing _infrequent_enabled",
     ),
     _older(
         r"impute\._base\.SimpleImputer",
         "1.2",
-        "its transform() looks for keep_empty_features, unless it fills in a constant",
+        "transform() needs the missing keep_empty_features, unless it fills in a constant",
         certain=False,
     ),
-    _older(r"impute\._base\.SimpleImputer", "1.8", "its transform() looks for _fill_dtype"),
-    _older(r"impute\._knn\.KNNImputer", "1.2", "its transform() looks for keep_empty_features"),
+    _older(r"impute\._base\.SimpleImputer", "1.8", "transform() needs the missing _fill_dtype"),
+    _older(r"impute\._knn\.KNNImputer", "1.2", "transform() needs the missing keep_empty_features"),
     _break(_COLUMNS, (_FIRST, "1.2"), ("1.2", "1.4"), "it has no _name_to_fitted_passthrough"),
     _break(_COLUMNS, ("1.4", _LAST), ("1.2", "1.4"), "it has no _name_to_fitted_passthrough"),
     _break(
@@ -132,7 +132,7 @@ SKLEARN_BREAKS: Final = (
     *_across(
         r"calibration\.CalibratedClassifierCV", "1.2", "the calibrated classifiers lie elsewhere"
     ),
-    _newer(r"decomposition\._nmf\.NMF", "1.2", "its transform() looks for alpha"),
+    _newer(r"decomposition\._nmf\.NMF", "1.2", "transform() needs the missing alpha"),
     _break(
         r"feature_extraction\.text\.TfidfTransformer",
         ("1.6", _LAST),
@@ -143,7 +143,7 @@ SKLEARN_BREAKS: Final = (
     _newer(
         r"linear_model\._logistic\.LogisticRegression\w*",
         "1.8",
-        "its predict_proba() looks for multi_class; predict() works",
+        "predict_proba() needs the missing multi_class; predict() works",
         certain=False,
     ),
     _break(

@@ -48,7 +48,7 @@ class Subject:
     entry_script : str
         The scoring script's path below the root of `source`.
     source : tuple[SourceFile, ...]
-        The script, and what lies beside it.
+        The script and the files next to it.
     environment : Environment, optional
         What the script needs.
     lock : Lock, optional

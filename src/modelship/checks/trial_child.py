@@ -5,7 +5,7 @@ loader, calls init(), and run() with the request in the file SAMPLE. What happen
 descriptor REPORT as lines of JSON, each as soon as it is known, so that a process that is killed
 tells how far it came.
 
-It imports nothing of modelship but what lies beside it and needs nothing else, and the server. It
+It imports only the modules of modelship next to it, and the server. It
 runs on Python 3.8 too.
 """
 

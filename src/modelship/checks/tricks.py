@@ -42,7 +42,7 @@ class Tricks:
     Parameters
     ----------
     source : Sequence[SourceFile]
-        The script, and what lies beside it.
+        The script and the files next to it.
     """
 
     source: Sequence[SourceFile]

@@ -46,7 +46,7 @@ def remedy_for_missing(module: str, *, around: Surroundings, package: str = "") 
 def _left_behind(top: str, around: Surroundings) -> str:
     """Return the advice on a module of the user's own that is not in the source."""
     if top in around.beside:
-        return f"{top} lies beside the script: pass the folder of both as source_directory."
+        return f"{top} is next to the script: pass the folder of both as source_directory."
     if top in around.projects:
         return (
             f"{top} is a project of yours, which no index has: put its folder {top} beside the "

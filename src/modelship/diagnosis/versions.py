@@ -80,7 +80,7 @@ def explain_unpickled_name(raised: Raised) -> Diagnosis | None:
 
 
 def _of_pythons_name(raised: Raised, name: str, *, module: str) -> Diagnosis:
-    """Explain a class of a module of one's own that is called like one of Python's."""
+    """Explain a class of a custom module that is named like one of Python's."""
     return raised.diagnosis(
         "MS304",
         f"The model needs {name} of a module {module}, and Python's own module of that name has "

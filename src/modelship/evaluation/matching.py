@@ -85,7 +85,7 @@ def schema_with_groups(schema: Schema, X: Any) -> Schema:
 def order_of(found: Sequence[str], names: Sequence[str]) -> list[int]:
     """Return where each of the model's columns stands among those that were found.
 
-    The column of an index is passed over, unless the model knows it.
+    The index column is skipped, unless the model knows it.
 
     Raises
     ------

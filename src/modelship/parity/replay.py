@@ -156,7 +156,7 @@ def replay(
     Raises
     ------
     InvalidOptionError
-        If none of them can be sent, or a variable or a secret cannot be had.
+        If none of them can be sent, or a variable or a secret is not available.
     ServiceUnreachableError
         If no service answers at an address.
     ModelshipError

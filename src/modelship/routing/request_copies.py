@@ -66,7 +66,7 @@ class Copies:
         self._reading = asyncio.create_task(self._read(self._child))
 
     async def end(self) -> None:
-        """Copy no more; what is under way is given up."""
+        """Stop copying; requests in progress are aborted."""
         child, self._child = self._child, None
         self._waiting.clear()
         if self._reading is not None:

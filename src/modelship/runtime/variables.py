@@ -50,7 +50,7 @@ _RESERVED: Final[Mapping[str, str]] = MappingProxyType(
         **dict.fromkeys(("SERVER_PORT", "HEALTH_PORT", "SEPERATE_HEALTH_ENDPOINT"), _PORT_SAYS),
         "GUNICORN_CMD_ARGS": "put settings of gunicorn into gunicorn.conf.py beside the script",
         "PATH": "the programs of the bundle's environment are found by it",
-        "PYTHONPATH": "the server is found by it; what lies beside the script is importable",
+        "PYTHONPATH": "the server is found through it; modules next to the script are importable",
         "PYTHONHOME": "Python would not find its own library",
         "PYTHONUNBUFFERED": "lines of the log would come late, or never",
         "SPT_NOENV": "modelship finds the service's processes by it",

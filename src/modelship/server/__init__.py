@@ -1,6 +1,6 @@
 """The scoring server: Azure ML's scoring contract at a fraction of the cost.
 
-It runs inside the serving environment, where a copy of this folder goes by the name
+It runs inside the serving environment, where a copy of this folder is named
 ``modelship_server``, and imports nothing else of modelship::
 
     python -m modelship_server --entry_script score.py --port 5001

@@ -1,7 +1,7 @@
 """Keys: what a request has to show, as services on Azure ask for it.
 
 The file holds JSON with ``primary`` and ``secondary``; it is read again when it has changed, so
-that a key can be made anew while the service runs, and clients with the other one never notice.
+that a key can be regenerated while the service runs, and clients with the other one never notice.
 """
 
 from __future__ import annotations

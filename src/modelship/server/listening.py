@@ -76,7 +76,7 @@ class Listeners:
         Raises
         ------
         OSError
-            If the address cannot be had.
+            If the address is not available.
         GateError
             If the one who started the service is gone.
         """

@@ -325,7 +325,7 @@ def _converted(array: Numbers, dtype: np.dtype[Any]) -> Numbers:
         _require_range(array, dtype)
         return array.astype(dtype, order="C")
     if array.dtype.kind in "iu":
-        array = array.astype(np.float64)  # Python's integers become floats by way of a double
+        array = array.astype(np.float64)  # Python's integers become floats through a double
     with np.errstate(over="ignore"):
         return array.astype(dtype, order="C")
 

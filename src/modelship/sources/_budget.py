@@ -1,6 +1,6 @@
 """How much work reading a model may take, over all of its files together.
 
-A file that unpacks to a million times its size, or to millions of instructions, is given up in
+A file that unpacks to a million times its size, or to millions of instructions, is aborted in
 about a second; an honest one of any size is read to its end.
 """
 

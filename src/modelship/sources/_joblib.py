@@ -24,7 +24,7 @@ __all__ = ["Arrays"]
 class Arrays(Calls):
     """The part of the machine that knows of joblib's arrays."""
 
-    arrays = True  # whether they are passed over,
+    arrays = True  # whether they are skipped,
     padding = True  # with the padding before them;
     alternative = False  # and whether this is another reading than joblib's
     frame_ends_at = 0

@@ -2,7 +2,7 @@
 
 Tensors may lie in other files (``TensorProto.external_data``), and stand in many places: among the
 initializers, in attributes of nodes, in subgraphs, functions, sparse tensors and training graphs.
-All of these are walked, with what is large in them passed over.
+All of these are walked, and large values in them are skipped.
 """
 
 from __future__ import annotations

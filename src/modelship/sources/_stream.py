@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 CHUNK_BYTES: Final = 64 * 1024
-# The longest instruction that is not passed over: a text of 255 bytes, and its length.
+# The longest instruction that is not skipped: a text of 255 bytes, and its length.
 LONGEST_SHORT_BYTES: Final = 272
 
 
@@ -164,7 +164,7 @@ class ByteStream:
 
     @property
     def position_bytes(self) -> int:
-        """How many bytes were read or passed over."""
+        """How many bytes were read or skipped."""
         return self._end - len(self.data) + self.at
 
     def read(self, size_bytes: int) -> bytes:

@@ -1,7 +1,7 @@
 """Universal Binary JSON (draft 12 of ubjson.org), as XGBoost writes it: big-endian, typed arrays.
 
 Nothing that a file declares is believed: a length is compared with what is left of the file before
-anything is read, and long arrays of numbers are passed over.
+anything is read, and long arrays of numbers are skipped.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["SKIPPED", "read_ubjson", "read_ubjson_at"]
 
 SKIPPED: Final = "(skipped)"
-"""What stands for a value that was passed over."""
+"""A placeholder for a skipped value."""
 
 # The letter of each kind of number, and how struct reads it; XGBoost writes draft 9's "U" and "i".
 _NUMBERS: Final[Mapping[int, struct.Struct]] = {

@@ -153,7 +153,7 @@ def register_model(
     """Register a model in an Azure ML workspace; the same content is not registered twice.
 
     A model of this name whose digest is the same is returned as it is, with `tags` added to
-    its own. One that was not registered by modelship is known again only if `model` was fetched
+    its own. One that was not registered by modelship is recognized only if `model` was fetched
     from there.
 
     Parameters

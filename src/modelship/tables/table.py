@@ -51,7 +51,7 @@ class Table:
 
     @classmethod
     def beside(cls, script: str, **options: Any) -> Table:
-        """Return a table of the ``schema.json`` that lies beside the script ``__file__``."""
+        """Return a table of the ``schema.json`` next to the script ``__file__``."""
         return cls(Schema.read(Path(script).with_name("schema.json")), **options)
 
     def read(self, raw_data: str) -> Any:

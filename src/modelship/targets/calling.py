@@ -72,7 +72,7 @@ class Caller:
         except ScoringRequestError as error:
             if error.status != _UNAUTHORIZED or not isinstance(self._backend, SupportsKeys):
                 raise
-        # It asks for a key that was not known yet, or was made anew.
+        # It asks for a key that was not known yet, or was regenerated.
         keys = self._known[instance.instance_id] = self.keys(instance)
         return ask(timeout_s=deadline.remaining_s, key=keys.primary)
 

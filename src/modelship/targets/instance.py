@@ -117,7 +117,7 @@ class Instance:
     def unreadable(cls, instance_id: str, problem: str) -> Instance:
         """Return the record of an instance whose own record cannot be used, so that it is seen.
 
-        It goes by the name in `instance_id`, or by all of that if there is none in it.
+        It is named after the name in `instance_id`, or after all of that if it holds none.
         """
         name, _, unique = instance_id.rpartition("-")
         is_ours = SERVICE_NAME.fullmatch(name) and unique

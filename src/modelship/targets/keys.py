@@ -38,7 +38,7 @@ class ServiceKeys:
         return ServiceKeys(_random(), _random())
 
     def replace(self, which: Literal["primary", "secondary"], value: str | None) -> ServiceKeys:
-        """Return the keys with one of them made anew, at random or as `value`."""
+        """Return the keys with one of them regenerated, at random or as `value`."""
         return replace(self, **{which: value or _random()})
 
     @staticmethod

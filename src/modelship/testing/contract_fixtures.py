@@ -60,7 +60,7 @@ class ContractFixtures:
     on_loopback : bool
         Whether services are on this machine, and so have to be on 127.0.0.1 alone.
     slow_timeout_s : float
-        Seconds after which a service that is stuck in ``init()`` is given up; enough for the
+        Seconds after which a service that is stuck in ``init()`` is aborted; enough for the
         target to have started one.
     """
 

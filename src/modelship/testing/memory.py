@@ -154,7 +154,7 @@ class MemoryBackend(TargetBackend):
     The bundle's script is imported into this process, whose packages it uses: its environment is
     not built, so give :func:`~modelship.testing.offline_bundle` a bundle to have none resolved.
     ``init()`` finds ``AZUREML_MODEL_DIR`` as in a service, and the variables that it is served
-    with; calls of ``run()`` wait for each other. A module that lies beside the script has to be
+    with; calls of ``run()`` wait for each other. A module next to the script has to be
     imported at its top or in ``init()``.
 
     All objects of this class show the same services; they end with this process.

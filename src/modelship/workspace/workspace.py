@@ -38,7 +38,7 @@ class Workspace:
     """A connected Azure ML workspace.
 
     It knows the workspace's models. What the SDK prints and logs on its own is dropped while it
-    works for us, in the thread that it works in. A call that does not end in time is given up.
+    works for us, in the thread that it works in. A call that does not end in time is aborted.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ class Workspace:
         call : Callable
             Asks it. What it prints and logs is dropped.
         timeout_s : float
-            Seconds until it is given up.
+            Seconds until it is aborted.
 
         Raises
         ------

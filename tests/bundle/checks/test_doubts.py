@@ -101,7 +101,7 @@ def names(name):
 UNPICKLER = "class Mine(pickle.Unpickler):\n    def find_class(self, module, name): return Scale\n"
 UNPICKLED = {
     "a class of the notebook": ("__main__.Scale", "MS303"),
-    "a module of one's own": ("old_prep.Scale", "MS304"),
+    "a custom module": ("old_prep.Scale", "MS304"),
     "an old name of a library": ("numpy._core.multiarray._reconstruct", "MS201"),
     "a library": ("lightgbm.sklearn.LGBMClassifier", "MS208"),
 }

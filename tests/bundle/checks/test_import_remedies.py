@@ -68,7 +68,7 @@ def test_a_module_beside_the_script_that_was_left_there_is_named(advice, script,
     """source_directory takes it along; the saved bundle still knows that it was there."""
     [told] = advice(script, file, whole=False)
     name = file.partition("/")[0].removesuffix(".py")
-    assert told == f"{name} lies beside the script: pass the folder of both as source_directory."
+    assert told == f"{name} is next to the script: pass the folder of both as source_directory."
 
 
 def test_what_the_script_does_not_import_is_not_left_behind(advice, tmp_path):

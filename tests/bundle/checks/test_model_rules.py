@@ -132,7 +132,7 @@ def test_of_several_files_the_script_may_load_one_alone(tmp_path):
 
 
 def test_a_module_that_nobody_provides(tmp_path, monkeypatch):
-    """A module of one's own is an error, since no package can bring it."""
+    """A custom module is an error, since no package can provide it."""
     (tmp_path / "churn_parts.py").write_text("class Scaler: pass\n")
     monkeypatch.syspath_prepend(tmp_path)
     [found] = _found(tmp_path, _pickle("churn_parts.Scaler"), lock=_lock())

@@ -84,6 +84,6 @@ def test_the_folder_that_was_given_is_no_package(found, line, better):
 
 
 def test_a_known_package_with_a_part_of_that_name_is_listed(found):
-    """Of torch.utils, it is torch that is missing, whatever lies beside the script."""
+    """Of torch.utils, it is torch that is missing, whatever files are next to the script."""
     [(_, advice)] = found("from torch.utils import data\n", "utils.py")
     assert advice == "List torch in the environment."

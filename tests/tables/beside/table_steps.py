@@ -1,4 +1,4 @@
-"""Steps of one's own, as they lie beside a scoring script."""
+"""Custom steps, in a module next to a scoring script."""
 
 from sklearn.base import BaseEstimator, TransformerMixin
 

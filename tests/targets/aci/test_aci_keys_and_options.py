@@ -161,7 +161,7 @@ def test_a_service_of_other_means_is_taken_as_it_is(offline, deploy, bundle):
 
 
 def test_overwriting_never_opens_a_service_by_leaving_an_option_out(deploy, offline, bundle):
-    """A service that is made anew, for more memory, asks for a key as the one before did."""
+    """A service that is recreated, for more memory, asks for a key as the one before did."""
     deploy(auth=True)
     fields = {
         name: value for name, value in vars(bundle).items() if name not in ("digest", "parts")

@@ -169,7 +169,7 @@ DOTS = ["../../../up", "..", "a/./b"]
 
 @pytest.mark.parametrize("name", ODD)
 def test_a_blob_keeps_its_name(offline, ws, name):
-    """Whatever it holds, it comes back by the same name, and nothing lies beside the folder."""
+    """It comes back by the same name, and nothing is written next to the folder."""
     store = ws.get_default_datastore()
     beside = sorted(offline.folder.parent.iterdir())
     blob = store.blob_service.get_blob_client(store.container_name, f"odd/{name}")

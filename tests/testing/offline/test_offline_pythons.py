@@ -42,11 +42,11 @@ def test_the_nearest_python_is_taken_that_the_packages_allow(asked, here, wrong,
 
 
 def test_the_note_says_what_was_asked_what_was_taken_and_why():
-    """In one line, with what was passed over."""
+    """In one line, with what was skipped."""
     note = taking("3.8.13", HERE, wrong=("3.9",)).note
     assert note.startswith("Python 3.8.13 is asked for, which azureml-core writes where nobody")
     assert "Python 3.11.7 of this machine is taken: this machine has no 3.8" in note
-    assert "3.9 was passed over (x has no wheel for 3.9)" in note
+    assert "3.9 was skipped (x has no wheel for 3.9)" in note
     assert "\n" not in note
     azure = taking("3.8.13", {**HERE, "3.8": "3.8.18"}, wrong=("3.8",)).note
     assert "Azure would not build it: name a Python that the packages allow, with set_" in azure

@@ -70,7 +70,7 @@ def test_variables_of_a_folder_that_is_gone_lead_nowhere(tmp_path, company):
     ],
 )
 def test_only_what_a_workspace_wrote_is_read(tmp_path, text):
-    """A file of another content, or that others can read, is passed over."""
+    """A file with other content, or that others can read, is skipped."""
     environ = {
         "HTTPS_PROXY": "http://modelship-offline:x@127.0.0.1:1",
         "SSL_CERT_FILE": str(tmp_path / "ca-bundle.pem"),

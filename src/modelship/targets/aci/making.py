@@ -98,7 +98,7 @@ class Maker:
         """Return what the workspace tells of the service, once no deployment of it is under way.
 
         One that somebody else began is waited for, since Azure ML refuses an update meanwhile; but
-        for no more than half of the time, after which the service can only be made anew.
+        for no more than half of the time, after which the service can only be recreated.
         """
         found = self._services.payload(self._name)
         if found is None or found.get("state") != _TRANSITIONING:
@@ -212,7 +212,7 @@ class Maker:
 
 
 def _left_as_it_is(earlier: Earlier | None) -> dict[str, Any]:
-    """Return what a service that is made anew keeps of the one before, unless it is told not to."""
+    """Return what a recreated service keeps of the one before, unless it is told not to."""
     if earlier is None:
         return {}
     before = changes_of(earlier.payload)

@@ -35,7 +35,7 @@ def instances_in(home: Path, *, name: str | None = None) -> list[Instance]:
     """Return the record of each folder of a service in `home`, a broken one for one that is not.
 
     Only those of the service `name`, if that is given. Files, links, drafts and folders without
-    a record are no services, and are passed over.
+    a record are not services, and are skipped.
 
     Raises
     ------

@@ -3,7 +3,7 @@
 A ``gunicorn.conf.py`` beside the script counts here too, as in a container, where nobody names
 another file; what is said below goes before it. This imports nothing of modelship but three files
 that need nothing else, and nothing outside the standard library. Settings that an older gunicorn
-does not know are passed over by it.
+does not know are skipped.
 """
 
 import ctypes

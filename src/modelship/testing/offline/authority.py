@@ -39,7 +39,7 @@ class Authority:
     """Vouches for Azure's hosts and this machine, to whoever trusts the file :attr:`bundle_path`.
 
     Its certificate holds for no other host (name constraints, RFC 5280, section 4.2.1.10), and for
-    30 days. Its private key is made anew each time and never written down, so that nobody can use
+    30 days. Its private key is generated each time and never written down, so that nobody can use
     it when this process has ended. The file keeps its path: a shell that points to it goes on
     working after a restart.
 

@@ -183,7 +183,7 @@ def _note(
     else:
         why = f"{place} has no {minor}, only {', '.join(here)}"
     others = "".join(
-        f"; {other} was passed over ({error.problem.rstrip('.')})"
+        f"; {other} was skipped ({error.problem.rstrip('.')})"
         for other, error in refused.items()
         if other != minor
     )

@@ -88,7 +88,7 @@ class Services:
     location : str
         The Azure region that the workspace pretends to be in.
     healthy_within_s : float
-        How long a container may take to become healthy before the deployment is given up.
+        How long a container may take to become healthy before the deployment is aborted.
     listeners : Listeners, optional
         Opens the sockets of the services' addresses.
 

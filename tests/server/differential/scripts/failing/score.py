@@ -1,4 +1,4 @@
-"""Fails while a file `broken` lies beside it."""
+"""Fails while a file `broken` is next to it."""
 
 import json
 from pathlib import Path

@@ -127,7 +127,7 @@ def test_a_failed_deployment_can_still_be_asked_for_its_log(modelship, files, na
         (("update", "NAME"), 2, "such as --workers 2"),
         (("update", "nobody", "--variable", "A=1"), 7, "no deployment named 'nobody'"),
         (("update", "NAME", "none"), 5, "is not a usable bundle"),
-        (("rollback", "NAME"), 7, "has no release to go back to"),
+        (("rollback", "NAME"), 7, "has no earlier release"),
         (("rollback", "NAME", "--to", "9"), 2, "the number of a change"),
         (("history", "nobody-svc"), 7, "no deployment named 'nobody-svc'"),
     ],

@@ -15,8 +15,8 @@ def test_a_gate_is_kept_or_the_deployment_fails_with_the_metrics(modelship, file
     deploy = ("deploy", files / "bundle", "-n", "gated", *MEMORY, "--gate", files / "test.npz")
     failed = modelship(*deploy, "--require", "accuracy=0.99")
     assert failed.exit_code == 7
-    assert "did not pass the gate: accuracy is 0." in failed.stderr
-    assert "nothing serves under this name" in failed.stderr
+    assert "failed the gate: accuracy is 0." in failed.stderr
+    assert "no release is running under this name" in failed.stderr
     done = modelship(*deploy, "--require", "accuracy=0.9")
     assert done.exit_code == 0, done.output
 

@@ -89,7 +89,7 @@ def test_each_flag_that_an_advice_names_exists(advice):
     ("python", "typed"),
     [
         ("pass trust_model=True (--trust-model).", "pass --trust-model."),
-        ("more time with timeout_s=.", "more time with --timeout."),
+        ("Raise timeout_s=.", "Raise --timeout."),
         ("such as memory_gb=1.5.", "such as --memory-gb 1.5."),
         ("with server='azmlinfsrv', or", "with --server azmlinfsrv, or"),
         ("keys without Serving(auth=True).", "keys without --auth."),

@@ -78,14 +78,14 @@ def test_a_folder_named_like_a_module_of_python_is_not_to_be_imported_from():
     ("bundle", "remedy"),
     [
         (FOR_3_8, "Pin scikit-learn==0.22.1, which wrote the model, or train the model again"),
-        (FOR_3_11, "Ask for Python 3.8 and scikit-learn==0.22.1 in the environment"),
+        (FOR_3_11, "Require Python 3.8 and scikit-learn==0.22.1 in the environment"),
         (
             Surroundings(python=(3, 11), wrote={"scikit-learn": "0.21.3"}),
             "Train the model again with scikit-learn as it is installed: scikit-learn 0.21.3 has",
         ),
         (
             Surroundings(python=(3, 9), wrote={"scikit-learn": "1.9.1"}),
-            "Ask for Python 3.11 and scikit-learn==1.9.1",
+            "Require Python 3.11 and scikit-learn==1.9.1",
         ),
         (
             Surroundings(python=(3, 11), wrote={"scikit-learn": "1.4.dev0"}),

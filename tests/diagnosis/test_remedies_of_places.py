@@ -27,7 +27,7 @@ def test_a_number_of_another_kind_in_a_request_is_no_other_version(phase, code):
 
 
 @pytest.mark.parametrize(
-    ("line", "begins"), [("open('/x', 'w')", "Write below"), ("open('/x')", "Let the user of the")]
+    ("line", "begins"), [("open('/x', 'w')", "Write to"), ("open('/x')", "Give the user of the")]
 )
 def test_what_may_not_be_written_is_written_elsewhere(line, begins):
     """No right to read it would help."""

@@ -128,7 +128,7 @@ def test_names_that_azure_refuses_are_refused_here(tmp_path, name):
 def test_a_missing_model_names_what_is_near(tmp_path):
     """A typing error in a path is answered with the names that resemble it."""
     (tmp_path / "model.pkl").write_bytes(pickle.dumps(1))
-    with pytest.raises(ModelNotFoundError, match=r"Nearby there is: .*model\.pkl"):
+    with pytest.raises(ModelNotFoundError, match=r"Files in the same folder: .*model\.pkl"):
         Model.read(tmp_path / "modle.pkl")
 
 

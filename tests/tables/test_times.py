@@ -93,4 +93,4 @@ def test_a_sample_that_json_cannot_hold_is_told_what_to_do():
         schema_of(
             [], given=None, sample=pd.DataFrame({"a": pd.cut([1, 2, 9], [0, 5, 10])}), strict=True
         )
-    assert refused.value.advice.startswith("Give rows of numbers, texts, dates")
+    assert refused.value.advice.startswith("Give rows of numbers, strings, dates")

@@ -368,7 +368,7 @@ def test_what_a_check_could_not_decide_is_told_with_the_failure(tmp_path, monkey
     with pytest.raises(DeploymentFailedError) as caught:
         DeployTarget.open("memory").deploy(offline_bundle(bundle), name="unready", check="static")
     [doubt] = caught.value.doubts
-    assert "MS115 init() assigns 'model' to a variable of its own" in doubt
+    assert "MS115 init() assigns 'model' to a local variable" in doubt
     assert f"  may be the cause: {doubt}" in str(caught.value)
     assert f"  may be the cause: {doubt}" in text_of(caught.value)
     assert error_document(caught.value)["doubts"] == [doubt]

@@ -1,4 +1,4 @@
-"""A new release passes its gate, shadow and canary, or the old one serves on."""
+"""A new release passes its gate, shadow and canary, or the old release keeps serving."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_a_switch_that_is_interrupted_is_taken_back(deployment, bundle_of, monke
 def test_the_gate_of_a_first_release_leaves_nothing_behind(memory_target, bundle_of):
     """No request ever comes to it."""
     gate = Gate(Evaluator(_X, _Y, progress=False), accuracy=0.75)
-    with pytest.raises(RolloutFailedError, match="nothing serves under this name"):
+    with pytest.raises(RolloutFailedError, match="no release is running under this name"):
         memory_target.deploy(bundle_of(1), name="never-svc", gate=gate, show_output=False)
     assert "never-svc" not in {each.name for each in memory_target.list()}
 
@@ -255,7 +255,7 @@ def test_without_an_older_release_there_is_no_traffic_to_try_one_on(
     """The first release serves once it is healthy, and the steps say why."""
     with memory_target.deploy(bundle_of(0), name="first-svc", rollout="canary") as deployed:
         assert deployed.run({"data": [[1]]}) == [0]
-    assert "nothing serves under this name yet" in capsys.readouterr().err
+    assert "no release is running under this name yet" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("stage", [{"rollout": "canary"}, {"shadow": Shadow()}])

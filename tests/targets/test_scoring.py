@@ -183,7 +183,7 @@ def test_a_body_that_is_not_the_json_it_claims_is_an_error_of_ours():
 
 @pytest.mark.parametrize(
     ("status", "hint"),
-    [(400, "Change the request"), (401, "a key of the service"), (500, "has the traceback")],
+    [(400, "Correct the request"), (401, "a key of the service"), (500, "has the traceback")],
 )
 def test_the_remedy_is_that_of_the_status(status, hint):
     """A refused request has no traceback, and one without a key needs one."""

@@ -24,7 +24,7 @@ CANARY = "xyzzy-plugh-7361"
         ("LISTEN_FDS", "takes its socket"),
         ("AZUREML_MODEL_DIR", "finds the bundle"),
         ("SERVER_PORT", "Serving(port=...)"),
-        ("PYTHONPATH", "the server is found by it"),
+        ("PYTHONPATH", "the server is found through it"),
         ("GUNICORN_CMD_ARGS", "gunicorn.conf.py beside the script"),
     ],
 )

@@ -60,7 +60,7 @@ TABLE = [
     (
         lambda: ValueError('Fail to create device flow. Err: {"error_description": "Not here."}'),
         WorkspaceCredentialsError,
-        "were not taken: Not here.",
+        "rejected the credentials: Not here.",
     ),
     (
         lambda: msrest_exceptions.ClientRequestError(

@@ -154,7 +154,7 @@ def check_script(source: bytes, *, shown: str) -> None:
             advice="Correct the line; `python -m py_compile` shows it too.",
         ) from error
     except (RecursionError, MemoryError) as error:
-        problem = "it is nested too deeply to be read."
+        problem = "it is nested too deeply to parse."
         raise EntryScriptError(path=shown, problem=problem) from error
     defined = bound_names(top_level(tree.body)) | declared_names(tree)
     if _BINDING.search(source):

@@ -71,8 +71,8 @@ def _loaded(script: Script) -> frozenset[str]:
 def _findings(script: Script, run: Function, *, models: frozenset[str]) -> Iterator[Finding]:
     answers = _Answers(run, models=models)
     if any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in _own(run)):
-        problem = "run() is a generator, which the server cannot send."
-        advice = "Collect in a list what it yields, and return the list."
+        problem = "run() is a generator, which the server cannot serialize."
+        advice = "Collect the yielded values in a list, and return the list."
         yield RULES["MS107"].finding(problem, path=script.path, line=run.lineno, advice=advice)
         return
     for node in _own(run):
@@ -80,7 +80,7 @@ def _findings(script: Script, run: Function, *, models: frozenset[str]) -> Itera
             continue
         if what := answers.unserializable(node.value):
             yield RULES["MS107"].finding(
-                f"run() returns {what}, which the server cannot send: it answers 500.",
+                f"run() returns {what}, which the server cannot serialize: it answers 500.",
                 path=script.path,
                 line=node.lineno,
                 advice=_advice(what),

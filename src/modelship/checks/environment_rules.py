@@ -50,7 +50,7 @@ def _unpinned(subject: Subject, environment: Environment) -> Iterator[Finding]:
         version = _to_pin(wrote.get(name, ""), _locked(subject, name))
         if version:
             yield RULES["MS203"].finding(
-                f"{text} made the model, and the next build may get another version of it.",
+                f"{text} produced the model, and the next build may install another version of it.",
                 path=environment.origin,
                 advice=f"Pin it in the environment: {name}=={version}.",
             )

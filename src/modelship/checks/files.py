@@ -142,10 +142,10 @@ def _below_model_dir(
         return  # a way to another model, or a pattern
     if not files:
         yield RULES["MS106"].finding(
-            f"It looks for {place.path!r} among the models, and the bundle has none.",
+            f"It looks for the model file {place.path!r}, and the bundle has no model.",
             path=path,
             line=node.lineno,
-            advice="Give the bundle the model that the script loads.",
+            advice="Add the model that the script loads to the bundle.",
         )
         return
     close = [file for file in files if f"/{file}".endswith(f"/{place.path}")]
@@ -186,7 +186,7 @@ def _registered(node: ast.Call, *, models: Sequence[Model] | None, path: str) ->
         ids = model_ids(models)
         have = f"this one is {ids}" if len(models) == 1 else f"these are {ids or 'none'}"
         yield RULES["MS106"].finding(
-            f"It asks for the registered model {asked}, and {have}.", path=path, line=node.lineno
+            f"It requests the registered model {asked}, and {have}.", path=path, line=node.lineno
         )
 
 
@@ -201,7 +201,7 @@ def _above(node: ast.Call, place: Place, *, path: str, apart_on: str) -> Finding
     way = posixpath.relpath(place.path, posixpath.dirname(path) or ".")
     return RULES["MS109"].finding(
         f"It opens {place.path!r} in the current folder, and on {apart_on} the files of the source "
-        "directory lie in a folder below that.",
+        "directory are in a subfolder of it.",
         path=path,
         line=node.lineno,
         advice=f"Write os.path.join(os.path.dirname(__file__), {way!r}).",
@@ -227,7 +227,7 @@ def _elsewhere(
     mine = [file for file in model_files(models) if file.endswith(name)]
     if mine:
         yield RULES["MS106"].finding(
-            f"It reads the model from {place.path!r}, which is not where a service finds it.",
+            f"It reads the model from {place.path!r}, which does not exist in a service.",
             path=path,
             line=node.lineno,
             advice=f"Write os.path.join(os.environ['AZUREML_MODEL_DIR'], {mine[0]!r}).",

@@ -80,7 +80,7 @@ def is_plain(function: Function) -> bool:
 def _judge_init(init: Function, *, path: str) -> Iterator[Finding]:
     if _required(init):
         yield RULES["MS103"].finding(
-            f"init() asks for {_required(init)[0]!r}, and the server calls it with nothing.",
+            f"init() requires {_required(init)[0]!r}, and the server calls it without arguments.",
             path=path,
             line=init.lineno,
             advice="Write def init(): without parameters.",
@@ -102,7 +102,7 @@ def _judge_run(run: Function, *, path: str) -> Iterator[Finding]:
 def _bad_signature(run: Function, *, schema: bool) -> str:
     parameters = run.args
     if parameters.posonlyargs or parameters.vararg or parameters.kwarg:
-        return "run() has positional-only parameters, *args or **kwargs, which the server refuses."
+        return "run() has positional-only parameters, *args or **kwargs, which the server rejects."
     names = [each.arg for each in (*parameters.args, *parameters.kwonlyargs)]
     if not [name for name in names if name != _HEADERS]:
         return "run() has no parameter for the request."
@@ -110,7 +110,7 @@ def _bad_signature(run: Function, *, schema: bool) -> str:
         return ""
     extra = [name for name in _required(run) if name not in (names[0], _HEADERS)]
     if extra and names[0] != _HEADERS:
-        return f"run() asks for {extra[0]!r} too, and the server passes the request alone."
+        return f"run() also requires {extra[0]!r}, and the server passes only the request."
     return ""
 
 
@@ -156,7 +156,7 @@ def _lost_names(script: Script, *, init: Function, run: Function) -> Iterator[tu
             if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store)
         )
         finding = RULES["MS115"].finding(
-            f"init() assigns {name!r} to a variable of its own, and run() does not find it.",
+            f"init() assigns {name!r} to a local variable, which run() cannot access.",
             path=script.path,
             line=line,
             advice=f"Write global {name} in init(), before the assignment.",

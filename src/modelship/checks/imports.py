@@ -106,7 +106,7 @@ def _missing(
     found = RULES["MS104"].finding(
         f"It imports {top}, which the environment does not provide."
         if there is False
-        else f"It imports {top}, and no package of the environment is known to provide it.",
+        else f"It imports {top}, and no package in the environment is known to provide it.",
         path=path,
         line=each.line,
         advice=remedy_for_missing(
@@ -144,7 +144,7 @@ def _of_a_folder_above(
     # Python's own module of that name would be found in its place.
     advice = _capital(give) if around.is_of_python(name) else f"Write {write}, or {give}"
     return RULES["MS104"].finding(
-        f"It imports {each.module}, and {beside} lies in the root of the source directory, with no "
+        f"It imports {each.module}, and {beside} is in the root of the source directory, with no "
         f"folder {'/'.join(parts[:above])} above it.",
         path=path,
         line=each.line,
@@ -155,7 +155,7 @@ def _of_a_folder_above(
 
 def _relative(each: Import, *, path: str, around: Surroundings) -> Finding:
     return RULES["MS104"].finding(
-        "It imports relative to its package, and the server loads it as a module of its own.",
+        "It uses a relative import, and the server loads it as a top-level module.",
         path=path,
         line=each.line,
         advice=_without_dot(each, path=path, around=around),
@@ -221,6 +221,6 @@ def _hidden(
             what = provided.package_of(top)
         if what and (top in imported or what == "the standard library"):
             yield RULES["MS116"].finding(
-                f"It has the name of the module {top} of {what}: one hides the other.",
+                f"It has the same name as the module {top} of {what}: one shadows the other.",
                 path=script.path,
             )

@@ -31,7 +31,7 @@ _SECRETS: Final = (
     (
         # and not a placeholder: a word in capitals, the word itself, or stars
         rb"://[^/\s:@\"']+:(?![A-Z_]+@|(?i:pass(word)?|pwd|secret)@|[*x.]+@)[^/\s:@\"'{}$<]{3,}@[\w.-]+",
-        "a password in an address",
+        "a password in a URL",
     ),
 )
 _PATTERNS: Final = tuple((re.compile(pattern), what) for pattern, what in _SECRETS)
@@ -98,7 +98,10 @@ def _named_secrets(node: ast.AST, *, path: str) -> Iterator[Finding]:
     for name, value in pairs:
         if _NAMES.search(name) and _is_secret(value):
             yield RULES["MS110"].finding(
-                f"It gives {name} as text.", path=path, line=value.lineno, severity=Severity.ERROR
+                f"It contains {name} as plain text.",
+                path=path,
+                line=value.lineno,
+                severity=Severity.ERROR,
             )
 
 

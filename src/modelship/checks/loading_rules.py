@@ -22,7 +22,7 @@ __all__ = ["loading_findings", "require_loadable", "require_sound", "shown_path"
 
 _DANGERS_SHOWN: Final = 20
 _IF_KNOWN: Final = "If you know who made it and what it runs: trust_model=True (--trust-model)."
-_TRUSTED: Final = "It is loaded all the same, because you trust it (trust_model)."
+_TRUSTED: Final = "It is loaded nevertheless, because you trust it (trust_model)."
 
 
 def shown_path(model: Model, *, among: Sequence[Model]) -> str:
@@ -85,7 +85,7 @@ def _obstacles(model: Model, *, path: str, own: OwnModules) -> Iterator[Finding]
         yield RULES["MS301"].finding(f"Loading it is not safe: {hazard}.", path=path)
     for reason in passport.incomplete_because:
         yield RULES["MS308"].finding(
-            f"It cannot be read to its end without loading it: {reason}.", path=path
+            f"It cannot be fully inspected without loading it: {reason}.", path=path
         )
 
 

@@ -110,9 +110,10 @@ def _of_main(model: Model, *, path: str) -> Iterator[Finding]:
     if names:
         bare = [name.removeprefix("__main__.") for name in names]
         yield RULES["MS303"].finding(
-            f"It needs {_listed(bare)} from the program that saved it; the server is another one.",
+            f"It needs {_listed(bare)} from the program that saved it; the server is a different "
+            f"program.",
             path=path,
-            advice=f"Move {bare[0]} to a module, such as parts.py beside the script, import it "
+            advice=f"Move {bare[0]} to a module, such as parts.py next to the script, import it "
             "from there, and save the model again.",
         )
 
@@ -121,7 +122,7 @@ def _unknown(model: Model, *, but: set[str], path: str) -> Iterator[Finding]:
     names = [name for name in model.passport.unknown if name.partition(".")[0] not in but]
     if names:
         yield RULES["MS302"].finding(
-            f"Loading it would import {_listed(names)}, of no library that is known.", path=path
+            f"Loading it would import {_listed(names)}, which no known library contains.", path=path
         )
 
 
@@ -136,7 +137,7 @@ def _missing(
             continue  # of another Python, which is another rule
         if top in IMPORT_TO_PYPI or is_installed_here(top):
             package = provided.package_of(top)
-            problem = f"It was made with {package}, which the environment does not hold."
+            problem = f"It was created with {package}, which is not in the environment."
             advice = f"List {package} in the environment."
             yield RULES["MS208"].finding(problem, path=path, advice=advice), top
         else:
@@ -145,7 +146,7 @@ def _missing(
             advice = _way_to(top, elsewhere=elsewhere, beneath=beneath)
             certain = certain or bool(elsewhere or beneath)
             finding = RULES["MS304"].finding(
-                f"It needs the module {top}, which is neither in the environment nor beside "
+                f"It needs the module {top}, which is neither in the environment nor next to "
                 "the script.",
                 path=path,
                 advice=advice,
@@ -167,8 +168,8 @@ def _way_to(top: str, *, elsewhere: str, beneath: str) -> str:
             "as source_directory."
         )
     return (
-        f"Put {top}.py beside the script, and pass the folder of both as source_directory; or list "
-        "the package that has it."
+        f"Put {top}.py next to the script, and pass their folder as source_directory; or list the "
+        "package that contains it."
     )
 
 
@@ -192,7 +193,7 @@ def _not_in_own(
             finding = RULES["MS304"].finding(
                 f"It needs {name}, and {lack}.",
                 path=path,
-                advice="Put the modules beside the script that the model was saved with.",
+                advice="Put the modules that the model was saved with next to the script.",
             )
             yield finding, name.rpartition(".")[2]
 
@@ -216,7 +217,7 @@ def _of_other_pythons(model: Model, lock: Lock, *, path: str) -> Iterator[Findin
         yield RULES["MS206"].finding(
             f"It needs the module {module}, which Python {lock.python} does not have.",
             path=path,
-            advice=f"Ask for {_python_with(module)} in the environment.",
+            advice=f"Require {_python_with(module)} in the environment.",
         )
     if model.passport.protocol == _PROTOCOL_5 and python < _READS_PROTOCOL_5:
         yield RULES["MS206"].finding(
@@ -224,7 +225,7 @@ def _of_other_pythons(model: Model, lock: Lock, *, path: str) -> Iterator[Findin
         )
     if any(name in names for name in _BYTECODE):
         yield RULES["MS206"].finding(
-            f"It holds functions that one version of Python compiled; unless that was "
+            f"It contains functions compiled by one version of Python; unless that was "
             f"{lock.python}, they do not load.",
             path=path,
             severity=Severity.WARNING,
@@ -247,10 +248,10 @@ def size_findings(models: Sequence[Model], *, memory_bytes: int) -> Iterator[Fin
         what = "unpacked" if size_bytes > on_disk else "on disk"
         it, path = ("It has", models[0].path.name) if len(models) == 1 else ("Its models have", "")
         yield RULES["MS307"].finding(
-            f"{it} {size_bytes / 2**30:.2g} GiB {what}, and the service asks for "
+            f"{it} {size_bytes / 2**30:.2g} GiB {what}, and the service requests "
             f"{memory_bytes / 2**30:.2g} GiB of memory.",
             path=path,
-            advice=f"Ask for more, such as memory_gb={math.ceil(20 * size_bytes / 2**30) / 10}.",
+            advice=f"Request more, such as memory_gb={math.ceil(20 * size_bytes / 2**30) / 10}.",
             severity=Severity.ERROR if size_bytes > memory_bytes else Severity.WARNING,
         )
 

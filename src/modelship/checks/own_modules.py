@@ -89,7 +89,7 @@ class OwnModules:
             file = self._files.get(f"{within}.py") or self._files.get(f"{within}/__init__.py")
             deeper = any(path.startswith(f"{within}/") for path in self._files)
             if file is None and not deeper:
-                return f"there is no {within}.py beside the script"
+                return f"there is no {within}.py next to the script"
             if file is not None and not self._goes_on(f"{within}/{parts[size]}"):
                 script = parse(file, python=python)
                 if isinstance(script, Script) and not {parts[size], "*"} & script.names:

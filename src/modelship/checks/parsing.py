@@ -27,7 +27,7 @@ LARGEST_BYTES: Final = 2_000_000
 """A script that is larger holds data; parsing it would take long and much memory."""
 
 
-_NEWER: Final = "Ask for a newer Python in the environment, or write the line as this one reads it."
+_NEWER: Final = "Require a newer Python in the environment, or use the syntax of this version."
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,9 @@ def parse(file: SourceFile, *, python: tuple[int, int]) -> Script | Finding:
     if len(file.content) > LARGEST_BYTES:
         size = f"{len(file.content) / 1e6:.0f} MB"
         return RULES["MS112"].finding(
-            f"It has {size}, far more than a script, and is not read here.",
+            f"It has {size}, far more than a script, and is not parsed.",
             path=file.path,
-            advice="Put data into a file of its own, such as .json, beside the script.",
+            advice="Put the data into a separate file, such as .json, next to the script.",
             severity=Severity.WARNING,
         )
     if problem := python_problem(file.content):
@@ -92,7 +92,7 @@ def parse(file: SourceFile, *, python: tuple[int, int]) -> Script | Finding:
         found = _unreadable(error, path=file.path, python=python, running=running)
         return replace(found, advice=_NEWER) if _is_of_newer(file, python) else found
     except (RecursionError, MemoryError, ValueError):
-        return RULES["MS112"].finding("It is nested too deeply to be read.", path=file.path)
+        return RULES["MS112"].finding("It is nested too deeply to parse.", path=file.path)
     tree.body = [each for each in tree.body if not _is_for_main(each)]
     return Script(file.path, tree)
 

@@ -200,8 +200,8 @@ def _tried(
     except ModelshipError as error:
         return [finding_of(error)], False
     except TimeoutError:
-        problem = f"The environment was not ready within the {timeout_s:.0f} s that were left."
-        advice = "Give it more time with timeout_s=."
+        problem = f"The environment was not ready within the remaining {timeout_s:.0f} s."
+        advice = "Raise timeout_s=."
         return [RULES["MS209"].finding(problem, advice=advice)], False
     has_sample = bundle.sample_json is not None
     told = [

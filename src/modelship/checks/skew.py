@@ -37,7 +37,7 @@ class _Names:
     since: Version = _FIRST
     until: Version = _NEVER
     ask: str = ""
-    """The first release to ask for; without it, only another training helps."""
+    """The first release to require; without it, only retraining helps."""
 
 
 # Their formats have a version, and newer releases read older ones.
@@ -146,9 +146,9 @@ def _of_library(
     known = _known_breaks(passport, wrote, loads) if library == "scikit-learn" else []
     for each in known:
         yield RULES["MS201"].finding(
-            f"{told}, where it cannot be used: {each.what}."
+            f"{told}, which cannot use it: {each.what}."
             if each.certain
-            else f"{told}, where not all of it works: {each.what}.",
+            else f"{told}, in which not all of it works: {each.what}.",
             path=path,
             advice=advice,
             severity=Severity.ERROR if each.certain else Severity.WARNING,
@@ -157,7 +157,9 @@ def _of_library(
         return
     if not known and is_skew(str(wrote), str(loads)):
         yield RULES["MS201"].finding(
-            f"{told}; {library} promises nothing across minor versions.", path=path, advice=advice
+            f"{told}; {library} gives no compatibility guarantee across minor versions.",
+            path=path,
+            advice=advice,
         )
 
 
@@ -210,7 +212,7 @@ def _to_ask_for(package: str, since: str, *, lock: Lock) -> str:
         return f"Ask for {package}>={since} in the environment."
     other = nearest_python(known, since, python=python)
     return (
-        f"Ask for Python {other} and {package}>={since} in the environment: there is no wheel of "
+        f"Require Python {other} and {package}>={since} in the environment: there is no wheel of "
         f"it for Python {python[0]}.{python[1]}."
     )
 

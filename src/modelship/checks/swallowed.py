@@ -145,7 +145,7 @@ def swallowed_before(
     else:  # the script may say in its own words that something is missing
         left = [each for each in before if each.told["left"] and each.told["during"] == "init"]
         cause = left[-1] if left and failure.code == _FAILED else None
-    return cause.finding(f"{cause.handled} and goes on; {then}.") if cause else None
+    return cause.finding(f"{cause.handled} and continues; {then}.") if cause else None
 
 
 def _binding(caught: Sequence[_Caught], words: set[str]) -> _Caught | None:
@@ -243,7 +243,7 @@ def _told_error(
         return each.finding(end, severity=Severity.WARNING)
     cause = _in_init([each for each in _before_run(trial) if not each.told["bound"]])
     if cause is not None:
-        return cause.finding(f"{cause.handled} and goes on; then {answers}.")
+        return cause.finding(f"{cause.handled} and continues; then {answers}.")
     return RULES["MS503"].finding(f"{answers}.", path=entry_script, severity=Severity.WARNING)
 
 
@@ -252,7 +252,7 @@ def unset_findings(trial: Trial) -> Iterator[Finding]:
     for name in trial.last.get("unset", ()):
         cause = _binding(_before_run(trial), {name})
         if cause is not None:
-            yield cause.finding(f"{cause.handled} and goes on; then run() finds no {name}.")
+            yield cause.finding(f"{cause.handled} and continues; then run() finds no {name}.")
 
 
 def _a(kind: str) -> str:

@@ -26,7 +26,7 @@ def target_findings(
 ) -> Iterator[Finding]:
     """Find what the place would refuse."""
     if name is not None and not SERVICE_NAME.fullmatch(name):
-        yield RULES["MS401"].finding(f"{name!r} is no name of a service.")
+        yield RULES["MS401"].finding(f"{name!r} is not a valid service name.")
     if profile is None:
         return
     if subject.resources is not None:
@@ -34,21 +34,20 @@ def target_findings(
         yield from _range("MS402", asked.cpu_cores, profile.cpu_cores, profile, "cores")
         yield from _range("MS403", asked.memory_gb, profile.memory_gb, profile, "GiB of memory")
     if profile.asks_for_key is False:
-        yield RULES["MS404"].finding(
-            f"On {profile.name}, it answers anybody who finds its address."
-        )
+        yield RULES["MS404"].finding(f"On {profile.name}, it answers anyone who knows its address.")
     name_of_script = PurePosixPath(subject.entry_script).name
     if profile.imports_script and name_of_script and not is_module_name(name_of_script):
         yield RULES["MS407"].finding(
-            f"{profile.name} takes no script named {name_of_script!r}: it wants the name of a "
+            f"{profile.name} does not accept a script named {name_of_script!r}: it needs the name "
+            f"of a "
             "Python module.",
             path=subject.entry_script,
-            advice=f"Call it {as_module_name(name_of_script)}; process and docker take either.",
+            advice=f"Call it {as_module_name(name_of_script)}; process and docker accept either.",
         )
     size_bytes = len((subject.sample_json or "").encode())
     if profile.payload_bytes is not None and size_bytes > profile.payload_bytes:
         yield RULES["MS406"].finding(
-            f"The sample request has {size_bytes / 1e6:.1f} MB, and {profile.name} takes "
+            f"The sample request has {size_bytes / 1e6:.1f} MB, and {profile.name} accepts "
             f"{profile.payload_bytes / 1e6:g} MB."
         )
 
@@ -72,5 +71,5 @@ def _range(
     if not least <= asked <= most:
         bound = f"{least:g} or more" if most == math.inf else f"{least:g} to {most:g}"
         yield RULES[code].finding(
-            f"It asks for {asked:g} {unit}, and {profile.name} gives {bound}."
+            f"It requests {asked:g} {unit}, and {profile.name} allows {bound}."
         )

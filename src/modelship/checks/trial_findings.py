@@ -46,16 +46,16 @@ def trial_findings(
     beyond = profile.limits_memory and trial.peak_bytes > resources.memory_bytes
     if trial.ended_for == "memory" or (trial.phase == "done" and beyond):
         yield RULES["MS505"].finding(
-            f"It took more than the {resources.memory_gb:g} GiB of memory that it asks for, "
+            f"It used more than the {resources.memory_gb:g} GiB of memory that it requests, "
             f"in {_while(trial)}.",
             path=entry_script,
             evidence=_tail(trial.log),
         )
     elif trial.ended_for == "deadline":
         yield RULES["MS504"].finding(
-            f"{_while(trial)} was not done in the time that was left.",
+            f"{_while(trial)} did not finish in the remaining time.",
             path=entry_script,
-            advice="Give it more with timeout_s= (--timeout), or make it faster.",
+            advice="Raise timeout_s= (--timeout), or make it faster.",
         )
     elif trial.ended_for == "time":
         yield _too_slow(trial, entry_script=entry_script, profile=profile)
@@ -69,7 +69,7 @@ def trial_findings(
         yield from _answered(trial, entry_script=entry_script)
         if not has_sample:
             yield from unset_findings(trial)
-            yield RULES["MS509"].finding("It has no sample request, so run() was not tried.")
+            yield RULES["MS509"].finding("It has no sample request, so run() was not tested.")
 
 
 def _raised(trial: Trial, *, entry_script: str) -> Finding:
@@ -110,7 +110,7 @@ def _place(trial: Trial, entry_script: str) -> tuple[str, int | None]:
 def _refused(trial: Trial, *, entry_script: str) -> Finding:
     diagnosis = diagnose(str(trial.last["message"]))
     return RULES[diagnosis.code if diagnosis.code != "MS699" else "MS103"].finding(
-        f"The server refuses it: {trial.last['message']}", path=entry_script
+        f"The server rejects it: {trial.last['message']}", path=entry_script
     )
 
 
@@ -118,12 +118,12 @@ def _too_slow(trial: Trial, *, entry_script: str, profile: Profile) -> Finding:
     if trial.phase == "run":
         return RULES["MS405"].finding(
             f"run() did not answer the sample request within the {profile.scoring_timeout_s:g} s "
-            f"that {profile.name} gives.",
+            f"that {profile.name} allows.",
             path=entry_script,
         )
     return RULES["MS504"].finding(
         f"{_while(trial)} took longer than the {profile.start_timeout_s:g} s that "
-        f"{profile.name} gives.",
+        f"{profile.name} allows.",
         path=entry_script,
     )
 
@@ -147,7 +147,7 @@ def _ended(trial: Trial, *, entry_script: str) -> Finding:
 
 def _not_started(trial: Trial) -> Finding:
     """Find why the server's own modules cannot be imported, which is no fault of the script."""
-    advice = "Pin other versions of the packages that its traceback names."
+    advice = "Pin other versions of the packages named in its traceback."
     return RULES["MS202"].finding(
         "The inference server cannot be imported.",
         advice="" if _NO_SERVER in trial.log else advice,
@@ -159,13 +159,13 @@ def _answered(trial: Trial, *, entry_script: str) -> Iterator[Finding]:
     for told in trial.lines:
         if told["phase"] == "request refused":
             yield RULES["MS510"].finding(
-                f"The sample request is refused: {told['message']}", path=entry_script
+                f"The sample request is rejected: {told['message']}", path=entry_script
             )
         elif told["phase"] == "answer unserializable":
             yield from error_findings(trial, told, entry_script=entry_script)
             yield from (
                 RULES["MS107"].finding(
-                    f"The server cannot send what run() returns: {part['what']}.",
+                    f"The server cannot serialize what run() returns: {part['what']}.",
                     path=entry_script,
                     advice=remedy_of(part["kinds"], is_key=part["key"]),
                 )
@@ -190,7 +190,8 @@ def _of_answer(told: Mapping[str, Any], *, entry_script: str) -> Iterator[Findin
         )
     if told.get("nan"):
         yield RULES["MS508"].finding(
-            "The answer holds NaN or an infinity, which is not JSON: many clients refuse it.",
+            "The response contains NaN or infinity, which is not valid JSON: many clients reject "
+            "it.",
             path=entry_script,
         )
 

@@ -47,7 +47,7 @@ def undeclared_categories(
         noun = "column" if len(names) == 1 else "columns"
         yield RULES["MS309"].finding(
             f"The model takes categories in the {noun} {columns}, and neither its file nor the "
-            "sample tells which ones: it takes plain numbers for their codes.",
+            "sample contains them: it interprets plain numbers as category codes.",
             path=path,
         )
 

@@ -72,8 +72,8 @@ def update(
     """Change what is given of the service NAME: its bundle, an option, or both.
 
     All that is not given stays what it is, whatever modelship.yaml says: of the file, only where
-    services run counts here. It is done when the new release answers; if it does not, the old one
-    serves on.
+    services run counts here. It is done when the new release answers; if it does not, the old
+    release keeps serving.
     """
     stated = stated_options(serving)
     if bundle_folder is None and not stated:

@@ -55,7 +55,7 @@ def _out_of_memory(facts: Facts, timeline: Timeline) -> Diagnosis:
     cause = (
         f"The service was killed for memory: it took more than{limit} {timeline.doing_when_killed}"
     )
-    remedy = f"Ask for more, such as memory_gb={2 * limit_gb:g}, or load less." if limit_gb else ""
+    remedy = f"Request more, such as memory_gb={2 * limit_gb:g}, or load less." if limit_gb else ""
     return RULES["MS505"].diagnosis(cause.rstrip() + ".", remedy=remedy)
 
 

@@ -118,6 +118,6 @@ def _sharpened(diagnosis: Diagnosis, facts: Facts) -> Diagnosis:
     if diagnosis.code != "MS505" or not facts.memory_bytes:
         return diagnosis
     limit_gb = facts.memory_bytes / 2**30
-    remedy = f"Ask for more, such as memory_gb={2 * limit_gb:g}, or load less."
+    remedy = f"Request more, such as memory_gb={2 * limit_gb:g}, or load less."
     cause = f"{diagnosis.cause.rstrip('.')} (its limit is {limit_gb:g} GiB)."
     return replace(diagnosis, cause=cause, remedy=remedy)

@@ -201,7 +201,7 @@ def _advice(raised: Raised, path: str) -> str:
     same = [each for each in files if PurePosixPath(each).name == name]  # one of several models'
     best = next(iter(difflib.get_close_matches(_short(path), same, n=1, cutoff=0)), close[0])
     if raised.files is not None and not files:
-        return "Give the bundle the model that the script loads."
+        return "Add the model that the script loads to the bundle."
     if raised.kind == "IsADirectoryError" and not files:
         best = "model.pkl"
     parts = ", ".join(f"'{part}'" for part in PurePosixPath(best).parts)

@@ -156,7 +156,7 @@ def remedy_for_version(package: str, version: str, *, around: Surroundings, load
     if not other:
         return f"{again[0].upper()}{again[1:]}: {none}, nor for another that services run on."
     return (
-        f"Ask for Python {other} and {package}=={version} in the environment ({none}), or {again}."
+        f"Require Python {other} and {package}=={version} in the environment ({none}), or {again}."
     )
 
 

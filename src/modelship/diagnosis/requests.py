@@ -75,7 +75,7 @@ _NO_CATEGORIES: Final = re.compile(
 )
 _DTYPES: Final = ((_NO_DATES, "dates"), (_NO_CATEGORIES, "categories"))
 _TELL_DTYPES: Final = (
-    "Make the bundle with a sample that tells them: sample_input=X.head() "
+    "Create the bundle with a sample that contains them: sample_input=X.head() "
     "(--sample-input X.parquet), where X is the table that the model was fitted on. Or write them "
     "into the schema.json of the bundle, and pass schema='schema.json' (--schema schema.json)"
 )

@@ -21,10 +21,10 @@ class ModelshipError(Exception):
     exit_code: ClassVar[int] = 1
 
     aftermath: str = ""
-    """What was done after it, such as that the previous release was started again; or empty."""
+    """What happened after the failure, such as a restart of the previous release; or empty."""
 
     doubts: tuple[str, ...] = ()
-    """Findings of a check that was in doubt before, and that may be the cause; as texts."""
+    """Warnings of an earlier check that may be the cause, as text."""
 
     _message: ClassVar[str] = ""
     _evidence: ClassVar[str] = ""

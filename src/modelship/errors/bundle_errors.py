@@ -50,8 +50,8 @@ class SampleInputError(BundleError):
 
     problem: str
     advice: str = (
-        "Give rows of numbers, texts, dates and truth values, such as a request holds them; if a "
-        "script of yours makes the model's of them, pass it as entry_script."
+        "Give rows of numbers, strings, dates and booleans, as in a request; if a custom "
+        "script converts them for the model, pass it as entry_script."
     )
 
 
@@ -75,7 +75,7 @@ class CheckFailedError(BundleError):
     @property
     def message(self) -> str:
         count = "an error" if len(self.findings) == 1 else f"{len(self.findings)} errors"
-        return f"The check found {count} in the bundle; nothing was built or sent."
+        return f"The check found {count} in the bundle; nothing was built or uploaded."
 
     @property
     def evidence(self) -> str:

@@ -41,8 +41,8 @@ class UntranslatablePackageError(EnvironmentSpecError):
             f"the conda package {names} has no known counterpart on PyPI."
             if len(packages) == 1
             else f"the conda packages {names} have no known counterparts on PyPI.",
-            "List the PyPI name of each that the script imports under 'pip:' instead, and remove "
-            "the others: libraries in C come with the wheels that use them.",
+            "List the PyPI name of each package that the script imports under 'pip:' instead, and "
+            "remove the others: wheels include the C libraries that they use.",
         )
         self.packages = tuple(packages)
 
@@ -53,7 +53,7 @@ class ResolutionError(EnvironmentSpecError):
     _evidence = "{resolver_output}"
 
     def __init__(self, path: str, problem: str, resolver_output: str, advice: str = "") -> None:
-        advice = advice or "Loosen or correct the requirements named above."
+        advice = advice or "Relax or correct the requirements named above."
         super().__init__(path, problem, advice)
         self.resolver_output = resolver_output
 
@@ -62,11 +62,11 @@ class PythonNotFoundError(EnvironmentSpecError):
     """The Python that the environment asks for is not on this machine."""
 
     def __init__(self, path: str, python: str, found: Sequence[str]) -> None:
-        here = f"this machine has {', '.join(found)}" if found else "this machine has none"
+        here = f"installed here: {', '.join(found)}" if found else "none is installed here"
         super().__init__(
             path,
-            f"it asks for Python {python}, but {here}.",
-            f"Install Python {python}, or ask for another one ('python={found[-1]}')."
+            f"it requires Python {python}, but {here}.",
+            f"Install Python {python}, or require another version ('python={found[-1]}')."
             if found
             else f"Install Python {python}.",
         )
@@ -82,6 +82,6 @@ class EnvironmentBuildError(EnvironmentSpecError):
     def __init__(
         self, path: str, problem: str, installer_output: str = "", advice: str = ""
     ) -> None:
-        advice = advice or "Check the network and the disk, and deploy again."
+        advice = advice or "Check the network and the free disk space, and deploy again."
         super().__init__(path, problem, advice)
         self.installer_output = installer_output

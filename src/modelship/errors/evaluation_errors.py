@@ -44,10 +44,10 @@ class PredictionError(EvaluationError):
 
     problem: str
     advice: str = (
-        "If the service speaks another form, pass encode= (--encode MODULE:FUNCTION) and "
+        "If the service uses another request format, pass encode= (--encode MODULE:FUNCTION) and "
         "decode= (--decode MODULE:FUNCTION)."
     )
-    summary: str = "The answer is not one prediction a row"
+    summary: str = "The answer does not hold one prediction per row"
 
 
 @dataclass(eq=False)
@@ -66,14 +66,14 @@ class UnknownMetricError(EvaluationError, AttributeError):
 
     @property
     def hint(self) -> str:
-        return f"There is: {', '.join(self.known)}."
+        return f"Available: {', '.join(self.known)}."
 
 
 @dataclass(eq=False)
 class PictureError(EvaluationError):
     """A picture cannot be drawn from this report."""
 
-    _message = "The picture cannot be drawn: {problem}."
+    _message = "Cannot draw the image: {problem}."
 
     problem: str
     advice: str = ""

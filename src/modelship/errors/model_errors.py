@@ -40,8 +40,8 @@ class ModelNotFoundError(ModelError):
     @property
     def hint(self) -> str:
         if self.nearby:
-            return f"Nearby there is: {', '.join(self.nearby)}."
-        return "Check the path; a relative one starts at the current folder."
+            return f"Files in the same folder: {', '.join(self.nearby)}."
+        return "Check the path; a relative path starts at the current folder."
 
 
 @dataclass(eq=False)
@@ -52,7 +52,7 @@ class FetchError(ModelError):
 
     location: str
     cause: str
-    advice: str = "Check the address and the network, and fetch again; nothing was kept."
+    advice: str = "Check the address and the network, and fetch again; no partial file was kept."
 
 
 @dataclass(eq=False)
@@ -71,7 +71,7 @@ class DigestMismatchError(ModelError):
 class CorruptModelError(ModelError):
     """A model file is truncated, or is not of the format that its name promises."""
 
-    _message = "{path} cannot be a usable model: {problem}."
+    _message = "{path} is not a usable model: {problem}."
 
     path: str
     problem: str
@@ -85,7 +85,7 @@ class ModelLoadError(ModelError):
     path: str
     cause: str
     written_by: str = ""
-    advice: str = "See whether it loads where it was saved, and save it again there."
+    advice: str = "Check whether it loads where it was saved, and save it again there."
 
     @property
     def message(self) -> str:
@@ -97,8 +97,8 @@ class ModelLoadError(ModelError):
 class NoEstimatorError(ModelError):
     """A model file holds something that does not predict, such as a dict of parts."""
 
-    _message = "{path} holds {found}; an estimator with predict(), or a function, is expected."
-    _hint = "Save what predicts in a file of its own, and evaluate that."
+    _message = "{path} holds {found}; expected an estimator with predict(), or a function."
+    _hint = "Save the object that predicts in a separate file, and evaluate that."
 
     path: str
     found: str

@@ -39,9 +39,7 @@ class InvalidPayloadError(ScoringError):
     _message = "The payload cannot be sent as JSON: {problem}."
 
     problem: str
-    advice: str = (
-        "Send dicts, lists, strings, numbers or arrays; or the body itself as str or bytes."
-    )
+    advice: str = "Send dicts, lists, strings, numbers or arrays, or the raw body as str or bytes."
 
 
 @dataclass(eq=False)
@@ -69,9 +67,11 @@ class ScoringRequestError(ScoringError):
         if self.advice:
             return self.advice
         if self.status in _NOT_ALLOWED:
-            return "Give a key of the service, which deployment.keys() (modelship keys NAME) has."
+            return (
+                "Pass a key of the service: deployment.keys() (modelship keys NAME) returns them."
+            )
         if self.status == _BAD_REQUEST and self.body:
-            return "Change the request as the answer says."
+            return "Correct the request as the response describes."
         return "The service's log has the traceback: deployment.logs() (modelship logs NAME)."
 
 
@@ -80,7 +80,7 @@ class ServiceUnreachableError(ScoringError):
     """No service answers at the scoring URI."""
 
     _message = "No service answers at {scoring_uri}: {cause}."
-    _hint = "See what it wrote last: deployment.logs() (modelship logs NAME)."
+    _hint = "Read the end of its log: deployment.logs() (modelship logs NAME)."
 
     scoring_uri: str
     cause: str
@@ -91,7 +91,7 @@ class ScoringTimeoutError(ScoringError):
     """A service did not answer in time."""
 
     _message = "{scoring_uri} did not answer within {timeout_s:g} s."
-    _hint = "Send fewer rows at once, or give it more time with timeout_s=."
+    _hint = "Send fewer rows per request, or raise timeout_s=."
 
     scoring_uri: str
     timeout_s: float
@@ -101,7 +101,7 @@ class ScoringTimeoutError(ScoringError):
 class ParityError(ScoringError):
     """Places answered the same requests differently. ``differences`` holds how."""
 
-    _hint = "Look what the script takes from where it runs: versions, variables, files, time."
+    _hint = "Check what the script reads from its environment: versions, variables, files, time."
 
     places: Sequence[str]
     requests: int
@@ -111,7 +111,7 @@ class ParityError(ScoringError):
     def message(self) -> str:
         differing = len({id(each.request) for each in self.differences})
         return (
-            f"{', '.join(self.places)} differ in their answers to {differing} of "
+            f"{', '.join(self.places)} return different answers to {differing} of "
             f"{self.requests} requests."
         )
 

@@ -49,7 +49,7 @@ class TargetUnavailableError(TargetError):
 class UnsupportedError(TargetError):
     """A target has no such ability."""
 
-    _message = "The target {target!r} has no {ability}."
+    _message = "The target {target!r} does not support {ability}."
 
     target: str
     ability: str
@@ -99,7 +99,7 @@ class PortTakenError(TargetError):
     """Another program listens on the port that was asked for."""
 
     _message = "Port {port} on 127.0.0.1 is already in use."
-    _hint = "Choose another port, or leave it out to get a free one."
+    _hint = "Choose another port, or omit it to use a free one."
 
     port: int
 
@@ -123,7 +123,7 @@ class DeploymentNotFoundError(TargetError):
     @property
     def hint(self) -> str:
         if self.has_failed:
-            return f"Its last deployment failed: modelship doctor {self.name} tells why."
+            return f"Its last deployment failed: modelship doctor {self.name} explains why."
         if not self.known:
             return f"Nothing is deployed on {self.target!r}."
         return f"Deployed there: {', '.join(self.known)}."
@@ -133,7 +133,7 @@ class DeploymentNotFoundError(TargetError):
 class NoEarlierReleaseError(TargetError):
     """A service has no release before the one that serves, to go back to."""
 
-    _message = "{name!r} has no release to go back to: the one that serves is its first."
+    _message = "{name!r} has no earlier release: the current one is its first."
 
     name: str
     numbers: Sequence[int] = ()
@@ -143,9 +143,10 @@ class NoEarlierReleaseError(TargetError):
         if self.numbers:
             numbers = ", ".join(map(str, self.numbers))
             return (
-                f"To serve the release of another change, pass its number, to= (--to): {numbers}."
+                f"To serve the release of another change, pass its number with to= (--to): "
+                f"{numbers}."
             )
-        return "Nothing needs to be undone; to serve another bundle, update the service."
+        return "There is nothing to roll back; to serve another bundle, update the service."
 
 
 @dataclass(eq=False)
@@ -198,8 +199,9 @@ class DeploymentTimeoutError(TargetError):
     def message(self) -> str:
         cause = f": {_named(self.diagnosis)}" if self.diagnosis else ""
         return (
-            f"{self.name!r} on {self.target!r} was not healthy within {self.timeout_s:g} s{cause}; "
-            f"the step under way was {self.doing!r}."
+            f"{self.name!r} on {self.target!r} was not healthy within {self.timeout_s:g} "
+            f"s{cause}; the "
+            f"current step was {self.doing!r}."
         )
 
     @property
@@ -210,7 +212,7 @@ class DeploymentTimeoutError(TargetError):
     def hint(self) -> str:
         if self.diagnosis is not None:
             return self.diagnosis.remedy
-        return "Give it more time with timeout_s= (--timeout), or make init() faster."
+        return "Raise timeout_s= (--timeout), or make init() faster."
 
 
 @dataclass(eq=False)
@@ -233,9 +235,13 @@ class RolloutFailedError(TargetError):
     @property
     def message(self) -> str:
         reason = self.reason.rstrip(".")
-        now = "the old one serves on" if self.serves else "nothing serves under this name"
+        now = (
+            "the old release keeps serving"
+            if self.serves
+            else "no release is running under this name"
+        )
         return (
-            f"The new release of {self.name!r} on {self.target!r} did not pass the {self.stage}: "
+            f"The new release of {self.name!r} on {self.target!r} failed the {self.stage}: "
             f"{reason}. It was removed, and {now}."
         )
 

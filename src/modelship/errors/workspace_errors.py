@@ -35,10 +35,10 @@ class WorkspaceNotFoundError(WorkspaceError):
 class WorkspaceCredentialsError(WorkspaceError):
     """The credentials for a workspace are missing, expired or refused."""
 
-    _message = "The credentials for the workspace {workspace!r} were not taken: {cause}."
+    _message = "The workspace {workspace!r} rejected the credentials: {cause}."
     _hint = (
         "Sign in again (az login), or set AZUREML_SERVICE_PRINCIPAL_ID, _TENANT_ID and "
-        "_PASSWORD; what you may do there is under Access control in the portal."
+        "_PASSWORD; the portal lists your permissions under Access control."
     )
 
     workspace: str
@@ -49,7 +49,7 @@ class WorkspaceCredentialsError(WorkspaceError):
 class WorkspaceUnreachableError(WorkspaceError):
     """The services of Azure ML do not answer."""
 
-    _message = "The workspace {workspace!r} did not answer while it was asked to {doing}: {cause}."
+    _message = "The workspace {workspace!r} did not respond when asked to {doing}: {cause}."
 
     workspace: str
     doing: str

@@ -14,9 +14,9 @@ class Severity(Enum):
     """How bad a finding is."""
 
     ERROR = "error"
-    """The service would not start, or would answer no request right. It blocks a deployment."""
+    """The service would not start, or would answer requests incorrectly. It blocks a deployment."""
     WARNING = "warning"
-    """It may go wrong, or go wrong later. It is shown, and blocks nothing."""
+    """It may cause a failure, now or later. It is shown and blocks nothing."""
 
     def __str__(self) -> str:
         return self.value

@@ -221,9 +221,9 @@ class Deployment:
     ) -> None:
         """Serve another bundle in the same way, or the same bundle in another way.
 
-        This handle is then one on the new instance. If that does not become healthy, the old one
-        serves on. One option alone is changed with ``replace(deployment.serving(), workers=2)``
-        (of :mod:`dataclasses`).
+        This handle is then one on the new instance. If that does not become healthy, the old
+        release keeps serving. One option alone is changed with ``replace(deployment.serving(),
+        workers=2)`` (of :mod:`dataclasses`).
 
         Parameters
         ----------

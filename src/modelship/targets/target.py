@@ -173,7 +173,7 @@ class DeployTarget:
             If `bundle` or `check` is something else.
         CheckFailedError
             If the check finds errors, or loading the model could run code that is not known to be
-            safe; nothing was built or sent.
+            safe; nothing was built or uploaded.
         EnvironmentSpecError
             If the environment cannot be resolved or built.
         TargetUnavailableError
@@ -181,7 +181,8 @@ class DeployTarget:
         DeploymentFailedError, DeploymentTimeoutError
             If the service did not become healthy; both carry the relevant part of its log.
         RolloutFailedError
-            If the new release did not pass its gate, shadow or canary; the old one serves on.
+            If the new release did not pass its gate, shadow or canary; the old release keeps
+            serving.
         UnsupportedError
             If the place cannot do what was asked for before requests come to a release.
         MissingExtraError

@@ -152,7 +152,9 @@ class Trying:
         if not self._stages.needs_traffic:
             return
         if current is None:
-            self._steps.say("nothing serves under this name yet: there is no traffic to try it on")
+            self._steps.say(
+                "no release is running under this name yet: there is no traffic to try it on"
+            )
         elif self._backend.observe(current).state is not State.HEALTHY:
             self._steps.say("the old release does not answer: there is nothing to compare with")
         elif isinstance(self._backend, SupportsLend):

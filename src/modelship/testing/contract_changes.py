@@ -135,7 +135,7 @@ class ChangeClauses(ContractFixtures):
     def test_t36_a_gate_that_fails_changes_nothing(
         self, target: DeployTarget, running: Deployment, other_bundle: ScoringBundle
     ) -> None:
-        """T36: a release that fails its gate is removed; the old one serves on, the same."""
+        """T36: a release that fails its gate is removed; the old release keeps serving."""
         if _replaces(target):
             pytest.skip("a release serves on this target before it can be evaluated")
         gate = _gate()

@@ -92,7 +92,7 @@ def test_a_model_that_is_not_read_to_its_end_is_an_error(tmp_path):
     """Where more may be hidden, nobody knows what loading the model runs."""
     [found] = _found(tmp_path, _pickle() + b"more", lock=_lock())
     assert (found.code, found.severity) == ("MS308", Severity.ERROR)
-    assert "to its end" in found.problem
+    assert "fully inspected" in found.problem
 
 
 def test_classes_of_main_are_told_where_to_go(tmp_path):

@@ -201,7 +201,7 @@ def test_no_content_makes_the_rules_fail(content):
     ("name", "value", "held"),
     [
         ("STORE", f"AccountKey={'a1' * 30}==", "holds the key of a storage account"),
-        ("DATABASE", "postgres://scoring:hunter2-x@db.example/f", "holds a password in an address"),
+        ("DATABASE", "postgres://scoring:hunter2-x@db.example/f", "holds a password in a URL"),
         ("DB_PASSWORD", "hunter2-hunter2", "looks like a secret"),
         ("API_KEY", "0123456789abcdef", "looks like a secret"),
     ],

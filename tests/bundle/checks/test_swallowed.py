@@ -211,7 +211,7 @@ def test_what_init_catches_is_the_cause_of_what_fails_later(found, case):
     assert where.startswith("score.py:")
     assert "the model directory holds model.pkl" in problem
     assert re.search(
-        r"init\(\) catches the FileNotFoundError in line \d and goes on; then", problem
+        r"init\(\) catches the FileNotFoundError in line \d and continues; then", problem
     )
 
 

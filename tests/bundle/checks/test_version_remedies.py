@@ -49,10 +49,10 @@ def subject(model, *requirements, locked, inferred=False):
     ("wrote", "python", "begins"),
     [
         ("1.5.2", "3.11", "Pin scikit-learn==1.5.2, which wrote the model, or train the model"),
-        ("0.22.1", "3.11", "Ask for Python 3.8 and scikit-learn==0.22.1 in the environment ("),
+        ("0.22.1", "3.11", "Require Python 3.8 and scikit-learn==0.22.1 in the environment ("),
         ("0.22.1", "3.8", "Pin scikit-learn==0.22.1, which wrote"),
         ("0.21.3", "3.11", "Train the model again with scikit-learn 1.6.1: scikit-learn 0.21.3"),
-        ("1.8.0", "3.9", "Ask for Python 3.11 and scikit-learn==1.8.0"),
+        ("1.8.0", "3.9", "Require Python 3.11 and scikit-learn==1.8.0"),
         ("1.7.dev0", "3.11", "Train the model again with scikit-learn 1.6.1: no index has"),
     ],
 )
@@ -66,7 +66,7 @@ def test_the_version_that_wrote_a_model_is_pinned_if_it_can_be(tmp_path, wrote, 
     ("python", "told"),
     [
         ("3.11", "Ask for numpy>=2.0 in the environment."),
-        ("3.8", "Ask for Python 3.9 and numpy>=2.0 in the environment: there is no wheel"),
+        ("3.8", "Require Python 3.9 and numpy>=2.0 in the environment: there is no wheel"),
     ],
 )  # fmt: skip
 def test_a_newer_numpy_is_asked_for_where_there_is_one(tmp_path, python, told):
@@ -124,9 +124,9 @@ def test_an_environment_that_was_inferred_is_not_warned_of(tmp_path, inferred):
 @pytest.mark.parametrize(
     ("name", "python", "told"),
     [
-        ("distutils.version.LooseVersion", "3.12", "Ask for Python 3.11 in the environment."),
-        ("pathlib._local.PosixPath", "3.11", "Ask for Python 3.13 in the environment."),
-        ("tomllib.load", "3.10", "Ask for Python 3.11 in the environment."),
+        ("distutils.version.LooseVersion", "3.12", "Require Python 3.11 in the environment."),
+        ("pathlib._local.PosixPath", "3.11", "Require Python 3.13 in the environment."),
+        ("tomllib.load", "3.10", "Require Python 3.11 in the environment."),
     ],
 )
 def test_the_python_that_has_a_module_is_named(tmp_path, name, python, told):
@@ -138,7 +138,7 @@ def test_the_python_that_has_a_module_is_named(tmp_path, name, python, told):
 
 @pytest.mark.parametrize(
     ("text", "advice"),
-    [("match x:\n    case 1: pass\n", "Ask for a newer Python"), ("def (:\n", "Correct the line.")],
+    [("match x:\n    case 1: pass\n", "Require a newer Python"), ("def (:\n", "Correct the line.")],
 )
 def test_a_newer_python_is_asked_for_where_it_reads_the_script(text, advice):
     """A line that no Python reads is to be corrected."""

@@ -28,7 +28,7 @@ from modelship.workspace.access import Access
 NAME = "scaling-svc"
 SIGN_IN = (
     "  -> Sign in again (az login), or set AZUREML_SERVICE_PRINCIPAL_ID, _TENANT_ID and "
-    "_PASSWORD; what you may do there is under Access control in the portal."
+    "_PASSWORD; the portal lists your permissions under Access control."
 )
 
 
@@ -70,7 +70,7 @@ def test_credentials_that_are_not_taken(offline, faults, status, code, message):
     faults.plant(Fault("workspaces.get", status=status, code=code, message=message, times=None))
     text = refused(lambda: ms.Workspace.open(offline.config_path), WorkspaceCredentialsError)
     assert text == (
-        f"The credentials for the workspace 'offline' were not taken: {code}: {message}.\n{SIGN_IN}"
+        f"The workspace 'offline' rejected the credentials: {code}: {message}.\n{SIGN_IN}"
     )
 
 
@@ -82,7 +82,7 @@ def test_a_workspace_that_does_not_answer(offline, tmp_path, unused_port):
     replace(access, endpoint=f"http://127.0.0.1:{unused_port}").write(tmp_path / "access.json")
     path.write_text(json.dumps({**config, "offline": str(tmp_path / "access.json")}))
     assert refused(lambda: ms.Workspace.open(path), WorkspaceUnreachableError) == (
-        "The workspace 'offline' did not answer while it was asked to open it: "
+        "The workspace 'offline' did not respond when asked to open it: "
         f"nothing listens at http://127.0.0.1:{unused_port}.\n"
         f"  -> Start it, and try again: modelship azureml-offline --folder {offline.folder}"
     )
@@ -170,7 +170,7 @@ def test_a_build_that_fails(target, bundle, faults):
         f"'{NAME}' on 'aci' is Failed: The environment cannot be built (MS603) (operation ID).\n"
         "  | an injected fault: the build fails\n"
         "  | EnvironmentBuildFailed: Failed Building the Environment.\n"
-        "  -> Look at the build's log for the package that fails."
+        "  -> Find the failing package in the build log."
     )
 
 
@@ -209,7 +209,7 @@ def test_a_service_that_stays_transitioning(target, bundle, faults):
     faults.plant(StageFault("stuck"))
     text = refused(lambda: deploy(target, bundle, timeout_s=10), DeploymentTimeoutError)
     assert text.startswith(
-        f"'{NAME}' on 'aci' was not healthy within 10 s; the step under way was "
+        f"'{NAME}' on 'aci' was not healthy within 10 s; the current step was "
         "'Build the environment on Azure ML'.\n"
     )
     assert target.list() == ()

@@ -59,7 +59,7 @@ _IMAGE_SHAPE: Final[dict[str, Any]] = {
 
 
 def check_name(name: Any) -> None:
-    """Refuse what is no name of a service.
+    """Refuse what is not a valid service name.
 
     Raises
     ------

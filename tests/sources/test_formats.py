@@ -14,7 +14,7 @@ from corpus.hostile_files import zipped
 from corpus.hostile_formats import model, node
 from modelship.bundle.generated import generate_source
 from modelship.bundle.inferred import requirements_of
-from modelship.diagnosis.paths import MODEL_SUFFIXES
+from modelship.diagnosis.file_errors import MODEL_SUFFIXES
 from modelship.errors import CorruptModelError
 from modelship.sources import Model
 from modelship.sources._budget import Budget

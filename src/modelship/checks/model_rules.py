@@ -13,7 +13,7 @@ from modelship.checks.own_modules import OwnModules
 from modelship.checks.provided import Provided, is_installed_here
 from modelship.checks.skew import skew_findings
 from modelship.checks.tricks import Tricks
-from modelship.diagnosis.paths import MODEL_SUFFIXES
+from modelship.diagnosis.file_errors import MODEL_SUFFIXES
 from modelship.findings import RULES, Severity
 from modelship.known_modules import (
     every_module_of_python,

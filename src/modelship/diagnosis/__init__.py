@@ -4,12 +4,11 @@
 open nothing, and take a bounded time on a log of any size.
 """
 
+from modelship.diagnosis.contract_errors import remedy_of
 from modelship.diagnosis.diagnose import diagnose, is_known
 from modelship.diagnosis.exceptions import Phase, explain_exception
-from modelship.diagnosis.facts import Facts
+from modelship.diagnosis.facts import Facts, Surroundings
 from modelship.diagnosis.raising import explain_traceback
-from modelship.diagnosis.surroundings import Surroundings
-from modelship.diagnosis.unserializable import remedy_of
 
 __all__ = [
     "Facts",

@@ -5,19 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from modelship.diagnosis import (
-    attributes,
-    contract,
-    damage,
-    modules,
-    names,
-    paths,
-    requests,
-    system,
-    versions,
+    contract_errors,
+    file_errors,
+    model_errors,
+    module_errors,
+    name_errors,
+    request_errors,
+    system_errors,
 )
+from modelship.diagnosis.facts import Surroundings
 from modelship.diagnosis.raised import Phase, Raised
 from modelship.diagnosis.redaction import redacted
-from modelship.diagnosis.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,28 +26,28 @@ __all__ = ["Phase", "explain_exactly", "explain_exception", "explain_plainly"]
 
 # The first that knows it explains it, so the more exact ones come first.
 _EXPLANATIONS: tuple[Callable[[Raised], Diagnosis | None], ...] = (
-    names.explain_syntax,
-    contract.explain_contract,
-    contract.explain_unserializable,
-    contract.explain_body,
-    requests.explain_no_model,
-    modules.explain_missing_module,
-    modules.explain_relative_import,
-    modules.explain_import_error,
-    versions.explain_unpickled_name,
-    versions.explain_binary_clash,
-    versions.explain_other_version,
-    versions.explain_other_python,
-    damage.explain_corrupt_model,
-    attributes.explain_attribute,
-    paths.explain_model_lookup,
-    paths.explain_environment_variable,
-    paths.explain_missing_file,
-    system.explain_memory,
-    system.explain_exit,
-    system.explain_system_call,
-    names.explain_missing_global,
-    requests.explain_refused_rows,
+    name_errors.explain_syntax,
+    contract_errors.explain_contract,
+    contract_errors.explain_unserializable,
+    contract_errors.explain_body,
+    request_errors.explain_no_model,
+    module_errors.explain_missing_module,
+    module_errors.explain_relative_import,
+    module_errors.explain_import_error,
+    model_errors.explain_unpickled_name,
+    model_errors.explain_binary_clash,
+    model_errors.explain_other_version,
+    model_errors.explain_other_python,
+    model_errors.explain_corrupt_model,
+    name_errors.explain_attribute,
+    file_errors.explain_model_lookup,
+    file_errors.explain_environment_variable,
+    file_errors.explain_missing_file,
+    system_errors.explain_memory,
+    system_errors.explain_exit,
+    system_errors.explain_system_call,
+    name_errors.explain_missing_global,
+    request_errors.explain_refused_rows,
 )
 _BY_PHASE = {"import": "MS501", "init": "MS502", "run": "MS503"}
 _CUDA = "torch.cuda.is_available() is False"
@@ -118,6 +116,6 @@ def _remedy(raised: Raised) -> str:
     if _CUDA in raised.message:
         return "Load it with map_location='cpu'."
     if raised.around.is_generated:
-        return requests.of_generated(raised)
+        return request_errors.of_generated(raised)
     at_fault = ", or what the request holds" if raised.phase == "run" else ""
     return f"Correct {raised.where}{at_fault}." if raised.where else ""

@@ -13,7 +13,7 @@ from modelship.findings import RULES, Diagnosis
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from modelship.diagnosis.surroundings import Surroundings
+    from modelship.diagnosis.facts import Surroundings
     from modelship.diagnosis.timeline import Timeline
     from modelship.diagnosis.tracebacks import Traceback
 

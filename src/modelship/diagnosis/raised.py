@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal
 
+from modelship.diagnosis.facts import Surroundings
 from modelship.diagnosis.remedies import remedy_for_version
-from modelship.diagnosis.surroundings import Surroundings
 from modelship.findings import RULES, Diagnosis
 
 __all__ = ["Phase", "Raised"]

@@ -11,7 +11,7 @@ from modelship.known_packages import LIBRARIES, SETUPTOOLS, known_package
 from modelship.known_wheels import has_wheel, nearest_python
 
 if TYPE_CHECKING:
-    from modelship.diagnosis.surroundings import Surroundings
+    from modelship.diagnosis.facts import Surroundings
 
 __all__ = ["needs_other_python", "remedy_for_missing", "remedy_for_version", "to_list"]
 

@@ -6,7 +6,7 @@ import re
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from modelship.diagnosis.places import place_in_bundle
+from modelship.diagnosis.tracebacks import place_in_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,14 +1,84 @@
-"""What to write in place of a value that has no JSON form."""
+"""Exceptions of a script that breaks the contract of init() and run(), and what to write instead.
+
+The texts are those of azureml-inference-server-http 1.5.
+"""
 
 from __future__ import annotations
 
+import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["remedy_of"]
+    from modelship.diagnosis.raised import Raised
+    from modelship.findings import Diagnosis
+
+__all__ = ["explain_body", "explain_contract", "explain_unserializable", "remedy_of"]
+
+_MISSING = re.compile(r"does not have an? (?P<name>init|run)\(\) function defined")
+_SIGNATURE = re.compile(
+    r"run\(\) (?:cannot accept|needs to accept)[^.]*"
+    r"|(?:init|run)\(\) (?:missing \d+ required|takes \d+ positional|got an unexpected keyword).*"
+)
+_BOTH = "cannot be decorated with both"
+_TOO_SLOW = re.compile(r"within the allocated time: (?P<limit>\d+) ?ms")
+_TYPE = re.compile(r"Object of type (?P<name>\w+) is not JSON serializable")
+_OLD_TYPE = re.compile(r"^(?P<name>.+) is not JSON serializable")
+_KEY = re.compile(r"keys must be str, int, float, bool or None, not (?P<name>\w+)")
+_NO_JSON = (
+    (
+        "Expecting value",
+        ", and arrays as array.tolist(): str(list(row)) writes numpy 2 scalars as np.float64(…)",
+    ),
+    ("in double quotes", ": str() of a dict writes single quotes, which JSON does not allow"),
+)
+
+
+def explain_contract(raised: Raised) -> Diagnosis | None:
+    """Explain what the server says of init() and run() before it calls them, or as it does."""
+    if match := _MISSING.search(raised.message):
+        name = match["name"]
+        return raised.diagnosis("MS102", f"The script defines no {name}().")
+    if _BOTH in raised.message:
+        return raised.diagnosis("MS114", "run() is decorated with both @rawhttp and @input_schema.")
+    if match := _TOO_SLOW.search(raised.message):
+        limit_s = int(match["limit"]) / 1000
+        return raised.diagnosis("MS405", f"run() took longer than the {limit_s:g} s it is given.")
+    match = _SIGNATURE.match(raised.message)
+    # A call of the script's own, to a function that happens to be called so, has a place.
+    if match and (raised.kind == "UserScriptError" or not raised.where):
+        return raised.diagnosis("MS103", f"The server cannot call the script: {match[0]}.")
+    return None
+
+
+def explain_unserializable(raised: Raised) -> Diagnosis | None:
+    """Explain an answer that the server cannot write as JSON."""
+    key = _KEY.search(raised.message)
+    match = key or _TYPE.search(raised.message) or _OLD_TYPE.search(raised.message)
+    if raised.kind != "TypeError" or match is None:
+        return None
+    name = match["name"]
+    if name == "coroutine":
+        return raised.diagnosis("MS113", "run() is asynchronous, and nothing awaits it.")
+    where = "run() returns" if not raised.where else "The script writes as JSON"
+    what = f"a dictionary with keys of type {name}" if key else f"a value of type {name}"
+    remedy = remedy_of([name], is_key=key is not None)
+    return raised.diagnosis("MS107", f"{where} {what}, which is not JSON serializable.", remedy)
+
+
+def explain_body(raised: Raised) -> Diagnosis | None:
+    """Explain a body that run() cannot read as JSON."""
+    reads = any("loads(" in line for line in raised.evidence)
+    if raised.kind != "JSONDecodeError" or raised.phase != "run" or not reads:
+        return None
+    cause = f"run() calls loads() on text that is not JSON: {raised.message.strip()}."
+    if "(char 0)" in raised.message:
+        return raised.diagnosis("MS511", cause, "Send JSON: the body has none, or is empty.")
+    hint = next((hint for words, hint in _NO_JSON if words in raised.message), "")
+    return raised.diagnosis("MS511", cause, f"Write the body with json.dumps{hint}.")
+
 
 _TEXT: Final = ".isoformat()"
 _LIST: Final = "list(value)"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from modelship.diagnosis.paths import writes
+from modelship.diagnosis.file_errors import writes
 from modelship.findings import RULES
 
 if TYPE_CHECKING:

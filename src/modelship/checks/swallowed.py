@@ -81,12 +81,12 @@ class _Caught:
         path, line = self.place
         diagnosis = self.diagnosis
         # Of one that no rule knows, what became of it says it all.
-        cause = f"{diagnosis.cause} " if diagnosis.code not in _PLAIN else ""
+        cause = f"{diagnosis.problem} " if diagnosis.code not in _PLAIN else ""
         return RULES[diagnosis.code].finding(
             f"{cause}{end}",
             path=path,
             line=line,
-            advice=diagnosis.remedy,
+            advice=diagnosis.advice,
             evidence="\n".join(diagnosis.evidence),
             severity=severity,
         )

@@ -93,10 +93,10 @@ def _raised(trial: Trial, *, entry_script: str) -> Finding:
         if (found := swallowed_before(trial, told, diagnosis, then=then)) is not None:
             return found
     return RULES[diagnosis.code].finding(
-        diagnosis.cause,
+        diagnosis.problem,
         path=path,
         line=line,
-        advice=diagnosis.remedy,
+        advice=diagnosis.advice,
         evidence=_tail(told["traceback"].replace(f"{trial.app}/", "")),
         severity=Severity.ERROR,
     )

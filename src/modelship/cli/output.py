@@ -93,10 +93,10 @@ def diagnosis_document(diagnosis: Diagnosis) -> dict[str, object]:
     return {
         "code": diagnosis.code,
         "rule": RULES[diagnosis.code].name,
-        "cause": diagnosis.cause,
+        "cause": diagnosis.problem,
         "where": diagnosis.where,
         "evidence": list(diagnosis.evidence),
-        "remedy": worded(diagnosis.remedy),
+        "remedy": worded(diagnosis.advice),
     }
 
 
@@ -104,10 +104,10 @@ def say_diagnosis(diagnosis: Diagnosis) -> None:
     """Print the cause, where it lies, what proves it, and what to do."""
     head = click.style(diagnosis.code, fg="red", bold=True)
     click.echo(f"{head}  {diagnosis.where}".rstrip())
-    click.echo(f"  {diagnosis.cause}")
+    click.echo(f"  {diagnosis.problem}")
     for line in diagnosis.evidence:
         click.echo(click.style(f"  | {line}", dim=True))
-    click.echo(click.style(f"  > {worded(diagnosis.remedy)}", bold=True))
+    click.echo(click.style(f"  > {worded(diagnosis.advice)}", bold=True))
 
 
 def deployment_document(deployment: Deployment) -> dict[str, object]:

@@ -45,7 +45,7 @@ def _killed(facts: Facts) -> Diagnosis:
         )
     return RULES["MS506"].diagnosis(
         "The service was killed from outside (exit code 137), and not for memory.",
-        remedy="See who ended it, such as docker kill, and deploy again.",
+        advice="See who ended it, such as docker kill, and deploy again.",
     )
 
 
@@ -55,8 +55,8 @@ def _out_of_memory(facts: Facts, timeline: Timeline) -> Diagnosis:
     cause = (
         f"The service was killed for memory: it took more than{limit} {timeline.doing_when_killed}"
     )
-    remedy = f"Request more, such as memory_gb={2 * limit_gb:g}, or load less." if limit_gb else ""
-    return RULES["MS505"].diagnosis(cause.rstrip() + ".", remedy=remedy)
+    advice = f"Request more, such as memory_gb={2 * limit_gb:g}, or load less." if limit_gb else ""
+    return RULES["MS505"].diagnosis(cause.rstrip() + ".", advice=advice)
 
 
 def explain_circumstances(facts: Facts, timeline: Timeline) -> Diagnosis | None:
@@ -74,7 +74,7 @@ def _wrong_port(facts: Facts, timeline: Timeline) -> Diagnosis | None:
     listens = " and ".join(str(port) for port in timeline.ports)
     return RULES["MS601"].diagnosis(
         f"The server listens on port {listens}; requests go to port {facts.port}.",
-        remedy=f"Let it listen on {facts.port}: azmlinfsrv --port {facts.port}.",
+        advice=f"Let it listen on {facts.port}: azmlinfsrv --port {facts.port}.",
     )
 
 
@@ -103,7 +103,7 @@ def _never_started(facts: Facts, timeline: Timeline) -> Diagnosis | None:
     if timeline.boots:
         return RULES["MS504"].diagnosis(
             "The script was still being imported when the time was up.",
-            remedy="Do less while the script is imported, and leave the rest to init().",
+            advice="Do less while the script is imported, and leave the rest to init().",
         )
     # Of an empty log it is not known whether anything has run: it may still have been built.
     if timeline.ports or not timeline.has_begun:
@@ -123,7 +123,7 @@ def _ended(facts: Facts, _timeline: Timeline) -> Diagnosis | None:
     if facts.exit_code in {_NOT_EXECUTABLE, _NO_PROGRAM}:
         return RULES["MS202"].diagnosis(
             f"The program that is to serve the model cannot be run (exit code {facts.exit_code}).",
-            remedy="See that the image has Python, and that azureml-inference-server-http is in "
+            advice="See that the image has Python, and that azureml-inference-server-http is in "
             "the environment.",
         )
     return None

@@ -64,8 +64,8 @@ def explain_unserializable(raised: Raised) -> Diagnosis | None:
         return raised.diagnosis("MS113", "run() is asynchronous, and nothing awaits it.")
     where = "run() returns" if not raised.where else "The script writes as JSON"
     what = f"a dictionary with keys of type {name}" if key else f"a value of type {name}"
-    remedy = remedy_of([name], is_key=key is not None)
-    return raised.diagnosis("MS107", f"{where} {what}, which is not JSON serializable.", remedy)
+    advice = remedy_of([name], is_key=key is not None)
+    return raised.diagnosis("MS107", f"{where} {what}, which is not JSON serializable.", advice)
 
 
 def explain_body(raised: Raised) -> Diagnosis | None:

@@ -44,7 +44,7 @@ def diagnose(
     facts : Facts
         What the place that runs it says.
     around : Surroundings
-        What is known of its bundle: a remedy is given only where it can be true there.
+        What is known of its bundle: a advice is given only where it can be true there.
 
     Returns
     -------
@@ -117,6 +117,6 @@ def _sharpened(diagnosis: Diagnosis, facts: Facts) -> Diagnosis:
     if diagnosis.code != "MS505" or not facts.memory_bytes:
         return diagnosis
     limit_gb = facts.memory_bytes / 2**30
-    remedy = f"Request more, such as memory_gb={2 * limit_gb:g}, or load less."
-    cause = f"{diagnosis.cause.rstrip('.')} (its limit is {limit_gb:g} GiB)."
-    return replace(diagnosis, cause=cause, remedy=remedy)
+    advice = f"Request more, such as memory_gb={2 * limit_gb:g}, or load less."
+    cause = f"{diagnosis.problem.rstrip('.')} (its limit is {limit_gb:g} GiB)."
+    return replace(diagnosis, problem=cause, advice=advice)

@@ -81,7 +81,7 @@ def explain_exception(
     library : str
         The import name of the library that raised it; ``""`` if the script did, or it is not known.
     around : Surroundings
-        What is known of the bundle: a remedy is given only where it can be true there.
+        What is known of the bundle: a advice is given only where it can be true there.
 
     Returns
     -------

@@ -115,7 +115,7 @@ def _of_request(raised: Raised) -> Diagnosis:
     reader = next((match for line in raised.evidence if (match := _READS.search(line))), None)
     name = reader["name"] if reader else ""
     what = f"{name}()" if name else "a function"
-    remedy = (
+    advice = (
         f"Write {name}(io.StringIO(...)) with the text in it, or json.loads(...)."
         if name.startswith(("pd.", "pandas."))
         else "Read it with json.loads(raw_data)."
@@ -123,7 +123,7 @@ def _of_request(raised: Raised) -> Diagnosis:
     return raised.diagnosis(
         "MS503",
         f"run() passes the request itself to {what}, which takes it for the name of a file.",
-        remedy,
+        advice,
     )
 
 
@@ -251,16 +251,16 @@ def explain_environment_variable(raised: Raised) -> Diagnosis | None:
         )
     code = {"import": "MS501", "init": "MS502", "run": "MS503"}[raised.phase]
     if _SECRET.search(variable):  # what is given as a variable is shown (MS118)
-        remedy = f"Set {variable} as a secret: Serving(secrets=...) or --secret."
+        advice = f"Set {variable} as a secret: Serving(secrets=...) or --secret."
     else:
-        remedy = (
+        advice = (
             f"Set it with --variable {variable}=... (Serving(variables=...)), or give it a "
             f"default: os.environ.get('{variable}', ...)."
         )
     return raised.diagnosis(
         code,
         f"The script reads the environment variable {variable}, which the service does not have.",
-        remedy,
+        advice,
     )
 
 

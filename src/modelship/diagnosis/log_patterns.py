@@ -59,7 +59,7 @@ def of_lines(
 
 
 def _of_sign(sign: SignFound, lines: Sequence[str], timeline: Timeline) -> Diagnosis:
-    cause = sign.cause
+    cause = sign.problem
     if not cause.endswith("."):
         cause = f"{cause} {timeline.doing(until=sign.line)}".rstrip() + "."
     crash = _crash_frame(lines, sign.line) if sign.sign.code == "MS507" else None
@@ -70,7 +70,7 @@ def _of_sign(sign: SignFound, lines: Sequence[str], timeline: Timeline) -> Diagn
         cause,
         evidence=tuple(evidence),
         where=crash.where if crash else "",
-        remedy=sign.remedy,
+        advice=sign.advice,
     )
 
 

@@ -209,8 +209,8 @@ def _read_otherwise(raised: Raised, key: str) -> Diagnosis | None:
             "Write joblib.load(path), which unpacks it.",
         )
     if key in _LOAD_OTHERWISE:
-        what, remedy = _LOAD_OTHERWISE[key]
-        return raised.diagnosis("MS502", f"The model file is no pickle but {what}.", remedy)
+        what, advice = _LOAD_OTHERWISE[key]
+        return raised.diagnosis("MS502", f"The model file is no pickle but {what}.", advice)
     if around.is_whole and around.model_format in {"joblib", "pickle"}:
         joblib = "joblib" in around.packages_of_model
         return raised.diagnosis(
@@ -230,6 +230,6 @@ def _damaged(raised: Raised) -> Diagnosis:
     cause = f"The model file is damaged or no model: {raised.brief.rstrip('.')}."
     by_pickle = any("pickle.load(" in line or "Unpickler" in line for line in raised.evidence)
     if by_pickle and _KEY.search(raised.message):
-        remedy = "If joblib.dump wrote it, write joblib.load(path); else copy or save it again."
-        return raised.diagnosis("MS305", cause, remedy)
+        advice = "If joblib.dump wrote it, write joblib.load(path); else copy or save it again."
+        return raised.diagnosis("MS305", cause, advice)
     return raised.diagnosis("MS305", cause)

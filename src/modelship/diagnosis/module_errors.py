@@ -87,17 +87,17 @@ def _moved(raised: Raised, name: str) -> Diagnosis:
     """Explain a missing part of what is there: Python names the first one that is missing."""
     package = package_of(name.partition(".")[0])
     if raised.is_loading or not raised.is_import:
-        who, remedy = "The model was written by", raised.pin_of_model(package)
+        who, advice = "The model was written by", raised.pin_of_model(package)
     else:
         who = "The script was written for"
-        remedy = (
+        advice = (
             f"Correct the name, or pin in the environment the version of {package} that the script "
             "was written for."
         )
     return raised.diagnosis(
         "MS201",
         f"{who} another version of {package}: the one that is installed has no module {name}.",
-        remedy,
+        advice,
     )
 
 
@@ -153,18 +153,18 @@ def _needed_by_script(raised: Raised, name: str) -> Diagnosis:
     if full.startswith(_SERVER):
         return raised.diagnosis("MS202", "Azure ML's inference server is not installed there.")
     if full.startswith("azureml.core.model"):
-        remedy = (
+        advice = (
             "Take the path from os.environ['AZUREML_MODEL_DIR'] instead of Model.get_model_path(), "
             f"or list {package_of(full)} in the environment."
         )
     elif is_namespace(name) and (package := known_package(full)):
-        remedy = to_list(package)
+        advice = to_list(package)
     else:
-        remedy = remedy_for_missing(full, around=raised.around)
+        advice = remedy_for_missing(full, around=raised.around)
     cause = f"The script imports {full}, which the environment does not provide."
     if raised.around.in_root(name.partition(".")[0]):
         cause = f"The script imports {full}, and the bundle has no such module at this place."
-    return raised.diagnosis("MS104", cause, remedy)
+    return raised.diagnosis("MS104", cause, advice)
 
 
 def _imported(raised: Raised, name: str) -> str:
@@ -243,11 +243,11 @@ def _of_python(raised: Raised, name: str, *, module: str) -> Diagnosis:
     if raised.around.source is not None and not file:
         return raised.diagnosis("MS104", f"{cause}.", "Correct the line.")
     if file.count("/") and module == top:
-        remedy = f"Write import {name}, and pass the folder {top} itself as source_directory."
-        return raised.diagnosis("MS116", f"{cause}: it is found before the folder {top}.", remedy)
+        advice = f"Write import {name}, and pass the folder {top} itself as source_directory."
+        return raised.diagnosis("MS116", f"{cause}: it is found before the folder {top}.", advice)
     if file:
-        remedy = f"Give {file} another name."
-        return raised.diagnosis("MS116", f"{cause}: it is found before {file}.", remedy)
+        advice = f"Give {file} another name."
+        return raised.diagnosis("MS116", f"{cause}: it is found before {file}.", advice)
     return raised.diagnosis(
         "MS116",
         f"{cause}.",

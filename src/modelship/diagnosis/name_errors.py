@@ -274,9 +274,9 @@ def _lost(raised: Raised, module: str, name: str) -> Diagnosis:
     can = python is None or has_wheel("numpy", last, python=python)
     if raised.library and raised.library != "numpy":
         user = package_of(raised.library)
-        remedy = f"Take a newer version of {user}, which uses it{f', or {pin}' if can else ''}."
+        advice = f"Take a newer version of {user}, which uses it{f', or {pin}' if can else ''}."
     elif can:
-        remedy = f"Correct the line, or {pin}."
+        advice = f"Correct the line, or {pin}."
     else:
-        remedy = f"Correct the line: {raised.around.python_name} has no numpy that has np.{name}."
-    return raised.diagnosis("MS201", f"{told}: numpy removed it in {bound}.", remedy)
+        advice = f"Correct the line: {raised.around.python_name} has no numpy that has np.{name}."
+    return raised.diagnosis("MS201", f"{told}: numpy removed it in {bound}.", advice)

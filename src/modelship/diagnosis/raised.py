@@ -108,6 +108,6 @@ class Raised:
         loads = (self.around.locked or {}).get(package, "")
         return remedy_for_version(package, version, around=self.around, loads=loads)
 
-    def diagnosis(self, code: str, cause: str, remedy: str = "") -> Diagnosis:
+    def diagnosis(self, code: str, cause: str, advice: str = "") -> Diagnosis:
         """Return a diagnosis with the evidence and the place of this exception."""
-        return RULES[code].diagnosis(cause, evidence=self.evidence, where=self.where, remedy=remedy)
+        return RULES[code].diagnosis(cause, evidence=self.evidence, where=self.where, advice=advice)

@@ -54,8 +54,8 @@ def redacted(diagnosis: Diagnosis) -> Diagnosis:
     """Return `diagnosis` with three stars in place of what is, or looks like, a secret."""
     return replace(
         diagnosis,
-        cause=covered(diagnosis.cause),
-        remedy=covered(diagnosis.remedy),
+        problem=covered(diagnosis.problem),
+        advice=covered(diagnosis.advice),
         evidence=tuple(covered(line) for line in diagnosis.evidence),
     )
 

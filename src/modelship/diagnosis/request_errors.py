@@ -143,8 +143,8 @@ def _of_other_dtypes(raised: Raised, which: str) -> Diagnosis:
 
 def _refused(raised: Raised, advice: str) -> Diagnosis:
     correct = f"; or correct {raised.where}" if raised.where else "; or correct the script"
-    remedy = f"{advice}{'' if raised.around.is_generated else correct}."
-    return raised.diagnosis("MS503", f"run() raised {raised.brief.rstrip('.')}.", remedy)
+    advice = f"{advice}{'' if raised.around.is_generated else correct}."
+    return raised.diagnosis("MS503", f"run() raised {raised.brief.rstrip('.')}.", advice)
 
 
 def of_generated(raised: Raised) -> str:

@@ -52,11 +52,11 @@ class Sign:
         The rule's code.
     mark : str
         The part by which the line is found.
-    cause : str
-        The cause as a sentence; ``{name}`` stands for a group of `pattern`.
+    problem : str
+        The problem as a sentence; ``{name}`` stands for a group of `pattern`.
     pattern : str
         What the line has to match besides.
-    remedy : str
+    advice : str
         One thing to do, with the same names; by default what the rule says.
     weight : int
         How much it says: ``DECISIVE``, ``TELLING`` or one less.
@@ -64,9 +64,9 @@ class Sign:
 
     code: str
     mark: str
-    cause: str
+    problem: str
     pattern: str = ""
-    remedy: str = ""
+    advice: str = ""
     weight: int = DECISIVE
 
 
@@ -80,14 +80,14 @@ class SignFound:
     names: dict[str, str] = field(default_factory=dict)
 
     @property
-    def cause(self) -> str:
-        """The cause with the names in it."""
-        return self.sign.cause.format(**self.names)
+    def problem(self) -> str:
+        """The problem with the names in it."""
+        return self.sign.problem.format(**self.names)
 
     @property
-    def remedy(self) -> str:
-        """The remedy with the names in it."""
-        return self.sign.remedy.format(**self.names)
+    def advice(self) -> str:
+        """The advice with the names in it."""
+        return self.sign.advice.format(**self.names)
 
 
 def find_signs(lines: Sequence[str], *, inside: Sequence[range]) -> Iterator[SignFound]:

@@ -180,7 +180,7 @@ class DeploymentFailedError(TargetError):
     @property
     def hint(self) -> str:
         if self.diagnosis is not None:
-            return self.diagnosis.remedy
+            return self.diagnosis.advice
         return "Fix the error shown in the log above, and deploy again." if self.log_tail else ""
 
 
@@ -211,7 +211,7 @@ class DeploymentTimeoutError(TargetError):
     @property
     def hint(self) -> str:
         if self.diagnosis is not None:
-            return self.diagnosis.remedy
+            return self.diagnosis.advice
         return "Raise timeout_s= (--timeout), or make init() faster."
 
 
@@ -253,4 +253,4 @@ class RolloutFailedError(TargetError):
 def _named(diagnosis: Diagnosis) -> str:
     """Return the cause with its place and its code, to go on in a sentence."""
     place = ", ".join(part for part in (diagnosis.where, diagnosis.code) if part)
-    return f"{diagnosis.cause.rstrip('.')} ({place})"
+    return f"{diagnosis.problem.rstrip('.')} ({place})"

@@ -22,8 +22,28 @@ class Severity(Enum):
         return self.value
 
 
+class Explanation:
+    """What is wrong, by the rule that names it, where it lies, and one thing to do about it.
+
+    A check's is a :class:`Finding`, and that of a service which does not run a :class:`Diagnosis`.
+    """
+
+    code: str
+    problem: str
+    advice: str
+
+    @property
+    def where(self) -> str:
+        """``"score.py:12"``, ``"score.py"``, or ``""``."""
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        return f"{place}{self.code} {self.problem} {self.advice}"
+
+
 @dataclass(frozen=True)
-class Finding:
+class Finding(Explanation):
     """One thing that a check found.
 
     Parameters
@@ -54,17 +74,12 @@ class Finding:
 
     @property
     def where(self) -> str:
-        """``"score.py:12"``, ``"score.py"``, or ``""``."""
         return f"{self.path}:{self.line}" if self.path and self.line else self.path
 
     @property
     def blocks(self) -> bool:
         """Whether it keeps a bundle from being deployed."""
         return self.severity is Severity.ERROR
-
-    def __str__(self) -> str:
-        place = f"{self.where}: " if self.where else ""
-        return f"{place}{self.code} {self.problem} {self.advice}"
 
     def _repr_html_(self) -> str:
         return Findings((self,))._repr_html_()
@@ -105,17 +120,17 @@ def _row(found: Finding) -> tuple[object, ...]:
 
 
 @dataclass(frozen=True)
-class Diagnosis:
+class Diagnosis(Explanation):
     """Why a service does not run, as far as it can be told from what it left.
 
     Parameters
     ----------
     code : str
         The code of the rule that names the cause, as in a :class:`Finding`.
-    cause : str
-        What went wrong, as a sentence.
-    remedy : str
-        One thing to do about it, as a sentence.
+    problem : str
+        What went wrong, as a sentence; ``cause`` is the same.
+    advice : str
+        One thing to do about it, as a sentence; ``remedy`` is the same.
     evidence : tuple[str, ...]
         The lines of the log, or of the error document, that prove it.
     where : str
@@ -123,17 +138,23 @@ class Diagnosis:
     """
 
     code: str
-    cause: str
-    remedy: str
+    problem: str
+    advice: str
     evidence: tuple[str, ...] = ()
     where: str = ""
 
-    def __str__(self) -> str:
-        place = f"{self.where}: " if self.where else ""
-        return f"{place}{self.code} {self.cause} {self.remedy}"
+    @property
+    def cause(self) -> str:
+        """The problem."""
+        return self.problem
+
+    @property
+    def remedy(self) -> str:
+        """The advice."""
+        return self.advice
 
     def _repr_html_(self) -> str:
         proof = quoted("\n".join(self.evidence)) if self.evidence else ""
         return card(
-            mark(self.code, "bad"), lines(self.cause, proof, bold(self.remedy)), note=self.where
+            mark(self.code, "bad"), lines(self.problem, proof, bold(self.advice)), note=self.where
         )

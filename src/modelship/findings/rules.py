@@ -62,13 +62,13 @@ class Rule:
         )
 
     def diagnosis(
-        self, cause: str, *, evidence: tuple[str, ...] = (), where: str = "", remedy: str = ""
+        self, problem: str, *, evidence: tuple[str, ...] = (), where: str = "", advice: str = ""
     ) -> Diagnosis:
         """Return a diagnosis that names this rule."""
         return Diagnosis(
             code=self.code,
-            cause=cause,
-            remedy=remedy or self.advice,
+            problem=problem,
+            advice=advice or self.advice,
             evidence=evidence,
             where=where,
         )

@@ -177,8 +177,8 @@ _SCHEMA: Final = record(
             record(
                 {
                     "code": choice(*RULES),
-                    "cause": _TEXT,
-                    "remedy": _TEXT,
+                    "problem": _TEXT,
+                    "advice": _TEXT,
                     "evidence": listing(_TEXT),
                     "where": _TEXT,
                 }

@@ -7,9 +7,9 @@ from contextlib import suppress
 
 import pytest
 
-from modelship.testing.offline.aks import services
-from modelship.testing.offline.aks.traffic import limits_of, shares
-from modelship.testing.offline.aks.versions import changed_versions, new_version
+from modelship.testing.offline.aks import aks_services as services
+from modelship.testing.offline.aks.aks_services import limits_of
+from modelship.testing.offline.aks.endpoint_versions import changed_versions, new_version, shares
 from modelship.testing.offline.json_exchange import RefusalError
 from modelship.testing.offline.service_documents import base_document, limits, replicas
 from modelship.testing.offline.unsimulated import remarks

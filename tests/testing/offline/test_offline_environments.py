@@ -10,7 +10,7 @@ from azureml.core import Environment
 from azureml.core.conda_dependencies import CondaDependencies
 from offline_services import CONDA, deploying
 
-from modelship.testing.offline.environments.notes import notes
+from modelship.testing.offline.environments.curated import notes
 from modelship.testing.offline.offline_workspace import OfflineWorkspace
 
 WHEEL_FREE = "azureml-inference-server-http"

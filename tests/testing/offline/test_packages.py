@@ -19,7 +19,7 @@ from azureml.exceptions import WebserviceException
 from offline_services import CONDA, DEADLINE_S, INSPECTOR, deploying
 
 from modelship.runtime.images.engine import connected
-from modelship.testing.offline.packages.registry import Registry
+from modelship.testing.offline.packages.image_registry import Registry
 
 CONDA_311 = {"dependencies": ["python=3.11", CONDA["dependencies"][1]]}
 READ = "open(os.environ['AZUREML_MODEL_DIR'] + '/a.txt').read()"

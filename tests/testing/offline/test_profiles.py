@@ -14,7 +14,7 @@ from offline_services import PYTHON
 from modelship.testing.offline.document_store import Store
 from modelship.testing.offline.json_exchange import RefusalError
 from modelship.testing.offline.profiling.measuring import Measured
-from modelship.testing.offline.profiling.rows import rows_of
+from modelship.testing.offline.profiling.profile_rows import rows_of
 
 SCRIPT = Path(__file__).with_name("profile_script.py")
 CONDA = f"dependencies:\n- python={PYTHON}\n- pip:\n  - azureml-inference-server-http\n"

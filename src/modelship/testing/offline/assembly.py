@@ -9,7 +9,10 @@ from modelship.testing.offline.artifacts import Artifacts
 from modelship.testing.offline.blobs import Blobs
 from modelship.testing.offline.computes import Computes
 from modelship.testing.offline.control import Control
-from modelship.testing.offline.data.services import Data
+from modelship.testing.offline.data.datasets import Datasets
+from modelship.testing.offline.data.datastores import Datastores
+from modelship.testing.offline.data.storage_containers import Containers
+from modelship.testing.offline.data.vault import Vault
 from modelship.testing.offline.imaging import Imaging
 from modelship.testing.offline.login import Login, ServicePrincipal
 from modelship.testing.offline.model_routes import Models
@@ -127,7 +130,10 @@ class Assembly:
             Models(self.store),
             blobs,
             artifacts,
-            Data(self.identity, store=self.store, sealed=self.sealed),
+            Containers(self.store),
+            Datastores(self.store, self.identity, sealed=self.sealed),
+            Datasets(self.store),
+            Vault(self.store),
             training,
         )
         for part in parts:

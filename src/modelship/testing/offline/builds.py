@@ -11,7 +11,7 @@ from modelship.errors import ModelshipError
 from modelship.progress import Steps
 from modelship.testing.offline import deployment_failures as failures
 from modelship.testing.offline.build_causes import BuildCause
-from modelship.testing.offline.environments.notes import notes
+from modelship.testing.offline.environments.curated import notes
 from modelship.testing.offline.images import Images
 from modelship.testing.offline.pythons import take
 from modelship.testing.offline.service_documents import limits, workers

@@ -6,12 +6,11 @@ import re
 import uuid
 from typing import TYPE_CHECKING, Any, Final
 
-from modelship.testing.offline.aks.clusters import cluster
+from modelship.testing.offline.clusters import aks_cluster, aml_cluster
 from modelship.testing.offline.control import WS
 from modelship.testing.offline.json_exchange import RefusalError, json_object, json_response
 from modelship.testing.offline.moments import moment
 from modelship.testing.offline.offline_app import Call
-from modelship.testing.offline.runs.clusters import aml_cluster
 from modelship.testing.offline.shapes import optional
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ __all__ = ["Computes"]
 
 # What each type of compute makes of the properties that were asked for.
 _TYPES: Final[Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {
-    "AKS": cluster,
+    "AKS": aks_cluster,
     "AmlCompute": aml_cluster,
 }
 

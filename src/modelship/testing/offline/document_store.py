@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from modelship.testing.offline.json_exchange import RefusalError
 from modelship.testing.offline.shapes import NUMBER, mismatch, optional
 from modelship.workspace.private import write_private
 
@@ -62,6 +63,7 @@ _SHAPES: dict[str, dict[str, Any]] = {
         "properties": optional(dict),
         "datasets": [dict],
     },
+    "packages": {"context": [dict], "environment": dict},
     "profiles": {"name": str, "state": str, "createdTime": str, "operation": str},
     "saved-datasets": {
         "id": str,
@@ -137,6 +139,19 @@ class Documents:
             If there is one that cannot be read.
         """
         return self._read(self._path(key))
+
+    def require(self, key: str, code: str, message: str) -> dict[str, Any]:
+        """Return the document, or refuse the request that names it with 404, `code` and `message`.
+
+        Raises
+        ------
+        RefusalError
+            If there is none.
+        """
+        found = self.get(key)
+        if found is None:
+            raise RefusalError(404, code, message)
+        return found
 
     def put(self, key: str, document: dict[str, Any]) -> None:
         """Write the document, in place of an older one."""
@@ -252,3 +267,9 @@ class Store:
         parts = [quote(part, safe="") for part in key.split("/") if part]
         safe = [part.replace(".", "%2E") if set(part) == {"."} else part for part in parts]
         return root / Path(*safe) if safe else root / os.devnull
+
+    def new_blob(self, key: str) -> Path:
+        """Return where the blob of this key is to be written; its folder is there."""
+        place = self.blob(key)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        return place

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modelship.testing.offline.environments import Environments
 from modelship.testing.offline.environments.building import EnvironmentBuilds
-from modelship.testing.offline.environments.places import Places
-from modelship.testing.offline.nocode import NoCode
+from modelship.testing.offline.environments.environment_places import Places
+from modelship.testing.offline.environments.environment_registry import Environments
+from modelship.testing.offline.nocode.no_code import NoCode
 from modelship.testing.offline.operations import Operations
+from modelship.testing.offline.packages.image_registry import Registry
 from modelship.testing.offline.packages.packaging import Packages
-from modelship.testing.offline.packages.registry import Registry
 from modelship.testing.offline.workers import Workers
 
 if TYPE_CHECKING:
@@ -59,22 +59,16 @@ class Imaging:
         )
         operations = Operations(store, guard=guard)
         environments = Environments(store)
-        places = Places(store, default=compute, base_image=base_image, registry=registry)
-        builds = EnvironmentBuilds(
+        places = Places(
             store,
-            environments=environments,
+            default=compute,
+            base_image=base_image,
+            registry=registry,
             operations=operations,
-            places=places,
-            workers=self._workers,
         )
-        packages = Packages(
-            store,
-            environments=environments,
-            operations=operations,
-            places=places,
-            nocode=NoCode(store),
-            workers=self._workers,
-        )
+        builds = EnvironmentBuilds(store, environments, operations, places, self._workers)
+        nocode = NoCode(store)
+        packages = Packages(store, environments, operations, places, nocode, self._workers)
         self._parts = (registry, environments, builds, packages)
 
     def close(self) -> None:

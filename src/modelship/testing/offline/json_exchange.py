@@ -20,6 +20,7 @@ __all__ = [
     "RefusalError",
     "as_reason",
     "check_shape",
+    "json_list",
     "json_object",
     "json_patch",
     "json_response",
@@ -78,6 +79,11 @@ def json_response(body: Any, *, status: int = 200, **headers: str) -> Response:
     """Return an answer of JSON; ``Operation_Location="…"`` becomes that header."""
     names = {name.replace("_", "-"): value for name, value in headers.items()}
     return Response(json.dumps(body), status=status, mimetype="application/json", headers=names)
+
+
+def json_list(values: list[Any]) -> Response:
+    """Return an answer of values, all on one page, as the SDK reads pages."""
+    return json_response({"value": values, "continuationToken": None})
 
 
 def json_value(request: Request, *, constant: Callable[[str], Any] | None = None) -> Any:

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from werkzeug.wrappers import Response
 
+from modelship.errors import ModelshipError
 from modelship.testing.offline.control import MMS
+from modelship.testing.offline.deployment_failures import DeploymentFailure, never_started
 from modelship.testing.offline.json_exchange import RefusalError, json_response
 from modelship.testing.offline.moments import moment
 from modelship.testing.offline.offline_app import Call
 from modelship.testing.offline.request_guard import Door
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from werkzeug.wrappers import Request
@@ -110,6 +113,22 @@ class Operations:
                 ended: dict[str, Any] = {"error": error} if error else {}
                 ended |= {"resourceLocation": location} if location else {}
                 self._documents.change(operation, state=state, endTime=moment(), **ended)
+
+    def carry_out(self, operation: str, work: Callable[[], str | None]) -> None:
+        """Do the work of an operation, and record its end; what it makes is where `work` returns.
+
+        Whatever `work` raises is the error of the operation: whoever waits has to hear of it.
+        """
+        try:
+            location = work()
+        except DeploymentFailure as failure:
+            self.end(operation, "Failed", error=failure.error)
+        except Exception as error:  # noqa: BLE001 - as above
+            words = str(error) if isinstance(error, ModelshipError) else repr(error)
+            self.write(operation, words)
+            self.end(operation, "Failed", error=never_started(words).error)
+        else:
+            self.end(operation, "Succeeded", location=location)
 
     def unfinished(self) -> list[str]:
         """Return the ids of operations that have not ended."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modelship.testing.offline.aks.traffic import limits_of, shares
+from modelship.testing.offline.aks.aks_services import limits_of
+from modelship.testing.offline.aks.endpoint_versions import shares
 from modelship.testing.offline.routes import Route, Target
 from modelship.testing.offline.service_documents import OWN, allowed_origins, is_on_kubernetes
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from modelship.testing.offline.aks.endpoints import Endpoints
     from modelship.testing.offline.document_store import Store
-    from modelship.testing.offline.nocode import NoCode
+    from modelship.testing.offline.nocode.no_code import NoCode
 
 __all__ = ["Checks"]
 

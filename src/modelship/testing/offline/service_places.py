@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.testing.offline import aci
-from modelship.testing.offline.aks import services as aks
+from modelship.testing.offline.aks import aks_services as aks
 from modelship.testing.offline.service_requests import bad
 
 if TYPE_CHECKING:

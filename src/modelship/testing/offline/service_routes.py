@@ -22,10 +22,10 @@ from modelship.testing.offline.json_exchange import (
     json_response,
 )
 from modelship.testing.offline.moments import moment
-from modelship.testing.offline.nocode import NoCode
+from modelship.testing.offline.nocode.no_code import NoCode
 from modelship.testing.offline.offline_app import Call
 from modelship.testing.offline.operations import Operations
-from modelship.testing.offline.profiling import Profiles
+from modelship.testing.offline.profiling.profiles import Profiles
 from modelship.testing.offline.service_checks import Checks
 from modelship.testing.offline.service_credentials import Credentials
 from modelship.testing.offline.service_documents import (

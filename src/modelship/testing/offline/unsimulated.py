@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modelship.testing.offline.aks.services import PROBE
+from modelship.testing.offline.aks.aks_services import PROBE
 from modelship.testing.offline.service_documents import is_on_kubernetes, replicas, workers
 
 if TYPE_CHECKING:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.targets.state import State
-from modelship.testing.offline.aks.versions import (
+from modelship.testing.offline.aks.aks_services import check_doors, doors
+from modelship.testing.offline.aks.endpoint_versions import (
     changed_versions,
     check_version,
     new_version,
@@ -33,8 +35,8 @@ if TYPE_CHECKING:
 
     from modelship.testing.offline.addresses import Addresses
     from modelship.testing.offline.deployments import Deployments
-    from modelship.testing.offline.document_store import Store
-    from modelship.testing.offline.nocode import NoCode
+    from modelship.testing.offline.document_store import Documents, Store
+    from modelship.testing.offline.nocode.no_code import NoCode
     from modelship.testing.offline.operations import Operations
     from modelship.testing.offline.service_rollouts import Rollouts
 
@@ -53,6 +55,7 @@ _FLAGS: Final = ("authEnabled", "aadAuthEnabled", "appInsightsEnabled")
 _CHANGEABLE: Final = frozenset({"kvTags", "description", "properties", *_FLAGS})
 
 
+@dataclass(frozen=True)
 class Endpoints:
     """The endpoints of a workspace. Each version of one is a service that runs.
 
@@ -72,24 +75,20 @@ class Endpoints:
         Completes requests that name a model alone.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        *,
-        rollouts: Rollouts,
-        operations: Operations,
-        deployments: Deployments,
-        addresses: Addresses,
-        nocode: NoCode,
-    ) -> None:
-        self._store = store
-        self._documents = store.documents("endpoints")
-        self._services = store.documents("services")
-        self._rollouts = rollouts
-        self._operations = operations
-        self._deployments = deployments
-        self._addresses = addresses
-        self._nocode = nocode
+    store: Store
+    rollouts: Rollouts
+    operations: Operations
+    deployments: Deployments
+    addresses: Addresses
+    nocode: NoCode
+
+    @property
+    def _documents(self) -> Documents:
+        return self.store.documents("endpoints")
+
+    @property
+    def _services(self) -> Documents:
+        return self.store.documents("services")
 
     def get(self, name: str) -> dict[str, Any] | None:
         """Return the document of an endpoint, or None."""
@@ -112,8 +111,8 @@ class Endpoints:
             raise bad("An endpoint is created with one version; create_version() adds others.")
         for name, version in wanted["versions"].items():
             check_version(name, self._completed(version))
-            check_models(self._store, version)
-        _check_doors(wanted)
+            check_models(self.store, version)
+        check_doors(wanted)
 
     def create(self, request: Request, wanted: Mapping[str, Any]) -> Response:
         """Create an endpoint with its first version, in place of an older one of its name."""
@@ -127,11 +126,11 @@ class Endpoints:
         ((version, asked),) = wanted["versions"].items()
         first = new_version(document, version, self._completed(asked), is_first=True)
         self._services.put(key_of(first), first)
-        return self._deployments.begin(request, key_of(first))
+        return self.deployments.begin(request, key_of(first))
 
     def update(self, request: Request, *, name: str, **_scope: str) -> Response:
         """Change an endpoint or its versions, all that is asked for or nothing."""
-        with self._rollouts.changing(name):
+        with self.rollouts.changing(name):
             document = self._require(name)
             versions = self._versions(name)
             if any(each["state"] == State.TRANSITIONING for each in versions.values()):
@@ -141,26 +140,26 @@ class Endpoints:
             changed = patched(
                 document, of_endpoint(patch), changeable=_CHANGEABLE, kind="an endpoint on AKS"
             )
-            _check_doors(changed)
+            check_doors(changed)
             new = changed_versions(changed, versions, patch)
             to_deploy = [name for name in new if _differs(new[name], versions.get(name))]
             if len(to_deploy) > 1:
                 raise bad("What runs can be changed of one version at a time.")
             for each in new.values():
-                check_models(self._store, each)
+                check_models(self.store, each)
             self._documents.put(name, changed | {"updatedTime": moment()})
             return self._apply(request, name, versions, new, to_deploy)
 
     def delete(self, _request: Request, *, name: str, **_scope: str) -> Response:
         """Delete an endpoint with all its versions."""
-        with self._rollouts.changing(name):
+        with self.rollouts.changing(name):
             self._remove(name)
         return json_response({})
 
     def logs(self, name: str) -> str:
         """Return what the containers of all versions wrote, one after the other."""
         return "".join(
-            f"--- version {version} ---\n{self._rollouts.logs(key_of(document))}\n"
+            f"--- version {version} ---\n{self.rollouts.logs(key_of(document))}\n"
             for version, document in self._versions(name).items()
         )
 
@@ -170,9 +169,9 @@ class Endpoints:
 
     def shown(self, document: Mapping[str, Any]) -> dict[str, Any]:
         """Return what a client sees of an endpoint, and of its versions."""
-        models = self._store.documents("models")
+        models = self.store.documents("models")
         found = {
-            name: self._rollouts.refresh(each)
+            name: self.rollouts.refresh(each)
             for name, each in self._versions(document["name"]).items()
         }
         addresses = [each["scoringUri"] for each in found.values() if each["scoringUri"]]
@@ -203,18 +202,18 @@ class Endpoints:
             now = begun(document, before=old.get(version)) if version in to_deploy else document
             self._services.put(key_of(document), now | {"updatedTime": moment()})
         if to_deploy:
-            return self._deployments.begin(request, key_of(new[to_deploy[0]]))
-        return self._deployments.done(request, name)
+            return self.deployments.begin(request, key_of(new[to_deploy[0]]))
+        return self.deployments.done(request, name)
 
     def _remove(self, name: str) -> None:
         for version in self._versions(name).values():
             self._remove_version(version)
-        self._addresses.shut(name)
+        self.addresses.shut(name)
         self._documents.delete(name)
 
     def _remove_version(self, document: Mapping[str, Any]) -> None:
-        self._operations.end(document[OWN]["operation"], "Cancelled")
-        self._rollouts.remove(key_of(document))
+        self.operations.end(document[OWN]["operation"], "Cancelled")
+        self.rollouts.remove(key_of(document))
         self._services.delete(key_of(document))
 
     def _versions(self, name: str) -> dict[str, dict[str, Any]]:
@@ -223,7 +222,7 @@ class Endpoints:
         return {each["name"]: each for each in sorted(found, key=lambda each: each["createdTime"])}
 
     def _completed(self, version: Any) -> Any:
-        return self._nocode.completed(version) if isinstance(version, dict) else version
+        return self.nocode.completed(version) if isinstance(version, dict) else version
 
     def _completed_change(self, change: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return a change to an endpoint with the request for a version completed, if it is one."""
@@ -233,31 +232,21 @@ class Endpoints:
         if len(parts) == 2:
             return {**change, "value": self._completed(change.get("value"))}
         within = {**change, "path": f"/{'/'.join(parts[2:])}"}
-        return {**self._nocode.completed_patch([within])[0], "path": change["path"]}
+        return {**self.nocode.completed_patch([within])[0], "path": change["path"]}
 
     def _require(self, name: str) -> dict[str, Any]:
-        document = self.get(name)
-        if document is None:
-            raise RefusalError(404, "ServiceNotFound", f"Service with name {name} not found.")
-        return document
+        message = f"Service with name {name} not found."
+        return self._documents.require(name, "ServiceNotFound", message)
 
 
 def _new_document(wanted: Mapping[str, Any]) -> dict[str, Any]:
-    takes_token = bool(wanted.get("aadAuthEnabled"))
-    takes_key = wanted.get("authEnabled")
     return {
         **base_document(wanted),
+        **doors(wanted),
         "computeType": "AKSENDPOINT",
         "computeName": wanted.get("computeName"),
         "namespace": wanted.get("namespace"),
-        "authEnabled": not takes_token if takes_key is None else bool(takes_key),
-        "aadAuthEnabled": takes_token,
     }
-
-
-def _check_doors(wanted: Mapping[str, Any]) -> None:
-    if wanted.get("authEnabled") and wanted.get("aadAuthEnabled"):
-        raise bad("authEnabled and aadAuthEnabled cannot both be true.")
 
 
 def _differs(new: Mapping[str, Any], old: Mapping[str, Any] | None) -> bool:

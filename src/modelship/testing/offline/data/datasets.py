@@ -10,7 +10,12 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from modelship.testing.offline.control import WS
-from modelship.testing.offline.json_exchange import RefusalError, json_object, json_response
+from modelship.testing.offline.json_exchange import (
+    RefusalError,
+    json_list,
+    json_object,
+    json_response,
+)
 from modelship.testing.offline.moments import moment
 from modelship.testing.offline.offline_app import Call
 from modelship.testing.offline.shapes import optional
@@ -56,6 +61,7 @@ class Datasets:
         """Return what it answers."""
         every = f"{_PATH}/datasets"
         saved = f"{_PATH}/saveddatasets"
+        profile = f"{every}/<dataset_id>/actions"
         return [
             Call("datasets.save", "POST", saved, self._save),
             Call("datasets.get-saved", "GET", f"{saved}/<key>", self._get_saved),
@@ -66,13 +72,8 @@ class Datasets:
             Call("datasets.find", "GET", f"{every}/query/savedDatasetId=<key>", self._find),
             Call("datasets.update", "PUT", f"{every}/<dataset_id>", self._update),
             Call("datasets.delete", "DELETE", f"{every}/<path:name>", self._delete),
-            Call("datasets.profile", "POST", f"{every}/<dataset_id>/actions", _refuse_profile),
-            Call(
-                "datasets.profile-result",
-                "POST",
-                f"{every}/<dataset_id>/actions/result",
-                _refuse_profile,
-            ),
+            Call("datasets.profile", "POST", profile, _refuse_profile),
+            Call("datasets.profile-result", "POST", f"{profile}/result", _refuse_profile),
         ]
 
     # --- saved ----------------------------------------------------------------------------
@@ -92,10 +93,7 @@ class Datasets:
         return json_response(self._saved_one(key))
 
     def _saved_one(self, key: str) -> dict[str, Any]:
-        found = self._saved.get(key)
-        if found is None:
-            raise RefusalError(404, "NotFound", f"There is no dataset with the id {key}.")
-        return found
+        return self._saved.require(key, "NotFound", f"There is no dataset with the id {key}.")
 
     def _dataflow(self, _request: Request, *, name: str, **_scope: str) -> Response:
         """Answer the client that wants a dataset in the language of its own engine."""
@@ -140,32 +138,26 @@ class Datasets:
     def _is_latest(self, known: dict[str, Any], content: tuple[Any, ...]) -> bool:
         """Return whether a dataset is what its name stands for already, as Azure looks at it."""
         last = self._saved.get(known["versions"][-1]) if known["versions"] else None
-        return last is not None and content == tuple(
-            last[each] for each in ("datasetType", "dataflowJson", "properties")
-        )
+        return last is not None and content == tuple(last[each] for each in _SAVED)
 
     def _new_version(self, content: tuple[Any, ...], saved_id: str | None) -> str:
         if saved_id and self._saved.get(saved_id) is not None:
             return saved_id
-        kind, dataflow, properties = content
-        wanted = {"datasetType": kind, "dataflowJson": dataflow, "properties": properties}
-        return str(self._keep(wanted)["id"])
+        return str(self._keep(dict(zip(_SAVED, content, strict=True)))["id"])
 
     def _list(self, _request: Request, **_scope: str) -> Response:
-        value = [self._shown(each) for each in self._names.all()]
-        return json_response({"value": value, "continuationToken": None})
+        return json_list([self._shown(each) for each in self._names.all()])
 
     def _get(self, request: Request, *, name: str, **_scope: str) -> Response:
-        known = self._names.get(name)
-        if known is None:
-            message = f"There is no dataset with the name {name} in this workspace."
-            raise RefusalError(404, "NotFound", message)
+        message = f"There is no dataset with the name {name} in this workspace."
+        known = self._names.require(name, "NotFound", message)
         return json_response(self._shown(known, request.args.get("versionId")))
 
     def _find(self, _request: Request, *, key: str, **_scope: str) -> Response:
         found = [each for each in self._names.all() if key in each["versions"]]
-        value = [self._shown(each, str(1 + each["versions"].index(key))) for each in found]
-        return json_response({"value": value, "continuationToken": None})
+        return json_list(
+            [self._shown(each, str(1 + each["versions"].index(key))) for each in found]
+        )
 
     def _update(self, request: Request, *, dataset_id: str, **_scope: str) -> Response:
         wanted = json_object(request, {"description": optional(str), "tags": optional(dict)})

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from modelship.testing.offline.control import WS, is_direct
-from modelship.testing.offline.data.containers import CONTAINER_NAME
+from modelship.testing.offline.data.account import StorageAccount
+from modelship.testing.offline.data.storage_containers import CONTAINER_NAME
 from modelship.testing.offline.data.storage_errors import NO_SHARES, foreign_account
 from modelship.testing.offline.json_exchange import (
     RefusalError,
     check_shape,
+    json_list,
     json_object,
     json_response,
 )
@@ -20,8 +22,8 @@ if TYPE_CHECKING:
 
     from werkzeug.wrappers import Request, Response
 
-    from modelship.testing.offline.data.account import StorageAccount
     from modelship.testing.offline.document_store import Store
+    from modelship.testing.offline.identity import Identity
 
 __all__ = ["Datastores"]
 
@@ -48,34 +50,23 @@ class Datastores:
     ----------
     store : Store
         Keeps them, and the containers of the account.
-    account : StorageAccount
-        The workspace's own.
-    workspace_id : str
-        Part of the containers' names.
-    https_port : int
-        Where blobs are served with TLS to clients that connect directly.
+    identity : Identity
+        The workspace: its storage account, the names of its containers, and the port where blobs
+        are served with TLS to clients that connect directly.
     sealed : bool
         Whether other accounts are out of reach.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        *,
-        account: StorageAccount,
-        workspace_id: str,
-        https_port: int,
-        sealed: bool,
-    ) -> None:
+    def __init__(self, store: Store, identity: Identity, *, sealed: bool) -> None:
         self._store = store
         self._documents = store.documents("datastores")
-        self._account = account
+        self._account = StorageAccount.of(identity)
         self._sealed = sealed
-        self._direct_endpoint = f"offline@127.0.0.1:{https_port}"
+        self._direct_endpoint = f"offline@127.0.0.1:{identity.ports['https']}"
         self._own = {
-            _FIRST: (_BLOB, f"azureml-blobstore-{workspace_id}"),
+            _FIRST: (_BLOB, f"azureml-blobstore-{identity.workspace_id}"),
             "workspaceartifactstore": (_BLOB, "azureml"),
-            "workspacefilestore": (_FILE, f"azureml-filestore-{workspace_id}"),
+            "workspacefilestore": (_FILE, f"azureml-filestore-{identity.workspace_id}"),
         }
         for kind, container in self._own.values():
             if kind == _BLOB:
@@ -99,8 +90,9 @@ class Datastores:
         registered = [each for each in self._documents.all() if each["name"] not in self._own]
         found += [self._placed(request, each) for each in registered]
         with_secrets = _says_yes(request, "includeSecret")
-        value = [_shown(each) if with_secrets else _without_secrets(each) for each in found]
-        return json_response({"value": value, "continuationToken": None})
+        return json_list(
+            [_shown(each) if with_secrets else _without_secrets(each) for each in found]
+        )
 
     def _get(self, request: Request, *, name: str, **_scope: str) -> Response:
         return json_response(_shown(self._find(request, name)))
@@ -176,12 +168,9 @@ class Datastores:
         name = name.lower()
         if name in self._own:
             return self._built_in(request, name)
-        found = self._documents.get(name)
-        if found is None:
-            there = ", ".join([*self._own, *(each["name"] for each in self._documents.all())])
-            message = f"Could not find datastore {name} in this workspace, which has: {there}."
-            raise _user_error(message, status=404)
-        return self._placed(request, found)
+        there = ", ".join([*self._own, *(each["name"] for each in self._documents.all())])
+        message = f"Could not find datastore {name} in this workspace, which has: {there}."
+        return self._placed(request, self._documents.require(name, "UserError", message))
 
     def _built_in(self, request: Request, name: str) -> dict[str, Any]:
         kind, container = self._own[name]
@@ -227,5 +216,5 @@ def _says_yes(request: Request, name: str) -> bool:
     return request.args.get(name, "").lower() == "true"
 
 
-def _user_error(message: str, *, status: int = 400) -> RefusalError:
-    return RefusalError(status, "UserError", message)
+def _user_error(message: str) -> RefusalError:
+    return RefusalError(400, "UserError", message)

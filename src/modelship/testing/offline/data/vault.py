@@ -6,7 +6,12 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from modelship.testing.offline.control import WS
-from modelship.testing.offline.json_exchange import RefusalError, json_object, json_response
+from modelship.testing.offline.json_exchange import (
+    RefusalError,
+    json_list,
+    json_object,
+    json_response,
+)
 from modelship.testing.offline.moments import moment
 from modelship.testing.offline.offline_app import Call
 from modelship.testing.offline.shapes import optional
@@ -47,8 +52,7 @@ class Vault:
         ]
 
     def _list(self, _request: Request, **_scope: str) -> Response:
-        value = [{"name": each["name"]} for each in self._documents.all()]
-        return json_response({"value": value, "continuationToken": None})
+        return json_list([{"name": each["name"]} for each in self._documents.all()])
 
     def _put(self, request: Request, **_scope: str) -> Response:
         self._keep([json_object(request, _SECRET)])
@@ -74,23 +78,19 @@ class Vault:
         return json_response({"secrets": there, "notFoundSecrets": absent})
 
     def _get(self, _request: Request, *, name: str, **_scope: str) -> Response:
-        found = self._documents.get(name.lower())
-        if found is None:
-            raise _not_found(name)
-        return json_response(found)
+        return json_response(self._find(name))
 
     def _delete(self, _request: Request, *, name: str, **_scope: str) -> Response:
-        if not self._documents.delete(name.lower()):
-            raise _not_found(name)
+        self._find(name)
+        self._documents.delete(name.lower())
         return json_response({})
+
+    def _find(self, name: str) -> dict[str, Any]:
+        message = f"A secret with the name {name} was not found in this key vault."
+        return self._documents.require(name.lower(), "SecretNotFound", message)
 
 
 def _check_name(name: str) -> None:
     if not _NAME.fullmatch(name):
         message = f"The name of a secret has 1 to 127 letters, digits and dashes, not {name!r}."
         raise RefusalError(400, "BadParameter", message)
-
-
-def _not_found(name: str) -> RefusalError:
-    message = f"A secret with the name {name} was not found in this key vault."
-    return RefusalError(404, "SecretNotFound", message)

@@ -7,14 +7,13 @@ import io
 import shlex
 import zipfile
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.targets.logtail import last_lines
-from modelship.testing.offline.builds import Build
 from modelship.testing.offline.control import WS
-from modelship.testing.offline.deployment_failures import DeploymentFailure, never_started
-from modelship.testing.offline.environments.registered import ONE
+from modelship.testing.offline.environments.environment_registry import ONE
 from modelship.testing.offline.json_exchange import RefusalError, json_object, json_response
 from modelship.testing.offline.offline_app import Call
 from modelship.testing.offline.shapes import optional
@@ -22,9 +21,9 @@ from modelship.testing.offline.shapes import optional
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request, Response
 
-    from modelship.testing.offline.document_store import Store
-    from modelship.testing.offline.environments.places import Places
-    from modelship.testing.offline.environments.registered import Environments
+    from modelship.testing.offline.document_store import Documents, Store
+    from modelship.testing.offline.environments.environment_places import Places
+    from modelship.testing.offline.environments.environment_registry import Environments
     from modelship.testing.offline.operations import Operations
     from modelship.testing.offline.workers import Workers
 
@@ -39,6 +38,7 @@ _SOON_S: Final = 3.0
 _RUNNING: Final = {"NotStarted": "Queued", "Running": "Running"}
 
 
+@dataclass(frozen=True)
 class EnvironmentBuilds:
     """Builds registered environments: resolves them and installs their packages.
 
@@ -56,30 +56,19 @@ class EnvironmentBuilds:
         Run the builds.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        *,
-        environments: Environments,
-        operations: Operations,
-        places: Places,
-        workers: Workers,
-    ) -> None:
-        self._store = store
-        self._environments = environments
-        self._operations = operations
-        self._places = places
-        self._workers = workers
-        self._built = store.documents("built-environments")
+    store: Store
+    environments: Environments
+    operations: Operations
+    places: Places
+    workers: Workers
 
     def calls(self) -> list[Call]:
         """Return what it answers."""
         one = ONE.replace("v1.0", "v2.0")
         return [
             Call("environments.build", "POST", f"{one}/image", self._build),
-            Call(
-                "environments.build_on", "POST", f"{one}/imageoncompute/<compute>", self._build_on
-            ),
+            # Wherever it is asked for, it is this machine that builds.
+            Call("environments.build_on", "POST", f"{one}/imageoncompute/<compute>", self._build),
             Call("environments.built", "GET", _STATUS, self._status),
             Call("environments.image", "GET", f"{ONE}/image", self._details),
             Call("environments.recipe", "POST", f"{ONE}/recipe", self._recipe),
@@ -88,98 +77,72 @@ class EnvironmentBuilds:
     # --- build ----------------------------------------------------------------------------
 
     def _build(self, request: Request, *, reference: str, **_scope: str) -> Response:
-        environment = self._environments.find(reference)
-        operation = self._operations.begin(environment["name"], kind=_TYPE)
-        work = partial(self._run, environment, operation)
+        environment = self.environments.find(reference)
+        operation = self.operations.begin(environment["name"], kind=_TYPE)
+        install = partial(self._install, environment, operation, self.places.default)
+        work = partial(self.operations.carry_out, operation, install)
         # The SDK asks at once, and then every five seconds.
-        self._workers.run(work, name=f"build {environment['name']}", wait_s=_SOON_S)
+        self.workers.run(work, name=f"build {environment['name']}", wait_s=_SOON_S)
         base = request.path[: request.path.index("/environments/")]
         location = f"{request.host_url.rstrip('/')}{base}/builds/{operation}"
         return json_response({"location": location}, status=202)
 
-    def _build_on(
-        self, request: Request, *, reference: str, compute: str, **scope: str
-    ) -> Response:
-        del compute  # every build is one of this machine
-        return self._build(request, reference=reference, **scope)
-
-    def _run(self, environment: dict[str, Any], operation: str) -> None:
-        try:
-            self._install(environment, operation, self._places.default)
-        except DeploymentFailure as failure:
-            self._operations.end(operation, "Failed", error=failure.error)
-        except Exception as error:  # noqa: BLE001 - whoever waits has to hear of it
-            self._operations.write(operation, f"{type(error).__name__}: {error}")
-            failed = never_started(f"{type(error).__name__}: {error}").error
-            self._operations.end(operation, "Failed", error=failed)
-        else:
-            self._operations.end(operation, "Succeeded")
-
-    def _install(self, environment: dict[str, Any], operation: str, kind: str) -> dict[str, Any]:
+    def _install(self, environment: dict[str, Any], operation: str, kind: str) -> None:
         """Install an environment, and record where it is."""
-        builder = self._places.builder(kind, self._operations)
+        request = self._stub(environment)
         with ExitStack() as stack:
-            document = self._stub(environment)
-            build = Build.of(document, operation=operation, stage="", stack=stack)
-            image = builder.build(build)
-            if image is None:  # the stub asks for the server, so there is one
-                raise AssertionError
-            where = self._places.place(kind, image, build.steps)
-        key = _key(environment)
-        if self._workers.closed:
-            return where
-        with self._built.lock:
-            found = self._built.get(key) or {"kinds": {}}
-            self._built.put(key, {"kinds": found["kinds"] | {kind: where}})
-        return where
+            image, steps = self.places.build(kind, request, operation=operation, stack=stack)
+            where = self.places.place(kind, image, steps)
+        if not self.workers.closed:
+            with self._built.lock:
+                kinds = self._where(environment) | {kind: where}
+                self._built.put(_key(environment), {"kinds": kinds})
 
     def _stub(self, environment: dict[str, Any]) -> dict[str, Any]:
-        """Return the document of a service that has this environment and does nothing."""
-        blob = self._store.blob(_SCRIPT)
-        if not blob.exists():
-            blob.parent.mkdir(parents=True, exist_ok=True)
-            blob.write_bytes(_STUB)
-        asset = {"id": "score.py", "url": f"aml://artifact/{_SCRIPT}"}
-        image = {
+        """Return the request for an image that has this environment and does nothing."""
+        self.store.new_blob(_SCRIPT).write_bytes(_STUB)
+        return {
             "modelIds": [],
             "driverProgram": "score.py",
-            "assets": [asset],
+            "assets": [{"id": "score.py", "url": f"aml://artifact/{_SCRIPT}"}],
             "environment": {**environment, "inferencingStackVersion": "latest"},
-        }
-        return {
-            "name": environment["name"],
-            "environmentImageRequest": image,
-            "containerResourceRequirements": {"cpu": 0.1, "memoryInGB": 0.5},
         }
 
     def _status(self, request: Request, *, operation: str, **_scope: str) -> Response:
-        state = self._operations.state(operation)
-        log = self._operations.log_address(operation, request)
+        state = self.operations.state(operation)
+        log = self.operations.log_address(operation, request)
         return json_response({"status": _RUNNING.get(state, state), "logUrl": log})
 
     # --- what was built -------------------------------------------------------------------
 
     def _details(self, _request: Request, *, reference: str, **_scope: str) -> Response:
-        environment = self._environments.find(reference)
-        kinds = (self._built.get(_key(environment)) or {"kinds": {}})["kinds"]
+        environment = self.environments.find(reference)
+        kinds = self._where(environment)
         where = kinds.get("docker") or kinds.get("process")
-        return json_response(self._places.details(_key(environment), where))
+        return json_response(self.places.details(_key(environment), where))
 
     def _recipe(self, request: Request, *, reference: str, **_scope: str) -> Response:
         """Build at once, and answer with scripts that say where the environment is."""
         asked = json_object(request, {"useDocker": optional(bool), "platform": optional(str)})
-        environment = self._environments.find(reference)
+        environment = self.environments.find(reference)
         kind = "docker" if asked.get("useDocker") else "process"
-        operation = self._operations.begin(environment["name"], kind=_TYPE)
-        try:
-            where = self._install(environment, operation, kind)
-        except DeploymentFailure as failure:
-            self._operations.end(operation, "Failed", error=failure.error)
-            log = self._operations.log(operation)
+        operation = self.operations.begin(environment["name"], kind=_TYPE)
+        install = partial(self._install, environment, operation, kind)
+        self.operations.carry_out(operation, install)
+        log = self.operations.log(operation)
+        if self.operations.state(operation) == "Failed":
             message = f"The environment cannot be built: {last_lines(log, 5)}"
-            raise RefusalError(400, "EnvironmentBuildFailed", message) from failure
-        self._operations.end(operation, "Succeeded")
-        return json_response(_scripts(self._operations.log(operation), where["says"]))
+            raise RefusalError(400, "EnvironmentBuildFailed", message)
+        return json_response(_scripts(log, self._where(environment)[kind]["says"]))
+
+    @property
+    def _built(self) -> Documents:
+        return self.store.documents("built-environments")
+
+    def _where(self, environment: dict[str, Any]) -> dict[str, Any]:
+        """Return where an environment is installed, by the kind of the place."""
+        found = self._built.get(_key(environment)) or {"kinds": {}}
+        return dict(found["kinds"])
 
 
 def _key(environment: dict[str, Any]) -> str:

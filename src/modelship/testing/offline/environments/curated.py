@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 from modelship.testing.offline.json_exchange import RefusalError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-__all__ = ["Curated", "is_curated"]
+__all__ = ["Curated", "notes"]
 
 _PREFIX: Final = "AzureML-"
 _VERSION: Final = "1"
+_MICROSOFT: Final = "mcr.microsoft.com/azureml/"  # where the images lie that the SDK names itself
 
 
 class Curated:
@@ -68,9 +69,21 @@ class Curated:
             raise RefusalError(404, "EnvironmentNotFound", message)
 
 
-def is_curated(name: str) -> bool:
-    """Return whether there is a stand-in of this name."""
-    return name in _specifications()
+def notes(request: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a sentence for each way in which a build here differs from one on Azure.
+
+    Parameters
+    ----------
+    request : Mapping[str, Any]
+        The request for an image, with its environment.
+    """
+    environment = request.get("environment") or {}
+    name = str(environment.get("name") or "")
+    if name in _specifications():
+        yield f"{name} is a stand-in: its packages come from PyPI, and it is not Microsoft's image."
+    base = str((environment.get("docker") or {}).get("baseImage") or "")
+    if base and not base.startswith(_MICROSOFT):
+        yield f"Not simulated: base_image: the packages are installed without {base}."
 
 
 @cache

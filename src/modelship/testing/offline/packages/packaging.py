@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from modelship.errors import ModelshipError
 from modelship.runtime.images.archive import Archive
 from modelship.runtime.images.engine import connected
-from modelship.testing.offline.builds import Build
 from modelship.testing.offline.control import MMS
-from modelship.testing.offline.deployment_failures import DeploymentFailure, never_started
 from modelship.testing.offline.json_exchange import (
     RefusalError,
     check_shape,
@@ -32,11 +29,12 @@ if TYPE_CHECKING:
 
     from werkzeug.wrappers import Request, Response
 
+    from modelship.progress import Steps
     from modelship.testing.offline.document_store import Store
-    from modelship.testing.offline.environments.places import Places
-    from modelship.testing.offline.environments.registered import Environments
+    from modelship.testing.offline.environments.environment_places import Places
+    from modelship.testing.offline.environments.environment_registry import Environments
     from modelship.testing.offline.images import Image
-    from modelship.testing.offline.nocode import NoCode
+    from modelship.testing.offline.nocode.no_code import NoCode
     from modelship.testing.offline.operations import Operations
     from modelship.testing.offline.workers import Workers
 
@@ -59,9 +57,9 @@ _ENVIRONMENT: Final = {
     "python": optional(dict),
     "docker": optional(dict),
 }
-_NO_SERVER: Final = "The environment lists no azureml-defaults, so nothing in it serves the script."
 
 
+@dataclass(frozen=True)
 class Packages:
     """Builds packages with the Docker engine of this machine.
 
@@ -81,23 +79,12 @@ class Packages:
         Run the builds.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        *,
-        environments: Environments,
-        operations: Operations,
-        places: Places,
-        nocode: NoCode,
-        workers: Workers,
-    ) -> None:
-        self._store = store
-        self._environments = environments
-        self._operations = operations
-        self._places = places
-        self._nocode = nocode
-        self._workers = workers
-        self._folder = store.folder / "packages"
+    store: Store
+    environments: Environments
+    operations: Operations
+    places: Places
+    nocode: NoCode
+    workers: Workers
 
     def calls(self) -> list[Call]:
         """Return what it answers."""
@@ -113,74 +100,53 @@ class Packages:
         if kind is None:
             known = " or ".join(_KINDS)
             raise RefusalError(400, "BadArgument", f"packageType is not {known}.")
-        image = self._nocode.completed_image(asked["imageRequest"])
+        image = self.nocode.completed_image(asked["imageRequest"])
         definition = image.get("environment") or {}
         check_shape(definition, _ENVIRONMENT)
         _check_image_name(asked)
-        check_models(self._store, {"environmentImageRequest": image})
+        check_models(self.store, {"environmentImageRequest": image})
         name = definition.get("name") or "package"
-        environment = self._environments.register(
+        environment = self.environments.register(
             name, definition, version=definition.get("version")
         )
         image["environment"] = {**definition, "version": environment["version"]}
-        operation = self._operations.begin(name, kind=kind)
+        operation = self.operations.begin(name, kind=kind)
         place = f"{request.path.rstrip('/')}/{operation}/manifest"
-        work = partial(self._run, asked | {"imageRequest": image}, operation, place)
+        make = partial(self._made, asked | {"imageRequest": image}, operation, place)
+        work = partial(self.operations.carry_out, operation, make)
         # The SDK asks at once, and then every five seconds.
-        self._workers.run(work, name=f"package {operation}", wait_s=_SOON_S)
-        return self._operations.accepted(operation, request)
+        self.workers.run(work, name=f"package {operation}", wait_s=_SOON_S)
+        return self.operations.accepted(operation, request)
 
     def _manifest(self, _request: Request, *, operation: str, **_scope: str) -> Response:
-        path = self._folder / f"{operation}.json"
-        if not path.is_file():
-            raise RefusalError(404, "PackageNotFound", f"There is no package {operation}.")
-        return json_response(json.loads(path.read_text(encoding="utf-8")))
+        message = f"There is no package {operation}."
+        manifests = self.store.documents("packages")
+        return json_response(manifests.require(operation, "PackageNotFound", message))
 
     # --- one package ----------------------------------------------------------------------
 
-    def _run(self, asked: dict[str, Any], operation: str, place: str) -> None:
-        try:
-            with ExitStack() as stack:
-                location = self._made(asked, operation, place, stack)
-        except DeploymentFailure as failure:
-            self._operations.end(operation, "Failed", error=failure.error)
-        except Exception as error:  # noqa: BLE001 - whoever waits has to hear of it
-            words = str(error) if isinstance(error, ModelshipError) else repr(error)
-            self._operations.write(operation, words)
-            self._operations.end(operation, "Failed", error=never_started(words).error)
-        else:
-            self._operations.end(operation, "Succeeded", location=location)
-
-    def _made(self, asked: dict[str, Any], operation: str, place: str, stack: ExitStack) -> str:
+    def _made(self, asked: dict[str, Any], operation: str, place: str) -> str:
         """Build a package, and return where it is: an image, or a path of the workspace."""
-        document = {
-            "name": "package",
-            "environmentImageRequest": asked["imageRequest"],
-            "containerResourceRequirements": {"cpu": 0.1, "memoryInGB": 0.5},
-        }
-        build = Build.of(document, operation=operation, stage="", stack=stack)
-        image = self._places.builder("docker", self._operations).build(build)
-        if image is None:
-            self._operations.write(operation, _NO_SERVER)
-            raise never_started(_NO_SERVER)
-        base = self._places.environment(image, build.steps)
-        if asked["packageType"] == _CONTEXT:
-            environment = asked["imageRequest"]["environment"]
-            self._write_context(image, operation, base=base, environment=environment)
-            return place
-        return self._build_image(image, build, base=base, asked=asked)
+        wanted = asked["imageRequest"]
+        with ExitStack() as stack:
+            image, steps = self.places.build("docker", wanted, operation=operation, stack=stack)
+            base = self.places.environment(image, steps)
+            if asked["packageType"] == _CONTEXT:
+                environment = wanted["environment"]
+                self._write_context(image, operation, base=base, environment=environment)
+                return place
+            return self._build_image(image, operation, steps, base=base, asked=asked)
 
     def _write_context(
         self, image: Image, operation: str, *, base: str, environment: Mapping[str, Any]
     ) -> None:
         """Keep a build context: the Dockerfile in its manifest, and the files as an artifact."""
         key = f"LocalUpload/package-{operation}/context.tar"
-        blob = self._store.blob(key)
-        blob.parent.mkdir(parents=True, exist_ok=True)
-        with context.files(image, scratch=self._store.drafts) as archive, blob.open("wb") as file:
+        blob = self.store.new_blob(key)
+        with context.files(image, scratch=self.store.drafts) as archive, blob.open("wb") as file:
             file.writelines(archive)
         text = context.dockerfile(
-            image, base=base, label=self._places.registry.label, runs_as_root=True
+            image, base=base, label=self.places.registry.label, runs_as_root=True
         )
         inline = {
             "entryType": "inline",
@@ -194,27 +160,23 @@ class Packages:
             "uri": f"aml://artifact/{key}",
             "unpack": True,
         }
-        manifest = {
-            "context": [inline, remote],
-            "environment": {name: environment[name] for name in ("name", "version")},
-        }
-        self._folder.mkdir(exist_ok=True)
-        path = self._folder / f"{operation}.json"
-        path.write_text(json.dumps(manifest), encoding="utf-8")
+        named = {name: environment[name] for name in ("name", "version")}
+        manifest = {"context": [inline, remote], "environment": named}
+        self.store.documents("packages").put(operation, manifest)
 
-    def _build_image(self, image: Image, build: Build, *, base: str, asked: dict[str, Any]) -> str:
+    def _build_image(
+        self, image: Image, operation: str, steps: Steps, *, base: str, asked: dict[str, Any]
+    ) -> str:
         name = asked.get("imageName") or "package"
-        label = asked.get("imageLabel") or build.operation[:8]
-        full = self._places.registry.name(name, label=label)
+        label = asked.get("imageLabel") or operation[:8]
+        full = self.places.registry.name(name, label=label)
         text = context.dockerfile(
-            image, base=base, label=self._places.registry.label, runs_as_root=False
+            image, base=base, label=self.places.registry.label, runs_as_root=False
         )
-        with context.files(image, scratch=self._store.drafts) as archive, connected() as engine:
+        with context.files(image, scratch=self.store.drafts) as archive, connected() as engine:
             content = {"Dockerfile": text.encode(), **archive.files}
-            log = engine.build(
-                Archive(content, archive.folders), tag=full, deadline=build.steps.deadline
-            )
-        self._operations.write(build.operation, f"{log}\nThe image is {full}.")
+            log = engine.build(Archive(content, archive.folders), tag=full, deadline=steps.deadline)
+        self.operations.write(operation, f"{log}\nThe image is {full}.")
         return full
 
 

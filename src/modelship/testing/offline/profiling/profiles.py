@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.errors import ModelshipError
@@ -18,7 +19,7 @@ from modelship.testing.offline.moments import moment
 from modelship.testing.offline.offline_app import Call
 from modelship.testing.offline.operations import ENDED
 from modelship.testing.offline.profiling.measuring import measure
-from modelship.testing.offline.profiling.rows import rows_of
+from modelship.testing.offline.profiling.profile_rows import rows_of
 from modelship.testing.offline.service_references import check_models
 from modelship.testing.offline.service_requests import check_request
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from modelship.targets.instance import Instance
     from modelship.testing.offline.compute import Compute
     from modelship.testing.offline.deployments import Deployments
-    from modelship.testing.offline.document_store import Store
+    from modelship.testing.offline.document_store import Documents, Store
     from modelship.testing.offline.operations import Operations
     from modelship.testing.offline.profiling.measuring import Measured
 
@@ -43,6 +44,7 @@ _NEEDS_PROCESSES: Final = (
 )
 
 
+@dataclass(frozen=True, repr=False)
 class Profiles:
     """The profiles of a workspace.
 
@@ -64,26 +66,13 @@ class Profiles:
         How long a container may take to become healthy.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        *,
-        operations: Operations,
-        compute: Compute,
-        deployments: Deployments,
-        container: str,
-        front_key: str,
-        healthy_within_s: float,
-    ) -> None:
-        self._store = store
-        self._documents = store.documents("profiles")
-        self._operations = operations
-        self._compute = compute
-        self._deployments = deployments
-        self._container = container
-        self._headers = {"Content-Type": "application/json", "X-MODELSHIP-FRONT": front_key}
-        self._healthy_within_s = healthy_within_s
-        self._builder = Builder(store, operations=operations, compute=compute)
+    store: Store
+    operations: Operations
+    compute: Compute
+    deployments: Deployments
+    container: str
+    front_key: str
+    healthy_within_s: float
 
     def calls(self) -> list[Call]:
         """Return what it answers."""
@@ -94,21 +83,21 @@ class Profiles:
 
     def _create(self, request: Request, **_scope: str) -> Response:
         wanted = json_object(request, {"name": str, "inputDatasetId": str})
-        if not self._compute.can_be_measured:
+        if not self.compute.can_be_measured:
             raise RefusalError(400, "NotInOfflineWorkspace", _NEEDS_PROCESSES)
         resources = _LARGEST | (wanted.get("containerResourceRequirements") or {})
         wanted = wanted | {"containerResourceRequirements": resources}
         check_request(wanted)
-        check_models(self._store, wanted)
+        check_models(self.store, wanted)
         name = wanted["name"]
-        operation = self._operations.begin(name, kind="Profile")
+        operation = self.operations.begin(name, kind="Profile")
         document = _document(wanted, operation)
         rows = self._rows(wanted["inputDatasetId"])
         self._documents.put(name, document)
-        self._deployments.call_reaper()
+        self.deployments.call_reaper()
         arguments = (document, rows, operation)
         threading.Thread(target=self._run, args=arguments, name="profile", daemon=True).start()
-        return self._operations.accepted(operation, request)
+        return self.operations.accepted(operation, request)
 
     def _list(self, request: Request, **_scope: str) -> Response:
         name = request.args.get("name")
@@ -122,21 +111,21 @@ class Profiles:
     def _shown(self, document: dict[str, Any], request: Request) -> dict[str, Any]:
         """Return what a client sees; what was under way when the workspace ended has failed."""
         operation = document["operation"]
-        if document["state"] not in ENDED and self._operations.state(operation) in ENDED:
-            document = document | {
-                "state": "Failed",
-                "error": failures.interrupted().error,
-            }
+        if document["state"] not in ENDED and self.operations.state(operation) in ENDED:
+            document = document | {"state": "Failed", "error": failures.interrupted().error}
         if document["state"] != "Failed":
             return document
-        return document | {"errorLogsUri": self._operations.log_address(operation, request)}
+        return document | {"errorLogsUri": self.operations.log_address(operation, request)}
 
     def _rows(self, dataset_id: str) -> list[str]:
-        dataset = self._store.documents("saved-datasets").get(dataset_id)
-        if dataset is None:
-            message = f"There is no dataset with the id {dataset_id}."
-            raise RefusalError(404, "DatasetNotFound", message)
-        return rows_of(dataset, self._store, container=self._container)
+        message = f"There is no dataset with the id {dataset_id}."
+        datasets = self.store.documents("saved-datasets")
+        dataset = datasets.require(dataset_id, "DatasetNotFound", message)
+        return rows_of(dataset, self.store, container=self.container)
+
+    @property
+    def _documents(self) -> Documents:
+        return self.store.documents("profiles")
 
     def _run(self, document: dict[str, Any], rows: list[str], operation: str) -> None:
         name = document["name"]
@@ -160,41 +149,42 @@ class Profiles:
         with self._documents.lock:
             if (self._documents.get(name) or {}).get("operation") == operation:  # not a newer one
                 self._documents.change(name, state=state, **problem, **fields)
-        self._operations.end(operation, state, error=error)
+        self.operations.end(operation, state, error=error)
 
     def _measure(self, document: dict[str, Any], rows: list[str], operation: str) -> Measured:
         name = document["name"]
-        self._operations.step(operation, "BuildImage", "Building image.")
+        self.operations.step(operation, "BuildImage", "Building image.")
         with ExitStack() as stack:
             build = Build.of(document, operation=operation, stage="", stack=stack)
-            image = self._builder.build(build)
+            builder = Builder(self.store, operations=self.operations, compute=self.compute)
+            image = builder.build(build)
             if image is None:
                 raise failures.never_started("The environment has no inference server in it.")
             try:
-                instance = self._compute.start(name, image, build.steps)
+                instance = self.compute.start(name, image, build.steps)
             except (ModelshipError, TimeoutError) as error:
                 raise failures.never_started(str(error)) from error
         try:
             self._await(name, instance, document)
-            self._operations.step(operation, "DeployService", f"Sending {len(rows)} requests.")
+            self.operations.step(operation, "DeployService", f"Sending {len(rows)} requests.")
             return measure(
                 instance.scoring_uri,
                 rows,
-                headers=self._headers,
-                usage=lambda: self._compute.usage(instance),
+                headers={"Content-Type": "application/json", "X-MODELSHIP-FRONT": self.front_key},
+                usage=lambda: self.compute.usage(instance),
             )
         finally:
-            self._operations.write(operation, self._compute.logs(instance))
-            self._compute.stop(instance)
+            self.operations.write(operation, self.compute.logs(instance))
+            self.compute.stop(instance)
 
     def _await(self, name: str, instance: Instance, document: dict[str, Any]) -> None:
-        end = time.monotonic() + self._healthy_within_s
-        while (state := self._compute.state(instance)) is not State.HEALTHY:
-            if state is State.FAILED and self._compute.ran_out_of_memory(instance):
+        end = time.monotonic() + self.healthy_within_s
+        while (state := self.compute.state(instance)) is not State.HEALTHY:
+            if state is State.FAILED and self.compute.ran_out_of_memory(instance):
                 memory_gb = document["containerResourceRequirements"]["memoryInGB"]
                 raise failures.out_of_memory(name, memory_gb=memory_gb)
             if state is State.FAILED:
-                raise failures.crashed(name, self._compute.logs(instance))
+                raise failures.crashed(name, self.compute.logs(instance))
             if time.monotonic() > end:
                 raise failures.timed_out()
             time.sleep(_PAUSE_S)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
 import re
+import shlex
+import sys
+import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from werkzeug.wrappers import Response
 
+from modelship.testing.offline.clusters import most_nodes
+from modelship.testing.offline.control import WS
 from modelship.testing.offline.json_exchange import (
     RefusalError,
     check_shape,
@@ -19,10 +26,7 @@ from modelship.testing.offline.json_exchange import (
 )
 from modelship.testing.offline.offline_app import Call
 from modelship.testing.offline.request_guard import Door
-from modelship.testing.offline.runs.clusters import most_nodes
-from modelship.testing.offline.runs.handover import handover
-from modelship.testing.offline.runs.jobs import Job, Jobs
-from modelship.testing.offline.runs.paths import EXECUTION
+from modelship.testing.offline.runs.jobs import Job
 from modelship.testing.offline.runs.submissions import Submission
 from modelship.testing.offline.shapes import optional
 
@@ -32,13 +36,15 @@ if TYPE_CHECKING:
     from modelship.testing.offline.document_store import Store
     from modelship.testing.offline.request_guard import Guard
     from modelship.testing.offline.runs.experiments import Experiments
-    from modelship.testing.offline.runs.records import Records
+    from modelship.testing.offline.runs.jobs import Jobs
+    from modelship.testing.offline.runs.run_records import Records
     from modelship.testing.offline.runs.snapshots import Snapshots
 
 __all__ = ["Executions"]
 
 _log = logging.getLogger(__name__)
 
+_EXECUTION: Final = f"/execution/v1.0{WS}/experiments/<experiment>"
 _RUN_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}")
 _RUN_TYPE: Final = "azureml.scriptrun"
 _DEFINITION: Final = {
@@ -47,7 +53,24 @@ _DEFINITION: Final = {
     "ParentRunId": optional(str),
 }
 
+# What the SDK unpacks beside the project and starts, for a run on the target "local". It calls the
+# workspace, which is on the same machine, ends the script when the run is canceled, and does not
+# leave it behind.
+_SETUP: Final = "azureml-setup"
+_BEGIN: Final = """\
+import http.client, json, os, sys
 
+port, path = sys.argv[1:]
+found = json.dumps({"folder": os.getcwd(), "variables": dict(os.environ)})
+connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=60)
+connection.request("PUT", path, found, {"Content-Type": "application/json"})
+answer = connection.getresponse()
+if answer.status >= 300:
+    sys.exit(answer.read().decode("utf-8", "replace"))
+"""
+
+
+@dataclass(frozen=True)
 class Executions:
     """Takes scripts, and has them run.
 
@@ -69,32 +92,20 @@ class Executions:
         Where the workspace is served without TLS.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        *,
-        guard: Guard,
-        experiments: Experiments,
-        records: Records,
-        snapshots: Snapshots,
-        jobs: Jobs,
-        port: int,
-    ) -> None:
-        self._folder = store.folder / "runs"
-        self._computes = store.documents("computes")
-        self._guard = guard
-        self._experiments = experiments
-        self._records = records
-        self._snapshots = snapshots
-        self._jobs = jobs
-        self._port = port
+    store: Store
+    guard: Guard
+    experiments: Experiments
+    records: Records
+    snapshots: Snapshots
+    jobs: Jobs
+    port: int
 
     def calls(self) -> list[Call]:
         """Return what it answers."""
-        one = f"{EXECUTION}/runs/<run_id>"
+        one = f"{_EXECUTION}/runs/<run_id>"
         return [
-            Call("executions.start", "POST", f"{EXECUTION}/snapshotrun", self._start),
-            Call("executions.local", "POST", f"{EXECUTION}/localrun", self._prepare_local),
+            Call("executions.start", "POST", f"{_EXECUTION}/snapshotrun", self._start),
+            Call("executions.local", "POST", f"{_EXECUTION}/localrun", self._prepare_local),
             Call("executions.begin", "PUT", f"{one}/begin", self._begin, Door.ADDRESS),
             Call("executions.cancel", "POST", f"{one}/cancel", self._cancel),
         ]
@@ -103,10 +114,9 @@ class Executions:
         """Run a script on a compute target: what the SDK has taken a snapshot of."""
         definition = json_object(request, _DEFINITION)
         submission = Submission.of(definition["Configuration"])
-        cluster = self._computes.get(submission.target)
-        if cluster is None:
-            message = f"There is no compute target {submission.target} in this workspace."
-            raise RefusalError(404, "ComputeNotFound", message)
+        message = f"There is no compute target {submission.target} in this workspace."
+        computes = self.store.documents("computes")
+        cluster = computes.require(submission.target, "ComputeNotFound", message)
         if cluster["properties"]["computeType"] != "AmlCompute":
             message = f"{submission.target} is no AmlCompute: submit the run to one, or to 'local'."
             raise RefusalError(400, "NotInOfflineWorkspace", message)
@@ -116,13 +126,13 @@ class Executions:
         job = Job(
             run_id=run["runId"],
             submission=submission,
-            folder=self._folder / run["runId"],
+            folder=self.store.folder / "runs" / run["runId"],
             variables=dict(os.environ),
             where=where,
-            lay_out=lambda folder: self._snapshots.lay_out(snapshot, folder),
+            lay_out=lambda folder: self.snapshots.lay_out(snapshot, folder),
         )
         _log.info("%s: %s", run["runId"], where)
-        self._jobs.start(job, at_once=most_nodes(cluster))
+        self.jobs.start(job, at_once=most_nodes(cluster))
         return json_response({"runId": run["runId"]})
 
     def _prepare_local(self, request: Request, *, experiment: str, **_scope: str) -> Response:
@@ -131,13 +141,13 @@ class Executions:
         submission = Submission.of(definition["Configuration"])
         run = self._record(request, experiment, definition, submission)
         place = request.path.removesuffix("/localrun") + f"/runs/{run['runId']}/begin"
-        address = f"{place}?{self._guard.signed(place, permissions='w')}"
-        return Response(handover(address, port=self._port), mimetype="application/zip")
+        address = f"{place}?{self.guard.signed(place, permissions='w')}"
+        return Response(_handover(address, port=self.port), mimetype="application/zip")
 
     def _begin(self, request: Request, *, run_id: str, **_scope: str) -> Response:
         """Run a script in the folder, and with the variables, of who started it."""
         given = json_object(request, {"folder": str, "variables": dict})
-        run = self._records.find(run_id)
+        run = self.records.find(run_id)
         if run["status"] != "NotStarted":
             raise RefusalError(409, "RunHasBegun", f"The run {run_id} has begun already.")
         job = Job(
@@ -148,8 +158,8 @@ class Executions:
             where="The target 'local' is this machine.",
             lay_out=lambda _folder: None,
         )
-        self._records.reach(run_id, "Preparing")  # it begins once
-        self._jobs.start(job)
+        self.records.reach(run_id, "Preparing")  # it begins once
+        self.jobs.start(job)
         return json_response({})
 
     def _record(
@@ -161,7 +171,7 @@ class Executions:
     ) -> dict[str, Any]:
         """Begin the record of a run, under the id that the SDK has chosen for it."""
         run_id = request.args.get("runId", "")
-        if not _RUN_ID.fullmatch(run_id) or self._records.exists(run_id):
+        if not _RUN_ID.fullmatch(run_id) or self.records.exists(run_id):
             raise RefusalError(400, "InvalidRunId", f"{run_id!r} is no id for a new run")
         base = request.url.split("?")[0].rpartition("/")[0]
         given = {
@@ -173,12 +183,22 @@ class Executions:
             "cancelUri": f"{base}/runs/{run_id}/cancel",
             "properties": {"modelship.script": "yes"},
         }
-        return self._records.put(self._experiments.named(experiment), run_id, given)
+        return self.records.put(self.experiments.named(experiment), run_id, given)
 
     def _cancel(self, _request: Request, *, run_id: str, **_scope: str) -> Response:
-        self._records.reach(run_id, "CancelRequested")
-        self._jobs.cancel(run_id)
+        self.records.reach(run_id, "CancelRequested")
+        self.jobs.cancel(run_id)
         return json_response({})
+
+
+def _handover(address: str, *, port: int) -> bytes:
+    """Return the archive that begins a local run, by an address that is good for that alone."""
+    command = [sys.executable, "-I", f"{_SETUP}/begin.py", str(port), address]
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr(f"{_SETUP}/Invocation.sh", f"#!/bin/sh\nexec {shlex.join(command)}\n")
+        archive.writestr(f"{_SETUP}/begin.py", _BEGIN)
+    return content.getvalue()
 
 
 def _definition_of(request: Request) -> dict[str, Any]:

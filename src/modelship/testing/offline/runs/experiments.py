@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import threading
 import uuid
 from typing import TYPE_CHECKING, Any, Final
 
+from modelship.testing.offline.control import WS
 from modelship.testing.offline.json_exchange import RefusalError, json_object, json_response
 from modelship.testing.offline.moments import moment
 from modelship.testing.offline.offline_app import Call
-from modelship.testing.offline.runs.paths import EXPERIMENT, HISTORY
 from modelship.testing.offline.runs.queries import Query
 from modelship.testing.offline.shapes import optional
 
@@ -19,7 +18,13 @@ if TYPE_CHECKING:
 
     from modelship.testing.offline.document_store import Store
 
-__all__ = ["Experiments"]
+__all__ = ["EXPERIMENT", "HISTORY", "Experiments"]
+
+HISTORY: Final = f"/history/v1.0{WS}"
+"""Where the calls of the run history begin, as a rule of werkzeug's routing."""
+
+EXPERIMENT: Final = f"{HISTORY}/experiments/<experiment>"
+"""One experiment, by name."""
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,254}")
 _CHANGES: Final = {
@@ -27,6 +32,7 @@ _CHANGES: Final = {
     "description": optional(str),
     "archive": optional(bool),
 }
+_VIEWS: Final = {"ArchivedOnly": (True,), "All": (True, False)}
 
 
 class Experiments:
@@ -41,7 +47,6 @@ class Experiments:
     def __init__(self, store: Store) -> None:
         self._documents = store.documents("experiments")
         self._runs = store.documents("runs")
-        self._creating = threading.Lock()
 
     def calls(self) -> list[Call]:
         """Return what it answers."""
@@ -71,11 +76,8 @@ class Experiments:
 
     def with_id(self, experiment_id: str) -> dict[str, Any]:
         """Return the experiment with this id; otherwise as :meth:`named`."""
-        found = self._documents.get(experiment_id)
-        if found is None:
-            message = f"There is no experiment with the id {experiment_id!r}."
-            raise RefusalError(404, "ExperimentNotFound", message)
-        return found
+        message = f"There is no experiment with the id {experiment_id!r}."
+        return self._documents.require(experiment_id, "ExperimentNotFound", message)
 
     def _find(self, name: str) -> dict[str, Any] | None:
         named = [each for each in self._documents.all() if each["name"] == name]
@@ -95,7 +97,7 @@ class Experiments:
                 "dashes and underscores, beginning with a letter or digit."
             )
             raise RefusalError(400, "InvalidExperimentName", message)
-        with self._creating:
+        with self._documents.lock:
             found = self._find(experiment)
             if found is None:
                 found = _new(experiment)
@@ -104,12 +106,9 @@ class Experiments:
 
     def _query(self, request: Request, **_scope: str) -> Response:
         body = json_object(request)
-        wanted = {"ArchivedOnly": (True,), "All": (True, False)}.get(
-            str(body.get("viewType")), (False,)
-        )
-        found = [
-            each for each in self._documents.all() if (each["archivedTime"] is not None) in wanted
-        ]
+        wanted = _VIEWS.get(str(body.get("viewType")), (False,))
+        every = self._documents.all()
+        found = [each for each in every if (each["archivedTime"] is not None) in wanted]
         return json_response(Query.of(body).page(found))
 
     def _update(self, request: Request, *, experiment_id: str, **_scope: str) -> Response:

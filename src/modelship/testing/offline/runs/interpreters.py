@@ -11,7 +11,7 @@ from modelship.bundle.lock import minor_of
 from modelship.errors import EnvironmentSpecError
 from modelship.progress import Steps
 from modelship.runtime.environments import environment_python
-from modelship.testing.offline.environments.notes import notes
+from modelship.testing.offline.environments.curated import notes
 from modelship.testing.offline.images import Images
 from modelship.testing.offline.pythons import PythonsHere, take
 from modelship.testing.offline.runs.submissions import LOCAL

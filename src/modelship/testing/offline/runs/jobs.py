@@ -7,13 +7,15 @@ import threading
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.errors import ModelshipError
+from modelship.targets.logtail import last_lines
 from modelship.testing.offline.json_exchange import RefusalError
-from modelship.testing.offline.runs.logs import RunLog
-from modelship.testing.offline.runs.records import ENDED, RUN_ORIGIN, Records, failure
+from modelship.testing.offline.runs.run_records import ENDED, RUN_ORIGIN, failure
 from modelship.testing.offline.runs.warden import Warden
+from modelship.testing.offline.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,14 +23,15 @@ if TYPE_CHECKING:
 
     from modelship.testing.offline.document_store import Store
     from modelship.testing.offline.runs.interpreters import Interpreters
+    from modelship.testing.offline.runs.run_records import Records
     from modelship.testing.offline.runs.submissions import Submission
-    from modelship.testing.offline.runs.surroundings import Surroundings
 
 __all__ = ["Job", "Jobs"]
 
 _LOOK_EVERY_S: Final = 0.1
 _BUILD_S: Final = 1800.0
-_CLOSING_S: Final = 30.0
+_LOG: Final = "user_logs/std_log.txt"  # what the SDK looks for, and shows while it grows
+_TAIL_LINES: Final = 40
 _COLLECTED: Final = ("outputs", "logs")
 _KILLED: Final = (
     "The workspace that ran the script was ended, and the script with it. Submit the run again."
@@ -72,6 +75,23 @@ class _EndingError(Exception):
         self.error = failure(code, message)
 
 
+@dataclass(frozen=True)
+class _Log:
+    """What a run's script writes, and what the workspace says of it."""
+
+    path: Path
+
+    def say(self, text: str) -> None:
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(f"[modelship] {text.rstrip()}\n")
+
+    def tail(self) -> str:
+        """Return the last lines that the script wrote."""
+        lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines()
+        own = [each for each in lines if not each.startswith("[modelship]")]
+        return last_lines("\n".join(own), _TAIL_LINES)
+
+
 class Jobs:
     """The scripts that run now.
 
@@ -83,8 +103,8 @@ class Jobs:
         The runs.
     interpreters : Interpreters
         Makes the environments.
-    surroundings : Surroundings
-        Says what is around a script.
+    variables : Callable
+        Returns the environment variables of a run, but for those that its script asks for.
     """
 
     def __init__(
@@ -93,17 +113,15 @@ class Jobs:
         *,
         records: Records,
         interpreters: Interpreters,
-        surroundings: Surroundings,
+        variables: Callable[[Mapping[str, Any]], dict[str, str]],
     ) -> None:
         self._store = store
         self._records = records
         self._interpreters = interpreters
-        self._surroundings = surroundings
-        self._lock = threading.Lock()
-        self._canceled: dict[str, threading.Event] = {}
-        self._threads: dict[str, threading.Thread] = {}
+        self._variables = variables
+        self._workers = Workers()
+        self._canceled: set[str] = set()
         self._slots: dict[str, threading.Semaphore] = {}
-        self._closing = False
         records.on_cancel = self.cancel
 
     def recover(self) -> None:
@@ -118,47 +136,23 @@ class Jobs:
         free = threading.Semaphore(max(1, at_once))
         place = f"{job.submission.target}:{at_once}"
         slot = self._slots.setdefault(place, free) if at_once else free
-        thread = threading.Thread(
-            target=self._run,
-            args=(job, slot),
-            name=f"run {job.run_id}",
-            daemon=True,
-        )
-        with self._lock:
-            self._canceled[job.run_id] = threading.Event()
-            self._threads[job.run_id] = thread
-        thread.start()
+        self._workers.run(partial(self._run, job, slot), name=f"run {job.run_id}", wait_s=0)
 
     def cancel(self, run_id: str) -> None:
         """End the script of a run, if it runs."""
-        with self._lock:
-            event = self._canceled.get(run_id)
-        if event is not None:
-            event.set()
+        self._canceled.add(run_id)
 
     def close(self) -> None:
         """End every script, and wait for it."""
-        with self._lock:
-            self._closing = True
-            threads, events = list(self._threads.values()), list(self._canceled.values())
-        for event in events:
-            event.set()
-        for thread in threads:
-            thread.join(_CLOSING_S)
+        self._workers.close()
 
     def _run(self, job: Job, slot: threading.Semaphore) -> None:
-        # The slot is free once the run is said to have ended, and not before.
-        with ExitStack() as held:
-            try:
-                self._bring_to_end(job, slot, held)
-            finally:
-                with self._lock:
-                    self._canceled.pop(job.run_id, None)
-                    self._threads.pop(job.run_id, None)
+        with ExitStack() as held:  # the slot, until the run is said to have ended
+            self._bring_to_end(job, slot, held)
 
     def _bring_to_end(self, job: Job, slot: threading.Semaphore, held: ExitStack) -> None:
         run = self._records.find(job.run_id)
-        log = RunLog(self._store, run)
+        log = _Log(self._store.new_blob(f"{RUN_ORIGIN}/{run['dataContainerId']}/{_LOG}"))
         try:
             self._wait_for(slot, job)
             held.callback(slot.release)
@@ -183,13 +177,13 @@ class Jobs:
         while not slot.acquire(timeout=_LOOK_EVERY_S):
             self._check(job)
 
-    def _work(self, job: Job, run: Mapping[str, Any], log: RunLog) -> None:
+    def _work(self, job: Job, run: Mapping[str, Any], log: _Log) -> None:
         """Prepare the environment, run the script in it, and collect what it leaves."""
         self._records.reach(job.run_id, "Preparing")
         log.say(job.where)
         variables = {
             **job.variables,
-            **self._surroundings.variables(run),
+            **self._variables(run),
             **job.submission.variables,
             **job.submission.input_variables,
         }
@@ -220,7 +214,7 @@ class Jobs:
             raise _EndingError("Failed", refusal.code, refusal.message) from refusal
 
     def _execute(
-        self, job: Job, python: str, variables: Mapping[str, str], log: RunLog
+        self, job: Job, python: str, variables: Mapping[str, str], log: _Log
     ) -> tuple[int, _EndingError | None]:
         """Run the script; return its exit code, and why it was ended, if it was."""
         command = job.submission.command_line(python)
@@ -242,11 +236,9 @@ class Jobs:
 
     def _check(self, job: Job) -> None:
         """End the run if it is to end."""
-        with self._lock:
-            event = self._canceled[job.run_id]
-        if event.is_set() and self._closing:
+        if self._workers.closed:
             raise _EndingError("Failed", "WorkspaceEnded", _KILLED)
-        if event.is_set():
+        if job.run_id in self._canceled:
             raise _EndingError("Canceled", "Canceled", "The run was canceled.")
 
     def _collect(self, job: Job, run: Mapping[str, Any]) -> None:
@@ -255,9 +247,8 @@ class Jobs:
             for file in sorted((job.folder / name).rglob("*")):
                 if file.is_file() and not file.is_symlink():
                     path = file.relative_to(job.folder).as_posix()
-                    place = self._store.blob(f"{RUN_ORIGIN}/{run['dataContainerId']}/{path}")
-                    place.parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copyfile(file, place)
+                    key = f"{RUN_ORIGIN}/{run['dataContainerId']}/{path}"
+                    shutil.copyfile(file, self._store.new_blob(key))
 
 
 def _too_long(job: Job) -> _EndingError:

@@ -9,9 +9,9 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
+from modelship.testing.offline.control import WS
 from modelship.testing.offline.json_exchange import RefusalError, json_object, json_response
 from modelship.testing.offline.offline_app import Call
-from modelship.testing.offline.runs.paths import CONTENT, OLD_CONTENT
 from modelship.testing.offline.shapes import optional
 
 if TYPE_CHECKING:
@@ -52,11 +52,12 @@ class Snapshots:
 
     def calls(self) -> list[Call]:
         """Return what it answers."""
-        one = f"{CONTENT}/snapshots/<snapshot_id>"
-        latest = f"{OLD_CONTENT}/snapshots/latest/metadata"
+        every = f"/content/v2.0{WS}/snapshots"
+        one = f"{every}/<snapshot_id>"
+        latest = f"/content/v1.0{WS}/snapshots/latest/metadata"
         return [
             Call("snapshots.latest", "GET", latest, self._latest),
-            Call("snapshots.upload", "POST", f"{CONTENT}/snapshots/getblob", self._upload),
+            Call("snapshots.upload", "POST", f"{every}/getblob", self._upload),
             Call("snapshots.create", "POST", one, self._create),
             Call("snapshots.zip", "POST", f"{one}/zip", self._zip),
         ]
@@ -75,10 +76,10 @@ class Snapshots:
             shutil.copyfile(file, place)
 
     def _files(self, snapshot_id: str) -> dict[str, Path]:
-        empty: dict[str, Any] | None = {"files": {}} if snapshot_id == _NOTHING else None
-        snapshot = self._documents.get(snapshot_id) or empty
-        if snapshot is None:
-            raise RefusalError(404, "SnapshotNotFound", f"There is no snapshot {snapshot_id}.")
+        if snapshot_id == _NOTHING:
+            return {}
+        message = f"There is no snapshot {snapshot_id}."
+        snapshot = self._documents.require(snapshot_id, "SnapshotNotFound", message)
         files = {path: self._store.blob(key) for path, key in snapshot["files"].items()}
         missing = [path for path, file in files.items() if not file.is_file()]
         if missing:
@@ -121,9 +122,8 @@ class Snapshots:
 
     def _zip(self, request: Request, *, snapshot_id: str, **_scope: str) -> Response:
         key = f"{_ORIGIN}/{snapshot_id}.zip"
-        place = self._store.blob(key)
+        place = self._store.new_blob(key)
         draft = place.with_name(f"{place.name}.{uuid.uuid4()}")
-        place.parent.mkdir(parents=True, exist_ok=True)
         with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as archive:
             for path, file in self._files(snapshot_id).items():
                 archive.write(file, path)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from modelship.testing.offline.runs.executions import Executions
 from modelship.testing.offline.runs.experiments import Experiments
-from modelship.testing.offline.runs.history import History
 from modelship.testing.offline.runs.interpreters import Interpreters
 from modelship.testing.offline.runs.jobs import Jobs
-from modelship.testing.offline.runs.metrics import Metrics
-from modelship.testing.offline.runs.records import Records
+from modelship.testing.offline.runs.run_history import History
+from modelship.testing.offline.runs.run_metrics import Metrics
+from modelship.testing.offline.runs.run_records import Records
 from modelship.testing.offline.runs.snapshots import Snapshots
-from modelship.testing.offline.runs.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,6 +24,9 @@ if TYPE_CHECKING:
     from modelship.workspace.access import Access
 
 __all__ = ["Training"]
+
+_TOKEN_LIFETIME_S: Final = 24 * 3600
+_NOT_FOR_SCRIPTS: Final = "AZUREML_SERVICE_PRINCIPAL_"
 
 
 class Training:
@@ -56,31 +58,22 @@ class Training:
         access: Access,
         exported: Callable[[], Mapping[str, str]],
     ) -> None:
-        records = Records(store)
-        experiments = Experiments(store)
+        self._identity = identity
+        self._access = access
+        self._exported = exported
+        records, experiments = Records(store), Experiments(store)
         snapshots = Snapshots(store, artifacts=artifacts)
-        surroundings = Surroundings(identity, access=access, exported=exported)
         self._jobs = Jobs(
-            store,
-            records=records,
-            interpreters=Interpreters(store),
-            surroundings=surroundings,
+            store, records=records, interpreters=Interpreters(store), variables=self._variables
         )
         self._jobs.recover()
+        port = identity.ports["http"]
         self._parts = (
             experiments,
-            History(records, experiments=experiments, artifacts=artifacts, access=access),
+            History(records, experiments, artifacts, access),
             Metrics(store, records=records),
             snapshots,
-            Executions(
-                store,
-                guard=guard,
-                experiments=experiments,
-                records=records,
-                snapshots=snapshots,
-                jobs=self._jobs,
-                port=identity.ports["http"],
-            ),
+            Executions(store, guard, experiments, records, snapshots, self._jobs, port),
         )
 
     def close(self) -> None:
@@ -90,3 +83,27 @@ class Training:
     def calls(self) -> list[Call]:
         """Return what it answers."""
         return [call for part in self._parts for call in part.calls()]
+
+    def _variables(self, run: Mapping[str, Any]) -> dict[str, str]:
+        """Return the variables from which the SDK in a script knows its run."""
+        ours = self._identity
+        api = f"https://{ours.location}.api.azureml.ms"
+        exported = {
+            name: value
+            for name, value in self._exported().items()
+            if not name.startswith(_NOT_FOR_SCRIPTS)  # a run has a token of its own
+        }
+        own = {
+            "RUN_ID": run["runId"],
+            "ARM_SUBSCRIPTION": ours.subscription_id,
+            "ARM_RESOURCEGROUP": ours.resource_group,
+            "ARM_WORKSPACE_NAME": ours.workspace_name,
+            "ARM_PROJECT_NAME": run["experimentName"],
+            "WORKSPACE_ID": ours.workspace_id,
+            "EXPERIMENT_ID": run["experimentId"],
+            "SERVICE_ENDPOINT": api,
+            "DISCOVERY_SERVICE_ENDPOINT": f"{api}/discovery/workspaces/{ours.workspace_id}",
+            "RUN_TOKEN": self._access.token(lifetime_s=_TOKEN_LIFETIME_S),
+        }
+        prefixed = {f"AZUREML_{name}": value for name, value in own.items()}
+        return exported | prefixed | {"PYTHONUNBUFFERED": "1"}

@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from modelship.runtime.environments import environment_python
 from modelship.runtime.images.engine import connected
 from modelship.runtime.images.image import environment_image
-from modelship.testing.offline.builds import Builder
+from modelship.testing.offline.builds import Build, Builder
+from modelship.testing.offline.deployment_failures import never_started
 from modelship.testing.offline.pythons import PythonsHere, PythonsOfImages
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from contextlib import ExitStack
+
     from modelship.bundle import Resources
     from modelship.bundle.scoring_script import SourceFile
     from modelship.progress import Steps
     from modelship.testing.offline.document_store import Store
     from modelship.testing.offline.images import Image
     from modelship.testing.offline.operations import Operations
-    from modelship.testing.offline.packages.registry import Registry
+    from modelship.testing.offline.packages.image_registry import Registry
 
 __all__ = ["Places"]
 
 Kind = Literal["process", "docker"]
+
+_NO_SERVER: Final = "The environment lists no azureml-defaults, so nothing in it serves the script."
+_RESOURCES: Final = {"cpu": 0.1, "memoryInGB": 0.5}
 
 
 class Places:
@@ -38,22 +46,60 @@ class Places:
         What images stand on.
     registry : Registry
         Where the Docker engine gets images by name.
+    operations : Operations
+        Hold the logs of builds.
     """
 
     def __init__(
-        self, store: Store, *, default: Kind, base_image: str | None, registry: Registry
+        self,
+        store: Store,
+        *,
+        default: Kind,
+        base_image: str | None,
+        registry: Registry,
+        operations: Operations,
     ) -> None:
         self._store = store
+        self._operations = operations
         self.default = default
         self.registry = registry
         self._base_image = base_image
         self.pythons_of_images = PythonsOfImages(base_image)
         self.pythons_here = PythonsHere()
 
-    def builder(self, kind: str, operations: Operations) -> Builder:
-        """Return what builds environments for one place, without a service in them."""
-        place = _Images(self) if kind == "docker" else _Folders(self)
-        return Builder(self._store, operations=operations, compute=place)
+    def build(
+        self, kind: str, request: Mapping[str, Any], *, operation: str, stack: ExitStack
+    ) -> tuple[Image, Steps]:
+        """Build what a request for an image asks for, and its environment in one place.
+
+        Parameters
+        ----------
+        kind : {"process", "docker"}
+            The place.
+        request : Mapping[str, Any]
+            The request, with an environment.
+        operation : str
+            The operation whose log tells of it.
+        stack : ExitStack
+            The image's files are there until it is unwound.
+
+        Raises
+        ------
+        DeploymentFailure
+            If it cannot be built; the operation's log says why.
+        """
+        document = {
+            "name": request["environment"].get("name") or "package",
+            "environmentImageRequest": request,
+            "containerResourceRequirements": _RESOURCES,
+        }
+        build = Build.of(document, operation=operation, stage="", stack=stack)
+        compute = _Installer(self, kind)
+        image = Builder(self._store, operations=self._operations, compute=compute).build(build)
+        if image is None:
+            self._operations.write(operation, _NO_SERVER)
+            raise never_started(_NO_SERVER)
+        return image, build.steps
 
     def place(self, kind: str, image: Image, steps: Steps) -> dict[str, Any]:
         """Return where the environment of an image that was built is."""
@@ -91,36 +137,23 @@ class Places:
         }
 
 
-class _Folders:
-    """Environments in folders of this machine."""
+@dataclass(frozen=True)
+class _Installer:
+    """What installs environments in one place, without a service in them."""
 
+    places: Places
+    kind: str
     source: tuple[SourceFile, ...] = ()
 
-    def __init__(self, places: Places) -> None:
-        self.pythons = places.pythons_here
-
-    @staticmethod
-    def fit(resources: Resources) -> Resources:
-        return resources
-
-    @staticmethod
-    def build(image: Image, steps: Steps) -> None:
-        with steps.step("Prepare the environment"):
-            environment_python(image.bundle.lock, timeout_s=steps.deadline.remaining_s)
-
-
-class _Images:
-    """Environments in images of a Docker engine."""
-
-    source: tuple[SourceFile, ...] = ()
-
-    def __init__(self, places: Places) -> None:
-        self._places = places
-        self.pythons = places.pythons_of_images
+    @property
+    def pythons(self) -> PythonsHere | PythonsOfImages:
+        is_docker = self.kind == "docker"
+        return self.places.pythons_of_images if is_docker else self.places.pythons_here
 
     @staticmethod
     def fit(resources: Resources) -> Resources:
         return resources
 
     def build(self, image: Image, steps: Steps) -> None:
-        self._places.environment(image, steps)
+        with steps.step("Prepare the environment"):
+            self.places.place(self.kind, image, steps)

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from modelship.testing.offline.control import ENV
 from modelship.testing.offline.environments.curated import Curated
-from modelship.testing.offline.json_exchange import RefusalError, json_object, json_response
+from modelship.testing.offline.json_exchange import (
+    RefusalError,
+    json_list,
+    json_object,
+    json_response,
+)
 from modelship.testing.offline.offline_app import Call
 
 if TYPE_CHECKING:
@@ -129,7 +134,7 @@ class Environments:
     def _list(self, _request: Request, **_scope: str) -> Response:
         newest = {each["name"]: each["environment"] for each in self._curated.all()}
         newest |= {each["name"]: each["environment"] for each in self._documents.all()}
-        return json_response({"value": list(newest.values()), "continuationToken": None})
+        return json_list(list(newest.values()))
 
     def _find(self, name: str, version: str | None) -> dict[str, Any]:
         fits = [each for each in self._versions(name) if version in {None, each["version"]}]

@@ -7,15 +7,17 @@ import threading
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
+from modelship.testing.offline.control import WS
 from modelship.testing.offline.json_exchange import (
     RefusalError,
     check_shape,
+    json_list,
     json_object,
     json_response,
     json_value,
 )
 from modelship.testing.offline.offline_app import Call
-from modelship.testing.offline.runs.paths import EXPERIMENT, METRIC
+from modelship.testing.offline.runs.experiments import EXPERIMENT
 from modelship.testing.offline.shapes import mismatch, optional
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Request, Response
 
     from modelship.testing.offline.document_store import Store
-    from modelship.testing.offline.runs.records import Records
+    from modelship.testing.offline.runs.run_records import Records
 
 __all__ = ["Metrics"]
 
@@ -55,7 +57,7 @@ class Metrics:
 
     def calls(self) -> list[Call]:
         """Return what it answers."""
-        one = f"{METRIC}/runs/<run_id>"
+        one = f"/metric/v2.0{WS}/runs/<run_id>"
         wait = f"{EXPERIMENT}/runs/<run_id>/metricsingest/wait"
         return [
             Call("metrics.post", "POST", f"{one}/batch", self._post),
@@ -79,11 +81,12 @@ class Metrics:
     def _list(self, _request: Request, *, run_id: str, **_scope: str) -> Response:
         self._records.find(run_id)
         columns = {each["name"]: each["columns"] for each in self._logged(run_id)}
-        found = [
-            {"metricKey": {"namespace": "", "name": name}, "columns": columns[name]}
-            for name in columns
-        ]
-        return json_response({"value": found, "continuationToken": None})
+        return json_list(
+            [
+                {"metricKey": {"namespace": "", "name": name}, "columns": each}
+                for name, each in columns.items()
+            ]
+        )
 
     def _get(self, request: Request, *, run_id: str, **_scope: str) -> Response:
         wanted = json_object(request, {"metricName": str})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.testing.offline.json_exchange import (
@@ -13,9 +14,9 @@ from modelship.testing.offline.json_exchange import (
 )
 from modelship.testing.offline.moments import moment
 from modelship.testing.offline.offline_app import Call
-from modelship.testing.offline.runs.paths import EXPERIMENT, HISTORY
+from modelship.testing.offline.runs.experiments import EXPERIMENT, HISTORY
 from modelship.testing.offline.runs.queries import Query
-from modelship.testing.offline.runs.records import RUN_ORIGIN, Records
+from modelship.testing.offline.runs.run_records import RUN_ORIGIN
 from modelship.testing.offline.shapes import optional
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from modelship.testing.offline.artifacts import Artifacts
     from modelship.testing.offline.runs.experiments import Experiments
+    from modelship.testing.offline.runs.run_records import Records
     from modelship.workspace.access import Access
 
 __all__ = ["History"]
@@ -35,6 +37,7 @@ _DETAILS: Final = (
 )
 
 
+@dataclass(frozen=True)
 class History:
     """Answers about the runs of a workspace.
 
@@ -50,13 +53,10 @@ class History:
         Signs the tokens of runs.
     """
 
-    def __init__(
-        self, records: Records, *, experiments: Experiments, artifacts: Artifacts, access: Access
-    ) -> None:
-        self._records = records
-        self._experiments = experiments
-        self._artifacts = artifacts
-        self._access = access
+    records: Records
+    experiments: Experiments
+    artifacts: Artifacts
+    access: Access
 
     def calls(self) -> list[Call]:
         """Return what it answers."""
@@ -82,71 +82,67 @@ class History:
         ]
 
     def _get(self, _request: Request, *, run_id: str, **_scope: str) -> Response:
-        return json_response(self._records.find(run_id))
+        return json_response(self.records.find(run_id))
 
     def _put(self, request: Request, *, run_id: str, **scope: str) -> Response:
         experiment = self._experiment(scope)
-        return json_response(self._records.put(experiment, run_id, json_object(request)))
+        return json_response(self.records.put(experiment, run_id, json_object(request)))
 
     def _experiment(self, scope: dict[str, str]) -> dict[str, Any]:
         if "experiment" in scope:
-            return self._experiments.named(scope["experiment"])
-        return self._experiments.with_id(scope["experiment_id"])
+            return self.experiments.named(scope["experiment"])
+        return self.experiments.with_id(scope["experiment_id"])
 
     def _put_batch(self, request: Request, *, experiment: str, **_scope: str) -> Response:
         given = json_object(request, {"runs": [{"runId": str}]}).get("runs") or ()
-        found = self._experiments.named(experiment)
-        runs = {each["runId"]: self._records.put(found, each["runId"], each) for each in given}
+        found = self.experiments.named(experiment)
+        runs = {each["runId"]: self.records.put(found, each["runId"], each) for each in given}
         return json_response({"runs": runs, "errors": {}})
 
     def _query(self, request: Request, *, experiment: str, **_scope: str) -> Response:
-        wanted = self._experiments.named(experiment)["experimentId"]
-        runs = [each for each in self._records.all() if each["experimentId"] == wanted]
+        wanted = self.experiments.named(experiment)["experimentId"]
+        runs = [each for each in self.records.all() if each["experimentId"] == wanted]
         return json_response(Query.of(json_object(request)).page(runs))
 
     def _children(self, request: Request, *, run_id: str, **_scope: str) -> Response:
-        children = [each for each in self._records.all() if each["parentRunId"] == run_id]
+        children = [each for each in self.records.all() if each["parentRunId"] == run_id]
         return json_response(_query_of(request).page(children))
 
     def _of_compute(self, request: Request, *, compute: str, **_scope: str) -> Response:
-        runs = [each for each in self._records.all() if each.get("target") == compute]
+        runs = [each for each in self.records.all() if each.get("target") == compute]
         return json_response(_query_of(request).page(runs))
 
     def _details(self, request: Request, *, run_id: str, **_scope: str) -> Response:
-        run = self._records.find(run_id)
-        paths = self._artifacts.paths(RUN_ORIGIN, run["dataContainerId"])
+        run = self.records.find(run_id)
+        paths = self.artifacts.paths(RUN_ORIGIN, run["dataContainerId"])
         logs = [each for each in paths if each.startswith(_LOG_FOLDERS)]
         prefix = f"{RUN_ORIGIN}/{run['dataContainerId']}"
         addresses = {
-            each: self._artifacts.read_address(request, f"{prefix}/{each}") for each in logs
+            each: self.artifacts.read_address(request, f"{prefix}/{each}") for each in logs
         }
         lineage = {field: run.get(field) or [] for field in ("inputDatasets", "outputDatasets")}
         found = {field: run.get(field) for field in _DETAILS}
         return json_response({**found, **lineage, "logFiles": addresses})
 
     def _event(self, request: Request, *, run_id: str, **_scope: str) -> Response:
-        self._records.find(run_id)
-        self._records.happen(run_id, json_object(request))
+        self.records.happen(run_id, json_object(request))
         return json_response({})
 
     def _events(self, request: Request, **_scope: str) -> Response:
         shape = {"events": [{"name": str, "data": dict}]}
         for event in json_object(request, shape).get("events") or ():
             data = event["data"]
-            run_id = str(data.get("RunId") or data.get("runId"))
-            self._records.find(run_id)
-            self._records.happen(run_id, event)
+            self.records.happen(str(data.get("RunId") or data.get("runId")), event)
         return json_response({"errors": []})
 
     def _delete_tags(self, request: Request, *, run_id: str, **_scope: str) -> Response:
         names = json_value(request)
         check_shape({"tags": names}, {"tags": [str]})
-        self._records.find(run_id)
-        return json_response(self._records.remove_tags(run_id, names or []))
+        return json_response(self.records.remove_tags(run_id, names or []))
 
     def _token(self, _request: Request, *, run_id: str, **_scope: str) -> Response:
-        self._records.find(run_id)
-        token = self._access.token(lifetime_s=_TOKEN_LIFETIME_S)
+        self.records.find(run_id)
+        token = self.access.token(lifetime_s=_TOKEN_LIFETIME_S)
         expiry = moment(in_s=_TOKEN_LIFETIME_S)
         return json_response({"token": token, "expiryTimeUtc": expiry})
 

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from modelship.testing.offline.aks import services
-from modelship.testing.offline.aks.traffic import ALL, assigned
+from modelship.testing.offline.aks import aks_services
 from modelship.testing.offline.json_exchange import RefusalError
 from modelship.testing.offline.service_documents import OWN
 from modelship.testing.offline.service_requests import bad, check_name
@@ -16,11 +15,22 @@ from modelship.testing.offline.service_requests import bad, check_name
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["changed_versions", "check_version", "new_version", "of_endpoint"]
+__all__ = ["changed_versions", "check_version", "new_version", "of_endpoint", "shares"]
 
 _OWN_FIELDS: Final = frozenset({"trafficPercentile", "isDefault", "type"})
-_CHANGEABLE: Final = services.OF_VERSIONS | _OWN_FIELDS
+_CHANGEABLE: Final = aks_services.OF_VERSIONS | _OWN_FIELDS
 _PREFIX: Final = "/versions/"
+_ALL: Final = 100  # the requests, in percent
+
+
+def shares(versions: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    """Return the percentage of requests that each version of an endpoint gets, by name.
+
+    What is not assigned to any version goes to the default one.
+    """
+    found = list(versions)
+    rest = _ALL - sum(map(_share, found))
+    return {each["name"]: _share(each) + (rest if each.get("isDefault") else 0) for each in found}
 
 
 def check_version(name: Any, wanted: Any) -> None:
@@ -34,7 +44,7 @@ def check_version(name: Any, wanted: Any) -> None:
     check_name(name)
     if not isinstance(wanted, dict):
         raise bad(f"The version {name} is described by an object.")
-    services.check(wanted | {"name": name})
+    aks_services.check(wanted | {"name": name})
     _check_traffic([wanted])
 
 
@@ -54,7 +64,7 @@ def new_version(
     is_first : bool
         Whether the endpoint has no other version; then it is the default one, and the control.
     """
-    document = services.new_document(dict(wanted) | {"name": name})
+    document = aks_services.new_document(dict(wanted) | {"name": name})
     document[OWN]["endpoint"] = endpoint["name"]
     is_control = is_first or wanted.get("type") == "Control"
     shared = ("computeName", "namespace", "authEnabled", "aadAuthEnabled", "appInsightsEnabled")
@@ -111,7 +121,7 @@ def _with_default(versions: dict[str, dict[str, Any]]) -> dict[str, dict[str, An
 def _changed(document: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
     if change["path"] == "/tags":  # of versions the SDK says tags, where it says kvTags elsewhere
         change = {**change, "path": "/kvTags"}
-    return services.changed(document, [change], changeable=_CHANGEABLE)
+    return aks_services.changed(document, [change], changeable=_CHANGEABLE)
 
 
 def _added(
@@ -137,11 +147,15 @@ def _required(
 def _check_traffic(versions: Iterable[Mapping[str, Any]]) -> None:
     found = list(versions)
     for each in found:
-        share = each.get("trafficPercentile") or 0
-        if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 <= share <= ALL:
-            raise bad(f"trafficPercentile is {share!r}; it must be a number from 0 to {ALL}.")
-    if (total := assigned(found)) > ALL:
+        share = _share(each)
+        if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 <= share <= _ALL:
+            raise bad(f"trafficPercentile is {share!r}; it must be a number from 0 to {_ALL}.")
+    if (total := sum(map(_share, found))) > _ALL:
         raise bad(
-            f"The traffic of the versions adds up to {total:g} %, and to no more than {ALL} % it "
+            f"The traffic of the versions adds up to {total:g} %, and to no more than {_ALL} % it "
             "may: lower that of another version first."
         )
+
+
+def _share(version: Mapping[str, Any]) -> Any:
+    return version.get("trafficPercentile") or 0

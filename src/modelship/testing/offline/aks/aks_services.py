@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from modelship.testing.offline.json_exchange import check_shape
+from modelship.testing.offline.routes import Limits
 from modelship.testing.offline.service_documents import base_document
 from modelship.testing.offline.service_requests import (
     bad,
@@ -19,7 +20,16 @@ from modelship.testing.offline.shapes import NUMBER, optional
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["OF_VERSIONS", "changed", "check", "new_document", "settled"]
+__all__ = [
+    "OF_VERSIONS",
+    "changed",
+    "check",
+    "check_doors",
+    "doors",
+    "limits_of",
+    "new_document",
+    "settled",
+]
 
 # What AksWebservice.deploy_configuration() says of its defaults.
 _AUTOSCALER: Final = {
@@ -86,8 +96,6 @@ def new_document(wanted: Mapping[str, Any]) -> dict[str, Any]:
     wanted : Mapping[str, Any]
         The request for it.
     """
-    takes_token = bool(wanted.get("aadAuthEnabled"))
-    takes_key = wanted.get("authEnabled")
     as_given = (
         *(*_NAMES, *_OBJECTS, *_NUMBERS),
         *("containerResourceRequirements", "numReplicas", "storageInitEnabled"),
@@ -95,9 +103,8 @@ def new_document(wanted: Mapping[str, Any]) -> dict[str, Any]:
     document = {
         **base_document(wanted),
         **{field: wanted.get(field) for field in as_given},
+        **doors(wanted),
         "computeType": "AKS",
-        "authEnabled": not takes_token if takes_key is None else bool(takes_key),
-        "aadAuthEnabled": takes_token,
     }
     return settled(document)
 
@@ -166,6 +173,43 @@ def changed(
     return settled(new)
 
 
+def limits_of(document: Mapping[str, Any]) -> Limits:
+    """Return what the router of a cluster allows the requests to a service or to a version.
+
+    With autoscaling it allows what the greatest number of replicas would take.
+    """
+    autoscaler = document["autoScaler"]
+    is_scaled = autoscaler["autoscaleEnabled"]
+    replicas = autoscaler["maxReplicas"] if is_scaled else document["numReplicas"]
+    return Limits(
+        at_once=max(1, replicas * document["maxConcurrentRequestsPerContainer"]),
+        wait_s=document["maxQueueWaitMs"] / 1000,
+        timeout_s=document["scoringTimeoutMs"] / 1000,
+    )
+
+
+def check_doors(wanted: Mapping[str, Any]) -> None:
+    """Refuse a service or an endpoint that would take both keys and tokens.
+
+    Raises
+    ------
+    RefusalError
+        With the status and the words of the answer.
+    """
+    if wanted.get("authEnabled") and wanted.get("aadAuthEnabled"):
+        raise bad("authEnabled and aadAuthEnabled cannot both be true.")
+
+
+def doors(wanted: Mapping[str, Any]) -> dict[str, bool]:
+    """Return what opens a service or an endpoint: a key, unless a token is asked for."""
+    takes_token = bool(wanted.get("aadAuthEnabled"))
+    takes_key = wanted.get("authEnabled")
+    return {
+        "authEnabled": not takes_token if takes_key is None else bool(takes_key),
+        "aadAuthEnabled": takes_token,
+    }
+
+
 def _filled(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
     return {field: given.get(field) or default for field, default in defaults.items()}
 
@@ -180,8 +224,7 @@ def _check_settings(wanted: Mapping[str, Any]) -> None:
     for name, limit in (("cpu", "cpuLimit"), ("memoryInGB", "memoryInGBLimit")):
         if (asked.get(limit) or math.inf) < (asked.get(name) or 0):
             raise bad(f"{limit} is {asked[limit]:g}, below the {asked[name]:g} of {name}.")
-    if wanted.get("authEnabled") and wanted.get("aadAuthEnabled"):
-        raise bad("authEnabled and aadAuthEnabled cannot both be true.")
+    check_doors(wanted)
 
 
 def _numbers(wanted: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import threading
 import uuid
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,35 +23,22 @@ ENDED: Final = frozenset({"Completed", "Failed", "Canceled"})
 RUN_ORIGIN: Final = "ExperimentRun"
 """The origin of the artifacts of runs; their container is the run's ``dataContainerId``."""
 
+_TEXTS: Final = (
+    *("parentRunId", "status", "name", "displayName", "description", "runType", "scriptName"),
+    *("target", "primaryMetricName", "cancelUri", "startTimeUtc", "endTimeUtc"),
+)
+_OBJECTS: Final = ("runTypeV2", "tags", "properties", "runDefinition")
 _GIVEN: Final = {
-    "parentRunId": optional(str),
-    "status": optional(str),
-    "name": optional(str),
-    "displayName": optional(str),
-    "description": optional(str),
-    "runType": optional(str),
-    "runTypeV2": optional(dict),
-    "scriptName": optional(str),
-    "target": optional(str),
-    "hidden": optional(bool),
-    "tags": optional(dict),
-    "properties": optional(dict),
-    "runDefinition": optional(dict),
-    "primaryMetricName": optional(str),
-    "cancelUri": optional(str),
-    "startTimeUtc": optional(str),
-    "endTimeUtc": optional(str),
+    **dict.fromkeys(_TEXTS, optional(str)),
+    **dict.fromkeys(_OBJECTS, optional(dict)),
     "inputDatasets": [dict],
     "outputDatasets": [dict],
+    "hidden": optional(bool),
 }
 _MERGED: Final = ("tags", "properties", "status")
 _EVENTS: Final = {
     "Start": "Running",
-    "Queued": "Queued",
-    "CancelRequested": "CancelRequested",
-    "Completed": "Completed",
-    "Failed": "Failed",
-    "Canceled": "Canceled",
+    **{status: status for status in ("Queued", "CancelRequested", *sorted(ENDED))},
 }
 
 
@@ -68,7 +54,6 @@ class Records:
     def __init__(self, store: Store) -> None:
         self._documents = store.documents("runs")
         self._experiments = store.documents("experiments")
-        self._numbering = threading.Lock()
         self.on_cancel: Callable[[str], None] = lambda _run_id: None
         """Called with the id of a run that is to end, or that a client says has ended."""
 
@@ -80,10 +65,7 @@ class Records:
         RefusalError
             If there is none with this id.
         """
-        found = self._documents.get(run_id)
-        if found is None:
-            raise RefusalError(404, "RunNotFound", f"There is no run {run_id!r}.")
-        return found
+        return self._documents.require(run_id, "RunNotFound", f"There is no run {run_id!r}.")
 
     def exists(self, run_id: str) -> bool:
         """Return whether there is a run with this id."""
@@ -139,6 +121,7 @@ class Records:
         RefusalError
             If it is of a run that there is not.
         """
+        self.find(run_id)
         check_shape(event, {"name": str, "data": optional(dict)})
         kind = event["name"].rpartition(".")[2]
         data = event.get("data") or {}
@@ -194,7 +177,7 @@ class Records:
         }
 
     def _next_number(self, experiment_id: str) -> int:
-        with self._numbering:
+        with self._experiments.lock:
             experiment = self._experiments.get(experiment_id) or {}
             number = 1 + int(experiment.get("lastRunNumber") or 0)
             self._experiments.change(experiment_id, lastRunNumber=number)

@@ -129,11 +129,8 @@ class NoCode:
         if len(ids) != 1:
             message = f"Deployment without an InferenceConfig takes one model, not {len(ids)}."
             raise RefusalError(400, "BadArgument", message)
-        found = self._store.documents("models").get(ids[0])
-        if found is None:
-            message = f"Model with id {ids[0]} not found in provided workspace."
-            raise RefusalError(404, "ModelNotFound", message)
-        return found
+        message = f"Model with id {ids[0]} not found in provided workspace."
+        return self._store.documents("models").require(ids[0], "ModelNotFound", message)
 
     def _read(self, document: Mapping[str, Any], framework: _Framework, folder: Path) -> Model:
         """Describe the model; its file is there until `folder` is removed."""
@@ -158,9 +155,7 @@ class NoCode:
         source = (_HERE / framework.script).read_text(encoding="utf-8")
         content = source.replace('"MODEL_FILE"', repr(model_file)).encode()
         key = f"LocalUpload/nocode-{hashlib.sha256(content).hexdigest()[:16]}/score.py"
-        blob = self._store.blob(key)
-        blob.parent.mkdir(parents=True, exist_ok=True)
-        blob.write_bytes(content)
+        self._store.new_blob(key).write_bytes(content)
         return {
             "id": "score.py",
             "url": f"aml://artifact/{key}",

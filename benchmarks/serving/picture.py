@@ -25,7 +25,7 @@ def draw(figures: Figures, *, file: Path) -> None:
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    figure, axes = plt.subplots(1, len(ROWS), figsize=(11, 4.6), layout="constrained")
+    figure, axes = plt.subplots(1, len(ROWS), figsize=(11, 4.6), layout="constrained", sharey=True)
     for axis, rows in zip(axes, ROWS, strict=True):
         _bars(axis, figures, rows)
     figure.suptitle(f"Server cpu per request, {CLIENTS} clients (less is better)")

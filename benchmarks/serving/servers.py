@@ -120,11 +120,11 @@ SERVERS = (
     Server("granian", "granian, bare ASGI, orjson", "granian", _GRANIAN),
     _ours("modelship", "modelship, same score.py"),
     _ours(
-        "modelship-json", "modelship, same score.py, without orjson",
+        "modelship-json", "modelship, without orjson",
         settings={"MODELSHIP_FAST_JSON": "0"},
     ),
     _ours(
-        "modelship-x87", "modelship, same score.py, without orjson, x87 precision set once",
+        "modelship-x87", "modelship, without orjson, x87 set once",
         settings={"MODELSHIP_FAST_JSON": "0", "MODELSHIP_X87_PRECISION": "1"},
     ),
     _ours("modelship-typed", "modelship, typed script", "score_typed.py"),

@@ -1,4 +1,4 @@
-"""The modules of Python itself, of each release: what no package of an environment brings."""
+"""List the standard-library modules of each Python version."""
 
 from __future__ import annotations
 

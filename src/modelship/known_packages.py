@@ -1,4 +1,4 @@
-"""What is known of packages on PyPI beforehand: which brings a module, and what each needs.
+"""List facts about PyPI packages: the modules that they provide, and their requirements.
 
 The one table of packages. Beside it are three of other things: the modules of Python itself
 (:mod:`modelship.known_modules`), the Pythons that each release of a package has a wheel for

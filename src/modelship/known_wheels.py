@@ -1,4 +1,4 @@
-"""For which Pythons the releases of a package have wheels, on Linux with a 64-bit x86 processor.
+"""List the Pythons for which releases have wheels, on Linux with a 64-bit x86 processor.
 
 What is advised has to be possible: a release of 2020 has no wheel for a Python of 2022. The rows
 are read off the file names in the package index, as of November 2026.

@@ -1,4 +1,4 @@
-"""Everything that the author of a plug-in imports: of a target, or of a source of models.
+"""Everything that the author of a plug-in imports, for a target or a model source.
 
 What is here keeps its name and its meaning; every other module of modelship may change. The clauses
 that a plug-in keeps, as tests, are :class:`modelship.testing.TargetContract` and

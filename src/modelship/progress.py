@@ -1,4 +1,4 @@
-"""What is being done now, shown step by step with a clock, and the deadline over all of it."""
+"""Show progress step by step with the elapsed time, and enforce the overall deadline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plug-in name to class: a built-in table of strings first, entry points on a miss.
+"""Look up plug-in classes: first in a built-in table, then among entry points.
 
 Nothing is imported until it is asked for, and a plug-in cannot take the name of
 a built-in one.

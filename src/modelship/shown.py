@@ -1,4 +1,4 @@
-"""How values are shown to people: local times, and HTML for notebooks.
+"""Format local times, and HTML for notebooks.
 
 The HTML is escaped, has no script and no outside resource, and takes its colors from the page, so
 that it can be read on light and on dark ones; without its styles, it is plain tables.

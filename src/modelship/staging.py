@@ -1,4 +1,4 @@
-"""Putting a file or a folder in its place whole or not at all, and saying why that cannot be."""
+"""Write files and folders atomically, and explain why a write failed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where modelship keeps things on this machine, and locks that processes share.
+"""Define where modelship keeps its state, and locks shared between processes.
 
 ``MODELSHIP_HOME`` moves all of it below one folder.
 """

@@ -1,4 +1,4 @@
-"""Text files of users: what encoding they have, and what to say of those that cannot be read.
+"""Detect the encoding of users' text files, and explain why one cannot be read.
 
 They come from editors and shells of all kinds. A byte order mark says what follows: UTF-8, as
 Notepad writes, or UTF-16, as ``>`` of PowerShell does. A coding line as in :pep:`263` counts in any

@@ -1,4 +1,4 @@
-"""What a service needs and nothing else: script, environment, model, sample, resources."""
+"""Describe what a service needs: script, environment, models, sample request, resources."""
 
 from modelship.bundle.bundle import ScoringBundle
 from modelship.bundle.environment import Environment

@@ -1,4 +1,4 @@
-"""What conda packages are called on PyPI.
+"""Map conda package names to PyPI names.
 
 A conda name that is in none of these tables is not taken as that of a package on PyPI: a name that
 happens to exist there too may be another package, or not be registered yet, and its owner would

@@ -1,4 +1,4 @@
-"""What the answer of a package index depends on, as a key that gives nothing away."""
+"""Compute a cache key of the configured package index without revealing its credentials."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which package index uv uses: pip's configuration, passed on in uv's own variables.
+"""Pass pip's index configuration to uv through uv's own variables.
 
 uv does not read pip's configuration, so a machine that pip is set up on would
 find other packages, or none, with uv. What pip knows is passed on in the

@@ -1,4 +1,4 @@
-"""What pip's configuration files and ``PIP_…`` variables say."""
+"""Read pip's configuration files and ``PIP_…`` variables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one module that runs uv."""
+"""Run uv; no other module does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What uv's words mean, in a sentence of ours, and what to do then.
+"""Explain errors of uv in one sentence, with a remedy.
 
 The patterns are those of uv 0.12 and 0.13; where none fits, uv's own words, which go along
 as evidence, have to speak for themselves.

@@ -1,4 +1,4 @@
-"""ScoringBundle: everything that a service needs, and nothing else."""
+"""Define ScoringBundle: everything that a service needs, and nothing else."""
 
 from __future__ import annotations
 

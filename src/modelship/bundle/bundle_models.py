@@ -1,4 +1,4 @@
-"""The models of a bundle: what may be given as such, and how they are shown to people."""
+"""Validate and display the models of a bundle."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which two requirements clash, read from uv's proof that no set of versions satisfies all.
+"""Find the two clashing requirements in uv's proof that a resolution is impossible.
 
 The proof is made of sentences such as ``flask==3.0.0 depends on werkzeug>=3.0.0``; what a package
 needs may also be a list, one range of versions after the other.

@@ -1,4 +1,4 @@
-"""Conda environment files, translated to what pip installs.
+"""Translate conda environment files to pip requirements.
 
 Taken: the keys ``name``, ``channels``, ``prefix`` (which say nothing about the packages
 themselves) and ``dependencies`` with one list under ``pip:``. Any other key is refused,

@@ -1,4 +1,4 @@
-"""Conda's match specifications, translated to requirements as pip takes them.
+"""Translate conda match specifications to pip requirements.
 
 ==========================  ====================  =======================================
 match specification         requirement           why

@@ -1,4 +1,4 @@
-"""Environment: which Python and which packages a scoring script needs."""
+"""Define Environment: the Python and the packages that a scoring script needs."""
 
 from __future__ import annotations
 

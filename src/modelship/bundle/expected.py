@@ -1,4 +1,4 @@
-"""What a generated script may hold at its top level: nothing that a name filled in has added."""
+"""Check that a generated script contains only the expected top-level statements."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a generated script loads the model of a bundle, if it can."""
+"""Generate the code that loads the model in a generated script."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run a program, and end it with all that it started if its caller ends first.
+"""Run a program, and kill it with all its children if its caller exits first.
 
 ``python guard.py PARENT COMMAND...`` ends as COMMAND does. While that runs it looks whether the
 process PARENT is still its own parent. If it is not, PARENT was killed, and nobody is left to end

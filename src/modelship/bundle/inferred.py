@@ -1,4 +1,4 @@
-"""What the environment of a model has to hold, inferred from the model's file alone."""
+"""Infer the environment of a model from its file."""
 
 from __future__ import annotations
 

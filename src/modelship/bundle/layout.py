@@ -1,4 +1,4 @@
-"""Where the files of a bundle lie in a service, and which paths a source may not take.
+"""Define where the files of a bundle are in a service, and which source paths are reserved.
 
 Every target lays a bundle out in one folder, ``AML_APP_ROOT``: the source in its root, and each
 model in ``azureml-models/<name>/<version>``. ``AZUREML_MODEL_DIR`` is that folder where there is

@@ -1,4 +1,4 @@
-"""Lock: the exact packages of an environment, with the digest of each file."""
+"""Define Lock: the exact packages of an environment, with the hash of each file."""
 
 from __future__ import annotations
 

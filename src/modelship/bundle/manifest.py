@@ -1,4 +1,4 @@
-"""``bundle.json``: what it has to look like. Anyone may have written it."""
+"""Validate ``bundle.json``, which is untrusted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What lies at a path that was taken for a bundle or a model, and what to do with it."""
+"""Explain what a path holds that was mistaken for a bundle or a model, and what to do with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The description of a service with a written script: OpenAPI 3.0 and 3.1, and Swagger 2.
+"""Describe a service with a generated script in OpenAPI 3.0, OpenAPI 3.1 and Swagger 2.
 
 The files lie beside the script, under the names by which Azure ML's server and modelship's send
 them as ``/swagger.json?version=…``. The schema itself goes along under ``x-modelship-schema``, so

@@ -1,4 +1,4 @@
-"""Packages that a user names besides those of an environment."""
+"""Add the packages that a user names to those of an environment."""
 
 from __future__ import annotations
 

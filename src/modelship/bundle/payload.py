@@ -1,4 +1,4 @@
-"""From a Python value to the body of a request, by the rule of :mod:`modelship.tables.plain`."""
+"""Serialize a Python value as a request body, by the rule of :mod:`modelship.tables.plain`."""
 
 from __future__ import annotations
 

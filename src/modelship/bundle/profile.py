@@ -1,4 +1,4 @@
-"""Profile: what a place allows, so that a bundle can be judged, and tried, under its limits."""
+"""Define Profile: the limits of a place, for checking and testing a bundle under them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Programs that end with this process, however it ends: what they start ends with them."""
+"""Run subprocesses that end with this process, together with their own children."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which Python an environment is for."""
+"""Choose the Python version of an environment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Locks of today: an environment is resolved once a day, and the same for each of its bundles.
+"""Cache locks for a day, so that an environment is resolved once for all its bundles.
 
 A resolution takes seconds, and asks an index that may answer otherwise a moment later. So what was
 resolved is kept in the cache, by all that decides it: the requirements, the minor version of

@@ -1,4 +1,4 @@
-"""Requirements as pip writes them: single ones, and whole ``requirements.txt`` files.
+"""Parse pip requirements and ``requirements.txt`` files.
 
 Taken: names with versions, extras and markers; ``name @ https://…whl``; comments, line
 continuations, ``-r other.txt``; ``--hash`` and ``--require-hashes`` are skipped, since

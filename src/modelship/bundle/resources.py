@@ -1,4 +1,4 @@
-"""What one service may use of the machine that runs it."""
+"""Define the resources that a service may use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The schema of a bundle: what is given, or what the model and the sample request tell."""
+"""Determine the schema of a bundle from an explicit one, the model and the sample request."""
 
 from __future__ import annotations
 

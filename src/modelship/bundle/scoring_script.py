@@ -1,4 +1,4 @@
-"""The scoring script: reading it, and judging it without running it.
+"""Read a scoring script and check it without running it.
 
 The contract is Azure ML's: ``init()`` is called once when the service starts,
 ``run(raw_data)`` for each request. A script may import modules that lie beside it.

@@ -1,4 +1,4 @@
-"""The files that go along with a scoring script: found and read, with limits."""
+"""Find and read the source files next to a scoring script, with limits."""
 
 from __future__ import annotations
 

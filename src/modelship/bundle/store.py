@@ -1,4 +1,4 @@
-"""A bundle on disk: saving it, loading it, and laying it out as a service finds it.
+"""Save and load bundles, and lay one out as a service expects it.
 
 A saved bundle is a folder that people can read::
 

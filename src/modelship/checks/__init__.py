@@ -1,4 +1,4 @@
-"""What is wrong with a bundle, told before anything is built or sent."""
+"""Check a bundle before anything is built or uploaded."""
 
 from modelship.checks.loading_rules import require_loadable, require_sound
 from modelship.checks.preflight import check, check_parts

@@ -1,4 +1,4 @@
-"""Rules about what run() returns: whether the server can send it, and sends what is meant."""
+"""Check whether the server can serialize what run() returns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a check knows of a bundle, for whoever explains what its script raised."""
+"""Collect the facts about a bundle that explain an exception of its script."""
 
 from __future__ import annotations
 

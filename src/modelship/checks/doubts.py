@@ -1,4 +1,4 @@
-"""Doubts: what reading a bundle makes likely, and only running it decides.
+"""Report problems that are likely from reading a bundle, and that only running it confirms.
 
 Static reading never overrules what a script does. Where the script may see to it by itself, a
 finding is a doubt: a warning, until a trial that goes well refutes it.

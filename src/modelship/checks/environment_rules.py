@@ -1,4 +1,4 @@
-"""The rules about the environment that hold whatever the model is."""
+"""Check the environment, independently of the model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that a script is ready not to find, or writes itself before it reads them."""
+"""Find files that a script handles as missing, or writes before it reads them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules about the files that the script reads: whether they will be there in the service."""
+"""Check whether the files that the script reads exist in the service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules about init() and run(): whether the inference server takes them, and calls them in vain."""
+"""Check the signatures of init() and run()."""
 
 from __future__ import annotations
 

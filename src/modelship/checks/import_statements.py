@@ -1,4 +1,4 @@
-"""What a script imports, and whether it does so for certain."""
+"""Find the imports of a script, and which of them always run."""
 
 from __future__ import annotations
 

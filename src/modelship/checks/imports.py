@@ -1,4 +1,4 @@
-"""Rules about what the script imports: whether it will be there in the service."""
+"""Check whether the modules that the script imports exist in the service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules about what must not leave: secrets in the source, and requests in the log."""
+"""Find secrets in the source, and requests written to the log."""
 
 from __future__ import annotations
 

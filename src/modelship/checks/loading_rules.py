@@ -1,4 +1,4 @@
-"""The rules about loading a model: what would run, and what could not be read."""
+"""Check what loading the model would run, and what could not be inspected."""
 
 from __future__ import annotations
 

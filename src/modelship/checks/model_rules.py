@@ -1,4 +1,4 @@
-"""The rules about the model, judged by its passport: it is never loaded."""
+"""Check the model by its passport, without loading it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The modules that lie beside the script, and what they define."""
+"""Find the modules next to the script, and the names that they define."""
 
 from __future__ import annotations
 

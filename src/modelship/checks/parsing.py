@@ -1,4 +1,4 @@
-"""A Python file of the bundle as a tree, or the finding that says why it is none."""
+"""Parse a Python file of the bundle, or return the finding that says why that fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The check: every rule over a bundle, and the trial where they found no error."""
+"""Run all rules on a bundle, and the trial if they find no error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which modules a locked environment provides, without installing it."""
+"""Determine the modules that a locked environment provides, without installing it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of a bundle's source runs: the modules that the script reaches, and what is sure to run."""
+"""Determine which source modules the script reaches, and which statements always run."""
 
 from __future__ import annotations
 

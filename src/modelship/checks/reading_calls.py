@@ -1,4 +1,4 @@
-"""Calls that read a file, and what of them names it."""
+"""Find calls that read a file, and the argument that names it."""
 
 from __future__ import annotations
 

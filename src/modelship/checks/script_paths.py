@@ -1,4 +1,4 @@
-"""Where a path in a script leads, as far as it can be told without running it."""
+"""Resolve paths in a script as far as possible without running it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Folders of the source that a script puts on Python's path, and what is imported from there."""
+"""Find source folders that a script adds to ``sys.path``, and the imports from them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules about versions: whether what loads the model reads what wrote it."""
+"""Check whether the versions that load the model can read what wrote it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Between which releases of scikit-learn a model stops to load, or to predict.
+"""List the scikit-learn releases between which a model stops loading or predicting.
 
 Each row was measured: models of 50 kinds were written by 1.1.3, 1.2.2, 1.3.2, 1.4.2, 1.5.2, 1.6.1,
 1.7.2, 1.8.0 and 1.9.1, and each was loaded and asked to predict in all others. What scikit-learn

@@ -1,4 +1,4 @@
-"""What is checked: the parts of a bundle, as far as they can be read."""
+"""Define the subject of a check: the readable parts of a bundle."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a script caught in a trial and should not have: it answers with an error, or fails later.
+"""Find exceptions that a script caught during a trial and should not have caught.
 
 An exception that a script handles is its own affair, and most are: a package that need not be
 there, a key with another name. It is a finding only where the trial shows that it went wrong: the

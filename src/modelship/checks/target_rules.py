@@ -1,4 +1,4 @@
-"""The rules about what the place allows that is to run the bundle."""
+"""Check a bundle against the limits of the target."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From an error that keeps a part from being read to the finding that says the same."""
+"""Convert errors that prevent reading a part of a bundle into findings."""
 
 from __future__ import annotations
 

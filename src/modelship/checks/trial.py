@@ -1,4 +1,4 @@
-"""The trial: init() and run() in the bundle's own environment, under the limits of a profile."""
+"""Run init() and run() in the bundle's own environment, under the limits of a profile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What run() returned: what of it the server cannot send. Runs in the bundle's own environment.
+"""Find values that run() returned and JSON cannot represent. Runs in the bundle's environment.
 
 It imports nothing of modelship, and nothing but the standard library. It runs on Python 3.8 too.
 """

@@ -1,4 +1,4 @@
-"""Which exceptions the code of a bundle catches. Runs in the bundle's own environment.
+"""Record the exceptions that a bundle's code catches. Runs in the bundle's own environment.
 
 What is put into its handlers by ``trial_noting.py`` calls what is here.
 

@@ -1,4 +1,4 @@
-"""What a trial showed, as findings."""
+"""Convert the outcome of a trial to findings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Notes in the handlers of a file: what is caught, and returned. Runs in the bundle's environment.
+"""Instrument exception handlers to record what they catch. Runs in the bundle's environment.
 
 Each ``except`` in a file of the bundle notes first what it has caught, and each ``return`` within
 one what it returns. Nothing is traced, so a script takes as long as in a service.

@@ -1,4 +1,4 @@
-"""What the source of a bundle may do about imports, unpickling and its own names by itself."""
+"""Find code that changes imports, unpickling or its own names at runtime."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Columns of categories that neither the model's file nor the sample declares, which is no error.
+"""Find categorical columns whose categories neither the model's file nor the sample declares.
 
 XGBoost before 3.1 keeps the codes of categories and not the categories. Given plain numbers it
 takes them for the codes, and answers.

@@ -1,4 +1,4 @@
-"""The group of commands, loaded one by one, and the one place where errors end."""
+"""Load commands lazily, and report errors in one place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``modelship update``, ``rollback`` and ``history``: what a name serves, and has served."""
+"""``modelship update``, ``rollback`` and ``history``: change a service, and list its changes."""
 
 from __future__ import annotations
 

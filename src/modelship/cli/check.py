@@ -1,4 +1,4 @@
-"""``modelship check``: what is wrong with a bundle, before anything is built or sent."""
+"""``modelship check``: check a bundle before anything is built or uploaded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``modelship client``: generate a client of a service in another program's language."""
+"""``modelship client``: generate a client of a service in another language."""
 
 from __future__ import annotations
 

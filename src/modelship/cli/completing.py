@@ -1,4 +1,4 @@
-"""What can stand at a place of the command line, for the Tab key: quick, and never an error.
+"""Complete command-line arguments: fast, and never with an error.
 
 A shell asks at each Tab, so nothing here imports what deploys or asks a place: services are those
 that this machine has deployed, or that ``modelship.yaml`` names.

@@ -1,4 +1,4 @@
-"""``modelship completion``: what switches on completion by the Tab key in a shell."""
+"""``modelship completion``: print the setup code of tab completion for a shell."""
 
 from __future__ import annotations
 

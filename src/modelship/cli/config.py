@@ -1,4 +1,4 @@
-"""``modelship.yaml``: the settings of one project, and what may stand over them.
+"""``modelship.yaml``: the settings of one project, and what overrides them.
 
 A flag stands over an environment variable ``MODELSHIP_<KEY>``, which stands over the file. In the
 file, what is said of one of its ``services`` stands over what is said of all. Mappings are merged

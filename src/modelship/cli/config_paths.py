@@ -1,4 +1,4 @@
-"""The paths of ``modelship.yaml``: each starts at the folder of the file."""
+"""Resolve paths in ``modelship.yaml`` against the folder of the file."""
 
 from __future__ import annotations
 

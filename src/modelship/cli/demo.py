@@ -1,4 +1,4 @@
-"""``modelship demo``: the whole way, on scikit-learn's own handwritten digits."""
+"""``modelship demo``: run the whole workflow on scikit-learn's handwritten digits."""
 
 from __future__ import annotations
 

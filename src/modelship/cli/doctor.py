@@ -1,4 +1,4 @@
-"""``modelship doctor``: why a service is not healthy, or what a log from elsewhere tells."""
+"""``modelship doctor``: explain why a service is not healthy, or diagnose a log from elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``modelship inspect``: what a model file tells about itself, without being loaded."""
+"""``modelship inspect``: show what a model file contains, without loading it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``modelship list`` and ``targets``: what there is, wherever one can look."""
+"""``modelship list`` and ``targets``: list services and available targets."""
 
 from __future__ import annotations
 

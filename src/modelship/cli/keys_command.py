@@ -1,4 +1,4 @@
-"""``modelship keys``: tell the keys of a service, and make one anew."""
+"""``modelship keys``: print or regenerate the keys of a service."""
 
 from __future__ import annotations
 

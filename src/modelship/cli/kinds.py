@@ -1,4 +1,4 @@
-"""What each key of ``modelship.yaml`` takes, and what is said of a value that it does not."""
+"""Define the type of each key of ``modelship.yaml``, and the error for invalid values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What this machine has of what modelship needs, each with a remedy; for ``modelship doctor``."""
+"""Check the prerequisites on this machine, each with a remedy; for ``modelship doctor``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From settings to the things that commands work with: models, targets, bundles."""
+"""Open models, targets and bundles from settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is printed: tables and lines for people, one JSON document for programs."""
+"""Print tables and lines for people, and one JSON document for programs."""
 
 from __future__ import annotations
 

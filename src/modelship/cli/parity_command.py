@@ -1,4 +1,4 @@
-"""``modelship parity``: whether several places answer the same requests alike."""
+"""``modelship parity``: compare the answers of several targets to the same requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``modelship plan`` and ``apply``: what modelship.yaml would change, and why; and doing it."""
+"""``modelship plan`` and ``apply``: show or make the changes that modelship.yaml describes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The services of modelship.yaml that were asked for: their plans, and doing what they say."""
+"""Plan and apply the requested services of modelship.yaml."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``modelship prune``: remove what no service needs any more."""
+"""``modelship prune``: remove what no service uses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``modelship register``: bring a model into an Azure ML workspace."""
+"""``modelship register``: register a model in an Azure ML workspace."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``modelship replay``: send requests again that a service has captured."""
+"""``modelship replay``: send captured requests again."""
 
 from __future__ import annotations
 

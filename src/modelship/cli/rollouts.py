@@ -1,4 +1,4 @@
-"""The options that say how a new release is tried before it serves."""
+"""Options for trying a new release before it replaces the old one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A schema in the words of the command line."""
+"""Format a schema for the command line."""
 
 from __future__ import annotations
 

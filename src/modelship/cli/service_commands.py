@@ -1,4 +1,4 @@
-"""``modelship run``, ``logs`` and ``delete``: what one does with services that run."""
+"""``modelship run``, ``logs`` and ``delete``: work with running services."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The options that say how a bundle is served, and the Serving that they and the file make."""
+"""Options for how a bundle is served, combined with those of the file into a Serving."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Telling what happens, one line a step: with colors on a terminal, plain elsewhere."""
+"""Print progress, one line per step: colored on a terminal, plain elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The options that say what a test set is, and how it is scored."""
+"""Options that describe a test set and how it is scored."""
 
 from __future__ import annotations
 

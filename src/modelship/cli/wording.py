@@ -1,4 +1,4 @@
-"""Errors and findings in the words of the command line: flags in place of Python's options."""
+"""Translate Python options in errors and findings to command-line flags."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Clients of a service: one to call from Python, and ones generated from its description."""
+"""Call a service from Python, or generate clients from its description."""

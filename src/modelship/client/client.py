@@ -1,4 +1,4 @@
-"""Client: calls one service that it knows by its address alone."""
+"""Define Client: call a service by its address alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clients in other programs' languages, made by well-kept generators from OpenAPI.
+"""Generate clients in other languages with established OpenAPI generators.
 
 openapi-python-client is installed by uv into an environment that is thrown away, and openapi-ts
 runs by ``npx``, so that neither is a dependency of modelship.

@@ -1,4 +1,4 @@
-"""The languages that a client can be generated in; apart, so that help needs no generator."""
+"""List the languages of generated clients; separate, so that help needs no generator."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Names that a generator can take: what cannot be a name of its language is another one meanwhile.
+"""Replace names that are invalid in a target language while a client is generated.
 
 openapi-python-client makes ``a_b`` of both ``a b`` and ``a-b``, and then leaves out the whole
 table; of a label it drops what is no letter. So a column gets an argument of its own here, and its

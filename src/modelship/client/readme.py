@@ -1,4 +1,4 @@
-"""The page that goes along with a generated client: what it calls, and how."""
+"""Write the README of a generated client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests, the answers that places give to them, and what is different between those."""
+"""Compare the responses of several places to the same requests."""
 
 from modelship.comparison.answers import Answer
 from modelship.comparison.differences import Difference

@@ -1,4 +1,4 @@
-"""Answer: what one place said to one request, as far as it can be compared."""
+"""Define the response of one place to one request, reduced to what can be compared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is different between the answers of several places to one request."""
+"""Find the differences between the responses of several places to one request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is shown of a body: a short piece of it on one line."""
+"""Shorten a body to an excerpt of one line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ScoringRequest: one request, as it goes to each place."""
+"""Define ScoringRequest: one request, as it is sent to each place."""
 
 from __future__ import annotations
 

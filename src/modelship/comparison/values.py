@@ -1,4 +1,4 @@
-"""JSON values: whether two are equal, and if not, where they first differ."""
+"""Compare JSON values, and find where they first differ."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every error that modelship raises on purpose.
+"""Define all errors that modelship raises on purpose.
 
 ::
 

@@ -1,4 +1,4 @@
-"""ModelshipError: what every error of modelship says, and how it survives being pickled."""
+"""Define ModelshipError: the text of an error, and its pickling."""
 
 from __future__ import annotations
 

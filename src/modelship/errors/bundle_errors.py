@@ -1,4 +1,4 @@
-"""Errors: what a service is made of."""
+"""Define errors of bundles."""
 
 from __future__ import annotations
 

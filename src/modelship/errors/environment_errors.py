@@ -1,4 +1,4 @@
-"""Errors: what the script needs."""
+"""Define errors of environments."""
 
 from __future__ import annotations
 

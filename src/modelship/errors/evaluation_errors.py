@@ -1,4 +1,4 @@
-"""Errors: the test set, or what it showed."""
+"""Define errors of test sets and evaluations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors: what was typed."""
+"""Define errors of user input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors: the model, or the way to it."""
+"""Define errors of models and model sources."""
 
 from __future__ import annotations
 

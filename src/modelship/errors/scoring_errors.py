@@ -1,4 +1,4 @@
-"""Errors: one request."""
+"""Define errors of scoring requests."""
 
 from __future__ import annotations
 

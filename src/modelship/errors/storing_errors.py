@@ -1,4 +1,4 @@
-"""Errors: the disk, and what is kept on it."""
+"""Define errors of stored files."""
 
 from __future__ import annotations
 

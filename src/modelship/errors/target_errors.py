@@ -1,4 +1,4 @@
-"""Errors: the place that runs a service."""
+"""Define errors of targets and deployments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors: the Azure ML workspace."""
+"""Define errors of Azure ML workspaces."""
 
 from __future__ import annotations
 

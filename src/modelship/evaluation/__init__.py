@@ -1,4 +1,4 @@
-"""What a model is worth on a test set: here, and where it runs."""
+"""Evaluate a model or a running service on a test set."""
 
 from modelship.evaluation.evaluator import Evaluator
 from modelship.evaluation.gate import Gate

@@ -1,4 +1,4 @@
-"""How far the scoring of a test set has come, on the terminal."""
+"""Show the progress of scoring a test set on the terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bounds that a report has to keep."""
+"""Check a report against required bounds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Labels and predictions as plain arrays, one for each output: one kind of value, none missing."""
+"""Convert labels and predictions to arrays, one per output, of one type and without gaps."""
 
 from __future__ import annotations
 

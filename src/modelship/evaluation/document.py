@@ -1,4 +1,4 @@
-"""A report as JSON values."""
+"""Convert a report to JSON values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Evaluator: a test set, and how it is scored."""
+"""Define Evaluator: a test set, and how it is scored."""
 
 from __future__ import annotations
 

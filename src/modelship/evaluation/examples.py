@@ -1,4 +1,4 @@
-"""Examples: rows, and what is true of each; checked."""
+"""Define Examples: validated rows with their labels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From an import that fails to the name of the extra that provides it."""
+"""Map a failed import to the extra that provides it."""
 
 from __future__ import annotations
 

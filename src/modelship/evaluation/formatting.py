@@ -1,4 +1,4 @@
-"""How labels and numbers are written in a report: readable, and alike in one column."""
+"""Format labels and numbers of a report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gate: a test set, and what has to be reached on it."""
+"""Define Gate: a test set and the required bounds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The test set that an evaluator was given: values, or a file that is read as a model needs it."""
+"""Define the test set of an evaluator: values, or a file read according to the model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows as a model takes them: its columns, by name, in its order."""
+"""Select and order the columns of rows as the model expects them."""
 
 from __future__ import annotations
 

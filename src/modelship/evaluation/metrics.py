@@ -1,4 +1,4 @@
-"""What is measured, by scikit-learn."""
+"""Compute metrics with scikit-learn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Outcome: what is true of the rows of a test set, and what was predicted."""
+"""Define Outcome: the labels and the predictions of a test set."""
 
 from __future__ import annotations
 

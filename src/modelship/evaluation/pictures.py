@@ -1,4 +1,4 @@
-"""Pictures of a report, drawn with matplotlib's objects; its global state is left alone."""
+"""Draw a report with matplotlib, without touching its global state."""
 
 from __future__ import annotations
 

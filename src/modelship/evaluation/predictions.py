@@ -1,4 +1,4 @@
-"""Predictions, and how they are read out of an answer."""
+"""Read predictions from the response of a service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Report: what an evaluation showed."""
+"""Define Report: the result of an evaluation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A report as plain text."""
+"""Format a report as plain text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Single rows of a test set as a table: those that a model got wrong."""
+"""Show misclassified rows of a test set as a table."""
 
 from __future__ import annotations
 

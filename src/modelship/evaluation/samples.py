@@ -1,4 +1,4 @@
-"""A picture of single samples with their predicted labels."""
+"""Draw single samples with their predicted labels."""
 
 from __future__ import annotations
 

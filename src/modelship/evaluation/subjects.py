@@ -1,4 +1,4 @@
-"""What can be evaluated: from a model, a service, an estimator or a function to predictions."""
+"""Get predictions from a model, a service, an estimator or a function."""
 
 from __future__ import annotations
 

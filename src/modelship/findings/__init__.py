@@ -1,4 +1,4 @@
-"""What a check finds before a deployment, and what a diagnosis finds after one: the same codes."""
+"""Define the findings of a check and the diagnoses of a failure, which share their codes."""
 
 from modelship.findings.finding import Diagnosis, Finding, Findings, Severity
 from modelship.findings.rules import RULES, Rule

@@ -1,4 +1,4 @@
-"""Finding and Diagnosis: a named cause, where it lies, and one thing to do."""
+"""Define Finding and Diagnosis: a named cause, its location, and one remedy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every rule by its code: what it is called, how bad it is, and what is to be done about it.
+"""List all rules by code: name, severity and remedy.
 
 Codes are stable: one that was given away is never given another meaning. The hundreds tell what is
 at fault: 1 the script, 2 the environment, 3 the model, 4 what the target allows, 5 what the script

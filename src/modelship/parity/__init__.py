@@ -1,4 +1,4 @@
-"""Whether several places answer the same requests alike, and like the script in process."""
+"""Compare the responses of several places, and of the script in process."""
 
 from modelship.comparison.answers import Answer
 from modelship.comparison.differences import Difference

@@ -1,4 +1,4 @@
-"""What a service has kept of requests that failed: ``MODELSHIP_CAPTURE`` of modelship's server."""
+"""Read the failed requests that a service captured (``MODELSHIP_CAPTURE``)."""
 
 from __future__ import annotations
 

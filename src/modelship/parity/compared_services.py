@@ -1,4 +1,4 @@
-"""The services that requests go to: given ones, and throw-away ones that are always deleted."""
+"""Provide the services to compare: existing ones, and temporary ones that are always deleted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests made from a sample request: some that are known to be awkward, and random ones."""
+"""Generate requests from a sample request: known edge cases, and random ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The script in process: what Azure ML's server makes of it, without a server."""
+"""Run the script in process, as Azure ML's server would, without a server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answer requests with the inference server's application, without HTTP, in its environment.
+"""Answer requests with Azure ML's server application, without HTTP, in its environment.
 
 ``python in_process_child.py ANSWERS REQUESTS FIRST MOST_BYTES`` reads requests from the file
 REQUESTS, a line of JSON each. It writes to the descriptor ANSWERS an empty object when it has

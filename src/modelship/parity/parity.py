@@ -1,4 +1,4 @@
-"""compare(): the same requests to several places, and to the script in process."""
+"""compare(): send the same requests to several places and to the script in process."""
 
 from __future__ import annotations
 

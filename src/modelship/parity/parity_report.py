@@ -1,4 +1,4 @@
-"""ParityReport: what a comparison showed."""
+"""Define ParityReport: the result of a comparison."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Make random bodies from a sample request, with hypothesis, in a process of its own.
+"""Generate random bodies from a sample request with hypothesis, in a separate process.
 
 It reads ``{"sample": …, "count": N, "seed": N}`` from stdin and writes a JSON list of texts to
 stdout. In a process of its own since hypothesis takes numbers and texts from whatever modules are

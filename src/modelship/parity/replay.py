@@ -1,4 +1,4 @@
-"""replay(): requests that failed once, sent again."""
+"""replay(): send captured requests again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests from a file."""
+"""Read requests from a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests over HTTP, as they are: to a service, and back as an Answer."""
+"""Send a request to a service over HTTP unchanged, and return its response."""
 
 from __future__ import annotations
 

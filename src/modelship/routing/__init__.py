@@ -1,4 +1,4 @@
-"""Trying a new release with a part of the requests, or with copies of them."""
+"""Try a new release with a part of the requests, or with copies of them."""
 
 from modelship.routing.stages import Canary, Shadow
 from modelship.routing.trial_bounds import Bounds

@@ -1,4 +1,4 @@
-"""Starting a Python that runs a module of this package."""
+"""Start a Python process that runs a module of this package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ending a router without losing a request."""
+"""Stop a router without losing a request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a release has done with the requests that it got: counts and latencies."""
+"""Collect request counts and latencies of a release."""
 
 from __future__ import annotations
 

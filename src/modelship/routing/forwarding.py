@@ -1,4 +1,4 @@
-"""Forwarding requests to one of two releases, and counting what comes of them."""
+"""Forward requests to one of two releases, and count the outcomes."""
 
 from __future__ import annotations
 

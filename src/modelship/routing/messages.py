@@ -1,4 +1,4 @@
-"""What a request and an answer are on their way through the router: headers and bodies."""
+"""Rewrite the headers and bodies of requests and responses on their way through the router."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file of the requests that two releases answered differently; bounded, and its owner's alone."""
+"""Record requests that two releases answered differently, in a bounded, private file."""
 
 from __future__ import annotations
 

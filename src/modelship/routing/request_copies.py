@@ -1,4 +1,4 @@
-"""Copies of requests, handed with their answers to a process that sends them to the other release.
+"""Pass copies of requests and their responses to the shadow process.
 
 The router only copies bytes: sending, comparing and recording happen in that process, so that no
 caller waits for them. What it is behind with is bounded; beyond that, requests are not copied.

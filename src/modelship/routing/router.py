@@ -1,4 +1,4 @@
-"""Router: the process in front of two releases, as the deploying process sees it."""
+"""Control the router process in front of two releases."""
 
 from __future__ import annotations
 

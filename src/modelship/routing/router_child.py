@@ -1,4 +1,4 @@
-"""The router: a process that stands in front of two releases while a new one is tried.
+"""Run the router: a process in front of two releases while a new one is tried.
 
 It gets the listening socket of the name's address and two connections to the process that controls
 it, by number. Each command is a line of JSON, and each is answered with one: what the releases

@@ -1,4 +1,4 @@
-"""The process that sends copies of requests to the other release, and compares the answers.
+"""Send copies of requests to the new release, and compare the responses.
 
 Its input is a line of settings, then for each copy a line of JSON with the request's body and the
 answer's body behind it. For each copy it writes a line with what came of it. It ends with its

@@ -1,4 +1,4 @@
-"""Canary and Shadow: how a new release is tried before all requests go to it."""
+"""Define Canary and Shadow: how a new release is tried before it gets all requests."""
 
 from __future__ import annotations
 

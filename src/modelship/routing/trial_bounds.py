@@ -1,4 +1,4 @@
-"""Bounds: what a new release has to keep while it is tried."""
+"""Define the bounds that a new release must keep while it is tried."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trying a new release with the requests of callers: what a shadow and a canary find."""
+"""Evaluate a new release on live requests: the results of a shadow and a canary."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which release gets the next request."""
+"""Decide which release gets the next request."""
 
 from __future__ import annotations
 

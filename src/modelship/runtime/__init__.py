@@ -1,1 +1,1 @@
-"""What makes a bundle runnable: servers, environments, installed packages, a workbench, images."""
+"""Make a bundle runnable: servers, environments, installed packages, working folders, images."""

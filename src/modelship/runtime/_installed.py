@@ -1,4 +1,4 @@
-"""What a lock installs on this machine, whatever it says of others."""
+"""Determine which packages of a lock apply to this machine."""
 
 from __future__ import annotations
 

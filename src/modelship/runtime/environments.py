@@ -1,4 +1,4 @@
-"""The environments of this machine that trials and deployments share."""
+"""Manage the environments on this machine that trials and deployments share."""
 
 from __future__ import annotations
 

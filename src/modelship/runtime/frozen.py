@@ -1,4 +1,4 @@
-"""FrozenMapping: a mapping that is part of a value."""
+"""Define FrozenMapping: an immutable mapping."""
 
 from __future__ import annotations
 

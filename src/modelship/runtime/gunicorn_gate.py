@@ -1,4 +1,4 @@
-"""The gate of a name's address for the gunicorn below Azure ML's server.
+"""Serve the address of a name from the gunicorn of Azure ML's server.
 
 It runs in the serving environment: :mod:`modelship.targets.process.gunicorn_settings` loads it, and
 in a container it is the file of settings, with ``gate.py`` beside it. It imports nothing of

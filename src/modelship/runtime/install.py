@@ -1,4 +1,4 @@
-"""Installing a lock: into a virtual environment, or into a folder for an image."""
+"""Install a lock into a virtual environment, or into a folder for an image."""
 
 from __future__ import annotations
 

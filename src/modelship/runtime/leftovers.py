@@ -1,4 +1,4 @@
-"""What lies on this machine's disk and nothing uses any more, each with what its removal frees.
+"""Find unused files on this machine, each with the space that its removal frees.
 
 Whoever removes something holds :func:`modelship.state_paths.clearing_caches`, so that no
 deployment and no check of this user is about to use it.

@@ -1,4 +1,4 @@
-"""Options of a server, checked by the one table that the server itself reads."""
+"""Validate server options against the server's own table."""
 
 from __future__ import annotations
 

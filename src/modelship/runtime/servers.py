@@ -1,4 +1,4 @@
-"""The servers that can run a scoring script, and what each adds to a bundle's environment."""
+"""List the servers that can run a scoring script, and the packages that each adds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The variables and the secrets of a service: their names, and where a secret is read from."""
+"""Validate variables and secrets of a service, and the sources of secrets."""
 
 from __future__ import annotations
 

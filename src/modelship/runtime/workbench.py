@@ -1,4 +1,4 @@
-"""A bundle laid out in a folder of its own, and programs that run there in its environment.
+"""Lay out a bundle in a temporary folder, and run programs there in its environment.
 
 What a program tells comes line by line, as JSON objects, through a descriptor of its own; so one
 that is ended in the middle tells how far it came.

@@ -1,4 +1,4 @@
-"""Gate: the listening socket of a name's address, served while an instance is told to serve it.
+"""Define Gate: the listening socket of a name, served only while the instance is told to.
 
 A name's address outlives the instances behind it: all of them hold the same listening socket, and
 whichever is open takes what waits there. No connection is lost when another one takes over, and

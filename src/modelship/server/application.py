@@ -1,4 +1,4 @@
-"""The routes: what answers a request, by its path and method."""
+"""Route requests to handlers by path and method."""
 
 from __future__ import annotations
 

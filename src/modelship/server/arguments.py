@@ -1,4 +1,4 @@
-"""The command line, and what it puts into the environment for scripts to look up.
+"""Parse the command line, and export it as environment variables for scripts.
 
 The flags are those of Azure ML's inference server, which takes no short forms of its own.
 """

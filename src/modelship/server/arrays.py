@@ -1,4 +1,4 @@
-"""From the bytes of a request to the arrays that run() takes, with no Python list in between.
+"""Convert request bytes to the arrays that run() takes, without intermediate lists.
 
 A script that declares its parameters with inference-schema's ``NumpyParameterType`` has each body
 go through ``json.loads`` and ``numpy.array``. A :class:`TypedPlan` reads the same arrays straight

@@ -1,4 +1,4 @@
-"""Arrays in bodies that are not JSON: Arrow's IPC format, in and out, where pyarrow is there.
+"""Read and write arrays in Arrow's IPC format, if pyarrow is installed.
 
 Nothing of a body is believed before it is compared with the body's length, so that what is
 allocated is at most a small multiple of what was sent. The format is that of Arrow's

@@ -1,4 +1,4 @@
-"""Arrays in bodies that are not JSON: NumPy's ``.npy`` format, in and out.
+"""Read and write arrays in NumPy's ``.npy`` format.
 
 Nothing of a body is believed before it is compared with the body's length, so that what is
 allocated is at most a small multiple of what was sent. The format is that of NEP 1; its headers

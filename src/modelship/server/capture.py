@@ -1,4 +1,4 @@
-"""Capture: requests that failed, kept in a folder to be sent again with ``modelship replay``.
+"""Save failed requests in a folder, for ``modelship replay``.
 
 Off unless MODELSHIP_CAPTURE names a folder. The event loop only hands a failed request over;
 one thread of the worker writes it, and drops what comes faster than it can write. Several workers

@@ -1,4 +1,4 @@
-"""One request that failed, as the line of JSON that ``modelship replay`` reads.
+"""Format a failed request as a JSON line for ``modelship replay``.
 
 ``{"request": {...}, "captured": {...}}``: the request in the form of a requests file, and beside it
 what was answered and what was left out. Whatever may be a secret by its name is left out.

@@ -1,4 +1,4 @@
-"""The server as a command: settings and their files, what it needs, and the first lines of its log.
+"""Start the server from the command line: read settings, check prerequisites, log a header.
 
 The lines are in the words that tools look for in Azure ML's server.
 """

@@ -1,4 +1,4 @@
-"""Conductor: where run() runs. Always in the main thread, as on Azure ML's server.
+"""Call run(), always in the main thread, as Azure ML's server does.
 
 While run() is short, the event loop runs in the main thread too, and calls it directly: handing
 each request to another thread would cost as much as everything else that the server does. Once a

@@ -1,4 +1,4 @@
-"""What one connection is doing: the requests on it, and which of its two sides is slower."""
+"""Hold the state of one connection: its requests, and which side is slower."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connections: how many there are, what their bodies take, and which of them have to go."""
+"""Limit the connections of a worker and the memory of their bodies."""
 
 from __future__ import annotations
 

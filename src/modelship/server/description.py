@@ -1,4 +1,4 @@
-"""Descriptions: ``/swagger.json`` in the versions 2, 3 and 3.1.
+"""Generate ``/swagger.json`` in the versions 2, 3 and 3.1.
 
 A file of the user's in the bundle goes out as it is, and one that modelship wrote under the name
 of the service. Else what inference-schema knows of run() is

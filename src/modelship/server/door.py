@@ -1,4 +1,4 @@
-"""Door: where one worker takes its connections, the fast way or with care."""
+"""Accept the connections of a worker, on a fast path or a careful one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The entry script: found, initialized, and known by the way in which it takes its input."""
+"""Find and initialize the entry script, and determine how it takes its input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exchange: one request of a connection, from its head to its answer (RFC 9112)."""
+"""Handle one request of a connection, from its head to its response (RFC 9112)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exporters: who sends the spans, where the environment says so and has the package for it.
+"""Configure the trace exporters that the environment asks for and provides.
 
 What is missing or not to be understood is one line in the log, and the service goes on. No line
 quotes what an exporter was given or says: there may be a key in it.

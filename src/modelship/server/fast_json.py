@@ -1,4 +1,4 @@
-"""``json.loads`` by orjson, wherever both libraries read the same.
+"""Replace ``json.loads`` by orjson wherever both give the same result.
 
 orjson is strict where the standard library is lenient (NaN, 1e400, lone surrogates): it refuses
 the text, and the standard library reads it, or words the error. In two cases orjson would read

@@ -1,4 +1,4 @@
-"""Flask's side of a request: only for scripts that import flask, which the contract lets them.
+"""Provide Flask's request context for scripts that import flask.
 
 Azure ML's server is a flask application, so a script may use ``flask.request`` or ``jsonify``, and
 what run() returns may be a flask response.

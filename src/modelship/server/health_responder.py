@@ -1,4 +1,4 @@
-"""The fallback health responder: it answers while every worker is inside a run().
+"""Answer health checks while every worker is inside run() (fallback health responder).
 
 The supervisor accepts connections then, and looks at what each one asks for without taking it:
 health it answers itself, and everything else it hands on, unread, to whichever worker is free

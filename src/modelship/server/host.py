@@ -1,4 +1,4 @@
-"""A host: loads the script and its model once, and forks the workers, which share its memory.
+"""Load the script and its model once, and fork the workers, which share its memory.
 
 A script whose init() starts threads cannot be forked, since no thread survives that: its host
 becomes a worker itself, and the supervisor starts as many hosts as there are to be workers.

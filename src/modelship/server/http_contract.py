@@ -1,4 +1,4 @@
-"""What a request is, and what every answer has to say: as Azure ML's server says it."""
+"""Define requests and responses as Azure ML's server does."""
 
 from __future__ import annotations
 

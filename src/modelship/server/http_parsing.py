@@ -1,4 +1,4 @@
-"""From bytes to requests, on httptools (llhttp): heads, and parts of bodies (RFC 9112).
+"""Parse requests with httptools (llhttp): heads, and parts of bodies (RFC 9112).
 
 A head says what a request is, and whether it may be answered at all.
 """

@@ -1,4 +1,4 @@
-"""From a request to the arguments of run(), for each of the three ways to take them."""
+"""Convert a request to the arguments of run(), for each of its three input styles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keys: what a request has to show, as services on Azure ask for it.
+"""Check the key of a request, as services on Azure do.
 
 The file holds JSON with ``primary`` and ``secondary``; it is read again when it has changed, so
 that a key can be regenerated while the service runs, and clients with the other one never notice.

@@ -1,4 +1,4 @@
-"""Listening sockets: opened, handed over, and closed so that nothing is lost that was connected.
+"""Open, hand over and close listening sockets without losing connections.
 
 When a listening socket is closed, the kernel resets each connection that is established and that
 nobody has accepted yet. So new ones are kept out first, those that are there are accepted, and only

@@ -1,4 +1,4 @@
-"""The log: lines as Azure ML's inference server writes them, or the same as JSON.
+"""Write log lines in the format of Azure ML's inference server, or as JSON.
 
 ``2026-01-31 12:00:00,123 I [42] azmlinfsrv - POST /score 200 1.234ms 3``, in UTC. What a script
 prints goes to the logger ``azmlinfsrv.print``. A folder with a ``logging.json`` is obeyed.

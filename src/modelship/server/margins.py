@@ -1,4 +1,4 @@
-"""Only the server writes at the margin of the log: what comes from a script is indented.
+"""Indent the log output of scripts, so that only the server writes at the margin.
 
 A request decides what a script prints, logs and raises. Were it written as it is, a request could
 add lines to the log that look like the server's own. So the lines of a record after its first are

@@ -1,4 +1,4 @@
-"""Media types: what a body says that it is, and what a client would rather read (RFC 9110)."""
+"""Parse and negotiate media types (RFC 9110)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several requests scored in one call: their arguments put together, the results taken apart."""
+"""Score several requests in one call: merge their arguments, and split the results."""
 
 from __future__ import annotations
 

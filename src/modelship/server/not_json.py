@@ -1,4 +1,4 @@
-"""What stands in a text in place of JSON: mostly what Python writes where ``str()`` is called."""
+"""Explain why a text is not JSON: mostly Python's ``str()`` output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one table of settings: names, variables, units, ranges, defaults, and who knows them.
+"""List all settings: names, variables, units, ranges, defaults, and which server has each.
 
 The server reads its settings by it, targets check ``server_options=`` by it, and the page
 docs/reference/scoring-server.md is held to it by a test.

@@ -1,4 +1,4 @@
-"""The processes that one process has forked: started, replaced, and started again when one ends.
+"""Manage the forked processes of one process: start, replace and restart them.
 
 The supervisor has a pool of hosts, and a host that forks has one of workers.
 """

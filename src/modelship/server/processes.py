@@ -1,4 +1,4 @@
-"""What a service asks of the operating system: open files, signals, and children that end with it.
+"""Set up open-file limits, signals and child processes of a service.
 
 On Linux the kernel kills a child whose parent ends (prctl(2), PR_SET_PDEATHSIG). It does so when
 the *thread* ends that forked it, so all forks here are done by the main thread. What is left are

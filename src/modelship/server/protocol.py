@@ -1,4 +1,4 @@
-"""ScoringProtocol: one connection, from its first byte to its last answer.
+"""Define ScoringProtocol: the asyncio protocol of one connection.
 
 Every request goes one way: its head is judged as soon as it is there, its body is collected only if
 run() is to read it, and it is answered when all that came before it on its connection has been.

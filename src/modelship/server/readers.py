@@ -1,4 +1,4 @@
-"""How one value of a parsed body becomes one argument of run(), as inference-schema makes it.
+"""Convert parsed JSON values to arguments of run(), as inference-schema does.
 
 A reader takes what simdjson shows of a value, and returns the argument together with the number of
 lists that it was made of; who reads the whole body compares that with the number of opening

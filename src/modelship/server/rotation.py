@@ -1,4 +1,4 @@
-"""The log file of a service that nobody else looks after: two files, each of a bounded size.
+"""Rotate the log file of a service: two files of bounded size.
 
 One process moves the file away when it is full, and makes a new one. All others see within a
 second that the file has another inode, and let their standard output and error go there. Until

@@ -1,4 +1,4 @@
-"""Scoreboard: a few numbers of each worker, in memory that all processes of a service share.
+"""Define Scoreboard: counters of each worker, in memory that all processes share.
 
 It is made before they are forked, and belongs to none of them: a number that a worker counted is
 there still when the worker is gone, and its successor counts on. ``/metrics`` shows them as

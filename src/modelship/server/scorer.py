@@ -1,4 +1,4 @@
-"""Scorer: one request, or several of a batchable script together, to their answers."""
+"""Define Scorer: score one request, or several of a batchable script together."""
 
 from __future__ import annotations
 

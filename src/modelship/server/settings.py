@@ -1,4 +1,4 @@
-"""Settings: from the command line, the environment, and the configuration file, in this order.
+"""Read settings from the command line, the environment and the configuration file, in this order.
 
 Names and defaults are those of Azure ML's inference server 1.5; what it does not know is named
 ``MODELSHIP_…``. What a script may look up in its environment is put there.

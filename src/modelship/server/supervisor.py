@@ -1,4 +1,4 @@
-"""The supervisor: owns the port and the signals, and runs no code of a user.
+"""Supervise the service: own the port and the signals, and run no user code.
 
 Whatever a script does, the supervisor stays: it starts a host again that has died, ends a worker
 that says nothing, and answers for the workers while all of them are inside a run().

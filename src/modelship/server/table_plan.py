@@ -1,4 +1,4 @@
-"""TablePlan: for scripts that read tables, such as those that modelship writes.
+"""Define TablePlan: the scoring path of scripts that read tables.
 
 Beside ``run(raw_data)`` such a script has a ``table`` that reads Arrow and arrays, and a function
 ``run_table(data)`` that takes what it reads. So bodies that are not JSON need no list in between,

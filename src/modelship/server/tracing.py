@@ -1,4 +1,4 @@
-"""Traces: one span for each scoring request, by OpenTelemetry, where an environment has it.
+"""Record one OpenTelemetry span per scoring request, if the environment has OpenTelemetry.
 
 It is on where the environment says where spans go: ``OTEL_EXPORTER_OTLP_ENDPOINT`` (or
 ``OTEL_EXPORTER_OTLP_TRACES_ENDPOINT``), or Application Insights by a connection string or Azure

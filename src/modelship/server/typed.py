@@ -1,4 +1,4 @@
-"""TypedScorer: for scripts whose run() takes arrays; bodies become arrays with no list in between.
+"""Define TypedScorer: the scoring path of scripts whose run() takes arrays.
 
 If the script says ``BATCHABLE = True``, what waits is scored in one call: nobody is waited for, so
 that a lone request loses nothing. Where anything is wrong with the call for all, each request has

@@ -1,4 +1,4 @@
-"""A worker: one event loop with one run()."""
+"""Run a worker: one event loop with one run()."""
 
 from __future__ import annotations
 

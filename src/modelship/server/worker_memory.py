@@ -1,4 +1,4 @@
-"""Memory: how much a worker may use, and uses, and what of the heap it keeps for the next request.
+"""Limit the memory of a worker, and tune how much of the heap it keeps.
 
 glibc hands freed memory at the end of the heap back to the kernel once there is a few times as much
 of it as the largest block so far, and asks for it again with the next body: every page of it is

@@ -1,4 +1,4 @@
-"""Service: what all connections of one worker share."""
+"""Define the state that all connections of a worker share."""
 
 from __future__ import annotations
 

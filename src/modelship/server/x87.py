@@ -1,4 +1,4 @@
-"""The precision of the x87 unit, set once for each text of JSON and not for each number in it.
+"""Set the precision of the x87 unit once per JSON text instead of once per number.
 
 CPython reads a float between two changes of that unit's precision, to double and back
 (``_Py_SET_53BIT_PRECISION_START`` in ``pycore_pymath.h``), unless the thread has double precision

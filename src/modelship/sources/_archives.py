@@ -1,4 +1,4 @@
-"""Zip archives: skops files, NumPy's .npz, torch's and Keras's files, and packed pickles."""
+"""Read zip archives: skops files, NumPy's .npz, torch's and Keras's files, packed pickles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many raw bytes an array takes that joblib wrote between two pickle instructions.
+"""Compute the size of arrays that joblib wrote between two pickle instructions.
 
 joblib pickles a ``NumpyArrayWrapper`` in the place of each array and lets the
 array's bytes follow (joblib/numpy_pickle.py, ``NumpyArrayWrapper.read_array``).

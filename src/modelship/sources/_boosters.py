@@ -1,4 +1,4 @@
-"""What LightGBM's and XGBoost's estimators tell of their columns, in the booster that they hold."""
+"""Read the columns of LightGBM and XGBoost estimators from the booster that they hold."""
 
 from __future__ import annotations
 

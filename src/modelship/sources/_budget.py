@@ -1,4 +1,4 @@
-"""How much work reading a model may take, over all of its files together.
+"""Limit the work of reading all files of a model.
 
 A file that unpacks to a million times its size, or to millions of instructions, is aborted in
 about a second; an honest one of any size is read to its end.

@@ -1,4 +1,4 @@
-"""What loading a pickle would import, call and change; here it is only noted."""
+"""Record what unpickling would import, call and change."""
 
 from __future__ import annotations
 

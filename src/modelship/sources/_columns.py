@@ -1,4 +1,4 @@
-"""What the parts of a fitted estimator tell of the columns that it takes."""
+"""Determine the columns of a fitted estimator from its parts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a file is whose name does not say so, decided by its content.
+"""Determine the format of a file from its content.
 
 Whatever the loaders of an environment would unpickle is read: a pickle under any name, packed or
 not, and the pickle in a NumPy file with objects. Other content counts as data only where that is

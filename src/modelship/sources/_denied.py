@@ -1,4 +1,4 @@
-"""Names that run code when they are called, or lead to what does.
+"""List names that run code when called, or lead to such code.
 
 They come from what is known to be misused: the warnings of Python's documentation of pickle, what
 the scanners picklescan, modelscan and fickling look for, and what was found in libraries that

@@ -1,4 +1,4 @@
-"""Pickles that dill wrote: they name what only its own ``load()`` can find."""
+"""Read pickles that dill wrote: only its own ``load()`` resolves their names."""
 
 from __future__ import annotations
 

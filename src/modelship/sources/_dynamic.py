@@ -1,4 +1,4 @@
-"""Functions and classes that a file itself holds, as cloudpickle and dill write them.
+"""Read functions and classes embedded in a file, as cloudpickle and dill write them.
 
 Loading builds them out of code objects and dicts, and calls none of them, unless the file says so
 or a class has a method that unpickling runs. The calls that build them are those of cloudpickle 1.4

@@ -1,4 +1,4 @@
-"""Harmless names with which loading runs what a file says, in a state or through an argument.
+"""List harmless names whose state or arguments the library evaluates as code.
 
 Each was found by reading what the classes of the table do when they are given a state, and what its
 functions do with their arguments.

@@ -1,4 +1,4 @@
-"""The files of a model on disk: finding, hashing and copying them."""
+"""Find, hash and copy the files of a model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of the names that a model's file asks to be imported.
+"""Classify the names that a model's file imports.
 
 Nothing is safe because of the library that it belongs to: NumPy has functions that write files,
 and its modules lead to modules of Python. A table names what honest files hold, make and call.

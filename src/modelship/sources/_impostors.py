@@ -1,4 +1,4 @@
-"""What arrives in the place of a model most often."""
+"""Recognize files that are often mistaken for models."""
 
 from __future__ import annotations
 

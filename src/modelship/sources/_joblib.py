@@ -1,4 +1,4 @@
-"""The arrays that joblib put between instructions, which the machine passes over.
+"""Skip the arrays that joblib wrote between pickle instructions.
 
 What ``pickle.load`` and an older joblib would take them for is another reading of the same file;
 here it is noted where such a reading could go on.

@@ -1,4 +1,4 @@
-"""The outline of a JSON document: all of it but long arrays of numbers.
+"""Parse the outline of a JSON document: everything except long arrays of numbers.
 
 A model of trees is almost nothing else than these, and reading them takes twenty times the memory
 of the file.

@@ -1,4 +1,4 @@
-"""Keys of states, and names of members, that decide what loading does."""
+"""List state keys and member names that affect what loading does."""
 
 from __future__ import annotations
 

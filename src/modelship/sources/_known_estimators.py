@@ -1,4 +1,4 @@
-"""What estimators can do, by the names of their classes: none of them is imported here.
+"""List the capabilities of estimators by class name, without importing them.
 
 What a class of scikit-learn can do is asked of scikit-learn itself in the tests, of every class
 that it has. A class that is not known here is one of which nothing is known.

@@ -1,4 +1,4 @@
-"""The table of names that models' files hold, and of what honest files do with each.
+"""List names in model files, and how legitimate files use each.
 
 ``known_names.txt`` beside this has a line for each module and below it a line for each of its
 names: ``H`` if files only hold it, ``M`` if they make instances of it too, ``C`` if they call it. A

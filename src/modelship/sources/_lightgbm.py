@@ -1,4 +1,4 @@
-"""What a LightGBM file tells: the text that ``Booster.save_model`` writes.
+"""Read LightGBM files, as ``Booster.save_model`` writes them.
 
 The format is that of ``GBDT::SaveModelToString`` in LightGBM's ``gbdt_model_text.cpp``: lines of
 ``key=value``, a block of lines for each tree, the parameters of the training, and at last the

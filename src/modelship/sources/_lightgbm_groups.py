@@ -1,4 +1,4 @@
-"""Which columns of a LightGBM model have which categories of pandas'.
+"""Read the pandas categories of a LightGBM model's columns.
 
 Its files list the categories of each such column, in the order of the columns, and not which ones
 these are. Columns of ordered categories are numbers to LightGBM, and numbers may be declared

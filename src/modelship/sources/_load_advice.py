@@ -1,4 +1,4 @@
-"""What to do where a model does not load in this process: what can help, judged by the error."""
+"""Suggest remedies if a model does not load in this process."""
 
 from __future__ import annotations
 

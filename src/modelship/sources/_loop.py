@@ -1,4 +1,4 @@
-"""The loop of the inert stack machine, its memo, and the limits that it keeps.
+"""Run the inert pickle machine: its loop, its memo and its limits.
 
 What the machine does stands in :mod:`modelship.sources._inert`; this is apart from it because it is
 where the time goes.

@@ -1,4 +1,4 @@
-"""MLflow's folders: the model in them is one file, which is read and loaded by its own format."""
+"""Read MLflow folders, whose model is one file of another format."""
 
 from __future__ import annotations
 

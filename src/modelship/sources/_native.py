@@ -1,4 +1,4 @@
-"""Loading the files of other libraries than scikit-learn in this process."""
+"""Load the files of libraries other than scikit-learn in this process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""NumPy's own files: what ``numpy.load`` would unpickle of them.
+"""Read NumPy files: determine what ``numpy.load`` would unpickle.
 
 The format is that of ``numpy.lib.format``: a magic text, a version, and a header, which is a Python
 literal; then raw values, or, of an array of objects, a pickle.

@@ -1,4 +1,4 @@
-"""What an ONNX file says of itself: the first fields of its ModelProto.
+"""Read the first fields of an ONNX ModelProto.
 
 The fields are those of onnx.proto; the encoding is that of protocol buffers ("Encoding" in their
 documentation). The graph, which is almost all of the file, is walked through apart from that.

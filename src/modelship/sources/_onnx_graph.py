@@ -1,4 +1,4 @@
-"""What in the graphs of an ONNX model reaches out of it: other files, and operators of others.
+"""Find external files and non-ONNX operators in the graphs of an ONNX model.
 
 Tensors may lie in other files (``TensorProto.external_data``), and stand in many places: among the
 initializers, in attributes of nodes, in subgraphs, functions, sparse tensors and training graphs.

@@ -1,4 +1,4 @@
-"""What the graph of an ONNX model takes and answers: its inputs, outputs and labels of classes.
+"""Read the inputs, outputs and class labels of an ONNX graph.
 
 The numbers of fields are those of onnx.proto. Converters of scikit-learn's models (skl2onnx,
 onnxmltools) write the predicted label as the first output and the probabilities behind it: as one

@@ -1,4 +1,4 @@
-"""What each pickle opcode does to the inert machine.
+"""Implement each pickle opcode for the inert machine.
 
 The opcodes and what they take are those of ``pickletools.opcodes`` in Python's
 standard library, which describes every protocol up to 5. STOP ends the run

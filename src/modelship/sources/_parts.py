@@ -1,4 +1,4 @@
-"""One file of a model: what is at hand to read it, and what was read of it."""
+"""Hold one file of a model, and what was read of it."""
 
 from __future__ import annotations
 

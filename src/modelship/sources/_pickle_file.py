@@ -1,4 +1,4 @@
-"""A file that ``joblib.load`` unpickles: joblib's own, and pickles of any kind."""
+"""Read files that ``joblib.load`` unpickles: joblib files, and pickles of any kind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A pickle on disk, read to its end, or the reason why it is none."""
+"""Read a whole pickle on disk, or explain why it is not one."""
 
 from __future__ import annotations
 

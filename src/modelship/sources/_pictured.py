@@ -1,4 +1,4 @@
-"""What a notebook shows of a model and of its passport."""
+"""Show a model and its passport in a notebook."""
 
 from __future__ import annotations
 

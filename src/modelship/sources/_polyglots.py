@@ -1,4 +1,4 @@
-"""Files that are of one format for one loader, and a pickle for another."""
+"""Detect files that are one format for one loader, and a pickle for another."""
 
 from __future__ import annotations
 

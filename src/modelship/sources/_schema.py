@@ -1,4 +1,4 @@
-"""The schema of a fitted estimator, from the small tree of its pickle."""
+"""Derive the schema of a fitted estimator from the object tree of its pickle."""
 
 from __future__ import annotations
 

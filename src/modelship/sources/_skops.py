@@ -1,4 +1,4 @@
-"""What a skops file names: it is a zip archive with a ``schema.json`` that describes the objects.
+"""Read skops files: zip archives with a ``schema.json`` that describes the objects.
 
 The format is that of skops.io ("Secure persistence with skops"): each node of the schema has the
 module and the class of one object, and the outermost one the version of skops. Estimators keep

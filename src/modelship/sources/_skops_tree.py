@@ -1,4 +1,4 @@
-"""The small tree of what a skops file holds: the same as that of a pickle.
+"""Build the object tree of a skops file, the same as that of a pickle.
 
 Each node of the schema names a loader of skops.io (``skops/io/_general.py``, ``_numpy.py``). Those
 that hold plain values, containers and arrays are read; of all others only the class is kept.

@@ -1,4 +1,4 @@
-"""What unpickling would do with states, items and keys; here it is only noted."""
+"""Record what unpickling would do with states, items and keys."""
 
 from __future__ import annotations
 

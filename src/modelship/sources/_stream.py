@@ -1,4 +1,4 @@
-"""Bytes of a model file, unpacked on the way, never more of them in memory than asked for.
+"""Stream the decompressed bytes of a model file, with bounded memory.
 
 Lengths that a file declares are not believed: what is read is read in bounded
 pieces, so that a short file cannot make this process ask for much memory.

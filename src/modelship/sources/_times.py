@@ -1,4 +1,4 @@
-"""What an encoder's arrays of dates and durations tell; their values are not needed to read any."""
+"""Read the arrays of dates and durations of an encoder, without their values."""
 
 from __future__ import annotations
 

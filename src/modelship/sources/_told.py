@@ -1,4 +1,4 @@
-"""What the file of a pickled model tells of its use: what it holds, and its schema."""
+"""Describe the file of a pickled model: its content and its schema."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small tree of what a pickle holds: classes by name, states, containers and small arrays.
+"""Define the object tree of a pickle: classes by name, states, containers and small arrays.
 
 Nothing in it was imported or called. What was too large to keep is ``OPAQUE``.
 """

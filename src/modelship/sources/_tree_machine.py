@@ -1,4 +1,4 @@
-"""Read the small tree of a pickle that its passport has read to the end.
+"""Build the object tree of a pickle whose passport was read completely.
 
 The passport's machine notes what loading would do, and keeps next to nothing. This one judges
 nothing, and keeps what tells how a model is used. It is only run where it is asked for, of files

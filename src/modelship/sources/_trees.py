@@ -1,4 +1,4 @@
-"""Whether the trees of a booster lead out of themselves.
+"""Check that the tree nodes of a booster are consistent.
 
 LightGBM and XGBoost follow what a file says of its nodes without a look, so that a damaged or
 forged file makes the process read memory that is not the model's, or go round for ever.

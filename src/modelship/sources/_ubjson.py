@@ -1,4 +1,4 @@
-"""Universal Binary JSON (draft 12 of ubjson.org), as XGBoost writes it: big-endian, typed arrays.
+"""Read Universal Binary JSON (draft 12 of ubjson.org), as XGBoost writes it.
 
 Nothing that a file declares is believed: a length is compared with what is left of the file before
 anything is read, and long arrays of numbers are skipped.

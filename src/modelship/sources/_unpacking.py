@@ -1,4 +1,4 @@
-"""Unpacking of what joblib packs, with one interface for all of it."""
+"""Decompress joblib's formats through one interface."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the inert machine keeps of the values that a pickle makes."""
+"""Define the values that the inert pickle machine keeps."""
 
 from __future__ import annotations
 

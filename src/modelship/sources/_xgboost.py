@@ -1,4 +1,4 @@
-"""What an XGBoost file tells: JSON or UBJSON, as ``Booster.save_model`` writes them.
+"""Read XGBoost files: JSON or UBJSON, as ``Booster.save_model`` writes them.
 
 Both are the same document; its schema is ``doc/model.schema`` of XGBoost. Since 3.1 it holds the
 categories of pandas' columns as well (``cats`` of ``gradient_booster.model``).

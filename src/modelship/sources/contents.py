@@ -1,4 +1,4 @@
-"""What a model's file holds, in words: an estimator, a dict of parts, data."""
+"""Describe the content of a model's file: an estimator, a dict of parts, data."""
 
 from __future__ import annotations
 

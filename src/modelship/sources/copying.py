@@ -1,4 +1,4 @@
-"""Copying a model's files, and seeing on the way that they are those that were judged."""
+"""Copy a model's files, and verify that they are the files that were checked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FileSource: a model that is a file or a folder on this machine."""
+"""Define FileSource: a model that is a file or a folder on this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every format of models that is known: one table, which all other modules ask.
+"""List all known model formats.
 
 A new format is one entry in :data:`FORMATS`, and a module with its reader. What an entry says
 decides how a file is recognized, read without loading it, loaded in this process, what its

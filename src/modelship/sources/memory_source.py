@@ -1,4 +1,4 @@
-"""MemorySource: a model that is an object in this process."""
+"""Define MemorySource: a model that is an object in this process."""
 
 from __future__ import annotations
 

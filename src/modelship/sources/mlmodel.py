@@ -1,4 +1,4 @@
-"""What the ``MLmodel`` file of MLflow's folder tells: which file is the model, and its signature.
+"""Read MLflow's ``MLmodel`` file: the model's file and its signature.
 
 The format is that of ``mlflow.models.Model.save``: flavors by name, each with the file that it
 loads, and a signature whose inputs and outputs are JSON texts (``mlflow.types.schema``).

@@ -1,4 +1,4 @@
-"""Model: files on disk, their digest, and what can be read of them without loading them."""
+"""Define Model: files on disk, their digest, and their content as read without loading."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ModelFormat: all that is known of one format of models; and a table of them.
+"""Define ModelFormat: all facts about one model format.
 
 The table itself is in :mod:`modelship.sources.formats`.
 """

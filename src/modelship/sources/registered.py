@@ -1,4 +1,4 @@
-"""RegisteredSource: a model in an Azure ML workspace; and the way of a model into one."""
+"""Define RegisteredSource, and register models in an Azure ML workspace."""
 
 from __future__ import annotations
 

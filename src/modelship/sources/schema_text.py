@@ -1,4 +1,4 @@
-"""A schema in words, such as those of ``repr()`` and of the command line."""
+"""Format a schema as text, for ``repr()`` and the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ModelSource: where a model comes from."""
+"""Define ModelSource: where a model comes from."""
 
 from __future__ import annotations
 

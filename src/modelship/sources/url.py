@@ -1,4 +1,4 @@
-"""UrlSource: a model file behind an http or https URL."""
+"""Define UrlSource: a model file behind an http or https URL."""
 
 from __future__ import annotations
 

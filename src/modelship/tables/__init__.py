@@ -1,4 +1,4 @@
-"""Schemas, and what stands on them: from the body of a request to what a model was fitted on.
+"""Define schemas, and convert request bodies to what a model was fitted on.
 
 This package imports nothing else of modelship. A copy of it lies as ``modelship_tables`` beside
 the scoring scripts that modelship writes, and runs where modelship is not installed, on Python 3.8

@@ -1,4 +1,4 @@
-"""From Arrow's IPC format, a stream or a file, to columns of values.
+"""Read Arrow's IPC format, a stream or a file, into columns of values.
 
 Nothing of a body is believed before it is compared with the body's length: compressed ones are
 refused, since their size is not known, and the lengths that columns tell are validated; see

@@ -1,4 +1,4 @@
-"""How much a body of Arrow may become in memory, against its own length.
+"""Limit the memory of an Arrow body relative to its length.
 
 A few bytes can stand for many values: a column of nulls has no bytes at all, and a dictionary's
 one long text may be meant a million times. A plain column takes at least a bit for each value.

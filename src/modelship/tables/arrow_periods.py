@@ -1,4 +1,4 @@
-"""The periods of pandas in Arrow: whole numbers, whose type tells the frequency."""
+"""Read pandas periods from Arrow: integers whose type holds the frequency."""
 
 from __future__ import annotations
 

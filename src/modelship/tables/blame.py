@@ -1,4 +1,4 @@
-"""Whether an error of predict() is the caller's: what the estimator refuses is in the request.
+"""Decide whether the request caused an error of predict().
 
 That its text speaks of NaN is not enough, since a step of a pipeline may have made one: the rows
 are asked, too.

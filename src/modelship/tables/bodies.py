@@ -1,4 +1,4 @@
-"""From the body of a request to columns of values, whichever form the body has.
+"""Parse a request body of any supported form into columns of values.
 
 Under ``{"data": …}``, or by itself, a body holds records (objects by column) or rows (lists in the
 model's order). MLflow's forms are taken too: ``dataframe_records``, ``dataframe_split``,

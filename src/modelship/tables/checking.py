@@ -1,4 +1,4 @@
-"""Whether the values of a column are what the schema says; what is merely new is counted."""
+"""Check the values of a column against the schema, and count unseen ones."""
 
 from __future__ import annotations
 

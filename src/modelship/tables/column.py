@@ -1,4 +1,4 @@
-"""What a schema says of one column, and of what the model answers."""
+"""Define the schema of one column, and of the outputs."""
 
 from __future__ import annotations
 

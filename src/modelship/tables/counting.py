@@ -1,4 +1,4 @@
-"""What requests hold that the model or its sample has not seen: it is counted, not refused."""
+"""Count values that the model or its sample has not seen; they are not refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From columns of values to what a model was fitted on: a DataFrame, a Series, or an array."""
+"""Convert columns of values to a DataFrame, a Series or an array, as the model was fitted on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What data and a fitted estimator say of a schema. Nothing is guessed from few rows.
+"""Infer a schema from data and a fitted estimator, without guessing from a few rows.
 
 What a sample does not show is not known: that it has no gap does not say that there is none.
 """

@@ -1,4 +1,4 @@
-"""How the values of one column become an array of the dtype that the model was fitted on.
+"""Convert the values of one column to an array of the dtype that the model was fitted on.
 
 A maker takes a list of JSON's values, or what Arrow has made of a column, and returns an array of
 NumPy's or pandas'. It is made once for each column, since asking pandas what a dtype means costs

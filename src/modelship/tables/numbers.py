@@ -1,4 +1,4 @@
-"""From the rows of a body to an array of numbers, for models that take no names.
+"""Convert the rows of a body to an array of numbers, for models without column names.
 
 Where NumPy makes an array of numbers of the rows, nothing else is looked at. Only rows of which it
 makes anything else are searched, for what has to be told to the caller.

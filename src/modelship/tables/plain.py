@@ -1,4 +1,4 @@
-"""From Python's values to JSON's: one rule, for requests and answers, samples and comparisons.
+"""Convert Python values to JSON values, by one rule for requests, answers and samples.
 
 A DataFrame becomes a list of records, whose keys are its columns in their order; one whose columns
 are not named by texts becomes a list of rows. Arrays, sparse ones too, become lists. A missing

@@ -1,4 +1,4 @@
-"""Refused: a request does not fit the schema; an answer with the status 400 that says why."""
+"""Define Refused: the request does not fit the schema; answered with the status 400."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Schema: the columns that a model takes, and what it answers; a value, written as JSON.
+"""Define Schema: the columns that a model takes, and its outputs; serialized as JSON.
 
 Every fact may be unknown: a file does not tell all, and a sample shows what it holds. What is not
 known is left out of the JSON document, and nothing is guessed.

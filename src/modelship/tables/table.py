@@ -1,4 +1,4 @@
-"""Table: what a scoring script reads its requests with, and writes its answers."""
+"""Define Table: how a scoring script reads requests and writes responses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which values are read as dates, durations and periods: those that can mean one thing alone.
+"""Parse dates, durations and periods, if they are unambiguous.
 
 pandas reads more: "05:00" as five o'clock today, "01/02/2020" as the second of January, "2020" as
 a duration of as many nanoseconds.

@@ -1,4 +1,4 @@
-"""Which columns of a table an estimator takes: a ColumnTransformer may leave some out."""
+"""Determine which columns of a table an estimator uses: a ColumnTransformer may drop some."""
 
 from __future__ import annotations
 

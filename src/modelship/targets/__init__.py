@@ -1,4 +1,4 @@
-"""Where bundles run: the comfortable surface, and the small one that a plug-in implements."""
+"""Deploy bundles: the user-facing interface, and the small one that a plug-in implements."""
 
 from modelship.progress import Deadline, Steps
 from modelship.targets.backend import Observation, Prepared, TargetBackend

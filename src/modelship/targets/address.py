@@ -1,4 +1,4 @@
-"""The address of a name, as whoever deploys sees it: opened once, and handed from one instance on.
+"""Open the address of a name once, and hand it from one instance to the next.
 
 All instances of a name hold the same listening socket, and take connections from it only while
 their gate is open (:mod:`modelship.server.address_gate`). In the folder of each is a Unix socket

@@ -1,4 +1,4 @@
-"""The small surface that the author of a target implements.
+"""Define the interface that the author of a target implements.
 
 A backend knows how to run *instances* of releases. Names, validation, waiting, progress, smoke
 tests, replacement, history and clean-up are written once, above it. The numbered clauses that a

@@ -1,4 +1,4 @@
-"""Sending payloads to an instance, with its key if it asks for one."""
+"""Send payloads to an instance, with its key if it requires one."""
 
 from __future__ import annotations
 

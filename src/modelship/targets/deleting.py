@@ -1,4 +1,4 @@
-"""Deleting a service: what runs, what is kept to go back to, and what a failure has left."""
+"""Delete a service, its kept releases, and the remains of a failed deployment."""
 
 from __future__ import annotations
 

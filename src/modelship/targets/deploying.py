@@ -1,4 +1,4 @@
-"""Deploying a release under a name: everything between what was asked for and its rollout."""
+"""Deploy a release under a name, up to its rollout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deployment: a handle on one running service."""
+"""Define Deployment: a handle on one running service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a running service says of itself: its description, and the schema in it."""
+"""Read the description of a running service, and the schema in it."""
 
 from __future__ import annotations
 

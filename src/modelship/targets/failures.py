@@ -1,4 +1,4 @@
-"""What a deployment that failed leaves: its last log, and why, on the machine that deployed.
+"""Record failed deployments on this machine: the end of the log, and the cause.
 
 ::
 

@@ -1,4 +1,4 @@
-"""Waiting until an instance is healthy, and explaining why it is not."""
+"""Wait until an instance is healthy, and explain why it is not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The history of a name: each change of what it serves, written down before it is made."""
+"""Record each change of a name before it is made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Our own HTTP towards a service: one request with a deadline, and the health probe."""
+"""Send scoring requests with a deadline, and probe the health of a service."""
 
 from __future__ import annotations
 

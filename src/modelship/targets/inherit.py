@@ -1,4 +1,4 @@
-"""Become a server that listens on a socket that was opened for it. Runs in the serving environment.
+"""Start a server on an inherited listening socket. Runs in the serving environment.
 
 ``python inherit.py DESCRIPTOR COMMAND...`` hands over the listening socket in the way of systemd
 (sd_listen_fds(3)). Azure ML's server would else listen on all interfaces of the machine.

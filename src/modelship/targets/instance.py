@@ -1,4 +1,4 @@
-"""Instance: the record of one running copy of a release."""
+"""Define Instance: the record of one running copy of a release."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The releases that a name can go back to, each kept whole on the machine that deployed it.
+"""Keep the releases that a name can roll back to on the machine that deployed them.
 
 ::
 

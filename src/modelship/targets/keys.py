@@ -1,4 +1,4 @@
-"""Keys: what a service asks for, and the ability of a target to tell it."""
+"""Define Keys: the keys of a service, and how a target returns them."""
 
 from __future__ import annotations
 

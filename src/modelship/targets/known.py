@@ -1,4 +1,4 @@
-"""The targets by their names, and which of them keep an option of Serving."""
+"""List the targets by name, and the options of Serving that each supports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The part of a service's log that tells why it did not start."""
+"""Extract the part of a service's log that explains why it did not start."""
 
 from __future__ import annotations
 

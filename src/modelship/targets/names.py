@@ -1,4 +1,4 @@
-"""The rule for service names: Azure ML's, on every target."""
+"""Validate service names by Azure ML's rule, on every target."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a notebook shows of a service and of what it has served."""
+"""Show a service and its history in a notebook."""
 
 from __future__ import annotations
 

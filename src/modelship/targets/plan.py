@@ -1,4 +1,4 @@
-"""Plan: what a deployment would change under a name, and why; made before anything is done."""
+"""Define Plan: what a deployment would change, and why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rule for a port that a user asks for."""
+"""Validate the port that a user requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A release as a program of this machine: its environment, its files, and its command."""
+"""Prepare a release as a local program: its environment, its files and its command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pruning: removing from this machine what no service needs any more."""
+"""Remove what no service on this machine uses."""
 
 from __future__ import annotations
 

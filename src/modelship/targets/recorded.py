@@ -1,4 +1,4 @@
-"""Options as a record keeps them: flat, and without secrets. They are compared here alone."""
+"""Convert options to their recorded form, flat and without secrets, and compare them."""
 
 from __future__ import annotations
 

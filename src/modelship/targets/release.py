@@ -1,4 +1,4 @@
-"""What a name serves: a bundle, how it is served, and what a place keeps of both."""
+"""Define Release: a bundle, how it is served, and what a target stores of both."""
 
 from __future__ import annotations
 

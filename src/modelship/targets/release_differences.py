@@ -1,4 +1,4 @@
-"""In what a release differs from the one that is served, part by part and option by option."""
+"""List the differences between a release and the current one, part by part."""
 
 from __future__ import annotations
 

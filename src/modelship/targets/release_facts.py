@@ -1,4 +1,4 @@
-"""What is known of the bundle that a release was made of, where it is kept on this machine."""
+"""Load facts about the bundle of a release from where this machine keeps it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which release a rollback goes to, and which are kept for that."""
+"""Choose the release of a rollback, and the releases to keep."""
 
 from __future__ import annotations
 

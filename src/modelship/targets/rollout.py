@@ -1,4 +1,4 @@
-"""Rollout: the one engine that takes a name from one release to another.
+"""Replace one release of a name by another; the one engine for all targets.
 
 The change is written down, with the release before it, before anything is done. Then it goes in
 one of three ways: side by side, where the new instance proves itself before requests come to it;

@@ -1,4 +1,4 @@
-"""What came of the changes of a name: written down, found out where nobody did, and told.
+"""Determine the outcome of changes that were interrupted, and record it.
 
 A deployer that is killed leaves its change under way, and perhaps instances that nobody waits for.
 Whoever holds the name next settles that: what the name really serves decides what came of it.

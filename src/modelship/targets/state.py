@@ -1,4 +1,4 @@
-"""The states of a deployment, in Azure ML's words."""
+"""Define the states of a deployment, in Azure ML's terms."""
 
 from __future__ import annotations
 

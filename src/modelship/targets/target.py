@@ -1,4 +1,4 @@
-"""DeployTarget: everything pleasant about deploying, written once for every backend."""
+"""Define DeployTarget: deploy and manage services on any backend."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trying a new release that is healthy, before all requests to the name come to it."""
+"""Try a healthy new release before it gets all requests of the name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way back, where two instances cannot run at once: starting again what was stopped."""
+"""Restart the stopped release where two instances cannot run at once."""
 
 from __future__ import annotations
 

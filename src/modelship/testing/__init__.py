@@ -1,4 +1,4 @@
-"""For users and plug-in authors: a target in memory, an offline workspace, the two contracts.
+"""Test deployments: a target in memory, an offline workspace, two contract suites.
 
 The names below are resolved on first use: only :class:`TargetContract` and :class:`SourceContract`
 need pytest, and the ``memory`` target has to work without it.

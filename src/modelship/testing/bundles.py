@@ -1,4 +1,4 @@
-"""Bundles for tests: with a lock of your own, with none resolved, and from the text of a script."""
+"""Create bundles for tests, with a given lock or none, from the text of a script."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The scoring scripts that the target contract deploys; they need the standard library alone."""
+"""Define the scoring scripts of the target contract; they need only the standard library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The target contract as tests. The clauses in words: ``docs/reference/target-contract.md``.
+"""Test the target contract. Its clauses are in ``docs/reference/target-contract.md``.
 
 Subclass :class:`TargetContract` in a test module of your own and name the target::
 

@@ -1,4 +1,4 @@
-"""The clauses of the target contract about releases: how a name goes from one to another."""
+"""Test the clauses of the target contract about releases and rollouts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The clauses of the target contract about what fails, and what ends."""
+"""Test the clauses of the target contract about failures and exits."""
 
 from __future__ import annotations
 

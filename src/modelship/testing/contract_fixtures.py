@@ -1,4 +1,4 @@
-"""What the tests of the target contract share: a target, bundles for it, and free names."""
+"""Provide fixtures of the target contract: a target, bundles for it, and free names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A scoring service on a loopback port, with the routes and answers of Azure ML's server.
+"""Run a scoring service on a loopback port, with the routes of Azure ML's server.
 
 Kept are the health route, ``POST /score`` for an undecorated ``run()``, the header fields that
 identify a request, the error answers, and the descriptions that lie beside the script. Left out

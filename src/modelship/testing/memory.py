@@ -1,4 +1,4 @@
-"""The target ``memory``: services in threads of this process, for fast tests.
+"""Define the target ``memory``: services in threads of this process, for fast tests.
 
 It is the reference that the target contract is read against: the same states, errors and HTTP as
 the real targets, with no environment, no process and no container.

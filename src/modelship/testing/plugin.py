@@ -1,4 +1,4 @@
-"""The pytest plug-in: fixtures for tests of your own deployments.
+"""Provide pytest fixtures for tests of your own deployments.
 
 It is loaded by pytest itself wherever modelship is installed, and imports nothing until a test
 asks for one of its fixtures.

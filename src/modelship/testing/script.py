@@ -1,4 +1,4 @@
-"""A bundle's scoring script, loaded into this process as Azure ML's server loads it."""
+"""Load a bundle's scoring script into this process, as Azure ML's server does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The source contract as tests. The clauses in words: ``docs/reference/source-contract.md``.
+"""Test the source contract. Its clauses are in ``docs/reference/source-contract.md``.
 
 Subclass :class:`SourceContract` in a test module of your own, and say how a model gets to where
 your source finds it::

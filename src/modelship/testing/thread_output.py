@@ -1,4 +1,4 @@
-"""What one thread prints, while the rest of the process goes on printing where it did."""
+"""Capture the output of one thread, without affecting the other threads."""
 
 from __future__ import annotations
 

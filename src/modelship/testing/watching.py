@@ -1,4 +1,4 @@
-"""What is seen of a service while its release changes: by callers, and by whoever changes it."""
+"""Observe a service while its release changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An Azure ML workspace: which one is meant, and what is asked of it, in our words and errors.
+"""Access an Azure ML workspace through modelship's own interface and errors.
 
 It keeps the connection and the models; the source ``azureml:`` and the target ``aci`` stand on it.
 Its :mod:`._sdk` imports ``azureml-core``, on the first question to a workspace.

@@ -1,4 +1,4 @@
-"""The connection and the models in Azure ML's SDK: a thin, plain face on azureml-core.
+"""Wrap the connection and the models of Azure ML's SDK.
 
 Outside the target ``aci``, this is the one module that imports it.
 

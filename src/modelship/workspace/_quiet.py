@@ -1,4 +1,4 @@
-"""Silence for a vendor's SDK: what it prints, logs and warns of in one thread, and nothing else."""
+"""Silence the output, logs and warnings of a vendor's SDK in one thread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The SDK's errors, and those of the libraries below it, in ours.
+"""Translate the errors of the SDK and of the libraries below it.
 
 Azure ML's SDK raises one class for nearly everything and puts the whole HTTP answer into its
 text, so status and cause are read from there.

@@ -1,4 +1,4 @@
-"""The way in to an offline workspace: where it is, and the key that signs its bearer tokens.
+"""Locate an offline workspace, and load the key that signs its bearer tokens.
 
 A workspace writes it to a file that only its owner can read; clients of the same user sign their
 tokens themselves. So nothing secret is sent to whoever may listen at the address by now.

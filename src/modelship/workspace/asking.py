@@ -1,4 +1,4 @@
-"""Asking Azure ML's SDK: in silence, with a deadline, and with our errors."""
+"""Call Azure ML's SDK silently, with a deadline, and with modelship's errors."""
 
 from __future__ import annotations
 

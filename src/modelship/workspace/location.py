@@ -1,4 +1,4 @@
-"""Which workspace is meant: a config.json, or a subscription, a resource group and a name."""
+"""Locate a workspace: by config.json, or by subscription, resource group and name."""
 
 from __future__ import annotations
 

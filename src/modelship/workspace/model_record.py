@@ -1,4 +1,4 @@
-"""A registered model as a value."""
+"""Define a registered model as a value."""
 
 from __future__ import annotations
 

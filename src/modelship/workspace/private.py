@@ -1,4 +1,4 @@
-"""Files that hold a secret: only their owner can read them, and only such ones are read."""
+"""Read and write files with secrets, which only their owner may access."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trust in this process: what the SDK reads from the environment while a workspace is open."""
+"""Set what the SDK reads from the environment while a workspace is open."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way to other machines as it was before the variables of an offline workspace were set.
+"""Restore the network settings that an offline workspace replaced.
 
 Those variables name the workspace's proxy and its certificates. A program that is no client of the
 workspace, such as the workspace itself or one that asks for packages, takes the way that was there

@@ -1,4 +1,4 @@
-"""Workspace: what is asked of an Azure ML workspace, with silence, deadlines and our errors."""
+"""Define Workspace: an Azure ML workspace, with deadlines and modelship's errors."""
 
 from __future__ import annotations
 

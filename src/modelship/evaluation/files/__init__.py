@@ -1,4 +1,4 @@
-"""Test sets in files: CSV, Parquet, JSON and NumPy's archives."""
+"""Read test sets from CSV, Parquet, JSON and NumPy files."""
 
 from modelship.evaluation.files.datafile import DataFile
 

@@ -1,4 +1,4 @@
-"""Test sets in NumPy's archives and in Parquet."""
+"""Read test sets from NumPy and Parquet files."""
 
 from __future__ import annotations
 

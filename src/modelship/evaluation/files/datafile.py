@@ -1,4 +1,4 @@
-"""DataFile: a file that holds a test set; how it is read depends on the model."""
+"""Define DataFile: a file with a test set, read according to the model."""
 
 from __future__ import annotations
 

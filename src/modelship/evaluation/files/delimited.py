@@ -1,4 +1,4 @@
-"""Test sets in CSV files, read by pandas; numbers alone are read without it too."""
+"""Read test sets from CSV files with pandas, or without it if all values are numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Test sets in JSON: X and y, records, rows, and what pandas writes."""
+"""Read test sets from JSON: X and y, records, rows, and pandas' formats."""
 
 from __future__ import annotations
 

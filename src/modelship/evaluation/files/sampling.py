@@ -1,4 +1,4 @@
-"""A sample request out of a table in a file, which tells the dtypes that JSON does not."""
+"""Read a sample request from a table file, which keeps the dtypes that JSON lacks."""
 
 from __future__ import annotations
 

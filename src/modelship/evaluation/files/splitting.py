@@ -1,4 +1,4 @@
-"""From a table to X and y: which columns are labels, and of which type each column is."""
+"""Split a table into X and y, and determine the type of each column."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Building the images of a Docker engine: any target may have one built."""
+"""Build images with a Docker engine, for any target."""

@@ -1,4 +1,4 @@
-"""What the errors of the Docker SDK mean to whoever deploys, by the names of their classes."""
+"""Translate errors of the Docker SDK, by class name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tar streams that depend on nothing but names and content: no time, no owner, no order of a disk.
+"""Create reproducible tar streams that depend on names and content alone.
 
 A stream is made while it is sent, so that an image's files are never written a second time.
 """

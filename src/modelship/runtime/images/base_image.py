@@ -1,4 +1,4 @@
-"""The image that the others stand on: getting it, and asking it which Python it has."""
+"""Pull the base image, and determine its Python version."""
 
 from __future__ import annotations
 

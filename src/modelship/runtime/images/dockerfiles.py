@@ -1,4 +1,4 @@
-"""The Dockerfiles of the images. Each adds one layer of files that its context brings.
+"""Generate Dockerfiles, each of which adds one layer of files.
 
 ``ADD`` unpacks an archive with the times that are in it, where ``COPY`` gives new folders the time
 of the build; so the same files make the same layer. Nothing here goes through a shell.

@@ -1,4 +1,4 @@
-"""The one module that imports the Docker SDK: what we ask of an engine, in our words and errors."""
+"""Wrap the Docker SDK; no other module imports it."""
 
 from __future__ import annotations
 

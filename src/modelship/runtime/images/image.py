@@ -1,4 +1,4 @@
-"""The images of a service, each made only if it is not there.
+"""Build the images of a service, each only if it does not exist.
 
 ::
 

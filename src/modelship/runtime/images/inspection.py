@@ -1,4 +1,4 @@
-"""What an engine says about an image or a container, as far as it matters here."""
+"""Read the relevant facts about an image or a container from the engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The labels that images and containers carry: all that modelship knows of an engine."""
+"""Define the labels of images and containers, which hold all of modelship's state."""
 
 from __future__ import annotations
 

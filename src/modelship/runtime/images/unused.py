@@ -1,4 +1,4 @@
-"""The images of services that no service needs any more."""
+"""Find service images that no service uses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What answers scores, with the methods of scikit-learn's estimators.
+"""Wrap a function that returns scores in the interface of scikit-learn's estimators.
 
 A booster answers scores: a probability, or one for each class. The estimators of LightGBM and
 XGBoost make labels of them, and so do these classes, in the same way.

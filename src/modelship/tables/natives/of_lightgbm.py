@@ -1,4 +1,4 @@
-"""Models in the files of LightGBM."""
+"""Wrap LightGBM models."""
 
 from __future__ import annotations
 

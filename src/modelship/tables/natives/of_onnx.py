@@ -1,4 +1,4 @@
-"""Models in ONNX files, run by onnxruntime.
+"""Wrap ONNX models, which onnxruntime runs.
 
 A graph takes one tensor of rows, or one tensor for each column. As converters of scikit-learn's
 models write it, the first output is the prediction, and probabilities follow: as one tensor, as a

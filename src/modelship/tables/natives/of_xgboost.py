@@ -1,4 +1,4 @@
-"""Models in the files of XGBoost."""
+"""Wrap XGBoost models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Services in Azure ML's SDK: the one module of this target that imports azureml-core.
+"""Wrap the services of Azure ML's SDK; no other module of this target imports azureml-core.
 
 It runs in the thread of whoever calls it and raises what the SDK raises;
 :class:`~modelship.targets.aci.azure_services.Services` gives it silence, deadlines and our errors.

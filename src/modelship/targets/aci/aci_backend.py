@@ -1,4 +1,4 @@
-"""AciBackend: services of an Azure ML workspace on Azure Container Instances."""
+"""Define AciBackend: services of an Azure ML workspace on Azure Container Instances."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Azure ML is told to install: the bundle's lock, and azureml-defaults, which it demands."""
+"""Define the Azure ML environment: the bundle's lock, and the required azureml-defaults."""
 
 from __future__ import annotations
 

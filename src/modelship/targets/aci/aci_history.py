@@ -1,4 +1,4 @@
-"""The history of a service in its workspace, so that every machine tells the same.
+"""Store the history of a service in its workspace, where every machine can read it.
 
 Each change is a version of the model ``modelship-history-<service>``. Its file is what the
 workspace told of the service before the change; its tags are the change itself.

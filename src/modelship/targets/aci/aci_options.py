@@ -1,4 +1,4 @@
-"""AciOptions: what Azure Container Instances can be told besides the bundle."""
+"""Define AciOptions: the options of Azure Container Instances."""
 
 from __future__ import annotations
 

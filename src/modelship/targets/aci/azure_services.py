@@ -1,4 +1,4 @@
-"""Services: what is asked of an Azure ML workspace about its services on Container Instances."""
+"""Manage the services of an Azure ML workspace on Container Instances."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A certificate and its private key: whether a service can use them, without showing either."""
+"""Check a certificate and its private key without showing either."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Following a deployment in Azure ML: its steps as ours, and its failure in one error."""
+"""Follow a deployment in Azure ML: show its steps, and raise one error if it fails."""
 
 from __future__ import annotations
 

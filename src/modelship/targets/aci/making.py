@@ -1,4 +1,4 @@
-"""Making a service what a release says, and making it again what it was before."""
+"""Create or update a service from a release, and restore the previous one after a failure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a single option of Azure Container Instances may be."""
+"""Validate single options of Azure Container Instances."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The models of a bundle in a workspace: registered, and under which names a service has them."""
+"""Register the models of a bundle, and find their names in a service."""
 
 from __future__ import annotations
 

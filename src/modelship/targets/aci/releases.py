@@ -1,4 +1,4 @@
-"""The releases that a service can go back to, in its workspace: for every machine that has it.
+"""Store the releases that a service can roll back to in its workspace.
 
 Each is a version of the model ``modelship-releases-<service>``, found by the digest among its
 properties. Its file is what :mod:`modelship.targets.kept` has on this machine, less the models of

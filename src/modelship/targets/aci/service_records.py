@@ -1,4 +1,4 @@
-"""Services, images and operations of a workspace, as values."""
+"""Define services, images and operations of a workspace as values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The record of an instance as the tags of a service, which is all that Azure ML keeps for us.
+"""Encode the record of an instance as the tags of a service.
 
 A tag is the one thing that both a new service and an update can set. Each value is short, since
 the length of one is limited; tags of the user's own stand beside them.

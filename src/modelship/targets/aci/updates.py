@@ -1,4 +1,4 @@
-"""Whether a service can be changed in its place, and what makes it again as it was."""
+"""Decide whether a service can be updated in place, and how it is restored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Services as containers of a Docker engine, shut off from everything that they do not need."""
+"""Run services as isolated containers of a Docker engine."""
 
 from modelship.targets.docker.docker_backend import DockerBackend
 

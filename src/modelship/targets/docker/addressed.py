@@ -1,4 +1,4 @@
-"""Containers behind the address of their name, which stays when one takes the place of another."""
+"""Run containers behind the address of their name, which survives their replacement."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keeping deployers of one machine apart that share an engine, and no ``MODELSHIP_HOME``."""
+"""Lock out other deployers that share the engine but not ``MODELSHIP_HOME``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a service's container is confined, and how its record and its state are read from it."""
+"""Configure the isolation of a container, and read its record and state."""
 
 from __future__ import annotations
 

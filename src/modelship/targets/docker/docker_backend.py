@@ -1,4 +1,4 @@
-"""DockerBackend: one container for each instance, whose labels are the only record there is."""
+"""Define DockerBackend: one container per instance, with its record in labels."""
 
 from __future__ import annotations
 

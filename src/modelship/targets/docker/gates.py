@@ -1,4 +1,4 @@
-"""How a container gets the gate of its name's address: through a folder that it sees, read-only.
+"""Pass the gate of an address to a container through a read-only folder.
 
 ::
 

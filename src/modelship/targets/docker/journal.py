@@ -1,4 +1,4 @@
-"""The history of a name, kept by the engine, so that every machine that uses it reads the same.
+"""Store the history of a name in the engine, where all its users can read it.
 
 It is in a label of an image that holds nothing else, ``modelship/history:<target>.<name>``: no
 container can be made of it, no disk is used, and it stays when containers go. Whoever writes gives

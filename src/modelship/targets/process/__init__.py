@@ -1,4 +1,4 @@
-"""The embedded default: Azure ML's inference server in an isolated environment, no Docker."""
+"""Run services as processes of this machine, without Docker; the default target."""
 
 from modelship.targets.process.process_backend import ProcessBackend
 

@@ -1,4 +1,4 @@
-"""The folders of services: what is in the state folder, whoever put it there.
+"""Manage the folders of services in the state folder.
 
 A folder is named by its instance, ``<service>-<8 hexadecimal digits>``, and that name alone says
 what is read, ended and removed: a record never leads anywhere else.

@@ -1,4 +1,4 @@
-"""A gunicorn that serves only what comes through a front. Runs in the serving environment.
+"""Run a gunicorn that serves only requests from a front. Runs in the serving environment.
 
 Who may connect to its port is said by nothing else: every user of the machine may, and the front is
 what checks keys. :mod:`.gunicorn_settings` loads this file; in a container it is the file of

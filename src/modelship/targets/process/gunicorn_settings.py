@@ -1,4 +1,4 @@
-"""Settings for the gunicorn below Azure ML's server. Runs in the serving environment.
+"""Configure the gunicorn of Azure ML's server. Runs in the serving environment.
 
 A ``gunicorn.conf.py`` beside the script counts here too, as in a container, where nobody names
 another file; what is said below goes before it. This imports nothing of modelship but three files

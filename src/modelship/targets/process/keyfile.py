@@ -1,4 +1,4 @@
-"""The keys of one service, in a file that only its owner reads; the server looks at it again."""
+"""Store the keys of one service in a private file, which the server reads again on changes."""
 
 from __future__ import annotations
 

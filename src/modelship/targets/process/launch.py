@@ -1,4 +1,4 @@
-"""Start the server so that it outlives whoever asked for it. Runs in the serving environment.
+"""Start the server so that it outlives its caller. Runs in the serving environment.
 
 ``python launch.py DESCRIPTOR LEASH PID_FILE LOG_FILE MEMORY COMMAND...`` leaves a child in a
 session of its own that becomes COMMAND, and ends then. The child writes its process id to PID_FILE,

@@ -1,4 +1,4 @@
-"""The log of a service: the newest file, and the one before it."""
+"""Read the log of a service: the current file, and the one before it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Services as processes of this machine, each with a folder of its own.
+"""Define ProcessBackend: services as processes of this machine, each with its own folder.
 
 ::
 

@@ -1,4 +1,4 @@
-"""One server process: starting it, knowing it again, and ending it with all its children."""
+"""Start, recognize and stop one server process with all its children."""
 
 from __future__ import annotations
 

@@ -29,6 +29,15 @@ class TestAci(TargetContract):
     def lock(cls, bare_lock):
         return bare_lock
 
+    @pytest.mark.long
+    def test_t34_a_deployer_may_be_killed_at_any_step(
+        self, target, bundle, other_bundle, name, tmp_path
+    ):
+        """T34, with the steps of Azure; the gate kills before and after it is asked."""
+        super().test_t34_a_deployer_may_be_killed_at_any_step(
+            target, bundle, other_bundle, name, tmp_path
+        )
+
     def crash(self, deployment):
         document = self.offline.folder / "documents" / "services" / f"{deployment.name}.json"
         instance = json.loads(json.loads(document.read_text())["_offline"]["instance"])

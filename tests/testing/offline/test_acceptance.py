@@ -190,13 +190,20 @@ def test_the_tutorial_runs_as_it_stands(person, mnist_dir, mnist_test_set):
     assert "200" in findings["logs"]
     assert done.stdout.endswith("[]\n")
     assert (person.offline.refused, person.escapes) == ([], [])
-    again = in_modelship(person, mnist_dir)
-    assert f"\n{findings['by_sdk']}\n" in again
-    assert "over HTTP: accuracy 0.9193, equal: True" in again
+
+
+@pytest.mark.long
+def test_the_example_tells_the_same_story(person, mnist_dir, mnist_test_set):
+    """In such a workspace with the same model, it predicts what the model does here."""
+    X = mnist_test_set[0][:30]
+    printed = in_modelship(person, mnist_dir)
+    model = joblib.load(mnist_dir / "sklearn_mnist_model.pkl")
+    assert f"\n{model.predict(X).tolist()}\n" in printed
+    assert "over HTTP: accuracy 0.9193, equal: True" in printed
 
 
 def in_modelship(person, mnist_dir):
-    """Run the example, which tells the same story, in the same workspace with the same model."""
+    """Run the example on a target of modelship, in the workspace, and return what it printed."""
     options = ("--data", mnist_dir, "--target", "aci", "--workspace", person.offline.config_path)
     done = subprocess.run(
         [sys.executable, EXAMPLE / "tutorial.py", *options, "--output", person.here / "ours"],

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import json
 
-import joblib
-import numpy as np
-import pandas as pd
 import pytest
 from azureml.core import Model
 from azureml.core.resource_configuration import ResourceConfiguration
 from azureml.exceptions import WebserviceException
 from offline_services import deploying
-from sklearn.compose import ColumnTransformer
-from sklearn.linear_model import LinearRegression, LogisticRegression
-from sklearn.pipeline import make_pipeline
 
-X = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 1.0], [3.0, 0.0]])
+X = [[0.0, 1.0], [1.0, 0.0], [2.0, 1.0], [3.0, 0.0]]
 SKLEARN = Model.Framework.SCIKITLEARN
 
 
@@ -30,11 +24,15 @@ def place(tmp_path_factory, shared_home):
 @pytest.fixture(scope="module")
 def classifier():
     """Return a classifier that was fitted."""
+    from sklearn.linear_model import LogisticRegression  # dear, and each worker reads this file
+
     return LogisticRegression().fit(X, [0, 0, 1, 1])
 
 
 def registered(place, model, *, framework=SKLEARN, name="model", **options):
     """Register an object as a pickle of joblib."""
+    import joblib
+
     path = place.folder / f"{name}.pkl"
     joblib.dump(model, path)
     return Model.register(place.ws, path.name, name, model_framework=framework, **options)
@@ -50,10 +48,12 @@ def deployed(place, model):
 
 def test_a_model_is_served_without_code(place, classifier):
     """It answers as Azure's container does: the method's name with its values; no key is needed."""
+    from sklearn.linear_model import LinearRegression
+
     resources = ResourceConfiguration(cpu=1, memory_in_gb=1.5)
     model = registered(place, classifier, name="classifier", resource_configuration=resources)
     service = deployed(place, model)
-    request = {"data": X[:2].tolist()}
+    request = {"data": X[:2]}
     assert service.run(json.dumps(request)) == {
         "predict_proba": classifier.predict_proba(X[:2]).tolist()
     }
@@ -64,7 +64,7 @@ def test_a_model_is_served_without_code(place, classifier):
         service.run(json.dumps({**request, "method": "save"}))
     assert service.container_resource_requirements.memory_in_gb == 1.5
     assert not service.auth_enabled
-    regression = LinearRegression().fit(X, X[:, 0])
+    regression = LinearRegression().fit(X, [row[0] for row in X])
     service.update(models=[registered(place, regression, name="regression")])
     assert place.settle(service)["state"] == "Succeeded"
     answer = service.run(json.dumps(request))
@@ -73,9 +73,14 @@ def test_a_model_is_served_without_code(place, classifier):
 
 def test_a_model_that_was_fitted_with_named_columns_gets_them(place):
     """Rows with names, or columns with names, are what pandas makes a frame of."""
+    import pandas as pd
+    from sklearn.compose import ColumnTransformer
+    from sklearn.linear_model import LinearRegression
+    from sklearn.pipeline import make_pipeline
+
     chosen = ColumnTransformer([("left", "passthrough", ["a"])])
-    rows = [{"a": row[0], "b": row[1]} for row in X.tolist()]
-    columns = {"a": X[:, 0].tolist(), "b": X[:, 1].tolist()}
+    rows = [{"a": row[0], "b": row[1]} for row in X]
+    columns = {name: [row[i] for row in X] for i, name in enumerate("ab")}
     frame = pd.DataFrame(columns)
     model = make_pipeline(chosen, LinearRegression()).fit(frame, [0, 1, 2, 3])
     service = deployed(place, registered(place, model, name="named"))
@@ -86,6 +91,8 @@ def test_a_model_that_was_fitted_with_named_columns_gets_them(place):
 
 def test_what_is_no_model_fails_when_it_is_deployed(place):
     """And not at the first request; the log says what the file holds."""
+    from sklearn.linear_model import LinearRegression
+
     model = registered(place, {"model": LinearRegression()}, name="dict")
     service = Model.deploy(place.ws, place.name("nocode"), [model])
     assert place.settle(service)["state"] == "Failed"

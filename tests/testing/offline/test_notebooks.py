@@ -1,7 +1,11 @@
-"""The notebooks of examples/azureml-tutorial run in an offline workspace, as Jupyter runs them."""
+"""The notebooks of examples/azureml-tutorial run in an offline workspace, as Jupyter runs them.
+
+Their calls of the SDK are those of the scripts in tutorial, which are run more often.
+"""
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import shlex
@@ -17,6 +21,7 @@ pytestmark = pytest.mark.timeout(600)  # environments are installed on the way
 
 FOLDER = Path(__file__).parents[3] / "examples" / "azureml-tutorial"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+SCRIPTS = sorted((Path(__file__).parent / "tutorial").glob("*.py"))
 
 
 def cells(path, kind="code"):
@@ -28,6 +33,12 @@ def said(path):
     """Return what the cells of a notebook printed."""
     outputs = [each for cell in cells(path) for each in cell["outputs"]]
     return "".join("".join(each.get("text", "")) for each in outputs)
+
+
+def of_the_sdk(code):
+    """Return what a program imports from Azure ML's SDK."""
+    found = [each for each in ast.walk(ast.parse(code)) if isinstance(each, ast.ImportFrom)]
+    return {name.name for each in found if each.module.startswith("azureml") for name in each.names}
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +75,16 @@ def test_the_repository_holds_no_outputs(path):
     ]
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_the_cells_use_the_sdk_as_the_scripts_do(path):
+    """Each cell can be parsed, and takes nothing from the SDK that the scripts do not take."""
+    lines = ["".join(line for line in cell["source"] if line[0] != "%") for cell in cells(path)]
+    taken = set().union(*(of_the_sdk(each) for each in lines))
+    assert taken
+    assert taken <= set().union(*(of_the_sdk(each.read_text()) for each in SCRIPTS))
+
+
+@pytest.mark.long
 def test_the_training_notebook_registers_a_model(executed):
     """Part one submits a script to a cluster, in an environment that is installed for it."""
     printed = said(executed.folder / "part-one-train.ipynb")
@@ -72,6 +93,7 @@ def test_the_training_notebook_registers_a_model(executed):
     assert "sklearn_mnist version 1 from run digits_" in printed
 
 
+@pytest.mark.long
 def test_the_service_of_the_notebook_answers_like_its_model(executed):
     """Part two deploys what part one registered, asks it, and leaves nothing."""
     printed = said(executed.folder / "part-two-deploy.ipynb")
@@ -81,6 +103,7 @@ def test_the_service_of_the_notebook_answers_like_its_model(executed):
     assert executed.ws.webservices == {}
 
 
+@pytest.mark.long
 def test_each_picture_is_drawn(executed):
     """The confusion matrix, and thirty images with their answers."""
     outputs = [

@@ -21,7 +21,8 @@ SCRIPT = Path(__file__).parent / "tutorial" / "part_one.py"
 
 
 @pytest.fixture(
-    scope="module", params=["3.8", "3.10", pytest.param("3.11", marks=pytest.mark.long)]
+    scope="module",
+    params=["3.8", *(pytest.param(each, marks=pytest.mark.long) for each in ("3.10", "3.11"))],
 )
 def tutorial(request, client_python, tmp_path_factory):
     """Run part one; return the workspace, what it printed, and what it found."""

@@ -77,7 +77,7 @@ class Client:
 
 RUNS = [
     ("3.8", 500),
-    ("3.10", 500),
+    pytest.param(("3.10", 500), marks=pytest.mark.long),
     pytest.param(("3.11", 10_000), marks=pytest.mark.long),
 ]
 

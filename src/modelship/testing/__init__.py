@@ -31,7 +31,7 @@ __all__ = [
 _HOME = {
     "Fault": "offline.faults",
     "MemoryBackend": "memory",
-    "OfflineWorkspace": "offline.workspace",
+    "OfflineWorkspace": "offline.offline_workspace",
     "SourceContract": "source_contract",
     "StageFault": "offline.faults",
     "TargetContract": "contract",

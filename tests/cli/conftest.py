@@ -5,12 +5,8 @@ from __future__ import annotations
 import json
 import os
 
-import joblib
-import numpy as np
 import pytest
 from click.testing import CliRunner
-from sklearn.datasets import load_digits
-from sklearn.linear_model import LogisticRegression
 
 from modelship.bundle import ScoringBundle
 from modelship.cli.app import cli
@@ -39,6 +35,11 @@ SCRIPTS = {
 @pytest.fixture(scope="session")
 def files(tmp_path_factory):
     """Return a folder with a model, a test set, a request and bundles for memory."""
+    import joblib  # dear, and not all who read this file need them
+    import numpy as np
+    from sklearn.datasets import load_digits
+    from sklearn.linear_model import LogisticRegression
+
     folder = tmp_path_factory.mktemp("files")
     X, y = load_digits(return_X_y=True)
     joblib.dump(LogisticRegression(max_iter=5000).fit(X[:1200], y[:1200]), folder / "model.pkl")

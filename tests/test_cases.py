@@ -6,18 +6,21 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from cases.case import BROKEN, GOOD
+from cases.case import BROKEN, GOOD, lay
+from cases.checking import findings_of
+from cases.forked import forking_trials
 from cases.observing import observing, runs_here
 from modelship.findings import RULES
 
 AT_ONCE = 3
-# Starting the server is most of the time. The benchmark starts it for all; so do these if asked to.
-THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
-ON_SERVER = {name for place, name in enumerate([*BROKEN, *GOOD]) if THOROUGH or place % 3 == 0}
+# Starting the server is most of the time: the gate starts it for these; for the others it is long.
+ON_SERVER = {name for place, name in enumerate([*BROKEN, *GOOD]) if place % 6 == 0}
 PAGE = Path(__file__).parents[1] / "benchmarks/broken-bundles.md"
 # No bundle can cause the first: the server is part of each environment. Whether the second is
 # found depends on what the machine has. The third is about what a caller sends, the fourth about
@@ -29,18 +32,23 @@ WITHOUT_A_CASE = {"MS202", "MS207", "MS511", "MS118", "MS309"}
 @pytest.fixture(scope="module")
 def observed(request, shared_home, tmp_path_factory):
     """Return what was observed of a case; the others that are asked for run meanwhile."""
-    with pytest.MonkeyPatch.context() as patch, observing(at_once=AT_ONCE) as begin:
+    asked = list(asked_for(request))
+    on_server = {case.name for test, case in asked if test.endswith("on_the_server")}
+    with ExitStack() as stack:
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        stack.enter_context(forking_trials(patch))
+        begin = stack.enter_context(observing(at_once=AT_ONCE))
         patch.setenv("MODELSHIP_HOME", str(shared_home))
         running = {}
 
         def start(case):
             if case.name not in running:
                 folder = tmp_path_factory.mktemp(case.name)
-                running[case.name] = begin(case, folder, on_server=case.name in ON_SERVER)
+                running[case.name] = begin(case, folder, on_server=case.name in on_server)
             return running[case.name]
 
         if has_all_of_a_file(request.config):
-            for case in asked_for(request):
+            for _, case in asked:
                 start(case)
         yield lambda case: start(case)()
 
@@ -52,20 +60,20 @@ def has_all_of_a_file(config):
 
 
 def asked_for(request):
-    """Yield the cases of this module's tests that were selected and are not skipped."""
+    """Yield the selected tests of this module that observe, each with its case, if that runs."""
     for item in request.session.items:
-        if item.path == request.path and hasattr(item, "callspec"):
+        if item.path == request.path and "observed" in item.fixturenames:
             case = item.callspec.params["case"]
             if runs_here(case):
-                yield case
+                yield item.originalname, case
 
 
-def each_of(cases):
-    """Make a test one for each case; those that this Python cannot have are skipped."""
+def each_of(cases, *, short=(*BROKEN, *GOOD)):
+    """Make a test one for each case, and long but for `short`; skip what this Python lacks."""
 
     def marks(case):
-        reason = f"Python {case.requires_python}"
-        return [] if runs_here(case) else pytest.mark.skip(reason=reason)
+        skip = pytest.mark.skipif(not runs_here(case), reason=f"Python {case.requires_python}")
+        return [skip] if case.name in short else [skip, pytest.mark.long]
 
     parameters = [pytest.param(each, marks=marks(each), id=each.name) for each in cases.values()]
     return pytest.mark.parametrize("case", parameters)
@@ -79,7 +87,7 @@ def test_what_is_broken_is_found_at_its_place(case, observed):
     assert not seen.unexpected
 
 
-@each_of({name: case for name, case in BROKEN.items() if name in ON_SERVER})
+@each_of(BROKEN, short=ON_SERVER)
 def test_what_is_broken_goes_wrong_on_the_server(case, observed):
     """The raw path ends as the case says it does, in the words that it gives."""
     seen = observed(case)
@@ -93,12 +101,24 @@ def test_what_is_good_raises_no_alarm(case, observed):
     assert observed(case).findings == ()
 
 
-@each_of({name: case for name, case in GOOD.items() if name in ON_SERVER})
+@each_of(GOOD, short=ON_SERVER)
 def test_what_is_good_answers_on_the_server(case, observed):
     """The server answers the sample request, and as the case says."""
     seen = observed(case)
     assert seen.met.outcome == "answers", seen.met.said
     assert re.search(case.server["says"], seen.met.said), seen.met.said
+
+
+@each_of({**BROKEN, **GOOD}, short=())
+def test_a_trial_in_a_python_of_its_own_finds_the_same(case, shared_home, tmp_path, monkeypatch):
+    """What the tests above find with forks of one process is what anybody finds."""
+    monkeypatch.setenv("MODELSHIP_HOME", str(shared_home))
+    laid = lay(case, tmp_path)
+    alone = findings_of(case, laid)
+    with forking_trials(monkeypatch):
+        assert [replace(each, evidence="") for each in findings_of(case, laid)] == [
+            replace(each, evidence="") for each in alone
+        ]
 
 
 def test_each_rule_that_a_bundle_can_break_has_a_case():

@@ -84,6 +84,7 @@ class TestSharedDrive(_Written, SourceContract):
 
 class TestPlain(_Written, TargetContract):
     module = "test_plain"
+    serving = {"server": "modelship"}  # noqa: RUF012 - never changed
     slow_timeout_s = 2.5
 
     @pytest.fixture(scope="class", autouse=True)

@@ -31,8 +31,11 @@ class TestMemory(TargetContract):
 
 
 class TestProcess(TargetContract):
+    """With modelship's server; test_contract_docker.py has Azure ML's."""
+
     target_name = "process"
-    other_serving = {"workers": 2}  # noqa: RUF012 - never changed
+    serving = {"server": "modelship"}  # noqa: RUF012 - never changed
+    other_serving = {"server": "modelship", "workers": 2}  # noqa: RUF012 - never changed
     slow_timeout_s = 2.5
 
     @pytest.fixture(scope="class", autouse=True)
@@ -54,6 +57,12 @@ class TestProcess(TargetContract):
         family = [server, *server.children(recursive=True)]
         server.kill()
         psutil.wait_procs(family, timeout=10)
+
+
+@pytest.mark.long
+class TestProcessWithTheServerOfAzureML(TestProcess):
+    serving = {}  # noqa: RUF012 - never changed
+    other_serving = {"workers": 2}  # noqa: RUF012 - never changed
 
 
 def test_each_clause_has_a_test_and_each_test_a_clause():

@@ -45,6 +45,15 @@ def test_the_last_of_several_tracebacks_is_shown():
     assert relevant_part(log) == log_of(SCRIPT)
 
 
+def test_a_traceback_in_an_indented_record_is_shown_alone():
+    """modelship's server indents it, and writes more afterwards."""
+    first, *rest = SCRIPT
+    record = [f"12:00 E [7] azmlinfsrv - Encountered Exception {first}"]
+    record += [f"    {line}" for line in [*rest, *LINK, *SCRIPT]]
+    after = "12:00 I [6] azmlinfsrv - Shutting down: Master, with exit code 3"
+    assert relevant_part(log_of(HEAD[:1], record, [after])) == log_of(SCRIPT, LINK, SCRIPT)
+
+
 def test_without_a_traceback_the_last_lines_are_shown():
     """A log with no traceback is shown by its end."""
     lines = [f"line {n}" for n in range(100)]

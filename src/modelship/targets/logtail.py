@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
+from typing import TYPE_CHECKING
+
 from modelship.diagnosis.redaction import hidden
 from modelship.diagnosis.tracebacks import LINKS, TRACEBACK, WRAPPER
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["last_lines", "relevant_part"]
 
 _MOST_LINES = 40
 _LINES_WITHOUT_TRACEBACK = 12
+_INDENT = "    "  # of the lines after the first of a record of modelship's server
 
 
 def last_lines(log: str, count: int) -> str:
@@ -33,4 +40,15 @@ def relevant_part(log: str) -> str:
         link for link in links if link > begin and any(WRAPPER in line for line in lines[link:])
     ]
     end = wrapped[-1] if wrapped else len(lines)
-    return hidden("\n".join(lines[begin:end][-_MOST_LINES:]).rstrip())
+    found = _of_one_record(lines[begin:end])
+    return hidden("\n".join(found[-_MOST_LINES:]).rstrip())
+
+
+def _of_one_record(lines: Sequence[str]) -> Sequence[str]:
+    """Return a traceback as Python writes it, where it is the end of an indented record."""
+    record = list(takewhile(lambda line: line.startswith(_INDENT), lines[1:]))
+    before, _, _ = lines[0].partition(TRACEBACK)
+    if not record or not before.strip():
+        return lines
+    first = lines[0].removeprefix(before)
+    return [first, *(line.removeprefix(_INDENT) for line in record)]

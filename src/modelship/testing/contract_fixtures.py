@@ -16,7 +16,7 @@ import pytest
 
 from modelship.bundle import Environment
 from modelship.bundle.remembered import todays_lock
-from modelship.targets import DeployTarget
+from modelship.targets import DeployTarget, Serving
 from modelship.testing import cases
 from modelship.testing.bundles import script_bundle, with_lock
 
@@ -32,9 +32,10 @@ __all__ = ["ContractFixtures"]
 _SAMPLE = {"data": [1, 2]}
 _DEPLOY = """
 import json, sys
-from modelship import DeployTarget, ScoringBundle
-target, options, folder, name = sys.argv[1:]
+from modelship import DeployTarget, ScoringBundle, Serving
+target, options, serving, folder, name = sys.argv[1:]
 target = DeployTarget.open(target, **json.loads(options))
+target = target.with_serving(Serving(**json.loads(serving)))
 target.deploy(ScoringBundle.load(folder), name=name, overwrite=True)
 """
 
@@ -51,8 +52,10 @@ class ContractFixtures:
     where_options : frozenset[str]
         Those of its constructor that say where the place is, such as a workspace. All others
         shape an instance, and the backend has them in its own ``options``.
+    serving : Mapping[str, Any]
+        Fields of a :class:`~modelship.Serving` with which all clauses deploy that name no other.
     other_serving : Mapping[str, Any]
-        Fields of a :class:`~modelship.Serving`, at least one unlike its default, that it can keep.
+        Fields of a :class:`~modelship.Serving`, at least one unlike `serving`, that it can keep.
     python : str
         The Python, such as ``"3.11"``, that the bundles ask for; this one's by default.
     survives_process : bool
@@ -67,6 +70,7 @@ class ContractFixtures:
     target_name: ClassVar[str]
     options: ClassVar[Mapping[str, Any]] = MappingProxyType({})
     where_options: ClassVar[frozenset[str]] = frozenset()
+    serving: ClassVar[Mapping[str, Any]] = MappingProxyType({})
     other_serving: ClassVar[Mapping[str, Any]] = MappingProxyType({})
     python: ClassVar[str] = ".".join(platform.python_version_tuple()[:2])
     survives_process: ClassVar[bool] = True
@@ -159,9 +163,9 @@ class ContractFixtures:
     @classmethod
     def deployer(cls, folder: Path, *, name: str) -> subprocess.Popen[str]:
         """Start another process that deploys the bundle in `folder`; its stderr shows the steps."""
-        options = json.dumps(dict(cls.options))
+        told = [json.dumps(dict(each)) for each in (cls.options, cls.serving)]
         return subprocess.Popen(
-            [sys.executable, "-c", _DEPLOY, cls.target_name, options, folder, name],
+            [sys.executable, "-c", _DEPLOY, cls.target_name, *told, folder, name],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
             stderr=subprocess.PIPE,
             text=True,
@@ -170,7 +174,8 @@ class ContractFixtures:
     @classmethod
     def open_target(cls) -> DeployTarget:
         """Return a new object of the target, as another program would get it."""
-        return DeployTarget.open(cls.target_name, **cls.options)
+        target = DeployTarget.open(cls.target_name, **cls.options)
+        return target.with_serving(Serving(**cls.serving))
 
 
 @functools.cache

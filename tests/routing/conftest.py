@@ -114,12 +114,12 @@ def calling(call):
     """Return a context in which several callers send requests; it yields what they got."""
 
     @contextmanager
-    def calling(*, callers=4, body=b"{}", kept=True):
+    def calling(*, callers=2, body=b"{}", kept=True, pause_s=0.02):
         ended, got = threading.Event(), []
 
         def live():
             with requests.Session() as session:
-                while not ended.wait(0.01):
+                while not ended.wait(pause_s):
                     got.append(_status(call, body, session if kept else requests))
 
         threads = [threading.Thread(target=live) for _ in range(callers)]

@@ -111,7 +111,7 @@ def test_no_request_is_lost_when_it_ends_under_load(address, router, calling, ke
     """Kept connections get their last answer with ``Connection: close``."""
     ended = threading.Event()
     winner = threading.Thread(target=_serve_plainly, args=(address, ended))
-    with calling(callers=8, kept=kept) as got:
+    with calling(callers=8, kept=kept, pause_s=0.01) as got:
         while len(got) < 40:
             assert router.traffic()
         winner.start()

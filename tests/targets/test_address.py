@@ -50,7 +50,7 @@ def target():
 @pytest.fixture
 def deploy(target):
     def deploy(bundle, **serving):
-        serving = Serving(**serving)
+        serving = Serving(**{"server": "modelship", **serving})
         return target.deploy(
             bundle, name="kept", serving=serving, overwrite=True, show_output=False
         )
@@ -88,7 +88,7 @@ def test_an_update_leads_the_same_address_to_the_new_release(deploy, scaling, ma
 
 def test_another_server_and_more_workers_take_over(deploy, scaling):
     """Both servers share the address; a port that is asked for is kept, and taken up later."""
-    deployment = deploy(scaling)
+    deployment = deploy(scaling, server="azmlinfsrv")
     uri = deployment.scoring_uri
     deployment = deploy(scaling, server="modelship", workers=2, port=port_of(deployment))
     assert (deployment.scoring_uri, deployment.run(ROWS)) == (uri, SCORED)
@@ -117,7 +117,7 @@ def test_another_program_at_the_address_is_said(deploy, scaling, home):
 
 def test_a_child_that_a_script_leaves_does_not_keep_the_port(deploy, make_bundle, scaling, home):
     """It holds all sockets of the service, and goes on when that is killed."""
-    deployment = deploy(make_bundle(LEAVING_A_CHILD))
+    deployment = deploy(make_bundle(LEAVING_A_CHILD), server="azmlinfsrv")
     crash(deployment, home)
     again = deploy(scaling)
     assert (again.scoring_uri, again.run(ROWS)) == (deployment.scoring_uri, SCORED)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from modelship.bundle import Environment
@@ -17,6 +19,7 @@ def init():
 def run(raw_data):
     return [os.environ["SCORING_TIMEOUT_MS"], resource.getrlimit(resource.RLIMIT_DATA)[0]]
 """
+OWN = Serving(server="modelship")
 BROKEN = "import cv2\n" + LIMITS
 
 
@@ -66,7 +69,7 @@ def test_a_trial_finds_what_reading_does_not(make_bundle):
 def test_warnings_are_shown_and_block_nothing(make_bundle, capsys):
     """A warning stands among the steps."""
     bundle = make_bundle(LIMITS.replace("return", "print(raw_data)\n    return"))
-    with DeployTarget.open("process").deploy(bundle, name="warned-svc"):
+    with DeployTarget.open("process").deploy(bundle, name="warned-svc", serving=OWN):
         assert "warning: score.py:6: MS111" in capsys.readouterr().err
 
 
@@ -79,7 +82,7 @@ def test_the_kind_of_check_has_to_be_known(make_bundle):
 def test_a_profile_brings_its_limits(make_bundle):
     """Under the profile of Container Instances a request gets 60 s, and the memory is bounded."""
     with DeployTarget.open("process").deploy(
-        make_bundle(LIMITS), name="like-aci", serving=Serving(limits="aci"), show_output=False
+        make_bundle(LIMITS), name="like-aci", serving=replace(OWN, limits="aci"), show_output=False
     ) as deployment:
         assert deployment.run({"data": [1]}) == ["60000", 2**29]
 
@@ -87,7 +90,7 @@ def test_a_profile_brings_its_limits(make_bundle):
 def test_without_a_profile_the_defaults_of_the_server_hold(make_bundle):
     """A process gets an hour for a request, and as much memory as there is."""
     with DeployTarget.open("process").deploy(
-        make_bundle(LIMITS), name="like-itself", show_output=False
+        make_bundle(LIMITS), name="like-itself", serving=OWN, show_output=False
     ) as deployment:
         assert deployment.run({"data": [1]}) == ["3600000", -1]
         with pytest.raises(NameTakenError, match="limits"):

@@ -22,7 +22,7 @@ NAME = "history-svc"
 @pytest.fixture
 def target(shared_home, monkeypatch):
     monkeypatch.setenv("MODELSHIP_HOME", str(shared_home))
-    target = DeployTarget.open("process")
+    target = DeployTarget.open("process").with_serving(Serving(server="modelship"))
     yield target
     target.delete(NAME, missing_ok=True)
 
@@ -47,7 +47,7 @@ def deploy(target, bare_lock, tmp_path):
 def test_a_release_that_dies_once_it_serves_is_rolled_back(deploy, target):
     """Its death is told, and a rollback serves the release before at the same address."""
     first = deploy(1)
-    dying = deploy(2, DYING)
+    dying = deploy(2, DYING, serving=Serving())  # with Azure ML's, a process and its worker
     with suppress(ModelshipError):  # its worker may get the answer out still
         dying.run("{}", timeout_s=20)
     with pytest.raises(DeploymentFailedError):
@@ -83,9 +83,9 @@ def test_where_ports_are_not_shared_the_old_release_is_started_again(deploy, mon
         taken = other.getsockname()[1]
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
-        deploy(1, target=target, serving=Serving(port=port))
+        deploy(1, target=target, serving=Serving(server="modelship", port=port))
         with pytest.raises(PortTakenError, match="started again and is serving"):
-            deploy(2, target=target, serving=Serving(port=taken))
+            deploy(2, target=target, serving=Serving(server="modelship", port=taken))
     found = target.get(NAME)
     assert (found.run("{}"), urlsplit(found.scoring_uri).port) == (1, port)
     assert "started again" in target.history(NAME)[-1].reason

@@ -46,7 +46,7 @@ def test_the_last_of_several_tracebacks_is_shown():
 
 
 def test_a_traceback_in_an_indented_record_is_shown_alone():
-    """modelship's server indents it, and writes more afterwards."""
+    """A server that indents it and writes more afterwards is no trouble."""
     first, *rest = SCRIPT
     record = [f"12:00 E [7] azmlinfsrv - Encountered Exception {first}"]
     record += [f"    {line}" for line in [*rest, *LINK, *SCRIPT]]

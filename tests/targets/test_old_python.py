@@ -89,6 +89,7 @@ def test_the_service_answers_what_the_model_did(trained, capsys):
     )
 
 
+@pytest.mark.long
 def test_the_place_answers_as_the_script_in_process(trained):
     """Over HTTP and without it, the server of that Python answers the same, errors too."""
     report = compare(trained[0], on=["process"], show_output=False)

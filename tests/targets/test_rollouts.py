@@ -59,7 +59,7 @@ def _calling(deployment):
     ended, got, uri = threading.Event(), [], deployment.scoring_uri
 
     def live():
-        while not ended.wait(0.005):
+        while not ended.wait(0.02):
             got.append(_status(uri))
 
     threads = [threading.Thread(target=live) for _ in range(2)]

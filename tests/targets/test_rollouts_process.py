@@ -10,7 +10,7 @@ import psutil
 import pytest
 import requests
 
-from modelship.targets import DeployTarget
+from modelship.targets import DeployTarget, Serving
 from modelship.testing import cases
 
 ROWS = {"data": [1, 2]}
@@ -32,12 +32,12 @@ def home(shared_home, monkeypatch):
 def test_a_killed_deployer_leaves_its_canary_to_the_old_release(make_bundle, tmp_path):
     """The router gives the address back and ends, the new release ends, and history says so."""
     make_bundle(cases.SCALING.replace("factor * ", "-factor * ")).save(tmp_path / "new")
-    place = DeployTarget.open("process")
+    place = DeployTarget.open("process").with_serving(Serving(server="modelship"))
     with place.deploy(make_bundle(cases.SCALING), name=NAME, show_output=False) as deployment:
         uri, got, ended = deployment.scoring_uri, [], threading.Event()
 
         def call():
-            while not ended.wait(0.01):
+            while not ended.wait(0.02):
                 got.append(requests.post(uri, json=ROWS, timeout=30))
 
         caller = threading.Thread(target=call)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import importlib.util
 import os
+import shutil
 from pathlib import Path
 
 import hypothesis
@@ -69,6 +71,56 @@ def docker_engine():
 def docker_base_image(docker_engine):
     """Return the name of an image with Python 3.11."""
     return os.environ.get("MODELSHIP_TEST_BASE_IMAGE", "python:3.11-slim")
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Start Chromium; skip, or fail if MODELSHIP_REQUIRE_BROWSER is 1, where there is none."""
+    executable = os.environ.get("MODELSHIP_CHROMIUM") or shutil.which("chromium")
+    if not executable or importlib.util.find_spec("playwright") is None:
+        reason = "needs Chromium (Debian's package chromium) and the Python package playwright"
+        if os.environ.get("MODELSHIP_REQUIRE_BROWSER") == "1":
+            pytest.fail(f"MODELSHIP_REQUIRE_BROWSER is 1, but this {reason}")
+        pytest.skip(reason)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=executable)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def screenshot(tmp_path):
+    """Return a function that compares the top of a page with its picture in the documentation.
+
+    With ``MODELSHIP_SCREENSHOTS=1`` the page becomes the picture.
+    """
+
+    def taken(page, name, *, height):
+        shown = Path(__file__).parents[1] / name
+        replaces = os.environ.get("MODELSHIP_SCREENSHOTS") == "1"
+        taken = shown if replaces else tmp_path / "page.png"
+        clip = {"x": 0, "y": 0, "width": page.viewport_size["width"], "height": height}
+        page.screenshot(path=taken, full_page=True, clip=clip)
+        assert _difference(taken, shown) < _MOST_DIFFERENCE, (
+            f"{name} shows the page no more: run these tests with MODELSHIP_SCREENSHOTS=1"
+        )
+
+    return taken
+
+
+# Of 255 brightnesses, in the mean of coarse pictures: fonts and ports differ less, layouts more.
+_MOST_DIFFERENCE = 4
+
+
+def _difference(one, other):
+    """Return how much two pictures differ, whatever their sizes."""
+    from PIL import Image
+
+    coarse = [Image.open(each).convert("L").resize((48, 32)) for each in (one, other)]
+    first, second = (np.asarray(each, dtype=float) for each in coarse)
+    return np.abs(first - second).mean()
 
 
 def _read_idx(path):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["NoPlainForm", "is_frame", "lists_of", "records_of", "to_answer", "to_json", "to_plain"]
 
 _AS_THEY_ARE = frozenset((str, int, bool, type(None)))
+_CELLS = _AS_THEY_ARE | {float}
 _INFINITY = float("inf")
 _MISSING = frozenset(("NaTType", "NAType"))  # of pandas, without importing it
 
@@ -67,8 +68,17 @@ def to_plain(value: Any, *, where: str = "") -> Any:
             for key, each in value.items()
         }
     if isinstance(value, (list, tuple)):
-        return [to_plain(each, where=f"{where}[{at}]") for at, each in enumerate(value)]
+        return _of_list(value, where=where)
     return _of_other(value, where=where)
+
+
+def _of_list(values: Sequence[Any], *, where: str) -> list[Any]:
+    kinds = set(map(type, values))
+    if kinds <= _AS_THEY_ARE:
+        return list(values)
+    if kinds <= _CELLS:  # a row of a table: nothing in it needs a place for an error
+        return [None if each != each else each for each in values]  # noqa: PLR0124 - as above
+    return [to_plain(each, where=f"{where}[{at}]") for at, each in enumerate(values)]
 
 
 def to_answer(value: Any) -> Any:

@@ -6,6 +6,7 @@ set-up commands are run by the gate instead.
 """
 
 import importlib.util
+import io
 import os
 import shutil
 import subprocess
@@ -218,20 +219,30 @@ def leave(namespace):
 
 def write_files(folder):
     """Write a model, a test set, a request, a script and an environment."""
+    for name, content in fitted_files().items():
+        (folder / name).write_bytes(content)
+    (folder / "myenv.yml").write_text((ROOT / "examples/mnist/myenv.yml").read_text())
+    script = (ROOT / "examples/mnist/score.py").read_text()
+    (folder / "score.py").write_text(script.replace("sklearn_mnist_model.pkl", "model.pkl"))
+
+
+@cache
+def fitted_files():
+    """Fit the model of the documents once in each worker; return its file and those of its data."""
     import joblib
     import numpy as np
     from sklearn.datasets import load_digits
     from sklearn.linear_model import LogisticRegression
 
     X, y = load_digits(return_X_y=True)
-    joblib.dump(LogisticRegression(max_iter=5000).fit(X[:1200], y[:1200]), folder / "model.pkl")
-    np.savez(folder / "test.npz", X=X[1200:], y=y[1200:])
-    (folder / "request.json").write_text(f'{{"data": {X[1200:1203].tolist()}}}')
-    (folder / "myenv.yml").write_text((ROOT / "examples/mnist/myenv.yml").read_text())
-    script = (ROOT / "examples/mnist/score.py").read_text()
-    (folder / "score.py").write_text(script.replace("sklearn_mnist_model.pkl", "model.pkl"))
+    model, test = io.BytesIO(), io.BytesIO()
+    joblib.dump(LogisticRegression(max_iter=5000).fit(X[:1200], y[:1200]), model)
+    np.savez(test, X=X[1200:], y=y[1200:])
+    request = f'{{"data": {X[1200:1203].tolist()}}}'.encode()
+    return {"model.pkl": model.getvalue(), "test.npz": test.getvalue(), "request.json": request}
 
 
+@cache
 def docker_answers():
     """Tell whether a Docker engine is there to run the blocks that need one."""
     if os.environ.get("MODELSHIP_REQUIRE_DOCKER"):

@@ -7,6 +7,7 @@ import pytest
 
 from modelship.errors import InvalidOptionError
 from modelship.parity import ScoringRequest, generate_requests, read_requests
+from modelship.state_paths import cache_folder
 
 SAMPLE = json.dumps({"data": [[1, 2.5, 3]] * 3, "key": "text"})
 
@@ -21,6 +22,7 @@ def test_generated_requests_are_the_same_in_each_program(tmp_path, monkeypatch):
     assert generate_requests(SAMPLE, count=100, seed=3) == one != other
     assert len(one) - len(generate_requests(SAMPLE, count=0)) == 100
     assert not (tmp_path / ".hypothesis").exists()
+    assert [*(cache_folder() / "hypothesis" / "unicode_data").iterdir()]  # the next run has them
 
 
 @pytest.mark.parametrize("sample", [SAMPLE, "[[1, 2]]", '"text"', "null", "{}", '{"a": {"b": []}}'])

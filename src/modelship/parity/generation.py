@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from modelship.bundle.programs import run
 from modelship.comparison.scoring_request import ScoringRequest
 from modelship.errors import InvalidOptionError, MissingExtraError
+from modelship.state_paths import cache_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,6 +51,8 @@ def generate_requests(
         If `count` is out of its range.
     MissingExtraError
         If random requests are asked for, and hypothesis is not installed.
+    StorageError
+        If random requests are asked for, and everybody may write to the cache folder.
     """
     if not 0 <= count <= _MOST:
         raise InvalidOptionError("count", count, f"a number from 0 to {_MOST}")
@@ -168,14 +171,13 @@ def _random(sample: Any, *, count: int, seed: int) -> list[tuple[str, bytes]]:
         raise MissingExtraError(purpose="Making random requests", extra="parity")
     with tempfile.TemporaryDirectory(prefix="modelship-parity-") as folder:
         done = run(
-            [sys.executable, _CHILD],
+            [sys.executable, _CHILD, cache_folder() / "hypothesis"],
             stdin=json.dumps({"sample": sample, "count": count, "seed": seed}),
             timeout_s=_TIMEOUT_S,
             cwd=folder,
             env={
                 **os.environ,
                 "PYTHONPATH": os.pathsep.join(str(Path(each).absolute()) for each in sys.path),
-                "HYPOTHESIS_STORAGE_DIRECTORY": folder,
                 "HYPOTHESIS_NO_PLUGINS": "1",
             },
         )

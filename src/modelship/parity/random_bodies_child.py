@@ -1,9 +1,10 @@
 """Generate random bodies from a sample request with hypothesis, in a separate process.
 
-It reads ``{"sample": …, "count": N, "seed": N}`` from stdin and writes a JSON list of texts to
-stdout. In a process of its own since hypothesis takes numbers and texts from whatever modules are
-imported, so that a seed would mean something else in each program; and since it has settings for
-a whole process, and leaves files behind.
+``python random_bodies_child.py STORAGE`` reads ``{"sample": …, "count": N, "seed": N}`` from
+stdin and writes a JSON list of texts to stdout. In the folder STORAGE hypothesis keeps its table of
+all characters, which takes a second to make. In a process of its own since hypothesis takes
+numbers and texts from whatever modules are imported, so that a seed would mean something else in
+each program; and since it has settings for a whole process, and leaves files behind.
 """
 
 from __future__ import annotations
@@ -95,4 +96,7 @@ def _edited(sample: Any, edits: dict[int, Any]) -> Any:
 
 if __name__ == "__main__":
     sys.path[0] = os.getcwd()  # an empty folder, and not this one with its modules
+    from hypothesis.configuration import set_hypothesis_home_dir
+
+    set_hypothesis_home_dir(sys.argv[1])
     json.dump(random_bodies(**json.load(sys.stdin)), sys.stdout)

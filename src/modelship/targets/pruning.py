@@ -165,7 +165,8 @@ def _files(before: float) -> Iterator[Leftover]:
         yield from old_files(home, _STAGED, before=hour_ago, why=why)
     yield from old_files(cache, ["docker/*"], before=hour_ago, why=why)
     why = "it is asked for again when it is needed"
-    yield from old_files(cache, ["locks/*.txt", "azure/*.txt"], before=before, why=why)
+    asked_again = ["locks/*.txt", "azure/*.txt", "hypothesis/unicode_data/*/*"]
+    yield from old_files(cache, asked_again, before=before, why=why)
     why = "the deployment that failed is a month ago"
     month_ago = time.time() - _MONTH_S
     yield from old_files(state_folder(), ["failures/*/*.json"], before=month_ago, why=why)

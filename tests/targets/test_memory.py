@@ -291,6 +291,7 @@ REQUESTS = [
     ("POST", "/score", b"", {"x-request-id": "a"}),
     ("POST", "/score", b"[]", {"x-request-id": "i" * 101}),
     ("POST", "/score", b"[]", {"x-ms-request-id": "i" * 101, "x-request-id": "a"}),
+    ("GET", "/score?data=[1]", None, {}),
     ("GET", "/", None, {}),
     ("GET", "/swagger.json", None, {}),
     ("POST", "/swagger.json", b"", {}),

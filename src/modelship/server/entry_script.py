@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .arrays import TypedPlan
     from .settings import Settings
 
-__all__ = ["EntryScript", "ScriptError"]
+__all__ = ["EntryScript", "ScriptError", "inputs_of", "script_at"]
 
 _SHOWN_LINES = 200
 _FAILED_IMPORT = "Failed to import user script because it raised an unhandled exception"
@@ -33,7 +33,7 @@ _logger = logging.getLogger("azmlinfsrv.user_script")
 
 
 class ScriptError(Exception):
-    """The script cannot be served; what is wrong has been logged."""
+    """The script cannot be served: the text says why, or else the log."""
 
 
 class EntryScript:
@@ -84,14 +84,14 @@ class EntryScript:
         if self._settings.source_directory:
             sys.path.append(os.path.join(root, self._settings.source_directory))  # noqa: PTH118 - as the reference joins it
         path = os.path.join(root, self._settings.entry_script)  # noqa: PTH118 - as above
-        self.module = _imported(path)
-        for function in ("init", "run"):
-            if not hasattr(self.module, function):
-                raise _refused(
-                    f"User script at {path} does not have a {function}() function defined."
-                )
-        self.run = self._run_below_driver()
-        self.inputs = _inputs_of(self.run)
+        try:
+            self.module = _imported(path)
+            self.run = self._run_below_driver()
+            self.inputs = inputs_of(self.run)
+        except ScriptError as problem:
+            if problem.args:  # else the log has it
+                logger.error(problem)
+            raise
 
     def init(self) -> None:
         """Call the script's init().
@@ -125,13 +125,33 @@ class EntryScript:
         return self.module.run  # type: ignore[no-any-return]
 
 
-def _imported(path: str) -> ModuleType:
+def script_at(path: str) -> ModuleType:
+    """Import the script at a path; whatever it raises passes.
+
+    Raises
+    ------
+    ScriptError
+        If it is no Python file, or defines no init() or run().
+    """
     spec = importlib.util.spec_from_file_location("entry_module", path)
     if spec is None or spec.loader is None:
-        raise _refused(f"The entry script {path} is no Python file; its name has to end in .py.")
+        raise ScriptError(f"The entry script {path} is no Python file; its name has to end in .py.")
     module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    for function in ("init", "run"):
+        if not hasattr(module, function):
+            raise ScriptError(
+                f"User script at {path} does not have a {function}() function defined."
+            )
+    return module
+
+
+def _imported(path: str) -> ModuleType:
+    """Return the script at a path; what it raises is in the log."""
     try:
-        spec.loader.exec_module(module)
+        return script_at(path)
+    except ScriptError:
+        raise
     except FileNotFoundError as error:
         if error.filename == path:
             logger.error("No such file or directory.")
@@ -140,25 +160,31 @@ def _imported(path: str) -> ModuleType:
     except BaseException as error:
         logger.error("%s: %s", _FAILED_IMPORT, told(error))
         raise ScriptError from error
-    return module
 
 
-def _inputs_of(run: Callable[..., Any]) -> Inputs:
+def inputs_of(run: Callable[..., Any]) -> Inputs:
+    """Return how run() takes what a request holds.
+
+    Raises
+    ------
+    ScriptError
+        If it cannot be called with a request.
+    """
     parameters = list(inspect.signature(run).parameters.values())
     named = {inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
     if any(each.kind not in named for each in parameters):
-        raise _refused("run() cannot accept positional-only arguments, *args, or **kwargs.")
+        raise ScriptError("run() cannot accept positional-only arguments, *args, or **kwargs.")
     takes_headers = any(each.name == "request_headers" for each in parameters)
     parameters = [each for each in parameters if each.name != "request_headers"]
     if not parameters:
-        raise _refused(
+        raise ScriptError(
             'run() needs to accept an argument other than "request_headers".'
             if takes_headers
             else "run() needs to accept an argument for input data."
         )
     has_schema = _has_schema(run)
     if aml.raw_requested() and has_schema:
-        raise _refused("run() cannot be decorated with both @rawhttp and @input_schema")
+        raise ScriptError("run() cannot be decorated with both @rawhttp and @input_schema")
     if aml.raw_requested():
         _logger.info("run() is decorated with @rawhttp. It is given the flask request.")
         return RawInput(parameters[0].name, takes_headers=takes_headers)
@@ -177,11 +203,6 @@ def _has_schema(run: Callable[..., Any]) -> bool:
     from inference_schema.schema_util import is_schema_decorated
 
     return bool(is_schema_decorated(run))
-
-
-def _refused(problem: str) -> ScriptError:
-    logger.error(problem)
-    return ScriptError(problem)
 
 
 def _show_model_folder() -> None:

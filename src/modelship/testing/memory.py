@@ -19,7 +19,7 @@ from modelship.targets import Instance, Observation, Prepared, State, TargetBack
 from modelship.targets.address import listen, port_of
 from modelship.targets.history import MemoryJournal
 from modelship.testing.loopback import ScoringServer
-from modelship.testing.script import Script
+from modelship.testing.scripted_service import ScriptedService
 from modelship.testing.thread_output import Log
 
 if TYPE_CHECKING:
@@ -51,19 +51,19 @@ class _Service:
         self._accepting = False
         self._loan: socket.socket | None = None  # its address is lent while this lasts
         self._taking = threading.Lock()
-        module_name = f"modelship_memory_{draft.instance_id.replace('-', '_')}"
         serving = release.serving
-        self._script = Script(
+        self._script = ScriptedService(
             release.bundle,
-            module_name=module_name,
             log=self._log,
             variables={**serving.variables, **serving.secret_environment},
         )
         self._server = ScoringServer(
-            self._script.run, log=self._log, descriptions=_descriptions(release.bundle)
+            self._script.answer, descriptions=_descriptions(release.bundle)
         )
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._live, name=module_name, daemon=True)
+        self._thread = threading.Thread(
+            target=self._live, name=f"modelship_memory_{draft.instance_id}", daemon=True
+        )
         port = address.getsockname()[1]
         self.record = draft.at(f"http://127.0.0.1:{port}/score", own_uri=self._server.scoring_uri)
         self.state = State.TRANSITIONING

@@ -1,46 +1,55 @@
-"""Load a bundle's scoring script into this process, as Azure ML's server does."""
+"""Load and call a bundle's scoring script in this process, with the parts of the server."""
 
 from __future__ import annotations
 
-import importlib.util
-import inspect
 import os
 import shutil
 import sys
 import tempfile
 import threading
+import time
+import traceback
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelship.bundle.layout import model_dir
 from modelship.bundle.store import stage
+from modelship.server.entry_script import inputs_of, script_at
+from modelship.server.http_contract import (
+    INTERNAL_ERROR,
+    JSON,
+    NOT_FAILED,
+    SCRIPT_ERROR,
+    Answer,
+    encode,
+    error,
+)
+from modelship.server.inputs import Refused
+from modelship.server.scorer import timing
 from modelship.testing.thread_output import captured
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from types import ModuleType
 
     from modelship.bundle import ScoringBundle
+    from modelship.server.http_contract import Request
     from modelship.testing.thread_output import Log
 
-__all__ = ["Script"]
+__all__ = ["ScriptedService"]
 
 # os.environ, sys.path and sys.modules are shared by all services of this process.
 _LOADING = threading.Lock()
 
-_HEADERS = "request_headers"
 
-
-class Script:
+class ScriptedService:
     """The script of one service, in a folder of its own.
 
     Parameters
     ----------
     bundle : ScoringBundle
         What to lay out in a new temporary folder.
-    module_name : str
-        The name that the script is imported under; unique in this process.
     log : Log
         Takes what the script prints.
     variables : Mapping[str, str]
@@ -52,10 +61,7 @@ class Script:
         If a model file is not what it was when the bundle was made.
     """
 
-    def __init__(
-        self, bundle: ScoringBundle, *, module_name: str, log: Log, variables: Mapping[str, str]
-    ) -> None:
-        self._module_name = module_name
+    def __init__(self, bundle: ScoringBundle, *, log: Log, variables: Mapping[str, str]) -> None:
         self._log = log
         self._entry_script = bundle.entry_script
         self._folder = Path(tempfile.mkdtemp(prefix="modelship-memory-"))
@@ -74,53 +80,37 @@ class Script:
     def load(self) -> None:
         """Import the script and call its ``init()``; whatever that raises passes."""
         with _LOADING, captured(self._log), _as_in_service(self._folder, self._environment):
-            module = self._import()
-            self._run, self._input, self._takes_headers = _judge(module)
+            module = script_at(str(self._folder / self._entry_script))
+            self._run, self._inputs = module.run, inputs_of(module.run)
             module.init()
 
-    def run(self, raw_data: str, headers: Mapping[str, str]) -> Any:
-        """Call the script's ``run()``, one call at a time; whatever that raises passes."""
-        arguments: dict[str, object] = {self._input: raw_data}
-        if self._takes_headers:
-            arguments[_HEADERS] = {name.title(): value for name, value in headers.items()}
+    def answer(self, request: Request) -> Answer:
+        """Answer a request with what ``run()`` returns, one call at a time."""
+        try:
+            arguments = self._inputs.arguments(request)
+        except Refused as refused:
+            return refused.answer
         with self._one_at_a_time, captured(self._log):
-            return self._run(**arguments)
+            return self._called(arguments)
+
+    def _called(self, arguments: dict[str, Any]) -> Answer:
+        began = time.perf_counter()
+        try:
+            result = self._run(**arguments)
+        except BaseException:  # noqa: BLE001 - whatever a script raises fails one request only
+            self._log.write(f"Encountered Exception: {traceback.format_exc()}")
+            return error(500, SCRIPT_ERROR, failed=True)
+        head = JSON + NOT_FAILED + timing(time.perf_counter() - began)
+        try:
+            return Answer(200, encode(result, strict=True), head)
+        except (TypeError, ValueError, RecursionError):
+            self._log.write(f"Encountered Exception: {traceback.format_exc()}")
+            return error(500, INTERNAL_ERROR)
 
     def remove(self) -> None:
-        """Remove the folder and the module; again does no harm."""
-        sys.modules.pop(self._module_name, None)
+        """Remove the folder; again does no harm."""
         sys.path_importer_cache.pop(str(self._folder), None)
         shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _import(self) -> ModuleType:
-        path = self._folder / self._entry_script
-        spec = importlib.util.spec_from_file_location(self._module_name, path)
-        if spec is None or spec.loader is None:
-            raise ImportError(f"{self._entry_script} is not a Python module")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[self._module_name] = module
-        spec.loader.exec_module(module)
-        return module
-
-
-def _judge(module: ModuleType) -> tuple[Callable[..., Any], str, bool]:
-    """Return run(), its parameter for the input, and whether it takes the headers too.
-
-    The sentences are those of Azure ML's server.
-    """
-    for function in ("init", "run"):
-        if not hasattr(module, function):
-            raise TypeError(
-                f"User script at {module.__file__} does not have a {function}() function defined."
-            )
-    parameters = inspect.signature(module.run).parameters
-    by_name = {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY}
-    if not {each.kind for each in parameters.values()} <= by_name:
-        raise TypeError("run() cannot accept positional-only arguments, *args, or **kwargs.")
-    inputs = [name for name in parameters if name != _HEADERS]
-    if not inputs:
-        raise TypeError("run() needs to accept an argument for input data.")
-    return module.run, inputs[0], _HEADERS in parameters
 
 
 @contextmanager

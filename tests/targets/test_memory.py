@@ -333,7 +333,7 @@ def test_a_target_without_keys_says_so(serve):
     """Keys are an ability of a target, and this one has none."""
     deployment = serve(answering("1"))
     for ask in (deployment.keys, lambda: deployment.regenerate_key("primary")):
-        with pytest.raises(UnsupportedError, match="The target 'memory' has no keys"):
+        with pytest.raises(UnsupportedError, match="The target 'memory' does not support keys"):
             ask()
 
 

@@ -14,6 +14,7 @@ from modelship.documents import read_regular
 from modelship.errors import PythonNotFoundError
 from modelship.progress import doing
 from modelship.runtime._installed import installed_digest
+from modelship.runtime.bytecode import link_bytecode
 from modelship.runtime.install import add_packages, create_environment
 from modelship.staging import stage_in, storing, write_atomic
 from modelship.state_paths import cache_folder, exclusive
@@ -40,6 +41,7 @@ __all__ = [
 _COMPLETE = ".modelship-complete"
 _COMPILE_TIMEOUT_S = 120
 _MOST_SETTINGS = 2**16
+_MOST_GIVING = 3  # of their bytecode; to look through more takes longer than to compile
 # What a service gets of this process's environment; a container gets none of it either.
 _PASSED_ON = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TZ")
 
@@ -83,6 +85,9 @@ def environment_python(
                 folder.parent.mkdir(parents=True, exist_ok=True)
             with _telling(asked_by):
                 create_environment(lock, folder, timeout_s=end_s - time.monotonic())
+            with suppress(OSError):  # another process may remove one meanwhile
+                for other in _last_ones(folder.parent):
+                    link_bytecode(folder, other)
             with storing(folder):
                 write_atomic(folder / _COMPLETE, installed_digest(lock))
     return python
@@ -213,6 +218,12 @@ def last_used(folder: Path) -> float:
         return (folder / _COMPLETE).stat().st_mtime
     except OSError:  # a process that was killed has left half of it
         return folder.stat().st_mtime
+
+
+def _last_ones(environments: Path) -> list[Path]:
+    """Return the few environments that were asked for last."""
+    complete = [each for each in environments.iterdir() if (each / _COMPLETE).exists()]
+    return sorted(complete, key=last_used)[-_MOST_GIVING:]
 
 
 def environment_folder(lock: Lock) -> Path:

@@ -1,0 +1,160 @@
+"""What we ask of an engine about containers."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from modelship.errors import PortTakenError
+from modelship.runtime.images.inspection import Container, unix_time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import PurePosixPath
+
+__all__ = ["ContainerCalls"]
+
+_GRACE_S = 5
+_CONFLICT = 409
+_NO_MOUNT = "bind source path does not exist"
+_PORT_TAKEN = ("port is already allocated", "address already in use")
+
+
+class ContainerCalls:
+    """The calls of an engine that are about containers: a part of it, beside those of images."""
+
+    _api: Any
+    _errors: Any
+
+    def containers(self, *, labels: Sequence[str]) -> list[Container]:
+        """Return every container that carries all of these labels, running or not."""
+        listed: list[dict[str, Any]] = self._api.containers(
+            all=True, filters={"label": list(labels)}
+        )
+        return [Container.from_listing(each) for each in listed]
+
+    def container(self, name: str) -> Container | None:
+        """Return one container, or None if there is none of this name."""
+        try:
+            return Container.from_inspection(self._api.inspect_container(name))
+        except self._errors.NotFound:
+            return None
+
+    def create(
+        self,
+        name: str,
+        *,
+        image: str,
+        labels: Mapping[str, str],
+        environment: Mapping[str, str],
+        host: Mapping[str, Any],
+        volume: str = "",
+        entrypoint: Sequence[str] = (),
+        command: Sequence[str] = (),
+    ) -> None:
+        """Create a container that does not run yet.
+
+        `host` is what ``create_host_config`` takes; `volume` is a folder in the container that
+        can be written from outside, and goes with it. An `entrypoint` goes before a `command`;
+        without them the container runs what its image says.
+
+        Raises
+        ------
+        FileNotFoundError
+            If the engine does not see a folder that the container is to see.
+        """
+        try:
+            self._api.create_container(
+                image,
+                command=list(command) or None,
+                entrypoint=list(entrypoint) or None,
+                name=name,
+                labels=dict(labels),
+                environment=dict(environment),
+                host_config=self._api.create_host_config(**host),
+                volumes=[volume] if volume else None,
+                # Docker's config.json may hold a proxy with its password.
+                use_config_proxy=False,
+            )
+        except self._errors.APIError as error:
+            if _NO_MOUNT in str(error):
+                raise FileNotFoundError(str(error)) from error
+            raise
+
+    def start(self, name: str, *, port: int | None) -> None:
+        """Start a container that was created.
+
+        Raises
+        ------
+        PortTakenError
+            If another program listens on `port`.
+        """
+        try:
+            self._api.start(name)
+        except self._errors.APIError as error:
+            if port is not None and any(words in str(error) for words in _PORT_TAKEN):
+                raise PortTakenError(port=port) from error
+            raise
+
+    def write(self, name: str, path: PurePosixPath, content: bytes, *, owner: int) -> None:
+        """Write a file into a volume of a container, for one user of the container alone."""
+        entry = tarfile.TarInfo(path.name)
+        entry.size, entry.mode, entry.uid, entry.gid = len(content), 0o400, owner, owner
+        entry.mtime = time.time()
+        header = entry.tobuf(tarfile.PAX_FORMAT)  # which has parts of seconds
+        end = bytes(-len(content) % tarfile.BLOCKSIZE + 2 * tarfile.BLOCKSIZE)
+        self._api.put_archive(name, str(path.parent), header + content + end)
+
+    def read(self, name: str, path: PurePosixPath) -> bytes | None:
+        """Return a file of a container; None if it, or the container, is not there."""
+        try:
+            stream, _ = self._api.get_archive(name, str(path))
+        except self._errors.NotFound:
+            return None
+        with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as archive:
+            file = archive.extractfile(path.name)
+            return file.read() if file else None
+
+    def logs(self, name: str) -> str:
+        """Return what a container wrote, or ``""`` if it is gone."""
+        log: bytes = b""
+        with self._unless_gone_or_used():
+            log = self._api.logs(name, stdout=True, stderr=True)
+        return log.decode(errors="replace")
+
+    def ran_out_of_memory(self, container: Container) -> bool:
+        """Return whether the kernel ended a process of a container at its memory limit.
+
+        The container's own state says so only of its first process. An engine remembers its last
+        256 events.
+        """
+        if container.out_of_memory:
+            return True
+        filters = {"container": container.name, "event": "oom"}
+        # The engine's clock may differ from ours, and until a later time it would wait.
+        until: Any = unix_time(self._api.info()["SystemTime"])
+        # All are read, since a stream that is left halfway keeps its connection.
+        return bool([*self._api.events(since=1, until=until, filters=filters)])
+
+    def remove(self, container: Container, *, grace_s: int = _GRACE_S) -> None:
+        """End a container, asked first and forced after `grace_s` seconds, and remove it."""
+        with self._unless_gone_or_used():
+            if container.status == "paused":
+                self._api.unpause(container.name)
+            if container.status in {"running", "paused"}:
+                self._api.stop(container.name, timeout=grace_s)
+        with self._unless_gone_or_used():
+            self._api.remove_container(container.name, v=True, force=True)
+
+    @contextmanager
+    def _unless_gone_or_used(self) -> Iterator[None]:
+        try:
+            yield
+        except self._errors.NotFound:
+            return
+        except self._errors.APIError as error:
+            if error.status_code != _CONFLICT:
+                raise

@@ -1,0 +1,98 @@
+"""Calls of an engine that take long, such as a pull or a build, with a deadline."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from collections import deque
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from modelship.progress import Deadline
+
+__all__ = ["follow"]
+
+_GRACE_S = 5
+_SHORTEST_WAIT_S = 1.0
+_LINES_KEPT = 40
+
+
+def follow(
+    api: Any,
+    path: str,
+    *,
+    params: Mapping[str, Any],
+    headers: Mapping[str, str],
+    deadline: Deadline,
+    data: Iterable[bytes] = (),
+) -> tuple[str, str]:
+    """Do what takes long, and return the end of its log and what went wrong.
+
+    The SDK's own calls for it cannot be ended: they wait without a timeout, and keep the
+    connection, and with it the build, when they are interrupted. Whoever is interrupted here
+    can clean up: the engine has stopped by then.
+    """
+    import requests
+
+    deadline.check()
+    try:
+        with (
+            api.post(
+                f"{api.base_url}/v{api.api_version}{path}",
+                params=params,
+                headers=headers,
+                data=_until(deadline, data),
+                stream=True,
+                timeout=max(deadline.remaining_s, _SHORTEST_WAIT_S),
+            ) as response,
+            _stopped_with(response),
+        ):
+            return _read_log(response, deadline)
+    except requests.RequestException:
+        deadline.check()
+        raise
+
+
+def _until(deadline: Deadline, data: Iterable[bytes]) -> Iterator[bytes]:
+    for chunk in data:
+        deadline.check()
+        yield chunk
+
+
+@contextmanager
+def _stopped_with(response: Any) -> Iterator[None]:
+    """Run the body, and if it fails or is ended, have the engine stop what it answers.
+
+    It stops when nobody can ask any more, but not at once: the step of a build that it is at
+    becomes an image still. So the connection is closed halfway, and its end awaited for some time.
+    """
+    # A descriptor of our own, since whoever reads the answer closes the other one when it fails.
+    with socket.socket(fileno=os.dup(response.raw.fileno())) as connection:
+        try:
+            yield
+        except BaseException:
+            end_s = time.monotonic() + _GRACE_S
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_WR)
+                connection.settimeout(_GRACE_S)
+                while time.monotonic() < end_s and connection.recv(65536):
+                    pass
+            raise
+
+
+def _read_log(response: Any, deadline: Deadline) -> tuple[str, str]:
+    if not response.ok:
+        return "", str(response.json().get("message", response.reason))
+    lines: deque[str] = deque(maxlen=_LINES_KEPT)
+    problem = ""
+    for line in response.iter_lines():
+        deadline.check()
+        message = json.loads(line) if line else {}
+        lines.extend(message.get("stream", "").splitlines())
+        problem = message.get("error", problem)
+    return "\n".join(line for line in lines if line.strip()), problem

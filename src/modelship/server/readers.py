@@ -9,30 +9,29 @@ exception of any type: the long way then has the say.
 from __future__ import annotations
 
 import inspect
-import math
 from abc import ABC, abstractmethod
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .binary import BadBody
+from .number_arrays import (
+    SCALARS,
+    FallBack,
+    converted_array,
+    depth_of,
+    is_known_dtype,
+    numbers_reader,
+    owned_array,
+    shape_of,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import numpy as np
 
     Numbers = np.ndarray[Any, np.dtype[Any]]
 
 __all__ = ["FallBack", "NumbersReader", "ObjectReader", "RawReader", "Reader", "reader_of"]
 
-_SCALARS = frozenset({bool, float, int, str, type(None)})
 _MOST_KEYS = 64
-_MOST_DIMENSIONS = 32
-_WIDEST_BYTES = 8
-
-
-class FallBack(Exception):  # noqa: N818 - not an error: the caller goes the long way
-    """Only the long way is certain to give the reference's answer."""
 
 
 class Reader(ABC):
@@ -65,7 +64,7 @@ class RawReader(Reader):
     """A scalar that is passed on as JSON has it, such as of a parameter without a type."""
 
     def read(self, element: Any) -> tuple[Any, int]:
-        if type(element) not in _SCALARS:
+        if type(element) not in SCALARS:
             raise FallBack
         return element, 0
 
@@ -98,12 +97,12 @@ class _OptionalReader(Reader):
         self.holds_array = reader.holds_array
 
     def read(self, element: Any) -> tuple[Any, int]:
-        if type(element) in _SCALARS and not element:
+        if type(element) in SCALARS and not element:
             return element, 0
         return self._reader.read(element)
 
     def leaves(self, default: Any) -> bool:
-        return (type(default) in _SCALARS and not default) or self._reader.leaves(default)
+        return (type(default) in SCALARS and not default) or self._reader.leaves(default)
 
 
 class ObjectReader(Reader):
@@ -149,10 +148,10 @@ class NumbersReader(Reader):
         self.ndim = None if shape is None else len(shape)
         self._tail = None if shape is None else shape[1:]
         self._dtype = dtype
-        self._numbers = _numbers_reader(dtype)
+        self._numbers = numbers_reader(dtype)
 
     def read(self, element: Any) -> tuple[Any, int]:
-        shape, brackets = _shape(element, self.ndim or _depth(element))
+        shape, brackets = shape_of(element, self.ndim or depth_of(element))
         if self._tail is not None and shape[1:] != self._tail:
             raise FallBack
         if 0 in shape:  # NumPy has its own mind about the shape and type of what is empty
@@ -174,8 +173,8 @@ class NumbersReader(Reader):
         """
         self._require_shape(array.shape)
         if self._dtype is None or self._dtype == array.dtype:
-            return _owned(array)
-        return _converted(array, self._dtype)
+            return owned_array(array)
+        return converted_array(array, self._dtype)
 
     def _require_shape(self, shape: tuple[int, ...]) -> None:
         """Raise BadBody in inference-schema's words."""
@@ -227,7 +226,7 @@ def _array_reader(kind: Any) -> NumbersReader | None:
     sample = kind.sample_input
     dtype = sample.dtype if kind.enforce_column_type else None
     shape = sample.shape if kind.enforce_shape else None
-    if shape == () or (dtype is not None and not _is_known(dtype)):
+    if shape == () or (dtype is not None and not is_known_dtype(dtype)):
         return None
     return NumbersReader(dtype, shape)
 
@@ -236,115 +235,3 @@ def _object_reader(kinds: dict[str, Any]) -> ObjectReader | None:
     readers = {name: reader_of(kind) for name, kind in kinds.items()}
     known = {name: reader for name, reader in readers.items() if reader is not None}
     return ObjectReader(known) if known.keys() == readers.keys() else None
-
-
-def _is_known(dtype: np.dtype[Any]) -> bool:
-    return dtype.kind in "fiu" and dtype.itemsize <= _WIDEST_BYTES
-
-
-def _shape(array: Any, ndim: int) -> tuple[tuple[int, ...], int]:
-    """Return the shape of lists in lists, and their number.
-
-    Only that the lists of one level are equally long is looked at: what else is not a list of
-    lists of numbers is found by who reads the numbers, or counts the brackets.
-    """
-    if ndim == 1:
-        return (len(array),), 1
-    if ndim == 2:  # noqa: PLR2004 - the same as below, for the shape that nearly all bodies have
-        if len(array) == 1:
-            return (1, len(array[0])), 2
-        lengths = list(map(len, array))
-        if lengths.count(lengths[0]) != len(lengths):
-            raise FallBack
-        return (len(lengths), lengths[0]), 1 + len(lengths)
-    inner = [_shape(each, ndim - 1) for each in array]
-    if inner.count(inner[0]) != len(inner):
-        raise FallBack
-    shape, brackets = inner[0]
-    return (len(inner), *shape), 1 + brackets * len(inner)
-
-
-def _depth(array: Any) -> int:
-    depth = 1
-    while type(array := array[0]) not in _SCALARS:
-        depth += 1
-        if depth == _MOST_DIMENSIONS:
-            raise FallBack
-    return depth
-
-
-def _numbers_reader(dtype: np.dtype[Any] | None) -> Callable[[Any], Numbers]:
-    """Return what turns nested lists into one flat array, as ``numpy.array(…, dtype)`` would."""
-    import numpy as np
-
-    if dtype is None:
-        return _inferred
-    if dtype == np.float64 and dtype.isnative:
-        return partial(_floats, frombuffer=np.frombuffer)
-    if dtype.kind == "f":
-        return partial(_narrow_floats, dtype=dtype)
-    return partial(_integers, dtype=dtype)
-
-
-def _floats(array: Any, *, frombuffer: Callable[[Any], Numbers]) -> Numbers:
-    return frombuffer(array.as_buffer(of_type="d"))
-
-
-def _narrow_floats(array: Any, *, dtype: np.dtype[Any]) -> Numbers:
-    import numpy as np
-
-    # Where a number is too large, NumPy warns; that is the long way's to do.
-    with np.errstate(over="raise"):
-        return np.frombuffer(array.as_buffer(of_type="d")).astype(dtype)
-
-
-def _integers(array: Any, *, dtype: np.dtype[Any]) -> Numbers:
-    import numpy as np
-
-    if dtype.kind == "u":
-        numbers = np.frombuffer(array.as_buffer(of_type="u"), np.uint64)
-    else:
-        numbers = np.frombuffer(array.as_buffer(of_type="i"), np.int64)
-    return numbers if numbers.dtype == dtype else _converted(numbers, dtype)
-
-
-def _inferred(array: Any) -> Numbers:
-    import numpy as np
-
-    try:
-        return np.frombuffer(array.as_buffer(of_type="i"), np.int64)
-    except TypeError:  # a fraction among them, or no number; too large a one is a ValueError
-        return np.frombuffer(array.as_buffer(of_type="d"))
-
-
-def _converted(array: Numbers, dtype: np.dtype[Any]) -> Numbers:
-    """Return `array` as ``numpy.array(array.tolist(), dtype)`` would make it."""
-    import numpy as np
-
-    if dtype.kind in "iu":
-        _require_range(array, dtype)
-        return array.astype(dtype, order="C")
-    if array.dtype.kind in "iu":
-        array = array.astype(np.float64)  # Python's integers become floats through a double
-    with np.errstate(over="ignore"):
-        return array.astype(dtype, order="C")
-
-
-def _require_range(array: Numbers, dtype: np.dtype[Any]) -> None:
-    import numpy as np
-
-    if not array.size or array.dtype.kind == "b":
-        return
-    limits = np.iinfo(dtype)
-    try:
-        lowest, highest = math.trunc(array.min().item()), math.trunc(array.max().item())
-    except (OverflowError, ValueError):
-        raise BadBody(400, f"NaN and infinity cannot be numbers of the type {dtype}.") from None
-    if lowest < limits.min or highest > limits.max:
-        found = f"{lowest} to {highest}"
-        raise BadBody(400, f"Numbers from {found} do not fit the type {dtype}.")
-
-
-def _owned(array: Numbers) -> Numbers:
-    """Return an array that run() may write to."""
-    return array if array.flags.c_contiguous and array.flags.writeable else array.copy(order="C")

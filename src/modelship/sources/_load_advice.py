@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Final
 from modelship.known_modules import OF_PYTHON_2, removed_in
 from modelship.known_packages import known_package
 from modelship.known_wheels import has_wheel, nearest_python
+from modelship.sources.formats import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
-__all__ = ["advice_on_loading"]
+__all__ = ["advice_on_loading", "way_to_load"]
 
 _MODULE: Final = re.compile(r"No module named '(?P<name>[\w.]+)'")
 _CLASS: Final = re.compile(
@@ -90,3 +92,12 @@ def _installed(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return ""
+
+
+def way_to_load(folder: Path) -> str:
+    """Return what to do about a folder that no format loads."""
+    ends = FORMATS.loadable_suffixes
+    models = [file for end in ends for file in sorted(folder.rglob(f"*{end}"))]
+    if len(models) == 1:
+        return f"Give {models[0]}, the only model in it."
+    return "Deploy it with a script that loads it, and evaluate the service."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import warnings
 from dataclasses import dataclass, field
@@ -19,10 +18,11 @@ from modelship.errors import (
     UntrustedModelError,
 )
 from modelship.sources._dill import DILL_SCRIPT, is_by_dill, load_dill
-from modelship.sources._files import check_there, checked_files, sha256_of
-from modelship.sources._load_advice import advice_on_loading
+from modelship.sources._files import check_there
+from modelship.sources._load_advice import advice_on_loading, way_to_load
 from modelship.sources._told import Told
 from modelship.sources.formats import FORMATS
+from modelship.sources.model_files import ModelFile, digest_of, files_of, stamps_of
 from modelship.sources.passport import Passport, read_passport
 from modelship.sources.schema_text import answers, takes
 
@@ -41,26 +41,6 @@ _NEWER: Final = re.compile(r"unsupported.{0,40}version|under development", re.IG
 _NAME_RULE: Final = (
     "1 to 255 letters, digits, dots, underscores and dashes, beginning with a letter or a digit"
 )
-
-
-@dataclass(frozen=True)
-class ModelFile:
-    """One file of a model.
-
-    Attributes
-    ----------
-    path : str
-        Relative to :attr:`Model.root`, with forward slashes. In a folder model it begins
-        with the folder's name, as a service finds it at ``AZUREML_MODEL_DIR/<path>``.
-    size_bytes : int
-        Its size.
-    sha256 : str
-        Its hex digest.
-    """
-
-    path: str
-    size_bytes: int
-    sha256: str
 
 
 @dataclass(frozen=True, repr=False)
@@ -136,10 +116,10 @@ class Model:
         check_there(path)
         name = _default_name(path) if name is None else check_name(name, kind="model")
         check_name(version, kind="model version")
-        before = _stamps(path)
+        before = stamps_of(path)
         passport = read_passport(path)
-        files = _describe(path)
-        if _stamps(path) != before:  # what was judged would not be what has this digest
+        files = files_of(path)
+        if stamps_of(path) != before:  # what was judged would not be what has this digest
             problem = "it was changed while it was read"
             raise CorruptModelError(str(path), problem, "Read it when nobody writes to it.")
         digest = digest_of(path, files)
@@ -208,7 +188,7 @@ class Model:
             If its content changed.
         """
         check_there(self.path)
-        found = digest_of(self.path, _describe(self.path))
+        found = digest_of(self.path, files_of(self.path))
         if found != self.digest:
             raise DigestMismatchError(what=str(self.path), expected=self.digest, found=found)
 
@@ -239,7 +219,7 @@ class Model:
         loader = load_dill if is_by_dill(self.passport) else self.model_format.loader
         if loader is None:
             cause = f"nothing here loads the format {self.format!r}"
-            raise ModelLoadError(path=str(self.path), cause=cause, advice=_how_to_load(self.path))
+            raise ModelLoadError(path=str(self.path), cause=cause, advice=way_to_load(self.path))
         trusted = trust_model or self.trusted
         if self.passport.obstacles and not trusted:
             raise UntrustedModelError(path=str(self.path), reasons=self.passport.obstacles)
@@ -280,14 +260,6 @@ class Model:
         return ModelLoadError(str(self.path), cause, advice=advice)
 
 
-def _how_to_load(path: Path) -> str:
-    ends = FORMATS.loadable_suffixes
-    models = [file for end in ends for file in sorted(path.rglob(f"*{end}"))]
-    if len(models) == 1:
-        return f"Give {models[0]}, the only model in it."
-    return "Deploy it with a script that loads it, and evaluate the service."
-
-
 def check_name(name: object, *, kind: str) -> str:
     """Return `name` if Azure ML allows it, else raise InvalidNameError."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
@@ -305,32 +277,6 @@ def _default_name(path: Path) -> str:
     ends = FORMATS.loadable_suffixes
     stem = stem.removesuffix(next((end for end in ends if stem.endswith(end)), ""))
     return re.sub(r"[^a-zA-Z0-9._-]+", "-", stem).lstrip("._-")[:_MAX_NAME] or "model"
-
-
-def _describe(path: Path) -> tuple[ModelFile, ...]:
-    described = [
-        ModelFile(
-            path=file.relative_to(path.parent).as_posix(),
-            size_bytes=file.stat().st_size,
-            sha256=sha256_of(file),
-        )
-        for file in checked_files(path)
-    ]
-    return tuple(sorted(described, key=lambda file: file.path))
-
-
-def _stamps(path: Path) -> list[tuple[int, ...]]:
-    """Return what changes with each file: nobody but root can set the last, the inode's time."""
-    found = [file.stat() for file in checked_files(path)]
-    return [(each.st_ino, each.st_size, each.st_mtime_ns, each.st_ctime_ns) for each in found]
-
-
-def digest_of(path: Path, files: tuple[ModelFile, ...]) -> str:
-    """Return the digest of a model at `path` that consists of `files`; see :class:`Model`."""
-    if path.is_file():
-        return files[0].sha256
-    lines = "".join(f"{file.path}\0{file.sha256}\n" for file in files)
-    return hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _warn_once(caught: Iterable[warnings.WarningMessage]) -> None:

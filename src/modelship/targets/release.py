@@ -7,18 +7,17 @@ import json
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from modelship.bundle.bundle_models import model_ids
 from modelship.bundle.profile import Profile
-from modelship.documents import DocumentError, choice, mapping, optional, record, text
 from modelship.errors import InvalidOptionError
 from modelship.runtime.server_options import ServerOptions
 from modelship.runtime.servers import Server, check_workers, trace_variables
 from modelship.runtime.variables import Secret, as_secrets, as_variables
 from modelship.targets.ports import check_port
-from modelship.targets.recorded import differing, recorded
+from modelship.targets.recorded import recorded
+from modelship.targets.release_record import MOST_MODEL_TEXT, ReleaseRecord, release_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
     from modelship.targets.recorded import Scalar
 
 __all__ = ["Release", "ReleaseRecord", "Serving", "release_record"]
-
-_MOST_MODEL_TEXT: Final = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,67 +166,6 @@ def _check_switch(option: str, value: object) -> None:
 
 
 @dataclass(frozen=True)
-class ReleaseRecord:
-    """What a place keeps of a release, and history lists. No secret is in it.
-
-    Parameters
-    ----------
-    digest : str
-        That of the release, hex sha256; empty if it is not known.
-    bundle : str
-        That of its bundle.
-    parts : Mapping[str, str]
-        The digest of each part of the bundle, by name.
-    options : Mapping[str, str | int | float | bool] or None
-        How it is served, by the name of each option; None if that is not known. Secrets are slow
-        hashes.
-    model : str
-        ``<name>:<version>`` of the model; of several, each, and a comma between them.
-    input_key : str or None
-        The key under which the sample request held its rows.
-    input_form : str or None
-        What the rows of a request are: ``"records"`` or ``"rows"``; None if that is open.
-    task : str
-        ``"classification"`` or ``"regression"``: what the service answers; empty if not known.
-    tags : Mapping[str, str]
-        The bundle's tags.
-    description : str
-        The bundle's description.
-    """
-
-    digest: str = ""
-    bundle: str = ""
-    parts: Mapping[str, str] = field(default_factory=dict)
-    options: Mapping[str, Scalar] | None = None
-    model: str = ""
-    input_key: str | None = None
-    input_form: str | None = None
-    task: str = ""
-    tags: Mapping[str, str] = field(default_factory=dict)
-    description: str = ""
-
-    def __post_init__(self) -> None:
-        for name in ("parts", "tags", "options"):
-            given = getattr(self, name)
-            if given is not None:
-                object.__setattr__(self, name, MappingProxyType(dict(given)))
-
-    def differences(self, release: Release) -> tuple[str, ...]:
-        """Return the names of the parts and options in which `release` is another one."""
-        parts = [
-            name for name, digest in release.bundle.parts.items() if self.parts.get(name) != digest
-        ]
-        return (*parts, *differing(release.options, self.options))
-
-    def to_document(self) -> dict[str, Any]:
-        """Return it as a JSON object."""
-        return {
-            name: dict(value) if isinstance(value, MappingProxyType) else value
-            for name, value in vars(self).items()
-        }
-
-
-@dataclass(frozen=True)
 class Release:
     """What a name serves: a bundle, how it is served, and what a place has of its own for it.
 
@@ -275,37 +211,10 @@ class Release:
             bundle=bundle.digest,
             parts=bundle.parts,
             options=self.recorded,
-            model=model_ids(bundle.models)[:_MOST_MODEL_TEXT],
+            model=model_ids(bundle.models)[:MOST_MODEL_TEXT],
             input_key=bundle.input_key,
             input_form=bundle.input_form,
             task=bundle.task,
             tags=bundle.tags,
             description=bundle.description,
         )
-
-
-def _scalar(value: Any, where: str) -> Scalar:
-    if isinstance(value, (str, int, float)):
-        return value
-    raise DocumentError(f"{where} is neither text nor a number")
-
-
-_DIGEST: Final = text(pattern=r"([0-9a-f]{64})?", said="64 hexadecimal digits")
-_SCHEMA: Final = record(
-    {
-        "digest": _DIGEST,
-        "bundle": _DIGEST,
-        "parts": mapping(_DIGEST),
-        "options": optional(mapping(_scalar)),
-        "model": text(most=_MOST_MODEL_TEXT),
-        "input_key": optional(text()),
-        "tags": mapping(text()),
-        "description": text(),
-    },
-    {"input_form": optional(choice("records", "rows")), "task": text()},
-)
-
-
-def release_record(value: Any, where: str) -> ReleaseRecord:
-    """Read what :meth:`ReleaseRecord.to_document` wrote; a schema of :mod:`modelship.documents`."""
-    return ReleaseRecord(**_SCHEMA(value, where))

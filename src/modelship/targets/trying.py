@@ -26,6 +26,7 @@ from modelship.staging import storing
 from modelship.state_paths import state_folder
 from modelship.targets.backend import SupportsLend
 from modelship.targets.calling import Caller
+from modelship.targets.service_subject import ServiceSubject
 from modelship.targets.state import State
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
     from modelship.progress import Steps
     from modelship.routing.trials import Trial
-    from modelship.tables import Schema
     from modelship.targets.backend import TargetBackend
     from modelship.targets.instance import Instance
 
@@ -174,7 +174,7 @@ class Trying:
 
     def _evaluate(self, gate: Gate, instance: Instance, serves: str) -> None:
         caller = Caller(self._backend)
-        service = _Service(caller, instance, self._steps)
+        service = ServiceSubject(caller, instance, self._steps)
         try:
             report = gate.check(service)
         except ScoringTimeoutError as error:
@@ -272,39 +272,3 @@ def forget_differences(target: str, name: str) -> None:
 
 def _differences_of(target: str, name: str) -> Path:
     return state_folder() / "differences" / target / f"{name}.jsonl"
-
-
-class _Service:
-    """An instance as an evaluator sees it: only itself, whether or not requests come to it."""
-
-    def __init__(self, caller: Caller, instance: Instance, steps: Steps) -> None:
-        self._caller = caller
-        self._instance = instance
-        self._steps = steps
-
-    @property
-    def input_key(self) -> str | None:
-        """The key under which the sample request held its rows."""
-        return self._instance.release.input_key
-
-    @property
-    def input_form(self) -> str | None:
-        """What the rows of a request are: ``"records"`` or ``"rows"``."""
-        return self._instance.release.input_form
-
-    @property
-    def task(self) -> str:
-        """``"classification"`` or ``"regression"``: what it answers; empty if not known."""
-        return self._instance.release.task
-
-    @property
-    def schema(self) -> Schema:
-        """What its model takes and answers, as the service says."""
-        remaining_s = self._steps.deadline.remaining_s
-        description = self._caller.description(self._instance, timeout_s=remaining_s, directly=True)
-        return description.schema
-
-    def run(self, payload: Any, /) -> Any:
-        """Score one payload."""
-        remaining_s = self._steps.deadline.remaining_s
-        return self._caller.send(self._instance, payload, timeout_s=remaining_s, directly=True)

@@ -1,0 +1,62 @@
+"""The files of a model, and the digest of all of them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from modelship.sources._files import checked_files, sha256_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+__all__ = ["ModelFile", "digest_of", "files_of", "stamps_of"]
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """One file of a model.
+
+    Attributes
+    ----------
+    path : str
+        Relative to :attr:`Model.root`, with forward slashes. In a folder model it begins
+        with the folder's name, as a service finds it at ``AZUREML_MODEL_DIR/<path>``.
+    size_bytes : int
+        Its size.
+    sha256 : str
+        Its hex digest.
+    """
+
+    path: str
+    size_bytes: int
+    sha256: str
+
+
+def files_of(path: Path) -> tuple[ModelFile, ...]:
+    """Return what is at a path: a file, or every file of a folder."""
+    described = [
+        ModelFile(
+            path=file.relative_to(path.parent).as_posix(),
+            size_bytes=file.stat().st_size,
+            sha256=sha256_of(file),
+        )
+        for file in checked_files(path)
+    ]
+    return tuple(sorted(described, key=lambda file: file.path))
+
+
+def stamps_of(path: Path) -> list[tuple[int, ...]]:
+    """Return what changes with each file: nobody but root can set the last, the inode's time."""
+    found = [file.stat() for file in checked_files(path)]
+    return [(each.st_ino, each.st_size, each.st_mtime_ns, each.st_ctime_ns) for each in found]
+
+
+def digest_of(path: Path, files: tuple[ModelFile, ...]) -> str:
+    """Return the digest of a model at `path` that consists of `files`; see :class:`Model`."""
+    if path.is_file():
+        return files[0].sha256
+    lines = "".join(f"{file.path}\0{file.sha256}\n" for file in files)
+    return hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()

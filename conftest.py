@@ -5,6 +5,7 @@ document starts in a new folder that holds what `docs_folder` puts there. The RE
 set-up commands are run by the gate instead.
 """
 
+import gc
 import importlib.util
 import io
 import os
@@ -154,6 +155,17 @@ def pytest_ignore_collect(collection_path, config):
         return True if importlib.util.find_spec("azureml") is None else None
     leads_there = any((ROOT / each).is_relative_to(collection_path) for each in NEEDS_AZURE)
     return True if config.option.markexpr.startswith("azure") and not leads_there else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Look for no garbage while thousands of tests are read, nor later among what was read."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items):

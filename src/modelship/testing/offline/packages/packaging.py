@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
-from contextlib import ExitStack
+import tempfile
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from modelship.bundle.layout import model_dir
+from modelship.bundle.store import stage
 from modelship.runtime.images.archive import Archive
+from modelship.runtime.images.dockerfiles import APP_ROOT, PORT, USER, VENV
 from modelship.runtime.images.engine import connected
+from modelship.runtime.servers import Server
 from modelship.testing.offline.control import MMS
 from modelship.testing.offline.json_exchange import (
     RefusalError,
@@ -19,13 +26,12 @@ from modelship.testing.offline.json_exchange import (
     json_response,
 )
 from modelship.testing.offline.offline_app import Call
-from modelship.testing.offline.packages import context
 from modelship.testing.offline.request_guard import Door
 from modelship.testing.offline.service_references import check_models
 from modelship.testing.offline.shapes import optional
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from werkzeug.wrappers import Request, Response
 
@@ -57,6 +63,13 @@ _ENVIRONMENT: Final = {
     "python": optional(dict),
     "docker": optional(dict),
 }
+_APP: Final = "azureml-app"  # the folder with the files of the service; the SDK adds to it
+
+_ROOT_USER: Final = (
+    "# The SDK's LocalWebservice copies files into the container with their owner and mode: only\n"
+    "# root can read all of them.\n"
+    "USER 0:0"
+)
 
 
 @dataclass(frozen=True)
@@ -143,11 +156,9 @@ class Packages:
         """Keep a build context: the Dockerfile in its manifest, and the files as an artifact."""
         key = f"LocalUpload/package-{operation}/context.tar"
         blob = self.store.new_blob(key)
-        with context.files(image, scratch=self.store.drafts) as archive, blob.open("wb") as file:
+        with _files(image, scratch=self.store.drafts) as archive, blob.open("wb") as file:
             file.writelines(archive)
-        text = context.dockerfile(
-            image, base=base, label=self.places.registry.label, runs_as_root=True
-        )
+        text = _dockerfile(image, base=base, label=self.places.registry.label, runs_as_root=True)
         inline = {
             "entryType": "inline",
             "path": "Dockerfile",
@@ -170,14 +181,73 @@ class Packages:
         name = asked.get("imageName") or "package"
         label = asked.get("imageLabel") or operation[:8]
         full = self.places.registry.name(name, label=label)
-        text = context.dockerfile(
-            image, base=base, label=self.places.registry.label, runs_as_root=False
-        )
-        with context.files(image, scratch=self.store.drafts) as archive, connected() as engine:
+        text = _dockerfile(image, base=base, label=self.places.registry.label, runs_as_root=False)
+        with _files(image, scratch=self.store.drafts) as archive, connected() as engine:
             content = {"Dockerfile": text.encode(), **archive.files}
             log = engine.build(Archive(content, archive.folders), tag=full, deadline=steps.deadline)
         self.operations.write(operation, f"{log}\nThe image is {full}.")
         return full
+
+
+def _dockerfile(image: Image, *, base: str, label: str, runs_as_root: bool) -> str:
+    """Return the Dockerfile of a package; it stands on the image of its environment.
+
+    Parameters
+    ----------
+    image : Image
+        What is packaged.
+    base : str
+        The image of the environment.
+    label : str
+        A label for all that is built of it, such as ``"key=value"``.
+    runs_as_root : bool
+        Whether the service runs as root, and not as user 1000.
+    """
+    command = [
+        *(f"{VENV}/bin/python", "-m", Server.named("azmlinfsrv").module),
+        *("--entry_script", image.bundle.entry_script, "--port", str(PORT)),
+    ]
+    variables = {
+        "AZUREML_MODEL_DIR": f"{APP_ROOT}/{model_dir(image.bundle.models)}",
+        **image.variables,
+    }
+    lines = [
+        f"FROM {base}",
+        f"LABEL {label}",
+        "USER 0:0",
+        *(f"ENV {name}={_quoted(value)}" for name, value in variables.items()),
+        f"COPY {_APP} {APP_ROOT}",
+        f"CMD {json.dumps(command)}",
+        _ROOT_USER if runs_as_root else f"USER {USER}:{USER}",
+    ]
+    return "".join(f"{line}\n" for line in lines)
+
+
+@contextmanager
+def _files(image: Image, *, scratch: Path) -> Iterator[Archive]:
+    """Yield the files of a service as an archive of ``azureml-app/``.
+
+    Parameters
+    ----------
+    image : Image
+        What is packaged.
+    scratch : Path
+        The folder to lay them out in; what is written there is removed at the end.
+    """
+    with tempfile.TemporaryDirectory(prefix="package-", dir=scratch) as name:
+        folder = Path(name)
+        stage(image.bundle, folder)
+        found = {
+            f"{_APP}/{path.relative_to(folder).as_posix()}": path
+            for path in folder.rglob("*")
+            if path.is_file()
+        }
+        yield Archive(found, [_APP])
+
+
+def _quoted(value: str) -> str:
+    """Quote a value so that a Dockerfile neither splits it nor expands a variable in it."""
+    return json.dumps(value, ensure_ascii=False).replace("$", "\\$")
 
 
 def _check_image_name(asked: Mapping[str, Any]) -> None:

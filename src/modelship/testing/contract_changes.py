@@ -279,11 +279,9 @@ def _steps(target: DeployTarget) -> list[str]:
 
 def _assert_follows(changes: Sequence[Change], releases: Sequence[ReleaseRecord]) -> None:
     """See that the changes led from one release to the next."""
-    first, second, third = releases
+    first, second, _ = releases
     assert [each.number for each in changes] == [1, 2, 3, 4]
-    assert [changes[n].release.digest for n in (0, 1, 3)] == [
-        each.digest for each in (first, second, third)
-    ]
+    assert [changes[n].release.digest for n in (0, 1, 3)] == [each.digest for each in releases]
     assert [each.previous for each in changes] == ["", first.digest, second.digest, second.digest]
     assert "script" in changes[1].differed
     assert changes[2].reason

@@ -111,24 +111,54 @@ KEYS = st.sampled_from(['"data"', '"d\\u0061ta"', '"other"', '"\\ud83d"', '""', 
 SPACE = st.sampled_from(["", " ", "\n\t\r "])
 
 
-@given(data=st.data(), name=st.sampled_from(sorted(RUNS)))
-@settings(max_examples=400, deadline=None)
-def test_a_regular_array_is_the_same_bit_for_bit(data, name):
-    """Whatever the numbers, dtype and shape: the same array, or none."""
-    agrees(RUNS[name], f'{{"data": {data.draw(REGULAR)}}}'.encode())
-
-
-@given(
+given_a_regular_array = given(data=st.data(), name=st.sampled_from(sorted(RUNS)))
+given_an_odd_body = given(
     pairs=st.lists(st.tuples(KEYS, REGULAR | IRREGULAR), max_size=3),
     name=st.sampled_from(sorted(RUNS)),
     space=SPACE,
     end=st.sampled_from(["", "]", "}", "{", "\x00", " 1"]),
 )
-@settings(max_examples=400, deadline=None)
-def test_an_odd_body_is_the_same_or_left_to_the_long_way(pairs, name, space, end):
-    """Double keys, other keys, ragged lists and what is not JSON never give another array."""
+few = settings(max_examples=80, deadline=None)
+many = settings(max_examples=2000, deadline=None)
+
+
+def agrees_on_a_regular_array(data, name):
+    agrees(RUNS[name], f'{{"data": {data.draw(REGULAR)}}}'.encode())
+
+
+def agrees_on_an_odd_body(pairs, name, space, end):
     inside = f"{space},{space}".join(f"{key}{space}:{space}{value}" for key, value in pairs)
     agrees(RUNS[name], f"{space}{{{inside}}}{end}".encode())
+
+
+@given_a_regular_array
+@few
+def test_a_regular_array_is_the_same_bit_for_bit(data, name):
+    """Whatever the numbers, dtype and shape: the same array, or none."""
+    agrees_on_a_regular_array(data, name)
+
+
+@pytest.mark.long
+@given_a_regular_array
+@many
+def test_each_of_many_regular_arrays_is_the_same_bit_for_bit(data, name):
+    """Whatever the numbers, dtype and shape: the same array, or none."""
+    agrees_on_a_regular_array(data, name)
+
+
+@given_an_odd_body
+@few
+def test_an_odd_body_is_the_same_or_left_to_the_long_way(pairs, name, space, end):
+    """Double keys, other keys, ragged lists and what is not JSON never give another array."""
+    agrees_on_an_odd_body(pairs, name, space, end)
+
+
+@pytest.mark.long
+@given_an_odd_body
+@many
+def test_each_of_many_odd_bodies_is_the_same_or_left_to_the_long_way(pairs, name, space, end):
+    """Double keys, other keys, ragged lists and what is not JSON never give another array."""
+    agrees_on_an_odd_body(pairs, name, space, end)
 
 
 @given(

@@ -13,7 +13,7 @@ from azureml.core.webservice import AksWebservice
 from azureml.exceptions import WebserviceException
 from offline_services import DEADLINE_S, INSPECTOR, deploying
 
-from modelship.testing.offline.service_tokens import ServiceTokens
+from modelship.testing.offline.service_credentials import ServiceTokens
 
 CRASHING = """
 def init():

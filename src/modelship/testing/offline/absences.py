@@ -5,8 +5,10 @@ A call that the workspace does not know is recognized by the service that its pa
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from modelship.testing.offline.json_exchange import RefusalError
 
@@ -20,7 +22,6 @@ _RESOURCE = re.compile(rf"(?:/rp/workspaces)?{_WORKSPACE}(/.*|$)", re.IGNORECASE
 _PROVIDER = re.compile(r"/providers/([^/]+)", re.IGNORECASE)
 _LONGEST_CALL = 200
 _IN_AZURE = "run it in a workspace in Azure"
-_VERSION_2 = "use azureml-core (SDK v1), which deploys with Model.deploy"
 
 
 @dataclass(frozen=True)
@@ -42,96 +43,20 @@ class _Absence:
         return f"An offline workspace has no {self.what}: {self.instead}."
 
 
+_TABLES = json.loads(Path(__file__).with_name("absences.json").read_text(encoding="utf-8"))
 # By the first part of the path.
-_SERVICES = {
-    "pipelines": _Absence("pipelines", "submit the script of each step as a ScriptRunConfig"),
-    "studioservice": _Absence("designer", _IN_AZURE),
-    "hyperdrive": _Absence(
-        "hyperparameter sweeps", "submit one ScriptRunConfig for each set of parameters"
-    ),
-    "jasmine": _Absence("AutoML", "train in a script of your own, or in a workspace in Azure"),
-    "mlflow": _Absence(
-        "MLflow tracking", "log with azureml.core.Run, or to an MLflow server of your own"
-    ),
-    "labeling": _Absence("labeling projects", "register the labeled files as a dataset"),
-    "schedule": _Absence("schedules", "run the script from cron or from CI"),
-    "datacache": _Absence("data caches", "read the data from its datastore"),
-    "modelregistry": _Absence("model registry of SDK v2", _VERSION_2),
-    "genericasset": _Absence("assets of SDK v2", _VERSION_2),
-    "registrymanagement": _Absence(
-        "registries that workspaces share", "register the model in this workspace"
-    ),
-    "notebooks": _Absence("notebooks", "run Jupyter on this machine"),
-}
+_SERVICES = {key: _Absence(*words) for key, words in _TABLES["services"].items()}
 # By what follows the path of the workspace in the resource manager.
-_RESOURCES = {
-    "": _Absence(
-        "way to change or delete it as a resource of Azure",
-        "end `modelship azureml-offline`, and start it with another folder",
-    ),
-    "onlineendpoints": _Absence("managed online endpoints", _VERSION_2),
-    "batchendpoints": _Absence("batch endpoints", "score the batch with Webservice.run"),
-    "serverlessendpoints": _Absence("serverless endpoints", _VERSION_2),
-    "jobs": _Absence("jobs of SDK v2", "submit a ScriptRunConfig with azureml-core"),
-    "schedules": _Absence("schedules", "run the script from cron or from CI"),
-    "components": _Absence("components", "submit a ScriptRunConfig with azureml-core"),
-    "linkedservices": _Absence("linked services", "read the data from a datastore"),
-    "privateendpoints": _Absence("private endpoints", "leave them out: it is on this machine"),
-    "privateendpointconnections": _Absence(
-        "private endpoints", "leave them out: it is on this machine"
-    ),
-    "resynckeys": _Absence("keys to synchronize", "leave the call out"),
-    "connections": _Absence("connections", "keep their secrets in the key vault"),
-    "diagnose": _Absence("diagnosis", "read what `modelship azureml-offline` prints"),
-    "computes": _Absence(
-        "compute targets of this kind", "submit the run to AmlCompute or to the target 'local'"
-    ),
-    **dict.fromkeys(
-        ("listnotebookkeys", "preparenotebook", "listnotebookaccesstoken"), _SERVICES["notebooks"]
-    ),
-    **dict.fromkeys(
-        ("codes", "data", "datastores", "models", "environments", "featuresets"),
-        _Absence("assets of SDK v2", _VERSION_2),
-    ),
-}
+_RESOURCES = {key: _Absence(*words) for key, words in _TABLES["resources"].items()}
+# By what follows the path of the workspace at the model management service.
+_MODEL_MANAGEMENT = {key: _Absence(*words) for key, words in _TABLES["model management"].items()}
+# By the host, which the client believes to be Azure's.
+_HOSTS = {key: _Absence(*words) for key, words in _TABLES["hosts"].items()}
+# The services that it has, of which it does not answer every call.
+_NAMES = _TABLES["names of services that there are"]
 _NO_SIZES = _Absence(
     "list of machine sizes, and no compute instances", "create AmlCompute, with any vm_size"
 )
-# By what follows the path of the workspace at the model management service.
-_MODEL_MANAGEMENT = {
-    "images": _Absence("images of SDK v1 before 1.0.43", "deploy with Model.deploy"),
-}
-# By the host, which the client believes to be Azure's.
-_HOSTS = {
-    "graph.microsoft.com": _Absence("directory of people", "leave the call out"),
-    "graph.windows.net": _Absence("directory of people", "leave the call out"),
-    "ml.azure.com": _Absence("studio", "look at it with azureml-core"),
-    ".vault.azure.net": _Absence(
-        "key vaults for other libraries", "call Workspace.get_default_keyvault()"
-    ),
-    **dict.fromkeys(
-        (".dfs.core.windows.net", ".file.core.windows.net"),
-        _Absence("file systems of Azure", "keep the files in the default datastore"),
-    ),
-    **dict.fromkeys(
-        (".queue.core.windows.net", ".table.core.windows.net"),
-        _Absence("queues and tables of Azure", _IN_AZURE),
-    ),
-}
-# The services that it has, of which it does not answer every call.
-_NAMES = {
-    "artifact": "artifact service",
-    "content": "snapshot service",
-    "credential": "key vault",
-    "data": "dataset service",
-    "dataset": "dataset service",
-    "datastore": "datastore service",
-    "environment": "environment service",
-    "execution": "execution service",
-    "history": "run history",
-    "metric": "metric service",
-    "modelmanagement": "model management service",
-}
 
 
 def refusal_of(method: str, path: str, *, host: str, status: int) -> RefusalError:

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modelship.testing.offline.routing import prefix_of, route_to
-from modelship.testing.offline.service_documents import OWN, key_of
+from modelship.testing.offline.aks.aks_services import limits_of
+from modelship.testing.offline.aks.endpoint_versions import shares
+from modelship.testing.offline.routes import Route, Target
+from modelship.testing.offline.service_documents import (
+    OWN,
+    allowed_origins,
+    is_on_kubernetes,
+    key_of,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
     from modelship.testing.offline.document_store import Documents, Store
     from modelship.testing.offline.front import Fronts
-    from modelship.testing.offline.service_tokens import ServiceTokens
+    from modelship.testing.offline.service_credentials import ServiceTokens
 
 __all__ = ["Addresses"]
 
@@ -53,7 +62,7 @@ class Addresses:
         port = self._fronts.open(name, port=document[OWN].get("port"))
         self._holder(name).change(name, **{OWN: document[OWN] | {"port": port}})
         self.renew(name)
-        return f"http://127.0.0.1:{port}{prefix_of(document)}/score"
+        return f"http://127.0.0.1:{port}{_prefix_of(document)}/score"
 
     def renew(self, name: str) -> None:
         """Let the front of a service or endpoint, if it has one, judge by the present documents."""
@@ -65,7 +74,7 @@ class Addresses:
             (each, self._serving[key]) for each in members if (key := key_of(each)) in self._serving
         ]
         tokens = self._tokens.of(name)
-        self._fronts.point(name, route_to(document, members, serving=serving, tokens=tokens))
+        self._fronts.point(name, _route_to(document, members, serving=serving, tokens=tokens))
 
     def block(self, key: str) -> None:
         """Lead no longer to the container of a document."""
@@ -93,3 +102,52 @@ class Addresses:
 def _front_of(key: str) -> str:
     """Return the name of the service or endpoint at whose address a container is served."""
     return key.partition(".")[0]
+
+
+def _prefix_of(document: Mapping[str, Any]) -> str:
+    """Return what stands before ``/score`` in the path of a service's scoring URI."""
+    return f"/api/v1/service/{document['name']}" if is_on_kubernetes(document) else ""
+
+
+def _route_to(
+    document: Mapping[str, Any],
+    members: Iterable[Mapping[str, Any]],
+    *,
+    serving: Iterable[tuple[Mapping[str, Any], tuple[str, int]]],
+    tokens: Callable[[bytes], bool],
+) -> Route:
+    """Return where the front of a service or endpoint leads.
+
+    Parameters
+    ----------
+    document : Mapping[str, Any]
+        That of the service or endpoint.
+    members : Iterable[Mapping[str, Any]]
+        The documents of an endpoint's versions; of a service, its own.
+    serving : Iterable[tuple]
+        Those of them that have a healthy container, each with its host and port.
+    tokens : Callable[[bytes], bool]
+        Whether a bearer token is one for this service.
+    """
+    keys = document[OWN]["keys"]
+    opening = (keys["primaryKey"].encode(), keys["secondaryKey"].encode())
+    by_version = shares(members)
+    return Route(
+        tuple(_target(each, place, by_version) for each, place in serving),
+        keys=opening if document["authEnabled"] else (),
+        takes_token=tokens if document.get("aadAuthEnabled") else None,
+        origins=frozenset(allowed_origins(document)),
+        prefix=_prefix_of(document).encode(),
+        is_router=is_on_kubernetes(document),
+    )
+
+
+def _target(
+    document: Mapping[str, Any], place: tuple[str, int], by_version: Mapping[str, float]
+) -> Target:
+    if not is_on_kubernetes(document):
+        return Target(place)
+    if not document[OWN].get("endpoint"):
+        return Target(place, limits=limits_of(document))
+    version = document["name"]
+    return Target(place, version=version, share=by_version[version], limits=limits_of(document))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelship.testing.offline.json_exchange import RefusalError, json_response
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 
     from modelship.testing.offline.identity import Identity
 
-__all__ = ["ART", "ENV", "MMS", "WS", "Control", "is_direct"]
+__all__ = ["ART", "ENV", "MMS", "PUBLIC_CLOUD", "WS", "Control", "is_direct"]
 
 _WORKSPACES = "providers/Microsoft.MachineLearningServices/workspaces"
 _GROUP = "/subscriptions/<subscription>/resourceGroups/<group>"
@@ -30,34 +32,10 @@ ART = f"/artifact/v2.0{WS}/artifacts"
 ENV = f"/environment/v1.0{WS}"
 """Where the calls of the environment service begin."""
 
-# What is read of https://management.azure.com/metadata/endpoints for the public cloud.
-_PUBLIC_CLOUD: dict[str, Any] = {
-    "name": "AzureCloud",
-    "portal": "https://portal.azure.com",
-    "resourceManager": "https://management.azure.com/",
-    "authentication": {
-        "loginEndpoint": "https://login.microsoftonline.com/",
-        "audiences": ["https://management.core.windows.net/"],
-        "tenant": "common",
-        "identityProvider": "AAD",
-    },
-    "suffixes": {
-        "storage": "core.windows.net",
-        "keyVaultDns": "vault.azure.net",
-        "acrLoginServer": "azurecr.io",
-        "sqlServerHostname": "database.windows.net",
-        "azureDataLakeStoreFileSystem": "azuredatalakestore.net",
-        "azureDataLakeAnalyticsCatalogAndJob": "azuredatalakeanalytics.net",
-    },
-    "graph": "https://graph.windows.net/",
-    "graphAudience": "https://graph.windows.net/",
-    "batch": "https://batch.core.windows.net/",
-    "media": "https://rest.media.azure.net",
-    "gallery": "https://gallery.azure.com/",
-    "sqlManagement": "https://management.core.windows.net:8443/",
-    "vmImageAliasDoc": "",
-    "activeDirectoryDataLake": "https://datalake.azure.net/",
-}
+PUBLIC_CLOUD: dict[str, Any] = json.loads(
+    Path(__file__).with_name("public_cloud.json").read_text(encoding="utf-8")
+)
+"""What is read of https://management.azure.com/metadata/endpoints, and the names of regions."""
 
 
 def is_direct(request: Request) -> bool:
@@ -94,7 +72,7 @@ class Control:
 
     @staticmethod
     def _metadata(request: Request) -> Response:
-        cloud = dict(_PUBLIC_CLOUD)
+        cloud = dict(PUBLIC_CLOUD["endpoints"])
         if is_direct(request):
             login = cloud["authentication"] | {"loginEndpoint": request.host_url}
             cloud |= {"resourceManager": request.host_url, "authentication": login}

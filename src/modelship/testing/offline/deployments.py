@@ -1,15 +1,21 @@
-"""The beginning of deployments, and the operations that a client follows them by."""
+"""The beginning of deployments, and what ends them when the workspace itself was killed.
+
+For that a process waits until its standard input ends, as it does with the process that holds the
+other end, however that comes about. Then it ends the containers.
+"""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modelship.testing.offline.reaper import Reaper
+from modelship.testing.offline.compute import Compute
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from werkzeug.wrappers import Request, Response
 
     from modelship.testing.offline.addresses import Addresses
@@ -17,7 +23,14 @@ if TYPE_CHECKING:
     from modelship.testing.offline.operations import Operations
     from modelship.testing.offline.service_rollouts import Rollouts
 
-__all__ = ["Deployments"]
+__all__ = ["Deployments", "reap"]
+
+_ENDING_S = 30.0
+# Modules are found where this process finds them, and never in the folder that it happens to be in.
+_PROGRAM = (
+    "import os, sys; _, path, kind, folder = sys.argv; sys.path[:] = path.split(os.pathsep); "
+    f"from {__name__} import reap; reap(folder, kind=kind)"
+)
 
 
 class Deployments:
@@ -46,12 +59,11 @@ class Deployments:
         rollouts: Rollouts,
         addresses: Addresses,
     ) -> None:
-        self._folder = folder
-        self._kind = kind
+        self._place = (kind, str(folder))
         self._operations = operations
         self._rollouts = rollouts
         self._addresses = addresses
-        self._reaper: Reaper | None = None
+        self._reaper: subprocess.Popen[bytes] | None = None
         self._guarding = threading.Lock()
 
     def begin(self, request: Request, key: str) -> Response:
@@ -71,10 +83,29 @@ class Deployments:
     def call_reaper(self) -> None:
         """See to it that the containers end with this process, even if it is killed."""
         with self._guarding:
-            if self._reaper is None:
-                self._reaper = Reaper(self._folder, kind=self._kind)
+            if self._reaper is not None:
+                return
+            path = os.pathsep.join(str(Path(each).absolute()) for each in sys.path if each)
+            self._reaper = subprocess.Popen(
+                [sys.executable, "-I", "-c", _PROGRAM, path, *self._place],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,  # so that Ctrl-C is for the workspace alone
+            )
 
     def close(self) -> None:
         """End the reaper: whatever it would have ended has ended."""
-        if self._reaper is not None:
-            self._reaper.close()
+        if self._reaper is None:
+            return
+        try:
+            self._reaper.communicate(timeout=_ENDING_S)
+        except subprocess.TimeoutExpired:
+            self._reaper.kill()
+            self._reaper.communicate()
+
+
+def reap(folder: str, *, kind: Kind) -> None:
+    """Wait for the end of the workspace, and end what it left."""
+    sys.stdin.read()
+    Compute(Path(folder), kind=kind).stop_all()

@@ -1,10 +1,31 @@
-"""Which hosts an offline workspace stands for, and which are this machine."""
+"""Which hosts an offline workspace stands for, which are this machine, and who sends requests.
+
+A page whose name leads to 127.0.0.1 all at once (DNS rebinding) shows itself in Host, any other
+one in Origin or Sec-Fetch-Site, which a browser sets and no page can change. A link that somebody
+follows is no request of a page.
+"""
 
 from __future__ import annotations
 
 import ipaddress
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-__all__ = ["AZURE_NAMES", "is_azure", "is_foreign_account", "is_loopback"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "AZURE_NAMES",
+    "is_azure",
+    "is_foreign_account",
+    "is_local",
+    "is_loopback",
+    "is_of_azure",
+    "sent_by_page",
+]
+
+_AZURES_PORTS = frozenset({None, 80, 443})
+_OWN_SITES = frozenset({"none", "same-origin"})
 
 # What azureml-core 1.61 calls, and what calls beside it: sign-in, resource manager, the services of
 # a workspace, its storage and vault, the graph. Feeds of packages (pkgs.dev.azure.com) and base
@@ -35,7 +56,7 @@ _DOMAINS = (
     ".vault.azure.net",
     *_STORAGE,
 )
-# Where telemetry goes; modelship.testing.offline.telemetry says what becomes of it.
+# Where telemetry goes; modelship.testing.offline.insights says what becomes of it.
 _COLLECTORS = (
     ".applicationinsights.azure.com",
     ".applicationinsights.microsoft.com",
@@ -64,3 +85,34 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host.lower().rstrip(".") == "localhost"
+
+
+def is_local(host: str) -> bool:
+    """Return whether the field Host names this machine; on any port, as a tunnel has its own."""
+    return is_loopback(_split(host)[0])
+
+
+def is_of_azure(host: str) -> bool:
+    """Return whether the field Host names one of Azure's hosts, which come through the proxy."""
+    name, port = _split(host)
+    return is_azure(name) and port in _AZURES_PORTS
+
+
+def sent_by_page(method: str, fields: Mapping[str, str]) -> bool:
+    """Return whether a web page made a browser send a request with these header fields."""
+    follows_link = (
+        method in {"GET", "HEAD"}
+        and fields.get("sec-fetch-mode") == "navigate"
+        and fields.get("sec-fetch-dest") == "document"
+    )
+    site = fields.get("sec-fetch-site", "none")
+    return "origin" in fields or not (site in _OWN_SITES or follows_link)
+
+
+def _split(host: str) -> tuple[str, int | None]:
+    try:
+        parts = urlsplit(f"//{host}")
+        name, port = parts.hostname or "", parts.port
+    except ValueError:
+        return "", None
+    return ("", None) if parts.netloc != host or "@" in host else (name, port)

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from modelship.errors import InvalidNameError, InvalidOptionError
+from modelship.workspace.access import Access
 from modelship.workspace.private import (
     NotPrivateError,
     check_private_folder,
@@ -28,6 +29,8 @@ LOCK = ".lock"
 """The file in a workspace's folder that whoever has it open holds a lock on."""
 
 _FILE = "workspace.json"
+_ACCESS = "access.json"
+_CONFIG = "config.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{2,32}")
 _RULE = "3 to 33 letters, digits, dashes or underscores, beginning with a letter or digit"
 
@@ -121,6 +124,37 @@ class Identity:
         except NotPrivateError as error:
             raise _not_private(folder, error) from None
         write_private(folder / _FILE, json.dumps(asdict(self), indent=2))
+
+    def write_access(self, folder: Path, *, endpoint: str, bundle: Path) -> Access:
+        """Write how clients of the same user connect to the workspace in a folder.
+
+        ``access.json`` holds a key, and ``config.json`` says where that is.
+
+        Parameters
+        ----------
+        folder : Path
+            That of the workspace.
+        endpoint : str
+            Where it is served.
+        bundle : Path
+            The certificates to trust.
+        """
+        access = Access(
+            endpoint=endpoint,
+            ca_bundle=str(bundle),
+            tenant_id=self.tenant_id,
+            workspace_id=self.workspace_id,
+            key=self.key_for("tokens"),
+        )
+        access.write(folder / _ACCESS)
+        config = {
+            "subscription_id": self.subscription_id,
+            "resource_group": self.resource_group,
+            "workspace_name": self.workspace_name,
+            "offline": str(folder / _ACCESS),
+        }
+        write_private(folder / _CONFIG, json.dumps(config, indent=2))
+        return access
 
 
 def _is_empty(folder: Path) -> bool:

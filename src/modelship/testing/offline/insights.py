@@ -3,6 +3,9 @@
 A service with ``enable_app_insights`` is told an instrumentation key and where to send to: the
 workspace itself. The server's own exporter sends there what it would send to Azure: what is
 printed, each request, and each exception.
+
+What the SDK itself sends, if ``azureml-telemetry`` is installed beside it, is taken in and
+forgotten: a sender that is refused keeps it on disk, tries again, and fills the log.
 """
 
 from __future__ import annotations
@@ -11,22 +14,29 @@ import json
 import os
 import threading
 import uuid
+import zlib
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from modelship.testing.offline.json_exchange import LARGEST_BODY_BYTES, json_response
 from modelship.testing.offline.moments import moment
+from modelship.testing.offline.offline_app import Call
+from modelship.testing.offline.request_guard import Door
 from modelship.testing.offline.service_documents import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from werkzeug.wrappers import Request, Response
+
     from modelship.testing.offline.compute import Kind
     from modelship.testing.offline.identity import Identity
 
-__all__ = ["Insights", "InsightsRecord"]
+__all__ = ["Insights", "InsightsRecord", "Telemetry"]
 
 _FILE: Final = "app-insights.jsonl"
+_GZIP: Final = 31  # as zlib takes it: a window of 2**15 bytes, with gzip's header
 _MOST_BYTES: Final = 16 << 20
 # By the names that the tables have in Application Insights; what is said is in which field.
 _TABLES: Final = {
@@ -158,3 +168,56 @@ def _message(content: Mapping[str, Any]) -> str:
     listed = content.get("exceptions")
     first = listed[0] if isinstance(listed, list) and listed else {}
     return str(first.get("message", "")) if isinstance(first, dict) else ""
+
+
+class Telemetry:
+    """Answers what Application Insights' collector would.
+
+    The protocol is that of the ``/v2/track`` and ``/v2.1/track`` endpoints:
+    https://learn.microsoft.com/azure/azure-monitor/app/data-model-complete
+
+    Parameters
+    ----------
+    insights : Insights
+        Keeps what services send.
+    """
+
+    def __init__(self, insights: Insights) -> None:
+        self._insights = insights
+
+    def calls(self) -> list[Call]:
+        """Return what it answers; a sender has no token, but a key in each of its records."""
+        service = "/insights/<service>"
+        return [
+            Call("telemetry.track", "POST", "/v2/track", self._forget, Door.OPEN),
+            Call("telemetry.track-2.1", "POST", "/v2.1/track", self._forget, Door.OPEN),
+            Call("insights.track", "POST", f"{service}/v2/track", self._keep, Door.OPEN),
+            Call("insights.track-2.1", "POST", f"{service}/v2.1/track", self._keep, Door.OPEN),
+        ]
+
+    @staticmethod
+    def _forget(request: Request) -> Response:
+        return _received(_envelopes(request))
+
+    def _keep(self, request: Request, *, service: str) -> Response:
+        found = _envelopes(request)
+        self._insights.take(service, found)
+        return _received(found)
+
+
+def _envelopes(request: Request) -> list[Any]:
+    """Return the records of a request: a list, or one in each line; other content is one."""
+    try:
+        content = request.get_data()
+        if request.headers.get("Content-Encoding") == "gzip":
+            content = zlib.decompressobj(wbits=_GZIP).decompress(content, LARGEST_BODY_BYTES)
+        text = content.decode()
+        found = [json.loads(line) for line in text.splitlines() if line.strip()]
+    except (ValueError, RecursionError, OSError, EOFError, zlib.error):
+        return [None]
+    return found[0] if len(found) == 1 and isinstance(found[0], list) else found
+
+
+def _received(envelopes: list[Any]) -> Response:
+    count = len(envelopes)
+    return json_response({"itemsReceived": count, "itemsAccepted": count, "errors": []})

@@ -9,15 +9,19 @@ from __future__ import annotations
 import hmac
 import uuid
 from dataclasses import dataclass, field
+from html import escape
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
+from werkzeug.wrappers import Response
+
+from modelship.testing.offline.hosts import is_loopback
 from modelship.testing.offline.json_exchange import RefusalError, json_response
 from modelship.testing.offline.offline_app import Call
 from modelship.testing.offline.request_guard import Door
-from modelship.testing.offline.sign_in_page import turned_away
 
 if TYPE_CHECKING:
-    from werkzeug.wrappers import Request, Response
+    from werkzeug.wrappers import Request
 
     from modelship.testing.offline.identity import Identity
     from modelship.workspace.access import Access
@@ -42,6 +46,15 @@ _AGAIN = (
     "They are not those of this offline workspace. Read them from the file in its folder: source "
     "environment.sh"
 )
+_HTML = """<!doctype html>
+<title>Offline workspace</title>
+<p>{sentence}</p>
+"""
+_FORM = """<form method="{method}" action="{action}">
+{fields}
+</form>
+<script>document.forms[0].submit()</script>
+"""
 _LIFETIME_S = 3599  # what the platform says of a token that is good for an hour
 
 
@@ -162,7 +175,7 @@ class Login:
 
     @staticmethod
     def _turn_away(request: Request) -> Response:
-        return turned_away(request, _NO_PEOPLE)
+        return _turned_away(request, _NO_PEOPLE)
 
     def _check_tenant(self, tenant: str) -> None:
         if tenant != self._principal.tenant_id:
@@ -179,3 +192,34 @@ class Login:
         if not hmac.compare_digest(client_secret.encode(), self._principal.client_secret.encode()):
             message = f"Invalid client secret provided for the app '{client_id}'. {_AGAIN}"
             raise _LoginRefusalError(401, "invalid_client", _WRONG_SECRET, message)
+
+
+def _turned_away(request: Request, sentence: str) -> Response:
+    """Return a page that shows a browser a sentence, and tells it to the program that waits.
+
+    It is the answer of OAuth 2.0 to a person who may not (RFC 6749, section 4.1.2.1), so that the
+    program goes on, with an error whose text is a sentence.
+    """
+    page = _HTML.format(sentence=escape(sentence))
+    place = urlsplit(request.args.get("redirect_uri", ""))
+    if place.scheme == "http" and is_loopback(place.hostname or ""):
+        page += _form(request, sentence)
+    return Response(page, mimetype="text/html")
+
+
+def _form(request: Request, sentence: str) -> str:
+    told = {
+        "error": "access_denied",
+        "error_description": sentence,
+        "state": request.args.get("state", ""),
+    }
+    fields = [
+        f'<input type="hidden" name="{name}" value="{escape(value)}">'
+        for name, value in told.items()
+    ]
+    posts = request.args.get("response_mode") == "form_post"
+    return _FORM.format(
+        method="post" if posts else "get",
+        action=escape(request.args["redirect_uri"]),
+        fields="\n".join(fields),
+    )

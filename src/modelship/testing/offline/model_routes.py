@@ -19,7 +19,7 @@ from modelship.testing.offline.json_exchange import (
 )
 from modelship.testing.offline.moments import moment
 from modelship.testing.offline.offline_app import Call
-from modelship.testing.offline.service_documents import OWN
+from modelship.testing.offline.service_documents import OWN, has_all
 from modelship.testing.offline.shapes import optional
 
 if TYPE_CHECKING:
@@ -183,18 +183,9 @@ def _fits(model: dict[str, Any], wanted: Any) -> bool:
     datasets = [dataset.get("id") for dataset in model.get("datasets") or []]
     return (
         all(wanted[key] == model.get(field) for key, field in plain.items() if wanted.get(key))
-        and _has(model.get("kvTags"), wanted.get("tags", ""))
-        and _has(model.get("properties"), wanted.get("properties", ""))
+        and has_all(model.get("kvTags"), wanted.get("tags", ""))
+        and has_all(model.get("properties"), wanted.get("properties", ""))
         and wanted.get("datasetId", "") in {"", *datasets}
-    )
-
-
-def _has(entries: dict[str, str] | None, wanted: str) -> bool:
-    """Return whether there are all of ``key,key=value,…``."""
-    entries = entries or {}
-    pairs = [each.partition("=") for each in wanted.split(",") if each]
-    return all(
-        key in entries and (not sign or str(entries[key]) == value) for key, sign, value in pairs
     )
 
 

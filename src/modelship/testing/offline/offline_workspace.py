@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from filelock import FileLock, Timeout
 
 from modelship.errors import InvalidOptionError, MissingExtraError
-from modelship.testing.offline.document_store import Store
-from modelship.testing.offline.entrance import write_entrance
 from modelship.testing.offline.faults import Faults
 from modelship.testing.offline.identity import LOCK, Identity
 from modelship.testing.offline.shell_variables import exports, variables, without_exports
@@ -24,11 +22,16 @@ from modelship.workspace.trust import trusting
 from modelship.workspace.way_out import WayOut
 
 if TYPE_CHECKING:
+    from socket import socket
     from types import TracebackType
 
     from typing_extensions import Self  # for type checkers only: Python 3.10 lacks it
 
+    from modelship.testing.offline.authority import Authority
     from modelship.testing.offline.insights import InsightsRecord
+    from modelship.testing.offline.listeners import Listeners
+    from modelship.testing.offline.offline_app import App
+    from modelship.testing.offline.offline_context import Context
 
 __all__ = ["OfflineWorkspace"]
 
@@ -213,39 +216,43 @@ class OfflineWorkspace:
         return folder
 
     def _open(self, stack: ExitStack) -> None:
-        from modelship.testing.offline.assembly import Assembly
+        from modelship.testing.offline.assembly import open_parts
         from modelship.testing.offline.authority import Authority
-        from modelship.testing.offline.data.account import StorageAccount
-        from modelship.testing.offline.insights import Insights
         from modelship.testing.offline.listeners import Listeners
         from modelship.testing.offline.offline_app import App
-        from modelship.testing.offline.proxy import Proxy
-        from modelship.testing.offline.request_guard import Guard
-        from modelship.testing.offline.server import Server
 
         stack.enter_context(without_exports())
         WayOut(os.environ).keep(self.folder, sealed=self._sealed)
         # A folder of our own is removed at the end, and nobody opens it again.
-        self._listeners = stack.enter_context(
-            Listeners(self.folder if self._given_folder else None)
-        )
-        listeners = {
-            scheme: stack.enter_context(
-                self._listeners.open(scheme, self.identity.ports.get(scheme))
-            )
+        listeners = stack.enter_context(Listeners(self.folder if self._given_folder else None))
+        sockets = {
+            scheme: stack.enter_context(listeners.open(scheme, self.identity.ports.get(scheme)))
             for scheme in ("http", "https", "proxy")
         }
-        ports = {scheme: each.getsockname()[1] for scheme, each in listeners.items()}
+        ports = {scheme: each.getsockname()[1] for scheme, each in sockets.items()}
         self.identity = replace(self.identity, ports=self.identity.ports | ports)
         self.identity.save(self.folder)
         self.endpoint = f"http://127.0.0.1:{ports['http']}"
+        self.config_path = self.folder / "config.json"
         authority = Authority(self.folder)
         self._bundle_path = authority.bundle_path
-        access = write_entrance(
-            self.folder, self.identity, endpoint=self.endpoint, bundle=self._bundle_path
-        )
-        self.config_path = self.folder / "config.json"
         stack.enter_context(trusting(authority.bundle_path))
+        context = self._context(listeners)
+        calls = open_parts(context, stack)
+        listeners.settle()
+        self._app = app = App(calls, self.faults, guard=context.guard)
+        self._serve(app, sockets, stack, authority=authority)
+
+    def _context(self, listeners: Listeners) -> Context:
+        from modelship.testing.offline.data.account import StorageAccount
+        from modelship.testing.offline.document_store import Store
+        from modelship.testing.offline.insights import Insights
+        from modelship.testing.offline.offline_context import Context
+        from modelship.testing.offline.request_guard import Guard
+
+        access = self.identity.write_access(
+            self.folder, endpoint=self.endpoint, bundle=self._bundle_path
+        )
         guard = Guard(
             access,
             address_key=self.identity.key_for("addresses"),
@@ -253,30 +260,34 @@ class OfflineWorkspace:
             account=StorageAccount.of(self.identity),
         )
         self._insights = Insights(self.folder, self.identity, compute=self._compute)
-        assembly = Assembly(
+        return Context(
             identity=self.identity,
             store=Store(self.folder),
             guard=guard,
             access=access,
             faults=self.faults,
             insights=self._insights,
-            listeners=self._listeners,
+            listeners=listeners,
             compute=self._compute,
             base_image=self._base_image,
             sealed=self._sealed,
             temporary=self._given_folder is None,
             exported=lambda: self.environment,
         )
-        calls = assembly.open(stack)
-        self._listeners.settle()
-        self._app = app = App(calls, self.faults, guard=guard)
+
+    def _serve(
+        self, app: App, sockets: dict[str, socket], stack: ExitStack, *, authority: Authority
+    ) -> None:
+        from modelship.testing.offline.proxy import Proxy
+        from modelship.testing.offline.server import Server
+
         tls = {"http": None, "https": authority.context("127.0.0.1")}
         for scheme, context in tls.items():
-            stack.callback(Server(app, listener=listeners[scheme], tls=context).close)
+            stack.callback(Server(app, listener=sockets[scheme], tls=context).close)
         self._proxy = Proxy(
-            listener=listeners["proxy"],
-            http_port=ports["http"],
-            https_port=ports["https"],
+            listener=sockets["proxy"],
+            http_port=self.identity.ports["http"],
+            https_port=self.identity.ports["https"],
             password=self.identity.key_for("proxy"),
             account=self.identity.storage_account,
             sealed=self._sealed,

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from modelship.testing.offline.heads import HEAD_END, fields_of, without_prefix
-from modelship.testing.offline.pages import is_local, sent_by_page
+from modelship.testing.offline.hosts import is_local, sent_by_page
 from modelship.testing.offline.routes import VERSION_FIELD, QueueTimeoutError
 
 if TYPE_CHECKING:

@@ -15,10 +15,9 @@ from urllib.parse import urlencode
 import jwt
 
 from modelship.testing.offline.data.storage_errors import foreign_account
-from modelship.testing.offline.hosts import is_foreign_account
+from modelship.testing.offline.hosts import is_foreign_account, is_local, is_of_azure, sent_by_page
 from modelship.testing.offline.json_exchange import RefusalError
 from modelship.testing.offline.moments import is_past, moment
-from modelship.testing.offline.pages import is_local, is_of_azure, sent_by_page
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from modelship.testing.offline.control import WS, service_base
+from modelship.testing.offline.control import PUBLIC_CLOUD, WS, service_base
 from modelship.testing.offline.json_exchange import (
     RefusalError,
     check_shape,
@@ -32,17 +32,6 @@ _LOWER_GROUP = f"{_SUBSCRIPTION}/resourcegroups/<group>"
 _DEPLOYMENTS = f"{_SUBSCRIPTION}/providers/Microsoft.Resources/deployments"
 _KIND = "Microsoft.MachineLearningServices/workspaces"
 _CHANGEABLE = {"friendlyName": optional(str), "description": optional(str)}
-# A script that makes sure of its workspace names a region, which is checked first.
-_LOCATIONS = (
-    *("East US", "East US 2", "Central US", "North Central US", "South Central US"),
-    *("West Central US", "West US", "West US 2", "West US 3", "Canada Central", "Canada East"),
-    *("Brazil South", "North Europe", "West Europe", "UK South", "UK West", "France Central"),
-    *("Germany West Central", "Italy North", "Norway East", "Poland Central", "Spain Central"),
-    *("Sweden Central", "Switzerland North", "Switzerland West", "Israel Central", "Qatar Central"),
-    *("South Africa North", "UAE North", "Central India", "South India", "Jio India West"),
-    *("East Asia", "Southeast Asia", "Japan East", "Japan West", "Korea Central"),
-    *("Australia East", "Australia Southeast", "China North 2", "China East 2"),
-)
 _FILTER_OF_GROUP = re.compile(r"resourceGroup eq '([^']*)'")
 _ONE = (
     "An offline workspace is the only one in its subscription: open it with "
@@ -95,7 +84,8 @@ class Resources:
 
     def _provider(self, _request: Request, *, subscription: str) -> Response:
         self._check(subscription)
-        kinds = [{"resourceType": "workspaces", "locations": list(_LOCATIONS)}]
+        # A script that makes sure of its workspace names a region, which is checked first.
+        kinds = [{"resourceType": "workspaces", "locations": PUBLIC_CLOUD["locations"]}]
         return json_response({"namespace": _KIND.partition("/")[0], "resourceTypes": kinds})
 
     def _resources(self, request: Request, *, subscription: str) -> Response:

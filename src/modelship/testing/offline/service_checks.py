@@ -14,18 +14,25 @@ from modelship.testing.offline.json_exchange import (
 )
 from modelship.testing.offline.offline_app import Call
 from modelship.testing.offline.service_places import ENDPOINT, place_of
-from modelship.testing.offline.service_references import check_compute, check_models
-from modelship.testing.offline.service_requests import RESOURCES, resources
+from modelship.testing.offline.service_requests import (
+    RESOURCES,
+    check_compute,
+    check_models,
+    resources,
+)
 from modelship.testing.offline.shapes import optional
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request, Response
 
     from modelship.testing.offline.aks.endpoints import Endpoints
-    from modelship.testing.offline.document_store import Store
     from modelship.testing.offline.nocode.no_code import NoCode
+    from modelship.testing.offline.offline_context import Context
 
 __all__ = ["Checks"]
+
+# How many all services on Container Instances may ask for together: the quota.
+_CORES = 100.0
 
 
 class Checks:
@@ -33,27 +40,20 @@ class Checks:
 
     Parameters
     ----------
-    store : Store
-        Has the services that there are.
+    context : Context
+        What the parts of the workspace share.
     endpoints : Endpoints
         Judges requests for endpoints.
     nocode : NoCode
         Completes requests that name a model alone.
-    cores : float
-        How many cores all services on Container Instances may ask for together: the quota.
-    location : str
-        The Azure region that the workspace pretends to be in.
     """
 
-    def __init__(
-        self, store: Store, *, endpoints: Endpoints, nocode: NoCode, cores: float, location: str
-    ) -> None:
-        self._store = store
-        self._services = store.documents("services")
+    def __init__(self, context: Context, *, endpoints: Endpoints, nocode: NoCode) -> None:
+        self._store = context.store
+        self._services = context.store.documents("services")
         self._endpoints = endpoints
         self._nocode = nocode
-        self._cores = cores
-        self._location = location
+        self._location = context.identity.location
 
     def calls(self) -> list[Call]:
         """Return what it answers."""
@@ -121,10 +121,10 @@ class Checks:
             if each["computeType"] == "ACI" and each["name"] != wanted.get("name")
         )
         asked = resources(wanted)["cpu"]
-        if used + asked <= self._cores:
+        if used + asked <= _CORES:
             return ""
         return failures.quota_exceeded(
-            limit=self._cores, usage=used, requested=asked, location=self._location
+            limit=_CORES, usage=used, requested=asked, location=self._location
         )
 
 

@@ -17,13 +17,17 @@ __all__ = [
     "OWN",
     "allowed_origins",
     "base_document",
+    "begun",
+    "completed",
     "fits",
+    "has_all",
     "is_on_kubernetes",
     "key_of",
     "limits",
     "model_ids",
     "new_key",
     "replicas",
+    "resumed",
     "shown",
     "what_runs",
     "workers",
@@ -32,6 +36,7 @@ __all__ = [
 OWN: Final = "_offline"
 """The field that no client sees: keys, port, operation, and the record of the container."""
 
+_BEFORE: Final = "before"
 _KEY_LETTERS: Final = string.ascii_letters + string.digits
 _KEY_LENGTH: Final = 32
 
@@ -133,14 +138,47 @@ def fits(document: Mapping[str, Any], wanted: Any, *, models: Iterable[str]) -> 
         wanted.get("computeType", document["computeType"]).upper() == document["computeType"]
         and wanted.get("modelId") in {None, *models}
         and wanted.get("modelName") in {None, *(each.rpartition(":")[0] for each in models)}
-        and _has(document["kvTags"], wanted.get("tags", ""))
-        and _has(document["properties"], wanted.get("properties", ""))
+        and has_all(document["kvTags"], wanted.get("tags", ""))
+        and has_all(document["properties"], wanted.get("properties", ""))
         and not any(wanted.get(each) for each in images)
     )
 
 
-def _has(entries: Mapping[str, str], wanted: str) -> bool:
+def begun(new: Mapping[str, Any], *, before: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the document of a service of which another container is about to start.
+
+    Parameters
+    ----------
+    new : Mapping[str, Any]
+        What the service is to be.
+    before : Mapping[str, Any], optional
+        What it is; if it runs, it is put aside until the new container runs or has failed.
+    """
+    runs = before is not None and before["state"] == State.HEALTHY
+    aside = {_BEFORE: before} if runs else {}
+    started = {"state": str(State.TRANSITIONING), "error": None, OWN: {**new[OWN], **aside}}
+    return {**new, **started}
+
+
+def completed(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the workspace keeps for itself of a service, with nothing put aside."""
+    return {field: value for field, value in document[OWN].items() if field != _BEFORE}
+
+
+def resumed(document: Mapping[str, Any], error: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a service is when the workspace is opened again.
+
+    An update that was cut short leaves what ran before; a deployment leaves a failed service.
+    """
+    if document["state"] != State.TRANSITIONING:
+        return dict(document)
+    before = document[OWN].get(_BEFORE)
+    return dict(before or {**document, "state": str(State.FAILED), "error": dict(error)})
+
+
+def has_all(entries: Mapping[str, str] | None, wanted: str) -> bool:
     """Return whether there are all of ``key,key=value,…``."""
+    entries = entries or {}
     pairs = [each.partition("=") for each in wanted.split(",") if each]
     return all(
         key in entries and (not sign or str(entries[key]) == value) for key, sign, value in pairs

@@ -10,15 +10,20 @@ from typing import TYPE_CHECKING, Any, Final
 from modelship.errors import InvalidNameError
 from modelship.targets.names import check_service_name
 from modelship.testing.offline.json_exchange import RefusalError, check_shape
+from modelship.testing.offline.service_documents import model_ids
 from modelship.testing.offline.shapes import NUMBER, optional
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from modelship.testing.offline.document_store import Store
+
 __all__ = [
     "RESOURCES",
     "bad",
     "check_changed",
+    "check_compute",
+    "check_models",
     "check_named",
     "check_request",
     "checked_key",
@@ -178,6 +183,41 @@ def checked_key(key: object) -> str:
 def bad(message: str) -> RefusalError:
     """Return the refusal of a request that cannot be met as it is."""
     return RefusalError(400, "BadArgument", message)
+
+
+def check_models(store: Store, wanted: Mapping[str, Any]) -> None:
+    """Refuse a request, or a document, that names a model which is not registered.
+
+    Raises
+    ------
+    RefusalError
+        With the status and the words of the answer.
+    """
+    for model_id in model_ids(wanted):
+        if store.documents("models").get(model_id) is None:
+            message = f"Model with id {model_id} not found in provided workspace."
+            raise RefusalError(404, "ModelNotFound", message)
+
+
+def check_compute(store: Store, wanted: Mapping[str, Any]) -> None:
+    """Refuse a request for a service on a Kubernetes cluster that is not there.
+
+    Raises
+    ------
+    RefusalError
+        With the status and the words of the answer.
+    """
+    name = wanted.get("computeName")
+    if not name:
+        raise RefusalError(400, "BadArgument", "The request names no compute target to deploy to.")
+    found = store.documents("computes").get(str(name))
+    if found is None:
+        message = f"There is no compute target {name}; create or attach a cluster of that name."
+        raise RefusalError(404, "ComputeNotFound", message)
+    kind = found["properties"]["computeType"]
+    if kind != "AKS":
+        message = f"The compute target {name} is of type {kind}; services run on AKS."
+        raise RefusalError(400, "BadArgument", message)
 
 
 def _apply(

@@ -13,14 +13,15 @@ from modelship.targets.state import State
 from modelship.testing.offline import deployment_failures as failures
 from modelship.testing.offline.builds import Build, Builder
 from modelship.testing.offline.deployment_failures import DeploymentFailure
-from modelship.testing.offline.interruptions import completed
 from modelship.testing.offline.moments import moment
 from modelship.testing.offline.service_containers import Containers, instance_of
 from modelship.testing.offline.service_documents import (
     OWN,
+    completed,
     key_of,
 )
 from modelship.testing.offline.unsimulated import remarks
+from modelship.testing.offline.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,15 +30,15 @@ if TYPE_CHECKING:
     from modelship.targets.instance import Instance
     from modelship.testing.offline.addresses import Addresses
     from modelship.testing.offline.compute import Compute
-    from modelship.testing.offline.document_store import Store
-    from modelship.testing.offline.faults import Faults
     from modelship.testing.offline.images import Image
-    from modelship.testing.offline.insights import Insights
+    from modelship.testing.offline.offline_context import Context
     from modelship.testing.offline.operations import Operations
 
-__all__ = ["Rollouts"]
+__all__ = ["HEALTHY_WITHIN_S", "Rollouts"]
 
-_JOIN_S = 20.0
+HEALTHY_WITHIN_S = 600.0
+"""How long a container may take to become healthy before the deployment is given up."""
+
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 0.5
 _log = logging.getLogger(__name__)
@@ -52,47 +53,28 @@ class Rollouts:
 
     Parameters
     ----------
-    store : Store
-        Has the documents of the services.
+    context : Context
+        What the parts of the workspace share.
     operations : Operations
         Where whoever waits can follow.
     compute : Compute
         Runs the containers.
     addresses : Addresses
         Lead to them.
-    faults : Faults
-        What is to go wrong.
-    insights : Insights
-        Takes what services send to Application Insights.
-    location : str
-        The Azure region that the workspace pretends to be in.
-    healthy_within_s : float
-        How long a container may take to become healthy.
     """
 
     def __init__(
-        self,
-        store: Store,
-        *,
-        operations: Operations,
-        compute: Compute,
-        addresses: Addresses,
-        faults: Faults,
-        insights: Insights,
-        location: str,
-        healthy_within_s: float,
+        self, context: Context, *, operations: Operations, compute: Compute, addresses: Addresses
     ) -> None:
-        self._services = store.documents("services")
-        self._containers = Containers(store, compute=compute, addresses=addresses)
-        self._builder = Builder(store, operations=operations, compute=compute)
+        self._services = context.store.documents("services")
+        self._containers = Containers(context.store, compute=compute, addresses=addresses)
+        self._builder = Builder(context.store, operations=operations, compute=compute)
         self._operations = operations
-        self._faults = faults
-        self._insights = insights
-        self._location = location
-        self._healthy_within_s = healthy_within_s
+        self._faults = context.faults
+        self._insights = context.insights
+        self._location = context.identity.location
         self._locks: dict[str, threading.RLock] = {}
-        self._threads: list[threading.Thread] = []
-        self._closing = False
+        self._workers = Workers()
 
     def changing(self, name: str) -> threading.RLock:
         """Return the lock that is held while a container of this name begins or ends.
@@ -116,8 +98,7 @@ class Rollouts:
         """
         for name in names:
             self._begin(name, self._require(name)[OWN]["operation"], stage="")
-        for thread in self._threads:
-            thread.join()
+        self._workers.wait()
 
     def remove(self, name: str) -> None:
         """End what runs of a service."""
@@ -127,7 +108,7 @@ class Rollouts:
     def refresh(self, document: dict[str, Any]) -> dict[str, Any]:
         """Return a service's document as it is now: a container may have ended since."""
         instance = instance_of(document[OWN].get("instance"))
-        if document["state"] != State.HEALTHY or instance is None or self._closing:
+        if document["state"] != State.HEALTHY or instance is None or self._workers.closed:
             return document
         if self._containers.is_starting(instance):
             return {**document, "state": str(State.TRANSITIONING)}  # it is being restarted
@@ -149,23 +130,17 @@ class Rollouts:
 
     def close(self) -> None:
         """End everything that runs; what the documents say stays, so that it can start again."""
-        self._closing = True
-        end = time.monotonic() + _JOIN_S
         try:
-            for thread in self._threads:
-                thread.join(max(0.0, end - time.monotonic()))
+            self._workers.close()
         finally:
             self._containers.close()
 
     # --- one deployment -------------------------------------------------------------------
 
     def _begin(self, name: str, operation: str, *, stage: str) -> None:
-        arguments = (name, operation, stage)
-        thread = threading.Thread(
-            target=self._run, args=arguments, name=f"deploy {name}", daemon=True
+        self._workers.run(
+            lambda: self._run(name, operation, stage), name=f"deploy {name}", wait_s=0
         )
-        self._threads = [each for each in self._threads if each.is_alive()] + [thread]
-        thread.start()
 
     def _run(self, name: str, operation: str, stage: str) -> None:
         try:
@@ -212,7 +187,7 @@ class Rollouts:
             return self._containers.start(name, image, steps)
 
     def _await(self, name: str, operation: str, instance: Instance, stage: str) -> None:
-        end = time.monotonic() + self._healthy_within_s
+        end = time.monotonic() + HEALTHY_WITHIN_S
         pause_s = _FIRST_PAUSE_S
         while (state := self._containers.state(instance)) is not State.HEALTHY:
             with self.changing(name):
@@ -260,7 +235,9 @@ class Rollouts:
         document = self._services.get(name)
         if document is None:
             raise _OvertakenError
-        if operation is not None and (self._closing or document[OWN]["operation"] != operation):
+        if operation is not None and (
+            self._workers.closed or document[OWN]["operation"] != operation
+        ):
             raise _OvertakenError
         return document
 

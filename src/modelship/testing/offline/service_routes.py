@@ -14,7 +14,6 @@ from modelship.testing.offline.compute import Compute
 from modelship.testing.offline.control import MMS
 from modelship.testing.offline.deployments import Deployments
 from modelship.testing.offline.front import Fronts
-from modelship.testing.offline.interruptions import begun, resumed
 from modelship.testing.offline.json_exchange import (
     RefusalError,
     json_object,
@@ -27,31 +26,27 @@ from modelship.testing.offline.offline_app import Call
 from modelship.testing.offline.operations import Operations
 from modelship.testing.offline.profiling.profiles import Profiles
 from modelship.testing.offline.service_checks import Checks
-from modelship.testing.offline.service_credentials import Credentials
+from modelship.testing.offline.service_credentials import Credentials, ServiceTokens
 from modelship.testing.offline.service_documents import (
     OWN,
+    begun,
     fits,
     key_of,
     model_ids,
+    resumed,
     shown,
     what_runs,
 )
 from modelship.testing.offline.service_places import ENDPOINT, place_of
-from modelship.testing.offline.service_references import check_models
-from modelship.testing.offline.service_rollouts import Rollouts
-from modelship.testing.offline.service_tokens import ServiceTokens
+from modelship.testing.offline.service_requests import check_models
+from modelship.testing.offline.service_rollouts import HEALTHY_WITHIN_S, Rollouts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from werkzeug.wrappers import Request, Response
 
-    from modelship.testing.offline.compute import Kind
-    from modelship.testing.offline.document_store import Store
-    from modelship.testing.offline.faults import Faults
-    from modelship.testing.offline.insights import Insights
-    from modelship.testing.offline.listeners import Listeners
-    from modelship.testing.offline.request_guard import Guard
+    from modelship.testing.offline.offline_context import Context
 
     _Answer = Callable[..., Response]
 
@@ -65,107 +60,64 @@ class Services:
 
     Parameters
     ----------
-    store : Store
-        Keeps them.
-    guard : Guard
-        Signs the addresses of logs.
-    front_key : str
-        What the containers want to see of whoever asks them, beside the keys of their service.
-    token_key : str
-        What the tokens of services that take tokens are signed with.
-    faults : Faults
-        What is to go wrong with deployments.
-    insights : Insights
-        Takes what services send to Application Insights.
-    container : str
-        The storage container of the first datastore, which profiles read datasets from.
-    compute : {"process", "docker"}
-        What a container is.
-    base_image : str, optional
-        With ``"docker"``, what the images stand on.
-    cores : float
-        How many cores all services on Container Instances may ask for together: the quota.
-    location : str
-        The Azure region that the workspace pretends to be in.
-    healthy_within_s : float
-        How long a container may take to become healthy before the deployment is aborted.
-    listeners : Listeners, optional
-        Opens the sockets of the services' addresses.
-
-    Raises
-    ------
-    InvalidOptionError
-        If there is no such compute.
+    context : Context
+        What the parts of the workspace share.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        *,
-        guard: Guard,
-        front_key: str,
-        token_key: str,
-        faults: Faults,
-        insights: Insights,
-        container: str,
-        compute: Kind = "process",
-        base_image: str | None = None,
-        cores: float = 100.0,
-        location: str = "eastus",
-        healthy_within_s: float = 600.0,
-        listeners: Listeners | None = None,
-    ) -> None:
+    def __init__(self, context: Context) -> None:
+        store = context.store
         self._store = store
         self._documents = store.documents("services")
         self._nocode = NoCode(store)
         self._creating = threading.Lock()  # so that the quota is judged one after the other
-        self._location = location
+        self._location = context.identity.location
         self._compute = Compute(
-            store.folder, kind=compute, base_image=base_image, front_key=front_key
+            store.folder,
+            kind=context.compute,
+            base_image=context.base_image,
+            front_key=context.front_key,
         )
-        tokens = ServiceTokens(key=token_key)
-        fronts = Fronts(key=front_key, listeners=listeners)
+        tokens = ServiceTokens(key=context.identity.key_for("service tokens"))
+        fronts = Fronts(key=context.front_key, listeners=context.listeners)
         self._addresses = Addresses(store, fronts=fronts, tokens=tokens)
-        self._operations = Operations(store, guard=guard)
+        self._operations = Operations(store, guard=context.guard)
         self._rollouts = Rollouts(
-            store,
+            context,
             operations=self._operations,
             compute=self._compute,
             addresses=self._addresses,
-            faults=faults,
-            insights=insights,
-            location=location,
-            healthy_within_s=healthy_within_s,
         )
-        self._deployments = Deployments(
+        self._add_routes(context, tokens)
+
+    def _add_routes(self, context: Context, tokens: ServiceTokens) -> None:
+        store, rollouts, operations = self._store, self._rollouts, self._operations
+        self._deployments = deployments = Deployments(
             store.folder,
-            kind=compute,
-            operations=self._operations,
-            rollouts=self._rollouts,
+            kind=context.compute,
+            operations=operations,
+            rollouts=rollouts,
             addresses=self._addresses,
         )
         self._endpoints = Endpoints(
             store,
-            rollouts=self._rollouts,
-            operations=self._operations,
-            deployments=self._deployments,
+            rollouts=rollouts,
+            operations=operations,
+            deployments=deployments,
             addresses=self._addresses,
             nocode=self._nocode,
         )
-        self._checks = Checks(
-            store, endpoints=self._endpoints, nocode=self._nocode, cores=cores, location=location
-        )
+        self._checks = Checks(context, endpoints=self._endpoints, nocode=self._nocode)
         self._profiles = Profiles(
             store,
-            operations=self._operations,
+            operations=operations,
             compute=self._compute,
-            deployments=self._deployments,
-            container=container,
-            front_key=front_key,
-            healthy_within_s=healthy_within_s,
+            deployments=deployments,
+            container=f"azureml-blobstore-{context.identity.workspace_id}",
+            front_key=context.front_key,
+            healthy_within_s=HEALTHY_WITHIN_S,
         )
         self._credentials = Credentials(
-            store, tokens=tokens, rollouts=self._rollouts, deployments=self._deployments
+            store, tokens=tokens, rollouts=rollouts, deployments=deployments
         )
 
     def calls(self) -> list[Call]:

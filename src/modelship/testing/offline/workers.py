@@ -38,6 +38,11 @@ class Workers:
         thread.start()
         thread.join(wait_s)
 
+    def wait(self) -> None:
+        """Wait for the end of all work, however long it takes."""
+        for thread in self._threads:
+            thread.join()
+
     def close(self) -> None:
         """Wait for what is under way, at most 20 seconds in all."""
         self.closed = True

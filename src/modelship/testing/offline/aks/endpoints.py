@@ -13,19 +13,18 @@ from modelship.testing.offline.aks.endpoint_versions import (
     new_version,
     of_endpoint,
 )
-from modelship.testing.offline.interruptions import begun
 from modelship.testing.offline.json_exchange import RefusalError, json_patch, json_response
 from modelship.testing.offline.moments import moment
 from modelship.testing.offline.service_documents import (
     OWN,
     base_document,
+    begun,
     key_of,
     model_ids,
     shown,
     what_runs,
 )
-from modelship.testing.offline.service_references import check_models
-from modelship.testing.offline.service_requests import bad, check_named, patched
+from modelship.testing.offline.service_requests import bad, check_models, check_named, patched
 from modelship.testing.offline.shapes import optional
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from modelship.testing.offline.json_exchange import (
 )
 from modelship.testing.offline.offline_app import Call
 from modelship.testing.offline.request_guard import Door
-from modelship.testing.offline.service_references import check_models
+from modelship.testing.offline.service_requests import check_models
 from modelship.testing.offline.shapes import optional
 
 if TYPE_CHECKING:

@@ -20,8 +20,7 @@ from modelship.testing.offline.offline_app import Call
 from modelship.testing.offline.operations import ENDED
 from modelship.testing.offline.profiling.measuring import measure
 from modelship.testing.offline.profiling.profile_rows import rows_of
-from modelship.testing.offline.service_references import check_models
-from modelship.testing.offline.service_requests import check_request
+from modelship.testing.offline.service_requests import check_models, check_request
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request, Response

@@ -36,7 +36,7 @@ _ADVICE: Final = {
     errno.ENAMETOOLONG: "Its path is too long:",
     errno.ELOOP: "A link in its path leads to itself: remove it, or",
     errno.EMFILE: "Raise the limit of open files (ulimit -n), or",
-    errno.EIO: "Look after the disk, or",
+    errno.EIO: "Check the disk, or",
 }
 _OTHER_HOME: Final = "set MODELSHIP_HOME to another folder."
 _OTHER_FOLDER: Final = "name another folder."

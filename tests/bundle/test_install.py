@@ -53,7 +53,7 @@ def test_a_place_that_is_taken_is_left_alone(tiny, tmp_path):
     """Nobody's folder is cleared."""
     (tmp_path / "env").mkdir()
     (tmp_path / "env" / "thesis.tex").write_text("x")
-    with pytest.raises(EnvironmentBuildError, match="something at this place"):
+    with pytest.raises(EnvironmentBuildError, match="something already exists"):
         create_environment(tiny, tmp_path / "env")
     assert (tmp_path / "env" / "thesis.tex").read_text() == "x"
 

@@ -60,9 +60,9 @@ def test_a_list_as_environment_needs_no_model(tmp_path):
     [
         (("pandas", "Pandas>=2"), "pandas is given twice: pandas and pandas>=2"),
         (("myenv.yml",), "'myenv.yml' names a file"),
-        (("python==3.11",), "'python==3.11' is no package"),
+        (("python==3.11",), "'python==3.11' is not a package name"),
         (("pandas=2",), "'pandas=2' is not a requirement"),
-        ((7,), "7 is no text"),
+        ((7,), "7 is not a string"),
     ],
 )
 def test_packages_that_cannot_be_meant_are_refused(model, packages, problem):

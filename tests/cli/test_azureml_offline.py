@@ -118,7 +118,7 @@ def test_it_serves_code_in_another_terminal_until_ctrl_c(here, code, monkeypatch
         scoring_uri = code(DEPLOY, first).split()[-1]
         assert requests.post(scoring_uri, data="hello", timeout=30).json() == "HELLO"
         assert processes_in(folder)
-        assert end(process) == (0, "ending the workspace and its services\n")
+        assert end(process) == (0, "stopping the workspace and its services\n")
     assert processes_in(folder) == []
     with pytest.raises(requests.ConnectionError):
         requests.get(first["endpoint"], timeout=30)

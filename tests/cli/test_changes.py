@@ -154,4 +154,4 @@ def test_prune_tells_what_it_frees(modelship, monkeypatch):
     assert done.exit_code == 0
     assert done.stdout.endswith("kB freed\n")
     assert not folder.exists()
-    assert modelship("prune").stdout == "There is nothing to remove.\n"
+    assert modelship("prune").stdout == "Nothing to remove.\n"

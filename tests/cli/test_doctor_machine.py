@@ -43,7 +43,7 @@ def test_a_problem_is_an_exit_code_and_has_a_remedy(modelship, monkeypatch):
     done = modelship("doctor")
     assert done.exit_code == 7
     assert "✗ disk           0.0 GiB free in" in done.stdout
-    assert "> Make room: modelship prune" in done.stdout
+    assert "> Free disk space: modelship prune" in done.stdout
 
 
 def test_an_engine_that_modelship_yaml_asks_for_has_to_answer(modelship, here):

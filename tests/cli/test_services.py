@@ -59,7 +59,7 @@ def test_run_sends_a_request_from_anywhere(modelship, files, service, here, way)
 @pytest.mark.parametrize(
     ("arguments", "exit_code", "said"),
     [
-        (("digits-svc", "--data", '{"data": ['), 8, "it is not JSON itself; it ends too early"),
+        (("digits-svc", "--data", '{"data": ['), 8, "it is not JSON; it ends too early"),
         (("digits-svc", "--data", "[np.float64(0.5)]"), 8, "the repr of a numpy 2 scalar"),
         (("digits-svc", "-f", "none.json"), 2, "an existing file"),
         (("digits-svc", "-f", "x", "--data", "1"), 2, "not both"),

@@ -29,7 +29,7 @@ azureml.exceptions._azureml_exception.ModelNotFoundException: ModelNotFoundExcep
         (REQUEST_FAILED, Facts(exit_code=137), "MS505"),
         (REQUEST_FAILED, Facts(exit_code=139), "MS507"),
         (SERVING, Facts(exit_code=137, out_of_memory=False), "MS506"),
-        (REQUEST_FAILED, Facts(state="Failed", problem="its process is gone"), "MS699"),
+        (REQUEST_FAILED, Facts(state="Failed", problem="its process exited"), "MS699"),
         (REQUEST_FAILED, Facts(state="Unhealthy"), "MS602"),
         (REQUEST_FAILED, Facts(), "MS503"),
         (SLOW, Facts(timed_out=True), "MS504"),
@@ -42,7 +42,7 @@ azureml.exceptions._azureml_exception.ModelNotFoundException: ModelNotFoundExcep
         ("", Facts(exit_code=127), "MS202"),
         ("", Facts(problem="exec /opt/modelship/bin/python: exec format error"), "MS605"),
         ("Listening at: http://0.0.0.0:8888 (7)", Facts(port=5001), "MS601"),
-        ("", Facts(state="Failed", problem="its process is gone"), "MS699"),
+        ("", Facts(state="Failed", problem="its process exited"), "MS699"),
     ],
 )
 def test_facts_decide_where_the_log_does_not(log, facts, code):
@@ -93,9 +93,9 @@ def test_azures_error_documents_are_read(failure, log, code):
 
 def test_unknown_is_told_as_such():
     """Where no cause is known, the last lines are shown, and the place's words are kept."""
-    found = diagnose(SERVING, facts=Facts(state="Failed", problem="its process is gone"))
+    found = diagnose(SERVING, facts=Facts(state="Failed", problem="its process exited"))
     assert not is_known(found)
-    assert "its process is gone" in found.cause
+    assert "its process exited" in found.cause
     assert found.evidence[-1] in SERVING
 
 

@@ -219,7 +219,7 @@ def test_a_system_without_room_for_a_process_is_asked_again(serving):
     server = serving.start("default", script="operated", files={"score.py": source})
     assert server.wait_until_healthy()
     assert _post(server, {}).json() == 1
-    assert server.log.count("No worker can be started (no room)") == 2
+    assert server.log.count("Cannot start a worker (no room)") == 2
     server.stop()
 
 

@@ -250,7 +250,7 @@ def test_endless_nesting_is_not_followed(tmp_path):
     (tmp_path / "binary.bin").write_bytes(b"{L\0\0\0\0\0\0\0\x07learner" + b"[" * 10**6)
     for name in ("text.bin", "binary.bin"):
         passport = Model.read(tmp_path / name).passport
-        assert "deeper than any model" in passport.incomplete_because[0]
+        assert "nested too deeply for a model" in passport.incomplete_because[0]
 
 
 def test_categories_that_are_not_kept_are_said(models, tmp_path):

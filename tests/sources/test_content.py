@@ -115,7 +115,7 @@ def test_a_network_with_its_tensors_beside_it_is_complete(tmp_path):
     assert read_passport(tmp_path).safe_to_load
     (tmp_path / "weights" / "other.bin").write_bytes(bytes(range(256)))
     assert read_passport(tmp_path).incomplete_because == (
-        "of 'weights/other.bin', it is not known what it is",
+        "of 'weights/other.bin', its format is unknown",
     )
 
 
@@ -123,11 +123,11 @@ def test_a_reason_says_what_to_do(tmp_path):
     """What cannot be read is told with its file, and with a way to have it read."""
     (tmp_path / "model.pkl.zst").write_bytes(b"\x28\xb5\x2f\xfd" + bytes(20))
     (reason,) = read_passport(tmp_path).incomplete_because
-    assert reason.startswith("of 'model.pkl.zst', zstd compression is not read here; unpack it")
+    assert reason.startswith("of 'model.pkl.zst', zstd compression is not supported; unpack it")
 
 
 def test_folders_without_end_are_corrupt(tmp_path):
-    """Folders nested deeper than any model's are refused before a limit of Python is met."""
+    """Folders that are nested too deeply are refused before a limit of Python is met."""
     (tmp_path / "model" / "/".join("a" * 100)).mkdir(parents=True)
     for read in (read_passport, Model.read):
         with pytest.raises(CorruptModelError, match="nested more than"):

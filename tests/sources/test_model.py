@@ -71,7 +71,8 @@ def test_an_archive_that_is_cut_off_is_described(tmp_path, suffix):
     path = tmp_path / f"model.{suffix}"
     path.write_bytes(b"PK\x03\x04" + bytes(100))
     assert any(
-        "no whole zip archive" in each for each in Model.read(path).passport.incomplete_because
+        "not a complete zip archive" in each
+        for each in Model.read(path).passport.incomplete_because
     )
 
 

@@ -238,7 +238,7 @@ def test_what_follows_leaves_the_passport_incomplete(tmp_path, linear):
     assert passport.complete
     assert f"{os.getpid.__module__}.getpid" in passport.dangerous
     passport = _named(tmp_path / "model.pkl", content + b"more")
-    assert passport.incomplete_because == ("something follows what is loaded",)
+    assert passport.incomplete_because == ("there is extra data after the pickle",)
 
 
 def test_a_name_without_promise_hides_nothing(tmp_path):

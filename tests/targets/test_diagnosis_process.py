@@ -100,4 +100,4 @@ def test_a_service_that_was_killed_is_explained_later(target, make, home):
     server.wait(timeout=10)
     diagnosis = deployment.diagnose()
     assert diagnosis.code == "MS699"
-    assert "its process is gone" in diagnosis.cause
+    assert "its process exited" in diagnosis.cause

@@ -232,7 +232,7 @@ def test_a_disk_that_is_full_afterwards_is_a_warning(folder, bundles, capsys):
     target = DeployTarget(FullAfterwards(folder))
     deployment = target.deploy(bundles[0], name=NAME, check="off")
     assert deployment.state is State.HEALTHY
-    assert "warning: the history is not written: " in capsys.readouterr().err
+    assert "warning: the history could not be written: " in capsys.readouterr().err
     (release,), (change,) = settled(folder)
     assert (change.outcome, change.release.digest) == ("serving", release.digest)
     assert [*(folder.parent / f"home/state/releases/file/{NAME}").iterdir()]
@@ -243,11 +243,11 @@ def test_an_older_instance_that_cannot_be_stopped_is_a_warning(folder, bundles, 
 
     class Stuck(FileBackend):
         def stop(self, instance, *, grace_s=5.0):
-            raise StorageError("place", "input/output error", "Look after the disk.")
+            raise StorageError("place", "input/output error", "Check the disk.")
 
     deploy(FileBackend(folder), bundles[0])
     DeployTarget(Stuck(folder)).deploy(bundles[1], name=NAME, check="off", overwrite=True)
-    assert "warning: an older instance is not stopped" in capsys.readouterr().err
+    assert "warning: an older instance could not be stopped" in capsys.readouterr().err
     backend = FileBackend(folder)
     assert DeployTarget(backend).history(NAME)[-1].outcome == "serving"
     assert DeployTarget(backend).get(NAME).digest == bundles[1].digest

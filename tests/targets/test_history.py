@@ -145,7 +145,7 @@ def test_a_release_that_is_not_kept_here_is_told(deploy, monkeypatch, tmp_path):
     deploy(1)
     deployment = deploy(2)
     monkeypatch.setenv("MODELSHIP_HOME", str(tmp_path / "other-home"))
-    with pytest.raises(StorageError, match="not kept on this machine"):
+    with pytest.raises(StorageError, match="not stored on this machine"):
         deployment.rollback()
 
 
@@ -347,7 +347,7 @@ def test_where_two_cannot_run_the_old_one_is_started_again(deploy, place):
     first = deploy(1).instance
     alone = FileBackend(place.folder, beside=False)
     alone.start, started = failing_once(alone.start, alone), first.release.digest
-    with pytest.raises(DeploymentFailedError, match="started again and is serving"):
+    with pytest.raises(DeploymentFailedError, match="restarted and is serving"):
         deploy(2, backend=alone)
     (instance,) = place.instances()
     assert (instance.release.digest, instance.routed) == (started, True)

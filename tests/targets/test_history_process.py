@@ -84,7 +84,7 @@ def test_where_ports_are_not_shared_the_old_release_is_started_again(deploy, mon
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         deploy(1, target=target, serving=Serving(server="modelship", port=port))
-        with pytest.raises(PortTakenError, match="started again and is serving"):
+        with pytest.raises(PortTakenError, match="restarted and is serving"):
             deploy(2, target=target, serving=Serving(server="modelship", port=taken))
     found = target.get(NAME)
     assert (found.run("{}"), urlsplit(found.scoring_uri).port) == (1, port)

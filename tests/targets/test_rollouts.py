@@ -243,7 +243,7 @@ def test_a_killed_router_gives_the_address_back(deployment, bundle_of):
 
     threading.Timer(2.0, kill).start()
     canary = Canary(requests=10**6, timeout_s=60, bounds=Bounds(p95_ratio=None))
-    with _calling(deployment) as got, pytest.raises(RolloutFailedError, match="router has ended"):
+    with _calling(deployment) as got, pytest.raises(RolloutFailedError, match="router has exited"):
         _update(deployment, bundle_of(1), rollout=canary)
     assert len([each for each in got if each != 200]) <= 2
     assert {_status(deployment.scoring_uri) for _ in range(20)} == {200}

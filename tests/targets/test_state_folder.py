@@ -197,7 +197,7 @@ def test_any_bytes_in_a_record_are_listed(services, target, data):
 def test_broken_keys_are_said_and_not_told(services, target, keys):
     """A file of keys that cannot be used is an error of ours, without what is in it."""
     (services / GOOD["instance_id"] / "keys.json").write_text(keys)
-    with pytest.raises(StorageError, match="does not hold two keys") as caught:
+    with pytest.raises(StorageError, match="does not contain two keys") as caught:
         target.get("good-svc").keys()
     assert "secret-1" not in str(caught.value)
 

@@ -171,5 +171,5 @@ def _default_index() -> str:
     outcome = _run(command, stdin="\n", variables=_variables(os.environ), timeout_s=60)
     found = re.search(r"^--(?:default-)?index(?:-url)? (\S+)", outcome.stdout, re.MULTILINE)
     if not found:
-        raise EnvironmentSpecError("uv", f"it does not tell its default index: {outcome.words}")
+        raise EnvironmentSpecError("uv", f"it does not report its default index: {outcome.words}")
     return found.group(1)

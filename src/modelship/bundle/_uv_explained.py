@@ -31,16 +31,16 @@ _NEWER = (
 # In the order in which they are tried: what goes wrong on the way to the index first, since
 # uv then goes on to speak of packages that it never saw.
 _KNOWN = (
-    (r"No space left on device", "the disk is full", "Make room, and try again."),
+    (r"No space left on device", "the disk is full", "Free disk space, and try again."),
     (
         r"Permission denied",
         "a file or a folder cannot be written",
-        "See in uv's words which one, and who owns it.",
+        "uv's output names it; check who owns it.",
     ),
     (
         r"Hash mismatch for `?(?P<name>[^\s`]+)`?",
         "the package index serves another file for {name} than the one that was locked",
-        "Find out who changed it; to take it, make the bundle again.",
+        "Find out who changed it; to accept the new file, create the bundle again.",
     ),
     (
         r"\b(401 Unauthorized|403 Forbidden)\b|(lack of valid|missing|invalid) \S*credentials",
@@ -49,7 +49,7 @@ _KNOWN = (
     ),
     (
         r"network (was|is) disabled",
-        "uv is kept from the network (UV_OFFLINE), and its cache does not hold all packages",
+        "uv may not use the network (UV_OFFLINE), and its cache does not hold all packages",
         "Unset UV_OFFLINE once.",
     ),
     (
@@ -63,12 +63,12 @@ _KNOWN = (
     (
         rf"(?:Because |\band ){_NAME} was not found in (?:the package registry|the provided)",
         "the package index has no package named {name!r}",
-        "Check the spelling; a private index belongs into pip's or uv's configuration.",
+        "Check the spelling; a private index belongs in pip's or uv's configuration.",
     ),
     (
         rf"no versions? of {_NAME}(?:\[[^\]]*\])?(?P<pin>[=<>~!][^\s]*?)?(?=,? and |, we |\s)",
         "the package index has no release {name}{pin}",
-        "Ask for one that there is.",
+        "Require an existing release.",
     ),
     (
         (
@@ -84,7 +84,7 @@ _KNOWN = (
             rf"{_NAME}(?P<pin>[<>=!~][^\s]*)? depends on Python"
         ),
         "{name}{pin} needs Python {python}, and the environment asks for {asked}",
-        "Ask for another Python, or for another release of {name}.",
+        "Require another Python, or another release of {name}.",
     ),
     (
         rf"{_NAME}==(?P<version>\S+?) has no (?:usable |`[^`]*`-compatible )?wheels?",

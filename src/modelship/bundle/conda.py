@@ -102,7 +102,7 @@ def _check_programs(specs: Sequence[MatchSpec], *, names: Collection[str]) -> No
         if callers := sorted({*PROGRAMS.get(spec.name, ())} & {*names}):
             raise EnvironmentSpecError(
                 spec.where,
-                f"{spec.name} is a program that {callers[0]} starts, and no wheel brings it along.",
+                f"{spec.name} is a program that {callers[0]} starts, and no wheel includes it.",
                 f"Remove the line, and install {spec.name} where the service runs: on the machine "
                 "for the target process, in the base image for docker (its option base_image).",
             )
@@ -157,13 +157,13 @@ def _check_key(key: str, *, where: str) -> None:
     if key == "variables":
         raise EnvironmentSpecError(
             where,
-            "it sets environment variables, which a bundle's environment does not hold.",
+            "it sets environment variables, which a bundle's environment does not include.",
             "Set them in the scoring script, before it imports what reads them.",
         )
     if key not in _KEYS:
         raise EnvironmentSpecError(
             where,
-            f"the key {key!r} means nothing here{nearest(key, _KEYS)}.",
+            f"the key {key!r} is unknown{nearest(key, _KEYS)}.",
             f"Known keys: {', '.join(_KEYS)}.",
         )
 
@@ -194,11 +194,11 @@ def _is_mapping(node: yaml.Node) -> bool:
 
 def _sequence(node: yaml.Node, *, where: str) -> list[yaml.Node]:
     if getattr(node, "id", "") != "sequence":
-        raise EnvironmentSpecError(where, "a list is expected here.", _EXAMPLE)
+        raise EnvironmentSpecError(where, "expected a list here.", _EXAMPLE)
     return list(node.value)
 
 
 def _scalar(node: yaml.Node, *, where: str) -> str:
     if getattr(node, "id", "") != "scalar":
-        raise EnvironmentSpecError(where, "a package name is expected here.", _EXAMPLE)
+        raise EnvironmentSpecError(where, "expected a package name here.", _EXAMPLE)
     return str(node.value)

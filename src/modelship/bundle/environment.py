@@ -97,7 +97,7 @@ class Environment:
         if self.python.count(".") < 2 or release in {"", self.python}:  # noqa: PLR2004 - major.minor.patch
             return ""
         return (
-            f"{self.origin} asks for Python {self.python}; Python {release} of {of} is taken, "
+            f"{self.origin} requires Python {self.python}; Python {release} of {of} is used, "
             "which runs the same packages."
         )
 
@@ -154,7 +154,7 @@ class Environment:
         Raises
         ------
         EnvironmentSpecError
-            If the model names a package whose name on PyPI is not known.
+            If the model names a package whose PyPI name is unknown.
         """
         return _inferred([model], own_modules=own_modules)
 
@@ -175,7 +175,7 @@ class Environment:
         ------
         EnvironmentSpecError
             If there is no model, or two were written by different versions of a library, or one
-            names a package whose name on PyPI is not known.
+            names a package whose PyPI name is unknown.
         """
         if not models:
             problem = "an environment is inferred from a model, and there is none."

@@ -245,8 +245,8 @@ def _title(model_file: str) -> str:
 def _script(text: str) -> SourceFile:
     if holds_no_more(text):
         return _file(SCRIPT, text)
-    problem = "the script that modelship writes for this model is not what it should be."
-    advice = "Rename the model file, and the key of the sample, with letters and digits alone."
+    problem = "the script generated for this model is not as expected."
+    advice = "Rename the model file and the key of the sample; use only letters and digits."
     raise EntryScriptError(path=SCRIPT, problem=problem, advice=advice)
 
 

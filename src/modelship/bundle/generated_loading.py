@@ -30,12 +30,12 @@ def lines_of(models: Sequence[Model]) -> tuple[Model, ScriptLines]:
     """
     place = "."
     if len(models) != 1:
-        problem = f"no script is written for {len(models)} models: what run() answers is up to you."
+        problem = f"no script is generated for {len(models)} models: define what run() returns."
         place = "; each model lies in AZUREML_MODEL_DIR/<name>/<version>." if models else "."
     elif models[0].contents.predicts is False:
         problem = _of_contents(models[0])
     elif (lines := models[0].script) is None:
-        problem = f"no script can be written for a model of the format {models[0].format!r}."
+        problem = f"no script can be generated for a model of the format {models[0].format!r}."
     else:
         return models[0], lines
     advice = f"Write score.py with init() and run(raw_data), and pass it as entry_script{place}"

@@ -94,7 +94,7 @@ def requirements_of_all(
     ------
     EnvironmentSpecError
         If two were written by different versions of a library that is not settled, or one names a
-        package whose name on PyPI is not known.
+        package whose PyPI name is unknown.
     """
     origin = f"the environment of {len(models)} models"
     if problem := _disagreement(models, settled=settled):
@@ -149,8 +149,7 @@ def _packages(
         elif named is None:
             raise EnvironmentSpecError(
                 origin,
-                f"the model needs the package imported as {package!r}, whose name on PyPI is not "
-                "known.",
+                f"the model needs the package imported as {package!r}, whose PyPI name is unknown.",
                 "Name the package of PyPI that has it: environment=['NAME'] (--package NAME); "
                 "if it is a module of your own, name the folder that holds it: "
                 "source_directory='FOLDER' (--source-directory FOLDER).",

@@ -47,8 +47,8 @@ APART: Final = "source"
 _RESERVED: Final = MappingProxyType(
     {
         MODELS: "targets lay the model there",
-        "azureml_inference_server_http": "it would run in the place of the server",
-        "modelship_server": "it would run in the place of the server",
+        "azureml_inference_server_http": "it would run in place of the server",
+        "modelship_server": "it would run in place of the server",
     }
 )
 _MOST_BYTES: Final = 1024

@@ -78,7 +78,7 @@ def _nothing(path: Path) -> Thing:
         return Thing("a link to a file that is gone", "Give the file itself.")
     near = [each.parent.name for each in path.parent.glob(f"*/{_MANIFEST}")]
     known = f"Saved bundles beside it: {', '.join(sorted(near)[:_MOST_SHOWN])}." if near else ""
-    advice = known or f"Make a bundle there: {_bundling('MODEL', to=_typed(path))}."
+    advice = known or f"Create a bundle there: {_bundling('MODEL', to=_typed(path))}."
     return Thing(f"nothing: no such file or folder{nearest(path.name, near)}", advice)
 
 
@@ -96,7 +96,7 @@ def _file(path: Path) -> Thing:
     if suffix == ".txt" and "requirements" in path.name.lower():
         return _environment(path, "a requirements file")
     if suffix in _DATA:
-        advice = f"Test a model on it: modelship evaluate MODEL --data {_typed(path)}."
+        advice = f"Evaluate a model on it: modelship evaluate MODEL --data {_typed(path)}."
         return Thing("a data file", advice)
     return _model(path) or _other(path, suffix)
 
@@ -108,7 +108,7 @@ def _python(path: Path) -> Thing:
 
 
 def _with_script(script: str) -> str:
-    return f"Make a bundle with it: {_bundling('MODEL', f'--entry-script {script}')}."
+    return f"Create a bundle with it: {_bundling('MODEL', f'--entry-script {script}')}."
 
 
 def _yaml(path: Path) -> Thing:
@@ -131,7 +131,7 @@ def _configured(path: Path) -> str:
 
 def _environment(path: Path, what: str) -> Thing:
     command = _bundling("MODEL", f"--environment {_typed(path)}")
-    return Thing(what, f"Make a bundle with it: {command}.")
+    return Thing(what, f"Create a bundle with it: {command}.")
 
 
 def _model(path: Path) -> Thing | None:
@@ -152,7 +152,7 @@ def _model(path: Path) -> Thing | None:
 
 def _of_format(path: Path, name: str) -> Thing:
     command = _bundling(_typed(path))
-    return Thing(f"a model ({name})", f"Make a bundle of it first: {command}.", is_model=True)
+    return Thing(f"a model ({name})", f"Create a bundle of it first: {command}.", is_model=True)
 
 
 def _other(path: Path, suffix: str) -> Thing:
@@ -181,12 +181,12 @@ def _folder(path: Path) -> Thing:
 def _of_project(path: Path, names: set[str]) -> Thing | None:
     if not names - {".DS_Store", ".gitkeep"}:
         command = _bundling("MODEL", to=_typed(path))
-        return Thing("an empty folder", f"Make a bundle there: {command}.")
+        return Thing("an empty folder", f"Create a bundle there: {command}.")
     if _SETTINGS in names:
         return Thing(f"a folder with {_SETTINGS}", _configured(path / _SETTINGS))
     if "MLmodel" in names:
         command = _bundling(_typed(path))
-        return Thing("an MLflow model", f"Make a bundle of it first: {command}.", is_model=True)
+        return Thing("an MLflow model", f"Create a bundle of it first: {command}.", is_model=True)
     return None
 
 
@@ -222,7 +222,7 @@ def _parts_in(path: Path, entries: Sequence[Path]) -> Thing:
         return Thing("a folder without a bundle, a model or a scoring script", _of_model())
     model = _typed(models[0]) if models else "MODEL"
     script = f"--source-directory {_typed(path)} --entry-script {scripts[0]}" if scripts else ""
-    advice = f"Make a bundle of it: {_bundling(model, script)}."
+    advice = f"Create a bundle of it: {_bundling(model, script)}."
     return Thing(f"a folder with {' and '.join(words)}", advice)
 
 
@@ -234,7 +234,7 @@ def _bundling(model: str, with_: str = "", *, to: str = "bundle") -> str:
 
 
 def _of_model() -> str:
-    return f"Make a bundle of your model: {_bundling('MODEL')}."
+    return f"Create a bundle of your model: {_bundling('MODEL')}."
 
 
 def _typed(path: Path) -> str:

@@ -75,14 +75,14 @@ def combined(
 def _parsed(text: object) -> Requirement:
     if not isinstance(text, str):
         advice = "Write each as 'name' or 'name>=1,<2'."
-        raise EnvironmentSpecError(_WHERE, f"{text!r} is no text.", advice)
+        raise EnvironmentSpecError(_WHERE, f"{text!r} is not a string.", advice)
     if text.endswith((".yml", ".yaml", ".txt")):
         advice = "Give the file itself as the environment, and not in a list of packages."
         raise EnvironmentSpecError(_WHERE, f"{text!r} names a file.", advice)
     parsed = parse_requirement(text, where=_WHERE)
     if parsed.name == "python":
         advice = "Name the Python in a conda file: 'python=3.11'."
-        raise EnvironmentSpecError(_WHERE, f"{text!r} is no package.", advice)
+        raise EnvironmentSpecError(_WHERE, f"{text!r} is not a package name.", advice)
     return parsed
 
 

@@ -39,8 +39,8 @@ _INDEX_OPTIONS = {
 _REFUSED = {
     "-c": "Write what it constrains into the requirements themselves.",
     "--constraint": "Write what it constrains into the requirements themselves.",
-    "-e": "Put the code beside the scoring script, or publish it and list its name.",
-    "--editable": "Put the code beside the scoring script, or publish it and list its name.",
+    "-e": "Put the code next to the scoring script, or publish it and list its name.",
+    "--editable": "Put the code next to the scoring script, or publish it and list its name.",
     "--pre": "Name the pre-release where it is wanted, such as 'package>=2.0rc1'.",
     "--no-binary": "Name packages that have no wheel in the variable UV_NO_BINARY_PACKAGE.",
 }
@@ -190,20 +190,20 @@ def _check_url(name: str, url: str, *, where: str) -> None:
     if parts.scheme != "https":
         raise EnvironmentSpecError(
             where,
-            f"{name} comes from a local path or over plain http, where nobody else finds it.",
+            f"{name} comes from a local path or over plain http, which no other machine can use.",
             f"Publish it on a package index, and list {name!r} alone.",
         )
     if "@" in parts.netloc or parts.query:
         raise EnvironmentSpecError(
             where,
-            f"the URL of {name} holds a password or a token, and the bundle would hold it too.",
+            f"the URL of {name} holds a password or a token, which the bundle would then contain.",
             f"List {name!r} alone, and put the index into pip's or uv's own configuration.",
         )
     if "${" in url:
         raise EnvironmentSpecError(
             where,
             f"the URL of {name} holds a variable, whose value an installer would send there.",
-            "Write the URL out.",
+            "Write the URL without variables.",
         )
 
 
@@ -218,6 +218,6 @@ def _repository(name: str, *, where: str) -> EnvironmentSpecError:
 def _unnamed(where: str) -> EnvironmentSpecError:
     return EnvironmentSpecError(
         where,
-        "it names a file or a URL instead of a package.",
-        "List packages by name; put code of your own beside the scoring script.",
+        "it is a file or a URL instead of a package.",
+        "List packages by name; put your own code next to the scoring script.",
     )

@@ -31,7 +31,7 @@ _LEFT_OUT: Final = frozenset(
 )
 _MOST_DEEP: Final = 64
 _FLATTER: Final = "Name a source_directory that holds the script and what it imports, and no more."
-_NO_FILE: Final = "Put the files themselves in the place of a link, and remove what is no file."
+_NO_FILE: Final = "Replace links by the files themselves, and remove anything that is not a file."
 
 
 @dataclass(frozen=True)

@@ -31,15 +31,14 @@ __all__ = ["azureml_offline"]
 @click.option(
     "--folder",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Where its state is kept, so that it is there again next time "
-    "[default: a temporary folder].",
+    help="The folder of its state, which is reused next time [default: a temporary folder].",
 )
 @click.option(
     "--compute",
     type=click.Choice(["process", "docker"]),
     default="process",
     show_default=True,
-    help="What its Container Instances are: processes of this machine, or containers.",
+    help="How its Container Instances run: as processes of this machine, or as containers.",
 )
 @click.option(
     "--base-image",
@@ -50,7 +49,7 @@ __all__ = ["azureml_offline"]
 @click.option(
     "--sealed",
     is_flag=True,
-    help="Refuse hosts that are not Azure's to code that runs with its variables.",
+    help="Block hosts other than Azure's for code that runs with its variables.",
 )
 @json_option
 def azureml_offline(
@@ -86,7 +85,7 @@ def _until_interrupted() -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        click.echo("ending the workspace and its services", err=True)
+        click.echo("stopping the workspace and its services", err=True)
 
 
 class _Terminal(logging.Handler):

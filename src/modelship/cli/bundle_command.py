@@ -54,7 +54,7 @@ __all__ = ["bundle"]
 @click.option(
     "--upgrade",
     is_flag=True,
-    help="Resolve the newest versions now, instead of reusing today's lock.",
+    help="Resolve the newest versions now instead of reusing today's lock.",
 )
 @click.option(
     "--sample-input",
@@ -63,7 +63,7 @@ __all__ = ["bundle"]
     help="A sample request: a JSON file, or a table in a .parquet or .csv file.",
 )
 @click.option("--schema", metavar="FILE", help="A schema.json that describes the model's columns.")
-@click.option("--proba", is_flag=True, help="Answer with the probability of each class too.")
+@click.option("--proba", is_flag=True, help="Also answer with the probability of each class.")
 @click.option(
     "--no-validate", is_flag=True, help="Do not refuse requests that do not fit the schema."
 )

@@ -77,7 +77,7 @@ def update(
     """
     stated = stated_options(serving)
     if bundle_folder is None and not stated:
-        raise click.UsageError("Give a bundle, or what is to change, such as --workers 2.")
+        raise click.UsageError("Give a bundle or an option to change, such as --workers 2.")
     config = Config.find(config_file).of_service(name, target=target, timeout_s=timeout_s)
     deployment = _opened_alike(config, dict(options))
     changed = _changed(deployment, stated) if stated else None
@@ -172,7 +172,7 @@ def history(
         header = ("#", "began at", "by", "what", "release", "outcome", "")
         say_table(header, [_row(each) for each in changes])
     else:
-        click.echo(f"Nothing is written down of {name}: it was not deployed by modelship.")
+        click.echo(f"{name} has no history: it was not deployed by modelship.")
 
 
 def _opened_alike(config: Config, options: Mapping[str, Any]) -> Deployment:

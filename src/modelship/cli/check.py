@@ -36,7 +36,7 @@ _FOUND_ERRORS = 5
 
 
 @click.command(
-    short_help="Find what is wrong with a bundle.",
+    short_help="Check a bundle for problems.",
     epilog="Example: modelship check bundle --as aci",
 )
 @click.argument(
@@ -44,7 +44,7 @@ _FOUND_ERRORS = 5
 )
 @click.option(
     "-t", "--target", "--as", "target", metavar="PROFILE", shell_complete=profiles,
-    help="The place that it is to run on: aci, aks, docker, process or online-endpoint.",
+    help="The target to check it for: aci, aks, docker, process or online-endpoint.",
 )  # fmt: skip
 @name_option
 @click.option(

@@ -33,7 +33,11 @@ _DESCRIBED = "a service that describes itself, as one with a script that modelsh
     "--language", type=click.Choice(LANGUAGES), required=True, help="The language of the client."
 )
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), required=True, help="A new folder for it."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="A new folder for the client.",
 )
 @target_option
 @option_option

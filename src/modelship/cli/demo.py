@@ -94,7 +94,7 @@ def _look_for_place(
     """Find out whether the place is there, with what its services stand on, before any work."""
     with story.step(f"Look for {place.name}", spinner=False) as telling:
         found = len(place.list())
-        telling.outcome = f"it is there, with {found} {'service' if found == 1 else 'services'}"
+        telling.outcome = f"available, with {found} {'service' if found == 1 else 'services'}"
         if place.name == "docker":
             image = options.get("base_image") or "python:{}.{}-slim".format(*sys.version_info)
             telling.outcome += f"; services stand on {image}"

@@ -76,7 +76,7 @@ def doctor(
             with Path(what).open("rb") as file:
                 log = _read(file)
         except OSError as error:
-            expected = f"a log that can be read ({error.strerror})"
+            expected = f"a readable log ({error.strerror})"
             raise InvalidOptionError("LOGFILE", what, expected) from error
         _explain_log(log, name=what)
     else:
@@ -113,7 +113,7 @@ def _read(stream: BinaryIO) -> str:
 def _look_at_machine(config: Config) -> None:
     from modelship.cli.machine import look
 
-    with showing("Look at this machine"):
+    with showing("Check this machine"):
         seen = look(config)
     is_well = all(each.status != "problem" for each in seen)
     if as_json_is_asked():
@@ -143,7 +143,7 @@ def _explain_log(log: str, *, name: str) -> None:
     elif found:
         say_diagnosis(diagnosis)
     else:
-        click.echo(f"Nothing that is known to be wrong shows in {name}. It ends:")
+        click.echo(f"No known cause found in {name}. Its last lines:")
         for line in diagnosis.evidence:
             click.echo(click.style(f"  | {line}", dim=True))
     if found:
@@ -224,9 +224,9 @@ def _say_service(
     if diagnosis is not None:
         say_diagnosis(diagnosis)
     elif state != "Healthy":
-        click.echo("Nothing has gone wrong so far.")
+        click.echo("No failure so far.")
     if failed is not None:
-        click.echo("A request has failed since:")
+        click.echo("A request has failed since then:")
         say_diagnosis(failed)
 
 

@@ -62,7 +62,7 @@ def list_services(
     if config.target is not None:
         looks = [_look(config, options=dict(options))]
     elif options:
-        raise click.UsageError("--option is for one target: name it with -t TARGET.")
+        raise click.UsageError("--option applies to one target: name it with -t TARGET.")
     else:
         looks = _look_everywhere(config)
     services = [each for look in looks for each in look.services]

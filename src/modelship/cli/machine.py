@@ -102,7 +102,7 @@ def _into(found: dict[str, Seen], what: str, one: Callable[[], Seen]) -> None:
     except ModelshipError as error:
         found[what] = Seen(what, "problem", message_of(error), hint_of(error))
     except Exception as error:  # noqa: BLE001 - the others are to be shown all the same
-        found[what] = Seen(what, "problem", f"it cannot be looked at: {error}")
+        found[what] = Seen(what, "problem", f"it cannot be checked: {error}")
 
 
 # --- what everything needs --------------------------------------------------------------
@@ -173,7 +173,7 @@ def _disk() -> Seen:
     found = f"{free / _GIB:.1f} GiB free in {fullest}"
     if free >= _TIGHT:
         return Seen("disk", "ok", found)
-    remedy = "Make room: modelship prune removes what no service needs; uv cache prune, more."
+    remedy = "Free disk space: modelship prune removes what no service uses; uv cache prune, more."
     return Seen("disk", "problem" if free < _FULL else "note", found, remedy)
 
 
@@ -185,9 +185,9 @@ def _ports() -> Seen:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))  # raises if no service can have a port
     if _is_taken(_SERVE_PORT):
-        remedy = "Give another one where it is asked for: modelship serve --port 5002."
-        return Seen("ports", "note", f"services get free ones; {_SERVE_PORT} is taken", remedy)
-    return Seen("ports", "ok", f"services get free ones; {_SERVE_PORT} is free too")
+        remedy = "Use another port: modelship serve --port 5002."
+        return Seen("ports", "note", f"services get free ports; {_SERVE_PORT} is in use", remedy)
+    return Seen("ports", "ok", f"services get free ports; {_SERVE_PORT} is free too")
 
 
 def _is_taken(port: int) -> bool:
@@ -221,7 +221,7 @@ def _docker(config: Config) -> Seen:
     if is_there:
         return Seen("Docker", "ok", f"{has}; it has the base image {image}")
     return Seen(
-        "Docker", "note", f"{has}; the base image {image} is not there yet", f"docker pull {image}"
+        "Docker", "note", f"{has}; the base image {image} is not pulled yet", f"docker pull {image}"
     )
 
 

@@ -15,17 +15,17 @@ _STEP = 1000
 
 
 @click.command(
-    short_help="Remove what no service needs any more.",
+    short_help="Remove what no service uses.",
     epilog="Example: modelship prune --dry-run",
 )
-@click.option("--dry-run", is_flag=True, help="Say what would be removed, and remove nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would be removed, without removing it.")
 @click.option(
     "--unused-for",
     "unused_for_h",
     metavar="HOURS",
     type=click.FloatRange(min=0),
     default=24.0,
-    help="How long environments, images and files have to lie unused [default: 24].",
+    help="Hours that environments, images and files must be unused [default: 24].",
 )
 @json_option
 def prune(*, dry_run: bool, unused_for_h: float) -> None:
@@ -38,7 +38,7 @@ def prune(*, dry_run: bool, unused_for_h: float) -> None:
     """
     from modelship.targets.pruning import prune as removing
 
-    with showing("Look for what nothing needs"):
+    with showing("Look for unused files"):
         found = removing(dry_run=dry_run, unused_for_s=unused_for_h * _HOUR_S)
     things = [
         {"kind": each.kind, "name": each.name, "size_bytes": each.size_bytes, "why": each.why}
@@ -51,7 +51,7 @@ def prune(*, dry_run: bool, unused_for_h: float) -> None:
     for note in found.notes:
         click.echo(f"note: {note}", err=True)
     if not things:
-        click.echo("There is nothing to remove.")
+        click.echo("Nothing to remove.")
         return
     rows = [(each.kind, _shown(each.size_bytes), each.name, each.why) for each in found.leftovers]
     say_table(("what", "size", "where", "why"), rows)

@@ -46,12 +46,12 @@ _OPTIONS = (
         "--require", multiple=True, type=pair(float, expected="a number"), metavar="METRIC=BOUND",
         help="A bound for --gate, such as accuracy=0.9; may be repeated.",
     ),
-    click.option("--canary", is_flag=True, help="Give the new release more and more requests."),
+    click.option("--canary", is_flag=True, help="Send the new release more and more requests."),
     click.option(
         "--canary-option", multiple=True, type=_PAIR, metavar="NAME=VALUE",
         help="Such as weights=10,50,100, requests=50 or error_rate=0.01; may be repeated.",
     ),
-    click.option("--shadow", is_flag=True, help="Send copies of requests to the new one first."),
+    click.option("--shadow", is_flag=True, help="First send it copies of requests."),
     click.option(
         "--shadow-option", multiple=True, type=_PAIR, metavar="NAME=VALUE",
         help="Such as requests=100 or disagreement=0.05; may be repeated.",

@@ -43,7 +43,7 @@ _AS_JSON = 'Write the request as JSON in UTF-8, such as {"data": [[0.5, 1.5]]}.'
 @option_option
 @click.option("-f", "--file", metavar="FILE", help='The request; "-" reads it from stdin.')
 @click.option("--data", metavar="JSON", help="The request itself.")
-@timeout_option("Seconds until the answer has to be there [default: 60].")
+@timeout_option("Seconds to wait for the answer [default: 60].")
 @config_option
 @json_option
 def run(
@@ -90,7 +90,7 @@ def _payload(*, file: str | None, data: str | None) -> str:
     try:
         return as_text(content)
     except DocumentError as error:
-        problem = f"{file or 'stdin'} is no UTF-8 text: {error}"
+        problem = f"{file or 'stdin'} is not UTF-8 text: {error}"
         raise InvalidPayloadError(problem, _AS_JSON) from error
 
 
@@ -110,12 +110,12 @@ def _require_json(payload: str) -> None:
     try:
         json.loads(payload)
     except json.JSONDecodeError as error:
-        problem = f"it is not JSON itself; {not_json.explained(error) or error}"
+        problem = f"it is not JSON; {not_json.explained(error) or error}"
         raise InvalidPayloadError(problem, _AS_JSON) from error
 
 
 @click.command(
-    short_help="Print what a service wrote.", epilog="Example: modelship logs digits-svc --tail 20"
+    short_help="Print the log of a service.", epilog="Example: modelship logs digits-svc --tail 20"
 )
 @name_argument
 @target_option
@@ -150,17 +150,18 @@ def _log(place: DeployTarget, name: str, *, tail: int | None) -> str:
         failure = place.failure(name)
         if failure is None:
             raise
-        click.secho(f"note: {name} is not there: {failure.problem}", fg="yellow", err=True)
+        click.secho(f"note: {name} does not exist: {failure.problem}", fg="yellow", err=True)
         return "\n".join(failure.log.splitlines()[-(tail or 0) :])
 
 
 @click.command(
-    short_help="End services and remove them.", epilog="Example: modelship delete digits-svc"
+    short_help="Stop services and delete what they leave.",
+    epilog="Example: modelship delete digits-svc",
 )
 @click.argument("names", nargs=-1, required=True, shell_complete=service_names)
 @target_option
 @option_option
-@click.option("--missing-ok", is_flag=True, help="Do not fail if there is no such service.")
+@click.option("--missing-ok", is_flag=True, help="Do not fail if the service does not exist.")
 @config_option
 @json_option
 def delete(

@@ -58,10 +58,10 @@ _OPTIONS = (
     click.option("--workers", type=int, metavar="N", help="Processes that run it [default: 1]."),
     click.option("--port", type=int, help="The port of the service [default: a free one]."),
     click.option(
-        "--auth/--no-auth", default=None, help="Whether a request needs a key [default: as before]."
+        "--auth/--no-auth", default=None, help="Whether requests need a key [default: as before]."
     ),
     click.option("--traces", is_flag=True, default=None, help="Send spans of the requests."),
-    click.option("--capture", metavar="FOLDER", help="Keep requests that failed, for replay."),
+    click.option("--capture", metavar="FOLDER", help="Capture failed requests, for replay."),
     click.option(
         "--as", "limits", metavar="PROFILE", shell_complete=profiles,
         help="Run it here under the limits of another place: aci, aks or online-endpoint.",

@@ -75,7 +75,7 @@ def keep(server: Any) -> None:
     try:
         gate = _gate.Gate.received(os.environ)
     except _gate.GateError as error:
-        raise SystemExit(f"Whoever deployed the service is gone: {error}.") from error
+        raise SystemExit(f"The deploying process is gone: {error}.") from error
     if gate is not None:
         server.modelship_gate = gate
         threading.Thread(target=_keep, args=(gate,), daemon=True).start()

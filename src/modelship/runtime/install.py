@@ -67,7 +67,7 @@ def create_environment(lock: Lock, folder: Path, *, timeout_s: float = 600) -> P
     folder = Path(folder).absolute()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise EnvironmentBuildError(
-            str(folder), "there is something at this place already.", advice="Name a new folder."
+            str(folder), "something already exists at this path.", advice="Name a new folder."
         )
     deadline = time.monotonic() + timeout_s
     base = find_python(lock.python)
@@ -200,7 +200,7 @@ def _install(
     on: str = "",
 ) -> None:
     if problem := lock_problem(lock.text):
-        advice = "Lock the environment again: make the bundle anew."
+        advice = "Lock the environment again: create the bundle again."
         raise EnvironmentBuildError(str(folder), f"{problem}.", advice=advice)
     command = ["pip", "install", "--quiet", "--require-hashes", "--no-deps", *wheels_only()]
     outcome = run_uv(

@@ -76,7 +76,7 @@ def npy_array(body: bytes) -> Numbers:
     try:
         array = array.reshape(shape, order="F" if is_fortran else "C")
     except (ValueError, OverflowError):  # more dimensions or items than NumPy can count
-        raise BadBody(400, "The shape of the npy body cannot be.") from None
+        raise BadBody(400, "The shape of the npy body is invalid.") from None
     return array if dtype.isnative else array.astype(dtype.newbyteorder("="))
 
 
@@ -94,7 +94,7 @@ def _npy_header(header: bytes) -> tuple[np.dtype[Any], tuple[int, ...], int, boo
     except Exception as error:  # NumPy lets through what Python's tokenizer raises
         raise BadBody(400, "The header of the npy body cannot be read.") from error
     if min(shape, default=0) < 0:
-        raise BadBody(400, "The shape of the npy body cannot be.")
+        raise BadBody(400, "The shape of the npy body is invalid.")
     if dtype.kind not in "biuf" or dtype.itemsize > _WIDEST_BYTES:
         raise BadBody(400, f"The npy body is of the type {dtype}: send numbers.")
     return dtype, tuple(map(int, shape)), math.prod(shape), is_fortran

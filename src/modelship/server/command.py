@@ -75,7 +75,7 @@ def _misspelled(environ: Iterable[str]) -> Iterator[str]:
             near = difflib.get_close_matches(name.removeprefix(_PREFIX), known, 1, _LIKE)
             if near:
                 meant = known[near[0]]
-                yield f"There is no setting {name}, and it is ignored; did you mean {meant}?"
+                yield f"The unknown setting {name} is ignored; did you mean {meant}?"
 
 
 def check_files(settings: Settings) -> None:

@@ -25,7 +25,7 @@ _AZURE_PACKAGE = "azure-monitor-opentelemetry-exporter"
 _LOGGERS = ("opentelemetry", "azure.monitor")
 """The loggers of those that send spans."""
 _MISSING = "No traces are sent: there is no %s. Add %s to the bundle's environment."
-_UNFIT = "No traces are sent: %s does not fit what is beside it: %s."
+_UNFIT = "No traces are sent: %s is incompatible with the other packages: %s."
 _REFUSED = "No traces are sent: %s does not take its settings (%s); look at the variables %s."
 _LOST = "Traces may be lost: %s complains%s."
 _TELL_EVERY_S = 60.0

@@ -176,7 +176,7 @@ class _Workers:
             slot[Field.PID] = self._pool.fork(lambda: self._become_worker(index))
         except OSError as error:
             self._board.clear(slot)
-            logger.error("No worker can be started (%s); tried again soon.", error.strerror)
+            logger.error("Cannot start a worker (%s); retrying soon.", error.strerror)
             return False
         return True
 
@@ -196,7 +196,7 @@ class _Workers:
             if ended.was_retired:
                 continue
             logger.error(
-                "Worker with pid %d has ended with %d; another one starts.", ended.pid, ended.code
+                "Worker with pid %d exited with %d; starting another one.", ended.pid, ended.code
             )
             if ended.lived_s < _SHORT_LIFE_S:
                 self._pool.pause()

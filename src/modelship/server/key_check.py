@@ -54,9 +54,9 @@ class Keys:
             if changed_ns != self._changed_ns:
                 self._keys = _read(self._file)
                 self._changed_ns = changed_ns
-                logger.info("The keys were read again.")
+                logger.info("The keys were reloaded.")
         except (OSError, ValueError):
-            logger.warning("The file of the keys cannot be read; the old keys stay.")
+            logger.warning("The keys file cannot be read; the old keys stay valid.")
 
     def let_in(self, authorization: bytes | None) -> bool:
         """Return whether a request with this header may be answered.

@@ -26,7 +26,7 @@ __all__ = ["ScoringProtocol", "protocol_of"]
 # What may stand around the parts of a body in chunks: sizes, extensions, trailers.
 _FRAMING_BYTES = 1 << 20
 _FRAMING_PER_BYTE = 4
-_MOSTLY_FRAMING = "The chunks of the body hold too little: send larger ones."
+_MOSTLY_FRAMING = "The chunks of the body are too small: send larger ones."
 _GROWTH_BYTES = 1 << 18
 _MOST_AT_ONCE = 16
 """Requests of one connection that are answered before other connections have their turn."""

@@ -57,7 +57,7 @@ def supervise(settings: Settings) -> int:
         )
         return 1
     except GateError as error:
-        sys.stderr.write(f"Whoever deployed the service is gone: {error}.\n")
+        sys.stderr.write(f"The deploying process is gone: {error}.\n")
         return 1
     return _Supervisor(settings, listeners).run()
 
@@ -136,7 +136,7 @@ class _Supervisor:
             self._watchman.look()
             pid = self._hosts.fork(lambda: self._become_host(index, place))
         except OSError as error:
-            self._say(f"No process can be started ({error.strerror}); tried again soon.", "E")
+            self._say(f"Cannot start a process ({error.strerror}); retrying soon.", "E")
             if index is not None:
                 self._board.clear(self._board.slot(index))
             return False
@@ -213,7 +213,7 @@ class _Supervisor:
         if now > self._checks_at:
             self._checks_at = now + _CHECK_EVERY_S
             if any(self._board.repair(slot) for slot in self._board.slots()):
-                self._say("A number that workers share was not one of theirs; it is reset.", "E")
+                self._say("A shared counter had an invalid value and was reset.", "E")
 
     def _kill_the_silent(self) -> None:
         """End a worker that has been in one run() for longer than the script may ever be."""
@@ -243,7 +243,7 @@ class _Supervisor:
     def _look_at_gate(self) -> None:
         """Do what the gate is told; end if whoever started this did so before it was wanted."""
         if self._listeners.are_forsaken() and not self._ending:
-            self._say("Whoever deployed the service has ended before it was wanted.", "E")
+            self._say("The deploying process exited before the service was needed.", "E")
             self._end()
 
     def _told_to_end(self, number: int, _: object) -> None:

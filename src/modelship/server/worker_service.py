@@ -33,7 +33,7 @@ _CLASSES = {
     4: Field.ANSWERED_4XX,
     5: Field.ANSWERED_5XX,
 }
-_NO_KEY = "The request shows no key of this service: send it as Authorization: Bearer <key>."
+_NO_KEY = "The request has no valid key of this service: send it as Authorization: Bearer <key>."
 _BUSY = "The service is busy: {} requests wait. Try again."
 
 
@@ -180,7 +180,7 @@ class Service:
         await asyncio.sleep(_ARRIVING_S)  # what was accepted last is not here yet
         while not until() or self.connections.open or self._tasks or not self.conductor.idle:
             if asyncio.get_running_loop().time() > end:
-                logger.warning("Some requests were not answered in the time that there was.")
+                logger.warning("Some requests were not answered in time.")
                 break
             await asyncio.sleep(0.02)
         self._log.flush()

@@ -59,7 +59,7 @@ def read_archive(path: Path, budget: Budget, *, but: str = "") -> Findings:
         with zipfile.ZipFile(path) as archive:
             entries = [entry for entry in archive.infolist() if not entry.is_dir()]
             if len(entries) > _MAX_ENTRIES:
-                raise UndescribedError("it has more entries than any model")
+                raise UndescribedError("it has too many entries for a model")
             kind = "skops" if but else _kind_of({entry.filename for entry in entries})
             if kind == "torch" and any(f"/{_CODE}" in entry.filename for entry in entries):
                 findings.incomplete["it is TorchScript, a program that is not read here"] = None
@@ -67,7 +67,7 @@ def read_archive(path: Path, budget: Budget, *, but: str = "") -> Findings:
                 if entry.filename != but:
                     _add(findings, entry.filename, _read_entry(archive, entry, kind, budget))
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error) as error:
-        raise UndescribedError(f"it is no whole zip archive ({error})") from None
+        raise UndescribedError(f"it is not a complete zip archive ({error})") from None
     return findings
 
 
@@ -86,7 +86,7 @@ def _read_entry(
     archive: zipfile.ZipFile, entry: zipfile.ZipInfo, kind: str, budget: Budget
 ) -> Content:
     if entry.flag_bits & _ENCRYPTED or entry.compress_type not in _READ_HERE:
-        return Content.unread("its compression is not read here")
+        return Content.unread("its compression is not supported")
 
     with ExitStack() as opened:
 
@@ -126,9 +126,9 @@ def _torch_pickle(open_: Callable[[], ByteStream]) -> Content:
         stream = open_()
         read_pickle(stream, read.findings, arrays=False, persistent=True)
         if stream.has_more:
-            return Content.unread("something follows what is loaded", read)
+            return Content.unread("there is extra data after the pickle", read)
     except (EndedEarlyError, MalformedError):
-        return Content.unread("it is no whole pickle", read)
+        return Content.unread("it is not a complete pickle", read)
     except UndescribedError as error:
         return Content.unread(str(error), read)
     return Content(read, is_pickle=True)
@@ -185,4 +185,4 @@ def check_directory(path: Path) -> None:
     elif directory_bytes == _IN_END64:
         raise zipfile.BadZipFile("its end is not whole")
     if directory_bytes > _MAX_DIRECTORY_BYTES:
-        raise UndescribedError("it has more entries than any model")
+        raise UndescribedError("it has too many entries for a model")

@@ -52,7 +52,7 @@ class Budget:
         """Count instructions that were carried out."""
         self._steps_left -= count
         if self._steps_left < 0:
-            raise UndescribedError("it has more parts than are read here")
+            raise UndescribedError("it has more parts than the limit")
         self.take_time()
 
     def take_time(self) -> None:

@@ -107,7 +107,7 @@ class Calls(States):
 
     def made_by_class(self, maker: DynamicClass, args: object) -> object:
         if self.holds_own(args):
-            self.hazard("it passes what it defines itself to a class of its own")
+            self.hazard("it passes its own definitions to a class of its own")
         for base in maker.bases if args != () and not maker.is_enum else ():
             base.called = True
         if maker.evaluates:
@@ -201,7 +201,7 @@ class Calls(States):
         elif not isinstance(base, Name):
             self.hazard(CALLS_VALUE)
         if self.holds_own(state):
-            self.hazard("it passes what it defines itself to copyreg._reconstructor")
+            self.hazard("it passes its own definitions to copyreg._reconstructor")
         return self.made(cls, (), new=True)
 
 

@@ -44,14 +44,14 @@ _BOOSTER: Final = re.compile(
     rb"[\s\S]{136}[\x01-\x40]\x00{7}(?:reg|binary|multi|rank|count|survival):[a-z0-9:_]+"
 )
 _UNREADABLE: Final = {
-    b"\x28\xb5\x2f\xfd": "zstd compression is not read here; unpack it, or use gzip",
-    b"\x04\x22\x4d\x18": "lz4 compression is not read here; save it again with gzip, or with none",
-    b"ZF": "the compression of joblib before 0.10 is not read here; save it again",
-    b"\x7fELF": "it is compiled code, which is not read here",
-    b"MZ": "it is compiled code, which is not read here",
-    b"\xcf\xfa\xed\xfe": "it is compiled code, which is not read here",
-    b"7z\xbc\xaf\x27\x1c": "7z archives are not read here; unpack it",
-    b"Rar!": "rar archives are not read here; unpack it",
+    b"\x28\xb5\x2f\xfd": "zstd compression is not supported; unpack it, or use gzip",
+    b"\x04\x22\x4d\x18": "lz4 compression is not supported; save it again with gzip, or with none",
+    b"ZF": "the compression of joblib before 0.10 is not supported; save it again",
+    b"\x7fELF": "it is compiled code, which is not supported",
+    b"MZ": "it is compiled code, which is not supported",
+    b"\xcf\xfa\xed\xfe": "it is compiled code, which is not supported",
+    b"7z\xbc\xaf\x27\x1c": "7z archives are not supported; unpack it",
+    b"Rar!": "rar archives are not supported; unpack it",
 }
 _HDF5: Final = b"\x89HDF\r\n\x1a\n"
 _TAR_AT: Final = 257
@@ -59,9 +59,9 @@ _MAX_SAFETENSORS_HEADER: Final = 4 * 2**20
 # What torch wrote before 1.6: a number, a version, and only then the object, and its tensors.
 _TORCH: Final = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 _LEGACY_TORCH_PICKLES: Final = 5
-UNKNOWN: Final = "it is not known what it is"
+UNKNOWN: Final = "its format is unknown"
 """Why a passport is incomplete of a file whose format nobody knows,"""
-NO_KERAS: Final = "HDF5 files are not read here, except those of Keras"
+NO_KERAS: Final = "HDF5 files are not supported, except those of Keras"
 """and of one that Keras alone did not write."""
 _HDF5_MARKS: Final = (*(b"keras_version", b"layer_names", b"PYTABLES", b"PSEUDOATOM", b'"Lambda"'),)
 
@@ -108,19 +108,19 @@ def _pickle_or_data(open_: Callable[[], ByteStream], first: bytes) -> Content:
     if read.error is None and (begun or read.findings.names):
         return Content(read, is_pickle=True)
     if read.acts(text=_is_text(open_())):
-        return Content.unread("it begins as a pickle and then breaks off", read)
+        return Content.unread("it begins as a pickle and is truncated", read)
     if _is_data(open_, first):
         return Content()
     if read.error is None:
         return Content(read, is_pickle=True)
-    return Content.unread("it begins as a pickle and then breaks off" if begun else UNKNOWN)
+    return Content.unread("it begins as a pickle and is truncated" if begun else UNKNOWN)
 
 
 def _is_data(open_: Callable[[], ByteStream], first: bytes) -> bool:
     if compression_of(first):
         raise UndescribedError("it is compressed twice; unpack it once")
     if first[_TAR_AT : _TAR_AT + 5] == b"ustar":
-        raise UndescribedError("tar archives are not read here; unpack it")
+        raise UndescribedError("tar archives are not supported; unpack it")
     if first.startswith(_HDF5):
         return _is_plain_hdf5(open_())
     return (
@@ -193,7 +193,7 @@ def _torch(open_: Callable[[], ByteStream]) -> Content:
             read_pickle(stream, read.findings, arrays=False, persistent=True)
         read.unpacked_bytes = stream.finish()
     except (EndedEarlyError, MalformedError):
-        return Content.unread("it begins as torch's file and then breaks off", read)
+        return Content.unread("it begins as a torch file and is truncated", read)
     except UndescribedError as error:
         return Content.unread(str(error), read)
     return Content(read, is_pickle=True)

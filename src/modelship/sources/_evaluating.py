@@ -142,7 +142,7 @@ def passed_on(text: str, args: object, *, holds_own: bool) -> str:
         elif not isinstance(called, str):
             return f"it lets {text} call a value that it computes itself"
     if text not in _KEEPERS and holds_own:
-        return f"it passes what it defines itself to {text}, which may call it"
+        return f"it passes its own definitions to {text}, which may call it"
     return _unusual(text, given)
 
 

@@ -9,9 +9,9 @@ __all__ = ["impostor"]
 # The first bytes of each, in lower case; what it is, and what to do about it.
 _IMPOSTORS: Final = {
     b"version https://git-lfs": ("a Git LFS pointer, not the file itself", "Run: git lfs pull"),
-    b"<!doctype html": ("an HTML page, such as a login or an error page", "Look at the address."),
-    b"<html": ("an HTML page, such as a login or an error page", "Look at the address."),
-    b"<?xml": ("an XML document, such as a storage service's error", "Look at the address."),
+    b"<!doctype html": ("an HTML page, such as a login or an error page", "Check the address."),
+    b"<html": ("an HTML page, such as a login or an error page", "Check the address."),
+    b"<?xml": ("an XML document, such as a storage service's error", "Check the address."),
     b"{": ("a JSON document", ""),
     b"pk\x03\x04": ("a zip archive", "If torch or skops wrote it, name it so: .pt, .skops"),
 }

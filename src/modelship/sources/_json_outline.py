@@ -55,13 +55,13 @@ def read_outline(
     """
     outline = b"".join(_pieces(content, budget, frozenset(map(str.encode, keep)), visit))
     if len(outline) > _MAX_OUTLINE_BYTES or sum(map(outline.count, _MARKS)) > _MAX_MARKS:
-        raise UndescribedError("it has more parts than any model")
+        raise UndescribedError("it has too many parts for a model")
     if not outline.rstrip().endswith(b"}"):
         raise EndedEarlyError("its JSON document")
     try:
         document = json.loads(outline)
     except RecursionError:
-        raise UndescribedError("it is nested deeper than any model") from None
+        raise UndescribedError("it is nested too deeply for a model") from None
     except ValueError as error:
         raise MalformedError(f"it is not JSON ({error})") from None
     return document
@@ -85,5 +85,5 @@ def _pieces(
             size_bytes += match.start() - at
             at = match.end()
         if size_bytes > _MAX_OUTLINE_BYTES:
-            raise UndescribedError("it has more parts than any model")
+            raise UndescribedError("it has too many parts for a model")
     yield bytes(content[at : at + _MAX_OUTLINE_BYTES + 1])

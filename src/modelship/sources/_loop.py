@@ -156,7 +156,7 @@ class Loop:
         kept = len(self.stack) + len(self.marks) + len(self.memo) + len(self.scattered)
         instructions_bytes = stream.position_bytes - stream.skipped_bytes
         if kept + len(self.findings.names) > MAX_KEPT or instructions_bytes > MAX_INSTRUCTION_BYTES:
-            raise UndescribedError("it has more parts than are read here")
+            raise UndescribedError("it has more parts than the limit")
 
     # --- the memo -----------------------------------------------------------------------
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FOLLOWS", "Pickled", "read_all"]
 
-FOLLOWS: Final = "something follows what is loaded"
+FOLLOWS: Final = "there is extra data after the pickle"
 """Why a passport is incomplete of a file that goes on after its pickle."""
 _ACT_WHEN_IMPORTED: Final = frozenset(("antigravity", "this", "idlelib", "lib2to3", "__main__"))
 

@@ -118,7 +118,7 @@ def read_document(path: Path) -> Any:
     try:
         with zipfile.ZipFile(path) as archive:
             if archive.getinfo(_SCHEMA).compress_type not in _READ_HERE:
-                raise UndescribedError("its compression is not read here")
+                raise UndescribedError("its compression is not supported")
             packed_bytes = archive.getinfo(_SCHEMA).compress_size
             most = min(_MAX_SCHEMA_BYTES, _SCHEMA_OF_ANY + _SCHEMA_PER_BYTE * packed_bytes)
             with archive.open(_SCHEMA) as file:

@@ -97,7 +97,7 @@ class TreeMachine(Machine):
     def check_limits(self) -> None:
         super().check_limits()
         if self.room.left_items < 0:
-            raise UndescribedError("it has more parts than are read here")
+            raise UndescribedError("it has more parts than the limit")
 
     # --- values ---------------------------------------------------------------------------
 

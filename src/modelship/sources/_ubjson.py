@@ -198,7 +198,7 @@ class _Reader:
 
     def _count(self, depth: int) -> None:
         if depth > _MAX_DEPTH:
-            raise UndescribedError("it is nested deeper than any model")
+            raise UndescribedError("it is nested too deeply for a model")
         self._steps += 1
         if self._steps % _BETWEEN_CHECKS == 0:
             self._budget.take_steps(_BETWEEN_CHECKS)

@@ -121,7 +121,7 @@ class Model:
         files = files_of(path)
         if stamps_of(path) != before:  # what was judged would not be what has this digest
             problem = "it was changed while it was read"
-            raise CorruptModelError(str(path), problem, "Read it when nobody writes to it.")
+            raise CorruptModelError(str(path), problem, "Read it when no process writes to it.")
         digest = digest_of(path, files)
         known = FORMATS[passport.format]
         model = cls(name, version, path, files, digest, known, origin, trusted)
@@ -218,7 +218,7 @@ class Model:
         """
         loader = load_dill if is_by_dill(self.passport) else self.model_format.loader
         if loader is None:
-            cause = f"nothing here loads the format {self.format!r}"
+            cause = f"no installed package loads the format {self.format!r}"
             raise ModelLoadError(path=str(self.path), cause=cause, advice=way_to_load(self.path))
         trusted = trust_model or self.trusted
         if self.passport.obstacles and not trusted:

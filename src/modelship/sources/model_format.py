@@ -92,7 +92,7 @@ class ModelFormat:
     packed_suffixes : tuple[str, ...]
         What may follow these if its loader unpacks files.
     begins : tuple[bytes, ...]
-        What its files begin with, one of these; empty if that does not tell.
+        What its files begin with, one of these; empty if that does not say.
     confirms : Callable[[Path], bool]
         Returns whether a file that begins so is of this format.
     reader : Callable[[Part], Described]

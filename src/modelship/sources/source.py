@@ -189,7 +189,7 @@ class ModelSource(ABC):
         # A hidden file may be a program's own, such as a shell's start file.
         if name.startswith(".") and not self.names_are_yours:
             cause = f"its name is {name!r}, that of a hidden file, which is not written anywhere"
-            raise FetchError(self.location, cause, advice="Give it another name where it lives.")
+            raise FetchError(self.location, cause, advice="Rename it at its source.")
         return name
 
     def _checked(self, path: Path) -> Model:

@@ -186,7 +186,7 @@ class Gates:
         return TargetUnavailableError(
             target=self._target,
             cause=f"the instance in {folder} does not share its address ({cause})",
-            advice="Look at its log, and deploy again.",
+            advice="Read its log, and deploy again.",
         )
 
 

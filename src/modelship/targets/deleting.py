@@ -31,8 +31,8 @@ def delete(backend: TargetBackend, name: str, *, missing_ok: bool) -> None:
     except TimeoutError as error:
         raise TargetUnavailableError(
             target=backend.name,
-            cause=f"another process deploys {name!r} just now",
-            advice="Wait until that is done, or end it, and delete the service again.",
+            cause=f"another process is deploying {name!r}",
+            advice="Wait for it to finish, or stop it, and delete the service again.",
         ) from error
 
 

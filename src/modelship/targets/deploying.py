@@ -201,7 +201,7 @@ class _Asked:
         intent = intend(self._backend, bundle, serving, name=self._name, exactly=exactly)
         release, current = intent.release, intent.current
         if current is not None and self._is_there(intent, current, overwrite=overwrite):
-            self._steps.say("nothing to do: this release is deployed and healthy")
+            self._steps.say("nothing to do: this release is already deployed and healthy")
             forget_failure(self._backend.name, self._name)
             return current
         way = way_to(release, on=self._backend, current=current)

@@ -75,7 +75,7 @@ def wait_until_healthy(backend: TargetBackend, instance: Instance, deadline: Dea
     pause_s = _FIRST_PAUSE_S
     while (state := backend.observe(instance).state) is not State.HEALTHY:
         if state is State.FAILED:
-            raise failure(backend, instance, state, "the service ended before it answered")
+            raise failure(backend, instance, state, "the service stopped before it answered")
         deadline.check()
         time.sleep(min(pause_s, deadline.remaining_s))
         pause_s = min(pause_s * 1.2, _LONGEST_PAUSE_S)

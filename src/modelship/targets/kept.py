@@ -170,8 +170,8 @@ class KeptReleases:
         if not digest or not folder.is_dir():
             raise StorageError(
                 path=str(folder),
-                cause="this release is not kept on this machine",
-                advice="Deploy its bundle again, or ask on the machine that deployed it.",
+                cause="this release is not stored on this machine",
+                advice="Deploy its bundle again, or run this on the machine that deployed it.",
             )
         return folder
 

@@ -55,7 +55,7 @@ class ServiceKeys:
         except ValueError:
             raise StorageError(
                 path="the file of the service's keys",
-                cause="it does not hold two keys",
+                cause="it does not contain two keys",
                 advice="Deploy it again with overwrite=True (--overwrite): it gets new keys.",
             ) from None
 

@@ -97,8 +97,8 @@ def prune(*, dry_run: bool, unused_for_s: float, timeout_s: float = 10.0) -> Pru
     except TimeoutError as error:
         raise StorageError(
             path=str(cache_folder()),
-            cause="a deployment or a check is under way, and may need what is in it",
-            advice="Run it again when that has ended.",
+            cause="a running deployment or check may need it",
+            advice="Run it again when that has finished.",
         ) from error
 
 
@@ -116,7 +116,7 @@ def _images(before: float) -> tuple[list[Leftover], tuple[str, ...]]:
         with connected() as engine:
             return [*unused_images(engine, before=before)], ()
     except ModelshipError as error:
-        return [], (f"images are not looked at: {error.message}",)
+        return [], (f"images are not checked: {error.message}",)
 
 
 def _releases() -> tuple[list[Leftover], set[Path]]:
@@ -131,7 +131,7 @@ def _releases() -> tuple[list[Leftover], set[Path]]:
             with suppress(ModelshipError):  # a damaged one needs nothing
                 needed.add(environment_folder(ScoringBundle.load(folder / "bundle").lock))
         else:
-            why = "the history of the name does not go back to it"
+            why = "the history of the name no longer reaches it"
             remove = partial(remove_folder, folder)
             found.append(Leftover("release", str(folder), freed_bytes(folder), why, remove))
     return found, needed
@@ -160,13 +160,13 @@ def _drafts() -> Iterator[Leftover]:
 def _files(before: float) -> Iterator[Leftover]:
     """Yield what was half written an hour ago, and what is asked for anew or by nobody any more."""
     cache, hour_ago = cache_folder(), time.time() - _HOUR_S
-    why = "whoever wrote it did not end, or was ended"
+    why = "the process that wrote it did not finish"
     for home in (state_folder(), cache):
         yield from old_files(home, _STAGED, before=hour_ago, why=why)
     yield from old_files(cache, ["docker/*"], before=hour_ago, why=why)
-    why = "it is asked for again when it is needed"
+    why = "it is fetched again when needed"
     asked_again = ["locks/*.txt", "azure/*.txt", "hypothesis/unicode_data/*/*"]
     yield from old_files(cache, asked_again, before=before, why=why)
-    why = "the deployment that failed is a month ago"
+    why = "the failed deployment is a month old"
     month_ago = time.time() - _MONTH_S
     yield from old_files(state_folder(), ["failures/*/*.json"], before=month_ago, why=why)

@@ -145,7 +145,9 @@ class Rollout:
             conclude(self._journal, change.ended("serving", figures=self._trying.figures))
             self._forget_releases()
         except ModelshipError as error:
-            self._steps.say(f"warning: the history is not written: {error.message} {error.hint}")
+            self._steps.say(
+                f"warning: the history could not be written: {error.message} {error.hint}"
+            )
 
     def _forget_releases(self) -> None:
         """Forget the releases that nobody is likely to go back to."""
@@ -245,7 +247,7 @@ class Rollout:
         except ScoringTimeoutError as error:
             raise DeadlineExceededError from error
         except ScoringError as error:
-            problem = f"it does not answer the bundle's sample request; {error.message.rstrip('.')}"
+            problem = f"it fails on the bundle's sample request; {error.message.rstrip('.')}"
             raise failure(self._backend, instance, State.UNHEALTHY, problem) from error
 
     def _route(
@@ -282,7 +284,7 @@ class Rollout:
                 [each for each in there if each.instance_id in known or _age(each) < _age(instance)]
             )
         except ModelshipError as error:
-            self._steps.say(f"warning: an older instance is not stopped: {error.message}")
+            self._steps.say(f"warning: an older instance could not be stopped: {error.message}")
 
     def _stop_all(self, instances: Sequence[Instance]) -> None:
         for instance in instances:

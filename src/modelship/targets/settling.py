@@ -30,7 +30,7 @@ DRAIN_S: Final = 40.0
 
 DIED: Final = "the service has ended by itself"
 
-_CUT_SHORT: Final = "whoever made the change was ended before it was done"
+_CUT_SHORT: Final = "the process that made the change was terminated before it finished"
 _LONGEST: Final = timedelta(hours=1)
 
 

@@ -39,11 +39,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Stages", "Trying", "forget_differences"]
 
-_OTHERS: Final = "Give it more time or fewer requests, or deploy it without this stage."
+_OTHERS: Final = "Allow more time or fewer requests, or deploy without this stage."
 _ADVICE: Final = {
     "gate": "Deploy a better model, or change the bound if it is too strict.",
-    "shadow": "Look at {record}: it has requests that were answered differently.",
-    "canary": "Look at the figures; modelship history --json has them too.",
+    "shadow": "Read {record}: it lists requests that were answered differently.",
+    "canary": "Check the figures; modelship history --json has them too.",
 }
 
 
@@ -163,7 +163,7 @@ class Trying:
             except (_OldEndedError, TargetUnavailableError):
                 if not self._outlives(instance, current):
                     raise
-                self._steps.say("the old release has ended: the new one takes over untried")
+                self._steps.say("the old release has stopped: the new one takes over untested")
 
     def _outlives(self, instance: Instance, current: Instance) -> bool:
         """Return whether the new release is well and the old one has ended."""
@@ -229,7 +229,7 @@ class Trying:
             finally:
                 self._end(router, winner)
         except RouterLostError as error:
-            reason = f"the router has ended ({error})"
+            reason = f"the router has exited ({error})"
             raise self._failure("rollout", reason, current.release.digest) from error
 
     def _end(self, router: Router, winner: Literal["old", "new"]) -> None:

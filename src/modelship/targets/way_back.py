@@ -33,7 +33,7 @@ class WayBack:
 
     def __init__(self, backend: TargetBackend, current: Instance | None, *, steps: Steps) -> None:
         self._prepared: Prepared | None = None
-        self._problem = "nothing served that could be started again"
+        self._problem = "there was no previous release to restart"
         if current is None or current.broken or backend.observe(current).state is State.FAILED:
             return
         kept, digest = backend.releases(current.name), current.release.digest
@@ -50,8 +50,8 @@ class WayBack:
         try:
             start(self._prepared)
         except (ModelshipError, TimeoutError) as error:
-            return f"The previous release cannot be started again: {_said(error)}."
-        return "The previous release was started again and is serving."
+            return f"The previous release cannot be restarted: {_said(error)}."
+        return "The previous release was restarted and is serving."
 
 
 def _said(error: Exception) -> str:

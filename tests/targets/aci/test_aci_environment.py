@@ -87,7 +87,7 @@ def test_a_package_that_azure_does_not_go_with_is_told_with_both_requirements(ma
     with pytest.raises(ResolutionError) as caught:
         azure_requirements(make_bundle("numpy==2.3.4"))
     assert re.fullmatch(
-        r"myenv\.yml: Azure ML demands azureml-defaults, but azureml-defaults>=1\.\d+ and "
+        r"myenv\.yml: Azure ML requires azureml-defaults, but azureml-defaults>=1\.\d+ and "
         r"numpy==2\.3\.4 cannot both hold: azureml-defaults>=1\.\S+ needs numpy!=1\S+,<2\.3\.3\.",
         caught.value.message,
     )

@@ -275,8 +275,8 @@ def test_an_old_service_that_cannot_be_put_back(target, bundle, bare_lock, fault
     faults.plant(StageFault("build", times=None))
     text = refused(lambda: deploy(target, broken, overwrite=True), DeploymentFailedError)
     assert text.startswith(
-        f"'{NAME}' on 'aci' is Failed: the new bundle failed, and the old one could not be put "
-        "back: "
+        f"'{NAME}' on 'aci' is Failed: the new bundle failed, and the old one could not be "
+        "restored: "
     )
 
 

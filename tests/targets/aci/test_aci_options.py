@@ -205,12 +205,12 @@ def test_what_cannot_be_meant_is_refused(options, message):
         (
             "ssl_cert_pem_file",
             "cert.der",
-            "a PEM file that begins with -----BEGIN CERTIFICATE-----",
+            "a PEM file starting with -----BEGIN CERTIFICATE-----",
         ),
         (
             "ssl_cert_pem_file",
             "key.pem",
-            "a PEM file that begins with -----BEGIN CERTIFICATE-----",
+            "a PEM file starting with -----BEGIN CERTIFICATE-----",
         ),
         ("ssl_cert_pem_file", "both.pem", "a PEM file without a private key"),
         ("ssl_cert_pem_file", ".", "a file that can be read (Is a directory)"),

@@ -87,7 +87,7 @@ def submit(experiment, here, monkeypatch):
 def wait_until(reached):
     end_s = time.monotonic() + DEADLINE_S
     while not (found := reached()):
-        assert time.monotonic() < end_s, "it took too long"
+        assert time.monotonic() < end_s, "it timed out"
         time.sleep(0.05)
     return found
 

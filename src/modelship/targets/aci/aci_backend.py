@@ -53,8 +53,8 @@ _REFUSED = {
     "limits": "left out: it runs on Azure Container Instances, whose limits hold",
     "server_options": "left out: Azure ML starts the server there, with its own settings; the "
     "targets 'process' and 'docker' take them",
-    "secrets": "none: Azure ML shows the variables of such a service to everybody who may read the "
-    "workspace, and keeps them nowhere else. Deploy on 'process' or 'docker', or let init() read "
+    "secrets": "none: Azure ML shows the variables of such a service to everyone who can read the "
+    "workspace, and has no other store. Deploy on 'process' or 'docker', or let init() read "
     "it from a place of your own",
 }
 
@@ -174,7 +174,7 @@ class AciBackend(TargetBackend):
         check_resources(bundle.resources)
         check_tags(bundle.tags)
         check_script(bundle.entry_script)
-        with steps.step("Check what Azure ML is to install"):
+        with steps.step("Check the packages for Azure ML"):
             conda_specification(bundle, timeout_s=max(1.0, steps.deadline.remaining_s))
             differences = azure_differences(bundle)
         for difference in differences:
@@ -230,12 +230,12 @@ class AciBackend(TargetBackend):
         try:
             self._maker(name, steps).make_again(earlier)
         except (ModelshipError, TimeoutError) as error:
-            cause = error.message if isinstance(error, ModelshipError) else "it took too long"
+            cause = error.message if isinstance(error, ModelshipError) else "it timed out"
             raise DeploymentFailedError(
                 name=name,
                 target=self.name,
                 state=str(State.FAILED),
-                problem="the new bundle failed, and the old one could not be put back: "
+                problem="the new bundle failed, and the old one could not be restored: "
                 + cause.rstrip("."),
             ) from error
 

@@ -140,7 +140,7 @@ def _held(bundle: ScoringBundle, *, timeout_s: float) -> Mapping[str, str]:
 
 
 def _with_defaults(bundle: ScoringBundle, requirements: tuple[str, ...]) -> Environment:
-    origin = f"{bundle.environment.origin}, with the {DEFAULTS} that Azure ML demands"
+    origin = f"{bundle.environment.origin}, with the {DEFAULTS} that Azure ML requires"
     demanded = _DEMANDED_ON_3_8 if bundle.lock.python == "3.8" else _DEMANDED
     return Environment(bundle.lock.python, (*requirements, *demanded), origin=origin)
 
@@ -158,7 +158,7 @@ def _clashing(
         for text in clash.requirements
     )
     problem = (
-        f"Azure ML demands {DEFAULTS}, but {one} and {other} cannot both hold: {clash.reason}."
+        f"Azure ML requires {DEFAULTS}, but {one} and {other} cannot both hold: {clash.reason}."
     )
     return ResolutionError(bundle.environment.origin, problem, error.resolver_output, advice)
 

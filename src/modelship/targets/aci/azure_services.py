@@ -158,7 +158,7 @@ class Services:
             return self.workspace.ask(doing, call, timeout_s=self.limit_s(timeout_s))
         except WorkspaceUnreachableError:
             if self.deadline is not None:
-                self.deadline.check()  # whoever set it has to know that it took too long
+                self.deadline.check()  # whoever set it has to know that it timed out
             raise
 
     def __repr__(self) -> str:

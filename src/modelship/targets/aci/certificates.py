@@ -11,7 +11,7 @@ from modelship.errors import InvalidOptionError
 
 __all__ = ["check_certificate"]
 
-_CERTIFICATE: Final = "a PEM file that begins with -----BEGIN CERTIFICATE-----"
+_CERTIFICATE: Final = "a PEM file starting with -----BEGIN CERTIFICATE-----"
 _KEY: Final = "a PEM file with a private key that has no passphrase"
 
 

@@ -95,7 +95,8 @@ def _failure(operation: Operation, *, name: str, services: Services) -> Deployme
         name=name,
         target="aci",
         state=state,
-        problem=cause_of(error) or f"the operation ended {operation.state}, for no cause told",
+        problem=cause_of(error)
+        or f"the operation ended {operation.state}, without a reported cause",
         log_tail=relevant_part(log),
         operation_id=operation.operation_id,
         diagnosis=diagnosis if is_known(diagnosis) else None,

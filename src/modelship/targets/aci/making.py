@@ -104,7 +104,7 @@ class Maker:
         if found is None or found.get("state") != _TRANSITIONING:
             return found
         until_s = self._steps.deadline.remaining_s / 2
-        with self._steps.step("Wait for the end of a deployment that is under way"):
+        with self._steps.step("Wait for the current deployment to finish"):
             while found and found["state"] == _TRANSITIONING:
                 if self._steps.deadline.remaining_s <= until_s:
                     break

@@ -82,6 +82,6 @@ def _registered_id(model: Model, workspace: Workspace, steps: Steps) -> str:
     try:
         registered = register_model(model, workspace=workspace, timeout_s=timeout_s)
     except WorkspaceUnreachableError:
-        steps.deadline.check()  # that it took too long is for whoever set the time to know
+        steps.deadline.check()  # that it timed out is for whoever set the time to know
         raise
     return registered.model_id

@@ -195,7 +195,7 @@ class ProcessBackend(TargetBackend):
         """Return how an instance ended: what ends by itself says so."""
         # The exit status went to whoever adopted the process.
         if _ENDING not in self.log_end(instance, lines=_ENDING_LINES):
-            return Facts(problem="its process is gone, and has not said that it ends")
+            return Facts(problem="its process exited without a shutdown message")
         return Facts()
 
     def stop(self, instance: Instance, *, grace_s: float = _GRACE_S) -> None:

@@ -74,7 +74,7 @@ def launch(
         raise TargetUnavailableError(
             target="process",
             cause=f"the server cannot be launched ({error})",
-            advice=f"See that {command[0]} runs; if not, remove its environment and deploy again.",
+            advice=f"Check that {command[0]} runs; else remove its environment and deploy again.",
         ) from error
 
 

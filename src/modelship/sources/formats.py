@@ -120,7 +120,7 @@ _LIGHTGBM: Final = ModelFormat(
     script=ScriptLines(
         imports=("from modelship_tables.natives.of_lightgbm import load_lightgbm",),
         load="load_lightgbm({path}{classes})",
-        natives=("models", "of_lightgbm"),
+        natives=("estimators", "of_lightgbm"),
     ),
     tells=_read_again,
     in_digests="unknown",
@@ -139,7 +139,7 @@ _XGBOOST: Final = ModelFormat(
     script=ScriptLines(
         imports=("from modelship_tables.natives.of_xgboost import load_xgboost",),
         load="load_xgboost({path}{classes})",
-        natives=("models", "of_xgboost"),
+        natives=("estimators", "of_xgboost"),
     ),
     tells=_read_again,
     in_digests="unknown",

@@ -353,7 +353,7 @@ def test_where_two_cannot_run_the_old_one_is_started_again(deploy, place):
     assert (instance.release.digest, instance.routed) == (started, True)
     assert instance.instance_id != first.instance_id
     *_, failed = DeployTarget(place).history("digits-svc")
-    assert (failed.outcome, "started again" in failed.reason) == ("failed", True)
+    assert (failed.outcome, "restarted" in failed.reason) == ("failed", True)
 
 
 def test_what_cannot_be_started_again_is_told(deploy, place, monkeypatch, tmp_path):

@@ -88,4 +88,4 @@ def test_where_ports_are_not_shared_the_old_release_is_started_again(deploy, mon
             deploy(2, target=target, serving=Serving(server="modelship", port=taken))
     found = target.get(NAME)
     assert (found.run("{}"), urlsplit(found.scoring_uri).port) == (1, port)
-    assert "started again" in target.history(NAME)[-1].reason
+    assert "restarted" in target.history(NAME)[-1].reason

@@ -362,7 +362,7 @@ def test_what_cannot_be_started_again_is_told(deploy, place, monkeypatch, tmp_pa
     monkeypatch.setenv("MODELSHIP_HOME", str(tmp_path / "other-home"))
     alone = FileBackend(place.folder, beside=False)
     alone.start = failing_once(alone.start, alone)
-    with pytest.raises(DeploymentFailedError, match="previous release is stopped: .* not kept"):
+    with pytest.raises(DeploymentFailedError, match="previous release is stopped: .* not stored"):
         deploy(2, backend=alone)
     assert place.instances() == []
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from modelship.diagnosis import (
     contract_errors,
     file_errors,
-    model_errors,
     module_errors,
     name_errors,
     request_errors,
     system_errors,
+    version_errors,
 )
 from modelship.diagnosis.facts import Surroundings
 from modelship.diagnosis.raised import Phase, Raised
@@ -34,11 +34,11 @@ _EXPLANATIONS: tuple[Callable[[Raised], Diagnosis | None], ...] = (
     module_errors.explain_missing_module,
     module_errors.explain_relative_import,
     module_errors.explain_import_error,
-    model_errors.explain_unpickled_name,
-    model_errors.explain_binary_clash,
-    model_errors.explain_other_version,
-    model_errors.explain_other_python,
-    model_errors.explain_corrupt_model,
+    version_errors.explain_unpickled_name,
+    version_errors.explain_binary_clash,
+    version_errors.explain_other_version,
+    version_errors.explain_other_python,
+    version_errors.explain_corrupt_model,
     name_errors.explain_attribute,
     file_errors.explain_model_lookup,
     file_errors.explain_environment_variable,

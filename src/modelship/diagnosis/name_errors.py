@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from modelship.diagnosis.model_errors import written_by_another
+from modelship.diagnosis.version_errors import written_by_another
 from modelship.known_packages import LIBRARIES, known_package, package_of
 from modelship.known_wheels import has_wheel
 

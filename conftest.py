@@ -27,6 +27,21 @@ SETS_UP = ("python3 -m venv",)
 OWNS_CACHE = "MODELSHIP_TESTS_CACHE" not in os.environ
 if OWNS_CACHE:
     os.environ["MODELSHIP_TESTS_CACHE"] = tempfile.mkdtemp(prefix="modelship-tests-")
+LIGHT_SCRIPT = """\
+import json
+
+import numpy as np
+
+
+def init():
+    global weights
+    weights = np.random.default_rng(0).normal(size=(64, 10))
+
+
+def run(raw_data):
+    rows = np.array(json.loads(raw_data)["data"])
+    return (rows @ weights).argmax(axis=1).tolist()
+"""
 NEEDS_AZURE = (
     "tests/workspace",
     "tests/testing/offline",
@@ -209,7 +224,7 @@ def enter(namespace):
     folder = Path(tempfile.mkdtemp(prefix="docs-"))
     namespace.update(came_from=Path.cwd(), folder=folder, home=os.environ.get("MODELSHIP_HOME"))
     namespace.update(base_image=os.environ.get("MODELSHIP_TEST_BASE_IMAGE", "python:3.11-slim"))
-    namespace.update(no_docker=not docker_answers())
+    namespace.update(no_docker=not docker_answers(), write_light_script=write_light_script)
     os.environ["MODELSHIP_HOME"] = str(share_cache(DOCS_HOME))
     os.chdir(folder)
     write_files(folder)
@@ -236,6 +251,11 @@ def write_files(folder):
     (folder / "myenv.yml").write_text((ROOT / "examples/mnist/myenv.yml").read_text())
     script = (ROOT / "examples/mnist/score.py").read_text()
     (folder / "score.py").write_text(script.replace("sklearn_mnist_model.pkl", "model.pkl"))
+
+
+def write_light_script():
+    """Replace the script by one without scikit-learn, for pages that start it many times."""
+    Path("score.py").write_text(LIGHT_SCRIPT)
 
 
 @cache

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["HEALTHY_WITHIN_S", "Rollouts"]
 
 HEALTHY_WITHIN_S = 600.0
-"""How long a container may take to become healthy before the deployment is given up."""
+"""How long a container may take to become healthy before the deployment is aborted."""
 
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 0.5

@@ -196,6 +196,10 @@ def test_the_tutorial_runs_as_it_stands(person, mnist_dir, mnist_test_set):
 def test_the_example_tells_the_same_story(person, mnist_dir, mnist_test_set):
     """In such a workspace with the same model, it predicts what the model does here."""
     X = mnist_test_set[0][:30]
+    shutil.copy(mnist_dir / "sklearn_mnist_model.pkl", person.here)
+    register = REGISTER.replace("weights.bin", "sklearn_mnist_model.pkl")
+    done = person.runs(register.replace('"weights"', '"sklearn_mnist"'))
+    assert done.returncode == 0, done.stderr
     printed = in_modelship(person, mnist_dir)
     model = joblib.load(mnist_dir / "sklearn_mnist_model.pkl")
     assert f"\n{model.predict(X).tolist()}\n" in printed

@@ -15,7 +15,7 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
-from modelship import DeployTarget, ModelSource, ScoringBundle
+from modelship import DeployTarget, ModelSource, ScoringBundle, Serving
 from modelship.bundle import Environment
 from modelship.bundle.remembered import todays_lock
 from modelship.errors import DeploymentNotFoundError
@@ -33,6 +33,17 @@ def run(raw_data):
     names = {}
     exec(raw_data, names)
     return names["answer"]
+"""
+
+
+SCALING = """
+import json
+
+def init():
+    pass
+
+def run(raw_data):
+    return [3 * sum(row) for row in json.loads(raw_data)["data"]]
 """
 
 
@@ -59,8 +70,11 @@ class Deployer:
 
     def __init__(self, folder):
         self.folder = folder
-        self.environment, self.lock = shared_environment()
-        self.target = DeployTarget.open("docker", base_image=BASE_IMAGE)
+        self.environment = Environment("3.11", ())
+        self.lock = todays_lock(self.environment)
+        # modelship's server, which starts soon: what is tested is seldom the server.
+        self.azure_server = DeployTarget.open("docker", base_image=BASE_IMAGE)
+        self.target = self.azure_server.with_serving(Serving(server="modelship"))
         # Of this session alone: others may test on the same engine.
         self.mark = secrets.token_hex(3)
         self.names = set()
@@ -72,15 +86,21 @@ class Deployer:
         parts = {"folder": folder, "environment": self.environment, "model": model}
         return with_lock(script_bundle(script, **parts, **options), lock=self.lock)
 
+    def scaling(self):
+        """Return a bundle whose service needs no package, with a sample request."""
+        sample = {"data": [[1.0, 2.0]]}
+        return self.bundle(SCALING, sample_input=sample)
+
     def digits(self):
         """Return a fitted model and its bundle with the script that modelship writes."""
+        environment, lock = shared_environment()
         X, y = load_digits(return_X_y=True)
         model = LogisticRegression(max_iter=2000).fit(X[:500], y[:500])
         fetched = ModelSource.open(model).fetch(self.folder / "digits")
         bundle = ScoringBundle(
-            fetched, environment=self.environment, sample_input={"data": X[:2]}, memory_gb=0.5
+            fetched, environment=environment, sample_input={"data": X[:2]}, memory_gb=0.5
         )
-        return X, model, with_lock(bundle, lock=self.lock)
+        return X, model, with_lock(bundle, lock=lock)
 
     def deploy(self, bundle, *, name, target=None, **options):
         """Deploy, and remember to remove it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
@@ -12,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+import docker
 import pytest
 from docker_base import (
     BASE_IMAGE,
@@ -82,7 +84,9 @@ def build(deployer, own, server_alone, tmp_path, monkeypatch):
 
 def _commands_on(image):
     """Return what runs now in containers on an image."""
-    return docker_says("ps", "--no-trunc", "--filter", f"label={image}", "--format", "{{.Command}}")
+    with contextlib.closing(docker.from_env()) as client:
+        found = client.api.containers(filters={"label": image})
+    return " ".join(each["Command"] for each in found)
 
 
 def _wait_for(condition, *, process, timeout_s):

@@ -132,4 +132,4 @@ def test_a_python_that_is_missing_is_told_with_the_line_that_asks_for_it(
     ).with_lock(Lock(python="3.98", text=bare_lock.text))
     with pytest.raises(PythonNotFoundError) as caught:
         DeployTarget.open("process").deploy(bundle, name="none", check="off", show_output=False)
-    assert caught.value.message.startswith(f"{tmp_path}/myenv.yml:2: it asks for Python 3.98.1, ")
+    assert caught.value.message.startswith(f"{tmp_path}/myenv.yml:2: it requires Python 3.98.1, ")

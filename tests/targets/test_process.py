@@ -32,9 +32,10 @@ ROWS = {"data": [1, 2]}
 SCORED = [cases.FACTOR, 2 * cases.FACTOR]
 DEPLOY = """
 import sys
-from modelship import DeployTarget, ScoringBundle
+from modelship import DeployTarget, ScoringBundle, Serving
 folder, name = sys.argv[1:]
-DeployTarget.open("process").deploy(ScoringBundle.load(folder), name=name)
+target = DeployTarget.open("process").with_serving(Serving(server="modelship"))
+target.deploy(ScoringBundle.load(folder), name=name)
 """
 
 
@@ -51,8 +52,8 @@ def bundle(make_bundle):
 
 @pytest.fixture
 def target():
-    """Return the process target; what a test leaves on it is removed."""
-    target = DeployTarget.open("process")
+    """Return the process target with modelship's server; what a test leaves on it is removed."""
+    target = DeployTarget.open("process").with_serving(Serving(server="modelship"))
     yield target
     for deployment in target.list():
         deployment.delete(missing_ok=True)
@@ -60,7 +61,8 @@ def target():
 
 @pytest.fixture
 def deployed(target, bundle):
-    return target.deploy(bundle, name="digits", show_output=False)
+    """Return a service with Azure ML's server, which is a process and its worker."""
+    return target.deploy(bundle, name="digits", serving=Serving(), show_output=False)
 
 
 @pytest.fixture
@@ -160,7 +162,7 @@ def port():
 
 def test_a_fixed_port_that_is_taken_is_said(bundle, port, target):
     """A port that another program listens on is PortTakenError, and nothing is left."""
-    fixed = target.with_serving(Serving(port=port))
+    fixed = target.with_serving(Serving(server="modelship", port=port))
     with (
         socket.create_server(("127.0.0.1", port)),
         pytest.raises(PortTakenError, match=str(port)),
@@ -172,7 +174,7 @@ def test_a_fixed_port_that_is_taken_is_said(bundle, port, target):
 
 def test_a_fixed_port_is_kept_when_a_bundle_is_replaced(bundle, make_bundle, port):
     """Overwriting on a fixed port takes the port over from the old instance."""
-    target = DeployTarget.open("process").with_serving(Serving(port=port))
+    target = DeployTarget.open("process").with_serving(Serving(server="modelship", port=port))
     target.deploy(bundle, name="fixed", show_output=False)
     other = make_bundle(cases.SCALING.replace("factor * ", "-factor * "))
     with target.deploy(other, name="fixed", overwrite=True, show_output=False) as deployment:
@@ -204,7 +206,9 @@ def test_nothing_of_this_processs_environment_reaches_the_service(target, make_b
     """A secret in an environment variable here is not in the service's environment."""
     monkeypatch.setenv("AZURE_CLIENT_SECRET", "hunter2")
     monkeypatch.setenv("PYTHONPATH", "/nowhere")
-    deployment = target.deploy(make_bundle(SHOWING), name="showing", show_output=False)
+    deployment = target.deploy(
+        make_bundle(SHOWING), name="showing", serving=Serving(), show_output=False
+    )
     environment = deployment.run([])
     assert "hunter2" not in str(environment)
     assert environment.get("PYTHONPATH") is None
@@ -231,10 +235,11 @@ def test_nothing_is_written_into_the_home_folder(target, bundle, monkeypatch, tm
 # --- crashes and process ids ----------------------------------------------------------------
 
 
-def test_a_server_is_known_from_its_launch_on(tmp_path):
+@pytest.mark.parametrize("launches", [10, pytest.param(40, marks=pytest.mark.long)])
+def test_a_server_is_known_from_its_launch_on(tmp_path, launches):
     """In the moment in which the server's program is loaded, it is not taken for dead."""
     command = [sys.executable, "-S", "-c", "__import__('time').sleep(60)"]
-    for number in range(40):
+    for number in range(launches):
         folder = tmp_path / str(number)
         folder.mkdir()
         with listen(None) as listener:
@@ -357,8 +362,8 @@ def test_two_deployers_build_a_cold_environment_once(deployer, target, tmp_path,
 MOMENTS = [
     ("Lock the environment", 0.0),
     ("Prepare the environment", 0.0),
-    ("Prepare the environment", 0.01),
-    ("Prepare the environment", 0.04),
+    pytest.param(("Prepare the environment", 0.01), marks=pytest.mark.long),
+    pytest.param(("Prepare the environment", 0.04), marks=pytest.mark.long),
     ("Start the service", 0.0),
     ("Start the service", 0.2),
 ]

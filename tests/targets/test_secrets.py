@@ -137,7 +137,7 @@ def test_secrets_are_known_for_as_long_as_they_are_where_they_were(
 def test_a_deployment_tries_the_script_with_its_secrets(deployer, canary):
     """A script that cannot start without one is no broken script."""
     bundle = deployer.bundle(SHOWING.replace("pass", "assert len(os.environ['TOKEN']) > 8"))
-    serving = Serving(secrets={"TOKEN": "env:MY_TOKEN"})
+    serving = Serving(server="modelship", secrets={"TOKEN": "env:MY_TOKEN"})
     target = DeployTarget.open("process")
     with deployer.deploy(
         bundle, name="canary-tried", target=target, serving=serving, check="trial"
@@ -148,7 +148,8 @@ def test_a_deployment_tries_the_script_with_its_secrets(deployer, canary):
 @pytest.mark.docker
 def test_a_restarted_container_has_its_secrets(docker_engine, deployer, canary):
     """They are in a file that its user alone reads, and which goes with the container."""
-    bundle, serving = deployer.bundle(SHOWING), Serving(secrets={"TOKEN": "env:MY_TOKEN"})
+    bundle = deployer.bundle(SHOWING)
+    serving = Serving(server="modelship", secrets={"TOKEN": "env:MY_TOKEN"})
     with deployer.deploy(bundle, name="canary-again", serving=serving) as deployment:
         container = deployment.instance.instance_id
         listed = docker_says("exec", container, "ls", "-ln", "/run/modelship/secrets")

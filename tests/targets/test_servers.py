@@ -7,6 +7,7 @@ import time
 import uuid
 from contextlib import ExitStack
 
+import numpy as np
 import pytest
 import requests
 from docker_base import BASE_IMAGE, deploying, inspect
@@ -20,6 +21,7 @@ from receiving import ACCEPTED, receiver
 
 SERVER = "x-ms-server-version"
 OWN = Serving(server="modelship")
+ROWS = {"data": [[1, 2]]}
 NEW_EACH_TIME = {"x-request-id", "x-ms-request-id", "x-ms-run-fn-exec-ms", SERVER}
 
 
@@ -82,6 +84,16 @@ def test_all_places_and_servers_answer_alike(deployer, everywhere):
 
 
 @pytest.mark.docker
+def test_a_model_answers_as_it_does_in_process(deployer, everywhere):
+    """The predictions over HTTP, from containers too, are those of the model in this process."""
+    X, model, _ = deployer.digits()
+    expected = model.predict(X[500:900]).tolist()
+    assert np.unique(expected).size == 10
+    for deployment in everywhere.values():
+        assert deployment.run({"data": X[500:900].tolist()}) == expected
+
+
+@pytest.mark.docker
 def test_the_environment_in_the_image_is_the_same(deployer, everywhere):
     """The server lies on top of the environment image, and replaces nothing of it."""
     X, _, _ = deployer.digits()
@@ -98,7 +110,7 @@ def test_the_environment_in_the_image_is_the_same(deployer, everywhere):
 
 def test_another_server_is_another_way_to_run_a_bundle(deployer):
     """A name that is taken by the same bundle on the other server is said to be; and replaced."""
-    _, _, bundle = deployer.digits()
+    bundle = deployer.scaling()
     own = DeployTarget.open("process").with_serving(OWN)
     with DeployTarget.open("process").deploy(bundle, name="other-server", show_output=False) as one:
         described = _info(one)
@@ -113,7 +125,7 @@ def test_another_server_is_another_way_to_run_a_bundle(deployer):
 
 def test_the_server_is_installed_beside_the_environment(deployer):
     """What it needs is added to a lock, and what the lock has already is not."""
-    _, _, bundle = deployer.digits()
+    bundle = deployer.scaling()
     added = SERVERS["modelship"].added_to(bundle.lock)
     assert "httptools" in added.versions
     assert not added.versions.keys() & bundle.lock.versions.keys()
@@ -152,17 +164,17 @@ def test_an_old_python_is_refused():
 @pytest.mark.parametrize("place", ["process", "docker"])
 def test_a_service_may_ask_for_a_key(deployer, place):
     """Its handle knows the keys, others are refused, and a key can be regenerated meanwhile."""
-    X, _, bundle = deployer.digits()
+    bundle = deployer.scaling()
     base = {"base_image": BASE_IMAGE} if place == "docker" else {}
     target = DeployTarget.open(place, **base)
     how = Serving(server="modelship", auth=True, workers=2)
     with target.deploy(bundle, name="keyed", serving=how, show_output=False) as deployment:
         assert requests.post(deployment.scoring_uri, json={}, timeout=10).status_code == 401
         old = deployment.keys()
-        assert deployment.run({"data": X[:1].tolist()})
+        assert deployment.run(ROWS) == [9]
         new = deployment.regenerate_key("primary")
         assert (new.secondary, new.primary == old.primary) == (old.secondary, False)
-        assert deployment.run({"data": X[:1].tolist()})
+        assert deployment.run(ROWS) == [9]
         _wait_until_refused(deployment.scoring_uri, old.primary)
         # Who did not deploy it finds the same keys, and does not open it by leaving an option out.
         assert DeployTarget.open(place).get("keyed").keys() == new
@@ -188,7 +200,7 @@ def _wait_until_refused(uri, key):
 
 def test_what_fails_may_be_captured(deployer, tmp_path):
     """The folder that was given holds the request, and a service of the other server has none."""
-    _, _, bundle = deployer.digits()
+    bundle = deployer.scaling()
     target = DeployTarget.open("process")
     how = Serving(server="modelship", capture=str(tmp_path / "captured"))
     with target.deploy(bundle, name="captured", serving=how, show_output=False) as deployment:
@@ -201,7 +213,7 @@ def test_what_fails_may_be_captured(deployer, tmp_path):
 
 def test_spans_go_where_the_environment_says(deployer, monkeypatch):
     """A service gets the variables for traces if it is asked to, and no others."""
-    _, _, bundle = deployer.digits()
+    bundle = deployer.scaling()
     monkeypatch.setenv("APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL", "true")
     with receiver(ACCEPTED) as (port, received):
         monkeypatch.setenv(
@@ -217,7 +229,7 @@ def test_spans_go_where_the_environment_says(deployer, monkeypatch):
 @pytest.mark.parametrize("place", ["process", "docker"])
 def test_azure_ml_s_server_asks_for_no_key(deployer, place):
     """Keys are the front's on Azure; here only modelship's server knows them."""
-    _, _, bundle = deployer.digits()
+    bundle = deployer.scaling()
     with pytest.raises(InvalidOptionError, match="server='modelship'"):
         DeployTarget.open(place).deploy(bundle, name="open", serving=Serving(auth=True))
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from modelship.comparison.differences import differences
 from modelship.comparison.values import are_equal, at, first_difference, written
-from modelship.parity import Answer, ScoringRequest
+from modelship.parity import PlaceAnswer, ScoringRequest
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -20,7 +20,10 @@ JSON = st.recursive(
 def body_difference(one, other, *, media_type="application/json"):
     """Return the one difference between two answers that differ in their bodies at most."""
     headers = [("Content-Type", media_type)]
-    answers = {"here": Answer.of(200, headers, one), "there": Answer.of(200, headers, other)}
+    answers = {
+        "here": PlaceAnswer.of(200, headers, one),
+        "there": PlaceAnswer.of(200, headers, other),
+    }
     [found] = differences(ScoringRequest("asked"), answers, tolerance=0.0)
     return found
 
@@ -87,8 +90,8 @@ def test_bytes_are_shown_around_the_first_that_differs():
 def test_headers_of_the_contract_count_and_others_do_not():
     """Of a time that differs by nature only that it is there."""
     kept = [("X-MS-Run-Function-Failed", "True"), ("x-ms-run-fn-exec-ms", "1.5"), ("Date", "now")]
-    one = Answer.of(200, kept, b"")
-    other = Answer.of(200, [("x-ms-run-fn-exec-ms", "7.25"), ("Server", "gunicorn")], b"")
+    one = PlaceAnswer.of(200, kept, b"")
+    other = PlaceAnswer.of(200, [("x-ms-run-fn-exec-ms", "7.25"), ("Server", "gunicorn")], b"")
     found = list(differences(ScoringRequest("asked"), {"a": one, "b": other}, tolerance=0.0))
     assert [each.what for each in found] == ["header x-ms-run-function-failed"]
     assert dict(found[0].values) == {"a": "True", "b": "(absent)"}

@@ -34,7 +34,7 @@ def lines_of(models: Sequence[Model]) -> tuple[Model, ScriptLines]:
         place = "; each model lies in AZUREML_MODEL_DIR/<name>/<version>." if models else "."
     elif models[0].contents.predicts is False:
         problem = _of_contents(models[0])
-    elif (lines := models[0].script) is None:
+    elif (lines := models[0].script_lines) is None:
         problem = f"no script can be generated for a model of the format {models[0].format!r}."
     else:
         return models[0], lines

@@ -28,7 +28,7 @@ from modelship.progress import showing
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from modelship.cli.planned import Service
+    from modelship.cli.planned import PlannedService
     from modelship.targets.deploying import Check
 
 __all__ = ["apply", "plan"]
@@ -160,7 +160,7 @@ def apply(
 # --- what is printed --------------------------------------------------------------------
 
 
-def _document(services: Sequence[Service], *, applied: bool = False) -> dict[str, Any]:
+def _document(services: Sequence[PlannedService], *, applied: bool = False) -> dict[str, Any]:
     errors = [each.error for each in services if each.error is not None]
     return {
         "services": [_service_document(each, applied=applied) for each in services],
@@ -169,7 +169,7 @@ def _document(services: Sequence[Service], *, applied: bool = False) -> dict[str
     }
 
 
-def _service_document(service: Service, *, applied: bool) -> dict[str, Any]:
+def _service_document(service: PlannedService, *, applied: bool) -> dict[str, Any]:
     config, error, deployment = service.config, service.error, service.deployment
     document: dict[str, Any] = {"service": service.label}
     if service.plan is not None:
@@ -182,7 +182,7 @@ def _service_document(service: Service, *, applied: bool) -> dict[str, Any]:
     return document | {"error": error_document(error) if error else None}
 
 
-def _say_plans(services: Sequence[Service]) -> None:
+def _say_plans(services: Sequence[PlannedService]) -> None:
     plans = [each.plan for each in services if each.plan is not None]
     for plan in plans:
         mark, color = _MARKS[plan.action]
@@ -196,14 +196,14 @@ def _say_plans(services: Sequence[Service]) -> None:
         click.echo(", ".join(told))
 
 
-def _say_outcomes(services: Sequence[Service]) -> None:
+def _say_outcomes(services: Sequence[PlannedService]) -> None:
     for each in services:
         where = f"{each.config.name} on {each.config.chosen_target}"
         answers = f", and answers at {each.deployment.scoring_uri}" if each.deployment else ""
         click.echo(f"{where}: {each.outcome}{answers}")
 
 
-def _end_if_failed(services: Sequence[Service]) -> None:
+def _end_if_failed(services: Sequence[PlannedService]) -> None:
     """Say each error on stderr, and exit with the code of the first."""
     failed = [(each.label, each.error) for each in services if each.error is not None]
     for label, error in failed:

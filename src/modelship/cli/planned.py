@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from modelship.cli.config import Config
     from modelship.targets import Deployment, Plan
 
-__all__ = ["Service", "deploy", "find"]
+__all__ = ["PlannedService", "deploy", "find"]
 
 _OF_BUNDLE = (
     *("models", "entry_script", "source_directory", "environment", "packages"),
@@ -32,7 +32,7 @@ _OF_BUNDLE = (
 
 
 @dataclass
-class Service:
+class PlannedService:
     """One service of the file: what it is to be, and what has come of that."""
 
     label: str
@@ -100,16 +100,16 @@ def find(
     stack: ExitStack,
     *,
     trust_model: bool,
-) -> list[Service]:
+) -> list[PlannedService]:
     """Return each service that was asked for with its plan, or why there is none."""
     bundles = Bundles(folder, stack)
-    services = [Service(label, own) for label, own in _chosen(config, labels).items()]
+    services = [PlannedService(label, own) for label, own in _chosen(config, labels).items()]
     for each in services:
         each.look(bundles, trust_model=trust_model)
     return services
 
 
-def deploy(services: Sequence[Service], *, timeout_s: float | None, **how: Any) -> None:
+def deploy(services: Sequence[PlannedService], *, timeout_s: float | None, **how: Any) -> None:
     """Deploy each service that differs, until one fails."""
     for each in services:
         if each.has_changes and not each.deploy(timeout_s=timeout_s, **how):

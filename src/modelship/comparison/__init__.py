@@ -1,7 +1,7 @@
 """Compare the responses of several places to the same requests."""
 
-from modelship.comparison.answers import Answer
+from modelship.comparison.answers import PlaceAnswer
 from modelship.comparison.differences import Difference
 from modelship.comparison.scoring_request import ScoringRequest
 
-__all__ = ["Answer", "Difference", "ScoringRequest"]
+__all__ = ["Difference", "PlaceAnswer", "ScoringRequest"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["ENDED", "MOST_BYTES", "TOO_LARGE", "TOO_SLOW", "Answer"]
+__all__ = ["ENDED", "MOST_BYTES", "TOO_LARGE", "TOO_SLOW", "PlaceAnswer"]
 
 MOST_BYTES: Final = 64 << 20
 """The largest body that is read; an answer may be endless."""
@@ -35,7 +35,7 @@ _BY_PRESENCE: Final = frozenset({"x-ms-run-fn-exec-ms"})  # a time, which differ
 
 
 @dataclass(frozen=True)
-class Answer:
+class PlaceAnswer:
     """What one place answered.
 
     Parameters
@@ -60,7 +60,7 @@ class Answer:
     failure: str = ""
 
     @classmethod
-    def of(cls, status: int, headers: Iterable[tuple[str, str]], body: bytes) -> Answer:
+    def of(cls, status: int, headers: Iterable[tuple[str, str]], body: bytes) -> PlaceAnswer:
         """Return the answer that came with these headers; of a repeated one all values count."""
         found: dict[str, str] = {}
         for name, value in headers:

@@ -12,7 +12,7 @@ from modelship.comparison.values import ABSENT, at, first_difference, written
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from modelship.comparison.answers import Answer
+    from modelship.comparison.answers import PlaceAnswer
     from modelship.comparison.scoring_request import ScoringRequest
 
 __all__ = ["Difference", "differences"]
@@ -51,7 +51,7 @@ class Difference:
 
 
 def differences(
-    request: ScoringRequest, answers: Mapping[str, Answer], *, tolerance: float
+    request: ScoringRequest, answers: Mapping[str, PlaceAnswer], *, tolerance: float
 ) -> Iterator[Difference]:
     """Yield each thing in which the answers to one request differ."""
     failures = {place: answer.failure for place, answer in answers.items()}
@@ -65,7 +65,7 @@ def differences(
             yield Difference(request, "answer", told)
         return
     names = sorted({name for answer in answers.values() for name in answer.headers})
-    parts: dict[str, Callable[[Answer], str]] = {
+    parts: dict[str, Callable[[PlaceAnswer], str]] = {
         "status": lambda answer: str(answer.status),
         "content type": lambda answer: answer.content_type,
         **{f"header {name}": _header(name) for name in names},
@@ -79,7 +79,7 @@ def differences(
 
 
 def _of_bodies(
-    request: ScoringRequest, answers: Mapping[str, Answer], *, tolerance: float
+    request: ScoringRequest, answers: Mapping[str, PlaceAnswer], *, tolerance: float
 ) -> Iterator[Difference]:
     """Yield the first thing that differs in the bodies of the answers, if anything does."""
     values = {place: answer.value for place, answer in answers.items()}
@@ -96,7 +96,9 @@ def _of_bodies(
         return
 
 
-def _of_bytes(request: ScoringRequest, answers: Mapping[str, Answer], *, offset: int) -> Difference:
+def _of_bytes(
+    request: ScoringRequest, answers: Mapping[str, PlaceAnswer], *, offset: int
+) -> Difference:
     begin = max(0, offset - _AROUND) if offset > _SHOWN // 2 else 0
     told = {
         place: excerpt(answer.body, begin=begin, most=_SHOWN) for place, answer in answers.items()
@@ -110,7 +112,7 @@ def _offset(one: bytes, other: bytes) -> int:
     return next((n for n, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
-def _header(name: str) -> Callable[[Answer], str]:
+def _header(name: str) -> Callable[[PlaceAnswer], str]:
     return lambda answer: answer.headers.get(name, str(ABSENT.value))
 
 

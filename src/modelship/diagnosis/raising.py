@@ -67,7 +67,7 @@ def _explained(
         [replace(_raised(each, own, phase, timeline), around=around) for each in own]
     )
     if not diagnosis.where and diagnosis.code.startswith(_OF_SCRIPT):
-        return replace(diagnosis, where=timeline.script)
+        return replace(diagnosis, where=timeline.entry_script)
     return diagnosis
 
 

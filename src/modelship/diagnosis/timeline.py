@@ -91,7 +91,7 @@ class Timeline:
         return any(line.strip() and not line.startswith(_OF_PLACE) for line in self._lines)
 
     @cached_property
-    def script(self) -> str:
+    def entry_script(self) -> str:
         """The entry script as the bundle names it, or ``""``."""
         found = (_SCRIPT.search(line) for line in reversed(self._lines))
         match = next((each for each in found if each), None)

@@ -1,6 +1,6 @@
 """Compare the responses of several places, and of the script in process."""
 
-from modelship.comparison.answers import Answer
+from modelship.comparison.answers import PlaceAnswer
 from modelship.comparison.differences import Difference
 from modelship.comparison.scoring_request import ScoringRequest
 from modelship.parity.captured import CapturedRequest, read_captured
@@ -13,10 +13,10 @@ from modelship.parity.requests_file import read_requests
 
 __all__ = [
     "Address",
-    "Answer",
     "CapturedRequest",
     "Difference",
     "ParityReport",
+    "PlaceAnswer",
     "ReplayReport",
     "Replayed",
     "ScoringRequest",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from modelship.bundle import ScoringBundle
 
-__all__ = ["Address", "Service", "service_on"]
+__all__ = ["Address", "ComparedService", "service_on"]
 
 _PAUSE_S: Final = 0.1
 _RESTART_S: Final = 30.0  # a server that has lost its worker starts another
@@ -61,7 +61,7 @@ class Address:
         return ServiceKeys(self.key, self.key)
 
 
-class Service:
+class ComparedService:
     """A deployment that requests go to.
 
     Parameters
@@ -115,10 +115,10 @@ def service_on(
     trust_model: bool,
     timeout_s: float,
     show_output: bool,
-) -> Iterator[Service]:
+) -> Iterator[ComparedService]:
     """Yield a service: the given deployment, or one that is deleted again, whatever happens."""
     if isinstance(place, Deployment):
-        yield Service(place)
+        yield ComparedService(place)
         return
     target = DeployTarget.open(place) if isinstance(place, str) else place
     name = f"parity-{secrets.token_hex(4)}"
@@ -138,6 +138,6 @@ def service_on(
         return deploy()
 
     try:
-        yield Service(deploy(), deploy_again=deploy_again)
+        yield ComparedService(deploy(), deploy_again=deploy_again)
     finally:
         target.delete(name, missing_ok=True)

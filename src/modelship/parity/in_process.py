@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from modelship.checks.bundle_facts import surroundings_of
 from modelship.checks.subject import Subject
-from modelship.comparison.answers import ENDED, MOST_BYTES, TOO_LARGE, TOO_SLOW, Answer
+from modelship.comparison.answers import ENDED, MOST_BYTES, TOO_LARGE, TOO_SLOW, PlaceAnswer
 from modelship.diagnosis import Facts, diagnose, is_known
 from modelship.errors import DeploymentFailedError, DeploymentTimeoutError
 from modelship.runtime.workbench import workbench
@@ -41,7 +41,7 @@ def answer_in_process(
     timeout_s: float,
     request_timeout_s: float,
     environment: Mapping[str, str] = MappingProxyType({}),
-) -> list[Answer]:
+) -> list[PlaceAnswer]:
     """Answer requests with the script of `bundle`, in its own environment.
 
     Parameters
@@ -66,7 +66,7 @@ def answer_in_process(
     DeploymentFailedError, DeploymentTimeoutError
         If the script does not start, or not in time.
     """
-    answers: list[Answer] = []
+    answers: list[PlaceAnswer] = []
     with workbench(bundle, timeout_s=timeout_s) as bench:
         asked = bench.folder / "requests"
         asked.write_text("".join(_line(each) for each in requests))
@@ -81,10 +81,10 @@ def answer_in_process(
             if not script.has_started:
                 if not answers:
                     raise _not_started(bundle, log, failure, timeout_s=timeout_s)
-                failures = [Answer(failure=_NOT_AGAIN)] * (len(requests) - len(answers))
+                failures = [PlaceAnswer(failure=_NOT_AGAIN)] * (len(requests) - len(answers))
                 return [*answers, *failures]
             if failure:
-                answers.append(Answer(failure=failure))
+                answers.append(PlaceAnswer(failure=failure))
     return answers
 
 
@@ -96,7 +96,7 @@ class _Script:
         self._start_timeout_s = start_timeout_s
         self.has_started = False
 
-    def answer(self, answers: list[Answer], *, count: int, timeout_s: float) -> str:
+    def answer(self, answers: list[PlaceAnswer], *, count: int, timeout_s: float) -> str:
         """Go on with `answers` up to `count` of them; return why it stopped before, or ``""``."""
         end_s = time.monotonic() + self._start_timeout_s
         while len(answers) < count:
@@ -115,11 +115,11 @@ class _Script:
         return ""
 
 
-def _answer(told: Mapping[str, Any]) -> Answer:
+def _answer(told: Mapping[str, Any]) -> PlaceAnswer:
     if "failure" in told:
-        return Answer(failure=_FAILURES[told["failure"]])
+        return PlaceAnswer(failure=_FAILURES[told["failure"]])
     headers = [(name, value) for name, value in told["headers"]]
-    return Answer.of(told["status"], headers, base64.b64decode(told["body"]))
+    return PlaceAnswer.of(told["status"], headers, base64.b64decode(told["body"]))
 
 
 def _line(request: ScoringRequest) -> str:

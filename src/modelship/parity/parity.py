@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from modelship.bundle import ScoringBundle
-    from modelship.comparison.answers import Answer
+    from modelship.comparison.answers import PlaceAnswer
     from modelship.comparison.scoring_request import ScoringRequest
     from modelship.targets import DeployTarget
 
@@ -100,7 +100,7 @@ def compare(
     sent = _numbered(_sample_requests(bundle) if requests is None else requests)
     own = serving or Serving()
     with hiding(own.secret_environment.values()):
-        answers: dict[str, list[Answer]] = {
+        answers: dict[str, list[PlaceAnswer]] = {
             _SCRIPT: answer_in_process(
                 bundle,
                 sent,
@@ -167,14 +167,14 @@ def _name(place: str | DeployTarget | Deployment) -> str:
     return ":".join(part for part in (place.name, ",".join(told)) if part)
 
 
-def _free(place: str, taken: dict[str, list[Answer]]) -> str:
+def _free(place: str, taken: dict[str, list[PlaceAnswer]]) -> str:
     if place not in taken:
         return place
     return next(f"{place} {n}" for n in range(2, len(taken) + 2) if f"{place} {n}" not in taken)
 
 
 def _report(
-    sent: tuple[ScoringRequest, ...], answers: dict[str, list[Answer]], *, tolerance: float
+    sent: tuple[ScoringRequest, ...], answers: dict[str, list[PlaceAnswer]], *, tolerance: float
 ) -> ParityReport:
     rows = tuple(
         {place: given[number] for place, given in answers.items()} for number in range(len(sent))

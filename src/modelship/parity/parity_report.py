@@ -10,7 +10,7 @@ from modelship.errors import ParityError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from modelship.comparison.answers import Answer
+    from modelship.comparison.answers import PlaceAnswer
     from modelship.comparison.differences import Difference
     from modelship.comparison.scoring_request import ScoringRequest
 
@@ -29,7 +29,7 @@ class ParityReport:
         Where the requests were sent; ``"script"`` is the script in process.
     requests : tuple[ScoringRequest, ...]
         What was sent.
-    answers : tuple[Mapping[str, Answer], ...]
+    answers : tuple[Mapping[str, PlaceAnswer], ...]
         What each place answered, in the order of the requests.
     differences : tuple[Difference, ...]
         Where they do not agree.
@@ -37,7 +37,7 @@ class ParityReport:
 
     places: tuple[str, ...]
     requests: tuple[ScoringRequest, ...]
-    answers: tuple[Mapping[str, Answer], ...]
+    answers: tuple[Mapping[str, PlaceAnswer], ...]
     differences: tuple[Difference, ...]
 
     @property

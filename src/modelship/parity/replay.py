@@ -9,7 +9,7 @@ from modelship.bundle import ScoringBundle
 from modelship.comparison.excerpts import excerpt, printable
 from modelship.diagnosis.redaction import hiding
 from modelship.errors import InvalidOptionError, ReplayError, ServiceUnreachableError
-from modelship.parity.compared_services import Service
+from modelship.parity.compared_services import ComparedService
 from modelship.parity.in_process import answer_in_process
 from modelship.parity.sending import answer_over_http
 from modelship.targets import Serving
@@ -18,7 +18,7 @@ from modelship.targets.http_scoring import answers
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from modelship.comparison.answers import Answer
+    from modelship.comparison.answers import PlaceAnswer
     from modelship.comparison.scoring_request import ScoringRequest
     from modelship.parity.captured import CapturedRequest
     from modelship.parity.compared_services import Address
@@ -41,12 +41,12 @@ class Replayed:
     ----------
     captured : CapturedRequest
         What was sent, and what was answered then.
-    answer : Answer
+    answer : PlaceAnswer
         What is answered now.
     """
 
     captured: CapturedRequest
-    answer: Answer
+    answer: PlaceAnswer
 
     @property
     def fails(self) -> bool:
@@ -167,7 +167,7 @@ def replay(
         found = f"{len(captured)} with bodies that were cut" if captured else "none"
         raise InvalidOptionError("captured", found, "at least one request with its whole body")
     sent = [_with_id(each) for each in whole]
-    given: Sequence[Answer]
+    given: Sequence[PlaceAnswer]
     if isinstance(to, ScoringBundle):
         serving = Serving(variables=variables or {}, secrets=secrets or {})
         with hiding(serving.secret_environment.values()):
@@ -180,7 +180,7 @@ def replay(
             )
     else:
         _require_life(to)
-        given = answer_over_http(Service(to), sent, request_timeout_s=request_timeout_s)
+        given = answer_over_http(ComparedService(to), sent, request_timeout_s=request_timeout_s)
     return ReplayReport(
         "the script" if isinstance(to, ScoringBundle) else to.scoring_uri,
         tuple(Replayed(each, answer) for each, answer in zip(whole, given, strict=True)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from modelship.comparison.answers import ENDED, MOST_BYTES, TOO_LARGE, TOO_SLOW, Answer
+from modelship.comparison.answers import ENDED, MOST_BYTES, TOO_LARGE, TOO_SLOW, PlaceAnswer
 from modelship.errors import UnsupportedError
 from modelship.progress import Deadline, DeadlineExceededError
 from modelship.targets.http_scoring import session_towards
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import requests
 
     from modelship.comparison.scoring_request import ScoringRequest
-    from modelship.parity.compared_services import Address, Service
+    from modelship.parity.compared_services import Address, ComparedService
     from modelship.targets import Deployment
 
 __all__ = ["answer_over_http"]
@@ -28,14 +28,14 @@ _KEY: Final = b"(the service's key)"
 
 
 def answer_over_http(
-    service: Service, requests_: Sequence[ScoringRequest], *, request_timeout_s: float
-) -> list[Answer]:
+    service: ComparedService, requests_: Sequence[ScoringRequest], *, request_timeout_s: float
+) -> list[PlaceAnswer]:
     """Send requests to a service one after the other, and return its answers.
 
     After one that it did not answer, the service is brought back, so that the next one meets a
     service that is not busy with it.
     """
-    given: list[Answer] = []
+    given: list[PlaceAnswer] = []
     key = _key(service.deployment, timeout_s=request_timeout_s)
     for each in requests_:
         answer = _send(service.deployment, each, key=key, timeout_s=request_timeout_s)
@@ -60,7 +60,7 @@ def _key(deployment: Deployment | Address, *, timeout_s: float) -> str:
 
 def _send(
     deployment: Deployment | Address, request: ScoringRequest, *, key: str, timeout_s: float
-) -> Answer:
+) -> PlaceAnswer:
     import requests
     import urllib3
 
@@ -79,14 +79,14 @@ def _send(
             body = _read(response, deadline)
             headers = response.raw.headers.items()
     except (requests.Timeout, urllib3.exceptions.ReadTimeoutError, DeadlineExceededError):
-        return Answer(failure=TOO_SLOW)
+        return PlaceAnswer(failure=TOO_SLOW)
     except (requests.RequestException, urllib3.exceptions.HTTPError):
-        return Answer(failure=ENDED)
+        return PlaceAnswer(failure=ENDED)
     if len(body) > MOST_BYTES:
-        return Answer(failure=TOO_LARGE)
+        return PlaceAnswer(failure=TOO_LARGE)
     # A script may answer what it was sent, and a report is no place for a secret.
     shown = body.replace(key.encode(), _KEY) if key else body
-    return Answer.of(response.status_code, headers, shown)
+    return PlaceAnswer.of(response.status_code, headers, shown)
 
 
 def _prepared(

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import aiohttp
 from yarl import URL
 
-from modelship.comparison import Answer, ScoringRequest
+from modelship.comparison import PlaceAnswer, ScoringRequest
 from modelship.comparison.differences import differences
 from modelship.routing.forwarding import NEW, OLD, session
 from modelship.routing.messages import multidict
@@ -66,7 +66,7 @@ class _Shadow:
             self._recording.add(copied, found)
         return {"status": answer.status, "latency_s": latency_s, "differs": bool(found)}
 
-    async def _send(self, uri: str, copied: Copied) -> Answer:
+    async def _send(self, uri: str, copied: Copied) -> PlaceAnswer:
         async with self._client.request(
             copied.method,
             URL(uri, encoded=True),
@@ -82,14 +82,14 @@ class _Shadow:
             ]
             return _answer(response.status, headers, body)
 
-    def _differences(self, copied: Copied, answers: dict[str, Answer]) -> list[Difference]:
+    def _differences(self, copied: Copied, answers: dict[str, PlaceAnswer]) -> list[Difference]:
         label = f"{copied.method} {copied.path.partition('?')[0]} {copied.request_id}".rstrip()
         in_order = {OLD: answers[OLD], NEW: answers[NEW]}
         return [*differences(ScoringRequest(label), in_order, tolerance=self._tolerance)]
 
 
-def _answer(status: int, headers: list[tuple[str, str]], body: bytes) -> Answer:
-    return Answer.of(status, [each for each in headers if each[0].lower() in _COMPARED], body)
+def _answer(status: int, headers: list[tuple[str, str]], body: bytes) -> PlaceAnswer:
+    return PlaceAnswer.of(status, [each for each in headers if each[0].lower() in _COMPARED], body)
 
 
 def _recording(settings: dict[str, Any]) -> Recording | None:

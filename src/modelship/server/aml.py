@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from .http_contract import JSON, NOT_FAILED, Answer
+from .http_contract import JSON, NOT_FAILED, HttpAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -108,9 +108,9 @@ def _response_class() -> type:
     return AMLResponse
 
 
-def plain_response(message: Any, status_code: int) -> Answer:
+def plain_response(message: Any, status_code: int) -> HttpAnswer:
     """Return an answer of JSON that needs no flask, neither installed nor imported."""
-    return Answer(status_code, json.dumps(message).encode(), JSON + NOT_FAILED)
+    return HttpAnswer(status_code, json.dumps(message).encode(), JSON + NOT_FAILED)
 
 
 _MODULES: dict[str, dict[str, Callable[[], Any]]] = {

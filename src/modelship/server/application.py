@@ -14,7 +14,7 @@ from .http_contract import (
     NO_METHOD,
     NO_PATH,
     NOT_FAILED,
-    Answer,
+    HttpAnswer,
     Identities,
     error,
 )
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .exchange import Exchange
     from .http_contract import Request
     from .http_parsing import Head
-    from .worker_service import Service
+    from .worker_service import WorkerService
 
 __all__ = ["Application"]
 
@@ -50,16 +50,16 @@ class Application:
 
     Parameters
     ----------
-    service : Service
+    service : WorkerService
         What scores.
     descriptions : Descriptions
         What ``/swagger.json`` tells.
     """
 
-    def __init__(self, service: Service, descriptions: Descriptions) -> None:
+    def __init__(self, service: WorkerService, descriptions: Descriptions) -> None:
         self._service = service
         self._descriptions = descriptions
-        self._routes: dict[str, Callable[[Request], Answer]] = {
+        self._routes: dict[str, Callable[[Request], HttpAnswer]] = {
             "/": _healthy,
             "/ready": self._ready,
             "/swagger.json": self._describe,
@@ -83,14 +83,14 @@ class Application:
         else:
             request.respond(self._answer_or_500(request))
 
-    def _answer_or_500(self, request: Exchange) -> Answer:
+    def _answer_or_500(self, request: Exchange) -> HttpAnswer:
         try:
             return self._answer(request)
         except Exception:  # noqa: BLE001 - what is never answered would hold its connection for good
             logger.exception("%s cannot be answered.", request.path)
             return error(500, INTERNAL_ERROR)
 
-    def _answer(self, request: Exchange) -> Answer:
+    def _answer(self, request: Exchange) -> HttpAnswer:
         route = self._routes.get(request.path)
         if not request.is_admitted:
             answer = no_key()
@@ -104,7 +104,7 @@ class Application:
                 answer.add("allow", ", ".join(_READING if route else _SCORING))
             return answer
         if request.method == "OPTIONS":
-            answer = Answer(200, b"", _HTML).add("allow", "OPTIONS, GET, HEAD")
+            answer = HttpAnswer(200, b"", _HTML).add("allow", "OPTIONS, GET, HEAD")
         elif request.identities.too_long:
             answer = error(431, request.identities.too_long)
         else:
@@ -112,32 +112,32 @@ class Application:
         self._service.add_common_headers(request, answer)
         return answer
 
-    def _ready(self, _: Request) -> Answer:
+    def _ready(self, _: Request) -> HttpAnswer:
         if self._service.draining:
-            return Answer(503, b"Draining", _HTML)
-        return Answer(200, self._service.board.readiness().encode(), _HTML)
+            return HttpAnswer(503, b"Draining", _HTML)
+        return HttpAnswer(200, self._service.board.readiness().encode(), _HTML)
 
-    def _describe(self, request: Request) -> Answer:
+    def _describe(self, request: Request) -> HttpAnswer:
         version = parse_qs(request.query.decode("latin-1"), keep_blank_values=True).get("version")
         try:
             found = self._descriptions.of(version[0] if version else "2")
         except UnsupportedVersionError as problem:
             return error(404, str(problem))
-        return Answer(200, json.dumps(found).encode(), JSON + NOT_FAILED)
+        return HttpAnswer(200, json.dumps(found).encode(), JSON + NOT_FAILED)
 
-    def _metrics(self, _: Request) -> Answer:
+    def _metrics(self, _: Request) -> HttpAnswer:
         text = exposition(self._service.board)
-        return Answer(200, text, b"content-type: text/plain; version=0.0.4; charset=utf-8\r\n")
+        return HttpAnswer(200, text, b"content-type: text/plain; version=0.0.4; charset=utf-8\r\n")
 
-    def _sample(self, _: Request) -> Answer:
+    def _sample(self, _: Request) -> HttpAnswer:
         file = Path(self._service.settings.sample_file or "/nowhere")
-        return Answer(200, file.read_bytes(), JSON) if file.is_file() else error(404, NO_PATH)
+        return HttpAnswer(200, file.read_bytes(), JSON) if file.is_file() else error(404, NO_PATH)
 
 
-def _healthy(_: Request) -> Answer:
-    return Answer(200, b"Healthy", _HTML)
+def _healthy(_: Request) -> HttpAnswer:
+    return HttpAnswer(200, b"Healthy", _HTML)
 
 
-def _page(_: Request) -> Answer:
+def _page(_: Request) -> HttpAnswer:
     head = _HTML + b"content-security-policy: %b\r\n" % _PAGE_POLICY
-    return Answer(200, _PAGE.read_bytes(), head)
+    return HttpAnswer(200, _PAGE.read_bytes(), head)

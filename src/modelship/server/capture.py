@@ -20,7 +20,7 @@ from .capture_line import FailedRequest, stamp
 from .logs import logger
 
 if TYPE_CHECKING:
-    from .http_contract import Answer, Request
+    from .http_contract import HttpAnswer, Request
     from .settings import Settings
 
 __all__ = ["Capture"]
@@ -75,7 +75,7 @@ class Capture:
             return None
         return Capture(folder, body_bytes=settings.capture_body_bytes)
 
-    def note(self, request: Request, answer: Answer, duration_s: float) -> None:
+    def note(self, request: Request, answer: HttpAnswer, duration_s: float) -> None:
         """Keep the request if it failed; it is written later, by another thread."""
         if answer.status < _FAILED or not _is_its_own(answer):
             return
@@ -207,7 +207,7 @@ class Folder:
                     part.unlink()
 
 
-def _is_its_own(answer: Answer) -> bool:
+def _is_its_own(answer: HttpAnswer) -> bool:
     """Return whether an answer is an error because of the request, and not for where it came."""
     return answer.status not in _REFUSALS or any(each in answer.head for each in _RAN)
 

@@ -17,7 +17,7 @@ from urllib.parse import quote, unquote_to_bytes
 from . import VERSION
 
 if TYPE_CHECKING:
-    from .http_contract import Answer, Request
+    from .http_contract import HttpAnswer, Request
 
 __all__ = ["FailedRequest", "may_be_secret", "stamp"]
 
@@ -95,7 +95,7 @@ class FailedRequest:
 
     @classmethod
     def of(
-        cls, request: Request, answer: Answer, duration_s: float, *, most_bytes: int
+        cls, request: Request, answer: HttpAnswer, duration_s: float, *, most_bytes: int
     ) -> FailedRequest:
         """Take what is to be kept: the rest can go while this waits to be written."""
         return cls(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Sequence
 
-    from .http_contract import Answer, Request
+    from .http_contract import HttpAnswer, Request
     from .scoreboard import Slot
 
 __all__ = ["Conductor", "Scores"]
@@ -43,7 +43,7 @@ _FEWEST_SHORT = 8
 _LOOK_EVERY_S = 0.2
 _MOST_SHORT = 256
 
-Scored = tuple["Request", "Answer"]
+Scored = tuple["Request", "HttpAnswer"]
 
 
 class Scores(Protocol):
@@ -81,7 +81,7 @@ class Conductor:
         loop: asyncio.AbstractEventLoop,
         score: Scores,
         *,
-        deliver: Callable[[Request, Answer], None],
+        deliver: Callable[[Request, HttpAnswer], None],
         slot: Slot,
     ) -> None:
         self.waiting: deque[Request] = deque()

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from .application import Application
     from .exchange import Exchange
     from .http_parsing import RequestParser
-    from .worker_service import Service
+    from .worker_service import WorkerService
 
 __all__ = ["Connection", "Flow"]
 
@@ -68,7 +68,7 @@ class Flow:
 class Connection(asyncio.Protocol):
     """The state of one connection, made in the event loop that it belongs to."""
 
-    service: Service
+    service: WorkerService
     application: Application
     transport: asyncio.Transport
     flow: Flow

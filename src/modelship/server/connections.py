@@ -14,7 +14,7 @@ from .worker_memory import LARGE_BYTES, Budget, give_back_freed_memory
 
 if TYPE_CHECKING:
     from .connection import Connection
-    from .http_contract import Answer
+    from .http_contract import HttpAnswer
     from .protocol import ScoringProtocol
     from .scoreboard import Slot
     from .settings import Settings
@@ -150,17 +150,17 @@ class Connections:
             max(stalled, key=lambda each: each.arrived_bytes).refuse(self.no_room())
         return True
 
-    def too_large(self) -> Answer:
+    def too_large(self) -> HttpAnswer:
         """Return the answer to a body that is larger than any may be."""
         return problem(413, f"The body is larger than {self.body_bytes // _MIB} MiB.")
 
-    def no_room_for(self, growing: ScoringProtocol) -> Answer:
+    def no_room_for(self, growing: ScoringProtocol) -> HttpAnswer:
         """Return the answer to a body for which there is no room, beside others or at all."""
         if self.held_bytes == growing.held_bytes:
             return problem(413, _NO_MEMORY)
         return self.no_room()
 
-    def no_room(self) -> Answer:
+    def no_room(self) -> HttpAnswer:
         """Return the answer to a body that makes room for others."""
         self._slot[Field.REFUSED_BUSY] += 1
         return problem(503, _FULL).add("retry-after", "1")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .listening import Entrance, Listeners
     from .protocol import ScoringProtocol
     from .scoreboard import Slot
-    from .worker_service import Service
+    from .worker_service import WorkerService
 
 __all__ = ["Door"]
 
@@ -38,7 +38,7 @@ class Door:
     ----------
     protocol : callable
         Makes the protocol of a connection.
-    service : Service
+    service : WorkerService
         Whose connections they are.
     listeners : Listeners
         Where they come from.
@@ -51,7 +51,7 @@ class Door:
     def __init__(
         self,
         protocol: Callable[[], ScoringProtocol],
-        service: Service,
+        service: WorkerService,
         listeners: Listeners,
         *,
         tls: ssl.SSLContext | None,

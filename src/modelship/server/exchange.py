@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from .http_contract import WITHOUT_LENGTH, Request
 
 if TYPE_CHECKING:
-    from .http_contract import Answer
+    from .http_contract import HttpAnswer
     from .http_parsing import Head
     from .protocol import ScoringProtocol
 
@@ -20,7 +20,7 @@ __all__ = ["Exchange", "KnownHead", "wire"]
 
 
 def wire(
-    answer: Answer,
+    answer: HttpAnswer,
     *,
     keep_alive: bool,
     has_body: bool = True,
@@ -30,7 +30,7 @@ def wire(
 
     Parameters
     ----------
-    answer : Answer
+    answer : HttpAnswer
         What to write; of one in parts its head alone.
     keep_alive : bool
         Whether the connection stays open.
@@ -105,7 +105,7 @@ class Exchange(Request):
         Whether it shows a key, or needs none.
     keep_alive : bool
         Whether the connection stays open after the answer.
-    verdict : Answer, optional
+    verdict : HttpAnswer, optional
         The answer, where the request was refused before it was whole.
     """
 
@@ -124,7 +124,7 @@ class Exchange(Request):
         self.size = 0
         self.is_whole = self.is_answered = self.is_lost = False
         self.is_admitted = True
-        self.verdict: Answer | None = None
+        self.verdict: HttpAnswer | None = None
         self._buffer: io.BytesIO | None = None
         self._connection = connection
 
@@ -154,7 +154,7 @@ class Exchange(Request):
             self.body = self._buffer.getvalue()  # without a copy: the buffer is cut to its size
             self._buffer = None
 
-    def refuse(self, verdict: Answer) -> None:
+    def refuse(self, verdict: HttpAnswer) -> None:
         """Answer with `verdict` when it is its turn, and forget the body."""
         self.verdict = verdict
         self.body, self.size, self._buffer = b"", 0, None
@@ -164,7 +164,7 @@ class Exchange(Request):
         """How much of the body is kept until it is answered."""
         return 0 if self.is_answered else self.size
 
-    def respond(self, answer: Answer) -> None:
+    def respond(self, answer: HttpAnswer) -> None:
         """Send the answer; one in parts is sent as they come."""
         connection = self._connection
         has_body = self.method != "HEAD" and answer.status not in WITHOUT_LENGTH
@@ -178,10 +178,10 @@ class Exchange(Request):
         connection.transport.write(self._wire(answer, has_body=has_body))
         connection.answered(self)
 
-    def _wire(self, answer: Answer, *, has_body: bool = True) -> bytes:
+    def _wire(self, answer: HttpAnswer, *, has_body: bool = True) -> bytes:
         return wire(answer, keep_alive=self.keep_alive, has_body=has_body, version=self.version)
 
-    async def _stream(self, answer: Answer) -> None:
+    async def _stream(self, answer: HttpAnswer) -> None:
         connection = self._connection
         in_chunks = not answer.has_length and self.version != "1.0"
         self.keep_alive = self.keep_alive and connection.stays

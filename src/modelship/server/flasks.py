@@ -13,7 +13,7 @@ from contextlib import nullcontext
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from .http_contract import Answer
+from .http_contract import HttpAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -45,7 +45,7 @@ def request_context(request: Request) -> AbstractContextManager[Any]:
     return _application().request_context(_environ(request)) if in_use() else nullcontext()
 
 
-def as_answer(value: Any, request: Request) -> Answer | None:
+def as_answer(value: Any, request: Request) -> HttpAnswer | None:
     """Return the answer that a flask response is; None if `value` is something else."""
     if not in_use():
         return None
@@ -64,10 +64,10 @@ def as_answer(value: Any, request: Request) -> Answer | None:
         head += f"content-length: {length}\r\n" if length else ""
         made = () if request.method == "HEAD" else parts
         has_length = length is not None
-        return Answer(
+        return HttpAnswer(
             value.status_code, b"", head.encode("latin-1"), parts=made, has_length=has_length
         )
-    return Answer(value.status_code, b"".join(parts), head.encode("latin-1"))
+    return HttpAnswer(value.status_code, b"".join(parts), head.encode("latin-1"))
 
 
 def _of_script(headers: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:

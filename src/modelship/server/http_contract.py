@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .settings import Settings
 
-__all__ = ["Answer", "Cors", "Headers", "Identities", "Request", "encode", "error", "problem"]
+__all__ = ["Cors", "Headers", "HttpAnswer", "Identities", "Request", "encode", "error", "problem"]
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -73,7 +73,7 @@ class Request:
     client: tuple[str, int] | None
     identities: Identities
 
-    def respond(self, answer: Answer) -> None:
+    def respond(self, answer: HttpAnswer) -> None:
         """Send the answer; called in the thread of the event loop, once."""
         raise NotImplementedError
 
@@ -88,7 +88,7 @@ def joined(headers: Headers) -> dict[bytes, bytes]:
     return fields
 
 
-class Answer:
+class HttpAnswer:
     """What goes back: a body that is there, or comes in parts.
 
     Parameters
@@ -133,7 +133,7 @@ class Answer:
         self.close = close
         self.cause = ""
 
-    def add(self, name: str, value: str) -> Answer:
+    def add(self, name: str, value: str) -> HttpAnswer:
         """Add a header, and return the answer."""
         self.head += f"{name}: {value}\r\n".encode("latin-1")
         return self
@@ -213,13 +213,13 @@ def _new_id() -> bytes:
     return b"%b-%b-4%b-a%b-%b" % (text[:8], text[8:12], text[13:16], text[17:20], text[20:])
 
 
-def error(status: int, message: str, *, failed: bool = False) -> Answer:
+def error(status: int, message: str, *, failed: bool = False) -> HttpAnswer:
     """Return an answer that says what is wrong, in the form that all errors have."""
     body = json.dumps({"message": message}).encode()
-    return Answer(status, body, JSON + (FAILED if failed else NOT_FAILED))
+    return HttpAnswer(status, body, JSON + (FAILED if failed else NOT_FAILED))
 
 
-def problem(status: int, message: str) -> Answer:
+def problem(status: int, message: str) -> HttpAnswer:
     """Return an answer of the server itself, after which the connection ends."""
     answer = error(status, message)
     answer.close = True

@@ -14,7 +14,7 @@ from .http_contract import joined, problem
 from .logs import logger
 
 if TYPE_CHECKING:
-    from .http_contract import Answer, Headers
+    from .http_contract import Headers, HttpAnswer
 
 __all__ = [
     "FIELD_TOO_LONG",
@@ -47,7 +47,7 @@ _SCORING = frozenset({"GET", "HEAD", "OPTIONS", "POST"})
 class HeadError(Exception):
     """A head that is not answered; `answer` says why."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: HttpAnswer) -> None:
         super().__init__(answer.status)
         self.answer = answer
 
@@ -188,7 +188,7 @@ class Incoming(Protocol):
     def on_end(self) -> None:
         """Take note of the end of a request."""
 
-    def refuse(self, answer: Answer) -> None:
+    def refuse(self, answer: HttpAnswer) -> None:
         """Answer what arrives, and read no more."""
 
 

@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qsl
 
-from .http_contract import NOT_FAILED, Answer, error
+from .http_contract import NOT_FAILED, HttpAnswer, error
 from .logs import logger
 from .media import media_type
 
@@ -27,7 +27,7 @@ _HTML = b"content-type: text/html; charset=utf-8\r\n"
 class Refused(Exception):  # noqa: N818 - it carries an answer, which is no error of the server
     """The request has no arguments in it; `answer` says why."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: HttpAnswer) -> None:
         super().__init__(answer.status)
         self.answer = answer
 
@@ -59,7 +59,7 @@ class Inputs(ABC):
         elif request.method == "GET":
             found = self._of_get(request)
         elif request.method == "OPTIONS":
-            raise Refused(Answer(200, b"", _HTML + NOT_FAILED))
+            raise Refused(HttpAnswer(200, b"", _HTML + NOT_FAILED))
         else:
             raise Refused(error(405, "Method not allowed"))
         if self.takes_headers:

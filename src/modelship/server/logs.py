@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from .http_contract import Answer, Request
+    from .http_contract import HttpAnswer, Request
     from .settings import Settings
 
 __all__ = ["AccessLog", "configure", "last_line", "logger", "note", "say", "told"]
@@ -109,7 +109,7 @@ class AccessLog:
         self._pid = os.getpid()
         _Handler.before = self.flush
 
-    def note(self, request: Request, answer: Answer, duration_s: float) -> None:
+    def note(self, request: Request, answer: HttpAnswer, duration_s: float) -> None:
         """Keep one line until :meth:`flush`."""
         size = len(answer.body) if answer.parts is None else "N/A"
         ms = duration_s * 1000

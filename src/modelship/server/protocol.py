@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     import asyncio
 
     from .application import Application
-    from .http_contract import Answer
+    from .http_contract import HttpAnswer
     from .http_parsing import Head
-    from .worker_service import Service
+    from .worker_service import WorkerService
 
 __all__ = ["ScoringProtocol", "protocol_of"]
 
@@ -36,7 +36,7 @@ _SLICE_OF_CHUNKS_BYTES = 1 << 16
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-def protocol_of(service: Service, application: Application) -> type[ScoringProtocol]:
+def protocol_of(service: WorkerService, application: Application) -> type[ScoringProtocol]:
     """Return the class whose instances serve one connection each of `service`."""
     members = {"service": service, "application": application}
     return type("ServiceProtocol", (ScoringProtocol,), members)
@@ -205,7 +205,7 @@ class ScoringProtocol(Connection):
         if self.is_deaf:
             raise NoMoreError
 
-    def _stop(self, answer: Answer) -> NoReturn:
+    def _stop(self, answer: HttpAnswer) -> NoReturn:
         """Refuse what arrives, and leave the parser, which reads no more of this connection."""
         self.refuse(answer)
         raise NoMoreError
@@ -243,7 +243,7 @@ class ScoringProtocol(Connection):
         elif exchange.expects:
             self.transport.write(_CONTINUE)
 
-    def refuse(self, answer: Answer) -> None:
+    def refuse(self, answer: HttpAnswer) -> None:
         """Answer what arrives before it is there, when it is its turn, and read no more."""
         if self.is_deaf or self.transport.is_closing():
             return

@@ -17,7 +17,7 @@ from .http_contract import (
     JSON,
     NOT_FAILED,
     SCRIPT_ERROR,
-    Answer,
+    HttpAnswer,
     encode,
     error,
 )
@@ -77,12 +77,12 @@ class Scorer:
         self._counts = counts if isinstance(getattr(counts, "has_new", None), bool) else None
         self._keeps_bodies = bool(settings.capture_folder)
 
-    def __call__(self, waiting: deque[Request]) -> Sequence[tuple[Request, Answer]]:
+    def __call__(self, waiting: deque[Request]) -> Sequence[tuple[Request, HttpAnswer]]:
         """Take the next request, and return its answer."""
         request = waiting.popleft()
         return [(request, self._answer(request))]
 
-    def _answer(self, request: Request) -> Answer:
+    def _answer(self, request: Request) -> HttpAnswer:
         if request.identities.too_long:
             return error(431, request.identities.too_long)
         try:
@@ -91,7 +91,7 @@ class Scorer:
         except Exception as cause:  # noqa: BLE001 - nothing that a script returns may end the worker
             return self._internal_error(cause)
 
-    def _scored(self, request: Request) -> Answer:
+    def _scored(self, request: Request) -> HttpAnswer:
         try:
             arguments = self._arguments(request)
         except Refused as refused:
@@ -105,7 +105,7 @@ class Scorer:
 
     def _called(
         self, run: Callable[..., Any], arguments: dict[str, Any], request: Request
-    ) -> Answer:
+    ) -> HttpAnswer:
         """Call run() for one request, whose body is in its arguments by now."""
         if not self._keeps_bodies:
             request.body = b""
@@ -122,27 +122,27 @@ class Scorer:
             self._count_run(run_s)
         return self._answer_of(result, request, timing(run_s))
 
-    def _answer_of(self, result: Any, request: Request, timing: bytes) -> Answer:
+    def _answer_of(self, result: Any, request: Request, timing: bytes) -> HttpAnswer:
         answer = flasks.as_answer(result, request) if self._in_flask else None
-        if type(result) is Answer:  # see aml.plain_response
+        if type(result) is HttpAnswer:  # see aml.plain_response
             answer = result
         elif answer is None:
             answer = self._written(result, request)
         answer.head += timing
         return answer
 
-    def _written(self, result: Any, request: Request) -> Answer:  # noqa: ARG002 - for typed scripts
+    def _written(self, result: Any, request: Request) -> HttpAnswer:  # noqa: ARG002 - for typed scripts
         """Return a result as the request asks for it."""
         return self._as_json(result)
 
-    def _as_json(self, result: Any) -> Answer:
+    def _as_json(self, result: Any) -> HttpAnswer:
         try:
-            return Answer(200, encode(result, strict=self._strict), _SCORED)
+            return HttpAnswer(200, encode(result, strict=self._strict), _SCORED)
         except (TypeError, ValueError, RecursionError):
             logger.error(_NO_JSON, type(result).__name__)
             raise
 
-    def _failure(self, cause: BaseException) -> Answer:
+    def _failure(self, cause: BaseException) -> HttpAnswer:
         self._slot[Field.FAILED_RUNS] += 1
         logger.error("Encountered Exception: %s", told(cause))
         message = SCRIPT_ERROR
@@ -155,7 +155,7 @@ class Scorer:
         answer.cause = last_line(cause)
         return answer
 
-    def _internal_error(self, cause: BaseException) -> Answer:
+    def _internal_error(self, cause: BaseException) -> HttpAnswer:
         """Answer where what run() returned cannot be sent: its failure, unless `strict`."""
         logger.error("Encountered Exception: %s", told(cause))
         answer = error(500, INTERNAL_ERROR)

@@ -21,7 +21,7 @@ from .logs import logger
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from .http_contract import Answer, Request
+    from .http_contract import HttpAnswer, Request
     from .settings import Settings
 
 __all__ = ["Tracing", "load"]
@@ -97,7 +97,7 @@ class Tracing:
             refused("opentelemetry-sdk", error, variables="OTEL_...")
             return None
 
-    def note(self, request: Request, answer: Answer, duration_s: float) -> None:
+    def note(self, request: Request, answer: HttpAnswer, duration_s: float) -> None:
         """Make the span of a request."""
         end_ns = time.time_ns()
         span = self._tracer.start_span(
@@ -123,7 +123,9 @@ class Tracing:
         thread.start()
         thread.join(_CLOSING_S)
 
-    def _attributes(self, request: Request, answer: Answer) -> dict[str, str | int | float | bool]:
+    def _attributes(
+        self, request: Request, answer: HttpAnswer
+    ) -> dict[str, str | int | float | bool]:
         found: dict[str, str | int | float | bool] = {
             "http.request.method": request.method,
             "http.response.status_code": answer.status,

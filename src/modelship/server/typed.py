@@ -19,7 +19,7 @@ from .arrays import (
     write_arrow,
     write_npy,
 )
-from .http_contract import NOT_FAILED, Answer, error
+from .http_contract import NOT_FAILED, HttpAnswer, error
 from .inputs import headers_of
 from .media import media_type, preferred
 from .scoreboard import Field
@@ -74,17 +74,17 @@ class TypedScorer(Scorer):
         # All that need no closer look at the header.
         self._readers = {_JSON: plan.read_json, **self._binary}
 
-    def __call__(self, waiting: deque[Request]) -> Sequence[tuple[Request, Answer]]:
+    def __call__(self, waiting: deque[Request]) -> Sequence[tuple[Request, HttpAnswer]]:
         """Take what waits, or one request if it cannot be scored with others."""
         if not self.takes_several:
             return super().__call__(waiting)
-        scored: list[tuple[Request, Answer]] = []
+        scored: list[tuple[Request, HttpAnswer]] = []
         jobs: list[Job] = []
         rows = 0
         while waiting and rows < self._most_rows:
             request = waiting.popleft()
             read = self._arguments_or_answer(request)
-            if isinstance(read, Answer):
+            if isinstance(read, HttpAnswer):
                 scored.append((request, read))
                 continue
             rows += _rows(read)
@@ -99,18 +99,20 @@ class TypedScorer(Scorer):
             scored.append((request, self._answer_to(request, arguments)))
         return scored
 
-    def _scored(self, request: Request) -> Answer:
+    def _scored(self, request: Request) -> HttpAnswer:
         read = self._read(request)
         if read is None:
             return super()._scored(request)
-        return read if isinstance(read, Answer) else self._called(self._plan.call, read, request)
+        return (
+            read if isinstance(read, HttpAnswer) else self._called(self._plan.call, read, request)
+        )
 
-    def _arguments_or_answer(self, request: Request) -> dict[str, Any] | Answer:
+    def _arguments_or_answer(self, request: Request) -> dict[str, Any] | HttpAnswer:
         """Return the arguments; or the answer, if it had to be found in the long way."""
         read = None if request.identities.too_long else self._read(request)
         return self._answer(request) if read is None else read
 
-    def _read(self, request: Request) -> dict[str, Any] | Answer | None:
+    def _read(self, request: Request) -> dict[str, Any] | HttpAnswer | None:
         """Return the arguments, or what is wrong with the body; None if it needs the long way."""
         content_type = request.fields.get(b"content-type", b"")
         read = self._readers.get(content_type) or self._binary.get(media_type(content_type))
@@ -128,7 +130,7 @@ class TypedScorer(Scorer):
             found["request_headers"] = headers_of(request)
         return found
 
-    def _scored_together(self, jobs: list[Job]) -> list[tuple[Request, Answer]]:
+    def _scored_together(self, jobs: list[Job]) -> list[tuple[Request, HttpAnswer]]:
         began = time.perf_counter()
         try:
             arguments, counts = merge([each for _, each in jobs])
@@ -147,19 +149,19 @@ class TypedScorer(Scorer):
             for (request, _), part in zip(jobs, parts, strict=True)
         ]
 
-    def _answer_to(self, request: Request, arguments: dict[str, Any]) -> Answer:
+    def _answer_to(self, request: Request, arguments: dict[str, Any]) -> HttpAnswer:
         try:
             return self._called(self._plan.call, arguments, request)
         except Exception as cause:  # noqa: BLE001 - nothing that a script returns may end the worker
             return self._internal_error(cause)
 
-    def _guarded(self, part: Any, request: Request, told: bytes) -> Answer:
+    def _guarded(self, part: Any, request: Request, told: bytes) -> HttpAnswer:
         try:
             return self._answer_of(part, request, told)
         except Exception as cause:  # noqa: BLE001 - as above
             return self._internal_error(cause)
 
-    def _written(self, result: Any, request: Request) -> Answer:
+    def _written(self, result: Any, request: Request) -> HttpAnswer:
         """Return an array as npy or Arrow if the request asks for it, and the rest as JSON."""
         wanted = preferred(request.fields.get(b"accept", b""), self._binary)
         if wanted is not None:
@@ -168,7 +170,7 @@ class TypedScorer(Scorer):
             except CannotWrite:
                 return self._as_json(result)
             kind = _NPY if wanted == _NPY else _ARROW_STREAM
-            return Answer(200, body, b"content-type: %b\r\n" % kind + NOT_FAILED)
+            return HttpAnswer(200, body, b"content-type: %b\r\n" % kind + NOT_FAILED)
         return self._as_json(result)
 
 

@@ -22,7 +22,7 @@ from .scorer import Scorer
 from .tracing import Tracing
 from .typed import TypedScorer
 from .worker_memory import own_memory
-from .worker_service import Service
+from .worker_service import WorkerService
 
 if TYPE_CHECKING:
     import socket
@@ -97,7 +97,7 @@ class _Worker:
         self._loop = uvloop.new_event_loop()
         self._parent = parent
         self._most_memory = _share_of_memory(settings)
-        self.service = Service(settings, board=board, slot=self._slot)
+        self.service = WorkerService(settings, board=board, slot=self._slot)
         self.service.observers = _observers(settings)
         self.service.on_sweep += [
             self._end_with_parent,

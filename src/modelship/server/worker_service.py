@@ -8,7 +8,7 @@ from bisect import bisect_left
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .connections import Connections
-from .http_contract import Answer, Cors, error, problem
+from .http_contract import Cors, HttpAnswer, error, problem
 from .key_check import Keys
 from .logs import AccessLog, logger
 from .scoreboard import BUCKETS_S, Field
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .scoreboard import Scoreboard, Slot
     from .settings import Settings
 
-__all__ = ["Observer", "Service"]
+__all__ = ["Observer", "WorkerService"]
 
 _SWEEP_S = 0.5
 _ARRIVING_S = 0.3
@@ -40,14 +40,14 @@ _BUSY = "The service is busy: {} requests wait. Try again."
 class Observer(Protocol):
     """What looks at each request that was answered, such as a tracer."""
 
-    def note(self, request: Request, answer: Answer, duration_s: float) -> None:
+    def note(self, request: Request, answer: HttpAnswer, duration_s: float) -> None:
         """Take note of an answer that is out; must neither raise nor wait. Called by the loop."""
 
     def close(self) -> None:
         """Finish what is under way, within seconds. Called once, not by the loop."""
 
 
-class Service:
+class WorkerService:
     """The requests and the connections of one worker.
 
     Parameters
@@ -100,7 +100,7 @@ class Service:
         self._slot[Field.REFUSED_KEY] += not is_let_in
         return is_let_in
 
-    def deliver(self, request: Request, answer: Answer) -> None:
+    def deliver(self, request: Request, answer: HttpAnswer) -> None:
         """Send the answer of a request, with what every answer says, and take note of it."""
         self.add_common_headers(request, answer)
         request.respond(answer)
@@ -117,13 +117,13 @@ class Service:
             self._flush_called = True
             asyncio.get_running_loop().call_later(_FLUSH_S, self._flush)
 
-    def add_common_headers(self, request: Request, answer: Answer) -> None:
+    def add_common_headers(self, request: Request, answer: HttpAnswer) -> None:
         """Add the headers that every answer of a known route has."""
         answer.head += self._version + request.identities.lines
         if self._cors is not None:
             answer.head += self._cors.lines(request)
 
-    def _busy(self) -> Answer:
+    def _busy(self) -> HttpAnswer:
         return error(503, _BUSY.format(len(self.conductor.waiting))).add("retry-after", "1")
 
     def _flush(self) -> None:
@@ -155,7 +155,7 @@ class Service:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def parts_of(self, answer: Answer) -> AsyncIterator[bytes]:
+    async def parts_of(self, answer: HttpAnswer) -> AsyncIterator[bytes]:
         """Return the parts of an answer as they come; they are made in another thread."""
         loop = asyncio.get_running_loop()
         parts = iter(answer.parts or ())
@@ -188,6 +188,6 @@ class Service:
             await asyncio.get_running_loop().run_in_executor(None, observer.close)
 
 
-def no_key() -> Answer:
+def no_key() -> HttpAnswer:
     """Return the answer to a request without a key, after which its connection ends."""
     return problem(401, _NO_KEY).add("www-authenticate", "Bearer")

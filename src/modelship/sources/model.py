@@ -157,7 +157,7 @@ class Model:
         return self._told.contents
 
     @property
-    def script(self) -> ScriptLines | None:
+    def script_lines(self) -> ScriptLines | None:
         """What a generated scoring script says of it; None if none can be written."""
         return DILL_SCRIPT if is_by_dill(self.passport) else self.served[1].script
 

@@ -19,7 +19,7 @@ from modelship.server.http_contract import (
     NO_METHOD,
     NO_PATH,
     NOT_FAILED,
-    Answer,
+    HttpAnswer,
     Identities,
     Request,
     error,
@@ -60,7 +60,7 @@ class ScoringServer(ThreadingHTTPServer):
 
     def __init__(
         self,
-        score: Callable[[Request], Answer],
+        score: Callable[[Request], HttpAnswer],
         *,
         descriptions: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
@@ -113,7 +113,7 @@ class _Handler(BaseHTTPRequestHandler):
         request.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         return request
 
-    def _answer(self, request: Request) -> Answer:
+    def _answer(self, request: Request) -> HttpAnswer:
         if request.path not in _METHODS:
             return error(404, NO_PATH)
         if request.method not in _METHODS[request.path]:
@@ -122,18 +122,18 @@ class _Handler(BaseHTTPRequestHandler):
         answer.head += request.identities.lines
         return answer
 
-    def _found(self, request: Request) -> Answer:
+    def _found(self, request: Request) -> HttpAnswer:
         if request.identities.too_long:
             return error(431, request.identities.too_long)
         if request.path == "/score":
             return self.server.score(request)
         if request.path == "/":
-            return Answer(200, b"Healthy", b"content-type: text/html; charset=utf-8\r\n")
+            return HttpAnswer(200, b"Healthy", b"content-type: text/html; charset=utf-8\r\n")
         version = parse_qs(request.query.decode("latin-1")).get("version", ["2"])[0]
         known = self.server.descriptions
-        return Answer(200, known.get(version, known["2"]).encode(), JSON + NOT_FAILED)
+        return HttpAnswer(200, known.get(version, known["2"]).encode(), JSON + NOT_FAILED)
 
-    def _send(self, answer: Answer) -> None:
+    def _send(self, answer: HttpAnswer) -> None:
         self.send_response(answer.status)
         for line in answer.head.decode("latin-1").splitlines():
             self.send_header(*line.split(": ", 1))

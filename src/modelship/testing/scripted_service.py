@@ -21,7 +21,7 @@ from modelship.server.http_contract import (
     JSON,
     NOT_FAILED,
     SCRIPT_ERROR,
-    Answer,
+    HttpAnswer,
     encode,
     error,
 )
@@ -84,7 +84,7 @@ class ScriptedService:
             self._run, self._inputs = module.run, inputs_of(module.run)
             module.init()
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: Request) -> HttpAnswer:
         """Answer a request with what ``run()`` returns, one call at a time."""
         try:
             arguments = self._inputs.arguments(request)
@@ -93,7 +93,7 @@ class ScriptedService:
         with self._one_at_a_time, captured(self._log):
             return self._called(arguments)
 
-    def _called(self, arguments: dict[str, Any]) -> Answer:
+    def _called(self, arguments: dict[str, Any]) -> HttpAnswer:
         began = time.perf_counter()
         try:
             result = self._run(**arguments)
@@ -102,7 +102,7 @@ class ScriptedService:
             return error(500, SCRIPT_ERROR, failed=True)
         head = JSON + NOT_FAILED + timing(time.perf_counter() - began)
         try:
-            return Answer(200, encode(result, strict=True), head)
+            return HttpAnswer(200, encode(result, strict=True), head)
         except (TypeError, ValueError, RecursionError):
             self._log.write(f"Encountered Exception: {traceback.format_exc()}")
             return error(500, INTERNAL_ERROR)

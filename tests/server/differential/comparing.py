@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from modelship.comparison.answers import ENDED
 from modelship.comparison.differences import Difference, differences
-from modelship.parity import Answer
+from modelship.parity import PlaceAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ class Found:
         As in :class:`modelship.parity.Difference`: ``"status"``, ``"header allow"``, ``"body"``.
     values : tuple[str, str]
         What the reference said, and what ours said.
-    reference, ours : Answer
+    reference, ours : PlaceAnswer
         The whole answers.
     text : str
         The difference for people.
@@ -43,12 +43,14 @@ class Found:
     sent: Sent
     what: str
     values: tuple[str, str]
-    reference: Answer
-    ours: Answer
+    reference: PlaceAnswer
+    ours: PlaceAnswer
     text: str
 
     @classmethod
-    def of(cls, script: str, sent: Sent, answers: dict[str, Answer], each: Difference) -> Found:
+    def of(
+        cls, script: str, sent: Sent, answers: dict[str, PlaceAnswer], each: Difference
+    ) -> Found:
         """Return a difference with the answers that it is between."""
         first, other = each.values.values()
         return cls(script, sent, each.what, (first, other), *answers.values(), text=str(each))
@@ -57,7 +59,7 @@ class Found:
 def compared(script: str, sent: Sent, *, reference: Server, ours: Server) -> Iterator[Found]:
     """Send a request to both, and yield each thing in which what came back differs."""
     pairs = zip_longest(
-        reference.answers(sent), ours.answers(sent), fillvalue=Answer(failure=ENDED)
+        reference.answers(sent), ours.answers(sent), fillvalue=PlaceAnswer(failure=ENDED)
     )
     for one, other in pairs:
         answers = {"reference": one, "ours": other}

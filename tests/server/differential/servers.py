@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from differential.wire import Sent
-    from modelship.parity import Answer
+    from modelship.parity import PlaceAnswer
 
 __all__ = ["KINDS", "OURS", "SCRIPTS", "THOROUGH", "Ended", "Server", "ServingEnvironment"]
 
@@ -74,7 +74,7 @@ class Server:
         """All that it has printed."""
         return self._log.read_text(errors="replace")
 
-    def answers(self, sent: Sent) -> tuple[Answer, ...]:
+    def answers(self, sent: Sent) -> tuple[PlaceAnswer, ...]:
         """Send a request, and return what came back; wait for the worker if it ended."""
         answers = ask(self.port, sent)
         if sent.ends:

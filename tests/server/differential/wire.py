@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from modelship.comparison.answers import ENDED, TOO_SLOW
-from modelship.parity import Answer
+from modelship.parity import PlaceAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -97,7 +97,7 @@ def post(
     return send(label, method="POST", path=path, body=data, headers=pairs, ends=ends)
 
 
-def ask(port: int, sent: Sent) -> tuple[Answer, ...]:
+def ask(port: int, sent: Sent) -> tuple[PlaceAnswer, ...]:
     """Send it, and return what came back; fewer answers than requests if it ended before."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=_TIMEOUT_S) as connection:
@@ -110,9 +110,9 @@ def ask(port: int, sent: Sent) -> tuple[Answer, ...]:
                 connection.shutdown(socket.SHUT_WR)
             return tuple(_answers(stream, sent))
     except TimeoutError:
-        return (Answer(failure=TOO_SLOW),)
+        return (PlaceAnswer(failure=TOO_SLOW),)
     except OSError:
-        return (Answer(failure=ENDED),)
+        return (PlaceAnswer(failure=ENDED),)
 
 
 class _Stream:
@@ -146,15 +146,15 @@ def _answers(stream: _Stream, sent: Sent) -> Any:
         try:
             response.begin()
         except http.client.BadStatusLine:  # nothing came, or nothing of HTTP
-            yield Answer(failure=ENDED)
+            yield PlaceAnswer(failure=ENDED)
             return
         except ConnectionError:
-            yield Answer(failure=ENDED)
+            yield PlaceAnswer(failure=ENDED)
             return
         yield _answer(response)
 
 
-def _answer(response: _Response) -> Answer:
+def _answer(response: _Response) -> PlaceAnswer:
     headers: dict[str, str] = {}
     try:
         body = response.read()
@@ -165,7 +165,7 @@ def _answer(response: _Response) -> Answer:
     if len(response.statuses) > 1:
         headers["(interim)"] = ", ".join(map(str, response.statuses[:-1]))
     pairs = response.headers.items()
-    base = Answer.of(response.status, pairs, body)
+    base = PlaceAnswer.of(response.status, pairs, body)
     for name, value in pairs:
         key = name.lower()
         if key not in _FRAMING and key != "content-type":

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-from modelship.targets.aci.service_records import Image, Operation, Service
+from modelship.targets.aci.service_records import Image, Operation, WorkspaceService
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,13 +34,13 @@ class Sdk:
     def __init__(self, workspace: Any) -> None:
         self.workspace = workspace
 
-    def services(self) -> list[Service]:
+    def services(self) -> list[WorkspaceService]:
         """Return every service on Container Instances."""
         from azureml.core.webservice import Webservice
 
         return [_service(each) for each in Webservice.list(self.workspace, compute_type=COMPUTE)]
 
-    def service(self, name: str) -> Service | None:
+    def service(self, name: str) -> WorkspaceService | None:
         """Return one service on Container Instances, or None if there is none of this name."""
         payload = self.payload(name)
         if payload is None or payload.get("computeType") != COMPUTE:
@@ -201,8 +201,8 @@ def _repeated(payload: Mapping[str, Any]) -> Any:
     return AsBefore()
 
 
-def _service(service: Any) -> Service:
-    return Service(
+def _service(service: Any) -> WorkspaceService:
+    return WorkspaceService(
         name=service.name,
         state=service.state or "Transitioning",
         scoring_uri=service.scoring_uri or "",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from modelship.progress import Deadline
-    from modelship.targets.aci.service_records import Image, Operation, Service
+    from modelship.targets.aci.service_records import Image, Operation, WorkspaceService
     from modelship.targets.instance import Instance
     from modelship.workspace import Workspace
 
@@ -52,15 +52,15 @@ class Services:
             return timeout_s
         return min(timeout_s, max(_LEAST_TIMEOUT_S, self.deadline.remaining_s))
 
-    def list(self) -> Sequence[Service]:
+    def list(self) -> Sequence[WorkspaceService]:
         """Return every service on Container Instances."""
         return self._ask("list its services", self._sdk.services)
 
-    def get(self, name: str) -> Service | None:
+    def get(self, name: str) -> WorkspaceService | None:
         """Return one service, or None if there is none of this name."""
         return self._ask(f"look at the service {name!r}", lambda: self._sdk.service(name))
 
-    def of(self, instance: Instance) -> Service | None:
+    def of(self, instance: Instance) -> WorkspaceService | None:
         """Return the service of an instance's name if it is this instance that it runs."""
         service = self.get(instance.name)
         if service and instance_id(service.tags, name=service.name) == instance.instance_id:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Image", "Operation", "Service"]
+__all__ = ["Image", "Operation", "WorkspaceService"]
 
 
 @dataclass(frozen=True)
-class Service:
+class WorkspaceService:
     """A web service of a workspace.
 
     Attributes

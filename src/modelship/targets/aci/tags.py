@@ -15,7 +15,7 @@ from modelship.targets.release import ReleaseRecord
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from modelship.targets.aci.service_records import Service
+    from modelship.targets.aci.service_records import WorkspaceService
     from modelship.targets.recorded import Scalar
 
 __all__ = ["PREFIX", "instance_id", "read_record", "record_tags"]
@@ -53,7 +53,7 @@ def instance_id(tags: Mapping[str, str], *, name: str) -> str:
     return tags.get(f"{PREFIX}instance", name)
 
 
-def read_record(service: Service) -> Instance:
+def read_record(service: WorkspaceService) -> Instance:
     """Return the record of a service; of one that was deployed elsewhere, what can be told."""
     tags = service.tags
     parts = {key.removeprefix(_PART): value for key, value in tags.items() if key.startswith(_PART)}
@@ -77,7 +77,7 @@ def read_record(service: Service) -> Instance:
     )
 
 
-def _options(service: Service) -> Mapping[str, Scalar] | None:
+def _options(service: WorkspaceService) -> Mapping[str, Scalar] | None:
     """Return the options in the tags of a service; None if they were not recorded.
 
     Whether it asks for a key is what it does, and not what was recorded: anybody may change it.

@@ -1,8 +1,8 @@
-"""Open the address of a name once, and hand it from one instance to the next.
+"""Open the address of a name once, and pass it from one instance to the next.
 
-All instances of a name hold the same listening socket, and take connections from it only while
+All instances of a name hold the same listening socket, and accept connections from it only while
 their gate is open (:mod:`modelship.server.address_gate`). In the folder of each is a Unix socket
-for commands, ``gate``, which only this user can reach.
+for commands, ``gate``, which only this user can connect to.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def listen(port: int | None) -> socket.socket:
     """
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    # Connections have it from here; without it, the end of an answer may wait for 40 ms.
+    # Connections inherit it; without it, the end of a response may be delayed by 40 ms.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
         listener.bind(("127.0.0.1", port or 0))
@@ -77,28 +77,28 @@ def calls_in(folder: Path, *, name: str = GATE, mode: int = 0o600) -> Iterator[s
     Raises
     ------
     OSError
-        If it cannot be made there.
+        If it cannot be created there.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener, _short(folder) as place:
-        os.fchmod(listener.fileno(), mode)  # the file has it from the first moment on
+        os.fchmod(listener.fileno(), mode)  # the file has this mode from the start
         with suppress(FileNotFoundError):
             (folder / name).unlink()
         listener.bind(f"{place}/{name}")
-        Path(place, name).chmod(mode)  # whatever the umask is
+        Path(place, name).chmod(mode)  # independent of the umask
         listener.listen(_MOST_CALLERS)
         yield listener
 
 
 class Gates:
-    """The gates of the instances that one backend starts and tells.
+    """The gates of the instances that one backend starts and controls.
 
-    An instance ends by itself, as long as it has never been told to serve the address, once this
-    object is gone: it belongs to the process that deploys.
+    An instance exits on its own once this object is gone, as long as it has never been told to
+    serve the address: it belongs to the deploying process.
 
     Parameters
     ----------
     target : str
-        What the target goes by.
+        The name of the target.
     """
 
     def __init__(self, target: str) -> None:
@@ -108,7 +108,7 @@ class Gates:
     def hand_over(
         self, instance: Instance, leash: socket.socket, *, address: Address, calls: socket.socket
     ) -> None:
-        """Send an instance that starts what it needs for a gate; it need not be there yet.
+        """Send a starting instance the resources for its gate; it need not be connected yet.
 
         Raises
         ------
@@ -120,18 +120,18 @@ class Gates:
         leash.sendmsg([b"g"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, passed)])
 
     def let_go(self, instance: Instance) -> None:
-        """Keep an instance alive no longer by this process."""
+        """Stop tying the lifetime of an instance to this process."""
         leash = self._leashes.pop(instance.instance_id, None)
         if leash is not None:
             leash.close()
 
     def tell(self, instance: Instance, folder: Path, *, on: bool) -> None:
-        """Open or close the gate of an instance; its processes have followed then.
+        """Open or close the gate of an instance; return when its processes have followed.
 
         Raises
         ------
         TargetUnavailableError
-            If it does not do so. One that is gone is closed.
+            If it does not do so. An instance that is gone counts as closed.
         """
         routed = folder / ROUTED
         if not on:
@@ -140,7 +140,7 @@ class Gates:
             routed.unlink(missing_ok=True)
             return
         try:
-            routed.touch()  # first: what is told and not marked would not be found again
+            routed.touch()  # first: an open gate without this marker would not be found again
             _tell(folder, b"on")
         except OSError as error:
             routed.unlink(missing_ok=True)
@@ -148,10 +148,10 @@ class Gates:
         self.let_go(instance)
 
     def lend(self, folder: Path) -> socket.socket:
-        """Close the gate of the instance in `folder` for as long as the returned connection lasts.
+        """Close the gate of the instance in `folder` while the returned connection is open.
 
-        It opens again when that has ended with each duplicate of it, unless it was told something
-        else since.
+        It opens again when the connection and all its duplicates are closed, unless it received
+        another command since.
 
         Raises
         ------
@@ -175,7 +175,7 @@ class Gates:
         Raises
         ------
         TargetUnavailableError
-            If it does not give one.
+            If it does not return one.
         """
         found = fetch(folder)
         if found is None:
@@ -191,7 +191,7 @@ class Gates:
 
 
 def fetch(folder: Path) -> Address | None:
-    """Return a duplicate of the address of the instance in `folder`; None if it gives none."""
+    """Return a duplicate of the address of the instance in `folder`; None if it returns none."""
     size = struct.calcsize("i")
     with suppress(OSError), _call(folder, b"address") as call:
         _, parts, _, _ = call.recvmsg(16, socket.CMSG_SPACE(size), socket.MSG_CMSG_CLOEXEC)
@@ -202,27 +202,27 @@ def fetch(folder: Path) -> Address | None:
 
 
 def has_lost_it(folder: Path) -> bool:
-    """Return whether the instance in `folder` has no address any more: nobody takes commands."""
+    """Return whether the instance in `folder` has lost its address: nobody accepts commands."""
     try:
         with _call(folder, b""):
             return False
     except (ConnectionRefusedError, FileNotFoundError):
         return True
-    except OSError:  # it is busy, or another user's
+    except OSError:  # it is busy, or belongs to another user
         return False
 
 
 def address_for(folders: Iterable[Path], *, port: int | None, last: int | None) -> Address:
-    """Return the address of a name: that of an instance that lives, or a new one.
+    """Return the address of a name: that of a running instance, or a new one.
 
     Parameters
     ----------
     folders : Iterable[Path]
-        Those of the instances of the name, the one that serves it first.
+        The folders of the instances of the name, the serving one first.
     port : int or None
-        The port that was asked for.
+        The requested port.
     last : int or None
-        The port that the name had last.
+        The port that the name used last.
 
     Raises
     ------
@@ -244,7 +244,7 @@ def port_of(uri: str) -> int | None:
 
 
 def uri_of(listener: socket.socket) -> str:
-    """Return where a service answers that listens there."""
+    """Return the scoring URI of a service that listens there."""
     return f"http://127.0.0.1:{listener.getsockname()[1]}/score"
 
 
@@ -270,7 +270,7 @@ def _ask(call: socket.socket, folder: Path, command: bytes) -> None:
 
 @contextmanager
 def _short(folder: Path) -> Iterator[str]:
-    """Yield a path to `folder` that fits in the address of a Unix socket, 107 bytes."""
+    """Yield a path to `folder` that fits into the address of a Unix socket, 107 bytes."""
     opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         yield f"/proc/self/fd/{opened}"

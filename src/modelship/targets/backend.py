@@ -1,8 +1,8 @@
 """Define the interface that the author of a target implements.
 
-A backend knows how to run *instances* of releases. Names, validation, waiting, progress, smoke
-tests, replacement, history and clean-up are written once, above it. The numbered clauses that a
-backend has to keep are in ``docs/reference/target-contract.md``, and
+A backend runs *instances* of releases. Names, validation, waiting, progress, smoke tests,
+replacement, history and clean-up are implemented once, above it. The numbered clauses that a
+backend has to satisfy are in ``docs/reference/target-contract.md``, and
 :class:`modelship.testing.TargetContract` tests them.
 """
 
@@ -46,12 +46,12 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Prepared:
-    """What :meth:`TargetBackend.prepare` has made ready; a backend derives its own from it.
+    """The result of :meth:`TargetBackend.prepare`; a backend derives its own class from it.
 
     Parameters
     ----------
     release : Release
-        What is to be started.
+        The release to start.
     """
 
     release: Release
@@ -59,15 +59,15 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Observation:
-    """What a place says of an instance.
+    """The state of an instance as its place reports it.
 
     Parameters
     ----------
     state : State
-        What it is doing.
+        The state of the instance.
     facts : Callable
-        Returns what is known beside its log, such as an exit code. A failure is explained with it:
-        it is asked only then, and may take longer than the state.
+        Returns facts in addition to the log, such as an exit code. They explain a failure: the
+        function is called only then, and may take longer than the state.
     """
 
     state: State
@@ -77,11 +77,11 @@ class Observation:
 class TargetBackend(ABC):
     """A place that runs instances of releases. Subclass this to write a target.
 
-    Register the class under its name in the entry-point group ``modelship.targets``.
-    The keyword parameters of its constructor become the options of
-    :meth:`DeployTarget.open <modelship.targets.DeployTarget.open>`: they say where the place is,
-    and what it has of its own. How a bundle is served is for :class:`Serving` to say. A
-    constructor does no work: it opens no connection and imports no vendor's SDK.
+    Register the class under its name in the entry-point group ``modelship.targets``. The keyword
+    parameters of its constructor become the options of :meth:`DeployTarget.open
+    <modelship.targets.DeployTarget.open>`: the location of the place, and its own options.
+    :class:`Serving` defines how a bundle is served. A constructor does no work: it opens no
+    connection and imports no vendor's SDK.
     """
 
     name: ClassVar[str]
@@ -95,37 +95,37 @@ class TargetBackend(ABC):
 
     @property
     def profile(self) -> Profile:
-        """What the place allows; a bundle is judged by it before it is deployed."""
+        """The limits of the place; a bundle is checked against them before it is deployed."""
         return PROFILES.get(self.name) or Profile(self.name)
 
     @property
     def options(self) -> Mapping[str, object]:
-        """What the place has of its own for each instance, by the name of the option.
+        """The place's own options for each instance, by name.
 
-        An option that is left out is None. What is secret is a
-        :class:`~modelship.runtime.variables.Secret`. These options are part of a release, and the
-        same bundle with others is another release. Options that say where the place is, such as a
-        workspace, and not how it runs an instance, are left out.
+        An omitted option is None. A secret value is a :class:`~modelship.runtime.variables.Secret`.
+        These options are part of a release: the same bundle with other options is another release.
+        Options that locate the place, such as a workspace, and do not affect how it runs an
+        instance, are not included.
         """
         return {}
 
     def check_serving(self, serving: Serving) -> None:
-        """Check that the place can serve a bundle so, before anything is built or sent.
+        """Check that the place supports this serving, before anything is built or sent.
 
         Raises
         ------
         InvalidOptionError
-            If an option is set that the place cannot keep.
+            If an option is set that the place does not support.
         """
         plain = Serving()
         for option, value in vars(serving).items():
-            # What is off, or empty, asks for nothing.
+            # An option that is off or empty requires nothing.
             if option not in self.serves and value and value != getattr(plain, option):
                 shown = sorted(value) if isinstance(value, Mapping) else value
                 raise InvalidOptionError(option, shown, self._without(option))
 
     def _without(self, option: str) -> str:
-        """Return what is to be done about an option that the place cannot keep."""
+        """Return the remedy for an option that the place does not support."""
         others = [f"{each!r}" for each in targets_that_keep(option) if each != self.name]
         able = f"; {' and '.join(others)} can" if others else ""
         return f"left out: the target {self.name!r} cannot keep it{able}"
@@ -136,32 +136,32 @@ class TargetBackend(ABC):
 
     @abstractmethod
     def prepare(self, release: Release, steps: Steps) -> Prepared:
-        """Build what `release` needs before it can start, such as its environment or image.
+        """Build the prerequisites of `release`, such as its environment or image.
 
-        What is built is a cache: calling this again is cheap, and nothing of it is an instance.
+        The result is cached: calling this again is cheap, and creates no instance.
         """
 
     @abstractmethod
     def start(self, draft: Instance, prepared: Prepared, steps: Steps) -> Instance:
-        """Start an instance and return its record with where it answers, without waiting for it.
+        """Start an instance and return its record with its address, without waiting for it.
 
-        From the first moment at which something runs, :meth:`instances` shows it, so that
-        nothing is lost if this process dies.
+        As soon as anything runs, :meth:`instances` lists it, so that nothing is lost if this
+        process is killed.
         """
 
     @abstractmethod
     def instances(self, name: str | None = None) -> Sequence[Instance]:
-        """Return the record of every instance here, running or not, made by any process.
+        """Return the record of every instance of this place, running or not, from any process.
 
         Parameters
         ----------
         name : str, optional
-            Only those of this service.
+            Return only those of this service.
         """
 
     @abstractmethod
     def observe(self, instance: Instance) -> Observation:
-        """Return what the instance is doing now, within a few seconds; one that is gone failed."""
+        """Return the instance's current state within a few seconds; a missing one has failed."""
 
     @abstractmethod
     def logs(self, instance: Instance) -> str:
@@ -173,81 +173,82 @@ class TargetBackend(ABC):
 
     @abstractmethod
     def stop(self, instance: Instance, *, grace_s: float = 5.0) -> None:
-        """End the instance and remove what belongs to it alone. Doing it twice is harmless.
+        """Stop the instance and remove everything that belongs to it alone. Idempotent.
 
         Parameters
         ----------
         instance : Instance
-            What to end.
+            The instance to stop.
         grace_s : float
-            Seconds that what is under way may still take.
+            Seconds that requests in progress may still take.
         """
 
     def alone(self, name: str, *, timeout_s: float) -> AbstractContextManager[None]:
-        """Hold the name `name`: nobody else changes what it serves meanwhile.
+        """Lock the name `name`: nobody else changes its service meanwhile.
 
-        By default, no other process of this user on this machine. One that is killed holds none.
+        By default, this locks out other processes of this user on this machine. A killed process
+        releases its lock.
 
         Parameters
         ----------
         name : str
             The service's.
         timeout_s : float
-            Seconds to wait for another one that holds it; then entering raises TimeoutError.
+            Seconds to wait for the lock; then entering raises TimeoutError.
         """
         return exclusive(f"{self.name}-{name}", timeout_s=timeout_s)
 
     def releases(self, name: str) -> KeptReleases:
-        """Return where the releases of `name` are that it can go back to: here by default."""
+        """Return the store of the releases that `name` can roll back to: local by default."""
         return KeptReleases(self.name, name)
 
     def journal(self, name: str) -> Journal:
-        """Return where the history of the service `name` is kept: on this machine by default."""
+        """Return the store of the history of the service `name`: local by default."""
         return FolderJournal(state_folder() / "history" / self.name, name=name)
 
 
 @runtime_checkable
 class SupportsReplace(Protocol):
-    """A backend that changes a service in its place, which keeps its address."""
+    """A backend that updates a service in place, which keeps its address."""
 
     def replace(
         self, current: Instance, draft: Instance, prepared: Prepared, steps: Steps
     ) -> Instance:
-        """Let the service become what `draft` says, and return its record.
+        """Update the service to what `draft` describes, and return its record.
 
-        What makes it `current` again is kept by the place before anything is changed.
+        The place stores what is needed to restore `current` before anything is changed.
         """
 
     def restore(self, current: Instance, steps: Steps) -> None:
-        """Let the service be `current` again after a replacement that failed or was cut short."""
+        """Restore the service to `current` after a replacement that failed or was interrupted."""
 
 
 @runtime_checkable
 class SupportsRoute(Protocol):
-    """A backend whose names have an address that is not that of one instance.
+    """A backend whose names have an address that does not belong to one instance.
 
-    Instances of a name share a listening socket. Which of them takes what comes to it is told to
-    them; no request is lost when that changes.
+    Instances of a name share a listening socket. The backend tells each whether to accept
+    connections to it; no request is lost when that changes.
     """
 
     def address(self, instance: Instance) -> socket.socket:
         """Return a duplicate of the listening socket of the name's address."""
 
     def accept(self, instance: Instance, *, on: bool) -> None:
-        """Let the instance take what comes to the address or not; return when that is so."""
+        """Set whether the instance accepts connections to the address; return once in effect."""
 
 
 @runtime_checkable
 class SupportsLend(SupportsRoute, Protocol):
-    """A backend with an address that something else may stand in front of for a while.
+    """A backend with an address that another process can temporarily take over.
 
-    A canary and a shadow need it: a router takes what comes to the address then.
+    Required by a canary and a shadow: a router then accepts the connections to the address.
     """
 
     def lend(self, instance: Instance) -> socket.socket:
-        """Let the instance take nothing that comes to the address while a connection lasts.
+        """Stop the instance from accepting connections to the address while a connection is open.
 
-        Return the connection when that is so. Once it has ended at this side, with every duplicate
-        of it, the instance takes what comes to the address again, unless :meth:`accept` has been
-        called for it since. So the address is never left to nobody, whoever is killed.
+        Return the connection when that is in effect. Once this end of it is closed, with all its
+        duplicates, the instance accepts connections to the address again, unless :meth:`accept` has
+        been called for it since. So the address is always served, whichever process is killed.
         """

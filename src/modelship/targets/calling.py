@@ -28,7 +28,7 @@ class Caller:
     Parameters
     ----------
     backend : TargetBackend
-        The place, which knows their keys.
+        The place, which holds their keys.
     """
 
     def __init__(self, backend: TargetBackend) -> None:
@@ -43,13 +43,13 @@ class Caller:
         Parameters
         ----------
         instance : Instance
-            Whom to ask.
+            The instance to call.
         payload : JSON value, array, str or bytes
-            A str or bytes is the body as it stands; anything else is written as JSON.
+            A str or bytes is sent unchanged; anything else is serialized as JSON.
         timeout_s : float
-            Seconds until the whole answer has to be there.
+            The deadline of the whole answer, in seconds.
         directly : bool
-            Ask this instance, whether or not requests to its name come to it.
+            Call this instance, whether or not requests to its name are routed to it.
         """
         uri = instance.direct_uri if directly else instance.scoring_uri
         return self._with_key(instance, partial(score, uri, payload), timeout_s=timeout_s)
@@ -57,14 +57,14 @@ class Caller:
     def description(
         self, instance: Instance, *, timeout_s: float, directly: bool = False
     ) -> ServiceDescription:
-        """Return what a service says of itself; nothing if it does not say."""
+        """Return a service's description of itself; empty if it has none."""
         uri = instance.direct_uri if directly else instance.scoring_uri
         read = partial(ServiceDescription.read, uri)
         found: ServiceDescription = self._with_key(instance, read, timeout_s=timeout_s)
         return found
 
     def _with_key(self, instance: Instance, ask: Callable[..., Any], *, timeout_s: float) -> Any:
-        """Ask with the key that is known, or else with the one that the place knows."""
+        """Send a request with the cached key, or else with the key from the place."""
         deadline = Deadline(timeout_s)
         known = self._known.get(instance.instance_id)
         try:
@@ -72,18 +72,18 @@ class Caller:
         except ScoringRequestError as error:
             if error.status != _UNAUTHORIZED or not isinstance(self._backend, SupportsKeys):
                 raise
-        # It asks for a key that was not known yet, or was regenerated.
+        # The key was not cached yet, or was regenerated.
         keys = self._known[instance.instance_id] = self.keys(instance)
         return ask(timeout_s=deadline.remaining_s, key=keys.primary)
 
     def keys(self, instance: Instance) -> ServiceKeys:
-        """Return the keys of an instance; raise UnsupportedError if the place knows none."""
+        """Return the keys of an instance; raise UnsupportedError if the place has none."""
         return self._keyed().keys(instance)
 
     def regenerate_key(
         self, instance: Instance, which: Literal["primary", "secondary"], *, value: str | None
     ) -> None:
-        """Make one of the keys anew, at random or as `value`."""
+        """Regenerate one of the keys, at random or as `value`."""
         if which not in {"primary", "secondary"}:
             raise InvalidOptionError("which", which, "'primary' or 'secondary'")
         self._keyed().regenerate_key(instance, which, value=value)

@@ -24,7 +24,7 @@ _PATIENCE_S: Final = 60.0
 
 
 def delete(backend: TargetBackend, name: str, *, missing_ok: bool) -> None:
-    """End the service `name`, remove everything that belongs to it alone, and write that down."""
+    """Stop the service `name`, remove everything that belongs to it alone, and record that."""
     try:
         with backend.alone(name, timeout_s=_PATIENCE_S):
             _delete(backend, name, missing_ok=missing_ok)
@@ -51,7 +51,7 @@ def _end(backend: TargetBackend, name: str, instances: Sequence[Instance]) -> No
     journal = backend.journal(name)
     current = serving_one(backend, instances) or instances[0]
     change = Change.begun("delete", current.release, previous=current.release.digest)
-    with suppress(ModelshipError):  # what frees a full disk must not need space on it
+    with suppress(ModelshipError):  # an operation that frees a full disk must not need space on it
         changes = journal.changes()
         change = change.after(changes)
         journal.write(*cut_short(changes), change)

@@ -57,7 +57,7 @@ def deploy(
     show_output: bool,
     stages: Stages | None = None,
 ) -> Instance:
-    """Let `name` serve a bundle, and return the instance; see :meth:`DeployTarget.deploy`."""
+    """Deploy a bundle as `name`, and return the instance; see :meth:`DeployTarget.deploy`."""
     check_asked(backend, bundle, name=name, serving=serving)
     check = check or backend.default_check
     if check not in _CHECKS:
@@ -90,7 +90,7 @@ def deploy(
 def check_asked(
     backend: TargetBackend, bundle: ScoringBundle, *, name: str, serving: Serving
 ) -> None:
-    """Check what was asked for, before anything is built, sent or looked at."""
+    """Validate the request before anything is built, sent or inspected."""
     check_service_name(name)
     if not isinstance(bundle, ScoringBundle):
         raise InvalidOptionError(
@@ -105,16 +105,16 @@ def check_asked(
 
 @dataclass(frozen=True)
 class Intent:
-    """What a name is to serve, beside what it serves.
+    """The requested release of a name, next to the current one.
 
     Parameters
     ----------
     release : Release
-        What was asked for; what it leaves open is what the current instance does.
+        The requested release; options that it leaves open are those of the current instance.
     older : Sequence[Instance]
         Every instance of the name.
     current : Instance or None
-        The one of them that requests come to.
+        The one of them to which requests are routed.
     """
 
     release: Release
@@ -139,9 +139,10 @@ def intend(
     name: str,
     exactly: bool = False,
 ) -> Intent:
-    """Return what was asked for beside what is there now; this changes nothing.
+    """Return the requested release next to the current one; this changes nothing.
 
-    If `exactly`, what `serving` leaves open is left out, and not what the current instance does.
+    If `exactly`, options that `serving` leaves open are omitted, and not inherited from the current
+    instance.
     """
     older = backend.instances(name)
     current = serving_one(backend, older)
@@ -159,7 +160,7 @@ def intend(
 def findings_in(
     backend: TargetBackend, release: Release, *, trial: bool, trust_model: bool, timeout_s: float
 ) -> Sequence[Finding]:
-    """Return what a check finds in a release, for this place and its limits."""
+    """Return the findings of the check of a release, for this place and its limits."""
     return release.bundle.check(
         target=release.serving.profile(backend.profile),
         trial=trial,
@@ -167,12 +168,12 @@ def findings_in(
         variables=release.serving.variables,
         secrets=release.serving.secrets,
         timeout_s=timeout_s,
-        show_output=False,  # the step under way shows it
+        show_output=False,  # shown by the current step
     )
 
 
 class _Asked:
-    """One deployment that was asked for, by whoever holds the lock of the name."""
+    """One requested deployment; the caller holds the lock of the name."""
 
     def __init__(
         self,
@@ -217,7 +218,7 @@ class _Asked:
             raise
 
     def _is_there(self, intent: Intent, current: Instance, *, overwrite: bool) -> bool:
-        """Return whether `current` is what is asked for and healthy; refuse to replace another."""
+        """Return whether `current` is as requested and healthy; refuse to replace another."""
         if not intent.differences:
             return self._backend.observe(current).state is State.HEALTHY
         if not overwrite:
@@ -246,7 +247,7 @@ class _Asked:
 
 
 def _doubts_in(found: Sequence[Finding], *, explained: Diagnosis | None) -> tuple[str, ...]:
-    """Return what would be an error if it were certain, but for a cause that the log has shown."""
+    """Return the suspected errors, less a cause that the log has shown."""
     return tuple(
         str(each)
         for each in found
@@ -256,7 +257,7 @@ def _doubts_in(found: Sequence[Finding], *, explained: Diagnosis | None) -> tupl
 
 
 def _after(serving: Serving, current: Instance | None) -> Serving:
-    """Return `serving` with what it leaves to the service that is replaced."""
+    """Return `serving` with the options that it inherits from the replaced service."""
     if serving.auth is not None or current is None:
         return serving
     asks_for_key = bool((current.release.options or {}).get("auth"))

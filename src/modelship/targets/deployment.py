@@ -35,7 +35,7 @@ __all__ = ["Deployment"]
 class Deployment(ServiceHandle):
     """A handle on one running service.
 
-    Made by :meth:`DeployTarget.deploy` and :meth:`DeployTarget.get`. As a context manager it
+    Returned by :meth:`DeployTarget.deploy` and :meth:`DeployTarget.get`. As a context manager it
     deletes the service on exit::
 
         with target.deploy(bundle, name="digits") as deployment:
@@ -44,7 +44,7 @@ class Deployment(ServiceHandle):
     Parameters
     ----------
     backend : TargetBackend
-        The place that runs it.
+        The place of the service.
     instance : Instance
         Its record.
     """
@@ -62,24 +62,24 @@ class Deployment(ServiceHandle):
         timeout_s: float = 600.0,
         show_output: bool = True,
     ) -> None:
-        """Serve another bundle in the same way, or the same bundle in another way.
+        """Serve another bundle with the same serving, or the same bundle with another serving.
 
-        This handle is then one on the new instance. If that does not become healthy, the old
-        release keeps serving. One option alone is changed with ``replace(deployment.serving(),
+        This handle then refers to the new instance. If that does not become healthy, the old
+        release keeps serving. To change one option only, use ``replace(deployment.serving(),
         workers=2)`` (of :mod:`dataclasses`).
 
         Parameters
         ----------
         change : ScoringBundle or Serving
-            What is to be new; the other stays what it is.
+            The new value; the other one stays unchanged.
         serving : Serving, optional
-            How the bundle that is given is served, if that is to be new too.
+            The serving of the given bundle, to change both.
         check, trust_model
-            As for :meth:`DeployTarget.deploy`; a bundle that stays what it is has been trusted.
+            See :meth:`DeployTarget.deploy`; an unchanged bundle is already trusted.
         gate, rollout, shadow
-            What the new release has to pass first; as for :meth:`DeployTarget.deploy`.
+            The stages that the new release has to pass; see :meth:`DeployTarget.deploy`.
         timeout_s : float
-            Seconds for everything but a canary and a shadow, which have their own.
+            The timeout in seconds of everything but a canary and a shadow, which have their own.
         show_output : bool
             Show each step with its duration on stderr.
 
@@ -88,10 +88,11 @@ class Deployment(ServiceHandle):
         DeploymentNotFoundError
             If it was deleted.
         InvalidOptionError
-            If a secret of what is to stay cannot be read again, or the target is opened with other
-            options than when the service was deployed: deploy it with those and ``overwrite=True``.
+            If a secret of an unchanged part cannot be read again, or the target is opened with
+            other options than when the service was deployed: deploy it with those and
+            ``overwrite=True``.
         StorageError
-            If what is to stay was deployed from another machine, and is not kept here.
+            If an unchanged part was deployed from another machine, and is not kept here.
         ModelshipError
             As :meth:`DeployTarget.deploy`.
         """
@@ -117,12 +118,12 @@ class Deployment(ServiceHandle):
         )
 
     def serving(self, *, secrets: Mapping[str, str | Secret] | None = None) -> Serving:
-        """Return how the bundle is served; its secrets are read again, from where they were.
+        """Return how the bundle is served; its secrets are read again from their sources.
 
         Parameters
         ----------
         secrets : Mapping[str, str or Secret], optional
-            In place of where some of them were read from, or beside them.
+            Sources that replace or extend the recorded ones.
 
         Raises
         ------
@@ -132,13 +133,13 @@ class Deployment(ServiceHandle):
             If the service was deployed from another machine, and its release is not kept here.
         """
         digest = self.release.digest
-        if not digest:  # it was deployed by other means, and nothing says how it is served
+        if not digest:  # it was deployed by other means, and its serving is unknown
             return Serving(secrets=secrets or {})
         return self._kept.serving(digest, secrets=secrets)
 
     @property
     def place_options(self) -> Mapping[str, Any]:
-        """The options, less secrets, that the target was opened with when this was deployed.
+        """The options, without secrets, with which the target was opened for this deployment.
 
         Raises
         ------
@@ -155,21 +156,21 @@ class Deployment(ServiceHandle):
         timeout_s: float = 600.0,
         show_output: bool = True,
     ) -> None:
-        """Serve an earlier release again; this handle is then one on it.
+        """Serve an earlier release again; this handle then refers to it.
 
-        It is the release before this one. Doing it again goes further back, and never to a
-        release that was given up in this way. An update that has failed, or was refused, has
+        Without `to` that is the previous release. Another rollback goes further back, and never to
+        a release from which a rollback was made. An update that has failed, or was refused, has
         changed nothing: it needs no rollback, and does not count as a release.
 
         Parameters
         ----------
         to : int, optional
-            The number of a change in :meth:`history`: its release is served again, be it older or
-            one that was given up.
+            The number of a change in :meth:`history`: its release is served again, also an older
+            one or one from which a rollback was made.
         secrets : Mapping[str, str or Secret], optional
-            In place of where the secrets of that release were read from.
+            Sources that replace those of the secrets of that release.
         timeout_s : float
-            Seconds for everything.
+            The timeout of everything, in seconds.
         show_output : bool
             Show each step with its duration on stderr.
 
@@ -194,22 +195,22 @@ class Deployment(ServiceHandle):
             bundle,
             serving,
             "rollback",
-            check="off",  # it was, when it was deployed
+            check="off",  # its model was trusted when it was deployed
             trust_model=True,
             timeout_s=timeout_s,
             show_output=show_output,
         )
 
     def history(self) -> History:
-        """Return what the name has served, the oldest first; also what failed.
+        """Return the changes of the name, oldest first, including failed ones.
 
         The last hundred changes are kept. A change whose deployer was killed is settled when this
-        is read, by what the name really serves.
+        is read, by the release that the name actually serves.
         """
         return History(history(self._backend, self.name))
 
     def _follow(self) -> None:
-        """Move this handle to what serves the name now: others may have changed that."""
+        """Update this handle to the instance that serves the name: others may have changed it."""
         found = health.serving_one(self._backend, self._backend.instances(self.name))
         if found is None:
             raise DeploymentNotFoundError(name=self.name, target=self.target)
@@ -246,30 +247,30 @@ class Deployment(ServiceHandle):
         )
 
     def keys(self) -> ServiceKeys:
-        """Return the keys that the service asks for; :meth:`run` finds them by itself.
+        """Return the keys of the service; :meth:`run` finds them by itself.
 
         Raises
         ------
         UnsupportedError
-            If the target knows no keys.
+            If the target has no keys.
         """
         return self._caller.keys(self.instance)
 
     def regenerate_key(
         self, which: Literal["primary", "secondary"], *, value: str | None = None
     ) -> ServiceKeys:
-        """Make one of the keys anew, at random or as `value`, and return both.
+        """Regenerate one of the keys, at random or as `value`, and return both.
 
         Raises
         ------
         UnsupportedError
-            If the target knows no keys.
+            If the target has no keys.
         """
         self._caller.regenerate_key(self.instance, which, value=value)
         return self.keys()
 
     def delete(self, *, missing_ok: bool = False) -> None:
-        """End the service and remove it.
+        """Stop the service and remove it.
 
         Raises
         ------

@@ -22,14 +22,14 @@ _NOT_FOUND: Final = 404
 
 @dataclass(frozen=True)
 class ServiceDescription:
-    """A service, described by itself.
+    """A service's description of itself.
 
     Attributes
     ----------
     document : Mapping[str, object]
-        OpenAPI 3, as the service sends it; empty if it has none.
+        The OpenAPI 3 document of the service; empty if it has none.
     schema : Schema
-        What its model takes and answers; ``Schema()`` if it does not say.
+        The input and output of its model; ``Schema()`` if not described.
     """
 
     document: Mapping[str, Any] = field(default_factory=dict)
@@ -39,12 +39,12 @@ class ServiceDescription:
     def read(
         cls, scoring_uri: str, *, key: str | None = None, timeout_s: float = 10.0
     ) -> ServiceDescription:
-        """Ask the service at `scoring_uri`.
+        """Request the description of the service at `scoring_uri`.
 
         Raises
         ------
         ScoringError
-            If it does not answer, or not in time, or asks for another key.
+            If it does not answer, or not in time, or requires another key.
         """
         try:
             text = fetch(
@@ -63,14 +63,14 @@ class ServiceDescription:
 
     @property
     def key(self) -> str | None:
-        """The key under which a request holds its rows, or None if it is not described."""
+        """The key under which a request holds its rows, or None if not described."""
         schemas = self.document.get("components", {}).get("schemas", {})
         names = list(schemas.get("ServiceInput", {}).get("properties", {}))
         return names[0] if len(names) == 1 else None
 
     @property
     def form(self) -> str | None:
-        """What the rows of a request are: ``"records"``; None if it is not described."""
+        """The form of the rows of a request: ``"records"``; None if not described."""
         return "records" if self.schema.is_table else None
 
 

@@ -4,8 +4,8 @@
 
     <state>/failures/<target>/<name>.json
 
-It is there until the name is deployed again, or deleted. No secret is in it that is known, nor what
-looks like one.
+It is kept until the name is deployed again, or deleted. It contains no known secret, and no text
+that looks like one.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _MOST_BYTES: Final = 2**20
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a deployment failed, and the last that its service wrote.
+    """The cause of a failed deployment, and the end of its service's log.
 
     Parameters
     ----------
@@ -57,15 +57,15 @@ class Failure:
     target : str
         The name of the target.
     change : int
-        The number of the change in the history of the name.
+        The number of the change in the name's history.
     ended_at : str
         ISO 8601, UTC.
     problem : str
-        What went wrong, as a sentence or two.
+        The problem, in a sentence or two.
     advice : str
         One thing to do about it; may be empty.
     log : str
-        The last lines that the service wrote, or the build of it: at most 1000, and 64 KiB.
+        The last lines of the log of the service, or of its build: at most 1000, and 64 KiB.
     diagnosis : Diagnosis or None
         The cause, if it is known.
     """
@@ -89,18 +89,18 @@ class Failure:
         target: str,
         log: str = "",
     ) -> Failure:
-        """Return what is kept of a change that has failed.
+        """Return the record of a change that has failed.
 
         Parameters
         ----------
         error : BaseException
-            What ended it.
+            The error that ended it.
         change : Change
-            The change, with what came of it.
+            The change, with its outcome.
         name, target : str
-            The service's name, and the target's.
+            The names of the service and of the target.
         log : str
-            What the service wrote. Without it, what the error tells of its build.
+            The log of the service. Without it, the build log in the error.
         """
         told = error if isinstance(error, ModelshipError) else None
         log = log or (told.evidence if told else "")
@@ -123,19 +123,19 @@ class Failure:
 
 
 def said(error: BaseException) -> str:
-    """Return what an error says, in a sentence."""
+    """Return the message of an error, as a sentence."""
     if isinstance(error, ModelshipError):
         return f"{error.message} {error.aftermath}".strip()
     return "It was interrupted." if isinstance(error, KeyboardInterrupt) else repr(error)
 
 
 def keep_failure(failure: Failure) -> None:
-    """Keep what is left of the last deployment of a name.
+    """Store the failure of the last deployment of a name.
 
     Raises
     ------
     StorageError
-        If the disk takes no more.
+        If the disk is full.
     """
     path = _path(failure.target, failure.name)
     with storing(path):
@@ -143,10 +143,10 @@ def keep_failure(failure: Failure) -> None:
 
 
 def failure_of(target: str, name: str) -> Failure | None:
-    """Return what the last deployment of a name has left if it failed, or None."""
+    """Return the stored failure of the last deployment of a name, or None."""
     try:
         found = _SCHEMA(parse(read_regular(_path(target, name), most_bytes=_MOST_BYTES)), "")
-    except (OSError, ValueError):  # it is a help, and never in the way
+    except (OSError, ValueError):  # it is optional, and never blocks
         return None
     if found["diagnosis"] is not None:
         evidence = tuple(found["diagnosis"].pop("evidence"))
@@ -155,10 +155,10 @@ def failure_of(target: str, name: str) -> Failure | None:
 
 
 def forget_failure(target: str, name: str) -> bool:
-    """Remove what the last deployment of a name has left; return whether there was something."""
+    """Remove the stored failure of a name; return whether there was one."""
     try:
         _path(target, name).unlink()
-    except OSError:  # there is none, or it cannot be removed: the next one takes its place
+    except OSError:  # there is none, or it cannot be removed: the next one replaces it
         return False
     return True
 
@@ -193,7 +193,7 @@ def _path(target: str, name: str) -> Path:
 
 
 def _end_of(log: str) -> str:
-    """Return the last lines of a log, whole ones where they are not very long."""
+    """Return the last lines of a log, as whole lines unless they are very long."""
     end = "\n".join(log.splitlines()[-LINES_OF_A_FAILURE:])
     if len(end) <= _MOST_LOG:
         return end

@@ -35,7 +35,7 @@ _LONGEST_PAUSE_S = 0.5
 
 
 def state_of(backend: TargetBackend, instance: Instance) -> State:
-    """Return what an instance is doing now.
+    """Return the current state of an instance.
 
     Raises
     ------
@@ -49,10 +49,10 @@ def state_of(backend: TargetBackend, instance: Instance) -> State:
 
 
 def serving_one(backend: TargetBackend, instances: Sequence[Instance]) -> Instance | None:
-    """Return the one of the instances that share a name to which requests come.
+    """Return the instance of a name to which requests are routed.
 
-    It is the newest healthy one that the name's address leads to; else the newest that it leads
-    to; else the newest.
+    It is the newest healthy one to which the name's address leads; else the newest to which it
+    leads; else the newest.
     """
     in_order = serving_first(instances)
     if len(in_order) > 1:
@@ -68,9 +68,9 @@ def wait_until_healthy(backend: TargetBackend, instance: Instance, deadline: Dea
     Raises
     ------
     DeploymentFailedError
-        If it ends instead.
+        If it exits instead.
     DeadlineExceededError
-        If there is no time left.
+        If the deadline has passed.
     """
     pause_s = _FIRST_PAUSE_S
     while (state := backend.observe(instance).state) is not State.HEALTHY:
@@ -84,7 +84,7 @@ def wait_until_healthy(backend: TargetBackend, instance: Instance, deadline: Dea
 def explain(backend: TargetBackend, instance: Instance) -> Diagnosis | None:
     """Return why an instance is not healthy.
 
-    None if it is, or if it is starting and nothing has gone wrong so far.
+    None if it is healthy, or is starting without a problem so far.
 
     Raises
     ------
@@ -104,7 +104,7 @@ def failure(
 ) -> DeploymentFailedError:
     """Return the error of an instance that does not serve, with the end of its log."""
     log = _log_end(backend, instance)
-    # One that is not Failed has refused the sample request, and that is what to explain.
+    # One that is not Failed has refused the sample request: explain that.
     told = state if state is State.FAILED else None
     diagnosis = _diagnosis(backend, instance, log, state=told)
     return DeploymentFailedError(
@@ -132,7 +132,7 @@ def timed_out(backend: TargetBackend, instance: Instance, steps: Steps) -> Deplo
 
 
 def _log_end(backend: TargetBackend, instance: Instance) -> str:
-    """Return as much of a log as an explanation may need."""
+    """Return the part of a log that an explanation may need."""
     return backend.log_end(instance, lines=_LINES_FOR_DIAGNOSIS)
 
 
@@ -155,7 +155,7 @@ def _diagnosis(
 ) -> Diagnosis:
     try:
         facts = backend.observe(instance).facts()
-    except ModelshipError:  # the log is there; what else the place knows may not be
+    except ModelshipError:  # the log is available; other facts may not be
         facts = Facts()
     facts = replace(facts, state=str(state or ""), timed_out=timed_out)
     around = known_of(backend.releases(instance.name), instance.release.digest)

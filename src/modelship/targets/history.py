@@ -53,31 +53,31 @@ _MOST_TAGS: Final = 4000
 
 @dataclass(frozen=True)
 class Change:
-    """One change of what a name serves.
+    """One change of the release that a name serves.
 
     Parameters
     ----------
     number : int
         Counts from 1 for each name.
     kind : {"deploy", "update", "rollback", "delete"}
-        What was asked for.
+        The kind of the change.
     release : ReleaseRecord
-        What the name was to serve; what it served, of a deletion.
+        The new release of the name; for a deletion, the last one.
     previous : str
-        The digest of the release before it; empty if there was none.
+        The digest of the previous release; empty if there was none.
     differed : Sequence[str]
         The parts and options in which the two differ.
     by : str
-        Who asked for it, ``user@host``.
+        The user who requested it, ``user@host``.
     began_at, ended_at : str
-        ISO 8601, UTC; empty while it is under way.
+        ISO 8601, UTC; empty while it is in progress.
     outcome : {"under way", "serving", "failed", "refused", "ended"}
-        What came of it: the name serves this release; it failed, or a gate refused it, and the
-        one before serves on; or it was served, and is no longer.
+        The outcome: the name serves this release; it failed, or a gate refused it, and the previous
+        one keeps serving; or it was served, and no longer is.
     reason : str
         Why it failed, was refused, or has ended.
     figures : Mapping[str, float]
-        What a gate or a canary has measured, by name.
+        The measurements of a gate or a canary, by name.
     """
 
     number: int
@@ -102,7 +102,7 @@ class Change:
         previous: str = "",
         differed: Sequence[str] = (),
     ) -> Change:
-        """Return a change that begins now, asked for by whoever runs this process."""
+        """Return a change that begins now, requested by the user of this process."""
         return cls(
             number=number,
             kind=kind,
@@ -116,7 +116,7 @@ class Change:
     def ended(
         self, outcome: Outcome, reason: str = "", figures: Mapping[str, float] | None = None
     ) -> Change:
-        """Return the change with what came of it, as of now."""
+        """Return the change with its outcome, ended now."""
         return replace(
             self,
             outcome=outcome,
@@ -126,7 +126,7 @@ class Change:
         )
 
     def after(self, changes: Sequence[Change]) -> Change:
-        """Return the change with the number that comes after these."""
+        """Return the change with the number that follows these."""
         return replace(self, number=max((each.number for each in changes), default=0) + 1)
 
     @property
@@ -141,7 +141,7 @@ class Change:
 
     @property
     def is_of_this_machine(self) -> bool:
-        """Whether a process of this machine made it, or makes it."""
+        """Whether it was made by a process of this machine."""
         return self.by.rpartition("@")[2] == platform.node()
 
     def to_document(self) -> dict[str, Any]:
@@ -155,22 +155,22 @@ class Change:
 
     @classmethod
     def from_document(cls, value: Any) -> Change:
-        """Read what :meth:`to_document` returned; raise ValueError if it is something else."""
+        """Parse the result of :meth:`to_document`; raise ValueError if it is something else."""
         return cls(**_SCHEMA(value, ""))
 
 
 class Journal(ABC):
-    """Where the changes of one name are kept, by the place that serves it."""
+    """The store of the changes of one name, of the place that serves it."""
 
     @abstractmethod
     def changes(self) -> Sequence[Change]:
-        """Return every change that is kept, the oldest first."""
+        """Return every change that is kept, oldest first."""
 
     @abstractmethod
     def write(self, *changes: Change) -> None:
-        """Keep changes, all of them or none; each takes the place of the one with its number.
+        """Store changes, all of them or none; each replaces the one with its number.
 
-        At least the last hundred are kept, and the one that serves.
+        At least the last hundred are kept, and the serving one.
         """
 
     def last(self) -> Change | None:
@@ -180,7 +180,7 @@ class Journal(ABC):
 
 
 class MemoryJournal(Journal):
-    """Changes that are kept as long as this object."""
+    """Changes that are kept in memory, as long as this object."""
 
     def __init__(self) -> None:
         self._changes: Sequence[Change] = ()
@@ -227,16 +227,16 @@ class FolderJournal(Journal):
                 self._forget_oldest()
 
     def _forget_oldest(self) -> None:
-        """Remove the histories of names that serve nothing for the longest time."""
+        """Remove the histories of names that have served nothing for the longest time."""
         newest_first = sorted(self._path.parent.glob("*.json"), key=_written_at, reverse=True)
         for path in newest_first[_MOST_FILES:]:
-            with suppress(StorageError):  # one that cannot be read is somebody's to look at
+            with suppress(StorageError):  # an unreadable one is left for inspection
                 if serves_nothing(FolderJournal(path.parent, name=path.stem).changes()):
                     path.unlink(missing_ok=True)
 
 
 def kept_changes(before: Sequence[Change], new: Sequence[Change]) -> list[Change]:
-    """Return what is kept when `new` is written: the last hundred, and the one that serves."""
+    """Return the changes to keep when `new` is added: the last hundred, and the serving one."""
     by_number = {change.number: change for change in (*before, *new)}
     changes = [by_number[number] for number in sorted(by_number)]
     old = [each for each in changes[:-MOST_CHANGES] if each.outcome == "serving"]
@@ -249,7 +249,7 @@ def serves_nothing(changes: Sequence[Change]) -> bool:
 
 
 def to_text(changes: Sequence[Change]) -> str:
-    """Return changes as a JSON document; the oldest are left out if it were too long."""
+    """Return changes as a JSON document; the oldest are dropped if it would be too long."""
     documents = [json.dumps(each.to_document()) for each in changes]
     while len(documents) > 1 and sum(map(len, documents)) + 2 * len(documents) > MOST_HISTORY_BYTES:
         del documents[0]
@@ -257,7 +257,7 @@ def to_text(changes: Sequence[Change]) -> str:
 
 
 def changes_from(text: bytes | str) -> list[Change]:
-    """Read what :func:`to_text` returned; raise ValueError or TypeError if it is something else."""
+    """Parse the result of :func:`to_text`; raise ValueError or TypeError if it is invalid."""
     return [Change.from_document(each) for each in parse(text)]
 
 
@@ -281,7 +281,7 @@ _SCHEMA: Final = record(
 def _written_at(path: Path) -> float:
     try:
         return path.stat().st_mtime
-    except FileNotFoundError:  # another process has removed it just now
+    except FileNotFoundError:  # another process has just removed it
         return 0.0
 
 
@@ -290,7 +290,7 @@ def _now() -> str:
 
 
 def _shortened(release: ReleaseRecord) -> ReleaseRecord:
-    """Return a record without what would make a history long."""
+    """Return a record without the fields that would make a history long."""
     tags = (
         release.tags if sum(map(len, (*release.tags, *release.tags.values()))) <= _MOST_TAGS else {}
     )

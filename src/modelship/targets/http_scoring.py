@@ -38,23 +38,23 @@ def score(scoring_uri: str, payload: object, *, timeout_s: float, key: str | Non
     Parameters
     ----------
     scoring_uri : str
-        Where to send it.
+        The scoring URI.
     payload : JSON value, array, str or bytes
-        A str or bytes is the body as it stands; anything else is written as JSON.
+        A str or bytes is sent unchanged; anything else is serialized as JSON.
     timeout_s : float
-        Seconds until the whole answer has to be there.
+        The deadline of the whole answer, in seconds.
     key : str, optional
         A key of the service, sent as ``Authorization: Bearer``.
 
     Returns
     -------
     JSON value, str or bytes
-        By the answer's content type: JSON decoded, text as str, anything else as bytes.
+        Decoded by the answer's content type: JSON decoded, text as str, anything else as bytes.
 
     Raises
     ------
     ScoringError
-        If the payload has no JSON form, the service does not answer, or not in time, or
+        If the payload is not JSON serializable, the service does not answer, or not in time, or
         answers with a status of 400 or more.
     """
     body = _encode(payload)
@@ -66,7 +66,7 @@ def score(scoring_uri: str, payload: object, *, timeout_s: float, key: str | Non
     try:
         if response.status_code < _ERROR_STATUS:
             return _decode(response.headers.get("Content-Type", ""), content)
-    except ValueError:  # it is not the JSON that it claims to be
+    except ValueError:  # it is not valid JSON, despite its content type
         pass
     raise _refusal(scoring_uri, response, content, request_id=request_id, **_of_body(body))
 
@@ -77,9 +77,9 @@ def fetch(uri: str, *, timeout_s: float, key: str | None = None) -> str:
     Parameters
     ----------
     uri : str
-        Where it is.
+        The URL of the page.
     timeout_s : float
-        Seconds until all of it has to be there.
+        The deadline of the whole page, in seconds.
     key : str, optional
         A key of the service, sent as ``Authorization: Bearer``.
 
@@ -108,7 +108,7 @@ def _refusal(
 
 
 def answers(scoring_uri: str, *, timeout_s: float = 2.0) -> bool:
-    """Return whether the health route of a service says that it is healthy."""
+    """Return whether the health route of a service reports that it is healthy."""
     import requests
 
     parts = urlsplit(scoring_uri)
@@ -125,7 +125,7 @@ def session_towards(scoring_uri: str) -> requests.Session:
     import requests
 
     session = requests.Session()
-    # A proxy for the outside world must not stand between this machine and itself.
+    # Requests to this machine must not go through a proxy for the internet.
     session.trust_env = urlsplit(scoring_uri).hostname not in _LOOPBACK
     return session
 
@@ -140,13 +140,13 @@ def _encode(payload: object) -> bytes:
 
 
 def _of_body(body: bytes) -> dict[str, str]:
-    """Return the problem and the advice where a body holds what Python writes in place of JSON."""
+    """Return the problem and the advice if a body holds a Python literal instead of JSON."""
     try:
         json.loads(body.decode("utf-8"))
     except json.JSONDecodeError as error:
         if said := not_json.explained(error):
             return {"problem": f"the body is not JSON: {said}", "advice": not_json.REMEDY}
-    except (ValueError, RecursionError):  # no text, or a very deep one
+    except (ValueError, RecursionError):  # not text, or nested very deeply
         pass
     return {}
 
@@ -184,7 +184,7 @@ def _exchange(
 
 
 def _read(response: requests.Response, deadline: Deadline) -> bytes:
-    # read1 returns what has arrived, so that an answer that trickles meets the deadline too.
+    # read1 returns the data that has arrived, so that a slow answer meets the deadline too.
     content = bytearray()
     while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
         content += chunk

@@ -1,7 +1,8 @@
 """Start a server on an inherited listening socket. Runs in the serving environment.
 
-``python inherit.py DESCRIPTOR COMMAND...`` hands over the listening socket in the way of systemd
-(sd_listen_fds(3)). Azure ML's server would else listen on all interfaces of the machine.
+``python inherit.py DESCRIPTOR COMMAND...`` passes on the listening socket by systemd's socket
+activation (sd_listen_fds(3)). Otherwise Azure ML's server would listen on all interfaces of the
+machine.
 
 It imports nothing of modelship and nothing outside the standard library.
 """
@@ -13,7 +14,7 @@ FIRST_PASSED_DESCRIPTOR = 3
 
 
 def main(descriptor: str, *command: str) -> None:
-    """Become `command`."""
+    """Replace this process by `command`."""
     if int(descriptor) != FIRST_PASSED_DESCRIPTOR:
         os.dup2(int(descriptor), FIRST_PASSED_DESCRIPTOR)
         os.close(int(descriptor))

@@ -33,7 +33,7 @@ _SCHEMA: Final = record(
         "own_uri": _URI,
     }
 )
-# What only the place that runs it knows, and its record does not say.
+# Known only to the place that runs it, and not part of its record.
 _OBSERVED: Final = ("routed", "broken")
 
 
@@ -46,19 +46,19 @@ class Instance:
     instance_id : str
         Unique for each start; letters, digits and dashes.
     name : str
-        The service's name. While one release replaces another, two instances share it.
+        The service's name. During a rollout, two instances share it.
     created_at : str
         ISO 8601, UTC.
     release : ReleaseRecord
-        What it runs, and how.
+        The release that it runs.
     scoring_uri : str
-        Where requests to the name go; empty until it is known.
+        The URI of requests to the name; empty until it is known.
     own_uri : str
-        Where this instance alone answers; empty if that is the `scoring_uri`.
+        The URI of this instance alone; empty if that is the `scoring_uri`.
     routed : bool
-        Whether requests to the name come to it; not so while it has yet to prove itself.
+        Whether requests to the name are routed to it; False until it has passed its checks.
     broken : str
-        Why the record cannot be used, if so; then only `instance_id` and `name` say something.
+        Why the record is invalid, if it is; then only `instance_id` and `name` are meaningful.
     """
 
     instance_id: str
@@ -87,11 +87,11 @@ class Instance:
 
     @property
     def direct_uri(self) -> str:
-        """Where it answers whether or not requests to the name come to it."""
+        """The URI at which it answers, whether or not requests to the name are routed to it."""
         return self.own_uri or self.scoring_uri
 
     def at(self, scoring_uri: str, *, own_uri: str = "") -> Instance:
-        """Return the same record with where it answers."""
+        """Return the same record with its scoring URI."""
         return replace(self, scoring_uri=scoring_uri, own_uri=own_uri)
 
     def to_json(self) -> str:
@@ -101,7 +101,7 @@ class Instance:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Instance:
-        """Read what :meth:`to_json` wrote.
+        """Parse the result of :meth:`to_json`.
 
         Raises
         ------
@@ -115,9 +115,9 @@ class Instance:
 
     @classmethod
     def unreadable(cls, instance_id: str, problem: str) -> Instance:
-        """Return the record of an instance whose own record cannot be used, so that it is seen.
+        """Return a record for an instance whose own record is invalid, so that it is listed.
 
-        It is named after the name in `instance_id`, or after all of that if it holds none.
+        Its name is the one in `instance_id`, or all of `instance_id` if it contains none.
         """
         name, _, unique = instance_id.rpartition("-")
         is_ours = SERVICE_NAME.fullmatch(name) and unique
@@ -130,5 +130,5 @@ class Instance:
 
 
 def serving_first(instances: Iterable[Instance]) -> list[Instance]:
-    """Return instances of one name: those that its address leads to first, then the newest."""
+    """Return instances of one name: those to which its address leads first, then the newest."""
     return sorted(instances, key=lambda each: (each.routed, each.created_at), reverse=True)

@@ -7,7 +7,7 @@
         serving.json     how it is served, and the options of the place; of a secret, where it is
                          read from and not what it is
 
-Model files that two of them share are one file with two names (hard links): nobody writes to them.
+Model files that two releases share are one file with two names (hard links): nobody writes to them.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _MOST_BYTES: Final = 2**20
 
 
 class KeptReleases:
-    """The releases of one name that this machine keeps; whoever changes them holds the name.
+    """The releases of one name that this machine keeps; a writer holds the name's lock.
 
     Parameters
     ----------
@@ -60,12 +60,12 @@ class KeptReleases:
         self.folder = state_folder() / "releases" / target / name
 
     def keep(self, release: Release) -> None:
-        """Keep a release; one that is kept already costs nothing.
+        """Store a release; one that is already stored costs nothing.
 
         Raises
         ------
         StorageError
-            If the disk takes no more; nothing of it is left then.
+            If the disk is full; no part of the release is left then.
         """
         folder = self.folder / release.digest
         if folder.exists():
@@ -88,21 +88,21 @@ class KeptReleases:
         return ScoringBundle.load(self.existing(digest) / BUNDLE)
 
     def serving(self, digest: str, *, secrets: Mapping[str, str | Secret] | None = None) -> Serving:
-        """Return how the release with this digest is served; its secrets are read again.
+        """Return the serving of the release with this digest; its secrets are read again.
 
         Parameters
         ----------
         digest : str
-            Of the release.
+            The digest of the release.
         secrets : Mapping[str, str or Secret], optional
-            In place of where its secrets were read from.
+            Sources that replace those of its secrets.
 
         Raises
         ------
         StorageError
             If the release is not kept on this machine.
         InvalidOptionError
-            If a secret cannot be read where it was.
+            If a secret cannot be read from its source.
         """
         found = self._document(digest)
         found.pop(_PLACE, None)
@@ -116,7 +116,7 @@ class KeptReleases:
         return Serving(**found, secrets=sources)
 
     def place(self, digest: str) -> Mapping[str, Any]:
-        """Return the options of the place itself that a release was deployed with, less secrets.
+        """Return the options of the place with which a release was deployed, without secrets.
 
         Raises
         ------
@@ -140,7 +140,7 @@ class KeptReleases:
         return dict(found)
 
     def known_secrets(self, digest: str) -> tuple[str, ...]:
-        """Return the secrets of a release that are still where they were read."""
+        """Return the secrets of a release that can still be read from their sources."""
         found = []
         with suppress(ModelshipError, OSError, ValueError):
             sources = self._document(digest)["secrets"]
@@ -150,16 +150,16 @@ class KeptReleases:
         return tuple(found)
 
     def forget(self, *, but: Collection[str] = ()) -> None:
-        """Remove every release of the name, but for those of these digests."""
+        """Remove every release of the name except those with these digests."""
         for folder in self._all():
             if folder.name not in but:
-                with suppress(OSError):  # the next one tries it again
+                with suppress(OSError):  # the next change tries again
                     remove_folder(folder)
         if not but:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def _all(self) -> list[Path]:
-        """Return the folder of each, and what a process that was killed has left of one."""
+        """Return the folder of each release, and the partial folders of killed processes."""
         home = state_folder()
         found = self.folder.glob("*")
         return [each for each in found if each.is_dir() and not leads_out(each, of=home)]
@@ -177,7 +177,7 @@ class KeptReleases:
 
 
 def _as_it_is(value: Any, _: str) -> Any:
-    """Take anything: whoever is given it checks it."""
+    """Accept anything: the caller validates it."""
     return value
 
 
@@ -207,7 +207,7 @@ def _document(release: Release) -> dict[str, Any]:
 
 
 def _plain(value: object) -> object:
-    """Return an option of a place as JSON has it."""
+    """Return an option of a place as a JSON value."""
     if isinstance(value, Mapping):
         return dict(value)
     return value if isinstance(value, (str, int, float, bool)) else str(value)

@@ -1,4 +1,4 @@
-"""Define Keys: the keys of a service, and how a target returns them."""
+"""Define Keys: the keys of a service, and the interface of targets with keys."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _SCHEMA = record(dict.fromkeys(("primary", "secondary"), text(pattern=r"\S{1,100
 
 @dataclass(frozen=True)
 class ServiceKeys:
-    """The two keys of a service; either is taken. They are secrets, and not shown.
+    """The two keys of a service; either is accepted. They are secrets, and not shown.
 
     Attributes
     ----------
     primary, secondary : str
-        What goes after ``Authorization: Bearer``.
+        The token that follows ``Authorization: Bearer``.
     """
 
     primary: str = field(repr=False)
@@ -43,12 +43,12 @@ class ServiceKeys:
 
     @staticmethod
     def from_json(text: str | bytes) -> ServiceKeys:
-        """Read what :meth:`to_json` wrote.
+        """Parse the result of :meth:`to_json`.
 
         Raises
         ------
         StorageError
-            If it is something else. What it is instead is not told: it may hold a key.
+            If it is something else. The message does not quote it: it may hold a key.
         """
         try:
             return ServiceKeys(**_SCHEMA(parse(text), ""))
@@ -60,13 +60,13 @@ class ServiceKeys:
             ) from None
 
     def to_json(self) -> str:
-        """Return the keys in the form that modelship's server reads; as secret as they are."""
+        """Return the keys in the form that modelship's server reads; as secret as the keys."""
         return json.dumps({"primary": self.primary, "secondary": self.secondary})
 
 
 @runtime_checkable
 class SupportsKeys(Protocol):
-    """A backend whose services may ask for a key."""
+    """A backend whose services may require a key."""
 
     def keys(self, instance: Instance) -> ServiceKeys:
         """Return the keys of an instance."""
@@ -74,7 +74,7 @@ class SupportsKeys(Protocol):
     def regenerate_key(
         self, instance: Instance, which: Literal["primary", "secondary"], *, value: str | None
     ) -> None:
-        """Make one of the keys anew, at random or as `value`."""
+        """Regenerate one of the keys, at random or as `value`."""
 
 
 def _random() -> str:

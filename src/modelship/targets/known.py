@@ -23,5 +23,5 @@ _FOR_USERS: Final = ("process", "docker", "aci")
 
 
 def targets_that_keep(option: str) -> tuple[str, ...]:
-    """Return the names of those of our own targets that keep an option of Serving."""
+    """Return the names of our own targets that support an option of Serving."""
     return tuple(each for each in _FOR_USERS if option in TARGETS.load(each).serves)

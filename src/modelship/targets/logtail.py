@@ -15,7 +15,7 @@ __all__ = ["last_lines", "relevant_part"]
 
 _MOST_LINES = 40
 _LINES_WITHOUT_TRACEBACK = 12
-_INDENT = "    "  # of the lines after the first of a record of modelship's server
+_INDENT = "    "  # of the continuation lines of a record of modelship's server
 
 
 def last_lines(log: str, count: int) -> str:
@@ -26,7 +26,7 @@ def last_lines(log: str, count: int) -> str:
 def relevant_part(log: str) -> str:
     """Return the script's last traceback in `log`, with its causes, or else the last lines.
 
-    No secret that is known is in it: errors show it.
+    It contains no known secret: errors show it.
     """
     lines = log.rstrip().splitlines()
     starts = [n for n, line in enumerate(lines) if TRACEBACK in line]
@@ -45,7 +45,7 @@ def relevant_part(log: str) -> str:
 
 
 def _of_one_record(lines: Sequence[str]) -> Sequence[str]:
-    """Return a traceback as Python writes it, where it is the end of an indented record."""
+    """Return a traceback as Python writes it, if it is the end of an indented record."""
     record = list(takewhile(lambda line: line.startswith(_INDENT), lines[1:]))
     before, _, _ = lines[0].partition(TRACEBACK)
     if not record or not before.strip():

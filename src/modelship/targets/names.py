@@ -9,7 +9,7 @@ __all__ = ["check_service_name"]
 
 
 def check_service_name(name: object) -> str:
-    """Return `name` if Azure ML would take it for a service.
+    """Return `name` if Azure ML would accept it as a service name.
 
     Raises
     ------

@@ -17,7 +17,7 @@ _TONES: Final = {"serving": "good", "under way": "warn", "failed": "bad", "refus
 
 
 class History(tuple[Change, ...]):
-    """The changes of what a name serves, the oldest first; a notebook shows them as a table."""
+    """The changes of a name, oldest first; a notebook shows them as a table."""
 
     __slots__ = ()
 
@@ -39,7 +39,7 @@ def _row(change: Change) -> tuple[object, ...]:
 
 
 def deployment_html(deployment: Deployment) -> str:
-    """Return a service as its record says; nothing is asked of the service or of the place."""
+    """Return the HTML of a service from its record; no request is sent."""
     instance, release = deployment.instance, deployment.release
     options = {name: value for name, value in (release.options or {}).items() if _is_told(name)}
     told = {
@@ -56,7 +56,7 @@ def deployment_html(deployment: Deployment) -> str:
 
 
 def _is_told(option: str) -> bool:
-    return not option.startswith("secrets")  # hashes, which say nothing to anybody
+    return not option.startswith("secrets")  # hashes, which are meaningless to a reader
 
 
 def _digest(digest: str) -> Html:

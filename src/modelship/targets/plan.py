@@ -37,15 +37,15 @@ class Plan:
     target : str
         The name of the target.
     action : {"create", "replace", "nothing"}
-        What would be done.
+        The planned action.
     release : ReleaseRecord
-        What the name would serve; no secret is in it.
+        The release that the name would serve; it contains no secret.
     differences : Sequence[Difference]
-        In what it differs from what the name serves; empty unless something is replaced.
+        The differences from the current release; empty unless something is replaced.
     way : {"side by side", "in place", "stop and start", ""}
-        How it would be replaced; empty unless something is.
+        The kind of replacement; empty unless something is replaced.
     warnings : Sequence[Finding]
-        What the check found that does not keep it from being deployed.
+        The findings of the check that do not block the deployment.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Plan:
 
     @property
     def has_changes(self) -> bool:
-        """Whether anything would be done."""
+        """Whether the deployment would change anything."""
         return self.action != "nothing"
 
     def __str__(self) -> str:
@@ -111,7 +111,7 @@ def plan(
 
 
 def _differences(backend: TargetBackend, intent: Intent) -> tuple[Difference, ...]:
-    """Return why what the name serves would be replaced; empty if it would not."""
+    """Return why the current release would be replaced; empty if it would not."""
     current = intent.current
     if current is None:
         return ()

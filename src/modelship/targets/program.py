@@ -38,9 +38,9 @@ _INHERIT: Final = Path(__file__).with_name("inherit.py")
 
 @dataclass(frozen=True)
 class Program(Prepared):
-    """A release whose environment is made on this machine, so that it can be run as a program.
+    """A release whose environment is built on this machine, to run it as a program.
 
-    Made by :meth:`prepare`. Its files lie in a folder of the instance::
+    Returned by :meth:`prepare`. Its files are in a folder of the instance::
 
         app/           what a container has in AML_APP_ROOT; the program starts there
         sample.json    the bundle's sample request, if it has one
@@ -48,11 +48,11 @@ class Program(Prepared):
     Parameters
     ----------
     release : Release
-        What is to be started.
+        The release to start.
     python : Path
         The environment's Python.
     server_folder : Path or None
-        What has to be on Python's path for the server; None if the environment has it.
+        The folder to add to Python's path for the server; None if the environment contains it.
     """
 
     python: Path
@@ -60,12 +60,12 @@ class Program(Prepared):
 
     @classmethod
     def prepare(cls, release: Release, steps: Steps) -> Program:
-        """Make the environment, unless it is there already.
+        """Build the environment, unless it exists already.
 
         Raises
         ------
         EnvironmentSpecError
-            If it cannot be made.
+            If it cannot be built.
         """
         bundle, deadline = release.bundle, steps.deadline
         with steps.step("Prepare the environment"):
@@ -85,7 +85,7 @@ class Program(Prepared):
         Raises
         ------
         DigestMismatchError
-            If a model file is not what it was when the bundle was made.
+            If a model file has changed since the bundle was created.
         OSError
             If they cannot be written.
         """
@@ -95,29 +95,30 @@ class Program(Prepared):
             write_atomic(folder / _SAMPLE, bundle.sample_json)
 
     def arguments(self, *, port: int) -> list[str]:
-        """Return the command of the server, as it is on Azure: it listens on all interfaces."""
+        """Return the command of the server as on Azure, listening on all interfaces."""
         return [
             *(str(self.python), "-m", self.release.serving.program.module),
             *("--entry_script", self.release.bundle.entry_script, "--port", str(port)),
         ]
 
     def command(self, listener: socket.socket) -> list[str]:
-        """Return the command of a server that listens on `listener` alone.
+        """Return the command of a server that listens on `listener` only.
 
-        Whoever runs it passes the socket on, as with ``pass_fds=[listener.fileno()]``.
+        The caller passes the socket to the process, for example with
+        ``pass_fds=[listener.fileno()]``.
         """
         inherit = [str(self.python), "-I", "-S", str(_INHERIT), str(listener.fileno())]
         return inherit + self.arguments(port=listener.getsockname()[1])
 
     def environment(self, folder: Path, place: Profile) -> dict[str, str]:
-        """Return the whole environment of the program; it holds the secrets of the release.
+        """Return the complete environment of the program; it contains the secrets of the release.
 
         Parameters
         ----------
         folder : Path
-            Where it was laid out.
+            The folder of its files.
         place : Profile
-            What the place allows.
+            The limits of the place.
         """
         bundle, serving = self.release.bundle, self.release.serving
         app, server = folder / APP, serving.program

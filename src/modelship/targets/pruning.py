@@ -1,4 +1,4 @@
-"""Remove what no service on this machine uses."""
+"""Remove everything that no service on this machine uses."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ _STAGED: Final = (
 
 @dataclass(frozen=True)
 class Pruned:
-    """What was removed, or would be.
+    """The removed or removable items.
 
     Parameters
     ----------
     leftovers : tuple[Leftover, ...]
-        Each thing that no service needs any more.
+        Each item that no service needs any more.
     notes : tuple[str, ...]
-        Where it could not be looked, and why.
+        The places that could not be inspected, and why.
     """
 
     leftovers: tuple[Leftover, ...]
@@ -60,31 +60,30 @@ class Pruned:
 
     @property
     def size_bytes(self) -> int:
-        """What all of it frees."""
+        """The total size of the items."""
         return sum(each.size_bytes for each in self.leftovers)
 
 
 def prune(*, dry_run: bool, unused_for_s: float, timeout_s: float = 10.0) -> Pruned:
-    """Remove what no service, running or gone back to, needs any more.
+    """Remove everything that no service, running or a rollback target, needs any more.
 
-    Nothing is removed while this user deploys or checks a bundle, and none of that begins
-    meanwhile.
+    Nothing is removed while this user deploys or checks a bundle, and neither can start meanwhile.
 
     Parameters
     ----------
     dry_run : bool
-        Find it, and remove nothing.
+        Only list the items, and remove nothing.
     unused_for_s : float
-        How long an environment, an image or a file has to lie unused, in seconds; at least 60.
+        How long an environment, an image or a file has to be unused, in seconds; at least 60.
     timeout_s : float
-        How long to wait for what is under way.
+        How long to wait for running deployments and checks, in seconds.
 
     Raises
     ------
     StorageError
-        If a deployment or a check is under way.
+        If a deployment or a check is in progress.
     """
-    # A workspace of the offline kind asks for an environment, and starts in it a moment later.
+    # An offline workspace requests an environment, and starts in it a moment later.
     before = time.time() - max(unused_for_s, _MINUTE_S)
     if dry_run:
         return _found(before)
@@ -120,7 +119,7 @@ def _images(before: float) -> tuple[list[Leftover], tuple[str, ...]]:
 
 
 def _releases() -> tuple[list[Leftover], set[Path]]:
-    """Return the releases that nobody goes back to, and the environments of all others."""
+    """Return the releases that are no rollback targets, and the environments of all others."""
     home, found, needed = state_folder() / "releases", [], set()
     for folder in sorted(
         each for each in home.glob("*/*/*") if re.fullmatch("[0-9a-f]{64}", each.name)
@@ -138,7 +137,7 @@ def _releases() -> tuple[list[Leftover], set[Path]]:
 
 
 def _is_needed(folder: Path) -> bool:
-    """Return whether a name may go back to a release; so if its history is not on this machine."""
+    """Return whether a rollback may need a release; also if its history is not on this machine."""
     name, target = folder.parent.name, folder.parent.parent.name
     try:
         changes = FolderJournal(state_folder() / "history" / target, name=name).changes()
@@ -148,7 +147,7 @@ def _is_needed(folder: Path) -> bool:
 
 
 def _drafts() -> Iterator[Leftover]:
-    """Yield what processes that were killed have left of the folders of instances."""
+    """Yield the partial instance folders of killed processes."""
     home = state_folder()
     for folder in (draft for each in sorted(home.glob("*")) for draft in abandoned(each)):
         if not leads_out(folder, of=home):
@@ -158,7 +157,7 @@ def _drafts() -> Iterator[Leftover]:
 
 
 def _files(before: float) -> Iterator[Leftover]:
-    """Yield what was half written an hour ago, and what is asked for anew or by nobody any more."""
+    """Yield half-written files older than an hour, and cached files that are expired or unused."""
     cache, hour_ago = cache_folder(), time.time() - _HOUR_S
     why = "the process that wrote it did not finish"
     for home in (state_folder(), cache):

@@ -25,30 +25,30 @@ _ROUNDS: Final = 2**14  # 30 ms for each guess, and 16 MiB
 
 
 def recorded(options: Mapping[str, object], *, salt: str) -> dict[str, Scalar]:
-    """Return options as a record keeps them; those that are None are left out.
+    """Return options in their recorded form; those that are None are omitted.
 
     Parameters
     ----------
     options : Mapping[str, object]
-        By name: None, a str, number, bool or Path, a :class:`Secret`, or what
-        :func:`json.dumps` takes. A long text is kept as its sha256 digest, and a secret as a slow,
-        salted hash.
+        By name: None, a str, number, bool or Path, a :class:`Secret`, or a value that
+        :func:`json.dumps` accepts. A long text is recorded as its sha256 digest, and a secret as a
+        slow, salted hash.
     salt : str
-        For the hashes of secrets; its first 16 characters count.
+        The salt for the hashes of secrets; its first 16 characters are used.
     """
     given = {name: value for name, value in sorted(options.items()) if value is not None}
     return {name: _kept(value, salt=salt) for name, value in given.items()}
 
 
 def differing(options: Mapping[str, object], kept: Mapping[str, Scalar] | None) -> list[str]:
-    """Return the names of the options that are not as a record kept them, sorted.
+    """Return the names of the options that differ from the recorded ones, sorted.
 
     Parameters
     ----------
     options : Mapping[str, object]
-        As for :func:`recorded`.
+        See :func:`recorded`.
     kept : Mapping[str, Scalar] or None
-        What it returned when the instance was started; None if that is not known.
+        The recorded options from when the instance was started; None if unknown.
     """
     if kept is None:
         return ["options (not recorded when it was deployed)"]
@@ -57,7 +57,7 @@ def differing(options: Mapping[str, object], kept: Mapping[str, Scalar] | None) 
 
 
 def is_readable(*kept: Scalar | None) -> bool:
-    """Return whether a record keeps each of these values as it is, and not a hash of it."""
+    """Return whether each of these values is recorded as it is, and not as a hash."""
     hashes = (f"{_HASHED}:", f"{_DIGESTED}:")
     return not any(isinstance(each, str) and each.startswith(hashes) for each in kept)
 
@@ -84,10 +84,10 @@ def _kept(value: object, *, salt: str) -> Scalar:
 
 
 def _hashed(secret: Secret, *, salt: str) -> str:
-    """Return a hash of a secret; another salt makes it another one.
+    """Return a hash of a secret; another salt gives another hash.
 
-    The salt is in it, and no key of this machine, so that another machine can find out whether the
-    value is the same; guessing a weak one takes 30 ms a try.
+    The salt is included, and no key of this machine is used, so that another machine can compare
+    the value; guessing a weak secret takes 30 ms per try.
     """
     salt = salt[:_SALT_DIGITS]
     value = secret.value.encode()

@@ -32,44 +32,45 @@ __all__ = ["Release", "ReleaseRecord", "Serving", "release_record"]
 class Serving:
     """How a bundle is served: a value, the same on every target.
 
-    What a place cannot do is refused before anything is built or sent. Two are equal if all their
-    options are; :func:`dataclasses.replace` makes another one, with the secrets that were read.
-    One that has secrets is not pickled.
+    An option that a place does not support is refused before anything is built or sent. Two
+    servings are equal if all their options are; :func:`dataclasses.replace` returns a changed copy,
+    with the secrets that were read. A serving with secrets cannot be pickled.
 
     Parameters
     ----------
     server : {"azmlinfsrv", "modelship"}
-        What runs the script: Azure ML's own server, or modelship's faster one.
+        The server of the script: Azure ML's own, or modelship's faster one.
     workers : int
-        How many processes run it, 1 to 64.
+        The number of worker processes, 1 to 64.
     port : int, optional
-        The port of the service's address, 1 to 65535. Without it a free one is taken.
+        The port of the service's address, 1 to 65535. Default: a free port.
     auth : bool, optional
-        Whether a request needs a key. None is what the service that is replaced does; a new one
-        asks for none. On this machine with modelship's server alone.
+        Whether a request needs a key. None inherits the setting of the replaced service; a new
+        service requires none. On this machine with modelship's server only.
     traces : bool
-        Whether spans of the requests are sent, as the variables ``OTEL_...`` and
-        ``APPLICATIONINSIGHTS_...`` of this process say; with modelship's server alone.
+        Whether to send spans of the requests, as configured by the variables ``OTEL_...`` and
+        ``APPLICATIONINSIGHTS_...`` of this process; with modelship's server only.
     capture : str or Path, optional
-        The folder in which requests that failed are kept, for ``modelship replay``; with
-        modelship's server alone.
+        The folder in which failed requests are kept, for ``modelship replay``; with modelship's
+        server only.
     limits : str, optional
-        The place whose limits hold: ``"aci"``, ``"aks"``, ``"online-endpoint"`` or ``"docker"``. A
-        request may take as long as there, and a bundle may ask for as much as there.
+        The place whose limits apply: ``"aci"``, ``"aks"``, ``"online-endpoint"`` or ``"docker"``.
+        These are the limits of a request's duration, and of the resources that a bundle may
+        request.
     variables : Mapping[str, str]
         Environment variables of the service, by name. They are shown in records and histories.
     secrets : Mapping[str, str or Secret]
-        The same for what must not be seen: ``"env:NAME"`` is a variable of this process, and
-        ``"file:PATH"`` the content of a file, less one newline at its end. They are read now, and
-        shown nowhere.
+        Environment variables with secret values: ``"env:NAME"`` is a variable of this process, and
+        ``"file:PATH"`` the content of a file, less one newline at its end. They are read
+        immediately, and shown nowhere.
     server_options : Mapping[str, int or float or bool or str]
-        What the server is told besides, such as ``{"scoring_timeout_ms": 60000}``; the names, units
+        Further options of the server, such as ``{"scoring_timeout_ms": 60000}``; the names, units
         and ranges are in docs/reference/scoring-server.md.
 
     Raises
     ------
     InvalidOptionError
-        If an option has a value that it cannot take, or that does not go with another one.
+        If an option has an invalid value, or one that conflicts with another option.
     """
 
     server: str = "azmlinfsrv"
@@ -107,13 +108,13 @@ class Serving:
         return Server.named(self.server)
 
     def profile(self, place: Profile) -> Profile:
-        """Return what the service may do: on `place`, within the limits that were asked for."""
+        """Return the limits on `place`, restricted to those that the serving requests."""
         profile = place if self.limits is None else Profile.named(self.limits)
         is_public = place.asks_for_key is not None
         return profile.replace(asks_for_key=bool(self.auth) if is_public else None)
 
     def environment(self, profile: Profile) -> dict[str, str]:
-        """Return what the service gets in its environment on such a place, less what is secret."""
+        """Return the environment variables of the service on such a place, without secrets."""
         return {
             "WORKER_COUNT": str(self.workers),
             **profile.variables,
@@ -123,7 +124,7 @@ class Serving:
 
     @property
     def secret_environment(self) -> dict[str, str]:
-        """What the service gets in its environment that must not be seen."""
+        """The environment variables of the service that are secret."""
         traced = trace_variables() if self.traces else {}
         given = {name: secret.value for name, secret in self._secrets.items()}
         return {**{k: v for k, v in traced.items() if k not in self.variables}, **given}
@@ -134,7 +135,7 @@ class Serving:
 
     @property
     def options(self) -> dict[str, object]:
-        """Each option by name; one of several values is several, as ``variables.NAME``."""
+        """Each option by name; one with several values is several, as ``variables.NAME``."""
         traces = Secret(json.dumps(trace_variables(), sort_keys=True)) if self.traces else False
         return {
             "server": self.server,
@@ -155,7 +156,7 @@ def _folder(option: str, given: object) -> Path:
         raise InvalidOptionError(option, given, "the path of a folder")
     try:
         return Path(given).expanduser().resolve()
-    except (RuntimeError, ValueError) as error:  # nobody's home, or a NUL
+    except (RuntimeError, ValueError) as error:  # an unknown home folder, or a NUL
         expected = f"the path of a folder ({str(error).rstrip('.').lower()})"
         raise InvalidOptionError(option, given, expected) from None
 
@@ -167,16 +168,16 @@ def _check_switch(option: str, value: object) -> None:
 
 @dataclass(frozen=True)
 class Release:
-    """What a name serves: a bundle, how it is served, and what a place has of its own for it.
+    """The content of a name: a bundle, its serving, and a place's own options for it.
 
     Parameters
     ----------
     bundle : ScoringBundle
         What runs.
     serving : Serving
-        How it runs.
+        How it is served.
     place : Mapping[str, object]
-        The options of the place itself that shape it, such as a base image.
+        The place's own options that affect how it runs, such as a base image.
     """
 
     bundle: ScoringBundle
@@ -185,26 +186,26 @@ class Release:
 
     @property
     def options(self) -> dict[str, object]:
-        """How it is served, by the name of each option; what is left out is None."""
+        """The options of the serving by name; an omitted option is None."""
         return {**self.serving.options, **self.place}
 
     @cached_property
     def digest(self) -> str:
         """The hex sha256 digest of the bundle's digest and of every option.
 
-        A secret goes in as a slow hash, whose salt is made of the bundle's digest: so another
-        machine finds the same digest, and no table of hashes helps to guess one.
+        A secret is included as a slow hash, whose salt is derived from the bundle's digest: so
+        another machine computes the same digest, and no precomputed table helps to guess a secret.
         """
         content = [self.bundle.digest, self.recorded]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     @cached_property
     def recorded(self) -> dict[str, Scalar]:
-        """The options as a record keeps them."""
+        """The options in their recorded form."""
         return recorded(self.options, salt=self.bundle.digest)
 
     def record(self) -> ReleaseRecord:
-        """Return what a place keeps of it."""
+        """Return the record of the release that a place keeps."""
         bundle = self.bundle
         return ReleaseRecord(
             digest=self.digest,

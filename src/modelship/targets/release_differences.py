@@ -35,12 +35,11 @@ class Difference:
     ----------
     name : str
         The part of the bundle, such as ``"script"``, or the option, such as ``"workers"`` or
-        ``"secrets.DB_PASSWORD"``; ``"record"`` or ``"state"`` if something is wrong with what is
-        served.
+        ``"secrets.DB_PASSWORD"``; ``"record"`` or ``"state"`` if the current service has a problem.
     before, after : str, int, float, bool or None
-        Its values; None if there is none, or it is a secret or too long to be kept.
+        The values; None if there is none, or it is a secret or too long to be recorded.
     detail : str
-        What of it differs, in words, such as ``"score.py changed"``.
+        A description of the difference, such as ``"score.py changed"``.
     """
 
     name: str
@@ -56,10 +55,10 @@ class Difference:
 def differences_between(
     record: ReleaseRecord, release: Release, *, kept: KeptReleases
 ) -> tuple[Difference, ...]:
-    """Return each part and option in which `release` differs from what a place has recorded.
+    """Return each part and option in which `release` differs from the recorded one.
 
-    What of a part differs is known where the recorded release is `kept`; elsewhere it is only known
-    that it does.
+    The details of a difference are available if the recorded release is `kept`; otherwise only that
+    the parts differ.
     """
     names = record.differences(release)
     parts = [name for name in names if name in release.bundle.parts]
@@ -73,7 +72,7 @@ def differences_between(
 def _kept(digest: str, kept: KeptReleases) -> ScoringBundle | None:
     try:
         return kept.bundle(digest)
-    except ModelshipError:  # deployed from elsewhere, or what was kept is damaged
+    except ModelshipError:  # deployed from elsewhere, or the kept release is damaged
         return None
 
 
@@ -95,7 +94,7 @@ def _looks_secret(name: str, value: Scalar | None) -> bool:
 
 
 def _change(*, was: object, now: object) -> str:
-    """Return what happened to a value that is not shown; False is an option that is off."""
+    """Return the kind of change of a value that is not shown; False is an option that is off."""
     if was in (None, False):
         return "added"
     return "removed" if now in (None, False) else _CHANGED

@@ -16,8 +16,8 @@ __all__ = ["known_of"]
 
 
 def known_of(releases: KeptReleases, digest: str) -> Surroundings:
-    """Return what is known of a release's bundle; nothing if it is not kept here."""
+    """Return the facts about a release's bundle; none if it is not kept here."""
     try:
         return surroundings_of(Subject.of(releases.bundle(digest)))
-    except (ModelshipError, OSError):  # it helps to explain, and is never in the way
+    except (ModelshipError, OSError):  # it is optional, and never blocks
         return Surroundings()

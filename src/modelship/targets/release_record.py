@@ -1,4 +1,4 @@
-"""ReleaseRecord: what a target remembers of a release."""
+"""Define ReleaseRecord: the record of a release that a target keeps."""
 
 from __future__ import annotations
 
@@ -22,27 +22,26 @@ MOST_MODEL_TEXT: Final = 1000
 
 @dataclass(frozen=True)
 class ReleaseRecord:
-    """What a place keeps of a release, and history lists. No secret is in it.
+    """The record of a release in a place and in a history. It contains no secret.
 
     Parameters
     ----------
     digest : str
-        That of the release, hex sha256; empty if it is not known.
+        The digest of the release, hex sha256; empty if unknown.
     bundle : str
-        That of its bundle.
+        The digest of its bundle.
     parts : Mapping[str, str]
         The digest of each part of the bundle, by name.
     options : Mapping[str, str | int | float | bool] or None
-        How it is served, by the name of each option; None if that is not known. Secrets are slow
-        hashes.
+        The options of the serving by name; None if unknown. Secrets are slow hashes.
     model : str
-        ``<name>:<version>`` of the model; of several, each, and a comma between them.
+        ``<name>:<version>`` of the model; of several models, a list separated by commas.
     input_key : str or None
         The key under which the sample request held its rows.
     input_form : str or None
-        What the rows of a request are: ``"records"`` or ``"rows"``; None if that is open.
+        The form of the rows of a request: ``"records"`` or ``"rows"``; None if unspecified.
     task : str
-        ``"classification"`` or ``"regression"``: what the service answers; empty if not known.
+        The task of the service, ``"classification"`` or ``"regression"``; empty if unknown.
     tags : Mapping[str, str]
         The bundle's tags.
     description : str
@@ -67,7 +66,7 @@ class ReleaseRecord:
                 object.__setattr__(self, name, MappingProxyType(dict(given)))
 
     def differences(self, release: Release) -> tuple[str, ...]:
-        """Return the names of the parts and options in which `release` is another one."""
+        """Return the names of the parts and options in which `release` differs."""
         parts = [
             name for name, digest in release.bundle.parts.items() if self.parts.get(name) != digest
         ]
@@ -104,5 +103,5 @@ _SCHEMA: Final = record(
 
 
 def release_record(value: Any, where: str) -> ReleaseRecord:
-    """Read what :meth:`ReleaseRecord.to_document` wrote; a schema of :mod:`modelship.documents`."""
+    """Parse the result of :meth:`ReleaseRecord.to_document`, as a schema of documents."""
     return ReleaseRecord(**_SCHEMA(value, where))

@@ -26,18 +26,18 @@ MOST_RELEASES: Final = 4
 def release_before(
     backend: TargetBackend, current: Instance, changes: Sequence[Change], *, to: int | None
 ) -> str:
-    """Return the digest of the release that a rollback goes to.
+    """Return the digest of the release to which a rollback goes.
 
     Parameters
     ----------
     backend : TargetBackend
-        The place; it has to be opened as it was for that release.
+        The place; it has to be opened with the same options as for that release.
     current : Instance
         What serves.
     changes : Sequence[Change]
         The history of the name.
     to : int or None
-        The number of the change whose release is meant; None for the one before.
+        The number of the change whose release is requested; None for the previous one.
 
     Raises
     ------
@@ -52,10 +52,10 @@ def release_before(
 
 
 def _served(changes: Sequence[Change]) -> list[Change]:
-    """Return the releases that a rollback goes back through, the present one last.
+    """Return the releases through which a rollback goes back, the current one last.
 
-    A rollback takes away what it has gone back from: the next one goes further back, and never to
-    a release that was given up. A deletion takes away all.
+    A rollback removes the release from which it was made: the next one goes further back, and never
+    to a removed release. A deletion removes all.
     """
     stack: list[Change] = []
     for change in changes:
@@ -65,16 +65,16 @@ def _served(changes: Sequence[Change]) -> list[Change]:
             if change.kind == "rollback":
                 stack = _until(stack, change.release.digest)
             if stack and stack[-1].release.digest == change.release.digest:
-                del stack[-1]  # the same one, started anew
+                del stack[-1]  # the same release, restarted
             stack.append(change)
     return stack
 
 
 def releases_to_keep(changes: Sequence[Change]) -> set[str]:
-    """Return the digests of the releases that a name may be asked to go back to.
+    """Return the digests of the releases to which a name may be rolled back.
 
-    They are the one that serves, the three before it, and the last four that have served, be they
-    given up.
+    They are the serving one, the three before it, and the last four that have served, including
+    those from which a rollback was made.
     """
     before = [each.release.digest for each in _served(changes)]
     newest_first = [each.release.digest for each in reversed(changes) if each.has_served]
@@ -109,7 +109,7 @@ def _before(changes: Sequence[Change], current: Instance) -> ReleaseRecord:
 
 
 def _others(changes: Sequence[Change], current: Instance) -> list[int]:
-    """Return the last change of each other release that is kept, such as one that was given up."""
+    """Return the last change of each other release to keep, such as one that was rolled back."""
     deleted = [at for at, each in enumerate(changes, 1) if each.is_deletion]
     since = changes[max(deleted, default=0) :]
     others = releases_to_keep(since) - {current.release.digest}
@@ -118,7 +118,7 @@ def _others(changes: Sequence[Change], current: Instance) -> list[int]:
 
 
 def require_same_place(backend: TargetBackend, record: ReleaseRecord, *, doing: str) -> None:
-    """Refuse to change, in passing, what a release was given of the place itself."""
+    """Refuse to implicitly change a release's recorded options of the place."""
     options = backend.options
     kept = {name: value for name, value in (record.options or {}).items() if name in options}
     for option in differing(options, kept):

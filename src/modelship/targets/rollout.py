@@ -1,9 +1,9 @@
-"""Replace one release of a name by another; the one engine for all targets.
+"""Replace one release of a name by another; the same implementation for all targets.
 
-The change is written down, with the release before it, before anything is done. Then it goes in
-one of three ways: side by side, where the new instance proves itself before requests come to it;
-in place, where the place changes a service that keeps its address; or stop and start, where two
-cannot run at once.
+The change is recorded, with the previous release, before anything is done. Then it is made in one
+of three ways: side by side, where the new instance passes its checks before requests are routed to
+it; in place, where the place updates a service that keeps its address; or stop and start, where two
+instances cannot run at once.
 """
 
 from __future__ import annotations
@@ -51,14 +51,14 @@ Way = Literal["side by side", "in place", "stop and start"]
 
 
 def way_to(release: Release, *, on: TargetBackend, current: Instance | None) -> Way:
-    """Return how a place takes a name from `current` to `release`."""
+    """Return how a place replaces `current` by `release`."""
     if current is not None and isinstance(on, SupportsReplace):
         return "in place"
     return "side by side" if on.runs_beside(release, current) else "stop and start"
 
 
 class Rollout:
-    """One change of what a name serves.
+    """One change of the release that a name serves.
 
     Parameters
     ----------
@@ -67,9 +67,9 @@ class Rollout:
     name : str
         The service's name.
     steps : Steps
-        What is shown meanwhile, and the one deadline.
+        Shows the progress, and holds the one deadline.
     stages : Stages
-        What a new release has to pass before all requests come to it.
+        The stages that a new release has to pass before all requests are routed to it.
     """
 
     def __init__(
@@ -91,16 +91,16 @@ class Rollout:
         current: Instance | None,
         older: Sequence[Instance] = (),
     ) -> Instance:
-        """Let the name serve `release`, and return the instance that does.
+        """Deploy `release` under the name, and return its instance.
 
         Parameters
         ----------
         release : Release
-            What it is to serve.
+            The release to serve.
         kind : str
-            What was asked for, for the history.
+            The kind of the change, for the history.
         current : Instance or None
-            The instance that requests come to now.
+            The instance to which requests are currently routed.
         older : Sequence[Instance]
             Every instance of the name, `current` among them.
         """
@@ -129,10 +129,10 @@ class Rollout:
         return change
 
     def _give_up(self, change: Change, error: BaseException) -> None:
-        """Write down that the change has failed, and keep what tells why."""
+        """Record that the change has failed, and keep the log that explains it."""
         outcome: Outcome = "refused" if isinstance(error, RolloutFailedError) else "failed"
         ended = change.ended(outcome, said(error), self._trying.figures)
-        with suppress(ModelshipError):  # the failure itself counts more
+        with suppress(ModelshipError):  # the original failure is more important
             self._journal.write(ended)
             self._forget_releases()
         with suppress(ModelshipError):
@@ -140,7 +140,7 @@ class Rollout:
             keep_failure(Failure.of(error, ended, name=name, target=target, log=self._log))
 
     def _conclude(self, change: Change) -> None:
-        """Write down that the change is made; the service runs, whether or not that succeeds."""
+        """Record that the change is complete; the service runs, even if recording fails."""
         try:
             conclude(self._journal, change.ended("serving", figures=self._trying.figures))
             self._forget_releases()
@@ -150,7 +150,7 @@ class Rollout:
             )
 
     def _forget_releases(self) -> None:
-        """Forget the releases that nobody is likely to go back to."""
+        """Remove the releases that are unlikely rollback targets."""
         self._kept.forget(but=releases_to_keep(self._journal.changes()))
 
     def _replace(
@@ -172,7 +172,7 @@ class Rollout:
         current: Instance | None,
         older: Sequence[Instance],
     ) -> Instance:
-        """Stop what runs, then start the new one; if that fails, start the old one again."""
+        """Stop the running instance and start the new one; on failure, restart the old one."""
         back = WayBack(self._backend, current, steps=self._steps)
         self._stop_all(older)
         try:
@@ -185,7 +185,7 @@ class Rollout:
             raise
 
     def _start_again(self, prepared: Prepared) -> None:
-        """Start what served before, in a time of its own."""
+        """Restart the previous release, with a deadline of its own."""
         self._steps = Steps(self._steps.title, timeout_s=_AGAIN_S)
         self._start(Instance.draft(prepared.release, name=self._name), prepared)
 
@@ -212,7 +212,7 @@ class Rollout:
         *,
         current: Instance | None = None,
     ) -> Instance:
-        """Start an instance, see that it is well, and let requests come to it."""
+        """Start an instance, check that it is healthy, and route requests to it."""
         with ExitStack() as undo:
             undo.callback(self._backend.stop, draft)
             undo.callback(self._note_log, draft)
@@ -228,12 +228,12 @@ class Rollout:
         return instance
 
     def _note_log(self, instance: Instance) -> None:
-        """Remember what an instance that fails has written, before it is removed."""
+        """Store the log of a failing instance before it is removed."""
         with suppress(ModelshipError):
             self._log = self._log or self._backend.log_end(instance, lines=LINES_OF_A_FAILURE)
 
     def _prove(self, instance: Instance, release: Release) -> None:
-        """See that an instance is healthy and answers, before requests to the name come to it."""
+        """Check that an instance is healthy and answers, before it gets requests to the name."""
         with self._steps.step("Wait until it is healthy"):
             wait_until_healthy(self._backend, instance, self._steps.deadline)
         if release.bundle.sample_json is not None:
@@ -253,9 +253,9 @@ class Rollout:
     def _route(
         self, instance: Instance, older: Sequence[Instance], *, current: Instance | None
     ) -> None:
-        """Let requests to the name come to `instance`, and then no longer to any other.
+        """Route requests to the name to `instance`, and then no longer to any other.
 
-        If that is interrupted, they come to `current` again.
+        If that is interrupted, they are routed to `current` again.
         """
         if not isinstance(self._backend, SupportsRoute):
             return
@@ -265,15 +265,15 @@ class Rollout:
                 self._backend.accept(each, on=False)
         except BaseException:
             if current is not None:
-                with suppress(ModelshipError):  # it has ended: then nothing serves
+                with suppress(ModelshipError):  # it has exited: then nothing serves
                     self._backend.accept(current, on=True)
             raise
 
     def _stop_older(self, instance: Instance, older: Sequence[Instance]) -> None:
-        """Stop what the instance has replaced; what cannot be stopped now, the next change does.
+        """Stop the replaced instances; one that cannot be stopped now is left to the next change.
 
-        Where nothing keeps two deployers apart, as on an engine that two machines share, the
-        newest instance is the one that stays.
+        Where no lock separates two deployers, as on an engine that two machines share, the newest
+        instance is the one that stays.
         """
         if isinstance(self._backend, SupportsReplace):
             return

@@ -1,4 +1,4 @@
-"""ServiceHandle: what is asked of one running service, and changes nothing of it."""
+"""Define ServiceHandle: the read-only part of a handle on one running service."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["ServiceHandle"]
 
 
 class ServiceHandle:
-    """What is asked of one running service; the parameters are those of :class:`Deployment`."""
+    """The read-only operations on a service; the parameters are those of :class:`Deployment`."""
 
     def __init__(self, backend: TargetBackend, instance: Instance) -> None:
         self._backend = backend
@@ -49,17 +49,17 @@ class ServiceHandle:
 
     @property
     def release(self) -> ReleaseRecord:
-        """What it serves, and how."""
+        """The release that it serves, with its options."""
         return self.instance.release
 
     @property
     def scoring_uri(self) -> str:
-        """Where requests go."""
+        """The URI for scoring requests."""
         return self.instance.scoring_uri
 
     @property
     def swagger_uri(self) -> str:
-        """Where the service describes itself."""
+        """The URI of the service's description of itself."""
         return self.scoring_uri.removesuffix("/score") + "/swagger.json"
 
     @property
@@ -69,17 +69,17 @@ class ServiceHandle:
 
     @property
     def input_form(self) -> str | None:
-        """What the rows of a request are: ``"records"`` or ``"rows"``; None if that is open."""
+        """The form of the rows of a request: ``"records"`` or ``"rows"``; None if unspecified."""
         return self.instance.release.input_form
 
     @property
     def task(self) -> str:
-        """``"classification"`` or ``"regression"``: what it answers; empty if not known."""
+        """The task, ``"classification"`` or ``"regression"``; empty if unknown."""
         return self.instance.release.task
 
     @property
     def schema(self) -> Schema:
-        """What its model takes and answers, as the service says; ``Schema()`` if it does not.
+        """The input and output of its model, from the service; ``Schema()`` if not described.
 
         Raises
         ------
@@ -90,7 +90,7 @@ class ServiceHandle:
 
     @property
     def state(self) -> State:
-        """What the service is doing now; asked anew each time.
+        """The current state of the service, queried on each access.
 
         Raises
         ------
@@ -105,7 +105,7 @@ class ServiceHandle:
         Raises
         ------
         DeploymentFailedError
-            If it ends instead; the error carries the tail of its log.
+            If it exits instead; the error has the tail of its log.
         DeploymentTimeoutError
             If it is not healthy after `timeout_s` seconds.
         """
@@ -118,12 +118,12 @@ class ServiceHandle:
         return self
 
     def describe(self, *, timeout_s: float = 10.0) -> ServiceDescription:
-        """Ask the service what it takes and answers: OpenAPI, and the schema.
+        """Request the service's description of its input and output: OpenAPI, and the schema.
 
         Parameters
         ----------
         timeout_s : float
-            Seconds until the whole answer has to be there.
+            The deadline of the whole answer, in seconds.
 
         Raises
         ------
@@ -138,34 +138,34 @@ class ServiceHandle:
         Parameters
         ----------
         payload : DataFrame, JSON value, array, str or bytes
-            A str or bytes is the body as it stands. The rows of a DataFrame go in the form that
-            the service takes, under its key; anything else is written as JSON.
+            A str or bytes is sent unchanged. The rows of a DataFrame are sent in the form that the
+            service accepts, under its key; anything else is serialized as JSON.
         timeout_s : float
-            Seconds until the whole answer has to be there. The default is what Azure
-            Container Instances allows.
+            The deadline of the whole answer, in seconds. The default is that of Azure Container
+            Instances.
 
         Raises
         ------
         ScoringRequestError
             If run() raised or refused: it has the status and the request id.
         ScoringTimeoutError, ServiceUnreachableError, InvalidPayloadError
-            If no answer came, or nothing could be sent.
+            If there was no answer, or nothing could be sent.
         """
         if is_frame(payload):
             payload = payload_of(payload, key=self.input_key, form=self.input_form)
         return self._caller.send(self.instance, payload, timeout_s=timeout_s)
 
     def logs(self, *, tail: int | None = None) -> str:
-        """Return what the service wrote; only the last `tail` lines if that is given."""
+        """Return the log of the service; only the last `tail` lines if given."""
         if tail is None:
             return self._backend.logs(self.instance)
         return self._backend.log_end(self.instance, lines=tail)
 
     def diagnose(self) -> Diagnosis | None:
-        """Return why the service is not healthy: the cause, what proves it, and one thing to do.
+        """Return why the service is not healthy: the cause, the evidence, and one thing to do.
 
-        None if it is healthy, or if it is starting and nothing has gone wrong so far. Where no
-        cause is known, the code is ``"MS699"`` and the evidence is the end of the log.
+        None if it is healthy, or is starting without a problem so far. If no cause is known, the
+        code is ``"MS699"`` and the evidence is the end of the log.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""A service as what an evaluator asks, within the deadline of a deployment."""
+"""Define ServiceSubject: a service that an evaluator evaluates, with a deadline."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["ServiceSubject"]
 
 
 class ServiceSubject:
-    """An instance as an evaluator sees it: only itself, whether or not requests come to it."""
+    """An instance as the subject of an evaluator, whether or not requests are routed to it."""
 
     def __init__(self, caller: Caller, instance: Instance, steps: Steps) -> None:
         self._caller = caller
@@ -28,17 +28,17 @@ class ServiceSubject:
 
     @property
     def input_form(self) -> str | None:
-        """What the rows of a request are: ``"records"`` or ``"rows"``."""
+        """The form of the rows of a request: ``"records"`` or ``"rows"``."""
         return self._instance.release.input_form
 
     @property
     def task(self) -> str:
-        """``"classification"`` or ``"regression"``: what it answers; empty if not known."""
+        """The task, ``"classification"`` or ``"regression"``; empty if unknown."""
         return self._instance.release.task
 
     @property
     def schema(self) -> Schema:
-        """What its model takes and answers, as the service says."""
+        """The input and output of its model, from the service."""
         remaining_s = self._steps.deadline.remaining_s
         description = self._caller.description(self._instance, timeout_s=remaining_s, directly=True)
         return description.schema

@@ -1,7 +1,8 @@
 """Determine the outcome of changes that were interrupted, and record it.
 
-A deployer that is killed leaves its change under way, and perhaps instances that nobody waits for.
-Whoever holds the name next settles that: what the name really serves decides what came of it.
+A killed deployer leaves its change in progress, and possibly instances that nobody waits for. The
+next holder of the name's lock settles that: the release that the name actually serves determines
+the outcome of the change.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ _LONGEST: Final = timedelta(hours=1)
 
 
 def conclude(journal: Journal, change: Change) -> None:
-    """Write down what came of a change; what the name has served before it has ended then."""
+    """Record the outcome of a change; the previously served release has then ended."""
     has_replaced = change.outcome in {"serving", "ended"}
     before = [each for each in journal.changes() if each.number != change.number]
     verb = "deleted" if change.kind == "delete" else "replaced"
@@ -50,7 +51,7 @@ def conclude(journal: Journal, change: Change) -> None:
 def ended_by_itself(
     backend: TargetBackend, changes: Sequence[Change], current: Instance | None
 ) -> list[Change]:
-    """Return the changes that are said to serve and do not any more, as ended."""
+    """Return the changes that are recorded as serving and no longer serve, as ended."""
     return [
         each.ended("ended", why)
         for each in changes
@@ -59,14 +60,15 @@ def ended_by_itself(
 
 
 def cut_short(changes: Sequence[Change]) -> list[Change]:
-    """Return the changes that are said to be under way, and that nobody makes any more."""
+    """Return the changes that are recorded as in progress, and have no running deployer."""
     return [each.ended("failed", _CUT_SHORT) for each in changes if each.outcome == "under way"]
 
 
 def history(backend: TargetBackend, name: str) -> tuple[Change, ...]:
-    """Return the changes of a name, the oldest first, as what the name serves now bears them out.
+    """Return the changes of a name, oldest first, in agreement with what the name serves now.
 
-    What a killed deployer left under way is settled first, unless somebody deploys just now.
+    Changes that a killed deployer left in progress are settled first, unless a deployment is
+    running.
     """
     journal = backend.journal(name)
     if any(each.outcome == "under way" for each in journal.changes()):
@@ -80,10 +82,10 @@ def history(backend: TargetBackend, name: str) -> tuple[Change, ...]:
 
 
 def settle(backend: TargetBackend, name: str) -> None:
-    """Find out what came of changes that are under way and that nobody makes any more.
+    """Determine the outcome of changes in progress that have no running deployer.
 
-    Whoever calls it holds the name. Instances that a killed deployer has left are ended: a new one
-    to which no requests come, or those that it was about to replace.
+    The caller holds the name's lock. Instances of a killed deployer are stopped: a new one to which
+    no requests are routed, or those that it was about to replace.
     """
     journal = backend.journal(name)
     changes = journal.changes()
@@ -94,7 +96,7 @@ def settle(backend: TargetBackend, name: str) -> None:
             instances = backend.instances(name)
             serving = serving_one(backend, instances)
             if isinstance(backend, SupportsReplace) and _is_moving(backend, serving):
-                return  # the place goes on with it
+                return  # the place continues it
             if serving is not None and not _is_proven(backend, serving, change):
                 older = [each for each in instances if each.created_at < change.began_at]
                 serving = serving_one(backend, older)
@@ -107,12 +109,12 @@ def _is_under_way(changes: Sequence[Change]) -> bool:
 
 
 def _may_go_on(change: Change) -> bool:
-    """Return whether a process of another machine, whose locks are not seen here, may make it."""
+    """Return whether a process of another machine, whose locks are not visible here, may run it."""
     if change.is_of_this_machine or change.outcome != "under way":
         return False
     try:
         return datetime.now(timezone.utc) - datetime.fromisoformat(change.began_at) < _LONGEST
-    except (ValueError, TypeError):  # no time, or one without a zone
+    except (ValueError, TypeError):  # not a time, or one without a time zone
         return False
 
 
@@ -121,13 +123,13 @@ def _is_moving(backend: TargetBackend, instance: Instance | None) -> bool:
 
 
 def _is_new(instance: Instance, change: Change) -> bool:
-    """Return whether a change has brought this instance."""
+    """Return whether a change has started this instance."""
     is_release = instance.release.digest == change.release.digest
     return change.kind != "delete" and is_release and instance.created_at >= change.began_at
 
 
 def _is_proven(backend: TargetBackend, instance: Instance, change: Change) -> bool:
-    """Return whether requests may come to an instance: an older one, or a new one that is well."""
+    """Return whether requests may be routed to an instance: an older one, or a healthy new one."""
     if not _is_new(instance, change):
         return True
     return instance.routed and backend.observe(instance).state is State.HEALTHY
@@ -136,11 +138,11 @@ def _is_proven(backend: TargetBackend, instance: Instance, change: Change) -> bo
 def _serve_alone(
     backend: TargetBackend, serving: Instance | None, instances: Sequence[Instance]
 ) -> None:
-    """Let requests come to one instance, and end all others."""
+    """Route requests to one instance, and stop all others."""
     if isinstance(backend, SupportsReplace):
         return
     if isinstance(backend, SupportsRoute) and serving is not None and not serving.routed:
-        with suppress(ModelshipError):  # it ends just now: then nothing serves
+        with suppress(ModelshipError):  # it has just exited: then nothing serves
             backend.accept(serving, on=True)
     for each in instances:
         if serving is None or each.instance_id != serving.instance_id:
@@ -162,7 +164,7 @@ def _settled(backend: TargetBackend, change: Change, serving: Instance | None) -
 
 
 def _told(backend: TargetBackend, name: str, changes: tuple[Change, ...]) -> tuple[Change, ...]:
-    """Return the changes; one that is said to serve, and does not any more, has ended."""
+    """Return the changes; one that is recorded as serving, and no longer serves, has ended."""
     if not any(each.outcome == "serving" for each in changes):
         return changes
     serving = serving_one(backend, backend.instances(name))

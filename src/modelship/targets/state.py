@@ -8,7 +8,7 @@ __all__ = ["State"]
 
 
 class State(str, Enum):
-    """What a deployment is doing."""
+    """The state of a deployment."""
 
     TRANSITIONING = "Transitioning"
     """It was started and has not answered yet."""

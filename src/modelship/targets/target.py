@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DeployTarget"]
 
-# Also as they were called when they were options of a target.
+# Also by their earlier names, as options of a target.
 _OF_SERVING = {
     **{each.name: each.name for each in fields(Serving)},
     "auth_enabled": "auth",
@@ -47,9 +47,9 @@ class DeployTarget:
     Parameters
     ----------
     backend : TargetBackend
-        What does the running. Most users call :meth:`open` instead.
+        The backend that runs the services. Most users call :meth:`open` instead.
     serving : Serving, optional
-        How bundles are served if :meth:`deploy` is not told.
+        The default serving of :meth:`deploy`.
     """
 
     def __init__(self, backend: TargetBackend, *, serving: Serving | None = None) -> None:
@@ -60,7 +60,7 @@ class DeployTarget:
 
     @staticmethod
     def open(name: str, **options: Any) -> DeployTarget:
-        """Return the target that goes by `name`.
+        """Return the target with this name.
 
         Parameters
         ----------
@@ -72,9 +72,9 @@ class DeployTarget:
         Raises
         ------
         UnknownPluginError
-            If there is no such target; the message lists what there is.
+            If there is no such target; the message lists the available ones.
         InvalidOptionError
-            If the target has no such option, or needs one that is not given.
+            If the target has no such option, or requires one that is not given.
         """
         backend_class = TARGETS.load(name)
         for option in options:
@@ -91,22 +91,22 @@ class DeployTarget:
         return TARGETS.names()
 
     def with_serving(self, serving: Serving) -> DeployTarget:
-        """Return the same target, which serves so what it is not told to serve otherwise."""
+        """Return the same target with another default serving."""
         return DeployTarget(self._backend, serving=serving)
 
     @property
     def name(self) -> str:
-        """The name that the target goes by."""
+        """The name of the target."""
         return self._backend.name
 
     @property
     def serving(self) -> Serving:
-        """How it serves what it is not told to serve otherwise."""
+        """The default serving of :meth:`deploy`."""
         return self._serving
 
     @property
     def profile(self) -> Profile:
-        """What the place allows; :meth:`ScoringBundle.check` judges a bundle by it."""
+        """The limits of the place; :meth:`ScoringBundle.check` checks a bundle against them."""
         return self._backend.profile
 
     def deploy(
@@ -126,51 +126,51 @@ class DeployTarget:
     ) -> Deployment:
         """Run `bundle` as the service `name`, and return when it is healthy.
 
-        Before anything is built or sent, the bundle is checked. If the same digest already runs
-        under this name, served in the same way, nothing is done. After the start, the bundle's
+        The bundle is checked before anything is built or sent. If the same digest already runs
+        under this name, with the same serving, nothing is done. After the start, the bundle's
         sample request is sent once. If anything fails, the new instance is removed; an older
-        service that was to be overwritten goes on running.
+        service that was to be overwritten keeps running.
 
         Parameters
         ----------
         bundle : ScoringBundle
-            What to run.
+            The bundle to run.
         name : str
             3 to 32 lower-case letters, digits and dashes.
         serving : Serving, optional
-            How it is served; by default by Azure ML's server, in one process and without a key.
+            How it is served. Default: Azure ML's server, in one process and without a key.
         overwrite : bool
-            Replace a different bundle that is deployed under this name, or the same one that is
-            served in another way.
+            Replace a different bundle that is deployed under this name, or the same one with
+            another serving.
         check : {"static", "trial", "off"}, optional
-            Whether the bundle is read first (:meth:`ScoringBundle.check`), its script tried too, or
-            neither. Errors that are found keep it from being deployed, and warnings are shown.
-            The default is the target's: a trial on ``"aci"``, reading on all others. Whether the
-            model is safe to load is always checked.
+            Whether to check the bundle statically (:meth:`ScoringBundle.check`), to also try its
+            script, or neither. Errors block the deployment, and warnings are shown. The default
+            depends on the target: a trial on ``"aci"``, static on all others. Whether the model is
+            safe to load is always checked.
         trust_model : bool
-            Deploy the model whatever loading it runs, because you know who made it. What was found
-            in it is then shown as a warning.
+            Deploy the model whatever code loading it runs, because you trust its author. Its
+            findings are then shown as a warning.
         gate : Gate, optional
-            The new release is evaluated over HTTP before any request to the name comes to it, and
-            has to keep the bounds.
+            The new release is evaluated over HTTP before any request to the name is routed to it,
+            and has to stay within the bounds.
         rollout : Canary or "canary", optional
-            Requests go to the new release step by step, and to the old one again if the new one
-            does not keep the bounds. By default they all go to it once it is healthy. A name that
-            serves nothing yet has no traffic, and this is left out.
+            Requests are routed to the new release in steps, and back to the old one if the new one
+            violates the bounds. By default all are routed to it once it is healthy. A name that
+            serves nothing yet has no traffic, and this is skipped.
         shadow : Shadow, optional
-            A copy of each request goes to the new release first, and the answers are compared.
+            A copy of each request is sent to the new release first, and the answers are compared.
         timeout_s : float
-            Seconds for everything: building, starting, the first answer and the gate. A canary and
-            a shadow have their own.
+            The timeout of everything, in seconds: building, starting, the first answer and the
+            gate. A canary and a shadow have their own.
         show_output : bool
             Show each step with its duration on stderr.
 
         Raises
         ------
         InvalidNameError, NameTakenError
-            If the name cannot be used.
+            If the name is invalid.
         InvalidOptionError
-            If `bundle` or `check` is something else.
+            If `bundle` or `check` has another type or value.
         CheckFailedError
             If the check finds errors, or loading the model could run code that is not known to be
             safe; nothing was built or uploaded.
@@ -184,9 +184,10 @@ class DeployTarget:
             If the new release did not pass its gate, shadow or canary; the old release keeps
             serving.
         UnsupportedError
-            If the place cannot do what was asked for before requests come to a release.
+            If the place does not support what was requested before requests are routed to a
+            release.
         MissingExtraError
-            If a canary or a shadow is asked for without the extra ``rollout``.
+            If a canary or a shadow is requested without the extra ``rollout``.
         """
         stages = Stages.checked(gate=gate, rollout=rollout, shadow=shadow)
         instance = deploy(
@@ -214,19 +215,19 @@ class DeployTarget:
     ) -> Plan:
         """Return what :meth:`deploy` would change under `name`, and why; nothing is changed.
 
-        The environment is resolved and the bundle is read, as before a deployment; nothing of it
-        is run, built or sent. To do what the plan says, call :meth:`deploy` with the same bundle
-        and serving, and ``overwrite=True``.
+        The environment is resolved and the bundle is checked statically, as before a deployment;
+        nothing of it is run, built or sent. To carry out the plan, call :meth:`deploy` with the
+        same bundle and serving, and ``overwrite=True``.
 
         Parameters
         ----------
         bundle, name, serving, trust_model
-            As for :meth:`deploy`.
+            See :meth:`deploy`.
 
         Raises
         ------
         InvalidNameError, InvalidOptionError
-            If the name cannot be used, or the place cannot serve a bundle so.
+            If the name is invalid, or the place does not support the serving.
         CheckFailedError
             If the check finds errors, or loading the model could run code that is not known to be
             safe.
@@ -244,7 +245,7 @@ class DeployTarget:
         )
 
     def get(self, name: str) -> Deployment:
-        """Return the service `name`, whichever process deployed it.
+        """Return the service `name`, regardless of the process that deployed it.
 
         Raises
         ------
@@ -261,25 +262,25 @@ class DeployTarget:
         return Deployment(self._backend, found)
 
     def history(self, name: str) -> History:
-        """Return the changes of what `name` has served, the oldest first; also once it is deleted.
+        """Return the changes of `name`, oldest first; also once it is deleted.
 
         The last hundred changes are kept. A change whose deployer was killed is settled when this
-        is read, by what the name really serves.
+        is read, by the release that the name actually serves.
         """
         return History(history(self._backend, check_service_name(name)))
 
     def failure(self, name: str) -> Failure | None:
-        """Return why the last deployment of `name` failed, with the last that it wrote.
+        """Return why the last deployment of `name` failed, with the end of its log.
 
-        It is kept on the machine that deployed, until the name is deployed again or deleted.
-        None if the last deployment did not fail, or was made on another machine.
+        It is stored on the machine that deployed, until the name is deployed again or deleted. None
+        if the last deployment did not fail, or was made on another machine.
         """
         return failure_of(self.name, check_service_name(name))
 
     def list(self) -> tuple[Deployment, ...]:
-        """Return every service here, sorted by name; failed ones too.
+        """Return every service here, sorted by name, including failed ones.
 
-        One whose record cannot be used hides no other: it is there with the reason in
+        An invalid record does not hide other services: its service is listed with the reason in
         ``instance.broken``, and :meth:`delete` removes it.
         """
         found = self._backend.instances()
@@ -293,7 +294,7 @@ class DeployTarget:
         return tuple(Deployment(self._backend, each) for each in shown)
 
     def delete(self, name: str, *, missing_ok: bool = False) -> None:
-        """End the service `name` and remove everything that belongs to it alone.
+        """Stop the service `name` and remove everything that belongs to it alone.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Try a healthy new release before it gets all requests of the name."""
+"""Try a healthy new release before all requests of the name are routed to it."""
 
 from __future__ import annotations
 
@@ -49,16 +49,16 @@ _ADVICE: Final = {
 
 @dataclass(frozen=True)
 class Stages:
-    """What a new release has to pass before all requests come to it.
+    """The stages that a new release has to pass before all requests are routed to it.
 
     Parameters
     ----------
     gate : Gate, optional
-        It is evaluated, before any request of a caller comes to it.
+        It is evaluated, before any request of a client is routed to it.
     shadow : Shadow, optional
-        Copies of requests go to it, before any request itself does.
+        Copies of requests are sent to it, before any request itself.
     canary : Canary, optional
-        More and more of the requests go to it.
+        A growing share of the requests is routed to it.
     """
 
     gate: Gate | None = None
@@ -67,14 +67,14 @@ class Stages:
 
     @classmethod
     def checked(cls, *, gate: object, rollout: object, shadow: object) -> Stages:
-        """Return the stages that were asked for.
+        """Return the requested stages.
 
         Raises
         ------
         InvalidOptionError
-            If one is something else than it has to be.
+            If one has an invalid type or value.
         MissingExtraError
-            If the packages of the router are needed and not there.
+            If the packages of the router are needed and not installed.
         """
         canary = Canary() if rollout == "canary" else rollout
         if not isinstance(gate, Gate | None):
@@ -89,11 +89,11 @@ class Stages:
 
     @property
     def needs_traffic(self) -> bool:
-        """Whether requests of callers are needed."""
+        """Whether requests of clients are needed."""
         return self.shadow is not None or self.canary is not None
 
     def require(self, backend: TargetBackend, *, way: str, current: Instance | None) -> None:
-        """Raise UnsupportedError if a place cannot do that when it replaces `current`."""
+        """Raise UnsupportedError if a place does not support them when it replaces `current`."""
         if current is None:
             return
         if self.gate is not None and way != "side by side":
@@ -107,11 +107,11 @@ class Stages:
 
 
 class _OldEndedError(Exception):
-    """The old release has ended during the trial; it never reaches a user."""
+    """The old release has exited during the trial; it never reaches a user."""
 
 
 class Trying:
-    """One new release that is tried.
+    """The trial of one new release.
 
     Parameters
     ----------
@@ -120,14 +120,15 @@ class Trying:
     name : str
         The service's name.
     stages : Stages
-        What the release has to pass.
+        The stages that the release has to pass.
     steps : Steps
-        What is shown meanwhile, and the deadline of the gate. A shadow and a canary have their own.
+        Shows the progress, and holds the deadline of the gate. A shadow and a canary have their
+        own.
 
     Attributes
     ----------
     figures : dict of str to float
-        What was measured, by name.
+        The measurements, by name.
     """
 
     def __init__(self, backend: TargetBackend, *, name: str, stages: Stages, steps: Steps) -> None:
@@ -138,12 +139,12 @@ class Trying:
         self.figures: dict[str, float] = {}
 
     def run(self, instance: Instance, current: Instance | None) -> None:
-        """Return once `instance` has passed every stage; requests come to it then, if it had any.
+        """Return once `instance` has passed every stage; requests are then routed to it, if any.
 
         Raises
         ------
         RolloutFailedError
-            If it does not pass; all requests come to `current` then.
+            If it does not pass; all requests are routed to `current` then.
         """
         serves = current.release.digest if current else ""
         if self._stages.gate is not None:
@@ -166,7 +167,7 @@ class Trying:
                 self._steps.say("the old release has stopped: the new one takes over untested")
 
     def _outlives(self, instance: Instance, current: Instance) -> bool:
-        """Return whether the new release is well and the old one has ended."""
+        """Return whether the new release is healthy and the old one has exited."""
         return (
             self._backend.observe(current).state is State.FAILED
             and self._backend.observe(instance).state is State.HEALTHY
@@ -210,7 +211,7 @@ class Trying:
     def _router(
         self, backend: SupportsLend, instance: Instance, current: Instance
     ) -> Iterator[Router]:
-        """Yield a router in front of both; at the end `instance` has the address, or `current`."""
+        """Yield a router in front of both; afterwards `instance` has the address, or `current`."""
         winner: Literal["old", "new"] = "old"
         try:
             with backend.address(current) as address:
@@ -223,7 +224,7 @@ class Trying:
                 backend.accept(current, on=False)
                 winner = "new"
             except BaseException:
-                with suppress(ModelshipError):  # it has ended by itself: then nobody has it
+                with suppress(ModelshipError):  # it has exited: nobody has the address
                     backend.accept(current, on=True)
                 raise
             finally:
@@ -233,7 +234,7 @@ class Trying:
             raise self._failure("rollout", reason, current.release.digest) from error
 
     def _end(self, router: Router, winner: Literal["old", "new"]) -> None:
-        """End a router; that it was lost before is told already, or does not matter."""
+        """Stop a router; an earlier loss of it is already reported, or does not matter."""
         with suppress(RouterLostError):
             router.end(winner=winner)
 
@@ -264,7 +265,7 @@ class Trying:
 
 
 def forget_differences(target: str, name: str) -> None:
-    """Remove the requests that were answered differently, unless the user said where they go."""
+    """Remove the requests with different answers, unless the user named their folder."""
     path = _differences_of(target, name)
     with storing(path):
         path.unlink(missing_ok=True)

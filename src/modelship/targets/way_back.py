@@ -19,16 +19,16 @@ __all__ = ["WayBack"]
 
 
 class WayBack:
-    """What it takes to start a release again; made ready before its instance is stopped.
+    """The data needed to restart a release; prepared before its instance is stopped.
 
     Parameters
     ----------
     backend : TargetBackend
         The place.
     current : Instance or None
-        What is about to be stopped.
+        The instance that is about to be stopped.
     steps : Steps
-        What is shown meanwhile, and the deadline.
+        Shows the progress, and holds the deadline.
     """
 
     def __init__(self, backend: TargetBackend, current: Instance | None, *, steps: Steps) -> None:
@@ -44,7 +44,7 @@ class WayBack:
             self._problem = _said(error)
 
     def go(self, start: Callable[[Prepared], None]) -> str:
-        """Start the release again, and return what came of it as a sentence."""
+        """Restart the release, and return the outcome as a sentence."""
         if self._prepared is None:
             return f"The previous release is stopped: {self._problem}."
         try:

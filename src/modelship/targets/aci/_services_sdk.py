@@ -1,7 +1,7 @@
 """Wrap the services of Azure ML's SDK; no other module of this target imports azureml-core.
 
-It runs in the thread of whoever calls it and raises what the SDK raises;
-:class:`~modelship.targets.aci.azure_services.Services` gives it silence, deadlines and our errors.
+The calls run in the caller's thread and raise what the SDK raises;
+:class:`~modelship.targets.aci.azure_services.Services` adds silence, deadlines and our errors.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Sdk:
         return [_service(each) for each in Webservice.list(self.workspace, compute_type=COMPUTE)]
 
     def service(self, name: str) -> WorkspaceService | None:
-        """Return one service on Container Instances, or None if there is none of this name."""
+        """Return one service on Container Instances, or None if there is none with this name."""
         payload = self.payload(name)
         if payload is None or payload.get("computeType") != COMPUTE:
             return None
@@ -50,7 +50,7 @@ class Sdk:
         return _service(AciWebservice.deserialize(self.workspace, payload))
 
     def payload(self, name: str) -> dict[str, Any] | None:
-        """Return what the workspace keeps of a service, whole; None if there is none."""
+        """Return the workspace's whole record of a service; None if there is no such service."""
         from azureml.core.webservice import Webservice
 
         found: dict[str, Any] | None = Webservice._get(self.workspace, name)  # noqa: SLF001 - only this gives it whole
@@ -65,7 +65,7 @@ class Sdk:
         configuration: Mapping[str, Any],
         overwrite: bool,
     ) -> Handle:
-        """Ask for a new service; return at once."""
+        """Request a new service and return immediately."""
         from azureml.core import Model
         from azureml.core.webservice import AciWebservice
 
@@ -87,7 +87,7 @@ class Sdk:
         image: Image | Mapping[str, Any],
         changes: Mapping[str, Any],
     ) -> Handle:
-        """Ask for a service to be changed in its place; return at once."""
+        """Request an in-place update of a service and return immediately."""
         from azureml.core import Model
         from azureml.core.webservice import Webservice
 
@@ -97,7 +97,7 @@ class Sdk:
         return Handle(service)
 
     def delete(self, name: str) -> None:
-        """Remove a service; that it is gone already is no error."""
+        """Remove a service; a service that is already gone is not an error."""
         from azureml.core.webservice import Webservice
         from azureml.exceptions import WebserviceException
 
@@ -108,7 +108,7 @@ class Sdk:
                 raise
 
     def logs(self, name: str, *, init: bool) -> str:
-        """Return the log of a service's container, or that of the one that prepares it."""
+        """Return the log of a service's container, or of its init container."""
         from azureml.core.webservice import Webservice
 
         log: str | None = Webservice(self.workspace, name).get_logs(init=init)
@@ -122,19 +122,19 @@ class Sdk:
         return primary, secondary
 
     def regenerate_key(self, name: str, which: str, *, value: str | None) -> None:
-        """Make one of the keys anew, at random or as `value`."""
+        """Regenerate one of the keys, at random or as `value`."""
         from azureml.core.webservice import Webservice
 
         Webservice(self.workspace, name).regen_key(which, set_key=value)
 
 
 class Handle:
-    """An operation under way.
+    """A running operation.
 
     Parameters
     ----------
     service : azureml.core.webservice.AciWebservice
-        The SDK's object, which knows its operation.
+        The SDK's object, which holds its operation.
     """
 
     def __init__(self, service: Any) -> None:
@@ -142,8 +142,8 @@ class Handle:
         self._offset = 0
 
     def poll(self) -> Operation:
-        """Look how far it has come."""
-        # The public way, wait_for_deployment(), blocks, and prints what it finds.
+        """Poll the progress of the operation."""
+        # The public API, wait_for_deployment(), blocks and prints its progress.
         state, error, document = self._service._get_operation_state(  # noqa: SLF001 - see above
             show_output=True, offset=self._offset
         )
@@ -179,7 +179,7 @@ def _request(image: Image | Mapping[str, Any]) -> Any:
 
 
 def _repeated(payload: Mapping[str, Any]) -> Any:
-    """Return a description that asks for just what a service's payload says it was made of."""
+    """Return a description that requests exactly what a service was built from."""
     from azureml.core import Environment
     from azureml.core.model import InferenceConfig
 
@@ -193,7 +193,7 @@ def _repeated(payload: Mapping[str, Any]) -> Any:
             self.environment = Environment("as-before")
 
         def validate_configuration(self) -> None:
-            """Check nothing: it was valid before, and its files are no longer here."""
+            """Skip the validation: the description was valid, and its files are no longer here."""
 
         def _build_environment_image_request(self, *_: Any, **__: Any) -> dict[str, Any]:
             return {key: request[key] for key in names if key in request}

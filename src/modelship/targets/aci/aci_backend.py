@@ -44,7 +44,7 @@ _STATES = {
     "Unschedulable": State.FAILED,
     "Deleting": State.DELETING,
 }
-# What Azure ML does by itself on Container Instances, and what to do instead.
+# Features that Azure ML provides on Container Instances, and their alternatives.
 _REFUSED = {
     "server": "'azmlinfsrv': Azure ML starts its own server there; modelship's runs on the targets "
     "'process' and 'docker'",
@@ -62,19 +62,19 @@ _REFUSED = {
 class AciBackend(TargetBackend):
     r"""Runs each service on Azure Container Instances.
 
-    The workspace keeps the record, so any process with the same workspace finds a service; one
-    that was deployed by other means is found too. Overwriting changes a service in its place,
-    which keeps its scoring URI, wherever Azure ML can; what it cannot change so (cores, memory,
-    location, network, encryption) makes it anew. If the new bundle fails, the old one is put back.
-    The workspace keeps the history of each service and its releases as registered models.
+    The workspace keeps the record, so any process with the same workspace finds a service, also one
+    that was deployed by other means. Overwriting updates a service in place, which keeps its
+    scoring URI, wherever Azure ML can; changes that an update cannot make (cores, memory, location,
+    network, encryption) recreate the service. If the new bundle fails, the old one is restored. The
+    workspace keeps the history of each service and its releases as registered models.
 
     Parameters
     ----------
     workspace : azureml.core.Workspace, Workspace, str or Path, optional
-        An open workspace; or a ``config.json``, or a folder to look for it in and above. The
-        current folder if nothing is given.
+        An open workspace; or a ``config.json``, or a folder in which (and above which) to look for
+        it. Default: the current folder.
     subscription_id, resource_group, workspace_name : str, optional
-        All three of them, in place of `workspace`.
+        All three of them, instead of `workspace`.
     location, primary_key, secondary_key, dns_name_label, ssl_enabled, \
     ssl_cert_pem_file, ssl_key_pem_file, ssl_cname, vnet_name, subnet_name, cmk_vault_base_url, \
     cmk_key_name, cmk_key_version, enable_app_insights, collect_model_data, properties
@@ -83,7 +83,7 @@ class AciBackend(TargetBackend):
     Raises
     ------
     InvalidOptionError
-        If an option has a value that it cannot take, or needs another one.
+        If an option has an invalid value, or requires another one.
     """
 
     name: ClassVar[str] = "aci"
@@ -145,7 +145,7 @@ class AciBackend(TargetBackend):
     @property
     def options(self) -> Mapping[str, object]:
         recorded = self._options.recorded()
-        del recorded["auth_enabled"]  # it is how a bundle is served
+        del recorded["auth_enabled"]  # it belongs to Serving
         return recorded
 
     def check_serving(self, serving: Serving) -> None:
@@ -189,7 +189,7 @@ class AciBackend(TargetBackend):
     def start(self, draft: Instance, prepared: Prepared, steps: Steps) -> Instance:
         name = draft.name
         if self._services.within(steps.deadline).payload(name) is not None:
-            # On another compute it is listed nowhere here, and not ours to end.
+            # On another compute it is not listed here, and not ours to stop.
             raise NameTakenError(name=name, target=self.name)
         options = self._options.serving(prepared.release.serving)
         return self._maker(name, steps).make(draft, _ours(prepared), options)
@@ -197,12 +197,12 @@ class AciBackend(TargetBackend):
     def replace(
         self, current: Instance, draft: Instance, prepared: Prepared, steps: Steps
     ) -> Instance:
-        """Change the service in its place where Azure ML can, or else make it anew.
+        """Update the service in place where Azure ML can, or else recreate it.
 
-        What the workspace tells of it now is in its history already.
+        # The current state in the workspace is already in the history.
         """
         name = current.name
-        self._earlier.pop(name, None)  # that of a change before
+        self._earlier.pop(name, None)  # from an earlier change
         maker = self._maker(name, steps)
         payload = maker.settled()
         if payload is None:  # somebody has deleted it meanwhile
@@ -213,9 +213,9 @@ class AciBackend(TargetBackend):
         return maker.make(draft, _ours(prepared), options, earlier=earlier)
 
     def restore(self, current: Instance, steps: Steps) -> None:
-        """Let the service be what it was when it last served; it has the whole time for that.
+        """Restore the service to the state in which it last served; this has the whole timeout.
 
-        One that has never served is removed.
+        A service that has never served is removed.
         """
         name = current.name
         earlier = self._earlier.pop(name, None)
@@ -271,7 +271,7 @@ class AciBackend(TargetBackend):
     def regenerate_key(
         self, instance: Instance, which: Literal["primary", "secondary"], *, value: str | None
     ) -> None:
-        """Make one of the keys anew, at random or as `value`."""
+        """Regenerate one of the keys, at random or as `value`."""
         self._services.regenerate_key(instance.name, which, value=value)
 
     def _maker(self, name: str, steps: Steps) -> Maker:

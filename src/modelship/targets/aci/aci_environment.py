@@ -31,9 +31,9 @@ __all__ = ["azure_differences", "azure_requirements", "conda_specification"]
 DEFAULTS: Final = "azureml-defaults"
 """Azure ML refuses an environment without it, 1.0.45 or newer."""
 
-# The first would also take an azureml-core of 2020.
+# The first would also accept an azureml-core of 2020.
 _DEMANDED: Final = (f"{DEFAULTS}>=1.61", "azureml-core>=1.61")
-_DEMANDED_ON_3_8: Final = (f"{DEFAULTS}>=1.60", "azureml-core>=1.60")  # the last ones for it
+_DEMANDED_ON_3_8: Final = (f"{DEFAULTS}>=1.60", "azureml-core>=1.60")  # the last versions for it
 
 _WHERE_AZURE_RUNS: Final = "sys_platform == 'linux' and platform_machine == 'x86_64'"
 _MOST_TOLD: Final = 4
@@ -42,24 +42,25 @@ _PINNED: Final = re.compile(r"([a-z0-9][a-z0-9._-]*)==([a-zA-Z0-9][a-zA-Z0-9.!+_
 
 
 def azure_requirements(bundle: ScoringBundle, *, timeout_s: float = 300) -> tuple[str, ...]:
-    """Return the exact packages that Azure ML is to install for `bundle`, as ``name==version``.
+    """Return the exact packages that Azure ML installs for `bundle`, as ``name==version``.
 
-    If the lock has azureml-defaults, they are the lock's. Otherwise azureml-defaults is added, and
-    every package keeps the version of the lock but for those that nobody but the inference
-    server brings: they keep it unless azureml-defaults rules it out. :func:`azure_differences`
-    tells which have moved. The answer is kept in the cache folder, so that it stays the same.
+    If the lock has azureml-defaults, these are the packages of the lock. Otherwise azureml-defaults
+    is added, and every package keeps its locked version; only packages that are required by the
+    inference server alone may move, if azureml-defaults excludes their version.
+    :func:`azure_differences` returns which have moved. The result is cached in the cache folder, so
+    that it stays the same.
 
     Parameters
     ----------
     bundle : ScoringBundle
-        What is to be deployed.
+        The bundle to deploy.
     timeout_s : float
-        How long each of two resolutions may take; 5 seconds are usual for both.
+        The timeout of each of two resolutions; 5 seconds are typical for both.
 
     Raises
     ------
     ResolutionError
-        If the lock and azureml-defaults do not go together; the two requirements are named.
+        If the lock and azureml-defaults are incompatible; the two requirements are named.
     """
     versions = bundle.lock.versions
     if DEFAULTS not in versions:
@@ -72,9 +73,9 @@ def azure_requirements(bundle: ScoringBundle, *, timeout_s: float = 300) -> tupl
 
 
 def azure_differences(bundle: ScoringBundle) -> tuple[str, ...]:
-    """Return in what Azure ML's packages differ from the lock, a phrase for each package.
+    """Return how Azure ML's packages differ from the lock, as a phrase for each package.
 
-    Packages that azureml-defaults brings along are not told.
+    Packages that azureml-defaults adds are not listed.
     """
     there = dict(text.split("==") for text in azure_requirements(bundle))
     return tuple(
@@ -87,7 +88,7 @@ def azure_differences(bundle: ScoringBundle) -> tuple[str, ...]:
 def conda_specification(bundle: ScoringBundle, *, timeout_s: float = 300) -> dict[str, Any]:
     """Return the content of a conda environment file, as the SDK's ``CondaDependencies`` takes it.
 
-    The name goes by the content, so that Azure ML finds an image that it has built already.
+    The name depends on the content, so that Azure ML finds an image that it has already built.
 
     Raises
     ------
@@ -114,7 +115,7 @@ def _resolved(bundle: ScoringBundle, *, timeout_s: float) -> Lock:
         clash = clash_behind(error, wanted)
         if clash is None:
             raise
-        # What helps is tried before it is said.
+        # The remedy is tried before it is reported.
         wishes = _with_defaults(bundle, bundle.environment.requirements)
         try:
             together = _lock(bundle, wishes, timeout_s=timeout_s)
@@ -130,8 +131,8 @@ def _resolved(bundle: ScoringBundle, *, timeout_s: float) -> Lock:
 def _held(bundle: ScoringBundle, *, timeout_s: float) -> Mapping[str, str]:
     """Return the packages whose versions must not move.
 
-    What the inference server alone brings, such as its HTTP client, is Azure ML's own matter;
-    azureml-defaults and the newest server never go together without a change there.
+    Packages required by the inference server alone, such as its HTTP client, may move:
+    azureml-defaults and the newest server are never compatible without a change there.
     """
     alone = Environment(bundle.lock.python, (), origin=bundle.environment.origin)
     servers = {*_lock(bundle, alone, timeout_s=timeout_s).versions}
@@ -177,7 +178,7 @@ def _list_it(held: Mapping[str, str], versions: Mapping[str, str]) -> str:
 
 
 def _another(bundle: ScoringBundle, clash: Clash) -> str:
-    """Ask for an older release if the one that is locked is above everything that is needed."""
+    """Advise an older release if the locked one is above all that are needed."""
     wanted = Requirement(clash.wanted.split(" or ")[0])
     locked = bundle.lock.versions.get(_name(clash.package), "0")
     ends = [Version(each.version.removesuffix(".*")) for each in SpecifierSet(wanted.specifier)]
@@ -193,14 +194,14 @@ def _name(requirement: str) -> str:
 
 
 def _key(bundle: ScoringBundle) -> str:
-    """Return what the answer depends on, as a file name."""
+    """Return the inputs of the resolution as a file name."""
     named = sorted(_name(text) for text in bundle.environment.requirements)
     parts = (bundle.lock.digest, *named)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
 def _read(path: Path) -> dict[str, str]:
-    """Return the packages in a file that :func:`_write` wrote; none of one that was changed."""
+    """Return the packages in a file that :func:`_write` wrote; none if the file was changed."""
     try:
         text = read_regular(path, most_bytes=_MOST_BYTES).decode()
     except (OSError, ValueError):

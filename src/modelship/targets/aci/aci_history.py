@@ -1,7 +1,7 @@
 """Store the history of a service in its workspace, where every machine can read it.
 
-Each change is a version of the model ``modelship-history-<service>``. Its file is what the
-workspace told of the service before the change; its tags are the change itself.
+Each change is a version of the model ``modelship-history-<service>``. Its file is the workspace's
+record of the service before the change; its tags are the change itself.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ _SECRET: Final = frozenset({"sslKey", "keys"})
 
 
 class WorkspaceJournal(Journal):
-    """Changes that an Azure ML workspace keeps.
+    """The changes that an Azure ML workspace keeps.
 
     Parameters
     ----------
     services : Services
-        Those of the workspace.
+        The services of the workspace.
     name : str
         The service's name.
     """
@@ -57,22 +57,22 @@ class WorkspaceJournal(Journal):
         self._mine: dict[int, str] = {}
 
     def changes(self) -> Sequence[Change]:
-        """Return every change that the workspace keeps, the oldest first.
+        """Return every change that the workspace keeps, oldest first.
 
         Raises
         ------
         WorkspaceError
-            If it cannot be asked.
+            If the workspace is not available.
         """
         return [change for change, _ in reversed([*self._kept()])]
 
     def write(self, *changes: Change) -> None:
-        """Keep changes in the workspace, one after the other; a new one with what the service is.
+        """Store changes in the workspace, one after the other; a new one with the service's record.
 
         Raises
         ------
         WorkspaceError
-            If it refuses.
+            If the workspace refuses.
         """
         kept = [*self._kept()]
         known = {change.number: model.model_id for change, model in reversed(kept)} | self._mine
@@ -84,10 +84,10 @@ class WorkspaceJournal(Journal):
         self._forget(kept[MOST_CHANGES:])
 
     def last_served(self) -> Earlier | None:
-        """Return what the service was when it last served, if no change has come to its end since.
+        """Return the record of the service when it last served, if no change has completed since.
 
-        That is so after a change that failed, or was cut short. The keys are not known then: they
-        are kept nowhere.
+        That is the case after a change that failed or was interrupted. The keys are not included:
+        they are stored nowhere.
         """
         for change, model in self._kept():
             if change.outcome not in {"under way", "failed"}:
@@ -101,9 +101,9 @@ class WorkspaceJournal(Journal):
         return f"{HISTORY}{self._name}"
 
     def _kept(self) -> Iterator[tuple[Change, RegisteredModel]]:
-        """Yield each change with its model, the newest first."""
+        """Yield each change with its model, newest first."""
         for model in self._services.workspace.models(name=self._model_name):
-            if _CHANGE in model.tags:  # somebody may have a model of this name
+            if _CHANGE in model.tags:  # somebody may have a model with this name
                 yield _read(model), model
 
     def _forget(self, old: Sequence[tuple[Change, RegisteredModel]]) -> None:
@@ -139,7 +139,7 @@ class WorkspaceJournal(Journal):
 
 
 def _tags(change: Change) -> dict[str, str]:
-    """Return a change as tags: what people look for, and all of it in pieces that fit."""
+    """Return a change as tags: the searchable fields, and the whole document in chunks that fit."""
     packed = base64.b64encode(zlib.compress(json.dumps(change.to_document()).encode())).decode()
     pieces = [
         packed[start : start + _MOST_CHARACTERS]

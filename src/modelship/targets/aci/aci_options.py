@@ -45,45 +45,45 @@ _CHANGEABLE: Final = ("auth_enabled", "ssl_enabled", *_SSL, "enable_app_insights
 
 @dataclass(frozen=True)
 class AciOptions:
-    """What ``AciWebservice.deploy_configuration`` takes and a bundle does not say.
+    """The options of ``AciWebservice.deploy_configuration`` that are not part of a bundle.
 
-    An option that is None is left out, so that Azure ML's own default holds. All of them are
-    checked here, before anything is sent: what the SDK checks (whole groups of ``ssl_*``,
-    ``cmk_*`` and of a network) and what it would drop without a word (a secondary key alone,
-    certificates without ``ssl_enabled``).
+    An option that is None is omitted, so that Azure ML's own default applies. All of them are
+    validated here, before anything is sent: what the SDK validates (whole groups of ``ssl_*``,
+    ``cmk_*`` and of a network) and what it would drop silently (a secondary key alone, certificates
+    without ``ssl_enabled``).
 
     Parameters
     ----------
     location : str, optional
-        The short name of a region; without it, the workspace's.
+        The short name of a region. Default: the region of the workspace.
     auth_enabled : bool, optional
-        Whether a request needs a key; it is how a bundle is served, see :meth:`serving`.
+        Whether a request needs a key; part of the serving, see :meth:`serving`.
     primary_key, secondary_key : str, optional
-        The keys to take; without them Azure ML makes both. They need ``Serving(auth=True)``,
-        and are in no repr, message or log.
+        The keys of the service; without them Azure ML generates both. They need
+        ``Serving(auth=True)``, and are in no repr, message or log.
     dns_name_label : str, optional
         The first part of the service's host name, 5 to 63 characters.
     ssl_enabled : bool, optional
-        Serve over HTTPS. It takes the three that follow, and they take it.
+        Serve over HTTPS. Requires the three parameters that follow, and they require it.
     ssl_cert_pem_file, ssl_key_pem_file : str or Path, optional
         The certificate (with its chain) and its private key without a passphrase, as PEM.
     ssl_cname : str, optional
-        The domain name that the certificate is for.
+        The domain name of the certificate.
     vnet_name, subnet_name : str, optional
         The network to run in; both or neither.
     cmk_vault_base_url, cmk_key_name, cmk_key_version : str, optional
-        The key of your own that encrypts the container group; all or none.
+        Your own key, which encrypts the container group; all or none.
     enable_app_insights : bool, optional
-        Send logs to Application Insights. Azure ML's default is no.
+        Send logs to Application Insights. Azure ML's default is False.
     collect_model_data : bool, optional
-        Whether Azure ML keeps what the script hands to its data collector. The default is no.
+        Whether Azure ML keeps what the script sends to its data collector. The default is False.
     properties : Mapping[str, str], optional
-        Labels that cannot be changed after the deployment, in contrast to tags.
+        Labels that cannot be changed after the deployment, unlike tags.
 
     Raises
     ------
     InvalidOptionError
-        If an option has a value that it cannot take, or needs another one.
+        If an option has an invalid value, or requires another one.
     """
 
     location: str | None = None
@@ -117,12 +117,12 @@ class AciOptions:
         object.__setattr__(self, "properties", _checked_properties(self.properties))
 
     def serving(self, serving: Serving) -> AciOptions:
-        """Return these options for a bundle that is served so.
+        """Return these options for a bundle with this serving.
 
         Raises
         ------
         InvalidOptionError
-            If there are keys, and nobody said that a request needs one.
+            If there are keys, but the serving does not require one.
         """
         keys = [option for option in _KEYS if getattr(self, option)]
         if keys and not serving.auth:
@@ -131,23 +131,23 @@ class AciOptions:
 
     @property
     def keys(self) -> dict[str, str]:
-        """The keys that were given, by ``"primary"`` and ``"secondary"``."""
+        """The given keys, by ``"primary"`` and ``"secondary"``."""
         given = {"primary": self.primary_key, "secondary": self.secondary_key}
         return {which: key for which, key in given.items() if key}
 
     def configuration(self) -> dict[str, Any]:
-        """Return the options that were given, as ``deploy_configuration`` takes them.
+        """Return the given options in the form of ``deploy_configuration``.
 
-        The dict and what it holds are the caller's: the SDK writes into `properties`.
+        The dict and its values belong to the caller: the SDK writes into `properties`.
         """
         return self._given([each.name for each in fields(self)])
 
     def changes(self) -> dict[str, Any]:
-        """Return the options that were given and can be changed, as ``update`` takes them."""
+        """Return the given options that can be updated, in the form of ``update``."""
         return self._given(_CHANGEABLE)
 
     def recorded(self) -> dict[str, object]:
-        """Return all options by name, as a record of a service keeps them; keys as secrets."""
+        """Return all options by name in their recorded form; keys as secrets."""
         given: dict[str, object] = dict.fromkeys(each.name for each in fields(self))
         for name, value in self.configuration().items():
             content = Path(value).read_text() if name in _FILES else value
@@ -155,7 +155,7 @@ class AciOptions:
         return given
 
     def can_update(self, present: Mapping[str, Any], resources: Resources) -> bool:
-        """Return whether a service can be changed in its place, see :mod:`.updates`."""
+        """Return whether a service can be updated in place, see :mod:`.updates`."""
         return can_update(self, present, resources)
 
     def _given(self, options: Iterable[str]) -> dict[str, Any]:
@@ -194,7 +194,7 @@ class AciOptions:
         object.__setattr__(self, "ssl_key_pem_file", key)
 
     def _check_group(self, group: tuple[str, ...], *, because: str = "") -> None:
-        """Refuse a group of options of which some are given and some are not."""
+        """Refuse a group of options of which only some are given."""
         missing = [option for option in group if getattr(self, option) is None]
         given = [option for option in group if option not in missing]
         if not missing or not (given or because):
@@ -207,16 +207,16 @@ class AciOptions:
 
 
 def check_resources(resources: Resources) -> None:
-    """Refuse what a container group does not get.
+    """Refuse resources that a container group cannot have.
 
-    Microsoft documents at most 4 cores and 16 GiB in most regions ("Resource availability and
-    quota limits for Azure Container Instances"). Azure ML adds containers of its own to the
-    group, so that the service may still refuse what is close to these bounds.
+    Microsoft documents at most 4 cores and 16 GiB in most regions ("Resource availability and quota
+    limits for Azure Container Instances"). Azure ML adds containers of its own to the group, so
+    that the service may still refuse values close to these limits.
 
     Raises
     ------
     InvalidOptionError
-        If more is asked for.
+        If more is requested.
     """
     bounds = (
         ("cpu_cores", resources.cpu_cores, LARGEST_CPU_CORES, "cores"),
@@ -233,12 +233,12 @@ def check_resources(resources: Resources) -> None:
 
 
 def check_script(entry_script: str) -> None:
-    """Check that Azure ML's SDK takes a script of this name.
+    """Check that Azure ML's SDK accepts a script with this name.
 
     Raises
     ------
     InvalidOptionError
-        If its name is not that of a module.
+        If its name is not a valid module name.
     """
     name = PurePosixPath(entry_script).name
     if not is_module_name(name):
@@ -247,12 +247,12 @@ def check_script(entry_script: str) -> None:
 
 
 def check_tags(tags: object) -> dict[str, str]:
-    """Return a copy of `tags` if a service can have them.
+    """Return a copy of `tags` if they are valid tags of a service.
 
     Raises
     ------
     InvalidOptionError
-        If a key or a value is not a str, or a key is blank or one of modelship's own.
+        If a key or a value is not a str, or a key is blank or reserved by modelship.
     """
     checked = dict(checked_labels("tags", tags))
     for key, value in checked.items():

@@ -34,7 +34,7 @@ class Services:
     workspace : Workspace
         The workspace.
     deadline : Deadline, optional
-        No question is waited for longer than that; each has a limit of its own besides.
+        The longest time that any call may take; each call has a limit of its own too.
     """
 
     def __init__(self, workspace: Workspace, *, deadline: Deadline | None = None) -> None:
@@ -43,11 +43,11 @@ class Services:
         self._sdk = Sdk(workspace.sdk_workspace)
 
     def within(self, deadline: Deadline) -> Services:
-        """Return the same services, whose questions obey a deadline."""
+        """Return the same services, with a deadline for their calls."""
         return Services(self.workspace, deadline=deadline)
 
     def limit_s(self, timeout_s: float) -> float:
-        """Return `timeout_s`, or what is left until the deadline if that is less."""
+        """Return `timeout_s`, or the time left until the deadline if that is less."""
         if self.deadline is None:
             return timeout_s
         return min(timeout_s, max(_LEAST_TIMEOUT_S, self.deadline.remaining_s))
@@ -57,18 +57,18 @@ class Services:
         return self._ask("list its services", self._sdk.services)
 
     def get(self, name: str) -> WorkspaceService | None:
-        """Return one service, or None if there is none of this name."""
+        """Return one service, or None if there is none with this name."""
         return self._ask(f"look at the service {name!r}", lambda: self._sdk.service(name))
 
     def of(self, instance: Instance) -> WorkspaceService | None:
-        """Return the service of an instance's name if it is this instance that it runs."""
+        """Return the service with the name of an instance if it runs this instance."""
         service = self.get(instance.name)
         if service and instance_id(service.tags, name=service.name) == instance.instance_id:
             return service
         return None
 
     def payload(self, name: str) -> Mapping[str, Any] | None:
-        """Return all that the workspace keeps of a service, in Azure ML's words; or None."""
+        """Return the whole record of a service as Azure ML has it, or None."""
         return self._ask(f"look at the service {name!r}", lambda: self._sdk.payload(name))
 
     def deploy(
@@ -80,7 +80,7 @@ class Services:
         configuration: Mapping[str, Any],
         overwrite: bool,
     ) -> Callable[[], Operation]:
-        """Ask for a new service, and return a function that looks how far it has come.
+        """Request a new service, and return a function that polls its progress.
 
         Parameters
         ----------
@@ -89,11 +89,12 @@ class Services:
         model_ids : Sequence[str]
             Registered models.
         image : Image or Mapping
-            What it consists of; or what :meth:`payload` told of a service, to make that again.
+            The content of the service; or an earlier result of :meth:`payload`, to recreate that
+            service.
         configuration : Mapping
             The parameters of ``AciWebservice.deploy_configuration``.
         overwrite : bool
-            Remove a service of this name first.
+            Remove a service with this name first.
         """
         return self._follow(
             f"create the service {name!r}",
@@ -114,7 +115,7 @@ class Services:
         image: Image | Mapping[str, Any],
         changes: Mapping[str, Any],
     ) -> Callable[[], Operation]:
-        """Ask for a service to be changed in its place; as :meth:`deploy` otherwise.
+        """Request an in-place update of a service; otherwise like :meth:`deploy`.
 
         `changes` are the other parameters of ``AciWebservice.update``.
         """
@@ -124,12 +125,12 @@ class Services:
         )
 
     def delete(self, name: str) -> None:
-        """Remove a service; that it is gone already is no error."""
+        """Remove a service; a service that is already gone is not an error."""
         doing = f"delete the service {name!r}"
         self._ask(doing, lambda: self._sdk.delete(name), timeout_s=_DELETE_TIMEOUT_S)
 
     def logs(self, name: str, *, timeout_s: float = CALL_TIMEOUT_S) -> str:
-        """Return what a service's containers wrote, that which prepares it first."""
+        """Return the logs of a service's containers, the init container first."""
         doing = f"read the log of the service {name!r}"
         return "".join(
             self._ask(doing, lambda init=init: self._sdk.logs(name, init=init), timeout_s=timeout_s)  # type: ignore[misc]  # of either kind
@@ -141,7 +142,7 @@ class Services:
         return self._ask(f"tell the keys of {name!r}", lambda: self._sdk.keys(name))
 
     def regenerate_key(self, name: str, which: str, *, value: str | None = None) -> None:
-        """Make the key ``"primary"`` or ``"secondary"`` anew, at random or as `value`."""
+        """Regenerate the ``"primary"`` or ``"secondary"`` key, at random or as `value`."""
         self._ask(
             f"regenerate a key of {name!r}",
             lambda: self._sdk.regenerate_key(name, which, value=value),
@@ -158,7 +159,7 @@ class Services:
             return self.workspace.ask(doing, call, timeout_s=self.limit_s(timeout_s))
         except WorkspaceUnreachableError:
             if self.deadline is not None:
-                self.deadline.check()  # whoever set it has to know that it timed out
+                self.deadline.check()  # the caller that set the deadline handles it
             raise
 
     def __repr__(self) -> str:

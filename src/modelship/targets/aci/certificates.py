@@ -16,21 +16,21 @@ _KEY: Final = "a PEM file with a private key that has no passphrase"
 
 
 def check_certificate(certificate: object, key: object) -> tuple[Path, Path]:
-    """Return both paths made absolute, if the key is the certificate's.
+    """Return both paths as absolute paths, if the key belongs to the certificate.
 
     Raises
     ------
     InvalidOptionError
-        If a file is missing, is not PEM, or does not fit the other one.
+        If a file is missing, is not PEM, or does not match the other one.
     """
     certificate_path = _checked("ssl_cert_pem_file", certificate, label="CERTIFICATE")
     key_path = _checked("ssl_key_pem_file", key, label="(RSA |EC )?PRIVATE KEY")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
-        # An empty passphrase, so that nobody is asked for one on the terminal.
+        # An empty passphrase, so that there is no prompt on the terminal.
         context.load_cert_chain(certificate_path, key_path, password="")
     except (ssl.SSLError, ValueError) as error:
-        # The cause may be quoted from the file: the reason is one of OpenSSL's own words.
+        # The cause may quote the file; the reason is one of OpenSSL's own phrases.
         reason = getattr(error, "reason", None) or "it cannot be read"
         raise InvalidOptionError(
             option="ssl_key_pem_file",
@@ -61,7 +61,7 @@ def _checked(option: str, found: object, *, label: str) -> Path:
     if not fits or "Proc-Type: 4,ENCRYPTED" in text:
         raise InvalidOptionError(option=option, found=str(found), expected=expected)
     if label == "CERTIFICATE" and any("PRIVATE KEY" in each for each in labels):
-        # What stands in this file is sent as the certificate, and stored as one.
+        # The content of this file is sent and stored as the certificate.
         raise InvalidOptionError(
             option=option, found=str(found), expected="a PEM file without a private key"
         )

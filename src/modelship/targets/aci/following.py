@@ -40,18 +40,18 @@ def follow(
     Parameters
     ----------
     poll : Callable
-        Returns how far it has come.
+        Returns the progress of the deployment.
     name : str
         The service's name.
     services : Services
-        Where it is deployed.
+        The place of the deployment.
     steps : Steps
-        What is being done, and until when.
+        The current operation and its deadline.
 
     Raises
     ------
     DeploymentFailedError
-        If it does not succeed: with the state, the operation's id, the cause that Azure ML tells,
+        If it does not succeed: with the state, the operation's id, the cause that Azure ML reports,
         and the relevant part of the log of the step that failed.
     DeadlineExceededError
         If it takes too long.
@@ -82,7 +82,7 @@ def _show(operation: Operation, steps: Steps) -> None:
 
 def _failure(operation: Operation, *, name: str, services: Services) -> DeploymentFailedError:
     state, error, log = operation.state, operation.error, ""
-    # What it was asked for counts more than what it leaves untold.
+    # The failed deployment counts more than a failure to read its state.
     with suppress(WorkspaceError, DeadlineExceededError):
         service = services.get(name)
         if service is not None:

@@ -34,7 +34,7 @@ __all__ = ["AciPrepared", "Earlier", "Maker"]
 
 _TRANSITIONING: Final = "Transitioning"
 _HEALTHY: Final = "Healthy"
-# What differs in a service once something was done to it.
+# The fields of a service that change with an operation.
 _TOUCHED: Final = (
     *("state", "kvTags", "environmentImageRequest", "containerResourceRequirements"),
     *("authEnabled", "appInsightsEnabled"),
@@ -44,7 +44,7 @@ _PAUSE_S: Final = 1.0
 
 @dataclass(frozen=True)
 class AciPrepared(Prepared):
-    """What is ready to be sent.
+    """A release that is ready to be sent.
 
     Parameters
     ----------
@@ -57,14 +57,14 @@ class AciPrepared(Prepared):
 
 @dataclass(frozen=True)
 class Earlier:
-    """What a service was before it was changed.
+    """The state of a service before a change.
 
     Parameters
     ----------
     payload : Mapping[str, Any]
-        What the workspace told of it.
+        The workspace's record of it.
     keys : ServiceKeys or None
-        What it asked for; None if it asked for none.
+        The keys that it required; None if it required none.
     """
 
     payload: Mapping[str, Any]
@@ -82,11 +82,11 @@ class Maker:
     Parameters
     ----------
     services : Services
-        Those of the workspace.
+        The services of the workspace.
     name : str
         The service's name.
     steps : Steps
-        What is shown meanwhile, and the deadline of all of it.
+        Shows the progress, and holds the deadline of the whole change.
     """
 
     def __init__(self, services: Services, *, name: str, steps: Steps) -> None:
@@ -95,10 +95,10 @@ class Maker:
         self._steps = steps
 
     def settled(self) -> Mapping[str, Any] | None:
-        """Return what the workspace tells of the service, once no deployment of it is under way.
+        """Return the workspace's record of the service, once no deployment of it is in progress.
 
-        One that somebody else began is waited for, since Azure ML refuses an update meanwhile; but
-        for no more than half of the time, after which the service can only be recreated.
+        Waits for a deployment that somebody else began, since Azure ML refuses an update meanwhile;
+        but for no more than half of the time, after which the service can only be recreated.
         """
         found = self._services.payload(self._name)
         if found is None or found.get("state") != _TRANSITIONING:
@@ -113,7 +113,7 @@ class Maker:
         return found
 
     def earlier(self, payload: Mapping[str, Any]) -> Earlier:
-        """Return what a service is now, with its keys."""
+        """Return the current state of a service, with its keys."""
         if not payload.get("authEnabled"):
             return Earlier(payload)
         return Earlier(payload, ServiceKeys(*self._services.keys(self._name)))
@@ -126,14 +126,14 @@ class Maker:
         *,
         earlier: Earlier | None = None,
     ) -> Instance:
-        """Let the service be what `draft` says; a new one, or in the place of an earlier one."""
+        """Create the service that `draft` describes, or update an earlier one in place."""
         with _image(prepared, name=self._name) as image:
             try:
                 poll = self._submit(draft, prepared, image, options, earlier)
             except WorkspaceError:
                 if not self._services.of(draft):
                     raise
-                self._await_end(draft)  # it was taken, and the answer was lost
+                self._await_end(draft)  # it was accepted, and the response was lost
             else:
                 self._follow(poll)
         if earlier is not None:
@@ -142,7 +142,7 @@ class Maker:
         return draft.at(service.scoring_uri) if service else draft
 
     def make_again(self, earlier: Earlier) -> None:
-        """Let the service be again what it was, unless it still is that."""
+        """Restore the service to its earlier state, unless it is still in that state."""
         payload, now = earlier.payload, self.settled() or {}
         if any(now.get(key) != payload.get(key) for key in _TOUCHED):
             keys = earlier.keys or (self.earlier(now).keys if now else None)
@@ -162,7 +162,7 @@ class Maker:
         told: dict[str, Any] = {"tags": dict(record_tags(draft))}
         common: dict[str, Any] = {"model_ids": prepared.model_ids, "image": image}
         if earlier is not None and options.can_update(earlier.payload, bundle.resources):
-            # An update takes an empty description for none, and leaves the old one.
+            # An update treats an empty description as none, and keeps the old one.
             told |= {**options.changes(), "description": bundle.description or " "}
             return self._services.update(self._name, changes=told, **common)
         configuration = {
@@ -194,7 +194,7 @@ class Maker:
         )
 
     def _set_keys(self, keys: Mapping[str, str]) -> None:
-        """Let the service ask for these keys; one that is not among them stays what it is."""
+        """Set these keys of the service; a key that is not among them stays unchanged."""
         now = vars(ServiceKeys(*self._services.keys(self._name))) if keys else {}
         for which, value in keys.items():
             if now[which] != value:
@@ -204,7 +204,7 @@ class Maker:
         follow(poll, name=self._name, services=self._services, steps=self._steps)
 
     def _await_end(self, draft: Instance) -> None:
-        """Wait for the end of a deployment of which nothing is known but the service's state."""
+        """Wait for the end of a deployment of which only the service's state is known."""
         with self._steps.step("Wait for Azure ML"):
             while (service := self._services.of(draft)) and service.state == _TRANSITIONING:
                 self._steps.deadline.check()
@@ -212,7 +212,7 @@ class Maker:
 
 
 def _left_as_it_is(earlier: Earlier | None) -> dict[str, Any]:
-    """Return what a recreated service keeps of the one before, unless it is told not to."""
+    """Return the options that a recreated service inherits, unless they are set."""
     if earlier is None:
         return {}
     before = changes_of(earlier.payload)
@@ -245,7 +245,7 @@ def _image(prepared: AciPrepared, *, name: str) -> Iterator[Image]:
 
 
 def _staged(bundle: ScoringBundle, folder: Path) -> tuple[str, str | None]:
-    """Return the entry script and, where it is not the only file, the folder that goes along."""
+    """Return the entry script and, if it is not the only file, the source folder."""
     stage_source(bundle, folder)
     if len(bundle.source) == 1:
         return str(folder / bundle.entry_script), None

@@ -61,13 +61,13 @@ _NOT_SHOWN: Final = _NotShown()
 
 
 def refuse_bad_switch(option: str, found: object) -> None:
-    """Refuse what is neither True, False nor None."""
+    """Refuse a value that is not True, False or None."""
     if found is not None and not isinstance(found, bool):
         raise InvalidOptionError(option=option, found=found, expected="True or False")
 
 
 def refuse_bad_word(option: str, found: object) -> None:
-    """Refuse what is neither None nor as :data:`WORDS` has it."""
+    """Refuse a value that is not None and does not match its pattern in :data:`WORDS`."""
     pattern, expected = WORDS[option]
     if found is None or (isinstance(found, str) and re.fullmatch(pattern, found)):
         return
@@ -75,7 +75,7 @@ def refuse_bad_word(option: str, found: object) -> None:
 
 
 def refuse_bad_key(option: str, found: object) -> None:
-    """Refuse a key that cannot stand in an Authorization header; never show it."""
+    """Refuse a key that is not valid in an Authorization header; never show it."""
     if found is None or (isinstance(found, str) and re.fullmatch(r"[!-~]+", found)):
         return
     raise InvalidOptionError(
@@ -86,7 +86,7 @@ def refuse_bad_key(option: str, found: object) -> None:
 
 
 def refuse_bad_address(option: str, found: object) -> None:
-    """Refuse what is neither None nor the https address of a host; never show a password."""
+    """Refuse a value that is not None or the https URL of a host; never show a password."""
     if found is None or (isinstance(found, str) and _is_bare_https(found)):
         return
     secret = isinstance(found, str) and any(mark in found for mark in "@?#")
@@ -115,7 +115,7 @@ def checked_labels(option: str, given: object) -> Mapping[str, str]:
     Raises
     ------
     InvalidOptionError
-        If it is anything else, or a key is blank.
+        If it has another type, or a key is blank.
     """
     expected = "a mapping of str to str"
     if not isinstance(given, Mapping):

@@ -20,12 +20,12 @@ __all__ = ["check_places", "registered_ids"]
 
 
 def registered_ids(bundle: ScoringBundle, workspace: Workspace, steps: Steps) -> list[str]:
-    """Return the id of each model in the workspace; one that has none is registered.
+    """Return the id of each model in the workspace; register those that have none.
 
     Raises
     ------
     InvalidOptionError
-        If two of them are one there, since the same content is registered once.
+        If two of them are one model there, since the same content is registered once.
     WorkspaceError
         If the workspace refuses.
     """
@@ -43,7 +43,7 @@ def registered_ids(bundle: ScoringBundle, workspace: Workspace, steps: Steps) ->
 
 
 def check_places(bundle: ScoringBundle, model_ids: list[str], steps: Steps) -> None:
-    """Say which models have another name or version in the workspace than in the bundle.
+    """Warn about models whose name or version in the workspace differs from the bundle.
 
     Raises
     ------
@@ -82,6 +82,6 @@ def _registered_id(model: Model, workspace: Workspace, steps: Steps) -> str:
     try:
         registered = register_model(model, workspace=workspace, timeout_s=timeout_s)
     except WorkspaceUnreachableError:
-        steps.deadline.check()  # that it timed out is for whoever set the time to know
+        steps.deadline.check()  # the caller that set the deadline handles it
         raise
     return registered.model_id

@@ -1,8 +1,8 @@
 """Store the releases that a service can roll back to in its workspace.
 
 Each is a version of the model ``modelship-releases-<service>``, found by the digest among its
-properties. Its file is what :mod:`modelship.targets.kept` has on this machine, less the models of
-the bundle: these are registered already, and are fetched again.
+properties. Its file has the content of the folder of :mod:`modelship.targets.kept` on this machine,
+without the models of the bundle: these are already registered, and are fetched again.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ _MOST_CHARACTERS: Final = 250  # in the value of a tag
 
 
 class WorkspaceReleases(KeptReleases):
-    """The releases of one service that its workspace keeps, and this machine too.
+    """The releases of one service that its workspace and this machine keep.
 
     Parameters
     ----------
     workspace : Workspace
         The workspace.
     target, name : str
-        As for :class:`~modelship.targets.kept.KeptReleases`.
+        See :class:`~modelship.targets.kept.KeptReleases`.
     """
 
     def __init__(self, workspace: Workspace, *, target: str, name: str) -> None:
@@ -55,14 +55,14 @@ class WorkspaceReleases(KeptReleases):
         self._model_name = f"{RELEASES}{name}"
 
     def keep(self, release: Release) -> None:
-        """Keep a release here and in the workspace, once.
+        """Store a release here and in the workspace, once.
 
         Raises
         ------
         WorkspaceError
-            If it refuses.
+            If the workspace refuses.
         StorageError
-            If the disk takes no more.
+            If the disk is full.
         """
         super().keep(release)
         if self._find(release.digest):
@@ -81,12 +81,12 @@ class WorkspaceReleases(KeptReleases):
             )
 
     def existing(self, digest: str) -> Path:
-        """Return the folder of a release on this machine, fetched from the workspace if need be.
+        """Return the folder of a release on this machine; fetch it from the workspace if needed.
 
         Raises
         ------
         WorkspaceError
-            If it refuses.
+            If the workspace refuses.
         StorageError
             If neither has it, or one of its models is no longer registered.
         """
@@ -99,7 +99,7 @@ class WorkspaceReleases(KeptReleases):
 
     def forget(self, *, but: Collection[str] = ()) -> None:
         super().forget(but=but)
-        with suppress(WorkspaceError):  # what is left costs little, and the next time removes it
+        with suppress(WorkspaceError):  # the rest is small, and the next change removes it
             for model in self._workspace.models(name=self._model_name):
                 if model.properties.get(_RELEASE, "") not in {*but, ""}:
                     self._workspace.delete(model.model_id)
@@ -122,7 +122,7 @@ class WorkspaceReleases(KeptReleases):
                 new.rename(folder)
 
     def _fetch_model(self, model: dict[str, Any], models: Path, scratch: Path) -> None:
-        """Bring a model to where the bundle has it; that it is the same, is checked on loading."""
+        """Fetch a model to its place in the bundle; loading checks its digest."""
         named = f"{model['name']}:{model['version']}"
         found = self._workspace.models(properties={DIGEST: model["digest"]})
         model_id = found[0].model_id if found else self._id_of(model["origin"])
@@ -135,7 +135,7 @@ class WorkspaceReleases(KeptReleases):
         arrived.rename(place)
 
     def _id_of(self, origin: str) -> str:
-        """Return the id of a model of other means, from where it was fetched, or ``""``."""
+        """Return the id of a model with another source, from its origin, or ``""``."""
         prefix = f"{self._workspace.location.uri}/models/"
         name, _, version = origin[len(prefix) :].partition("/versions/")
         is_there = origin.lower().startswith(prefix.lower()) and version.isdecimal()

@@ -20,9 +20,10 @@ class WorkspaceService:
     name : str
         Its name.
     state : str
-        In Azure ML's words: Transitioning, Healthy, Unhealthy, Failed, Unschedulable, Deleting.
+        One of Azure ML's states: Transitioning, Healthy, Unhealthy, Failed, Unschedulable,
+        Deleting.
     scoring_uri : str
-        Where requests go; empty until it is known.
+        The scoring URI; empty until it is known.
     tags : Mapping[str, str]
         Its tags.
     description : str
@@ -32,7 +33,7 @@ class WorkspaceService:
     model_ids : Sequence[str]
         The models that it serves.
     error : Mapping[str, Any]
-        Why it is not well, as Azure reports it; may be empty.
+        Why it is not healthy, as Azure reports it; may be empty.
     auth_enabled : bool
         Whether a request needs a key.
     """
@@ -50,7 +51,7 @@ class WorkspaceService:
 
 @dataclass(frozen=True)
 class Image:
-    """What Azure ML is to build: a script and its environment.
+    """The script and environment that Azure ML builds.
 
     Attributes
     ----------
@@ -61,7 +62,7 @@ class Image:
     entry_script : str
         The script's path; relative to `source_directory` if that is given.
     source_directory : str or None
-        A folder that goes along whole.
+        A folder that is sent whole.
     variables : Mapping[str, str]
         Environment variables of the service.
     """
@@ -75,22 +76,22 @@ class Image:
 
 @dataclass(frozen=True)
 class Operation:
-    """How far a deployment has come.
+    """The progress of a deployment.
 
     Attributes
     ----------
     operation_id : str
-        Azure ML's id of it.
+        Its id in Azure ML.
     state : str
         NotStarted, Running, Succeeded, Failed, Cancelled or TimedOut.
     step : str
-        BuildEnvironment, BuildImage or DeployService; empty if Azure does not tell.
+        BuildEnvironment, BuildImage or DeployService; empty if Azure does not report it.
     error : Mapping[str, Any]
         Why it failed, as Azure reports it; may be empty.
     log : Sequence[str]
-        The lines that came since the last look.
+        The log lines since the last poll.
     log_uri : str
-        Where the build's log is, if there is one.
+        The address of the build's log, if there is one.
     """
 
     operation_id: str

@@ -1,7 +1,7 @@
 """Encode the record of an instance as the tags of a service.
 
-A tag is the one thing that both a new service and an update can set. Each value is short, since
-the length of one is limited; tags of the user's own stand beside them.
+Tags are the only values that both a new service and an update can set. Each value is short, since
+its length is limited; the user's own tags are kept next to them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _OPTION = f"{PREFIX}option."
 
 
 def record_tags(instance: Instance) -> Mapping[str, str]:
-    """Return the tags of a service that runs this instance: the bundle's own, and the record."""
+    """Return the tags of a service that runs this instance: the bundle's tags, and the record."""
     release = instance.release
     record = {
         "instance": instance.instance_id,
@@ -49,12 +49,12 @@ def record_tags(instance: Instance) -> Mapping[str, str]:
 
 
 def instance_id(tags: Mapping[str, str], *, name: str) -> str:
-    """Return the id in the tags of the service `name`; its name if it was deployed elsewhere."""
+    """Return the id in the tags of the service `name`; its name if it has no such tag."""
     return tags.get(f"{PREFIX}instance", name)
 
 
 def read_record(service: WorkspaceService) -> Instance:
-    """Return the record of a service; of one that was deployed elsewhere, what can be told."""
+    """Return the record of a service; a partial one if the service was deployed by other means."""
     tags = service.tags
     parts = {key.removeprefix(_PART): value for key, value in tags.items() if key.startswith(_PART)}
     return Instance(
@@ -80,7 +80,7 @@ def read_record(service: WorkspaceService) -> Instance:
 def _options(service: WorkspaceService) -> Mapping[str, Scalar] | None:
     """Return the options in the tags of a service; None if they were not recorded.
 
-    Whether it asks for a key is what it does, and not what was recorded: anybody may change it.
+    Whether it requires a key is its actual state, not the recorded one: anybody may change it.
     """
     tags = service.tags
     if f"{PREFIX}options" not in tags:
@@ -94,6 +94,6 @@ def _options(service: WorkspaceService) -> Mapping[str, Scalar] | None:
 def _scalar(text: str) -> Scalar:
     try:
         value = json.loads(text)
-    except ValueError:  # somebody changed the tag: it is unlike any option
+    except ValueError:  # somebody changed the tag: it differs from every option
         return text
     return value if isinstance(value, (str, int, float, bool)) else text

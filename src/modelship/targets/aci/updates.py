@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 __all__ = ["can_update", "changes_of", "configuration_of", "is_fixed_alike"]
 
-# How a service reports them.
+# Their names in the record of a service.
 _VNET: Final = {"vnet_name": "vnetName", "subnet_name": "subnetName"}
 _CMK: Final = {
     "cmk_vault_base_url": "vaultBaseUrl",
     "cmk_key_name": "keyName",
     "cmk_key_version": "keyVersion",
 }
-# What an update cannot change.
+# The options that an update cannot change.
 _FIXED: Final = (
     "containerResourceRequirements",
     "location",
@@ -31,12 +31,12 @@ _FIXED: Final = (
 
 
 def is_fixed_alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Return whether an update can make one service, as the workspace keeps it, the other."""
+    """Return whether an update can turn one recorded service into the other."""
     return all(one.get(key) == other.get(key) for key in _FIXED)
 
 
 def changes_of(present: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what ``AciWebservice.update`` has to be told to make such a service again."""
+    """Return the arguments of ``AciWebservice.update`` that restore such a service."""
     return {
         "tags": present.get("kvTags") or {},
         "description": present.get("description"),
@@ -46,7 +46,7 @@ def changes_of(present: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def configuration_of(present: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what ``deploy_configuration`` has to be told to make such a service again."""
+    """Return the arguments of ``deploy_configuration`` that recreate such a service."""
     asked = present["containerResourceRequirements"]
     groups = ((_VNET, "vnetConfiguration"), (_CMK, "encryptionProperties"))
     return {
@@ -65,19 +65,19 @@ def configuration_of(present: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def can_update(options: AciOptions, present: Mapping[str, Any], resources: Resources) -> bool:
-    """Return whether an update can make a service have these options and `resources`.
+    """Return whether an update can give a service these options and `resources`.
 
     ``AciWebservice.update`` changes neither the cores and the memory, nor the location, the label,
-    the network, the encryption, the data collection or a property that is there.
+    the network, the encryption, the data collection or an existing property.
 
     Parameters
     ----------
     options : AciOptions
-        What it is to have.
+        The new options.
     present : Mapping
-        The service as the workspace keeps it, in Azure ML's words.
+        The workspace's record of the service, as Azure ML has it.
     resources : Resources
-        What it is to get.
+        The new resources.
     """
     asked = present.get("containerResourceRequirements") or {}
     collection = present.get("dataCollection") or {}
@@ -104,12 +104,12 @@ def _is_same(
 
 
 def _short(location: object) -> str:
-    """Return the short name of a region: of ``"West Europe"`` too, as Azure may write it."""
+    """Return the short name of a region, also of ``"West Europe"`` as Azure may write it."""
     return str(location or "").replace(" ", "").lower()
 
 
 def _label(present: Mapping[str, Any]) -> str:
-    """Return the first part of the host name that a service has."""
+    """Return the first part of the host name of a service."""
     known = present.get("dnsNameLabel")
     host = present.get("publicFqdn") or urlsplit(present.get("scoringUri") or "").hostname or ""
     return str(known or host.split(".")[0])

@@ -46,23 +46,23 @@ _NO_ADDRESS: Final = (
 
 
 class AddressedContainers(TargetBackend):
-    """The half of the docker target that knows of addresses.
+    """The part of the docker target that handles addresses.
 
-    A container gets the address, a listening socket of this machine, where the engine runs on this
-    machine itself. Elsewhere its own port is the address.
+    A container gets the address, a listening socket of this machine, if the engine runs on this
+    machine. Otherwise its own port is the address.
     """
 
     _has_gates: bool = IS_SUPPORTED
 
     def __init__(self) -> None:
         self._gates = Gates(self.name)
-        self._is_refused = False  # a gate, by the engine
+        self._is_refused = False  # a gate, through the engine
         self._folders: dict[str, Path] = {}
 
     @property
     @abstractmethod
     def _namespace(self) -> str:
-        """What tells its containers from those of others."""
+        """The namespace that separates its containers from others."""
 
     @abstractmethod
     def _run(
@@ -75,7 +75,7 @@ class AddressedContainers(TargetBackend):
         port: int | None,
         folder: Path | None = None,
     ) -> None:
-        """Create and start a container, which is published on `port` and sees `folder`."""
+        """Create and start a container, which is published on `port` and mounts `folder`."""
 
     def runs_beside(self, release: Release, current: Instance | None) -> bool:
         """Return whether two instances can run at once: on one port, if they can share it."""
@@ -107,7 +107,7 @@ class AddressedContainers(TargetBackend):
     def _start_with_gate(
         self, engine: Engine, draft: Instance, prepared: Prepared, steps: Steps
     ) -> Instance | None:
-        """Start a container that has a gate; None if none can be handed over to it."""
+        """Start a container that has a gate; None if none can be passed to it."""
         if self._is_refused or not engine.is_here:
             return None
         folder = state_folder() / self._namespace / draft.instance_id
@@ -124,7 +124,7 @@ class AddressedContainers(TargetBackend):
             leash = gates.taken(handover, may_come=lambda: _may_come(engine, instance, steps))
             container = engine.container(instance.instance_id)
             if leash is not None:
-                with suppress(OSError):  # it ends
+                with suppress(OSError):  # it exits
                     self._gates.hand_over(instance, leash, address=address, calls=calls)
             elif container is not None and containers.answers_itself(container):
                 engine.remove(container, grace_s=0)
@@ -145,16 +145,16 @@ class AddressedContainers(TargetBackend):
         return address_for(map(self._folder_of, ours), port=port, last=last)
 
     def _shares(self, instance: Instance) -> bool:
-        """Return whether an instance gives the address of its name away."""
+        """Return whether an instance passes on the address of its name."""
         shared = fetch(self._folder(instance))
         if shared is not None:
             shared.close()
         return shared is not None
 
     def _folder(self, instance: Instance) -> Path:
-        """Return where the gate of an instance is, whoever started it.
+        """Return the folder of an instance's gate, whoever started it.
 
-        A label says so, which never changes: a switch need not ask the engine again.
+        It is in a label, which never changes: a switch need not query the engine again.
         """
         if instance.instance_id not in self._folders:
             with connected() as engine:
@@ -171,8 +171,8 @@ class AddressedContainers(TargetBackend):
     def _read(self, container: Container) -> Instance:
         """Return the record of a container, with whether it serves the address of its name.
 
-        Its own port is the address of one that has lost it, since it was started again. A folder
-        that this user cannot look into says nothing: it serves the address then.
+        After a restart a container has lost the address, and its own port is its address. If this
+        user cannot read the folder, the container is assumed to serve the address.
         """
         record = containers.read_record(container)
         folder = self._folder_of(container)
@@ -185,7 +185,7 @@ class AddressedContainers(TargetBackend):
 
 
 def _may_come(engine: Engine, instance: Instance, steps: Steps) -> bool:
-    """Return whether a container may yet come for its gate, which it does before it answers."""
+    """Return whether a container may still connect for its gate, before its first answer."""
     steps.deadline.check()
     found = engine.container(instance.instance_id)
     if found is None or containers.settled_state(found):

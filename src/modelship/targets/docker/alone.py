@@ -20,10 +20,10 @@ _PAUSE_S: Final = 0.1
 
 @contextmanager
 def held_on_this_machine(name: str, *, timeout_s: float) -> Iterator[None]:
-    """Hold a name that all processes of this machine share, whoever's they are.
+    """Hold a name that all processes of this machine share, of any user.
 
-    It is a Unix socket in the abstract namespace of Linux (unix(7)), which one process can bind,
-    which is no file, and which goes with the process. Elsewhere nothing is held.
+    The lock is a Unix socket in the abstract namespace of Linux (unix(7)): one process can bind it,
+    it is no file, and it disappears with the process. On other systems nothing is locked.
 
     Raises
     ------

@@ -31,7 +31,7 @@ __all__ = [
     "uri_of",
 ]
 
-# What the engine takes: a hundredth of a core, and since its release 20.10 six mebibytes.
+# The engine's minimum: a hundredth of a core, and since its release 20.10 six mebibytes.
 _FEWEST_CORES = 0.01
 _LEAST_MEMORY_BYTES = 6 * 2**20
 _NANO = 1_000_000_000
@@ -39,7 +39,7 @@ _MOST_PROCESSES = 1024
 
 _SETTLED = MappingProxyType(
     {
-        "created": State.FAILED,  # whoever created it ended before it could start it
+        "created": State.FAILED,  # its creator exited before it could start it
         "exited": State.FAILED,
         "dead": State.FAILED,
         "removing": State.DELETING,
@@ -50,12 +50,12 @@ _SETTLED = MappingProxyType(
 
 
 def check_resources(resources: Resources, *, cores: int, memory_bytes: int) -> None:
-    """Check that an engine with so much can give a service what it asks for.
+    """Check that an engine with these resources can provide those that a service requests.
 
     Raises
     ------
     InvalidOptionError
-        If it asks for more than there is, or less than the engine grants.
+        If it requests more than there is, or less than the engine's minimum.
     """
     if not _FEWEST_CORES <= resources.cpu_cores <= cores:
         raise InvalidOptionError(
@@ -75,7 +75,7 @@ def check_resources(resources: Resources, *, cores: int, memory_bytes: int) -> N
 def confinement(
     resources: Resources, *, port: int | None, mounts: Sequence[Mapping[str, Any]]
 ) -> Mapping[str, Any]:
-    """Return the host's side of a container: what it may use and see, and where it listens."""
+    """Return the host config of a container: its limits, mounts, and published port."""
     memory_bytes = resources.memory_bytes
     return {
         "mounts": list(mounts),
@@ -85,11 +85,11 @@ def confinement(
         "nano_cpus": int(resources.cpu_cores * _NANO),
         "pids_limit": _MOST_PROCESSES,
         "read_only": True,
-        # Files in it count as memory; half of it, as the kernel gives a tmpfs by default.
+        # Files in it count as memory; half of it, like the kernel's default for a tmpfs.
         "tmpfs": {"/tmp": f"rw,nosuid,nodev,mode=1777,size={memory_bytes // 2}"},  # noqa: S108 - in the container
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges"],
-        "init": True,  # reaps what a script's subprocesses leave
+        "init": True,  # reaps orphaned subprocesses of a script
         "log_config": {"type": "json-file", "config": {"max-size": "10m", "max-file": "3"}},
     }
 
@@ -97,8 +97,8 @@ def confinement(
 def read_record(container: Container) -> Instance:
     """Return the record in a container's label, with its scoring URI; or a broken one.
 
-    The label is written before the port is known, so the container's own URI comes from where it is
-    published now.
+    The label is written before the port is known, so the container's own URI comes from its
+    currently published port.
     """
     where = f"the label {labels.RECORD} of the container {container.name}"
     try:
@@ -111,7 +111,7 @@ def read_record(container: Container) -> Instance:
 
 
 def at(instance: Instance, container: Container) -> Instance:
-    """Return the record with where its container answers, beside the address that it may have."""
+    """Return the record with its container's own URI, next to the address that it may have."""
     own_uri = uri_of(container)
     if instance.scoring_uri:
         return instance.at(instance.scoring_uri, own_uri=own_uri)
@@ -119,7 +119,7 @@ def at(instance: Instance, container: Container) -> Instance:
 
 
 def uri_of(container: Container) -> str:
-    """Return where the container itself answers, or ``""`` while it does not run."""
+    """Return the container's own URI, or ``""`` while it does not run."""
     return f"http://127.0.0.1:{container.port}/score" if container.port else ""
 
 
@@ -130,12 +130,12 @@ def answers_itself(container: Container) -> bool:
 
 
 def settled_state(container: Container) -> State | None:
-    """Return the state that follows from the engine's word alone; None if it has to be probed."""
+    """Return the state that follows from the engine's report alone; None if a probe is needed."""
     return _SETTLED.get(container.status)
 
 
 def last_words(container: Container, *, out_of_memory: bool) -> str:
-    """Return a line that says how a container ended or ran out of memory, or else ``""``."""
+    """Return a line that says how a container exited or ran out of memory, or else ``""``."""
     said = [f"exit code {container.exit_code}"] if _has_ended(container) else []
     if out_of_memory:
         limit_gb = container.memory_bytes / 2**30
@@ -144,7 +144,7 @@ def last_words(container: Container, *, out_of_memory: bool) -> str:
 
 
 def facts_of(container: Container, *, out_of_memory: bool) -> Facts:
-    """Return what an engine says of a container, for a diagnosis."""
+    """Return an engine's report about a container, for a diagnosis."""
     words = last_words(container, out_of_memory=out_of_memory).strip()
     return Facts(
         problem="\n".join(line for line in (container.problem, words) if line),

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DockerBackend"]
 
-# An unhealthy container was healthy before, or had a minute to become so.
+# An unhealthy container was healthy before, or had a minute to become healthy.
 _GRACE_S = 5.0
 _ANSWERED_BEFORE = frozenset({"healthy", "unhealthy"})
 
@@ -56,15 +56,15 @@ _ANSWERED_BEFORE = frozenset({"healthy", "unhealthy"})
 class DockerBackend(AddressedContainers):
     """Runs each service as a container of a Docker engine, published on 127.0.0.1.
 
-    The engine is the one that ``DOCKER_HOST`` and its companions name. A container runs as
-    user 1000 on a read-only root with ``/tmp`` to write to, without capabilities, and within
-    the bundle's ``memory_gb`` and ``cpu_cores``.
+    The engine is selected by ``DOCKER_HOST`` and related variables. A container runs as user 1000
+    on a read-only root with a writable ``/tmp``, without capabilities, and within the bundle's
+    ``memory_gb`` and ``cpu_cores``.
 
     Parameters
     ----------
     base_image : str, optional
-        An image with glibc and the Python that the bundle asks for, as ``python3`` on its path.
-        Without it ``python:<version>-slim``; it is pulled if it is not there.
+        An image with glibc and the bundle's Python, as ``python3`` on its path. Default:
+        ``python:<version>-slim``; it is pulled if missing.
     """
 
     name: ClassVar[str] = "docker"
@@ -99,7 +99,7 @@ class DockerBackend(AddressedContainers):
             cores, memory_bytes = engine.capacity()
             containers.check_resources(bundle.resources, cores=cores, memory_bytes=memory_bytes)
             with self._image(engine, release, steps):
-                pass  # start() asks for it again, and holds it until a container does
+                pass  # start() requests it again, and holds it until a container does
         of = self._base_image or "the base image"
         if note := bundle.environment.note_on(bundle.lock.python, of=of):
             steps.say(note)
@@ -115,7 +115,7 @@ class DockerBackend(AddressedContainers):
         port: int | None,
         folder: Path | None = None,
     ) -> None:
-        """Create and start a container, which is published on `port` and sees `folder`."""
+        """Create and start a container, which is published on `port` and mounts `folder`."""
         name, release = instance.instance_id, prepared.release
         serving = release.serving
         secrets = serving.secret_environment
@@ -170,7 +170,7 @@ class DockerBackend(AddressedContainers):
             return State.HEALTHY
         if instance.instance_id in self._answered or container.health in _ANSWERED_BEFORE:
             return State.UNHEALTHY
-        # The server starts a killed worker again, without end, and never answers.
+        # The server restarts a killed worker, endlessly, and never answers.
         return State.FAILED if engine.ran_out_of_memory(container) else State.TRANSITIONING
 
     def logs(self, instance: Instance) -> str:
@@ -194,7 +194,7 @@ class DockerBackend(AddressedContainers):
             gates.remove(self._folder_of(container))
 
     def alone(self, name: str, *, timeout_s: float) -> AbstractContextManager[None]:
-        """Hold the name: against other homes of this machine too, which share the engine."""
+        """Lock the name: also against other homes of this machine, which share the engine."""
         return self._alone(name, timeout_s=timeout_s)
 
     @contextmanager
@@ -209,15 +209,15 @@ class DockerBackend(AddressedContainers):
             yield
 
     def journal(self, name: str) -> Journal:
-        """Return the history of a name, which the engine keeps."""
+        """Return the history of a name, which the engine stores."""
         return EngineJournal(self._namespace, name)
 
     def _remove_images(
         self, engine: Engine, instance: Instance, *, ended: Container | None
     ) -> None:
-        """Remove images that nothing uses; that of the release before stays, to go back to."""
+        """Remove unused images; the previous release's image stays, for a rollback."""
         changes: Sequence[Change] = ()
-        with suppress(StorageError):  # a history that cannot be read keeps no service
+        with suppress(StorageError):  # an unreadable history protects no service
             changes = self.journal(instance.name).changes()
         served = {each.release.bundle for each in changes if each.has_served}
         is_deleted = bool(changes) and changes[-1].kind == "delete"
@@ -250,18 +250,18 @@ class DockerBackend(AddressedContainers):
         )
 
     def _keys_of(self, name: str) -> ServiceKeys | None:
-        """Return the keys that callers of the service have, if it asks for some now."""
+        """Return the keys that clients of the service use, if it currently requires one."""
         with connected() as engine:
             found = (engine.read(each.instance_id, KEYS) for each in self.instances(name))
             return next((ServiceKeys.from_json(each) for each in found if each), None)
 
     @property
     def _namespace(self) -> str:
-        """What tells its containers from those of others; a subclass has one of its own."""
+        """The namespace that separates its containers from others; a subclass has its own."""
         return self.name
 
     def _variables(self, app_root: str) -> Mapping[str, str]:  # noqa: ARG002 - for subclasses
-        """Return what a container gets in its environment besides; for subclasses."""
+        """Return additional environment variables of a container; for subclasses."""
         return {}
 
 

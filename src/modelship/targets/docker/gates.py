@@ -7,7 +7,7 @@
         routed        there while it does
         gate.py, settings.py    what Azure ML's server needs for it
 
-The kernel's socket stays that of this machine: no proxy of the engine is in the way of a request.
+The kernel's socket is one of this machine: a request passes through no proxy of the engine.
 """
 
 from __future__ import annotations
@@ -46,27 +46,27 @@ ENVIRONMENT: Final = {
 
 
 def mount(folder: Path) -> Mapping[str, Any]:
-    """Return how the engine lets a container see `folder`."""
+    """Return the mount of `folder` in a container."""
     return {"Type": "bind", "Source": str(folder), "Target": _PLACE, "ReadOnly": True}
 
 
 @contextmanager
 def offered(folder: Path) -> Iterator[tuple[socket.socket, socket.socket]]:
-    """Make the folder of a container; yield where it is told, and where it gets that, what to do.
+    """Create a container's folder; yield its sockets for commands and for the handover.
 
-    Who else is on this machine cannot reach it, since the folder around it is this user's.
+    Other users of this machine cannot access it, since its parent folder is private to this user.
 
     Raises
     ------
     StorageError
-        If it cannot be made.
+        If it cannot be created.
     """
     with storing(folder):
         folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         folder.mkdir(mode=0o755)
         for name, source in _FILES.items():
             shutil.copyfile(source, folder / name)
-        for each in (folder, *folder.iterdir()):  # whatever the umask is
+        for each in (folder, *folder.iterdir()):  # independent of the umask
             each.chmod(0o755)
     try:
         with calls_in(folder) as calls, calls_in(folder, name=_HANDOVER, mode=0o666) as handover:
@@ -74,14 +74,14 @@ def offered(folder: Path) -> Iterator[tuple[socket.socket, socket.socket]]:
     except BaseException:
         remove(folder)
         raise
-    # The same container, started again, is not handed anything.
+    # A restart of the same container gets nothing.
     (folder / _HANDOVER).unlink(missing_ok=True)
 
 
 def taken(handover: socket.socket, *, may_come: Callable[[], bool]) -> socket.socket | None:
-    """Return the connection of the container that has come for its gate.
+    """Return the connection of the container that connected for its gate.
 
-    None if it has not, and `may_come`, which is asked again and again, says that it will not.
+    None if it has not, and `may_come`, which is polled, returns that it will not.
     """
     while not select.select([handover], [], [], _LOOK_EVERY_S)[0]:
         if not may_come():
@@ -91,9 +91,9 @@ def taken(handover: socket.socket, *, may_come: Callable[[], bool]) -> socket.so
 
 
 def remove(folder: Path) -> None:
-    """Remove the folder of a container, and nothing else that may lie in it.
+    """Remove the folder of a container, and no other content of it.
 
-    Its place is a label's word. One that is not there, or another user's, is no error.
+    Its path comes from a label. A missing folder, or another user's, is no error.
     """
     with suppress(OSError):
         for name in (*_FILES, _HANDOVER, GATE, ROUTED):

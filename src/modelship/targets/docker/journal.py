@@ -1,8 +1,9 @@
 """Store the history of a name in the engine, where all its users can read it.
 
-It is in a label of an image that holds nothing else, ``modelship/history:<target>.<name>``: no
-container can be made of it, no disk is used, and it stays when containers go. Whoever writes gives
-the name to a new image, which the engine does at once, and removes the one that has lost it.
+It is in a label of an otherwise empty image, ``modelship/history:<target>.<name>``: no container
+can be created from it, it uses no disk space, and it survives the removal of containers. A writer
+moves the tag to a new image, which the engine does atomically, and removes the image that has lost
+the tag.
 """
 
 from __future__ import annotations
@@ -45,12 +46,12 @@ _NO_LETTER_OF_A_TAG: Final = re.compile(r"[^\w.-]", re.ASCII)
 class EngineJournal(Journal):
     """Changes in a label of an image.
 
-    Histories of names that serve nothing are kept too, those of the last twenty.
+    The histories of the last twenty names that serve nothing are kept too.
 
     Parameters
     ----------
     target : str
-        What tells the services of a target from those of another on the same engine.
+        The namespace that separates a target's services from others on the same engine.
     name : str
         The service's.
     """
@@ -91,14 +92,14 @@ class EngineJournal(Journal):
             ) from error
 
     def _remove_nameless(self, engine: Engine) -> None:
-        """Remove what this history was before, also what a writer that was killed has left."""
+        """Remove earlier versions of this history, also those that a killed writer has left."""
         for image in engine.images(f"{labels.HISTORY_OF}={self._of}"):
             if not image.names:
                 engine.remove_image(image.image_id)
 
 
 def _forget_oldest(engine: Engine) -> None:
-    """Remove the histories of names that serve nothing for the longest time."""
+    """Remove the histories of names that have served nothing for the longest time."""
     ended = [each for each in engine.images(labels.HISTORY_ENDED) if each.names]
     ended.sort(key=lambda image: image.labels[labels.HISTORY_ENDED], reverse=True)
     for image in ended[_MOST_OVER:]:
@@ -118,10 +119,10 @@ def _unpacked(label: str) -> bytes:
 
 
 def _archive(name: str, found: Mapping[str, str]) -> bytes:
-    """Return an image without any files as ``docker load`` takes it."""
+    """Return an empty image in the format of ``docker load``."""
     config = json.dumps(
         {
-            "architecture": "amd64",  # it has to say something, and nothing runs in it
+            "architecture": "amd64",  # required, although nothing runs in it
             "os": "linux",
             "created": datetime.now(timezone.utc).isoformat(),
             "config": {"Labels": dict(found)},

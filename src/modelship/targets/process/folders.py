@@ -1,7 +1,7 @@
 """Manage the folders of services in the state folder.
 
-A folder is named by its instance, ``<service>-<8 hexadecimal digits>``, and that name alone says
-what is read, ended and removed: a record never leads anywhere else.
+A folder is named after its instance, ``<service>-<8 hexadecimal digits>``, and that name alone
+determines what is read, stopped and removed: a record never leads anywhere else.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _ADDRESS: Final = re.compile(r"http://127\.0\.0\.1:\d{1,5}/score")
 
 
 def instances_in(home: Path, *, name: str | None = None) -> list[Instance]:
-    """Return the record of each folder of a service in `home`, a broken one for one that is not.
+    """Return the record of each service folder in `home`; a broken one if a record is invalid.
 
-    Only those of the service `name`, if that is given. Files, links, drafts and folders without
-    a record are not services, and are skipped.
+    Only those of the service `name`, if given. Files, links, drafts and folders without a record
+    are not services, and are skipped.
 
     Raises
     ------
@@ -49,16 +49,16 @@ def instances_in(home: Path, *, name: str | None = None) -> list[Instance]:
 
 
 def draft_of(folder: Path) -> Path:
-    """Return where the folder of an instance is written, and removed; nobody lists it."""
+    """Return the folder in which an instance is written and removed; it is never listed."""
     return folder.with_name(f"{_DRAFT}{os.getpid()}-{folder.name}")
 
 
 def remove(folder: Path) -> None:
-    """Remove the folder of an instance; one that is gone, or a link in its place, is no error."""
+    """Remove the folder of an instance; a missing folder, or a link, is no error."""
     draft = draft_of(folder)
     with storing(folder):
         try:
-            folder.rename(draft)  # first, so that a removal that is cut short leaves a draft
+            folder.rename(draft)  # first, so that an interrupted removal leaves a draft
         except FileNotFoundError:
             return
     shutil.rmtree(draft, ignore_errors=True)
@@ -67,7 +67,7 @@ def remove(folder: Path) -> None:
 
 
 def abandoned(home: Path) -> Iterator[Path]:
-    """Yield the drafts of processes that died while writing them, and nothing that is not ours."""
+    """Yield the drafts of processes that died while writing them, and no other folders."""
     for draft in sorted(home.glob(f"{_DRAFT}*")):
         match = _OF_DRAFT.fullmatch(draft.name)
         if match and not draft.is_symlink() and not server_process.exists(int(match[1])):
@@ -101,7 +101,7 @@ def _read(folder: Path) -> Instance | None:
             if not _ADDRESS.fullmatch(uri):
                 raise DocumentError(f"it has the address {uri!r:.80}")
     except (FileNotFoundError, NotADirectoryError):
-        return None  # a folder of somebody else, or another process removes it just now
+        return None  # a foreign folder, or another process is removing it
     except (OSError, ValueError) as error:
         problem = getattr(error, "strerror", None) or str(error)
         return Instance.unreadable(folder.name, f"{folder / RECORD} cannot be used: {problem}")

@@ -1,8 +1,8 @@
 """Run a gunicorn that serves only requests from a front. Runs in the serving environment.
 
-Who may connect to its port is said by nothing else: every user of the machine may, and the front is
-what checks keys. :mod:`.gunicorn_settings` loads this file; in a container it is the file of
-settings. It imports nothing of modelship and nothing outside the standard library.
+This is the only access control of its port: every user of the machine can connect, and the front is
+what checks keys. :mod:`.gunicorn_settings` loads this file; in a container it is the settings file.
+It imports nothing of modelship and nothing outside the standard library.
 """
 
 import hmac
@@ -17,7 +17,7 @@ _KEY = os.environ.get("MODELSHIP_FRONT_KEY", "")
 def check(req) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 - gunicorn's types are not here
     """Refuse a request without the front's key, and hide the key from the script.
 
-    There is nothing to check without a front. The health route is open: engines ask it.
+    Without a front there is nothing to check. The health route is open: engines probe it.
     """
     if not _KEY or (req.method, req.uri) == ("GET", "/"):
         return
@@ -29,14 +29,14 @@ def check(req) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 - gunico
     req.headers[:] = [(name, value) for name, value in req.headers if name != _FIELD]
 
 
-if __name__ == "__config__":  # as gunicorn names its file of settings
-    _beside = Path("gunicorn.conf.py")  # which counts where nobody names another file
+if __name__ == "__config__":  # gunicorn's name of its settings file
+    _beside = Path("gunicorn.conf.py")  # which applies if no other file is named
     _theirs = runpy.run_path(str(_beside)) if _beside.is_file() else {}
     for _name in _theirs.keys() - globals().keys():
         globals()[_name] = _theirs[_name]
 
     def pre_request(worker, req) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 - as above
-        """Check a request, and do what the user's own settings say."""
+        """Check a request, and run the hook of the user's own settings."""
         check(req)
         if "pre_request" in _theirs:
             _theirs["pre_request"](worker, req)

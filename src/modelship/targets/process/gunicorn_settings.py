@@ -1,9 +1,9 @@
 """Configure the gunicorn of Azure ML's server. Runs in the serving environment.
 
-A ``gunicorn.conf.py`` beside the script counts here too, as in a container, where nobody names
-another file; what is said below goes before it. This imports nothing of modelship but three files
-that need nothing else, and nothing outside the standard library. Settings that an older gunicorn
-does not know are skipped.
+A ``gunicorn.conf.py`` next to the script also applies here, as in a container, where no other file
+is named; the settings below override it. This imports nothing of modelship except three files
+without further dependencies, and nothing outside the standard library. Settings that an older
+gunicorn does not support are skipped.
 """
 
 import ctypes
@@ -22,7 +22,7 @@ _theirs = runpy.run_path(str(_BESIDE_THE_SCRIPT)) if _BESIDE_THE_SCRIPT.is_file(
 for _name in _theirs.keys() - globals().keys():
     globals()[_name] = _theirs[_name]
 
-# It would lie in the home folder, one for all services of a user.
+# Its default is in the home folder, one for all services of a user.
 control_socket_disable = True
 
 _LOOK_EVERY_S = 0.2
@@ -43,7 +43,7 @@ _gate = _load("modelship_gunicorn_gate", _HERE.parents[2] / "runtime" / "gunicor
 
 
 def on_starting(server) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 - gunicorn's types are not here
-    """Look after the log, as nobody else does, and after the gate of the name's address."""
+    """Maintain the log, which nothing else does, and the gate of the name's address."""
     if "on_starting" in _theirs:
         _theirs["on_starting"](server)
     _gate.keep(server)
@@ -51,7 +51,7 @@ def on_starting(server) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
 
 
 def post_fork(server, worker) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 - as above
-    """Let the worker end with the server: killed alone, it would leave a worker that answers."""
+    """Make the worker exit with the server: it would keep answering after a killed server."""
     if "post_fork" in _theirs:
         _theirs["post_fork"](server, worker)
     _gate.pass_through(server, worker)
@@ -61,7 +61,7 @@ def post_fork(server, worker) -> None:  # type: ignore[no-untyped-def]  # noqa: 
 
 
 def pre_request(worker, req) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 - as above
-    """Serve what comes through a front, if there is one, and none who goes around it."""
+    """Serve requests that come through a front, if any, and refuse those that bypass it."""
     _front_check.check(req)
     if "pre_request" in _theirs:
         _theirs["pre_request"](worker, req)

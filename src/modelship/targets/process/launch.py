@@ -1,11 +1,11 @@
 """Start the server so that it outlives its caller. Runs in the serving environment.
 
-``python launch.py DESCRIPTOR LEASH PID_FILE LOG_FILE MEMORY COMMAND...`` leaves a child in a
-session of its own that becomes COMMAND, and ends then. The child writes its process id to PID_FILE,
-and hands over the listening socket DESCRIPTOR in the way of systemd (sd_listen_fds(3)), which
-gunicorn takes in place of the address that it was told to bind. Its name, ``modelship``, tells that
-nobody else holds it. The socket LEASH is for the gate of the name's address; -1 is none. COMMAND
-may allocate MEMORY bytes; 0 is no limit.
+``python launch.py DESCRIPTOR LEASH PID_FILE LOG_FILE MEMORY COMMAND...`` forks a child in a session
+of its own that becomes COMMAND, and then exits. The child writes its process id to PID_FILE, and
+passes on the listening socket DESCRIPTOR by systemd's socket activation (sd_listen_fds(3)), which
+gunicorn uses instead of its configured bind address. The socket's name, ``modelship``, marks it as
+exclusive. The socket LEASH is for the gate of the name's address; -1 means none. COMMAND may
+allocate MEMORY bytes; 0 means no limit.
 
 It imports nothing of modelship and nothing outside the standard library.
 """
@@ -23,14 +23,14 @@ FIRST_FREE_DESCRIPTOR = 10
 def main(
     descriptor: str, leash: str, pid_file: str, log_file: str, memory: str, *command: str
 ) -> None:
-    """Fork, leave the child running as `command`, and return when it does."""
+    """Fork, leave the child running as `command`, and return once it does."""
     reading, writing = os.pipe()
     if os.fork():
         os.close(writing)
         os.read(reading, 1)  # ends when the child has become its command, and the pipe is closed
         return
     os.setsid()
-    # Its own record: one that its parent wrote would be missing if the parent is killed first.
+    # The child writes it: the parent's would be missing if the parent is killed first.
     draft = pid_file + ".new"
     with open(draft, "w") as file:
         file.write(str(os.getpid()))
@@ -47,7 +47,7 @@ def main(
     if int(leash) >= 0:
         passed.append(int(leash))
         environment["MODELSHIP_GATE"] = f"fd:{LEASH_DESCRIPTOR}"
-    # First out of the way of each other.
+    # First move both out of each other's way.
     free = [fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE_DESCRIPTOR) for each in passed]
     for each in passed:
         os.close(each)

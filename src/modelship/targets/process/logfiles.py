@@ -1,4 +1,4 @@
-"""Read the log of a service: the current file, and the one before it."""
+"""Read the log of a service: the current file, and the previous one."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _BLOCK_BYTES = 1 << 16
 
 
 def whole(folder: Path) -> str:
-    """Return all of the log that there is; ``""`` if there is none."""
+    """Return the whole available log; ``""`` if there is none."""
     return b"".join(_content(each) for each in _files(folder)).decode(errors="replace")
 
 
 def end_of(folder: Path, *, lines: int) -> str:
-    """Return its last lines; reads no more than that, from the end."""
+    """Return its last lines; reads only those, from the end."""
     end = b""
     for file in reversed(_files(folder)):
         end = _end_of(file, lines=lines - end.count(b"\n")) + end
@@ -31,7 +31,7 @@ def end_of(folder: Path, *, lines: int) -> str:
 
 
 def _files(folder: Path) -> list[Path]:
-    """Return those that there are; a link or a pipe in the place of one is none."""
+    """Return the existing files; a link or a pipe in place of one is ignored."""
     files = (folder / f"{LOG}.1", folder / LOG)
     return [file for file in files if file.is_file() and not file.is_symlink()]
 
@@ -43,7 +43,7 @@ def _content(file: Path) -> bytes:
 
 
 def _end_of(file: Path, *, lines: int) -> bytes:
-    """Return the end of a file with so many ends of lines, or more; all of it if it has fewer."""
+    """Return the end of a file with at least this many newlines; all of it if it has fewer."""
     blocks: list[bytes] = []
     found = 0
     with suppress(FileNotFoundError), file.open("rb") as stream:

@@ -66,11 +66,11 @@ FRONT_CHECK = Path(__file__).with_name("front_check.py")
 class ProcessBackend(TargetBackend):
     """Runs each service as a process of this machine, on 127.0.0.1.
 
-    The environment is made once for each lock and shared; Azure ML's own inference server
-    runs the script in it. Services go on running when this process ends.
-    ``cpu_cores`` is recorded but not enforced here, and ``memory_gb`` only with ``limits=`` of a
-    place that has a limit for memory: what a process allocates is limited then (by RLIMIT_DATA of
-    setrlimit(2), which counts what is asked for and not what is used).
+    The environment is created once per lock and shared; Azure ML's own inference server runs the
+    script in it. Services keep running when this process exits. ``cpu_cores`` is recorded but not
+    enforced here, and ``memory_gb`` only with ``limits=`` of a place that has a memory limit: then
+    the memory that a process allocates is limited (by RLIMIT_DATA of setrlimit(2), which counts
+    allocated and not used memory).
     """
 
     name: ClassVar[str] = "process"
@@ -142,12 +142,12 @@ class ProcessBackend(TargetBackend):
         return self._gates.lend(self._folder(instance))
 
     def _address_for(self, name: str, port: int | None) -> socket.socket | None:
-        """Return the address of a name, which those who serve it share; None without gates."""
+        """Return the address of a name, which its instances share; None without gates."""
         if not self._has_gates:
             return None
         older = serving_first(self.instances(name))
         for each in older:
-            if not self._is_running(each):  # what its script has left may still hold the port
+            if not self._is_running(each):  # a leftover process may still hold the port
                 server_process.end(each.instance_id, self._folder(each), grace_s=0)
         folders_of_all = [self._folder(each) for each in older if each.own_uri]
         last = [port_of(each.scoring_uri) for each in older if each.own_uri]
@@ -155,7 +155,7 @@ class ProcessBackend(TargetBackend):
 
     @contextmanager
     def _leash(self, instance: Instance, address: socket.socket) -> Iterator[socket.socket]:
-        """Yield what an instance is to inherit, by which it gets its gate."""
+        """Yield the socket that an instance inherits, over which it gets its gate."""
         with calls_in(self._folder(instance)) as calls:
             ours, theirs = socket.socketpair()
             with theirs:
@@ -166,7 +166,7 @@ class ProcessBackend(TargetBackend):
         return server_process.is_running(instance.instance_id, self._folder(instance))
 
     def _limits(self, serving: Serving) -> Profile:
-        """Return what a service may do here; for subclasses too."""
+        """Return the limits of a service here; for subclasses too."""
         return serving.profile(self.profile)
 
     def instances(self, name: str | None = None) -> Sequence[Instance]:
@@ -179,7 +179,7 @@ class ProcessBackend(TargetBackend):
         if instance.broken:
             return Observation(State.UNHEALTHY)
         if answers(instance.direct_uri):
-            with suppress(FileNotFoundError):  # another process removes it just now
+            with suppress(FileNotFoundError):  # another process is removing it
                 (folder / _ANSWERED).touch()
             return Observation(State.HEALTHY)
         answered = (folder / _ANSWERED).exists()
@@ -192,8 +192,8 @@ class ProcessBackend(TargetBackend):
         return logfiles.end_of(self._folder(instance), lines=lines)
 
     def _facts(self, instance: Instance) -> Facts:
-        """Return how an instance ended: what ends by itself says so."""
-        # The exit status went to whoever adopted the process.
+        """Return how an instance ended: one that exits by itself records it."""
+        # The exit status went to the process that adopted it.
         if _ENDING not in self.log_end(instance, lines=_ENDING_LINES):
             return Facts(problem="its process exited without a shutdown message")
         return Facts()
@@ -201,7 +201,7 @@ class ProcessBackend(TargetBackend):
     def stop(self, instance: Instance, *, grace_s: float = _GRACE_S) -> None:
         folder = self._folder(instance)
         self._gates.let_go(instance)
-        # What never answered has no request to finish.
+        # A server that never answered has no request to finish.
         grace_s = grace_s if (folder / _ANSWERED).exists() else 0.0
         server_process.end(instance.instance_id, folder, grace_s=grace_s)
         folders.remove(folder)
@@ -218,17 +218,17 @@ class ProcessBackend(TargetBackend):
         write_keys(self._folder(instance) / _KEYS, self.keys(instance).replace(which, value))
 
     def _keys_of(self, name: str) -> ServiceKeys | None:
-        """Return the keys that callers of the service have, if it asks for some now."""
+        """Return the keys that clients of the service use, if it currently requires one."""
         found = (read_keys(self._folder(each) / _KEYS) for each in self.instances(name))
         return next((keys for keys in found if keys), None)
 
     @property
     def _home(self) -> Path:
-        """The folder of all instances; a subclass with another one has instances of its own."""
+        """The folder of all instances; a subclass with another one has its own instances."""
         return state_folder() / self.name
 
     def _variables(self, app_root: str) -> Mapping[str, str]:  # noqa: ARG002 - for subclasses
-        """Return what a service gets in its environment besides; for subclasses."""
+        """Return additional environment variables of a service; for subclasses."""
         return {}
 
     def _folder(self, instance: Instance) -> Path:
@@ -238,7 +238,7 @@ class ProcessBackend(TargetBackend):
         return folder
 
     def _write(self, instance: Instance, program: Program) -> Path:
-        """Write the instance's folder, whole or not at all; from then on it is listed."""
+        """Write the instance's folder atomically; from then on it is listed."""
         folder = self._folder(instance)
         draft = folders.draft_of(folder)
         try:

@@ -1,4 +1,4 @@
-"""Start, recognize and stop one server process with all its children."""
+"""Start, identify and terminate one server process with all its children."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def launch(
 ) -> None:
     """Start `command` detached from this process, with `listener` as its socket.
 
-    The gate of the name's address is handed over with `leash`, if there is one. Its process id goes
-    to ``folder/pid``, its output to ``folder/server.log``. It and each of its children can allocate
-    `memory_bytes`, or as much as there is if that is 0.
+    The gate of the name's address is passed on over `leash`, if given. The process id is written to
+    ``folder/pid``, the output to ``folder/server.log``. The process and each of its children can
+    allocate `memory_bytes`, or any amount if that is 0.
 
     Raises
     ------
     TargetUnavailableError
-        If this machine does not start it.
+        If this machine cannot start it.
     """
     passed = [listener.fileno(), *([leash.fileno()] if leash is not None else [])]
     descriptors = [str(each) for each in (*passed, -1)][:2]
@@ -88,15 +88,15 @@ def exists(pid: int) -> bool:
     """Return whether any process has this id."""
     try:
         return psutil.pid_exists(pid)
-    except OverflowError:  # larger than any
+    except OverflowError:  # larger than any process id
         return False
 
 
 def end(instance_id: str, folder: Path, *, grace_s: float) -> None:
-    """End the server and its children: asked first, and forced after `grace_s` seconds.
+    """Terminate the server and its children; kill them after `grace_s` seconds.
 
-    They are known by the marker in their environment, so that the children of a server that was
-    killed are found too, and a process that took over an old id is left alone.
+    They are identified by the marker in their environment, so that the children of a killed server
+    are found too, and a process that reuses an old id is left alone.
     """
     server = _pid(folder)
     family = _family(instance_id)
@@ -104,7 +104,7 @@ def end(instance_id: str, folder: Path, *, grace_s: float) -> None:
         _signal(server, psutil.Process.terminate)
         _wait([server], instance_id, timeout_s=grace_s)
     end_s = time.monotonic() + _KILLING_S
-    # While its members are killed, a family can get a new one; so look again.
+    # While its members are killed, a process tree can fork another; so look again.
     while time.monotonic() < end_s:
         family = _family(instance_id)
         if not family and not _begins(folder):
@@ -128,7 +128,7 @@ def _pid(folder: Path) -> int | None:
         found = read_regular(folder / "pid", most_bytes=20)
     except (OSError, ValueError):
         return None
-    # A process of this user wrote it; what else is in it is the id of none.
+    # A process of this user wrote it; any other content is not a valid process id.
     return int(found) if _PROCESS_ID.fullmatch(found) else None
 
 
@@ -137,7 +137,7 @@ def _family(instance_id: str) -> list[int]:
 
 
 def _is_ours(pid: int, instance_id: str) -> bool:
-    """Return whether the process lives and carries our marker: an id may have a new owner."""
+    """Return whether the process lives and has our marker: an id may be reused."""
     try:
         process = psutil.Process(pid)
         if process.status() == psutil.STATUS_ZOMBIE:
@@ -150,7 +150,7 @@ def _is_ours(pid: int, instance_id: str) -> bool:
 def _signal(pid: int, send: Callable[[psutil.Process], None]) -> None:
     try:
         send(psutil.Process(pid))
-    except psutil.Error:  # it ended meanwhile
+    except psutil.Error:  # it exited meanwhile
         return
 
 

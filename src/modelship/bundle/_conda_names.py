@@ -1,8 +1,8 @@
 """Map conda package names to PyPI names.
 
-A conda name that is in none of these tables is not taken as that of a package on PyPI: a name that
-happens to exist there too may be another package, or not be registered yet, and its owner would
-then run code in the service.
+A conda name that is in none of these tables is not assumed to be a PyPI name: a PyPI package with
+that name may be another package, or not be registered yet, and its owner would then run code in the
+service.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ _MOST_ENTRIES: Final = 20_000
 
 
 def index_identity(environ: Mapping[str, str]) -> list[str] | None:
-    """Return what decides which packages an index offers, less passwords and tokens.
+    """Return the settings that determine the packages of an index, without passwords and tokens.
 
     Parameters
     ----------
@@ -36,14 +36,14 @@ def index_identity(environ: Mapping[str, str]) -> list[str] | None:
     Returns
     -------
     list[str] or None
-        Texts; None where what is offered may change at any time, unseen from here: an index that
-        this machine itself serves, or files of constraints.
+        Texts; None if the content may change at any time, undetected: an index that this machine
+        itself serves, or files of constraints.
     """
     if any(environ.get(name) for name in _FILES):
         return None
     try:
         pip = pip_settings(environ)
-    except EnvironmentSpecError:  # whoever asks the index says so
+    except EnvironmentSpecError:  # reported when the index is queried
         return None
     told = [f"{key}={value}" for key, value in sorted(pip.items())]
     told += [f"{key}={value}" for key, value in sorted(environ.items()) if _tells(key)]
@@ -66,7 +66,7 @@ def _is_served_here(place: str) -> bool:
 
 
 def _state(place: str) -> Iterator[tuple[str, int]]:
-    """Yield when each entry of a folder of packages was changed; nothing for anything else."""
+    """Yield the modification time of each entry of a package folder; nothing for anything else."""
     folder = unquote(urlsplit(place).path) if place.startswith("file:") else place
     if not folder.startswith(("/", "~", ".")):
         return

@@ -1,16 +1,16 @@
 """Pass pip's index configuration to uv through uv's own variables.
 
-uv does not read pip's configuration, so a machine that pip is set up on would
-find other packages, or none, with uv. What pip knows is passed on in the
-environment of the uv process: never as arguments, which every user of the
-machine can see, and never in a file. What is configured for uv itself wins.
+uv does not read pip's configuration, so on a machine that is configured for pip, uv would find
+other packages, or none. The configuration of pip is passed on in the environment of the uv process:
+never as arguments, which every user of the machine can see, and never in a file. The configuration
+of uv itself takes precedence.
 
 ==================  ============================================================
 pip                 uv
 ==================  ============================================================
 index-url           UV_DEFAULT_INDEX
 extra-index-url     UV_INDEX, after the default index; with
-                    UV_INDEX_STRATEGY=unsafe-best-match, as pip looks everywhere
+                    UV_INDEX_STRATEGY=unsafe-best-match, since pip searches all indexes
 find-links          UV_FIND_LINKS
 no-index            ``--no-index``, see :func:`index_arguments`
 trusted-host        UV_INSECURE_HOST
@@ -45,14 +45,14 @@ _UV_INDEX_VARIABLES = (
     "UV_EXTRA_INDEX_URL",
 )
 
-# A uv configuration that says anything of these speaks for the user; pip's is then not asked.
+# If uv's configuration has any of these, it applies, and pip's is ignored.
 _UV_INDEX_SETTING = re.compile(
     r"^\s*(\[\[(pip\.)?index\]\]|(index|index-url|extra-index-url|find-links|no-index)\s*=)",
     re.MULTILINE,
 )
 
-# Up to a blank, a quotation mark or the next URL of a list: brackets and commas may be part
-# of a password.
+# Up to a blank, a quotation mark or the next URL of a list: brackets and commas may be part of a
+# password.
 _URL = re.compile(r"\b[a-z][a-z0-9+.-]*://(?:(?!,[a-z]+://)[^\s\"<>`])+", re.IGNORECASE)
 
 _SHOWN_INDEX = "<package index>"
@@ -61,15 +61,15 @@ _SHOWN_INDEX = "<package index>"
 def index_variables(
     environ: Mapping[str, str], *, default_index: Callable[[], str]
 ) -> dict[str, str]:
-    """Return the variables of uv that say what pip's configuration does.
+    """Return the uv variables that correspond to pip's configuration.
 
     Parameters
     ----------
     environ : Mapping[str, str]
         The variables of this process, such as ``os.environ``. Those that are set for uv win.
     default_index : callable
-        Returns the URL of the index that uv asks when nothing is configured. It is
-        called only if an extra index is configured for pip.
+        Returns the URL of uv's default index. It is called only if an extra index is configured for
+        pip.
 
     Raises
     ------
@@ -90,17 +90,17 @@ def index_arguments(environ: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def redact(text: str, *, environ: Mapping[str, str] | None = None) -> str:
-    """Return `text` without what must not be shown of a package index.
+    """Return `text` without secret parts of a package index.
 
-    A configured index becomes ``<package index>``, its host too where it stands alone;
-    any other URL loses its user, its password and its query string, which may be a token.
+    A configured index becomes ``<package index>``, and so does its host alone; any other URL loses
+    its user, its password and its query string, which may be a token.
     """
     environ = os.environ if environ is None else environ
     indexes = [*_configured_indexes(environ)]
     text = without_secrets(text)
     for secret in _secrets(indexes, environ):
         text = text.replace(secret, "***")
-    # The longest first, or the index of one team would hide in that of another.
+    # The longest first, since one index may be a prefix of another.
     for shown in sorted({*map(_bare, indexes)}, key=len, reverse=True):
         text = text.replace(shown.rstrip("/"), _SHOWN_INDEX)
     for host in {_host(url) for url in indexes} - {""}:
@@ -132,9 +132,9 @@ def _secrets(indexes: Iterable[str], environ: Mapping[str, str]) -> set[str]:
     }
     for url in indexes:
         user, _, password = _authority(url).rpartition("@")[0].partition(":")
-        # A token may stand in the place of the user, with no password.
+        # A token may replace the user name, without a password.
         found |= {password, unquote(password)} if password else {user, unquote(user)}
-    # Shorter ones would blot out ordinary words; in a URL they are removed too.
+    # Shorter ones would redact ordinary words; in a URL they are removed too.
     return {secret for secret in found if len(secret) >= 6}  # noqa: PLR2004 - said above
 
 
@@ -152,7 +152,7 @@ def _bare(url: str) -> str:
     authority = _authority(url)
     tail = rest[len(authority) :]
     if "@" in tail:
-        # A password with a raw slash in it; no telling where the host begins.
+        # The password contains a raw slash; the start of the host is ambiguous.
         return f"{scheme}://***"
     path = re.split(r"[?#]", tail, maxsplit=1)[0]
     return f"{scheme}://{authority.rpartition('@')[2]}{path}"
@@ -172,7 +172,7 @@ def _uv_files(environ: Mapping[str, str]) -> Iterator[Path]:
 
 
 def uv_configuration(environ: Mapping[str, str]) -> str:
-    """Return what the configuration files of uv say that it reads outside of a project."""
+    """Return the content of uv's configuration files that apply outside of a project."""
     return "\n".join(
         path.read_text(encoding="utf-8", errors="replace")
         for path in _uv_files(environ)
@@ -198,7 +198,7 @@ def _connection(pip: Mapping[str, str]) -> dict[str, str]:
     if "trusted-host" in pip:
         variables["UV_INSECURE_HOST"] = " ".join(pip["trusted-host"].split())
     if "timeout" in pip:
-        # pip takes fractions of a second, uv whole seconds.
+        # pip accepts fractions of a second, uv whole seconds.
         variables["UV_HTTP_TIMEOUT"] = pip["timeout"].split(".")[0] or "1"
     if "proxy" in pip:
         proxy = pip["proxy"] if "://" in pip["proxy"] else f"http://{pip['proxy']}"
@@ -213,9 +213,9 @@ def _indexes(pip: Mapping[str, str], *, default_index: Callable[[], str]) -> dic
     if "index-url" in pip:
         variables["UV_DEFAULT_INDEX"] = pip["index-url"].strip()
     if extra := [*_existing(pip.get("extra-index-url", "").split())]:
-        # For a version that several indexes hold uv takes the files, and so the hashes, of
-        # the first. The default index comes first, since a lock made from an extra one
-        # that mirrors a single wheel would install on no other machine.
+        # For a version that several indexes have, uv uses the files, and so the hashes, of the
+        # first. The default index comes first, since a lock made from an extra one that mirrors a
+        # single wheel would install on no other machine.
         default = variables.setdefault("UV_DEFAULT_INDEX", default_index())
         variables["UV_INDEX"] = " ".join([default, *extra])
         variables["UV_INDEX_STRATEGY"] = "unsafe-best-match"
@@ -225,7 +225,7 @@ def _indexes(pip: Mapping[str, str], *, default_index: Callable[[], str]) -> dic
 
 
 def _existing(locations: Iterable[str]) -> Iterator[str]:
-    """Yield the locations but the folders that do not exist: pip passes over those, uv stops."""
+    """Yield the locations without missing folders: pip ignores those, uv fails."""
     for location in locations:
         if "://" in location:
             url = urlsplit(location)

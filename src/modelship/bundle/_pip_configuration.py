@@ -17,7 +17,7 @@ __all__ = ["pip_settings"]
 
 
 def pip_settings(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return what is configured for ``pip install``, by option name, such as ``index-url``.
+    """Return the configuration of ``pip install``, by option name, such as ``index-url``.
 
     The section ``[install]`` beats ``[global]``, ``PIP_…`` variables beat both, and an
     empty value counts as absent, all as in pip.
@@ -48,10 +48,10 @@ def _key(name: str) -> str:
 
 
 def _files(environ: Mapping[str, str]) -> Iterator[Path]:
-    """Yield pip's configuration files, from the weakest to the strongest.
+    """Yield pip's configuration files, from the lowest to the highest precedence.
 
-    The order and the rules for PIP_CONFIG_FILE are those of pip's ``configuration.py``:
-    os.devnull turns all files off, and an existing file takes the place of the user's.
+    The order and the rules for PIP_CONFIG_FILE are those of pip's ``configuration.py``: os.devnull
+    disables all files, and an existing file replaces the user's.
     """
     given = environ.get("PIP_CONFIG_FILE", "")
     if given == os.devnull:
@@ -80,7 +80,7 @@ def _parse(path: Path) -> configparser.RawConfigParser:
     try:
         parser.read(path, encoding="utf-8")
     except (configparser.Error, UnicodeDecodeError) as error:
-        # The parser's own words quote the line, which may hold a password.
+        # The parser's message quotes the line, which may contain a password.
         raise EnvironmentSpecError(
             str(path),
             f"it is not a configuration file that pip can read ({type(error).__name__}).",

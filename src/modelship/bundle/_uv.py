@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Outcome", "run_uv"]
 
-# These would change what is resolved, or where it is installed, behind our back; or they
-# keep bytecode from being written where the service looks for it.
+# These would change the resolution or the installation folder; or they would keep bytecode from
+# being written where the service looks for it.
 _NOT_PASSED_ON = (
     "PYTHONDONTWRITEBYTECODE",
     "PYTHONHOME",
@@ -53,18 +53,18 @@ _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one run of uv ended.
+    """The result of one run of uv.
 
     Parameters
     ----------
     ok : bool
         Whether uv succeeded.
     stdout : str
-        What it wrote to its standard output.
+        Its standard output.
     words : str
-        What it wrote to its standard error, without colors and secrets.
+        Its standard error, without colors and secrets.
     timed_out : bool
-        Whether it was ended because its time was up.
+        Whether it was killed because of the timeout.
     """
 
     ok: bool
@@ -82,26 +82,26 @@ def run_uv(
     folder: str = os.sep,
     path: str | None = None,
 ) -> Outcome:
-    """Run uv, and end it with all its children when the time is up or the caller is stopped.
+    """Run uv, and kill it with all its children on timeout or if the caller is stopped.
 
-    It does not run in the current folder: no project or ``uv.toml`` that happens to lie
-    there has a say, while the configuration of the user and of the machine has.
+    It does not run in the current folder: a project or ``uv.toml`` there has no effect, while the
+    configuration of the user and of the machine applies.
 
     Parameters
     ----------
     arguments : sequence of str
         The arguments after ``uv``. None of them may be secret: all users can see them.
     timeout_s : float
-        After so many seconds it is ended.
+        The timeout in seconds.
     stdin : str
-        What is written to its standard input.
+        Its standard input.
     asks_index : bool
-        Whether this command asks the package index; it then gets pip's configuration.
+        Whether this command queries the package index; pip's configuration is then passed on.
     folder : str
-        Where it runs: the root folder, which only its owner can put a file into, or one
-        with a ``pyproject.toml`` made for it.
+        The working folder: the root folder, which only its owner can write to, or one with a
+        ``pyproject.toml`` created for it.
     path : str, optional
-        Where it looks for programs; by default where this process does.
+        The search path of programs. Default: that of this process.
     """
     from modelship.workspace.way_out import WayOut
 
@@ -125,9 +125,9 @@ def _variables(environ: Mapping[str, str]) -> dict[str, str]:
     for name in _PATHS:
         if variables.get(name) and "://" not in variables[name]:
             variables[name] = os.path.abspath(variables[name])  # noqa: PTH100 - keeps links
-    # Each run of uv would try the download again, for half a minute where it cannot work.
+    # Each run of uv would retry the download, for half a minute if it cannot work.
     variables.setdefault("UV_PYTHON_DOWNLOADS", "never")
-    # Bytecode that goes by the time of the source would be stale after a copy.
+    # Bytecode that is validated by the source's time would be stale after a copy.
     always = {"UV_NO_PROGRESS": "1", "NO_COLOR": "1", "PYC_INVALIDATION_MODE": "CHECKED_HASH"}
     return variables | always
 
@@ -165,7 +165,7 @@ def _uv_path() -> str:
 
 @functools.cache
 def _default_index() -> str:
-    """Ask uv which index it asks by default; offline, in the time that it takes to start."""
+    """Query uv's default index; offline, and no slower than starting uv."""
     asking = ["pip", "compile", "-", "--emit-index-url", "--no-header", "--offline", "--quiet"]
     command = [_uv_path(), *asking, "--python", sys.executable]
     outcome = _run(command, stdin="\n", variables=_variables(os.environ), timeout_s=60)

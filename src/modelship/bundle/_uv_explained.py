@@ -1,7 +1,7 @@
 """Explain errors of uv in one sentence, with a remedy.
 
-The patterns are those of uv 0.12 and 0.13; where none fits, uv's own words, which go along
-as evidence, have to speak for themselves.
+The patterns are those of uv 0.12 and 0.13; if none matches, uv's own message, which is included as
+evidence, is all there is.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ __all__ = ["Explanation", "explain"]
 
 @dataclass(frozen=True)
 class Explanation:
-    """What went wrong, and one thing to do next, and with which package; all may be empty."""
+    """The problem, the advice, and the package concerned; all may be empty."""
 
     problem: str = ""
     advice: str = ""
@@ -28,8 +28,8 @@ _NEWER = (
     "evaluating the model there shows whether it answers the same."
 )
 
-# In the order in which they are tried: what goes wrong on the way to the index first, since
-# uv then goes on to speak of packages that it never saw.
+# In the order in which they are tried: first the problems of reaching the index, since uv then
+# continues with messages about packages that it never saw.
 _KNOWN = (
     (r"No space left on device", "the disk is full", "Free disk space, and try again."),
     (
@@ -102,16 +102,16 @@ _PATTERNS = tuple((re.compile(row[0], re.IGNORECASE), *row[1:]) for row in _KNOW
 
 
 def explain(words: str, *, python: str, on: str = "") -> Explanation:
-    """Say in one sentence what uv said; it is empty if nothing known is found.
+    """Explain uv's message in one sentence; empty if no known cause is found.
 
     Parameters
     ----------
     words : str
-        What uv said, redacted.
+        The message of uv, redacted.
     python : str
-        The version of Python that was asked for.
+        The requested version of Python.
     on : str
-        The platform that packages had to fit, such as ``" on x86_64"``.
+        The platform that packages had to support, such as ``" on x86_64"``.
     """
     text = " ".join(words.split())
     for pattern, problem, advice in _PATTERNS:

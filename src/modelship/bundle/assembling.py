@@ -1,4 +1,4 @@
-"""A bundle from the files of its folder, each of which is read as what others may have written."""
+"""Assemble a bundle from the files of its folder, which are untrusted."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def _read_schema(folder: Path) -> Schema:
 
 
 def _refuse_links(folder: Path, *parts: str) -> None:
-    """Refuse a link on the way to a file: a saved bundle has none, and it may lead anywhere."""
+    """Refuse a link on the path of a file: a saved bundle has none, and it may lead anywhere."""
     steps = [folder.joinpath(*parts[:count]) for count in range(1, len(parts) + 1)]
     last = steps[-1]
     below = files_below(last) if last.is_dir() and not last.is_symlink() else ()

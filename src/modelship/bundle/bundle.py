@@ -52,53 +52,53 @@ class ScoringBundle:
     Parameters
     ----------
     model : Model or Sequence[Model]
-        What :meth:`ModelSource.fetch` returned; it is never unpickled here. One model lies in the
-        folder ``AZUREML_MODEL_DIR``. Of a sequence of several, each lies in
+        The result of :meth:`ModelSource.fetch`; it is never unpickled here. A single model is in
+        the folder ``AZUREML_MODEL_DIR``. Of a sequence, each model is in
         ``AZUREML_MODEL_DIR/<name>/<version>``, as on Azure; two may be versions of one model, but
-        none may have the name and the version of another. The sequence may be empty, for a script
-        that needs no model.
+        no two may have the same name and version. The sequence may be empty, for a script that
+        needs no model.
     entry_script : str or Path, optional
-        The scoring script, which defines ``init()`` and ``run(raw_data)``. Without it one is
-        written that answers ``{"data": rows}`` with a list of predictions; that takes one model.
-        Where the schema has columns, it builds from a row what the model was fitted on.
+        The scoring script, which defines ``init()`` and ``run(raw_data)``. Default: a generated
+        script that answers ``{"data": rows}`` with a list of predictions; this requires exactly one
+        model. If the schema has columns, it converts each row to the model's input.
     source_directory : str or Path, optional
-        A folder whose files go along with the script; `entry_script` is then relative to it.
-        Without `entry_script` they lie beside the script that is written: modules of your own that
-        the model was made with.
+        A folder whose files are included with the script; `entry_script` is then relative to it.
+        Without `entry_script` they are placed next to the generated script: your own modules with
+        which the model was created.
     environment : Environment, str, Path or Sequence[str], optional
-        A conda YAML file, a requirements file, or an Environment. Without it the
-        environment is inferred from what wrote the models; a list of packages, such as
-        ``["pandas", "pyarrow>=15"]``, is added to that.
+        A conda YAML file, a requirements file, or an Environment. Default: inferred from the
+        libraries that wrote the models; a list of packages, such as ``["pandas", "pyarrow>=15"]``,
+        is added to that.
     sample_input : DataFrame or JSON value, optional
-        A request that the service answers; arrays are taken as lists, and a DataFrame, such as
-        ``X.head()``, as ``{"data": records}``. It is sent once after each deployment,
+        A request that the service answers; arrays are converted to lists, and a DataFrame, such as
+        ``X.head()``, to ``{"data": records}``. It is sent once after each deployment,
         :class:`Evaluator` sends rows in its form, and it completes the schema.
     schema : Schema, str or Path, optional
-        The columns that the model takes, and what it answers; or a file of them. Without it, what
-        the model's file and the sample tell.
+        The input columns and the output of the model; or a file of them. Default: derived from the
+        model's file and the sample.
     output : {"labels", "proba"}
-        What a written script answers: predictions, or ``{"predictions": ..., "probabilities":
+        The answer of a generated script: predictions, or ``{"predictions": ..., "probabilities":
         ..., "classes": ...}``.
     validate : bool
-        Whether a written script refuses a request that does not fit the schema, with the status
+        Whether a generated script refuses a request that does not match the schema, with the status
         400 and a message that names the column and the row.
     cpu_cores : float
-        Cores of processor time, above 0.
+        Processor cores, above 0.
     memory_gb : float
         Memory in gibibytes, above 0.
     tags : Mapping[str, str], optional
-        Labels of your own, kept with the deployment.
+        Your own labels, kept with the deployment.
     description : str
-        One sentence for people.
+        One sentence for readers.
 
     Raises
     ------
     BundleError
-        If the script or the sample cannot be used.
+        If the script or the sample is invalid.
     EnvironmentSpecError
         If the environment cannot be read; on first use of :attr:`lock`, if it cannot be resolved.
     InvalidOptionError
-        If an option has a value that it cannot take.
+        If an option has an invalid value.
     """
 
     def __init__(
@@ -170,13 +170,13 @@ class ScoringBundle:
 
     @classmethod
     def from_parts(cls, *, lock: Lock, **fields: Any) -> ScoringBundle:
-        """Put a bundle together from parts that were checked before; for loading."""
+        """Assemble a bundle from validated parts; for loading."""
         bundle = cls.__new__(cls)
         bundle._fill(lock=lock, **{"schema": Schema(), **fields})  # noqa: SLF001 - its own class's
         return bundle
 
     def with_lock(self, lock: Lock) -> ScoringBundle:
-        """Return this bundle with `lock` in place of the one that it would resolve."""
+        """Return this bundle with `lock` instead of the one that it would resolve."""
         return ScoringBundle.from_parts(
             lock=lock, **{name: getattr(self, name) for name in _FIELDS}
         )
@@ -189,7 +189,7 @@ class ScoringBundle:
 
     @property
     def model(self) -> Model:
-        """The model of a bundle that has one.
+        """The model of a bundle with exactly one.
 
         Raises
         ------
@@ -210,14 +210,14 @@ class ScoringBundle:
 
     @property
     def input_key(self) -> str | None:
-        """The key under which the sample request holds its rows, if there is just one."""
+        """The key under which the sample request holds its rows, if there is exactly one."""
         return self._input[0]
 
     @property
     def input_form(self) -> str | None:
-        """What the rows of a request are: ``"records"`` or ``"rows"``; None if that is open.
+        """The form of the rows of a request: ``"records"`` or ``"rows"``; None if unspecified.
 
-        A written script takes both, and records keep the names of their columns.
+        A generated script accepts both, and records keep the names of their columns.
         """
         if self.schema.is_table and any(f.path.startswith(f"{TABLES}/") for f in self.source):
             return "records"
@@ -235,10 +235,9 @@ class ScoringBundle:
 
     @property
     def task(self) -> str:
-        """What its service answers: classes or quantities, as the schema says.
+        """The task of its service, classification or regression, from the schema.
 
-        It is ``"classification"`` or ``"regression"``; ``""`` if that is not known, as for a
-        custom script.
+        It is ``"classification"`` or ``"regression"``; ``""`` if unknown, as for a custom script.
         """
         script = next((each for each in self.source if each.path == self.entry_script), None)
         is_ours = script is not None and is_generated(script.content)
@@ -246,21 +245,21 @@ class ScoringBundle:
 
     @cached_property
     def lock(self) -> Lock:
-        """The environment locked with hashes, on first use; once a day for one environment."""
+        """The environment locked with hashes, on first use; resolved once a day per environment."""
         return todays_lock(self.environment)
 
     @cached_property
     def parts(self) -> Mapping[str, str]:
-        """The digest of each part, by name: what :attr:`digest` is made of."""
+        """The digest of each part, by name: the inputs of :attr:`digest`."""
         return MappingProxyType({name: _sha256(value) for name, value in self._content().items()})
 
     @cached_property
     def digest(self) -> str:
         """The hex sha256 digest of the content.
 
-        It covers the models, the script's folder, the environment and its lock, the sample
-        request, the schema, the resources, the tags and the description; neither time, nor the
-        place of any file, nor the order of the tags or of the models changes it. The first use
+        It covers the models, the script's folder, the environment and its lock, the sample request,
+        the schema, the resources, the tags and the description; it does not depend on the time, on
+        the location of any file, or on the order of the tags or of the models. The first use
         resolves the lock.
         """
         return _sha256(dict(self.parts))
@@ -268,7 +267,7 @@ class ScoringBundle:
     def _content(self) -> dict[str, object]:
         models, lock, asked = [*map(described, self.models)], self.lock, self.environment
         content: dict[str, object] = {
-            # Bundles had one model first, and those keep their digest.
+            # Bundles originally had one model, and those keep their digest.
             "model": models[0] if len(models) == 1 else models,
             "script": [self.entry_script, [[file.path, file.sha256] for file in self.source]],
             "environment": [lock.python, lock.digest, asked.python, list(asked.requirements)],
@@ -277,18 +276,18 @@ class ScoringBundle:
             "tags": dict(self.tags),
             "description": self.description,
         }
-        # Bundles had no schema first, and those keep their digest.
+        # Bundles originally had no schema, and those keep their digest.
         return content if self.schema == Schema() else {**content, "schema": self.schema.to_json()}
 
     def save(self, folder: str | Path) -> Path:
-        """Write the bundle into `folder`, whole or not at all, and return the folder.
+        """Write the bundle into `folder` atomically, and return the folder.
 
         Raises
         ------
         InvalidOptionError
-            If the folder holds something that is not a bundle.
+            If the folder contains something that is not a bundle.
         DigestMismatchError
-            If a model file changed since the bundle was made.
+            If a model file has changed since the bundle was created.
         StorageError
             If it cannot be written: there is no space, or no permission.
         """
@@ -308,46 +307,46 @@ class ScoringBundle:
         timeout_s: float = 600.0,
         show_output: bool = True,
     ) -> Findings:
-        """Return what is wrong with the bundle, before anything of it is built or sent.
+        """Return the problems of the bundle, before anything of it is built or sent.
 
-        The script, the environment and the model are read and not run; then, unless that found
+        The script, the environment and the model are checked statically; then, unless that found
         errors, ``init()`` and ``run()`` are tried on the sample request: in the bundle's own
-        environment, in a process of their own, with the memory and the time that `target` gives.
+        environment, in a separate process, within the memory and time limits of `target`.
 
         Parameters
         ----------
         target : str, Profile or DeployTarget, optional
-            What it is to run on; the name of a profile (``"aci"``, ``"aks"``, ``"docker"``,
+            The intended target; the name of a profile (``"aci"``, ``"aks"``, ``"docker"``,
             ``"process"``, ``"online-endpoint"``), or a target.
         name : str, optional
-            The name that the service is to have.
+            The intended name of the service.
         trial : bool
-            Whether the script is tried. It takes as long as its init() and run(), and the
-            first time as long as it takes to install the environment.
+            Whether to try the script. This takes as long as its init() and run(), and the first
+            time also as long as installing the environment.
         trust_model : bool
-            Load the model whatever it runs, because you know who made it. What was found in it
-            is then a warning.
+            Load the model whatever code it runs, because you trust its author. Its findings are
+            then warnings.
         variables, secrets : Mapping[str, str], optional
-            Environment variables of the service, as :class:`~modelship.Serving` has them. The
-            script is tried with them; without a trial, no secret is read.
-            :meth:`DeployTarget.deploy` checks with those that it serves the bundle with.
+            Environment variables of the service, as for :class:`~modelship.Serving`. The script is
+            tried with them; without a trial, no secret is read. :meth:`DeployTarget.deploy` checks
+            with those of the bundle's serving.
         timeout_s : float
-            How long all of it may take, in seconds.
+            The timeout of everything, in seconds.
         show_output : bool
-            Show on stderr what is done if it takes long, such as installing the environment: with
-            a clock on a terminal, and in a line from time to time elsewhere.
+            Show long steps on stderr, such as installing the environment: with a clock on a
+            terminal, and as an occasional line elsewhere.
 
         Returns
         -------
         Findings
-            A tuple of :class:`Finding`, errors first; empty if nothing is wrong.
+            A tuple of :class:`Finding`, errors first; empty if there are no problems.
 
         Raises
         ------
         InvalidOptionError
             If there is no such profile, or a variable or a secret is not available.
         """
-        # The checks stand above bundles, for they run them: they are found by name.
+        # The checks are above bundles, since they run them: they are looked up by name.
         check: Callable[..., Findings] = named("modelship.checks:check")
         return check(
             self,
@@ -363,12 +362,12 @@ class ScoringBundle:
 
     @classmethod
     def load(cls, folder: str | Path) -> ScoringBundle:
-        """Read a bundle that :meth:`save` wrote, and check every digest.
+        """Read a bundle that :meth:`save` wrote, and verify every digest.
 
         Raises
         ------
         BundleFormatError
-            If the folder is not a bundle, or a file in it was changed.
+            If the folder is not a bundle, or a file in it has changed.
         """
         from modelship.bundle.store import load
 

@@ -20,12 +20,12 @@ _ALL_OTHER: Final = (
 
 
 def as_models(given: object) -> tuple[Model, ...]:
-    """Return what was given as the models of a bundle, sorted by name and version.
+    """Return the given models of a bundle, sorted by name and version.
 
     Raises
     ------
     InvalidOptionError
-        If something of it is no model, or two could not lie in a service together.
+        If an item is not a model, or two of them cannot coexist in a service.
     """
     if isinstance(given, Model):
         return (given,)
@@ -42,7 +42,7 @@ def as_models(given: object) -> tuple[Model, ...]:
 def model_ids(models: Sequence[Model]) -> str:
     """Return the name and version of each model, such as ``"digits:1, letters:4"``.
 
-    Of more than ten, the first ten and the number of the others; ``""`` of none.
+    Of more than ten, the first ten and the number of the others; ``""`` if there are none.
     """
     ids = [_id(model) for model in models]
     more = [f"and {len(ids) - _MOST_SHOWN} more"] if len(ids) > _MOST_SHOWN else []
@@ -50,7 +50,7 @@ def model_ids(models: Sequence[Model]) -> str:
 
 
 def described(model: Model) -> list[object]:
-    """Return what of a model is in the digest of a bundle."""
+    """Return the fields of a model that are part of a bundle's digest."""
     files = [[file.path, file.sha256] for file in model.files]
     format_ = model.model_format.in_digests or model.format
     return [model.name, model.version, format_, model.digest, *files]

@@ -1,7 +1,7 @@
 """Find the two clashing requirements in uv's proof that a resolution is impossible.
 
-The proof is made of sentences such as ``flask==3.0.0 depends on werkzeug>=3.0.0``; what a package
-needs may also be a list, one range of versions after the other.
+The proof consists of sentences such as ``flask==3.0.0 depends on werkzeug>=3.0.0``; the dependency
+of a package may also be a list of version ranges.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ _MARKER = re.compile(r"\{[^}]*\}")
 
 @dataclass(frozen=True)
 class Clash:
-    """Two requirements that cannot both hold.
+    """Two requirements that cannot both be satisfied.
 
     Parameters
     ----------
     requirements : tuple[str, str]
-        Both, as they were asked for.
+        Both, as they were requested.
     reason : str
-        What one of them needs of the other, such as ``"flask==3.0.0 needs werkzeug>=3.0.0"``.
+        The dependency of one on the other, such as ``"flask==3.0.0 needs werkzeug>=3.0.0"``.
     package : str
-        The package that would have to have two versions.
+        The package that would need two versions at once.
     wanted : str
-        Which of its versions are needed, such as ``"werkzeug>=3.0.0"``.
+        Its required versions, such as ``"werkzeug>=3.0.0"``.
     """
 
     requirements: tuple[str, str]
@@ -74,22 +74,22 @@ class _Need:
 
 
 def find_clash(words: str, requirements: Sequence[str]) -> Clash | None:
-    """Return the two of `requirements` that clash by uv's proof, or None if it does not tell.
+    """Return the two of `requirements` that clash by uv's proof, or None if unclear.
 
     Parameters
     ----------
     words : str
-        What uv said.
+        The message of uv.
     requirements : Sequence[str]
-        What was asked for, as in PEP 508.
+        The requested requirements, as in PEP 508.
     """
     needs = tuple(_needs(words))
     asked = {str(canonicalize_name(Requirement(text).name)): text for text in requirements}
     found = tuple(_with_what_was_asked(needs, asked)) or tuple(_with_each_other(needs, asked))
     if not found:
         return None
-    # The needs of a requirement itself explain more than those of its dependencies, those of the
-    # newest release more than those of older ones, and later steps of the proof more than earlier.
+    # Direct dependencies explain more than transitive ones, those of the newest release more than
+    # those of older ones, and later steps of the proof more than earlier ones.
     ranks = [
         (need.who in asked, need.holds_for_the_newest, at) for at, (need, _) in enumerate(found)
     ]
@@ -99,7 +99,7 @@ def find_clash(words: str, requirements: Sequence[str]) -> Clash | None:
 def _with_what_was_asked(
     needs: Sequence[_Need], asked: Mapping[str, str]
 ) -> Iterator[tuple[_Need, Clash]]:
-    """Find needs that a requirement itself rules out."""
+    """Find dependencies that a requirement itself excludes."""
     for need in needs:
         text, origin = asked.get(need.package), _origin(need, needs, asked)
         if text and origin and origin != text:
@@ -111,7 +111,7 @@ def _with_what_was_asked(
 def _with_each_other(
     needs: Sequence[_Need], asked: Mapping[str, str]
 ) -> Iterator[tuple[_Need, Clash]]:
-    """Find two needs of the same package that rule each other out."""
+    """Find two dependencies on the same package that exclude each other."""
     for one, other in itertools.combinations(needs, 2):
         if one.package == other.package and _disjoint(one.ranges, other.ranges):
             origins = _origin(one, needs, asked), _origin(other, needs, asked)
@@ -142,7 +142,7 @@ def _needs(words: str) -> Iterator[_Need]:
 
 
 def _origin(need: _Need, needs: Sequence[_Need], asked: Mapping[str, str]) -> str:
-    """Return the requirement that brings the package which has this need, or ``""``."""
+    """Return the requirement that requires the package with this dependency, or ``""``."""
     names, seen = [need.who], set[str]()
     for name in names:
         if name in asked:
@@ -153,9 +153,9 @@ def _origin(need: _Need, needs: Sequence[_Need], asked: Mapping[str, str]) -> st
 
 
 def _disjoint(some: Sequence[str], others: Sequence[str]) -> bool:
-    """Return whether no version is in a range of both; each is given by its specifiers.
+    """Return whether two version ranges are disjoint; each is given by its specifiers.
 
-    Where two ranges meet, they do so at the lower end of one of them, or just above it.
+    If two ranges overlap, they do so at the lower end of one of them, or just above it.
     """
     ours, theirs = ([SpecifierSet(each) for each in ranges] for ranges in (some, others))
     ends = {clause.version.removesuffix(".*") for each in (*ours, *theirs) for clause in each}
@@ -169,7 +169,7 @@ def _disjoint(some: Sequence[str], others: Sequence[str]) -> bool:
 
 
 def _joined(package: str, ranges: Sequence[str]) -> str:
-    """Write ``<1.4`` and ``>1.4,<2`` as ``!=1.4,<2``, which is what was asked for."""
+    """Join ``<1.4`` and ``>1.4,<2`` to ``!=1.4,<2``, the original requirement."""
     text = ""
     for each in ranges:
         below, above = re.fullmatch(r"(.*)<([^,=]+)", text), re.search(r">([^,=]+)", each)

@@ -1,9 +1,8 @@
 """Translate conda environment files to pip requirements.
 
-Taken: the keys ``name``, ``channels``, ``prefix`` (which say nothing about the packages
-themselves) and ``dependencies`` with one list under ``pip:``. Any other key is refused,
-since leaving it out would make another environment. How one line is translated:
-:mod:`modelship.bundle.conda_spec`.
+Supported: the keys ``name``, ``channels``, ``prefix`` (which do not affect the packages themselves)
+and ``dependencies`` with one list under ``pip:``. Any other key is refused, since ignoring it would
+change the environment. Translation of one line: :mod:`modelship.bundle.conda_spec`.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ _KEYS = ("name", "channels", "dependencies", "prefix")
 
 @dataclass(frozen=True)
 class PythonSpec:
-    """The versions of Python that a file asks for, and the place where it does."""
+    """The Python versions that a file requests, and the line with the request."""
 
     specifier: SpecifierSet
     where: str
@@ -41,7 +40,7 @@ class PythonSpec:
 
 @dataclass(frozen=True)
 class CondaFile:
-    """What a conda environment file asks for, in PyPI's names."""
+    """The requests of a conda environment file, with PyPI names."""
 
     requirements: tuple[str, ...]
     python: PythonSpec | None
@@ -50,13 +49,13 @@ class CondaFile:
 
 
 def read_conda(path: Path, text: str) -> CondaFile:
-    """Read the conda environment file `text`, which came from `path`.
+    """Parse the conda environment file `text`, which was read from `path`.
 
     Raises
     ------
     EnvironmentSpecError
-        If it is not such a file, or says something that cannot be translated. The
-        message names the line.
+        If it is not such a file, or contains something that cannot be translated. The message names
+        the line.
     UntranslatablePackageError
         If packages have no known counterpart on PyPI; it names all of them.
     """
@@ -124,7 +123,7 @@ def _by_name(requirements: list[tuple[int, Requirement]]) -> dict[str, tuple[int
 
 
 def _read_yaml(path: Path, text: str) -> tuple[set[str], list[yaml.Node]]:
-    """Return the keys of the file, and what stands in its list of dependencies."""
+    """Return the keys of the file, and the items of its list of dependencies."""
     import yaml
 
     try:

@@ -18,9 +18,9 @@ match specification         requirement           why
 The specification is that of conda's ``MatchSpec``. Tables of names:
 :mod:`modelship.bundle._conda_names`. What is in none of them is
 
-- skipped if it has a build string that names no Python: conda's tools write the Python of a
-  package there (``py311h64a7726_0``, ``pyhd8ed1ab_0``), and libraries in C have none
-  (``h2797004_0``). So has a package that only brings others together; an export lists those too;
+- skipped if it has a build string that names no Python: conda's tools write the Python of a package
+  there (``py311h64a7726_0``, ``pyhd8ed1ab_0``), and libraries in C have none (``h2797004_0``).
+  Neither have metapackages; an export lists those too;
 - skipped in an export without build strings, if its name begins with ``lib``;
 - an error otherwise.
 """
@@ -65,17 +65,17 @@ class MatchSpec:
     Parameters
     ----------
     text : str
-        All of it.
+        The whole specification.
     where : str
         The file and the line, for messages.
     written_name : str
-        The package as it is written.
+        The package as written.
     version : str
-        What stands after the name, without a build.
+        The version after the name, without a build.
     build : str
         The build, or ``""``.
     brackets : str
-        What stands in brackets, or ``""``.
+        The text in brackets, or ``""``.
     """
 
     text: str
@@ -92,7 +92,7 @@ class MatchSpec:
 
 
 def parse(text: str, *, where: str) -> MatchSpec:
-    """Return the parts of a match specification.
+    """Parse a match specification.
 
     Raises
     ------
@@ -109,22 +109,22 @@ def parse(text: str, *, where: str) -> MatchSpec:
 
 
 def translate(spec: MatchSpec, *, exported: bool = False) -> Requirement | None:
-    """Return the requirement that a match specification means.
+    """Translate a match specification to a requirement.
 
-    It is None for a package that pip needs not install, and a requirement named
-    ``python`` for the interpreter.
+    The result is None for a package that pip need not install, and a requirement named ``python``
+    for the interpreter.
 
     Parameters
     ----------
     spec : MatchSpec
         One line of a file.
     exported : bool
-        Whether conda wrote the file, which then lists what others need too.
+        Whether conda wrote the file, which then also lists transitive dependencies.
 
     Raises
     ------
     EnvironmentSpecError
-        If there is no requirement like that.
+        If there is no equivalent requirement.
     UntranslatablePackageError
         If the package has no known counterpart on PyPI.
     """

@@ -33,28 +33,27 @@ _GIVE_ONE = "Pass environment= with a conda or requirements file."
 
 @dataclass(frozen=True)
 class Environment:
-    """Which Python and which packages a scoring script needs.
+    """The Python and the packages that a scoring script needs.
 
-    Azure ML's inference server is part of each environment: it is added unless a
-    requirement names it. Packages of Azure ML that are named with no version get the
-    floor in :data:`modelship.known_packages.FLOORS`. Azure ML's SDK gets setuptools, which
-    it imports and conda installs, on a Python older than 3.12 unless a requirement names it.
+    Azure ML's inference server is part of each environment: it is added unless a requirement names
+    it. Azure ML packages without a version get the lower bound in
+    :data:`modelship.known_packages.FLOORS`. With Azure ML's SDK, setuptools, which it imports and
+    conda installs, is added on Python older than 3.12 unless a requirement names it.
 
     Parameters
     ----------
     python : str
-        ``"3.11"``, 3.8 or newer. A patch release (``"3.11.7"``) may be given; any
-        interpreter of the same minor version serves for it.
+        ``"3.11"``, 3.8 or newer. A patch release (``"3.11.7"``) may be given; any interpreter of
+        the same minor version satisfies it.
     requirements : tuple[str, ...]
-        Requirements as in PEP 508; kept in canonical form, sorted.
+        Requirements as in PEP 508; stored in canonical form, sorted.
     origin : str
-        Where it was read from, for messages; two environments that differ only in it
-        are equal.
+        The file or source, for messages; it does not affect equality.
     lines : Mapping[str, tuple[int, ...]]
-        The lines of `origin` that ask for a package, or for ``python``, by canonical name; for
-        messages too.
+        The lines of `origin` that request a package, or ``python``, by canonical name; also for
+        messages.
     inferred : bool
-        Whether it was inferred from a model; does not count for equality either.
+        Whether it was inferred from a model; does not affect equality either.
 
     Raises
     ------
@@ -77,7 +76,7 @@ class Environment:
             parsed.append(Requirement(SETUPTOOLS))
         pinned = any(each.name == DEFAULTS and each.specifier for each in parsed)
         parsed = [
-            # What brings the server says which release of it.
+            # The package that depends on the server determines its release.
             each if each.name == SERVER and pinned else _with_floor(each, python=self.python)
             for each in parsed
         ]
@@ -85,14 +84,14 @@ class Environment:
         object.__setattr__(self, "requirements", tuple(requirements))
 
     def note_on(self, release: str, *, of: str) -> str:
-        """Return what to say where another patch release of Python is taken, or ``""``.
+        """Return a note if another patch release of Python is used, or ``""``.
 
         Parameters
         ----------
         release : str
-            The one that is taken, such as ``"3.8.18"``, or ``"3.8"`` if no more is known.
+            The version used, such as ``"3.8.18"``, or ``"3.8"`` if no more is known.
         of : str
-            Where it comes from, such as ``"this machine"``.
+            Its origin, such as ``"this machine"``.
         """
         if self.python.count(".") < 2 or release in {"", self.python}:  # noqa: PLR2004 - major.minor.patch
             return ""
@@ -105,13 +104,13 @@ class Environment:
     def read(cls, path: str | Path) -> Environment:
         """Read a conda environment file (``.yml``, ``.yaml``) or a requirements file (``.txt``).
 
-        A requirements file says nothing about Python: it gets that of this process. So
-        does a conda file that names none, or a range that holds it.
+        A requirements file does not specify Python: the version of this process is used. The same
+        holds for a conda file that names none, or a range that includes it.
 
         Raises
         ------
         EnvironmentSpecError
-            If the file is missing or malformed, or says what cannot be translated.
+            If the file is missing or malformed, or contains something that cannot be translated.
         UntranslatablePackageError
             If a conda package has no known counterpart on PyPI.
         """
@@ -131,25 +130,25 @@ class Environment:
         return cls(python, conda.requirements, origin=str(path), lines=conda.lines)
 
     def place_of(self, *packages: str) -> str:
-        """Return where `packages` are asked for, such as ``"myenv.yml:6 and 7"``."""
+        """Return where `packages` are requested, such as ``"myenv.yml:6 and 7"``."""
         names = [canonicalize_name(each) for each in packages]
         lines = sorted({line for name in names for line in self.lines.get(name, ())})
         return f"{self.origin}:{' and '.join(map(str, lines))}" if lines else self.origin
 
     @classmethod
     def for_model(cls, model: Model, *, own_modules: Collection[str] = ()) -> Environment:
-        """Infer the environment from what the model's file says of the libraries that wrote it.
+        """Infer the environment from the libraries that the model's file names.
 
-        Libraries that left their version in the file are pinned to it. Other packages that it
-        names are pinned to what is installed here, if it was written here, and so is pandas if the
-        model takes a table. Python is that of this process.
+        Libraries that recorded their version in the file are pinned to it. Other packages that it
+        names are pinned to the versions installed here, if it was written here, and so is pandas if
+        the model takes a table. Python is that of this process.
 
         Parameters
         ----------
         model : Model
-            What has to be loaded.
+            The model to load.
         own_modules : Collection[str]
-            Modules that lie beside the script, and come from no package.
+            Modules next to the script, which belong to no package.
 
         Raises
         ------
@@ -162,14 +161,14 @@ class Environment:
     def for_models(
         cls, models: Sequence[Model], *, own_modules: Collection[str] = ()
     ) -> Environment:
-        """Infer the one environment of several models, as :meth:`for_model` does for each.
+        """Infer one environment for several models, as :meth:`for_model` does for each.
 
         Parameters
         ----------
         models : Sequence[Model]
-            What has to be loaded.
+            The models to load.
         own_modules : Collection[str]
-            Modules that lie beside the script, and come from no package.
+            Modules next to the script, which belong to no package.
 
         Raises
         ------
@@ -188,14 +187,15 @@ class Environment:
         Parameters
         ----------
         *packages : str
-            Requirements as in PEP 508, such as ``"pandas"`` or ``"pyarrow>=15"``. Of a package that
-            is there already, a version given here replaces an inferred one, and has to go with
-            one that a file or a user asked for; without a version, it stays as it is.
+            Requirements as in PEP 508, such as ``"pandas"`` or ``"pyarrow>=15"``. For a package
+            that is already included, a version given here replaces an inferred one, and must be
+            compatible with one that a file or a user requested; without a version, it stays
+            unchanged.
 
         Raises
         ------
         EnvironmentSpecError
-            If one is malformed, is given twice, or contradicts what is asked for already.
+            If one is malformed, is given twice, or contradicts an existing requirement.
         """
         requirements = combined(
             self.requirements, packages, replaces=self.inferred, place_of=self.place_of
@@ -213,10 +213,10 @@ def as_environment(
     source: Sequence[SourceFile],
     makes_tables: bool = False,
 ) -> Environment:
-    """Return the environment that is given, or else the one that `models` and `source` need.
+    """Return the given environment, or else the one that `models` and `source` need.
 
-    A list of requirements is added to the latter. The written script for a table makes DataFrames,
-    which `makes_tables` says.
+    A list of requirements is added to the latter. `makes_tables` means that the generated script
+    creates DataFrames.
     """
     if isinstance(given, Environment):
         return given

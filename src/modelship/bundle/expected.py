@@ -12,7 +12,7 @@ _VALUES: Final = frozenset({"table", "run_array"})
 
 
 def holds_no_more(text: str) -> bool:
-    """Return whether a script is a docstring, imports, and the names of a generated one.
+    """Return whether a script contains only a docstring, imports, and a generated script's names.
 
     Parameters
     ----------

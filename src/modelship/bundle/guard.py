@@ -1,8 +1,8 @@
 """Run a program, and kill it with all its children if its caller exits first.
 
-``python guard.py PARENT COMMAND...`` ends as COMMAND does. While that runs it looks whether the
-process PARENT is still its own parent. If it is not, PARENT was killed, and nobody is left to end
-what it had started: the guard kills its process group, which is that of COMMAND too.
+``python guard.py PARENT COMMAND...`` exits with the status of COMMAND. Meanwhile it checks whether
+the process PARENT is still its parent. If not, PARENT was killed, and no process is left to stop
+its children: the guard kills its process group, which includes COMMAND.
 
 It imports nothing of modelship and nothing outside the standard library.
 """
@@ -18,7 +18,7 @@ _NOT_FOUND = 127
 
 
 def main(parent: str, *command: str) -> None:
-    """Start `command`, and wait for its end or that of `parent`."""
+    """Start `command`, and wait until it or `parent` exits."""
     if os.getpgrp() != os.getpid():
         os.setsid()
     reading, writing = os.pipe()
@@ -38,7 +38,7 @@ def main(parent: str, *command: str) -> None:
 
 
 def become(command: tuple[str, ...]) -> None:
-    """Turn this process into `command`."""
+    """Replace this process by `command`."""
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.execv(command[0], command)
@@ -49,7 +49,7 @@ def become(command: tuple[str, ...]) -> None:
 
 
 def end_as(code: int) -> None:
-    """End with an exit code, or by the signal that a negative one stands for."""
+    """Exit with an exit code, or by the signal that a negative one stands for."""
     if code < 0:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # the program itself has left one
         if -code not in {signal.SIGKILL, signal.SIGSTOP}:

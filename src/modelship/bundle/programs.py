@@ -19,21 +19,21 @@ _GUARD = Path(__file__).with_name("guard.py")
 
 
 def start(command: Sequence[object], **options: Any) -> subprocess.Popen[Any]:
-    """Start a program in a session of its own, whose guard ends it if this process is killed.
+    """Start a program in a session of its own; its guard kills it if this process is killed.
 
     Parameters
     ----------
     command : sequence
         The path of a program, and its arguments.
     options
-        As :class:`subprocess.Popen` takes them.
+        See :class:`subprocess.Popen`.
     """
     guarded = [sys.executable, "-I", "-S", str(_GUARD), str(os.getpid()), *map(str, command)]
     return subprocess.Popen(guarded, start_new_session=True, **options)
 
 
 def end(process: subprocess.Popen[Any]) -> None:
-    """Kill a program that was started here, with all that it started in its session."""
+    """Kill a program that was started here, with all processes of its session."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
 
@@ -41,19 +41,19 @@ def end(process: subprocess.Popen[Any]) -> None:
 def run(
     command: Sequence[object], *, stdin: str = "", timeout_s: float, **options: Any
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end, and return what it wrote.
+    """Run a program until it exits, and return its output.
 
     Raises
     ------
     subprocess.TimeoutExpired
-        If it takes longer; it is ended then, and what it wrote is in the error.
+        If it takes longer; it is then killed, and its output is in the error.
     """
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     with start(command, encoding="utf-8", errors="replace", **pipes, **options) as process:
         try:
             out, words = process.communicate(stdin, timeout=timeout_s)
         except subprocess.TimeoutExpired as error:
-            end(process)  # with what it started: building a package starts compilers
+            end(process)  # with its children: building a package starts compilers
             error.output, error.stderr = process.communicate()
             raise
         except BaseException:

@@ -1,9 +1,9 @@
 """Cache locks for a day, so that an environment is resolved once for all its bundles.
 
-A resolution takes seconds, and asks an index that may answer otherwise a moment later. So what was
-resolved is kept in the cache, by all that decides it: the requirements, the minor version of
-Python, and which index is asked in what way. A new release is taken from the next day on, in UTC,
-or when it is asked for: by :func:`upgraded_lock`, or with ``MODELSHIP_REFRESH_LOCKS=1``.
+A resolution takes seconds, and queries an index whose answer may change at any time. So the result
+is cached, keyed by all of its inputs: the requirements, the minor version of Python, and the index
+with its settings. A new release is used from the next day on, in UTC, or on request: by
+:func:`upgraded_lock`, or with ``MODELSHIP_REFRESH_LOCKS=1``.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ _SCHEMA: Final = record(
 
 
 def todays_lock(environment: Environment, *, resolve: Callable[[Environment], Lock] = lock) -> Lock:
-    """Return the lock that `environment` has today, or resolve it now.
+    """Return today's lock of `environment`, or resolve it now.
 
     Parameters
     ----------
     environment : Environment
-        What to resolve.
+        The environment to resolve.
     resolve : Callable
-        What resolves it.
+        The function that resolves it.
 
     Raises
     ------
@@ -69,14 +69,14 @@ def todays_lock(environment: Environment, *, resolve: Callable[[Environment], Lo
 def upgraded_lock(
     environment: Environment, *, resolve: Callable[[Environment], Lock] = lock
 ) -> Lock:
-    """Resolve `environment` now; that is its lock for the rest of the day.
+    """Resolve `environment` now, and use the result as its lock for the rest of the day.
 
     Parameters
     ----------
     environment : Environment
-        What to resolve.
+        The environment to resolve.
     resolve : Callable
-        What resolves it.
+        The function that resolves it.
 
     Raises
     ------
@@ -86,13 +86,13 @@ def upgraded_lock(
     resolved = resolve(environment)
     place = _place(environment)
     if place is not None:
-        with suppress(OSError):  # then the next bundle resolves once more
+        with suppress(OSError):  # then the next bundle resolves it again
             _write(place, resolved)
     return resolved
 
 
 def _place(environment: Environment) -> Path | None:
-    """Return the file of an environment's lock; None if it is not to be remembered."""
+    """Return the file of an environment's lock; None if it is not cached."""
     index = index_identity(os.environ)
     if index is None:
         return None
@@ -106,7 +106,7 @@ def _place(environment: Environment) -> Path | None:
 
 
 def _read(place: Path, *, python: str) -> Lock:
-    """Return the lock that is kept; raises ValueError if there is none of today, whole."""
+    """Return the cached lock; raise ValueError if there is no complete one of today."""
     kept = _SCHEMA(parse(read_regular(place, most_bytes=_MOST_BYTES)), "")
     found = Lock(python=python, text=kept["text"])
     if kept["day"] != _today() or kept["digest"] != found.digest or lock_problem(found.text):

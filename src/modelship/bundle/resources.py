@@ -14,12 +14,12 @@ _MOST: Final = 1_000_000.0  # more than any machine has
 
 @dataclass(frozen=True)
 class Resources:
-    """The processor and memory that a service asks for.
+    """The processor and memory that a service requests.
 
     Parameters
     ----------
     cpu_cores : float
-        Cores of processor time, above 0; may be a fraction.
+        Processor cores, above 0; may be a fraction.
     memory_gb : float
         Memory in gibibytes (2**30 bytes, as Azure Container Instances counts), above 0.
 

@@ -58,7 +58,11 @@ def test_an_exception_has_a_code(kind, message, phase, line, code):
     ("module", "line", "remedy"),
     [
         ("PIL", "from PIL import Image", "List pillow in the environment."),
-        ("docx", "import docx", "List python-docx in the environment; or, if docx is a file"),
+        (
+            "docx",
+            "import docx",
+            "List python-docx in the environment; or, if docx is your own file",
+        ),
         ("azure", "from azure.storage.blob import BlobClient", "azure-storage-blob"),
         ("azureml", "from azureml.core.model import Model", "os.environ['AZUREML_MODEL_DIR']"),
         ("my_features", "import my_features", "put it beside the script"),
@@ -76,7 +80,7 @@ def test_where_and_evidence_go_through():
     found = explain_exception("ValueError", "no", phase="run", where="score.py:4", evidence=("x",))
     assert (found.where, found.evidence) == ("score.py:4", ("x",))
     assert found.cause == "run() raised ValueError: no."
-    assert found.remedy == "Correct score.py:4, or what the request holds."
+    assert found.remedy == "Correct score.py:4, or the content of the request."
 
 
 def test_a_tensor_of_a_graphics_card_is_mapped():
@@ -90,4 +94,4 @@ def test_a_module_of_python_is_not_to_be_pinned():
     """A user's folder with the same name is found later."""
     message = "cannot import name 'helper' from 'code' (/usr/lib/python3.11/code.py)"
     found = explain_exception("ImportError", message, phase="import")
-    assert (found.code, "another name" in found.remedy) == ("MS116", True)
+    assert (found.code, "rename it" in found.remedy) == ("MS116", True)

@@ -40,7 +40,7 @@ def test_the_bundle_of_a_service_tells_what_can_be_done():
     known = Surroundings(entry_script="score.py", source={"score.py": b""}, is_generated=True)
     log = READY + traceback("run", "run_array")
     remedies = [diagnose(log).remedy, diagnose(log, around=known).remedy]
-    assert remedies[0] == "Correct score.py:2, or what the request holds."
+    assert remedies[0] == "Correct score.py:2, or the content of the request."
     assert remedies[1].startswith("modelship wrote this script: send rows that the model takes")
 
 

@@ -36,20 +36,24 @@ def remedy_for(module, bundle, line=""):
     [
         ("yaml", around(), "List pyyaml in the environment."),
         ("pkg_resources", around(), "List setuptools<81 in the environment"),
-        ("src", around(), "If src is a file or folder of yours, put it beside the script"),
+        ("src", around(), "If src is your own file or folder, put it beside the script"),
         ("src.tools", around("score.py", "tools.py"), "Write import tools (it is tools.py), or"),
-        ("src.code", around("score.py", "code.py"), "Pass the folder above, which holds src,"),
+        ("src.code", around("score.py", "code.py"), "Pass the parent folder, which contains src,"),
         ("tools", around("a/score.py", "lib/tools.py"), "Only the root of the source folder is"),
         ("helper", around("code/score.py", "code/helper.py"), "Only the root"),
         ("tools", around(beside={"tools"}), "tools is next to the script: pass the folder"),
-        ("ourlib", around(projects={"ourlib"}), "ourlib is a project of yours, which no index"),
+        (
+            "ourlib",
+            around(projects={"ourlib"}),
+            "ourlib is your own project, which is not on a package index",
+        ),
         ("tools.x", around("score.py", "tools/y.py"), "Add tools/x.py to the source directory"),
         ("distutils", around(python=(3, 12)), "Python 3.12 and newer have no distutils: list"),
-        ("imp", around(python=(3, 12)), "Python 3.12 and newer have no imp: take the import out"),
+        ("imp", around(python=(3, 12)), "Python 3.12 and newer have no imp: remove the import"),
         ("ConfigParser", around(), "ConfigParser is a module of Python 2: in Python 3"),
-        ("winreg", around(), "Take the import out: Python has winreg on Windows alone."),
-        ("_lzma", around(), "_lzma is a module of Python itself, and Python 3.11 lacks it"),
-        ("sentry_sdk", around(), "If sentry_sdk is a file or folder of yours"),
+        ("winreg", around(), "Remove the import: Python has winreg only on Windows."),
+        ("_lzma", around(), "_lzma is a module of the standard library, but Python 3.11 lacks it"),
+        ("sentry_sdk", around(), "If sentry_sdk is your own file or folder"),
     ],
 )
 def test_a_missing_module_is_looked_for_where_it_can_be(module, bundle, begins):
@@ -66,7 +70,7 @@ def test_no_package_is_named_that_nobody_knows(module):
 
 
 def test_a_folder_named_like_a_module_of_python_is_not_to_be_imported_from():
-    """Python's own module would be found in its place."""
+    """Python's own module would be found instead."""
     bundle = around("code/score.py", "code/helper.py")
     assert remedy_for("helper", bundle) == (
         "Only the root of the source folder is searched: pass the folder code itself as "
@@ -89,7 +93,10 @@ def test_a_folder_named_like_a_module_of_python_is_not_to_be_imported_from():
         ),
         (
             Surroundings(python=(3, 11), wrote={"scikit-learn": "1.4.dev0"}),
-            "Train the model again with scikit-learn as it is installed: no index has",
+            (
+                "Train the model again with scikit-learn as it is installed: scikit-learn 1.4.dev0 "
+                "is not on a package index"
+            ),
         ),
         (Surroundings(), "Pin in the environment the version of scikit-learn that wrote the model"),
     ],
@@ -117,7 +124,8 @@ def test_a_version_is_pinned_where_it_has_a_wheel(bundle, remedy):
         ("modell.pkl", LOADING, around(model_files=("model.pkl",)),
          "Write os.path.join(os.environ['AZUREML_MODEL_DIR'], 'model.pkl')."),
         ("scaler.pkl", LOADING, around(model_files=("weights.pkl",)),
-         "Write os.path.join(os.environ['AZUREML_MODEL_DIR'], 'weights.pkl'), or make the bundle"),
+         ("Write os.path.join(os.environ['AZUREML_MODEL_DIR'], 'weights.pkl'), or create the "
+         "bundle")),
         ("labels.json", "json.load(open('labels.json'))", around(), "Put labels.json beside"),
         ("/app/azureml-models/m/1/model.pkl", LOADING, Surroundings(), "Give the name of a file"),
     ],
@@ -158,10 +166,10 @@ def test_a_file_that_is_read_in_the_wrong_way_is_not_damaged(key, bundle, code, 
 @pytest.mark.parametrize(
     ("message", "begins"),
     [
-        (f"{CHANGED} Expected 96 from C header, got 88 from PyObject", "Ask for a newer numpy"),
+        (f"{CHANGED} Expected 96 from C header, got 88 from PyObject", "Request a newer numpy"),
         (f"{CHANGED} Expected 88 from C header, got 96 from PyObject", "Pin numpy<2"),
         ("module compiled against ABI version 0x10 but this version of numpy is 0xf",
-         "Ask for a newer numpy"),
+         "Request a newer numpy"),
         ("A module that was compiled using NumPy 1.x cannot be run in NumPy 2.1", "Pin numpy<2"),
     ],
 )  # fmt: skip
@@ -177,9 +185,10 @@ def test_the_older_of_two_packages_is_replaced(message, begins):
         ("module 'numpy' has no attribute 'float'", "", "MS201", "pin numpy<1.24"),
         ("module 'numpy' has no attribute 'float'", "shap", "MS201", "a newer version of shap"),
         ("partially initialized module 'numpy' has no attribute 'array'", "", "MS116",
-         "Give numpy.py another name."),
+         "Rename numpy.py."),
         ("'DataFrame' object has no attribute 'append'", "pandas", "MS201", "pandas.concat"),
-        ("'list' object has no attribute 'shape'", "sklearn", "MS503", "what the request holds"),
+        ("'list' object has no attribute 'shape'", "sklearn", "MS503",
+         "the content of the request"),
         ("'LogisticRegression' object has no attribute 'multi_class'", "sklearn", "MS201",
          "the version of scikit-learn"),
     ],
@@ -276,7 +285,7 @@ def test_a_relative_import_is_written_without_its_dot():
             "MS116",
             "Write import helper, and pass the folder code itself as source_directory.",
         ),
-        (around("score.py", "code.py"), "MS116", "Give code.py another name."),
+        (around("score.py", "code.py"), "MS116", "Rename code.py."),
         (around("score.py"), "MS104", "Correct the line."),
     ],
 )

@@ -43,7 +43,10 @@ def test_what_may_not_be_written_is_written_elsewhere(line, begins):
         ('exec: "gunicorn": executable file not found in $PATH', "List azureml-inference-server"),
         (
             "Because scikit-learn==0.22.1 has no usable wheels and you require it",
-            "Pin a version of scikit-learn that has a wheel for the Python of the service, or ask",
+            (
+                "Pin a version of scikit-learn that has a wheel for the Python of the service, or "
+                "request"
+            ),
         ),
         ("ERROR: No matching distribution found for abc==9", "Correct the name or the version"),
     ],

@@ -25,7 +25,7 @@ def around(**known):
         (
             {"globals_of_init": {"model"}, "bound_in_init": {"model"}},
             "MS115",
-            "See why init() does not assign model: let it raise what it catches before.",
+            "Find out why init() does not assign model: do not catch exceptions before that.",
         ),
         ({"globals_of_init": ()}, "MS503", "Define model, or correct its spelling."),
     ],
@@ -49,7 +49,7 @@ def test_a_placeholder_that_is_still_none_is_told_likewise():
             "AttributeError", message, phase="run", evidence=(line, ""), around=bundle
         )
         remedies.append(found.remedy.split()[0])
-    assert remedies == ["Write", "See"]
+    assert remedies == ["Write", "Find"]
 
 
 def test_none_of_something_else_is_no_missing_global():
@@ -80,7 +80,7 @@ def test_a_model_file_that_holds_no_model_is_told_as_such(kind):
     message = f"'{kind}' object has no attribute 'predict'"
     bundle = around(is_generated=True)
     found = explain_exception("AttributeError", message, phase="run", around=bundle)
-    assert found.cause == f"The model file holds a {kind}, which has no predict()."
+    assert found.cause == f"The model file contains a {kind}, which has no predict()."
     assert "pass it as entry_script" in found.remedy
 
 
@@ -108,7 +108,8 @@ def test_a_request_is_no_name_of_a_file(kind, message, line):
         ("ValueError", "could not convert string to float: 'north'", "", "Send numbers where"),
         ("ValueError", "columns are missing: {'age'}", "", "Send the columns {'age'} too"),
         ("KeyError", "'data'", "json.loads(raw_data)['data']", "Send a request that has the key"),
-        ("KeyError", "'data'", "table = lookup(rows)", "Correct score.py:4, or what the request"),
+        ("KeyError", "'data'", "table = lookup(rows)",
+         "Correct score.py:4, or the content of the request"),
     ],
 )  # fmt: skip
 def test_a_request_that_the_model_refuses_is_to_be_changed(kind, message, line, begins):
@@ -170,7 +171,7 @@ def test_dtypes_that_nothing_tells_are_to_be_told(message, what):
         )
         for is_generated in (True, False)
     }
-    assert f"which columns hold {what}: run() raised ValueError" in found[True].cause
+    assert f"which columns contain {what}: run() raised ValueError" in found[True].cause
     assert "sample_input=X.head() (--sample-input X.parquet)" in found[True].remedy
     typed = worded(found[True].remedy)
     assert "--sample-input X.parquet, where X" in typed

@@ -115,7 +115,7 @@ LOGGED = {
     "Object of type Decimal is not JSON serializable": "Write float(value)",
     "Object of type int64 is not JSON serializable": "Write int(value).",
     "Object of type Timestamp is not JSON serializable": "Write value.isoformat().",
-    "Object of type Custom is not JSON serializable": "Return what it holds as plain values",
+    "Object of type Custom is not JSON serializable": "Return its content as plain values",
     "keys must be str, int, float, bool or None, not int64": "Write int(key).",
     "keys must be str, int, float, bool or None, not tuple": "Write str(key), or a dictionary",
 }

@@ -47,4 +47,4 @@ def test_a_killed_container_was_killed_from_outside(deployer):
     docker_says("kill", deployment.instance.instance_id)
     found = deployment.diagnose()
     assert found.code == "MS506"
-    assert "not for memory" in found.cause
+    assert "not because of its memory limit" in found.cause

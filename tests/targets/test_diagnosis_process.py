@@ -69,7 +69,7 @@ def test_a_wrong_model_path_names_the_right_one(target, make):
     """The file that does lie in the model directory is named in what to write."""
     diagnosis = failure(target, make(WRONG_PATH)).diagnosis
     assert (diagnosis.code, diagnosis.where) == ("MS106", "score.py:5")
-    assert "the model directory holds model.pkl" in diagnosis.cause
+    assert "the model directory contains model.pkl" in diagnosis.cause
     assert "'model.pkl'" in diagnosis.remedy
 
 

@@ -139,9 +139,10 @@ def _of_a_folder_above(
     write = (
         f"from {rest} import {', '.join(each.names)}" if rest and each.names else f"import {name}"
     )
-    folder = f"above, which holds {parts[0]}," if above == 1 else f"that holds {parts[0]}"
-    give = f"pass the folder {folder} as source_directory."
-    # Python's own module of that name would be found in its place.
+    which = "parent folder, which" if above == 1 else "folder that"
+    end = "," if above == 1 else ""
+    give = f"pass the {which} contains {parts[0]}{end} as source_directory."
+    # The standard library's module of that name would take precedence.
     advice = _capital(give) if around.is_of_python(name) else f"Write {write}, or {give}"
     return RULES["MS104"].finding(
         f"It imports {each.module}, and {beside} is in the root of the source directory, with no "
@@ -175,7 +176,7 @@ def _without_dot(each: Import, *, path: str, around: Surroundings) -> str:
             "source_directory."
         )
     if around.is_of_python(first):
-        # Python's own module of that name would be found in its place.
+        # The standard library's module of that name would take precedence.
         rest = ".".join(parts[1:])
         inner = f"from {rest} import {names}" if rest else f"import {names}"
         return f"Write {inner}, and pass the folder {folder} itself as source_directory."

@@ -41,20 +41,19 @@ def explain_end(facts: Facts, timeline: Timeline) -> Diagnosis | None:
 def _killed(facts: Facts) -> Diagnosis:
     if facts.out_of_memory is None:
         return RULES["MS505"].diagnosis(
-            "The service was killed (exit code 137), most likely for memory."
+            "The service was killed (exit code 137), most likely because it exceeded its memory "
+            "limit."
         )
     return RULES["MS506"].diagnosis(
-        "The service was killed from outside (exit code 137), and not for memory.",
-        advice="See who ended it, such as docker kill, and deploy again.",
+        "The service was killed from outside (exit code 137), not because of its memory limit.",
+        advice="Find out what killed it, such as docker kill, and deploy again.",
     )
 
 
 def _out_of_memory(facts: Facts, timeline: Timeline) -> Diagnosis:
     limit_gb = (facts.memory_bytes or 0) / 2**30
-    limit = f" its limit of {limit_gb:g} GiB" if limit_gb else " it may have"
-    cause = (
-        f"The service was killed for memory: it took more than{limit} {timeline.doing_when_killed}"
-    )
+    limit = f"limit of {limit_gb:g} GiB" if limit_gb else "memory limit"
+    cause = f"The service was killed: it exceeded its {limit} {timeline.doing_when_killed}"
     advice = f"Request more, such as memory_gb={2 * limit_gb:g}, or load less." if limit_gb else ""
     return RULES["MS505"].diagnosis(cause.rstrip() + ".", advice=advice)
 
@@ -74,7 +73,7 @@ def _wrong_port(facts: Facts, timeline: Timeline) -> Diagnosis | None:
     listens = " and ".join(str(port) for port in timeline.ports)
     return RULES["MS601"].diagnosis(
         f"The server listens on port {listens}; requests go to port {facts.port}.",
-        advice=f"Let it listen on {facts.port}: azmlinfsrv --port {facts.port}.",
+        advice=f"Make it listen on {facts.port}: azmlinfsrv --port {facts.port}.",
     )
 
 
@@ -83,7 +82,7 @@ def _silent_end(_facts: Facts, timeline: Timeline) -> Diagnosis | None:
     if not place:
         return None
     return RULES["MS506"].diagnosis(
-        f"The worker ended {timeline.boots} times in {place} without a word, as os._exit() does."
+        f"The worker ended {timeline.boots} times in {place} without a message, as os._exit() does."
     )
 
 
@@ -91,9 +90,9 @@ def _slow(facts: Facts, timeline: Timeline) -> Diagnosis | None:
     if not timeline.is_in_init:
         return None
     if facts.is_timed_out:
-        return RULES["MS504"].diagnosis("init() had not ended when the time was up.")
+        return RULES["MS504"].diagnosis("init() had not finished when the deadline passed.")
     if facts == Facts():  # a log from elsewhere
-        return RULES["MS504"].diagnosis("The log ends while init() still runs.")
+        return RULES["MS504"].diagnosis("The log ends while init() is still running.")
     return None
 
 
@@ -102,28 +101,28 @@ def _never_started(facts: Facts, timeline: Timeline) -> Diagnosis | None:
         return None
     if timeline.boots:
         return RULES["MS504"].diagnosis(
-            "The script was still being imported when the time was up.",
-            advice="Do less while the script is imported, and leave the rest to init().",
+            "The script was still being imported when the deadline passed.",
+            advice="Do less at import time, and move the rest to init().",
         )
     # Of an empty log it is not known whether anything has run: it may still have been built.
     if timeline.ports or not timeline.has_begun:
         return None
-    return RULES["MS601"].diagnosis("No server has begun to listen before the time was up.")
+    return RULES["MS601"].diagnosis("No server started to listen before the deadline.")
 
 
 def _unhealthy(facts: Facts, _timeline: Timeline) -> Diagnosis | None:
     if facts.is_timed_out or (facts.health != "unhealthy" and facts.state != "Unhealthy"):
         return None
     return RULES["MS602"].diagnosis(
-        "The service runs and does not answer: run() may still be busy, or the worker hangs."
+        "The service runs but does not respond: run() may still be busy, or the worker hangs."
     )
 
 
 def _ended(facts: Facts, _timeline: Timeline) -> Diagnosis | None:
     if facts.exit_code in {_NOT_EXECUTABLE, _NO_PROGRAM}:
         return RULES["MS202"].diagnosis(
-            f"The program that is to serve the model cannot be run (exit code {facts.exit_code}).",
-            advice="See that the image has Python, and that azureml-inference-server-http is in "
+            f"The program that serves the model cannot be run (exit code {facts.exit_code}).",
+            advice="Check that the image has Python, and that azureml-inference-server-http is in "
             "the environment.",
         )
     return None
@@ -132,4 +131,4 @@ def _ended(facts: Facts, _timeline: Timeline) -> Diagnosis | None:
 def _loop(facts: Facts, _timeline: Timeline) -> Diagnosis | None:
     if not facts.restarts:
         return None
-    return RULES["MS604"].diagnosis(f"The container was started again {facts.restarts} times.")
+    return RULES["MS604"].diagnosis(f"The container was restarted {facts.restarts} times.")

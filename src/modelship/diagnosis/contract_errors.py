@@ -45,7 +45,7 @@ def explain_contract(raised: Raised) -> Diagnosis | None:
         return raised.diagnosis("MS114", "run() is decorated with both @rawhttp and @input_schema.")
     if match := _TOO_SLOW.search(raised.message):
         limit_s = int(match["limit"]) / 1000
-        return raised.diagnosis("MS405", f"run() took longer than the {limit_s:g} s it is given.")
+        return raised.diagnosis("MS405", f"run() took longer than its limit of {limit_s:g} s.")
     match = _SIGNATURE.match(raised.message)
     # A call of the script's own, to a function that happens to be called so, has a place.
     if match and (raised.kind == "UserScriptError" or not raised.where):
@@ -62,7 +62,7 @@ def explain_unserializable(raised: Raised) -> Diagnosis | None:
     name = match["name"]
     if name == "coroutine":
         return raised.diagnosis("MS113", "run() is asynchronous, and nothing awaits it.")
-    where = "run() returns" if not raised.where else "The script writes as JSON"
+    where = "run() returns" if not raised.where else "The script serializes"
     what = f"a dictionary with keys of type {name}" if key else f"a value of type {name}"
     advice = remedy_of([name], is_key=key is not None)
     return raised.diagnosis("MS107", f"{where} {what}, which is not JSON serializable.", advice)
@@ -75,7 +75,7 @@ def explain_body(raised: Raised) -> Diagnosis | None:
         return None
     cause = f"run() calls loads() on text that is not JSON: {raised.message.strip()}."
     if "(char 0)" in raised.message:
-        return raised.diagnosis("MS511", cause, "Send JSON: the body has none, or is empty.")
+        return raised.diagnosis("MS511", cause, "Send JSON: the body is empty or not JSON.")
     hint = next((hint for words, hint in _NO_JSON if words in raised.message), "")
     return raised.diagnosis("MS511", cause, f"Write the body with json.dumps{hint}.")
 
@@ -121,7 +121,7 @@ _VALUES: Final[Mapping[str, str]] = MappingProxyType(
         "a dataclass": "dataclasses.asdict(value)",
         **dict.fromkeys(
             ("function", "method", "builtin_function_or_method"),
-            "value(), with what it is called on",
+            "value(), with its arguments",
         ),
     }
 )
@@ -160,7 +160,7 @@ def remedy_of(kinds: Sequence[str], *, is_key: bool = False) -> str:
     found = (table[name] for name in _names(kinds) if name in table)
     if written := next(found, "str(key)" if is_key else ""):
         return f"Write {written}."
-    return "Return what it holds as plain values: dict, list, str, numbers, True, False and None."
+    return "Return its content as plain values: dict, list, str, numbers, True, False and None."
 
 
 def _names(kinds: Iterable[str]) -> Iterable[str]:

@@ -93,7 +93,7 @@ def _best(found: Sequence[Candidate]) -> Candidate | None:
 
 def _unknown(lines: Sequence[str], facts: Facts) -> Diagnosis:
     said = f": {facts.problem.rstrip('.')}" if facts.problem else ""
-    cause = f"No cause that is known shows in the log{said}."
+    cause = f"No known cause found in the log{said}."
     return RULES[_UNKNOWN].diagnosis(cause, evidence=_last(lines))
 
 

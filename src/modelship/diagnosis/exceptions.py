@@ -117,5 +117,5 @@ def _remedy(raised: Raised) -> str:
         return "Load it with map_location='cpu'."
     if raised.around.is_generated:
         return request_errors.of_generated(raised)
-    at_fault = ", or what the request holds" if raised.phase == "run" else ""
+    at_fault = ", or the content of the request" if raised.phase == "run" else ""
     return f"Correct {raised.where}{at_fault}." if raised.where else ""

@@ -54,8 +54,8 @@ def explain_missing_file(raised: Raised) -> Diagnosis | None:
         return raised.diagnosis(
             "MS208",
             f"The system library {match['library']} is missing where the service runs.",
-            f"Install what brings {match['library']} there, such as in a base image, or take a "
-            "package that brings its own.",
+            f"Install the package that provides {match['library']} there, such as in a base "
+            "image, or use a package that includes it.",
         )
     path = _path(raised)
     if not path or raised.kind == "TypeError":
@@ -88,14 +88,14 @@ def _left_out(raised: Raised, path: str) -> Diagnosis:
         return raised.diagnosis(
             "MS109",
             f"The script writes {path}, and its folder is not in the service.",
-            "Write below tempfile.gettempdir(), or make the folder first (os.makedirs).",
+            "Write below tempfile.gettempdir(), or create the folder first (os.makedirs).",
         )
     there = [each for each in raised.around.paths if each.name == name]
     if there:
         way = posixpath.relpath(there[0], PurePosixPath(raised.around.entry_script).parent)
         return raised.diagnosis(
             "MS109",
-            f"The script opens {path}, and in the bundle the file is {there[0]}.",
+            f"The script opens {path}, but in the bundle the file is {there[0]}.",
             f"Write os.path.join(os.path.dirname(__file__), {way!r}).",
         )
     return raised.diagnosis(
@@ -122,7 +122,7 @@ def _of_request(raised: Raised) -> Diagnosis:
     )
     return raised.diagnosis(
         "MS503",
-        f"run() passes the request itself to {what}, which takes it for the name of a file.",
+        f"run() passes the request itself to {what}, which interprets it as a file name.",
         advice,
     )
 
@@ -130,8 +130,8 @@ def _of_request(raised: Raised) -> Diagnosis:
 def _program(raised: Raised, path: str) -> Diagnosis:
     return raised.diagnosis(
         "MS208",
-        f"The script starts the program {path}, which is not where the service runs.",
-        f"Use a base image that has {PurePosixPath(path).name}, or a package that brings it.",
+        f"The script starts the program {path}, which is not installed where the service runs.",
+        f"Use a base image that has {PurePosixPath(path).name}, or a package that provides it.",
     )
 
 
@@ -162,13 +162,15 @@ def _is_of_model(raised: Raised, path: str) -> bool:
 def _folder(raised: Raised, path: str) -> Diagnosis:
     if not _is_of_model(raised, path):
         return raised.diagnosis(
-            "MS109", f"The script opens {path}, which is a folder.", "Name a file in it."
+            "MS109",
+            f"The script opens {path}, which is a folder.",
+            "Give the path of a file in it.",
         )
     return raised.diagnosis(
         "MS106",
-        f"The script loads {_short(path)}, which is a folder of models and no file."
+        f"The script loads {_short(path)}, which is a folder of models, not a file."
         if path.endswith("azureml-models")
-        else f"The script loads {_short(path)}, which is the folder of the model and no file.",
+        else f"The script loads {_short(path)}, which is the folder of the model, not a file.",
         _advice(raised, path),
     )
 
@@ -185,7 +187,7 @@ def _held(raised: Raised) -> str:
         return "."
     if not files:
         return "; the model directory is empty."
-    return f"; the model directory holds {_listed(files)}."
+    return f"; the model directory contains {_listed(files)}."
 
 
 def _advice(raised: Raised, path: str) -> str:
@@ -194,8 +196,8 @@ def _advice(raised: Raised, path: str) -> str:
     if not files and "azureml-models" in path and raised.kind != "IsADirectoryError":
         # It was looked for at the right place already.
         return (
-            f"Give the name of a file that the folder in os.environ['{_MODEL_DIR}'] holds: the "
-            "server lists them after the error."
+            f"Give the name of a file in the folder os.environ['{_MODEL_DIR}']: the server "
+            "lists its files after the error."
         )
     close = difflib.get_close_matches(name, files, n=1, cutoff=0) if files else [name]
     same = [each for each in files if PurePosixPath(each).name == name]  # one of several models'
@@ -208,7 +210,7 @@ def _advice(raised: Raised, path: str) -> str:
     write = f"Write os.path.join(os.environ['{_MODEL_DIR}'], {parts})"
     if not files or raised.kind == "IsADirectoryError" or _is_slip(name, PurePosixPath(best).name):
         return f"{write}."
-    return f"{write}, or make the bundle of a folder that holds {name} too."
+    return f"{write}, or create the bundle from a folder that also contains {name}."
 
 
 def _is_slip(name: str, other: str) -> bool:

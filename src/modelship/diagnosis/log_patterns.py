@@ -91,7 +91,7 @@ def _worker_timeout(lines: Sequence[str], line: int, timeline: Timeline) -> Cand
     code, what = ("MS504", "init()") if in_init else ("MS405", "run()")
     frame = _crash_frame(lines, line)
     diagnosis = RULES[code].diagnosis(
-        f"{what} took longer than the server gives its worker.",
+        f"{what} took longer than the worker timeout of the server.",
         evidence=(lines[line].strip(),),
         where=frame.where if frame else "",
     )

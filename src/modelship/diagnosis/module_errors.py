@@ -39,7 +39,9 @@ def explain_missing_module(raised: Raised) -> Diagnosis | None:
     if match["hidden"]:
         return _no_package(raised, name)
     if name.startswith(_SERVER):
-        return raised.diagnosis("MS202", "Azure ML's inference server is not installed there.")
+        return raised.diagnosis(
+            "MS202", "Azure ML's inference server is not installed where the service runs."
+        )
     top, _, rest = name.partition(".")
     if rest and top in LIBRARIES and not is_namespace(name):
         return _moved(raised, name)
@@ -53,18 +55,20 @@ def _no_package(raised: Raised, name: str) -> Diagnosis:
     if around.is_of_python(top) and not around.in_root(top):
         cause = f"{around.python_name} has no module {name}"
         if raised.is_loading:
-            return raised.diagnosis("MS206", f"The model was written by another Python: {cause}.")
+            return raised.diagnosis(
+                "MS206", f"The model was written by another version of Python: {cause}."
+            )
         return raised.diagnosis("MS104", f"{cause}.", "Correct the name of the module.")
     beside = around.source is None or around.in_root(top)
     if beside and (around.source is None or known_package(top) or around.is_of_python(top)):
         return raised.diagnosis(
             "MS116",
             f"A file {top}.py beside the script hides the package {top}.",
-            f"Give {top}.py another name.",
+            f"Rename {top}.py.",
         )
     if top in LIBRARIES:
         return _moved(raised, name)
-    cause = f"The script imports {name}, and {top} is a module and no package."
+    cause = f"The script imports {name}, but {top} is a module, not a package."
     return raised.diagnosis("MS104", cause, remedy_for_missing(name, around=around))
 
 
@@ -96,7 +100,7 @@ def _moved(raised: Raised, name: str) -> Diagnosis:
         )
     return raised.diagnosis(
         "MS201",
-        f"{who} another version of {package}: the one that is installed has no module {name}.",
+        f"{who} another version of {package}: the installed version has no module {name}.",
         advice,
     )
 
@@ -122,8 +126,9 @@ def _needed_by_model(raised: Raised, name: str) -> Diagnosis:
         f"The model was saved with classes of a module {name}, which the service does not have.",
         remedy_for_missing(name, around=raised.around)
         if raised.around.in_root(top) or raised.around.folder_of(top)
-        else f"If it is a file of yours, put {within}.py beside the script under the same name and "
-        f"pass the folder of both as source_directory; else list the package that has {top}.",
+        else f"If it is your own file, put {within}.py beside the script under the same name and "
+        f"pass the folder of both as source_directory; otherwise list the package that provides "
+        f"{top}.",
     )
 
 
@@ -151,7 +156,9 @@ def _of_another_pickler(raised: Raised, top: str) -> Diagnosis:
 def _needed_by_script(raised: Raised, name: str) -> Diagnosis:
     full = _imported(raised, name)
     if full.startswith(_SERVER):
-        return raised.diagnosis("MS202", "Azure ML's inference server is not installed there.")
+        return raised.diagnosis(
+            "MS202", "Azure ML's inference server is not installed where the service runs."
+        )
     if full.startswith("azureml.core.model"):
         advice = (
             "Take the path from os.environ['AZUREML_MODEL_DIR'] instead of Model.get_model_path(), "
@@ -185,8 +192,7 @@ def explain_relative_import(raised: Raised) -> Diagnosis | None:
     write = f"from {match['module']} import {names}" if match and match["module"] else ""
     return raised.diagnosis(
         "MS104",
-        "The script imports relative to its package, and the server loads it as a module of its "
-        "own.",
+        "The script uses a relative import, but the server loads it as a top-level module.",
         f"Write the import without the dot: {write or f'import {names}'}.",
     )
 
@@ -204,8 +210,8 @@ def explain_import_error(raised: Raised) -> Diagnosis | None:
     if "partially initialized" in match["how"]:
         return raised.diagnosis(
             "MS501",
-            f"{module} is imported while it is being imported, so it has no {name} yet.",
-            f"Give a file of yours another name if it is called {top}.py; else move the import "
+            f"{module} is part of a circular import, so it has no {name} yet.",
+            f"If your own file is named {top}.py, rename it; otherwise move the import "
             "into the function that needs it.",
         )
     return _lacks(raised, name, module=module, path=path)
@@ -220,8 +226,8 @@ def _lacks(raised: Raised, name: str, *, module: str, path: str) -> Diagnosis | 
         package = package_of(module)
         return raised.diagnosis(
             "MS201",
-            f"The {package} that is installed has no {name} in {module}: it is another version "
-            "than the code that imports it was written for.",
+            f"The installed {package} has no {name} in {module}: the code that imports "
+            "it was written for another version.",
             f"Correct the name, or pin in the environment the version of {package} that the script "
             "was written for.",
         )
@@ -239,20 +245,22 @@ def _of_python(raised: Raised, name: str, *, module: str) -> Diagnosis:
     """Explain a name that a module of Python lacks, and one of the bundle may have."""
     top = module.partition(".")[0]
     file = raised.around.in_root(top)
-    cause = f"{module} is a module of Python itself, and has no {name}"
+    cause = f"{module} is a module of the standard library and has no {name}"
     if raised.around.source is not None and not file:
         return raised.diagnosis("MS104", f"{cause}.", "Correct the line.")
     if file.count("/") and module == top:
         advice = f"Write import {name}, and pass the folder {top} itself as source_directory."
-        return raised.diagnosis("MS116", f"{cause}: it is found before the folder {top}.", advice)
+        return raised.diagnosis(
+            "MS116", f"{cause}: it takes precedence over the folder {top}.", advice
+        )
     if file:
-        advice = f"Give {file} another name."
-        return raised.diagnosis("MS116", f"{cause}: it is found before {file}.", advice)
+        advice = f"Rename {file}."
+        return raised.diagnosis("MS116", f"{cause}: it takes precedence over {file}.", advice)
     return raised.diagnosis(
         "MS116",
         f"{cause}.",
-        f"If {top} is a file or folder of yours, give it another name: Python's own is found "
-        "first. Else correct the line.",
+        f"If {top} is your own file or folder, rename it: the standard library takes precedence. "
+        "Otherwise correct the line.",
     )
 
 

@@ -36,7 +36,7 @@ _IMPORTS: Final = {
 }
 _FRAME: Final = re.compile(r' *File "(?P<file>[^"]+)", line \d+, in (?P<function>\S+)')
 _WITH_DILL: Final = (
-    "Save the model with dill.dump(model, file, recurse=True), which takes along what its "
+    "Save the model with dill.dump(model, file, recurse=True), which includes what its "
     "functions use."
 )
 _IN_A_MODULE: Final = (
@@ -64,31 +64,31 @@ def _undefined(raised: Raised, name: str) -> Diagnosis:
     if name in _IMPORTS and name not in around.bound_in_init:
         return raised.diagnosis(
             "MS503",
-            f"run() uses {name}, which nothing imports.",
+            f"run() uses {name}, which is not imported.",
             f"Write {_IMPORTS[name]} at the top of {file or 'the script'}.",
         )
     if around.globals_of_init is None:
         return raised.diagnosis(
             "MS115",
-            f"run() uses {name}, which is no global: init() has kept it for itself, has not come "
-            "to it, or nothing defines it.",
-            f"If init() assigns {name}, write global {name} in its first line; if that is there, "
-            "see what init() catches before.",
+            f"run() uses {name}, which is not a global: it is local to init(), init() did not "
+            "reach the assignment, or nothing defines it.",
+            f"If init() assigns {name}, write global {name} in its first line; if that is already "
+            "there, check which exceptions init() catches before.",
         )
     if file and file != around.entry_script:
         return raised.diagnosis(
             "MS503",
             f"{file} uses {name}, which it does not define; a global of {around.entry_script} is "
-            "none there.",
+            "not visible there.",
             f"Pass {name} to it as an argument, or import it in {file}.",
         )
     if name in around.globals_of_init:
         return _not_reached(raised, name, f"run() uses {name}, which init() has not assigned")
     if name in around.bound_in_init:
-        return _kept(raised, name, f"run() uses {name}, which is no global")
+        return _kept(raised, name, f"run() uses {name}, which is not a global")
     return raised.diagnosis(
         "MS503",
-        f"run() uses {name}, which nothing defines.",
+        f"run() uses {name}, which is not defined.",
         f"Define {name}, or correct its spelling.",
     )
 
@@ -100,7 +100,8 @@ def _missing_in_model(raised: Raised, name: str) -> Diagnosis | None:
         return None
     return raised.diagnosis(
         "MS503",
-        f"{function}, which the model's file carries along, uses {name}, which is not there.",
+        f"{function}, which is saved in the model's file, uses {name}, which the service does not "
+        "define.",
         _WITH_DILL if "dill" in raised.around.packages_of_model else _IN_A_MODULE,
     )
 
@@ -122,9 +123,9 @@ def _is_none(raised: Raised, attribute: str) -> Diagnosis | None:
             return None
         return raised.diagnosis(
             "MS115",
-            f"run() finds None where init() was to leave a value: {raised.brief}.",
-            "Name in init(), after global, what it leaves for run(); if that is there, see what "
-            "init() catches before.",
+            f"run() finds None where init() should have assigned a value: {raised.brief}.",
+            "In init(), declare as global what it assigns for run(); if that is already there, "
+            "check which exceptions init() catches before.",
         )
     name = _owner(raised, attribute)
     cause = f"run() finds None in {name}: {raised.brief}"
@@ -145,15 +146,15 @@ def _not_reached(raised: Raised, name: str, cause: str) -> Diagnosis:
     """Explain a name that init() declares with global, and does not come to assign."""
     return raised.diagnosis(
         "MS115",
-        f"{cause}: init() declares it global, and something keeps it from the assignment.",
-        f"See why init() does not assign {name}: let it raise what it catches before.",
+        f"{cause}: init() declares it global, but does not reach the assignment.",
+        f"Find out why init() does not assign {name}: do not catch exceptions before that.",
     )
 
 
 def _kept(raised: Raised, name: str, cause: str) -> Diagnosis:
     return raised.diagnosis(
         "MS115",
-        f"{cause}: init() keeps it for itself.",
+        f"{cause}: it is local to init().",
         f"Write global {name} in the first line of init().",
     )
 
@@ -169,9 +170,8 @@ def explain_syntax(raised: Raised) -> Diagnosis | None:
         name = package if raised.library in LIBRARIES else raised.library
         return raised.diagnosis(
             "MS201",
-            f"{raised.around.python_name} cannot read the {name} that is installed: "
-            f"{raised.message}.",
-            f"Pin another version of {name}, or ask for another Python in the environment.",
+            f"{raised.around.python_name} cannot read the installed {name}: {raised.message}.",
+            f"Pin another version of {name}, or request another Python in the environment.",
         )
     if any(words in raised.message for words in ("unicode error", "Non-UTF-8", "null bytes")):
         return raised.diagnosis("MS112", f"Python cannot read the script: {raised.brief}.")
@@ -218,7 +218,7 @@ def _of_object(raised: Raised, cls: str, name: str) -> Diagnosis | None:
         return raised.diagnosis(
             "MS201",
             f"pandas 2 has no {cls}.{name}, which the script was written for.",
-            f"Write {_GONE_IN_PANDAS_2[name]} in its place.",
+            f"Write {_GONE_IN_PANDAS_2[name]} instead.",
         )
     # Raised by a library about an object of its own: the model was written by another version.
     if raised.library in LIBRARIES and cls not in _DATA and not _is_same(raised):
@@ -248,23 +248,23 @@ def _hidden(raised: Raised, top: str) -> Diagnosis:
         return raised.diagnosis(
             "MS116",
             f"A file {file or f'{top}.py'} beside the script hides the package {top}.",
-            f"Give {file or f'{top}.py'} another name.",
+            f"Rename {file or f'{top}.py'}.",
         )
     return raised.diagnosis(
         "MS501",
-        f"{top} is used while it is being imported: {raised.brief}.",
+        f"{top} is used before its import has finished: {raised.brief}.",
         "Move the import into the function that needs it.",
     )
 
 
 def _lost(raised: Raised, module: str, name: str) -> Diagnosis:
     package = package_of(module)
-    told = f"The {package} that is installed has no {module}.{name}"
+    told = f"The installed {package} has no {module}.{name}"
     if package != "numpy":
         return raised.diagnosis(
             "MS201",
-            f"{told}: it is another version than the code was written for, or {name} has to be "
-            "imported by itself.",
+            f"{told}: the code was written for another version, or {name} has to be "
+            "imported explicitly.",
             f"Write import {module}.{name} if that is a module, correct the line, or pin the "
             f"version of {package} that the script was written for.",
         )
@@ -274,7 +274,7 @@ def _lost(raised: Raised, module: str, name: str) -> Diagnosis:
     can = python is None or has_wheel("numpy", last, python=python)
     if raised.library and raised.library != "numpy":
         user = package_of(raised.library)
-        advice = f"Take a newer version of {user}, which uses it{f', or {pin}' if can else ''}."
+        advice = f"Use a newer version of {user}, which uses it{f', or {pin}' if can else ''}."
     elif can:
         advice = f"Correct the line, or {pin}."
     else:

@@ -160,7 +160,7 @@ def _timed_out(traceback: Traceback, timeline: Timeline) -> Diagnosis:
     in_init = timeline.doing(until=traceback.first) == "while init() ran"
     code, what = ("MS504", "init()") if in_init else ("MS405", "run()")
     return RULES[code].diagnosis(
-        f"{what} took longer than the server gives its worker.",
+        f"{what} took longer than the worker timeout of the server.",
         evidence=traceback.evidence[:-1],
         where=frames[-1].where if frames else "",
     )

@@ -49,8 +49,8 @@ def _left_behind(top: str, around: Surroundings) -> str:
         return f"{top} is next to the script: pass the folder of both as source_directory."
     if top in around.projects:
         return (
-            f"{top} is a project of yours, which no index has: put its folder {top} beside the "
-            "script, and pass the folder of both as source_directory."
+            f"{top} is your own project, which is not on a package index: put its folder {top} "
+            "beside the script, and pass the folder of both as source_directory."
         )
     return ""
 
@@ -59,14 +59,12 @@ def _of_a_package(module: str, *, package: str) -> str:
     top = module.partition(".")[0]
     beside = "put it beside the script and pass the folder of both as source_directory"
     if known := package or known_package(module):
-        maybe = (
-            "" if package or top in LIBRARIES else f"; or, if {top} is a file of yours, {beside}"
-        )
+        maybe = "" if package or top in LIBRARIES else f"; or, if {top} is your own file, {beside}"
         return f"{to_list(known).rstrip('.')}{maybe}."
-    yours = f"If {top} is a file or folder of yours, {beside}"
+    yours = f"If {top} is your own file or folder, {beside}"
     if top in GENERIC_NAMES:
         return f"{yours}."
-    return f"{yours}; else list the package that brings it in the environment."
+    return f"{yours}; otherwise list the package that provides it in the environment."
 
 
 def to_list(package: str) -> str:
@@ -86,18 +84,18 @@ def _of_python(top: str, around: Surroundings) -> str:
     if top in OF_PYTHON_2:
         return f"{top} is a module of Python 2: in Python 3 it is {OF_PYTHON_2[top]}."
     if top in OTHER_SYSTEMS:
-        return f"Take the import out: Python has {top} on Windows alone."
+        return f"Remove the import: Python has {top} only on Windows."
     since = removed_in(top)
     if since and (around.python or since) >= since:
         gone = f"Python {since[0]}.{since[1]} and newer have no {top}"
-        name = f"ask for Python {since[0]}.{since[1] - 1} in the environment"
+        name = f"request Python {since[0]}.{since[1] - 1} in the environment"
         if top == "distutils":
-            return f"{gone}: list {SETUPTOOLS}, which brings it, or {name}."
-        return f"{gone}: take the import out, or {name}."
+            return f"{gone}: list {SETUPTOOLS}, which provides it, or {name}."
+        return f"{gone}: remove the import, or {name}."
     if around.is_of_python(top):
         return (
-            f"{top} is a module of Python itself, and {around.python_name} lacks it: take one that "
-            "was built with it."
+            f"{top} is a module of the standard library, but {around.python_name} lacks it: use a "
+            "Python that was built with it."
         )
     return ""
 
@@ -110,11 +108,11 @@ def _in_the_source(module: str, around: Surroundings) -> str:
             return f"{file} is in the bundle: leave the script's folder on sys.path."
         within = module.replace(".", "/")
         if file == f"{top}.py":
-            return f"{file} is a module and no package: import from {top} what it defines."
+            return f"{file} is a module, not a package: import from {top} what it defines."
         return f"Add {within}.py to the source directory, or correct the name."
     first = rest.partition(".")[0]
     if first and (file := around.in_root(first)) and not known_package(module):
-        above = f"pass the folder above, which holds {top}, as source_directory."
+        above = f"pass the parent folder, which contains {top}, as source_directory."
         write = "" if around.is_of_python(first) else f"Write import {rest} (it is {file}), or "
         return f"{write}{above}" if write else f"{above[0].upper()}{above[1:]}"
     if folder := around.folder_of(top):
@@ -147,14 +145,16 @@ def remedy_for_version(package: str, version: str, *, around: Surroundings, load
         return f"Pin in the environment the version of {package} that wrote the model{told}."
     again = f"train the model again with {package} {loads or 'as it is installed'}"
     if _is_unreleased(version):
-        return f"{again[0].upper()}{again[1:]}: no index has {package} {version}."
+        return f"{again[0].upper()}{again[1:]}: {package} {version} is not on a package index."
     python = around.python
     if python is None or has_wheel(package, version, python=python):
         return f"Pin {package}=={version}, which wrote the model, or {again}."
     other = nearest_python(package, version, python=python)
     none = f"{package} {version} has no wheel for {around.python_name}"
     if not other:
-        return f"{again[0].upper()}{again[1:]}: {none}, nor for another that services run on."
+        return (
+            f"{again[0].upper()}{again[1:]}: {none}, nor for another Python that services run on."
+        )
     return (
         f"Require Python {other} and {package}=={version} in the environment ({none}), or {again}."
     )

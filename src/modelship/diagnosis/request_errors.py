@@ -17,8 +17,8 @@ _NO_METHOD = re.compile(
 )
 _PARTS: Final = frozenset({"dict", "list", "tuple", "ndarray", "set", "str"})
 _OWN_SCRIPT: Final = (
-    "Write a score.py with init() and run(raw_data) that says what to do with it, and pass it as "
-    "entry_script."
+    "Write a score.py with init() and run(raw_data) that defines what to do with it, and pass it "
+    "as entry_script."
 )
 # What libraries say of rows, and what to send. The texts are scikit-learn's, pandas' and numpy's.
 _REFUSALS: Final = tuple(
@@ -52,7 +52,7 @@ _REFUSALS: Final = tuple(
             r"The feature names should match those that were passed during fit",
             "Send the columns by the names that the model was trained on",
         ),
-        (r"inhomogeneous shape", "Send rows that all have as many values"),
+        (r"inhomogeneous shape", "Send rows of equal length"),
     )
 )
 # What libraries say of a table whose columns are of other dtypes than the model was fitted on, and
@@ -89,15 +89,15 @@ def explain_no_model(raised: Raised) -> Diagnosis | None:
     if raised.kind != "AttributeError" or match is None:
         return None
     kind, name = match["kind"], match["name"]
-    cause = f"The model file holds a {kind}, which has no {name}()."
+    cause = f"The model file contains a {kind}, which has no {name}()."
     if raised.around.is_generated:
         return raised.diagnosis("MS503", cause, _OWN_SCRIPT)
     if kind not in _PARTS:
         return None
     return raised.diagnosis(
         "MS503",
-        f"{raised.actor} calls {name}() on a {kind}, which has none.",
-        f"If the model file holds a {kind} with the model in it, take the model out of it.",
+        f"{raised.actor} calls {name}() on a {kind}, which has no such method.",
+        f"If the model file contains a {kind} with the model in it, extract the model from it.",
     )
 
 
@@ -117,8 +117,9 @@ def explain_refused_rows(raised: Raised) -> Diagnosis | None:
     if _NO_NAMES in raised.message:
         return raised.diagnosis(
             "MS503",
-            "run() gives the model an array, and it was trained on a table with named columns.",
-            "Make a pandas.DataFrame of the rows, with the columns that the model was trained on.",
+            "run() passes an array to the model, which was trained on a table with named columns.",
+            "Create a pandas.DataFrame from the rows, with the columns that the model was trained "
+            "on.",
         )
     return _lacks_key(raised)
 
@@ -135,7 +136,7 @@ def _lacks_key(raised: Raised) -> Diagnosis | None:
 def _of_other_dtypes(raised: Raised, which: str) -> Diagnosis:
     """Explain columns of which neither the model's file nor a sample in JSON tells the dtypes."""
     cause = (
-        f"The model takes {which}, and neither its file nor the sample tells which columns hold "
+        f"The model takes {which}, and neither its file nor the sample says which columns contain "
         f"{which}: run() raised {raised.brief.rstrip('.')}."
     )
     return raised.diagnosis("MS503", cause, f"{_TELL_DTYPES}.")
@@ -149,7 +150,7 @@ def _refused(raised: Raised, advice: str) -> Diagnosis:
 
 def of_generated(raised: Raised) -> str:
     """Return what to do where the script that modelship wrote raises."""
-    own = "or pass a score.py of your own as entry_script"
+    own = "or pass your own score.py as entry_script"
     if raised.phase == "run":
         return f"modelship wrote this script: send rows that the model takes, {own}."
-    return f"modelship wrote this script: see why the model does not load there, {own}."
+    return f"modelship wrote this script: find out why the model does not load there, {own}."

@@ -20,13 +20,13 @@ _NUMBER = re.compile(r"\[Errno (?P<number>\d+)\]")
 _QUOTED = re.compile(r"'(?P<path>[^']+)'")
 _CALLS = {
     "30": ("MS606", "writes to {path}, and the files of the service are read-only"),
-    "13": ("MS607", "may not open {path}: the user of the service has no right to"),
-    "1": ("MS607", "may not do this to {path}: the user of the service has no right to"),
+    "13": ("MS607", "may not open {path}: the user of the service lacks permission"),
+    "1": ("MS607", "may not do this to {path}: the user of the service lacks permission"),
     "28": ("MS608", "cannot write {path}: there is no space left"),
-    "98": ("MS601", "listens on a port that is in use already, most likely by the server itself"),
-    "8": ("MS605", "starts {path}, a program for another kind of processor"),
+    "98": ("MS601", "listens on a port that is already in use, most likely by the server itself"),
+    "8": ("MS605", "starts {path}, a program for another processor architecture"),
 }
-_OWN_SERVER = "Take the server out of the script: Azure ML's own server calls init() and run()."
+_OWN_SERVER = "Remove the server from the script: Azure ML's own server calls init() and run()."
 
 
 def explain_memory(raised: Raised) -> Diagnosis | None:
@@ -35,8 +35,8 @@ def explain_memory(raised: Raised) -> Diagnosis | None:
     if not told and not any(words in raised.message for words in _MEMORY):
         return None
     match = _TAKEN.search(raised.message)
-    what = f"for {match['size']} at once, which is" if match else "for"
-    return raised.diagnosis("MS505", f"{raised.actor} asked {what} more memory than there is.")
+    what = f"{match['size']} at once, which is more" if match else "more"
+    return raised.diagnosis("MS505", f"{raised.actor} requested {what} memory than is available.")
 
 
 def explain_exit(raised: Raised) -> Diagnosis | None:

@@ -56,7 +56,7 @@ def explain_unpickled_name(raised: Raised) -> Diagnosis | None:
     if module.rpartition(".")[2] in {"__main__", "__mp_main__"} or "gunicorn" in match["rest"]:
         return raised.diagnosis(
             "MS303",
-            f"The model was saved with {name} of the program that was run then (__main__); the "
+            f"The model refers to {name} in __main__, the program that saved it; the "
             "service is another program.",
             f"Move {name} to a module beside the script, import it from there when you train, and "
             "save the model again.",
@@ -66,7 +66,7 @@ def explain_unpickled_name(raised: Raised) -> Diagnosis | None:
         package = package_of(module)
         return raised.diagnosis(
             "MS201",
-            f"The model was written by another version of {package}: the one that is installed "
+            f"The model was written by another version of {package}: the installed version "
             f"has no {name} in {module}.",
             raised.pin_of_model(package),
         )
@@ -75,7 +75,8 @@ def explain_unpickled_name(raised: Raised) -> Diagnosis | None:
     file = raised.around.in_root(top) or f"{module.replace('.', '/')}.py"
     return raised.diagnosis(
         "MS304",
-        f"The model needs {name} of the module {module}, which has none in the service.",
+        f"The model needs {name} from the module {module}, which does not define it in the "
+        "service.",
         f"Put the {file} that the model was saved with beside the script.",
     )
 
@@ -84,9 +85,9 @@ def _of_pythons_name(raised: Raised, name: str, *, module: str) -> Diagnosis:
     """Explain a class of a custom module that is named like one of Python's."""
     return raised.diagnosis(
         "MS304",
-        f"The model needs {name} of a module {module}, and Python's own module of that name has "
-        "none.",
-        f"Give your module {module} another name, and save the model again.",
+        f"The model needs {name} from a module {module}, but the standard library's module of "
+        "that name does not define it.",
+        f"Rename your module {module}, and save the model again.",
     )
 
 
@@ -106,7 +107,8 @@ def written_by_another(raised: Raised, told: str) -> Diagnosis:
     if not library and known and "sklearn" not in known and "BitGenerator" not in raised.message:
         return raised.diagnosis(
             "MS201",
-            f"The model was written by other versions than are installed: {told.rstrip(' .:')}.",
+            f"The model was written by other versions than the installed ones: "
+            f"{told.rstrip(' .:')}.",
             "Pin in the environment the versions of the packages that wrote the model.",
         )
     if not library:
@@ -114,7 +116,7 @@ def written_by_another(raised: Raised, told: str) -> Diagnosis:
     package = package_of(library)
     return raised.diagnosis(
         "MS201",
-        f"The model was written by another version of {package} than is installed: "
+        f"The model was written by another version of {package} than the installed one: "
         f"{told.rstrip(' .:')}.",
         raised.pin_of_model(package),
     )
@@ -126,7 +128,7 @@ def explain_binary_clash(raised: Raised) -> Diagnosis | None:
         return None
     return raised.diagnosis(
         "MS201",
-        f"A compiled package was built for another NumPy than is installed: {raised.brief}.",
+        f"A compiled package was built for another NumPy than the installed one: {raised.brief}.",
         _remedy_for_clash(raised),
     )
 
@@ -136,7 +138,7 @@ def _remedy_for_clash(raised: Raised) -> str:
     numbers = _ABI.search(raised.message) or _SIZE.search(raised.message)
     base = 16 if numbers is not None and numbers.re is _ABI else 10
     if numbers and int(numbers["built"], base) > int(numbers["found"], base):
-        return "Ask for a newer numpy in the environment: the package was built for one."
+        return "Request a newer numpy in the environment: the package was built for one."
     if numbers or any(words in raised.message for words in _FOR_NUMPY_1):
         return "Pin numpy<2 in the environment, or newer versions of the packages that use it."
     return "Pin the numpy that the package was built for, or a newer version of the package."
@@ -154,7 +156,8 @@ def explain_other_python(raised: Raised) -> Diagnosis | None:
     if raised.is_loading and any(words in raised.message for words in _BYTECODE):
         return raised.diagnosis(
             "MS206",
-            f"The model holds code of another Python than that of the service: {raised.brief}.",
+            f"The model contains bytecode of another Python than that of the service: "
+            f"{raised.brief}.",
         )
     return None
 
@@ -173,10 +176,19 @@ _NUMBER_OF_V = "118"  # the first letter of "version https://git-lfs…", as pic
 _KEY = re.compile(r"invalid load key, '(?P<key>.{1,4})'")
 _COMPRESSED = frozenset({"x", r"\x1f", "B", r"\xfd", r"\x04"})  # zlib, gzip, bz2, xz, lz4
 _LOAD_OTHERWISE = {
-    "P": ("a zip archive", "Load it with what wrote it: skops.io.load, torch.load or numpy.load."),
-    r"\x89": ("an HDF5 file", "Load it with what wrote it, such as keras.models.load_model."),
-    r"\x08": ("an ONNX model, it seems", "Load it with onnxruntime.InferenceSession."),
-    "{": ("JSON", "Load it with what wrote it, such as load_model() of an xgboost.Booster."),
+    "P": (
+        "a zip archive",
+        "Load it with the library that wrote it: skops.io.load, torch.load or numpy.load.",
+    ),
+    r"\x89": (
+        "an HDF5 file",
+        "Load it with the library that wrote it, such as keras.models.load_model.",
+    ),
+    r"\x08": ("apparently an ONNX model", "Load it with onnxruntime.InferenceSession."),
+    "{": (
+        "JSON",
+        "Load it with the library that wrote it, such as load_model() of an xgboost.Booster.",
+    ),
     "<": ("a web page or XML", "Get the model itself, and register or deploy it again."),
 }
 
@@ -193,7 +205,7 @@ def explain_corrupt_model(raised: Raised) -> Diagnosis | None:
     if key == "v" or raised.message.strip(" .") == _NUMBER_OF_V:
         return raised.diagnosis(
             "MS305",
-            "The model file is a text, most likely a pointer of Git LFS in place of the model.",
+            "The model file is text, most likely a Git LFS pointer instead of the model.",
             "Get the file itself (git lfs pull), and register or deploy it again.",
         )
     return _read_otherwise(raised, key) or _damaged(raised)
@@ -210,12 +222,12 @@ def _read_otherwise(raised: Raised, key: str) -> Diagnosis | None:
         )
     if key in _LOAD_OTHERWISE:
         what, advice = _LOAD_OTHERWISE[key]
-        return raised.diagnosis("MS502", f"The model file is no pickle but {what}.", advice)
+        return raised.diagnosis("MS502", f"The model file is not a pickle but {what}.", advice)
     if around.is_whole and around.model_format in {"joblib", "pickle"}:
         joblib = "joblib" in around.packages_of_model
         return raised.diagnosis(
             "MS502",
-            "The model file is whole, and the script reads it in another way than it was written: "
+            "The model file is intact, but the script reads it in another way than it was written: "
             f"{raised.brief.rstrip('.')}.",
             "Write joblib.load(path): joblib.dump wrote the file."
             if joblib
@@ -227,7 +239,7 @@ def _read_otherwise(raised: Raised, key: str) -> Diagnosis | None:
 def _damaged(raised: Raised) -> Diagnosis:
     if "Ran out of input" in raised.message:
         return raised.diagnosis("MS305", "The model file is empty, or ends too early.")
-    cause = f"The model file is damaged or no model: {raised.brief.rstrip('.')}."
+    cause = f"The model file is damaged or not a model: {raised.brief.rstrip('.')}."
     by_pickle = any("pickle.load(" in line or "Unpickler" in line for line in raised.evidence)
     if by_pickle and _KEY.search(raised.message):
         advice = "If joblib.dump wrote it, write joblib.load(path); else copy or save it again."

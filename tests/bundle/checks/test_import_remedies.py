@@ -44,8 +44,8 @@ def advice(tmp_path):
     ("script", "begins"),
     [
         ("import yaml\n", "List pyyaml in the environment."),
-        ("import src.features\n", "If src is a file or folder of yours, put it beside the script"),
-        ("import our_features\n", "If our_features is a file or folder of yours"),
+        ("import src.features\n", "If src is your own file or folder, put it beside the script"),
+        ("import our_features\n", "If our_features is your own file or folder"),
         ("from azure.storage.blob import X\n", "List azure-storage-blob in the environment."),
         ("import ConfigParser\n", "ConfigParser is a module of Python 2: in Python 3 it is config"),
     ],
@@ -59,7 +59,7 @@ def test_a_package_is_listed_only_if_it_is_known(advice, script, begins):
 def test_what_python_has_no_more_is_of_an_older_python(advice):
     """No package of that name is meant."""
     [told] = advice("import imp\n", python="3.12")
-    assert "ask for Python 3.11 in the environment" in told
+    assert "request Python 3.11 in the environment" in told
 
 
 @pytest.mark.parametrize(("script", "file"), [("import tools\n", "tools.py"),
@@ -84,7 +84,7 @@ def test_a_project_that_is_installed_here_is_in_no_index(advice, monkeypatch):
     provided.projects_here.cache_clear()
     [told] = advice("import ourlib\n")
     provided.projects_here.cache_clear()
-    assert told.startswith("ourlib is a project of yours, which no index has")
+    assert told.startswith("ourlib is your own project, which is not on a package index")
 
 
 @pytest.mark.parametrize(

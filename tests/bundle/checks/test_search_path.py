@@ -79,7 +79,7 @@ def test_the_folder_that_was_given_is_no_package(found, line, better):
     [(code, advice)] = found(f"{line}\n", "tools.py")
     assert (code, advice) == (
         "MS104",
-        f"{better} or pass the folder above, which holds src, as source_directory.",
+        f"{better} or pass the parent folder, which contains src, as source_directory.",
     )
 
 

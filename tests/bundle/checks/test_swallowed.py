@@ -209,7 +209,7 @@ def test_what_init_catches_is_the_cause_of_what_fails_later(found, case):
     [(code, severity, where, problem)] = found(LATER[case])
     assert (code, severity) == ("MS106", "error")
     assert where.startswith("score.py:")
-    assert "the model directory holds model.pkl" in problem
+    assert "the model directory contains model.pkl" in problem
     assert re.search(
         r"init\(\) catches the FileNotFoundError in line \d and continues; then", problem
     )

@@ -190,7 +190,7 @@ def test_a_service_that_runs_out_of_memory(target, bundle, faults):
     """The error says so, and at which limit."""
     faults.plant(StageFault("out-of-memory"))
     text = refused(lambda: deploy(target, bundle), DeploymentFailedError)
-    assert "Failed: The service was killed for memory: " in text.splitlines()[0]
+    assert "Failed: The service was killed: " in text.splitlines()[0]
     assert "MS505" in text.splitlines()[0]
     assert "memory limit of 1 GB" in text
 
@@ -199,7 +199,7 @@ def test_a_service_that_azure_gives_up(target, bundle, faults):
     """Azure's own time limit ends the operation TimedOut and leaves the service Unhealthy."""
     faults.plant(StageFault("timeout"))
     text = refused(lambda: deploy(target, bundle), DeploymentFailedError)
-    assert text.startswith(f"'{NAME}' on 'aci' is Unhealthy: Azure gave up waiting ")
+    assert text.startswith(f"'{NAME}' on 'aci' is Unhealthy: Azure stopped waiting ")
     assert "  | DeploymentTimedOut: " in text
 
 

@@ -111,5 +111,5 @@ def _base_image_error(name: str, problem: str, *, python: str) -> BaseImageError
         image=name,
         problem=problem,
         advice=f"Name an image that has Python {python} with base_image= "
-        "(--option base_image=IMAGE), or ask for another Python in the environment.",
+        "(--option base_image=IMAGE), or request another Python in the environment.",
     )

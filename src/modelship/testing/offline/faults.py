@@ -18,7 +18,7 @@ STAGES = ("build", "crash", "never-healthy", "out-of-memory", "stuck", "timeout"
 ``build``
     The environment's image cannot be built.
 ``crash``
-    The container ends again and again; Azure calls it CrashLoopBackOff.
+    The container exits repeatedly; Azure calls it CrashLoopBackOff.
 ``never-healthy``
     The container runs, and never answers its health check.
 ``out-of-memory``

@@ -32,9 +32,10 @@ def _safetensors() -> bytes:
     return struct.pack("<Q", len(header)) + header + bytes(8)
 
 
-def _torch() -> bytes:
+def _torch(tensor: bytes | None = None) -> bytes:
     body = b"\x80\x02}(X\x01\x00\x00\x00w(X\x07\x00\x00\x00storageX\x01\x00\x00\x000tQu."
-    return zipped({"net/data.pkl": body, "net/version": b"3\n", "net/data/0": os.urandom(64)})
+    entries = {"net/data.pkl": body, "net/version": b"3\n"}
+    return zipped(entries | {"net/data/0": tensor or os.urandom(64)})
 
 
 def _old_booster() -> bytes:
@@ -95,6 +96,14 @@ DATA = {
     ),
     "files.zip": zipped({"a.txt": b"text", "b/c.csv": b"1,2\n"}, zipfile.ZIP_DEFLATED),
 }
+
+
+@pytest.mark.parametrize("begin", [b"\x78", b"\x80", b"\x80\x04", b"ZF", b"BZ", b"\x1f\x8b"])
+def test_a_tensor_may_begin_as_anything(tmp_path, begin):
+    """Numbers that begin as a compressed file or a pickle are numbers: torch reads them as such."""
+    (tmp_path / "net.pt").write_bytes(_torch(begin + bytes(range(128, 192))))
+    passport = read_passport(tmp_path / "net.pt")
+    assert (passport.incomplete_because, passport.hazards, passport.dangerous) == ((), (), ())
 
 
 @pytest.mark.parametrize("name", DATA)

@@ -12,8 +12,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import yaml
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -133,6 +131,8 @@ def _lines_with(mark: str, text: str, starts: Sequence[int]) -> Iterator[int]:
 @cache
 def _known_signs() -> tuple[Sign, ...]:
     """Return the rows of ``signs.yaml``."""
+    import yaml  # by a log that is explained, and by no other command
+
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     rows = yaml.load(_TABLE.read_text(encoding="utf-8"), loader)  # noqa: S506 - both are safe
     return tuple(

@@ -109,14 +109,16 @@ def _read_as(kind: str, name: str, open_: Callable[[], ByteStream]) -> Content:
         return _keras_config(open_)
     content = read_content(open_)
     incomplete = content.read.findings.incomplete
-    if (
-        (kind == "torch" and inside.startswith("data/"))
-        or (kind == "keras" and name.endswith(".h5"))
-        or (kind == "skops" and name.endswith((".npz", ".bin")))
-    ):
-        # Bytes of tensors, sparse matrices (load_npz of SciPy) and boosters, read as such.
+    if kind == "keras" and name.endswith(".h5"):
         for reason in (UNKNOWN, NO_KERAS):
             incomplete.pop(reason, None)
+    is_raw = (kind == "torch" and inside.startswith("data/")) or (
+        kind == "skops" and name.endswith((".npz", ".bin"))
+    )
+    if is_raw and not content.read.findings.names:
+        # Bytes of tensors, sparse matrices (load_npz of SciPy) and boosters, read as such. By
+        # chance they begin as anything: one tensor of 256 as a zlib stream does.
+        incomplete.clear()
     return content
 
 

@@ -294,7 +294,7 @@ def docs_home():
 
 pytest_collect_file = Sybil(
     parsers=[SkipParser(), PythonCodeBlockParser(), CodeBlockParser("console", run_console)],
-    patterns=["README.md", "docs/**/*.md"],
+    patterns=["README.md", "docs/*.md", "docs/**/*.md"],
     setup=enter,
     teardown=leave,
 ).pytest()

@@ -59,16 +59,16 @@ _MACHINES = ("x86_64", "aarch64")
 class Lock:
     """The exact packages of an environment.
 
-    A lock holds for its minor version of Python and for all platforms that the packages
-    have wheels for: Linux on x86_64 is certain. It names no package index, so it installs
-    from whatever index serves the same files.
+    A lock is valid for its minor version of Python and for all platforms that the packages have
+    wheels for: Linux on x86_64 is guaranteed. It names no package index, so it installs from any
+    index that serves the same files.
 
     Parameters
     ----------
     python : str
         The minor version of Python, such as ``"3.11"``.
     text : str
-        Requirements with sha256 digests, as ``pip install --require-hashes`` takes them.
+        Requirements with sha256 digests, in the format of ``pip install --require-hashes``.
     """
 
     python: str
@@ -83,8 +83,8 @@ class Lock:
     def versions(self) -> Mapping[str, str]:
         """The version of each package, by canonical name, that a Linux machine installs.
 
-        Where markers lock a package at several versions, it is that for CPython on
-        Linux (x86_64) of this minor version; a package for other platforms is left out.
+        If markers lock a package at several versions, it is that for CPython on Linux (x86_64) of
+        this minor version; a package for other platforms is omitted.
         """
         wanted = linux_variables(self.python)
         return MappingProxyType(
@@ -116,11 +116,11 @@ def lock(
     Parameters
     ----------
     environment : Environment
-        What to resolve.
+        The environment to resolve.
     timeout_s : float
-        How long it may take; 2 to 5 seconds are usual.
+        The timeout in seconds; 2 to 5 seconds are typical.
     like : Lock, optional
-        Its versions are taken wherever the requirements allow them, instead of the newest.
+        A lock whose versions are preferred to the newest wherever the requirements allow them.
     only_on : str
         A marker as in PEP 508, such as ``"sys_platform == 'linux'"``, of the platforms that count;
         the lock is of use there alone.
@@ -154,7 +154,7 @@ def _compile(
     with tempfile.TemporaryDirectory(prefix="modelship-") as folder:
         (Path(folder) / "pyproject.toml").write_text(project)
         output = Path(folder) / "requirements.txt"
-        output.write_text(_pins(like))  # uv prefers what stands there already
+        output.write_text(_pins(like))  # uv prefers existing versions
         outcome = run_uv(
             [
                 *("pip", "compile", "-", "--universal", "--generate-hashes"),
@@ -212,7 +212,7 @@ def _failed(environment: Environment, outcome: Outcome, *, timeout_s: float) -> 
 
 
 def clash_behind(error: ResolutionError, environment: Environment) -> Clash | None:
-    """Return the two requirements because of which `environment` could not be locked, if any."""
+    """Return the two requirements that make `environment` unsatisfiable, if any."""
     words = error.resolver_output
     if explain(words, python=environment.python).problem:
         return None  # something else went wrong first
@@ -225,7 +225,7 @@ def minor_of(python: str) -> str:
 
 
 def _conflict(environment: Environment, words: str) -> tuple[str, str]:
-    """Return where the requirements are that uv's proof of a conflict speaks of, and name them."""
+    """Return the locations of the requirements in uv's proof of a conflict, with their names."""
     if clash := find_clash(words, environment.requirements):
         one, other = clash.requirements
         place = environment.place_of(*(Requirement(each).name for each in clash.requirements))

@@ -21,30 +21,30 @@ SERVICE_NAME: Final = re.compile(r"[a-z](?:[-a-z0-9]{1,30})[a-z0-9]")
 
 @dataclass(frozen=True)
 class Profile:
-    """What a place that runs services allows.
+    """The limits of a place that runs services.
 
     Parameters
     ----------
     name : str
-        What it is called.
+        The name of the place.
     scoring_timeout_s : float
-        How long one request may take; the inference server's own default is an hour.
+        The timeout of one request; the inference server's own default is an hour.
     start_timeout_s : float
-        How long init() may take until the place gives the service up.
+        The timeout of init().
     cpu_cores : tuple[float, float]
-        The fewest and the most cores that a service can ask for.
+        The minimum and the maximum of the cores that a service can request.
     memory_gb : tuple[float, float]
-        The least and the most memory in gibibytes.
+        The minimum and the maximum of the memory, in gibibytes.
     payload_bytes : int, optional
-        The largest request; None where none is known.
+        The size of the largest request; None if unknown.
     asks_for_key : bool, optional
-        Whether a request needs a key; None where nobody else reaches the service.
+        Whether a request needs a key; None if nobody else can reach the service.
     limits_memory : bool
-        Whether a service that takes more memory than it asked for is ended.
+        Whether a service that exceeds its requested memory is killed.
     installs_lock : bool
-        Whether a service runs in the environment that its bundle locks, on the inference server.
+        Whether a service runs in the locked environment of its bundle, on the inference server.
     imports_script : bool
-        Whether the name of the entry script has to be that of a Python module.
+        Whether the name of the entry script has to be a valid Python module name.
     source_apart : bool
         Whether a source of several files lies in a folder of its own below the current one, which
         is ``AML_APP_ROOT``; elsewhere it lies in that itself.
@@ -64,12 +64,12 @@ class Profile:
 
     @staticmethod
     def named(name: str, option: str = "profile") -> Profile:
-        """Return the profile that goes by `name`, which was given as `option`.
+        """Return the profile with this name, which was given as `option`.
 
         Raises
         ------
         InvalidOptionError
-            If there is none; the message lists what there is.
+            If there is none; the message lists the available ones.
         """
         if isinstance(name, str) and name in PROFILES:
             return PROFILES[name]
@@ -83,20 +83,20 @@ class Profile:
 
     @property
     def variables(self) -> Mapping[str, str]:
-        """What a service gets in its environment, so that the server keeps to these limits."""
+        """The environment variables of a service that make the server enforce these limits."""
         return {"SCORING_TIMEOUT_MS": str(int(self.scoring_timeout_s * 1000))}
 
     def replace(self, **changes: float | str | bool | None) -> Profile:
-        """Return this profile with some of it changed."""
+        """Return this profile with some fields replaced."""
         return replace(self, **changes)  # type: ignore[arg-type]  # the field's own type
 
 
 class HasProfile(Protocol):
-    """Something that a profile can be asked of, such as a DeployTarget."""
+    """An object with a profile, such as a DeployTarget."""
 
     @property
     def profile(self) -> Profile:
-        """What it allows."""
+        """The limits of the place."""
 
 
 # ACI: the fewest cores and the least memory are those of AciWebservice.deploy_configuration, the

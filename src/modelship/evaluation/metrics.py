@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from modelship.evaluation.report import Report
+    from modelship.evaluation.measured import MeasuredOutcome
 
 __all__ = ["LOSSES", "SCORES", "ClassMetrics", "class_metrics", "confusion_matrix", "measure"]
 
@@ -48,43 +48,43 @@ class ClassMetrics:
     support: int
 
 
-def measure(report: Report) -> dict[str, float]:
+def measure(outcome: MeasuredOutcome) -> dict[str, float]:
     """Return the metrics of the report's task by name, in the order of reading."""
     with needs_extra("sklearn", purpose="Evaluating"):
         import sklearn.metrics  # noqa: F401 - asked for here, so that all below may import it
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # an undefined metric is NaN here, and fails every gate
-        if report.task == "regression":
-            return _regression(report)
-        return _several(report) if report.outputs else _classification(report)
+        if outcome.task == "regression":
+            return _regression(outcome)
+        return _several(outcome) if outcome.outputs else _classification(outcome)
 
 
-def confusion_matrix(report: Report) -> NDArray[Any]:
+def confusion_matrix(outcome: MeasuredOutcome) -> NDArray[Any]:
     """Return the counts, shape (k, k): rows are true labels, columns predicted ones."""
     from sklearn.metrics import confusion_matrix as counts
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that there is a single label
-        matrix: NDArray[Any] = counts(report.y_true, report.y_pred, labels=report.labels)
+        matrix: NDArray[Any] = counts(outcome.y_true, outcome.y_pred, labels=outcome.labels)
     matrix.setflags(write=False)
     return matrix
 
 
-def class_metrics(report: Report) -> tuple[ClassMetrics, ...]:
+def class_metrics(outcome: MeasuredOutcome) -> tuple[ClassMetrics, ...]:
     """Return precision, recall, F1 and support of each label."""
     from sklearn.metrics import precision_recall_fscore_support
 
     columns = precision_recall_fscore_support(
-        report.y_true, report.y_pred, labels=report.labels, zero_division=0
+        outcome.y_true, outcome.y_pred, labels=outcome.labels, zero_division=0
     )
-    rows = zip(report.labels.tolist(), *(column.tolist() for column in columns), strict=True)
+    rows = zip(outcome.labels.tolist(), *(column.tolist() for column in columns), strict=True)
     return tuple(ClassMetrics(*row) for row in rows)
 
 
-def _classification(report: Report) -> dict[str, float]:
+def _classification(outcome: MeasuredOutcome) -> dict[str, float]:
     from sklearn import metrics
 
-    y, found = report.y_true, report.y_pred
+    y, found = outcome.y_true, outcome.y_pred
     precision, recall, f1, _ = metrics.precision_recall_fscore_support(
         y, found, average="macro", zero_division=0
     )
@@ -95,39 +95,39 @@ def _classification(report: Report) -> dict[str, float]:
         "recall": recall,
         "f1": f1,
     }
-    if (loss := _log_loss(report)) is not None:
+    if (loss := _log_loss(outcome)) is not None:
         measured["log_loss"] = loss
     return {name: float(value) for name, value in measured.items()}
 
 
-def _regression(report: Report) -> dict[str, float]:
+def _regression(outcome: MeasuredOutcome) -> dict[str, float]:
     from sklearn import metrics
 
-    y, found = report.y_true, report.y_pred
+    y, found = outcome.y_true, outcome.y_pred
     return {
         "mae": float(metrics.mean_absolute_error(y, found)),
-        "rmse": _rmse(report),
+        "rmse": _rmse(outcome),
         "r2": float(metrics.r2_score(y, found)),
     }
 
 
-def _rmse(report: Report) -> float:
+def _rmse(outcome: MeasuredOutcome) -> float:
     """Return the root of the mean squared error; of several outputs, the mean of their roots."""
     from sklearn.metrics import mean_squared_error
 
-    squared = mean_squared_error(report.y_true, report.y_pred, multioutput="raw_values")
+    squared = mean_squared_error(outcome.y_true, outcome.y_pred, multioutput="raw_values")
     roots = [math.sqrt(each) for each in squared.tolist()]
     return sum(roots) / len(roots)
 
 
-def _several(report: Report) -> dict[str, float]:
+def _several(outcome: MeasuredOutcome) -> dict[str, float]:
     """Return the metrics of several outputs; see ``Report``."""
-    outputs = [each.metrics for each in report.outputs.values()]
-    wrong = report.y_true != report.y_pred
+    outputs = [each.metrics for each in outcome.outputs.values()]
+    wrong = outcome.y_true != outcome.y_pred
     measured = {"accuracy": float(1 - wrong.any(axis=1).mean())}
     measured |= {name: _mean(name, outputs) for name in ("balanced_accuracy", *_AVERAGED)}
-    if _is_multilabel(report):
-        measured |= _of_ones(report)
+    if _is_multilabel(outcome):
+        measured |= _of_ones(outcome)
     if all("log_loss" in each for each in outputs):
         measured["log_loss"] = _mean("log_loss", outputs)
     return {**measured, "hamming_loss": float(wrong.mean())}
@@ -137,32 +137,32 @@ def _mean(name: str, outputs: Sequence[Mapping[str, float]]) -> float:
     return sum(each[name] for each in outputs) / len(outputs)
 
 
-def _is_multilabel(report: Report) -> bool:
+def _is_multilabel(outcome: MeasuredOutcome) -> bool:
     """Return whether each output is 0 or 1."""
-    tables = (report.y_true, report.y_pred)
+    tables = (outcome.y_true, outcome.y_pred)
     return all(t.dtype.kind in "biu" and ((t == 0) | (t == 1)).all() for t in tables)
 
 
-def _of_ones(report: Report) -> dict[str, float]:
+def _of_ones(outcome: MeasuredOutcome) -> dict[str, float]:
     """Return precision, recall and F1 of what is 1, as means over the outputs."""
     from sklearn.metrics import precision_recall_fscore_support
 
-    y, found = report.y_true.astype(int), report.y_pred.astype(int)
+    y, found = outcome.y_true.astype(int), outcome.y_pred.astype(int)
     *scores, _ = precision_recall_fscore_support(y, found, average="macro", zero_division=0)
     return {name: float(score) for name, score in zip(_AVERAGED, scores, strict=True)}
 
 
-def _log_loss(report: Report) -> float | None:
+def _log_loss(outcome: MeasuredOutcome) -> float | None:
     """Return the log loss if there is a probability for every label, else None."""
     import numpy as np
     from sklearn.metrics import log_loss
 
-    table = report.probabilities
+    table = outcome.probabilities
     if table is None or not ((table >= 0) & (table <= 1)).all():
         return None
-    classes = report.labels if report.classes is None else report.classes
-    covered = np.isin(report.labels, classes).all() and len(classes) == table.shape[1]
+    classes = outcome.labels if outcome.classes is None else outcome.classes
+    covered = np.isin(outcome.labels, classes).all() and len(classes) == table.shape[1]
     if not covered or len(np.unique(classes)) != len(classes) or len(classes) == 1:
         return None
     order = np.argsort(classes)  # log_loss takes the columns in the order of sorted labels
-    return float(log_loss(report.y_true, table[:, order], labels=classes[order]))
+    return float(log_loss(outcome.y_true, table[:, order], labels=classes[order]))

@@ -79,7 +79,7 @@ class Gate:
     ) -> None:
         self.address = address
         self.is_forsaken = False
-        self.is_followed: Callable[[], bool] = _at_once
+        self.is_followed: Callable[[], bool] = lambda: True
         self._shared = mmap.mmap(-1, 2)  # by all processes that are forked from this one
         self._waiting, self.when_open, self.when_closed = (select.epoll() for _ in range(3))
         self._readable, ending = os.pipe()
@@ -266,10 +266,6 @@ class Gate:
             with suppress(KeyError):
                 self._selector.unregister(each)
             each.close()
-
-
-def _at_once() -> bool:
-    return True
 
 
 def _leash(place: str) -> socket.socket | None:

@@ -8,7 +8,8 @@ from bisect import bisect_left
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .connections import Connections
-from .http_contract import Cors, HttpAnswer, error, problem
+from .cors import Cors
+from .http_contract import HttpAnswer, error, problem
 from .key_check import Keys
 from .logs import AccessLog, logger
 from .scoreboard import BUCKETS_S, Field

@@ -11,7 +11,7 @@ import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from modelship.sources._stream import MalformedError
+from modelship.sources._protobuf import MessageReader, signed
 from modelship.tables import Column, Outputs, Schema
 
 if TYPE_CHECKING:
@@ -34,12 +34,8 @@ _KINDS: Final[Mapping[int, str]] = {
 }
 _CLASSIFIERS: Final = frozenset(("LinearClassifier", "SVMClassifier", "TreeEnsembleClassifier"))
 _CONVERTERS: Final = ("skl2onnx", "OnnxMLTools", "onnxmltools")
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-_SIZES: Final = {_FIXED64: 8, _FIXED32: 4}
 _MAX_VALUES: Final = 10_000
-_MAX_NAME_BYTES: Final = 1000
 _MAX_LABEL_BYTES: Final = 10_000
-_BETWEEN_CHECKS: Final = 1024
 _COLUMN: Final = 2
 
 
@@ -80,7 +76,10 @@ class OnnxGraph:
     _initializers: dict[str, Slice] = field(default_factory=dict)
     _labels: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
     _extracted: list[str] = field(default_factory=list)
-    _steps: int = 0
+    _message: MessageReader = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._message = MessageReader(self.content, self.budget)
 
     def read(self) -> None:
         """Read the graph.
@@ -92,7 +91,7 @@ class OnnxGraph:
         UndescribedError
             If that takes too long.
         """
-        for number, value in self._fields((0, len(self.content))):
+        for number, value in self._message.fields((0, len(self.content))):
             if number == 7 and isinstance(value, tuple):  # noqa: PLR2004 - ModelProto.graph
                 self._read_graph(value)
         self.inputs = [each for each in self.inputs if each.name not in self._initializers]
@@ -182,39 +181,41 @@ class OnnxGraph:
         return fitting.pop() if len(fitting) == 1 else ()
 
     def _read_graph(self, graph: Slice) -> None:
-        for number, value in self._fields(graph):
+        for number, value in self._message.fields(graph):
             if not isinstance(value, tuple):
                 continue
             if number == 1:
                 self._read_node(value)
             elif number == 5:  # noqa: PLR2004 - initializer
-                self._initializers[self._name(value, 8)] = value
+                self._initializers[self._message.name(value, 8)] = value
             elif number in {11, 12} and len(self.inputs) + len(self.outputs) < _MAX_VALUES:
                 (self.inputs if number == 11 else self.outputs).append(self._value(value))  # noqa: PLR2004 - input
 
     def _read_node(self, node: Slice) -> None:
-        operator = self._name(node, 4)
+        operator = self._message.name(node, 4)
         if operator == "ArrayFeatureExtractor":
-            name = next((self._text(v) for n, v in self._fields(node) if n == 1), "")
+            name = next(
+                (self._message.text(v) for n, v in self._message.fields(node) if n == 1), ""
+            )
             self._extracted.append(name)
         if operator not in _CLASSIFIERS and operator != "ZipMap":
             return
-        for number, value in self._fields(node):
+        for number, value in self._message.fields(node):
             is_attribute = number == 5 and isinstance(value, tuple)  # noqa: PLR2004 - its number
-            if is_attribute and self._name(value, 1).startswith("classlabels_"):
+            if is_attribute and self._message.name(value, 1).startswith("classlabels_"):
                 self._labels.append((operator, self._list(value, strings=9, integers=8)))
 
     def _list(self, message: Slice | int, *, strings: int, integers: int) -> tuple[Any, ...]:
         """Return the texts or the whole numbers in a message, packed or one by one."""
         found: list[Any] = []
         within = message if isinstance(message, tuple) else (0, 0)
-        for number, value in self._fields(within):
+        for number, value in self._message.fields(within):
             if number == strings and isinstance(value, tuple):
-                found.append(self._text(value, most=_MAX_LABEL_BYTES))
+                found.append(self._message.text(value, most=_MAX_LABEL_BYTES))
             elif number == integers and isinstance(value, int):
-                found.append(_signed(value))
+                found.append(signed(value))
             elif number == integers and isinstance(value, tuple):
-                found.extend(map(_signed, self._packed(value)))
+                found.extend(map(signed, self._message.packed(value)))
             if len(found) > _MAX_VALUES:
                 return ()
         return tuple(found)
@@ -222,7 +223,7 @@ class OnnxGraph:
     def _tensor(self, tensor: Slice) -> tuple[Any, ...]:
         """Return the values of a short tensor of texts or 64-bit numbers."""
         kind, raw = 0, None
-        for number, value in self._fields(tensor):
+        for number, value in self._message.fields(tensor):
             if number == 2 and isinstance(value, int):  # noqa: PLR2004 - data_type
                 kind = value
             elif number == 9 and isinstance(value, tuple):  # noqa: PLR2004 - raw_data
@@ -234,76 +235,26 @@ class OnnxGraph:
 
     def _value(self, message: Slice) -> _Value:
         """Read a ValueInfoProto; of what is no tensor, only the name."""
-        tensor = self._inner(self._inner(message, 2), 1)
+        tensor = self._message.inner(self._message.inner(message, 2), 1)
         if tensor is None:
-            return _Value(self._name(message, 1))
-        kind = next((v for n, v in self._fields(tensor) if n == 1 and isinstance(v, int)), 0)
-        shape = self._inner(tensor, 2)
+            return _Value(self._message.name(message, 1))
+        kind = next(
+            (v for n, v in self._message.fields(tensor) if n == 1 and isinstance(v, int)), 0
+        )
+        shape = self._message.inner(tensor, 2)
         dimensions = None if shape is None else tuple(self._dimensions(shape))
-        return _Value(self._name(message, 1), kind, dimensions)
+        return _Value(self._message.name(message, 1), kind, dimensions)
 
     def _dimensions(self, shape: Slice) -> Iterator[int]:
-        for number, value in self._fields(shape):
+        for number, value in self._message.fields(shape):
             if number == 1 and isinstance(value, tuple):
-                sizes = [v for n, v in self._fields(value) if n == 1 and isinstance(v, int)]
+                sizes = [v for n, v in self._message.fields(value) if n == 1 and isinstance(v, int)]
                 yield sizes[-1] if sizes else -1
-
-    def _inner(self, message: Slice | None, number: int) -> Slice | None:
-        found = (v for n, v in self._fields(message or (0, 0)) if n == number)
-        return next((value for value in found if isinstance(value, tuple)), None)
-
-    def _name(self, message: Slice | int, number: int) -> str:
-        within = message if isinstance(message, tuple) else None
-        return self._text(self._inner(within, number) or (0, 0))
-
-    def _text(self, value: Slice | int, *, most: int = _MAX_NAME_BYTES) -> str:
-        begin, end = value if isinstance(value, tuple) else (0, 0)
-        return bytes(self.content[begin : min(end, begin + most)]).decode("utf-8", "replace")
-
-    def _packed(self, numbers: Slice) -> Iterator[int]:
-        at, end = numbers
-        while at < end:
-            value, at = self._varint(at, end)
-            yield value
-
-    def _fields(self, message: Slice) -> Iterator[tuple[int, int | Slice]]:
-        """Yield the number of each field, and its value; of what has a length, where it lies."""
-        at, end = message
-        while at < end:
-            self._steps += 1
-            if self._steps % _BETWEEN_CHECKS == 0:
-                self.budget.take_steps(_BETWEEN_CHECKS)
-            key, at = self._varint(at, end)
-            number, wire = key >> 3, key & 7
-            if wire == _VARINT:
-                value, at = self._varint(at, end)
-                yield number, value
-                continue
-            length = _SIZES.get(wire, 0)
-            if wire == _BYTES:
-                length, at = self._varint(at, end)
-            if at + length > end or (wire != _BYTES and wire not in _SIZES):
-                raise MalformedError("a field in it is longer than what holds it")
-            if wire == _BYTES:
-                yield number, (at, at + length)
-            at += length
-
-    def _varint(self, at: int, end: int) -> tuple[int, int]:
-        value = 0
-        for place, byte in enumerate(self.content[at : min(end, at + 10)]):
-            value |= (byte & 0x7F) << (7 * place)
-            if byte < 0x80:  # noqa: PLR2004 - no more follow
-                return value, at + place + 1
-        raise MalformedError("a number in it is longer than any")
 
 
 def _column(value: _Value) -> Column:
     kind = _KINDS[value.kind]
     return Column(name=value.name, kind=kind, missing=None if kind == "number" else False)
-
-
-def _signed(value: int) -> int:
-    return value - (1 << 64) if value >= 1 << 63 else value
 
 
 def _names(values: list[_Value]) -> str:

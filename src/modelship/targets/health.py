@@ -27,7 +27,15 @@ if TYPE_CHECKING:
     from modelship.targets.backend import TargetBackend
     from modelship.targets.instance import Instance
 
-__all__ = ["explain", "failure", "serving_one", "state_of", "timed_out", "wait_until_healthy"]
+__all__ = [
+    "explain",
+    "failure",
+    "serving_one",
+    "serving_ones",
+    "state_of",
+    "timed_out",
+    "wait_until_healthy",
+]
 
 _LINES_FOR_DIAGNOSIS = 5000
 _FIRST_PAUSE_S = 0.02
@@ -60,6 +68,19 @@ def serving_one(backend: TargetBackend, instances: Sequence[Instance]) -> Instan
             if instance.routed and backend.observe(instance).state is State.HEALTHY:
                 return instance
     return in_order[0] if in_order else None
+
+
+def serving_ones(backend: TargetBackend) -> list[Instance]:
+    """Return the one of each name to which requests come, and each broken one, by name."""
+    found = backend.instances()
+    broken = [each for each in found if each.broken]
+    instances = [each for each in found if not each.broken]
+    by_name = (
+        serving_one(backend, [each for each in instances if each.name == name])
+        for name in {each.name for each in instances}
+    )
+    shown = (each for each in (*by_name, *broken) if each)
+    return sorted(shown, key=lambda each: (each.name, each.instance_id))
 
 
 def wait_until_healthy(backend: TargetBackend, instance: Instance, deadline: Deadline) -> None:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Literal
 
-from modelship.errors import DeploymentNotFoundError, InvalidOptionError
-from modelship.registry import check_options
-from modelship.targets.backend import TargetBackend
+from modelship.errors import DeploymentNotFoundError
+from modelship.targets.backend_opening import checked, opened
 from modelship.targets.deleting import delete
 from modelship.targets.deploying import deploy
 from modelship.targets.deployment import Deployment
 from modelship.targets.failures import failure_of
-from modelship.targets.health import serving_one
+from modelship.targets.health import serving_one, serving_ones
 from modelship.targets.known import TARGETS
 from modelship.targets.names import check_service_name
 from modelship.targets.pictured import History
@@ -26,19 +24,12 @@ if TYPE_CHECKING:
     from modelship.bundle.profile import Profile
     from modelship.evaluation import Gate
     from modelship.routing import Canary, Shadow
+    from modelship.targets.backend import TargetBackend
     from modelship.targets.deploying import Check
     from modelship.targets.failures import Failure
-    from modelship.targets.instance import Instance
     from modelship.targets.plan import Plan
 
 __all__ = ["DeployTarget"]
-
-# Also by their earlier names, as options of a target.
-_OF_SERVING = {
-    **{each.name: each.name for each in fields(Serving)},
-    "auth_enabled": "auth",
-    "profile": "limits",
-}
 
 
 class DeployTarget:
@@ -53,9 +44,7 @@ class DeployTarget:
     """
 
     def __init__(self, backend: TargetBackend, *, serving: Serving | None = None) -> None:
-        if not isinstance(backend, TargetBackend):
-            raise _no_backend(backend)
-        self._backend = backend
+        self._backend = checked(backend)
         self._serving = serving or Serving()
 
     @staticmethod
@@ -76,14 +65,7 @@ class DeployTarget:
         InvalidOptionError
             If the target has no such option, or requires one that is not given.
         """
-        backend_class = TARGETS.load(name)
-        for option in options:
-            if option in _OF_SERVING:  # its value may be a secret: it is not shown
-                given = f"serving=Serving({_OF_SERVING[option]}=...)"
-                expected = f"an option of the place; for the service, pass deploy() {given}"
-                raise InvalidOptionError(f"an option of the target {name!r}", option, expected)
-        check_options(f"the target {name!r}", backend_class, options)
-        return DeployTarget(backend_class(**options))
+        return DeployTarget(opened(name, options))
 
     @staticmethod
     def available() -> tuple[str, ...]:
@@ -283,15 +265,7 @@ class DeployTarget:
         An invalid record does not hide other services: its service is listed with the reason in
         ``instance.broken``, and :meth:`delete` removes it.
         """
-        found = self._backend.instances()
-        broken = [each for each in found if each.broken]
-        instances = [each for each in found if not each.broken]
-        by_name = (
-            serving_one(self._backend, [each for each in instances if each.name == name])
-            for name in {each.name for each in instances}
-        )
-        shown = sorted((each for each in (*by_name, *broken) if each), key=_by_name)
-        return tuple(Deployment(self._backend, each) for each in shown)
+        return tuple(Deployment(self._backend, each) for each in serving_ones(self._backend))
 
     def delete(self, name: str, *, missing_ok: bool = False) -> None:
         """Stop the service `name` and remove everything that belongs to it alone.
@@ -305,16 +279,3 @@ class DeployTarget:
 
     def __repr__(self) -> str:
         return f"DeployTarget.open({self.name!r})"
-
-
-def _by_name(instance: Instance) -> tuple[str, str]:
-    return instance.name, instance.instance_id
-
-
-def _no_backend(found: object) -> InvalidOptionError:
-    name = found if isinstance(found, str) else "process"
-    return InvalidOptionError(
-        option="DeployTarget(backend)",
-        found=found,
-        expected=f"a TargetBackend; to open a target by its name, call DeployTarget.open({name!r})",
-    )

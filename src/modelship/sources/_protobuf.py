@@ -1,0 +1,104 @@
+"""Read messages in the wire format of protocol buffers, without their classes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from modelship.sources._stream import MalformedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from modelship.sources._budget import Budget
+
+    Slice = tuple[int, int]
+
+__all__ = ["MessageReader", "signed"]
+
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_SIZES: Final = {_FIXED64: 8, _FIXED32: 4}
+_MAX_NAME_BYTES: Final = 1000
+_BETWEEN_CHECKS: Final = 1024
+
+
+@dataclass
+class MessageReader:
+    """Reads the fields of messages; a message is where it begins and ends in the content.
+
+    Parameters
+    ----------
+    content : buffer of bytes
+        The file.
+    budget : Budget
+        What may be spent.
+    """
+
+    content: Any
+    budget: Budget
+    _steps: int = 0
+
+    def inner(self, message: Slice | None, number: int) -> Slice | None:
+        """Return where the first value with a length lies that a field has, or None."""
+        found = (v for n, v in self.fields(message or (0, 0)) if n == number)
+        return next((value for value in found if isinstance(value, tuple)), None)
+
+    def name(self, message: Slice | int, number: int) -> str:
+        """Return the text of a field; empty if there is none."""
+        within = message if isinstance(message, tuple) else None
+        return self.text(self.inner(within, number) or (0, 0))
+
+    def text(self, value: Slice | int, *, most: int = _MAX_NAME_BYTES) -> str:
+        """Return the text that lies there, of at most so many bytes."""
+        begin, end = value if isinstance(value, tuple) else (0, 0)
+        return bytes(self.content[begin : min(end, begin + most)]).decode("utf-8", "replace")
+
+    def packed(self, numbers: Slice) -> Iterator[int]:
+        """Yield packed numbers; those below 0 as :func:`signed` takes them."""
+        at, end = numbers
+        while at < end:
+            value, at = self._varint(at, end)
+            yield value
+
+    def fields(self, message: Slice) -> Iterator[tuple[int, int | Slice]]:
+        """Yield the number of each field, and its value; of what has a length, where it lies.
+
+        Raises
+        ------
+        MalformedError
+            If what holds a field ends before it.
+        UndescribedError
+            If that takes too long.
+        """
+        at, end = message
+        while at < end:
+            self._steps += 1
+            if self._steps % _BETWEEN_CHECKS == 0:
+                self.budget.take_steps(_BETWEEN_CHECKS)
+            key, at = self._varint(at, end)
+            number, wire = key >> 3, key & 7
+            if wire == _VARINT:
+                value, at = self._varint(at, end)
+                yield number, value
+                continue
+            length = _SIZES.get(wire, 0)
+            if wire == _BYTES:
+                length, at = self._varint(at, end)
+            if at + length > end or (wire != _BYTES and wire not in _SIZES):
+                raise MalformedError("a field in it is longer than what holds it")
+            if wire == _BYTES:
+                yield number, (at, at + length)
+            at += length
+
+    def _varint(self, at: int, end: int) -> tuple[int, int]:
+        value = 0
+        for place, byte in enumerate(self.content[at : min(end, at + 10)]):
+            value |= (byte & 0x7F) << (7 * place)
+            if byte < 0x80:  # noqa: PLR2004 - no more follow
+                return value, at + place + 1
+        raise MalformedError("a number in it is longer than any")
+
+
+def signed(value: int) -> int:
+    """Return the 64-bit integer that a number of the wire stands for."""
+    return value - (1 << 64) if value >= 1 << 63 else value

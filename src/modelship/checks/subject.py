@@ -123,52 +123,39 @@ class Subject:
         given = [model] if isinstance(model, (Model, str, Path)) else [*model]
         models = reading.models(given)
         all_models = len(models) == len(given)
-        script: str = ""
-        source: tuple[SourceFile, ...] = ()
+        known, script = Schema(), _Script()
         if entry_script is not None:
-            found = reading.part(
-                lambda: read_files(entry_script, source_directory=source_directory)
+            script = reading.given_script(entry_script, source_directory=source_directory)
+        elif all_models:
+            known, script = reading.generated(
+                models,
+                schema=schema,
+                sample=sample_input,
+                output=output,
+                validate=validate,
+                source_directory=source_directory,
             )
-            script, source = found or (Path(entry_script).name, ())
-        known = Schema()
-        if entry_script is None and all_models:
-            known = (
-                reading.part(
-                    lambda: schema_of(models, given=schema, sample=sample_input, strict=True)
-                )
-                or Schema()
-            )
-            generated = reading.part(
-                lambda: generate_source(
-                    models,
-                    schema=known,
-                    key=key_of(sample_input),
-                    output=output,
-                    validate=validate,
-                    source_directory=source_directory,
-                )
-            )
-            script, source = generated or (script, source)
         wanted = None
         if environment is not None or all_models:
             wanted = reading.part(
                 lambda: as_environment(
-                    environment, models=models, source=source, makes_tables=known.takes_pandas
+                    environment,
+                    models=models,
+                    source=script.source,
+                    makes_tables=known.takes_pandas,
                 )
             )
         return cls(
             models=models,
             all_models=all_models,
-            entry_script=script,
-            source=source,
+            entry_script=script.name,
+            source=script.source,
             environment=wanted,
             lock=reading.part(lambda: todays_lock(wanted)) if wanted else None,
             sample_json=reading.part(lambda: as_sample(sample_input)),
             resources=reading.part(lambda: Resources(cpu_cores=cpu_cores, memory_gb=memory_gb)),
             unread=tuple(reading.unread),
-            left_beside=left_beside(entry_script)
-            if entry_script is not None and source_directory is None
-            else (),
+            left_beside=script.left_beside,
         )
 
     @property
@@ -180,6 +167,15 @@ class Subject:
         return (int(major), int(minor))
 
 
+@dataclass(frozen=True)
+class _Script:
+    """A scoring script, the files next to it, and the modules that do not go along."""
+
+    name: str = ""
+    source: tuple[SourceFile, ...] = ()
+    left_beside: tuple[str, ...] = ()
+
+
 @dataclass
 class _Reading:
     """Reads parts, and keeps why one could not be read."""
@@ -189,6 +185,36 @@ class _Reading:
     def models(self, given: Sequence[Model | str | Path]) -> tuple[Model, ...]:
         read = [self._model(each) for each in given]
         return self.part(lambda: as_models([each for each in read if each])) or ()
+
+    def given_script(self, path: str | Path, *, source_directory: str | Path | None) -> _Script:
+        found = self.part(lambda: read_files(path, source_directory=source_directory))
+        name, source = found or (Path(path).name, ())
+        return _Script(name, source, left_beside(path) if source_directory is None else ())
+
+    def generated(
+        self,
+        models: tuple[Model, ...],
+        *,
+        schema: Schema | str | Path | None,
+        sample: object,
+        output: Output,
+        validate: bool,
+        source_directory: str | Path | None,
+    ) -> tuple[Schema, _Script]:
+        """Return the schema of the models, and the script that is written by it."""
+        known = self.part(lambda: schema_of(models, given=schema, sample=sample, strict=True))
+        known = known or Schema()
+        made = self.part(
+            lambda: generate_source(
+                models,
+                schema=known,
+                key=key_of(sample),
+                output=output,
+                validate=validate,
+                source_directory=source_directory,
+            )
+        )
+        return known, _Script(*made) if made else _Script()
 
     def _model(self, given: Model | str | Path) -> Model | None:
         return given if isinstance(given, Model) else self.part(lambda: Model.read(given))

@@ -101,11 +101,16 @@ def _response_class() -> type:
                 if "Content-Type" in given:
                     self.headers.remove("Content-Type")
             self.headers["x-ms-run-function-failed"] = str(run_function_failed)
-            for name, values in given.items():
-                for value in values.split(","):
-                    self.headers.add(name, value.strip())
+            _add_headers(self.headers, given)
 
     return AMLResponse
+
+
+def _add_headers(headers: Any, given: Mapping[str, str]) -> None:
+    """Add headers, one for each part of a value between commas."""
+    for name, values in given.items():
+        for value in values.split(","):
+            headers.add(name, value.strip())
 
 
 def plain_response(message: Any, status_code: int) -> HttpAnswer:

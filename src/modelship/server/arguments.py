@@ -10,7 +10,7 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import VERSION
 from .options import OPTIONS
@@ -92,6 +92,64 @@ def _count(text: str) -> int:
 _port.__name__, _count.__name__ = "port", "number"  # argparse names them in its errors
 
 
+_FLAGS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
+    (("--entry_script",), {"metavar": "FILE", "help": "the scoring script"}),
+    (
+        ("--model_dir",),
+        {
+            "metavar": "FOLDER",
+            "help": "the model's folder; the script finds it in the variable AZUREML_MODEL_DIR",
+        },
+    ),
+    (("--port",), {"type": _port, "help": f"the port to listen on [{_PORT}]"}),
+    (
+        ("--health_port",),
+        {
+            "type": _port,
+            "metavar": "PORT",
+            "help": "a second port with the same routes, where the variable "
+            f"SEPERATE_HEALTH_ENDPOINT (spelled so) is true [{_HEALTH_PORT}]",
+        },
+    ),
+    (
+        ("--worker_count", "--workers"),
+        {"type": _count, "metavar": "N", "help": "processes that run the script [1]"},
+    ),
+    (
+        ("--appinsights_instrumentation_key",),
+        {
+            "metavar": "KEY",
+            "help": "send a span of each request to this Application Insights",
+        },
+    ),
+    (
+        ("--access_control_allow_origins",),
+        {
+            "metavar": "ORIGINS",
+            "help": "origins whose pages may call the service (CORS), with commas between; "
+            "* is all",
+        },
+    ),
+    (
+        ("--config_file",),
+        {
+            "metavar": "FILE",
+            "help": "a JSON file with settings, by the names of their variables",
+        },
+    ),
+    (
+        ("--strict",),
+        {
+            "action": "store_true",
+            "help": "do as Azure ML's server also where that is plainly wrong",
+        },
+    ),
+    (("--rest",), {"action": "store_true", "help": argparse.SUPPRESS}),
+    (("--version",), {"action": "version", "version": f"modelship's scoring server {VERSION}"}),
+)
+"""What the command line takes, as argparse wants it."""
+
+
 def _parser(program: str) -> argparse.ArgumentParser:
     ours = [option.variable for option in OPTIONS.values() if "modelship" in option.servers]
     parser = _Parser(
@@ -100,51 +158,9 @@ def _parser(program: str) -> argparse.ArgumentParser:
         epilog=_END.format(names=_wrapped(", ".join(ours))),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add = parser.add_argument
-    add("--entry_script", metavar="FILE", help="the scoring script")
-    add(
-        "--model_dir",
-        metavar="FOLDER",
-        help="the model's folder; the script finds it in the variable AZUREML_MODEL_DIR",
-    )
-    add("--port", type=_port, help=f"the port to listen on [{_PORT}]")
-    add(
-        "--health_port",
-        type=_port,
-        metavar="PORT",
-        help="a second port with the same routes, where the variable SEPERATE_HEALTH_ENDPOINT "
-        f"(spelled so) is true [{_HEALTH_PORT}]",
-    )
-    add(
-        "--worker_count",
-        "--workers",
-        type=_count,
-        metavar="N",
-        help="processes that run the script [1]",
-    )
-    add(
-        "--appinsights_instrumentation_key",
-        metavar="KEY",
-        help="send a span of each request to this Application Insights",
-    )
-    add(
-        "--access_control_allow_origins",
-        metavar="ORIGINS",
-        help="origins whose pages may call the service (CORS), with commas between; * is all",
-    )
-    add(
-        "--config_file",
-        metavar="FILE",
-        help="a JSON file with settings, by the names of their variables",
-    )
-    add(
-        "--strict",
-        action="store_true",
-        help="do as Azure ML's server also where that is plainly wrong",
-    )
-    add("--rest", action="store_true", help=argparse.SUPPRESS)
-    add("--version", action="version", version=f"modelship's scoring server {VERSION}")
-    return parser  # fmt: skip
+    for flags, options in _FLAGS:
+        parser.add_argument(*flags, **options)
+    return parser
 
 
 def _wrapped(names: str) -> str:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
+    from .description import Descriptions
     from .listening import Listeners
     from .scoreboard import Scoreboard
     from .settings import Settings
@@ -72,29 +73,15 @@ def host(
     listeners, handed_over : Listeners, socket
         Where connections come from.
     """
-    logs.configure(settings)
-    if settings.x87_precision:
-        read_json_in_double_precision()
-    if settings.fast_json:
-        read_json_with_orjson()
-    keep_freed_memory()
+    _prepare(settings)
     own_threads = _bound_threads()
     # Imported while the script is loaded elsewhere, its modules would be there twice.
-    from . import tracing
-    from .description import Descriptions
     from .worker import work
 
-    tracing.load(os.environ)
-    script = EntryScript(settings)
-    try:
-        script.load()
-        script.init()
-        descriptions = Descriptions(script, settings)
-    except ScriptError:
+    loaded = _load(settings)
+    if loaded is None:
         return FAILED_TO_START
-    except ValueError:
-        logger.exception("The service's own description cannot be read.")
-        return FAILED_TO_START
+    script, descriptions = loaded
     logger.info("Scoring timeout is set to %d", settings.scoring_timeout_ms)
 
     def run(index: int, parent: int) -> None:
@@ -122,6 +109,34 @@ def host(
     gc.collect()
     gc.freeze()  # the collector would write to what the workers share
     return _Workers(settings, board, run, listeners).serve(supervisor)
+
+
+def _prepare(settings: Settings) -> None:
+    """Set up this process before the script is loaded."""
+    logs.configure(settings)
+    if settings.x87_precision:
+        read_json_in_double_precision()
+    if settings.fast_json:
+        read_json_with_orjson()
+    keep_freed_memory()
+
+
+def _load(settings: Settings) -> tuple[EntryScript, Descriptions] | None:
+    """Load the script and call its init(); None if that fails, and the log says why."""
+    from . import tracing
+    from .description import Descriptions
+
+    tracing.load(os.environ)
+    script = EntryScript(settings)
+    try:
+        script.load()
+        script.init()
+        return script, Descriptions(script, settings)
+    except ScriptError:
+        return None
+    except ValueError:
+        logger.exception("The service's own description cannot be read.")
+        return None
 
 
 class _Workers:

@@ -12,7 +12,7 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from . import arguments
 from .options import OPTIONS
@@ -24,6 +24,26 @@ if TYPE_CHECKING:
 __all__ = ["Settings"]
 
 _SCRIPT_FAILS = 3
+# The fields of Settings that are the value of one option, which has another name in some.
+_WORDS = {
+    **{each: each for each in ("host", "service", "service_name", "service_version")},
+    **{each: each for each in ("sample_file", "keys_file")},
+    "path_prefix": "service_path_prefix",
+    "certificate": "tls_certificate",
+    "private_key": "tls_key",
+    "capture_folder": "capture",
+}
+_SWITCHES = ("fast_json", "x87_precision")
+_COUNTS = (
+    *("workers", "scoring_timeout_ms", "batch_rows", "queue", "connections"),
+    *("keep_alive_s", "head_s", "body_s", "drain_s"),
+)
+_BYTES = {
+    "body_bytes": ("body_mb", 2**20),
+    "bodies_bytes": ("bodies_mb", 2**20),
+    "capture_bytes": ("capture_mb", 2**20),
+    "capture_body_bytes": ("capture_body_kb", 2**10),
+}
 
 
 @dataclass(frozen=True)
@@ -155,50 +175,21 @@ class Settings:
         told = arguments.parse(command_line, program=program)
         notices = arguments.publish(told)
         look = _Lookup(os.environ, _config_file())
-        script = look.text("AZUREML_ENTRY_SCRIPT")
-        if not script:
-            file = os.environ["AZUREML_CONFIG_FILE"]
-            has = "has no AZUREML_ENTRY_SCRIPT" if Path(file).is_file() else "is not there"
-            arguments.refuse(f"The configuration file {file} {has}.")
         return Settings(
-            entry_script=script,
+            entry_script=_entry_script(look),
             app_root=Path(os.environ["AML_APP_ROOT"]),
             source_directory=look.text("AZUREML_SOURCE_DIRECTORY"),
-            host=look.words("host"),
             port=int(os.environ["SERVER_PORT"]),
             health_port=_health_port(),
-            workers=look.count("workers"),
-            scoring_timeout_ms=look.count("scoring_timeout_ms"),
             worker_timeout_s=look.count("worker_timeout_s") or math.inf,
             strict=told.strict or look.switch("strict"),
-            fast_json=look.switch("fast_json"),
-            x87_precision=look.switch("x87_precision"),
-            batch_rows=look.count("batch_rows"),
-            queue=look.count("queue"),
-            body_bytes=look.count("body_mb") * 2**20,
-            bodies_bytes=look.count("bodies_mb") * 2**20,
-            connections=look.count("connections"),
-            keep_alive_s=look.count("keep_alive_s"),
-            head_s=look.count("head_s"),
-            body_s=look.count("body_s"),
-            drain_s=look.count("drain_s"),
             cores=float(look.value("cpu_cores", unless=_cores())),
             memory_bytes=_memory(look),
             server_version=os.environ.get(arguments.VERSION_HEADER, ""),
             origins=_origins(),
-            service=look.words("service"),
-            service_name=look.words("service_name"),
-            service_version=look.words("service_version"),
-            path_prefix=look.words("service_path_prefix"),
-            sample_file=look.words("sample_file"),
-            keys_file=look.words("keys_file"),
-            certificate=look.words("tls_certificate"),
-            private_key=look.words("tls_key"),
             json_logs=look.words("log_format") == "json",
-            capture_folder=look.words("capture"),
-            capture_bytes=look.count("capture_mb") * 2**20,
-            capture_body_bytes=look.count("capture_body_kb") * 1024,
             notices=notices,
+            **look.as_given(),
         )
 
     @property
@@ -238,6 +229,15 @@ class _Lookup:
             problem = f"{option.variable} is {found!r}; it has to be {expected}."
             arguments.refuse(problem, code=code)
 
+    def as_given(self) -> dict[str, Any]:
+        """Return the settings that are the value of one option each, in the unit of the field."""
+        return {
+            **{field: self.words(option) for field, option in _WORDS.items()},
+            **{field: self.switch(field) for field in _SWITCHES},
+            **{field: self.count(field) for field in _COUNTS},
+            **{field: self.count(option) * unit for field, (option, unit) in _BYTES.items()},
+        }
+
     def words(self, name: str) -> str:
         return str(self.value(name))
 
@@ -246,6 +246,16 @@ class _Lookup:
 
     def count(self, name: str) -> int:
         return int(self.value(name))
+
+
+def _entry_script(look: _Lookup) -> str:
+    """Return the scoring script; without one, the process ends."""
+    script = look.text("AZUREML_ENTRY_SCRIPT")
+    if not script:
+        file = os.environ["AZUREML_CONFIG_FILE"]
+        has = "has no AZUREML_ENTRY_SCRIPT" if Path(file).is_file() else "is not there"
+        arguments.refuse(f"The configuration file {file} {has}.")
+    return script
 
 
 def _origins() -> tuple[str, ...]:

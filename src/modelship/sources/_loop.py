@@ -63,11 +63,12 @@ class Loop:
         except UnicodeDecodeError:
             raise MalformedError("a text in it is not text") from None
 
-    def run_some(self) -> bool:  # noqa: C901, PLR0912, PLR0915 - where the time goes: calls would treble it
+    def run_some(self) -> bool:  # noqa: C901, PLR0912, PLR0915 - see below
         """Carry out some thousand instructions; True after the last of the pickle.
 
         The commonest (texts, numbers, the memo) are carried out in place, and stand in
-        ``actions`` too, for where the window of the stream ends.
+        ``actions`` too, for where the window of the stream ends. It is one long function because
+        the time goes here: a call for each instruction would treble it.
         """
         stream, stack, memo, scattered = self.stream, self.stack, self.memo, self.scattered
         machine = cast("Machine", self)

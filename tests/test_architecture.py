@@ -3,6 +3,7 @@
 import ast
 import importlib.util
 import re
+import statistics
 from collections import Counter
 from pathlib import Path
 
@@ -67,3 +68,34 @@ def test_each_module_has_a_name_of_its_own():
     files = (ROOT / "src").rglob("*.py")
     counted = Counter(each.name for each in files if not each.name.startswith("__"))
     assert {name for name, count in counted.items() if count > 1} == _PUBLIC_NAMES
+
+
+def functions_in(statements):
+    """Yield the functions in a list of statements, those inside others too."""
+    for each in statements:
+        if isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield each
+        for part in ("body", "handlers", "orelse", "finalbody"):
+            yield from functions_in(getattr(each, part, ()))
+
+
+def body_lines(function):
+    """Return how many lines the body of a function has, without its docstring."""
+    said = ast.get_docstring(function, clean=False) is not None
+    body = function.body[1:] if said else function.body
+    return body[-1].end_lineno - body[0].lineno + 1 if body else 0
+
+
+def test_no_module_is_longer_than_300_lines():
+    """A longer one holds two things; modules of data or generated ones would be named here."""
+    files = (ROOT / "src").rglob("*.py")
+    counted = {str(each.relative_to(ROOT)): len(each.read_bytes().splitlines()) for each in files}
+    assert {name: count for name, count in counted.items() if count > 300} == {}
+
+
+def test_functions_are_short():
+    """Half of them have at most 7 lines, and nine of ten at most 17."""
+    modules = [ast.parse(each.read_bytes()) for each in (ROOT / "src").rglob("*.py")]
+    lines = [body_lines(each) for module in modules for each in functions_in(module.body)]
+    assert statistics.median(lines) <= 7
+    assert statistics.quantiles(lines, n=10)[-1] <= 17

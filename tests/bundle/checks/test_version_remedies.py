@@ -53,7 +53,11 @@ def subject(model, *requirements, locked, inferred=False):
         ("0.22.1", "3.8", "Pin scikit-learn==0.22.1, which wrote"),
         ("0.21.3", "3.11", "Train the model again with scikit-learn 1.6.1: scikit-learn 0.21.3"),
         ("1.8.0", "3.9", "Require Python 3.11 and scikit-learn==1.8.0"),
-        ("1.7.dev0", "3.11", "Train the model again with scikit-learn 1.6.1: no index has"),
+        (
+            "1.7.dev0",
+            "3.11",
+            "Train the model again with scikit-learn 1.6.1: scikit-learn 1.7.dev0 is not on",
+        ),
     ],
 )
 def test_the_version_that_wrote_a_model_is_pinned_if_it_can_be(tmp_path, wrote, python, begins):

@@ -97,6 +97,6 @@ def test_a_python_that_a_user_names_is_not_replaced(place):
         place, "dependencies:\n- python=3.14\n- pip:\n  - azureml-inference-server-http\n"
     )
     assert service.state == "Failed"
-    assert "it asks for Python 3.14, but this machine has" in log
-    assert "Install Python 3.14, or ask for another one" in service.error["message"]
+    assert "it requires Python 3.14, but installed here: " in log
+    assert "Install Python 3.14, or require another version" in service.error["message"]
     assert RUNNING in log

@@ -90,7 +90,7 @@ def test_another_patch_release_of_python_is_said():
     """What is asked for, what is taken, and where it comes from."""
     environment = Environment("3.8.13", (), origin="myenv.yml")
     told = environment.note_on("3.8.18", of="this machine")
-    assert told.startswith("myenv.yml asks for Python 3.8.13; Python 3.8.18 of this machine")
+    assert told.startswith("myenv.yml requires Python 3.8.13; Python 3.8.18 of this machine")
     assert environment.note_on("3.8.13", of="this machine") == ""
     assert Environment("3.8", ()).note_on("3.8.18", of="this machine") == ""
 

@@ -84,7 +84,7 @@ def test_the_service_answers_what_the_model_did(trained, capsys):
         logs = deployment.logs()
     release = release_of(environment_python(bundle.lock, timeout_s=9))
     assert f"served by {release}" in logs
-    assert f"myenv.yml asks for Python 3.8.1; Python {release} of this machine is taken" in (
+    assert f"myenv.yml requires Python 3.8.1; Python {release} of this machine is used" in (
         capsys.readouterr().err
     )
 

@@ -59,7 +59,7 @@ def test_what_no_python_helps_with_is_not_tried_on_each():
         taking("3.8.13", HERE, wrong=("3.9", "3.11"))
     with pytest.raises(ResolutionError, match=r"for 3\.9"):
         taking("3.8.13", HERE, wrong=("3.9",), words="x was not found in the package registry")
-    with pytest.raises(PythonNotFoundError, match=r"asks for Python 3\.8"):
+    with pytest.raises(PythonNotFoundError, match=r"requires Python 3\.8"):
         taking("3.8.13", {"3.7": "3.7.16"})
 
 

@@ -1,6 +1,6 @@
 """Generate the scoring script of a model and the files next to it.
 
-The script stands on a copy of :mod:`modelship.tables` and on the schema, which lie beside it.
+The script uses a copy of :mod:`modelship.tables` and the schema, which are next to it.
 """
 
 from __future__ import annotations
@@ -111,28 +111,28 @@ def generate_source(
     models : Sequence[Model]
         The models of the bundle.
     schema : Schema
-        What the model takes.
+        The schema of the model.
     key : str
-        The key under which a request holds its rows; ``""`` if a request is the rows.
+        The key of the rows in a request; ``""`` if the request itself is the rows.
     output : {"labels", "proba"}
-        What it answers.
+        Whether the script answers labels or probabilities.
     validate : bool
-        Whether it refuses a value that is not of its column's kind.
+        Whether the script rejects a value that does not match the kind of its column.
     source_directory : str or Path, optional
-        A folder whose files go along, such as the modules that the model was made with.
+        A folder whose files are included, such as the modules that the model was created with.
 
     Returns
     -------
     tuple
-        The script's path, and the files, sorted by path.
+        The path of the script, and the files, sorted by path.
 
     Raises
     ------
     EntryScriptError
-        If there are several models or none, or one for which none is written; if a file
-        that goes along has the name of one that is written.
+        If there is not exactly one model, if no script can be generated for it, or if an included
+        file has the name of a generated one.
     InvalidOptionError
-        If `output` is neither of the two, or probabilities are asked of a model that has none.
+        If `output` is neither of the two, or is ``"proba"`` for a model without probabilities.
     """
     written = _written(models, schema=schema, key=key, output=output, validate=validate)
     given = () if source_directory is None else read_folder(Path(source_directory))
@@ -154,7 +154,7 @@ def _written(
     loading = loading_of(lines, model=model, schema=schema)
     if output == "proba":
         _require_probabilities(schema.outputs)
-    key = key or "data"  # a body that is the rows is read by every table
+    key = key or "data"  # every table accepts a request that itself is the rows
     options = "" if key == "data" else f", key={key!r}"
     options += "" if validate else ", validate=False"
     is_plain = _is_of_numbers(schema) and _is_parameter(key)
@@ -178,14 +178,14 @@ def _written(
 
 
 def is_generated(script: bytes) -> bool:
-    """Return whether a scoring script is one that :func:`generate_source` writes."""
+    """Return whether :func:`generate_source` generated a scoring script."""
     text = script.decode("utf-8", errors="replace")
     return bool(_shape(_TABLE).fullmatch(text)) and holds_no_more(text)
 
 
 @cache
 def _shape(template: str) -> re.Pattern[str]:
-    """Return the pattern of what a template makes, whatever is filled in."""
+    """Return the pattern of the texts that a template generates, with any values filled in."""
     parts = [literal for literal, *_ in Formatter().parse(template)]
     return re.compile("(?s:.*)".join(map(re.escape, parts)))
 
@@ -198,13 +198,13 @@ def _require_probabilities(outputs: Outputs) -> None:
 
 @cache
 def _ours() -> Mapping[str, SourceFile]:
-    """Return the files of :mod:`modelship.tables`, by the paths that their copies have."""
+    """Return the files of :mod:`modelship.tables`, by the paths of their copies."""
     files = {f"{TABLES}/{file.relative_to(_OURS).as_posix()}": file for file in _OURS.rglob("*.py")}
     return {path: SourceFile(path, files[path].read_bytes()) for path in sorted(files)}
 
 
 def is_ours(file: SourceFile) -> bool:
-    """Return whether a file is of the copy of :mod:`modelship.tables`, and was not changed."""
+    """Return whether a file is an unchanged part of the copy of :mod:`modelship.tables`."""
     return _ours().get(file.path) == file
 
 
@@ -214,7 +214,7 @@ def _tables() -> list[SourceFile]:
 
 
 def _natives(lines: ScriptLines) -> list[SourceFile]:
-    """Return that copy with the modules for a native file, if the script needs them."""
+    """Return the copy with the modules for a native file, or an empty list if none are needed."""
     if not lines.natives:
         return []
     names = [f"{TABLES}/natives/{name}.py" for name in ("__init__", *lines.natives)]
@@ -222,19 +222,19 @@ def _natives(lines: ScriptLines) -> list[SourceFile]:
 
 
 def _is_of_numbers(schema: Schema) -> bool:
-    """Return whether rows that hold only numbers fit a schema, whatever they are."""
+    """Return whether all rows of numbers match a schema."""
     is_nameless = schema.form in {"array", ""}
     return is_nameless and {column.kind for column in schema.columns} <= {"", "integer", "number"}
 
 
 def _is_parameter(key: str) -> bool:
-    """Return whether the array of a request can be a parameter of that name in the script."""
+    """Return whether `key` can be the name of a parameter in the script."""
     is_name = key.isascii() and key.isidentifier() and not iskeyword(key)
     return is_name and key not in {"model", "table", "__debug__"}
 
 
 def _words(text: str) -> str:
-    """Return a text that ends no docstring and escapes nothing in one; ``""`` for any other."""
+    """Return a text if it is safe to insert into a docstring, or ``""``."""
     return text if re.fullmatch(r"[\w ./@+-]+", text) else ""
 
 
@@ -251,5 +251,5 @@ def _script(text: str) -> SourceFile:
 
 
 def _file(path: str, text: str) -> SourceFile:
-    # Half of a surrogate pair, as of a name that is not UTF-8, is an escape of JSON's.
+    # An unpaired surrogate, as in a name that is not UTF-8, is written as a JSON escape.
     return SourceFile(path, text.encode(errors="backslashreplace"))

@@ -20,13 +20,13 @@ _ALWAYS_TRUSTED: Final = frozenset(("builtins", "numpy"))
 
 
 def lines_of(models: Sequence[Model]) -> tuple[Model, ScriptLines]:
-    """Return the one model, and what a script says of it.
+    """Return the only model, and its lines of the script.
 
     Raises
     ------
     EntryScriptError
-        If there are several models or none, one of a format for which no script is written, or
-        one whose file holds nothing that predicts.
+        If there is not exactly one model, if no script can be generated for its format, or if its
+        file contains nothing that predicts.
     """
     place = "."
     if len(models) != 1:
@@ -51,13 +51,13 @@ def _of_contents(model: Model) -> str:
 
 
 def _trusted(model: Model) -> list[str]:
-    """Return what a file may make: all that it names, but for what is dangerous."""
+    """Return the types that a file may create: all that it names, except the dangerous ones."""
     named = {*model.passport.globals} - {*model.passport.dangerous}
     return sorted(name for name in named if name.partition(".")[0] not in _ALWAYS_TRUSTED)
 
 
 def loading_of(lines: ScriptLines, *, model: Model, schema: Schema) -> str:
-    """Return the statement that loads a model; labels that its file does not know go along."""
+    """Return the statement that loads a model, with the labels that are missing in its file."""
     of_all = schema.outputs.labels
     named = len(of_all) == 1 and schema.outputs.probabilities is not False
     labels = f", classes={[*of_all[0]]!r}" if named else ""

@@ -33,28 +33,29 @@ def requirements_of(
     makes_tables: bool = False,
     named: Collection[str] | None = None,
 ) -> tuple[set[str], str]:
-    """Return what a model needs, and in words where that comes from.
+    """Return the requirements of a model, and a description of their origin.
 
-    Libraries that left their version in the file are pinned to it. What else the file names, and
-    pandas where the model takes a table, is pinned to what is installed here, unless the model was
-    written elsewhere.
+    Libraries that recorded their version in the file are pinned to it. The other packages that the
+    file names, and pandas if the model takes a table, are pinned to the installed versions, unless
+    the model was written elsewhere.
 
     Parameters
     ----------
     model : Model
-        What has to be loaded.
+        The model to load.
     own_modules : Collection[str]
-        Modules that lie beside the script, and come from no package.
+        Modules next to the script, which belong to no package.
     makes_tables : bool
-        Whether the script makes a DataFrame of each request, even if the model's file tells of no
-        columns.
+        Whether the script creates a DataFrame from each request, even if the file of the model
+        lists no columns.
     named : Collection[str], optional
-        Packages that a user named besides; if given, one of an unknown name may be among them.
+        Additional packages that the user named; if given, a package with an unknown PyPI name is
+        allowed, since it can be one of them.
 
     Raises
     ------
     EnvironmentSpecError
-        If the model names a package whose name on PyPI is not known, and none is named besides.
+        If the model needs a package whose PyPI name is unknown, and `named` is None.
     """
     passport = model.passport
     origin = f"the environment of the model {model.name!r}"
@@ -79,22 +80,22 @@ def requirements_of_all(
     named: Collection[str] | None = None,
     settled: Collection[str] = (),
 ) -> tuple[set[str], str]:
-    """Return what several models need in one environment, and in words where that comes from.
+    """Return the requirements of several models in one environment, and their origin.
 
     Parameters
     ----------
     models : Sequence[Model]
-        What has to be loaded.
+        The models to load.
     own_modules, named : Collection[str]
         As for :func:`requirements_of`.
     settled : Collection[str]
-        Libraries whose version a user named.
+        Libraries with a version that the user chose.
 
     Raises
     ------
     EnvironmentSpecError
-        If two were written by different versions of a library that is not settled, or one names a
-        package whose PyPI name is unknown.
+        If two models were written by different versions of a library that is not settled, or a
+        model needs a package whose PyPI name is unknown.
     """
     origin = f"the environment of {len(models)} models"
     if problem := _disagreement(models, settled=settled):
@@ -107,7 +108,7 @@ def requirements_of_all(
 
 
 def _of_format(model: Model) -> Iterator[str]:
-    """Yield what the format of a model needs; what loads it is pinned to what is installed here."""
+    """Yield the requirements of a format; the library that loads it is pinned as installed here."""
     written_by = dict(model.passport.libraries)
     _, format_ = model.served
     for name in format_.requires:
@@ -140,10 +141,10 @@ def _packages(
     origin: str,
     named: Collection[str] | None,
 ) -> Iterator[str]:
-    """Yield the names on PyPI of the packages that a model imports."""
+    """Yield the PyPI names of the packages that a model imports."""
     for package in sorted({*passport.packages} - {*own_modules}):
         if package.startswith("_") or package in {"builtins", "copy_reg"}:
-            continue  # of Python itself, or a compiled part of a package that is named too
+            continue  # part of Python itself, or an extension module of a package that is named too
         if package in IMPORT_TO_PYPI:
             yield IMPORT_TO_PYPI[package]
         elif named is None:
@@ -157,7 +158,7 @@ def _packages(
 
 
 def _is_written_here(libraries: dict[str, str]) -> bool:
-    """Return whether nothing speaks against it that a model was written by what is installed."""
+    """Return whether the installed libraries may have written the model."""
     here = {name: _version_here(name) for name in libraries}
     return all(here[name] in {"", version} for name, version in libraries.items())
 
@@ -171,7 +172,7 @@ def _pinned(package: str, *, here: bool) -> str:
 
 
 def _version_here(package: str) -> str:
-    """Return the release of a package that is installed here, or ``""`` if others cannot get it."""
+    """Return the installed release of a package, or ``""`` if it is not publicly available."""
     try:
         version = Version(metadata.version(package))
     except (metadata.PackageNotFoundError, InvalidVersion):
@@ -180,10 +181,10 @@ def _version_here(package: str) -> str:
 
 
 def _bounds(libraries: dict[str, str]) -> tuple[str, ...]:
-    """Return bounds that old releases forgot to set themselves."""
+    """Return the version bounds that old releases are missing."""
     try:
         version = Version(libraries.get("scikit-learn", "99"))
     except InvalidVersion:
         return ()
-    # Built against numpy 1; numpy 2 changed the binary interface.
+    # Built against numpy 1; numpy 2 changed the ABI.
     return ("numpy<2",) if version < Version("1.4.2") else ()

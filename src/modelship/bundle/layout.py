@@ -1,14 +1,16 @@
 """Define where the files of a bundle are in a service, and which source paths are reserved.
 
 Every target lays a bundle out in one folder, ``AML_APP_ROOT``: the source in its root, and each
-model in ``azureml-models/<name>/<version>``. ``AZUREML_MODEL_DIR`` is that folder where there is
-one model, and ``azureml-models`` where there are several or none, as on Azure. The server starts in
-the root, which so comes first on Python's path. What targets put there or start from there is
-reserved: a source that held it would hide a model or the server, and not on every target alike.
+model in ``azureml-models/<name>/<version>``. ``AZUREML_MODEL_DIR`` is that folder of the model if
+there is exactly one, and ``azureml-models`` otherwise, as on Azure. The server starts in the root,
+which therefore comes first on the import path. The paths that targets write to or start from are
+reserved: a source file there would shadow a model or the server, and not in the same way on every
+target.
 
-All else is the author's own: a module that hides one of a package, a ``sitecustomize.py`` (Python
-looks for it before the folder is on its path, so nothing runs it), a ``swagger.json``, a
-``gunicorn.conf.py``. It runs with the rights of the script, and is in the bundle's digest.
+All other paths are free: a module that shadows one of a package, a ``sitecustomize.py`` (Python
+looks for it before the folder is on the import path, so it is not run), a ``swagger.json``, a
+``gunicorn.conf.py``. Such a file has the permissions of the script, and is in the digest of the
+bundle.
 """
 
 from __future__ import annotations
@@ -58,32 +60,32 @@ _SEPARATORS: Final = re.compile(r"[\\\x00-\x1f\x7f]")
 
 
 def source_folder(source: Sequence[SourceFile], *, apart: bool) -> str:
-    """Return where the source lies below the root of the application, ``"."`` for the root itself.
+    """Return the source folder relative to the root of the application; ``"."`` is the root.
 
     Parameters
     ----------
     source : Sequence[SourceFile]
         The files.
     apart : bool
-        Whether the place gives a source of several files a folder of its own.
+        Whether the place gives a source of several files its own folder.
     """
     return APART if apart and len(source) > 1 else "."
 
 
 def model_folder(name: str, version: str) -> str:
-    """Return where a service has a model, below the root of its application."""
+    """Return the folder of a model, relative to the root of the application."""
     return f"{MODELS}/{name}/{version}"
 
 
 def model_dir(models: Sequence[Model]) -> str:
-    """Return what ``AZUREML_MODEL_DIR`` is, below the root of the application."""
+    """Return the value of ``AZUREML_MODEL_DIR``, relative to the root of the application."""
     if len(models) != 1:
         return MODELS
     return model_folder(models[0].name, models[0].version)
 
 
 def model_files(models: Sequence[Model]) -> tuple[str, ...]:
-    """Return the paths of all files of the models, below ``AZUREML_MODEL_DIR``."""
+    """Return the paths of all model files, relative to ``AZUREML_MODEL_DIR``."""
     above = f"{model_dir(models)}/"
     return tuple(
         f"{model_folder(model.name, model.version)}/{file.path}".removeprefix(above)
@@ -93,10 +95,10 @@ def model_files(models: Sequence[Model]) -> tuple[str, ...]:
 
 
 def models_problem(named: Iterable[tuple[str, str]]) -> str:
-    """Return why models of these names and versions cannot lie in a service together, or ``""``."""
+    """Return why models of these names and versions conflict in one service, or ``""``."""
     seen: set[tuple[str, str]] = set()
     for name, version in named:
-        key = (name.casefold(), version.casefold())  # a disk may ignore case
+        key = (name.casefold(), version.casefold())  # a file system may ignore case
         if key in seen:
             return f"{name}:{version} is there twice, and both would lie in the same folder"
         seen.add(key)
@@ -104,10 +106,10 @@ def models_problem(named: Iterable[tuple[str, str]]) -> str:
 
 
 def path_problem(path: str) -> str:
-    """Return why `path` cannot be that of a file below a bundle's folder, or ``""``.
+    """Return why `path` is not a valid path of a file in a bundle, or ``""``.
 
-    It has to be relative and in POSIX form, in at most 64 parts and 1024 bytes, with no part that
-    is empty, ``.`` or ``..``, and without backslashes and control characters.
+    A valid path is relative and in POSIX form. It has at most 64 parts and 1024 bytes, no part that
+    is empty, ``.`` or ``..``, and no backslashes or control characters.
     """
     parts = path.split("/")
     if PurePosixPath(path).is_absolute() or ".." in parts:
@@ -122,7 +124,7 @@ def path_problem(path: str) -> str:
 
 
 def script_problem(script: str, paths: Iterable[str]) -> str:
-    """Return why `script` cannot be the entry script of a source of these paths, or ``""``."""
+    """Return why `script` is not a valid entry script of a source with these paths, or ``""``."""
     if script not in set(paths):
         return "it is not one of the files of the source"
     if script.startswith("-"):
@@ -133,8 +135,8 @@ def script_problem(script: str, paths: Iterable[str]) -> str:
 def script_name_problem(name: str) -> str:
     """Return why the servers cannot load a script of this file name, or ``""``.
 
-    They load it by its path, so that its name need not be that of a module, such as ``my-score``.
-    A place that wants a module's name says so: :attr:`Profile.imports_script`.
+    The servers load it by path, so the name does not have to be a valid module name: ``my-score``
+    works. :attr:`Profile.imports_script` is True for a place that needs a module name.
     """
     if not _SCRIPT_NAME.fullmatch(name):
         return "its name has to be of letters, digits, '_', '-' and '.', and end in .py"
@@ -142,7 +144,7 @@ def script_name_problem(name: str) -> str:
 
 
 def source_problem(paths: Iterable[str]) -> str:
-    """Return why files of these paths cannot lie in a service together, or ``""``."""
+    """Return why files with these paths conflict in one service, or ``""``."""
     seen: set[str] = set()
     for path in paths:
         problem = path_problem(path) or _taken(path, seen)
@@ -156,7 +158,7 @@ def source_problem(paths: Iterable[str]) -> str:
 
 def _taken(path: str, seen: set[str]) -> str:
     top = path.partition("/")[0]
-    # A disk may ignore case, and Python takes any of its suffixes.
+    # A file system may ignore case, and Python imports a module with any of its suffixes.
     name = top if top.casefold() == MODELS else top.partition(".")[0]
     reason = _RESERVED.get(name.casefold())
     return reason or ("it is listed twice" if path in seen else "")

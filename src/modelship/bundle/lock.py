@@ -51,7 +51,7 @@ __all__ = [
 ]
 
 
-# Where a service runs: wheels must fit the first, and the second too if all packages have some.
+# The platforms of a service: wheels must support the first, and the second too if possible.
 _MACHINES = ("x86_64", "aarch64")
 
 
@@ -108,10 +108,9 @@ def lock(
 ) -> Lock:
     """Resolve `environment` to exact versions, for all platforms, with digests.
 
-    Only wheels are taken, except of the few packages in
-    :data:`modelship.known_packages.SOURCE_ONLY` and those that the variable
-    ``UV_NO_BINARY_PACKAGE`` names: what has to be compiled would need a compiler in each
-    place that the service runs.
+    Only wheels are used, except for the few packages in
+    :data:`modelship.known_packages.SOURCE_ONLY` and those in the variable ``UV_NO_BINARY_PACKAGE``:
+    a package that has to be compiled needs a compiler in each place that runs the service.
 
     Parameters
     ----------
@@ -122,8 +121,8 @@ def lock(
     like : Lock, optional
         A lock whose versions are preferred to the newest wherever the requirements allow them.
     only_on : str
-        A marker as in PEP 508, such as ``"sys_platform == 'linux'"``, of the platforms that count;
-        the lock is of use there alone.
+        A marker as in PEP 508, such as ``"sys_platform == 'linux'"``, of the required platforms;
+        the lock is valid on those alone.
 
     Raises
     ------
@@ -173,8 +172,8 @@ def _compile(
 def _project(minor: str, machines: Sequence[str], *, only_on: str) -> str:
     """Return uv's settings for one minor version of Python, with wheels for Linux required.
 
-    Otherwise a release that has wheels for macOS alone is taken for all platforms, and a
-    release that has none for the next Python, or for a browser, is refused.
+    Otherwise uv chooses a release that has wheels only for macOS for all platforms, and rejects one
+    that has none for the next Python, or for a browser.
     """
     major, number = minor.split(".")
     platforms = only_on or "sys_platform != 'emscripten'"
@@ -204,7 +203,7 @@ def _failed(environment: Environment, outcome: Outcome, *, timeout_s: float) -> 
     found = explain(outcome.words, python=environment.python)
     if found.problem:
         problem = found.problem
-        # What has nothing for a Python is as much a matter of that Python.
+        # A package without files for a Python version conflicts with that Python version too.
         place = environment.place_of(found.package, *(["python"] if "Python" in problem else []))
     else:
         place, problem = _conflict(environment, outcome.words)

@@ -1,4 +1,4 @@
-"""The text of a lock: its lines, and what is wrong with one that came from elsewhere."""
+"""Parse and validate the text of a lock."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ __all__ = ["linux_variables", "lock_problem", "locked_lines", "locked_packages",
 
 _LOCKED = re.compile(r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^\s;]+)\s*(?:;(?P<marker>.*))?")
 _HASH = re.compile(r"--hash=sha256:[0-9a-f]+")
-# Readers of such files disagree about other line breaks, and whether a comment can be continued.
+# Readers of such files disagree on other line breaks, and on whether a comment can be continued.
 _PLAIN = re.compile(r"[\n -~]*")
 _CONTINUED_COMMENT = re.compile(r"^ *#.*\\$", re.MULTILINE)
 _LONGEST = 4096
 
 
 def lock_problem(text: str) -> str:
-    """Return why `text` cannot be that of a lock, or ``""``.
+    """Return why `text` is not a valid lock, or ``""``.
 
-    A lock names packages of an index or at an https address, their releases and their digests. An
-    installer would take much more from such a file: options that name another index, folders,
+    A lock contains packages of an index or at an https address, with their releases and digests. An
+    installer would accept much more from such a file: options that set another index, folders,
     repositories, other files.
     """
     if not _PLAIN.fullmatch(text):
@@ -44,7 +44,7 @@ def lock_problem(text: str) -> str:
 
 
 def _is_plain(wanted: str) -> bool:
-    """Return whether a line is a requirement whose marker can be evaluated too."""
+    """Return whether a line is a requirement with a marker that can be evaluated."""
     try:
         marker = parse_requirement(wanted, where="the lock").marker
         return marker is None or marker.evaluate(linux_variables("3.11")) in {True, False}
@@ -53,12 +53,12 @@ def _is_plain(wanted: str) -> bool:
 
 
 def without_options(text: str) -> str:
-    """Drop lines such as ``--index-url``, which a user's configuration may make uv write."""
+    """Remove options such as ``--index-url``, which the user's configuration may make uv write."""
     return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("--"))
 
 
 def locked_lines(text: str) -> Iterator[tuple[str, list[str]]]:
-    """Yield the requirements of a lock, each with its digests."""
+    """Yield the requirements of a lock, each with its hashes."""
     for line in text.replace("\\\n", " ").split("\n"):
         words, hashes = line.split(), []
         while words and _HASH.fullmatch(words[-1]):
@@ -81,9 +81,9 @@ def locked_packages(text: str) -> Iterator[tuple[str, str, Marker | None]]:
 
 
 def linux_variables(python: str) -> dict[str, str]:
-    """Return the marker variables of CPython on Linux, in the last release of its minor version."""
+    """Return the marker variables of CPython on Linux, for the last release of a minor version."""
     running = Version(sys.version.split()[0].rstrip("+"))
-    # Markers that distinguish patch releases are meant to leave out the first few.
+    # Markers that distinguish patch releases usually exclude the first few.
     full = str(running) if python == f"{running.major}.{running.minor}" else f"{python}.99"
     return {
         "implementation_name": "cpython",

@@ -84,12 +84,12 @@ _SCHEMAS: Final = MappingProxyType(
 
 
 def read_manifest(content: bytes) -> Mapping[str, Any]:
-    """Return what ``bundle.json`` says, checked.
+    """Return the validated content of ``bundle.json``.
 
     Raises
     ------
     DocumentError
-        If it is not what :meth:`ScoringBundle.save` writes.
+        If it is not in the format that :meth:`ScoringBundle.save` writes.
     """
     found = parse(content)
     version = found.get("modelship_bundle") if isinstance(found, dict) else None

@@ -1,4 +1,4 @@
-"""Explain what a path holds that was mistaken for a bundle or a model, and what to do with it."""
+"""Describe a path that was mistaken for a bundle or a model, and what to do with it."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ _ARCHIVES: Final = frozenset({".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z
 
 @dataclass(frozen=True)
 class Thing:
-    """What lies at a path.
+    """The kind of file or folder at a path.
 
     Parameters
     ----------
     what : str
-        What it is, in words, such as ``"a scoring script"``.
+        A description, such as ``"a scoring script"``.
     advice : str
         One thing to do with it, as a sentence.
     is_model : bool
-        Whether a bundle can be made of it.
+        Whether a bundle can be created from it.
     """
 
     what: str
@@ -49,21 +49,21 @@ class Thing:
 
 
 def require_bundle(folder: Path) -> None:
-    """Raise BundleFormatError if `folder` holds no saved bundle, whole or not."""
+    """Raise BundleFormatError if `folder` is not a saved bundle, complete or not."""
     if not (folder / _MANIFEST).is_file():
         thing = thing_at(folder)
         raise BundleFormatError(str(folder), f"it is {thing.what}", thing.advice)
 
 
 def require_model(path: Path) -> None:
-    """Raise CorruptModelError if `path` is something else than a model that a script can load."""
+    """Raise CorruptModelError if `path` is not a model that a script can load."""
     thing = thing_at(path)
     if not thing.is_model:
         raise CorruptModelError(str(path), f"it is {thing.what}", thing.advice)
 
 
 def thing_at(path: Path) -> Thing:
-    """Return what lies at a path; only its name, and the beginning of it, are looked at."""
+    """Return the kind of thing at a path, from its name and the start of its content."""
     try:
         if path.is_dir():
             return _folder(path)
@@ -135,7 +135,7 @@ def _environment(path: Path, what: str) -> Thing:
 
 
 def _model(path: Path) -> Thing | None:
-    """Return a model of a format that is known, or None; large ones go by their names."""
+    """Return a model of a known format, or None; large files are recognized by name alone."""
     if path.stat().st_size > _MOST_MODEL_BYTES:
         named = [each.name for each in FORMATS if each.is_named(path)]
         return _of_format(path, named[0]) if named else None
@@ -210,7 +210,7 @@ def _bundles_in(path: Path, entries: Sequence[Path]) -> Thing | None:
 
 
 def _parts_in(path: Path, entries: Sequence[Path]) -> Thing:
-    """Return what a folder is of which a bundle can be made: a script, models, or both."""
+    """Return the parts of a bundle in a folder: a scoring script, models, or both."""
     files = [each for each in entries if each.is_file()]
     scripts = [each.name for each in files if each.suffix == ".py" and _is_script(each)]
     models = [each for each in files if any(known.is_named(each) for known in FORMATS)]
@@ -252,5 +252,5 @@ def _text(path: Path) -> str:
 
 
 def _is_script(path: Path) -> bool:
-    """Return whether a file defines what a scoring script has to."""
+    """Return whether a file defines the functions of a scoring script."""
     return {"init", "run"} <= {*_DEFINED.findall(_text(path))}

@@ -1,8 +1,8 @@
-"""Describe a service with a generated script in OpenAPI 3.0, OpenAPI 3.1 and Swagger 2.
+"""Describe the service of a generated script in OpenAPI 3.0, OpenAPI 3.1 and Swagger 2.
 
-The files lie beside the script, under the names by which Azure ML's server and modelship's send
-them as ``/swagger.json?version=…``. The schema itself goes along under ``x-modelship-schema``, so
-that a client learns from the service what it takes.
+The files are next to the script, with the names under which Azure ML's server and modelship's
+server send them as ``/swagger.json?version=…``. They contain the schema itself as
+``x-modelship-schema``, so a client can read the schema from the service.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ EXTENSION: Final = "x-modelship-schema"
 
 _FILES: Final = {"2.0": "swagger2.json", "3.0.3": "swagger3.json", "3.1.0": "swagger3.1.json"}
 _TYPES: Final = {
-    "integer": "number",  # a fraction is taken too
+    "integer": "number",  # a fraction is accepted too
     "number": "number",
     "boolean": "boolean",
     "text": "string",
@@ -40,18 +40,18 @@ _TAKES: Final = (
 def descriptions(
     model: Model, *, schema: Schema, key: str, has_probabilities: bool
 ) -> Mapping[str, str]:
-    """Return the documents by the names of their files.
+    """Return the documents by file name.
 
     Parameters
     ----------
     model : Model
-        Its name and version become those of the service.
+        The model whose name and version become those of the service.
     schema : Schema
-        What the model takes and answers.
+        The schema of the model.
     key : str
-        The key under which a request holds its rows.
+        The key of the rows in a request.
     has_probabilities : bool
-        Whether the answer holds the probability of each class.
+        Whether the answer contains the probability of each class.
     """
     return {
         file: json.dumps(
@@ -178,7 +178,7 @@ _HEALTH: Final = {
 
 
 def _labels(labels: tuple[Any, ...]) -> dict[str, Any]:
-    """Return what one label is; the labels of texts are listed."""
+    """Return the schema of one label; labels that are texts are listed."""
     kind = _type_of(labels)
     if kind == "string":
         return {"type": kind, "enum": list(labels)}
@@ -186,14 +186,14 @@ def _labels(labels: tuple[Any, ...]) -> dict[str, Any]:
 
 
 def _type_of(values: tuple[Any, ...]) -> str:
-    """Return the type that all values have, or ``""``."""
+    """Return the common type of all values, or ``""``."""
     kinds = {type(value) for value in values}
     names = {str: "string", bool: "boolean", int: "integer", float: "number"}
     return names.get(kinds.pop(), "") if len(kinds) == 1 else ""
 
 
 def _described(column: Column) -> str:
-    """Return in words what else is known of a column."""
+    """Return a description of the other properties of a column."""
     clauses = []
     if column.kind == "date":
         clauses.append("A date in ISO 8601.")
@@ -208,6 +208,6 @@ def _described(column: Column) -> str:
 
 
 def _example_row(schema: Schema) -> dict[str, Any]:
-    """Return a row of the columns' examples, or an empty one if one of them has none."""
+    """Return a row of the examples of all columns, or an empty one if an example is missing."""
     row = {column.name: column.example for column in schema.columns}
     return row if schema.is_table and None not in row.values() else {}

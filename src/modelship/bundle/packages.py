@@ -1,4 +1,4 @@
-"""Add the packages that a user names to those of an environment."""
+"""Add the user's packages to those of an environment."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def names_of(packages: Iterable[str]) -> set[str]:
     Raises
     ------
     EnvironmentSpecError
-        If one is malformed.
+        If a requirement is malformed.
     """
     return {_parsed(text).name for text in packages}
 
 
 def settled_by(packages: Iterable[str]) -> set[str]:
-    """Return the names of those requirements that say which version."""
+    """Return the canonical names of the requirements that set a version or a URL."""
     return {each.name for each in map(_parsed, packages) if each.specifier or each.url}
 
 
@@ -43,23 +43,24 @@ def combined(
     replaces: bool,
     place_of: Callable[[str], str],
 ) -> tuple[str, ...]:
-    """Return the requirements of an environment together with more packages.
+    """Return the requirements of an environment with additional packages.
 
     Parameters
     ----------
     requirements : Sequence[str]
-        What is there already.
+        The requirements of the environment.
     packages : Sequence[str]
-        What is named besides.
+        The additional packages.
     replaces : bool
-        Whether a version that is named replaces the one that is there. Otherwise both hold.
+        Whether the version of an additional package replaces that of the environment. Otherwise
+        both apply.
     place_of : Callable[[str], str]
-        Returns where the package of a name is asked for, for messages.
+        Return the location of the requirement for a package, for error messages.
 
     Raises
     ------
     EnvironmentSpecError
-        If a package is malformed, is named twice, or contradicts what is there.
+        If a package is malformed, is given twice, or contradicts the environment.
     """
     named = _once(map(_parsed, packages))
     there = [Requirement(text) for text in requirements]
@@ -87,7 +88,7 @@ def _parsed(text: object) -> Requirement:
 
 
 def _once(named: Iterable[Requirement]) -> list[Requirement]:
-    """Return requirements, none of which is for a package and a platform of another."""
+    """Return the requirements; raise if two are for the same package and marker."""
     seen: dict[tuple[str, str], Requirement] = {}
     for each in named:
         first = seen.setdefault((each.name, str(each.marker)), each)
@@ -116,13 +117,13 @@ def _joined(
 
 
 def _is_default(requirement: Requirement) -> bool:
-    """Return whether modelship asks for it by itself."""
+    """Return whether a requirement is one of modelship's defaults."""
     floors = [floor_of(requirement.name, python=python) for python in ("3.8", "3.11")]
     return str(requirement) in {*(f"{requirement.name}>={floor}" for floor in floors), SETUPTOOLS}
 
 
 def _contradict(one: Requirement, other: Requirement) -> bool:
-    """Return whether no release can be both; where it takes the index to see, it is not seen."""
+    """Return whether two requirements exclude each other, as far as visible without the index."""
     if one.url or other.url:
         return one.url != other.url
     return any(

@@ -1,4 +1,4 @@
-"""Serialize a Python value as a request body, by the rule of :mod:`modelship.tables.plain`."""
+"""Serialize a Python value as a request body, with the rules of :mod:`modelship.tables.plain`."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ _MOST_DIGITS = 4000
 def to_json(payload: object) -> str:
     """Return `payload` as the JSON text of a request.
 
-    A DataFrame by itself goes as ``{"data": records}``; see :mod:`modelship.tables.plain` for all
-    else.
+    A DataFrame that is the whole payload becomes ``{"data": records}``;
+    :mod:`modelship.tables.plain` defines the rest.
 
     Raises
     ------
     TypeError, ValueError
-        If a part of it has no JSON form; the message names its type.
+        If a part of it is not JSON serializable; the message names its type.
     """
     return json.dumps(to_plain({"data": payload} if is_frame(payload) else payload))
 
 
 def payload_of(rows: object, *, key: str | None, form: str | None) -> dict[str, Any]:
-    """Return rows as a service takes them.
+    """Return rows in the form that a service accepts.
 
     Parameters
     ----------
     rows : DataFrame, array, sparse matrix or list
         The rows.
     key : str, optional
-        The key under which a request holds its rows; ``"data"`` if left out.
+        The key of the rows in the request; ``"data"`` if omitted.
     form : {"records", "rows"}, optional
-        What the rows of a DataFrame become: objects by column, as by default, or lists.
+        The form of the rows of a DataFrame: objects by column (the default), or lists.
     """
     found = lists_of(rows) if form == "rows" and is_frame(rows) else to_plain(rows)
     return {key or "data": found}
@@ -54,12 +54,12 @@ def form_of(rows: object) -> str | None:
 
 
 def as_sample(sample: object) -> str | None:
-    """Return a sample request as JSON; the order of its keys stays.
+    """Return a sample request as JSON, with its keys in the original order.
 
     Raises
     ------
     SampleInputError
-        If it cannot be written so.
+        If it is not JSON serializable.
     """
     if sample is None:
         return None
@@ -72,11 +72,11 @@ def as_sample(sample: object) -> str | None:
 
 
 def parse_sample(text: str) -> Any:
-    """Return the value of a sample request; NaN is one, since Azure ML's server reads it.
+    """Return the value of a sample request; NaN is valid, since Azure ML's server accepts it.
 
     Raises
     ------
     DocumentError
-        If it is not JSON, or nested more than 100 deep.
+        If it is not JSON, or is nested more than 100 levels deep.
     """
     return parse(text, finite=False, most_digits=_MOST_DIGITS)

@@ -46,8 +46,8 @@ class Profile:
     imports_script : bool
         Whether the name of the entry script has to be a valid Python module name.
     source_apart : bool
-        Whether a source of several files lies in a folder of its own below the current one, which
-        is ``AML_APP_ROOT``; elsewhere it lies in that itself.
+        Whether a source of several files is in its own folder below the current one, which is
+        ``AML_APP_ROOT``; otherwise it is in the current folder.
     """
 
     name: str
@@ -99,12 +99,12 @@ class HasProfile(Protocol):
         """The limits of the place."""
 
 
-# ACI: the fewest cores and the least memory are those of AciWebservice.deploy_configuration, the
-# most those of "Resource availability & quota limits for ACI". AKS: AksWebservice's defaults.
-# Managed online endpoints: "Manage and increase quotas and limits for resources with Azure
-# Machine Learning" (request size), and the default of request_settings.request_timeout_ms. Names of
-# scripts, and the folder of a source: InferenceConfig of azureml-core, which both ACI and AKS are
-# deployed with; it packs a source directory under its own name.
+# ACI: the minimum cores and memory are those of AciWebservice.deploy_configuration, the maximum
+# those of "Resource availability & quota limits for ACI". AKS: AksWebservice's defaults. Managed
+# online endpoints: "Manage and increase quotas and limits for resources with Azure Machine
+# Learning" (request size), and the default of request_settings.request_timeout_ms. Names of
+# scripts, and the folder of a source: InferenceConfig of azureml-core, which is used to deploy to
+# both ACI and AKS; it packs a source directory under its own name.
 _ALL: Final = (
     Profile("process", limits_memory=False),
     Profile("docker"),

@@ -26,12 +26,12 @@ RUNNING: Final = ".".join(map(str, _RUNNING))
 
 
 def checked_python(python: str, *, where: str) -> str:
-    """Return a version of Python such as ``"3.11"`` or ``"3.11.7"``.
+    """Return a validated Python version such as ``"3.11"`` or ``"3.11.7"``.
 
     Raises
     ------
     EnvironmentSpecError
-        If it is none, or too old.
+        If it is not a Python version, or is too old.
     """
     match = re.fullmatch(r"(\d+)\.(\d+)(\.\d+)?", python.strip())
     if match is None:
@@ -56,12 +56,12 @@ def _too_old(python: str, *, where: str) -> EnvironmentSpecError:
 
 
 def pick_python(spec: PythonSpec) -> str:
-    """Return the Python that a conda file asks for; of a range the running one, or the newest.
+    """Return the Python of a conda file; from a range, the running one if possible, or the newest.
 
     Raises
     ------
     EnvironmentSpecError
-        If there is no such Python, or it is too old.
+        If no Python matches, or it is too old.
     """
     for clause in spec.specifier:
         if clause.operator in {"==", "==="}:
@@ -71,7 +71,7 @@ def pick_python(spec: PythonSpec) -> str:
             return checked_python(python, where=spec.where)
     minors = [(3, minor) for minor in range(NEWEST_PYTHON[1], -1, -1)]
     for minor in [_RUNNING, *minors]:
-        # .99 so that a bound such as >=3.11.4 does not rule a minor version out
+        # .99 so that a bound such as >=3.11.4 does not exclude a minor version
         if spec.specifier.contains(f"{minor[0]}.{minor[1]}.99"):
             python = f"{minor[0]}.{minor[1]}"
             return checked_python(python, where=spec.where)

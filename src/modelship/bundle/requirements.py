@@ -1,10 +1,10 @@
 """Parse pip requirements and ``requirements.txt`` files.
 
-Taken: names with versions, extras and markers; ``name @ https://…whl``; comments, line
-continuations, ``-r other.txt``; ``--hash`` and ``--require-hashes`` are skipped, since
-the lock brings its own hashes. Refused, each with the way out: constraints (``-c``),
-options that say where packages come from, editable installs, local paths, and
-repositories, since the service is built from the package index alone.
+Accepted: names with versions, extras and markers; ``name @ https://…whl``; comments, line
+continuations, ``-r other.txt``; ``--hash`` and ``--require-hashes`` are skipped, since the lock has
+its own hashes. Rejected, with advice for each: constraints (``-c``), options that set the origin of
+packages, editable installs, local paths, and repositories, since the service is built from the
+package index alone.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ _REFUSED = {
 
 
 def read_requirements(path: Path) -> tuple[str, ...]:
-    """Read a requirements file, and those that it includes.
+    """Read a requirements file and the files that it includes.
 
     Raises
     ------
     EnvironmentSpecError
-        If a file cannot be read, or a line in it is invalid; it names file and line.
+        If a file cannot be read or contains an invalid line; the message names file and line.
     """
     return tuple(_read(path, seen=()))
 
@@ -75,12 +75,12 @@ def read_environment(path: Path) -> str:
 
 
 def read_lines(lines: Iterable[tuple[int, str]], *, path: Path) -> Iterator[str]:
-    """Yield the requirements that numbered `lines` of the file at `path` hold."""
+    """Yield the requirements in numbered `lines` of the file at `path`."""
     return _read_lines(lines, path=path, seen=(path.resolve(),))
 
 
 def parse_requirement(text: str, *, where: str) -> Requirement:
-    """Parse one requirement, and refuse what no package index provides.
+    """Parse one requirement, and reject those that no package index provides.
 
     Raises
     ------
@@ -136,7 +136,7 @@ def _is_file(path: Path) -> bool:
 
 
 def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
-    """Yield (number, line) without comments and blanks, continued lines joined, as pip does."""
+    """Yield (number, line) without comments and blank lines; join continued lines, as pip does."""
     parts: list[str] = []
     for number, line in enumerate(text.splitlines(), start=1):
         parts.append(re.sub(r"(^|\s)#.*$", "", line))
@@ -158,7 +158,7 @@ def _option(line: str) -> tuple[str, str]:
 
 
 def _refused(option: str, *, where: str) -> EnvironmentSpecError:
-    # The value is never shown: an index URL often holds a password.
+    # The value is never shown: an index URL often contains a password.
     if option in _INDEX_OPTIONS:
         return EnvironmentSpecError(
             where,

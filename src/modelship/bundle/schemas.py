@@ -31,21 +31,21 @@ def schema_of(
     Parameters
     ----------
     models : Sequence[Model]
-        Its models; several have no schema in common.
+        The models of the bundle; several models have no common schema.
     given : Schema, str or Path, optional
-        A schema, or the file of one; it has the say, before the model and the sample.
+        A schema, or the path of a schema file; it takes precedence over the model and the sample.
     sample : object
-        The sample request, or the rows of one, as it was given.
+        The sample request, or its rows, as given by the user.
     strict : bool
-        Whether the sample has to have the model's columns: a script of the user's own may take
-        others, and make the model's of them.
+        Whether the sample must have the columns of the model: a custom script may take other
+        columns, and compute those of the model from them.
 
     Raises
     ------
     InvalidOptionError
-        If `given` is no schema, or one of other columns than the model's.
+        If `given` is not a schema, or has other columns than the model.
     SampleInputError
-        If the sample has other columns than the model, or no rows, or none that JSON can hold.
+        If the sample has other columns than the model, has no rows, or is not JSON serializable.
     """
     schema = _given(given)
     if len(models) == 1:
@@ -66,7 +66,7 @@ def schema_of(
 
 
 def key_of(sample: object) -> str:
-    """Return the key under which a sample request holds its rows; ``""`` if it is the rows."""
+    """Return the key of the rows in a sample request; ``""`` if the request itself is the rows."""
     if sample is None or is_frame(sample):
         return "data"
     if not isinstance(sample, dict):
@@ -99,7 +99,7 @@ def _named(given: object) -> str:
 
 
 def _require_categories(schema: Schema, *, given: object, known: Sequence[Schema]) -> None:
-    """Raise unless each column of categories has some, or is what a model's file tells."""
+    """Raise InvalidOptionError if a category column without categories is new to the models."""
     told = {column.name for each in known for column in each.columns if column.kind == "category"}
     for column in schema.columns:
         if column.kind == "category" and not column.dtype and column.name not in told:
@@ -110,7 +110,7 @@ def _require_categories(schema: Schema, *, given: object, known: Sequence[Schema
 
 
 def _difference(error: SchemaError, schema: Schema, of_model: Schema) -> str:
-    """Return what sets a schema apart from the one that the model's file tells."""
+    """Return the difference between a schema and that of the model file."""
     if not isinstance(error, OtherColumnsError):
         return f"the model takes {of_model.width} columns, and the schema has {schema.width}"
     clauses = (

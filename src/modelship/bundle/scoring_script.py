@@ -1,7 +1,7 @@
 """Read a scoring script and check it without running it.
 
-The contract is Azure ML's: ``init()`` is called once when the service starts,
-``run(raw_data)`` for each request. A script may import modules that lie beside it.
+The contract is that of Azure ML: ``init()`` is called once when the service starts, and
+``run(raw_data)`` for each request. A script may import modules next to it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ __all__ = [
 _RENAME = "Give the file another name, or move it out of source_directory."
 _BELOW = "Name a script that lies in source_directory, by its path relative to it."
 
-# What binds names of a module in a way that is not read.
+# Statements that bind names of a module in ways that are not analyzed.
 _BINDING = re.compile(rb"\bglobals\(\)|\bexec\(|\bsys\.modules\b|\b__getattr__\b")
 _PARSING = threading.Lock()
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -52,19 +52,19 @@ def read_source(
     Parameters
     ----------
     entry_script : str or Path
-        The script; relative to `source_directory` if that is given.
+        The path of the script, relative to `source_directory` if given.
     source_directory : str or Path, optional
-        A folder whose files all go along. Without it the script goes alone.
+        A folder whose files are all included. Without it, only the script is included.
 
     Returns
     -------
     tuple
-        The script's path below its folder, and the files, sorted by path.
+        The path of the script in its folder, and the files, sorted by path.
 
     Raises
     ------
     EntryScriptError
-        If the script is missing, is not Python, or lacks ``init()`` or ``run()``.
+        If the script is missing, is not valid Python, or lacks ``init()`` or ``run()``.
     """
     name, files = read_files(entry_script, source_directory=source_directory)
     script = next(file for file in files if file.path == name)
@@ -75,13 +75,13 @@ def read_source(
 def read_files(
     entry_script: str | Path, *, source_directory: str | Path | None = None
 ) -> tuple[str, tuple[SourceFile, ...]]:
-    """Read what :func:`read_source` reads, and judge nothing but the names.
+    """Read the files that :func:`read_source` reads, and check only their names.
 
     Raises
     ------
     EntryScriptError
-        If the script is missing or cannot be imported by its name, or its folder holds what cannot
-        be read, or what a target would put elsewhere (see :mod:`modelship.bundle.layout`).
+        If the script is missing or cannot be imported under its name, or if its folder contains a
+        file that cannot be read or has a reserved path (see :mod:`modelship.bundle.layout`).
     """
     folder = Path(entry_script).parent if source_directory is None else Path(source_directory)
     name = Path(entry_script).name if source_directory is None else Path(entry_script).as_posix()
@@ -98,9 +98,9 @@ def read_files(
 
 
 def left_beside(entry_script: str | Path) -> tuple[str, ...]:
-    """Return the modules that a script imports and that lie beside it, by name.
+    """Return the names of the modules that a script imports and that are next to it.
 
-    They are not there in a service, unless the folder of both goes along.
+    A service does not have them, unless the folder is included.
     """
     folder = Path(entry_script).parent
     try:
@@ -127,21 +127,22 @@ def _is_in(folder: Path, module: str) -> bool:
 
 
 def parse_source(source: bytes, *, shown: str, python: tuple[int, int] | None = None) -> ast.Module:
-    """Parse `source`, as an older minor version of Python would if one is given.
+    """Parse `source`, with the grammar of an older minor version of Python if given.
 
     Raises
     ------
     SyntaxError, ValueError, RecursionError, MemoryError
         As :func:`ast.parse` does.
     """
-    # Before Python 3.13, building trees in two threads at once fails (python/cpython#106905).
+    # Before Python 3.13, building trees in two threads at the same time fails
+    # (python/cpython#106905).
     with _PARSING, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # such as of an invalid escape sequence
+        warnings.simplefilter("ignore")  # for example an invalid escape sequence
         return ast.parse(source, filename=shown, feature_version=python)
 
 
 def check_script(source: bytes, *, shown: str) -> None:
-    """Raise EntryScriptError unless `source` is Python that defines init() and run()."""
+    """Raise EntryScriptError unless `source` is valid Python that defines init() and run()."""
     if problem := python_problem(source):
         raise EntryScriptError(path=shown, problem=f"{problem}.", advice=SAVE_AS_UTF8)
     try:
@@ -158,7 +159,7 @@ def check_script(source: bytes, *, shown: str) -> None:
         raise EntryScriptError(path=shown, problem=problem) from error
     defined = bound_names(top_level(tree.body)) | declared_names(tree)
     if _BINDING.search(source):
-        return  # what comes of that, running it shows
+        return  # only running it can show whether they are defined
     for function in ("init", "run"):
         if function not in defined and "*" not in defined:
             raise EntryScriptError(path=shown, problem=f"it does not define {function}().")
@@ -174,7 +175,7 @@ def _require_script(script: Path) -> None:
 
 
 def top_level(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
-    """Yield the statements that run when a module is imported, those in branches too."""
+    """Yield the statements that run when a module is imported, including those in branches."""
     for statement in body:
         yield statement
         if isinstance(statement, _SCOPES):
@@ -187,14 +188,14 @@ def top_level(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
 
 
 def declared_names(tree: ast.AST) -> frozenset[str]:
-    """Return the names that a function, or those of a module, bind in the module by ``global``."""
+    """Return the names that `tree` declares as ``global``."""
     return frozenset(
         name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names
     )
 
 
 def bound_names(statements: Iterable[ast.stmt]) -> frozenset[str]:
-    """Return every name that they bind; ``"*"`` stands for those of a star import."""
+    """Return all names that the statements bind; ``"*"`` stands for a star import."""
     return frozenset(name for each in statements for name in _bound(each))
 
 

@@ -25,7 +25,7 @@ __all__ = [
 MOST_SOURCE_BYTES: Final = 2**30
 """How much a bundle's source may hold; it is kept in memory."""
 
-# What a source folder may hold that a service never needs.
+# Names in a source folder that a service never needs.
 _LEFT_OUT: Final = frozenset(
     {"__pycache__", ".git", ".hg", ".venv", ".ipynb_checkpoints", ".DS_Store"}
 )
@@ -36,14 +36,14 @@ _NO_FILE: Final = "Replace links by the files themselves, and remove anything th
 
 @dataclass(frozen=True)
 class SourceFile:
-    """One file of the script's folder.
+    """A file of the script's folder.
 
     Parameters
     ----------
     path : str
-        Where it lies below the script's folder, in POSIX form.
+        The path relative to the script's folder, in POSIX form.
     content : bytes
-        What it holds.
+        The content of the file.
     """
 
     path: str
@@ -56,7 +56,7 @@ class SourceFile:
 
 
 def is_there(path: Path) -> bool:
-    """Return whether `path` is a file; no path is too long to ask."""
+    """Return whether `path` is a file; False for a path that is too long."""
     try:
         return path.is_file()
     except (OSError, ValueError):
@@ -69,7 +69,7 @@ def read_folder(folder: Path) -> tuple[SourceFile, ...]:
     Raises
     ------
     EntryScriptError
-        If something in it cannot be read as a file, or all of it is more than a gibibyte.
+        If a file cannot be read, or the total size is more than 1 GiB.
     """
     found: list[SourceFile] = []
     left = MOST_SOURCE_BYTES
@@ -82,12 +82,12 @@ def read_folder(folder: Path) -> tuple[SourceFile, ...]:
 
 
 def read_file(path: Path, relative: str, *, most_bytes: int = MOST_SOURCE_BYTES) -> SourceFile:
-    """Read one file of a source; a link to a file is that file.
+    """Read a source file; a link to a file is followed.
 
     Raises
     ------
     EntryScriptError
-        If it is no file, cannot be read, or has more than `most_bytes` bytes.
+        If it is not a file, cannot be read, or is larger than `most_bytes` bytes.
     """
     try:
         return SourceFile(relative, read_regular(path, most_bytes=most_bytes, follow=True))
@@ -99,19 +99,19 @@ def read_file(path: Path, relative: str, *, most_bytes: int = MOST_SOURCE_BYTES)
 
 
 def files_below(folder: Path, *, without: Collection[str] = ()) -> Iterator[Path]:
-    """Yield what lies below `folder` and is no folder itself; links are not followed.
+    """Yield all paths below `folder` that are not folders; links are not followed.
 
     Parameters
     ----------
     folder : Path
-        Where to look.
+        The folder to search.
     without : Collection[str]
-        Names of files and folders that are skipped.
+        Names of files and folders to skip.
 
     Raises
     ------
     EntryScriptError
-        If folders are nested more than 64 deep, or one of them cannot be read.
+        If folders are nested more than 64 levels deep, or a folder cannot be read.
     """
     waiting = [(folder, 0)]
     while waiting:

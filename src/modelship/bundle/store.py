@@ -1,6 +1,6 @@
 """Save and load bundles, and lay one out as a service expects it.
 
-A saved bundle is a folder that people can read::
+A saved bundle is a readable folder::
 
     bundle.json          what is in it, with digests
     requirements.lock    the environment, locked with hashes
@@ -9,10 +9,11 @@ A saved bundle is a folder that people can read::
     source/              the scoring script and the files next to it
     models/              each model's files, in <name>/<version>
 
-A bundle of the earlier format 2 has one model, whose files are in ``model/``; it is still read.
+A bundle of the earlier format 2 has one model, with its files in ``model/``; that format can still
+be loaded.
 
-``bundle.json`` lists the files that count. Other files are ignored: it is never read,
-copied or run. A link in the place of a listed file, or on the way to it, is refused.
+``bundle.json`` lists the files of the bundle. Other files are ignored: they are never read, copied
+or run. A link in place of a listed file, or of one of its parent folders, is rejected.
 """
 
 from __future__ import annotations
@@ -60,22 +61,22 @@ _MOST_MANIFEST_BYTES = 16 * 2**20
 
 
 def stage(bundle: ScoringBundle, folder: Path, *, source: str = ".") -> None:
-    """Lay the bundle out in `folder` as Azure ML lays it out in ``AML_APP_ROOT``.
+    """Lay the bundle out in `folder` as Azure ML does in ``AML_APP_ROOT``.
 
-    The script's files lie in it, or in the folder `source` below it; each model's lie in
+    The files of the script are in it, or in its subfolder `source`; those of each model are in
     ``azureml-models/<name>/<version>``.
 
     Raises
     ------
     DigestMismatchError
-        If a model file is not what it was when the bundle was made.
+        If a model file has changed since the bundle was created.
     """
     stage_source(bundle, folder / source)
     stage_models(bundle, folder)
 
 
 def stage_source(bundle: ScoringBundle, folder: Path) -> None:
-    """Write the script's files below `folder`."""
+    """Write the files of the script below `folder`."""
     for file in bundle.source:
         path = folder / file.path
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -83,9 +84,9 @@ def stage_source(bundle: ScoringBundle, folder: Path) -> None:
 
 
 def stage_models(bundle: ScoringBundle, folder: Path) -> None:
-    """Copy the models' files below `folder`, and check that they are the ones first seen.
+    """Copy the model files below `folder`, and check their digests.
 
-    They lie where a service has them below the root of its application.
+    They have the same paths as in a service, relative to the root of its application.
     """
     (folder / MODELS).mkdir(parents=True, exist_ok=True)
     for model in bundle.models:
@@ -95,26 +96,26 @@ def stage_models(bundle: ScoringBundle, folder: Path) -> None:
 def save(
     bundle: ScoringBundle, folder: Path, *, like: Iterable[Path] = (), ours: bool = False
 ) -> Path:
-    """Write `bundle` into `folder`; a bundle that is there already is replaced whole.
+    """Write `bundle` into `folder`, and replace a bundle that is already there as a whole.
 
     Parameters
     ----------
     bundle : ScoringBundle
-        What is to be saved.
+        The bundle to save.
     folder : Path
         Where.
     like : Iterable[Path]
-        Saved bundles that nobody changes: a model file of theirs that is the same gets a second
-        name, and no second copy.
+        Saved bundles that are never modified: identical model files are hard links to theirs
+        instead of copies.
     ours : bool
-        Whether ``MODELSHIP_HOME`` moves the folder; else the user has named it.
+        Whether the folder depends on ``MODELSHIP_HOME``; otherwise the user chose it.
 
     Raises
     ------
     InvalidOptionError
-        If the folder holds something that is not a bundle.
+        If the folder contains something other than a bundle.
     StorageError
-        If it cannot be written.
+        If the folder cannot be written.
     """
     if os.path.lexists(folder) and not _replaceable(folder):
         raise InvalidOptionError(
@@ -137,14 +138,14 @@ def save(
 
 
 def load(folder: Path) -> ScoringBundle:
-    """Read the bundle in `folder`, and check every digest.
+    """Load the bundle in `folder`, and check all digests.
 
-    What ``bundle.json`` does not name is never read, copied or run.
+    Files that ``bundle.json`` does not list are never read, copied or run.
 
     Raises
     ------
     BundleFormatError
-        If it is not a bundle as :func:`save` writes it.
+        If it is not in the format that :func:`save` writes.
     """
     require_bundle(folder)
     try:
@@ -210,13 +211,13 @@ def _shown(error: Exception) -> str:
 
 
 def _shown_path(error: OSError, folder: Path) -> str:
-    """Return the path that an error is about, relative to the bundle."""
+    """Return the path of an OSError, relative to the bundle if possible."""
     path = Path(str(error.filename or "a file"))
     return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
 
 
 def _replaceable(folder: Path) -> bool:
-    """Return whether `folder` is empty, or holds a saved bundle and nothing of anyone else's."""
+    """Return whether `folder` is empty, or contains a saved bundle and no other files."""
     if folder.is_symlink() or not folder.is_dir():
         return False
     entries = {entry.name for entry in folder.iterdir()}

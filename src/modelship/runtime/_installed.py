@@ -34,15 +34,16 @@ _PATCH_RELEASE: Final = re.compile(r"\d+\.\d+\.\d+")
 
 
 def installed_digest(lock: Lock) -> str:
-    """Return the hex sha256 digest of what `lock` installs on this machine.
+    """Return the hex sha256 digest of the files that `lock` installs on this machine.
 
-    Locks of the same packages differ in what they say of other platforms: a lock of exact versions
-    is shorter than the one that they were taken from. Here both install the same files.
+    Locks of the same packages may differ in their markers for other platforms: a lock of exact
+    versions is shorter than the one that the versions are from. On this machine both install the
+    same files.
 
     Parameters
     ----------
     lock : Lock
-        What is installed.
+        The lock to install.
     """
     return _digest(lock.python, lock.text)
 
@@ -62,6 +63,6 @@ def _digest(python: str, text: str) -> str:
 
 
 def _is_decided(marker: str) -> bool:
-    """Return whether the minor version of Python and the machine decide whether it holds."""
+    """Return whether the Python minor version and the machine determine the value of a marker."""
     variables = set(_VARIABLE.findall(re.sub(r"""(["']).*?\1""", "", marker)))
     return variables <= _OF_PYTHON | _OF_THE_MACHINE.keys() and not _PATCH_RELEASE.search(marker)

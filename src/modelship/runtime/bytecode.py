@@ -1,4 +1,4 @@
-"""Bytecode that environments of this machine share, so that a new one starts as fast as an old."""
+"""Share bytecode between the environments on this machine, so that a new one starts fast."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ __all__ = ["link_bytecode"]
 
 
 def link_bytecode(folder: Path, other: Path) -> None:
-    """Give an environment the bytecode that another one has of the same files.
+    """Link the bytecode of another environment into a new one, for files that are the same.
 
-    uv links the files of a package into each environment, so that both have the same ones. What
-    cannot be linked is compiled when it is first imported, as ever. Python checks bytecode against
-    the file, and tracebacks name the file of the environment that runs.
+    uv links the files of a package into each environment, so both have the same ones. Files that
+    are not linked are compiled on first import, as usual. Python checks bytecode against its source
+    file, and tracebacks show the file of the running environment.
 
     Parameters
     ----------
     folder : Path
-        The environment, in which nothing has been imported yet.
+        The new environment, in which nothing has been imported yet.
     other : Path
-        One in which services have run; of another Python, it has nothing to give.
+        An environment in which services have run; if it has another Python version, nothing is
+        linked.
     """
     for packages in other.glob("lib/python3*/site-packages"):
         ours = folder / packages.relative_to(other)
@@ -35,7 +36,7 @@ def link_bytecode(folder: Path, other: Path) -> None:
 def _link(compiled: Path, packages: Path, ours: Path) -> None:
     source = compiled.parent.parent / f"{compiled.name.partition('.')[0]}.py"
     place = ours / compiled.relative_to(packages)
-    with suppress(OSError):  # not there, or on another disk
+    with suppress(OSError):  # missing, or on another disk
         if source.samefile(ours / source.relative_to(packages)):
             place.parent.mkdir(exist_ok=True)
             os.link(compiled, place)

@@ -41,35 +41,37 @@ __all__ = [
 _COMPLETE = ".modelship-complete"
 _COMPILE_TIMEOUT_S = 120
 _MOST_SETTINGS = 2**16
-_MOST_GIVING = 3  # of their bytecode; to look through more takes longer than to compile
-# What a service gets of this process's environment; a container gets none of it either.
+_MOST_GIVING = 3  # environments with bytecode to link; searching more is slower than compiling
+# The variables of this process that a service inherits; a container inherits none of them.
 _PASSED_ON = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TZ")
 
 
 def environment_python(
     lock: Lock, *, timeout_s: float, asked_by: Environment | None = None
 ) -> Path:
-    """Return the Python of the environment that holds just what `lock` names.
+    """Return the Python of the environment that contains exactly the packages of `lock`.
 
-    Locks that install the same files on this machine have the same one. It is made on first
-    use. Two processes that ask for it at once get the same one; one that dies while making it
-    leaves an unfinished folder that the next one makes anew.
+    Locks that install the same files on this machine share an environment. It is created on first
+    use. Two processes that request it at the same time get the same one. If a process dies while
+    creating it, the next one deletes the unfinished folder and starts over.
 
     Parameters
     ----------
     lock : Lock
-        What has to be in it.
+        The packages to install.
     timeout_s : float
-        How long making it may take, and waiting for another process that makes it.
+        The timeout in seconds, which includes waiting for another process that creates the
+        environment.
     asked_by : Environment, optional
-        What was locked; a Python that is missing is then told with the place that asks for it.
+        The environment that was locked; PythonNotFoundError then names the file that requires that
+        Python.
 
     Raises
     ------
     EnvironmentSpecError
-        If it cannot be made.
+        If the environment cannot be created.
     TimeoutError
-        If another process is still making it.
+        If another process is still creating it.
     """
     folder = environment_folder(lock)
     python = folder / "bin" / "python"
@@ -85,7 +87,7 @@ def environment_python(
                 folder.parent.mkdir(parents=True, exist_ok=True)
             with _telling(asked_by):
                 create_environment(lock, folder, timeout_s=end_s - time.monotonic())
-            with suppress(OSError):  # another process may remove one meanwhile
+            with suppress(OSError):  # another process may remove one at the same time
                 for other in _last_ones(folder.parent):
                     link_bytecode(folder, other)
             with storing(folder):
@@ -95,7 +97,7 @@ def environment_python(
 
 @contextmanager
 def _telling(asked_by: Environment | None) -> Iterator[None]:
-    """Let the error of a Python that is missing name the file that asks for it."""
+    """Add the file that requires the Python to a PythonNotFoundError."""
     try:
         yield
     except PythonNotFoundError as error:
@@ -116,26 +118,26 @@ def release_of(python: Path) -> str:
 
 
 def install_server(server: Server, lock: Lock, python: Path, *, timeout_s: float) -> Path | None:
-    """Install a server beside the environment of a bundle; return what goes on Python's path.
+    """Install a server next to the environment of a bundle; return the folder to add to the path.
 
-    The environment itself stays what the bundle's lock says, whatever runs the script. Where the
-    lock brings the server, nothing is done, and it is None.
+    The environment itself contains only what the lock of the bundle names, whatever server runs the
+    script. If the lock contains the server, nothing is installed and None is returned.
 
     Parameters
     ----------
     server : Server
-        What to install.
+        The server to install.
     lock : Lock
-        What is in the environment.
+        The lock of the environment.
     python : Path
         The environment's Python.
     timeout_s : float
-        How long it may take.
+        The timeout in seconds.
 
     Raises
     ------
     EnvironmentBuildError
-        If the server does not fit the environment, or what it needs cannot be fetched.
+        If the server is incompatible with the environment, or its packages cannot be fetched.
     TimeoutError
         If another process is still installing it.
     """
@@ -159,16 +161,16 @@ def install_server(server: Server, lock: Lock, python: Path, *, timeout_s: float
 
 
 def service_variables(python: Path, *, app_root: Path, model_dir: Path) -> dict[str, str]:
-    """Return the variables of a process that runs a script as a service does.
+    """Return the environment variables of a process that runs a script as a service does.
 
     Parameters
     ----------
     python : Path
         The environment's Python.
     app_root : Path
-        Where the bundle is laid out.
+        The folder with the files of the bundle.
     model_dir : Path
-        Where its model is.
+        The folder of the model.
     """
     passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     return passed_on | {
@@ -180,7 +182,7 @@ def service_variables(python: Path, *, app_root: Path, model_dir: Path) -> dict[
 
 
 def installed_modules(lock: Lock) -> frozenset[str] | None:
-    """Return the top-level modules of the environment's packages; None if it is not made yet."""
+    """Return the top-level modules of the environment's packages; None if it does not exist yet."""
     folder = environment_folder(lock)
     if not _is_complete(folder, lock):
         return None
@@ -193,8 +195,8 @@ def installed_modules(lock: Lock) -> frozenset[str] | None:
 
 
 def _compile(python: Path, folder: Path, *, place: Path) -> None:
-    """Compile what is in `folder`, for where it will be; tracebacks name that place."""
-    # If it fails, the server starts later without bytecode, and that is all.
+    """Compile the modules in `folder`, with `place` as their path in tracebacks."""
+    # If this fails, the server starts without bytecode, which is only slower.
     run(
         [python, "-I", "-m", "compileall", "-q", "-s", folder, "-p", place, folder],
         timeout_s=_COMPILE_TIMEOUT_S,
@@ -207,32 +209,32 @@ def environments_folder() -> Path:
 
 
 def _mark_used(folder: Path) -> None:
-    """Note that an environment is asked for now; whoever may not write there leaves it."""
+    """Record that an environment is used now; do nothing if its folder is not writable."""
     with suppress(OSError):
         os.utime(folder / _COMPLETE)
 
 
 def last_used(folder: Path) -> float:
-    """Return when an environment was asked for last, in seconds since 1970."""
+    """Return when an environment was last requested, in seconds since 1970."""
     try:
         return (folder / _COMPLETE).stat().st_mtime
-    except OSError:  # a process that was killed has left half of it
+    except OSError:  # incomplete: the process that created it was killed
         return folder.stat().st_mtime
 
 
 def _last_ones(environments: Path) -> list[Path]:
-    """Return the few environments that were asked for last."""
+    """Return the few environments that were requested last."""
     complete = [each for each in environments.iterdir() if (each / _COMPLETE).exists()]
     return sorted(complete, key=last_used)[-_MOST_GIVING:]
 
 
 def environment_folder(lock: Lock) -> Path:
-    """Return the folder of the environment that `lock` has, be it made or not."""
+    """Return the folder of the environment for `lock`, whether it exists or not."""
     return environments_folder() / installed_digest(lock)[:16]
 
 
 def _is_complete(folder: Path, lock: Lock) -> bool:
-    """Return whether the whole of this lock is installed there, and not of one named alike."""
+    """Return whether exactly this lock is completely installed in `folder`."""
     wanted = installed_digest(lock).encode()
     try:
         made_of = read_regular(folder / _COMPLETE, most_bytes=len(wanted))

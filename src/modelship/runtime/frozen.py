@@ -12,12 +12,12 @@ _Value = TypeVar("_Value")
 
 
 class FrozenMapping(Mapping[_Key, _Value]):
-    """A mapping that nobody changes: it can be hashed, copied and pickled as its content can.
+    """An immutable mapping: it can be hashed, copied and pickled if its items can.
 
     Parameters
     ----------
     content : Mapping
-        What is in it; a copy is made. The order does not count when two are compared.
+        The items, which are copied. Two mappings with the same items in another order are equal.
     """
 
     __slots__ = ("_content",)

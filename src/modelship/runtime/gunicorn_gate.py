@@ -1,13 +1,13 @@
 """Serve the address of a name from the gunicorn of Azure ML's server.
 
-It runs in the serving environment: :mod:`modelship.targets.process.gunicorn_settings` loads it, and
-in a container it is the file of settings, with ``gate.py`` beside it. It imports nothing of
-modelship but that file, and nothing outside the standard library.
+This module runs in the serving environment: :mod:`modelship.targets.process.gunicorn_settings`
+loads it, and in a container it is the settings file, with ``gate.py`` next to it. It imports only
+that file of modelship, and only the standard library otherwise.
 
 Each worker gets one more listener. gunicorn waits for it as for its own, which works with sync and
-gthread workers: what it waits for is an epoll(7) instance, readable while the gate is open and a
-connection waits. For workers of another class, which a script may bring, gunicorn's first process
-passes on what comes through the gate to its own port.
+gthread workers: they wait for an epoll(7) instance, which is readable while the gate is open and a
+connection is pending. For worker classes of other kinds, which a script may set, the master process
+of gunicorn forwards the connections of the gate to its own port.
 """
 
 import importlib.util
@@ -21,7 +21,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-_LOOK_EVERY_S = 5.0  # a command is answered at once
+_LOOK_EVERY_S = 5.0  # a command is handled immediately
 _WAITING = ("gunicorn.workers.sync", "gunicorn.workers.gthread")
 _PART_BYTES = 1 << 16
 _HERE = Path(__file__).resolve()
@@ -40,14 +40,14 @@ _gate = _load("modelship_gate", _GATE)
 
 
 class Entrance:
-    """A listener as gunicorn knows them, which takes connections while the gate is open.
+    """A listener for gunicorn that accepts connections while the gate is open.
 
     Parameters
     ----------
     own
-        The listener of the instance itself; what is asked beside connections, it answers.
+        The listener of the instance itself, for all attributes that are not defined here.
     gate
-        Where connections come from.
+        The gate to accept connections from.
     """
 
     def __init__(self, own: Any, gate: Any) -> None:
@@ -61,16 +61,16 @@ class Entrance:
         return self._gate.accept()
 
     def setblocking(self, flag: int) -> None:
-        """Leave the address as it is: other instances share it."""
+        """Do nothing: other instances share the socket of the address."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._own, name)
 
 
 def keep(server: Any) -> None:
-    """Receive the gate in gunicorn's first process, and do what is commanded.
+    """Receive the gate in the master process of gunicorn, and handle its commands.
 
-    It hangs on the server, since the settings are read once more after SIGHUP.
+    The gate is stored on the server, since the settings are read again after SIGHUP.
     """
     try:
         gate = _gate.Gate.received(os.environ)
@@ -84,7 +84,7 @@ def keep(server: Any) -> None:
 
 
 def pass_through(server: Any, worker: Any) -> None:
-    """Let a worker that was forked just now take what comes through the gate."""
+    """Let a newly forked worker accept the connections of the gate."""
     gate = getattr(server, "modelship_gate", None)
     if gate is not None:
         gate.leave()
@@ -99,7 +99,7 @@ def _keep(gate: Any) -> None:
 
 
 def _waits_for_all(worker_class: Any) -> bool:
-    """Return whether workers of a class wait for whatever has a descriptor, and accept from it."""
+    """Return whether workers of a class wait for any file descriptor, and accept from it."""
     return any(each.__module__ in _WAITING for each in worker_class.__mro__)
 
 
@@ -120,20 +120,20 @@ def _copy(source: Any, sink: Any) -> None:
         sink.shutdown(socket.SHUT_WR)
 
 
-if __name__ == "__config__":  # as gunicorn names its file of settings
-    _beside = Path("gunicorn.conf.py")  # which counts where nobody names another file
+if __name__ == "__config__":  # the name that gunicorn gives its settings file
+    _beside = Path("gunicorn.conf.py")  # gunicorn's default if no other file is given
     _theirs = runpy.run_path(str(_beside)) if _beside.is_file() else {}
     for _name in _theirs.keys() - globals().keys():
         globals()[_name] = _theirs[_name]
 
     def on_starting(server: Any) -> None:
-        """Do what the user's own settings say, and receive the gate."""
+        """Call the hook of the user's own settings, and receive the gate."""
         if "on_starting" in _theirs:
             _theirs["on_starting"](server)
         keep(server)
 
     def post_fork(server: Any, worker: Any) -> None:
-        """Do what the user's own settings say, and let the worker through the gate."""
+        """Call the hook of the user's own settings, and connect the worker to the gate."""
         if "post_fork" in _theirs:
             _theirs["post_fork"](server, worker)
         pass_through(server, worker)

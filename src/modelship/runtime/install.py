@@ -39,18 +39,18 @@ _FIND_TIMEOUT_S = 120
 def create_environment(lock: Lock, folder: Path, *, timeout_s: float = 600) -> Path:
     """Create a virtual environment at `folder`, and install `lock` into it.
 
-    It is removed again if anything goes wrong, or the process is interrupted. Its scripts name
-    its place: it works only where it was made. Modules are compiled when they are first imported:
-    most of what is installed is never imported.
+    It is removed if anything fails, or the process is interrupted. Its scripts contain its path, so
+    it cannot be moved. Modules are compiled on first import: most of the installed ones are never
+    imported.
 
     Parameters
     ----------
     lock : Lock
-        What to install; each file is checked against its digest.
+        The packages to install; each file is checked against its digest.
     folder : Path
-        A folder that does not exist yet, or an empty one.
+        A folder that does not exist yet, or is empty.
     timeout_s : float
-        How long all of it may take.
+        The total timeout in seconds.
 
     Returns
     -------
@@ -62,7 +62,7 @@ def create_environment(lock: Lock, folder: Path, *, timeout_s: float = 600) -> P
     PythonNotFoundError
         If this machine does not have the lock's version of Python.
     EnvironmentBuildError
-        If the folder is taken, or the packages cannot be installed.
+        If the folder is not empty, or the packages cannot be installed.
     """
     folder = Path(folder).absolute()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -91,23 +91,23 @@ def create_environment(lock: Lock, folder: Path, *, timeout_s: float = 600) -> P
 
 
 def add_packages(lock: Lock, python: Path, folder: Path, *, timeout_s: float = 600) -> None:
-    """Install `lock` into `folder`, for an environment of this machine, and not into it.
+    """Install `lock` into `folder`, next to an environment of this machine, which is not changed.
 
     Parameters
     ----------
     lock : Lock
-        What to install; each file is checked against its digest. It may name nothing.
+        The packages to install, possibly none; each file is checked against its digest.
     python : Path
         The environment's Python.
     folder : Path
-        Where the packages go; for Python's path.
+        The folder of the packages, to be added to the import path.
     timeout_s : float
-        How long it may take.
+        The timeout in seconds.
 
     Raises
     ------
     EnvironmentBuildError
-        If a package has no wheel for it, or cannot be fetched.
+        If a package has no compatible wheel, or cannot be fetched.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if lock.text:
@@ -116,29 +116,29 @@ def add_packages(lock: Lock, python: Path, folder: Path, *, timeout_s: float = 6
 
 
 def install_packages(lock: Lock, folder: Path, *, machine: str, timeout_s: float = 600) -> None:
-    """Install `lock` into `folder`, for Linux on `machine`, whatever machine this is.
+    """Install `lock` into `folder`, for Linux on `machine`, regardless of the current machine.
 
-    For images: wheels are fetched here, so that building the image needs no network and no
-    password. Wheels are those for glibc 2.28 (Debian 10, RHEL 8) or older. Files are
-    copies, never links into uv's cache, so that they can be changed. There is no
-    bytecode, and the scripts in ``bin`` start the first ``python3`` of the path, so that
-    nothing names this machine: compile in the image.
+    For images: wheels are fetched outside the build, so that it needs no network and no password.
+    Wheels are those for glibc 2.28 (Debian 10, RHEL 8) or older. Files are copies, never links into
+    uv's cache, so they can be modified. There is no bytecode, and the scripts in ``bin`` start the
+    first ``python3`` of ``PATH``, so that nothing contains paths of this machine: compile in the
+    image.
 
     Parameters
     ----------
     lock : Lock
-        What to install; each file is checked against its digest.
+        The packages to install; each file is checked against its digest.
     folder : Path
-        Where the packages go, as in ``site-packages``.
+        The folder of the packages, as in ``site-packages``.
     machine : {"x86_64", "aarch64"}
-        The processor, as ``uname -m`` says it; ``"amd64"`` and ``"arm64"`` are understood.
+        The processor, as in ``uname -m``; ``"amd64"`` and ``"arm64"`` are valid too.
     timeout_s : float
-        How long it may take.
+        The timeout in seconds.
 
     Raises
     ------
     EnvironmentBuildError
-        If a package has no wheel for it, or cannot be fetched.
+        If a package has no compatible wheel, or cannot be fetched.
     InvalidOptionError
         If `machine` is not one of the two.
     """
@@ -161,15 +161,15 @@ def install_packages(lock: Lock, folder: Path, *, machine: str, timeout_s: float
 
 
 def find_python(version: str) -> Path:
-    """Return an interpreter of this minor version: the running one if it fits.
+    """Return an interpreter of this minor version: the running one if it matches.
 
-    Else it is one that uv finds, or that pyenv installed. None is downloaded, unless the
-    variable UV_PYTHON_DOWNLOADS is ``automatic``.
+    Otherwise, return one that uv finds or pyenv installed. None is downloaded, unless the variable
+    UV_PYTHON_DOWNLOADS is ``automatic``.
 
     Raises
     ------
     PythonNotFoundError
-        If there is none. It names the versions that there are.
+        If there is none. The message lists the available versions.
     """
     minor = minor_of(version)
     if minor == f"{sys.version_info[0]}.{sys.version_info[1]}":
@@ -184,9 +184,9 @@ def find_python(version: str) -> Path:
 
 
 def installed_pythons() -> Mapping[str, str]:
-    """Return the release of each minor version of Python that this machine has.
+    """Return the release of each minor version of Python on this machine.
 
-    Those that :func:`find_python` finds, such as ``{"3.8": "3.8.18", "3.11": "3.11.7"}``.
+    They are those that :func:`find_python` finds, such as ``{"3.8": "3.8.18", "3.11": "3.11.7"}``.
     """
     return {minor: release for minor, (release, _) in _interpreters().items()}
 
@@ -224,7 +224,7 @@ def _check(outcome: Outcome, *, lock: Lock, folder: Path, timeout_s: float, on: 
 
 
 def _interpreters() -> Mapping[str, tuple[str, Path]]:
-    """Return the release and an interpreter of CPython for each minor version that is here."""
+    """Return the release and an interpreter of each minor version of CPython on this machine."""
     running = "{}.{}.{}".format(*sys.version_info)
     found = {minor_of(running): (running, Path(sys.executable))}
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
@@ -242,9 +242,9 @@ def _interpreters() -> Mapping[str, tuple[str, Path]]:
 
 
 def _path_without(folder: Path) -> str:
-    """Return where programs are looked for, without pyenv's shims.
+    """Return the folders of ``PATH`` without pyenv's shims.
 
-    They are slow, and work only in some folders; what they start is found by itself.
+    They are slow, and work only in some folders; the interpreters behind them are found directly.
     """
     folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
     return os.pathsep.join(each for each in folders if Path(each) != folder)
@@ -263,7 +263,7 @@ def _may_download() -> bool:
 
 
 def _free_scripts(folder: Path) -> None:
-    """Make scripts start the first ``python3`` of the path; uv wrote this machine's Python."""
+    """Make scripts start the first ``python3`` of ``PATH``, instead of this machine's Python."""
     for script in folder.glob("*"):
         content = script.read_bytes()
         if script.is_file() and content.startswith(b"#!") and b"python" in content[:256]:

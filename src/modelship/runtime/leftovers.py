@@ -1,7 +1,7 @@
-"""Find unused files on this machine, each with the space that its removal frees.
+"""Find unused files on this machine, and the space that removing each of them frees.
 
-Whoever removes something holds :func:`modelship.state_paths.clearing_caches`, so that no
-deployment and no check of this user is about to use it.
+A caller that removes files holds :func:`modelship.state_paths.clearing_caches`, so that no
+deployment and no check of this user starts to use them.
 """
 
 from __future__ import annotations
@@ -42,19 +42,19 @@ _BLOCK_BYTES: Final = 512
 
 @dataclass(frozen=True)
 class Leftover:
-    """One thing that nothing uses any more.
+    """An item that is no longer used.
 
     Parameters
     ----------
     kind : str
-        What it is: ``"environment"``, ``"server"``, ``"image"``, ``"release"``, ``"draft"`` or
-        ``"file"``.
+        The kind of item: ``"environment"``, ``"server"``, ``"image"``, ``"release"``, ``"draft"``
+        or ``"file"``.
     name : str
-        Its path, or the name of the image.
+        The path of the item, or the name of the image.
     size_bytes : int
-        What its removal frees; files that have another name elsewhere are not counted.
+        The size that its removal frees; files with other hard links are not counted.
     why : str
-        Why nothing uses it, in words.
+        A description of why it is unused.
     remove : Callable
         Removes it.
     """
@@ -69,16 +69,16 @@ class Leftover:
 def unused_environments(
     *, needed: Collection[Path], running: Collection[str], before: float
 ) -> Iterator[Leftover]:
-    """Yield each environment in which nothing runs, and that was not asked for lately.
+    """Yield each environment that no process uses, and that was not requested recently.
 
     Parameters
     ----------
     needed : Collection[Path]
-        The folders of those that are to stay.
+        The folders of the environments to keep.
     running : Collection[str]
-        What :func:`used_by_processes` returned.
+        The result of :func:`used_by_processes`.
     before : float
-        When it was asked for last, at the latest; in seconds since 1970.
+        The latest time of the last use, in seconds since 1970.
     """
     for folder in _folders_in(environments_folder()):
         used_at = last_used(folder)
@@ -90,16 +90,16 @@ def unused_environments(
 
 
 def unused_servers(*, but: Collection[str], running: Collection[str]) -> Iterator[Leftover]:
-    """Yield each copy of modelship's server, beside an environment, that no service runs on.
+    """Yield each copy of modelship's server, next to an environment, that no service uses.
 
-    Those of this release of modelship stay: the next service takes them.
+    Copies of this release of modelship are kept: the next service uses them.
 
     Parameters
     ----------
     but : Collection[str]
-        The paths of environments that are removed as a whole.
+        The paths of environments to be removed as a whole.
     running : Collection[str]
-        What :func:`used_by_processes` returned.
+        The result of :func:`used_by_processes`.
     """
     current = {server.digest[:8] for server in SERVERS.values() if server.digest}
     for environment in _folders_in(environments_folder()):
@@ -114,7 +114,7 @@ def unused_servers(*, but: Collection[str], running: Collection[str]) -> Iterato
 
 
 def old_files(folder: Path, patterns: Iterable[str], *, before: float, why: str) -> list[Leftover]:
-    """Return the files and folders below `folder` that were last changed before a time.
+    """Return the files and folders below `folder` that were last modified before a time.
 
     Links are not followed.
     """
@@ -122,7 +122,7 @@ def old_files(folder: Path, patterns: Iterable[str], *, before: float, why: str)
     for path in sorted(each for pattern in patterns for each in folder.glob(pattern)):
         if leads_out(path.parent, of=folder):
             continue
-        with suppress(OSError):  # it is gone meanwhile
+        with suppress(OSError):  # removed by another process
             if path.lstat().st_mtime < before:
                 kind = "draft" if path.name.startswith(".") or path.is_dir() else "file"
                 remove = partial(remove_folder, path)
@@ -131,7 +131,7 @@ def old_files(folder: Path, patterns: Iterable[str], *, before: float, why: str)
 
 
 def freed_bytes(path: Path) -> int:
-    """Return how many bytes the disk gets back if a file or folder is removed."""
+    """Return the disk space in bytes that removing a file or folder frees."""
     files = path.rglob("*") if path.is_dir() and not path.is_symlink() else (path,)
     total = 0
     for each in files:
@@ -142,7 +142,7 @@ def freed_bytes(path: Path) -> int:
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder or a file, so that nobody finds half of it."""
+    """Remove a folder or a file; a folder is renamed first, so its removal is atomic for others."""
     if folder.is_symlink() or not folder.is_dir():
         folder.unlink(missing_ok=True)
         return
@@ -153,7 +153,7 @@ def remove_folder(folder: Path) -> None:
 
 
 def _remove_environment(folder: Path) -> None:
-    # Whoever makes it just now outside of a deployment holds this lock, and keeps it.
+    # A process that is creating it, outside of a deployment, holds this lock, and keeps it.
     with suppress(TimeoutError), exclusive(f"environment-{folder.name}", timeout_s=0):
         remove_folder(folder)
 
@@ -164,7 +164,7 @@ def _folders_in(folder: Path) -> list[Path]:
 
 
 def used_by_processes() -> list[str]:
-    """Return the command lines, and what says where code is, of the processes that show them."""
+    """Return the command lines and path variables of all processes that can be inspected."""
     told = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):

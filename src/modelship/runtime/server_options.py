@@ -22,33 +22,33 @@ _EXAMPLE = "a mapping of names to values, such as {'scoring_timeout_ms': 60000}"
 
 @dataclass(frozen=True)
 class ServerOptions:
-    """What a server is told beside the options that every server has on a target.
+    """Options of a server, in addition to those that every server has on a target.
 
     Parameters
     ----------
     values : Mapping[str, int | float | bool | str]
-        By the names of docs/reference/scoring-server.md.
+        The options, with the names in docs/reference/scoring-server.md.
     """
 
     values: Mapping[str, Any]
 
     @staticmethod
     def checked(server: Server, given: object, *, limits: Profile | None = None) -> ServerOptions:
-        """Return the options if `server` can keep them.
+        """Return the options if `server` supports them.
 
         Parameters
         ----------
         server : Server
-            What runs the script.
+            The server that runs the script.
         given : Mapping or None
             The options by name.
         limits : Profile, optional
-            The place whose limits were asked for; what it sets cannot be set otherwise.
+            The place whose limits were chosen; an option that it sets cannot have another value.
 
         Raises
         ------
         InvalidOptionError
-            If there is no such option, or it has a value that it cannot take.
+            If an option does not exist, or has an invalid value.
         """
         if given is None:
             return ServerOptions(FrozenMapping({}))
@@ -63,12 +63,12 @@ class ServerOptions:
 
     @property
     def variables(self) -> Mapping[str, str]:
-        """What the server finds in its environment."""
+        """The environment variables of the server."""
         return {OPTIONS[name].variable: OPTIONS[name].text_of(v) for name, v in self.values.items()}
 
     @property
     def recorded(self) -> dict[str, Any] | None:
-        """What the record of an instance keeps; None if there is nothing."""
+        """The options in the record of an instance; None if there are none."""
         return dict(self.values) or None
 
 

@@ -29,7 +29,7 @@ _SOURCE = Path(__file__).parent.parent / "server"
 _FIRST_PYTHON = Version("3.10")
 _MOST_WORKERS = 64
 _OF_TRACES = ("OTEL_", "APPLICATIONINSIGHTS_")
-# The releases that the server is tested with; of the rest any release will do.
+# The releases that the server is tested with; other packages may have any release.
 _TESTED = {"httptools": SpecifierSet(">=0.6.4,<1"), "uvloop": SpecifierSet(">=0.19,<1")}
 
 
@@ -40,9 +40,9 @@ class Server:
     Parameters
     ----------
     name : str
-        What it is called as an option of a target.
+        The name in the options of a target.
     module : str
-        What ``python -m`` starts; its command line is that of Azure ML's server.
+        The module for ``python -m``; its command line is that of Azure ML's server.
     """
 
     name: str
@@ -50,12 +50,12 @@ class Server:
 
     @staticmethod
     def named(name: str) -> Server:
-        """Return the server that goes by `name`.
+        """Return the server named `name`.
 
         Raises
         ------
         InvalidOptionError
-            If there is none.
+            If there is no such server.
         """
         if isinstance(name, str) and name in SERVERS:
             return SERVERS[name]
@@ -63,12 +63,12 @@ class Server:
         raise InvalidOptionError("server", name, f"{known}{nearest(str(name), SERVERS)}")
 
     def check_own(self, **options: object) -> None:
-        """Check options that only modelship's server can keep.
+        """Check options that only modelship's server supports.
 
         Raises
         ------
         InvalidOptionError
-            If one of them is set, and this is another server.
+            If one of them is set for another server.
         """
         for name, value in options.items():
             if value and not self.files:
@@ -76,29 +76,30 @@ class Server:
                 raise InvalidOptionError(name, value, expected)
 
     def added_to(self, lock: Lock) -> Lock:
-        """Return what has to be installed beside `lock`, and is not in it.
+        """Return the packages to install in addition to `lock`.
 
         Raises
         ------
         EnvironmentBuildError
-            If the bundle's Python is too old, or it locks another release of what the server needs.
+            If the Python of the bundle is too old, or its lock has an incompatible release of a
+            requirement of the server.
         """
         return Lock(python=lock.python, text="")
 
     @property
     def files(self) -> Mapping[str, bytes]:
-        """The server itself, where no package brings it: files by their path on Python's path."""
+        """The files of the server by their path on the import path; none if a package has them."""
         return MappingProxyType({})
 
     @property
     def digest(self) -> str:
-        """The hex sha256 digest of the server itself; empty where a package brings it."""
+        """The hex sha256 digest of the server's files; empty if it is part of a package."""
         return ""
 
     def variables(self, bundle: ScoringBundle, *, sample_file: str) -> Mapping[str, str]:  # noqa: ARG002 - for ours
-        """Return what the server is told in its environment."""
+        """Return the environment variables of the server."""
         if len(bundle.models) != 1:
-            return {}  # the service is named for none of them: the server has a name of its own
+            return {}  # the server has its own default name
         [model] = bundle.models
         return {"SERVICE_NAME": model.name, "SERVICE_VERSION": model.version}
 
@@ -162,17 +163,17 @@ SERVERS = MappingProxyType(
 
 
 def trace_variables() -> Mapping[str, str]:
-    """Return the variables of this process that say where spans go; they may hold secrets."""
+    """Return this process's variables with the destination of spans; they may contain secrets."""
     return {name: value for name, value in os.environ.items() if name.startswith(_OF_TRACES)}
 
 
 def check_workers(workers: int) -> int:
-    """Return `workers` if a server can have so many.
+    """Return `workers` if it is a valid number of workers.
 
     Raises
     ------
     InvalidOptionError
-        Unless it is a whole number from 1 to 64.
+        If it is not a whole number from 1 to 64.
     """
     is_number = isinstance(workers, int) and not isinstance(workers, bool)
     if is_number and 1 <= workers <= _MOST_WORKERS:

@@ -1,4 +1,4 @@
-"""Validate variables and secrets of a service, and the sources of secrets."""
+"""Validate the variables and secrets of a service, and the sources of secrets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Secret", "as_secrets", "as_variables"]
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-# Linux refuses to start a program with a longer one (MAX_ARG_STRLEN of execve(2)).
+# Linux does not start a program with a longer one (MAX_ARG_STRLEN of execve(2)).
 _MOST_BYTES: Final = 2**17 - 1
 _SOURCES: Final = "'env:NAME' (a variable of this process) or 'file:PATH'"
 _TEXT: Final = f"text of at most {_MOST_BYTES} bytes in UTF-8, with no NUL in it"
@@ -64,20 +64,20 @@ _RESERVED_PREFIXES: Final = {
 
 @dataclass(frozen=True)
 class Secret:
-    """A value that is shown nowhere. It is neither printed nor pickled.
+    """A value that is never shown: it is neither printed nor pickled.
 
     Parameters
     ----------
     value : str
-        What is secret.
+        The secret value.
     source : str
-        Where it was read from, such as ``"env:NAME"``; empty if it was given as it is. Two secrets
-        are equal if their values are.
+        The source of the value, such as ``"env:NAME"``; empty if the value was given directly. Two
+        secrets are equal if their values are.
 
     Raises
     ------
     InvalidOptionError
-        If the value is empty, or no text that a variable can have. It is not shown.
+        If the value is empty, or is not valid in an environment variable. It is not shown.
     """
 
     value: str = field(repr=False)
@@ -101,12 +101,12 @@ class Secret:
 
 
 def as_variables(given: object) -> Mapping[str, str]:
-    """Return the variables of a service, checked and sorted by name.
+    """Return the variables of a service, validated and sorted by name.
 
     Raises
     ------
     InvalidOptionError
-        If it is no mapping of names to texts, or the service needs a name for itself. No value is
+        If it is not a mapping of names to texts, or a name is reserved for the service. No value is
         shown.
     """
     variables: dict[str, str] = {}
@@ -119,19 +119,19 @@ def as_variables(given: object) -> Mapping[str, str]:
 
 
 def as_secrets(given: object, *, beside: Mapping[str, str]) -> Mapping[str, Secret]:
-    """Return the secrets of a service, read from where they are, sorted by name.
+    """Return the secrets of a service, read from their sources, sorted by name.
 
     Parameters
     ----------
     given : Mapping[str, str or Secret]
-        By the name of the variable: ``"env:NAME"``, ``"file:PATH"`` or a Secret.
+        The secrets by the name of the variable: ``"env:NAME"``, ``"file:PATH"`` or a Secret.
     beside : Mapping[str, str]
-        The variables that are no secrets; a name cannot be in both.
+        The variables that are not secret; a name cannot be in both.
 
     Raises
     ------
     InvalidOptionError
-        If a name or a source cannot be used, or there is nothing in it. No value is shown.
+        If a name or a source is invalid, or a source is empty. No value is shown.
     """
     secrets = _named("secrets", given)
     for name in secrets:
@@ -156,7 +156,7 @@ def _named(option: str, given: object) -> dict[str, object]:
 
 
 def _why_reserved(name: str) -> str:
-    """Return why a service cannot be given this variable, and what to do; else ``""``."""
+    """Return why a service cannot have this variable, with advice; else ``""``."""
     prefixes = (why for prefix, why in _RESERVED_PREFIXES.items() if name.startswith(prefix))
     return _RESERVED.get(name) or next(prefixes, "")
 
@@ -185,7 +185,7 @@ def _read(name: str, source: object) -> Secret:
     elif kind == "file" and rest:
         path = _path(option, rest)
         value, source = _content(option, path), f"file:{path}"
-    else:  # it may be the secret itself: it is not shown
+    else:  # it may be the secret itself, so it is not shown
         found = "***" if isinstance(source, str) else type(source).__name__
         raise InvalidOptionError(option, found, _SOURCES)
     if not value:
@@ -196,7 +196,7 @@ def _read(name: str, source: object) -> Secret:
 
 
 def _path(option: str, given: str) -> Path:
-    """Return the path from the root: the source is read again later, from another folder."""
+    """Return the absolute path: the source is read again later, from another folder."""
     try:
         return Path(given).expanduser().absolute()
     except RuntimeError:
@@ -206,12 +206,12 @@ def _path(option: str, given: str) -> Path:
 def _secret_text(content: bytes) -> str:
     try:
         return as_text(content)
-    except DocumentError:  # which shows a letter of it
+    except DocumentError:  # the original error shows a character of it
         raise DocumentError("it is not UTF-8 text with no NUL in it") from None
 
 
 def _content(option: str, path: Path) -> str:
-    """Return what a file holds, less the newline that editors put at its end."""
+    """Return the content of a file, without the newline that editors add at its end."""
     try:
         content = _secret_text(read_regular(path, most_bytes=_MOST_BYTES, follow=True))
     except (OSError, ValueError) as error:

@@ -1,7 +1,7 @@
 """Lay out a bundle in a temporary folder, and run programs there in its environment.
 
-What a program tells comes line by line, as JSON objects, through a descriptor of its own; so one
-that is ended in the middle tells how far it came.
+A program reports line by line, as JSON objects, through a separate file descriptor. So the reports
+of a program that is terminated early show how far it got.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ _CHUNK_BYTES = 1 << 16
 
 @dataclass(frozen=True)
 class Workbench:
-    """Where programs run that try a bundle.
+    """A place to run programs that test a bundle.
 
     Parameters
     ----------
     python : Path
         The Python of the bundle's environment.
     folder : Path
-        A temporary folder; in it are the log, and whatever the programs are given.
+        A temporary folder, with the log and the input files of the programs.
     variables : Mapping[str, str]
-        The environment variables that a service has.
+        The environment variables of a service.
     """
 
     python: Path
@@ -52,12 +52,12 @@ class Workbench:
 
     @property
     def app(self) -> Path:
-        """Where the bundle is laid out as in a service: the programs' current folder."""
+        """The folder with the files of the bundle as in a service; the programs' current folder."""
         return self.folder / "app"
 
     @contextmanager
     def run(self, script: Path, *arguments: object, **variables: str) -> Iterator[Program]:
-        """Start ``python script DESCRIPTOR arguments…``; it is ended when the body is left."""
+        """Start ``python script DESCRIPTOR arguments…``; terminate it at the end of the body."""
         reading, writing = os.pipe()
         os.set_blocking(reading, False)
         try:
@@ -93,7 +93,7 @@ class Workbench:
 
 
 class Program:
-    """One program on a workbench."""
+    """A program on a workbench."""
 
     def __init__(self, process: subprocess.Popen[bytes], reading: int, log: Path) -> None:
         self._process = process
@@ -103,24 +103,24 @@ class Program:
 
     @property
     def pid(self) -> int:
-        """The process id of its guard, whose children are all that runs."""
+        """The process id of its guard, whose children are the processes of the program."""
         return self._process.pid
 
     def ends_within(self, seconds: float) -> bool:
-        """Wait so long for its end, and tell whether it came."""
+        """Wait up to `seconds` for the program to exit; return whether it did."""
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(seconds)
         return self._process.returncode is not None
 
     def end(self) -> int:
-        """End it with all that it started, and return its exit code; negative for a signal."""
+        """Terminate the program with its children; return its exit code, negative for a signal."""
         end(self._process)
         return self._process.wait()
 
     def told(self) -> list[dict[str, Any]]:
-        """Return what it has told since this was asked last.
+        """Return the reports since the last call.
 
-        A line that was cut short, or that the script wrote that found the descriptor, is none.
+        A truncated line, or one that the script under test wrote to the descriptor, is ignored.
         """
         chunks = [self._rest]
         with suppress(BlockingIOError):
@@ -130,7 +130,7 @@ class Program:
         return [each for each in map(_parsed, lines) if isinstance(each, dict)]
 
     def log(self, *, tail_bytes: int) -> str:
-        """Return the end of what it wrote: a script may print without end."""
+        """Return the end of the output: a script may print without limit."""
         with self._log.open("rb") as log:
             log.seek(max(0, log.seek(0, os.SEEK_END) - tail_bytes))
             return log.read().decode(errors="replace")
@@ -138,23 +138,23 @@ class Program:
 
 @contextmanager
 def workbench(bundle: ScoringBundle, *, timeout_s: float, source: str = ".") -> Iterator[Workbench]:
-    """Lay `bundle` out for as long as the body runs.
+    """Lay `bundle` out while the body runs.
 
     Parameters
     ----------
     bundle : ScoringBundle
-        What is to be tried.
+        The bundle to test.
     timeout_s : float
-        How long making its environment may take.
+        The timeout in seconds of creating its environment.
     source : str
-        Where its source lies, below the root of the application.
+        The source folder, relative to the root of the application.
 
     Raises
     ------
     EnvironmentSpecError
-        If the environment cannot be made here.
+        If the environment cannot be created on this machine.
     DigestMismatchError
-        If a model file is not what it was when the bundle was made.
+        If a model file has changed since the bundle was created.
     """
     with (
         using_caches(timeout_s=timeout_s),

@@ -36,7 +36,7 @@ ADVICE = MappingProxyType(
         "ContextAlreadyExists": _SETTINGS,
         "ContextException": _SETTINGS,
         "ContextNotFound": _SETTINGS,
-        # of requests, by which the SDK talks to the engine
+        # of requests, the HTTP library of the SDK
         "ConnectionError": _START,
         "Timeout": _START,
         "RequestException": _REFUSED,
@@ -46,7 +46,7 @@ ADVICE = MappingProxyType(
 
 
 def translate(error: Exception) -> ModelshipError:
-    """Return the error of ours that stands for one of the SDK's."""
+    """Return the modelship error for an error of the SDK."""
     names = (each.__name__ for each in type(error).__mro__)
     advice = next((ADVICE[name] for name in names if name in ADVICE), _REFUSED)
     words = getattr(error, "explanation", None) or str(error) or type(error).__name__

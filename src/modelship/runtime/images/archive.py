@@ -1,6 +1,6 @@
 """Create reproducible tar streams that depend on names and content alone.
 
-A stream is made while it is sent, so that an image's files are never written a second time.
+A stream is generated while it is sent, so the files of an image are not written a second time.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ __all__ = ["Archive"]
 
 _BLOCK_BYTES = tarfile.BLOCKSIZE
 _CHUNK_BYTES = 1 << 20
-# 1980-01-01: the earliest time that a zip file can hold, so what is packed once more keeps it.
+# 1980-01-01: the earliest time in a zip file, so that files keep it if they are zipped later.
 _MTIME_S = 315_532_800
 _EXECUTABLE = 0o111
 
 
 @dataclass(frozen=True)
 class Archive:
-    """A tar archive as an iterable of bytes. All in it belongs to root, and all may read it.
+    """A tar archive as an iterable of bytes. All entries belong to root; everyone can read them.
 
     Parameters
     ----------
     files : Mapping[str, bytes or Path or Archive]
-        The content of each file by its path in the archive; of a Path it is the file's,
-        whose permission to be executed is kept.
+        The content of each file by its path in the archive; a Path stands for the content of that
+        file, and keeps its executable bit.
     folders : Iterable[str]
-        Paths that get an entry of their own, and so a time that is always the same. The
-        folders between them and the files get one too.
+        Paths that get an explicit entry, and therefore a fixed time. The folders between them and
+        the files get one too.
     """
 
     files: Mapping[str, bytes | Path | Archive]
@@ -41,7 +41,7 @@ class Archive:
 
     @property
     def size_bytes(self) -> int:
-        """How many bytes the stream has."""
+        """The size of the stream in bytes."""
         padded = sum(len(header) + _padded(size) for header, size, _ in self._members())
         return padded + 2 * _BLOCK_BYTES
 

@@ -23,12 +23,12 @@ _MACHINES = {"amd64": "x86_64", "x86_64": "x86_64", "arm64": "aarch64", "aarch64
 
 
 def ensure_base(engine: Engine, name: str, *, steps: Steps) -> Image:
-    """Return the base image; pull it if it is not there.
+    """Return the base image; pull it if it does not exist locally.
 
     Raises
     ------
     BaseImageError
-        If it is not there and cannot be pulled.
+        If the image does not exist and cannot be pulled.
     """
     base = engine.image(name)
     if base is not None:
@@ -47,12 +47,12 @@ def ensure_base(engine: Engine, name: str, *, steps: Steps) -> Image:
 
 
 def check_python(engine: Engine, name: str, *, python: str, deadline: Deadline) -> None:
-    """Ask the base image's Python for its version, before anything is fetched for it.
+    """Check the Python version of the base image, before any package is fetched for it.
 
     Raises
     ------
     BaseImageError
-        If it has no Python of the minor version `python`, or no glibc.
+        If the image has no Python of the minor version `python`, or no glibc.
     """
     try:
         found, library = _probed(engine, name, deadline=deadline)
@@ -73,7 +73,7 @@ def python_of(engine: Engine, name: str, *, steps: Steps) -> str:
     Raises
     ------
     BaseImageError
-        If the image is not there and cannot be pulled.
+        If the image does not exist and cannot be pulled.
     """
     ensure_base(engine, name, steps=steps)
     try:
@@ -84,7 +84,7 @@ def python_of(engine: Engine, name: str, *, steps: Steps) -> str:
 
 
 def _probed(engine: Engine, name: str, *, deadline: Deadline) -> tuple[str, str]:
-    """Return the release of an image's Python, and which C library it has."""
+    """Return the release of Python and the C library of an image."""
     label = f"probe-{secrets.token_hex(8)}"
     context = Archive({"Dockerfile": dockerfiles.probe(name, label=label).encode()})
     try:
@@ -96,7 +96,7 @@ def _probed(engine: Engine, name: str, *, deadline: Deadline) -> tuple[str, str]
 
 
 def machine_of(name: str, base: Image) -> str:
-    """Return the machine that the base image is for, as ``uname -m`` says it."""
+    """Return the machine of the base image, in the format of ``uname -m``."""
     if base.architecture not in _MACHINES:
         raise BaseImageError(
             image=name,

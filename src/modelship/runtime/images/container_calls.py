@@ -1,4 +1,4 @@
-"""What we ask of an engine about containers."""
+"""Call the engine's API for containers."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ _PORT_TAKEN = ("port is already allocated", "address already in use")
 
 
 class ContainerCalls:
-    """The calls of an engine that are about containers: a part of it, beside those of images."""
+    """The container methods of an engine, separate from those for images."""
 
     _api: Any
     _errors: Any
 
     def containers(self, *, labels: Sequence[str]) -> list[Container]:
-        """Return every container that carries all of these labels, running or not."""
+        """Return all containers with all of these labels, running or not."""
         listed: list[dict[str, Any]] = self._api.containers(
             all=True, filters={"label": list(labels)}
         )
         return [Container.from_listing(each) for each in listed]
 
     def container(self, name: str) -> Container | None:
-        """Return one container, or None if there is none of this name."""
+        """Return one container, or None if none has this name."""
         try:
             return Container.from_inspection(self._api.inspect_container(name))
         except self._errors.NotFound:
@@ -55,16 +55,16 @@ class ContainerCalls:
         entrypoint: Sequence[str] = (),
         command: Sequence[str] = (),
     ) -> None:
-        """Create a container that does not run yet.
+        """Create a container without starting it.
 
-        `host` is what ``create_host_config`` takes; `volume` is a folder in the container that
-        can be written from outside, and goes with it. An `entrypoint` goes before a `command`;
-        without them the container runs what its image says.
+        `host` has the arguments of ``create_host_config``. `volume` is a folder in the container
+        that can be written from outside, and is removed with the container. An `entrypoint` is
+        prepended to a `command`; without both, the container runs the default command of its image.
 
         Raises
         ------
         FileNotFoundError
-            If the engine does not see a folder that the container is to see.
+            If the engine cannot access a folder that is mounted into the container.
         """
         try:
             self._api.create_container(
@@ -76,7 +76,7 @@ class ContainerCalls:
                 environment=dict(environment),
                 host_config=self._api.create_host_config(**host),
                 volumes=[volume] if volume else None,
-                # Docker's config.json may hold a proxy with its password.
+                # Docker's config.json may contain a proxy URL with a password.
                 use_config_proxy=False,
             )
         except self._errors.APIError as error:
@@ -90,7 +90,7 @@ class ContainerCalls:
         Raises
         ------
         PortTakenError
-            If another program listens on `port`.
+            If another program is listening on `port`.
         """
         try:
             self._api.start(name)
@@ -100,16 +100,16 @@ class ContainerCalls:
             raise
 
     def write(self, name: str, path: PurePosixPath, content: bytes, *, owner: int) -> None:
-        """Write a file into a volume of a container, for one user of the container alone."""
+        """Write a file into a volume of a container, readable only by one user of the container."""
         entry = tarfile.TarInfo(path.name)
         entry.size, entry.mode, entry.uid, entry.gid = len(content), 0o400, owner, owner
         entry.mtime = time.time()
-        header = entry.tobuf(tarfile.PAX_FORMAT)  # which has parts of seconds
+        header = entry.tobuf(tarfile.PAX_FORMAT)  # it has fractions of seconds
         end = bytes(-len(content) % tarfile.BLOCKSIZE + 2 * tarfile.BLOCKSIZE)
         self._api.put_archive(name, str(path.parent), header + content + end)
 
     def read(self, name: str, path: PurePosixPath) -> bytes | None:
-        """Return a file of a container; None if it, or the container, is not there."""
+        """Return a file of a container; None if the file or the container does not exist."""
         try:
             stream, _ = self._api.get_archive(name, str(path))
         except self._errors.NotFound:
@@ -119,28 +119,28 @@ class ContainerCalls:
             return file.read() if file else None
 
     def logs(self, name: str) -> str:
-        """Return what a container wrote, or ``""`` if it is gone."""
+        """Return the output of a container, or ``""`` if the container does not exist."""
         log: bytes = b""
         with self._unless_gone_or_used():
             log = self._api.logs(name, stdout=True, stderr=True)
         return log.decode(errors="replace")
 
     def ran_out_of_memory(self, container: Container) -> bool:
-        """Return whether the kernel ended a process of a container at its memory limit.
+        """Return whether the kernel killed a process of a container at its memory limit.
 
-        The container's own state says so only of its first process. An engine remembers its last
+        The state of the container shows that only for its first process. An engine stores its last
         256 events.
         """
         if container.out_of_memory:
             return True
         filters = {"container": container.name, "event": "oom"}
-        # The engine's clock may differ from ours, and until a later time it would wait.
+        # The clock of the engine may differ from ours; with a later time, the call would block.
         until: Any = unix_time(self._api.info()["SystemTime"])
-        # All are read, since a stream that is left halfway keeps its connection.
+        # Read the stream to its end, since its connection stays open otherwise.
         return bool([*self._api.events(since=1, until=until, filters=filters)])
 
     def remove(self, container: Container, *, grace_s: int = _GRACE_S) -> None:
-        """End a container, asked first and forced after `grace_s` seconds, and remove it."""
+        """Stop a container, kill it after `grace_s` seconds, and remove it."""
         with self._unless_gone_or_used():
             if container.status == "paused":
                 self._api.unpause(container.name)

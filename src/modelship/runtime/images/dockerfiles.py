@@ -1,7 +1,7 @@
 """Generate Dockerfiles, each of which adds one layer of files.
 
-``ADD`` unpacks an archive with the times that are in it, where ``COPY`` gives new folders the time
-of the build; so the same files make the same layer. Nothing here goes through a shell.
+``ADD`` keeps the times of the files in an archive, where ``COPY`` gives new folders the time of the
+build; so the same files always result in the same layer. No command is run in a shell.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ _PROBE = (
     "import platform, sys; "
     "print('probed', '%d.%d.%d' % sys.version_info[:3], platform.libc_ver()[0] or 'no-glibc')"
 )
-# Bytecode is checked by the time and size of its source; both are fixed in the layer below it.
-# What does not compile, such as a template, is no reason to fail. No service imports the tests of
-# packages, which are up to two fifths of an environment's modules.
+# Bytecode is validated by the time and size of its source, which are both fixed in the layer below.
+# A file that does not compile, such as a template, is not an error. No service imports the tests of
+# packages, which are up to two fifths of the modules of an environment.
 _COMPILE = (
     "import compileall, re; "
     f"compileall.compile_dir('{VENV}/lib', workers=0, maxlevels=50, rx=re.compile('/tests?/'))"
@@ -56,7 +56,7 @@ _HEALTH = f"import urllib.request as r; r.urlopen('http://127.0.0.1:{PORT}/', ti
 
 
 def probe(base_image: str, *, label: str) -> str:
-    """Return a Dockerfile that prints which Python and which C library the base image has."""
+    """Return a Dockerfile that prints the Python version and the C library of the base image."""
     return _lines(
         f"FROM {base_image}",
         f"LABEL {labels.BUILD}={label}",
@@ -66,7 +66,7 @@ def probe(base_image: str, *, label: str) -> str:
 
 
 def environment(base_image: str, *, label: str) -> str:
-    """Return the Dockerfile of the image that holds the locked packages, and how to run them."""
+    """Return the Dockerfile of the image with the locked packages and the start command."""
     python = f"{VENV}/bin/python"
     return _lines(
         f"FROM {base_image}",
@@ -113,7 +113,7 @@ def service(
 ) -> str:
     """Return the Dockerfile of the image that adds the script.
 
-    The script comes last: all before it is the same for the next script, and cached.
+    The script is added last, so that the layers before it are cached for the next script.
     """
     return _lines(
         f"FROM {model_image}",
@@ -126,13 +126,13 @@ def service(
 
 
 def command(*, entry_script: str, module: str) -> list[str]:
-    """Return the command of a service's container: a server and the script."""
+    """Return the command of a service's container, which starts a server with the script."""
     server = [f"{VENV}/bin/python", "-m", module]
     return [*server, "--entry_script", entry_script, "--port", str(PORT)]
 
 
 def with_secrets() -> list[str]:
-    """Return what goes before the command, so that it finds the secrets in its environment."""
+    """Return the command prefix that loads the secrets into the environment."""
     source = _WITH_SECRETS.read_text(encoding="utf-8")
     return [f"{VENV}/bin/python", "-I", "-S", "-c", source, str(SECRETS)]
 
@@ -142,7 +142,7 @@ def _exec(instruction: str, *command: str) -> str:
 
 
 def _quoted(value: str) -> str:
-    """Quote a value so that a Dockerfile neither splits it nor expands a variable in it."""
+    """Quote a value so that a Dockerfile neither splits it nor expands variables in it."""
     return json.dumps(value, ensure_ascii=False).replace("$", "\\$")
 
 

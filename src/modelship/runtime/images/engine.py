@@ -1,4 +1,4 @@
-"""Wrap the Docker SDK; no other module imports it."""
+"""Wrap the Docker SDK, which no other module imports."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 __all__ = ["Engine", "connected"]
 
 _CALL_TIMEOUT_S = 30
-_STEP = "#(nop)"  # what the builder writes where a step runs no command
+_STEP = "#(nop)"  # the builder's marker of a step that runs no command
 
 
 @contextmanager
 def connected() -> Iterator[Engine]:
-    """Yield the engine that Docker's environment variables name; the SDK's errors become ours.
+    """Yield the engine of Docker's environment variables; translate the errors of the SDK.
 
     Raises
     ------
     MissingExtraError
         If the Docker SDK is not installed.
     TargetUnavailableError
-        If no engine answers, or it refuses what is asked of it.
+        If no engine answers, or it rejects a request.
     """
     try:
         import docker
@@ -54,7 +54,7 @@ def connected() -> Iterator[Engine]:
 
 
 class Engine(ContainerCalls):
-    """A Docker engine. Each call has a timeout, and what is gone already is no error to remove."""
+    """A Docker engine. Each call has a timeout; removing what does not exist is no error."""
 
     def __init__(self, client: DockerClient) -> None:
         import docker
@@ -63,22 +63,22 @@ class Engine(ContainerCalls):
         self._errors = docker.errors
 
     def capacity(self) -> tuple[int, int]:
-        """Return how many cores, and how many bytes of memory, the engine has."""
+        """Return the number of cores, and the memory in bytes, of the engine."""
         info = self._api.info()
         return info["NCPU"], info["MemTotal"]
 
     def identity(self) -> str:
-        """Return what tells the engine from others."""
+        """Return a unique identifier of the engine."""
         return str(self._api.info().get("ID") or self._api.base_url)
 
     @property
     def is_here(self) -> bool:
-        """Whether the engine runs on this machine itself, and in no virtual one."""
+        """Whether the engine runs on this machine, and not in a virtual machine."""
         is_local = self._api.base_url.startswith("http+docker://")  # the SDK's for a Unix socket
         return is_local and self._api.info()["Name"] == socket.gethostname()
 
     def image(self, reference: str) -> Image | None:
-        """Return the image that goes by this name or id, or None."""
+        """Return the image with this name or id, or None."""
         try:
             found = self._api.inspect_image(reference)  # type: ignore[no-untyped-call]  # its stub
         except self._errors.NotFound:
@@ -86,35 +86,35 @@ class Engine(ContainerCalls):
         return Image.from_inspection(found)
 
     def has_image(self, label: str) -> bool:
-        """Return whether an image carries this label."""
+        """Return whether an image has this label."""
         return bool(self._api.images(filters={"label": label}))
 
     def images(self, label: str) -> list[Image]:
-        """Return every image that carries this label, those that have lost their name too."""
+        """Return all images with this label, including those without a name."""
         listed: list[dict[str, Any]] = self._api.images(filters={"label": label})
         return [Image.from_listing(each) for each in listed]
 
     def load(self, archive: bytes) -> None:
-        """Take an image, as ``docker save`` writes it, in the place of the one of its name."""
+        """Load an image from the output of ``docker save``; it replaces one with the same name."""
         told = self._api.load_image(archive)  # type: ignore[no-untyped-call]  # its stub
-        for line in told:  # until the engine has done it
+        for line in told:  # until the engine has loaded it
             if "error" in line:
                 raise self._errors.ImageLoadError(line["error"])
 
     def every_image(self) -> list[Image]:
-        """Return every image, also those that have no name and that no other one stands on."""
+        """Return all images, including those without a name that no other image is based on."""
         listed = {each["Id"] for each in self._api.images()}
         found = (self.image(image_id) for image_id in sorted(listed))
         return [each for each in found if each is not None]
 
     def images_of_containers(self) -> list[Image]:
-        """Return the image of every container, running or not, whoever made it."""
+        """Return the images of all containers, running or not, whoever created them."""
         used = {each["ImageID"] for each in self._api.containers(all=True)}
         found = (self.image(image_id) for image_id in sorted(used))
         return [each for each in found if each is not None]
 
     def pull(self, reference: str, *, deadline: Deadline) -> str:
-        """Pull an image; return what the engine says if it cannot, else ``""``."""
+        """Pull an image; return the engine's error message if that fails, else ``""``."""
         from docker import auth
         from docker.utils import parse_repository_tag
 
@@ -133,15 +133,15 @@ class Engine(ContainerCalls):
     def build(
         self, context: Iterable[bytes], *, tag: str, deadline: Deadline, cache: bool = True
     ) -> str:
-        """Build an image from a tar stream that holds a Dockerfile; return the end of the log.
+        """Build an image from a tar stream that contains a Dockerfile; return the end of the log.
 
-        The build has no network, and gets nothing of this process's environment. It ends with
-        the connection, so an interrupt ends it too.
+        The build has no network access, and does not inherit the environment of this process. It is
+        stopped when the connection is closed, so an interrupt stops it too.
 
         Raises
         ------
         ImageBuildError
-            If it fails; with the end of its log.
+            If the build fails; the error contains the end of the build log.
         """
         log, problem = follow(
             self._api,
@@ -162,34 +162,35 @@ class Engine(ContainerCalls):
         return log
 
     def tag(self, reference: str, name: str) -> None:
-        """Give an image one more name."""
+        """Add a name to an image."""
         repository, _, tag = name.rpartition(":")
         self._api.tag(reference, repository, tag)
 
     def remove_image(self, reference: str) -> None:
-        """Remove an image, unless something uses it."""
+        """Remove an image, unless it is in use."""
         with self._unless_gone_or_used():
             self._api.remove_image(reference)
 
     def sweep(self, label: str, *, sparing: str) -> None:
-        """Remove what builds that carry one label left: images with no name, and containers.
+        """Remove the unnamed images and the containers of builds with a label.
 
-        Images hand their labels down; containers that carry the label `sparing` are left alone.
+        Images inherit labels; containers with the label `sparing` are kept.
         """
         with suppress(self._errors.APIError):
             for container in self.containers(labels=[label]):
                 if sparing not in container.labels:
                     self._api.remove_container(container.name, v=True, force=True)
-        # One by one: an engine refuses to prune while it prunes for somebody else.
+        # One by one: an engine rejects a prune request while another one is running.
         with suppress(self._errors.APIError):
             for image in self._api.images(quiet=True, filters={"dangling": True, "label": label}):
                 self.remove_image(image)
 
     def sweep_steps(self, label: str) -> None:
-        """Remove what builds of another program left that carry one label.
+        """Remove the remains of builds with a label that another program started.
 
-        Such as the Docker SDK's own, which keep a container for each step that runs nothing, and
-        with it the image of that step. What was made to run is left alone.
+        For example those of the Docker SDK itself, which keep a container for each step that runs
+        no command, and with it the image of that step. Containers that were created to run are
+        kept.
         """
         filters: dict[str, Any] = {"label": label, "status": "created"}
         with suppress(self._errors.APIError):
@@ -200,7 +201,7 @@ class Engine(ContainerCalls):
                 self.remove_image(image)
 
     def sweep_forgotten(self, label: str) -> None:
-        """Remove images with no name that carry a label of this key and are a day old."""
+        """Remove the unnamed images that have a label with this key and are a day old."""
         filters = {"dangling": True, "label": label, "until": "24h"}
         with suppress(self._errors.APIError):
             self._api.prune_images(filters)  # type: ignore[no-untyped-call]  # its stub

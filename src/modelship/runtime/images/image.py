@@ -43,7 +43,7 @@ _MODELS = f"{_APP}/{MODELS}"
 _VENV = str(dockerfiles.VENV).lstrip("/")
 
 _REMOVE_TIMEOUT_S = 60.0
-# No service's name has a dot, so these are never the lock of a service.
+# The name of a service contains no dot, so these do not collide with the lock of a service.
 _IMAGES_LOCK = "docker.images"
 _ENVIRONMENT_LOCK = "docker.environment"
 
@@ -57,14 +57,14 @@ def service_image(
     server: Server,
     steps: Steps,
 ) -> Iterator[str]:
-    """Build what is missing of the three images, and yield the name of the last.
+    """Build the missing ones of the three images, and yield the name of the last.
 
-    While the body runs, no other process of this user removes it.
+    No other process of this user removes it while the body runs.
 
     Raises
     ------
     BaseImageError
-        If the base image is missing and cannot be pulled, or the environment does not fit it.
+        If the base image is missing and cannot be pulled, or is incompatible with the environment.
     ImageBuildError
         If an image cannot be built.
     EnvironmentBuildError
@@ -81,19 +81,19 @@ def service_image(
 def remove_unused_images(
     engine: Engine, digest: str, *, ended: Container | None = None, keep: bool = False
 ) -> None:
-    """Remove the service image of a bundle and the model image below it, if nothing uses them.
+    """Remove the service image of a bundle and the model image below it, if they are unused.
 
     Parameters
     ----------
     engine : Engine
-        Where they are.
+        The engine that has the images.
     digest : str
-        That of the bundle.
+        The digest of the bundle.
     ended : Container, optional
-        The container that was removed just now. Its image may have lost its name to that of the
-        same bundle on another base image.
+        The container that was removed before this call. Its image may have lost its name to the
+        image of the same bundle on another base image.
     keep : bool
-        Leave an image that has a name, to be gone back to.
+        Keep an image that has a name, for a rollback.
     """
     with suppress(TimeoutError), exclusive(_IMAGES_LOCK, timeout_s=_REMOVE_TIMEOUT_S):
         name = _service_name(digest)
@@ -106,7 +106,7 @@ def remove_unused_images(
 
 
 def remove_images_of(engine: Engine, digests: Collection[str]) -> None:
-    """Remove the images of several bundles, each unless something uses it."""
+    """Remove the images of several bundles, except those in use."""
     there = {name for image in engine.images(labels.MODEL_IMAGE) for name in image.names}
     for digest in digests:
         if _service_name(digest) in there:
@@ -114,7 +114,7 @@ def remove_images_of(engine: Engine, digests: Collection[str]) -> None:
 
 
 def _remove_nameless(engine: Engine, image: Image | None) -> None:
-    """Remove a service image that has lost its name, and the model image below if unused."""
+    """Remove a service image without a name, and the model image below it if unused."""
     if image is None:
         return
     found = engine.image(image.image_id)
@@ -126,14 +126,14 @@ def _remove_nameless(engine: Engine, image: Image | None) -> None:
 
 
 def environment_image(engine: Engine, lock: Lock, *, base_image: str | None, steps: Steps) -> str:
-    """Build the image that holds the packages of a lock, if it is not there; return its name.
+    """Build the image with the packages of a lock, if it does not exist; return its name.
 
     Raises
     ------
     BaseImageError
-        If the base image is missing and cannot be pulled, or the environment does not fit it.
+        If the base image is missing and cannot be pulled, or is incompatible with the environment.
     ImageBuildError
-        If it cannot be built.
+        If the image cannot be built.
     EnvironmentBuildError
         If the packages cannot be fetched.
     """
@@ -156,14 +156,14 @@ def environment_image(engine: Engine, lock: Lock, *, base_image: str | None, ste
                 recipe = dockerfiles.environment(base_image, label=label)
                 context = _context(recipe, _packages(folder, python=lock.python), folder)
                 engine.build(context, tag=name, deadline=deadline)
-            engine.sweep_forgotten(labels.BUILD)  # by builds whose process was killed
+            engine.sweep_forgotten(labels.BUILD)  # left by builds whose process was killed
     return name
 
 
 def _ensure_server(
     engine: Engine, server: Server, lock: Lock, *, environment: str, steps: Steps
 ) -> str:
-    """Add modelship's server and what it needs to an environment, which stays what it is."""
+    """Add modelship's server and its requirements next to an environment, which is not changed."""
     added = server.added_to(lock)
     recipe = dockerfiles.server("", label="")
     name = f"modelship/server:{_key(environment, server.digest, added.digest, recipe)}"
@@ -228,14 +228,14 @@ def _service_name(digest: str) -> str:
 
 
 def _context(dockerfile: str, files: Archive, folder: Path | None = None) -> Iterator[bytes]:
-    """Yield a build's context, then remove the folder of its files, so an interrupt need not."""
+    """Yield the context of a build, and remove the folder of its files afterwards."""
     yield from Archive({"Dockerfile": dockerfile.encode(), "files.tar": files})
     if folder is not None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _packages(folder: Path, *, python: str) -> Archive:
-    """Return what was installed into `folder` as the image's virtual environment has it."""
+    """Return the packages in `folder` by their paths in the virtual environment of the image."""
     site_packages = f"{_VENV}/lib/python{python}/site-packages"
     scripts = f"{site_packages}/bin/"
     files = {
@@ -246,14 +246,14 @@ def _packages(folder: Path, *, python: str) -> Archive:
 
 
 def _below(folder: Path, place: str) -> Mapping[str, Path]:
-    """Return the files of `folder` by where they go in the image."""
+    """Return the files of `folder` by their paths in the image."""
     files = (path for path in folder.rglob("*") if path.is_file())
     return {f"{place}/{path.relative_to(folder).as_posix()}": path for path in files}
 
 
 @contextmanager
 def _build_label(engine: Engine, name: str) -> Iterator[str]:
-    """Yield a label for one build, whose remains are known by it if the body fails or is ended."""
+    """Yield a label for one build, and remove what it left if the body fails or is interrupted."""
     label = f"{name}-{secrets.token_hex(4)}"
     with _swept(engine, f"{labels.BUILD}={label}"):
         yield label
@@ -261,9 +261,9 @@ def _build_label(engine: Engine, name: str) -> Iterator[str]:
 
 @contextmanager
 def _swept(engine: Engine, label: str) -> Iterator[None]:
-    """Run the body, and if it fails or is ended, remove what a build of this label left.
+    """Run the body; if it fails or is interrupted, remove what a build with this label left.
 
-    One that succeeds leaves nothing, and that of another user may be under way.
+    A successful build leaves nothing, and that of another user may be in progress.
     """
     try:
         yield
@@ -282,9 +282,9 @@ def _alone(kind: str, name: str, *, deadline: Deadline) -> Iterator[Path]:
 
 @contextmanager
 def _scratch(name: str) -> Iterator[Path]:
-    """Yield an empty folder for one image, which is removed afterwards.
+    """Yield an empty folder for one image, and remove it afterwards.
 
-    Whoever asks for it holds a lock, so what is there already is of a process that was killed.
+    The caller holds a lock, so an existing folder belongs to a process that was killed.
     """
     folder = cache_folder() / "docker" / name.rpartition(":")[2]
     shutil.rmtree(folder, ignore_errors=True)

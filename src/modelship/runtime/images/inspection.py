@@ -1,4 +1,4 @@
-"""Read the relevant facts about an image or a container from the engine."""
+"""Read facts about images and containers from the responses of the engine."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _NAMELESS = "<none>:<none>"
 
 @dataclass(frozen=True)
 class Image:
-    """What an engine says about an image; ``names`` are empty once another image took its name.
+    """An image as the engine describes it; ``names`` are empty if another image took its name.
 
-    ``layers`` are the digests of all its layers, the lowest first; ``created_at`` is in seconds
+    ``layers`` are the digests of all its layers, from the lowest; ``created_at`` is in seconds
     since 1970.
     """
 
@@ -33,7 +33,7 @@ class Image:
 
     @classmethod
     def from_inspection(cls, found: Mapping[str, Any]) -> Image:
-        """Read what the engine answers to an inspection."""
+        """Parse the engine's response to an inspection."""
         return cls(
             image_id=found["Id"],
             names=tuple(found.get("RepoTags") or ()),
@@ -46,17 +46,17 @@ class Image:
 
     @classmethod
     def from_listing(cls, listed: Mapping[str, Any]) -> Image:
-        """Read one row of a listing, which does not tell the architecture."""
+        """Parse one row of a listing, which does not contain the architecture."""
         names = [each for each in listed.get("RepoTags") or () if each != _NAMELESS]
         return cls(listed["Id"], tuple(names), "", listed.get("Labels") or {})
 
 
 @dataclass(frozen=True)
 class Container:
-    """What an engine says about a container.
+    """A container as the engine describes it.
 
-    ``port`` is that of this machine which its only port is published on, None unless it runs.
-    The fields with a default are not known from a listing.
+    ``port`` is the port of this machine that is mapped to its only port; None unless it is running.
+    A listing does not contain the fields with a default.
     """
 
     name: str
@@ -73,7 +73,7 @@ class Container:
 
     @classmethod
     def from_listing(cls, listed: Mapping[str, Any]) -> Container:
-        """Read one row of a listing."""
+        """Parse one row of a listing."""
         ports = [port["PublicPort"] for port in listed["Ports"] or () if "PublicPort" in port]
         return cls(
             name=listed["Names"][0].removeprefix("/") if listed["Names"] else listed["Id"],
@@ -85,7 +85,7 @@ class Container:
 
     @classmethod
     def from_inspection(cls, found: Mapping[str, Any]) -> Container:
-        """Read what the engine answers to an inspection."""
+        """Parse the engine's response to an inspection."""
         state = found["State"]
         published = [each for each in (found["NetworkSettings"]["Ports"] or {}).values() if each]
         return cls(
@@ -104,7 +104,7 @@ class Container:
 
 
 def unix_time(written: str) -> str:
-    """Return a time that an engine wrote (RFC 3339) as it reads one: in Unix seconds."""
+    """Convert a time of the engine (RFC 3339) to seconds since 1970, as the engine parses it."""
     whole, offset = written[:19], written[19:].lstrip(".0123456789")
     fraction = written[19 : len(written) - len(offset)]
     moment = datetime.fromisoformat(whole + offset.replace("Z", "+00:00"))

@@ -1,4 +1,4 @@
-"""Calls of an engine that take long, such as a pull or a build, with a deadline."""
+"""Run slow calls of an engine, such as a pull or a build, with a deadline."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def follow(
     deadline: Deadline,
     data: Iterable[bytes] = (),
 ) -> tuple[str, str]:
-    """Do what takes long, and return the end of its log and what went wrong.
+    """Run a slow call, and return the end of its log and the error message.
 
-    The SDK's own calls for it cannot be ended: they wait without a timeout, and keep the
-    connection, and with it the build, when they are interrupted. Whoever is interrupted here
-    can clean up: the engine has stopped by then.
+    The SDK's own functions for such calls cannot be stopped: they wait without a timeout, and on an
+    interrupt keep the connection, and with it the build. This function has stopped the engine when
+    it raises, so the caller can clean up.
     """
     import requests
 
@@ -66,12 +66,13 @@ def _until(deadline: Deadline, data: Iterable[bytes]) -> Iterator[bytes]:
 
 @contextmanager
 def _stopped_with(response: Any) -> Iterator[None]:
-    """Run the body, and if it fails or is ended, have the engine stop what it answers.
+    """Run the body; if it fails or is interrupted, make the engine stop the request.
 
-    It stops when nobody can ask any more, but not at once: the step of a build that it is at
-    becomes an image still. So the connection is closed halfway, and its end awaited for some time.
+    The engine stops when the connection is closed, but not immediately: the current step of a build
+    still becomes an image. So only the sending half is closed, and this function waits a while for
+    the end of the response.
     """
-    # A descriptor of our own, since whoever reads the answer closes the other one when it fails.
+    # A separate descriptor, since the reader of the response closes the other one on failure.
     with socket.socket(fileno=os.dup(response.raw.fileno())) as connection:
         try:
             yield

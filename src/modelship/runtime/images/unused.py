@@ -22,18 +22,18 @@ _SERVICE: Final = "modelship/service:"
 
 
 def unused_images(engine: Engine, *, before: float) -> Iterator[Leftover]:
-    """Yield each image that was built for services, and that none of them needs.
+    """Yield each image that was built for services, and that no service needs.
 
     An image is needed if it is below that of a container, or below the image of a service: those
-    are removed with the last release that can be gone back to. A removal takes the name, and what
-    no other image shares.
+    are removed with the last release available for a rollback. The removal frees the name, and the
+    layers that no other image shares.
 
     Parameters
     ----------
     engine : Engine
-        Where they are.
+        The engine that has the images.
     before : float
-        When it was made, at the latest; in seconds since 1970.
+        The latest creation time, in seconds since 1970.
     """
     images = engine.every_image()
     used = engine.images_of_containers()
@@ -66,7 +66,7 @@ def _is_below(image: Image, other: Image) -> bool:
 
 
 def _shared(image: Image, others: Sequence[Image]) -> int:
-    """Return the size of the largest other image that it stands on."""
+    """Return the size of the largest other image that an image is based on."""
     below = [
         each.size_bytes
         for each in others

@@ -1,10 +1,10 @@
-"""Start a program with the secrets of a file in its environment. Runs in a container.
+"""Start a program with the secrets of a file in its environment. This runs in a container.
 
-What a container is created with, ``docker inspect`` shows to whoever may ask the engine. So secrets
-come in a file that only the service's user reads: ``python -c SOURCE FILE COMMAND...`` becomes
-COMMAND, with what is in FILE, ``NAME=value`` and a NUL after each.
+``docker inspect`` shows the creation options of a container to all users of the engine. So secrets
+are passed in a file that only the service's user can read: ``python -c SOURCE FILE COMMAND...``
+replaces itself with COMMAND, with the variables in FILE, each ``NAME=value`` and a NUL.
 
-It imports nothing outside the standard library, and runs on each Python that a bundle may have.
+It imports only the standard library, and runs on all Python versions that a bundle may have.
 """
 
 import os
@@ -12,7 +12,7 @@ import sys
 
 
 def main(file: str, *command: str) -> None:
-    """Read the file, and become the command."""
+    """Read the file, and replace this process with the command."""
     with open(file, "rb") as stream:
         given = stream.read().split(b"\0")
     environment = dict(os.environb)

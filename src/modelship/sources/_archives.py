@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["ZIP", "check_directory", "json_objects", "read_archive"]
 
 ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")
-# The end of a zip archive's directory (PKWARE's APPNOTE, 4.3.14 to 4.3.16), after which a comment
-# may follow, and the directory's size within it.
+# The end record of a zip archive's directory (PKWARE's APPNOTE, 4.3.14 to 4.3.16), which may be
+# followed by a comment, and the field with the size of the directory.
 _END, _END64, _LOCATOR64 = b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"
 _END_BYTES, _END64_BYTES, _LOCATOR64_BYTES = 22, 56, 20
 _LONGEST_COMMENT: Final = 65_535
@@ -39,19 +39,19 @@ _IN_END64: Final = 0xFFFFFFFF
 _MAX_DIRECTORY_BYTES: Final = 16 * 2**20
 _MAX_ENTRIES: Final = 100_000
 _MAX_CONFIG_BYTES: Final = 16 * 2**20
-# LZMA asks for as much memory as a file tells it to.
+# LZMA allocates as much memory as a file declares.
 _READ_HERE: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
-_CODE: Final = "code/"  # where TorchScript has its program
+_CODE: Final = "code/"  # where TorchScript stores its program
 _ENCRYPTED: Final = 0x1
 
 
 def read_archive(path: Path, budget: Budget, *, but: str = "") -> Findings:
-    """Read every entry of an archive, except the one called `but`.
+    """Read every entry of an archive, except the one named `but`.
 
     Raises
     ------
     UndescribedError
-        If it is no archive, or has more entries than are looked at.
+        If it is not a valid archive, or has too many entries to read.
     """
     findings = Pickled().findings
     try:
@@ -72,7 +72,7 @@ def read_archive(path: Path, budget: Budget, *, but: str = "") -> Findings:
 
 
 def _kind_of(names: set[str]) -> str:
-    """Return whose archive has these entries: ``"torch"``, ``"keras"`` or ``""``."""
+    """Return the library of an archive with these entries: ``"torch"``, ``"keras"`` or ``""``."""
     tops = {name.partition("/")[0] for name in names}
     if (
         len(tops) == 1
@@ -101,7 +101,7 @@ def _read_entry(
 
 
 def _read_as(kind: str, name: str, open_: Callable[[], ByteStream]) -> Content:
-    """Read an entry of an archive of a `kind`."""
+    """Read an entry of an archive of this `kind`."""
     inside = name.partition("/")[2]
     if kind == "torch" and inside == "data.pkl":
         return _torch_pickle(open_)
@@ -116,8 +116,9 @@ def _read_as(kind: str, name: str, open_: Callable[[], ByteStream]) -> Content:
         kind == "skops" and name.endswith((".npz", ".bin"))
     )
     if is_raw and not content.read.findings.names:
-        # Bytes of tensors, sparse matrices (load_npz of SciPy) and boosters, read as such. By
-        # chance they begin as anything: one tensor of 256 as a zlib stream does.
+        # Bytes of tensors, sparse matrices (load_npz of SciPy) and boosters, which are read as
+        # such. They may start like any other format by coincidence: one tensor of 256 starts like a
+        # zlib stream.
         incomplete.clear()
     return content
 
@@ -137,7 +138,7 @@ def _torch_pickle(open_: Callable[[], ByteStream]) -> Content:
 
 
 def _keras_config(open_: Callable[[], ByteStream]) -> Content:
-    """Look for what Keras would import, and for code, in the description of a model."""
+    """Search the configuration of a Keras model for imports and for code."""
     content = Content()
     try:
         document = json.loads(open_().peek(_MAX_CONFIG_BYTES))
@@ -156,7 +157,7 @@ def _keras_config(open_: Callable[[], ByteStream]) -> Content:
 
 
 def json_objects(document: Any) -> Iterator[dict[str, Any]]:
-    """Yield every JSON object, outer ones first, with no recursion."""
+    """Yield every JSON object, outer ones first, without recursion."""
     waiting = [document]
     for value in waiting:
         if isinstance(value, dict):
@@ -170,7 +171,7 @@ def _add(findings: Findings, entry: str, content: Content) -> None:
 
 
 def check_directory(path: Path) -> None:
-    """Refuse an archive whose directory alone would fill the memory: zipfile reads it whole."""
+    """Reject an archive whose directory alone would fill the memory: zipfile reads it at once."""
     with path.open("rb") as file:
         size_bytes = os.fstat(file.fileno()).st_size
         begin = max(0, size_bytes - _END_BYTES - _LONGEST_COMMENT)

@@ -1,12 +1,12 @@
 """Compute the size of arrays that joblib wrote between two pickle instructions.
 
-joblib pickles a ``NumpyArrayWrapper`` in the place of each array and lets the
-array's bytes follow (joblib/numpy_pickle.py, ``NumpyArrayWrapper.read_array``).
-NumPy is not needed to count them: a dtype pickles as a code such as ``"f8"``
-and a state tuple (``arraydescr_reduce`` in NumPy's ``descriptor.c``).
+joblib pickles a ``NumpyArrayWrapper`` in place of each array, followed by the bytes of the array
+(joblib/numpy_pickle.py, ``NumpyArrayWrapper.read_array``). Their number can be computed without
+NumPy: a dtype is pickled as a code such as ``"f8"`` and a state tuple (``arraydescr_reduce`` in
+NumPy's ``descriptor.c``).
 
-A reader that counts in another way than joblib skips instructions that joblib executes, so what is
-not exactly what joblib and NumPy write is not counted at all.
+A reader that computes another size than joblib skips instructions that joblib executes. So anything
+that differs from the exact output of joblib and NumPy raises UndescribedError.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ __all__ = ["Dtype", "Wrapper", "checked_state", "file_of", "raw_size_bytes"]
 _CODE: Final = re.compile(r"([?bBhHiIlLqQefdgFDGSUVOMmuc])([0-9]{1,9})")
 _UCS4_BYTES: Final = 4
 _FLEXIBLE: Final = "SUV"
-_OWN_SIZE: Final = -1  # what the state of a plain type has in the place of an item size
-_VERSIONS: Final = {3: 8, 4: 9}  # of the state, and how long it is
+_OWN_SIZE: Final = -1  # the value in place of an item size in the state of a plain type
+_VERSIONS: Final = {3: 8, 4: 9}  # the version of the state, and its length
 _HAS_OBJECT: Final = 0x01  # NPY_ITEM_REFCOUNT
 _ORDERS: Final = ("<", ">", "=", "|")
 _MAX_BYTES: Final = 2**63
@@ -40,7 +40,7 @@ _PLAIN_ARRAYS: Final = frozenset(
 
 @dataclass(eq=False)
 class Dtype:
-    """A pickled ``numpy.dtype``: what it was made from, and the state it was given."""
+    """A pickled ``numpy.dtype``: the arguments of its constructor, and its state."""
 
     args: object
     state: object = None
@@ -48,31 +48,31 @@ class Dtype:
     _layout: tuple[bool, int] | None = None
 
     def build(self, state: object) -> None:
-        """Give it its state, once."""
+        """Set the state; a second call marks the dtype as changed."""
         self.changed |= self.state is not None
         self.state = state
         self._layout = None
 
     @property
     def has_plain_code(self) -> bool:
-        """Whether the elements are no Python objects, if its code tells."""
+        """Whether the elements are not Python objects by their code, or the code is unknown."""
         try:
             return self.code[0] != "O"
         except UndescribedError:
-            return True  # of a library of its own
+            return True  # a type of another library
 
     @property
     def is_forged(self) -> bool:
-        """Whether its state says otherwise than its code whether the elements are objects.
+        """Whether the state and the code disagree on whether the elements are objects.
 
-        NumPy then takes raw bytes for the addresses of objects.
+        NumPy then interprets raw bytes as the addresses of objects.
         """
         if self.changed:
             return True
         try:
             _ = self.code
         except UndescribedError:
-            return False  # of a library of its own
+            return False  # a type of another library
         try:
             _ = self.has_object
         except UndescribedError:
@@ -81,7 +81,7 @@ class Dtype:
 
     @property
     def layout(self) -> tuple[bool, int]:
-        """Whether the elements are, or hold, Python objects; and the size of one of the others."""
+        """Whether the elements are, or contain, Python objects; and the size of one, else 0."""
         if self._layout is None:
             has_object = self.has_object
             self._layout = has_object, 0 if has_object else self.item_size_bytes
@@ -89,10 +89,10 @@ class Dtype:
 
     @property
     def code(self) -> tuple[str, int]:
-        """The letter of its kind and the number that follows, such as ``("f", 8)``."""
+        """The kind letter and the number after it, such as ``("f", 8)``."""
         first, *flags = self.args if isinstance(self.args, tuple) and self.args else (None,)
         if isinstance(first, Name) and first.text == "numpy.record":
-            first = "V0"  # its size stands in the state
+            first = "V0"  # its size is in the state
         match = _CODE.fullmatch(first) if isinstance(first, str) else None
         if self.changed or match is None or any(type(flag) not in (bool, int) for flag in flags):
             _unknown("type")
@@ -100,7 +100,7 @@ class Dtype:
 
     @property
     def has_object(self) -> bool:
-        """Whether the elements are Python objects, or hold some."""
+        """Whether the elements are Python objects, or contain some."""
         kind, _ = self.code
         if self.state is None:
             return kind == "O"
@@ -118,8 +118,8 @@ class Dtype:
         if self.state is None:
             return size
         state = self._checked_state()
-        in_state = state[5] if state[2] is None else None  # else its elements are arrays
-        # NumPy takes it from the state for these alone (``arraydescr_setstate``).
+        in_state = state[5] if state[2] is None else None  # else the elements are arrays
+        # NumPy reads the size from the state only for these kinds (``arraydescr_setstate``).
         if kind not in _FLEXIBLE:
             return size if in_state == _OWN_SIZE else _unknown("type")
         if type(in_state) is not int or in_state < 0 or (size and in_state != size):
@@ -127,7 +127,7 @@ class Dtype:
         return in_state
 
     def _checked_state(self) -> tuple[object, ...]:
-        """Return the state, if it is one that NumPy has written since 1.5."""
+        """Return the state if it is in a format of NumPy 1.5 or later."""
         state = self.state
         if not isinstance(state, tuple) or not state or type(state[0]) is not int:
             _unknown("type")
@@ -141,7 +141,7 @@ class Dtype:
         return state
 
     def _has_object_inside(self) -> bool:
-        """Return whether fields hold objects; of fields that were not kept, what the flags say."""
+        """Return whether fields contain objects; raise UndescribedError if some were not kept."""
         subarray, names, fields = self._checked_state()[2:5]
         if isinstance(subarray, tuple) and subarray and isinstance(subarray[0], Dtype):
             return subarray[0].has_object
@@ -156,9 +156,9 @@ class Dtype:
 
 
 class Wrapper:
-    """A joblib wrapper before its state is known; ``in_file`` for one whose array has a file.
+    """A joblib wrapper without its state; ``in_file`` is True if its array is in a separate file.
 
-    It is ``usable`` if it was made without a constructor, and given a state once.
+    It is ``usable`` if it was created without a constructor, until it gets its state.
     """
 
     def __init__(self, *, in_file: bool, usable: bool) -> None:
@@ -167,7 +167,7 @@ class Wrapper:
 
 
 def checked_state(state: object) -> tuple[Dtype, object, bool]:
-    """Return a wrapper's dtype and shape, and whether padding comes before the bytes."""
+    """Return the dtype and the shape of a wrapper, and whether padding precedes the bytes."""
     if not isinstance(state, State) or state.more or state.opaque or state.twice:
         _unknown("description")
     padding = state.get("numpy_array_alignment_bytes")
@@ -186,7 +186,7 @@ def checked_state(state: object) -> tuple[Dtype, object, bool]:
 
 
 def file_of(state: object) -> str:
-    """Return the name of the file beside the pickle that has an array (joblib before 0.10)."""
+    """Return the name of the separate file with an array (joblib before 0.10)."""
     if not isinstance(state, State) or state.more or state.opaque or state.twice:
         _unknown("description")
     name = state.get("filename")

@@ -1,4 +1,4 @@
-"""Read the columns of LightGBM and XGBoost estimators from the booster that they hold."""
+"""Read the columns of LightGBM and XGBoost estimators from their booster."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ _MAX_NAMES: Final = 10_000
 
 
 def booster_columns(thing: Thing) -> list[Column]:
-    """Return what a booster tells of its columns, without their names; empty if it is none."""
+    """Return the columns of a booster without their names; empty if it is not a booster."""
     if _is_of(thing, "lightgbm."):
         return _of_lightgbm(thing)
     return _of_xgboost(thing) if _is_of(thing, "xgboost.") else []
 
 
 def booster_names(thing: Thing) -> list[str]:
-    """Return the names of the columns that a booster was fitted on; empty if they had none."""
+    """Return the column names that a booster was fitted on; empty if there were none."""
     if _is_of(thing, "lightgbm."):
         return _names_of_lightgbm(thing) if thing.get("_fitted_with_feature_names") else []
     if _is_of(thing, "xgboost."):
@@ -54,7 +54,7 @@ def booster_names(thing: Thing) -> list[str]:
 
 
 def booster_width(thing: Thing) -> int | None:
-    """Return how many columns a booster was fitted on."""
+    """Return the number of columns that a booster was fitted on."""
     if _is_of(thing, "xgboost."):
         match = _WIDTH_OF_XGBOOST.search(_bytes_of_xgboost(thing))
         return int(match[1]) if match else None
@@ -70,8 +70,8 @@ def _of_xgboost(thing: Thing) -> list[Column]:
     data = _bytes_of_xgboost(thing)
     kinds = _texts_after(data, b"feature_types")
     if thing.get("feature_types") is not None:
-        return []  # its user's words, not what pandas said
-    if kinds == []:  # an array has none
+        return []  # set by the user, not derived from pandas
+    if kinds == []:  # fitted on an array, which has no types
         kinds = ["float"] * min(booster_width(thing) or 0, _MAX_NAMES)
     cats = _cats_of_xgboost(data) if kinds and "c" in kinds else {}
     categories = categories_of(cats, len(kinds or ()))
@@ -82,7 +82,7 @@ def _of_xgboost(thing: Thing) -> list[Column]:
 
 
 def _column_of_xgboost(kind: str, values: tuple[Label, ...], *, is_known: bool) -> Column:
-    """Return a column; what the codes of categories stand for is unknown before XGBoost 3.1."""
+    """Return a column; before XGBoost 3.1, the values of category codes are unknown."""
     if kind != "c":
         return Column(kind=_KINDS_OF_XGBOOST.get(kind, ""), missing=True)
     kind = "category" if is_known else ""
@@ -90,7 +90,7 @@ def _column_of_xgboost(kind: str, values: tuple[Label, ...], *, is_known: bool) 
 
 
 def _cats_of_xgboost(data: bytes) -> Mapping[str, Any]:
-    """Return what a booster keeps of its categories, as its own files have it; empty if nothing."""
+    """Return the categories of a booster in the format of its own files; empty if it has none."""
     at = data.find(_CATS)
     if at < 0:
         return {}
@@ -109,7 +109,7 @@ def _of_lightgbm(thing: Thing) -> list[Column]:
     columns = [Column(kind="number", missing=True)] * width
     groups = _groups_of(booster)
     matched = _matched(booster, groups)
-    if matched is None:  # some are categories, and it does not tell which
+    if matched is None:  # some are categories, and which ones is unknown
         infos = _infos(booster) or [_ANYTHING] * width
         is_open = [may_have_categories(info, _sizes(groups)) for info in infos]
         return [Column(kind="" if each else "number", missing=True) for each in is_open]
@@ -120,7 +120,7 @@ def _of_lightgbm(thing: Thing) -> list[Column]:
 
 
 def booster_groups(thing: Thing) -> tuple[tuple[Label, ...], ...]:
-    """Return the categories of LightGBM's columns if it does not tell which ones have them."""
+    """Return the categories of LightGBM's columns if it is unknown which columns have them."""
     booster = thing.get("_Booster")
     if not _is_of(thing, "lightgbm.") or not isinstance(booster, Thing):
         return ()
@@ -135,7 +135,7 @@ def _groups_of(booster: Thing) -> list[object]:
 
 
 def _matched(booster: Thing, groups: list[object]) -> Mapping[int, int] | None:
-    """Return which group of categories each column of LightGBM's has; None if it does not tell."""
+    """Return the group of categories of each LightGBM column; None if it is unknown."""
     if not groups:
         return {}
     params = booster.get("params")
@@ -162,12 +162,12 @@ def _names_of_lightgbm(thing: Thing) -> list[str]:
 
 
 def _infos(booster: Thing) -> list[str]:
-    """Return what was seen of each column in the training."""
+    """Return the ``feature_infos`` of each column, from the training data."""
     return _words_after(booster, _INFOS_OF_LIGHTGBM)
 
 
 def _words_after(booster: Thing, line: re.Pattern[bytes]) -> list[str]:
-    """Return the words of a line of the text that LightGBM keeps a booster as."""
+    """Return the words of a line in LightGBM's text format of a booster."""
     handle = booster.get("_handle") or booster.get("handle")
     data = handle.data if isinstance(handle, Head) else str(handle or "").encode("utf-8", "replace")
     match = line.search(data)
@@ -185,7 +185,7 @@ def _bytes_of_xgboost(thing: Thing) -> bytes:
 
 
 def _texts_after(data: bytes, key: bytes) -> list[str] | None:
-    """Return the list of texts that a key has in UBJSON; None if it is not there as a whole."""
+    """Return the list of texts of a key in UBJSON; None if it is missing or incomplete."""
     at = data.find(key + _LIST)
     if at < 0:
         return None

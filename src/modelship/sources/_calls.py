@@ -45,7 +45,7 @@ _ARRAYS_IN_FILES: Final = frozenset(
     for name in ("NDArrayWrapper", "ZNDArrayWrapper")
 )
 _WRAPPERS: Final = (".NumpyArrayWrapper", ".NDArrayWrapper", ".ZNDArrayWrapper")
-# Classes of these use what is in their state, and so do those that are called to make one.
+# Classes of these modules use the content of their state, and so do their constructors.
 _COMPUTE: Final = ("pandas.", "xgboost.core.", "lightgbm.basic.", "sklearn.tree._tree.")
 _SCALARS: Final = ("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")
 _RECONSTRUCT: Final = tuple(f"numpy.{core}.multiarray._reconstruct" for core in ("core", "_core"))
@@ -55,7 +55,7 @@ _NO_TYPES: Final = frozenset((None, "Ellipsis", "NotImplemented"))
 
 
 class Calls(States):
-    """The part of the machine that would import, call and change things."""
+    """The part of the machine for imports, calls and changes."""
 
     protocol = 0
 
@@ -77,7 +77,7 @@ class Calls(States):
     # --- calls ----------------------------------------------------------------------------
 
     def made(self, maker: object, args: object, *, new: bool = False) -> object:
-        """Return what comes of a call, or for `new` of the creation of an instance."""
+        """Return the result of a call, or with `new`, of creating an instance."""
         made = self.value_made(maker, args, new=new)
         self.findings.brings_code |= is_made_here(made)
         self.stream.budget.take_time()
@@ -98,7 +98,7 @@ class Calls(States):
         return self.made_by_class(maker, args)
 
     def made_by_kind(self, maker: object, args: tuple[object, ...]) -> object:
-        """Return what comes of a call of something whose effect is known; None for any other."""
+        """Return the result of calling a value with a known effect; None for any other value."""
         if maker is FUNCTION_TYPE:
             return function_made_of(args)
         if maker is NEW_BLOCK:
@@ -156,7 +156,7 @@ class Calls(States):
         )
 
     def give_away(self, args: object) -> None:
-        """Note that a call may change what is passed to it."""
+        """Record that a call may modify its arguments."""
         for arg in args if isinstance(args, tuple) else (args,):
             if isinstance(arg, State):
                 arg.opaque = True
@@ -164,7 +164,7 @@ class Calls(States):
                 raise UndescribedError("it passes the description of an array to a call")
 
     def understood(self, text: str, args: tuple[object, ...]) -> object:
-        """Return what a call makes whose effect is known; None for any other."""
+        """Return the result of a call with a known effect; None for any other call."""
         if text == "copyreg._reconstructor" and len(args) == 3:  # noqa: PLR2004 - class, base, state
             return self.reconstructed(*args)
         if text == "copyreg.__newobj__" and args:
@@ -181,13 +181,13 @@ class Calls(States):
         return self.of_program(text, args) if is_dynamic(text) else None
 
     def of_program(self, text: str, args: tuple[object, ...]) -> object:
-        """Return what a function of cloudpickle or dill makes; None if that is not known."""
+        """Return the result of a function of cloudpickle or dill; None if it is unknown."""
         if text == "dill._dill._create_array":
             return self.array_of_dill(args)
         return dynamic(text, args, self.findings)
 
     def array_of_dill(self, args: tuple[object, ...]) -> object:
-        """Make an array and give it its state, in one call; dill writes each array so."""
+        """Create an array and set its state, in one call, as dill writes every array."""
         maker, of, state, attributes = (*args, None, None, None, None)[:4]
         if not (isinstance(maker, Name) and maker.text in _RECONSTRUCT and attributes is None):
             return None

@@ -29,10 +29,10 @@ __all__ = ["Facts", "inner_of", "parts_of", "reads_texts"]
 
 _MAX_DEPTH: Final = 12
 _MAX_NOTED: Final = 100_000
-_MAX_VALUES: Final = 4_000_000  # or bytes of them
+_MAX_VALUES: Final = 4_000_000  # or bytes of values
 _UNKNOWN: Final = Column()
 _NUMBER: Final = Column(kind="number")
-# Attributes that hold a fitted estimator which sees the same columns as the one around it.
+# Attributes with a fitted estimator that takes the same columns as the outer one.
 _INNER: Final[Mapping[str, tuple[str, ...]]] = {
     "GridSearchCV": ("best_estimator_",),
     "RandomizedSearchCV": ("best_estimator_",),
@@ -68,7 +68,7 @@ _WITH_GAPS: Final = ("HistGradientBoostingClassifier", "HistGradientBoostingRegr
 
 
 def inner_of(thing: Thing) -> list[Thing]:
-    """Return the estimators within one that see its columns; several of an ensemble."""
+    """Return the inner estimators that take the same columns; an ensemble has several."""
     if _last(thing) == "FeatureUnion":
         return [each for _, each in pairs_in(thing.get("transformer_list")) if type(each) is Thing]
     for name in _INNER.get(_last(thing), ()):
@@ -80,14 +80,14 @@ def inner_of(thing: Thing) -> list[Thing]:
 
 
 def parts_of(pipeline: Thing) -> list[Thing]:
-    """Return the steps of a pipeline that do something; none of any other estimator."""
+    """Return the steps of a pipeline, without placeholders; empty for any other estimator."""
     if _last(pipeline) not in _PIPELINES:
         return []
     return [step for _, step in pairs_in(pipeline.get("steps")) if isinstance(step, Thing)]
 
 
 def reads_texts(thing: Thing) -> bool:
-    """Return whether an estimator takes texts, one a row."""
+    """Return whether an estimator takes one text per row."""
     if _last(thing) not in _OF_TEXT or thing.get("input") != "content":
         return False
     is_own = thing.get("preprocessor") is not None or not isinstance(thing.get("analyzer"), str)
@@ -96,20 +96,20 @@ def reads_texts(thing: Thing) -> bool:
 
 @dataclass
 class Facts:
-    """What is known of each of `width` columns; ``objects`` says that some were Python objects."""
+    """The facts about each of `width` columns; ``objects`` is True if some were Python objects."""
 
     width: int
     columns: list[Column] = field(default_factory=list)
     objects: bool = False
     seen: set[int] = field(default_factory=set)
-    left_columns: int = _MAX_NOTED  # a file may tell of one part again and again
+    left_columns: int = _MAX_NOTED  # a file may refer to one part many times
     left_values: int = _MAX_VALUES
 
     def __post_init__(self) -> None:
         self.columns = [_UNKNOWN] * self.width
 
     def learn(self, thing: Thing, at: Sequence[int], *, depth: int = 0) -> None:
-        """Note what an estimator tells of the columns `at`, which are those that it sees."""
+        """Record the facts that an estimator has about its columns, which are those at `at`."""
         self.left_columns -= len(at)
         if depth > _MAX_DEPTH or self.left_columns < 0 or id(thing) in self.seen:
             return
@@ -126,7 +126,7 @@ class Facts:
             self._learn_one(thing, at)
 
     def _learn_steps(self, steps: Sequence[Thing], at: Sequence[int], *, depth: int) -> None:
-        """Go on to the next step as long as each column stays where it is."""
+        """Read the steps in order, until one changes the positions of columns."""
         for step in steps:
             self.learn(step, at, depth=depth)
             if not _keeps_columns(step) or step.get("add_indicator") is True:
@@ -185,7 +185,7 @@ class Facts:
             )
 
     def _learn_boosted(self, model: Thing, at: Sequence[int]) -> None:
-        """Note what histogram-based boosting says, which encodes categories itself."""
+        """Record the facts of histogram-based boosting, which encodes categories itself."""
         encoder = model.get("_preprocessor")
         if isinstance(encoder, Thing):
             self._learn_parts(encoder, at, depth=_MAX_DEPTH)
@@ -201,7 +201,7 @@ class Facts:
                 self._note(index, column)
 
     def _note(self, index: int, column: Column) -> None:
-        """Add what `column` says; what comes first in a pipeline has the say."""
+        """Merge `column` into the facts; the first step of a pipeline takes precedence."""
         before = self.columns[index]
         if before is column:
             return
@@ -223,7 +223,7 @@ def _keeps_columns(step: Thing) -> bool:
 
 
 def _within(places: object, at: Sequence[int]) -> list[int] | None:
-    """Return which of all columns those at `places` of these are."""
+    """Return the indices among all columns for `places`, which are positions in `at`."""
     if not isinstance(places, Items) or not places.is_whole:
         return None
     found = [each for each in places if type(each) is int and 0 <= each < len(at)]
@@ -231,7 +231,7 @@ def _within(places: object, at: Sequence[int]) -> list[int] | None:
 
 
 def _keeps_all(imputer: Thing, count: int) -> bool:
-    """Return whether an imputer drops no column: it drops those that had no value at all."""
+    """Return whether an imputer drops no column: it drops those without any value."""
     values = values_of(imputer.get("statistics_"))
     return values is not None and len(values) == count and not any(map(is_gap, values))
 

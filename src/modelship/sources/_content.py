@@ -1,8 +1,8 @@
 """Determine the format of a file from its content.
 
-Whatever the loaders of an environment would unpickle is read: a pickle under any name, packed or
-not, and the pickle in a NumPy file with objects. Other content counts as data only where that is
-certain; a file that is not known is not read, and the passport says so.
+All content that the loaders of an environment would unpickle is read: a pickle under any name,
+packed or not, and the pickle in a NumPy file with objects. Other content is treated as data only if
+that is certain; a file of an unknown format is not read, and the passport says so.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ __all__ = ["NO_KERAS", "UNKNOWN", "Content", "read_content"]
 
 _FIRST_BYTES: Final = 512
 _PROTO: Final = 0x80
-# Bytes that no text has, in whatever encoding of one byte, or UTF-8.
+# Bytes that do not occur in texts, in any single-byte encoding or UTF-8.
 _TEXT: Final = bytes({*range(0x20, 0x100), *b"\t\n\r\f"} - {0x7F})
 _BYTE_ORDERS: Final = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 _MAX_WIDE_TEXT: Final = 16 * 2**20
-# Formats of pictures, sound, and of tables and boosters, whose readers unpickle nothing.
+# Formats of images, audio, tables and boosters, whose readers unpickle nothing.
 _DATA: Final = (
     *(b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"%PDF-", b"PAR1", b"OggS"),
     *(b"GGUF", b"CBM1", b"{L\x00\x00\x00\x00\x00\x00\x00\x07learner", b"{l", b"binf", b"bs64"),
 )
 _DATA_WITHIN: Final = ((8, b"WEBP"), (8, b"WAVE"), (4, b"TFL3"))
-# XGBoost's own format before 2.1: its parameters, and then the length and the name of an objective.
+# XGBoost's own format before 2.1: its parameters, then the length and the name of an objective.
 _BOOSTER: Final = re.compile(
     rb"[\s\S]{136}[\x01-\x40]\x00{7}(?:reg|binary|multi|rank|count|survival):[a-z0-9:_]+"
 )
@@ -56,7 +56,7 @@ _UNREADABLE: Final = {
 _HDF5: Final = b"\x89HDF\r\n\x1a\n"
 _TAR_AT: Final = 257
 _MAX_SAFETENSORS_HEADER: Final = 4 * 2**20
-# What torch wrote before 1.6: a number, a version, and only then the object, and its tensors.
+# The format of torch before 1.6: a number, a version, then the object, and its tensors.
 _TORCH: Final = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 _LEGACY_TORCH_PICKLES: Final = 5
 UNKNOWN: Final = "its format is unknown"
@@ -67,7 +67,7 @@ _HDF5_MARKS: Final = (*(b"keras_version", b"layer_names", b"PYTABLES", b"PSEUDOA
 
 
 class Content:
-    """What was read of a file, and whether a loader would unpickle it."""
+    """The result of reading a file, and whether a loader would unpickle it."""
 
     def __init__(self, read: Pickled | None = None, *, is_pickle: bool = False) -> None:
         self.is_pickle = is_pickle
@@ -75,14 +75,14 @@ class Content:
 
     @classmethod
     def unread(cls, reason: str, read: Pickled | None = None) -> Content:
-        """Return that of a file that was not read to its end."""
+        """Return the content of a file that was not read to its end."""
         content = cls(read)
         content.read.findings.incomplete[reason] = None
         return content
 
 
 def read_content(open_: Callable[[], ByteStream]) -> Content:
-    """Read a file whose name promises nothing."""
+    """Read a file whose name does not indicate a format."""
     try:
         first = open_().peek(_FIRST_BYTES)
         if not first:
@@ -152,7 +152,7 @@ def _is_wide_text(stream: ByteStream, encoding: str) -> bool:
 
 
 def _is_safetensors(stream: ByteStream) -> bool:
-    """Return whether a file begins with the length of a JSON object, and that object."""
+    """Return whether a file starts with the length of a JSON object, followed by that object."""
     size_bytes = int.from_bytes(stream.peek(8), "little")
     if not 2 <= size_bytes <= _MAX_SAFETENSORS_HEADER or stream.peek(9)[8:] != b"{":  # noqa: PLR2004 - "{}"
         return False
@@ -166,7 +166,7 @@ def _is_safetensors(stream: ByteStream) -> bool:
 
 
 def _is_plain_hdf5(stream: ByteStream) -> bool:
-    """Return whether an HDF5 file is one of Keras's, with nothing in it but layers of Keras's."""
+    """Return whether an HDF5 file is Keras's, and contains only layers of Keras itself."""
     marks: set[bytes] = set()
     last = b""
     for chunk in stream.chunks():
@@ -183,7 +183,7 @@ def _is_plain_hdf5(stream: ByteStream) -> bool:
 
 
 def _torch(open_: Callable[[], ByteStream]) -> Content:
-    """Read the five pickles that torch wrote before 1.6; the bytes of tensors follow."""
+    """Read the five pickles of torch before 1.6, which the bytes of tensors follow."""
     from modelship.sources._inert import read_pickle
 
     read = Pickled()

@@ -1,9 +1,8 @@
 """List names that run code when called, or lead to such code.
 
-They come from what is known to be misused: the warnings of Python's documentation of pickle, what
-the scanners picklescan, modelscan and fickling look for, and what was found in libraries that
-models are made of. What is on none of these lists is not safe for that: see
-:mod:`modelship.sources._globals`.
+The lists are based on known attacks: the warnings in Python's documentation of pickle, the patterns
+of the scanners picklescan, modelscan and fickling, and findings in libraries used for models. A
+name on none of these lists is not necessarily safe: see :mod:`modelship.sources._globals`.
 """
 
 from __future__ import annotations
@@ -13,8 +12,8 @@ from typing import Final
 
 __all__ = ["DANGEROUS_MODULES", "leads_to_code"]
 
-# Modules of which nothing belongs into a model: they run commands or code, open connections,
-# import what they are told to, or change files.
+# Modules that do not belong in a model: they run commands or code, open connections, import modules
+# by name, or change files.
 DANGEROUS_MODULES: Final = frozenset(
     (
         *("os", "posix", "nt", "subprocess", "_posixsubprocess", "sys", "pty", "commands"),
@@ -44,7 +43,7 @@ _DANGEROUS_BUILTINS: Final = frozenset(
         *("exit", "quit", "__build_class__", "__loader__", "__spec__", "super", "print"),
     )
 )
-# In modules that hold much that is harmless.
+# Names in modules that are mostly harmless.
 _DANGEROUS_NAMES: Final = frozenset(
     (
         *("operator.attrgetter", "operator.methodcaller", "operator.call"),
@@ -71,7 +70,7 @@ _DANGEROUS_NAMES: Final = frozenset(
         *("sklearn.utils._testing", "sklearn._build_utils"),
         *("sklearn.externals.joblib.load", "sklearn.externals.joblib.numpy_pickle.load"),
         *("sympy.core.sympify", "six.exec_", "six.moves", "future.utils", "nltk.data.load"),
-        # They unpickle, import or evaluate what they are given.
+        # They unpickle, import or evaluate their arguments.
         *("scipy._lib._uarray._backend.unpickle_function", "numpy.core._ufunc_reconstruct"),
         *("numpy._core._ufunc_reconstruct", "numba.core.serialize", "typing.ForwardRef"),
         *("patsy", "formulaic", "statsmodels.formula", "pandas.core.frame.DataFrame.query"),
@@ -79,13 +78,14 @@ _DANGEROUS_NAMES: Final = frozenset(
         *("dill._dill._import_module", "dill._dill._getattr", "dill._dill._load_type"),
         *("dill._dill._create_namedtuple", "dill._dill._create_filehandle", "pandas.io"),
         *("dill._dill._get_attr", "dill._dill._setitems", "numpy.lib._datasource.DataSource"),
-        # Their instances open, write or unpickle when they are given a state, or end.
+        # Their instances open, write or unpickle files when their state is set, or they are
+        # deleted.
         *("scipy.io", "joblib.pool", "polars.selectors", "polars.functions", "polars._plr"),
         *("xgboost.tracker", "xgboost.dask", "xgboost.spark", "lightgbm.dask"),
         *("nltk.downloader", "spacy.load", "spacy.cli", "gensim.utils.unpickle"),
     )
 )
-# A way from one object to any other: numpy.os.system, Cls.__init__.__globals__.
+# Attributes that lead from one object to any other: numpy.os.system, Cls.__init__.__globals__.
 _DANGEROUS_PARTS: Final = frozenset(
     (
         *("os", "_os", "sys", "_sys", "subprocess", "posix", "builtins", "__builtins__"),
@@ -93,8 +93,8 @@ _DANGEROUS_PARTS: Final = frozenset(
         *("__subclasses__", "__getattribute__", "__import__", "__code__", "__loader__"),
     )
 )
-# Classes that open files, start processes or threads, connect, or run code, by whatever name of a
-# module they are reached: mylib.helpers.Popen.
+# Classes that open files, start processes or threads, connect, or run code, whatever module they
+# are imported from: mylib.helpers.Popen.
 _DANGEROUS_CLASSES: Final = frozenset(
     (
         *("Popen", "CDLL", "PyDLL", "WinDLL", "OleDLL", "LibraryLoader", "FileIO", "TextIOWrapper"),
@@ -118,15 +118,15 @@ _DANGEROUS_CLASSES: Final = frozenset(
         *("FancyURLopener", "CompletedProcess", "Coverage", "Shell", "Console"),
     )
 )
-# What harmless things name of these modules; a dataclass needs the second for its repr.
+# Harmless uses of these modules; a dataclass needs the second for its repr.
 _HARMLESS: Final = ("urllib.parse.", "_thread.get_ident", "_thread.__name__", "thread.get_ident")
-# Methods of pathlib.Path that change or read files, as in pathlib.Path.write_text.
+# Methods of pathlib.Path that read or change files, as in pathlib.Path.write_text.
 _PATHS: Final = re.compile(r"pathlib\.(_local\.)?\w*Path\.\w+")
 
 
 def leads_to_code(name: str) -> bool:
     """Return whether ``module.qualname`` is on the lists."""
-    # Much of Python is written twice: operator.attrgetter is _operator.attrgetter too.
+    # Many modules of Python exist twice: operator.attrgetter is _operator.attrgetter too.
     return _is_listed(name) or (name.startswith("_") and _is_listed(name[1:]))
 
 

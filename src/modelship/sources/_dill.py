@@ -1,4 +1,4 @@
-"""Read pickles that dill wrote: only its own ``load()`` resolves their names."""
+"""Read pickles of dill: only its own ``load()`` resolves their names."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _JOBLIB: Final = ("joblib.", "sklearn.externals.joblib.")
 
 
 def is_by_dill(passport: Passport) -> bool:
-    """Return whether dill wrote a pickle, and not joblib in a program that has dill too."""
+    """Return whether dill wrote a pickle, not joblib in a program that also imports dill."""
     names = passport.globals if passport.format in ("pickle", "joblib") else ()
     by_joblib = passport.compression or any(name.startswith(_JOBLIB) for name in names)
     return not by_joblib and any(name.startswith("dill.") for name in names)
 
 
 def load_dill(path: Path) -> Any:
-    """Unpickle a file that dill wrote.
+    """Unpickle a file written by dill.
 
     Raises
     ------

@@ -1,8 +1,8 @@
 """Read functions and classes embedded in a file, as cloudpickle and dill write them.
 
-Loading builds them out of code objects and dicts, and calls none of them, unless the file says so
-or a class has a method that unpickling runs. The calls that build them are those of cloudpickle 1.4
-to 3 (cloudpickle/cloudpickle.py) and dill 0.3 (dill/_dill.py).
+Loading builds them from code objects and dicts, and calls none of them, unless the file requests it
+or a class has a method that unpickling calls. The functions that build them are those of
+cloudpickle 1.4 to 3 (cloudpickle/cloudpickle.py) and dill 0.3 (dill/_dill.py).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _CLOUDPICKLE: Final = (
     "sklearn.externals.joblib.externals.cloudpickle.cloudpickle.",  # before scikit-learn 0.21
 )
 _DILL: Final = ("dill._dill.", "dill.")
-# What code that runs commands, opens files or connections, or looks for a way around names.
+# Names in code that runs commands, opens files or connections, or avoids named imports.
 _LEADS: Final = frozenset(
     (
         *("os", "subprocess", "eval", "exec", "__import__", "__builtins__", "__globals__"),
@@ -68,23 +68,23 @@ _TYPES: Final = {
     "FunctionType": FUNCTION_TYPE,
     "LambdaType": FUNCTION_TYPE,
 }
-# What dill calls types that it imports, as it calls all others.
+# dill's names of types that it imports, like those of all other types.
 _IMPORTED_TYPES: Final = {
     **{name: f"builtins.{name}" for name in ("slice", "bytearray", "str", "float", "int")},
     "PartialType": "functools.partial",
     "ItemGetterType": "operator.itemgetter",
 }
-_CONSTS: Final = 7  # where code objects have their constants, and after them the names
+_CONSTS: Final = 7  # the index of the constants in the arguments of a code object; the names follow
 
 
 @lru_cache(maxsize=256)
 def is_dynamic(text: str) -> bool:
-    """Return whether a name is one that cloudpickle and dill build functions and classes with."""
+    """Return whether cloudpickle and dill build functions and classes with this name."""
     return text.startswith((*_CLOUDPICKLE, *_DILL))
 
 
 def dynamic(text: str, args: tuple[object, ...], findings: Findings) -> object:
-    """Return what such a call makes; None if it is not known what it does."""
+    """Return the result of such a call; None if its effect is unknown."""
     for prefixes, makers in ((_CLOUDPICKLE, _OF_CLOUDPICKLE), (_DILL, _OF_DILL)):
         prefix = next((each for each in prefixes if text.startswith(each)), None)
         if prefix:
@@ -94,7 +94,7 @@ def dynamic(text: str, args: tuple[object, ...], findings: Findings) -> object:
 
 
 def code_made_of(args: tuple[object, ...], findings: Findings, consts: int = _CONSTS) -> object:
-    """Look into the arguments of a code object."""
+    """Check the arguments of a code object."""
     if holds_made_here(args):
         _hazard(findings, "it makes a function of what it defines itself")
     for leads, part in zip((_LEADS, _LEADS_AS_NAMES), args[consts:], strict=False):
@@ -126,7 +126,7 @@ def _module(args: tuple[object, ...], findings: Findings) -> object:
 
 def _builtin_type(args: tuple[object, ...], _: Findings) -> object:
     name = args[0] if len(args) == 1 and isinstance(args[0], str) else ""
-    if name in ("MappingProxyType", "SimpleNamespace"):  # as the fields of a dataclass have
+    if name in ("MappingProxyType", "SimpleNamespace"):  # as in the fields of a dataclass
         return PLAIN_TYPE
     return _TYPES.get(name)
 
@@ -139,7 +139,7 @@ def _load_type(args: tuple[object, ...], findings: Findings) -> object:
 
 
 def function_made_of(args: tuple[object, ...], _: Findings | None = None) -> object:
-    """Return what comes of the arguments of a function; None if they are unusual."""
+    """Return the result for the arguments of a function; None if they are unusual."""
     of_module = MODULE in args or any(
         isinstance(each, Name)
         and not (each.text.startswith("__main__.") or each.text == MAIN_OF_DILL)
@@ -193,7 +193,7 @@ def _class(metaclass: object, bases: object, namespace: object, findings: Findin
 
 
 def _derived(bases: object, findings: Findings) -> DynamicClass:
-    """Return a class with `bases`, with what it has from them."""
+    """Return a class with `bases`, and with the properties inherited from them."""
     if not isinstance(bases, tuple):
         _hazard(findings, "it computes the bases of a class")
         return DynamicClass()
@@ -240,7 +240,7 @@ def _check_members(members: object, findings: Findings) -> None:
     for name in sorted(RUN_BY_UNPICKLING & members.keys()):
         member = members[name]
         is_of_python = isinstance(member, Name) and member.text in _HARMLESS_MEMBERS
-        if not (member is None or is_of_python):  # None as a dataclass has __hash__
+        if not (member is None or is_of_python):  # None, as for __hash__ of a dataclass
             _hazard(findings, _RUNS_ITS_CODE.format(name))
 
 

@@ -1,7 +1,7 @@
 """List harmless names whose state or arguments the library evaluates as code.
 
-Each was found by reading what the classes of the table do when they are given a state, and what its
-functions do with their arguments.
+Each name was found by reading how the classes of the table process their state, and how its
+functions process their arguments.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ __all__ = [
     "state_runs",
 ]
 
-# SciPy's distributions execute this text when they are given a state (rv_generic.__setstate__ in
-# scipy/stats/_distn_infrastructure.py): it has to be the template there, filled with names.
+# SciPy's distributions execute this text when their state is set (rv_generic.__setstate__ in
+# scipy/stats/_distn_infrastructure.py): it has to match the template there, with names filled in.
 _TEMPLATE_KEY: Final = "_parse_arg_template"
 _ARGUMENTS: Final = r"(?P<arguments>(?:[A-Za-z_]\w*, )*)"
 _TEMPLATE: Final = re.compile(
@@ -44,13 +44,13 @@ def _parse_args_stats\(self, (?P=arguments) (?P=places), moments='mv'\):
 """,
     re.ASCII,
 )
-# statsmodels evaluates the state's "formula" if one of these is in it (statsmodels/base/data.py).
+# statsmodels evaluates the "formula" of a state that contains one of these
+# (statsmodels/base/data.py).
 _FORMULA_KEYS: Final = EVALUATED_KEYS - {_TEMPLATE_KEY}
 _EVALUATING: Final = re.compile(
     r"scipy\.stats\..+|(.+\.)?(\w+_gen|rv_\w+|ModelData|PandasData|PatsyData)"
 )
-# They call, or make an instance of, one of their arguments; where it is, and whether a text may be
-# there instead.
+# They call or instantiate one of their arguments: its index, and whether it may be a text.
 _CALLERS: Final = {
     "numpy.random._pickle.__generator_ctor": 1,
     "numpy.random._pickle.__randomstate_ctor": 1,
@@ -67,7 +67,7 @@ _CALLERS_WITH_VALUES: Final = (
     "numpy.random._pickle.__generator_ctor",
     "numpy.random._pickle.__randomstate_ctor",
 )
-# They keep what they are given, and call it at some other time.
+# They store their arguments, and call them later.
 _KEEPERS: Final = frozenset(
     (
         *("functools.partial", "builtins.property", "builtins.classmethod"),
@@ -76,7 +76,7 @@ _KEEPERS: Final = frozenset(
 )
 
 
-# Calls of these with a number of bytes, or with a range of numbers, fill any memory.
+# Calls of these with a number of bytes, or with a range of numbers, can exhaust the memory.
 _BUFFERS: Final = ("builtins.bytes", "builtins.bytearray")
 _CONTAINERS: Final = frozenset(
     (
@@ -85,40 +85,40 @@ _CONTAINERS: Final = frozenset(
     )
 )
 _MAX_BYTES: Final = 2**31
-# They return what all of a process shares.
+# They return objects that the whole process shares.
 SHARED_BY_ALL: Final = frozenset({"logging.getLogger", "pytz._UTC", "pytz._p"})
-# Bound methods that discrete distributions keep among their attributes.
+# Bound methods in the attributes of discrete distributions.
 METHODS_OF_DISTRIBUTIONS: Final = frozenset(
     ("_entropy", "_nonzero", "_ppf", "_cdf_single", "_ppf_single", "_mom0_sc", "_mom1_sc")
 )
 
 
 def is_template(text: str) -> bool:
-    """Return whether a text is what SciPy itself executes for a distribution."""
+    """Return whether a text is one that SciPy itself executes for a distribution."""
     return _TEMPLATE.fullmatch(text) is not None
 
 
 @lru_cache(maxsize=4096)
 def evaluates(text: str) -> bool:
-    """Return whether a state could make an instance of this class execute a text."""
+    """Return whether an instance of this class may execute a text from its state."""
     return _EVALUATING.fullmatch(text) is not None
 
 
 def state_runs(state: object, *, strict: bool) -> str:
-    """Return why giving this state to an instance runs what a file says, or ``""``.
+    """Return why setting this state on an instance runs code from the file, or ``""``.
 
     Parameters
     ----------
     state : object
-        As the machine keeps it.
+        The state as stored by the machine.
     strict : bool
-        Whether the instance is known to execute something, so that nothing may stay hidden.
+        Whether the instance is known to execute a text, so that the state must be fully known.
     """
     known = [part for part in _parts(state) if isinstance(part, State)]
     if any(part.keys() & _FORMULA_KEYS for part in known):
         return "it has a formula that statsmodels evaluates as code"
     templates = [part for part in known if _TEMPLATE_KEY in part]
-    # In a tuple, which dict.update takes for pairs, even the right text comes to another key.
+    # dict.update reads a tuple as pairs, so even a valid text would be stored under another key.
     if any(part is not state or not _is_of_scipy(part[_TEMPLATE_KEY]) for part in templates):
         return "it has a text that SciPy would execute as code"
     is_plain = state is None or (isinstance(state, State) and not state.opaque)
@@ -129,9 +129,9 @@ def state_runs(state: object, *, strict: bool) -> str:
 
 
 def passed_on(text: str, args: object, *, holds_own: bool) -> str:
-    """Return why a call of a known name calls something that a file made, or ``""``.
+    """Return why a call of a known name calls something that the file defines, or ``""``.
 
-    `holds_own` says that the arguments hold something that the file defines itself.
+    `holds_own` is True if the arguments contain something that the file itself defines.
     """
     given = _parts(args)
     place = _CALLERS.get(text)

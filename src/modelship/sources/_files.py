@@ -30,19 +30,20 @@ def sha256_of(path: Path) -> str:
 
 
 def check_there(path: Path) -> None:
-    """Raise ModelNotFoundError if nothing is at `path`."""
+    """Raise ModelNotFoundError if `path` does not exist."""
     if not path.exists():
         raise ModelNotFoundError(location=str(path), nearby=nearby(path))
 
 
 def checked_files(path: Path) -> list[Path]:
-    """Return the files that the model at `path` consists of: itself, or all in the folder.
+    """Return the files of the model at `path`: the file itself, or all files in the folder.
 
     Raises
     ------
     CorruptModelError
-        If there are none, or something in the folder cannot be part of a model: a link
-        that leads out of it, to a folder or nowhere, or what is neither file nor folder.
+        If there are none, or if the folder contains something that cannot be part of a model: a
+        link that leads out of it, a link to a folder, a broken link, or something that is neither
+        file nor folder.
     """
     if not path.is_dir():
         _refuse_special(path, whole=path)
@@ -54,18 +55,18 @@ def checked_files(path: Path) -> list[Path]:
 
 
 def walk(folder: Path) -> Iterator[Path]:
-    """Yield the files in a folder and the folders in it; links to folders are not followed.
+    """Yield the files in a folder and its subfolders; links to folders are not followed.
 
     Raises
     ------
     CorruptModelError
-        If folders are nested without end.
+        If folders are nested too deeply.
     """
     return (entry for entry in _entries(folder) if entry.is_file())
 
 
 def _entries(folder: Path) -> Iterator[Path]:
-    """Yield what is no folder itself, and links, in a folder and the folders in it."""
+    """Yield everything in a folder and its subfolders that is not a folder, and all links."""
     waiting = [(folder, 0)]
     while waiting:
         current, depth = waiting.pop()
@@ -116,7 +117,7 @@ def _refuse_special(path: Path, *, whole: Path) -> None:
 
 
 def copy_model(path: Path, folder: Path) -> None:
-    """Copy the file or folder at `path` into `folder`; links become the files they lead to."""
+    """Copy the file or folder at `path` into `folder`; links are replaced by their target files."""
     checked_files(path)
     if path.is_dir():
         shutil.copytree(path, folder / path.name, copy_function=shutil.copyfile)
@@ -125,7 +126,7 @@ def copy_model(path: Path, folder: Path) -> None:
 
 
 def nearby(path: Path) -> tuple[str, ...]:
-    """Return up to three names in the same folder that are close to the one of `path`."""
+    """Return up to three names in the same folder that are similar to the name of `path`."""
     try:
         names = os.listdir(path.parent)  # noqa: PTH208 - names are wanted, not paths
     except OSError:

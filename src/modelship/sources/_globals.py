@@ -1,9 +1,10 @@
 """Classify the names that a model's file imports.
 
-Nothing is safe because of the library that it belongs to: NumPy has functions that write files,
-and its modules lead to modules of Python. A table names what honest files hold, make and call.
-Whatever else is called is dangerous, and so is what else is made or held, unless it may be a class
-of the user's own or of a release that the table does not know yet.
+A name is not safe because of its library: NumPy has functions that write files, and its modules
+have modules of Python as attributes. A table lists the names that legitimate files hold,
+instantiate and call. Any other name that is called is dangerous. So is any other name that is
+instantiated or held, unless it may be a class of the user, or of a release that is newer than the
+table.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ __all__ = ["MAIN_OF_DILL", "Judgement", "Use", "is_dangerous", "judge", "top_mod
 
 
 class Use(enum.Flag):
-    """What loading a file does with a name that it imports.
+    """The ways in which loading a file uses an imported name.
 
-    ``HOLD``: it is only stored. ``MAKE``: an instance is created, and no constructor that takes
-    data runs. ``CALL``: it is called with arguments, or nobody can say what happens to it.
+    ``HOLD``: it is only stored. ``MAKE``: an instance is created, without calling a constructor
+    that takes data. ``CALL``: it is called with arguments, or its use is unknown.
     """
 
     HOLD = enum.auto()
@@ -32,14 +33,15 @@ class Use(enum.Flag):
 
 
 class Judgement(enum.Enum):
-    """``KNOWN`` is safe in these uses, ``UNKNOWN`` deserves a look, ``DANGEROUS`` blocks."""
+    """``KNOWN`` is safe in these uses, ``UNKNOWN`` should be reviewed, ``DANGEROUS`` blocks."""
 
     KNOWN = enum.auto()
     UNKNOWN = enum.auto()
     DANGEROUS = enum.auto()
 
 
-# A class that may be called may be made too, and one that may be made may be held.
+# A class that may be called may also be instantiated, and one that may be instantiated may also be
+# held.
 _USES: Final = {
     "": Use(0),
     "H": Use.HOLD,
@@ -51,28 +53,28 @@ _MAIN: Final = "__main__"
 MAIN_OF_DILL: Final = "__builtin__.__main__"
 """What dill calls the variables of the program, which its functions are given; no such name is
 there for any other unpickler."""
-# Cython writes such a function for a class of its own; it makes an instance and nothing else.
+# Cython writes such a function for one of its classes; it only creates an instance.
 _OF_CYTHON: Final = re.compile(r"[\w.]+\.__pyx_unpickle_(?!Enum\b)\w+")
-# Functions that read, write, fetch or evaluate have such names, whatever the library.
+# Common names of functions that read, write, fetch or evaluate, in any library.
 _TOUCHES: Final = re.compile(
     r"_?(load|save|read|write|fetch|open|eval|exec|run|call|import|download|dump|query|to|from)s?"
     r"_?\w*|\w*(dmatrix|dmatrices|memmap|pickle|subprocess|shell)"
 )
-# Compiled modules whose names lack that of their package.
+# Extension modules whose names do not contain that of their package.
 _OF_PACKAGES: Final = {"_loss": "sklearn", "_catboost": "catboost"}
 
 
 def top_module(name: str) -> str:
-    """Return the top-level module or package that has ``module.qualname``."""
+    """Return the top-level module or package of ``module.qualname``."""
     top = name.partition(".")[0]
     return _OF_PACKAGES.get(top, top)
 
 
 def judge(name: str, uses: Use) -> Judgement:
-    """Return whether ``module.qualname`` is safe in what loading does with it.
+    """Return whether ``module.qualname`` is safe in the ways that loading uses it.
 
-    ``getattr(cls, "method")`` with a plain global and a constant text is the name
-    ``cls.method``: pickle writes methods of built-in types so. Judge that name, as held.
+    ``getattr(cls, "method")`` with a plain global and a constant text is the name ``cls.method``:
+    this is how pickle writes methods of built-in types. Classify that name, as held.
     """
     if name == MAIN_OF_DILL and uses == Use.HOLD:
         return Judgement.KNOWN
@@ -89,17 +91,17 @@ def judge(name: str, uses: Use) -> Judgement:
 
 
 def is_dangerous(name: str) -> bool:
-    """Return whether a name is known to do harm, and not only missing in the table.
+    """Return whether a name is known to be harmful, and not only missing in the table.
 
-    A name that came together by chance, where the bytes of an array are taken for instructions,
-    is in no table either.
+    A coincidental name, from the bytes of an array that are read as instructions, is in no table
+    either.
     """
     last = name.rpartition(".")[2]
     return leads_to_code(name) or _is_through_a_module(name) or bool(_TOUCHES.fullmatch(last))
 
 
 def _is_through_a_module(name: str) -> bool:
-    """Return whether a path leads through a module of Python that another one has imported."""
+    """Return whether a path contains a module of Python that another module has imported."""
     if name.startswith(_MAIN):
         between = name.split(".")[1:-1]
         return any(not _is_class(part) for part in between)

@@ -6,7 +6,7 @@ from typing import Final
 
 __all__ = ["impostor"]
 
-# The first bytes of each, in lower case; what it is, and what to do about it.
+# The first bytes of each, in lower case; a description, and advice.
 _IMPOSTORS: Final = {
     b"version https://git-lfs": ("a Git LFS pointer, not the file itself", "Run: git lfs pull"),
     b"<!doctype html": ("an HTML page, such as a login or an error page", "Check the address."),
@@ -18,9 +18,9 @@ _IMPOSTORS: Final = {
 
 
 def impostor(first: bytes) -> tuple[str, str]:
-    """Return what a file that begins with `first` is if it is no model, and what to do.
+    """Return the description of a file that starts with `first` and is no model, and advice.
 
-    Either text is ``""`` if there is nothing to say.
+    Both are ``""`` if the file is not recognized.
     """
     if not first:
         return "empty (0 bytes)", ""

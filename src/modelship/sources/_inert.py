@@ -1,13 +1,12 @@
-r"""Read a pickle without unpickling it: nothing is imported, nothing is called.
+r"""Read a pickle without unpickling it: nothing is imported or called.
 
-A pickle is a program for a small stack machine. Python's own machine imports
-the classes that it names and calls them; this one keeps only what a passport
-needs (short texts, small integers, names of classes, a few entries of states)
-and puts one meaningless value in the place of everything else. The opcodes stand
-in :mod:`modelship.sources._opcodes`.
+A pickle is a program for a small stack machine. Python's own machine imports and calls the classes
+that it names. This one keeps only the values that a passport needs (short texts, small integers,
+names of classes, a few entries of states) and replaces all others with one placeholder. The opcodes
+are in :mod:`modelship.sources._opcodes`.
 
-It does not derive from ``pickle._Unpickler``, which believes the lengths that a
-file declares and hashes keys that a file chooses.
+It does not derive from ``pickle._Unpickler``, which trusts the lengths that a file declares and
+hashes keys from the file.
 """
 
 from __future__ import annotations
@@ -47,22 +46,21 @@ def read_pickle(
     Parameters
     ----------
     stream : ByteStream
-        Where it begins.
+        The content, at the start of the pickle.
     findings : Findings
-        What is added to.
+        The findings to extend.
     arrays : bool
-        Whether to pass over the arrays that joblib put into it. ``pickle.load`` does not: it
-        takes their bytes for instructions.
+        Whether to skip the arrays of joblib. ``pickle.load`` does not skip them: it reads their
+        bytes as instructions.
     padding : bool
-        Whether there is padding before them. joblib before 1.2 knows of none.
+        Whether to skip the padding before them. joblib before 1.2 does not support padding.
     persistent : bool
-        Whether persistent ids belong into it, as into torch's.
+        Whether persistent ids are expected, as in torch's pickles.
 
     Raises
     ------
     EndedEarlyError, MalformedError, UndescribedError
-        As :mod:`modelship.sources._stream` distinguishes them; `findings` holds what was seen
-        until then.
+        As defined in :mod:`modelship.sources._stream`; `findings` contains the facts found before.
     """
     machine = Machine(stream, findings, arrays=arrays)
     machine.padding, machine.persistent = padding, persistent
@@ -71,7 +69,7 @@ def read_pickle(
 
 
 class Machine(Arrays):
-    """The stack machine; what it does for each opcode stands in ``_opcodes.ACTIONS``."""
+    """The stack machine; ``_opcodes.ACTIONS`` has the action of each opcode."""
 
     def __init__(self, stream: ByteStream, findings: Findings, *, arrays: bool) -> None:
         super().__init__(stream, findings)
@@ -191,7 +189,7 @@ class Machine(Arrays):
         self.stack[-1] = OPAQUE
 
     def stop_otherwise(self) -> None:
-        """End another reading than joblib's here, as ``pickle.load`` would."""
+        """Stop a reading that differs from joblib's here, as ``pickle.load`` would."""
         if self.findings.went_astray:
             raise MalformedError("an instruction in it needs what nobody has registered")
 
@@ -203,7 +201,7 @@ class Machine(Arrays):
     def index_line(self) -> int:
         return _integer(self.stream.line(MAX_TEXT_BYTES) or b"")
 
-    # --- classes, and what would be made of them -------------------------------------------
+    # --- classes, and their instances ------------------------------------------------------
 
     def name_lines(self) -> object:
         lines = [self.stream.line(MAX_TEXT_BYTES) for _ in range(2)]
@@ -228,7 +226,7 @@ class Machine(Arrays):
         self.push(self.made(self.stack.pop(), args if plain else (args, keywords), new=True))
 
     def instantiate(self, maker: object, args: list[object]) -> None:
-        # Of a class with no arguments it is no call, but a function would be called.
+        # For a class without arguments this is no call, but a function would be called.
         self.push(self.made(maker, tuple(args)))
 
     def build(self) -> None:
@@ -265,7 +263,8 @@ def _decode(data: bytes, encoding: str) -> str:
 
 
 def _unquote(line: bytes) -> str:
-    # As pickle._Unpickler.load_string does, escapes and all, or a name could hide in them.
+    # The same as pickle._Unpickler.load_string, including escapes; otherwise a name could be
+    # hidden.
     if len(line) < 2 or line[:1] != line[-1:] or line[:1] not in b"'\"":  # noqa: PLR2004 - two quotes
         raise MalformedError("a text in it is not text")
     try:
@@ -284,7 +283,7 @@ def _integer(line: bytes, base: int = 10) -> int:
 def _literal(line: bytes) -> int:
     if line in (b"00", b"01"):
         return line == b"01"
-    # As Python reads it, or as its C code does (strtol), where a first 0 means octal.
+    # Parsed as Python does, or as its C code does (strtol), where a leading 0 means octal.
     try:
         return int(line, 0)
     except ValueError:

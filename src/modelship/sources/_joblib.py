@@ -1,7 +1,7 @@
 """Skip the arrays that joblib wrote between pickle instructions.
 
-What ``pickle.load`` and an older joblib would take them for is another reading of the same file;
-here it is noted where such a reading could go on.
+``pickle.load`` and older versions of joblib read these bytes differently; this module records where
+such a reading could continue.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ __all__ = ["Arrays"]
 
 
 class Arrays(Calls):
-    """The part of the machine that knows of joblib's arrays."""
+    """The part of the machine for joblib's arrays."""
 
     arrays = True  # whether they are skipped,
     padding = True  # with the padding before them;
-    alternative = False  # and whether this is another reading than joblib's
+    alternative = False  # and whether this reading differs from joblib's
     frame_ends_at = 0
 
     def inner(self) -> Loop:
-        """Return a machine for a pickle within this one, which has no arrays of joblib's."""
+        """Return a machine for a nested pickle, which contains no arrays of joblib."""
         raise NotImplementedError
 
     def build_array(self, wrapper: Wrapper, state: object) -> None:
@@ -60,12 +60,12 @@ class Arrays(Calls):
             self.findings.goes_on |= self.next_is_instruction()
         dtype, shape, padded = checked_state(state)
         if self.stream.position_bytes < self.frame_ends_at:
-            # joblib looks for the array behind the frame, and then goes on within it.
+            # joblib looks for the array after the frame, and then continues within the frame.
             raise UndescribedError("it has an array within a frame of instructions")
         size_bytes = raw_size_bytes(dtype, shape)
         try:
             if dtype.layout[0]:
-                # joblib writes these as a pickle of its own, with no wrappers in it.
+                # joblib writes these as a separate pickle without wrappers.
                 self.inner().run()
                 return
             if padded and not self.padding:
@@ -77,10 +77,10 @@ class Arrays(Calls):
             raise EndedEarlyError("an array") from error
 
     def skip_padding(self, size_bytes: int) -> int:
-        """Pass over padding, which is a byte with its length and so many more.
+        """Skip padding, which is a byte with its length, and as many more bytes.
 
-        Return how much of the array of `size_bytes` is left then. joblib before 1.2 takes the
-        padding for the beginning of the array, and so stops as much before its end.
+        Return the remaining size of the array of `size_bytes`. joblib before 1.2 reads the padding
+        as the start of the array, and so stops that many bytes before its end.
         """
         padding_bytes = 1 + int.from_bytes(self.stream.peek(1), "little")
         self.findings.padded += 1
@@ -92,6 +92,6 @@ class Arrays(Calls):
         return padding_bytes
 
     def next_is_instruction(self) -> bool:
-        """Return whether a reader that takes the next byte for an instruction could go on."""
+        """Return whether a reader could continue with the next byte as an instruction."""
         following = self.stream.peek(1)
         return bool(following) and following[0] in ACTIONS

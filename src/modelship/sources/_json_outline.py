@@ -1,7 +1,7 @@
 """Parse the outline of a JSON document: everything except long arrays of numbers.
 
-A model of trees is almost nothing else than these, and reading them takes twenty times the memory
-of the file.
+Such arrays are almost the whole size of a tree model, and parsing them takes twenty times the
+memory of the file.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["read_outline"]
 
-# A text, or an array of numbers (and of null and what JSON does not have: NaN and the infinities).
+# A text, or an array of numbers (also of null, and of NaN and the infinities, which are not JSON).
 _PIECE: Final = re.compile(rb'"[^"\\]*(?:\\[\s\S][^"\\]*)*"|\[[-+\d.eE,\sNaInfityul]+\]')
 _MAX_OUTLINE_BYTES: Final = 64 * 2**20
 _MAX_MARKS: Final = 4_000_000
@@ -31,27 +31,27 @@ _BETWEEN_CHECKS: Final = 256
 def read_outline(
     content: Any, budget: Budget, *, keep: Collection[str], visit: Callable[[str, bytes], None]
 ) -> Any:
-    """Read a JSON document, with an empty array in the place of each long one of numbers.
+    """Read a JSON document, with an empty array in place of each long one of numbers.
 
     Parameters
     ----------
     content : buffer of bytes
         The document.
     budget : Budget
-        What may be spent.
+        The budget to use.
     keep : Collection[str]
-        Keys under which arrays are kept as they are.
+        Keys whose arrays are kept.
     visit : Callable[[str, bytes], None]
-        Is called with the key of each array of numbers, and the text between its brackets.
+        Called with the key of each array of numbers, and the text between its brackets.
 
     Raises
     ------
     EndedEarlyError
-        If the document ends where more must follow.
+        If the document is truncated.
     MalformedError
         If it is not JSON.
     UndescribedError
-        If it takes too long, or what is left is larger or nested deeper than a model's.
+        If it takes too long, or if the rest is larger or nested deeper than in a model.
     """
     outline = b"".join(_pieces(content, budget, frozenset(map(str.encode, keep)), visit))
     if len(outline) > _MAX_OUTLINE_BYTES or sum(map(outline.count, _MARKS)) > _MAX_MARKS:

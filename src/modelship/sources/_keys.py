@@ -14,7 +14,7 @@ __all__ = [
     "WRAPPER_KEYS",
 ]
 
-# Methods that unpickling itself runs, so that a class which the file defines would run its code.
+# Methods that unpickling itself calls, so that a class in the file would run its own code.
 RUN_BY_UNPICKLING: Final = frozenset(
     (
         *("__new__", "__setstate__", "__init_subclass__", "__set_name__", "__getattr__"),
@@ -22,7 +22,7 @@ RUN_BY_UNPICKLING: Final = frozenset(
         *("__mro_entries__", "__class__", "__array_finalize__", "__setitem__"),
     )
 )
-# What an enumeration runs when it is made, or is asked for a member.
+# Methods that an enumeration calls when it is created, or when a member is looked up.
 RUN_BY_ENUMERATIONS: Final = frozenset(
     (
         *("__init__", "__eq__", "_missing_", "_generate_next_value_", "_ignore_"),
@@ -33,11 +33,11 @@ WRAPPER_KEYS: Final = frozenset(
     ("subclass", "shape", "order", "dtype", "allow_mmap", "numpy_array_alignment_bytes")
 )
 FILE_KEYS: Final = frozenset(("filename", "subclass", "allow_mmap", "init_args", "state"))
-# Texts that are executed when an instance is given a state: see _evaluating.
+# Texts that are executed when the state of an instance is set: see _evaluating.
 EVALUATED_KEYS: Final = frozenset(
     ("_parse_arg_template", "restore_design_info", "restore_model_spec")
 )
-# Attributes of an instance that unpickling calls, if a state gave them to it.
+# Attributes of an instance that unpickling calls, if they are in its state.
 CALLED_BY_UNPICKLING: Final = frozenset(("append", "extend", "add", "__setstate__"))
 KEPT_KEYS: Final = (
     CALLED_BY_UNPICKLING

@@ -1,7 +1,7 @@
 """List the capabilities of estimators by class name, without importing them.
 
-What a class of scikit-learn can do is asked of scikit-learn itself in the tests, of every class
-that it has. A class that is not known here is one of which nothing is known.
+For scikit-learn, the tests compare this list with every class of scikit-learn itself. For a class
+that is not listed, nothing is known.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _CLASSIFIERS: Final = frozenset(  # with predict_proba
         "RandomForestClassifier",
     )
 )
-_UNSURE_CLASSIFIERS: Final = frozenset(  # with predict_proba, depending on what they hold
+_UNSURE_CLASSIFIERS: Final = frozenset(  # with predict_proba, depending on what they contain
     (
         *("ClassifierChain", "FixedThresholdClassifier", "MultiOutputClassifier", "NuSVC", "SVC"),
         *("NearestCentroid", "OneVsRestClassifier", "SGDClassifier", "SelfTrainingClassifier"),
@@ -84,7 +84,7 @@ _OTHERS: Final = frozenset(  # clusters and outliers
 )
 _MIXTURES: Final = frozenset(("BayesianGaussianMixture", "GaussianMixture"))
 OF_LIBRARIES: Final = ("sklearn.", "imblearn.", "lightgbm.", "xgboost.", "catboost.")
-_TAKES_ANYTHING: Final = frozenset(  # or what it passes on
+_TAKES_ANYTHING: Final = frozenset(  # or the step that it passes its input to
     (
         *("BaggingClassifier", "BaggingRegressor", "CalibratedClassifierCV", "ClassifierChain"),
         *("DummyClassifier", "DummyRegressor", "FixedThresholdClassifier", "FrozenEstimator"),
@@ -104,7 +104,7 @@ _FRAMES: Final = frozenset(("DataFrame", "Series", "Index"))
 
 
 def predicts(name: str) -> bool | None:
-    """Return whether instances of a class have ``predict``; None if it is not known."""
+    """Return whether instances of a class have ``predict``; None if unknown."""
     if is_data(name):
         return False
     library, last = name.partition(".")[0], name.rpartition(".")[2]
@@ -116,19 +116,19 @@ def predicts(name: str) -> bool | None:
 
 
 def is_data(name: str) -> bool:
-    """Return whether a class is one of Python's, NumPy's or pandas's that only hold data."""
+    """Return whether a class of Python, NumPy or pandas only holds data."""
     return name.partition(".")[0] in ("builtins", "collections", "numpy") or is_frame(name)
 
 
 def is_frame(name: str) -> bool:
-    """Return whether a class is one of pandas's that hold data."""
+    """Return whether a class is a data container of pandas."""
     return name.partition(".")[0] == "pandas" and name.rpartition(".")[2] in _FRAMES
 
 
 def takes_numbers(name: str) -> bool:
-    """Return whether a class of scikit-learn's refuses rows that are not numbers.
+    """Return whether a class of scikit-learn rejects rows that are not numbers.
 
-    Those of which it is not known are left out, and those that read texts, dicts or files.
+    Classes for which this is unknown are excluded, and those that read texts, dicts or files.
     """
     last = name.rpartition(".")[2]
     if not name.startswith("sklearn.") or last in _TAKES_ANYTHING:
@@ -139,7 +139,7 @@ def takes_numbers(name: str) -> bool:
 
 
 def task_of(name: str) -> str:
-    """Return what instances of a class are for, or ``""`` if it is not known."""
+    """Return the task of instances of a class, or ``""`` if unknown."""
     last = name.rpartition(".")[2]
     if not name.startswith(OF_LIBRARIES):
         return ""
@@ -152,7 +152,7 @@ def task_of(name: str) -> str:
 
 
 def has_probabilities(name: str) -> bool | None:
-    """Return whether instances have ``predict_proba``; None if it depends, or is not known."""
+    """Return whether instances have ``predict_proba``; None if it depends, or is unknown."""
     last = name.rpartition(".")[2]
     if not predicts(name) or last in _UNSURE_CLASSIFIERS:
         return None

@@ -1,8 +1,8 @@
 """List names in model files, and how legitimate files use each.
 
-``known_names.txt`` beside this has a line for each module and below it a line for each of its
-names: ``H`` if files only hold it, ``M`` if they make instances of it too, ``C`` if they call it. A
-script makes it by pickling what models are made of in every supported release: see
+``known_names.txt`` next to this module has a line for each module and below it a line for each of
+its names: ``H`` if files only hold it, ``M`` if they also instantiate it, ``C`` if they call it. A
+script generates it by pickling the components of models in every supported release: see
 ``tests/corpus/known_names.py``.
 """
 
@@ -28,12 +28,12 @@ def use_of(name: str) -> str:
 
 
 def is_of_known_library(name: str) -> bool:
-    """Return whether the table has names of the same top-level module."""
+    """Return whether the table contains names of the same top-level module."""
     return name.partition(".")[0] in _packages()
 
 
 def known_module(name: str) -> str:
-    """Return the longest beginning of `name` that is a module or package of the table."""
+    """Return the longest prefix of `name` that is a module or package in the table."""
     module = name.rpartition(".")[0]
     while module and module not in _packages():
         module = module.rpartition(".")[0]
@@ -42,7 +42,7 @@ def known_module(name: str) -> str:
 
 @cache
 def _lines() -> Mapping[str, str]:
-    """Return the names of each module, not taken apart: that takes long, and few are asked."""
+    """Return the names of each module, unparsed: parsing all is slow, and few are used."""
     lines = _TABLE.read_text(encoding="ascii").replace("\n ", " ").splitlines()
     return {module: names for module, _, names in (line.partition(" ") for line in lines)}
 

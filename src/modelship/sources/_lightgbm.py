@@ -1,8 +1,8 @@
-"""Read LightGBM files, as ``Booster.save_model`` writes them.
+"""Read LightGBM files in the format of ``Booster.save_model``.
 
 The format is that of ``GBDT::SaveModelToString`` in LightGBM's ``gbdt_model_text.cpp``: lines of
-``key=value``, a block of lines for each tree, the parameters of the training, and at last the
-categories of pandas' columns, which the Python package adds.
+``key=value``, a block of lines for each tree, the training parameters, and finally the categories
+of pandas columns, which the Python package appends.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ __all__ = ["BEGINS", "is_lightgbm", "read_lightgbm"]
 
 BEGINS: Final = (b"tree\n", b"tree\r\n")
 _FIRST_BYTES: Final = 512
-_LEAST_BYTES: Final = 64  # fewer than any model has
+_LEAST_BYTES: Final = 64  # fewer than in any model
 _MAX_HEADER_BYTES: Final = 64 * 2**20
 _MAX_TAIL_BYTES: Final = 16 * 2**20
 _MAX_LABELS: Final = 10_000
@@ -53,7 +53,7 @@ _BETWEEN_CHECKS: Final = 256
 
 @dataclass
 class _Header:
-    """The lines before the first tree, and where that begins."""
+    """The lines before the first tree, and its position."""
 
     lines: Mapping[str, str]
     trees_at: int = 0
@@ -70,7 +70,7 @@ class _Header:
 
     @property
     def sizes(self) -> list[int]:
-        """How many categories each column of pandas' categories has."""
+        """The number of categories of each pandas column with categories."""
         return [len(each) for each in self.categories]
 
     @property
@@ -83,7 +83,7 @@ class _Header:
 
 
 def is_lightgbm(path: Path) -> bool:
-    """Return whether a file that begins with ``tree`` goes on as LightGBM's do."""
+    """Return whether a file that starts with ``tree`` continues in LightGBM's format."""
     with path.open("rb") as file:
         first = file.read(_FIRST_BYTES)
     lines = first.splitlines()[1:]
@@ -91,14 +91,14 @@ def is_lightgbm(path: Path) -> bool:
 
 
 def read_lightgbm(part: Part) -> Described:
-    """Read the header of a LightGBM file, and see that its trees are whole.
+    """Read the header of a LightGBM file, and check that its trees are complete.
 
     Raises
     ------
     EndedEarlyError
-        If the file was not copied in full.
+        If the file is truncated.
     MalformedError
-        If it is not a model of LightGBM.
+        If it is not a LightGBM model.
     UndescribedError
         If reading it takes too long.
     """
@@ -140,7 +140,7 @@ def _number(lines: Mapping[str, str], key: str) -> int:
 
 
 def _check_trees(file: BinaryIO, header: _Header, budget: Budget, findings: Findings) -> int:
-    """Return where the trees end, and note those that lead out of themselves."""
+    """Return the position after the trees, and record the invalid ones."""
     file.seek(header.trees_at)
     trees = 0
     left: list[int] = []
@@ -169,7 +169,7 @@ def _check_count(header: _Header, trees: int) -> None:
 
 
 def _read_tail(file: BinaryIO, header: _Header, *, begin: int) -> None:
-    """Read what follows the trees: which features are categories, and which ones those have."""
+    """Read the part after the trees: the categorical features and their categories."""
     size_bytes = os.fstat(file.fileno()).st_size
     file.seek(max(begin, size_bytes - _MAX_TAIL_BYTES))
     tail = file.read(_MAX_TAIL_BYTES)
@@ -234,7 +234,7 @@ def _plain(values: list[Any]) -> tuple[Any, ...]:
 
 
 def _outputs(header: _Header) -> Outputs:
-    """Return what the model answers: the classes of LightGBM are numbers from 0."""
+    """Return the outputs of the model; the classes of LightGBM are numbers from 0."""
     if header.objective in _OF_TWO:
         return Outputs("classification", labels=((0, 1),), probabilities=True)
     if header.objective in _OF_MANY:

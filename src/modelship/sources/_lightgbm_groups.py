@@ -1,10 +1,11 @@
 """Read the pandas categories of a LightGBM model's columns.
 
-Its files list the categories of each such column, in the order of the columns, and not which ones
-these are. Columns of ordered categories are numbers to LightGBM, and numbers may be declared
-categories, so that the columns listed as categorical need not be those of pandas. What was seen of
-each column in the training tells more: ``feature_infos`` has the codes of a categorical column
-(``0:2:1``), the range of one of numbers (``[0:2]``), and ``none`` for one that splits nothing.
+Its files list the categories of each such column, in the order of the columns, but not which
+columns these are. LightGBM treats columns of ordered categories as numbers, and columns of numbers
+may be declared categorical, so the columns listed as categorical may differ from the categorical
+columns of pandas. The training statistics of each column tell more: ``feature_infos`` has the codes
+of a categorical column (``0:2:1``), the range of a numeric one (``[0:2]``), and ``none`` for a
+column that is not used in splits.
 """
 
 from __future__ import annotations
@@ -26,16 +27,16 @@ _NEVER: Final = 10**9
 def matched_groups(
     infos: Sequence[str], sizes: Sequence[int], *, declared: Collection[int] = ()
 ) -> Mapping[int, int] | None:
-    """Return which group of categories each column has; None if the file does not tell.
+    """Return the group of categories of each column; None if it cannot be determined.
 
     Parameters
     ----------
     infos : Sequence[str]
-        What was seen of each column, as ``feature_infos`` has it.
+        The training statistics of each column, as in ``feature_infos``.
     sizes : Sequence[int]
-        How many categories each group has.
+        The number of categories in each group.
     declared : Collection[int]
-        The columns that LightGBM takes as categorical, where the file lists them.
+        The columns that LightGBM treats as categorical, if the file lists them.
     """
     greatest = [_greatest_code(info) for info in infos]
     codes = [at for at, info in enumerate(infos) if _CODES.fullmatch(info)]
@@ -51,12 +52,12 @@ def matched_groups(
 
 
 def may_have_categories(info: str, sizes: Sequence[int]) -> bool:
-    """Return whether a column of which that was seen may be one of pandas' categories."""
+    """Return whether a column with these statistics may be a categorical column of pandas."""
     return _greatest_code(info) < max(sizes, default=0)
 
 
 def _greatest_code(info: str) -> int:
-    """Return the greatest code that was seen of a column; more than any if they are no codes."""
+    """Return the highest code of a column; higher than any code if it has no codes."""
     if info == _UNUSED:
         return -1
     if _CODES.fullmatch(info):
@@ -66,7 +67,7 @@ def _greatest_code(info: str) -> int:
 
 
 def _placed(sizes: Sequence[int], greatest: Iterable[tuple[int, int]]) -> list[int] | None:
-    """Return the columns that groups have if each takes the next one which it fits."""
+    """Return the columns of the groups if each group takes the next column that matches."""
     found: list[int] = []
     for at, code in greatest:
         if len(found) < len(sizes) and code < sizes[len(found)]:

@@ -1,4 +1,4 @@
-"""Suggest remedies if a model does not load in this process."""
+"""Suggest what to do if a model does not load in this process."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _RUNNING: Final = (sys.version_info[0], sys.version_info[1])
 
 
 def advice_on_loading(error: Exception, *, wrote: Mapping[str, str], saved_with: str) -> str:
-    """Return what to do about an error that loading a model in this process raised.
+    """Return advice on an error that loading a model in this process raised.
 
     Parameters
     ----------
     error : Exception
-        What was raised.
+        The exception.
     wrote : Mapping[str, str]
-        The version of each library that wrote the model, by its name on PyPI.
+        The version of each library that wrote the model, by PyPI name.
     saved_with : str
         The call that saves such a model.
     """
@@ -76,7 +76,7 @@ def _for_module(name: str) -> str:
 
 
 def _install(wrote: Mapping[str, str], saved_with: str) -> str:
-    """Return how to get the versions that wrote the model, where they have wheels."""
+    """Return how to install the versions that wrote the model, if they have wheels."""
     pins = " ".join(f"'{name}=={each}'" for name, each in wrote.items())
     there = [has_wheel(name, each, python=_RUNNING) for name, each in wrote.items()]
     if all(there):
@@ -95,7 +95,7 @@ def _installed(package: str) -> str:
 
 
 def way_to_load(folder: Path) -> str:
-    """Return what to do about a folder that no format loads."""
+    """Return advice on a folder that no format can load."""
     ends = FORMATS.loadable_suffixes
     models = [file for end in ends for file in sorted(folder.rglob(f"*{end}"))]
     if len(models) == 1:

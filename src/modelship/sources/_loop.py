@@ -1,7 +1,7 @@
 """Run the inert pickle machine: its loop, its memo and its limits.
 
-What the machine does stands in :mod:`modelship.sources._inert`; this is apart from it because it is
-where the time goes.
+The actions of the machine are in :mod:`modelship.sources._inert`; the loop is in its own module
+because most of the time is spent here.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["Loop"]
 MAX_KEPT: Final = 2_000_000
 MAX_INSTRUCTION_BYTES: Final = 128 * 2**20
 _STOP: Final = ord(".")
-# The commonest opcodes: MEMOIZE, SHORT_BINUNICODE, BINUNICODE, BININT1, BININT2, BINFLOAT, NONE,
+# Frequent opcodes: MEMOIZE, SHORT_BINUNICODE, BINUNICODE, BININT1, BININT2, BINFLOAT, NONE,
 _MEMOIZE, _SHORT_TEXT, _TEXT, _UINT1, _UINT2, _FLOAT, _NONE = b"\x94\x8cXKMGN"
 # BINGET, LONG_BINGET, BINPUT and LONG_BINPUT.
 _GET, _LONG_GET, _PUT, _LONG_PUT = b"hjqr"
@@ -34,13 +34,13 @@ _float_at: Final = struct.Struct(">d").unpack_from
 
 
 class Loop:
-    """Carries out one instruction after the other; the rest of a ``Machine`` says how."""
+    """Executes one instruction after the other; a ``Machine`` defines the actions."""
 
     stream: ByteStream
     actions: Mapping[int, Callable[[Any], object]] = ACTIONS
     keeps_floats = False
-    memoized: int  # so many places of the memo were filled in their order,
-    scattered: set[int]  # and these out of it, which no pickler does
+    memoized: int  # the number of memo entries that were set in order,
+    scattered: set[int]  # and the entries out of order, which no pickler writes
 
     def __init__(self, stream: ByteStream, findings: Findings) -> None:
         self.stream = stream
@@ -64,11 +64,11 @@ class Loop:
             raise MalformedError("a text in it is not text") from None
 
     def run_some(self) -> bool:  # noqa: C901, PLR0912, PLR0915 - see below
-        """Carry out some thousand instructions; True after the last of the pickle.
+        """Execute some thousand instructions; return True after the last one of the pickle.
 
-        The commonest (texts, numbers, the memo) are carried out in place, and stand in
-        ``actions`` too, for where the window of the stream ends. It is one long function because
-        the time goes here: a call for each instruction would treble it.
+        The most frequent ones (texts, numbers, the memo) are executed inline. They are in
+        ``actions`` as well, for the end of the stream's window. This is one long function because
+        most of the time is spent here: a call for each instruction would take three times as long.
         """
         stream, stack, memo, scattered = self.stream, self.stack, self.memo, self.scattered
         machine = cast("Machine", self)
@@ -165,7 +165,7 @@ class Loop:
         self.stack.append(self.memo.get(index, OPAQUE))
 
     def memoize(self) -> None:
-        # Where it goes is how many places are filled: a wrong count would hide a name.
+        # The memo index is the number of entries set: a wrong count would hide a name.
         self.put(self.memoized + len(self.scattered))
 
     def put(self, index: int) -> None:

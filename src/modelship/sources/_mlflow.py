@@ -1,4 +1,4 @@
-"""Read MLflow folders, whose model is one file of another format."""
+"""Read MLflow folders, in which the model is one file of another format."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _OWN_CODE = (
 
 
 def why_not(found: MLmodel) -> str:
-    """Return why the model of a folder needs MLflow to be loaded, or ``""``."""
+    """Return why the model in a folder can only be loaded by MLflow, or ``""``."""
     if found.has_code:
         return "an MLflow model with code of its author's, which mlflow has to import"
     if not found.file and found.flavor in {"python_function", ""}:
@@ -36,13 +36,13 @@ def why_not(found: MLmodel) -> str:
 
 
 def file_in(folder: Path) -> str:
-    """Return the path of the model's file in a folder, or ``""`` if mlflow has to load it."""
+    """Return the path of the model file in a folder, or ``""`` if only MLflow can load it."""
     found = read_mlmodel(folder)
     return found.file if found and not why_not(found) else ""
 
 
 def tell_mlflow(folder: Path, *, format_of: Callable[[Path], ModelFormat]) -> Told:
-    """Return what the model's file tells, completed by the signature."""
+    """Return the facts in the model file, completed with those of the signature."""
     found = read_mlmodel(folder) or MLmodel("")
     if reason := why_not(found):
         return Told(Contents(title=reason, predicts=False), found.schema)
@@ -50,19 +50,19 @@ def tell_mlflow(folder: Path, *, format_of: Callable[[Path], ModelFormat]) -> To
     told = format_of(path).tells(path)
     try:
         return Told(told.contents, told.schema.completed_by(found.schema))
-    except SchemaError:  # the signature is of another model: the file is what is loaded
+    except SchemaError:  # the signature belongs to another model; the file is what gets loaded
         return told
 
 
 def load_mlflow(
     folder: Path, *, format_of: Callable[[Path], ModelFormat], trusting: bool = False
 ) -> Any:
-    """Load the model's file.
+    """Load the model file.
 
     Raises
     ------
     ModelLoadError
-        If MLflow itself has to load it.
+        If only MLflow can load it.
     """
     found = read_mlmodel(folder) or MLmodel("")
     if reason := why_not(found):

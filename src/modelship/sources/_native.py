@@ -15,7 +15,7 @@ __all__ = ["load_native", "load_skops"]
 
 
 def load_native(load: Callable[..., Any], path: Path, *, package: str, **options: Any) -> Any:
-    """Load a file by a function that imports `package`.
+    """Load a file with a function that imports `package`.
 
     Raises
     ------
@@ -33,21 +33,21 @@ def load_native(load: Callable[..., Any], path: Path, *, package: str, **options
 
 
 def load_skops(path: Path, *, trusting: bool = False) -> Any:
-    """Load a skops file; skops makes only what it trusts, and what is known here to be safe.
+    """Load a skops file; only trusted types, and those known here to be safe, are created.
 
     Parameters
     ----------
     path : Path
         The file.
     trusting : bool
-        Whether the file is trusted, so that all that it names is made.
+        Whether the file is trusted, so that all types that it names are created.
 
     Raises
     ------
     ModelLoadError
         If skops is not installed.
     UntrustedModelError
-        If it names a class that is not trusted.
+        If the file names a class that is not trusted.
     """
     return load_native(_load_skops, path, package="skops", trusting=trusting)
 
@@ -63,7 +63,7 @@ def _load_skops(path: str, *, trusting: bool) -> Any:
 
 
 def _is_safe(name: str) -> bool:
-    """Return whether honest files make such a class, or hold such a function."""
+    """Return whether legitimate files instantiate such a class, or hold such a function."""
     last = name.rpartition(".")[2].lstrip("_")
     use = Use.HOLD if last[:1].islower() else Use.MAKE
     return judge(name, use) is Judgement.KNOWN

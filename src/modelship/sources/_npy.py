@@ -1,7 +1,7 @@
 """Read NumPy files: determine what ``numpy.load`` would unpickle.
 
-The format is that of ``numpy.lib.format``: a magic text, a version, and a header, which is a Python
-literal; then raw values, or, of an array of objects, a pickle.
+The format is that of ``numpy.lib.format``: a magic string, a version, and a header, which is a
+Python literal; then raw values, or a pickle for an array of objects.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["MAGIC", "read_npy"]
 
 MAGIC: Final = b"\x93NUMPY"
-_MAX_HEADER_BYTES: Final = 10_000  # as NumPy has it for files it does not trust
+_MAX_HEADER_BYTES: Final = 10_000  # NumPy's own limit for untrusted files
 _PLAIN: Final = re.compile(r"[<>|=]?([biufcSUVmM])([0-9]{1,9})(?:\[[0-9A-Za-z/]*\])?")
 _UCS4_BYTES: Final = 4
 
@@ -64,7 +64,7 @@ def _read_one(stream: ByteStream, read: Pickled) -> None:
 
 
 def _item_bytes(descr: object) -> int | None:
-    """Return the size of one element, or None for one that holds objects or is not known."""
+    """Return the size of one element; None if it contains objects or is unknown."""
     if isinstance(descr, str):
         match = _PLAIN.fullmatch(descr)
         return int(match[2]) * (_UCS4_BYTES if match[1] == "U" else 1) if match else None

@@ -1,7 +1,7 @@
 """Read the first fields of an ONNX ModelProto.
 
-The fields are those of onnx.proto; the encoding is that of protocol buffers ("Encoding" in their
-documentation). The graph, which is almost all of the file, is walked through apart from that.
+The fields are those of onnx.proto; the encoding is that of Protocol Buffers ("Encoding" in their
+documentation). The graph, which is most of the file, is read separately.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = ["read_onnx"]
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _SIZES: Final = {_FIXED64: 8, _FIXED32: 4}
-# The numbers of fields: of a ModelProto, and of the OperatorSetIdProto in it.
+# The field numbers of a ModelProto, and of the OperatorSetIdProto in it.
 _IR_VERSION, _PRODUCER_NAME, _PRODUCER_VERSION, _GRAPH, _OPSET = 1, 2, 3, 7, 8
 _DOMAIN, _VERSION = 1, 2
 _DEFAULT_DOMAIN: Final = "ai.onnx"
@@ -39,12 +39,12 @@ _MORE_FOLLOWS: Final = 0x80
 
 
 def read_onnx(part: Part) -> Described:
-    """Read the header of an ONNX file, and see that the rest is as long as it says.
+    """Read the header of an ONNX file, and check that the rest has the declared length.
 
     Raises
     ------
     EndedEarlyError
-        If the file was not copied in full.
+        If the file is truncated.
     MalformedError
         If it is not an ONNX model.
     """
@@ -91,7 +91,7 @@ def read_onnx(part: Part) -> Described:
 
 
 def _schema(part: Part, producer: str) -> tuple[Schema, str]:
-    """Return what the graph takes and answers, and why that is no table."""
+    """Return the inputs and outputs of the graph, and why they are not a table."""
     with (
         part.path.open("rb") as file,
         mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
@@ -102,7 +102,7 @@ def _schema(part: Part, producer: str) -> tuple[Schema, str]:
 
 
 def _fields(file: BinaryIO, *, end: int) -> Iterator[tuple[int, int | bytes]]:
-    """Yield the number and the value of each field of a message; of a long one, b""."""
+    """Yield the number and the value of each field of a message; b"" for a long value."""
     for _ in range(_MAX_FIELDS):
         if file.tell() == end:
             return

@@ -1,8 +1,8 @@
 """Find external files and non-ONNX operators in the graphs of an ONNX model.
 
-Tensors may lie in other files (``TensorProto.external_data``), and stand in many places: among the
-initializers, in attributes of nodes, in subgraphs, functions, sparse tensors and training graphs.
-All of these are walked, and large values in them are skipped.
+Tensors may be stored in other files (``TensorProto.external_data``), and may be in many places: in
+the initializers, in attributes of nodes, in subgraphs, functions, sparse tensors and training
+graphs. All of these are searched; large values in them are skipped.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["GraphWalk"]
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _SIZES: Final = {_FIXED64: 8, _FIXED32: 4}
-# The messages in each kind of message, by the numbers of their fields in onnx.proto.
+# The nested messages of each message type, by their field numbers in onnx.proto.
 _MESSAGES: Final[Mapping[str, Mapping[int, str]]] = {
     "model": {7: "graph", 20: "training", 25: "function"},
     "graph": {1: "node", 5: "tensor", 15: "sparse"},
@@ -39,7 +39,7 @@ _TEXTS: Final[Mapping[str, Mapping[int, str]]] = {
     "function": {1: "name", 10: "domain"},
     "entry": {1: "key", 2: "value"},
 }
-# Numbers of attributes stand one by one, each with its key: these are many of them in a row.
+# Attributes that are numbers are stored one by one, each with its key: these are many in a row.
 _FLOATS: Final = re.compile(rb"(?:\x3d[\s\S]{4})+")
 _INTEGERS: Final = re.compile(rb"(?:\x40[\x80-\xff]{0,9}[\x00-\x7f])+")
 _KNOWN_DOMAINS: Final = frozenset(
@@ -49,7 +49,7 @@ _KNOWN_DOMAINS: Final = frozenset(
         *("com.microsoft.experimental", "com.ms.internal.nhwc", "org.pytorch.aten"),
     )
 )
-# Libraries whose operators run Python, or code that lies in other files.
+# Libraries with operators that run Python, or code in other files.
 _OF_LIBRARIES: Final = frozenset(("ai.onnx.contrib", "onnx_extended"))
 _OUTSIDE: Final = frozenset(("PyOp", "PythonOp", "PythonOpGrad", "PyCustomOpDef", "EPContext"))
 _WINDOW_BYTES: Final = 64 * 1024
@@ -59,7 +59,7 @@ _STEPS_BETWEEN_CHECKS: Final = 1024
 
 
 class GraphWalk:
-    """Walks through all graphs of a model, and notes what they need beyond the file."""
+    """Searches all graphs of a model, and records what they need in addition to the file."""
 
     def __init__(self, file: BinaryIO, budget: Budget, findings: Findings) -> None:
         self._file = file
@@ -72,14 +72,14 @@ class GraphWalk:
         self._functions: set[tuple[str, str]] = set()
 
     def walk(self, size_bytes: int, *, domains: Iterable[str]) -> None:
-        """Walk from the beginning of the file; its header names `domains` of operators.
+        """Search from the start of the file; `domains` are the operator domains in its header.
 
         Raises
         ------
         MalformedError
-            If it is not encoded as ONNX models are.
+            If the file is not encoded as an ONNX model.
         UndescribedError
-            If that takes too long.
+            If this takes too long.
         """
         self._domains.update(domains)
         waiting = [("model", 0, size_bytes)]
@@ -109,7 +109,7 @@ class GraphWalk:
                 self._hazard(f"it asks for operators of {domain!a}, which are not of ONNX")
 
     def _field(self, kind: str, at: int, end: int) -> tuple[int, int, int | None]:
-        """Return where a field's content begins, its number, and the length of a message."""
+        """Return the start of a field's content, its number, and the length of a message."""
         self._count()
         data = self._window(at)
         place = at - self._begin
@@ -151,18 +151,18 @@ class GraphWalk:
         return self._file.read(length).decode("utf-8", "replace")
 
     def note_node(self, texts: Mapping[str, list[str]]) -> None:
-        """Note the operator of a node; of a text that comes twice, the last one counts."""
+        """Record the operator of a node; the last one of repeated texts counts."""
         self._operators.add((_last(texts["domain"]), _last(texts["operator"])))
 
     def note_function(self, texts: Mapping[str, list[str]]) -> None:
-        """Note a function that the model brings, which nodes may use as an operator."""
+        """Record a function in the model, which nodes may use as an operator."""
         domain, name = _last(texts["domain"]), _last(texts["name"])
         if domain not in _OF_LIBRARIES:
             self._functions.add((domain, name))
 
     def note_entry(self, texts: Mapping[str, list[str]]) -> None:
-        """Note where a tensor lies."""
-        if "location" in texts["key"]:  # whichever of several counts
+        """Record the file of a tensor."""
+        if "location" in texts["key"]:  # if there are several, any of them may count
             for value in texts["value"]:
                 self._note_location(value)
 

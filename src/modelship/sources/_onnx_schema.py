@@ -1,7 +1,7 @@
 """Read the inputs, outputs and class labels of an ONNX graph.
 
-The numbers of fields are those of onnx.proto. Converters of scikit-learn's models (skl2onnx,
-onnxmltools) write the predicted label as the first output and the probabilities behind it: as one
+The field numbers are those of onnx.proto. Converters for scikit-learn models (skl2onnx,
+onnxmltools) write the predicted label as the first output, followed by the probabilities: as one
 tensor, as a map for each row (``ZipMap``), or as one tensor for each class.
 """
 
@@ -41,7 +41,7 @@ _COLUMN: Final = 2
 
 @dataclass(frozen=True)
 class _Value:
-    """An input or an output: of a tensor its kind of elements and shape, -1 where that is open."""
+    """An input or an output: the element type and the shape of a tensor, -1 for open dimensions."""
 
     name: str
     kind: int = 0
@@ -59,14 +59,14 @@ class _Value:
 
 @dataclass
 class OnnxGraph:
-    """Reads the graph of a model; what is read is in the fields.
+    """Reads the graph of a model; the results are in its fields.
 
     Parameters
     ----------
     content : buffer of bytes
-        The file, which was read as an ONNX model before.
+        The file, which was already read as an ONNX model.
     budget : Budget
-        What may be spent.
+        The budget to use.
     """
 
     content: Any
@@ -87,9 +87,9 @@ class OnnxGraph:
         Raises
         ------
         MalformedError
-            If it is not encoded as ONNX models are.
+            If the file is not encoded as an ONNX model.
         UndescribedError
-            If that takes too long.
+            If this takes too long.
         """
         for number, value in self._message.fields((0, len(self.content))):
             if number == 7 and isinstance(value, tuple):  # noqa: PLR2004 - ModelProto.graph
@@ -97,7 +97,7 @@ class OnnxGraph:
         self.inputs = [each for each in self.inputs if each.name not in self._initializers]
 
     def schema(self, *, producer: str) -> Schema:
-        """Return what the model takes and answers."""
+        """Return the schema of the inputs and outputs."""
         outputs = self._outputs(producer)
         if len(self.inputs) > 1:
             columns = tuple(map(_column, self.inputs)) if self._takes_columns() else ()
@@ -114,7 +114,7 @@ class OnnxGraph:
         return Schema("array", width=width if width > 0 else None, outputs=outputs)
 
     def unusable(self) -> str:
-        """Return what the model takes or answers that is no table, or ``""``."""
+        """Return which inputs or outputs are not a table, or ``""``."""
         if not self.inputs:
             return "takes no input"
         if len(self.inputs) == 1 and self.inputs[0].kind not in _KINDS:
@@ -134,7 +134,7 @@ class OnnxGraph:
         )
 
     def _is_classifier(self) -> bool:
-        """Return whether a label comes first, and scores or probabilities follow."""
+        """Return whether a label is the first output, followed by scores or probabilities."""
         if len(self.outputs) <= 1 or not self.outputs[0].is_label:
             return False
         maps = len(self.outputs) == _COLUMN and not self.outputs[1].kind
@@ -156,7 +156,7 @@ class OnnxGraph:
         return Outputs("classification" if is_label else "", probabilities=False)
 
     def _count_scores(self) -> int | None:
-        """Return how many scores there are for a row; None if only the maps tell."""
+        """Return the number of scores for a row; None if only the maps contain it."""
         if len(self.outputs) > _COLUMN:
             return len(self.outputs) - 1
         shape = self.outputs[1].shape
@@ -234,7 +234,7 @@ class OnnxGraph:
         return self._list(tensor, strings=6, integers=7 if kind == _INT64 else 5)
 
     def _value(self, message: Slice) -> _Value:
-        """Read a ValueInfoProto; of what is no tensor, only the name."""
+        """Read a ValueInfoProto; if it is not a tensor, only its name."""
         tensor = self._message.inner(self._message.inner(message, 2), 1)
         if tensor is None:
             return _Value(self._message.name(message, 1))

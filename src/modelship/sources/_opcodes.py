@@ -1,8 +1,7 @@
 """Implement each pickle opcode for the inert machine.
 
-The opcodes and what they take are those of ``pickletools.opcodes`` in Python's
-standard library, which describes every protocol up to 5. STOP ends the run
-before this table is asked.
+The opcodes and their arguments are those of ``pickletools.opcodes`` in the standard library, which
+describes every protocol up to 5. STOP is handled before this table is used.
 """
 
 from __future__ import annotations
@@ -77,7 +76,7 @@ _BY_BYTE: Final[Mapping[bytes, Callable[[Machine], object]]] = {
     b"q": lambda m: m.put(m.stream.unsigned(1)),
     b"r": lambda m: m.put(m.stream.unsigned(4)),
     b"\x94": lambda m: m.memoize(),
-    # classes, and what is made of them
+    # classes, and their instances
     b"c": lambda m: m.push(m.name_lines()),
     b"\x93": lambda m: m.name_stacked(),
     b"i": lambda m: m.instantiate(m.name_lines(), m.pop_mark()),

@@ -1,4 +1,4 @@
-"""Hold one file of a model, and what was read of it."""
+"""Define one file of a model, and the result of reading it."""
 
 from __future__ import annotations
 
@@ -24,12 +24,11 @@ _FIRST_BYTES: Final = 512
 
 @dataclass(frozen=True)
 class Described:
-    """What was read of one file.
+    """The result of reading one file.
 
-    ``raw_files`` are the names of files beside it that its loader reads as plain bytes, and
-    ``schema`` is what it tells of columns and answers. ``unusable`` says what it takes or answers
-    that no written script can serve, such as ``"takes several tensors"``. The other fields are
-    those of a ``Passport``.
+    ``raw_files`` are the names of other files that its loader reads as plain bytes, and ``schema``
+    is the schema in the file. ``unusable`` describes inputs or outputs that no generated script can
+    serve, such as ``"takes several tensors"``. The other fields are those of a ``Passport``.
     """
 
     format: str
@@ -49,7 +48,7 @@ class Described:
 
 @dataclass(frozen=True)
 class Part:
-    """A file to read, the work that may be spent on it, and whether it is the whole model."""
+    """A file to read, the budget for it, and whether it is the whole model."""
 
     path: Path
     budget: Budget
@@ -63,7 +62,7 @@ class Part:
 
     @property
     def compression(self) -> str | None:
-        """The compression that the file has for joblib."""
+        """The compression of the file, as joblib detects it."""
         return compression_of(self.first)
 
     @contextmanager
@@ -79,5 +78,5 @@ class Part:
             yield open_
 
     def described(self, format_: str, findings: Findings, **facts: Any) -> Described:
-        """Return what was found, and further fields of :class:`Described`."""
+        """Return the findings with further fields as a :class:`Described`."""
         return Described(format_, self.path.stat().st_size, findings, **facts)

@@ -1,4 +1,4 @@
-"""Read files that ``joblib.load`` unpickles: joblib files, and pickles of any kind."""
+"""Read the files that ``joblib.load`` unpickles: joblib files, and pickles of any kind."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def read_pickle_file(part: Part) -> Described:
     Raises
     ------
     EndedEarlyError
-        If the first one was not copied in full.
+        If the first one is truncated.
     MalformedError
-        If it does not begin with a whole pickle.
+        If the file does not start with a complete pickle.
     """
     with part.opened() as open_:
         read = read_all(open_)
@@ -60,7 +60,7 @@ def read_pickle_file(part: Part) -> Described:
 
 
 def describe_pickle(part: Part, read: Pickled) -> Described:
-    """Return what was read of a pickle; what holds joblib's arrays, or is packed, is joblib's."""
+    """Return the result of a pickle; a packed one, or one with joblib's arrays, is joblib's."""
     findings = read.findings
     by_joblib = part.compression or any(name.startswith(_JOBLIB) for name in findings.names)
     for name in sorted(findings.files):
@@ -80,7 +80,7 @@ def describe_pickle(part: Part, read: Pickled) -> Described:
 
 
 def _is_array_file(path: Path, name: str) -> bool:
-    """Return whether a file beside `path` is NumPy's, whose content is read as well."""
+    """Return whether a file next to `path` is a NumPy file, whose content is also read."""
     if not name or "/" in name or "\\" in name or name in (".", ".."):
         return False
     file = path.with_name(name)

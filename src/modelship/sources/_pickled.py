@@ -30,16 +30,16 @@ _ACT_WHEN_IMPORTED: Final = frozenset(("antigravity", "this", "idlelib", "lib2to
 
 @dataclass
 class Pickled:
-    """What was read of the pickles in a file; ``error`` is why it holds none, if so."""
+    """The result of reading the pickles in a file; ``error`` is set if it contains none."""
 
     findings: Findings = field(default_factory=Findings)
     unpacked_bytes: int | None = None
     error: MalformedError | EndedEarlyError | None = None
 
     def acts(self, *, text: bool) -> bool:
-        """Return whether loading does something before it fails, so that it matters what it is.
+        """Return whether loading has effects before it fails, so that its calls matter.
 
-        Lines of a `text` may look like imports. Of those, only few modules act.
+        Lines of a `text` may look like imports. Only few of those modules have effects.
         """
         names = self.findings.uses
         if text and not self.findings.calls:
@@ -65,10 +65,10 @@ def read_all(open_: Callable[[], ByteStream], *, arrays: bool = True) -> Pickled
     except (EndedEarlyError, MalformedError) as error:
         read.error = error
     if findings.goes_on:
-        # pickle.load knows nothing of joblib's arrays, and executes their bytes.
+        # pickle.load does not know joblib's arrays, and executes their bytes.
         _read_otherwise(open_, findings, arrays=False)
     if findings.goes_on_when_older:
-        # joblib before 1.2 executes the last of them.
+        # joblib before 1.2 executes the last bytes.
         _read_otherwise(open_, findings, padding=False)
     return read
 
@@ -88,7 +88,7 @@ def _read_otherwise(
     arrays: bool = True,
     padding: bool = True,
 ) -> None:
-    """Add what would be done if the bytes of arrays were carried out, however it ends."""
+    """Add the effects of executing the bytes of arrays, even if that fails."""
     other = Findings()
     try:
         with suppress(EndedEarlyError, MalformedError):
@@ -102,7 +102,7 @@ def _read_otherwise(
     if other.computes_names:
         findings.hazards[COMPUTES_NAMES] = None
     for text, uses in other.uses.items():
-        # By chance, texts of the file itself are taken for modules.
+        # Texts of the file may be read as module names by coincidence.
         real = is_dangerous(text) or text.partition(".")[0] in sys.stdlib_module_names
         if real and judge(text, uses) is Judgement.DANGEROUS:
             findings.named(text).add(uses)

@@ -1,4 +1,4 @@
-"""Show a model and its passport in a notebook."""
+"""Render a model and its passport in a notebook."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _UNIT: Final = 1024
 
 
 def model_html(model: Model) -> str:
-    """Return a model: what wrote it, whether it is safe to load, and its columns."""
+    """Render a model as HTML: its library, whether it is safe to load, and its columns."""
     told: dict[str, object] = {"file": model.path, "sha256": _digest(model.digest)}
     parts = []
     try:
@@ -32,13 +32,13 @@ def model_html(model: Model) -> str:
         told["holds"] = model.contents.told
         told |= {"takes": takes(model.schema), "answers": answers(model.schema)}
         parts = _columns(model.schema)
-    except (ModelshipError, OSError):  # it was moved or changed meanwhile
+    except (ModelshipError, OSError):  # moved or changed since
         told["now"] = mark("it cannot be read any more", "bad")
     return card(f"{model.name}:{model.version}", facts(told), *parts, note=model.format)
 
 
 def passport_html(passport: Passport) -> str:
-    """Return a passport: what wrote the model, and what loading it would do."""
+    """Render a passport as HTML: the library of the model, and the effects of loading it."""
     names = passport.globals
     more = f", and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
     listed = Html("<br>").join(code(name) for name in names[:_MOST_NAMES])

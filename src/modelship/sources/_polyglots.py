@@ -1,4 +1,4 @@
-"""Detect files that are one format for one loader, and a pickle for another."""
+"""Detect files that one loader reads as one format, and another as a pickle."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["note_pickles"]
 
 
 def note_pickles(part: Part, findings: Findings, *, what: str) -> None:
-    """Note what unpickling a file would do, as another loader than that of `what` might."""
+    """Record the effects of unpickling a file, as another loader than that of `what` might do."""
     with part.opened(packed=False) as open_:
         read = read_all(open_)
     if read.error is None or read.acts(text=False):

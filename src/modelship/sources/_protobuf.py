@@ -1,4 +1,4 @@
-"""Read messages in the wire format of protocol buffers, without their classes."""
+"""Read messages in the wire format of Protocol Buffers, without their classes."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _BETWEEN_CHECKS: Final = 1024
 
 @dataclass
 class MessageReader:
-    """Reads the fields of messages; a message is where it begins and ends in the content.
+    """Reads the fields of messages; a message is its start and end in the content.
 
     Parameters
     ----------
     content : buffer of bytes
         The file.
     budget : Budget
-        What may be spent.
+        The budget to use.
     """
 
     content: Any
@@ -39,36 +39,36 @@ class MessageReader:
     _steps: int = 0
 
     def inner(self, message: Slice | None, number: int) -> Slice | None:
-        """Return where the first value with a length lies that a field has, or None."""
+        """Return the position of a field's first length-delimited value, or None."""
         found = (v for n, v in self.fields(message or (0, 0)) if n == number)
         return next((value for value in found if isinstance(value, tuple)), None)
 
     def name(self, message: Slice | int, number: int) -> str:
-        """Return the text of a field; empty if there is none."""
+        """Return the text of a field; empty if the field is missing."""
         within = message if isinstance(message, tuple) else None
         return self.text(self.inner(within, number) or (0, 0))
 
     def text(self, value: Slice | int, *, most: int = _MAX_NAME_BYTES) -> str:
-        """Return the text that lies there, of at most so many bytes."""
+        """Return the text at a position, of at most `most` bytes."""
         begin, end = value if isinstance(value, tuple) else (0, 0)
         return bytes(self.content[begin : min(end, begin + most)]).decode("utf-8", "replace")
 
     def packed(self, numbers: Slice) -> Iterator[int]:
-        """Yield packed numbers; those below 0 as :func:`signed` takes them."""
+        """Yield packed numbers; :func:`signed` converts the negative ones."""
         at, end = numbers
         while at < end:
             value, at = self._varint(at, end)
             yield value
 
     def fields(self, message: Slice) -> Iterator[tuple[int, int | Slice]]:
-        """Yield the number of each field, and its value; of what has a length, where it lies.
+        """Yield the number of each field, and its value, or the position of a length-delimited one.
 
         Raises
         ------
         MalformedError
-            If what holds a field ends before it.
+            If the data ends before a field does.
         UndescribedError
-            If that takes too long.
+            If this takes too long.
         """
         at, end = message
         while at < end:
@@ -100,5 +100,5 @@ class MessageReader:
 
 
 def signed(value: int) -> int:
-    """Return the 64-bit integer that a number of the wire stands for."""
+    """Return the signed 64-bit integer for a number of the wire format."""
     return value - (1 << 64) if value >= 1 << 63 else value

@@ -25,17 +25,17 @@ _MAX_LABELS: Final = 100_000
 _MAX_OUTPUTS: Final = 1000
 _NUMBERS: Final = frozenset(("integer", "number", "boolean"))
 _LOSSES_WITH_PROBABILITIES: Final = ("log_loss", "log", "modified_huber")
-# Where an estimator keeps its classes when it has no classes_ of its own.
+# Attributes for the classes in an estimator without classes_.
 _CLASSES: Final = ("classes_", "_classes")
 _HELD_CLASSES: Final = ("_label_binarizer", "label_binarizer_", "_le", "_label_encoder", "le_")
 
-_PASSES_ON: Final = frozenset(  # answers as the one within does
+_PASSES_ON: Final = frozenset(  # has the answers of the inner estimator
     (
         *("GridSearchCV", "RandomizedSearchCV", "HalvingGridSearchCV", "FrozenEstimator"),
         *("HalvingRandomSearchCV", "RFE", "RFECV"),
     )
 )
-_AS_WITHIN: Final = frozenset(  # has probabilities if the one within has them
+_AS_WITHIN: Final = frozenset(  # has probabilities if the inner estimator has them
     (
         *("FixedThresholdClassifier", "MultiOutputClassifier", "OneVsRestClassifier"),
         *("SelfTrainingClassifier", "StackingClassifier", "TunedThresholdClassifierCV"),
@@ -44,7 +44,7 @@ _AS_WITHIN: Final = frozenset(  # has probabilities if the one within has them
 
 
 def schema_in(estimator: object) -> Schema:
-    """Return what the tree of an estimator tells; what it does not tell is unknown."""
+    """Return the schema in the tree of an estimator; the parts that it lacks are unknown."""
     if not isinstance(estimator, Thing):
         return Schema()
     outputs = _outputs(estimator)
@@ -72,11 +72,11 @@ def _named(column: Column, name: str) -> Column:
     return replace(column, name=name)
 
 
-# --- what it takes -------------------------------------------------------------------------
+# --- inputs --------------------------------------------------------------------------------
 
 
 def _within(thing: Thing) -> Iterator[Thing]:
-    """Yield an estimator and those within that see its columns, from the outside in."""
+    """Yield an estimator and the inner ones that take the same columns, the outermost first."""
     for _ in range(_MAX_DEPTH):
         yield thing
         inner = parts_of(thing) or inner_of(thing)
@@ -86,7 +86,7 @@ def _within(thing: Thing) -> Iterator[Thing]:
 
 
 def _names(estimator: Thing) -> tuple[str, ...]:
-    """Return the names of the columns; scikit-learn keeps none unless all are texts."""
+    """Return the names of the columns; scikit-learn stores them only if all are texts."""
     for each in _within(estimator):
         names = values_of(each.get("feature_names_in_")) or booster_names(each)
         if names:
@@ -110,7 +110,7 @@ def _width(estimator: Thing) -> int | None:
     return len(_names(estimator)) or None
 
 
-# --- what it answers -----------------------------------------------------------------------
+# --- outputs -------------------------------------------------------------------------------
 
 
 def _outputs(estimator: Thing) -> Outputs:
@@ -121,7 +121,7 @@ def _outputs(estimator: Thing) -> Outputs:
 
 
 def _answering(thing: Thing) -> Thing:
-    """Return the estimator whose answers those of another are."""
+    """Return the inner estimator that provides the answers of another."""
     for _ in range(_MAX_DEPTH):
         name = class_of(thing).rpartition(".")[2]
         inner = parts_of(thing)[-1:] or (inner_of(thing) if name in _PASSES_ON else [])

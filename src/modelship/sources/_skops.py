@@ -1,8 +1,8 @@
 """Read skops files: zip archives with a ``schema.json`` that describes the objects.
 
 The format is that of skops.io ("Secure persistence with skops"): each node of the schema has the
-module and the class of one object, and the outermost one the version of skops. Estimators keep
-scikit-learn's version among their attributes.
+module and the class of one object, and the outermost one has the version of skops. Estimators have
+scikit-learn's version in their attributes.
 """
 
 from __future__ import annotations
@@ -29,28 +29,27 @@ __all__ = ["is_skops", "read_document", "read_skops"]
 
 _SCHEMA: Final = "schema.json"
 _MAX_SCHEMA_BYTES: Final = 64 * 2**20
-# So many marks of JSON take less than 300 MB when they are read; a vocabulary of 100,000 words
-# has 2,300,000.
+# Parsing so many JSON tokens takes less than 300 MB; a vocabulary of 100,000 words has 2,300,000.
 _MAX_MARKS: Final = 4_000_000
 _MARKS: Final = (b",", b":", b"[", b"{")
-# A schema is text, which packs to a tenth or so.
+# A schema is text, which compresses to about a tenth.
 _SCHEMA_OF_ANY: Final = 4 * 2**20
 _SCHEMA_PER_BYTE: Final = 100
 _MAX_NAME: Final = 256
-# Nodes that only look up what they name, and those that create an instance and no more.
+# Nodes that only look up a name, and those that only create an instance.
 _HOLDS: Final = frozenset(("FunctionNode", "TypeNode", "JsonNode", "PartialNode", "CachedNode"))
 _MAKES: Final = frozenset(("ObjectNode",))
 _CALLED_SAFELY: Final = frozenset(
     ("builtins", "collections", "numpy", "scipy", "sklearn", "quantile_forest", "zoneinfo")
 )
 _VERSION: Final = re.compile(r"[0-9][0-9A-Za-z.+]{0,63}")
-# LZMA asks for as much memory as a file tells it to.
+# LZMA allocates as much memory as a file declares.
 _READ_HERE: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
 
 
 @dataclass
 class _Schema:
-    """What was found in a schema, and the size that the whole archive unpacks to."""
+    """The content of a schema, and the unpacked size of the whole archive."""
 
     findings: Findings = field(default_factory=Findings)
     sklearn_version: str = ""
@@ -59,12 +58,12 @@ class _Schema:
 
 
 def is_skops(path: Path) -> bool:
-    """Return whether a file is a zip archive that holds a skops schema.
+    """Return whether a file is a zip archive with a skops schema.
 
     Raises
     ------
     UndescribedError
-        If the archive has more entries than are looked at.
+        If the archive has too many entries to read.
     """
     try:
         check_directory(path)
@@ -75,14 +74,14 @@ def is_skops(path: Path) -> bool:
 
 
 def read_skops(part: Part) -> Described:
-    """Read the schema of a skops file, and what else is in it.
+    """Read the schema of a skops file, and its other entries.
 
     Raises
     ------
     MalformedError
-        If it is no zip archive, or has no schema.
+        If it is not a zip archive, or has no schema.
     UndescribedError
-        If the archive or the schema is far larger than a model's.
+        If the archive or the schema is far larger than that of a model.
     """
     if not is_skops(part.path):
         raise MalformedError(f"it is no zip archive with a {_SCHEMA}")
@@ -106,14 +105,14 @@ def _read_schema(path: Path) -> _Schema:
 
 
 def read_document(path: Path) -> Any:
-    """Return the schema of a skops file, which is JSON.
+    """Return the JSON schema of a skops file.
 
     Raises
     ------
     MalformedError
         If it cannot be unpacked or is not JSON.
     UndescribedError
-        If it is far larger than a model's.
+        If it is far larger than that of a model.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -148,7 +147,7 @@ def _described(document: Any) -> _Schema:
 
 
 def _note(node: dict[str, Any], findings: Findings) -> None:
-    """Note what loading one node imports, and what it does with that."""
+    """Record the imports for loading one node, and how they are used."""
     module, name, loader = (node.get(f"__{key}__") for key in ("module", "class", "loader"))
     if not isinstance(module, str) or not isinstance(name, str):
         return
@@ -183,6 +182,6 @@ def _is_class(text: str) -> bool:
 
 
 def _version(value: Any) -> str:
-    # It goes into messages and commands, so it has to look like a version.
+    # It is shown in messages and commands, so it has to look like a version.
     text = value.strip('"') if isinstance(value, str) else ""
     return text if _VERSION.fullmatch(text) else ""

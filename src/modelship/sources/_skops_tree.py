@@ -1,7 +1,7 @@
 """Build the object tree of a skops file, the same as that of a pickle.
 
 Each node of the schema names a loader of skops.io (``skops/io/_general.py``, ``_numpy.py``). Those
-that hold plain values, containers and arrays are read; of all others only the class is kept.
+of plain values, containers and arrays are read; for all others only the class is kept.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def skops_tree(path: Path) -> object:
     Raises
     ------
     MalformedError, UndescribedError
-        If its schema cannot be read.
+        If the schema cannot be read.
     """
     with zipfile.ZipFile(path) as archive:
         reader = _Reader(archive, Part(path, Budget(path.stat().st_size)).budget)
@@ -57,7 +57,7 @@ class _Reader:
         self._seen: dict[int, object] = {}
 
     def value(self, node: object, *, depth: int) -> object:
-        """Return what a node stands for; OPAQUE if that is not known."""
+        """Return the value of a node; OPAQUE if it is unknown."""
         self._nodes += 1
         if not isinstance(node, dict) or depth > _MAX_DEPTH or self._nodes > _MAX_NODES:
             return OPAQUE
@@ -124,7 +124,7 @@ class _Reader:
         return values[0] if values and len(values) == 1 else _as_thing(array)
 
     def _stored(self, name: object) -> Array | None:
-        """Return an array in a file of NumPy's, without its values if these are many."""
+        """Return an array in a NumPy file, without its values if there are many."""
         if not isinstance(name, str) or name not in self._archive.namelist():
             return None
         with self._archive.open(name) as file:

@@ -1,4 +1,4 @@
-"""Record what unpickling would do with states, items and keys."""
+"""Record the effects of states, items and keys when unpickling."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ _VERSION: Final = re.compile(r"[0-9][0-9A-Za-z.+]{0,63}")
 
 
 class States(Loop):
-    """The part of the machine that would give states and items to things."""
+    """The part of the machine for setting states and items."""
 
     def hazard(self, clause: str) -> None:
         self.findings.hazards[clause] = None
 
     def holds_own(self, value: object, *, but: object = None) -> bool:
-        """Return whether a value holds something that the file defines itself."""
+        """Return whether a value contains something that the file itself defines."""
         if not self.findings.brings_code:
             return False
         self.stream.budget.take_time()
@@ -86,11 +86,11 @@ class States(Loop):
             self.hazard("it describes a type of arrays as NumPy does not")
 
     def look_into(self, state: object, *, strict: bool) -> None:
-        """Note what a state brings, whatever it is given to."""
+        """Record the effects of a state, for any target."""
         parts = state if isinstance(state, tuple) else (state,)
         states = [part for part in parts if type(part) is State and part]
         if not (states or strict):
-            return  # as most are, which hold arrays
+            return  # like most states, which contain arrays
         if reason := state_runs(state, strict=strict):
             self.hazard(reason)
         for part in states:
@@ -99,12 +99,12 @@ class States(Loop):
             version = part.get("_sklearn_version")
             if self.holds_own(version) or (part.opaque and self.holds_own(part)):
                 self.hazard("it gives an instance a state that runs what it defines itself")
-            # It goes into messages and commands, so it has to look like a version.
+            # It is shown in messages and commands, so it has to look like a version.
             if isinstance(version, str) and _VERSION.fullmatch(version):
                 self.findings.sklearn_version = version
 
     def give_members(self, target: object, items: list[object]) -> None:
-        """Note what appends to something else than a list, or an instance that stands for one."""
+        """Record items appended to a target that is not a list, or an instance in place of one."""
         if isinstance(target, Listed):
             target.keep(items)
             return
@@ -113,12 +113,12 @@ class States(Loop):
             self.hazard("it appends to what is no list")
 
     def use_as_keys(self, keys: list[object]) -> None:
-        """Note keys that may be compared, which calls methods of theirs."""
+        """Record keys that may be compared, which calls their methods."""
         if any(type(key) is not str and key is not MEMBER and self.holds_own(key) for key in keys):
             self.hazard("it uses what it defines itself as a key")
 
     def give_items(self, target: object, items: list[object]) -> None:
-        """Note what appends to, or sets items of, something that is no plain container."""
+        """Record items appended to, or set on, a target that is not a plain container."""
         if isinstance(target, Made):
             target.keep(items)
         if isinstance(target, Name) or target is MODULE:
@@ -127,7 +127,7 @@ class States(Loop):
             self.hazard("it calls a method of a class that it defines itself")
 
     def hides_methods(self, state: object) -> bool:
-        """Return whether a state, or a part of it that is unpacked, has methods of the file."""
+        """Return whether a state, or a part of it that is unpacked, has methods from the file."""
         parts = state if isinstance(state, tuple) else (state,)
         return any(self.holds_own(part) for part in parts if not isinstance(part, (State, Listed)))
 
@@ -137,5 +137,5 @@ def _may_be_called(value: object) -> bool:
 
 
 def is_new_block(first: tuple[object, ...]) -> bool:
-    """Return whether a partial function is pandas's for blocks."""
+    """Return whether a partial function is the one that pandas uses for blocks."""
     return bool(first) and isinstance(first[0], Name) and first[0].text == _NEW_BLOCK

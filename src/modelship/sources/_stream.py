@@ -1,7 +1,7 @@
 """Stream the decompressed bytes of a model file, with bounded memory.
 
-Lengths that a file declares are not believed: what is read is read in bounded
-pieces, so that a short file cannot make this process ask for much memory.
+Lengths that a file declares are not trusted: all reads are bounded, so that a short file cannot
+make this process allocate much memory.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ LONGEST_SHORT_BYTES: Final = 272
 
 
 class EndedEarlyError(Exception):
-    """The bytes end where more must follow; carries what was being read."""
+    """The data is truncated; the argument is what was being read."""
 
 
 class MalformedError(Exception):
-    """The bytes cannot be what they claim to be; carries the problem."""
+    """The data is not in the declared format; the argument is the problem."""
 
 
 class UndescribedError(Exception):
-    """Reading stopped although nothing wrong is known; carries the reason."""
+    """Reading stopped without a known problem in the file; the argument is the reason."""
 
 
 class _Unpacked(io.RawIOBase):
@@ -76,14 +76,14 @@ class _Unpacked(io.RawIOBase):
     def _unpack(self, packed: bytes, max_length: int) -> bytes:
         try:
             return self._inner.decompress(packed, max_length)
-        except Exception as error:  # each library has its own, and lzma may be missing
+        except Exception as error:  # each library has its own exceptions, and lzma may be missing
             raise MalformedError(f"its {self._compression} data is damaged") from error
 
     def _next_member(self) -> bool:
-        """Go on to a further stream in the same file, as bz2 and xz allow."""
+        """Continue with another stream in the same file, as bz2 and xz allow."""
         rest = self._inner.unused_data or self._file.read(CHUNK_BYTES)
         if rest and isinstance(self._inner, Zlib):
-            # joblib's reader of zlib and gzip then doubles its memory until there is no more
+            # joblib's reader of zlib and gzip then doubles its memory until it is exhausted
             # (BinaryZlibFile._fill_buffer, joblib 1.6), so such a file must not be served.
             raise MalformedError(
                 f"something follows its {self._compression} data, on which joblib.load hangs"
@@ -111,7 +111,7 @@ class _Member(io.RawIOBase):
             data = self._file.read(min(len(view), CHUNK_BYTES))
         except EOFError:
             raise EndedEarlyError("an entry of an archive") from None
-        except Exception as error:  # zlib's, bz2's, and of a checksum
+        except Exception as error:  # of zlib, of bz2, or of a checksum
             raise MalformedError("an entry of the archive is damaged") from error
         self._budget.take_bytes(len(data))
         view[: len(data)] = data
@@ -121,17 +121,17 @@ class _Member(io.RawIOBase):
 class ByteStream:
     """The bytes of a file in order, with exact and bounded reads.
 
-    What is at hand is the window ``data[at:]``. Code that reads from it directly moves `at`,
-    and keeps below `safe`, where the longest short instruction still lies within it.
+    The available bytes are the window ``data[at:]``. Code that reads from it directly advances
+    `at`, and stays below `safe`, where the longest short instruction is still within the window.
 
     Parameters
     ----------
     file : BinaryIO
         An open file at its start.
     budget : Budget
-        What unpacking counts against.
+        The budget for unpacking.
     compression : str or None
-        What :func:`compression_of` returned for it, or ``"zip"`` for an entry of an archive.
+        The result of :func:`compression_of` for the file, or ``"zip"`` for an entry of an archive.
     """
 
     data: bytes
@@ -140,7 +140,7 @@ class ByteStream:
 
     def __init__(self, file: BinaryIO, *, budget: Budget, compression: str | None) -> None:
         self._size_bytes: int | None = None
-        self._end = 0  # where the window ends in the whole
+        self._end = 0  # the end of the window in the whole content
         self.skipped_bytes = 0
         self.budget = budget
         if compression is None:
@@ -156,7 +156,7 @@ class ByteStream:
         self.data, self.at, self.safe = data, 0, len(data) - LONGEST_SHORT_BYTES
 
     def _more(self) -> bool:
-        """Let the window begin at `at` and reach further; False at the end of the bytes."""
+        """Move the start of the window to `at`, and extend it; False at the end of the bytes."""
         more = self._file.read(CHUNK_BYTES)
         self._end += len(more)
         self._hold(self.data[self.at :] + more)
@@ -164,11 +164,11 @@ class ByteStream:
 
     @property
     def position_bytes(self) -> int:
-        """How many bytes were read or skipped."""
+        """The number of bytes that were read or skipped."""
         return self._end - len(self.data) + self.at
 
     def read(self, size_bytes: int) -> bytes:
-        """Return exactly `size_bytes` bytes; for small sizes that this package chose."""
+        """Return exactly `size_bytes` bytes; only for small sizes that do not come from a file."""
         while len(self.data) - self.at < size_bytes:
             if not self._more():
                 raise EndedEarlyError("a pickle")
@@ -176,13 +176,13 @@ class ByteStream:
         return self.data[self.at - size_bytes : self.at]
 
     def peek(self, size_bytes: int) -> bytes:
-        """Return the next bytes, fewer at the end, and do not pass over them."""
+        """Return the next bytes, fewer at the end, without consuming them."""
         while len(self.data) - self.at < size_bytes and self._more():
             pass
         return self.data[self.at : self.at + size_bytes]
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield all that follows, in pieces."""
+        """Yield all remaining bytes, in chunks."""
         while self.has_more:
             yield self.data[self.at :]
             self.at = len(self.data)
@@ -208,7 +208,7 @@ class ByteStream:
         return line if self.position_bytes - begin - 1 <= max_bytes else None
 
     def skip(self, size_bytes: int) -> None:
-        """Pass over `size_bytes` bytes, which all have to be there."""
+        """Skip `size_bytes` bytes, and raise EndedEarlyError if there are fewer."""
         self.skipped_bytes += size_bytes
         left = size_bytes - (len(self.data) - self.at)
         if left <= 0:
@@ -233,11 +233,11 @@ class ByteStream:
 
     @property
     def has_more(self) -> bool:
-        """Whether anything follows."""
+        """Whether there are more bytes."""
         return self.at < len(self.data) or self._more()
 
     def finish(self) -> int:
-        """Read compressed data to its end, for its checksum; return the size of the whole."""
+        """Read compressed data to its end, to verify its checksum; return the total size."""
         if self._size_bytes is not None:
             return self._size_bytes
         while data := self._file.read(CHUNK_BYTES):

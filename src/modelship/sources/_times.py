@@ -1,4 +1,4 @@
-"""Read the arrays of dates and durations of an encoder, without their values."""
+"""Read an encoder's arrays of dates and durations, without their values."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ __all__ = ["are_timestamps", "column_of_times"]
 _TIMES: Final = {"M": "datetime64", "m": "timedelta64"}
 _KINDS: Final = {"M": "date", "m": "mixed"}
 _UNITS: Final = ("s", "ms", "us", "ns")  # those of pandas
-_METADATA: Final = 8  # their place in the state, and their form: (dict or None, (unit, 1, 1, 1))
+_METADATA: Final = 8  # their index in the state, and their form: (dict or None, (unit, 1, 1, 1))
 _NOT_A_TIME: Final = b"\0" * 7 + b"\x80"
 _TIMESTAMP: Final = "pandas._libs.tslibs.timestamps._unpickle_timestamp"
 
 
 def column_of_times(array: Array, *, strict: bool) -> Column:
-    """Return the column whose values an encoder has; unknown if they are no dates or durations."""
+    """Return the column of an encoder's values; unknown if they are not dates or durations."""
     try:
         letter, _ = array.dtype.code
     except UndescribedError:
@@ -37,7 +37,7 @@ def column_of_times(array: Array, *, strict: bool) -> Column:
 
 
 def are_timestamps(values: Sequence[object]) -> bool:
-    """Return whether values are moments of pandas', as those with a time zone are kept."""
+    """Return whether values are timestamps of pandas, as for those with a time zone."""
     present = [each for each in values if not is_gap(each)]
     is_moment = (isinstance(each, Thing) and class_of(each) == _TIMESTAMP for each in present)
     return bool(present) and all(is_moment)

@@ -22,22 +22,22 @@ __all__ = ["Told", "tell_pickle", "tell_skops"]
 
 @dataclass(frozen=True)
 class Told:
-    """What a file tells; what it does not tell is unknown."""
+    """The facts in a file; those that it lacks are unknown."""
 
     contents: Contents = field(default_factory=Contents)
     schema: Schema = field(default_factory=Schema)
 
 
 def tell_pickle(path: Path) -> Told:
-    """Return what a pickle tells whose passport is complete; nothing if it is too unusual.
+    """Return the facts in a pickle with a complete passport; none if it is too unusual.
 
-    It raises nothing: whether a file is damaged or dangerous is said by its passport.
+    This function raises nothing: the passport says whether a file is damaged or dangerous.
     """
     return _tell(path, _tree_of)
 
 
 def tell_skops(path: Path) -> Told:
-    """Return what a skops file tells, as :func:`tell_pickle` does."""
+    """Return the facts in a skops file, like :func:`tell_pickle`."""
     return _tell(path, skops_tree)
 
 

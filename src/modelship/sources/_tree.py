@@ -1,6 +1,6 @@
 """Define the object tree of a pickle: classes by name, states, containers and small arrays.
 
-Nothing in it was imported or called. What was too large to keep is ``OPAQUE``.
+Nothing in it was imported or called. Values that were too large to keep are ``OPAQUE``.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _BITS: Final = 8
 
 
 class Items(list[object]):
-    """The first items of a list or a set; ``size`` is how many it has."""
+    """The first items of a list or a set; ``size`` is the total number."""
 
     __slots__ = ("kind", "size")
 
@@ -61,7 +61,7 @@ class Items(list[object]):
         self.kind = kind
 
     def add(self, items: list[object]) -> None:
-        """Add what is appended; of many instances only the class is kept."""
+        """Append items; only the class is kept of instances after the first ones."""
         self.size += len(items)
         first = max(MAX_STATES - len(self), 0)
         super().extend(items[: max(0, MAX_ITEMS - len(self))])
@@ -71,14 +71,14 @@ class Items(list[object]):
 
     @property
     def is_whole(self) -> bool:
-        """Whether all of its items were kept."""
+        """Whether all items were kept."""
         return self.size == len(self)
 
 
 class Entries:
-    """The first entries of a dict: those with texts as keys, the other ones, and how many.
+    """The first entries of a dict: those with texts as keys, the others, and the total number.
 
-    Only texts are hashed: hashing what a file chose could take forever.
+    Only texts are hashed: hashing values from a file could take forever.
     """
 
     __slots__ = ("named", "others", "size")
@@ -100,7 +100,7 @@ class Entries:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all of its entries were kept."""
+        """Whether all entries were kept."""
         return self.size == len(self.named) + len(self.others)
 
     def values(self) -> Iterator[object]:
@@ -110,7 +110,7 @@ class Entries:
 
 
 class Thing:
-    """What a call would make: an instance of ``maker``, with the state that it is given."""
+    """The result of a call: an instance of ``maker``, with its state."""
 
     __slots__ = ("args", "entries", "items", "maker", "state")
 
@@ -122,27 +122,27 @@ class Thing:
         self.entries: Entries | None = None
 
     def get(self, name: str) -> object:
-        """Return an attribute; None if it has none of this name, OPAQUE if it was not kept."""
+        """Return an attribute; None if it does not exist, OPAQUE if it was not kept."""
         for part in self.state if isinstance(self.state, tuple) else (self.state,):
             if isinstance(part, Entries) and name in part.named:
                 return part.named[name]
         return None
 
     def has(self, name: str) -> bool:
-        """Return whether it has an attribute of this name."""
+        """Return whether an attribute of this name exists."""
         parts = self.state if isinstance(self.state, tuple) else (self.state,)
         return any(isinstance(part, Entries) and name in part.named for part in parts)
 
 
 class KnownDtype(Dtype):
-    """A dtype in a file that was read before, so that what it says of itself holds."""
+    """A dtype in a file that was read before, so that its description is valid."""
 
     def _has_object_inside(self) -> bool:
         return bool(int(self._checked_state()[7]) & 1)  # type: ignore[call-overload] # checked
 
     @property
     def name(self) -> str:
-        """NumPy's name of it, such as ``"int64"``, or ``""``."""
+        """The dtype's NumPy name, such as ``"int64"``, or ``""``."""
         try:
             kind, count = self.code
         except UndescribedError:
@@ -153,20 +153,20 @@ class KnownDtype(Dtype):
 
     @property
     def is_big_endian(self) -> bool:
-        """Whether the bytes of an element come with the most significant one first."""
+        """Whether the most significant byte of an element comes first."""
         return isinstance(self.state, tuple) and self.state[1:2] == (">",)
 
 
 @dataclass(frozen=True)
 class Head:
-    """The first bytes of a text, or of bytes, that are too long to keep."""
+    """The first bytes of a text, or of bytes, too long to keep."""
 
     data: bytes
 
 
 @dataclass(frozen=True)
 class Array:
-    """An array of NumPy's; ``data`` are its bytes, its objects, or None if they were not kept."""
+    """A NumPy array; ``data`` are its bytes, its objects, or None if they were not kept."""
 
     shape: tuple[int, ...]
     dtype: KnownDtype
@@ -174,14 +174,14 @@ class Array:
 
     @property
     def values(self) -> tuple[object, ...] | None:
-        """The elements as plain values, if they were kept and are of a plain kind."""
+        """The elements as plain values, if they were kept and have a plain type."""
         if isinstance(self.data, Items):
             return tuple(self.data) if self.data.is_whole else None
         return None if self.data is None else _decoded(self.dtype, self.data)
 
 
 def as_array(shape: object, dtype: object, data: object) -> Array | None:
-    """Return an array, if that is what these describe."""
+    """Return an array, if these describe one."""
     if not isinstance(shape, tuple):
         shape = (shape,)
     if not (isinstance(dtype, KnownDtype) and all(type(size) is int for size in shape)):
@@ -191,7 +191,7 @@ def as_array(shape: object, dtype: object, data: object) -> Array | None:
 
 
 def scalar_of(args: tuple[object, ...]) -> object:
-    """Return the plain value of a scalar of NumPy's."""
+    """Return the plain value of a NumPy scalar."""
     if len(args) == 2 and isinstance(args[0], KnownDtype) and isinstance(args[1], bytes):  # noqa: PLR2004 - dtype, bytes
         values = _decoded(args[0], args[1])
         return values[0] if values and len(values) == 1 else OPAQUE
@@ -220,7 +220,7 @@ def _texts(kind: str, size: int, data: bytes, *, big: bool) -> tuple[str, ...] |
 
 
 def values_of(value: object) -> list[object] | None:
-    """Return the items of a whole list or array; None if it is neither, or was not kept."""
+    """Return the items of a list or array; None if it is neither, or was not fully kept."""
     if isinstance(value, Thing) and isinstance(value.state, Array):
         found = value.state.values
         return None if found is None else list(found)
@@ -228,7 +228,7 @@ def values_of(value: object) -> list[object] | None:
 
 
 def pairs_in(items: object) -> list[tuple[object, object]]:
-    """Return the pairs in a list, such as a name and a step; none if it is no list."""
+    """Return the pairs in a list, such as a name and a step; empty if it is not a list."""
     if not isinstance(items, Items):
         return []
     return [(each[0], each[1]) for each in items if isinstance(each, tuple) and len(each) == 2]  # noqa: PLR2004 - a pair
@@ -259,7 +259,7 @@ def _own_class(maker: object) -> str:
 
 
 def known_text(value: object) -> str | None:
-    """Return a text that can be shown, and be a key of JSON; None for anything else."""
+    """Return a text that can be shown, and be a JSON key; None for anything else."""
     if not isinstance(value, str):
         return None
     try:
@@ -270,7 +270,7 @@ def known_text(value: object) -> str | None:
 
 
 def is_gap(value: object) -> bool:
-    """Return whether a value stands for a missing one."""
+    """Return whether a value represents a missing one."""
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 

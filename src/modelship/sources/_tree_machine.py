@@ -1,8 +1,8 @@
-"""Build the object tree of a pickle whose passport was read completely.
+"""Build the object tree of a pickle with a complete passport.
 
-The passport's machine notes what loading would do, and keeps next to nothing. This one judges
-nothing, and keeps what tells how a model is used. It is only run where it is asked for, of files
-that the other one has read in full; nothing is imported and nothing is called here either.
+The machine of the passport records the effects of loading, and keeps almost no values. This one
+records no effects, and keeps the values that describe how a model is used. It only runs on request,
+for files that the other machine has read completely; it also imports and calls nothing.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ MAX_RAW_BYTES: Final = 256 * 1024  # of one text or array,
 MAX_ALL_RAW_BYTES: Final = 16 * 2**20  # and of all that are kept
 MAX_ALL_ITEMS: Final = 4_000_000
 HEAD_BYTES: Final = 64 * 1024
-_MEMOIZED_BYTES: Final = 64  # Python has but one of each text of a single byte
+_MEMOIZED_BYTES: Final = 64  # Python has only one object for each text of a single byte
 _STORES: Final = b"\x94qr"
 _CORES: Final = ("core", "_core")
 _RECONSTRUCT: Final = frozenset(f"numpy.{core}.multiarray._reconstruct" for core in _CORES)
@@ -59,25 +59,25 @@ _DILL_ARRAY: Final = "dill._dill._create_array"
 
 @dataclass
 class Room:
-    """How many bytes of texts and arrays may still be kept, and how many items of containers."""
+    """The remaining limits on the bytes of texts and arrays, and on the items of containers."""
 
     left_bytes: int = MAX_ALL_RAW_BYTES
     left_items: int = MAX_ALL_ITEMS
 
     def take(self, size_bytes: int) -> bool:
-        """Return whether so many more are kept."""
+        """Reserve `size_bytes` if the limits allow it; return whether they do."""
         if size_bytes > min(MAX_RAW_BYTES, self.left_bytes):
             return False
         self.left_bytes -= size_bytes
         return True
 
     def give_back(self, size_bytes: int) -> None:
-        """Note that so many were dropped."""
+        """Release `size_bytes` that were dropped."""
         self.left_bytes += size_bytes
 
 
 class TreeMachine(Machine):
-    """The inert machine, which keeps what the other one only notes."""
+    """The inert machine, which keeps the values that the other one only records."""
 
     keeps_floats = True
 
@@ -89,7 +89,7 @@ class TreeMachine(Machine):
         self.room = room or Room()
 
     def read_tree(self) -> object:
-        """Read one pickle, and return what it holds."""
+        """Read one pickle, and return its object."""
         while not self.run_some():
             self.check_limits()
         return self.stack.pop()
@@ -109,7 +109,7 @@ class TreeMachine(Machine):
             self.push_head(size_bytes)
 
     def push_bytes(self, size_bytes: int) -> None:
-        """Push bytes; long ones do not stay in the memo, where nobody asks for them."""
+        """Push bytes; long ones are not kept in the memo, where they are not used."""
         if size_bytes <= _MEMOIZED_BYTES:
             self.push(self.stream.read(size_bytes))
         elif self.room.take(size_bytes):
@@ -122,7 +122,7 @@ class TreeMachine(Machine):
             self.push_head(size_bytes)
 
     def push_head(self, size_bytes: int) -> None:
-        """Keep the beginning of what is too long to keep."""
+        """Keep the start of a value that is too long to keep."""
         head = (
             self.stream.read(HEAD_BYTES) if size_bytes > HEAD_BYTES < self.room.left_bytes else b""
         )
@@ -172,7 +172,7 @@ class TreeMachine(Machine):
             target.add(items)
 
     def use_as_keys(self, keys: list[object]) -> None:
-        """Keys were judged by the other machine."""
+        """Do nothing: the other machine has checked the keys."""
 
     # --- classes and instances -------------------------------------------------------------
 
@@ -233,7 +233,7 @@ class TreeMachine(Machine):
     # --- arrays ----------------------------------------------------------------------------
 
     def array_of_state(self, state: object) -> Array | None:
-        """Return the array with a state as ``ndarray.__reduce__`` gives it."""
+        """Return the array for a state in the format of ``ndarray.__reduce__``."""
         if not isinstance(state, tuple) or len(state) != 5:  # noqa: PLR2004 - as NumPy writes it
             return None
         _, shape, dtype, _, data = state
@@ -248,7 +248,7 @@ class TreeMachine(Machine):
         return array
 
     def array_in_file(self, state: object) -> Array | None:
-        """Read an array whose bytes joblib wrote behind its description."""
+        """Read an array whose bytes joblib wrote after its description."""
         named = state.named if isinstance(state, Entries) else {}
         dtype, shape = named.get("dtype"), named.get("shape")
         if not isinstance(dtype, KnownDtype):
@@ -268,7 +268,7 @@ class TreeMachine(Machine):
 
 
 def _bytes_of(args: tuple[object, ...]) -> object:
-    """Return the bytes that protocols before 3 write as a text."""
+    """Return bytes that protocols before 3 write as a text."""
     if args[1:] == ("latin1",) and isinstance(args[0], str):
         with suppress(UnicodeEncodeError):
             return args[0].encode("latin-1")

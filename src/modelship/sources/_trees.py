@@ -1,7 +1,7 @@
 """Check that the tree nodes of a booster are consistent.
 
-LightGBM and XGBoost follow what a file says of its nodes without a look, so that a damaged or
-forged file makes the process read memory that is not the model's, or go round for ever.
+LightGBM and XGBoost follow the node indices in a file without checks, so a damaged or forged file
+makes the process read memory outside the model, or loop forever.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _NO_NUMBER: Final = -(2**40)
 
 
 class TreeCheck:
-    """Looks at the nodes of each tree of XGBoost, while the file is read."""
+    """Checks the nodes of each XGBoost tree while the file is read."""
 
     _KEYS: Final = ("left_children", "right_children", "split_indices")
 
@@ -31,7 +31,7 @@ class TreeCheck:
         self._astray = False
 
     def visit(self, key: str, numbers: Any) -> None:
-        """Take the array of numbers under `key`, or their text."""
+        """Process the array of numbers under `key`, or their text."""
         if key not in self._KEYS:
             return
         self._seen[key] += 1
@@ -45,7 +45,7 @@ class TreeCheck:
             self._least = min(self._least, *found, 0)
 
     def problems(self, *, trees: Sequence[object], width: int) -> Iterator[str]:
-        """Yield what is wrong, as clauses; `trees` are those of the document."""
+        """Yield the problems as clauses; `trees` are those of the document."""
         if self._astray or any(self._seen[key] != len(trees) for key in self._KEYS):
             yield LEADS_ASTRAY
         if self._least < 0 or (trees and width and self._greatest >= width):
@@ -53,12 +53,12 @@ class TreeCheck:
 
 
 def is_tree(left: Sequence[int], right: Sequence[int], *, leaf_is_negative: bool = False) -> bool:
-    """Return whether nobody who begins at the first node comes to a node twice, or to none.
+    """Return whether every path from the first node is valid and reaches each node only once.
 
     Parameters
     ----------
     left, right : Sequence[int]
-        The children of each node. Of XGBoost, -1 is none; of LightGBM, negative ones are leaves:
+        The children of each node. In XGBoost, -1 is none; in LightGBM, negative ones are leaves:
         ``~leaf``, of which there is one more than nodes (`leaf_is_negative`).
     """
     if len(left) != len(right):
@@ -70,12 +70,12 @@ def is_tree(left: Sequence[int], right: Sequence[int], *, leaf_is_negative: bool
 
 
 def splits_within(features: Iterable[int], width: int) -> bool:
-    """Return whether these are features of a model that has `width` of them."""
+    """Return whether all of `features` exist in a model with `width` features."""
     return all(0 <= feature < width for feature in features)
 
 
 def integers(text: bytes) -> list[int]:
-    """Return the numbers in a text; one that is out of all bounds if something else is in it."""
+    """Return the numbers in a text, or one number out of bounds if it contains anything else."""
     try:
         return list(map(int, text.split()))
     except ValueError:

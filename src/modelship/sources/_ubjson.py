@@ -1,6 +1,6 @@
 """Read Universal Binary JSON (draft 12 of ubjson.org), as XGBoost writes it.
 
-Nothing that a file declares is believed: a length is compared with what is left of the file before
+Declared sizes are not trusted: a length is compared with the remaining size of the file before
 anything is read, and long arrays of numbers are skipped.
 """
 
@@ -21,7 +21,8 @@ __all__ = ["SKIPPED", "read_ubjson", "read_ubjson_at"]
 SKIPPED: Final = "(skipped)"
 """A placeholder for a skipped value."""
 
-# The letter of each kind of number, and how struct reads it; XGBoost writes draft 9's "U" and "i".
+# The type marker of each kind of number, and its struct format; XGBoost writes draft 9's "U" and
+# "i".
 _NUMBERS: Final[Mapping[int, struct.Struct]] = {
     ord(letter): struct.Struct(f">{code}")
     for letter, code in (
@@ -48,20 +49,20 @@ def read_ubjson(
     content : buffer of bytes
         The document.
     budget : Budget
-        What may be spent.
+        The budget to use.
     keep : Collection[str]
-        Keys under which arrays of numbers are kept; the others become :data:`SKIPPED`.
+        Keys whose arrays of numbers are kept; the others become :data:`SKIPPED`.
     visit : Callable[[str, Any], None]
-        Is called with the key of each array of whole numbers, and an iterable of these.
+        Called with the key of each array of whole numbers, and an iterable of them.
 
     Raises
     ------
     EndedEarlyError
-        If the content ends where more must follow.
+        If the content is truncated.
     MalformedError
         If it is not such a document.
     UndescribedError
-        If it takes too long, or is nested deeper than models are.
+        If it takes too long, or is nested deeper than in a model.
     """
     reader = _Reader(content, budget, keep=frozenset(keep), visit=visit)
     value = reader.value("", depth=0)
@@ -71,7 +72,7 @@ def read_ubjson(
 
 
 def read_ubjson_at(content: bytes, at: int, budget: Budget, *, keep: Collection[str]) -> Any:
-    """Read the value that begins at a place of a document, whatever follows it.
+    """Read the value at a position in a document, whatever follows it.
 
     Raises
     ------
@@ -135,7 +136,7 @@ class _Reader:
         if self._peek() == _COUNT:
             self.at += 1
             count = self._length()
-            # A value has one byte at least, so that a short file cannot ask for a long list.
+            # A value has at least one byte, so a short file cannot declare a long list.
             self._require(count)
             found = [self.value(key, depth=depth + 1) for _ in range(count)]
         else:
@@ -148,7 +149,7 @@ class _Reader:
         return found
 
     def _typed(self, key: str) -> Any:
-        """Read an array whose numbers are all of one kind."""
+        """Read an array of numbers with a common type."""
         kind = self._take(2)[1]
         if kind not in _NUMBERS or self._byte() != _COUNT:
             raise MalformedError("an array in it is of no kind that there is")

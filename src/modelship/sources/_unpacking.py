@@ -8,7 +8,7 @@ from typing import Final, Protocol
 __all__ = ["Decompressor", "Zlib", "compression_of", "decompressor_of"]
 
 MAX_LZMA_MEMORY_BYTES: Final = 2**30
-# As joblib distinguishes them (joblib/compressor.py), in its order.
+# As joblib detects them (joblib/compressor.py), in its order.
 _MAGIC: Final = {
     "zfile": b"ZF",
     "zlib": b"\x78",
@@ -21,7 +21,7 @@ _MAGIC: Final = {
 
 
 def compression_of(first: bytes) -> str | None:
-    """Return the compression that a file with these first bytes has for joblib, or None."""
+    """Return the compression that joblib detects from these first bytes, or None."""
     for name, magic in _MAGIC.items():
         if first.startswith(magic):
             return name
@@ -29,7 +29,7 @@ def compression_of(first: bytes) -> str | None:
 
 
 class Decompressor(Protocol):
-    """What the decompressors of Python have in common."""
+    """The common interface of Python's decompressors."""
 
     @property
     def eof(self) -> bool: ...
@@ -41,7 +41,7 @@ class Decompressor(Protocol):
 
 
 class Zlib:
-    """zlib and gzip, with the interface that bz2 and lzma share."""
+    """zlib and gzip, with the interface of bz2 and lzma."""
 
     def __init__(self) -> None:
         self._inner = zlib.decompressobj(wbits=47)  # 32 + 15: either header, any window
@@ -63,16 +63,16 @@ class Zlib:
 
 
 def decompressor_of(compression: str) -> Decompressor:
-    """Return what unpacks such data, piece by piece.
+    """Return an incremental decompressor for such data.
 
     Raises
     ------
     ImportError
-        If this Python has none.
+        If this Python does not have one.
     """
     if compression in ("zlib", "gzip"):
         return Zlib()
-    # A Python can be built without bz2 and lzma.
+    # Python can be built without bz2 and lzma.
     if compression == "bz2":
         import bz2
 

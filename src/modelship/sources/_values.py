@@ -48,26 +48,26 @@ class _Kind:
 
 
 OPAQUE: Final = _Kind()  # any value that a passport does not need
-CODE_TYPE: Final = _Kind()  # what makes code objects
-FUNCTION_TYPE: Final = _Kind()  # what makes functions of code objects
+CODE_TYPE: Final = _Kind()  # creates code objects
+FUNCTION_TYPE: Final = _Kind()  # creates functions from code objects
 METACLASS: Final = _Kind()  # type itself, as dill writes it
-CODE: Final = _Kind()  # a code object that was looked into
-FUNCTION: Final = _Kind()  # a function that the file itself holds
-COMPUTED: Final = _Kind()  # what a call of a built-in gave, which may be a text
-NEW_BLOCK: Final = _Kind()  # what pandas 1.3 and 1.4 make the blocks of frames with
+CODE: Final = _Kind()  # a code object that was checked
+FUNCTION: Final = _Kind()  # a function defined in the file
+COMPUTED: Final = _Kind()  # the result of a built-in, which may be a text
+NEW_BLOCK: Final = _Kind()  # creates the blocks of frames in pandas 1.3 and 1.4
 MODULE: Final = _Kind()  # an imported module
 EVALUATING: Final = _Kind()  # an instance that would execute a text in its state
-PLAIN_TYPE: Final = _Kind()  # a type of Python that only keeps what it is given
-SHARED: Final = _Kind()  # what all of the process shares, such as a logger
-TEMPLATE: Final = _Kind()  # the text that SciPy itself lets a distribution execute
+PLAIN_TYPE: Final = _Kind()  # a type of Python that only stores its arguments
+SHARED: Final = _Kind()  # shared by the whole process, such as a logger
+TEMPLATE: Final = _Kind()  # the text that SciPy itself executes for a distribution
 INSTANCE: Final = _Kind()  # of a class that the file itself defines
 MEMBER: Final = _Kind()  # of an enumeration that the file itself defines
 
 
 class Made:
-    """An instance of something imported; it is ``built`` once it was given a state.
+    """An instance of an imported class; it is ``built`` once it has a state.
 
-    ``computes`` says that its class does more with a state than to keep it.
+    ``computes`` is True if its class does more with a state than storing it.
     """
 
     __slots__ = ("built", "computes", "parts")
@@ -78,12 +78,12 @@ class Made:
         self.parts = _kept(parts)
 
     def keep(self, values: Iterable[object]) -> None:
-        """Note what becomes part of it."""
+        """Record values that become part of it."""
         self.parts += _kept(values)
 
 
 class Listed:
-    """A list or a set, or a long tuple: ``parts`` are those of its items that matter."""
+    """A list or a set, or a long tuple: ``parts`` are its relevant items."""
 
     __slots__ = ("is_empty", "parts")
 
@@ -92,17 +92,17 @@ class Listed:
         self.parts = _kept(items) if items else []
 
     def keep(self, items: Sequence[object]) -> None:
-        """Note what is added to it."""
+        """Record added items."""
         self.is_empty &= not items
         self.parts += _kept(items)
 
 
 @dataclass(eq=False)
 class DynamicClass:
-    """A class that the file itself defines; of an enumeration, calling it gives a member.
+    """A class that the file itself defines; calling an enumeration returns a member.
 
-    ``bases`` are those that it imports, and ``evaluates`` says that one of them would execute a
-    text in a state.
+    ``bases`` are the imported ones, and ``evaluates`` is True if one of them would execute a text
+    in a state.
     """
 
     is_enum: bool = False
@@ -112,7 +112,7 @@ class DynamicClass:
 
 @dataclass(eq=False)
 class Name:
-    """An imported name, and what loading does with it."""
+    """An imported name, and how loading uses it."""
 
     text: str
     held: bool = False
@@ -121,7 +121,7 @@ class Name:
 
     @property
     def uses(self) -> Use:
-        """The same as flags, which are too slow to set for each of many instances."""
+        """The uses as flags, which are too slow to set for each of many instances."""
         flags = ((self.held, Use.HOLD), (self.made, Use.MAKE), (self.called, Use.CALL))
         return reduce(Use.__or__, (use for is_used, use in flags if is_used), Use(0))
 
@@ -133,11 +133,11 @@ class Name:
 
 
 class State(dict[str, object]):
-    """The entries of a dict whose keys are known here.
+    """The entries of a dict with known keys.
 
-    ``more`` says that it has others as well, ``opaque`` that some keys are not even texts or
-    somebody else may have changed it, and ``twice`` that a key came twice, as no pickler writes.
-    ``tuples`` are the values of the others that are tuples, as the fields of a dtype are.
+    ``more`` is True if it has other entries as well, ``opaque`` if some keys are not texts or a
+    call may have modified it, and ``twice`` if a key is repeated, which no pickler writes.
+    ``tuples`` are the values of the other entries that are tuples, such as the fields of a dtype.
     """
 
     __slots__ = ("more", "opaque", "parts", "tuples", "twice")
@@ -149,7 +149,7 @@ class State(dict[str, object]):
 
     def add(self, items: list[object]) -> None:
         self.parts += _kept(items)
-        # Only texts are looked up: hashing what a file chose could take forever.
+        # Only texts are looked up: hashing values from a file could take forever.
         pairs = zip(items[::2], items[1::2], strict=False)
         known = [pair for pair in pairs if isinstance(pair[0], str) and pair[0] in KEPT_KEYS]
         if known:
@@ -164,7 +164,7 @@ class State(dict[str, object]):
 
 
 def is_made_here(value: object) -> bool:
-    """Return whether a value runs code of the file itself when one of its methods is called."""
+    """Return whether calling a method of a value runs code from the file itself."""
     return (
         value is FUNCTION
         or value is INSTANCE
@@ -175,7 +175,7 @@ def is_made_here(value: object) -> bool:
 
 
 def holds_made_here(value: object, *, but: object = None) -> bool:
-    """Return whether a value is such a one or holds one, at whatever depth."""
+    """Return whether a value is or contains such a value, at any depth."""
     waiting, seen = [value], {id(value)}
     for each in waiting:
         if (is_made_here(each) and each is not but) or len(waiting) > _MAX_PARTS:
@@ -195,15 +195,15 @@ _HOLDERS: Final = frozenset((tuple, Listed, State, Made, DynamicClass, _Kind))
 
 @dataclass
 class Findings:
-    """What was seen in a pickle; ``sklearn_version`` is the outermost one, which comes last.
+    """The facts about a pickle; ``sklearn_version`` is the outermost one, which comes last.
 
-    ``arrays`` counts those whose bytes lie between instructions, as only joblib reads them, and
-    ``padded`` those before which joblib since 1.2 passes over some more. Whether others could go on
-    at the first of them is ``goes_on`` for ``pickle.load``, and ``goes_on_when_older`` for an older
-    joblib. ``understood`` has names that were called and whose effect is noted in another way.
-    ``files`` are those beside it that loading reads. ``calls`` counts what was called or made; once
-    the bytes of an array are taken for instructions, the reading ``went_astray``, and the counting
-    begins there.
+    ``arrays`` counts the arrays with bytes between instructions, which only joblib reads, and
+    ``padded`` those preceded by padding, which joblib skips since 1.2. ``goes_on`` is True if
+    ``pickle.load`` could continue at the first of them, and ``goes_on_when_older`` if an older
+    joblib could. ``understood`` are names that were called and whose effect is recorded elsewhere.
+    ``files`` are other files that loading reads. ``calls`` counts calls and created instances; once
+    the bytes of an array are read as instructions, the reading ``went_astray``, and the count
+    restarts.
     """
 
     protocol: int = 0
@@ -220,18 +220,18 @@ class Findings:
     goes_on_when_older: bool = False
     calls: int = 0
     went_astray: bool = False
-    brings_code: bool = False  # of functions and classes of its own, or partial ones
-    in_objects: bool = False  # where it did is a pickle, which only the memo makes another one
+    brings_code: bool = False  # of its own functions and classes, or of partial ones
+    in_objects: bool = False  # it did so in a pickle, which only the memo makes a different one
     computes_names: bool = False
 
     def go_astray(self) -> None:
-        """Note that from here on, bytes of an array are taken for instructions."""
+        """Record that from here on, bytes of an array are read as instructions."""
         if not self.went_astray:
             self.went_astray, self.calls = True, 0
             self.hazards.clear()
 
     def add(self, other: Findings, *, within: str = "") -> None:
-        """Add what was found in a part of it, such as an entry of an archive."""
+        """Add the findings of a part, such as an entry of an archive."""
         for name in other.names.values():
             self.named(name.text).add(other.use_of(name))
         self.understood |= other.understood
@@ -246,7 +246,7 @@ class Findings:
                 self.incomplete[clause] = None
 
     def named(self, text: str) -> Name:
-        """Return the name with this text, the same for the same text."""
+        """Return the Name for this text; equal texts share one."""
         found = self.names.get(text)
         if found is None:
             found = self.names[text] = Name(text)
@@ -254,9 +254,9 @@ class Findings:
 
     @property
     def uses(self) -> dict[str, Use]:
-        """What loading does with each name."""
+        """How loading uses each name."""
         return {name.text: self.use_of(name) for name in self.names.values()}
 
     def use_of(self, name: Name) -> Use:
-        """Return what loading does with a name: it is held if nothing else was seen."""
+        """Return how loading uses a name, which is held if no other use was seen."""
         return name.uses or (Use(0) if name.text in self.understood else Use.HOLD)

@@ -1,7 +1,7 @@
-"""Read XGBoost files: JSON or UBJSON, as ``Booster.save_model`` writes them.
+"""Read XGBoost files: JSON or UBJSON, in the format of ``Booster.save_model``.
 
-Both are the same document; its schema is ``doc/model.schema`` of XGBoost. Since 3.1 it holds the
-categories of pandas' columns as well (``cats`` of ``gradient_booster.model``).
+Both encode the same document; its schema is ``doc/model.schema`` of XGBoost. Since 3.1 it also
+contains the categories of pandas columns (``cats`` of ``gradient_booster.model``).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _JSON: Final = re.compile(
     rb'"(?:attributes|feature_names|feature_types|gradient_booster|learner_model_param|objective)"'
 )
 _FIRST_BYTES: Final = 512
-_LEAST_BYTES: Final = 64  # fewer than any model has
+_LEAST_BYTES: Final = 64  # fewer than in any model
 KEPT_OF_CATS: Final = ("offsets", "values", "feature_segments")
 _KEPT: Final = ("version", *KEPT_OF_CATS, "best_iteration")
 _MAX_NAME: Final = 1000
@@ -53,7 +53,7 @@ _VERSION_PARTS: Final = 3
 
 
 def is_xgboost(path: Path) -> bool:
-    """Return whether a file that begins as JSON or UBJSON goes on as XGBoost's do."""
+    """Return whether a file that starts as JSON or UBJSON continues as an XGBoost model."""
     with path.open("rb") as file:
         first = file.read(_FIRST_BYTES)
     is_binary = first.startswith(BEGINS[:-1]) and len(first) > _LEAST_BYTES
@@ -61,16 +61,16 @@ def is_xgboost(path: Path) -> bool:
 
 
 def read_xgboost(part: Part) -> Described:
-    """Read an XGBoost file, all but the numbers of its trees.
+    """Read an XGBoost file, except the numbers of its trees.
 
     Raises
     ------
     EndedEarlyError
-        If the file was not copied in full.
+        If the file is truncated.
     MalformedError
-        If it is not a model of XGBoost.
+        If it is not an XGBoost model.
     UndescribedError
-        If reading it takes too long, or it is larger or nested deeper than a model.
+        If reading it takes too long, or it is larger or nested deeper than in a model.
     """
     trees = TreeCheck()
     document = _read(part, trees)
@@ -78,7 +78,7 @@ def read_xgboost(part: Part) -> Described:
         raise MalformedError("it has no learner")
     learner = _object(document, "learner")
     booster = _object(learner, "gradient_booster")
-    booster = _object(booster, "gbtree") or booster  # of dart, which holds another one
+    booster = _object(booster, "gbtree") or booster  # of dart, which contains another booster
     if not booster or not _object(learner, "learner_model_param"):
         raise MalformedError("it has no learner with a booster")
     findings = Findings()
@@ -149,7 +149,7 @@ def _schema(learner: Mapping[str, Any], model: Mapping[str, Any]) -> Schema:
 
 
 def _unusable(learner: Mapping[str, Any], model: Mapping[str, Any]) -> str:
-    """Return whether it would take codes of categories, and does not tell of which ones."""
+    """Return whether the model takes category codes, but their columns are unknown."""
     if "c" not in _list(learner, "feature_types") or _list(_object(model, "cats"), "enc"):
         return ""
     return "does not keep the categories of its columns, as XGBoost 3.1 and newer do"
@@ -162,14 +162,14 @@ def _column(name: str, kind: object, categories: tuple[Label, ...]) -> Column:
 
 
 def categories_of(cats: Mapping[str, Any], width: int) -> list[tuple[Label, ...]]:
-    """Return the categories of each of `width` columns, which XGBoost keeps since 3.1.
+    """Return the categories of each of `width` columns, which XGBoost stores since 3.1.
 
     Parameters
     ----------
     cats : Mapping[str, Any]
-        ``cats`` of ``gradient_booster.model`` in what ``save_model`` writes.
+        ``cats`` of ``gradient_booster.model`` in the output of ``save_model``.
     width : int
-        How many columns there are.
+        The number of columns.
     """
     held = _list(cats, "enc")
     if len(held) != width:
@@ -178,7 +178,7 @@ def categories_of(cats: Mapping[str, Any], width: int) -> list[tuple[Label, ...]
 
 
 def _values(column: Mapping[str, Any]) -> tuple[Label, ...]:
-    """Return the categories of a column; texts that are not ASCII are cut by XGBoost 3.2."""
+    """Return the categories of a column; XGBoost 3.2 truncates texts that are not ASCII."""
     offsets, values = _list(column, "offsets"), _list(column, "values")
     if "type" in column:
         return tuple(value for value in values if isinstance(value, (int, float)))
@@ -190,7 +190,7 @@ def _values(column: Mapping[str, Any]) -> tuple[Label, ...]:
 
 
 def _outputs(learner: Mapping[str, Any]) -> Outputs:
-    """Return what the model answers: the classes of XGBoost are numbers from 0."""
+    """Return the outputs of the model; the classes of XGBoost are numbers from 0."""
     objective = _object(learner, "objective").get("name")
     classes = _number(_object(learner, "learner_model_param").get("num_class"))
     if objective in _OF_TWO:

@@ -1,4 +1,4 @@
-"""Describe the content of a model's file: an estimator, a dict of parts, data."""
+"""Describe the content of a model file: an estimator, a dict of parts, data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["UNKNOWN_CONTENTS", "Contents", "contents_of", "estimator_in"]
 
 _SHOWN: Final = 6
 _MAX_KEY: Final = 40
-_ABOUT: Final = frozenset(  # keys of entries that tell of a model and cannot change what it answers
+_ABOUT: Final = frozenset(  # keys of entries that describe a model and cannot change its answers
     (
         *("author", "created", "created_at", "date", "description", "metrics", "name"),
         *("python_version", "sklearn_version", "trained_at", "version"),
@@ -33,19 +33,20 @@ _INNER: Final = {"GridSearchCV": "best_estimator_", "RandomizedSearchCV": "best_
 
 @dataclass(frozen=True)
 class Contents:
-    """What the file of a model holds, as far as it tells without being loaded.
+    """The content of a model file, as far as it can be read without loading it.
 
     Attributes
     ----------
     kind : str
-        The full name of the outermost object's class, such as ``"sklearn.pipeline.Pipeline"``;
-        ``""`` if the file does not tell.
+        The full class name of the outermost object, such as ``"sklearn.pipeline.Pipeline"``; ``""``
+        if unknown.
     title : str
-        What it holds in words, such as ``"a dict (keys model, threshold)"``; ``""`` if unknown.
+        A description of the content, such as ``"a dict (keys model, threshold)"``; ``""`` if
+        unknown.
     predicts : bool, optional
-        Whether that has a ``predict()``; None if it is not known.
+        Whether the content has a ``predict()``; None if unknown.
     key : str, optional
-        The key of the only estimator, of a dict that holds nothing else that could matter.
+        The key of the only estimator in a dict with no other relevant entries.
     """
 
     kind: str = ""
@@ -55,7 +56,7 @@ class Contents:
 
     @property
     def told(self) -> str:
-        """What it holds in words, and why that cannot be served as it is, if so."""
+        """A description of the content, and why it cannot be served directly, if so."""
         if self.predicts is not False:
             return self.title
         if self.kind == _DMATRIX_ONLY:
@@ -67,7 +68,7 @@ UNKNOWN_CONTENTS: Final = Contents()
 
 
 def contents_of(root: object) -> Contents:
-    """Return what a file holds whose tree is `root`."""
+    """Return the content of a file with the tree `root`."""
     if root is OPAQUE:
         return UNKNOWN_CONTENTS
     found, key = estimator_in(root)
@@ -75,10 +76,11 @@ def contents_of(root: object) -> Contents:
 
 
 def estimator_in(root: object) -> tuple[object, str | None]:
-    """Return the estimator that is served, and its key if it lies in a dict of parts.
+    """Return the estimator to serve, and its key if it is in a dict of parts.
 
-    It does so only where nothing else in the dict could change what is answered: the only
-    estimator, beside entries that tell of it, or list the columns that it knows itself.
+    An estimator in a dict is returned only if no other entry could change the answers: it has to be
+    the only estimator, and the others have to describe it, or list the columns that it stores
+    itself.
     """
     named = root.named if isinstance(root, Entries) and root.is_whole and not root.others else {}
     keys = [key for key, value in named.items() if _predicts(value)]
@@ -121,11 +123,11 @@ def _thing_predicts(thing: Thing) -> bool | None:
 
 
 def _steps(pipeline: Thing) -> list[object]:
-    """Return the estimators of a pipeline's steps."""
+    """Return the estimators in the steps of a pipeline."""
     return [step for _, step in pairs_in(pipeline.get("steps"))]
 
 
-# --- words ---------------------------------------------------------------------------------
+# --- descriptions --------------------------------------------------------------------------
 
 
 def _title(value: object) -> str:
@@ -155,7 +157,7 @@ def _thing(thing: Thing) -> str:
         return _mapping(last, thing.entries or Entries())
     if last in _ENDS and (steps := _steps(thing)) and _predicts(steps[-1]) is False:
         return f"a {last} that ends with {_with_article(_last(class_of(steps[-1])))}"
-    if last.lstrip("_")[:1].islower():  # a function that makes it, which tells nothing of it
+    if last.lstrip("_")[:1].islower():  # created by a function, which does not describe it
         return f"what {name} makes"
     return f"a pandas {last}" if known.is_frame(name) else _with_article(last)
 

@@ -1,4 +1,4 @@
-"""Copy a model's files, and verify that they are the files that were checked."""
+"""Copy the files of a model, and verify that they are the files that were checked."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ def copy_checked(model: Model, folder: Path, *, like: Sequence[Path] = ()) -> No
     Parameters
     ----------
     model : Model
-        What is copied.
+        The model to copy.
     folder : Path
-        Where its files go.
+        The parent folder of the copies.
     like : Sequence[Path]
-        Folders of files that nobody changes. One that is the same, by its digest, gets a second
-        name below `folder`, where the disk allows that.
+        Folders with files that are never modified. An identical file, by digest, is hard-linked
+        into `folder` if the file system supports it.
 
     Raises
     ------
     ModelNotFoundError
-        If one of them is gone.
+        If a file no longer exists.
     DigestMismatchError
-        If one of them is not what it was when the model was described; it is not left there.
+        If a file has changed since the model was described; its copy is removed.
     OSError
-        If they cannot be written.
+        If a file cannot be written.
     """
     for file in model.files:
         destination = folder / file.path
@@ -50,7 +50,7 @@ def copy_checked(model: Model, folder: Path, *, like: Sequence[Path] = ()) -> No
 
 
 def _linked(same: Path, destination: Path, file: ModelFile) -> bool:
-    """Give `same` a second name if it is the file that is meant; return whether it has one."""
+    """Hard-link `same` if it is the expected file; return whether it was linked."""
     try:
         found = same.stat(follow_symlinks=False)
         if not stat.S_ISREG(found.st_mode) or found.st_size != file.size_bytes:
@@ -59,7 +59,7 @@ def _linked(same: Path, destination: Path, file: ModelFile) -> bool:
             return False
         destination.parent.mkdir(parents=True, exist_ok=True)
         destination.hardlink_to(same)
-    except OSError:  # it is not there, or the disk knows no such links
+    except OSError:  # missing, or the file system does not support hard links
         return False
     return True
 
@@ -69,7 +69,7 @@ def _copy(source: Path, destination: Path, file: ModelFile) -> None:
     digest = hashlib.sha256()
     left = file.size_bytes
     with _opened(source, sha256=file.sha256) as reading, destination.open("wb") as writing:
-        # No more of it: a device in its place has no end.
+        # At most one byte more than expected: a device in its place has no end.
         while left >= 0 and (chunk := reading.read(min(_CHUNK_BYTES, left + 1))):
             left -= len(chunk)
             digest.update(chunk)
@@ -82,7 +82,7 @@ def _copy(source: Path, destination: Path, file: ModelFile) -> None:
 
 
 def _opened(path: Path, *, sha256: str) -> BinaryIO:
-    """Open a file that was a regular one; if it is a pipe by now, do not wait for its writer."""
+    """Open a file that was a regular one; if it is a pipe now, do not wait for its writer."""
     try:
         return open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")  # noqa: PTH123 - Path.open() takes no descriptor
     except FileNotFoundError as error:

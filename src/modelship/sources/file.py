@@ -19,12 +19,12 @@ class FileSource(ModelSource):
     Parameters
     ----------
     path : Path
-        Where it is.
+        The path of the file or folder.
 
     Raises
     ------
     ModelNotFoundError
-        If nothing is there.
+        If the path does not exist.
     """
 
     names_are_yours: ClassVar[bool] = True
@@ -35,7 +35,7 @@ class FileSource(ModelSource):
 
     @classmethod
     def from_uri(cls, uri: str) -> FileSource:
-        """Return the source that ``file:///path/to/model.pkl`` names."""
+        """Return the source for a URI such as ``file:///path/to/model.pkl``."""
         parts = urlsplit(uri)
         if parts.netloc not in ("", "localhost") or not parts.path:
             raise InvalidOptionError("location", "another file: URI", "file:///path/here")
@@ -55,7 +55,7 @@ class FileSource(ModelSource):
         if source == place:
             check_there(self.path)
             return folder / self.path.name
-        # Copying would go on for ever in one case, and remove the source in the other.
+        # Copying would never end in one case, and remove the source in the other.
         if folder.resolve().is_relative_to(source) or source.is_relative_to(place):
             raise InvalidOptionError(
                 "folder", str(folder), f"a folder that is not entangled with {self.path}"

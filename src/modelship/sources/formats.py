@@ -1,12 +1,12 @@
 """List all known model formats.
 
-A new format is one entry in :data:`FORMATS`, and a module with its reader. What an entry says
-decides how a file is recognized, read without loading it, loaded in this process, what its
-environment has to hold, and how a generated scoring script loads it and predicts with it.
+A new format is one entry in :data:`FORMATS`, and a module with its reader. The entry defines how a
+file is recognized, read without loading it, and loaded in this process, what its environment
+requires, and how a generated scoring script loads it and predicts with it.
 
 Formats are not plug-ins. The format of a model is in the digest of its bundle, and its reader
-decides whether loading is safe, so neither may depend on what else is installed on a machine. A
-model of another format is served with a scoring script and an environment that its user writes.
+decides whether loading is safe, so neither may depend on the packages installed on a machine. A
+model of another format is served with the user's own scoring script and environment.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ __all__ = ["FOLDER", "FORMATS", "MLFLOW", "OTHER", "Formats", "ModelFormat", "Sc
 
 
 def _read_again(path: Path) -> Told:
-    """Return what the reader of a format finds of the schema."""
+    """Return the schema that the reader of a format finds."""
     try:
         read = FORMATS.read(Part(path, Budget(path.stat().st_size), alone=True))
         title = f"{_with_article(FORMATS[read.format].title)} that {read.unusable}"
         contents = Contents(title=title, predicts=False) if read.unusable else Contents()
         return Told(contents, read.schema)
-    except (OSError, CorruptModelError):  # its passport says what is wrong
+    except (OSError, CorruptModelError):  # the problem is in its passport
         return Told()
 
 
@@ -52,7 +52,7 @@ def _with_article(noun: str) -> str:
 
 
 def _load_onnx(path: Path) -> Any:
-    """Load a network with the labels of its classes, which onnxruntime does not tell."""
+    """Load a network with its class labels, which onnxruntime does not provide."""
     outputs = _read_again(path).schema.outputs
     classes = outputs.labels[0] if outputs.probabilities else ()
     return load_native(of_onnx.load_onnx, path, package="onnxruntime", classes=classes)

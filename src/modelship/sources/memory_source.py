@@ -15,7 +15,7 @@ __all__ = ["MemorySource"]
 
 
 class MemorySource(ModelSource):
-    """A fitted estimator; fetching writes it with ``joblib.dump`` as ``<name>.joblib``.
+    """A fitted estimator; fetching writes it to ``<name>.joblib`` with ``joblib.dump``.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class MemorySource(ModelSource):
 
     @classmethod
     def from_uri(cls, uri: str) -> MemorySource:
-        """No URI names an object in memory."""
+        """Raise an error: no URI refers to an object in memory."""
         raise InvalidOptionError("location", uri, "the object itself")
 
     @property
@@ -57,7 +57,7 @@ class MemorySource(ModelSource):
         return name
 
     def _refuse_unfitted(self) -> None:
-        # Only scikit-learn's own kind can be asked, and that one has it imported.
+        # Only scikit-learn's own estimators support this, so it is already imported.
         if "sklearn" not in sys.modules:
             return
         from sklearn.base import BaseEstimator

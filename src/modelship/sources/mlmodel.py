@@ -1,4 +1,4 @@
-"""Read MLflow's ``MLmodel`` file: the model's file and its signature.
+"""Read MLflow's ``MLmodel`` file: the path of the model file and its signature.
 
 The format is that of ``mlflow.models.Model.save``: flavors by name, each with the file that it
 loads, and a signature whose inputs and outputs are JSON texts (``mlflow.types.schema``).
@@ -22,7 +22,7 @@ __all__ = ["MLmodel", "read_mlmodel"]
 _FILE: Final = "MLmodel"
 _MAX_BYTES: Final = 4 * 2**20
 _MAX_COLUMNS: Final = 10_000
-# The flavors that are served here, and the key under which each has its file.
+# The supported flavors, and the key with the file of each.
 _FILES: Final = {
     "sklearn": "pickled_model",
     "lightgbm": "data",
@@ -48,21 +48,21 @@ _KINDS: Final[Mapping[str, tuple[str, str]]] = {
 
 @dataclass(frozen=True)
 class MLmodel:
-    """What an ``MLmodel`` file tells.
+    """The content of an ``MLmodel`` file.
 
     Attributes
     ----------
     flavor : str
-        The flavor that is served: ``"sklearn"``, ``"lightgbm"``, ``"xgboost"`` or ``"onnx"``; or
-        the names of all, if it has none of these.
+        The supported flavor: ``"sklearn"``, ``"lightgbm"``, ``"xgboost"`` or ``"onnx"``; or the
+        names of all flavors, if none of these is present.
     file : str
-        The path of its file in the folder; ``""`` if there is none to load without MLflow.
+        The path of its file in the folder; ``""`` if none can be loaded without MLflow.
     libraries : tuple[tuple[str, str], ...]
-        Name on PyPI and version of the library that wrote it, where that is told.
+        PyPI name and version of the library that wrote it, if known.
     schema : Schema
-        What the signature says.
+        The schema of the signature.
     has_code : bool
-        Whether code of its author's lies in the folder, which has to be imported.
+        Whether the folder contains code of the author that has to be imported.
     """
 
     flavor: str
@@ -73,7 +73,7 @@ class MLmodel:
 
 
 def read_mlmodel(folder: Path) -> MLmodel | None:
-    """Read the ``MLmodel`` file in a folder; None if it has none, or that is none of MLflow's."""
+    """Read the ``MLmodel`` file in a folder; None if it is missing, or not MLflow's."""
     document = _document(folder / _FILE)
     flavors = document.get("flavors")
     if not isinstance(flavors, dict) or not flavors:
@@ -105,7 +105,7 @@ def _document(path: Path) -> Mapping[str, Any]:
 
 
 def _inside(folder: Path, name: object) -> str:
-    """Return the path of a file in the folder, or ``""`` if it lies elsewhere or is not there."""
+    """Return the path of a file in the folder, or ``""`` if it is elsewhere or missing."""
     if not isinstance(name, str) or not name or "\0" in name or "\\" in name:
         return ""
     path = folder / name
@@ -132,12 +132,12 @@ def _schema(signature: object) -> Schema:
     inputs, outputs = (_parsed(signature.get(key)) for key in ("inputs", "outputs"))
     try:
         return _of_inputs(inputs, _outputs(outputs))
-    except SchemaError:  # two columns of one name
+    except SchemaError:  # two columns with the same name
         return Schema()
 
 
 def _parsed(text: object) -> list[Mapping[str, Any]]:
-    """Return the specifications in a JSON text, or nothing if it is not such a list."""
+    """Return the specifications in a JSON text; empty if it is not a list of them."""
     try:
         found = parse(text) if isinstance(text, str) else text
     except DocumentError:
@@ -159,7 +159,7 @@ def _of_inputs(inputs: list[Mapping[str, Any]], outputs: Outputs) -> Schema:
 
 
 def _holds_texts(spec: Mapping[str, Any]) -> bool:
-    """Return whether the tensor of a signature may hold texts, by the name of its dtype."""
+    """Return whether the tensor of a signature may contain texts, by the name of its dtype."""
     told = spec.get("tensor-spec")
     dtype = told.get("dtype") if isinstance(told, dict) else ""
     return isinstance(dtype, str) and dtype.startswith(("object", "str", "<U", "|S"))

@@ -45,28 +45,28 @@ _NAME_RULE: Final = (
 
 @dataclass(frozen=True, repr=False)
 class Model:
-    r"""A trained model on disk; :meth:`read` or :meth:`ModelSource.fetch` makes one.
+    r"""A trained model on disk; :meth:`read` and :meth:`ModelSource.fetch` create one.
 
     Attributes
     ----------
     name : str
-        Its name, as Azure ML allows it.
+        The name, which is valid in Azure ML.
     version : str
-        Its version; the same rule holds.
+        The version, which follows the same rule.
     path : Path
-        The file or the folder.
+        The model file or folder.
     files : tuple[ModelFile, ...]
-        What it consists of, sorted by path.
+        The files of the model, sorted by path.
     digest : str
-        Hex sha256: of the file; of a folder, of the lines ``path\0sha256\n`` of `files`.
+        Hex sha256: of the file; for a folder, of the lines ``path\0sha256\n`` of `files`.
     model_format : ModelFormat
-        How such a model is read, loaded and served.
+        The format, which defines how the model is read, loaded and served.
     origin : str
-        The URI of the registered model that it was fetched from, ``azureml://…``; else ``""``.
-        Two models that differ only in it are equal.
+        The URI of the registered model that it was fetched from, ``azureml://…``; else ``""``. It
+        is ignored in comparisons.
     trusted : bool
-        Whether it was an object of this process, so that loading it runs nothing that is not
-        here already; not compared either.
+        Whether it was an object of this process, so that loading it runs no code that is not
+        already here. It is ignored in comparisons too.
     """
 
     name: str
@@ -93,24 +93,25 @@ class Model:
         Parameters
         ----------
         path : str or Path
-            A file, or a folder.
+            The model file or folder.
         name : str, optional
-            Its name; the file's without its suffix, made valid, if left out.
+            The name; by default that of the file without its suffix, made valid.
         version : str
             Its version.
         origin : str
-            Where it was registered; see :class:`Model`.
+            The URI of the registered model; see :class:`Model`.
         trusted : bool
             Whether the author of the file is known and may run code here; see :class:`Model`.
 
         Raises
         ------
         ModelNotFoundError
-            If nothing is there.
+            If `path` does not exist.
         CorruptModelError
-            If it is empty, truncated, not the pickle that its name promises, or changed meanwhile.
+            If it is empty, truncated, not a pickle although its name says so, or changed while it
+            was read.
         InvalidNameError
-            If `name` or `version` breaks Azure ML's rule.
+            If `name` or `version` is not valid in Azure ML.
         """
         path = _with_name(Path(path))
         check_there(path)
@@ -119,46 +120,46 @@ class Model:
         before = stamps_of(path)
         passport = read_passport(path)
         files = files_of(path)
-        if stamps_of(path) != before:  # what was judged would not be what has this digest
+        if stamps_of(path) != before:  # the checked content might differ from the hashed one
             problem = "it was changed while it was read"
             raise CorruptModelError(str(path), problem, "Read it when no process writes to it.")
         digest = digest_of(path, files)
         known = FORMATS[passport.format]
         model = cls(name, version, path, files, digest, known, origin, trusted)
-        model.__dict__["passport"] = passport  # read just now, so not again
+        model.__dict__["passport"] = passport  # just read, so do not read it again
         return model
 
     @property
     def format(self) -> str:
-        """The name of its format, as in :class:`Passport`."""
+        """The name of the format, as in :class:`Passport`."""
         return self.model_format.name
 
     @property
     def root(self) -> Path:
-        """The folder that the paths in :attr:`files` start from."""
+        """The folder that the paths in :attr:`files` are relative to."""
         return self.path.parent
 
     @cached_property
     def passport(self) -> Passport:
-        """What can be read of the files without loading them; read once."""
+        """The facts in the files that can be read without loading them; cached."""
         return read_passport(self.path)
 
     @cached_property
     def schema(self) -> Schema:
-        """What the files tell of the columns that it takes, and of its answers, unloaded.
+        """The columns and answers of the model according to its files, read without loading it.
 
-        What they do not tell is not known: ``Schema()`` if it is nothing.
+        Facts that are not in the files are unknown: ``Schema()`` if there are none.
         """
         return self._told.schema
 
     @property
     def contents(self) -> Contents:
-        """What the file holds, read without loading it; unknown if the file does not tell."""
+        """The content of the file, read without loading it; unknown if it cannot be determined."""
         return self._told.contents
 
     @property
     def script_lines(self) -> ScriptLines | None:
-        """What a generated scoring script says of it; None if none can be written."""
+        """The lines for this model in a generated scoring script; None if none can be generated."""
         return DILL_SCRIPT if is_by_dill(self.passport) else self.served[1].script
 
     @cached_property
@@ -169,7 +170,7 @@ class Model:
     def served(self) -> tuple[str, ModelFormat]:
         """The path of the file that a service loads, as in :attr:`files`, and its format.
 
-        Of a folder that does not say which one that is, the first file, and the folder's format.
+        If a folder does not specify that file, these are its first file and the folder's format.
         """
         within = self.model_format.file_in(self.path) if self.model_format.file_in else ""
         if not within:
@@ -178,14 +179,14 @@ class Model:
         return path.relative_to(self.root).as_posix(), FORMATS.of(path)
 
     def verify(self) -> None:
-        """Hash the files again, and raise if they are no longer those described here.
+        """Hash the files again, and raise if they differ from the files described here.
 
         Raises
         ------
         ModelNotFoundError
-            If the model is gone.
+            If the model no longer exists.
         DigestMismatchError
-            If its content changed.
+            If its content has changed.
         """
         check_there(self.path)
         found = digest_of(self.path, files_of(self.path))
@@ -195,24 +196,24 @@ class Model:
     def load(self, *, trust_model: bool = False) -> Any:
         """Verify the digest, load the model, and return the object.
 
-        Loading runs what the file says. A file whose passport is not
-        :attr:`~Passport.safe_to_load` is therefore refused, unless you trust it. This is the
-        only place where modelship loads a model in this process. scikit-learn's
-        ``InconsistentVersionWarning`` is shown once.
+        Loading may run code from the file. So a file whose passport is not
+        :attr:`~Passport.safe_to_load` is rejected, unless you trust it. This is the only place
+        where modelship loads a model in this process. scikit-learn's ``InconsistentVersionWarning``
+        is shown once.
 
         Parameters
         ----------
         trust_model : bool
-            Load it whatever it runs, because you know who made it.
+            Load the model even if it runs code, because you know its author.
 
         Raises
         ------
         UntrustedModelError
-            If loading could run code that is not known to be safe, and it is not trusted.
+            If loading could run code that is not known to be safe, and the model is not trusted.
         DigestMismatchError
-            If the content changed since the model was described.
+            If the content has changed since the model was described.
         ModelLoadError
-            If its format is not loaded here, or loading fails.
+            If its format cannot be loaded here, or loading fails.
         MissingExtraError
             If joblib is not installed.
         """
@@ -261,14 +262,14 @@ class Model:
 
 
 def check_name(name: object, *, kind: str) -> str:
-    """Return `name` if Azure ML allows it, else raise InvalidNameError."""
+    """Return `name` if it is valid in Azure ML, else raise InvalidNameError."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InvalidNameError(name=name, kind=kind, rule=_NAME_RULE)
     return name
 
 
 def _with_name(path: Path) -> Path:
-    # "." and ".." have no name of their own that a service could find them by.
+    # "." and ".." have no name that a service could use for them.
     return path.resolve() if path.name in ("", "..") else path
 
 
@@ -280,7 +281,7 @@ def _default_name(path: Path) -> str:
 
 
 def _warn_once(caught: Iterable[warnings.WarningMessage]) -> None:
-    """Repeat the warnings of loading; that of versions once, not for each part of a model."""
+    """Issue the warnings of loading again; version warnings once, not for each part of a model."""
     shown = False
     for warning in caught:
         if warning.category.__name__ == "InconsistentVersionWarning":

@@ -1,4 +1,4 @@
-"""The files of a model, and the digest of all of them."""
+"""Define the files of a model, and the digest of all of them."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class ModelFile:
     Attributes
     ----------
     path : str
-        Relative to :attr:`Model.root`, with forward slashes. In a folder model it begins
-        with the folder's name, as a service finds it at ``AZUREML_MODEL_DIR/<path>``.
+        The path relative to :attr:`Model.root`, with forward slashes. In a folder model it starts
+        with the name of the folder, as a service finds it at ``AZUREML_MODEL_DIR/<path>``.
     size_bytes : int
         Its size.
     sha256 : str
-        Its hex digest.
+        The hex sha256 digest.
     """
 
     path: str
@@ -36,7 +36,7 @@ class ModelFile:
 
 
 def files_of(path: Path) -> tuple[ModelFile, ...]:
-    """Return what is at a path: a file, or every file of a folder."""
+    """Return the files at a path: the file itself, or all files of a folder."""
     described = [
         ModelFile(
             path=file.relative_to(path.parent).as_posix(),
@@ -49,13 +49,13 @@ def files_of(path: Path) -> tuple[ModelFile, ...]:
 
 
 def stamps_of(path: Path) -> list[tuple[int, ...]]:
-    """Return what changes with each file: nobody but root can set the last, the inode's time."""
+    """Return values that change with each file: the last, the ctime, can only be set by root."""
     found = [file.stat() for file in checked_files(path)]
     return [(each.st_ino, each.st_size, each.st_mtime_ns, each.st_ctime_ns) for each in found]
 
 
 def digest_of(path: Path, files: tuple[ModelFile, ...]) -> str:
-    """Return the digest of a model at `path` that consists of `files`; see :class:`Model`."""
+    """Return the digest of a model at `path` with these `files`; see :class:`Model`."""
     if path.is_file():
         return files[0].sha256
     lines = "".join(f"{file.path}\0{file.sha256}\n" for file in files)

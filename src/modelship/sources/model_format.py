@@ -1,4 +1,4 @@
-"""Define ModelFormat: all facts about one model format.
+"""Define ModelFormat: the properties of a model format.
 
 The table itself is in :mod:`modelship.sources.formats`.
 """
@@ -30,22 +30,22 @@ __all__ = ["OTHER", "Formats", "ModelFormat", "ScriptLines"]
 
 @dataclass(frozen=True, kw_only=True)
 class ScriptLines:
-    """What a generated scoring script says of a format.
+    """The lines of a generated scoring script for a format.
 
     Attributes
     ----------
     imports : tuple[str, ...]
-        Its imports of packages, one line each, sorted.
+        The imports of packages, one line each, sorted.
     load : str
-        An expression that loads the model from ``{path}``, which is an expression as well. It may
-        have ``{labels}``, an argument with the labels of the classes, which is empty if they are
-        not known, ``{classes}``, the same where they are others than the file tells, and
-        ``{trusted}``, a list of the names that the file asks for.
+        An expression that loads the model from ``{path}``, which is an expression as well. Other
+        placeholders are ``{labels}``, an argument with the class labels, which is empty if they are
+        unknown, ``{classes}``, the same argument if they differ from those in the file, else empty,
+        and ``{trusted}``, a list of the names that the file requires.
     natives : tuple[str, ...]
-        The modules of :mod:`modelship.tables.natives` that it imports. They lie beside it, and the
-        rest of :mod:`modelship.tables` too, whatever the model takes.
+        The modules of :mod:`modelship.tables.natives` that the script imports. They are next to the
+        script, together with the rest of :mod:`modelship.tables`, for any kind of input.
     opens : bool
-        Whether ``{path}`` is an open file in place of a path.
+        Whether ``{path}`` is an open file instead of a path.
     """
 
     imports: tuple[str, ...]
@@ -55,7 +55,7 @@ class ScriptLines:
 
 
 def _read_other(part: Part) -> Described:
-    """Read a file of no known format: what a loader would unpickle of it counts."""
+    """Read a file of an unknown format: only what a loader would unpickle counts."""
     if part.first.startswith(ZIP):
         return part.described(OTHER.name, read_archive(part.path, part.budget))
     with part.opened() as open_:
@@ -75,51 +75,51 @@ def _always(path: Path) -> bool:  # noqa: ARG001 - others look into the file
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class ModelFormat:
-    """All that is known of one format.
+    """The properties of a model format.
 
-    A file is of this format if it has one of the `suffixes`, or begins as its files do and
-    `confirms` says so. Without `loader` a model is not loaded in this process, and without
-    `script` its scoring script is its user's to write.
+    A file has this format if it has one of the `suffixes`, or starts with one of `begins` and is
+    confirmed by `confirms`. Without a `loader`, models are not loaded in this process, and without
+    a `script`, the user has to write the scoring script.
 
     Attributes
     ----------
     name : str
-        What :attr:`Model.format` is, such as ``"skops"``.
+        The value of :attr:`Model.format`, such as ``"skops"``.
     title : str
-        What a file of it is called in messages, such as ``"skops file"``.
+        The name of such a file in messages, such as ``"skops file"``.
     suffixes : tuple[str, ...]
-        What the names of its files end with, in lower case.
+        The suffixes of its files, in lower case.
     packed_suffixes : tuple[str, ...]
-        What may follow these if its loader unpacks files.
+        The additional suffixes of packed files, if its loader unpacks them.
     begins : tuple[bytes, ...]
-        What its files begin with, one of these; empty if that does not say.
+        The possible first bytes of its files; empty if they are not significant.
     confirms : Callable[[Path], bool]
-        Returns whether a file that begins so is of this format.
+        Returns whether a file with such first bytes has this format.
     reader : Callable[[Part], Described]
-        Reads one file without loading it. It raises EndedEarlyError if the file ends where more
-        must follow, MalformedError if it is not of this format, and UndescribedError if it was not
-        read to its end. What another loader would unpickle of the file is its to find as well.
+        Reads one file without loading it. It raises EndedEarlyError if the file is truncated,
+        MalformedError if it does not have this format, and UndescribedError if it was not read to
+        its end. It also has to detect what another loader would unpickle from the file.
     saved_with : str
         The call that saves such a model.
     requires : tuple[str, ...]
-        What its environment has to hold, whatever the file names.
+        The packages that its environment requires, regardless of the file.
     runs_on : str
-        The package among these that is taken in the version that is installed here, where the file
-        does not tell a version of it.
+        The one of these packages that is pinned to the installed version, if the file does not name
+        a version.
     loader : Callable[[Path], Any], optional
         Loads a file in this process, and returns the object.
     trusting : Callable[[Path], Any], optional
-        The same for a file that is trusted, where its library asks for that.
+        A loader for trusted files, if the library has a separate one.
     script : ScriptLines, optional
-        How a generated scoring script loads it.
+        The lines that load it in a generated scoring script.
     tells : Callable[[Path], Told]
-        Returns what a file, whose passport is complete, tells of its use. It raises nothing.
+        Returns the facts in a file whose passport is complete. It raises nothing.
     file_in : Callable[[Path], str], optional
-        Of a format of folders: returns the path of the file in one that is the model, which is
-        served by its own format; ``""`` if there is none.
+        For a folder format: returns the path of the model file in a folder, which is served by its
+        own format; ``""`` if there is none.
     in_digests : str
-        What it is called in the digests of bundles, where that is not `name`: what it was before
-        the format was known, so that bundles of that time are still themselves.
+        The name in the digests of bundles, if it is not `name`: the one from before the format was
+        supported, so that older bundles keep their digests.
     """
 
     name: str
@@ -143,7 +143,7 @@ class ModelFormat:
         return f"<{self.name}>"
 
     def recognizes(self, part: Part) -> bool:
-        """Return whether a file is of this format, or at least named so."""
+        """Return whether a file has this format, or at least its suffix."""
         try:
             return self.is_named(part.path) or (
                 part.first.startswith(self.begins) and self.confirms(part.path)
@@ -152,7 +152,7 @@ class ModelFormat:
             return False
 
     def is_named(self, path: Path) -> bool:
-        """Return whether the name of a file promises this format."""
+        """Return whether the name of a file indicates this format."""
         suffixes = [suffix.lower() for suffix in path.suffixes]
         if suffixes and suffixes[-1] in self.packed_suffixes:
             suffixes.pop()
@@ -164,7 +164,7 @@ class ModelFormat:
         Raises
         ------
         CorruptModelError
-            If it is no whole file of this format.
+            If it is not a complete file of this format.
         """
         if not part.first.startswith(self.begins):
             self._refuse_impostor(part)
@@ -191,7 +191,7 @@ class ModelFormat:
 
 @dataclass(frozen=True)
 class Formats:
-    """Formats in the order in which they are asked; the last recognizes every file."""
+    """Formats in the order in which they are tried; the last one recognizes every file."""
 
     each: tuple[ModelFormat, ...]
 
@@ -202,28 +202,28 @@ class Formats:
         return {each.name: each for each in self}[name]
 
     def read(self, part: Part) -> Described:
-        """Read one file of a model by the first format that recognizes it.
+        """Read one file of a model with the first format that recognizes it.
 
         Raises
         ------
         CorruptModelError
-            If it is named as a file of a format, and is no whole one.
+            If it has the suffix of a format, but is not a complete file of it.
         """
         return next(each for each in self if each.recognizes(part)).read(part)
 
     def of(self, path: Path) -> ModelFormat:
-        """Return the format that a file is read as.
+        """Return the format of a file.
 
         Raises
         ------
         CorruptModelError
-            If it is named as a file of a format, and is no whole one.
+            If it has the suffix of a format, but is not a complete file of it.
         """
         return self[self.read(Part(path, Budget(path.stat().st_size))).format]
 
     @property
     def loadable_suffixes(self) -> tuple[str, ...]:
-        """The suffixes of the formats that are loaded in this process."""
+        """The suffixes of the formats that can be loaded in this process."""
         return tuple(end for each in self if each.loader for end in each.suffixes)
 
 

@@ -32,45 +32,45 @@ _MAX_SHOWN: Final = 20
 
 @dataclass(frozen=True)
 class Passport:
-    """What a model's files say about it, read without importing or running anything of it.
+    """The facts in the files of a model, read without importing or running any of it.
 
     Attributes
     ----------
     format : str
-        Its name in :data:`~modelship.sources.formats.FORMATS`: ``"joblib"``, ``"pickle"``,
-        ``"skops"``, ``"onnx"``, ``"lightgbm"``, ``"xgboost"``, ``"mlflow"``, ``"folder"`` or
-        ``"unknown"``.
+        The name of the format in :data:`~modelship.sources.formats.FORMATS`: ``"joblib"``,
+        ``"pickle"``, ``"skops"``, ``"onnx"``, ``"lightgbm"``, ``"xgboost"``, ``"mlflow"``,
+        ``"folder"`` or ``"unknown"``.
     size_bytes : int
-        Size on disk.
+        The size on disk.
     protocol : int or None
-        The pickle protocol; 0 also stands for 1, as neither is declared in a file.
+        The pickle protocol; 0 also stands for 1, as files do not declare either.
     compression : str or None
         ``"zlib"``, ``"gzip"``, ``"bz2"``, ``"lzma"``, ``"xz"``, ``"lz4"``, or ``"zfile"``
         (joblib before 0.10).
     globals : tuple[str, ...]
-        Every ``"module.qualname"`` that loading would import, sorted.
+        All ``"module.qualname"`` that loading would import, sorted.
     imports : tuple[str, ...]
-        The modules that loading would import as such, for functions that cloudpickle wrote.
+        The modules that loading would import as a whole, for functions written by cloudpickle.
     libraries : tuple[tuple[str, str], ...]
-        Name on PyPI and version of each library that left its version in the file.
+        PyPI name and version of each library that recorded its version in the file.
     packages : tuple[str, ...]
-        Import names of the other third-party packages named in `globals`, sorted.
+        Import names of the other third-party packages in `globals`, sorted.
     producer : str
-        What an ONNX model says wrote it, such as ``"skl2onnx 1.17"``.
+        The producer in an ONNX model, such as ``"skl2onnx 1.17"``.
     opsets : tuple[tuple[str, int], ...]
-        Domain and version of each set of operators that an ONNX model uses.
+        Domain and version of each operator set that an ONNX model uses.
     ir_version : int or None
-        The version of ONNX's own format that the model is written in.
+        The version of the ONNX format of the model.
     hazards : tuple[str, ...]
-        What loading does that no honest pickler writes and that no name shows, each a clause
+        Effects of loading that no legitimate pickler writes and that no name shows, each a clause
         such as ``"it calls a value that it computes itself"``.
     incomplete_because : tuple[str, ...]
-        Why the file was not read to its end, each a clause such as ``"lz4 compression is not
-        read here"``; empty if it was.
+        Why the file was not read to its end, each a clause such as ``"lz4 compression is not read
+        here"``; empty if it was.
     unpacked_bytes : int or None
-        Size without compression, where it was read to its end.
+        The uncompressed size, if the file was read to its end.
     uses : tuple[tuple[str, Use], ...]
-        What loading does with each of `globals`.
+        How loading uses each of `globals`.
     """
 
     format: str
@@ -91,14 +91,15 @@ class Passport:
 
     @property
     def complete(self) -> bool:
-        """Whether all of it was read. If not, more may be named in it."""
+        """Whether all content was read. If not, it may contain more names."""
         return not self.incomplete_because
 
     @property
     def safe_to_load(self) -> bool:
-        """Whether loading runs nothing but what the named libraries do to rebuild a model.
+        """Whether loading only runs the code of the named libraries that rebuilds a model.
 
-        It is, if all of it was read, nothing in it is dangerous, and it has no hazards.
+        This is the case if all content was read, nothing in it is dangerous, and there are no
+        hazards.
         """
         return self.complete and not self.dangerous and not self.hazards
 
@@ -114,21 +115,21 @@ class Passport:
 
     @property
     def dangerous(self) -> tuple[str, ...]:
-        """Those of `globals` and `imports` that run code when the model is loaded.
+        """The names in `globals` and `imports` that run code when the model is loaded.
 
-        What loading does with a name counts: a function that is only stored is not called.
+        This depends on how loading uses a name: a function that is only stored is not called.
         """
         modules = (name for name in self.imports if is_dangerous(f"{name}.__name__"))
         return tuple(sorted((*self._judged(Judgement.DANGEROUS), *modules)))
 
     @property
     def obstacles(self) -> tuple[str, ...]:
-        """Why it is not safe to load, as clauses; empty if it is :attr:`safe_to_load`."""
+        """Why the model is not safe to load, as clauses; empty if it is :attr:`safe_to_load`."""
         names = tuple(f"loading it would {self.verb_of(name)} {name}" for name in self.dangerous)
         return (*names, *self.hazards, *self.incomplete_because)
 
     def verb_of(self, name: str) -> str:
-        """Return ``"call"`` if loading calls one of :attr:`dangerous`, or else ``"import"``."""
+        """Return ``"call"`` if loading calls one of :attr:`dangerous`, else ``"import"``."""
         return "call" if Use.CALL in self._use_by_name.get(name, Use.HOLD) else "import"
 
     @cached_property
@@ -137,7 +138,7 @@ class Passport:
 
     @property
     def unknown(self) -> tuple[str, ...]:
-        """Those of `globals` that are of no library that models are commonly made of."""
+        """The names in `globals` that belong to no library commonly used for models."""
         names = self._judged(Judgement.UNKNOWN)
         return tuple(name for name in names if not name.startswith(_MAIN))
 
@@ -151,20 +152,20 @@ class Passport:
 
     @property
     def from_main(self) -> tuple[str, ...]:
-        """Those of `globals` that were defined in the program that saved the model."""
+        """The names in `globals` that were defined in the program that saved the model."""
         return tuple(name for name in self.globals if name.startswith(_MAIN))
 
 
 def read_passport(path: Path) -> Passport:
     """Return the passport of the file or folder at `path`.
 
-    Of a folder, it is what all files in it name together.
+    For a folder, the passport combines all files in it.
 
     Raises
     ------
     CorruptModelError
-        If a file that is named as a pickle, a skops file or an ONNX model is truncated, damaged,
-        or something else, or folders are nested without end.
+        If a file with the suffix of a pickle, a skops file or an ONNX model is truncated, damaged,
+        or something else, or if folders are nested too deeply.
     """
     if not path.is_dir():
         return _passport(FORMATS.read(Part(path, Budget(path.stat().st_size), alone=True)))
@@ -182,7 +183,7 @@ def read_passport(path: Path) -> Passport:
 
 
 def _excuse_raw_files(read: Mapping[Path, Described]) -> None:
-    """Accept the files that others read as plain bytes, such as the tensors of ONNX models."""
+    """Accept files that others read as plain bytes, such as the tensors of ONNX models."""
     for file, part in read.items():
         for name in part.raw_files:
             raw = read.get(file.parent / name)

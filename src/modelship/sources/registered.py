@@ -24,23 +24,23 @@ DIGEST: Final = "modelship.sha256"
 """The property of a registered model that holds its digest."""
 
 _URI: Final = re.compile(r"azureml:(?P<name>[^:/@]+)(?::(?P<version>\d+|latest))?")
-# Models without a recorded digest whose files this process has compared.
+# Models without a recorded digest whose files were compared in this process.
 _SEEN: Final[set[tuple[str, str]]] = set()
 
 
 class RegisteredSource(ModelSource):
     """A model that is registered in an Azure ML workspace.
 
-    If modelship registered it, what comes down is checked against the digest of what went up.
+    If modelship registered it, the download is checked against the digest of the upload.
 
     Parameters
     ----------
     name : str
-        The registered model's name.
+        The name of the registered model.
     version : int, optional
-        Its version; the latest if left out.
+        Its version; by default the latest.
     open_workspace : Callable
-        Returns the workspace; called when it is needed first.
+        Returns the workspace; called on first use.
     """
 
     def __init__(
@@ -61,17 +61,17 @@ class RegisteredSource(ModelSource):
         resource_group: str | None = None,
         workspace_name: str | None = None,
     ) -> RegisteredSource:
-        """Return the source that ``azureml:NAME``, ``:NAME:VERSION`` or ``:NAME:latest`` names.
+        """Return the source for ``azureml:NAME``, ``:NAME:VERSION`` or ``:NAME:latest``.
 
         Parameters
         ----------
         uri : str
             The URI.
         workspace : azureml.core.Workspace, str or Path, optional
-            An open workspace; or a ``config.json``, or a folder to look for it in and above.
-            The current folder if nothing is given.
+            An open workspace; or the path of a ``config.json``, or of a folder in and above which
+            it is searched. The current folder if omitted.
         subscription_id, resource_group, workspace_name : str, optional
-            All three of them, in place of `workspace`.
+            All three of them, instead of `workspace`.
 
         Raises
         ------
@@ -129,7 +129,7 @@ class RegisteredSource(ModelSource):
 
     @property
     def _asked_version(self) -> int | None:
-        """The version that the URI names, or else the one given to :meth:`ModelSource.open`."""
+        """The version in the URI, or else the one given to :meth:`ModelSource.open`."""
         given = None if self._origin else self.wanted.version
         if given is None:
             return self._version
@@ -152,39 +152,38 @@ def register_model(
 ) -> RegisteredModel:
     """Register a model in an Azure ML workspace; the same content is not registered twice.
 
-    A model of this name whose digest is the same is returned as it is, with `tags` added to
-    its own. One that was not registered by modelship is recognized only if `model` was fetched
-    from there.
+    If a model with this name and the same digest exists, it is returned, with `tags` added to its
+    own. A model that modelship did not register is recognized only if `model` was fetched from it.
 
     Parameters
     ----------
     model : Model
-        What :meth:`ModelSource.fetch` returned.
+        The result of :meth:`ModelSource.fetch`.
     workspace : azureml.core.Workspace, Workspace, str or Path, optional
-        Where to; as in :meth:`modelship.Workspace.open`.
+        The workspace, as in :meth:`modelship.Workspace.open`.
     name : str, optional
-        The name to register it under; its own if left out.
+        The name to register it under; by default the model's own.
     tags, properties : Mapping[str, str], optional
-        Labels of your own; properties cannot be changed later.
+        Custom labels; properties cannot be changed later.
     description : str
-        One sentence for people.
+        A short description.
     framework, framework_version : str, optional
-        In Azure ML's words, such as ``"ScikitLearn"`` and ``"1.5.2"``; read from the model's file
-        if left out.
+        Azure ML's names, such as ``"ScikitLearn"`` and ``"1.5.2"``; by default read from the model
+        file.
     timeout_s : float
-        Seconds for the upload.
+        The timeout of the upload in seconds.
 
     Returns
     -------
     RegisteredModel
-        With its ``model_id``, ``<name>:<version>``.
+        The registered model, with the ``model_id`` ``<name>:<version>``.
 
     Raises
     ------
     WorkspaceError
-        If the workspace cannot be opened, or refuses.
+        If the workspace cannot be opened, or rejects the model.
     DigestMismatchError
-        If the model's files changed since it was described.
+        If the files of the model have changed since it was described.
     """
     from modelship.workspace import Workspace
 
@@ -200,7 +199,7 @@ def register_model(
             there = replace(there, tags={**there.tags, **missing})
         return there
     known, known_version = _framework(model)
-    # A copy goes up, whose bytes nobody else writes: the file may be written anew meanwhile.
+    # Upload a private copy, since another process may overwrite the file during the upload.
     with tempfile.TemporaryDirectory(prefix="modelship-") as folder:
         copy_checked(model, Path(folder))
         return place.register(
@@ -216,15 +215,15 @@ def register_model(
 
 
 def fetched_from(model: Model, workspace: Workspace) -> RegisteredModel | None:
-    """Return the registered model that `model` says it was fetched from, if it has its content.
+    """Return the registered model that `model` was fetched from, if it has the same content.
 
-    A model may say what it likes of its origin: that of a bundle is what the bundle's folder says.
-    So the digest that was registered is compared; where there is none, the files are downloaded.
+    The origin of a model is not trusted: that of a bundle comes from the bundle's folder. So the
+    registered digest is compared; if there is none, the files are downloaded.
 
     Returns
     -------
     RegisteredModel or None
-        None if it names none of this workspace, or one that is gone or is another model.
+        None if the origin is not in this workspace, or its model is gone or has other content.
     """
     prefix = f"{workspace.location.uri}/models/"
     if not model.origin.lower().startswith(prefix.lower()):

@@ -22,7 +22,7 @@ _FORMS: Final = {
 
 
 def takes(schema: Schema) -> str:
-    """Return what a model takes, or ``""`` if nothing is known of it."""
+    """Return the inputs of a model as text, or ``""`` if they are unknown."""
     if schema.width is None:
         return ""
     counted, rest = _FORMS[schema.form]
@@ -30,7 +30,7 @@ def takes(schema: Schema) -> str:
 
 
 def answers(schema: Schema) -> str:
-    """Return what a model answers, or ``""`` if nothing is known of it."""
+    """Return the outputs of a model as text, or ``""`` if they are unknown."""
     outputs = schema.outputs
     labels = " | ".join(values_in_words(each) for each in outputs.labels)
     told = f"{outputs.task or 'labels'}: {labels}" if labels else outputs.task
@@ -38,13 +38,13 @@ def answers(schema: Schema) -> str:
 
 
 def values_in_words(values: tuple[object, ...]) -> str:
-    """Return values in one line, many of them cut short."""
+    """Return values as text on one line, truncated if there are many."""
     shown = [text_in_words(each) if isinstance(each, str) else str(each) for each in values]
     more = len(values) - _VALUES_SHOWN
     return ", ".join(shown[:_VALUES_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def text_in_words(text: str) -> str:
-    """Return a text of a file as it can be shown in one line."""
+    """Return a text from a file so that it can be shown on one line."""
     text = text if text.isprintable() and text.strip() == text and text else ascii(text)
     return text if len(text) <= _MAX_NAME else f"{text[: _MAX_NAME - 1]}…"

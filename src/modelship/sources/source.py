@@ -1,4 +1,4 @@
-"""Define ModelSource: where a model comes from."""
+"""Define ModelSource: the origin of a model."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _EXPECTED: Final = "a path, a URI, or a fitted estimator with predict() or trans
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the caller of :meth:`ModelSource.open` wants the model to be called, and to be."""
+    """The name, version and digest that the caller of :meth:`ModelSource.open` requests."""
 
     name: str | None = None
     version: str | None = None
@@ -45,14 +45,14 @@ class Wanted:
 
 
 class ModelSource(ABC):
-    """Where a model comes from; a plug-in.
+    """The origin of a model; a plug-in.
 
-    Users call :meth:`open` and :meth:`fetch`. Authors of a source for the scheme
-    ``s3:`` write two methods, :meth:`from_uri` and :meth:`download`, and register the
-    class as an entry point named ``s3`` in the group ``modelship.sources``. Everything
-    else is done here: the name, the digest, the check that the file is whole, and that
-    it appears in its place whole or not at all. An error that such a source raises is a
-    :class:`FetchError` or a :class:`ModelNotFoundError`; any ``OSError`` becomes one.
+    Users call :meth:`open` and :meth:`fetch`. Authors of a source for the scheme ``s3:`` implement
+    two methods, :meth:`from_uri` and :meth:`download`, and register the class as an entry point
+    named ``s3`` in the group ``modelship.sources``. This class does everything else: the name, the
+    digest, the check that the file is complete, and that it is put in its place atomically. Such a
+    source raises a :class:`FetchError` or a :class:`ModelNotFoundError`; any ``OSError`` is
+    converted to one.
     """
 
     wanted: Wanted = Wanted()
@@ -73,7 +73,7 @@ class ModelSource(ABC):
         sha256: str | None = None,
         **options: Any,
     ) -> ModelSource:
-        """Return the source of the model at `location`; nothing is fetched yet.
+        """Return the source of the model at `location`, without fetching it.
 
         Parameters
         ----------
@@ -81,13 +81,13 @@ class ModelSource(ABC):
             The path of a file or a folder; a URI such as ``https://host/model.pkl`` or
             ``azureml:name:version``; or a fitted estimator in memory.
         name : str, optional
-            The model's name; made from the file's if left out.
+            The name of the model; by default derived from the file name.
         version : str, optional
-            The model's version; that of the registered model, or else ``"1"``, if left out.
+            The version of the model; by default that of the registered model, or else ``"1"``.
         sha256 : str, optional
-            The hex digest that the model has to have.
+            The expected hex digest of the model.
         **options
-            The keyword parameters of that source's ``from_uri``, such as ``workspace`` for
+            The keyword parameters of the source's ``from_uri``, such as ``workspace`` for
             ``azureml:``.
 
         Raises
@@ -95,9 +95,9 @@ class ModelSource(ABC):
         InvalidNameError, InvalidOptionError
             If an argument is invalid.
         ModelNotFoundError
-            If `location` is a path, and nothing is there.
+            If `location` is a path that does not exist.
         UnknownPluginError
-            If nothing is known by the scheme of the URI.
+            If no source is registered for the scheme of the URI.
         """
         if name is not None:
             check_name(name, kind="model")
@@ -105,16 +105,16 @@ class ModelSource(ABC):
             check_name(version, kind="model version")
         source = _source_of(location, options)
         wanted = Wanted(name=name, version=version, sha256=_checked_sha256(sha256))
-        object.__setattr__(source, "wanted", wanted)  # an author's class may be frozen
+        object.__setattr__(source, "wanted", wanted)  # a third-party class may be frozen
         return source
 
     @classmethod
     @abstractmethod
     def from_uri(cls, uri: str) -> ModelSource:
-        """Return the source that `uri` names; it begins with the scheme registered for it.
+        """Return the source for `uri`, which starts with the scheme registered for the class.
 
-        An author's method may have further keyword parameters: they are the options that
-        :meth:`open` takes for this scheme.
+        Implementations may have additional keyword parameters: they are the options that
+        :meth:`open` accepts for this scheme.
 
         Raises
         ------
@@ -133,29 +133,28 @@ class ModelSource(ABC):
 
     @property
     def location(self) -> str:
-        """Where this is, for messages; it must not hold a secret."""
+        """The location for messages; it must not contain a secret."""
         return type(self).__name__
 
     def fetch(self, folder: str | Path = ".") -> Model:
-        """Bring the model into `folder`, check it, and return it.
+        """Fetch the model into `folder`, check it, and return it.
 
-        It appears there whole and checked, or not at all: on any error, an interrupt
-        included, nothing is left behind, and a model that was in its place stays. A file
-        that is already in its place is only checked.
+        The operation is atomic: on any error or interrupt, nothing is left behind, and a model that
+        was already there is kept. A file that is already in its place is only checked.
 
         Parameters
         ----------
         folder : str or Path
-            Where to put it; made if it is not there.
+            The destination folder; created if it does not exist.
 
         Raises
         ------
         FetchError
-            If it could not be brought or written.
+            If the model cannot be fetched or written.
         CorruptModelError
-            If what came is truncated, empty, or not the pickle that its name promises.
+            If the fetched file is truncated, empty, or not a pickle although its name says so.
         DigestMismatchError
-            If it has another sha256 than the one given to :meth:`open`.
+            If its sha256 differs from the one given to :meth:`open`.
         """
         folder = Path(folder)
         if folder.exists() and not folder.is_dir():
@@ -167,7 +166,7 @@ class ModelSource(ABC):
             raise FetchError(location=self.location, cause=_cause(error)) from error
 
     def _already_in(self, folder: Path) -> Path | None:  # noqa: ARG002 - for those who override it
-        """Return the model's path if fetching into `folder` would copy it onto itself."""
+        """Return the path of the model if fetching into `folder` would copy it onto itself."""
         return None
 
     def _fetch_into(self, folder: Path) -> Model:
@@ -186,7 +185,7 @@ class ModelSource(ABC):
         if found != [name]:
             cause = f"download() returned {name!r}, but wrote {found}; it has to write just that"
             raise FetchError(self.location, cause, advice="Tell the author of this source.")
-        # A hidden file may be a program's own, such as a shell's start file.
+        # A hidden file may belong to a program, such as the startup file of a shell.
         if name.startswith(".") and not self.names_are_yours:
             cause = f"its name is {name!r}, that of a hidden file, which is not written anywhere"
             raise FetchError(self.location, cause, advice="Rename it at its source.")
@@ -233,7 +232,7 @@ def _source_of(location: object, options: Mapping[str, Any]) -> ModelSource:
 
 
 def _cause(error: OSError) -> str:
-    # Not str(error): that of a plug-in's HTTP library may quote a signed URL.
+    # Not str(error): the HTTP library of a plug-in may include a signed URL in it.
     if isinstance(error, shutil.Error):
         return "; ".join(str(failure[2]) for failure in error.args[0])
     where = f" ({error.filename})" if isinstance(error.filename, str) else ""

@@ -1,4 +1,4 @@
-"""Define UrlSource: a model file behind an http or https URL."""
+"""Define UrlSource: a model file at an http or https URL."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ _NO_CONTENT: Final = 204
 
 
 class UrlSource(ModelSource):
-    """A file behind a URL.
+    """A file at a URL.
 
-    Redirects are followed. A user name, a password and the query, in which signed URLs
-    carry their signature, are sent, but never shown.
+    Redirects are followed. A user name, a password and the query, which contains the signature of a
+    signed URL, are sent, but never shown.
 
     Parameters
     ----------
     url : str
-        The address; the last segment of its path is the file's name.
+        The URL; the last segment of its path is the name of the file.
     timeout_s : float
-        Deadline for the whole transfer, in seconds.
+        The timeout of the whole transfer, in seconds.
 
     Raises
     ------
     InvalidOptionError
-        If there is no host, or no file name in the path.
+        If the URL has no host, or no file name in its path.
     """
 
     def __init__(self, url: str, *, timeout_s: float = 600.0) -> None:
@@ -56,7 +56,7 @@ class UrlSource(ModelSource):
 
     @classmethod
     def from_uri(cls, uri: str) -> UrlSource:
-        """Return the source that the URL names."""
+        """Return the source for the URL."""
         return cls(uri)
 
     @property
@@ -69,7 +69,7 @@ class UrlSource(ModelSource):
         import urllib3
 
         deadline = time.monotonic() + self.timeout_s
-        # Their messages and tracebacks quote the whole URL; hence "from None".
+        # Their messages and tracebacks contain the whole URL; hence "from None".
         try:
             with requests.get(
                 self._url,
@@ -101,7 +101,7 @@ class UrlSource(ModelSource):
 
 
 def _chunks(raw: Any) -> Iterator[bytes]:
-    # read1 returns what has come; read would wait for a full chunk, past any deadline.
+    # read1 returns the bytes received so far; read would wait for a full chunk, past any deadline.
     read: Callable[..., bytes] = getattr(raw, "read1", raw.read)
     while chunk := read(_CHUNK_BYTES, decode_content=False):
         yield chunk
@@ -121,7 +121,7 @@ def _without_secrets(url: str) -> tuple[str, str]:
 
 
 def _cause(error: BaseException) -> str:
-    """Say what went wrong without quoting the library, which quotes the URL."""
+    """Return the cause without the message of the library, which contains the URL."""
     import requests
 
     if isinstance(error, requests.ConnectTimeout):

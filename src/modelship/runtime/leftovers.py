@@ -78,7 +78,7 @@ def unused_environments(
     running : Collection[str]
         The result of :func:`used_by_processes`.
     before : float
-        The latest time of the last use, in seconds since 1970.
+        Only environments last used before this time, in seconds since 1970.
     """
     for folder in _folders_in(environments_folder()):
         used_at = last_used(folder)

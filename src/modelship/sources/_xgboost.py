@@ -149,7 +149,7 @@ def _schema(learner: Mapping[str, Any], model: Mapping[str, Any]) -> Schema:
 
 
 def _unusable(learner: Mapping[str, Any], model: Mapping[str, Any]) -> str:
-    """Return whether the model takes category codes, but their columns are unknown."""
+    """Return why a model with categories that are not in its file is unusable, or ``""``."""
     if "c" not in _list(learner, "feature_types") or _list(_object(model, "cats"), "enc"):
         return ""
     return "does not keep the categories of its columns, as XGBoost 3.1 and newer do"

@@ -66,7 +66,7 @@ def probe(base_image: str, *, label: str) -> str:
 
 
 def environment(base_image: str, *, label: str) -> str:
-    """Return the Dockerfile of the image with the locked packages and the start command."""
+    """Return the Dockerfile of the image with the locked packages and their environment."""
     python = f"{VENV}/bin/python"
     return _lines(
         f"FROM {base_image}",

@@ -93,7 +93,7 @@ def remove_unused_images(
         The container that was removed before this call. Its image may have lost its name to the
         image of the same bundle on another base image.
     keep : bool
-        Keep an image that has a name, for a rollback.
+        Whether to keep an image that has a name, for a rollback.
     """
     with suppress(TimeoutError), exclusive(_IMAGES_LOCK, timeout_s=_REMOVE_TIMEOUT_S):
         name = _service_name(digest)

@@ -33,7 +33,7 @@ def unused_images(engine: Engine, *, before: float) -> Iterator[Leftover]:
     engine : Engine
         The engine that has the images.
     before : float
-        The latest creation time, in seconds since 1970.
+        Only images created before this time, in seconds since 1970.
     """
     images = engine.every_image()
     used = engine.images_of_containers()

@@ -1,18 +1,18 @@
-"""Define Gate: the listening socket of a name, served only while the instance is told to.
+"""Define Gate: the shared listening socket of a name, served only while the gate is open.
 
-A name's address outlives the instances behind it: all of them hold the same listening socket, and
-whichever is open takes what waits there. No connection is lost when another one takes over, and
-nothing stands in the way of a request.
+A name's address outlives the instances behind it: all of them share the same listening socket, and
+an open instance accepts the pending connections. No connection is lost when another instance takes
+over, and no proxy sits in front of the requests.
 
-Whoever starts an instance hands over the socket, and one for commands, through the variable
-``MODELSHIP_GATE``: ``fd:N``, a connected Unix socket, or the path of one to connect to. As long as
-the gate has never been open, the end of that connection means that nobody wants the instance.
+The process that starts an instance passes the socket, and one for commands, through the variable
+``MODELSHIP_GATE``: ``fd:N``, a connected Unix socket, or the path of one to connect to. Until the
+gate is first opened, the end of that connection means that the instance is no longer needed.
 
-Being open is a registration in epoll(7) instances that all processes of the service share since
-they were forked, so all of them see it at once.
+The open state is a registration in epoll(7) instances that all processes of the service share after
+the fork, so all of them see it at once.
 
-It imports nothing but the standard library, and runs on each Python that a bundle may have: the
-settings of the gunicorn below Azure ML's server load it too.
+This module imports only the standard library, and runs on each Python that a bundle may use: the
+settings of the gunicorn in Azure ML's server load it too.
 """
 
 from __future__ import annotations
@@ -47,31 +47,31 @@ _OPEN, _SHARED = range(2)
 
 
 class GateError(Exception):
-    """Whoever started the instance is gone already, or has handed over something else."""
+    """The process that started the instance has ended, or passed something else."""
 
 
 class Gate:
-    """An address of which a service takes connections while it is open.
+    """An address whose connections the service accepts while the gate is open.
 
     Parameters
     ----------
     address : socket
-        It listens. Other instances hold it too.
+        The listening socket. Other instances share it.
     commands : socket
-        A Unix socket that listens for ``on``, ``off``, ``lend`` and ``address``.
+        A listening Unix socket for the commands ``on``, ``off``, ``lend`` and ``address``.
     leash : socket
-        Ends when whoever started the instance does.
+        Closed when the process that started the instance ends.
 
     Attributes
     ----------
     address : socket
         See above.
     is_forsaken : bool
-        Whether whoever started the instance is gone, and the gate has never been open.
+        Whether the process that started the instance has ended before the gate was ever open.
     is_followed : callable
-        Returns whether all workers do as they were told last, in the first process.
+        Returns whether all workers have followed the last command, in the first process.
     when_open, when_closed : select.epoll
-        Readable while it is open, or closed, whether or not connections wait.
+        Readable while the gate is open, or closed, whether or not connections are pending.
     """
 
     def __init__(
@@ -80,16 +80,16 @@ class Gate:
         self.address = address
         self.is_forsaken = False
         self.is_followed: Callable[[], bool] = lambda: True
-        self._shared = mmap.mmap(-1, 2)  # by all processes that are forked from this one
+        self._shared = mmap.mmap(-1, 2)  # by all processes forked from this one
         self._waiting, self.when_open, self.when_closed = (select.epoll() for _ in range(3))
         self._readable, ending = os.pipe()
-        os.close(ending)  # so that there is something to read forever: the end
+        os.close(ending)  # so that EOF is always readable
         self.when_closed.register(self._readable)
         self._selector = selectors.DefaultSelector()
         self._commands = commands
         self._leash = leash
-        self._calls: dict[socket.socket, tuple[bytes, float]] = {}  # what to answer, and until when
-        self._loan: socket.socket | None = None  # the gate opens again when this ends
+        self._calls: dict[socket.socket, tuple[bytes, float]] = {}  # the reply and its deadline
+        self._loan: socket.socket | None = None  # the gate reopens when this closes
         for each, handle in ((commands, self._take_call), (leash, self._feel)):
             each.setblocking(False)
             self._selector.register(each, selectors.EVENT_READ, handle)
@@ -97,14 +97,14 @@ class Gate:
 
     @classmethod
     def received(cls, environ: MutableMapping[str, str]) -> Gate | None:
-        """Take over what the environment names; None if nobody hands over anything.
+        """Receive the sockets named in the environment; None if there are none.
 
         Programs that a script starts do not see the variable.
 
         Raises
         ------
         GateError
-            If whoever started the instance is gone.
+            If the process that started the instance has ended.
         """
         place = environ.pop(VARIABLE, "")
         leash = _leash(place) if place else None
@@ -122,66 +122,66 @@ class Gate:
 
     @property
     def is_open(self) -> bool:
-        """Whether connections of the address are taken."""
+        """Whether connections to the address are accepted."""
         return bool(self._shared[_OPEN])
 
     @property
     def is_alone(self) -> bool:
-        """Whether it is open, and no other instance can take what waits at the address."""
+        """Whether the gate is open, and no other instance can accept connections to the address."""
         return self.is_open and not self._shared[_SHARED]
 
     def fileno(self) -> int:
-        """Return what can be read from while it is open and a connection waits."""
+        """Return a descriptor that is readable while open and a connection is pending."""
         return self._waiting.fileno()
 
     def accept(self) -> tuple[socket.socket, Any]:
-        """Take a connection.
+        """Accept a connection.
 
         Raises
         ------
         BlockingIOError
-            If none waits, or the gate is closed.
+            If none is pending, or the gate is closed.
         """
         if not self.is_open:
             raise BlockingIOError(errno.EAGAIN, "the gate is closed")
         return self.address.accept()
 
     def leave(self) -> None:
-        """Leave commands to the process from which this one was forked."""
+        """Leave commands to the parent process."""
         self._selector.close()
         loans = (self._loan,) if self._loan else ()
         for each in (self._commands, self._leash, *self._calls, *loans):
             each.close()
 
     def close(self) -> None:
-        """Let go of the address, in this process, and take no more commands."""
+        """Close the address in this process, and accept no more commands."""
         self.leave()
         for each in (self._waiting, self.when_open, self.when_closed):
             each.close()
         self.address.close()
 
-    # In the first one
+    # In the first process
 
     def look(self, timeout_s: float = 0.0) -> None:
-        """Do what was commanded; wait for a command for so long."""
+        """Handle commands; wait at most this long for one."""
         while ready := self._selector.select(timeout_s):
-            timeout_s = 0.0  # a call, and what it says, come one after the other
+            timeout_s = 0.0  # a connection and its command arrive one after the other
             for key, _ in ready:
                 key.data(key.fileobj)
         for call in [*self._calls]:
             self._confirm(call)
 
     def wait(self, timeout_s: float) -> None:
-        """Wait for a command, for so long."""
+        """Wait at most this long for a command."""
         self._selector.select(timeout_s)
 
     def turn(self, *, on: bool) -> None:
-        """Open or close it; all processes follow at once."""
+        """Open or close the gate, in all processes at once."""
         if on == self.is_open:
             return
         if on:
             self._forget(self._leash)
-            # An instance that ended may have let nobody in any more.
+            # An instance that ended may have left its filter on the socket.
             with suppress(OSError):  # there is no filter
                 self.address.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
             self.address.listen(_BACKLOG)
@@ -218,7 +218,7 @@ class Gate:
         self._hang_up(call)
 
     def _confirm(self, call: socket.socket) -> None:
-        """Say that a command has been followed, once it has."""
+        """Confirm a command once all workers have followed it."""
         command, until_s = self._calls[call]
         if not command:
             return
@@ -235,7 +235,7 @@ class Gate:
             self._hang_up(call)
 
     def _take_back(self, _: socket.socket) -> None:
-        """Open it again: whoever borrowed the address has ended, for nothing is ever sent."""
+        """Reopen the gate: the borrower of the address has ended, since it never sends anything."""
         self._end_loan()
         self.turn(on=True)
 
@@ -245,7 +245,7 @@ class Gate:
             self._loan = None
 
     def _is_soon_followed(self) -> bool:
-        """Return whether all workers follow, which takes an idle one no longer than this looks."""
+        """Return whether all workers follow, within the polling interval of an idle one."""
         for _ in range(_LOOKS):
             if self.is_followed():
                 return True
@@ -257,7 +257,7 @@ class Gate:
         self._forget(call)
 
     def _feel(self, leash: socket.socket) -> None:
-        """Take note that whoever started the instance has gone; nothing is ever sent."""
+        """Record that the process that started the instance has ended; it never sends anything."""
         self.is_forsaken = True
         self._forget(leash)
 
@@ -269,10 +269,10 @@ class Gate:
 
 
 def _leash(place: str) -> socket.socket | None:
-    """Return the connection to whoever started the instance.
+    """Return the connection to the process that started the instance.
 
-    None if there is no path: then it was handed over before, and this is another start of the same
-    container, which nobody waits for.
+    None if the path does not exist: it was passed before, and this is a restart of the same
+    container, which no process waits for.
     """
     if place.startswith(_DESCRIPTOR):
         leash = socket.socket(fileno=int(place[len(_DESCRIPTOR) :]))
@@ -291,7 +291,7 @@ def _leash(place: str) -> socket.socket | None:
 
 
 def _received(leash: socket.socket) -> list[socket.socket]:
-    """Receive the two sockets, which no program that is started inherits."""
+    """Receive the two sockets, which started programs do not inherit."""
     size = struct.calcsize("2i")
     _, parts, _, _ = leash.recvmsg(1, socket.CMSG_SPACE(size), socket.MSG_CMSG_CLOEXEC)
     for level, kind, passed in parts:

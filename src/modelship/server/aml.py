@@ -1,6 +1,6 @@
-"""``azureml.contrib.services``: what scripts import to speak HTTP, with no azureml package.
+"""Provide ``azureml.contrib.services``, the raw HTTP API of scripts, without azureml packages.
 
-The modules are there from the start, and import flask when something is taken from them.
+The modules are registered at start, and import flask when one of their names is first used.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ _REFERENCE = "azureml_inference_server_http.api.aml_request"
 
 
 class _Asked:
-    """Whether a script has asked for raw HTTP, by decorating any function."""
+    """Whether a script has requested raw HTTP, by decorating any function."""
 
     raw = False
 
 
 def install() -> None:
-    """Put the modules where ``import`` looks first; the packages above them need not exist.
+    """Register the modules in ``sys.modules``; their parent packages need not exist.
 
-    Where Azure ML's own server is not installed, they go by the names that it gives them, too.
+    If Azure ML's own server is not installed, they are registered under its module names, too.
     """
     packages = [_PACKAGE]
     if find_spec(_REFERENCE.partition(".")[0]) is None:
@@ -48,7 +48,7 @@ def raw_requested() -> bool:
 
 
 def rawhttp(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Ask that run() is given the flask request."""
+    """Request that run() receives the flask request."""
     _Asked.raw = True
     return function
 
@@ -58,7 +58,7 @@ def _request_class() -> type:
     from flask import Request
 
     class AMLRequest(Request):  # type: ignore[misc]  # flask is in the serving environment alone
-        """The request that run() is given; here so that a script need not know flask."""
+        """The request that run() receives; defined here so that a script need not import flask."""
 
     return AMLRequest
 
@@ -68,7 +68,7 @@ def _response_class() -> type:
     from flask import Response
 
     class AMLResponse(Response):  # type: ignore[misc]  # as above
-        """An answer that goes back as it is.
+        """A response that is sent unchanged.
 
         Parameters
         ----------
@@ -77,11 +77,11 @@ def _response_class() -> type:
         status_code : int
             The HTTP status.
         response_headers : Mapping[str, str]
-            More headers; a comma in a value makes it several headers.
+            Additional headers; a value with commas becomes several headers.
         json_str : bool
-            Write `message` as JSON.
+            Serialize `message` as JSON.
         run_function_failed : bool
-            What the header ``x-ms-run-function-failed`` says.
+            The value of the header ``x-ms-run-function-failed``.
         """
 
         def __init__(
@@ -107,14 +107,14 @@ def _response_class() -> type:
 
 
 def _add_headers(headers: Any, given: Mapping[str, str]) -> None:
-    """Add headers, one for each part of a value between commas."""
+    """Add headers, one for each comma-separated part of a value."""
     for name, values in given.items():
         for value in values.split(","):
             headers.add(name, value.strip())
 
 
 def plain_response(message: Any, status_code: int) -> HttpAnswer:
-    """Return an answer of JSON that needs no flask, neither installed nor imported."""
+    """Return a JSON response without flask, which need not be installed or imported."""
     return HttpAnswer(status_code, json.dumps(message).encode(), JSON + NOT_FAILED)
 
 
@@ -125,7 +125,7 @@ _MODULES: dict[str, dict[str, Callable[[], Any]]] = {
 
 
 class _Module(ModuleType):
-    """A module whose contents are made when they are asked for."""
+    """A module whose attributes are created on first access."""
 
     def __init__(self, name: str, contents: dict[str, Callable[[], Any]]) -> None:
         super().__init__(name)

@@ -46,14 +46,14 @@ _SCORING = ("GET", "HEAD", "OPTIONS", "POST")
 
 
 class Application:
-    """Answers what is not scoring, and hands scoring over.
+    """Answers all requests but scoring requests, which it passes on.
 
     Parameters
     ----------
     service : WorkerService
         What scores.
     descriptions : Descriptions
-        What ``/swagger.json`` tells.
+        The content of ``/swagger.json``.
     """
 
     def __init__(self, service: WorkerService, descriptions: Descriptions) -> None:
@@ -69,12 +69,12 @@ class Application:
         }
 
     def admits(self, head: Head) -> bool:
-        """Return whether a request with this head shows a key, or needs none."""
+        """Return whether a request with this head has a valid key, or needs none."""
         service = self._service
         return not service.asks or head.path in _OPEN or service.admits(head.fields)
 
     def answer(self, request: Exchange) -> None:
-        """Answer a request, or have it scored. Called when it is its turn and it is whole."""
+        """Answer or score a complete request. Called when its turn has come."""
         request.identities = Identities(request.fields)
         if request.scores and request.is_admitted:
             self._service.submit(request)

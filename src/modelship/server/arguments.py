@@ -1,6 +1,6 @@
 """Parse the command line, and export it as environment variables for scripts.
 
-The flags are those of Azure ML's inference server, which takes no short forms of its own.
+The flags are those of Azure ML's inference server, which has no short forms.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ class _Parser(argparse.ArgumentParser):
 
 
 def refuse(problem: str, *, code: int = 1) -> NoReturn:
-    """Say what is wrong with a setting, and end."""
+    """Report an invalid setting, and exit."""
     sys.stderr.write(f"{problem}\n")
     raise SystemExit(code)
 
 
 def parse(arguments: Sequence[str], *, program: str) -> argparse.Namespace:
-    """Read the command line; a wrong one ends the process with exit code 1."""
+    """Parse the command line; an invalid one ends the process with exit code 1."""
     parser = _parser(program)
     told = parser.parse_args([_with_underscores(each, parser) for each in arguments])
     if not (told.entry_script or told.config_file):
@@ -68,7 +68,7 @@ def parse(arguments: Sequence[str], *, program: str) -> argparse.Namespace:
 
 
 def _with_underscores(argument: str, parser: argparse.ArgumentParser) -> str:
-    """Return a flag that was typed with dashes inside, such as --entry-script, as it is spelled."""
+    """Return the canonical spelling of a flag typed with dashes, such as --entry-script."""
     name, equals, value = argument.partition("=")
     flag = f"--{name[2:].replace('-', '_')}"
     is_flag = name.startswith("--") and flag in parser._option_string_actions  # noqa: SLF001 - argparse has no public table
@@ -170,7 +170,7 @@ def _wrapped(names: str) -> str:
 
 
 def publish(told: argparse.Namespace) -> tuple[str, ...]:
-    """Put into the environment what Azure ML's server puts there; return what is to be said."""
+    """Export the variables that Azure ML's server exports; return the notices to log."""
     environ = os.environ
     environ.setdefault("AML_APP_ROOT", str(Path.cwd()))
     if told.entry_script:
@@ -201,7 +201,7 @@ def publish(told: argparse.Namespace) -> tuple[str, ...]:
 def _publish_ports(told: argparse.Namespace) -> None:
     environ = os.environ
     environ["SERVER_PORT"] = str(told.port or _PORT)
-    if environ.get("SEPERATE_HEALTH_ENDPOINT") == "true":  # spelled so by the reference
+    if environ.get("SEPERATE_HEALTH_ENDPOINT") == "true":  # the reference's spelling
         environ["HEALTH_PORT"] = str(told.health_port or _HEALTH_PORT)
     elif told.port is not None:
         environ["HEALTH_PORT"] = str(told.port)
@@ -217,7 +217,7 @@ _INVALID = (
 
 
 def insights_notices(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Return what to say of the key of Application Insights; nothing if it is not enabled."""
+    """Return the notices about the key of Application Insights; none if it is disabled."""
     key = environ.get("AML_APP_INSIGHTS_KEY")
     if environ.get("AML_APP_INSIGHTS_ENABLED") != "true" or key is None:
         return ()

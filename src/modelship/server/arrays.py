@@ -1,10 +1,10 @@
 """Convert request bytes to the arrays that run() takes, without intermediate lists.
 
-A script that declares its parameters with inference-schema's ``NumpyParameterType`` has each body
-go through ``json.loads`` and ``numpy.array``. A :class:`TypedPlan` reads the same arrays straight
-from the bytes, and only where that is certain to give what the long way gives, bit for bit; at any
-doubt it raises :class:`FallBack`, and the caller goes the long way, so that every error is the
-reference's own.
+If a script declares its parameters with inference-schema's ``NumpyParameterType``, each body goes
+through ``json.loads`` and ``numpy.array``. A :class:`TypedPlan` reads the same arrays directly from
+the bytes, but only if the result is certain to be bit-for-bit identical to that of this slow path;
+otherwise it raises :class:`FallBack`, and the caller takes the slow path, so that every error is
+the reference's own.
 
 Sources: ``schema_decorators.py`` and ``numpy_parameter_type.py`` of inference-schema 1.8, and
 simdjson's DOM through pysimdjson.
@@ -47,7 +47,7 @@ _DECORATOR = "inference_schema.schema_decorators"
 _INPUT = frozenset({"convert_to_provided_type", "optional", "param_name", "param_type"})
 _OUTPUT: frozenset[str] = frozenset()
 
-# A parser keeps room for the largest body that it has seen, some fifteen times its size.
+# A parser keeps a buffer for the largest body so far, of about fifteen times its size.
 _KEPT_PARSER_BYTES = 1 << 20
 _MOST_EXTRA_KEYS = 16
 _LEAP_BYTES = 512
@@ -59,8 +59,8 @@ class TypedPlan:
     Attributes
     ----------
     call : callable
-        run() without inference-schema's decorators: what the arguments that are read here go to.
-        inference-schema does nothing to what it returns.
+        run() without inference-schema's decorators: the function that is called with the arguments
+        read here. inference-schema does not change its return value.
     """
 
     def __init__(
@@ -78,14 +78,14 @@ class TypedPlan:
         self._only = numbers[0] if len(numbers) == 1 else None
 
     def read_json(self, body: bytes) -> dict[str, Any]:
-        """Return the arguments that the JSON object in `body` holds, by their names.
+        """Return the arguments in the JSON object in `body`, by name.
 
         Raises
         ------
         FallBack
-            If it is not certain that the long way would return the same.
+            If it is not certain that the slow path would return the same.
         """
-        # What starts so is UTF-8 to json.loads as well.
+        # json.loads detects UTF-8 from such a start as well.
         if body[:1] != b"{":
             raise FallBack
         parser = self._parser(len(body))
@@ -97,32 +97,32 @@ class TypedPlan:
             is_certain = False
         if is_certain:
             return arguments
-        # What has failed may hold on to its parser, which then cannot be used again.
+        # A failed parse may keep a reference to its parser, which then cannot be reused.
         self._parsers.__dict__.clear()
         raise FallBack
 
     def read_npy(self, body: bytes) -> dict[str, Any]:
-        """Return the arguments that a body of the type ``application/x-npy`` holds.
+        """Return the arguments in a body of the type ``application/x-npy``.
 
-        The format is that of ``numpy.save``. The array is judged as one from JSON would be.
+        The format is that of ``numpy.save``. The array is validated like one from JSON.
 
         Raises
         ------
         BadBody
-            If it holds none, or not one that run() takes.
+            If it contains none, or not one that run() takes.
         """
         name, reader = self._only_array()
         return self._with_defaults(name, reader.checked(npy_array(body)))
 
     def read_arrow(self, body: bytes) -> dict[str, Any]:
-        """Return the arguments that a body in the format of Arrow IPC holds, a stream or a file.
+        """Return the arguments in a body in the Arrow IPC format, a stream or a file.
 
-        Its columns, in their order, become those of the array.
+        Its columns, in order, become those of the array.
 
         Raises
         ------
         BadBody
-            If it holds none, or not one that run() takes; if pyarrow is missing.
+            If it contains none, or not one that run() takes; if pyarrow is missing.
         """
         name, reader = self._only_array()
         return self._with_defaults(name, reader.checked(arrow_array(body, ndim=reader.ndim)))
@@ -132,7 +132,7 @@ class TypedPlan:
         if parser is not None and size_bytes <= _KEPT_PARSER_BYTES:
             return parser
         try:
-            from simdjson import Parser  # in bundles alone
+            from simdjson import Parser  # only in bundles
         except ImportError:
             raise FallBack from None
         parser = Parser()
@@ -141,7 +141,7 @@ class TypedPlan:
         return parser
 
     def _read(self, document: Any) -> tuple[dict[str, Any], int]:
-        """Return the arguments, and how many lists they were made of."""
+        """Return the arguments, and the number of lists that they were made of."""
         arguments = {}
         brackets = found = 0
         for name, reader in self._readers.items():
@@ -158,10 +158,10 @@ class TypedPlan:
         return arguments, brackets
 
     def _require_harmless(self, document: Any) -> None:
-        """Raise FallBack unless each key is there once, and those that nobody reads have scalars.
+        """Raise FallBack unless all keys are unique, and unused keys have scalar values.
 
-        The long way reads the last of equal keys, and fails on what is nested too deeply even
-        where nobody asks for it.
+        The slow path reads the last of equal keys, and fails on values that are nested too deeply
+        even if they are unused.
         """
         if len(document) > len(self._readers) + _MOST_EXTRA_KEYS:
             raise FallBack
@@ -187,11 +187,11 @@ class TypedPlan:
 
 
 def _has_just(body: bytes, brackets: int) -> bool:
-    """Return whether `body` has no more opening brackets than these, of which it is known to have.
+    """Return whether `body` has exactly this many opening brackets; it has at least as many.
 
-    A list that was not looked at, such as one too deep in an array, shows here.
+    This detects a list that was not visited, such as one too deep in an array.
     """
-    # Counting looks at every byte alone; finding leaps, where there is room for it.
+    # Counting visits every byte; finding is vectorized, and skips where it can.
     if brackets * _LEAP_BYTES > len(body):
         return body.count(b"[") == brackets
     at = -1
@@ -201,15 +201,15 @@ def _has_just(body: bytes, brackets: int) -> bool:
 
 
 def typed_plan(run: Callable[..., Any]) -> TypedPlan | None:
-    """Return how to serve `run` without lists, or None if it is not declared so that one can.
+    """Return how to serve `run` without lists, or None if its declaration does not allow it.
 
     Parameters
     ----------
     run : callable
-        The script's run(), with its decorators. At least one parameter has to be declared as a
+        The script's run(), with its decorators. At least one parameter must be declared as a
         ``NumpyParameterType`` of floats or integers of at most 64 bits.
     """
-    # What nobody has imported, nobody has decorated with.
+    # If it is not imported, the script cannot use its decorators.
     if _DECORATOR not in sys.modules:
         return None
     undecorated = _undecorated(run)
@@ -237,7 +237,7 @@ def typed_plan(run: Callable[..., Any]) -> TypedPlan | None:
 def array_plan(module: ModuleType) -> TypedPlan | None:
     """Return how to serve a script that is not decorated, and has a ``run_array``.
 
-    It says by this function that ``run(raw_data)`` does no more than call it with
+    This function declares that ``run(raw_data)`` only calls it with
     ``np.array(json.loads(raw_data)[key])``, where ``key`` is the name of its one parameter.
     """
     call = getattr(module, "run_array", None)
@@ -251,7 +251,7 @@ def array_plan(module: ModuleType) -> TypedPlan | None:
 
 
 def _undecorated(run: Any) -> tuple[Any, dict[str, tuple[Any, bool]]] | None:
-    """Return what inference-schema has wrapped, and each parameter's type; None if in doubt."""
+    """Return the function inside the decorators, and each parameter's type; None if unsure."""
     from wrapt import FunctionWrapper  # inference-schema's own
 
     declared: dict[str, tuple[Any, bool]] = {}

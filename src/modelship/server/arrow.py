@@ -1,8 +1,8 @@
 """Read and write arrays in Arrow's IPC format, if pyarrow is installed.
 
-Nothing of a body is believed before it is compared with the body's length, so that what is
-allocated is at most a small multiple of what was sent. The format is that of Arrow's
-``Message.fbs`` and ``Schema.fbs``; pyarrow reads and writes it.
+No size in a body is trusted before it is compared with the body's length, so that allocations are
+at most a small multiple of the bytes sent. The format is that of Arrow's ``Message.fbs`` and
+``Schema.fbs``; pyarrow reads and writes it.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ if TYPE_CHECKING:
 __all__ = ["arrow_array", "write_arrow"]
 
 _FILE = b"ARROW1\0\0"
-_COMPRESSION_SLOT = 3  # of the table RecordBatch
+_COMPRESSION_SLOT = 3  # in the table RecordBatch
 
 
 def arrow_array(body: bytes, *, ndim: int | None = None) -> Numbers:
-    """Return the rows that `body` holds in Arrow's IPC format, a stream or a file, as one array.
+    """Return the rows in `body`, an Arrow IPC stream or file, as one array.
 
-    Columns of numbers become those of a 2-D array, in their order. A single column of lists of
-    one length, or of tensors of one shape, becomes an array of as many more dimensions. What is
-    null becomes NaN.
+    Numeric columns become those of a 2-D array, in order. A single column of lists of one length,
+    or of tensors of one shape, becomes an array with the corresponding additional dimensions. Nulls
+    become NaN.
 
     Parameters
     ----------
     body : bytes
-        The stream or file. Compressed ones are refused: their size is not known.
+        The stream or file. Compressed ones are refused, since their size is unknown.
     ndim : int, optional
         The number of dimensions wanted; 1 takes a single column as it is.
 
     Raises
     ------
     BadBody
-        If it holds anything else, or pyarrow is missing.
+        If it contains anything else, or pyarrow is missing.
     """
     try:
         import pyarrow as pa  # optional
@@ -64,7 +64,7 @@ def _parts(body: bytes, *, ndim: int | None) -> Iterator[Numbers]:
     """Yield the array of each record batch, which is checked before and after it is read."""
     import pyarrow as pa
 
-    # Within the file's own marks and its table of contents, a file holds a stream.
+    # A file contains a stream, between its magic bytes and its footer.
     source = pa.py_buffer(body)
     if body[:8] == _FILE:
         source = source.slice(len(_FILE))
@@ -79,14 +79,14 @@ def _parts(body: bytes, *, ndim: int | None) -> Iterator[Numbers]:
         if _is_compressed(message.metadata):
             raise BadBody(400, "The Arrow body is compressed: send it as it is.")
         batch = pa.ipc.read_record_batch(message, schema)
-        batch.validate()  # what the columns say of their lengths, against the buffers
-        # A thousand columns are cheap as long as none of them is looked at.
+        batch.validate()  # the declared lengths of the columns, against the buffers
+        # A thousand columns are cheap as long as none of them is accessed.
         yield batch.to_tensor(null_to_nan=True).to_numpy() if is_uniform else _rows(batch, ndim)
 
 
 @lru_cache(maxsize=8)
 def _schema(serialized: bytes) -> tuple[Any, bool]:
-    """Return the schema, and whether pyarrow itself makes an array of such columns."""
+    """Return the schema, and whether pyarrow itself converts such columns to an array."""
     import pyarrow as pa
 
     schema = pa.ipc.read_schema(pa.py_buffer(serialized))
@@ -98,9 +98,9 @@ def _schema(serialized: bytes) -> tuple[Any, bool]:
 
 
 def _is_compressed(metadata: Any) -> bool:
-    """Return whether the table of this message, a flatbuffer, says how its body is compressed.
+    """Return whether the table of this message, a flatbuffer, declares a compression.
 
-    pyarrow has verified the flatbuffer, but does not show this part of it.
+    pyarrow has verified the flatbuffer, but does not expose this field.
     """
     held = memoryview(metadata)
 
@@ -108,7 +108,7 @@ def _is_compressed(metadata: Any) -> bool:
         return int(struct.unpack_from(code, held, at)[0])
 
     def slot(table: int, index: int) -> int:
-        """Return where the field lies, or 0 if it is not there."""
+        """Return the position of the field, or 0 if it is missing."""
         fields = table - number("<i", table)
         at = 4 + 2 * index
         offset = number("<H", fields + at) if at < number("<H", fields) else 0
@@ -161,15 +161,15 @@ def _flat(column: Any) -> tuple[Numbers, tuple[int, ...]]:
 
 
 def write_arrow(result: Any) -> bytes:
-    """Return what run() returned as a stream in Arrow's IPC format, with one row for each item.
+    """Return the result of run() as an Arrow IPC stream, with one row per item.
 
-    A dict becomes a column for each key, anything else the column ``result``; the items of an
-    array of more dimensions become lists of one length.
+    A dict becomes one column per key, anything else the column ``result``; the items of an array of
+    more dimensions become lists of one length.
 
     Raises
     ------
     CannotWrite
-        If it is no array and no dict of arrays of one length, or pyarrow is missing.
+        If it is not an array or a dict of arrays of one length, or pyarrow is missing.
     """
     try:
         import pyarrow as pa

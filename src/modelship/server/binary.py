@@ -1,8 +1,8 @@
 """Read and write arrays in NumPy's ``.npy`` format.
 
-Nothing of a body is believed before it is compared with the body's length, so that what is
-allocated is at most a small multiple of what was sent. The format is that of NEP 1; its headers
-are read and written by ``numpy.lib.format``.
+No size in a body is trusted before it is compared with the body's length, so that allocations are
+at most a small multiple of the bytes sent. The format is that of NEP 1; ``numpy.lib.format`` reads
+and writes its headers.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["BadBody", "CannotWrite", "npy_array", "plain_array", "write_npy"]
 
 _MAGIC = b"\x93NUMPY"
-_LONGEST_HEADER_BYTES = 10_000  # NumPy's own bound
+_LONGEST_HEADER_BYTES = 10_000  # NumPy's own limit
 _WIDEST_BYTES = 8
 
 
@@ -30,9 +30,9 @@ class BadBody(Exception):  # noqa: N818 - it is the client's error, and an answe
     Attributes
     ----------
     status : int
-        The HTTP status to answer with.
+        The HTTP status of the response.
     message : str
-        What is wrong, for the client.
+        The error message for the client.
     """
 
     def __init__(self, status: int, message: str) -> None:
@@ -42,17 +42,17 @@ class BadBody(Exception):  # noqa: N818 - it is the client's error, and an answe
 
 
 class CannotWrite(Exception):  # noqa: N818 - not an error: the answer is written as JSON
-    """A result is no array that the format could hold."""
+    """A result is not an array that the format supports."""
 
 
 def npy_array(body: bytes) -> Numbers:
-    """Return the array that `body` holds in the npy format; read-only, as it shares its memory.
+    """Return the array in `body`, in the npy format; read-only, since it shares its memory.
 
     Raises
     ------
     BadBody
-        If it is not npy of version 1 or 2, holds anything but booleans, integers or floats of at
-        most 64 bits, or is not as long as its header says.
+        If it is not npy of version 1 or 2, contains anything but booleans, integers or floats of at
+        most 64 bits, or its length does not match its header.
     """
     import numpy as np
 
@@ -82,7 +82,7 @@ def npy_array(body: bytes) -> Numbers:
 
 @lru_cache(maxsize=256)
 def _npy_header(header: bytes) -> tuple[np.dtype[Any], tuple[int, ...], int, bool]:
-    """Return the dtype, the shape, its product, and whether it is in Fortran's order."""
+    """Return the dtype, the shape, its product, and whether it is in Fortran order."""
     from numpy.lib import format as npy
 
     readers = {b"\x01\x00": npy.read_array_header_1_0, b"\x02\x00": npy.read_array_header_2_0}
@@ -91,7 +91,7 @@ def _npy_header(header: bytes) -> tuple[np.dtype[Any], tuple[int, ...], int, boo
         raise BadBody(400, "The npy body is not of the version 1.0 or 2.0.")
     try:
         shape, is_fortran, dtype = read(io.BytesIO(header[8:]))
-    except Exception as error:  # NumPy lets through what Python's tokenizer raises
+    except Exception as error:  # NumPy does not catch errors of Python's tokenizer
         raise BadBody(400, "The header of the npy body cannot be read.") from error
     if min(shape, default=0) < 0:
         raise BadBody(400, "The shape of the npy body is invalid.")
@@ -101,7 +101,7 @@ def _npy_header(header: bytes) -> tuple[np.dtype[Any], tuple[int, ...], int, boo
 
 
 def write_npy(result: Any) -> bytes:
-    """Return what run() returned in the npy format, version 1.0.
+    """Return the result of run() in the npy format, version 1.0.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def write_npy(result: Any) -> bytes:
     Raises
     ------
     CannotWrite
-        If it is no such array.
+        If it is not such an array.
     """
     array = plain_array(result)
     header = _written_header(array.dtype, array.shape)
@@ -133,12 +133,12 @@ def _written_header(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
 
 
 def plain_array(result: Any) -> Numbers:
-    """Return what run() returned as an array of numbers, booleans or strings.
+    """Return the result of run() as an array of numbers, booleans or strings.
 
     Raises
     ------
     CannotWrite
-        If it is no such array.
+        If it is not such an array.
     """
     import numpy as np
 
@@ -149,7 +149,7 @@ def plain_array(result: Any) -> Numbers:
     if array.dtype.kind not in "biufU":
         raise CannotWrite
     if array.dtype.kind == "U" and isinstance(result, list) and not _are_texts(result):
-        raise CannotWrite  # NumPy has made texts of numbers
+        raise CannotWrite  # NumPy has converted numbers to strings
     return array
 
 

@@ -1,8 +1,9 @@
 """Save failed requests in a folder, for ``modelship replay``.
 
-Off unless MODELSHIP_CAPTURE names a folder. The event loop only hands a failed request over;
-one thread of the worker writes it, and drops what comes faster than it can write. Several workers
-write into one folder: each file is written under another name first, and so is whole or not there.
+Disabled unless MODELSHIP_CAPTURE names a folder. The event loop only enqueues a failed request; one
+thread of the worker writes it, and drops requests that arrive faster than it can write. Several
+workers write to one folder: each file is written under a temporary name first, and so is never
+incomplete.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Capture"]
 
 _FAILED = 400
-# Refused for what is not in the request itself: no key, a route, a size, too much to do.
+# Refused for a reason outside the request itself: no key, the route, the size, too much load.
 _REFUSALS = frozenset({401, 404, 405, 408, 413, 503})
 _RAN = (b"x-ms-run-fn-exec-ms", b"x-ms-run-function-failed: True")
 _MOST_WAITING = 64
@@ -40,14 +41,14 @@ _ABANDONED_S = 60.0
 
 
 class Capture:
-    """An observer of the service, which keeps the requests that failed.
+    """An observer of the service that saves failed requests.
 
     Parameters
     ----------
     folder : Folder
-        Where they are kept.
+        The folder of the files.
     body_bytes : int
-        How much of a body is kept.
+        The maximum of the saved bytes of a body.
     """
 
     def __init__(self, folder: Folder, *, body_bytes: int) -> None:
@@ -55,14 +56,14 @@ class Capture:
         self._body_bytes = body_bytes
         most = max(1, min(_MOST_WAITING, _MOST_WAITING_BYTES // body_bytes))
         self._waiting: queue.Queue[FailedRequest | None] = queue.Queue(most)
-        self._dropped = 0  # by the event loop; how many were told is the thread's
+        self._dropped = 0  # used by the event loop; the count already logged is the thread's
         self._told = 0
         self._thread: threading.Thread | None = None
         self._closing = threading.Event()
 
     @staticmethod
     def from_settings(settings: Settings) -> Capture | None:
-        """Return what captures as the settings say; None if it is off, or cannot write."""
+        """Return the capture for these settings; None if it is disabled, or cannot write."""
         if not settings.capture_folder:
             return None
         path = Path(os.path.abspath(settings.capture_folder))  # noqa: PTH100 - run() may move elsewhere; links stay as they are
@@ -76,13 +77,13 @@ class Capture:
         return Capture(folder, body_bytes=settings.capture_body_bytes)
 
     def note(self, request: Request, answer: HttpAnswer, duration_s: float) -> None:
-        """Keep the request if it failed; it is written later, by another thread."""
+        """Enqueue the request if it failed; another thread writes it later."""
         if answer.status < _FAILED or not _is_its_own(answer):
             return
         try:
             failed = FailedRequest.of(request, answer, duration_s, most_bytes=self._body_bytes)
             self._waiting.put_nowait(failed)
-            if self._thread is None:  # not before: threads do not outlive a fork
+            if self._thread is None:  # started late: threads do not survive a fork
                 thread = threading.Thread(target=self._write_all, name="capture", daemon=True)
                 thread.start()
                 self._thread = thread
@@ -90,7 +91,7 @@ class Capture:
             self._dropped += 1
 
     def close(self) -> None:
-        """Write what waits, for a few seconds at most."""
+        """Write the queued requests, for a few seconds at most."""
         self._closing.set()
         if self._thread is not None:
             try:
@@ -110,7 +111,7 @@ class Capture:
         self._tell_dropped()
 
     def _write(self, failed: FailedRequest, *, last_problem: str) -> str:
-        """Write one file, and return why that failed; a problem that goes on is logged once."""
+        """Write one file, and return why that failed; a continuing problem is logged once."""
         try:
             self._folder.add(failed.line(), at_ns=failed.at_ns)
         except OSError as error:
@@ -124,7 +125,7 @@ class Capture:
         return problem
 
     def _tell_dropped(self) -> int:
-        """Log how many were dropped since this was told last, and return it."""
+        """Log the number of dropped requests since the last such line, and return it."""
         count = self._dropped - self._told
         if count:
             self._told += count
@@ -133,29 +134,29 @@ class Capture:
 
 
 class Folder:
-    """A folder with one file for each failed request; the oldest go when they get too many.
+    """A folder with one file per failed request; the oldest are deleted when there are too many.
 
     Parameters
     ----------
     path : Path
         The folder.
     most_bytes : int
-        How much all files may hold, in whole blocks of 4 KiB as on a disk.
+        The maximum size of all files, in whole blocks of 4 KiB as on a disk.
     writers : int
-        How many processes write there.
+        The number of processes that write there.
     """
 
     def __init__(self, path: Path, *, most_bytes: int, writers: int) -> None:
         self._path = path
         self._most_bytes = most_bytes
-        # Listing a folder costs more than writing a file, and so each writer has a share that it
-        # may fill until it looks again.
+        # Listing a folder is more expensive than writing a file, so each writer has a share that it
+        # may fill before it lists again.
         self._share_bytes = most_bytes // (8 * writers)
         self._left_bytes = 0
         self._numbers = itertools.count()
 
     def prepare(self) -> None:
-        """Make the folder if it is missing, and see that it can be written."""
+        """Create the folder if it is missing, and check that it is writable."""
         self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
         probe = self._path / f".{os.getpid()}.probe"
         os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
@@ -163,12 +164,12 @@ class Folder:
         self._remove_abandoned()
 
     def add(self, line: bytes, *, at_ns: int) -> None:
-        """Write one file, and make room for it before.
+        """Write one file, after deleting old ones to make space.
 
         Raises
         ------
         OSError
-            If it cannot be written; nothing of it is left then.
+            If it cannot be written; no partial file is left then.
         """
         size = _on_disk(len(line))
         if size > self._most_bytes * 7 // 8:
@@ -200,7 +201,7 @@ class Folder:
             total -= used
 
     def _remove_abandoned(self) -> None:
-        """Remove what a worker was writing when it was killed."""
+        """Remove the partial file of a worker that was killed."""
         for part in self._path.glob(".*.jsonl.part"):
             with contextlib.suppress(FileNotFoundError):  # another worker was faster
                 if time.time() - part.stat().st_mtime > _ABANDONED_S:
@@ -208,7 +209,7 @@ class Folder:
 
 
 def _is_its_own(answer: HttpAnswer) -> bool:
-    """Return whether an answer is an error because of the request, and not for where it came."""
+    """Return whether a response is an error caused by the request, and not by its route or key."""
     return answer.status not in _REFUSALS or any(each in answer.head for each in _RAN)
 
 

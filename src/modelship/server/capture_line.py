@@ -1,7 +1,7 @@
 """Format a failed request as a JSON line for ``modelship replay``.
 
-``{"request": {...}, "captured": {...}}``: the request in the form of a requests file, and beside it
-what was answered and what was left out. Whatever may be a secret by its name is left out.
+``{"request": {...}, "captured": {...}}``: the request in the form of a requests file, and next to
+it the response and the list of omitted parts. Whatever may be a secret by its name is omitted.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SECRET = re.compile(
     "auth|cookie|key|token|secret|passw|pwd|signature|credential|session|assertion|jwt",
     re.IGNORECASE,
 )
-_SECRET_PARAMETERS = frozenset({"sig", "code"})  # of shared access signatures, and of OAuth
+_SECRET_PARAMETERS = frozenset({"sig", "code"})  # in shared access signatures, and in OAuth
 _OF_CONNECTION = frozenset({
     "connection", "content-length", "expect", "host", "keep-alive", "proxy-connection", "te",
     "trailer", "transfer-encoding", "upgrade",
@@ -38,42 +38,42 @@ _RUN_MS = re.compile(rb"^x-ms-run-fn-exec-ms: ([\d.]+)", re.IGNORECASE | re.MULT
 
 
 def may_be_secret(name: str) -> bool:
-    """Return whether a header or a query parameter of this name may hold a secret."""
+    """Return whether a header or a query parameter of this name may contain a secret."""
     return _SECRET.search(name) is not None or name.lower() in {"referer", *_SECRET_PARAMETERS}
 
 
 def stamp(at_ns: int) -> str:
-    """Return a time in UTC (nanoseconds since 1970) to the microsecond, for people and sorting."""
+    """Format a time (nanoseconds since 1970) in UTC to the microsecond, sortable as text."""
     seconds, rest_ns = divmod(at_ns, 10**9)
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{rest_ns // 1000:06d}Z"
 
 
 @dataclass(frozen=True)
 class FailedRequest:
-    """What is kept of a request and its answer until they are written.
+    """The data of a request and its response that is kept until it is written.
 
     Parameters
     ----------
     at_ns : int
         When it was answered, in nanoseconds since 1970.
     duration_s : float
-        How long the answer took.
+        The duration until the response.
     method, path, query, fields
-        The request's, as in :class:`~.contract.Request`.
+        Those of the request, as in :class:`~.contract.Request`.
     body : bytes
-        As much of it as may be kept.
+        The body, truncated to the limit.
     body_size_bytes : int
         The size of the whole body.
     request_id : str
-        By which the log knows it.
+        The request's id in the log.
     status : int
-        Of the answer.
+        The status of the response.
     head : bytes
-        The answer's headers.
+        The response's headers.
     answer : bytes
-        As much of its body as may be kept.
+        The response's body, truncated to the limit.
     answer_size_bytes : int, optional
-        The size of all of it; None if it was streamed, which is not kept.
+        The size of the whole body; None if it was streamed, in which case it is not kept.
     cause : str
         The last line of the traceback; empty without one.
     """
@@ -97,7 +97,7 @@ class FailedRequest:
     def of(
         cls, request: Request, answer: HttpAnswer, duration_s: float, *, most_bytes: int
     ) -> FailedRequest:
-        """Take what is to be kept: the rest can go while this waits to be written."""
+        """Copy the data to keep, so that the rest can be freed while this waits to be written."""
         return cls(
             at_ns=time.time_ns(),
             duration_s=duration_s,
@@ -159,7 +159,7 @@ def _text_or_base64(name: str, content: bytes) -> dict[str, str]:
 
 
 def _headers(fields: dict[bytes, bytes]) -> tuple[dict[str, str], list[str]]:
-    """Return the headers to keep, and the names of those that are left out."""
+    """Return the headers to keep, and the names of the omitted ones."""
     kept: dict[str, str] = {}
     left_out: list[str] = []
     for raw_name, raw_value in fields.items():
@@ -174,7 +174,7 @@ def _headers(fields: dict[bytes, bytes]) -> tuple[dict[str, str], list[str]]:
 
 
 def _query(query: bytes) -> tuple[str, list[str]]:
-    """Return a query without what may be secret, and the names of the parameters left out."""
+    """Return a query without possible secrets, and the names of the omitted parameters."""
     kept: list[str] = []
     left_out: list[str] = []
     for part in query.decode("latin-1").split("&"):

@@ -1,6 +1,6 @@
 """Start the server from the command line: read settings, check prerequisites, log a header.
 
-The lines are in the words that tools look for in Azure ML's server.
+The lines have the wording that tools look for in the log of Azure ML's server.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ _LIKE = 0.8
 
 
 def opening_lines(settings: Settings, environ: Mapping[str, str] = os.environ) -> Iterator[str]:
-    """Return the lines; none holds a secret.
+    """Return the lines; none contains a secret.
 
     Parameters
     ----------
     settings : Settings
-        What the server was told.
+        The settings of the server.
     environ : mapping of str to str
         The environment, after the settings were read.
     """
@@ -61,14 +61,14 @@ def opening_lines(settings: Settings, environ: Mapping[str, str] = os.environ) -
 
 
 def _changed(environ: Mapping[str, str]) -> Iterator[str]:
-    """Return the settings of our own that are given, with their values: none is a secret."""
+    """Return modelship's own settings that are given, with their values: none is a secret."""
     for option in OPTIONS.values():
         if option.variable.startswith(_PREFIX) and option.variable in environ:
             yield f"{option.variable}={environ[option.variable]}"
 
 
 def _misspelled(environ: Iterable[str]) -> Iterator[str]:
-    """Return a line for each variable that is no setting, and is written nearly as one."""
+    """Return a line for each variable that is not a setting, but similar to the name of one."""
     known = {option.variable.removeprefix(_PREFIX): option.variable for option in OPTIONS.values()}
     for name in environ:
         if name.startswith(_PREFIX) and name not in known.values():
@@ -79,7 +79,7 @@ def _misspelled(environ: Iterable[str]) -> Iterator[str]:
 
 
 def check_files(settings: Settings) -> None:
-    """End the process with exit code 1 if the keys or the certificate cannot be used."""
+    """End the process with exit code 1 if the keys or the certificate are not usable."""
     _check_keys(settings.keys_file)
     if settings.certificate:
         _check_certificate(settings.certificate, settings.private_key)
@@ -119,12 +119,12 @@ _NEEDED = ("httptools", "uvloop")
 
 
 def missing_packages() -> tuple[str, ...]:
-    """Return the names of the packages that the server needs and this Python has not got."""
+    """Return the names of the packages that the server needs and this Python lacks."""
     return tuple(name for name in _NEEDED if find_spec(name) is None)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Serve the script that the arguments name, until SIGTERM or SIGINT.
+    """Serve the script named by the arguments, until SIGTERM or SIGINT.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def main(arguments: Sequence[str]) -> int:
     Returns
     -------
     int
-        The exit code: 0 if it was told to end, 1 for a wrong setting, and 3 for a script that
+        The exit code: 0 after a signal to end, 1 for an invalid setting, and 3 for a script that
         cannot be served.
     """
     settings = Settings.read(arguments, program=f"python -m {__package__}")
@@ -155,7 +155,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _give_up_unwritten() -> None:
-    """Leave output that cannot be written, or Python would end with 120 in place of the code."""
+    """Discard output that cannot be written: Python would exit with 120 otherwise."""
     for name in ("stdout", "stderr"):
         try:
             getattr(sys, name).flush()

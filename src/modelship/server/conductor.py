@@ -1,10 +1,10 @@
 """Call run(), always in the main thread, as Azure ML's server does.
 
-While run() is short, the event loop runs in the main thread too, and calls it directly: handing
-each request to another thread would cost as much as everything else that the server does. Once a
-run() takes long, the loop moves to a thread of its own, so that health, and whatever else does not
-need run(), is answered meanwhile; when the runs are short again for a while, it moves back. The
-move is cheap, since a loop belongs to no thread: it only must not run in two at once.
+While run() is fast, the event loop runs in the main thread too, and calls it directly: passing each
+request to another thread would cost as much as all other work of the server. Once a run() is slow,
+the loop moves to a thread of its own, so that health checks, and all other requests that do not
+need run(), are answered meanwhile; when the runs have been fast again for a while, it moves back.
+The move is cheap, since a loop is not bound to a thread: it only must not run in two at once.
 """
 
 from __future__ import annotations
@@ -47,33 +47,33 @@ Scored = tuple["Request", "HttpAnswer"]
 
 
 class Scores(Protocol):
-    """What the conductor calls.
+    """The interface that the conductor calls.
 
     Attributes
     ----------
     takes_several : bool
-        Whether several requests at once cost less than each for itself.
+        Whether scoring several requests at once costs less than scoring each on its own.
     """
 
     takes_several: bool
 
     def __call__(self, waiting: deque[Request]) -> Sequence[Scored]:
-        """Take one request, or several that go together, and return their answers."""
+        """Score one request, or several together, and return their responses."""
 
 
 class Conductor:
-    """Calls `score` for the requests that are submitted, first come, first served.
+    """Calls `score` for the submitted requests, in first-come, first-served order.
 
     Parameters
     ----------
     loop : asyncio.AbstractEventLoop
         The worker's event loop, not running yet.
     score : Scores
-        What runs run().
+        Calls run().
     deliver : callable
-        Takes a request and its answer; called by the loop.
+        Called by the loop with a request and its response.
     slot : Slot
-        Where others see that run() runs, and for how long.
+        Where the start of the current run() is published to other processes.
     """
 
     def __init__(
@@ -89,12 +89,12 @@ class Conductor:
         self._score = score
         self._deliver_one = deliver
         self._slot = slot
-        self._called = False  # a turn of the loop is coming
-        self._found = 0  # by the last look for what goes together; 0 before the first one
+        self._called = False  # a turn of the loop is scheduled
+        self._found = 0  # at the last look for requests to batch; 0 before the first one
         self._look_until = 0.0
-        self._apart = True  # nothing is known of run() yet
-        self._mean_s = 0.0  # of the last runs, the latest counting most
-        self._short_runs = 0  # since the last long one
+        self._apart = True  # the duration of run() is still unknown
+        self._mean_s = 0.0  # a moving average that weights the latest most
+        self._short_runs = 0  # since the last slow one
         self._enough_short_runs = _FEWEST_SHORT
         self._done: deque[Scored] = deque()  # its ends are safe to use in two threads
         self._delivery_called = False
@@ -103,14 +103,14 @@ class Conductor:
         self._ended = False
 
     def submit(self, request: Request) -> None:
-        """Have a request scored. Called by the loop."""
+        """Enqueue a request for scoring. Called by the loop."""
         self.waiting.append(request)
         if not self._called:
             self._call()
 
     @property
     def idle(self) -> bool:
-        """Whether no request waits or runs, and every answer is out."""
+        """Whether no request is queued or running, and every response is sent."""
         return not (self.waiting or self._done or self._slot[Field.BUSY_SINCE_NS])
 
     def run(self) -> None:
@@ -135,7 +135,7 @@ class Conductor:
             self._loop.call_soon(self._turn)
 
     def _turn(self) -> None:
-        """Run what waits, within the loop, as long as one turn may last, and send the answers."""
+        """Run queued requests within the loop, for at most one turn, and send the responses."""
         if self._score.takes_several and self._finds_more():
             self._loop.call_soon(self._turn)
             return
@@ -147,7 +147,7 @@ class Conductor:
                 break
         for request, answer in scored:
             self._deliver_one(request, answer)
-        self._called = False  # not before: an answer may let the next request of its client in
+        self._called = False  # not earlier: a response may admit the next request of its client
         if not self.waiting:
             return
         if self._is_short(self.waiting[0]):
@@ -157,10 +157,10 @@ class Conductor:
             self._loop.stop()
 
     def _finds_more(self) -> bool:
-        """Return whether to look once more for requests, which then go together with these.
+        """Return whether to look once more for requests to batch with these.
 
-        None is waited for: each look takes what has arrived while the last ones were read, and the
-        first one that finds nothing new ends it. A request that is alone is not held up.
+        Nothing is waited for: each look collects the requests that arrived while the last ones were
+        read, and the first look that finds none ends the search. A single request is not delayed.
         """
         now, found = time.perf_counter(), len(self.waiting)
         if not self._found:
@@ -172,12 +172,12 @@ class Conductor:
         return False
 
     def _run_apart(self) -> None:
-        """Run what waits, while the loop runs in a thread of its own."""
+        """Run queued requests, while the loop runs in a thread of its own."""
         thread = threading.Thread(target=self._run_loop_here, name="modelship-io", daemon=True)
         thread.start()
         while not self._ended and not self._may_return():
             if not self.waiting:
-                # A signal may be taken by a thread of the script, and then does not end the wait.
+                # A thread of the script may handle a signal, which then does not end the wait.
                 self._bell.acquire(timeout=_LOOK_EVERY_S)
                 continue
             self._done.extend(self._timed())
@@ -192,12 +192,12 @@ class Conductor:
             self._call()
 
     def _run_loop_here(self) -> None:
-        # Signals are for the main thread: one that is taken here would not wake a sleeping run().
+        # Signals are for the main thread: one delivered here would not interrupt a sleeping run().
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         self._loop.run_forever()
 
     def _deliver(self) -> None:
-        self._delivery_called = False  # first, so that what is done from now on calls again
+        self._delivery_called = False  # first, so that work submitted from now on calls again
         while self._done:
             self._deliver_one(*self._done.popleft())
 

@@ -1,4 +1,4 @@
-"""Hold the state of one connection: its requests, and which side is slower."""
+"""Hold the state of one connection: its requests, and its flow control."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Flow:
     Attributes
     ----------
     read_paused : bool
-        Whether nothing is read from the client.
+        Whether reading from the client is paused.
     write_paused : bool
-        Whether the client reads less than is sent to it.
+        Whether the client reads more slowly than is sent to it.
     """
 
     def __init__(self, transport: asyncio.Transport) -> None:
@@ -37,36 +37,36 @@ class Flow:
         self._writable: asyncio.Future[None] | None = None
 
     def pause_reading(self) -> None:
-        """Read nothing from now on."""
+        """Pause reading."""
         if not self.read_paused:
             self.read_paused = True
             self._transport.pause_reading()
 
     def resume_reading(self) -> None:
-        """Read again."""
+        """Resume reading."""
         if self.read_paused:
             self.read_paused = False
             self._transport.resume_reading()
 
     def pause_writing(self) -> None:
-        """Take note that the transport's buffer is full."""
+        """Record that the transport's buffer is full."""
         self.write_paused = True
 
     def resume_writing(self) -> None:
-        """Take note that it has room again, or that nobody will read what is in it."""
+        """Record that the buffer has space again, or that its content is discarded."""
         self.write_paused = False
         if self._writable is not None and not self._writable.done():
             self._writable.set_result(None)
 
     async def drain(self) -> None:
-        """Wait until the transport's buffer has room; called by one task at a time."""
+        """Wait until the transport's buffer has space; called by one task at a time."""
         if self.write_paused:
             self._writable = asyncio.get_running_loop().create_future()
             await self._writable
 
 
 class Connection(asyncio.Protocol):
-    """The state of one connection, made in the event loop that it belongs to."""
+    """The state of one connection, created in its event loop."""
 
     service: WorkerService
     application: Application
@@ -77,59 +77,59 @@ class Connection(asyncio.Protocol):
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
         self.client: tuple[str, int] | None = None
-        self.current: Exchange | None = None  # the one that is answered next, or was last
-        self.arriving: Exchange | None = None  # the one whose body is on its way
-        self.behind: deque[Exchange] = deque()  # those that wait for the answers before them
-        self.unread = b""  # what has arrived behind requests that wait
-        self.since = self.loop.time()  # when what is waited for now began
-        self.size_then = 0  # of the body that arrives, at `since`
+        self.current: Exchange | None = None  # the one to answer next, or the last answered
+        self.arriving: Exchange | None = None  # the one whose body is being received
+        self.behind: deque[Exchange] = deque()  # those waiting for earlier responses
+        self.unread = b""  # data received after the queued requests
+        self.since = self.loop.time()  # the start of the current wait
+        self.size_then = 0  # size of the body being received, at `since`
         self.grew_at = self.since
-        self.moves_on = False  # its client has to connect again for the next request
-        self.is_trusted = False  # it has sent a request for run(), and shown a key if one is needed
-        self.is_deaf = False  # whatever comes is thrown away
+        self.moves_on = False  # its client has to reconnect for the next request
+        self.is_trusted = False  # it has sent a scoring request, with a valid key if one is needed
+        self.is_deaf = False  # received data is discarded
         self.lingers_since = 0.0
-        self.heard_at = 0.0  # while it lingers
-        self.unsent = 0  # of what was answered, at the last look
+        self.heard_at = 0.0  # while lingering
+        self.unsent = 0  # unsent response bytes, at the last look
 
     @property
     def stays(self) -> bool:
-        """Whether the connection may stay open after the answer that is sent now."""
+        """Whether the connection may stay open after the current response."""
         return self.service.keeps_alive and not self.moves_on
 
     @property
     def in_head(self) -> bool:
-        """Whether a head has begun to arrive, and is not complete."""
+        """Whether a head has begun to arrive, and is incomplete."""
         return self.parser.in_head and not self.is_deaf
 
     @property
     def is_quiet(self) -> bool:
-        """Whether nothing arrives and nothing is being answered."""
+        """Whether nothing is being received or answered."""
         arrives = self.arriving is not None or self.in_head or self.unread
         return self.is_answered and not self.behind and not arrives
 
     @property
     def can_go_on(self) -> bool:
-        """Whether the next request may be answered: the last one has been, and the client reads."""
+        """Whether the next request may be answered: the last one is, and the client reads."""
         return self.is_answered and not self.flow.write_paused
 
     @property
     def is_answered(self) -> bool:
-        """Whether no answer is due to what has arrived so far."""
+        """Whether no response is pending for the data received so far."""
         return self.current is None or self.current.is_answered
 
     @property
     def arrived_bytes(self) -> int:
-        """How much of the body that is on its way has arrived."""
+        """The received bytes of the body in progress."""
         return self.arriving.size if self.arriving is not None else 0
 
     @property
     def held_bytes(self) -> int:
-        """How much of bodies is kept until they are answered."""
+        """The bytes of bodies that are kept until they are answered."""
         held = self.current.held_bytes if self.current is not None else 0
         return held + sum(each.held_bytes for each in self.behind) if self.behind else held
 
     def shutdown(self) -> None:
-        """End the connection when it has been answered, and is quiet."""
+        """Close the connection once it is answered and quiet."""
         if self.is_quiet:
             self.service.connections.linger(self)
         elif self.current is not None:

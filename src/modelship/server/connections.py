@@ -33,8 +33,8 @@ _LONGEST_END_S = 10.0
 _MIB = 1 << 20
 _LARGEST_BODY = 256 * _MIB
 _LARGEST_BODIES = 512 * _MIB
-# A body is decoded into a text of the same size, and the values that JSON has are several times as
-# large as their text. One body at a time is run; the others only wait.
+# A body is decoded into a text of the same size, and the parsed JSON values are several times as
+# large as their text. Only one body at a time is scored; the others are queued.
 _ROOM_PER_BODY = 8
 _ROOM_PER_BODIES = 4
 
@@ -51,16 +51,16 @@ class Connections:
     settings : Settings
         Their limits.
     slot : Slot
-        Where they are counted.
+        The slot that they are counted in.
 
     Attributes
     ----------
     open : dict of ScoringProtocol to None
-        All of them, the oldest first.
+        All connections, the oldest first.
     body_bytes : int
-        The largest body.
+        The maximum size of a body.
     bodies_bytes : int
-        What all bodies may take together.
+        The maximum size of all bodies together.
     """
 
     def __init__(self, settings: Settings, *, slot: Slot) -> None:
@@ -76,40 +76,40 @@ class Connections:
         largest = settings.body_bytes or min(_LARGEST_BODY, max(room // _ROOM_PER_BODY, _MIB))
         self.body_bytes = min(largest, self.bodies_bytes)
         self._unchecked_bytes = 0
-        self._had_large = False  # a body whose memory is worth giving back
+        self._had_large = False  # a body whose memory is worth releasing
 
-    # Coming and going
+    # Opening and closing
 
     def add(self, connection: ScoringProtocol) -> None:
-        """Take a new connection in; another one that is missed less may have to go for it."""
+        """Add a new connection; a less important one may be closed for it."""
         self.open[connection] = None
         if len(self.open) > self._most and not self.make_way(connection):
             connection.refuse(problem(503, _CROWDED).add("retry-after", "1"))
         self._slot[Field.CONNECTIONS] = len(self.open)
 
     def remove(self, connection: ScoringProtocol) -> None:
-        """Take note that a connection has ended."""
+        """Remove a connection that has ended."""
         self.open.pop(connection, None)
         self._slot[Field.CONNECTIONS] = len(self.open)
 
     def linger(self, connection: Connection) -> None:
-        """End a connection once it has been quiet for a moment."""
+        """Close a connection once it has been quiet for a moment."""
         asyncio.get_running_loop().call_later(_LINGER_S, self._close_if_quiet, connection)
 
     def _close_if_quiet(self, connection: Connection) -> None:
-        """End a connection that is between two requests, unless the next one is there already."""
+        """Close a connection that is between two requests, unless the next one is pending."""
         if not connection.is_quiet or connection.transport.is_closing():
             return
         if _unread_bytes(connection.transport):
-            self.linger(connection)  # closed now, it would be reset
+            self.linger(connection)  # closing it now would reset it
         else:
             connection.transport.close()
 
     def make_way(self, newcomer: ScoringProtocol | None = None) -> bool:
-        """End connections that nobody waits for, and return whether there were any.
+        """Abort connections that no client waits for, and return whether there were any.
 
-        Those that are ending anyway go first, then those that never scored, then idle ones; several
-        of a kind at once, since to look for them costs more than to end them.
+        Those that are closing anyway go first, then those that never scored, then idle ones;
+        several of a kind at once, since finding them is more expensive than closing them.
         """
         expendable = [each for each in self.open if _is_expendable(each) and each is not newcomer]
         if not expendable:
@@ -126,13 +126,13 @@ class Connections:
 
     @property
     def held_bytes(self) -> int:
-        """How much all bodies take that have come, or are coming, and are not answered."""
+        """The size of all bodies that are received in full or in part, and not answered."""
         return sum(each.held_bytes for each in self.open)
 
     def takes(self, size: int, *, growing: ScoringProtocol) -> bool:
-        """Return whether `size` more bytes of a body may be kept; those that stall make room.
+        """Return whether `size` more bytes of a body may be kept; stalled ones are refused for it.
 
-        It is not looked each time: that costs more than to take a small body.
+        This is not checked each time: that is more expensive than receiving a small body.
         """
         self._unchecked_bytes += size
         if self._unchecked_bytes < _LOOK_EVERY_BYTES:
@@ -151,38 +151,38 @@ class Connections:
         return True
 
     def too_large(self) -> HttpAnswer:
-        """Return the answer to a body that is larger than any may be."""
+        """Return the response to a body over the maximum size."""
         return problem(413, f"The body is larger than {self.body_bytes // _MIB} MiB.")
 
     def no_room_for(self, growing: ScoringProtocol) -> HttpAnswer:
-        """Return the answer to a body for which there is no room, beside others or at all."""
+        """Return the response to a body that does not fit into memory, with others or at all."""
         if self.held_bytes == growing.held_bytes:
             return problem(413, _NO_MEMORY)
         return self.no_room()
 
     def no_room(self) -> HttpAnswer:
-        """Return the answer to a body that makes room for others."""
+        """Return the response to a body that is dropped in favor of others."""
         self._slot[Field.REFUSED_BUSY] += 1
         return problem(503, _FULL).add("retry-after", "1")
 
     def give_back(self) -> None:
-        """Give the memory of large bodies back to the kernel, once they are gone."""
+        """Return the memory of large bodies to the kernel, once they are freed."""
         if self._had_large and self.held_bytes < LARGE_BYTES:
             self._had_large = False
             give_back_freed_memory()
 
     def _has_room(self, size: int) -> bool:
-        # A text is made of it, which takes as much once more.
+        # It is decoded to a text, which takes the same size again.
         return self.held_bytes <= self.bodies_bytes and size <= self._budget.left_bytes
 
     def _stalls(self, each: ScoringProtocol) -> bool:
         now = asyncio.get_running_loop().time()
         return each.arrived_bytes > 0 and now - each.grew_at > _STALLED_S
 
-    # Time
+    # Timeouts
 
     def sweep(self) -> None:
-        """End connections that are idle or too slow."""
+        """Close connections that are idle or too slow."""
         now = asyncio.get_running_loop().time()
         for connection in [*self.open]:
             self._judge(connection, now)
@@ -206,7 +206,7 @@ class Connections:
             self._close_if_quiet(connection)
 
     def _judge_reading(self, connection: ScoringProtocol, now: float) -> None:
-        """End a connection whose client has long read nothing of what is sent to it."""
+        """Abort a connection whose client has not read its response for too long."""
         unsent = connection.transport.get_write_buffer_size()
         if unsent != connection.unsent:
             connection.since, connection.unsent = now, unsent
@@ -223,7 +223,7 @@ class Connections:
 
 
 def _is_expendable(connection: ScoringProtocol) -> bool:
-    """Return whether nobody waits for an answer, or nobody who is trusted reads one."""
+    """Return whether no response is pending, or only an untrusted client has one unread."""
     if connection.lingers_since:
         return True
     is_read = not connection.behind and not connection.transport.get_write_buffer_size()
@@ -235,10 +235,10 @@ def _worth(connection: ScoringProtocol) -> tuple[bool, bool, float]:
 
 
 def _unread_bytes(transport: asyncio.Transport) -> int:
-    """Return how much the kernel has of a connection that nobody has read yet (FIONREAD)."""
+    """Return the unread bytes of a connection in the kernel's buffer (FIONREAD)."""
     number = array("i", [0])
     try:
         fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.FIONREAD, number)
-    except OSError:  # it has ended
+    except OSError:  # the connection has ended
         return 0
     return number[0]

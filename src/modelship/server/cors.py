@@ -1,4 +1,4 @@
-"""Say which origins may read the answers, by the protocol of the Fetch standard (CORS)."""
+"""Define which origins may read the responses, by the Fetch standard's protocol (CORS)."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ __all__ = ["Cors"]
 
 
 class Cors:
-    """Which origins may read the answers: the Fetch standard's protocol, as flask-cors words it."""
+    """The origins that may read the responses: the Fetch standard's protocol, as in flask-cors."""
 
     def __init__(self, settings: Settings) -> None:
         self._origins = settings.origins
         self._low = frozenset(each.lower() for each in settings.origins)
 
     def lines(self, request: Request) -> bytes:
-        """Return the headers to add to the answer."""
+        """Return the headers to add to the response."""
         allowed = self._allowed(request.fields.get(b"origin", b"").decode("latin-1"))
         if not allowed:
             return b""
@@ -36,7 +36,7 @@ class Cors:
         return "".join(lines).encode("latin-1")
 
     def _allowed(self, origin: str) -> str:
-        """Return the origin to name; without one in the request, the first that is let in."""
+        """Return the origin to name; without one in the request, the first allowed one."""
         if not origin:
             return "*" if "*" in self._low else min(self._origins) if self._origins else ""
         return origin if "*" in self._low or origin.lower() in self._low else ""

@@ -1,8 +1,8 @@
 """Generate ``/swagger.json`` in the versions 2, 3 and 3.1.
 
-A file of the user's in the bundle goes out as it is, and one that modelship wrote under the name
-of the service. Else what inference-schema knows of run() is
-put into a frame: Azure ML's own, where its server is installed too, or else ours.
+A file of the user's in the bundle is sent unchanged, and one that modelship wrote under the name of
+the service. Otherwise the inference-schema declarations of run() are inserted into a template:
+Azure ML's own, if its server is installed too, or else ours.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ _FILES = {
     "3": ("swagger3.json",),
     "3.1": ("swagger3.1.json",),
 }
-_WRITTEN = "x-modelship-schema"  # is in descriptions that modelship wrote
+_WRITTEN = "x-modelship-schema"  # a field in descriptions that modelship wrote
 _ANYTHING: dict[str, Any] = {"type": "object", "example": {}}
 
 
 class UnsupportedVersionError(Exception):
-    """There is no description in this version; the text says which ones there are."""
+    """There is no description in this version; the message lists those available."""
 
 
 class Descriptions:
-    """What describes a service.
+    """The OpenAPI descriptions of a service.
 
     Parameters
     ----------
     script : EntryScript
-        Whose run() is described.
+        The script whose run() is described.
     settings : Settings
         The service's name, version and path.
     """
@@ -54,12 +54,12 @@ class Descriptions:
             logger.info("Swaggers are prepared for the following versions: [%s].", names)
 
     def of(self, version: str) -> dict[str, Any]:
-        """Return the description in one version.
+        """Return the description in this version.
 
         Raises
         ------
         UnsupportedVersionError
-            If there is no such version, or run() cannot be described in it.
+            If this version does not exist, or cannot describe run().
         """
         names = ", ".join(sorted(self._made))
         if version not in _ALIASES:
@@ -94,7 +94,7 @@ def _describe(version: str, script: EntryScript, settings: Settings) -> dict[str
 
 
 def _titled(document: dict[str, Any], settings: Settings) -> dict[str, Any]:
-    """Give `document` the name of the service, if it has one, and note which model it has."""
+    """Set the name of the service in `document`, if it has one, and note its model."""
     if not settings.service:
         return document
     info = document["info"]
@@ -103,7 +103,7 @@ def _titled(document: dict[str, Any], settings: Settings) -> dict[str, Any]:
 
 
 def _schemas(version: str, script: EntryScript) -> tuple[Any, Any] | None:
-    """Return what goes in and what comes out; None if this version cannot say it."""
+    """Return the input and output schemas; None if this version cannot express them."""
     if "inference_schema" not in sys.modules:
         return _ANYTHING, _ANYTHING
     from inference_schema import schema_util

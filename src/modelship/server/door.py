@@ -37,15 +37,15 @@ class Door:
     Parameters
     ----------
     protocol : callable
-        Makes the protocol of a connection.
+        Creates the protocol of a connection.
     service : WorkerService
-        Whose connections they are.
+        The service that the connections belong to.
     listeners : Listeners
-        Where they come from.
+        The sockets to accept from.
     tls : ssl.SSLContext, optional
-        With it the connections speak TLS.
+        If given, the connections use TLS.
     slot : Slot
-        Where others see whether it takes what comes to the name's address.
+        The slot in which the worker publishes whether it accepts from the name's address.
     """
 
     def __init__(
@@ -66,12 +66,12 @@ class Door:
         if tls is not None:
             self._tls = {"ssl": tls, "ssl_handshake_timeout": service.settings.head_s}
         self._slot = slot
-        self._fast: list[asyncio.Server] = []  # what the loop listens with itself
+        self._fast: list[asyncio.Server] = []  # the loop's own servers
         self._of_gate: list[asyncio.Server] = []  # the same at the gate's address
         self._tells_at = 0.0
 
     async def open(self) -> None:
-        """Accept from now on."""
+        """Start accepting."""
         if self._is_crowded():
             self._listen(self._listeners.sockets)
         else:
@@ -80,7 +80,7 @@ class Door:
             self._loop.add_reader(self._gate.when_open.fileno(), self._gate_opens, self._gate)
 
     def look(self) -> None:
-        """Take connections with care from the moment on in which there are very many."""
+        """Switch to the careful path once there are very many connections."""
         if self._fast and self._is_crowded():
             if self._of_gate and self._gate is not None:
                 self._listen([self._gate])
@@ -88,12 +88,12 @@ class Door:
             self._listen(self._listeners.sockets)
 
     async def close(self) -> None:
-        """Accept no more, and let go of the sockets."""
+        """Stop accepting, and close the sockets."""
         if self._gate is not None:
             self._loop.remove_reader(self._gate.when_open.fileno())
             self._loop.remove_reader(self._gate.when_closed.fileno())
         self._close_fast()
-        await asyncio.sleep(0)  # what is asked for there is asked before the loop forgets it
+        await asyncio.sleep(0)  # callbacks scheduled before run first
         for each in self._listeners.entrances:
             self._loop.remove_reader(each.fileno())
         self._listeners.close()
@@ -113,7 +113,7 @@ class Door:
         self._loop.add_reader(gate.when_closed.fileno(), self._gate_closes, gate)
 
     def _gate_closes(self, gate: Gate) -> None:
-        """Accept no more there, and let the clients who came there come again, to others."""
+        """Stop accepting from the gate, and have its clients reconnect to other instances."""
         self._loop.remove_reader(gate.when_closed.fileno())
         self._loop.remove_reader(gate.fileno())
         self._end(self._of_gate)
@@ -125,21 +125,22 @@ class Door:
     # Connections
 
     async def _server(self, listener: socket.socket) -> asyncio.Server:
-        """Let the loop listen itself; it closes what it listens on, which is this worker's own."""
+        """Create a server of the loop, which closes its own duplicate of the socket."""
         return await self._loop.create_server(
             self._protocol, sock=listener.dup(), backlog=BACKLOG, **self._tls
         )
 
     def take_over(self, handed_over: socket.socket) -> None:
-        """Take connections that the supervisor accepted, with what they have sent unread."""
+        """Adopt connections that the supervisor accepted, with their data still unread."""
         for connection in received(handed_over):
             connection.setblocking(False)
             self._service.keep(self._adopt(connection))
 
     def _is_crowded(self) -> bool:
-        """Return whether there may soon be no descriptor left for a connection.
+        """Return whether the descriptors for connections may soon run out.
 
-        The loop's own way to listen then drops those that it cannot take. It is the fast one.
+        The loop's own servers, which are the fast path, then drop connections that they cannot
+        accept.
         """
         most = open_files()
         return most < _FEWEST_FILES or len(self._service.connections.open) > most // 2
@@ -152,7 +153,7 @@ class Door:
         for each in servers:
             if self._tls:
                 self._service.keep(_connections_of(each))
-            self._loop.call_soon(each.close)  # what was asked for comes before it
+            self._loop.call_soon(each.close)  # scheduled callbacks come first
         servers.clear()
 
     def _listen(self, entrances: Sequence[Entrance]) -> None:
@@ -160,12 +161,12 @@ class Door:
             self._loop.add_reader(each.fileno(), self._accept, each)
 
     def _accept(self, entrance: Entrance) -> None:
-        """Take one connection; more of them at once would leave other workers idle."""
+        """Accept one connection; accepting more at once would leave other workers idle."""
         try:
             for connection in accepted(entrance, most=1):
                 self._service.keep(self._adopt(connection))
         except OSError as error:
-            # The kernel keeps them meanwhile. Looking again at once would take all of a processor.
+            # The kernel keeps them meanwhile. Retrying at once would take a whole processor.
             now = self._loop.time()
             if now > self._tells_at:
                 self._tells_at = now + _TELL_EVERY_S
@@ -181,7 +182,7 @@ class Door:
     async def _adopt(self, connection: socket.socket) -> None:
         try:
             await self._loop.connect_accepted_socket(self._protocol, connection, **self._tls)
-        except OSError:  # the client has gone, or does not speak TLS
+        except OSError:  # the client has gone, or does not use TLS
             connection.close()
 
 
@@ -190,6 +191,6 @@ def _came_to(connection: ScoringProtocol, address: socket.socket) -> bool:
 
 
 async def _connections_of(server: asyncio.Server) -> None:
-    """Wait for what a server has accepted: during a handshake only the loop knows of it."""
+    """Wait for the connections of a server: only the loop tracks those in a handshake."""
     with suppress(asyncio.TimeoutError):
         await asyncio.wait_for(server.wait_closed(), _HANDSHAKES_S)

@@ -1,4 +1,4 @@
-"""Find and initialize the entry script, and determine how it takes its input."""
+"""Find and initialize the entry script, and determine the input style of run()."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ __all__ = ["EntryScript", "ScriptError", "inputs_of", "script_at"]
 
 _SHOWN_LINES = 200
 _FAILED_IMPORT = "Failed to import user script because it raised an unhandled exception"
-# The reference's name for what it says of the script itself.
+# The reference's logger name for messages about the script.
 _logger = logging.getLogger("azmlinfsrv.user_script")
 
 
 class ScriptError(Exception):
-    """The script cannot be served: the text says why, or else the log."""
+    """The script cannot be served: the message has the reason, or else the log."""
 
 
 class EntryScript:
@@ -44,9 +44,9 @@ class EntryScript:
     run : callable
         The script's run(), with its decorators.
     inputs : Inputs
-        How run() takes what a request holds.
+        How run() takes its input.
     module : ModuleType
-        The script itself.
+        The script's module.
     """
 
     run: Callable[..., Any]
@@ -58,7 +58,7 @@ class EntryScript:
 
     @property
     def plan(self) -> TypedPlan | None:
-        """How bodies become arrays without a list in between, if the script is so declared."""
+        """How bodies become arrays without intermediate lists, if the script declares it."""
         if isinstance(self.inputs, SchemaInput):
             return typed_plan(self.run)
         if isinstance(self.inputs, TextInput) and not self.inputs.takes_headers:
@@ -67,16 +67,16 @@ class EntryScript:
 
     @property
     def batchable(self) -> bool:
-        """Whether the script says that rows of several requests may be scored together."""
+        """Whether the script declares that rows of several requests may be scored together."""
         return getattr(self.module, "BATCHABLE", False) is True
 
     def load(self) -> None:
-        """Import the script, and see that it can be served.
+        """Import the script, and check that it can be served.
 
         Raises
         ------
         ScriptError
-            If it cannot.
+            If it cannot be served.
         """
         aml.install()
         root = str(self._settings.app_root)
@@ -89,7 +89,7 @@ class EntryScript:
             self.run = self._run_below_driver()
             self.inputs = inputs_of(self.run)
         except ScriptError as problem:
-            if problem.args:  # else the log has it
+            if problem.args:  # otherwise the log has it
                 logger.error(problem)
             raise
 
@@ -112,7 +112,7 @@ class EntryScript:
         _logger.info("Users's init has completed successfully")
 
     def _run_below_driver(self) -> Callable[..., Any]:
-        """Return run(); ``driver_module``, which old SDKs wrote, stands for another module."""
+        """Return run(); ``driver_module``, which old SDKs wrote, wraps another module."""
         driver = getattr(self.module, "driver_module", None)
         if isinstance(driver, ModuleType) and hasattr(driver, "run"):
             _logger.info(
@@ -126,12 +126,12 @@ class EntryScript:
 
 
 def script_at(path: str) -> ModuleType:
-    """Import the script at a path; whatever it raises passes.
+    """Import the script at a path; its exceptions propagate.
 
     Raises
     ------
     ScriptError
-        If it is no Python file, or defines no init() or run().
+        If it is not a Python file, or does not define init() and run().
     """
     spec = importlib.util.spec_from_file_location("entry_module", path)
     if spec is None or spec.loader is None:
@@ -147,7 +147,7 @@ def script_at(path: str) -> ModuleType:
 
 
 def _imported(path: str) -> ModuleType:
-    """Return the script at a path; what it raises is in the log."""
+    """Return the script at a path; its exceptions are logged."""
     try:
         return script_at(path)
     except ScriptError:
@@ -163,12 +163,12 @@ def _imported(path: str) -> ModuleType:
 
 
 def inputs_of(run: Callable[..., Any]) -> Inputs:
-    """Return how run() takes what a request holds.
+    """Return how run() takes its input.
 
     Raises
     ------
     ScriptError
-        If it cannot be called with a request.
+        If run() cannot be called with a request.
     """
     parameters = list(inspect.signature(run).parameters.values())
     named = {inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
@@ -197,7 +197,7 @@ def inputs_of(run: Callable[..., Any]) -> Inputs:
 
 
 def _has_schema(run: Callable[..., Any]) -> bool:
-    # What nobody has imported, nobody has decorated with.
+    # If it is not imported, the script cannot use its decorators.
     if "inference_schema" not in sys.modules:
         return False
     from inference_schema.schema_util import is_schema_decorated

@@ -26,18 +26,19 @@ def wire(
     has_body: bool = True,
     version: str = "1.1",
 ) -> bytes:
-    """Return an answer as bytes.
+    """Serialize a response to bytes.
 
     Parameters
     ----------
     answer : HttpAnswer
-        What to write; of one in parts its head alone.
+        The response; only its head if it is streamed.
     keep_alive : bool
         Whether the connection stays open.
     has_body : bool
-        Whether the body is sent: an answer to HEAD only says how long it is.
+        Whether the body is sent: a response to HEAD only has its length.
     version : str
-        The client's, of HTTP: ``"1.0"`` knows no chunks, and reads to the end of the connection.
+        The client's HTTP version: ``"1.0"`` has no chunks, and reads until the connection is
+        closed.
     """
     body = answer.body
     if answer.parts is not None:
@@ -54,7 +55,7 @@ def wire(
 
 @cache
 def _status_line(status: int) -> bytes:
-    """Return the first line of an answer; a status that has no phrase goes without one."""
+    """Return the status line of a response; an unknown status has no phrase."""
     try:
         phrase = HTTPStatus(status).phrase
     except ValueError:
@@ -63,7 +64,7 @@ def _status_line(status: int) -> bytes:
 
 
 class _DateLine:
-    """The header that tells the time, written anew once in a second (RFC 9110, section 6.6.1)."""
+    """The ``date`` header, rebuilt once per second (RFC 9110, section 6.6.1)."""
 
     def __init__(self) -> None:
         self._second = 0
@@ -89,24 +90,24 @@ class Exchange(Request):
     Parameters
     ----------
     connection : ScoringProtocol
-        Where it came from, and where its answer goes.
+        The connection that it arrived on, and that its response is sent to.
     head : Head
-        What its head says.
+        Its parsed head.
 
     Attributes
     ----------
     size : int
-        The bytes of the body that have arrived.
+        The received bytes of the body.
     is_whole : bool
-        Whether all of the body that is wanted has arrived.
+        Whether the body has been received, as far as it is needed.
     is_answered : bool
-        Whether the answer has been handed to the transport.
+        Whether the response has been passed to the transport.
     is_admitted : bool
-        Whether it shows a key, or needs none.
+        Whether it has a valid key, or needs none.
     keep_alive : bool
-        Whether the connection stays open after the answer.
+        Whether the connection stays open after the response.
     verdict : HttpAnswer, optional
-        The answer, where the request was refused before it was whole.
+        The response, if the request was refused before it was complete.
     """
 
     __slots__ = (
@@ -129,11 +130,11 @@ class Exchange(Request):
         self._connection = connection
 
     def add(self, part: bytes) -> int:
-        """Take the next part of the body, and return the size of what is there.
+        """Append a part of the body, and return the size received so far.
 
-        All but the first part go into one growing buffer.
+        All parts after the first go to one growing buffer.
 
-        Parts that are joined at the end would take twice the memory of the body.
+        Joining the parts at the end would take twice the memory of the body.
         """
         if not self.size:
             self.body = part
@@ -148,24 +149,26 @@ class Exchange(Request):
         return self.size
 
     def complete(self) -> None:
-        """Take note that the body is whole."""
+        """Record that the body is complete."""
         self.is_whole = True
         if self._buffer is not None:
-            self.body = self._buffer.getvalue()  # without a copy: the buffer is cut to its size
+            self.body = (
+                self._buffer.getvalue()
+            )  # without a copy: the buffer is truncated to its size
             self._buffer = None
 
     def refuse(self, verdict: HttpAnswer) -> None:
-        """Answer with `verdict` when it is its turn, and forget the body."""
+        """Answer with `verdict` when its turn comes, and discard the body."""
         self.verdict = verdict
         self.body, self.size, self._buffer = b"", 0, None
 
     @property
     def held_bytes(self) -> int:
-        """How much of the body is kept until it is answered."""
+        """The bytes of the body that are kept until it is answered."""
         return 0 if self.is_answered else self.size
 
     def respond(self, answer: HttpAnswer) -> None:
-        """Send the answer; one in parts is sent as they come."""
+        """Send the response; a streamed one part by part."""
         connection = self._connection
         has_body = self.method != "HEAD" and answer.status not in WITHOUT_LENGTH
         if answer.parts is not None and has_body:
@@ -203,19 +206,19 @@ class Exchange(Request):
 
 
 class KnownHead:
-    """The head of a request that came in one piece, and what was found in it.
+    """The head of a request that was received in one piece, and its parsed form.
 
-    Clients repeat themselves: on one connection a head is often the same as the last one, to the
-    byte. What was found in that holds for it too, and it need not be parsed again.
+    On one connection a head is often byte for byte the same as the last one. The cached parsed head
+    is reused for it.
 
     Attributes
     ----------
     head : bytes
-        All of it, with the empty line.
+        The whole head, including the empty line.
     size : int
-        That of the whole request, with its body.
+        The size of the whole request, including its body.
     found : Head
-        What it says.
+        The parsed head.
     """
 
     __slots__ = ("found", "head", "size")
@@ -227,9 +230,9 @@ class KnownHead:
 
     @staticmethod
     def of(exchange: Exchange, found: Head, data: bytes) -> KnownHead | None:
-        """Return what is known of a request, if it is all of `data` and its connection stays."""
+        """Return the head of a request, if it is all of `data` and its connection stays open."""
         end = data.find(_END_OF_HEAD) + len(_END_OF_HEAD)
-        # Nothing but one head, and a body of the length that it tells: no chunk, no other request.
+        # Only one head, and a body of the declared length: no chunk, no other request.
         if end + exchange.size != len(data) or found.expects or not found.keep_alive:
             return None
         return KnownHead(data[:end], len(data), found)

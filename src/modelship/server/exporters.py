@@ -1,7 +1,7 @@
-"""Configure the trace exporters that the environment asks for and provides.
+"""Configure the trace exporters that the environment selects and has installed.
 
-What is missing or not to be understood is one line in the log, and the service goes on. No line
-quotes what an exporter was given or says: there may be a key in it.
+A missing or invalid setting is one line in the log, and the service continues. No line quotes the
+settings or messages of an exporter: they may contain a key.
 """
 
 from __future__ import annotations
@@ -31,28 +31,28 @@ _LOST = "Traces may be lost: %s complains%s."
 _TELL_EVERY_S = 60.0
 _STATUSES = range(100, 600)
 _LEFT_OUT = (
-    # It would tell Microsoft of itself before it is made: where the way there is closed without a
-    # word, as in many a virtual network, no worker would be ready for minutes.
+    # It would send telemetry to Microsoft before it is created: if the connection is dropped
+    # silently, as in many virtual networks, no worker would be ready for minutes.
     "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL",
-    # It would look for the global provider, which is the script's, and complain of it for ever.
+    # It would look for the global provider, which is the script's, and log warnings forever.
     "APPLICATIONINSIGHTS_OPENTELEMETRY_RESOURCE_METRIC_DISABLED",
 )
 
 
 @dataclass(frozen=True)
 class Destination:
-    """Where spans go.
+    """A place that spans are sent to.
 
     Parameters
     ----------
     package : str
-        The distribution that its exporter is in.
+        The distribution that contains its exporter.
     variables : str
-        What it is told by.
+        The setting that selects it.
     find : callable
-        Imports the exporter's class, and returns it.
+        Imports and returns the exporter's class.
     options : mapping
-        What that is made with; may hold a secret.
+        The arguments of the class; may contain a secret.
     """
 
     package: str
@@ -61,7 +61,7 @@ class Destination:
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def exporter(self) -> Any:
-        """Return the exporter; None, with a line in the log, if there can be none."""
+        """Create the exporter; None, with a line in the log, if that is not possible."""
         try:
             return self.find()(**self.options)
         except ModuleNotFoundError as error:
@@ -74,7 +74,7 @@ class Destination:
 
 
 def destinations(environ: Mapping[str, str]) -> Iterator[Destination]:
-    """Return where spans go, as the environment says: nowhere, or to one or two places."""
+    """Return the destinations that the environment selects: none, one or two."""
     if environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
         return
     if environ.get("OTEL_TRACES_EXPORTER") == "none":
@@ -87,7 +87,7 @@ def destinations(environ: Mapping[str, str]) -> Iterator[Destination]:
     if key and not connection and environ.get("AML_APP_INSIGHTS_ENABLED") == "true":
         connection = f"InstrumentationKey={key}"
     if connection:
-        # Else it keeps what it cannot send in files, and never removes their folder.
+        # Otherwise it keeps unsent spans in files, and never removes their folder.
         options = {"connection_string": connection, "disable_offline_storage": True}
         variables = "APPLICATIONINSIGHTS_..."
         yield Destination(_AZURE_PACKAGE, variables, _azure_exporter, options)
@@ -108,7 +108,7 @@ def _azure_exporter() -> Any:
 
 
 class _Brief(logging.Handler):
-    """Says now and then that spans do not arrive; exporters say it for each attempt, at length."""
+    """Logs now and then that spans do not arrive; exporters log it for each attempt, at length."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -122,7 +122,7 @@ class _Brief(logging.Handler):
 
 
 def _reason(record: logging.LogRecord) -> str:
-    """Return what of a complaint holds nothing secret: an exception's type, or an HTTP status."""
+    """Return the part of a log record without secrets: an exception's type, or an HTTP status."""
     if record.exc_info and record.exc_info[0]:
         return f" ({record.exc_info[0].__name__})"
     for each in record.args if isinstance(record.args, tuple) else ():
@@ -134,7 +134,7 @@ def _reason(record: logging.LogRecord) -> str:
 
 
 def be_brief() -> None:
-    """Have exporters say little in the log; before they are made, since they quote headers."""
+    """Limit the log output of exporters; call before creating them, since they log headers."""
     handler = _Brief()
     for name in _LOGGERS:
         own = logging.getLogger(name)
@@ -143,5 +143,5 @@ def be_brief() -> None:
 
 
 def refused(package: str, error: Exception, *, variables: str) -> None:
-    """Say that a package does not take what the environment says, without saying what that is."""
+    """Log that a package rejects the environment's settings, without quoting them."""
     logger.warning(_REFUSED, package, type(error).__name__, variables)

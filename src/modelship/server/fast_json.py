@@ -1,14 +1,14 @@
 """Replace ``json.loads`` by orjson wherever both give the same result.
 
-orjson is strict where the standard library is lenient (NaN, 1e400, lone surrogates): it refuses
-the text, and the standard library reads it, or words the error. In two cases orjson would read
-something else without an error, and such texts are not given to it:
+orjson is strict where the standard library is lenient (NaN, 1e400, lone surrogates): it rejects the
+text, and the standard library reads it, or raises its own error. In two cases orjson would read
+something else without an error, and such texts are not passed to it:
 
-- integers beyond 64 bits, of which it makes floats;
-- deep nesting, which the standard library may refuse (RecursionError).
+- integers beyond 64 bits, which it converts to floats;
+- deep nesting, which the standard library may reject (RecursionError).
 
-What is replaced is one method of the decoder that ``json.loads`` uses if it is called without
-options. ``json.loads`` itself stays as it is, and so do encodings, hooks and subclasses.
+Only one method is replaced, of the decoder that ``json.loads`` uses when it is called without
+options. ``json.loads`` itself is unchanged, and so are encodings, hooks and subclasses.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _AROUND = 900
 """Lists around a text with more brackets than a few. orjson takes 1024 levels of nesting, and so it
 refuses a text that has more than 124 of its own, which the standard library may not read."""
 _OPENED, _CLOSED = b"[" * _AROUND, b"]" * _AROUND
-_FEWEST_DIGITS = 19  # of an integer that 64 bits cannot hold
+_FEWEST_DIGITS = 19  # of an integer beyond 64 bits
 _DIGITS = b"0" * _FEWEST_DIGITS
 _FRACTION = b"." + _DIGITS
 _CLASSES = bytes.maketrans(b"123456789", b"000000000")
@@ -46,7 +46,7 @@ _REFUSED_TEXTS = (
 
 
 def read_json_with_orjson() -> None:
-    """Have ``json.loads`` use orjson, if there is one that reads the same."""
+    """Have ``json.loads`` use orjson, if it is installed and reads the same."""
     try:
         import orjson
     except ImportError:
@@ -58,24 +58,24 @@ def read_json_with_orjson() -> None:
 
 def _decode_with(fast: Callable[[str | bytes], Any], decode: Callable[..., Any]) -> Any:
     def decode_fast(text: str, *options: Any, **named: Any) -> Any:
-        """Do as JSONDecoder.decode."""
+        """Do the same as JSONDecoder.decode."""
         if type(text) is str and len(text) <= _MOST_CHARACTERS and not options and not named:
             try:
                 return _read(text, fast)
-            except ValueError:  # of any kind that orjson or the encoding has
+            except ValueError:  # any subclass that orjson or the encoding raises
                 pass
-        return decode(text, *options, **named)  # outside, so that its error stands alone
+        return decode(text, *options, **named)  # outside the try, so that its error has no context
 
     return decode_fast
 
 
 def _read(text: str, fast: Callable[[str | bytes], Any]) -> Any:
-    """Return what a text stands for.
+    """Return the value of a text.
 
     Raises
     ------
     ValueError
-        If the standard library is to read it.
+        If the standard library has to read it.
     """
     data = text.encode()
     if _has_many_digits(data) and _has_large_integer(data):
@@ -84,12 +84,12 @@ def _read(text: str, fast: Callable[[str | bytes], Any]) -> Any:
         return fast(text)
     value = fast(b"".join((_OPENED, data, _CLOSED)))
     for _ in range(_AROUND):
-        [value] = value  # a text that closes one of these lists leaves another number of values
+        [value] = value  # fails if the text closes one of these lists itself
     return value
 
 
 def _reads_alike(fast: Callable[[str], Any], decode: Callable[[str], Any]) -> bool:
-    """Return whether an orjson, which may be of any release, reads and refuses what it should."""
+    """Return whether an orjson of any release reads and rejects the same texts."""
     try:
         if any(repr(fast(text)) != repr(decode(text)) for text in _ODD_TEXTS):
             return False
@@ -107,7 +107,7 @@ def _refuses(fast: Callable[[str], Any], text: str) -> bool:
 
 
 def _has_many_digits(data: bytes) -> bool:
-    """Return whether there are 19 digits in a row anywhere."""
+    """Return whether there are 19 consecutive digits anywhere."""
     numpy = sys.modules.get("numpy") if len(data) >= _LARGE_BYTES else None
     if numpy is None:
         return _DIGITS in data.translate(_CLASSES)
@@ -118,11 +118,11 @@ def _has_many_digits(data: bytes) -> bool:
 
 
 def _may_be_deep(data: bytes) -> bool:
-    """Return whether more than a few levels may be nested: no level without a bracket."""
+    """Return whether there may be deep nesting: each level needs a bracket."""
     for bracket in (b"[", b"{"):
         at = -1
         for _ in range(_FEW_BRACKETS):
-            at = data.find(bracket, at + 1)  # faster than to count them: it stops early
+            at = data.find(bracket, at + 1)  # faster than counting: it stops early
             if at < 0:
                 break
         else:
@@ -131,7 +131,7 @@ def _may_be_deep(data: bytes) -> bool:
 
 
 def _has_large_integer(data: bytes) -> bool:
-    """Return whether there are 19 digits in a row that are not the digits of a fraction."""
+    """Return whether there are 19 consecutive digits outside of fractions."""
     classes = data.translate(_CLASSES)
     while _FRACTION in classes:
         classes = classes.replace(_FRACTION, b".")

@@ -1,7 +1,7 @@
 """Provide Flask's request context for scripts that import flask.
 
 Azure ML's server is a flask application, so a script may use ``flask.request`` or ``jsonify``, and
-what run() returns may be a flask response.
+run() may return a flask response.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ _OWN_KEYS = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH
 
 
 def in_use() -> bool:
-    """Return whether anything has imported flask; if not, no script can miss it."""
+    """Return whether flask has been imported; if not, no script needs it."""
     return "flask" in sys.modules
 
 
 def request_context(request: Request) -> AbstractContextManager[Any]:
-    """Return the context in which run() finds the flask request."""
+    """Return the request context in which run() can use ``flask.request``."""
     return _application().request_context(_environ(request)) if in_use() else nullcontext()
 
 
 def as_answer(value: Any, request: Request) -> HttpAnswer | None:
-    """Return the answer that a flask response is; None if `value` is something else."""
+    """Convert a flask response; None if `value` is something else."""
     if not in_use():
         return None
     from flask import Response
@@ -71,17 +71,17 @@ def as_answer(value: Any, request: Request) -> HttpAnswer | None:
 
 
 def _of_script(headers: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """Return a response's headers without those that the server has the say of."""
+    """Return a response's headers without those that the server sets."""
     return ((name, text) for name, text in headers if name.lower() not in _SERVERS_OWN)
 
 
 def _checked(name: str, text: str) -> str:
-    """Return the value of a header that can be sent (RFC 9110, section 5).
+    """Return the value of a header if it can be sent (RFC 9110, section 5).
 
     Raises
     ------
     ValueError
-        If it cannot, or its name cannot.
+        If it or its name is invalid.
     """
     if not _TOKEN.fullmatch(name) or _BREAKS.search(text):
         raise ValueError(f"a header cannot be {name!r} with the value {text!r}")
@@ -96,7 +96,7 @@ def _application() -> Any:
 
 
 def _environ(request: Request) -> dict[str, Any]:
-    """Return the request as WSGI has it (PEP 3333)."""
+    """Return the WSGI environment of the request (PEP 3333)."""
     host = request.fields.get(b"host", b"localhost").decode("latin-1")
     name, _, port = host.partition(":")
     environ: dict[str, Any] = {

@@ -1,11 +1,11 @@
 """Answer health checks while every worker is inside run() (fallback health responder).
 
-The supervisor accepts connections then, and looks at what each one asks for without taking it:
-health it answers itself, and everything else it hands on, unread, to whichever worker is free
-first. Before the first worker is ready, only readiness is answered, with 503.
+The supervisor then accepts connections, and peeks at their requests without reading them: it
+answers health checks itself, and passes all others, unread, to the first free worker. Before the
+first worker is ready, it only answers readiness checks, with 503.
 
-At the end it is the supervisor alone that accepts, until nothing new can come. All of that goes to
-the workers, which wait for it; if there is none any more, the answer is 503.
+At shutdown only the supervisor accepts, until no new connection can come. All of them are passed to
+the workers, which wait for them; if no worker is left, the response is 503.
 """
 
 from __future__ import annotations
@@ -43,18 +43,18 @@ _ENDED = (b"503 Service Unavailable", b"The service has ended.")
 
 
 class HealthResponder:
-    """Takes connections for workers that cannot.
+    """Accepts connections while the workers cannot.
 
     Parameters
     ----------
     board : Scoreboard
-        Where it sees how the workers are.
+        The state of the workers.
     listeners : Listeners
-        Where connections come from.
+        The sockets to accept from.
     speaks_tls : bool
-        Whether nothing can be answered without a handshake.
+        Whether each response needs a TLS handshake.
     say : callable
-        Writes a line of the log.
+        Writes a line to the log.
     """
 
     def __init__(
@@ -72,18 +72,18 @@ class HealthResponder:
         self._listeners = listeners
         self._handing, self.handed_over = socket.socketpair()
         self._selector = selectors.DefaultSelector()
-        self._unknown: dict[socket.socket, float] = {}  # and since when
+        self._unknown: dict[socket.socket, float] = {}  # and the time it was accepted
         self._for_workers: deque[socket.socket] = deque()
         self._on_duty = False
-        self._rests_until = 0.0  # there is no room for a connection
-        self._closes_at = 0.0  # it has come to the end
+        self._rests_until = 0.0  # after a lack of descriptors
+        self._closes_at = 0.0  # during shutdown
         for each in (self._handing, self.handed_over):
             each.setblocking(False)
 
     def look(self, timeout_s: float) -> None:
-        """Do what there is to do, and wait for something to do, for so long."""
+        """Do the pending work, and wait at most this long for more."""
         workers_can = bool(self._board.ready()) and self._board.busy_for_s() < _BUSY_S
-        # More than it may hold wait better where they are: the kernel has them, and loses none.
+        # More than it may hold are better left pending: the kernel keeps them, and loses none.
         has_room = len(self._unknown) + len(self._for_workers) < _MOST_HELD
         can_accept = has_room and time.monotonic() > self._rests_until
         self._take_duty(wanted=can_accept and (not workers_can or bool(self._closes_at)))
@@ -109,21 +109,21 @@ class HealthResponder:
                 self._selector.unregister(entrance)
 
     def leave(self) -> None:
-        """Forget everything, in a process that was forked."""
+        """Discard all state, in a forked process."""
         self._selector.close()
         for each in (*self._unknown, *self._for_workers):
             each.close()
 
-    # The end
+    # Shutdown
 
     def end(self) -> None:
-        """Let no new connections in, accept those that there are, and hand them all on."""
+        """Block new connections, accept the pending ones, and pass them all on."""
         self._board.held = 1
         self._listeners.keep_out()
         self._closes_at = time.monotonic() + _LINGER_S
 
     def finish(self) -> None:
-        """Tell those whom nobody is left to answer that the service has ended."""
+        """Answer the remaining connections that the service has ended."""
         end_s = time.monotonic() + _LINGER_S + _PARTING_S
         while self._listeners.sockets and time.monotonic() < end_s:
             self.look(_SOON_S)
@@ -137,7 +137,7 @@ class HealthResponder:
         self._board.held = len(self._for_workers) + len(self._listeners.sockets)
 
     def _part(self, end_s: float) -> None:
-        """Answer what nobody else will, and wait until the answers are taken."""
+        """Answer the remaining connections, and wait until the responses are received."""
         for each in self._for_workers:
             each.setblocking(False)
             with suppress(OSError):  # the client may have gone
@@ -167,9 +167,9 @@ class HealthResponder:
             self._rests_until = now + _NO_ROOM_PAUSE_S
 
     def _judge(self, connection: socket.socket) -> None:
-        """Look at what a connection asks for, and leave it unread.
+        """Peek at the request of a connection.
 
-        Where TLS is spoken only a worker can answer, and nothing is answered in plain text.
+        With TLS only a worker can answer, and nothing is answered in plain text.
         """
         try:
             head = connection.recv(_LONGEST_HEAD, socket.MSG_PEEK)
@@ -199,17 +199,17 @@ class HealthResponder:
         return status, self._board.readiness().encode()
 
     def _hand_on(self) -> None:
-        """Hand connections to the workers, as many as they take now."""
+        """Pass connections to the workers, as many as they accept now."""
         while self._for_workers:
             connection = self._for_workers[0]
             try:
                 socket.send_fds(self._handing, [b"c"], [connection.fileno()])
-            except OSError:  # the rest waits until they have taken these
+            except OSError:  # the rest waits until there is space
                 return
             self._for_workers.popleft().close()
 
     def _give_up(self) -> None:
-        """Leave what has said nothing to the workers, who know how long to wait for it."""
+        """Pass silent connections to the workers, which know their timeout."""
         now = time.monotonic()
         patience_s = 0.0 if self._closes_at else _PATIENCE_S
         for connection, since in [*self._unknown.items()]:
@@ -223,7 +223,7 @@ class HealthResponder:
 
 
 def received(handed_over: socket.socket) -> Iterator[socket.socket]:
-    """Take the connections that the supervisor has handed over, and no worker has yet."""
+    """Yield the connections that the supervisor passed on, and no worker has received yet."""
     with suppress(BlockingIOError):
         while True:
             _, descriptors, _, _ = socket.recv_fds(handed_over, 1, 1)

@@ -1,7 +1,7 @@
 """Load the script and its model once, and fork the workers, which share its memory.
 
-A script whose init() starts threads cannot be forked, since no thread survives that: its host
-becomes a worker itself, and the supervisor starts as many hosts as there are to be workers.
+A script whose init() starts threads cannot be forked, since threads do not survive a fork: its host
+becomes a worker itself, and the supervisor starts one host per worker.
 """
 
 from __future__ import annotations
@@ -58,24 +58,24 @@ def host(
     listeners: Listeners,
     handed_over: socket.socket,
 ) -> int:
-    """Load the script, and have it served until SIGTERM; return the exit code.
+    """Load the script, and serve it until SIGTERM; return the exit code.
 
     Parameters
     ----------
     settings : Settings
-        What the server was told.
+        The settings of the server.
     supervisor : int
-        The process id of the parent, whose end is the end of this process.
+        The process id of the parent; this process ends when the parent does.
     board : Scoreboard
-        The numbers of all workers.
+        The scoreboard of all workers.
     index : int, optional
-        The slot of this process, where it is known already that the script cannot be forked.
+        The slot of this process, if the script is already known not to be forkable.
     listeners, handed_over : Listeners, socket
-        Where connections come from.
+        The sources of the connections.
     """
     _prepare(settings)
     own_threads = _bound_threads()
-    # Imported while the script is loaded elsewhere, its modules would be there twice.
+    # If it were imported while the script is loaded elsewhere, its modules would exist twice.
     from .worker import work
 
     loaded = _load(settings)
@@ -107,12 +107,12 @@ def host(
         run(index, supervisor)
         return 0
     gc.collect()
-    gc.freeze()  # the collector would write to what the workers share
+    gc.freeze()  # the garbage collector would write to shared memory
     return _Workers(settings, board, run, listeners).serve(supervisor)
 
 
 def _prepare(settings: Settings) -> None:
-    """Set up this process before the script is loaded."""
+    """Configure this process before the script is loaded."""
     logs.configure(settings)
     if settings.x87_precision:
         read_json_in_double_precision()
@@ -122,7 +122,7 @@ def _prepare(settings: Settings) -> None:
 
 
 def _load(settings: Settings) -> tuple[EntryScript, Descriptions] | None:
-    """Load the script and call its init(); None if that fails, and the log says why."""
+    """Load the script and call its init(); None if that fails, with the error in the log."""
     from . import tracing
     from .description import Descriptions
 
@@ -140,7 +140,7 @@ def _load(settings: Settings) -> tuple[EntryScript, Descriptions] | None:
 
 
 class _Workers:
-    """The pre-fork worker pool: forks workers, and forks again when one ends."""
+    """The pre-fork worker pool: forks workers, and replaces those that end."""
 
     def __init__(
         self,
@@ -158,7 +158,7 @@ class _Workers:
         self._pool = Pool(longest_pause_s=_LONGEST_PAUSE_S, blocked=_HANDLED)
 
     def serve(self, supervisor: int) -> int:
-        """Keep workers until SIGTERM, or until the supervisor has gone; return the exit code."""
+        """Run workers until SIGTERM, or until the supervisor has ended; return the exit code."""
         signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
         while os.getppid() == supervisor:
             told = signal.sigtimedwait(_HANDLED, self._keep())
@@ -170,7 +170,7 @@ class _Workers:
         return 0
 
     def _keep(self) -> float:
-        """Start what is missing; return the seconds until it is to be looked at again."""
+        """Start missing workers; return the seconds until the next check."""
         count = self._settings.workers
         is_complete = self._pool.keep(
             count,
@@ -182,7 +182,7 @@ class _Workers:
         return _LOOK_EVERY_S if is_complete else max(self._pool.pause_left_s, _SOONEST_S)
 
     def _fork(self) -> bool:
-        """Start a worker; return whether there was room for it on the board and in the system."""
+        """Start a worker; return whether the board had a free slot and the system allowed it."""
         index = self._board.take()
         if index is None:
             return False
@@ -217,10 +217,10 @@ class _Workers:
                 self._pool.pause()
             else:
                 self._pool.recover()
-        self._pool.reap_others()  # programs that init() has started
+        self._pool.reap_others()  # programs started by init()
 
     def _end(self) -> None:
-        self._listeners.close()  # the last connections are accepted by the supervisor
+        self._listeners.close()  # the supervisor accepts the last connections
         end_s = time.monotonic() + self._settings.drain_s + _KILLING_S
         self._pool.signal(signal.SIGTERM)
         while self._pool.pids:
@@ -232,7 +232,7 @@ class _Workers:
 
 
 def _bound_threads() -> bool:
-    """Keep libraries from starting threads before the fork; False if a user has said how many."""
+    """Limit libraries to one thread before the fork; False if the user has set a limit."""
     if any(name in os.environ for name in _THREADS):
         return False
     os.environ.update(dict.fromkeys(_THREADS, "1"))
@@ -240,18 +240,18 @@ def _bound_threads() -> bool:
 
 
 def _let_threads(count: int) -> None:
-    """Let the numeric libraries that are loaded use so many threads."""
+    """Allow the loaded numeric libraries this many threads."""
     os.environ.update(dict.fromkeys(_THREADS, str(count)))
     if count > 1:
         try:
             from threadpoolctl import threadpool_limits
-        except ImportError:  # comes with scikit-learn
+        except ImportError:  # installed with scikit-learn
             return
         threadpool_limits(count)
 
 
 def _other_threads() -> int:
-    """Return how many threads there are beside this one."""
+    """Return the number of threads other than this one."""
     try:
         return len(os.listdir("/proc/self/task")) - 1  # noqa: PTH208 - names are not needed
     except FileNotFoundError:  # not Linux

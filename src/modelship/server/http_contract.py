@@ -35,26 +35,26 @@ NO_PATH = (
 
 
 class Request:
-    """One request, whole: its body has arrived.
+    """One complete request, including its body.
 
     Attributes
     ----------
     method : str
-        As it was sent, such as ``"POST"``.
+        The method as sent, such as ``"POST"``.
     path : str
-        Decoded, and without the query.
+        The path, decoded, without the query.
     query : bytes
-        As it was sent, without the question mark.
+        The query as sent, without the question mark.
     version : str
-        Of HTTP: ``"1.0"`` or ``"1.1"``.
+        The HTTP version: ``"1.0"`` or ``"1.1"``.
     fields : dict of bytes to bytes
-        The headers by their names in lower case; repeated ones joined by commas.
+        The headers by lower-case name; repeated ones joined by commas.
     body : bytes
-        As it was sent.
+        The body as sent.
     began_ns : int
-        ``time.perf_counter_ns()`` when its head had arrived.
+        ``time.perf_counter_ns()`` when its head was complete.
     client : tuple of str and int, optional
-        Where it came from.
+        The address of the client.
     """
 
     __slots__ = (
@@ -72,12 +72,12 @@ class Request:
     identities: Identities
 
     def respond(self, answer: HttpAnswer) -> None:
-        """Send the answer; called in the thread of the event loop, once."""
+        """Send the response; called once, in the thread of the event loop."""
         raise NotImplementedError
 
 
 def joined(headers: Headers) -> dict[bytes, bytes]:
-    """Return headers by name; the values of repeated ones joined, as RFC 9110, section 5.3 lets."""
+    """Return headers by name; repeated values are joined, as RFC 9110, section 5.3 allows."""
     fields = dict(headers)
     if len(fields) != len(headers):
         fields = {}
@@ -87,7 +87,7 @@ def joined(headers: Headers) -> dict[bytes, bytes]:
 
 
 class HttpAnswer:
-    """What goes back: a body that is there, or comes in parts.
+    """A response: with a complete body, or streamed in parts.
 
     Parameters
     ----------
@@ -96,14 +96,14 @@ class HttpAnswer:
     body : bytes
         The body.
     head : bytes
-        The lines of its headers, each with its end; all but the length, the date, and what
-        belongs to the connection.
+        The header lines, each with its line ending; without the length, the date, and the
+        connection's own headers.
     parts : iterable of bytes, optional
-        The body, if it is made while it is sent.
+        The body, if it is streamed.
     has_length : bool
-        Whether `head` tells the length of such a body.
+        Whether `head` contains the length of a streamed body.
     close : bool
-        Whether the connection ends with it.
+        Whether the connection is closed after it.
 
     Attributes
     ----------
@@ -132,7 +132,7 @@ class HttpAnswer:
         self.cause = ""
 
     def add(self, name: str, value: str) -> HttpAnswer:
-        """Add a header, and return the answer."""
+        """Add a header, and return the response."""
         self.head += f"{name}: {value}\r\n".encode("latin-1")
         return self
 
@@ -143,11 +143,11 @@ class Identities:
     Attributes
     ----------
     request_id : bytes
-        The one that was sent, or made.
+        The id that was sent, or a generated one.
     lines : bytes
-        The headers that tell them.
+        The response headers with the ids.
     too_long : str
-        What is wrong with them; empty if nothing is.
+        The error message if an id is too long; empty otherwise.
     """
 
     __slots__ = ("lines", "request_id", "too_long")
@@ -191,7 +191,7 @@ class Identities:
 
 @cache
 def _say_deprecated() -> None:
-    """Say it once in each worker; the reference says it for each request."""
+    """Log it once per worker; the reference logs it for each request."""
     logger.warning(
         "x-ms-request-id header has been deprecated and will be removed from future versions of "
         "the server. Please use x-ms-client-request-id."
@@ -212,27 +212,28 @@ def _new_id() -> bytes:
 
 
 def error(status: int, message: str, *, failed: bool = False) -> HttpAnswer:
-    """Return an answer that says what is wrong, in the form that all errors have."""
+    """Return an error response, in the format of all errors."""
     body = json.dumps({"message": message}).encode()
     return HttpAnswer(status, body, JSON + (FAILED if failed else NOT_FAILED))
 
 
 def problem(status: int, message: str) -> HttpAnswer:
-    """Return an answer of the server itself, after which the connection ends."""
+    """Return an error response of the server itself, which closes the connection."""
     answer = error(status, message)
     answer.close = True
     return answer
 
 
 def encode(value: Any, *, strict: bool) -> bytes:
-    """Write what run() returned as JSON, in the reference's way.
+    """Serialize the result of run() as JSON, as the reference does.
 
-    NaN and the infinities are no JSON (RFC 8259, section 6); unless `strict`, they become null.
+    NaN and the infinities are not valid JSON (RFC 8259, section 6); unless `strict`, they become
+    null.
 
     Raises
     ------
     TypeError, ValueError, RecursionError
-        If it cannot be written.
+        If it is not serializable.
     """
     if value is None:
         return b"{}"
@@ -262,7 +263,7 @@ def _dumps(value: Any) -> str:
 
 _encoder = json.JSONEncoder(allow_nan=False)
 _make: Any = getattr(encoder, "c_make_encoder", None)
-# What JSONEncoder makes anew for each value. A list that holds itself ends in RecursionError.
+# JSONEncoder creates this for each value. A list that contains itself ends in RecursionError.
 _write = _make and _make(
     None, _encoder.default, encoder.encode_basestring_ascii, None, ": ", ", ", False, False, False
 )

@@ -1,6 +1,6 @@
 """Parse requests with httptools (llhttp): heads, and parts of bodies (RFC 9112).
 
-A head says what a request is, and whether it may be answered at all.
+A head describes a request, and determines whether it is served at all.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _LONGEST_LINE = 4094
 _LONGEST_FIELD = 8190
 _MOST_FIELDS = 100
 LARGEST_HEAD = 65536
-_SPARE = 64  # for what stands around the parts that are counted
+_SPARE = 64  # for the characters around the counted parts
 
 _LINE_TOO_LONG = "The request line is too long."
 FIELD_TOO_LONG = "A header of the request is too long."
@@ -45,7 +45,7 @@ _SCORING = frozenset({"GET", "HEAD", "OPTIONS", "POST"})
 
 
 class HeadError(Exception):
-    """A head that is not answered; `answer` says why."""
+    """A head that is rejected; `answer` is the response."""
 
     def __init__(self, answer: HttpAnswer) -> None:
         super().__init__(answer.status)
@@ -53,22 +53,22 @@ class HeadError(Exception):
 
 
 class Head:
-    """What the head of a request says.
+    """The parsed head of a request.
 
     Attributes
     ----------
     method, path, query, version, fields
         As in :class:`~.contract.Request`.
     keep_alive : bool
-        Whether the client lets the connection stay open.
+        Whether the client allows the connection to stay open.
     expects : bool
         Whether the client waits for 100 before it sends the body.
     scores : bool
-        Whether it is for run(), the only one that reads bodies.
+        Whether it is a scoring request; only these have their bodies read.
     has_body : bool
         Whether a body follows.
     body_bytes : int
-        How long the body is, if the head tells; else 0.
+        The length of the body, if the head declares it; otherwise 0.
     """
 
     __slots__ = (
@@ -96,23 +96,23 @@ class Head:
 
     @staticmethod
     def of(parser: httptools.HttpRequestParser, url: bytes, headers: Headers, size: int) -> Head:
-        """Return what a parsed head says.
+        """Return a parsed head.
 
         Parameters
         ----------
         parser : httptools.HttpRequestParser
-            What has parsed it.
+            The parser of the head.
         url : bytes
-            The target, as it was sent.
+            The target, as sent.
         headers : list of (bytes, bytes)
-            Names in lower case, and values.
+            The lower-case names, and the values.
         size : int
-            The bytes of all names and values.
+            The size of all names and values in bytes.
 
         Raises
         ------
         HeadError
-            If it is too large, or may be read in two ways.
+            If it is too large or ambiguous.
         """
         method, version = parser.get_method(), parser.get_http_version()
         if size + len(url) > _LONGEST_LINE - _SPARE or len(headers) > _MOST_FIELDS:
@@ -132,7 +132,7 @@ NOTHING = Head("GET", "", b"", version="1.1", fields={}, keep_alive=False)
 
 
 def without_upgrade(parser: httptools.HttpRequestParser, url: bytes, headers: Headers) -> bytes:
-    """Return a head that was parsed, as it is without the wish for another protocol."""
+    """Serialize a parsed head without its upgrade request."""
     line = b"%b %b HTTP/%b" % (parser.get_method(), url, parser.get_http_version().encode())
     kept = [each for each in headers if each[0] not in {b"connection", b"upgrade"}]
     wishes = b",".join(value for name, value in headers if name == b"connection").split(b",")
@@ -153,14 +153,14 @@ def _bound(line_bytes: int, headers: Headers) -> None:
 
 
 def _refuse_ambiguous(headers: Headers, version: str) -> None:
-    """Refuse what two servers on the way may read in two ways (RFC 9112, section 11.2)."""
+    """Reject a head that two servers may interpret in two ways (RFC 9112, section 11.2)."""
     names = [name for name, _ in headers]
     if names.count(b"host") > 1 or (b"transfer-encoding" in names and version == "1.0"):
         raise HeadError(problem(400, MALFORMED))
 
 
 def _target(url: bytes) -> tuple[str, bytes]:
-    """Return the path, decoded, and the query; to the reference ``//score`` is ``/score``."""
+    """Return the decoded path, and the query; like the reference, map ``//score`` to ``/score``."""
     try:
         parsed = httptools.parse_url(url)
         path = (parsed.path or b"").decode("ascii")
@@ -170,45 +170,45 @@ def _target(url: bytes) -> tuple[str, bytes]:
 
 
 class NoMoreError(Exception):
-    """Raised by an :class:`Incoming` whose parser is to read no more."""
+    """Raised by an :class:`Incoming` to stop its parser."""
 
 
 class Incoming(Protocol):
-    """What is told of what the parser finds; each method may raise :class:`NoMoreError`."""
+    """The callbacks of the parser; each method may raise :class:`NoMoreError`."""
 
     def on_start(self) -> None:
-        """Take note of the first byte of a request."""
+        """Handle the first byte of a request."""
 
     def on_head(self, head: Head) -> None:
-        """Take a head."""
+        """Handle a complete head."""
 
     def on_body(self, part: bytes) -> None:
-        """Take a part of the body."""
+        """Handle a part of the body."""
 
     def on_end(self) -> None:
-        """Take note of the end of a request."""
+        """Handle the end of a request."""
 
     def refuse(self, answer: HttpAnswer) -> None:
-        """Answer what arrives, and read no more."""
+        """Answer the incomplete request, and stop reading."""
 
 
 class RequestParser:
     """The parser of one connection.
 
-    A wish for another protocol (RFC 9110, section 7.8) is not granted: llhttp stops behind such a
-    head, as if no body belonged to it, and so the head is parsed once more without that wish.
+    An upgrade to another protocol (RFC 9110, section 7.8) is ignored: llhttp stops after such a
+    head, as if it had no body, and so the head is parsed again without the upgrade request.
 
     Parameters
     ----------
     incoming : Incoming
-        What is told.
+        The receiver of the callbacks.
 
     Attributes
     ----------
     in_head : bool
-        Whether a head has begun and is not complete.
+        Whether a head has begun and is incomplete.
     received : int
-        Bytes of the request that arrives.
+        The received bytes of the current request.
     """
 
     def __init__(self, incoming: Incoming) -> None:
@@ -219,12 +219,12 @@ class RequestParser:
         self._url = b""
         self._headers: Headers = []
         self._head_bytes = 0
-        self._all_headers: Headers | None = None  # with the wish
+        self._all_headers: Headers | None = None  # including the upgrade request
         self._wants_upgrade = False
         self._parser = httptools.HttpRequestParser(self)
 
     def feed(self, data: bytes | memoryview) -> None:
-        """Parse what has arrived."""
+        """Parse received data."""
         self.received += len(data)
         rest = memoryview(data)
         try:
@@ -240,7 +240,7 @@ class RequestParser:
             self._incoming.refuse(problem(431, FIELD_TOO_LONG))
 
     def _fed(self, data: memoryview) -> memoryview:
-        """Parse `data`, and return what is left of it behind a head with a wish."""
+        """Parse `data`, and return the rest after a head with an upgrade request."""
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -251,7 +251,7 @@ class RequestParser:
             return data[upgrade.args[0] :]
         return data[:0]
 
-    # What httptools finds
+    # Callbacks of httptools
 
     def on_message_begin(self) -> None:
         self._url = b""
@@ -264,15 +264,15 @@ class RequestParser:
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if not self.in_head:  # a trailer, which nobody reads
+        if not self.in_head:  # a trailer, which is ignored
             return
         self._head_bytes += len(name) + len(value)
-        if b"_" not in name:  # to a script it would be the same as another one with a dash
+        if b"_" not in name:  # a script could not distinguish it from the same name with a dash
             self._headers.append((name.lower(), value.rstrip()))
 
     def on_headers_complete(self) -> None:
         if self._parser.should_upgrade() and self._parser.get_method() != b"CONNECT":
-            self._wants_upgrade = True  # it comes here again, without
+            self._wants_upgrade = True  # called again without the upgrade
             return
         headers, self._all_headers = self._all_headers or self._headers, None
         try:

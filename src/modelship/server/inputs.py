@@ -25,7 +25,7 @@ _HTML = b"content-type: text/html; charset=utf-8\r\n"
 
 
 class Refused(Exception):  # noqa: N818 - it carries an answer, which is no error of the server
-    """The request has no arguments in it; `answer` says why."""
+    """The request contains no valid arguments; `answer` is the response."""
 
     def __init__(self, answer: HttpAnswer) -> None:
         super().__init__(answer.status)
@@ -33,7 +33,7 @@ class Refused(Exception):  # noqa: N818 - it carries an answer, which is no erro
 
 
 class Inputs(ABC):
-    """How run() takes what a request holds.
+    """How run() takes its input.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class Inputs(ABC):
         Raises
         ------
         Refused
-            If the request does not have them.
+            If the request does not contain them.
         """
         if request.method == "POST":
             found = self._of_post(request)
@@ -67,7 +67,7 @@ class Inputs(ABC):
         return found
 
     def reads_json(self, request: Request) -> bool:
-        """Return whether a POST of this type is read as JSON by run(), or for it."""
+        """Return whether a POST of this type is parsed as JSON, by run() or before it."""
         return is_json(request)
 
     @abstractmethod
@@ -91,7 +91,7 @@ class TextInput(Inputs):
         if _is_form(request.fields.get(b"content-type", b"")):
             if request.body:
                 _say_form()
-            return {self._name: ""}  # flask has parsed it by then
+            return {self._name: ""}  # flask has already parsed it
         try:
             return {self._name: str(request.body, "utf-8")}
         except UnicodeDecodeError as cause:
@@ -103,7 +103,7 @@ class TextInput(Inputs):
 
 @cache
 def _say_form() -> None:
-    """Say it once in each worker."""
+    """Log it once per worker."""
     logger.warning(
         "run() was given an empty text: a body of the type application/x-www-form-urlencoded, as "
         "curl -d sends it, is taken for a form. Send it with -H 'Content-Type: application/json'."
@@ -111,7 +111,7 @@ def _say_form() -> None:
 
 
 class SchemaInput(Inputs):
-    """run() takes what inference-schema declares: the values of a JSON object by their keys."""
+    """run() takes the inference-schema parameters: the values of a JSON object by key."""
 
     def __init__(self, parameters: Sequence[inspect.Parameter], *, takes_headers: bool) -> None:
         super().__init__(takes_headers=takes_headers)
@@ -144,7 +144,7 @@ class SchemaInput(Inputs):
 
 
 class RawInput(Inputs):
-    """run() takes the flask request, whatever its method is."""
+    """run() takes the flask request, for any method."""
 
     is_raw = True
 
@@ -164,7 +164,7 @@ class RawInput(Inputs):
 
 
 def headers_of(request: Request) -> dict[str, str]:
-    """Return the headers with names as ``Content-Type``; repeated ones joined by commas."""
+    """Return the headers with names like ``Content-Type``; repeated ones joined by commas."""
     return {
         name.decode("latin-1").title(): value.decode("latin-1")
         for name, value in request.fields.items()
@@ -172,7 +172,7 @@ def headers_of(request: Request) -> dict[str, str]:
 
 
 def query_of(request: Request) -> dict[str, Any]:
-    """Return the query: each value as JSON if it is some, and a list where a key is repeated."""
+    """Return the query: values parsed as JSON if valid, and a list for a repeated key."""
     found: dict[str, list[Any]] = {}
     text = request.query.decode("latin-1")
     for key, value in parse_qsl(text, keep_blank_values=True, errors="modelship.percent"):
@@ -181,7 +181,7 @@ def query_of(request: Request) -> dict[str, Any]:
 
 
 def is_json(request: Request) -> bool:
-    """Return whether the body says that it is JSON."""
+    """Return whether the content type of the body is JSON."""
     content_type = request.fields.get(b"content-type", b"")
     if content_type == b"application/json":
         return True
@@ -199,7 +199,7 @@ def _is_form(content_type: bytes) -> bool:
 
 
 def _percent(problem: UnicodeError) -> tuple[str, int]:
-    """Leave what is not UTF-8 in a query as it was written, for codecs."""
+    """Keep bytes of a query that are not UTF-8 percent-encoded; an error handler for codecs."""
     assert isinstance(problem, UnicodeDecodeError)  # noqa: S101 - nothing is encoded with it
     wrong = problem.object[problem.start : problem.end]
     return "".join(f"%{byte:02X}" for byte in wrong), problem.end

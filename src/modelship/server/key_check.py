@@ -1,7 +1,7 @@
 """Check the key of a request, as services on Azure do.
 
-The file holds JSON with ``primary`` and ``secondary``; it is read again when it has changed, so
-that a key can be regenerated while the service runs, and clients with the other one never notice.
+The file contains JSON with ``primary`` and ``secondary``; it is read again after a change, so that
+one key can be regenerated while the service runs, without affecting clients with the other one.
 """
 
 from __future__ import annotations
@@ -23,13 +23,12 @@ class Keys:
     Parameters
     ----------
     file : str
-        Where they are; empty if requests need none.
+        The path of the file; empty if requests need no key.
 
     Raises
     ------
     OSError, ValueError
-        If there is a file that cannot be read: a service that should ask for keys never runs
-        without.
+        If the file cannot be read: a service that requires keys never runs without them.
     """
 
     def __init__(self, file: str) -> None:
@@ -46,7 +45,7 @@ class Keys:
         return self._file is not None
 
     def look_again(self) -> None:
-        """Read the file again if it has changed; one that cannot be read leaves the keys."""
+        """Read the file again if it has changed; if that fails, keep the current keys."""
         if self._file is None:
             return
         try:
@@ -59,9 +58,9 @@ class Keys:
             logger.warning("The keys file cannot be read; the old keys stay valid.")
 
     def let_in(self, authorization: bytes | None) -> bool:
-        """Return whether a request with this header may be answered.
+        """Return whether a request with this header is authorized.
 
-        All keys are compared, and each in a time that does not depend on how much of it is right.
+        All keys are compared, each in constant time.
         """
         if self._file is None:
             return True
@@ -70,7 +69,7 @@ class Keys:
         shown = authorization[len(_SCHEME) :].strip()
         if self._is_one(shown):
             return True
-        self.look_again()  # it may be newer than what was read last
+        self.look_again()  # it may be newer than the content read last
         return self._is_one(shown)
 
     def _is_one(self, shown: bytes) -> bool:

@@ -1,9 +1,8 @@
-"""Open, hand over and close listening sockets without losing connections.
+"""Open, pass on and close listening sockets without losing connections.
 
-When a listening socket is closed, the kernel resets each connection that is established and that
-nobody has accepted yet. So new ones are kept out first, those that are there are accepted, and only
-an empty queue is closed. A client that is kept out sends its SYN again after a second, and is
-refused then.
+When a listening socket is closed, the kernel resets each established connection that has not been
+accepted yet. So new ones are blocked first, the pending ones are accepted, and only an empty queue
+is closed. A blocked client sends its SYN again after a second, and is refused then.
 """
 
 from __future__ import annotations
@@ -35,8 +34,8 @@ _OWNED = "modelship"
 BACKLOG = 2048
 """How many connections the kernel keeps that nobody has accepted yet."""
 _SO_ATTACH_FILTER = 26
-# Classic BPF (bpf(4)): the byte with TCP's flags; if SYN is among them nothing of the packet is
-# kept, and else all of it.
+# Classic BPF (bpf(4)): load the byte with TCP's flags; if SYN is set drop the packet, and otherwise
+# keep all of it.
 _NO_SYN = ((0x30, 0, 0, 13), (0x45, 0, 1, 0x02), (0x06, 0, 0, 0), (0x06, 0, 0, 0xFFFFFFFF))
 _UNACKED_AT = 24  # tcpi_unacked in struct tcp_info (linux/tcp.h)
 _TRIES = 100
@@ -52,12 +51,12 @@ class Listeners:
     Parameters
     ----------
     sockets : Sequence[socket]
-        Where connections come from.
+        The sockets to accept from.
     are_owned : bool
-        Whether nobody else holds them. What waits at a socket that another process holds, as
-        systemd does, is for whoever is started next.
+        Whether no other process holds them. Connections pending at a socket that another process
+        holds, such as systemd, are left for the next service.
     gate : Gate, optional
-        The address that other instances serve too.
+        The address that is shared with other instances.
     """
 
     def __init__(
@@ -71,83 +70,83 @@ class Listeners:
 
     @staticmethod
     def open(settings: Settings) -> Listeners:
-        """Listen; a socket that was handed over (sd_listen_fds(3)) comes first.
+        """Start listening; a socket passed by the parent (sd_listen_fds(3)) takes precedence.
 
         Raises
         ------
         OSError
             If the address is not available.
         GateError
-            If the one who started the service is gone.
+            If the process that started the service has ended.
         """
         environ = os.environ
         passed = environ.pop("LISTEN_PID", None) == str(os.getpid())
         count, names = environ.pop("LISTEN_FDS", ""), environ.pop("LISTEN_FDNAMES", "")
         if passed and count:
             found, owned = [socket.socket(fileno=_FIRST_PASSED)], names == _OWNED
-            found[0].set_inheritable(False)  # no program that a script starts has it
+            found[0].set_inheritable(False)  # not inherited by programs that a script starts
         else:
             found, owned = [_listen(settings.host, port) for port in _ports(settings)], True
         return Listeners(found, are_owned=owned, gate=Gate.received(environ))
 
     @property
     def entrances(self) -> list[Entrance]:
-        """All that connections are accepted from."""
+        """All sockets and gates that connections are accepted from."""
         return [*self.sockets, self.gate] if self.gate is not None else [*self.sockets]
 
     def are_forsaken(self) -> bool:
-        """Do what the gate was told, and return whether nobody will ever open it."""
+        """Handle the gate's commands, and return whether it can never be opened any more."""
         if self.gate is None:
             return False
         self.gate.look()
         return self.gate.is_forsaken
 
     def wait(self, timeout_s: float) -> None:
-        """Wait for so long, or until the gate is told something."""
+        """Wait at most this long, or until the gate receives a command."""
         if self.gate is not None:
             self.gate.wait(timeout_s)
         else:
             time.sleep(timeout_s)
 
     def leave(self) -> None:
-        """Leave the gate's commands to the process from which this one was forked."""
+        """Leave the gate's commands to the parent process."""
         if self.gate is not None:
             self.gate.leave()
 
     def keep_out(self) -> None:
-        """Let the kernel take no new connections, where it can be told so.
+        """Block new connections in the kernel, if it allows that.
 
-        What other instances may listen on too stays open for them.
+        Sockets that other instances may listen on too stay open for them.
         """
         for each in self._owned():
             with suppress(OSError):
                 _attach_filter(each)
 
     def close(self) -> None:
-        """Close the sockets in this process; what waits there is for another one."""
+        """Close the sockets in this process; pending connections are left to another one."""
         for each in self.entrances:
             each.close()
         self.sockets, self.gate = [], None
 
     def close_empty(self, take: Callable[[socket.socket], None]) -> None:
-        """Close the sockets in the last process that accepts; what waits there goes to `take`."""
+        """Close the sockets in the last accepting process; `take` gets pending connections."""
         for each in self._owned():
             _close_empty(each, take)
         self.close()
 
     def _owned(self) -> list[socket.socket]:
-        """Return the sockets at which nobody else accepts."""
+        """Return the sockets that no other process accepts from."""
         of_gate = [self.gate.address] if self.gate is not None and self.gate.is_alone else []
         return [*(self.sockets if self._are_owned else ()), *of_gate]
 
 
 def accepted(listener: Entrance, *, most: int = 64) -> Iterator[socket.socket]:
-    """Accept what waits, up to `most`.
+    """Accept up to `most` pending connections.
 
     Raises
     ------
     OSError
-        If there is no room for one (:data:`NO_ROOM`).
+        If a resource for one is exhausted (:data:`NO_ROOM`).
     """
     for _ in range(most):
         try:
@@ -177,12 +176,12 @@ def _listen(host_name: str, port: int) -> socket.socket:
 
 
 def _attach_filter(listener: socket.socket) -> None:
-    """Drop each SYN, and nothing else: what is half connected can still be completed.
+    """Drop each SYN, and nothing else: handshakes in progress can still be completed.
 
     Raises
     ------
     OSError
-        If the kernel does not let this process: newer ones ask for CAP_NET_ADMIN.
+        If this process may not: newer kernels require CAP_NET_ADMIN.
     """
     if sys.platform != "linux":
         return
@@ -193,10 +192,10 @@ def _attach_filter(listener: socket.socket) -> None:
 
 
 def _close_empty(listener: socket.socket, take: Callable[[socket.socket], None]) -> None:
-    """Accept what waits until nothing can come any more.
+    """Accept pending connections until no more can come.
 
-    Where there is no filter, a connection of our own fills a queue that has room for none beside
-    it. Once it is alone there, the queue can be closed.
+    If there is no filter, a connection of our own fills a queue with a capacity of one. Once it is
+    the only one there, the queue can be closed.
     """
     with suppress(OSError):
         for _ in range(_TRIES):
@@ -211,7 +210,7 @@ def _close_empty(listener: socket.socket, take: Callable[[socket.socket], None])
                 if not select.select([], [plug], [], _PLUGGED_S)[1]:
                     if _queued(listener):
                         continue  # a client was faster
-                    return  # there is a filter: nothing comes
+                    return  # there is a filter: no connection can come
                 plug.send(b".")
                 if _unacknowledged(plug) == 0 and _queued(listener) == 1:
                     listener.close()
@@ -219,7 +218,7 @@ def _close_empty(listener: socket.socket, take: Callable[[socket.socket], None])
 
 
 def _queued(listener: socket.socket) -> int:
-    """Return how many connections nobody has accepted; of one that is connected, see below."""
+    """Return the number of pending connections; see below for a connected socket."""
     told = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _UNACKED_AT + 4)
     return int(struct.unpack_from("I", told, _UNACKED_AT)[0])
 

@@ -1,8 +1,8 @@
 """Write log lines in the format of Azure ML's inference server, or as JSON.
 
-``2026-01-31 12:00:00,123 I [42] azmlinfsrv - POST /score 200 1.234ms 3``, in UTC. What a script
-prints goes to the logger ``azmlinfsrv.print``. A folder with a ``logging.json`` is obeyed.
-Only the first line of a record is at the margin; see :mod:`.margins`.
+``2026-01-31 12:00:00,123 I [42] azmlinfsrv - POST /score 200 1.234ms 3``, in UTC. The output of a
+script's print() goes to the logger ``azmlinfsrv.print``. A ``logging.json`` in the bundle's folder
+is applied. Only the first line of a record is not indented; see :mod:`.margins`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _print = builtins.print
 
 
 def configure(settings: Settings) -> None:
-    """Set the loggers up, and send what a script prints to the log."""
+    """Configure the loggers, and redirect a script's print() to the log."""
     handler = _Handler(sys.stdout)
     handler.setFormatter(_JsonFormatter() if settings.json_logs else Indented(_formatter()))
     logger.handlers = [handler]
@@ -50,26 +50,26 @@ def configure(settings: Settings) -> None:
         as_object = functools.partial(_object, f"azmlinfsrv.{name}") if settings.json_logs else None
         setattr(sys, name, ScriptStream.around(getattr(sys, name), as_object=as_object))
     if settings.strict:
-        logging.basicConfig()  # so that the script's own has no effect
+        logging.basicConfig()  # so that a call by the script has no effect
     elif logging.lastResort:
         logging.lastResort.setFormatter(logging.Formatter(logging.BASIC_FORMAT))
 
 
 def note(text: str, *, level: str = "I", as_json: bool) -> None:
-    """Write a line for a process that has no script and no loggers; `level` is I, E or C."""
+    """Write a line in a process without a script and loggers; `level` is I, E or C."""
     now = time.time()
     stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(now))
     if as_json:
         line = json.dumps(_fields(stamp, now, _LEVELS[level], "azmlinfsrv", text))
     else:
         line = f"{stamp},{int(now % 1 * 1000):03d} {level} [{os.getpid()}] azmlinfsrv - {text}"
-    with suppress(OSError, ValueError):  # nobody may read it any more, or the disk is full
+    with suppress(OSError, ValueError):  # the reader may be gone, or the disk full
         sys.stderr.write(f"{line}\n")
         sys.stderr.flush()
 
 
 def say(lines: Iterable[str], *, as_json: bool) -> None:
-    """Write lines of the server as they are, before there is a script; or each as an object."""
+    """Write the server's lines unformatted, before there is a script; or each as a JSON object."""
     written = map(functools.partial(_object, "azmlinfsrv") if as_json else indented, lines)
     with suppress(OSError, ValueError):  # as above
         sys.stdout.writelines(f"{line}\n" for line in written)
@@ -77,7 +77,7 @@ def say(lines: Iterable[str], *, as_json: bool) -> None:
 
 
 def told(cause: BaseException) -> str:
-    """Return a traceback from the script on: the server's own frames explain nothing."""
+    """Format a traceback from the script's frames on, without the server's own."""
     own = (os.path.dirname(__file__), "<frozen importlib")  # noqa: PTH120 - frames name their files as strings
     frames = cause.__traceback__
     while frames is not None and frames.tb_frame.f_code.co_filename.startswith(own):
@@ -86,19 +86,19 @@ def told(cause: BaseException) -> str:
 
 
 def last_line(cause: BaseException) -> str:
-    """Return what a traceback ends with: the exception's type and its message."""
+    """Return the last line of a traceback: the exception's type and message."""
     return "".join(traceback.format_exception_only(type(cause), cause)).strip().split("\n")[-1]
 
 
 class AccessLog:
-    """One line for each request that was scored, written together: a write costs more than a line.
+    """One line per scored request, written in batches: a write costs more than a line.
 
-    Whatever else is logged comes after the lines that were before it.
+    Other log records are written after the lines that precede them.
     """
 
     def __init__(self, *, as_json: bool) -> None:
         self._lines: list[str] = []
-        # A logging.json of the user's has the say about lines.
+        # A logging.json of the user's decides the format of the lines.
         handler = logger.handlers[0] if logger.handlers else None
         is_ours = isinstance(handler, _Handler)
         self._as_json = is_ours and as_json
@@ -110,10 +110,10 @@ class AccessLog:
         _Handler.before = self.flush
 
     def note(self, request: Request, answer: HttpAnswer, duration_s: float) -> None:
-        """Keep one line until :meth:`flush`."""
+        """Buffer one line until :meth:`flush`."""
         size = len(answer.body) if answer.parts is None else "N/A"
         ms = duration_s * 1000
-        # Not the query, which may hold a secret.
+        # Not the query, which may contain a secret.
         said = f"{request.method} {request.path} {answer.status} {ms:.3f}ms {size}"
         if self._as_text:
             now_ms = int(time.time() * 1000)
@@ -132,23 +132,23 @@ class AccessLog:
             logger.info(said)
 
     def _beginning(self, now_ms: int) -> str:
-        """Return what all lines of one millisecond begin with."""
+        """Return the common start of all lines of one millisecond."""
         second, ms = divmod(now_ms, 1000)
         stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(second))
         return f"{stamp},{ms:03d} I [{self._pid}] azmlinfsrv - "
 
     def flush(self) -> None:
-        """Write what was kept."""
+        """Write the buffered lines."""
         if self._lines:
             lines, self._lines = self._lines, []
-            with suppress(OSError):  # nobody may read it any more, or the disk is full
+            with suppress(OSError):  # the reader may be gone, or the disk full
                 end_lines()
                 self._stream.write("\n".join(lines) + "\n")
                 self._stream.flush()
 
 
 class _Handler(logging.StreamHandler):  # type: ignore[type-arg]  # Python 3.10 takes none
-    """Writes a record after the lines that are still kept."""
+    """Writes a record after the lines that are still buffered."""
 
     before: Any = None
 
@@ -177,7 +177,7 @@ def _fields(stamp: str, created: float, level: str, name: str, message: str) -> 
 
 
 def _object(name: str, line: str) -> str:
-    """Return a line that a script has written, as an object of JSON."""
+    """Return a line written by a script as a JSON object."""
     now = time.time()
     stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(now))
     return json.dumps(_fields(stamp, now, "INFO", name, line))

@@ -1,12 +1,12 @@
-"""Indent the log output of scripts, so that only the server writes at the margin.
+"""Indent the log output of scripts, so that only lines of the server are unindented.
 
-A request decides what a script prints, logs and raises. Were it written as it is, a request could
-add lines to the log that look like the server's own. So the lines of a record after its first are
-indented, as is each line that the script writes to ``sys.stdout`` or ``sys.stderr``, and control
-characters other than colors are shown as escapes. In a log of JSON such a line is an object.
+A request determines what a script prints, logs and raises. If it were written unchanged, a request
+could add lines to the log that look like the server's own. So all lines of a record but the first
+are indented, as is each line that the script writes to ``sys.stdout`` or ``sys.stderr``, and
+control characters other than colors are escaped. In a JSON log such a line is an object.
 
-What does not go through Python, such as the output of a program that the script starts, is not
-seen here.
+Output that bypasses Python, such as that of a program that the script starts, is not processed
+here.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["Indented", "ScriptStream", "end_lines", "indented"]
 
 _INDENT = "    "
-_MOST_KEPT = 2**16  # bytes of a line that does not end
-# Where str.splitlines() breaks a line; whoever reads a log may do so too.
+_MOST_KEPT = 2**16  # bytes of an unfinished line
+# Where str.splitlines() breaks a line; readers of a log may do the same.
 _BREAK = re.compile("\r\n|[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _BREAK_BYTES = re.compile(rb"\r\n|[\n\r\x0b\x0c\x1c-\x1e]|\xc2\x85|\xe2\x80[\xa8\xa9]")
 _CONTROL = re.compile("\x1b(?!\\[[0-9;]*m)|[\x00-\x08\x0e-\x1a\x1f\x7f-\x84\x86-\x9f]")
@@ -35,7 +35,7 @@ _CONTROL_BYTES = re.compile(rb"\x1b(?!\[[0-9;]*m)|[\x00-\x08\x0e-\x1a\x1f\x7f]")
 
 
 def indented(text: str) -> str:
-    """Return `text` with each line after the first indented, and without control characters."""
+    """Return `text` with all lines but the first indented, and control characters escaped."""
     if text.isprintable():
         return text
     lines = _BREAK.sub(f"\n{_INDENT}", text.rstrip("\r\n"))
@@ -43,7 +43,7 @@ def indented(text: str) -> str:
 
 
 class Indented(logging.Formatter):
-    """Formats as another formatter does, with all lines but the first indented."""
+    """Formats like another formatter, with all lines but the first indented."""
 
     def __init__(self, inner: logging.Formatter) -> None:
         super().__init__()
@@ -54,27 +54,27 @@ class Indented(logging.Formatter):
 
 
 class ScriptStream(io.RawIOBase):
-    """Where ``sys.stdout`` or ``sys.stderr`` of a script leads.
+    """The target of a script's ``sys.stdout`` or ``sys.stderr``.
 
     Parameters
     ----------
     descriptor : int
-        The file descriptor that the lines go to.
+        The file descriptor that the lines are written to.
     as_object : callable, optional
-        Makes a whole line of what a script has written; without it, lines are indented.
+        Formats a line written by a script; without it, lines are indented.
     """
 
     def __init__(self, descriptor: int, *, as_object: Callable[[str], str] | None) -> None:
         self._descriptor = descriptor
         self._as_object = as_object
-        self._kept = b""  # a line that has not ended, where lines become objects
+        self._kept = b""  # an unfinished line, if lines become objects
         self._in_line = False
 
     @staticmethod
     def around(stream: Any, *, as_object: Callable[[str], str] | None) -> io.TextIOWrapper:
-        """Return a text stream for the script in place of `stream`."""
+        """Return a text stream for the script that replaces `stream`."""
         raw = ScriptStream(stream.fileno(), as_object=as_object)
-        # Binary writes through .buffer come along here as well.
+        # Binary writes to .buffer arrive here as well.
         return io.TextIOWrapper(
             io.BufferedWriter(raw),
             encoding=stream.encoding,
@@ -109,7 +109,7 @@ class ScriptStream(io.RawIOBase):
         return len(given)
 
     def end_line(self) -> None:
-        """End a line that the script has not ended, so that the next one is at the margin."""
+        """End the script's unfinished line, so that the next one starts at the margin."""
         if self._kept:
             self.write(b"\n")
         elif self._in_line:
@@ -121,13 +121,13 @@ class ScriptStream(io.RawIOBase):
         return f"{self._as_object(text)}\n" if line and self._as_object else ""
 
     def _put(self, data: bytes) -> None:
-        with suppress(OSError):  # the disk is full, or nobody reads: no reason for run() to fail
+        with suppress(OSError):  # disk full or reader gone: run() must not fail
             while data:
                 data = data[os.write(self._descriptor, data) :]
 
 
 def end_lines() -> None:
-    """End the lines that a script has begun on the streams that lead here."""
+    """End the unfinished lines of a script on all streams."""
     for stream in (sys.stdout, sys.stderr):
         buffer = getattr(stream, "buffer", None)
         raw = getattr(buffer, "raw", None)

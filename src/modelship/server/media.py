@@ -20,9 +20,9 @@ def media_type(content_type: bytes) -> bytes:
 
 
 def preferred(accept: bytes, offered: Collection[bytes]) -> bytes | None:
-    """Return which of the types beside JSON a client wants most; None if it is JSON, or any.
+    """Return the client's preferred type other than JSON; None if it is JSON, or any.
 
-    Of types that it wants as much, the first counts.
+    Of equally preferred types, the first counts.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def preferred(accept: bytes, offered: Collection[bytes]) -> bytes | None:
 
 
 def _quality(part: bytes) -> float:
-    """Return how much a type is wanted, from 0 to 1."""
+    """Return the quality value of a type, from 0 to 1."""
     for parameter in part.split(b";")[1:]:
         name, _, value = parameter.strip().partition(b"=")
         if name.strip().lower() == b"q":

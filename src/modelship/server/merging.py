@@ -15,19 +15,19 @@ class CannotMerge(Exception):  # noqa: N818 - not an error: the requests are sco
 
 
 class CannotSplit(Exception):  # noqa: N818 - not an error: the requests are scored one by one
-    """It cannot be told which part of a result belongs to which request."""
+    """A result cannot be divided among the requests."""
 
 
 def merge(
     requests: Sequence[dict[str, Any]],
 ) -> tuple[dict[str, Any], list[int]]:
-    """Put the arguments of several requests together, to be scored in one call.
+    """Merge the arguments of several requests, to be scored in one call.
 
     Parameters
     ----------
     requests : sequence of dict
-        The arguments of each, as a plan reads them. Arrays go one below the other; everything
-        else has to be equal.
+        The arguments of each, as read by a plan. Arrays are concatenated along the first dimension;
+        everything else must be equal.
 
     Returns
     -------
@@ -52,7 +52,7 @@ def merge(
 
 
 def _together(values: list[Any], rows: list[list[int]]) -> Any:
-    """Return one value for all; add the rows of each of its arrays to `rows`."""
+    """Return one value for all; append the number of rows of each array to `rows`."""
     import numpy as np
 
     first = values[0]
@@ -75,12 +75,12 @@ def _together(values: list[Any], rows: list[list[int]]) -> Any:
 
 
 def split(result: Any, counts: Sequence[int]) -> list[Any]:
-    """Return the part of each request in what run() returned for all of them.
+    """Return each request's part of the result of run() for all of them.
 
     Parameters
     ----------
     result : numpy.ndarray, list, tuple or dict
-        As many items as there are rows, or a dict of such.
+        A sequence with one item per row, or a dict of such.
     counts : sequence of int
         The number of rows of each request, in order.
 

@@ -1,4 +1,4 @@
-"""Explain why a text is not JSON: mostly Python's ``str()`` output."""
+"""Explain why a text is not JSON: usually it is Python's ``str()`` output."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _KNOWN = (
 
 
 def explained(error: json.JSONDecodeError) -> str:
-    """Return what the text holds that is not JSON, or ``""`` if that is nothing known.
+    """Return why the text is not JSON, or ``""`` if the reason is unknown.
 
-    No value of the text is in what is returned.
+    The returned text contains no value of the input.
     """
     if not error.doc.strip():
         return "it is empty"

@@ -1,4 +1,4 @@
-"""Arrays of numbers, as NumPy makes them of what simdjson shows of a body."""
+"""Convert simdjson's view of numbers to arrays, as NumPy does."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ _WIDEST_BYTES = 8
 
 
 class FallBack(Exception):  # noqa: N818 - not an error: the caller goes the long way
-    """Only the long way is certain to give the reference's answer."""
+    """Only the slow path is certain to give the reference's result."""
 
 
 def is_known_dtype(dtype: np.dtype[Any]) -> bool:
-    """Return whether numbers of a dtype are read here."""
+    """Return whether this module reads numbers of a dtype."""
     return dtype.kind in "fiu" and dtype.itemsize <= _WIDEST_BYTES
 
 
 def shape_of(array: Any, ndim: int) -> tuple[tuple[int, ...], int]:
-    """Return the shape of lists in lists, and their number.
+    """Return the shape of nested lists, and their number.
 
-    Only that the lists of one level are equally long is looked at: what else is not a list of
-    lists of numbers is found by who reads the numbers, or counts the brackets.
+    This only checks that the lists of one level have equal lengths: any other deviation from nested
+    lists of numbers is found when the numbers are read, or the brackets are counted.
     """
     if ndim == 1:
         return (len(array),), 1
@@ -63,7 +63,7 @@ def shape_of(array: Any, ndim: int) -> tuple[tuple[int, ...], int]:
 
 
 def depth_of(array: Any) -> int:
-    """Return how many lists deep the first number is."""
+    """Return the nesting depth of the first number."""
     depth = 1
     while type(array := array[0]) not in SCALARS:
         depth += 1
@@ -73,7 +73,7 @@ def depth_of(array: Any) -> int:
 
 
 def numbers_reader(dtype: np.dtype[Any] | None) -> Callable[[Any], Numbers]:
-    """Return what turns nested lists into one flat array, as ``numpy.array(…, dtype)`` would."""
+    """Return a function from nested lists to a flat array, like ``numpy.array(…, dtype)``."""
     import numpy as np
 
     if dtype is None:
@@ -92,7 +92,7 @@ def _floats(array: Any, *, frombuffer: Callable[[Any], Numbers]) -> Numbers:
 def _narrow_floats(array: Any, *, dtype: np.dtype[Any]) -> Numbers:
     import numpy as np
 
-    # Where a number is too large, NumPy warns; that is the long way's to do.
+    # NumPy warns if a number is too large; that is left to the slow path.
     with np.errstate(over="raise"):
         return np.frombuffer(array.as_buffer(of_type="d")).astype(dtype)
 
@@ -112,19 +112,19 @@ def _inferred(array: Any) -> Numbers:
 
     try:
         return np.frombuffer(array.as_buffer(of_type="i"), np.int64)
-    except TypeError:  # a fraction among them, or no number; too large a one is a ValueError
+    except TypeError:  # a fraction, or not a number; an integer that is too large is a ValueError
         return np.frombuffer(array.as_buffer(of_type="d"))
 
 
 def converted_array(array: Numbers, dtype: np.dtype[Any]) -> Numbers:
-    """Return `array` as ``numpy.array(array.tolist(), dtype)`` would make it."""
+    """Return the same as ``numpy.array(array.tolist(), dtype)``."""
     import numpy as np
 
     if dtype.kind in "iu":
         _require_range(array, dtype)
         return array.astype(dtype, order="C")
     if array.dtype.kind in "iu":
-        array = array.astype(np.float64)  # Python's integers become floats through a double
+        array = array.astype(np.float64)  # Python converts integers to floats through a double
     with np.errstate(over="ignore"):
         return array.astype(dtype, order="C")
 

@@ -1,7 +1,7 @@
-"""List all settings: names, variables, units, ranges, defaults, and which server has each.
+"""List all settings: names, variables, units, ranges, defaults, and the servers that have each.
 
-The server reads its settings by it, targets check ``server_options=`` by it, and the page
-docs/reference/scoring-server.md is held to it by a test.
+The server reads its settings with this table, targets check ``server_options=`` against it, and a
+test compares the page docs/reference/scoring-server.md with it.
 """
 
 from __future__ import annotations

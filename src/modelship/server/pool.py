@@ -32,11 +32,11 @@ class Ended:
     pid : int
         Its process id.
     code : int
-        Its exit code; the negative number of the signal that ended it.
+        Its exit code; the negated signal number if a signal terminated it.
     lived_s : float
         The seconds since it was forked.
     was_retired : bool
-        Whether it was told to end, since others serve in its place.
+        Whether it was terminated because others replace it.
     """
 
     pid: int
@@ -46,33 +46,33 @@ class Ended:
 
 
 class Pool:
-    """Forks processes, and keeps as many of them as are wanted.
+    """Forks processes, and maintains the wanted number of them.
 
     Parameters
     ----------
     longest_pause_s : float
-        The pause before a process is started becomes twice as long with each that fails, up to
-        this.
+        The maximum of the pause before a process is started, which doubles with each failure.
     blocked : iterable of int
-        Signals that a child must not take in place of its parent; it unblocks them itself.
+        Signals that are blocked during a fork, so that the child does not handle them in place of
+        its parent; the child unblocks them itself.
     """
 
     def __init__(self, *, longest_pause_s: float, blocked: Iterable[int]) -> None:
         self._longest_pause_s = longest_pause_s
         self._blocked = tuple(blocked)
-        self._started: dict[int, float] = {}  # when each was forked
+        self._started: dict[int, float] = {}  # the time of each fork
         self._retired: set[int] = set()
         self._pause_s = 0.0
         self._starts_at = 0.0
 
     @property
     def pids(self) -> list[int]:
-        """The processes that have not ended, the oldest first."""
+        """The running processes, the oldest first."""
         return [*self._started]
 
     @property
     def pause_left_s(self) -> float:
-        """How long no process is started."""
+        """The remaining pause in seconds before a process may be started."""
         return max(0.0, self._starts_at - time.monotonic())
 
     def keep(
@@ -84,23 +84,23 @@ class Pool:
         is_ready: Callable[[int], bool],
         most_loading: int,
     ) -> bool:
-        """Start what is missing, and retire those that ask for it once the others are ready.
+        """Start missing processes, and retire those that ask for it once the others are ready.
 
         Parameters
         ----------
         wanted : int
-            How many processes there are to be, beside those that ask to be replaced.
+            The number of processes, not counting those that ask to be replaced.
         start : callable
-            Starts one; returns whether there was room for it.
+            Starts one; returns whether there were resources for it.
         asks, is_ready : callable
             Return whether a process asks to be replaced, and whether it serves.
         most_loading : int
-            How many may load at once.
+            The maximum number of processes that load at once.
 
         Returns
         -------
         bool
-            Whether all that are wanted serve, and none asks to be replaced.
+            Whether all wanted processes serve, and none asks to be replaced.
         """
         here = [pid for pid in self._started if pid not in self._retired]
         asking = {pid for pid in here if asks(pid)}
@@ -117,12 +117,12 @@ class Pool:
         return is_complete and not asking
 
     def fork(self, become: Callable[[], int]) -> int:
-        """Fork a process, which ends with the exit code that `become` returns; return its id.
+        """Fork a process that exits with the code that `become` returns; return its id.
 
         Raises
         ------
         OSError
-            If the system has no room for it; the next one is tried after a pause.
+            If the system lacks the resources; the next attempt follows after a pause.
         """
         _flush()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, self._blocked)
@@ -130,7 +130,7 @@ class Pool:
             pid = os.fork()
             if not pid:
                 _end_after(become)
-            self._started[pid] = time.monotonic()  # before a signal may be meant for it, too
+            self._started[pid] = time.monotonic()  # before a signal may be sent to it, too
         except OSError:
             self.pause()
             raise
@@ -139,18 +139,18 @@ class Pool:
         return pid
 
     def pause(self) -> float:
-        """Start nothing for twice as long as the last time; return the seconds."""
+        """Pause for twice as long as the last time; return the seconds."""
         pause_s = self._pause_s
         self._pause_s = min(2 * pause_s or _FIRST_PAUSE_S, self._longest_pause_s)
         self._starts_at = time.monotonic() + pause_s
         return pause_s
 
     def recover(self) -> None:
-        """Let the next pause be the shortest again."""
+        """Reset the next pause to the shortest."""
         self._pause_s = 0.0
 
     def reap(self) -> Iterator[Ended]:
-        """Return the processes that have ended since the last call."""
+        """Yield the processes that have ended since the last call."""
         for pid in self.pids:
             ended, status = os.waitpid(pid, os.WNOHANG)
             if ended:
@@ -160,20 +160,20 @@ class Pool:
                 yield Ended(pid, os.waitstatus_to_exitcode(status), lived_s, was_retired)
 
     def reap_others(self) -> None:
-        """Let go of the children that have ended and were not forked by the pool."""
+        """Reap the children that have ended and were not forked by the pool."""
         look = os.WEXITED | os.WNOHANG | os.WNOWAIT
-        with suppress(ChildProcessError):  # there is none at all
+        with suppress(ChildProcessError):  # there are no children
             while (ended := os.waitid(os.P_ALL, 0, look)) and ended.si_pid not in self._started:
                 os.waitpid(ended.si_pid, 0)
 
     def signal(self, number: int) -> None:
-        """Send all of them a signal."""
+        """Send a signal to all of them."""
         for pid in self._started:
             signal_one(pid, number)
 
 
 def _end_after(become: Callable[[], int]) -> NoReturn:
-    """End this process, whatever happens in it."""
+    """Run `become`, and exit in any case."""
     code = 1
     try:
         code = become()
@@ -183,6 +183,6 @@ def _end_after(become: Callable[[], int]) -> NoReturn:
 
 
 def _flush() -> None:
-    with suppress(OSError, ValueError):  # nobody may read it any more
+    with suppress(OSError, ValueError):  # the reader may be gone
         sys.stdout.flush()
         sys.stderr.flush()

@@ -1,9 +1,9 @@
 """Set up open-file limits, signals and child processes of a service.
 
 On Linux the kernel kills a child whose parent ends (prctl(2), PR_SET_PDEATHSIG). It does so when
-the *thread* ends that forked it, so all forks here are done by the main thread. What is left are
-the programs that a script has started: a watchman, which does nothing else, kills the process
-groups of the hosts once the supervisor has gone. It also is all that there is on other systems.
+the *thread* that forked it ends, so the main thread does all forks here. This leaves the programs
+that a script has started: a separate watchman process kills the process groups of the hosts once
+the supervisor has ended. On other systems the watchman is the only means.
 
 Where a signal must not end the service, a handler is set instead of SIG_IGN, which programs that a
 script starts would inherit.
@@ -41,9 +41,9 @@ ENOUGH_FILES = 65_536
 
 
 def raise_open_files() -> None:
-    """Let each process have as many files open as it may: each connection is one (RLIMIT_NOFILE).
+    """Raise the limit of open files (RLIMIT_NOFILE): each connection is one.
 
-    The usual limit is 1,024, kept low for programs that use select(2), which knows no more.
+    The usual limit is 1,024, kept low for programs that use select(2), which supports no more.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = ENOUGH_FILES if hard == resource.RLIM_INFINITY else min(ENOUGH_FILES, hard)
@@ -53,7 +53,7 @@ def raise_open_files() -> None:
 
 
 def open_files() -> int:
-    """Return how many files this process may have open."""
+    """Return the maximum number of open files of this process."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return sys.maxsize if soft == resource.RLIM_INFINITY else soft
 
@@ -64,10 +64,10 @@ _PASSED_OVER = ("SIGHUP", "SIGUSR1", "SIGUSR2", "SIGIO", "SIGPWR", "SIGVTALRM", 
 
 
 def pass_over() -> None:
-    """Let signals do nothing whose default is to end the process.
+    """Ignore signals whose default is to terminate the process.
 
-    There is no configuration to be read again: a changed script is another deployment, and the log
-    goes to standard output. Only a terminal that is closed ends what it runs, as SIGTERM does.
+    There is no configuration to reload: a changed script is another deployment, and the log goes to
+    standard output. Only closing the terminal that runs the service ends it, as SIGTERM does.
     """
     for name in _PASSED_OVER:
         number = getattr(signal, name, None)
@@ -78,7 +78,7 @@ def pass_over() -> None:
 
 
 def leave_to_supervisor() -> None:
-    """Take, as a host, only SIGTERM, which ends it at once as long as it loads the script."""
+    """Handle only SIGTERM in a host; it ends the host at once while the script loads."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, _nothing)
     for number in (signal.SIGTERM, signal.SIGQUIT, signal.SIGALRM):
@@ -98,9 +98,9 @@ _libc: Any = ctypes.CDLL(None) if sys.platform == "linux" else None  # loaded be
 
 
 def end_with_parent(parent: int) -> None:
-    """Let this process end when `parent` does, and now if it has ended already.
+    """Terminate this process when `parent` ends, or now if it has ended already.
 
-    To be called first thing after a fork by the child, with what os.getpid() was before it.
+    The child must call this first after a fork, with the result of os.getpid() before it.
     """
     if _libc is not None:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
@@ -109,7 +109,7 @@ def end_with_parent(parent: int) -> None:
 
 
 def signal_group(pid: int, number: int) -> None:
-    """Send a signal to a process and all that it has started; it may have ended."""
+    """Send a signal to a process group; it may have ended."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, number)
 
@@ -122,12 +122,12 @@ def signal_one(pid: int, number: int) -> None:
 
 
 class Watchman:
-    """A small process that ends the hosts, with all that they started, after the supervisor.
+    """A small process that kills the process groups of the hosts after the supervisor ended.
 
     Parameters
     ----------
     board : Scoreboard
-        Where the hosts are written down.
+        The board that lists the hosts.
     """
 
     def __init__(self, board: Scoreboard) -> None:
@@ -136,19 +136,19 @@ class Watchman:
         self._writing = -1
 
     def look(self) -> None:
-        """Start it, if it does not run.
+        """Start the watchman, if it does not run.
 
         Raises
         ------
         OSError
-            If the system has no room for it.
+            If the system lacks the resources.
         """
         if self._pid and not os.waitpid(self._pid, os.WNOHANG)[0]:
             return
         self._pid = 0
         self.leave()
         reading, self._writing = os.pipe()
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)  # they are for the supervisor
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)  # for the supervisor only
         try:
             self._pid = os.fork()
             if not self._pid:
@@ -158,13 +158,13 @@ class Watchman:
             os.close(reading)
 
     def leave(self) -> None:
-        """Let go of it, as each process does that is not the supervisor."""
+        """Release the pipe; called in each process other than the supervisor."""
         if self._writing >= 0:
             os.close(self._writing)
             self._writing = -1
 
     def end(self) -> None:
-        """Wait for its end, once there is nothing left to watch."""
+        """Wait for the watchman to exit, once there is nothing left to watch."""
         self.leave()
         if self._pid:
             os.waitpid(self._pid, 0)
@@ -175,7 +175,7 @@ class Watchman:
             os.setpgid(0, 0)
             for number in (*ENDING, signal.SIGHUP):
                 signal.signal(number, signal.SIG_IGN)
-            # No socket may stay open because of it, and not the other end of the pipe.
+            # It must not keep any socket open, nor the other end of the pipe.
             os.closerange(_FIRST_OWN, reading)
             os.closerange(reading + 1, ENOUGH_FILES)
             os.read(reading, 1)
@@ -185,6 +185,6 @@ class Watchman:
                     signal_group(pid, signal.SIGKILL)
                 if not hosts:
                     break
-                time.sleep(_LOOK_EVERY_S)  # one may have been forked that is not written down yet
+                time.sleep(_LOOK_EVERY_S)  # a forked host may not be recorded yet
         finally:
             os._exit(0)

@@ -1,7 +1,7 @@
 """Define ScoringProtocol: the asyncio protocol of one connection.
 
-Every request goes one way: its head is judged as soon as it is there, its body is collected only if
-run() is to read it, and it is answered when all that came before it on its connection has been.
+Every request is handled in the same way: its head is checked as soon as it is complete, its body is
+collected only if run() needs it, and it is answered after all earlier requests on its connection.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ScoringProtocol", "protocol_of"]
 
-# What may stand around the parts of a body in chunks: sizes, extensions, trailers.
+# Allowed overhead around the parts of a chunked body: sizes, extensions, trailers.
 _FRAMING_BYTES = 1 << 20
 _FRAMING_PER_BYTE = 4
 _MOSTLY_FRAMING = "The chunks of the body are too small: send larger ones."
@@ -37,24 +37,24 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 def protocol_of(service: WorkerService, application: Application) -> type[ScoringProtocol]:
-    """Return the class whose instances serve one connection each of `service`."""
+    """Return a class whose instances each serve one connection of `service`."""
     members = {"service": service, "application": application}
     return type("ServiceProtocol", (ScoringProtocol,), members)
 
 
 class ScoringProtocol(Connection):
-    """One connection, made in the event loop that it belongs to."""
+    """One connection, created in its event loop."""
 
     def __init__(self) -> None:
         super().__init__()
         self.parser = RequestParser(self)
-        self._head = NOTHING  # of the request that arrives
-        self._answers_left = 0  # of those that may be begun before others have their turn
-        self._piece = b""  # what arrives now, if it begins with a request
+        self._head = NOTHING  # of the current request
+        self._answers_left = 0  # requests that may start before other connections have their turn
+        self._piece = b""  # the current data, if it begins with a request
         self._known: KnownHead | None = None
-        self._has_ended = False  # the client has said that no more comes
+        self._has_ended = False  # the client has sent EOF
 
-    # What the transport says
+    # Transport callbacks
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self.transport = transport
@@ -96,7 +96,7 @@ class ScoringProtocol(Connection):
         self._piece = b""
 
     def _feed(self, data: bytes) -> None:
-        """Parse what has arrived, but nothing behind requests that wait: others have their turn."""
+        """Parse received data, but not after queued requests: other connections have their turn."""
         self._answers_left = _MOST_AT_ONCE
         rest = memoryview(data)
         while rest and not self.is_deaf:
@@ -112,21 +112,21 @@ class ScoringProtocol(Connection):
 
     @property
     def _slice_bytes(self) -> int:
-        """How much may be parsed before others have their turn: all of a body, but few heads."""
+        """The bytes to parse in one turn: all of a body, but few heads."""
         if self.arriving is None:
             return _SLICE_BYTES
         left = self._head.body_bytes - self.arriving.size
-        return left if left > 0 else _SLICE_OF_CHUNKS_BYTES  # a body in chunks tells no length
+        return left if left > 0 else _SLICE_OF_CHUNKS_BYTES  # a chunked body declares no length
 
     def _read_on(self) -> None:
-        """Parse what had to wait."""
+        """Parse the deferred data."""
         if not self.behind:
             unread, self.unread = self.unread, b""
             self._feed(unread)
             self._pace()
 
     def eof_received(self) -> bool:
-        """Leave the connection open for the answers to what is whole, if there is something."""
+        """Keep the connection open for the responses to complete requests, if there are any."""
         arriving, self.arriving = self.arriving, None
         if arriving is not None and self.behind:  # it is the last of them
             self.behind.pop()
@@ -148,7 +148,7 @@ class ScoringProtocol(Connection):
         self._go_on()
 
     def _pace(self) -> None:
-        """Read nothing while requests wait here, or the client does not read its answers."""
+        """Pause reading while requests are queued, or the client does not read its responses."""
         if self.transport.is_closing():
             return
         if (self.behind or self.flow.write_paused) and not self.lingers_since:
@@ -159,7 +159,7 @@ class ScoringProtocol(Connection):
             self.since, self.size_then = self.loop.time(), self.arrived_bytes
             self.flow.resume_reading()
 
-    # What the parser finds
+    # Parser callbacks
 
     def on_start(self) -> None:
         self.since = self.loop.time()
@@ -168,7 +168,7 @@ class ScoringProtocol(Connection):
         exchange = Exchange(self, head)
         exchange.is_admitted = self.application.admits(head)
         if not exchange.is_admitted or (head.has_body and not head.scores):
-            # Nobody reads that body: the answer ends the connection.
+            # That body is not read: the response closes the connection.
             exchange.keep_alive = exchange.expects = False
             exchange.is_whole = self.is_deaf = True
             self._queue(exchange)
@@ -206,14 +206,14 @@ class ScoringProtocol(Connection):
             raise NoMoreError
 
     def _stop(self, answer: HttpAnswer) -> NoReturn:
-        """Refuse what arrives, and leave the parser, which reads no more of this connection."""
+        """Refuse the current request, and leave the parser, which stops reading this connection."""
         self.refuse(answer)
         raise NoMoreError
 
-    # From heads to answers
+    # From heads to responses
 
     def _begin_again(self, known: KnownHead, data: bytes) -> None:
-        """Have a request answered whose head says what is known already."""
+        """Answer a request. Reuse the cached parsed head."""
         exchange = self.current = Exchange(self, known.found)
         exchange.is_admitted = self.application.admits(known.found)
         exchange.body = data[len(known.head) :]
@@ -229,7 +229,7 @@ class ScoringProtocol(Connection):
         if self.can_go_on and not self.behind and self._answers_left:
             self._answers_left -= 1
             self._take_turn(exchange)
-        else:  # it came behind another one, which is answered, and read, first
+        else:  # it follows another one, which has to be answered, and read, first
             self.behind.append(exchange)
             self._pace()
             self.loop.call_soon(self._go_on)
@@ -244,7 +244,7 @@ class ScoringProtocol(Connection):
             self.transport.write(_CONTINUE)
 
     def refuse(self, answer: HttpAnswer) -> None:
-        """Answer what arrives before it is there, when it is its turn, and read no more."""
+        """Answer an incomplete request when its turn comes, and stop reading."""
         if self.is_deaf or self.transport.is_closing():
             return
         self.is_deaf = True
@@ -258,10 +258,10 @@ class ScoringProtocol(Connection):
             if exchange is self.current:
                 self._take_turn(exchange)
 
-    # The end of answers and connections
+    # The end of responses and connections
 
     def answered(self, exchange: Exchange) -> None:
-        """Go on after an answer that has been handed to the transport."""
+        """Continue after a response has been passed to the transport."""
         if self.transport.is_closing():
             return
         self.since = self.loop.time()
@@ -270,7 +270,7 @@ class ScoringProtocol(Connection):
         elif not self.behind:
             if self.service.draining:
                 self.service.connections.linger(self)
-        else:  # in a turn of its own: many are not to call each other, nor to keep others waiting
+        else:  # in a turn of its own: avoids recursion and long turns
             self.loop.call_soon(self._go_on)
 
     def _go_on(self) -> None:
@@ -283,10 +283,11 @@ class ScoringProtocol(Connection):
         self._pace()
 
     def _end(self) -> None:
-        """Say that no more comes, and close the connection once the client has read that.
+        """Send EOF, and close the connection once the client has read it.
 
-        The kernel resets a connection that is closed with something unread, and the answer would be
-        lost. So all that comes is read and thrown away, until the client is done or time is up.
+        The kernel resets a connection that is closed with unread data, and the response would be
+        lost. So all further data is read and discarded, until the client is done or the timeout has
+        passed.
         """
         self.is_deaf = True
         self.behind.clear()

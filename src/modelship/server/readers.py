@@ -1,9 +1,9 @@
 """Convert parsed JSON values to arguments of run(), as inference-schema does.
 
-A reader takes what simdjson shows of a value, and returns the argument together with the number of
-lists that it was made of; who reads the whole body compares that with the number of opening
-brackets in it, so that no list is overlooked. Whatever a reader does not know, it refuses by an
-exception of any type: the long way then has the say.
+A reader takes simdjson's view of a value, and returns the argument together with the number of
+lists that it was made of; the reader of the whole body compares that with its number of opening
+brackets, so that no list is overlooked. A reader rejects unknown values by an exception of any
+type: the slow path then handles them.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Reader(ABC):
     Attributes
     ----------
     holds_array : bool
-        Whether an array is, or is inside of, what it reads.
+        Whether the argument is, or contains, an array.
     """
 
     holds_array = False
@@ -52,16 +52,16 @@ class Reader(ABC):
         Raises
         ------
         Exception
-            Of any type, if `element` is not plainly what is expected.
+            Of any type, if `element` is not clearly the expected value.
         """
 
     @abstractmethod
     def leaves(self, default: Any) -> bool:
-        """Return whether inference-schema would pass `default` to run() as it is."""
+        """Return whether inference-schema would pass `default` to run() unchanged."""
 
 
 class RawReader(Reader):
-    """A scalar that is passed on as JSON has it, such as of a parameter without a type."""
+    """A scalar that is passed on as parsed, such as that of a parameter without a type."""
 
     def read(self, element: Any) -> tuple[Any, int]:
         if type(element) not in SCALARS:
@@ -76,7 +76,7 @@ class _ScalarReader(Reader):
     """A scalar of a declared type."""
 
     def __init__(self, kind: type) -> None:
-        # inference-schema lets integers stand for floats, and Python lets booleans for integers.
+        # inference-schema accepts integers as floats, and Python accepts booleans as integers.
         self._kinds = {float: (float, int), int: (int, bool)}.get(kind, (kind,))
         self._kind = kind
 
@@ -90,7 +90,7 @@ class _ScalarReader(Reader):
 
 
 class _OptionalReader(Reader):
-    """A parameter declared as optional: what is false goes to run() as it is."""
+    """A parameter declared as optional: falsy values go to run() unchanged."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
@@ -106,7 +106,7 @@ class _OptionalReader(Reader):
 
 
 class ObjectReader(Reader):
-    """An object some of whose values have a declared type."""
+    """An object with declared types for some of its values."""
 
     def __init__(self, readers: dict[str, Reader]) -> None:
         self._readers = readers
@@ -122,7 +122,7 @@ class ObjectReader(Reader):
             brackets += seen
         if len(found) != len(
             element
-        ):  # of equal keys the last counts, and simdjson finds the first
+        ):  # the last of equal keys counts, but simdjson finds the first
             raise FallBack
         return found, brackets
 
@@ -136,10 +136,10 @@ class NumbersReader(Reader):
     Parameters
     ----------
     dtype : numpy.dtype, optional
-        What every array is converted to. Without it JSON's numbers become what NumPy makes of
-        them, and binary arrays stay what they are.
+        The dtype that every array is converted to. Without it NumPy infers the dtype of JSON
+        numbers, and binary arrays are unchanged.
     shape : tuple of int, optional
-        What every array has to be like in all but the first dimension.
+        The shape that every array must have in all but the first dimension.
     """
 
     holds_array = True
@@ -154,7 +154,7 @@ class NumbersReader(Reader):
         shape, brackets = shape_of(element, self.ndim or depth_of(element))
         if self._tail is not None and shape[1:] != self._tail:
             raise FallBack
-        if 0 in shape:  # NumPy has its own mind about the shape and type of what is empty
+        if 0 in shape:  # NumPy has special rules for the shape and type of empty arrays
             raise FallBack
         return self._numbers(element).reshape(shape), brackets
 
@@ -164,12 +164,13 @@ class NumbersReader(Reader):
         return isinstance(default, np.ndarray)
 
     def checked(self, array: Numbers) -> Numbers:
-        """Return an array from a binary body as it would have come from JSON.
+        """Return an array from a binary body in the same form as from JSON.
 
         Raises
         ------
         BadBody
-            If it has another shape than run() takes, or numbers that its dtype cannot hold.
+            If its shape differs from the one that run() takes, or its dtype cannot hold the
+            numbers.
         """
         self._require_shape(array.shape)
         if self._dtype is None or self._dtype == array.dtype:
@@ -177,7 +178,7 @@ class NumbersReader(Reader):
         return converted_array(array, self._dtype)
 
     def _require_shape(self, shape: tuple[int, ...]) -> None:
-        """Raise BadBody in inference-schema's words."""
+        """Raise BadBody with the message of inference-schema."""
         if self._tail is None or (len(shape) == self.ndim and shape[1:] == self._tail):
             return
         if len(shape) != self.ndim:
@@ -195,14 +196,14 @@ class NumbersReader(Reader):
 
 
 def reader_of(kind: Any, *, is_optional: bool = False) -> Reader | None:
-    """Return how to read what inference-schema declares as `kind`, or None if we cannot.
+    """Return the reader for inference-schema's `kind`, or None if it is not supported.
 
     Parameters
     ----------
     kind : AbstractParameterType
-        inference-schema's description of a parameter. Types derived from its own are not known.
+        inference-schema's description of a parameter. Subclasses of its types are not supported.
     is_optional : bool
-        Whether what is false goes to run() as it is.
+        Whether falsy values go to run() unchanged.
     """
     from inference_schema.parameter_types.numpy_parameter_type import (
         NumpyParameterType,

@@ -1,12 +1,12 @@
 """Rotate the log file of a service: two files of bounded size.
 
-One process moves the file away when it is full, and makes a new one. All others see within a
-second that the file has another inode, and let their standard output and error go there. Until
-then they write to the old one, which is kept; so no line is lost, and nothing stands between a
-process and its log that could fail.
+One process renames the file when it is full, and creates a new one. All others notice within a
+second that the file has another inode, and redirect their standard output and error to it. Until
+then they write to the old one, which is kept; so no line is lost, and there is no intermediary
+between a process and its log that could fail.
 
-It imports nothing but the standard library, and runs on each Python that a bundle may have: the
-settings of the gunicorn below Azure ML's server load it too.
+It imports only the standard library, and runs on each Python that a bundle may use: the settings of
+the gunicorn in Azure ML's server load it too.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _DEFAULT_MB = 16
 
 
 class LogFile:
-    """The file that standard output and error go to, as ``MODELSHIP_LOG_FILE`` says; or none.
+    """The file of standard output and error, named by ``MODELSHIP_LOG_FILE``; or none.
 
     Parameters
     ----------
     rotates : bool
-        Whether this is the one process that begins new files.
+        Whether this process is the one that creates new files.
     """
 
     def __init__(self, *, rotates: bool = False) -> None:
@@ -42,12 +42,12 @@ class LogFile:
         self._rotates_at = 0.0
 
     def look(self) -> None:
-        """Go on in the newest file; to be called again and again."""
+        """Switch to the newest file; call it periodically."""
         now = time.monotonic()
         if self._path is None or now < self._looks_at:
             return
         self._looks_at = now + _LOOK_EVERY_S
-        with suppress(OSError):  # the disk may be full, or the folder gone: all stays as it is
+        with suppress(OSError):  # disk full or folder missing: no change
             if self._rotates and now >= self._rotates_at:
                 self._rotate(self._path, now)
             _follow(self._path)

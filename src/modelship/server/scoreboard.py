@@ -1,8 +1,8 @@
-"""Define Scoreboard: counters of each worker, in memory that all processes share.
+"""Define Scoreboard: counters of each worker, in shared memory.
 
-It is made before they are forked, and belongs to none of them: a number that a worker counted is
-there still when the worker is gone, and its successor counts on. ``/metrics`` shows them as
-Prometheus reads them (text format 0.0.4).
+It is created before the processes are forked, and does not belong to any of them: the counts of a
+worker outlive it, and its successor continues them. ``/metrics`` shows them in Prometheus' text
+format 0.0.4.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.
 
 
 class Field:
-    """What stands where in a worker's slot. Times are in microseconds, or as their names say.
+    """The field offsets in a slot. Times are in microseconds, or in the unit of their names.
 
-    Plain numbers, since each request counts in several: members of an enumeration take twice as
-    long to count with.
+    Plain integers, since each request increments several: members of an enumeration take twice as
+    long.
     """
 
     PID: Final = 0
@@ -48,7 +48,7 @@ class Field:
     STARTS: Final = 18
     DURATION_US: Final = 19
     LEAVING: Final = 20  # it asks to be replaced
-    AT_GATE: Final = 21  # it takes connections of the name's address
+    AT_GATE: Final = 21  # it accepts connections to the name's address
     UNSEEN_VALUES: Final = 22
     OUTSIDE_NUMBERS: Final = 23
     BUCKETS: Final = 24  # the first of len(BUCKETS_S) + 1
@@ -76,24 +76,24 @@ class Scoreboard:
     Parameters
     ----------
     workers : int
-        How many run at once. There are twice as many slots, since a worker can start before
-        the one that it replaces has ended.
+        The number of workers that run at once. There are twice as many slots, since a worker can
+        start before the one that it replaces has ended.
     """
 
     def __init__(self, workers: int) -> None:
         self.wanted = workers
         self._count = 2 * workers
-        # What is of no worker comes behind the slots.
+        # The numbers that belong to no worker follow the slots.
         own = _HOSTS + self._count
         shared = mmap.mmap(-1, (self._count * _WIDTH + own) * _ITEM_BYTES)
         self._numbers = memoryview(shared).cast("q")
         self._own = self._numbers[self._count * _WIDTH :]
 
-    # Of the supervisor
+    # The supervisor's numbers
 
     @property
     def held(self) -> int:
-        """How many accepted connections the supervisor still has for the workers, at the end."""
+        """The accepted connections that the supervisor still has to pass on, at shutdown."""
         return self._own[_HELD]
 
     @held.setter
@@ -102,11 +102,11 @@ class Scoreboard:
 
     @property
     def ending(self) -> bool:
-        """Whether the service ends, and not just one worker."""
+        """Whether the whole service is shutting down, and not just one worker."""
         return bool(self._own[_ENDING])
 
     def end(self) -> None:
-        """Note that the service ends."""
+        """Record that the service is shutting down."""
         self._own[_ENDING] = 1
 
     def hosts(self) -> list[int]:
@@ -114,33 +114,33 @@ class Scoreboard:
         return [pid for pid in self._own[_HOSTS:] if pid > 0]
 
     def place_for_host(self) -> int:
-        """Return where a host can be written down that is to be started."""
+        """Return a free entry for a host that is about to start."""
         hosts = self._own[_HOSTS:].tolist()
         return hosts.index(0) if 0 in hosts else 0
 
     def note_host(self, place: int, pid: int) -> None:
-        """Write down a host, so that it is known if the supervisor is killed."""
+        """Record a host, so that it is known if the supervisor is killed."""
         self._own[_HOSTS + place] = pid
 
     def forget_host(self, pid: int) -> None:
-        """Cross out a host that has ended."""
+        """Remove a host that has ended."""
         hosts = self._own[_HOSTS:]
         for place, each in enumerate(hosts):
             if each == pid:
                 hosts[place] = 0
 
-    # Of the workers
+    # The workers' numbers
 
     def slot(self, index: int) -> Slot:
-        """Return one worker's numbers; writing to them is seen by all processes."""
+        """Return one worker's numbers; all processes see changes to them."""
         return self._numbers[index * _WIDTH : (index + 1) * _WIDTH]
 
     def slots(self) -> Iterator[Slot]:
-        """Return the numbers of every worker that ever was."""
+        """Yield the numbers of every worker, past and present."""
         return (self.slot(index) for index in range(self._count))
 
     def take(self) -> int | None:
-        """Take a slot that no worker has, for one that is to be started; None if all are taken."""
+        """Reserve a free slot for a worker that is about to start; None if there is none."""
         for index, slot in enumerate(self.slots()):
             if not slot[Field.PID]:
                 slot[Field.PID] = -1  # until the worker writes its own
@@ -148,29 +148,29 @@ class Scoreboard:
         return None
 
     def of(self, pid: int) -> Slot | None:
-        """Return the numbers of a worker that runs."""
+        """Return the numbers of a running worker."""
         return next((slot for slot in self.slots() if slot[Field.PID] == pid), None)
 
     def says(self, pid: int, field: int) -> bool:
-        """Return whether a worker that runs has set a field that is 1 or 0."""
+        """Return whether a running worker has set a field that is 1 or 0."""
         slot = self.of(pid)
         return slot is not None and bool(slot[field])
 
     def release(self, pid: int) -> None:
-        """Free the slot of a worker that has ended; what it counted stays."""
+        """Free the slot of a worker that has ended; its counts are kept."""
         slot = self.of(pid)
         if slot is not None:
             self.clear(slot)
 
     def clear(self, slot: Slot) -> None:
-        """Free a slot; what was counted there stays."""
+        """Free a slot; its counts are kept."""
         for field in _OF_THE_LIVING:
             slot[field] = 0
 
     def repair(self, slot: Slot) -> bool:
-        """Reset what no worker can have counted; return whether there was any.
+        """Reset values that no worker can have written; return whether there were any.
 
-        A script can write anywhere, by a fault of a library in C.
+        A script can write to any address, because of a bug in a C library.
         """
         wrong = [n for n, number in enumerate(slot) if not -1 <= number < _MOST_COUNTED]
         for n in wrong:
@@ -178,21 +178,21 @@ class Scoreboard:
         return bool(wrong)
 
     def ready(self) -> int:
-        """Return how many workers can take requests."""
+        """Return the number of workers that accept requests."""
         return sum(1 for slot in self.slots() if slot[Field.READY])
 
     def at_gate(self, *, on: bool) -> bool:
-        """Return whether all workers take connections of the name's address, or none does."""
+        """Return whether all workers accept connections to the name's address, or none does."""
         return all(bool(slot[Field.AT_GATE]) == on for slot in self.slots() if slot[Field.READY])
 
     def readiness(self) -> str:
-        """Return how many of the workers can take requests, in words."""
+        """Describe in words how many of the workers accept requests."""
         ready = self.ready()
         state = "Ready" if ready else "Loading"
         return f"{state}: {min(ready, self.wanted)} of {self.wanted} workers"
 
     def busy_for_s(self) -> float:
-        """Return for how long even the worker that is soonest free has been in one run()."""
+        """Return the shortest time that a ready worker has been in its current run()."""
         now = time.monotonic_ns()
         since = [slot[Field.BUSY_SINCE_NS] for slot in self.slots() if slot[Field.READY]]
         return min((now - each) / 1e9 if each else 0.0 for each in since) if since else 0.0
@@ -232,7 +232,7 @@ _GAUGES = (
 
 
 def exposition(board: Scoreboard) -> bytes:
-    """Return all numbers, of all workers together."""
+    """Return all numbers, summed over the workers."""
     return "".join(f"{line}\n" for line in _lines(board)).encode()
 
 

@@ -45,13 +45,14 @@ class Scorer:
     Parameters
     ----------
     script : EntryScript
-        Whose init() has run.
+        The script, whose init() has run.
     settings : Settings
-        The timeout, and whether to be strict.
+        The settings with the timeout, and `strict`.
     slot : Slot
-        Where to count.
+        The slot for the counts.
     retire : callable
-        Called when a script ends its process, in place of ending it at once.
+        Called when a script raises SystemExit or KeyboardInterrupt, instead of ending the process
+        at once.
     """
 
     takes_several = False
@@ -72,13 +73,13 @@ class Scorer:
         self._retire = retire
         self._alarm = _Alarm(settings.scoring_timeout_ms)
         self._in_flask = flasks.in_use()
-        # Of a script that modelship wrote: what its table has counted.
+        # For a script that modelship wrote: the counts of its table.
         counts = getattr(getattr(script.module, "table", None), "counts", None)
         self._counts = counts if isinstance(getattr(counts, "has_new", None), bool) else None
         self._keeps_bodies = bool(settings.capture_folder)
 
     def __call__(self, waiting: deque[Request]) -> Sequence[tuple[Request, HttpAnswer]]:
-        """Take the next request, and return its answer."""
+        """Score the next request, and return its response."""
         request = waiting.popleft()
         return [(request, self._answer(request))]
 
@@ -106,7 +107,7 @@ class Scorer:
     def _called(
         self, run: Callable[..., Any], arguments: dict[str, Any], request: Request
     ) -> HttpAnswer:
-        """Call run() for one request, whose body is in its arguments by now."""
+        """Call run() for one request, whose body has been converted to arguments."""
         if not self._keeps_bodies:
             request.body = b""
         began = time.perf_counter()
@@ -132,7 +133,7 @@ class Scorer:
         return answer
 
     def _written(self, result: Any, request: Request) -> HttpAnswer:  # noqa: ARG002 - for typed scripts
-        """Return a result as the request asks for it."""
+        """Serialize a result in the format that the request accepts."""
         return self._as_json(result)
 
     def _as_json(self, result: Any) -> HttpAnswer:
@@ -156,7 +157,7 @@ class Scorer:
         return answer
 
     def _internal_error(self, cause: BaseException) -> HttpAnswer:
-        """Answer where what run() returned cannot be sent: its failure, unless `strict`."""
+        """Answer if the result of run() cannot be sent: as its failure, unless `strict`."""
         logger.error("Encountered Exception: %s", told(cause))
         answer = error(500, INTERNAL_ERROR)
         answer.cause = last_line(cause)
@@ -176,7 +177,7 @@ class Scorer:
 
 
 def _say_of_body(cause: BaseException, arguments: dict[str, Any]) -> None:
-    """Log what is wrong with a body that run() could not read as JSON, if that is known."""
+    """Log why run() could not parse a body as JSON, if the reason is known."""
     if not isinstance(cause, json.JSONDecodeError) or cause.doc not in arguments.values():
         return
     if said := not_json.explained(cause):
@@ -184,16 +185,16 @@ def _say_of_body(cause: BaseException, arguments: dict[str, Any]) -> None:
 
 
 def timing(run_s: float) -> bytes:
-    """Return the header that tells how long run() took."""
+    """Return the header with the duration of run()."""
     return b"x-ms-run-fn-exec-ms: %.3f\r\n" % (run_s * 1000)
 
 
 class _Alarm:
-    """Raises TimeoutError in what runs too long, by SIGALRM in the main thread (setitimer(2)).
+    """Raises TimeoutError in a run() over the timeout, by SIGALRM in the main thread.
 
-    The timer is not set and cleared for each run, which would cost two system calls: it goes on
-    from one run to the next, and looks when it rings how long the present one has run.
-    While run() runs, no event loop seems to run in its thread, so that it can start one.
+    It uses setitimer(2). The timer is not set and cleared for each run, which would cost two system
+    calls: it continues from one run to the next, and checks the duration of the current run when it
+    fires. During run(), the event loop of its thread is hidden, so that run() can start one.
     """
 
     def __init__(self, timeout_ms: int) -> None:

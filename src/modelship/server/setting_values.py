@@ -1,4 +1,4 @@
-"""Define Option: one setting, what its values are, and how they are read and written."""
+"""Define Option: one setting, its type, and how its values are parsed and formatted."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ class Option:
     variable : str
         The environment variable that the server reads.
     what : str
-        What it is, in Markdown.
+        The description, in Markdown.
     kind : {"int", "float", "switch", "text"}
-        What its values are.
+        The type of its values.
     default : int, float, bool or str
-        What holds if nothing is given; None if that is found out when the server starts.
+        The default; None if it is determined when the server starts.
     least, most : float, optional
-        The bounds of a number, both allowed.
+        The minimum and maximum of a number, inclusive.
     choices : tuple of str
-        The only texts that it takes, if there are such.
+        The allowed texts, if they are limited.
     servers : tuple of str
-        The servers that know it.
+        The servers that support it.
     on_target : bool
-        Whether a target takes it in ``server_options=``; the others have an option of their own
-        there, or only make sense where the server is started by hand.
+        Whether a target accepts it in ``server_options=``; the others have an option of their own
+        there, or only apply where the server is started by hand.
     shown_default : str
-        What the documentation says in place of `default`.
+        The default in the documentation, in place of `default`.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Option:
 
     @property
     def expected(self) -> str:
-        """What a value has to be, in words."""
+        """A description of the valid values."""
         if self.choices:
             return " or ".join(map(repr, self.choices))
         if self.kind == "switch":
@@ -70,12 +70,12 @@ class Option:
         return f"{number} of {self.least:g} or more"
 
     def parse(self, text: str) -> float | bool | str:
-        """Return the value that the text of a variable stands for.
+        """Parse the text of a variable.
 
         Raises
         ------
         ValueError
-            If it stands for none that this setting takes.
+            If it is not a valid value of this setting.
         """
         if self.kind == "switch":
             if text.lower() not in _ON | _OFF:
@@ -89,7 +89,7 @@ class Option:
         Raises
         ------
         ValueError
-            If it is no value that this setting takes.
+            If it is not a valid value of this setting.
         """
         if self.kind == "switch":
             if not isinstance(value, bool):

@@ -1,7 +1,7 @@
 """Read settings from the command line, the environment and the configuration file, in this order.
 
-Names and defaults are those of Azure ML's inference server 1.5; what it does not know is named
-``MODELSHIP_…``. What a script may look up in its environment is put there.
+Names and defaults are those of Azure ML's inference server 1.5; settings that it does not have are
+named ``MODELSHIP_…``. The variables that a script may read are exported to the environment.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Settings"]
 
 _SCRIPT_FAILS = 3
-# The fields of Settings that are the value of one option, which has another name in some.
+# The fields of Settings that hold the value of one option, some under another name.
 _WORDS = {
     **{each: each for each in ("host", "service", "service_name", "service_version")},
     **{each: each for each in ("sample_file", "keys_file")},
@@ -48,16 +48,16 @@ _BYTES = {
 
 @dataclass(frozen=True)
 class Settings:
-    """What a server was told.
+    """The settings of a server.
 
     Parameters
     ----------
     entry_script : str
         The path of the scoring script, absolute or below `app_root`.
     app_root : Path
-        The folder of the bundle; it is on the script's path.
+        The folder of the bundle; it is on the script's import path.
     source_directory : str
-        Another folder for the script's path, below `app_root`; empty if there is none.
+        Another folder for the script's import path, below `app_root`; empty if there is none.
     host : str
         The address to listen on.
     port : int
@@ -65,59 +65,59 @@ class Settings:
     health_port : int, optional
         A second port with the same routes.
     workers : int
-        How many processes run the script.
+        The number of processes that run the script.
     scoring_timeout_ms : int
-        How long run() may take.
+        The timeout of run().
     worker_timeout_s : float
-        How long a worker that says nothing is left alive.
+        The time after which an unresponsive worker is killed.
     strict : bool
-        Do as Azure ML's server does even where that is plainly wrong.
+        Behave like Azure ML's server even where that is clearly wrong.
     fast_json : bool
-        Read JSON with orjson wherever it reads the same as the standard library.
+        Parse JSON with orjson wherever the result equals the standard library's.
     x87_precision : bool
-        Set the precision of the x87 unit once for each JSON text.
+        Set the precision of the x87 unit once per JSON text.
     batch_rows : int
-        The most rows that are scored together.
+        The maximum number of rows that are scored together.
     queue : int
-        The most requests that wait in one worker.
+        The maximum number of requests queued in one worker.
     body_bytes : int
-        The largest body; 0 for what the memory allows.
+        The maximum size of a body; 0 to derive it from the memory.
     bodies_bytes : int
-        How much all bodies that one worker holds may take together; 0 for what the memory allows.
+        The maximum size of all bodies in one worker together; 0 to derive it from the memory.
     connections : int
-        The most connections of one worker.
+        The maximum number of connections of one worker.
     keep_alive_s, head_s : float
-        How long a connection may be idle, and a request's head may take.
+        The timeouts of an idle connection, and of a request's head.
     body_s : float
-        In each span of so long a body has to bring 1 kB for each second.
+        The interval in which a body must receive at least 1 kB per second on average.
     drain_s : float
-        How long the requests that were accepted have, once the server is told to end.
+        The time for accepted requests to finish, once the server is shutting down.
     cores : float
-        The cores that the service may use; bounds the threads of each worker.
+        The cores that the service may use; limits the threads of each worker.
     memory_bytes : int
-        The memory that the service may use; 0 if that is not known.
+        The memory that the service may use; 0 if unknown.
     server_version : str
-        What the answer's header tells; empty if it tells nothing.
+        The value of the response's version header; empty for none.
     origins : tuple[str, ...]
-        The origins that CORS lets in.
+        The origins that CORS allows.
     service : str
         The name that the service was deployed under; empty if there is none.
     service_name, service_version, path_prefix : str
-        What the service's description says.
+        The description of the service.
     sample_file : str
-        The bundle's sample request, for the page.
+        The file with the bundle's sample request, for the page.
     keys_file : str
-        The keys that requests need; empty if they need none.
+        The file with the keys that requests need; empty if they need none.
     certificate, private_key : str
-        PEM files; with them the server speaks TLS.
+        PEM files; with them the server uses TLS.
     json_logs : bool
-        Write each line of the log as JSON.
+        Write each log line as JSON.
     capture_folder : str
-        Where requests that failed are kept; empty if they are not.
+        The folder for failed requests; empty if they are not saved.
     capture_bytes, capture_body_bytes : int
-        The most that is kept of all of them, and of one body.
+        The maximum size of all saved requests, and of one body.
     notices : tuple[str, ...]
-        What is to be said of the settings when the server starts.
+        The lines about the settings to log at start.
     """
 
     entry_script: str
@@ -161,16 +161,16 @@ class Settings:
 
     @staticmethod
     def read(command_line: Sequence[str], *, program: str) -> Settings:
-        """Read the settings, and put into the environment what a script may look up there.
+        """Read the settings, and export the variables that a script may read.
 
-        A setting that cannot be ends the process with exit code 1, and says what is wrong.
+        An invalid setting ends the process with exit code 1 and an error message.
 
         Parameters
         ----------
         command_line : sequence of str
             The arguments.
         program : str
-            What the user has typed before them.
+            The command before the arguments, as typed by the user.
         """
         told = arguments.parse(command_line, program=program)
         notices = arguments.publish(told)
@@ -194,13 +194,13 @@ class Settings:
 
     @property
     def threads(self) -> int:
-        """The threads that the numeric libraries of one worker may use."""
+        """The number of threads for the numeric libraries of one worker."""
         return max(1, int(self.cores) // self.workers)
 
 
 @dataclass(frozen=True)
 class _Lookup:
-    """Looks a setting up: the environment comes before the configuration file."""
+    """Looks up a setting: the environment takes precedence over the configuration file."""
 
     environ: Mapping[str, str]
     config: Mapping[str, object]
@@ -214,7 +214,7 @@ class _Lookup:
         return default if found is None else str(found)
 
     def value(self, name: str, *, unless: float = 0) -> float | bool | str:
-        """Return the value of an option; `unless` is its default where it has none."""
+        """Return the value of an option; `unless` is the default if it has none."""
         option = OPTIONS[name]
         found = self.text(option.variable, None)
         is_empty = found == "" and option.variable.startswith("MODELSHIP_")
@@ -223,14 +223,14 @@ class _Lookup:
         try:
             return option.parse(found)
         except ValueError:
-            # The reference finds out when it loads the script, and ends with that code.
+            # The reference detects this when it loads the script, and exits with that code.
             code = _SCRIPT_FAILS if name == "scoring_timeout_ms" else 1
             expected = "1 or 0" if option.kind == "switch" else option.expected
             problem = f"{option.variable} is {found!r}; it has to be {expected}."
             arguments.refuse(problem, code=code)
 
     def as_given(self) -> dict[str, Any]:
-        """Return the settings that are the value of one option each, in the unit of the field."""
+        """Return the settings with the value of one option each, in the unit of the field."""
         return {
             **{field: self.words(option) for field, option in _WORDS.items()},
             **{field: self.switch(field) for field in _SWITCHES},
@@ -249,7 +249,7 @@ class _Lookup:
 
 
 def _entry_script(look: _Lookup) -> str:
-    """Return the scoring script; without one, the process ends."""
+    """Return the scoring script; without one, the process exits."""
     script = look.text("AZUREML_ENTRY_SCRIPT")
     if not script:
         file = os.environ["AZUREML_CONFIG_FILE"]
@@ -259,19 +259,19 @@ def _entry_script(look: _Lookup) -> str:
 
 
 def _origins() -> tuple[str, ...]:
-    """Return the origins that CORS lets in; the reference does not ask its file for them."""
+    """Return the origins that CORS allows; the reference does not read them from its file."""
     given = os.environ.get("AML_CORS_ORIGINS", "").split(",")
     return tuple(each.strip() for each in given if each.strip())
 
 
 def _health_port() -> int | None:
-    if os.environ.get("SEPERATE_HEALTH_ENDPOINT") != "true":  # spelled so by the reference
+    if os.environ.get("SEPERATE_HEALTH_ENDPOINT") != "true":  # the reference's spelling
         return None
     return int(os.environ["HEALTH_PORT"])
 
 
 def _config_file() -> Mapping[str, object]:
-    """Return what the configuration file says; it need not be there."""
+    """Return the content of the configuration file, which may be missing."""
     environ = os.environ
     folders = [environ["AML_APP_ROOT"]]
     if "AZUREML_ENTRY_SCRIPT" in environ:
@@ -293,7 +293,7 @@ def _cores() -> int:
 
 
 def _memory(look: _Lookup) -> int:
-    """Return the bytes that the service may use: what it is told, or its control group's limit."""
+    """Return the bytes that the service may use: the setting, or its control group's limit."""
     limit = memory_limit()
     told = int(look.value("memory_mb", unless=limit // 2**20)) * 2**20
     return min(told, limit) if limit else told

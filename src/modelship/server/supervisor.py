@@ -1,7 +1,7 @@
 """Supervise the service: own the port and the signals, and run no user code.
 
-Whatever a script does, the supervisor stays: it starts a host again that has died, ends a worker
-that says nothing, and answers for the workers while all of them are inside a run().
+The supervisor outlives any failure of a script: it restarts a host that has died, kills a worker
+that is unresponsive, and answers for the workers while all of them are inside a run().
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _INTERRUPTED = 128 + signal.SIGINT
 
 def supervise(settings: Settings) -> int:
     """Serve the script until SIGTERM or SIGINT; return the exit code."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)  # until there is who takes them
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)  # until there are handlers
     try:
         listeners = Listeners.open(settings)
     except OSError as error:
@@ -98,19 +98,19 @@ class _Supervisor:
             self._reap()
             self._kill_the_silent()
             self._log_file.look()
-            with suppress(OSError):  # there may be room for it the next time
+            with suppress(OSError):  # resources may be available the next time
                 self._watchman.look()
         self._responder.finish()
         self._watchman.end()
-        for number in ENDING:  # Python ends without handlers, and one more signal would kill it
+        for number in ENDING:  # Python removes handlers at exit, and one more signal would kill it
             signal.signal(number, signal.SIG_IGN)
-        self._say(f"Shutting down: Master, with exit code {self._exit_code}")  # gunicorn's words
+        self._say(f"Shutting down: Master, with exit code {self._exit_code}")  # gunicorn's wording
         return self._exit_code
 
     # Hosts
 
     def _keep(self) -> None:
-        """Start hosts until there are enough: one, or as many as workers if each is one itself."""
+        """Start missing hosts: one in total, or one per worker if each is a worker itself."""
         if self._ending:
             return
         self._hosts.keep(
@@ -123,11 +123,11 @@ class _Supervisor:
 
     @property
     def _start_alone(self) -> bool:
-        """Whether it is known that each host is a worker itself."""
+        """Whether each host is known to be a worker itself."""
         return self._are_alone and self._was_ready
 
     def _start(self) -> bool:
-        """Start a host; return whether there was room for it on the board and in the system."""
+        """Start a host; return whether the board had a free slot and the system allowed it."""
         index = self._board.take() if self._start_alone else None
         if self._start_alone and index is None:
             return False
@@ -149,7 +149,7 @@ class _Supervisor:
         return True
 
     def _become_host(self, index: int | None, place: int) -> int:
-        os.setpgid(0, 0)  # so that it can be ended with all that it started
+        os.setpgid(0, 0)  # so that its whole process group can be killed
         self._board.note_host(place, os.getpid())
         end_with_parent(self._pid)
         leave_to_supervisor()
@@ -170,15 +170,15 @@ class _Supervisor:
             served = self._board.says(ended.pid, Field.READY) or (
                 not self._are_alone and self._board.ready() > 0
             )
-            signal_group(ended.pid, signal.SIGKILL)  # what it has left behind
+            signal_group(ended.pid, signal.SIGKILL)  # its remaining child processes
             self._release(ended.pid)
             if not (self._ending or ended.was_retired):
                 self._lose(ended.pid, ended.code, served=served)
 
     def _lose(self, pid: int, code: int, *, served: bool) -> None:
-        """Decide what becomes of the service after the end of a host that nobody told to.
+        """Restart a host that ended unexpectedly, or shut down.
 
-        One that served is missed more than one that could not even load its script.
+        The restart pause is reset only after a host that served.
         """
         serves = self._board.ready() > 0
         if not self._was_ready or (code == FAILED_TO_START and not serves):
@@ -191,7 +191,7 @@ class _Supervisor:
         self._say(f"The process {pid}, which held the script, has ended with {code}; {again}.", "E")
 
     def _release(self, pid: int) -> None:
-        """Free the slot of a host that is alone, or of all workers of the one that is not."""
+        """Free the slot of a host that is a worker itself, or else of all workers."""
         self._board.forget_host(pid)
         for slot in self._board.slots():
             if slot[Field.PID] and (slot[Field.PID] == pid or not self._are_alone):
@@ -200,7 +200,7 @@ class _Supervisor:
     # Workers
 
     def _look_at_board(self) -> None:
-        """Note how many workers serve, and see that the board makes sense."""
+        """Record how many workers serve, and repair invalid values on the board."""
         ready = min(self._board.ready(), self._settings.workers)
         self._was_ready = self._was_ready or ready > 0
         self._are_alone = self._are_alone or any(
@@ -216,7 +216,7 @@ class _Supervisor:
                 self._say("A shared counter had an invalid value and was reset.", "E")
 
     def _kill_the_silent(self) -> None:
-        """End a worker that has been in one run() for longer than the script may ever be."""
+        """Kill a worker whose current run() exceeds the worker timeout."""
         now = time.monotonic_ns()
         for slot in self._board.slots():
             since = slot[Field.BUSY_SINCE_NS]
@@ -238,10 +238,10 @@ class _Supervisor:
             return pid > 0 and os.getpgid(pid) in self._hosts.pids
         return False
 
-    # The end
+    # Shutdown
 
     def _look_at_gate(self) -> None:
-        """Do what the gate is told; end if whoever started this did so before it was wanted."""
+        """Handle the gate's commands; end if the starting process ended before any was given."""
         if self._listeners.are_forsaken() and not self._ending:
             self._say("The deploying process exited before the service was needed.", "E")
             self._end()
@@ -249,7 +249,7 @@ class _Supervisor:
     def _told_to_end(self, number: int, _: object) -> None:
         self._end()
         if number == signal.SIGINT:
-            if self._interrupted:  # somebody at a terminal has no more patience
+            if self._interrupted:  # a user at a terminal insists
                 self._exit_code = _INTERRUPTED
                 self._kill_all()
             self._interrupted = True

@@ -1,8 +1,8 @@
 """Define TablePlan: the scoring path of scripts that read tables.
 
-Beside ``run(raw_data)`` such a script has a ``table`` that reads Arrow and arrays, and a function
-``run_table(data)`` that takes what it reads. So bodies that are not JSON need no list in between,
-and the server need not know what a table is.
+In addition to ``run(raw_data)`` such a script has a ``table`` that reads Arrow and arrays, and a
+function ``run_table(data)`` that takes its result. So bodies other than JSON need no intermediate
+list, and the server does not depend on a table type.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ class TablePlan(TypedPlan):
     name : str
         The name of its parameter.
     table : object
-        With the methods ``of_arrow(bytes)`` and ``of_array(array)``. An exception of these and of
-        run_table() that has ``response()`` is the caller's fault.
+        An object with the methods ``of_arrow(bytes)`` and ``of_array(array)``. An exception of
+        these or of run_table() that has ``response()`` is the client's fault.
     run_table : callable
-        What takes the rows that `table` reads.
+        The function for the rows that `table` reads.
     numbers : TypedPlan, optional
-        How rows of numbers are read, where run() makes no more than an array of them.
+        The reader for rows of numbers, if run() only converts them to an array.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class TablePlan(TypedPlan):
 
     def read_arrow(self, body: bytes) -> dict[str, Any]:
         if self._numbers is not None:
-            with suppress(BadBody):  # the table says better what is wrong, or reads it
+            with suppress(BadBody):  # the table has a better error message, or reads it
                 return self._numbers.read_arrow(body)
         return self._read_table(self._table.of_arrow, body)
 
@@ -94,7 +94,7 @@ def _reads(table: Any) -> bool:
 
 
 def _answering(run_table: Callable[[Any], Any], name: str) -> Callable[..., Any]:
-    """Return run_table() with an answer for what it refuses, as run() has."""
+    """Return run_table() with responses for rejected input, as run() has."""
 
     def call(**arguments: Any) -> Any:
         try:

@@ -1,9 +1,10 @@
 """Record one OpenTelemetry span per scoring request, if the environment has OpenTelemetry.
 
-It is on where the environment says where spans go: ``OTEL_EXPORTER_OTLP_ENDPOINT`` (or
-``OTEL_EXPORTER_OTLP_TRACES_ENDPOINT``), or Application Insights by a connection string or Azure
-ML's variables. A span is made when its request has been answered, with the times that it had; names
-follow OpenTelemetry's semantic conventions for HTTP. No body, header, query or message is in it.
+Tracing is enabled if the environment names a destination for spans: ``OTEL_EXPORTER_OTLP_ENDPOINT``
+(or ``OTEL_EXPORTER_OTLP_TRACES_ENDPOINT``), or Application Insights by a connection string or Azure
+ML's variables. A span is created after its request has been answered, with the original times;
+names follow OpenTelemetry's semantic conventions for HTTP. It contains no body, header, query or
+message.
 """
 
 from __future__ import annotations
@@ -30,27 +31,27 @@ _CLOSING_S = 3.0
 _SERVER_ERROR = 500
 _RUN_MS = re.compile(rb"x-ms-run-fn-exec-ms: ([\d.]+)")
 _RUN_FAILED = b"x-ms-run-function-failed: True"
-# The cause's line is the end of a message if that has many lines, which nobody else is to read.
+# The cause's line is the end of a multi-line message, which may be confidential.
 _TYPE = re.compile(r"(?:\w+\.)*\w*(?:Error|Exception|Exit|Interrupt|Iteration|Warning)(?=:|$)")
 
 
 def load(environ: Mapping[str, str]) -> None:
-    """Import what the workers will need; before they are forked, so that they share it."""
+    """Import the modules that the workers need; before the fork, so that they share them."""
     logger.info("Starting up app insights client")  # tools look for this line of the reference
     for each in destinations(environ):
-        with suppress(Exception):  # each worker will say it
+        with suppress(Exception):  # each worker will log it
             each.find()
 
 
 class Tracing:
-    """An observer of the service, which makes spans of its requests.
+    """An observer of the service that creates spans of its requests.
 
     Parameters
     ----------
     exporters : sequence of opentelemetry.sdk.trace.export.SpanExporter
-        Where the spans go.
+        The destinations of the spans.
     resource : mapping of str to str
-        What the spans say of the service.
+        The resource attributes of the spans.
     scheme : str
         ``"http"`` or ``"https"``.
     """
@@ -64,7 +65,7 @@ class Tracing:
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
         from opentelemetry.trace import SpanKind, Status, StatusCode
 
-        # Not the global one: that is the script's to set.
+        # Not the global one, which belongs to the script.
         self._provider = TracerProvider(
             resource=Resource.create({**resource}), shutdown_on_exit=False
         )
@@ -79,7 +80,7 @@ class Tracing:
 
     @staticmethod
     def from_environment(environ: Mapping[str, str], settings: Settings) -> Tracing | None:
-        """Return what traces as the environment says; None if it says nothing, or it cannot be."""
+        """Return the tracing that the environment configures; None without a usable one."""
         found = [*destinations(environ)]
         if not found:
             return None
@@ -98,7 +99,7 @@ class Tracing:
             return None
 
     def note(self, request: Request, answer: HttpAnswer, duration_s: float) -> None:
-        """Make the span of a request."""
+        """Create the span of a request."""
         end_ns = time.time_ns()
         span = self._tracer.start_span(
             f"{request.method} {request.path}",
@@ -118,7 +119,7 @@ class Tracing:
         span.end(end_time=end_ns)
 
     def close(self) -> None:
-        """Send what waits, within a few seconds: one that does not answer holds nothing up."""
+        """Send pending spans, within a few seconds: an unresponsive destination blocks nothing."""
         thread = threading.Thread(target=self._provider.shutdown, daemon=True)
         thread.start()
         thread.join(_CLOSING_S)
@@ -157,7 +158,7 @@ class _Fields:
 
 
 def _resource(environ: Mapping[str, str], settings: Settings) -> dict[str, str]:
-    """Return what the spans say of the service, where the environment does not say it itself."""
+    """Return the resource attributes, except those that the environment sets."""
     told = environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
     found = {"service.version": settings.service_version, "service.name": settings.service_name}
     if environ.get("OTEL_SERVICE_NAME"):

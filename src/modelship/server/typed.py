@@ -1,8 +1,8 @@
 """Define TypedScorer: the scoring path of scripts whose run() takes arrays.
 
-If the script says ``BATCHABLE = True``, what waits is scored in one call: nobody is waited for, so
-that a lone request loses nothing. Where anything is wrong with the call for all, each request has
-a call of its own, and answers for itself alone.
+If the script sets ``BATCHABLE = True``, queued requests are scored in one call, without waiting for
+more, so that a single request is not delayed. If the call for all fails in any way, each request
+has a call of its own, and its own response.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class TypedScorer(Scorer):
         self._takes_headers = script.inputs.takes_headers
         self._reads_json = script.inputs.reads_json
         self._most_rows = settings.batch_rows
-        # What depends on one request, such as its headers, cannot go with another one.
+        # Arguments that depend on one request, such as its headers, cannot be merged.
         self.takes_several = script.batchable and not self._takes_headers and not self._in_flask
         binary = {
             _NPY: plan.read_npy,
@@ -71,11 +71,11 @@ class TypedScorer(Scorer):
             _ARROW_FILE: plan.read_arrow,
         }
         self._binary = {} if settings.strict else binary
-        # All that need no closer look at the header.
+        # All types that need no parsing of the header.
         self._readers = {_JSON: plan.read_json, **self._binary}
 
     def __call__(self, waiting: deque[Request]) -> Sequence[tuple[Request, HttpAnswer]]:
-        """Take what waits, or one request if it cannot be scored with others."""
+        """Score the queued requests, or one if it cannot be scored with others."""
         if not self.takes_several:
             return super().__call__(waiting)
         scored: list[tuple[Request, HttpAnswer]] = []
@@ -88,7 +88,7 @@ class TypedScorer(Scorer):
                 scored.append((request, read))
                 continue
             rows += _rows(read)
-            if rows > self._most_rows:  # it does not fit, and goes by itself
+            if rows > self._most_rows:  # it does not fit, and is scored alone
                 scored.append((request, self._answer_to(request, read)))
             else:
                 jobs.append((request, read))
@@ -108,12 +108,12 @@ class TypedScorer(Scorer):
         )
 
     def _arguments_or_answer(self, request: Request) -> dict[str, Any] | HttpAnswer:
-        """Return the arguments; or the answer, if it had to be found in the long way."""
+        """Return the arguments; or the response, if the slow path had to produce it."""
         read = None if request.identities.too_long else self._read(request)
         return self._answer(request) if read is None else read
 
     def _read(self, request: Request) -> dict[str, Any] | HttpAnswer | None:
-        """Return the arguments, or what is wrong with the body; None if it needs the long way."""
+        """Return the arguments, or the error in the body; None if it needs the slow path."""
         content_type = request.fields.get(b"content-type", b"")
         read = self._readers.get(content_type) or self._binary.get(media_type(content_type))
         if read is None and self._reads_json(request):
@@ -162,7 +162,7 @@ class TypedScorer(Scorer):
             return self._internal_error(cause)
 
     def _written(self, result: Any, request: Request) -> HttpAnswer:
-        """Return an array as npy or Arrow if the request asks for it, and the rest as JSON."""
+        """Return an array as npy or Arrow if the request accepts it, and the rest as JSON."""
         wanted = preferred(request.fields.get(b"accept", b""), self._binary)
         if wanted is not None:
             try:

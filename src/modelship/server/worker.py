@@ -51,26 +51,26 @@ def work(
     handed_over: socket.socket,
     descriptions: Descriptions,
 ) -> None:
-    """Answer requests until SIGTERM, and then what was accepted.
+    """Serve requests until SIGTERM, and then finish the accepted ones.
 
     Parameters
     ----------
     script : EntryScript
-        Whose init() has run.
+        The script, whose init() has run.
     settings : Settings
-        What the server was told.
+        The settings of the server.
     parent : int
-        The process whose end is the end of this one.
+        The id of the parent process; this process ends when the parent does.
     board : Scoreboard
-        The numbers of all workers.
+        The scoreboard of all workers.
     index : int
-        Which slot of the board is this worker's.
+        The index of this worker's slot.
     listeners : Listeners
-        Where connections come from; other workers listen there too.
+        The sources of connections, shared with other workers.
     handed_over : socket
-        Where the supervisor sends connections that it took while all workers were busy.
+        The socket on which the supervisor passes connections accepted while all workers were busy.
     descriptions : Descriptions
-        What describes the service.
+        The descriptions of the service.
     """
     worker = _Worker(
         script, settings, parent=parent, board=board, index=index, descriptions=descriptions
@@ -141,27 +141,27 @@ class _Worker:
             await asyncio.sleep(_LOOK_EVERY_S)
         self._slot[Field.READY] = 0
         await door.close()
-        if not self._board.ending:  # others serve
+        if not self._board.ending:  # others still serve
             self._loop.remove_reader(handed_over.fileno())
         await self.service.drain(until=lambda: self._has_all(handed_over))
         sweeping.cancel()
         self._conductor.end()
 
     def _has_all(self, handed_over: socket.socket) -> bool:
-        """Return whether no connection is to come from the supervisor."""
+        """Return whether the supervisor will pass no more connections."""
         if not self._board.ending or os.getppid() != self._parent:
             return True
-        nothing_held = not self._board.held  # looked at first: what is held now is sent later
+        nothing_held = not self._board.held  # checked first: connections held now are passed later
         before = self.service.tasks
         self._door.take_over(handed_over)
         return nothing_held and self.service.tasks == before
 
     def _told_to_end(self, *_: object) -> None:
-        # The handler runs between two steps of anything, and so it does no more than this.
+        # The handler interrupts arbitrary code, and so it does nothing else.
         self._is_told_to_end = True
 
     def _retire(self) -> None:
-        """Ask to be replaced: another worker is started then, and this one ended."""
+        """Ask to be replaced: another worker is started then, and this one terminated."""
         self._slot[Field.LEAVING] = 1
 
     def _end_with_parent(self) -> None:

@@ -1,11 +1,11 @@
-"""Limit the memory of a worker, and tune how much of the heap it keeps.
+"""Limit the memory of a worker, and tune how much freed memory it keeps.
 
-glibc hands freed memory at the end of the heap back to the kernel once there is a few times as much
-of it as the largest block so far, and asks for it again with the next body: every page of it is
-then created again, which can take longer than all else that is done with an array. It raises those
-bounds by itself, as it sees larger blocks, up to what is set here at once (mallopt(3):
-M_MMAP_THRESHOLD, M_TRIM_THRESHOLD). What is free between blocks that are in use it keeps for ever,
-unless it is told to look (malloc_trim(3)).
+glibc returns freed memory at the end of the heap to the kernel once it is a few times as large as
+the largest block so far, and requests it again for the next body: every page is then recreated,
+which can take longer than all other work on an array. glibc raises these thresholds itself, as it
+sees larger blocks, up to the values that are set here at once (mallopt(3): M_MMAP_THRESHOLD,
+M_TRIM_THRESHOLD). It keeps free memory between blocks in use forever, unless it is told to release
+it (malloc_trim(3)).
 """
 
 from __future__ import annotations
@@ -28,40 +28,40 @@ __all__ = [
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _GROUPS = Path("/sys/fs/cgroup")
-_NO_LIMIT = 2**60  # what version 1 writes for none is beyond that
+_NO_LIMIT = 2**60  # version 1 writes a larger number for no limit
 _USABLE = 0.9
 
 
 class Budget:
-    """What one of several workers may use.
+    """The memory budget of one of several workers.
 
     Parameters
     ----------
     limit_bytes : int
-        What the service may use; 0 if that is not known, and then it is what the machine has.
+        The memory of the service; 0 if unknown, in which case it is that of the machine.
     workers : int
-        How many share it.
+        The number of workers that share it.
 
     Attributes
     ----------
     total_bytes : int
-        This worker's share. A tenth of all is left for the processes beside the workers.
+        This worker's share. A tenth of the total is reserved for the other processes.
     """
 
     def __init__(self, limit_bytes: int, *, workers: int) -> None:
         limit_bytes = limit_bytes or memory_limit() or _PAGE_BYTES * os.sysconf("SC_PHYS_PAGES")
         self.total_bytes = int(limit_bytes * _USABLE) // workers
-        # Of the model that the workers share, each counts its part alone.
+        # Each worker only counts its proportional part of the shared model.
         self._shared_bytes = max(0, own_memory() - _proportional_memory())
 
     @property
     def left_bytes(self) -> int:
-        """What may still be used, 0 or more."""
+        """The remaining bytes, 0 or more."""
         return max(0, self.total_bytes - own_memory() + self._shared_bytes)
 
 
 def own_memory() -> int:
-    """Return the bytes that are resident and not shared with a file (proc(5), statm)."""
+    """Return the resident bytes that are not shared with a file (proc(5), statm)."""
     if sys.platform != "linux":
         return 0
     _, resident, shared, *_ = map(int, Path("/proc/self/statm").read_bytes().split())
@@ -69,17 +69,17 @@ def own_memory() -> int:
 
 
 def memory_limit(groups: Path = _GROUPS, process: Path = Path("/proc/self/cgroup")) -> int:
-    """Return the bytes of memory that this control group may use; 0 if it has no limit.
+    """Return the memory limit of this control group in bytes; 0 if it has none.
 
-    A group is bounded by those above it too. In a container the one that is mounted is its own,
-    whatever path the process is said to be in (cgroups(7)).
+    The limits of its parent groups apply too. In a container the mounted group is its own, whatever
+    the path of the process (cgroups(7)).
 
     Parameters
     ----------
     groups : Path
-        Where control groups are mounted.
+        The mount point of control groups.
     process : Path
-        Which groups this process is in.
+        The file that lists the groups of this process.
     """
     try:
         lines = process.read_text().splitlines()
@@ -101,13 +101,13 @@ def memory_limit(groups: Path = _GROUPS, process: Path = Path("/proc/self/cgroup
 def _limit(file: Path) -> int:
     try:
         limit = int(file.read_text())
-    except (OSError, ValueError):  # not there, or "max"
+    except (OSError, ValueError):  # missing, or "max"
         return 0
     return limit if limit < _NO_LIMIT else 0
 
 
 def _proportional_memory() -> int:
-    """Return the bytes that are resident, divided by the processes that share them."""
+    """Return the resident bytes, divided by the number of processes that share them."""
     try:
         text = Path("/proc/self/smaps_rollup").read_bytes()
     except OSError:
@@ -124,20 +124,20 @@ _KEPT_BYTES = 2 * LARGE_BYTES
 
 
 def keep_freed_memory() -> None:
-    """Let this process, and those forked from it, keep up to 64 MiB that they have freed."""
+    """Keep up to 64 MiB of freed memory, in this process and those forked from it."""
     if _glibc() is not None:
         _glibc().mallopt(_MMAP_THRESHOLD, LARGE_BYTES)
         _glibc().mallopt(_TRIM_THRESHOLD, _KEPT_BYTES)
 
 
 def give_back_freed_memory() -> None:
-    """Let the kernel have what is free; takes some milliseconds, the more is free the more."""
+    """Return free memory to the kernel; takes some milliseconds, depending on the amount."""
     if _glibc() is not None:
         _glibc().malloc_trim(0)
 
 
 @cache
 def _glibc() -> Any:
-    """Return the C library, or None: another one keeps no more than it should."""
+    """Return the C library, or None if it is another one, which keeps no excess memory."""
     library = ctypes.CDLL(None) if sys.platform == "linux" else None
     return library if hasattr(library, "malloc_trim") else None

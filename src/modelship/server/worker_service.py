@@ -39,13 +39,13 @@ _BUSY = "The service is busy: {} requests wait. Try again."
 
 
 class Observer(Protocol):
-    """What looks at each request that was answered, such as a tracer."""
+    """An object that is called for each answered request, such as a tracer."""
 
     def note(self, request: Request, answer: HttpAnswer, duration_s: float) -> None:
-        """Take note of an answer that is out; must neither raise nor wait. Called by the loop."""
+        """Record a sent response; must neither raise nor block. Called by the loop."""
 
     def close(self) -> None:
-        """Finish what is under way, within seconds. Called once, not by the loop."""
+        """Finish pending work, within seconds. Called once, not by the loop."""
 
 
 class WorkerService:
@@ -54,11 +54,11 @@ class WorkerService:
     Parameters
     ----------
     settings : Settings
-        What the server was told.
+        The settings of the server.
     board : Scoreboard
-        The numbers of all workers.
+        The scoreboard of all workers.
     slot : Slot
-        The numbers of this one.
+        The slot of this worker.
     """
 
     conductor: Conductor
@@ -88,7 +88,7 @@ class WorkerService:
     # Requests
 
     def submit(self, request: Request) -> None:
-        """Have a request scored, or say at once why not."""
+        """Enqueue a request for scoring, or reject it at once."""
         if len(self.conductor.waiting) >= self._most_waiting:
             self._slot[Field.REFUSED_BUSY] += 1
             self.deliver(request, self._busy())
@@ -96,13 +96,13 @@ class WorkerService:
             self.conductor.submit(request)
 
     def admits(self, fields: dict[bytes, bytes]) -> bool:
-        """Return whether a request with these headers shows a key of the service."""
+        """Return whether a request with these headers has a valid key of the service."""
         is_let_in = self.keys.let_in(fields.get(b"authorization"))
         self._slot[Field.REFUSED_KEY] += not is_let_in
         return is_let_in
 
     def deliver(self, request: Request, answer: HttpAnswer) -> None:
-        """Send the answer of a request, with what every answer says, and take note of it."""
+        """Send the response of a request, with the common headers, and record it."""
         self.add_common_headers(request, answer)
         request.respond(answer)
         duration_s = (time.perf_counter_ns() - request.began_ns) / 1e9
@@ -113,13 +113,13 @@ class WorkerService:
         self._log.note(request, answer, duration_s)
         for observer in self.observers:
             observer.note(request, answer, duration_s)
-        request.body = b""  # else its connection would keep it until the next one
+        request.body = b""  # otherwise its connection would keep it until the next request
         if not self._flush_called:
             self._flush_called = True
             asyncio.get_running_loop().call_later(_FLUSH_S, self._flush)
 
     def add_common_headers(self, request: Request, answer: HttpAnswer) -> None:
-        """Add the headers that every answer of a known route has."""
+        """Add the headers that every response of a known route has."""
         answer.head += self._version + request.identities.lines
         if self._cors is not None:
             answer.head += self._cors.lines(request)
@@ -134,13 +134,13 @@ class WorkerService:
     # Connections
 
     def connected(self, connection: ScoringProtocol) -> None:
-        """Take note of a new connection."""
+        """Register a new connection."""
         self.connections.add(connection)
         if self.draining:
             self.connections.linger(connection)
 
     async def sweep(self) -> None:
-        """End connections that are idle or too slow, again and again."""
+        """Close connections that are idle or too slow, periodically."""
         while True:
             await asyncio.sleep(_SWEEP_S)
             self._slot[Field.WAITING] = len(self.conductor.waiting)
@@ -148,16 +148,16 @@ class WorkerService:
             for call in self.on_sweep:
                 call()
 
-    # Work beside the requests
+    # Background tasks
 
     def keep(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run `work` in the loop; a drain waits for it."""
+        """Run `work` as a task in the loop; a drain waits for it."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def parts_of(self, answer: HttpAnswer) -> AsyncIterator[bytes]:
-        """Return the parts of an answer as they come; they are made in another thread."""
+        """Yield the parts of a streamed response; another thread produces them."""
         loop = asyncio.get_running_loop()
         parts = iter(answer.parts or ())
         while (part := await loop.run_in_executor(None, next, parts, None)) is not None:
@@ -165,20 +165,20 @@ class WorkerService:
 
     @property
     def tasks(self) -> int:
-        """How much work there is beside the requests."""
+        """The number of background tasks."""
         return len(self._tasks)
 
     async def drain(self, *, until: Callable[[], bool]) -> None:
-        """Answer what was accepted, and end every connection, within the time that there is.
+        """Answer the accepted requests, and close every connection, within the timeout.
 
-        More connections come until `until` returns True.
+        More connections may come until `until` returns True.
         """
         self.draining = True
         self.keeps_alive = False
         end = asyncio.get_running_loop().time() + self.settings.drain_s
         for connection in [*self.connections.open]:
             connection.shutdown()
-        await asyncio.sleep(_ARRIVING_S)  # what was accepted last is not here yet
+        await asyncio.sleep(_ARRIVING_S)  # the last accepted connections are not here yet
         while not until() or self.connections.open or self._tasks or not self.conductor.idle:
             if asyncio.get_running_loop().time() > end:
                 logger.warning("Some requests were not answered in time.")
@@ -190,5 +190,5 @@ class WorkerService:
 
 
 def no_key() -> HttpAnswer:
-    """Return the answer to a request without a key, after which its connection ends."""
+    """Return the response to a request without a key; it closes the connection."""
     return problem(401, _NO_KEY).add("www-authenticate", "Bearer")

@@ -1,14 +1,14 @@
 """Set the precision of the x87 unit once per JSON text instead of once per number.
 
-CPython reads a float between two changes of that unit's precision, to double and back
+CPython parses each float between two changes of that unit's precision, to double and back
 (``_Py_SET_53BIT_PRECISION_START`` in ``pycore_pymath.h``), unless the thread has double precision
-already. It need not on x86-64, where doubles never see the x87 unit, but it does; and some builds
-of it wait for the unit so long, on some processors, that more time goes there than to the rest of
-``json.loads``. What is read is the same. Long doubles would not be, so the precision is changed
-only while json's own scanner runs, which calls nothing of a script.
+already. This is unnecessary on x86-64, where doubles never use the x87 unit, but it happens; and
+some builds wait for the unit so long, on some processors, that it takes more time than the rest of
+``json.loads``. The parsed values are the same. Long doubles would differ, so the precision is
+changed only while json's own scanner runs, which calls no code of a script.
 
-It is done on request (MODELSHIP_X87_PRECISION): orjson does not use the unit at all, and how much
-is gained depends on the processor.
+It is opt-in (MODELSHIP_X87_PRECISION): orjson does not use the unit at all, and the gain depends on
+the processor.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _DOUBLE = 0x0200
 
 
 def read_json_in_double_precision() -> None:
-    """Have ``json.loads`` change the precision itself, where it goes by its defaults."""
+    """Have ``json.loads`` set the precision itself, when called without options."""
     if sys.platform != "linux" or platform.machine() != "x86_64":
         return
     library = ctypes.PyDLL(None)
@@ -56,7 +56,7 @@ def read_json_in_double_precision() -> None:
 
 
 class _Own(threading.local):
-    """One thread's room for the state of its floating-point units."""
+    """One thread's buffer for the state of its floating-point units."""
 
     def __init__(self) -> None:
         self.found = (ctypes.c_ubyte * _ENVIRONMENT_BYTES)()

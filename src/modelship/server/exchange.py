@@ -152,9 +152,7 @@ class Exchange(Request):
         """Record that the body is complete."""
         self.is_whole = True
         if self._buffer is not None:
-            self.body = (
-                self._buffer.getvalue()
-            )  # without a copy: the buffer is truncated to its size
+            self.body = self._buffer.getvalue()  # without a copy: the buffer is truncated
             self._buffer = None
 
     def refuse(self, verdict: HttpAnswer) -> None:

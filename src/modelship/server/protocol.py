@@ -1,7 +1,7 @@
 """Define ScoringProtocol: the asyncio protocol of one connection.
 
 Every request is handled in the same way: its head is checked as soon as it is complete, its body is
-collected only if run() needs it, and it is answered after all earlier requests on its connection.
+collected only if run() needs it, and it is answered after the earlier ones of its connection.
 """
 
 from __future__ import annotations
@@ -286,7 +286,7 @@ class ScoringProtocol(Connection):
         """Send EOF, and close the connection once the client has read it.
 
         The kernel resets a connection that is closed with unread data, and the response would be
-        lost. So all further data is read and discarded, until the client is done or the timeout has
+        lost. So further data is read and discarded, until the client is done or a timeout has
         passed.
         """
         self.is_deaf = True

@@ -1,4 +1,4 @@
-"""Define Client: call a service by its address alone."""
+"""Define Client: call a service by its address."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ _DEPLOY_WITH_THEM = "Deploy its bundle with output='proba', if the model has pre
 
 
 class Client:
-    """Calls one service, wherever it runs.
+    """A client of one service, wherever it runs.
 
     Parameters
     ----------
     uri : str
-        Its scoring URI, or the address before ``/score``.
+        Its scoring URI, or the address without ``/score``.
     key : str, optional
-        A key of the service, sent as ``Authorization: Bearer``; it is in no message.
+        A key of the service, sent as ``Authorization: Bearer``; error messages never contain it.
     timeout_s : float
-        Seconds until the whole answer to a request has to be there.
+        The timeout in seconds for a complete response.
 
     Raises
     ------
     InvalidOptionError
-        If the URI is not one of http or https.
+        If the URI's scheme is not http or https.
 
     Examples
     --------
@@ -61,9 +61,9 @@ class Client:
 
     @property
     def schema(self) -> Schema:
-        """The columns that the service takes and what it answers, as it says itself.
+        """The columns that the service takes and what it answers, from its own description.
 
-        It is asked once. A service that says nothing has the schema ``Schema()``.
+        It is requested once. A service without a description has the schema ``Schema()``.
 
         Raises
         ------
@@ -78,7 +78,7 @@ class Client:
         Parameters
         ----------
         rows : DataFrame, array, or list of records or rows
-            What the model takes, n rows of it.
+            The input of the model, with n rows.
 
         Returns
         -------
@@ -88,11 +88,11 @@ class Client:
         Raises
         ------
         ScoringRequestError
-            If the service refuses the rows, with what it says of them, or fails.
+            If the service fails, or rejects the rows; its message is included.
         ScoringTimeoutError, ServiceUnreachableError, InvalidPayloadError
-            If no answer came, or nothing could be sent.
+            If there was no response, or the request could not be sent.
         PredictionError
-            If the answer holds no predictions.
+            If the response contains no predictions.
         """
         return list(decode_answer(self._answer(rows)).values)
 
@@ -108,9 +108,9 @@ class Client:
         Raises
         ------
         PredictionError
-            If the service answers with no probabilities.
+            If the response contains no probabilities.
         ScoringError
-            As :meth:`predict` does.
+            The same as in :meth:`predict`.
         """
         found = decode_answer(self._answer(rows))
         if found.probabilities is None or found.classes is None:
@@ -122,12 +122,12 @@ class Client:
         return _by_class(found.classes, found.probabilities)
 
     def run(self, payload: Any) -> Any:
-        """Send a request as it is, and return the decoded answer.
+        """Send a request unchanged, and return the decoded response.
 
         Parameters
         ----------
         payload : JSON value, array, str or bytes
-            A str or bytes is the body as it stands; anything else is written as JSON.
+            A str or bytes is sent as the body; anything else is serialized as JSON.
         """
         return score(self.scoring_uri, payload, timeout_s=self.timeout_s, key=self._key)
 

@@ -1,7 +1,7 @@
 """Generate clients in other languages with established OpenAPI generators.
 
-openapi-python-client is installed by uv into an environment that is thrown away, and openapi-ts
-runs by ``npx``, so that neither is a dependency of modelship.
+uv installs openapi-python-client into a temporary environment, and ``npx`` runs openapi-ts, so that
+neither is a dependency of modelship.
 """
 
 from __future__ import annotations
@@ -41,20 +41,20 @@ def generate_client(
     Parameters
     ----------
     document : Mapping[str, object]
-        OpenAPI 3, as :attr:`ServiceDescription.document` has it.
+        An OpenAPI 3 document, such as :attr:`ServiceDescription.document`.
     language : {"python", "typescript"}
         The language of the client.
     folder : str or Path
-        A new or an empty folder. What is generated is there whole, or not at all.
+        A new or an empty folder. The client is written to it completely, or not at all.
     uri : str
-        The scoring URI of the service, for the README that says how to call it.
+        The scoring URI of the service, for the usage section of the README.
 
     Raises
     ------
     InvalidOptionError
-        If the language is not known, or the folder holds something.
+        If the language is unknown, or the folder is not empty.
     ClientGenerationError
-        If the generator is not installed, cannot be fetched, or fails.
+        If the generator is not installed, cannot be downloaded, or fails.
     """
     folder = Path(folder)
     if language not in _GENERATORS:
@@ -85,7 +85,7 @@ def _generate_python(document: Mapping[str, Any], folder: Path, uri: str) -> Non
     arguments = ["generate", "--path", source, "--output-path", folder, "--meta", "pdm"]
     said = _run([program, *arguments], language="python")
     called = [*folder.glob("*/api/default/score.py")]
-    if not called:  # it warns, and leaves out what it cannot write
+    if not called:  # it only warns about operations that it cannot generate
         raise _failed("python", "the generator left out the call to the service", said)
     named.put_back(folder)
     page = python_readme(document, package=called[0].parents[2].name, named=named, uri=uri)

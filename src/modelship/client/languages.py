@@ -1,4 +1,4 @@
-"""List the languages of generated clients; separate, so that help needs no generator."""
+"""List the languages of generated clients; separate, so that help imports no generator."""
 
 from typing import Final
 

@@ -1,8 +1,8 @@
 """Replace names that are invalid in a target language while a client is generated.
 
-openapi-python-client makes ``a_b`` of both ``a b`` and ``a-b``, and then leaves out the whole
-table; of a label it drops what is no letter. So a column gets an argument of its own here, and its
-real name is put back into what was generated.
+openapi-python-client converts both ``a b`` and ``a-b`` to ``a_b``, and then omits the whole table;
+from a label it drops all characters other than letters. So each column gets a unique argument name
+here, and its real name is restored in the generated code.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Named", "argument_of", "named_for_python", "named_for_typescript"]
 
-# What the generated code of a table has for names itself.
+# Names that the generated code of a table uses itself.
 _TAKEN: Final = frozenset(
     (
         *("additional_keys", "additional_properties", "cast", "cls", "d", "datetime"),
@@ -30,14 +30,14 @@ _FALLBACK: Final = "column"
 
 
 class Named:
-    """A description whose columns have names that can be arguments in Python.
+    """A description whose column names are valid Python arguments.
 
     Attributes
     ----------
     document : dict[str, object]
-        The description, with those names.
+        The description, with these names.
     columns : dict[str, dict[str, str]]
-        The real name of each, by schema and by the name in the document.
+        The real name of each column, by schema and by the name in the document.
     """
 
     def __init__(self, document: Mapping[str, Any]) -> None:
@@ -46,7 +46,7 @@ class Named:
         self.columns = {name: _rename(schema) for name, schema in schemas.items()}
 
     def put_back(self, folder: Path) -> None:
-        """Write the real names into the generated modules of the schemas."""
+        """Restore the real names in the generated modules of the schemas."""
         for schema, columns in self.columns.items():
             for file in folder.glob(f"*/models/{_module(schema)}.py"):
                 source = file.read_text(encoding="utf-8")
@@ -56,14 +56,14 @@ class Named:
 
 
 def named_for_python(document: Mapping[str, Any]) -> Named:
-    """Return `document` as openapi-python-client takes it."""
+    """Return `document` with names that openapi-python-client supports."""
     named = Named(document)
     _drop_odd_labels(named.document.get("components", {}))
     return named
 
 
 def named_for_typescript(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `document` as openapi-ts takes it: ``__proto__`` would replace what objects are."""
+    """Return `document` for openapi-ts: ``__proto__`` would replace an object's prototype."""
     found: dict[str, Any] = copy.deepcopy(dict(document))
     for schema in found.get("components", {}).get("schemas", {}).values():
         if schema.get("properties", {}).pop("__proto__", None) is not None:
@@ -73,7 +73,7 @@ def named_for_typescript(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def argument_of(key: str) -> str:
-    """Return the argument that the generator makes of a key of :attr:`Named.columns`."""
+    """Return the argument that the generator creates for a key of :attr:`Named.columns`."""
     import builtins
 
     is_reserved = keyword.iskeyword(key) or key in {*dir(builtins), "true", "false"} - {"id"}
@@ -81,7 +81,7 @@ def argument_of(key: str) -> str:
 
 
 def _rename(schema: dict[str, Any]) -> dict[str, str]:
-    """Give the properties of `schema` other keys where needed; return the names by these keys."""
+    """Rename the properties of `schema` where needed; return the names by the new keys."""
     properties = schema.get("properties", {})
     keys = _keys(properties)
     if properties:
@@ -92,7 +92,7 @@ def _rename(schema: dict[str, Any]) -> dict[str, str]:
 
 
 def _keys(names: Iterable[str]) -> dict[str, str]:
-    """Return a different key for each of `names`; a name that can be one comes first."""
+    """Return a unique key for each of `names`; valid names keep theirs."""
     keys: dict[str, str] = {}
     for name in sorted(names, key=lambda name: _slug(name) != name):
         base = key = _slug(name)
@@ -118,12 +118,12 @@ def _module(schema: str) -> str:
 
 
 def _literal(name: str) -> str:
-    """Return `name` as a literal of Python, in double quotes where it is plain."""
+    """Return `name` as a Python literal, in double quotes if it needs no escapes."""
     return f'"{name}"' if name.isprintable() and not set(name) & {'"', "\\"} else ascii(name)
 
 
 def _drop_odd_labels(schema: Any) -> None:
-    """Leave labels out that the generator would change, or cannot tell apart: texts stay texts."""
+    """Drop labels that the generator would change or confuse; the column stays text."""
     if isinstance(schema, list):
         for each in schema:
             _drop_odd_labels(each)

@@ -20,7 +20,7 @@ _AGAIN: Final = (
 
 
 def python_readme(document: Mapping[str, Any], *, package: str, named: Named, uri: str) -> str:
-    """Return the text for a package of Python.
+    """Return the README of a Python package.
 
     Parameters
     ----------
@@ -29,9 +29,9 @@ def python_readme(document: Mapping[str, Any], *, package: str, named: Named, ur
     package : str
         The name of the package.
     named : Named
-        What the generator took, with the real names of the columns.
+        The generator's input, with the real names of the columns.
     uri : str
-        The address before ``/score``; empty if it is not known.
+        The address without ``/score``; empty if unknown.
     """
     row, columns = _example(document), named.columns.get("Row", {})
     key = argument_of(next(iter(named.columns.get("ServiceInput", {})), "data"))
@@ -64,10 +64,10 @@ def python_readme(document: Mapping[str, Any], *, package: str, named: Named, ur
 
 
 def typescript_readme(document: Mapping[str, Any], *, uri: str) -> str:
-    """Return the text for a folder of TypeScript; `uri` is the address before ``/score``."""
+    """Return the README of a TypeScript folder; `uri` is the address without ``/score``."""
     rows = {_key(document): [_example(document)]}
     body = json.dumps(rows, ensure_ascii=False, indent=2)
-    # Written plainly it would be the prototype of the object.
+    # A plain key would set the prototype of the object.
     body = body.replace('"__proto__":', '["__proto__"]:')
     use = (
         "import { client } from './client.gen';",
@@ -113,7 +113,7 @@ def _key(document: Mapping[str, Any]) -> str:
 
 
 def _example(document: Mapping[str, Any]) -> Any:
-    """Return a row as the sample has it, else one that holds what its columns may."""
+    """Return a row of the sample, or else one with valid values for its columns."""
     rows = _schemas(document).get("ServiceInput", {}).get("example", {}).get(_key(document))
     if rows:
         return rows[0]
@@ -126,7 +126,7 @@ def _python(value: Any) -> str:
 
 
 def _code(name: str) -> str:
-    """Return a name as code in a table of Markdown, with escapes for what cannot be seen."""
+    """Return a name as Markdown code in a table, with invisible characters escaped."""
     text = name if name.isprintable() else ascii(name)[1:-1]
     text = text.replace("|", "\\|")
     return f"`` {text} ``" if "`" in text else f"`{text}`"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["drain"]
 
-_DRAIN_S: Final = 40.0  # longer than a server gives what is under way
+_DRAIN_S: Final = 40.0  # longer than a server's own drain
 _QUIET_S: Final = 0.5
 _SETTLING_S: Final = 0.1
 """How long the event loop may need for a connection that it has accepted just now."""
@@ -25,15 +25,15 @@ _LOOK_S: Final = 0.02
 
 
 async def drain(runner: web.AppRunner, forwarder: Forwarder, *, listener: socket.socket) -> None:
-    """Take no more connections; return once those that are open have been answered.
+    """Stop accepting connections; return once the open ones have been answered.
 
-    The next answer on a kept connection ends it. One that brings no request is closed once all have
-    been quiet for half a second and nothing of a request has come on it.
+    The next response on a keep-alive connection closes it. A connection without a request is closed
+    once all have been quiet for half a second and none has unread data.
     """
     forwarder.is_draining = True
     loop = asyncio.get_running_loop()
     begun_at = loop.time()
-    # A server that is closed drops what it has accepted and not begun with.
+    # Closing a server drops connections that it has accepted and not started to handle.
     loop.remove_reader(listener)
     await asyncio.sleep(_SETTLING_S)
     for site in list(runner.sites):
@@ -52,7 +52,7 @@ def _open_connections(runner: web.AppRunner) -> list[asyncio.Transport]:
 
 
 def _unread(runner: web.AppRunner) -> bool:
-    """Return whether something has come on a connection that nobody has read yet."""
+    """Return whether a connection has unread data."""
     return any(_unread_bytes(each) for each in _open_connections(runner))
 
 

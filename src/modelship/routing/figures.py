@@ -12,18 +12,19 @@ if TYPE_CHECKING:
 
 __all__ = ["Figures", "Latencies", "of_document"]
 
-_STEP: Final = math.log(1.02)  # so a percentile is right to 1 %
+_STEP: Final = math.log(1.02)  # so a percentile is accurate to 1 %
 _LEAST_S: Final = 1e-5
 
 
 @dataclass(frozen=True)
 class Latencies:
-    """How long answers took, as a histogram of logarithmic buckets.
+    """The latencies of responses, as a histogram of logarithmic buckets.
 
     Parameters
     ----------
     buckets : Mapping[int, int]
-        How many answers are in each; bucket ``n`` is around 10 µs times 1.02 to the power of ``n``.
+        The number of responses in each; bucket ``n`` is around 10 µs times 1.02 to the power of
+        ``n``.
     """
 
     buckets: Mapping[int, int] = field(default_factory=dict)
@@ -35,11 +36,11 @@ class Latencies:
 
     @property
     def count(self) -> int:
-        """How many answers there are."""
+        """The number of responses."""
         return sum(self.buckets.values())
 
     def percentile_s(self, share: float) -> float:
-        """Return the latency in seconds that `share` of the answers keep; NaN if there are none."""
+        """Return the latency in seconds that `share` of the responses keep; NaN without any."""
         wanted = math.ceil(share * self.count)
         if not wanted:
             return math.nan
@@ -50,34 +51,34 @@ class Latencies:
         return _LEAST_S * math.exp(bucket * _STEP)
 
     def since(self, earlier: Latencies) -> Latencies:
-        """Return what has come after `earlier`."""
+        """Return the difference from `earlier`."""
         return Latencies(dict(Counter(self.buckets) - Counter(earlier.buckets)))
 
 
 @dataclass(frozen=True)
 class Figures:
-    """What one release has done so far.
+    """The request counts and latencies of one release so far.
 
     Parameters
     ----------
     requests : int
-        Those that were sent to it, and have ended.
+        The completed requests that were sent to it.
     errors : int
         Of these, those that it answered with a status of 500 or more, or not at all. A status of
-        400 to 499 is an error of the caller.
+        400 to 499 is an error of the client.
     refused : int
-        Those that it answered with such a status.
+        Those that it answered with a status of 400 to 499.
     unreachable : int
-        Of the errors, those after which it was left out: no connection was possible, or it has
-        broken off three requests in a row.
+        Of the errors, those after which it got no more requests: no connection was possible, or it
+        has aborted three requests in a row.
     compared : int
         Requests that both releases have answered.
     differing : int
         Of these, those that they answered differently.
     dropped : int
-        Requests that were not copied, since the copies were behind.
+        Requests that were not copied, since the queue of copies was full.
     latencies : Latencies
-        Of the requests that were answered.
+        The latencies of the answered requests.
     """
 
     requests: int = 0
@@ -91,17 +92,17 @@ class Figures:
 
     @property
     def error_rate(self) -> float:
-        """The share of requests that are errors; 0 if there are none."""
+        """The share of requests that are errors; 0 if there are no requests."""
         return self.errors / self.requests if self.requests else 0.0
 
     @property
     def refused_rate(self) -> float:
-        """The share of requests that were refused; 0 if there are none."""
+        """The share of requests that were refused; 0 if there are no requests."""
         return self.refused / self.requests if self.requests else 0.0
 
     @property
     def disagreement(self) -> float:
-        """The share of compared requests that were answered differently; 0 if there are none."""
+        """The share of compared requests with different responses; 0 if there are none."""
         return self.differing / self.compared if self.compared else 0.0
 
     @property
@@ -110,12 +111,12 @@ class Figures:
         return self.latencies.percentile_s(0.95)
 
     def since(self, earlier: Figures) -> Figures:
-        """Return what has come after `earlier`."""
+        """Return the difference from `earlier`."""
         counts = {name: getattr(self, name) - getattr(earlier, name) for name in _COUNTS}
         return Figures(**counts, latencies=self.latencies.since(earlier.latencies))
 
     def named(self, release: str) -> dict[str, float]:
-        """Return what a history keeps of it, by names that begin with `release`."""
+        """Return the values for a history, by names that begin with `release`."""
         told: dict[str, float] = {
             name: count
             for name in _COUNTS
@@ -145,21 +146,21 @@ def of_document(document: Mapping[str, Any]) -> Figures:
 
 
 class Tally:
-    """Figures that grow."""
+    """Figures that are being counted."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter(dict.fromkeys(_COUNTS, 0))
         self._buckets: Counter[int] = Counter()
 
     def answered(self, *, status: int, latency_s: float) -> None:
-        """Count an answer."""
+        """Count a response."""
         self.counts["requests"] += 1
         self.counts["errors"] += status >= _SERVER_ERROR
         self.counts["refused"] += _CALLERS_ERROR <= status < _SERVER_ERROR
         self._buckets[Latencies.bucket(latency_s)] += 1
 
     def failed(self, *, unreachable: bool = False) -> None:
-        """Count a request that got no answer."""
+        """Count a request without a response."""
         self.counts.update(requests=1, errors=1, unreachable=int(unreachable))
 
     def to_document(self) -> dict[str, Any]:

@@ -35,10 +35,10 @@ _NOBODY: Final = "No release can be reached."
 
 
 def session() -> aiohttp.ClientSession:
-    """Return a client that adds nothing to a request and changes nothing in an answer.
+    """Return a client that adds nothing to a request and changes nothing in a response.
 
-    Each request has a connection of its own: a kept one may be closed by the release just when the
-    next request is sent, and that request would be lost.
+    Each request has a connection of its own: the release may close a keep-alive connection just
+    when the next request is sent, and that request would be lost.
     """
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, force_close=True),
@@ -56,30 +56,30 @@ class _NotSentError(Exception):
 
 
 class Forwarder:
-    """Takes requests and sends each one to the old or the new release.
+    """Forwards each request to the old or the new release.
 
     A request that could not be sent goes to the other release. One that was sent and not answered
-    is not sent again, since it may have been run: its caller gets a 502.
+    is not sent again, since it may have been run: its client gets a 502.
 
     Parameters
     ----------
     origins : Mapping[str, str]
         ``http://host:port`` of each release.
     client : aiohttp.ClientSession
-        What sends.
+        The client that sends the requests.
     copies : Copies
-        What takes copies of requests with their answers.
+        The receiver of copies of requests and responses.
 
     Attributes
     ----------
     turns : Turns
-        Which requests go to the new release.
+        Decides which requests go to the new release.
     tallies : Mapping[str, Tally]
-        What each release has done.
+        The counts of each release.
     is_draining : bool
-        Whether each connection ends with its next answer.
+        Whether each connection is closed after its next response.
     under_way : int
-        How many requests are not answered yet.
+        The number of requests in progress.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class Forwarder:
     async def _try(
         self, request: web.Request, body: Body, release: str
     ) -> web.StreamResponse | None:
-        """Return the answer of one release; None if nothing could be sent to it."""
+        """Return the response of one release; None if the request could not be sent to it."""
         try:
             return await self._forward(request, body, release)
         except _NotSentError:
@@ -150,7 +150,7 @@ class Forwarder:
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise _NotSentError from error
         except (aiohttp.ClientError, OSError):
-            if not body.is_broken:  # else it is the caller who has gone
+            if not body.is_broken:  # otherwise the client has gone
                 self._broke_off(release)
             return self._refusal(_NO_ANSWER)
         self._broken_off[release] = 0
@@ -177,7 +177,7 @@ class Forwarder:
         kept = Kept(most_bytes=self._copies.most_bytes)
         try:
             await response.prepare(request)
-        except OSError:  # the caller has gone
+        except OSError:  # the client has gone
             tally.answered(status=answer.status, latency_s=latency_s)
             raise
         while True:
@@ -200,7 +200,7 @@ class Forwarder:
 
     @staticmethod
     def _break_off(request: web.Request) -> None:
-        """Cut the connection in the middle of an answer: it must not be taken for a whole one."""
+        """Abort the connection during a response: it must not look complete."""
         if request.transport is not None:
             request.transport.abort()
 
@@ -214,7 +214,7 @@ class Forwarder:
 
 
 async def leave_headers_alone(request: web.Request, response: web.StreamResponse) -> None:
-    """Take out what aiohttp adds to an answer that had none of it; a signal of the application."""
+    """Remove headers that aiohttp adds to a response; a signal handler of the application."""
     given = request.get("given")
     if given is None:
         return

@@ -1,4 +1,4 @@
-"""Rewrite the headers and bodies of requests and responses on their way through the router."""
+"""Rewrite the headers and bodies of requests and responses in the router."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Body", "Fields", "Kept", "end_to_end", "multidict", "target_of"]
 
 Fields = list[tuple[str, str]]
 
-# RFC 9110, 7.6.1: they are of one connection, and each side has its own.
+# RFC 9110, 7.6.1: they belong to one connection, and each side has its own.
 _OF_CONNECTION: Final = frozenset({
     "connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
     "expect",
@@ -25,7 +25,7 @@ _OF_CONNECTION: Final = frozenset({
 
 
 def end_to_end(raw_headers: Iterable[tuple[bytes, bytes]]) -> Fields:
-    """Return the headers that go on: not those of the connection, nor those that it names."""
+    """Return the end-to-end headers: not the hop-by-hop ones, nor those named by Connection."""
     given = [(name.decode("latin-1"), _text(value)) for name, value in raw_headers]
     named = {
         part.strip().lower()
@@ -38,7 +38,7 @@ def end_to_end(raw_headers: Iterable[tuple[bytes, bytes]]) -> Fields:
 
 
 def _text(value: bytes) -> str:
-    """Return a header's value; aiohttp writes it as UTF-8 again."""
+    """Return a header's value; aiohttp encodes it as UTF-8 again."""
     try:
         return value.decode()
     except UnicodeDecodeError:
@@ -46,7 +46,7 @@ def _text(value: bytes) -> str:
 
 
 def target_of(origin: str, request: web.BaseRequest) -> URL:
-    """Return where a request goes on to: its path and query as they came, at another place."""
+    """Return the URL to forward a request to: its unchanged path and query at another origin."""
     raw = request.raw_path
     if not raw.startswith("/"):  # an absolute URI, as for a proxy
         parts = urlsplit(raw)
@@ -55,12 +55,12 @@ def target_of(origin: str, request: web.BaseRequest) -> URL:
 
 
 class Kept:
-    """Bytes that are kept as they pass, as far as they are few.
+    """A copy of passing bytes, up to a limit.
 
     Parameters
     ----------
     most_bytes : int
-        How many at most; of more, nothing is kept. 0 keeps nothing at all.
+        The limit in bytes; if it is exceeded, nothing is kept. 0 keeps nothing at all.
     """
 
     def __init__(self, *, most_bytes: int) -> None:
@@ -68,7 +68,7 @@ class Kept:
         self._content: bytearray | None = bytearray() if most_bytes else None
 
     def take(self, piece: bytes) -> None:
-        """Keep one more piece."""
+        """Append one more piece."""
         if self._content is None:
             return
         self._content += piece
@@ -82,14 +82,14 @@ class Kept:
 
 
 class Body:
-    """A request's body, piece by piece; a copy of it is kept on the way, if that is wanted.
+    """A request's body, piece by piece; optionally with a copy.
 
     Parameters
     ----------
     stream : aiohttp.StreamReader
-        Where it comes from.
+        The source of the body.
     most_kept_bytes : int
-        How much of it is kept; of a larger one nothing is.
+        The size limit of the copy; a larger body is not copied.
     """
 
     def __init__(self, stream: StreamReader, *, most_kept_bytes: int) -> None:
@@ -106,7 +106,7 @@ class Body:
         return self._kept.content
 
     async def pieces(self, now: Any) -> AsyncIterator[bytes]:
-        """Yield what comes, as it comes."""
+        """Yield the pieces as they arrive."""
         try:
             async for piece in self._stream.iter_any():
                 self._kept.take(piece)
@@ -118,5 +118,5 @@ class Body:
 
 
 def multidict(fields: Sequence[tuple[str, str]]) -> CIMultiDict[str]:
-    """Return headers in the form that aiohttp takes."""
+    """Return headers as aiohttp's multidict."""
     return CIMultiDict(fields)

@@ -27,12 +27,12 @@ _ANSWER_BYTES: Final = 4096
 
 @dataclass(frozen=True)
 class Copied:
-    """A request with the answer that its caller got.
+    """A request with the response that its client got.
 
     Parameters
     ----------
     method, path, headers, body
-        The request's; the path with its query, as they came.
+        Those of the request; the path with its query, unchanged.
     status, answer_headers, answer
         The answer's.
     """
@@ -47,25 +47,25 @@ class Copied:
 
     @property
     def request_id(self) -> str:
-        """Its id, as the answer has it; ``""`` if that has none."""
+        """The request's id from the headers; ``""`` if there is none."""
         given = {name.lower(): value for name, value in (*self.headers, *self.answer_headers)}
         return given.get("x-request-id", "") or given.get("x-ms-request-id", "")
 
 
 class Recording:
-    """The file, in the form of what modelship's server captures, with what differs beside it.
+    """The file, in the format of the server's captures, with the differences added.
 
     Parameters
     ----------
     path : Path
-        The file; one that is there is replaced.
+        The file; an existing one is replaced.
     most : int
-        How many requests it holds at most.
+        The maximum number of requests.
 
     Raises
     ------
     OSError
-        If it cannot be made.
+        If the file cannot be created.
     """
 
     def __init__(self, path: Path, *, most: int) -> None:
@@ -77,7 +77,7 @@ class Recording:
         self._left_bytes = _MOST_BYTES
 
     def add(self, copied: Copied, differences: Sequence[Difference]) -> None:
-        """Write a request down, unless the file is full, or the disk is."""
+        """Record a request, unless the file or the disk is full."""
         line = _line(copied, differences)
         if not self._left or len(line) > self._left_bytes:
             return
@@ -90,7 +90,7 @@ class Recording:
         self._left_bytes -= len(line)
 
     def close(self) -> None:
-        """Close it."""
+        """Close the file."""
         self._file.close()
 
 

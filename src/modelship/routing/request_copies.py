@@ -1,7 +1,7 @@
 """Pass copies of requests and their responses to the shadow process.
 
-The router only copies bytes: sending, comparing and recording happen in that process, so that no
-caller waits for them. What it is behind with is bounded; beyond that, requests are not copied.
+The router only copies bytes: sending, comparing and recording happen in the shadow process, so that
+no client waits for them. Its queue is bounded; when it is full, requests are not copied.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ _ENDING_S: Final = 5.0
 
 
 class Copies:
-    """Sends copies of requests to the other release, while that is asked for.
+    """Sends copies of requests to the other release, while enabled.
 
     Attributes
     ----------
     tally : Tally
-        What came of the copies.
+        The counts and latencies of the copies.
     has_ended : bool
-        Whether the process that sends them has ended by itself.
+        Whether the process that sends them has ended unexpectedly.
     """
 
     def __init__(self) -> None:
@@ -49,11 +49,11 @@ class Copies:
 
     @property
     def most_bytes(self) -> int:
-        """The largest body that is copied; 0 while none is."""
+        """The maximum size of a copied body; 0 while copying is disabled."""
         return _MOST_BODY_BYTES if self._child is not None else 0
 
     async def begin(self, settings: dict[str, Any]) -> None:
-        """Start to copy, as `settings` say; see :mod:`~modelship.routing.shadow_child`."""
+        """Start copying with these settings; see :mod:`~modelship.routing.shadow_child`."""
         await self.end()
         self.has_ended = False
         self._child = await asyncio.create_subprocess_exec(
@@ -73,7 +73,7 @@ class Copies:
             self._reading.cancel()
         if child is None or child.stdin is None:
             return
-        child.stdin.close()  # it ends with that
+        child.stdin.close()  # this ends the process
         try:
             await asyncio.wait_for(child.wait(), _ENDING_S)
         except asyncio.TimeoutError:
@@ -90,7 +90,7 @@ class Copies:
         status: int,
         fields: Fields,
     ) -> None:
-        """Copy a request whose answer is there, unless the copies are behind or it is large."""
+        """Copy an answered request, unless it is too large or the queue is full."""
         if self._child is None:
             return
         sent, answered = body.copy, kept.content

@@ -22,26 +22,26 @@ __all__ = ["Router", "RouterLostError", "Traffic", "require_router"]
 
 _START_S: Final = 30.0
 _ANSWER_S: Final = 15.0
-_END_S: Final = 60.0  # longer than it drains
+_END_S: Final = 60.0  # longer than its drain
 _LOG_SHOWN: Final = 2000
 
 
 class RouterLostError(Exception):
-    """The router has ended, or does not answer. What it wrote is in the message."""
+    """The router has ended, or does not respond. The message has its output."""
 
 
 @dataclass(frozen=True)
 class Traffic:
-    """What two releases have done since the router began.
+    """The figures of two releases since the router started.
 
     Parameters
     ----------
     old, new : Figures
-        Of the requests that callers sent.
+        The figures of the requests that clients sent.
     copies : Figures
-        Of their copies.
+        The figures of their copies.
     is_copying_lost : bool
-        Whether the process that sends copies has ended by itself.
+        Whether the process that sends copies has ended unexpectedly.
     """
 
     old: Figures
@@ -50,7 +50,7 @@ class Traffic:
     is_copying_lost: bool
 
     def since(self, earlier: Traffic) -> Traffic:
-        """Return what has come after `earlier`."""
+        """Return the difference from `earlier`."""
         return Traffic(
             old=self.old.since(earlier.old),
             new=self.new.since(earlier.new),
@@ -60,7 +60,7 @@ class Traffic:
 
     @property
     def compared(self) -> Figures:
-        """Those of the new release, with how its answers compare to those of the old one."""
+        """The figures of the new release, with the comparison of its responses to the old one's."""
         found = self.copies
         return replace(
             self.new, compared=found.compared, differing=found.differing, dropped=found.dropped
@@ -68,16 +68,16 @@ class Traffic:
 
 
 def require_router() -> None:
-    """Raise MissingExtraError if the packages of the router are not there."""
+    """Raise MissingExtraError if the packages of the router are not installed."""
     with needs_extra("rollout", purpose="A canary or a shadow"):
         import aiohttp  # noqa: F401 - asked for here, before anything is built
 
 
 class Router:
-    """A router that runs. Whoever starts it ends it: with :meth:`end`, or else :meth:`kill`.
+    """A running router. Its starter has to stop it: with :meth:`end`, or else :meth:`kill`.
 
-    It ends by itself if this process dies: then all requests go to the old release, and what it
-    holds is closed.
+    It ends by itself if this process dies: then all requests go to the old release, and the held
+    connections are closed.
 
     Attributes
     ----------
@@ -103,21 +103,21 @@ class Router:
 
     @classmethod
     def start(cls, listener: socket.socket, *, old: str, new: str) -> Router:
-        """Start a router that accepts on `listener`; all requests go to the old release at first.
+        """Start a router that accepts on `listener`; at first all requests go to the old release.
 
         Parameters
         ----------
         listener : socket.socket
             The listening socket of the address; the router gets a duplicate.
         old, new : str
-            Where each release answers by itself; what counts is scheme, host and port.
+            The own address of each release; only scheme, host and port are used.
 
         Raises
         ------
         MissingExtraError
-            If its packages are not there.
+            If its packages are not installed.
         RouterLostError
-            If it does not start.
+            If it fails to start.
         """
         require_router()
         control, its_control = socket.socketpair()
@@ -149,9 +149,9 @@ class Router:
         return self._process.pid
 
     def hold(self, lease: socket.socket) -> None:
-        """Let the router hold a duplicate of a connection until it ends, whatever ends it.
+        """Have the router hold a duplicate of a connection until the router ends for any reason.
 
-        Whoever is at the other end learns of that by the end of the connection.
+        The peer detects that by the end of the connection.
         """
         socket.send_fds(self._handover, [b"h"], [lease.fileno()])
         self._ask({"hold": True})
@@ -161,22 +161,22 @@ class Router:
         return self._ask({"weight": percent})
 
     def copy(self, settings: Mapping[str, Any] | None) -> Traffic:
-        """Send copies of requests to the other release from now on, or no more."""
+        """Start sending copies of requests to the other release, or stop it."""
         return self._ask({"copy": dict(settings) if settings else None})
 
     def traffic(self) -> Traffic:
-        """Return what the releases have done so far."""
+        """Return the figures of the releases so far."""
         return self._ask({})
 
     def end(self, *, winner: str) -> Traffic:
-        """End it: what has come is answered by the `winner`, ``"old"`` or ``"new"``.
+        """Stop the router: the `winner`, ``"old"`` or ``"new"``, answers the remaining requests.
 
-        Whoever is to take what comes to the address has to do so already.
+        The process that takes over the address must accept there already.
 
         Raises
         ------
         RouterLostError
-            If it ended before.
+            If it has ended already.
         """
         try:
             return self._ask({"end": winner}, timeout_s=_END_S)
@@ -184,7 +184,7 @@ class Router:
             self.kill()
 
     def kill(self) -> None:
-        """End it at once, with what is under way; harmless if it has ended."""
+        """Kill it at once, with the requests in progress; does nothing if it has ended."""
         self._answers.close()
         self._control.close()
         self._handover.close()
@@ -213,7 +213,7 @@ class Router:
         )
 
     def _said(self) -> str:
-        """Return the end of what it wrote."""
+        """Return the end of its output."""
         size = os.fstat(self._log.fileno()).st_size
         content = os.pread(self._log.fileno(), _LOG_SHOWN, max(0, size - _LOG_SHOWN))
         return content.decode(errors="replace").strip()

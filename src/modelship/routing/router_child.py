@@ -1,9 +1,9 @@
 """Run the router: a process in front of two releases while a new one is tried.
 
-It gets the listening socket of the name's address and two connections to the process that controls
-it, by number. Each command is a line of JSON, and each is answered with one: what the releases
-have done so far. If the controlling process dies, all requests go to the old release, the address
-is given back to it, and the router ends once everything is answered.
+It gets the numbers of three descriptors: the listening socket of the name's address and two
+connections to the controlling process. Each command is a line of JSON, and so is each reply: the
+figures of the releases so far. If the controlling process dies, all requests go to the old release,
+the address is returned to it, and the router ends once everything is answered.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _KEEP_ALIVE_S: Final = 3600.0
 
 
 class _Router:
-    """What listens, what forwards, and what copies."""
+    """The listener, the forwarder, and the copies."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class _Router:
         self._runner = runner
 
     async def obey(self, command: dict[str, Any]) -> None:
-        """Do what one command says."""
+        """Execute one command."""
         if "hold" in command:  # it was sent before the command
             _, held, _, _ = socket.recv_fds(self._handover, 1, 1)
             self._held += held
@@ -68,15 +68,15 @@ class _Router:
             await self._copies.end()
 
     async def end(self, *, winner: str) -> None:
-        """Take no more connections, and return once all that came is answered by `winner`."""
-        for descriptor in self._held:  # the old release takes what comes to the address, if it may
+        """Stop accepting connections, and return once `winner` has answered all requests."""
+        for descriptor in self._held:  # the old release may accept at the address again
             os.close(descriptor)
         self._forwarder.turns.weight = _ALL if winner == NEW else 0
         await self._copies.end()
         await drain(self._runner, self._forwarder, listener=self._listener)
 
     def told(self) -> dict[str, Any]:
-        """Return what the releases have done so far."""
+        """Return the figures of the releases so far."""
         return {
             **{name: tally.to_document() for name, tally in self._forwarder.tallies.items()},
             "copies": self._copies.tally.to_document(),
@@ -104,7 +104,7 @@ async def _listen(listener: socket.socket, forwarder: Forwarder) -> web.AppRunne
 async def _control(
     router: _Router, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> str:
-    """Obey until the end is told or the controlling process is gone; return the winner."""
+    """Execute commands until the end command or the controlling process ends; return the winner."""
     while line := await _line(reader):
         command = json.loads(line)
         if "end" in command:
@@ -115,10 +115,10 @@ async def _control(
 
 
 async def _line(reader: asyncio.StreamReader) -> bytes:
-    """Return the next command, or nothing if the controlling process is gone."""
+    """Return the next command, or nothing if the controlling process has ended."""
     try:
         line = await reader.readline()
-    except OSError:  # it was killed before it had read an answer
+    except OSError:  # it was killed before it had read a reply
         return b""
     return line if line.endswith(b"\n") else b""
 
@@ -144,6 +144,6 @@ async def _main(listener: socket.socket, control: socket.socket, handover: socke
 
 
 if __name__ == "__main__":
-    # Ctrl-C in a terminal is for the controlling process; that ends this one.
+    # Ctrl-C in a terminal is for the controlling process, which ends this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     asyncio.run(_main(*(socket.socket(fileno=int(each)) for each in sys.argv[1:])))

@@ -1,8 +1,8 @@
 """Send copies of requests to the new release, and compare the responses.
 
-Its input is a line of settings, then for each copy a line of JSON with the request's body and the
-answer's body behind it. For each copy it writes a line with what came of it. It ends with its
-input, so it never outlives the router.
+Its input is a line of settings, then for each copy a line of JSON followed by the request's body
+and the response's body. For each copy it writes a line with the outcome. It ends with its input, so
+it never outlives the router.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class _Shadow:
         self._recording = _recording(settings)
 
     async def copy(self, number: int, answered_by: str, copied: Copied) -> None:
-        """Send one copy, and write down what came of it."""
+        """Send one copy, and write its outcome."""
         async with self._turn:
             outcome = await self._outcome(answered_by, copied)
         line = json.dumps({"number": number, **outcome})

@@ -15,7 +15,7 @@ _ALL = 100
 
 @dataclass(frozen=True, kw_only=True)
 class Canary:
-    """A new release gets a part of the requests, and more and more of them.
+    """Send a growing part of the requests to a new release.
 
     A step ends when the new release has answered `requests` requests and `seconds` have passed. If
     it does not keep the bounds, or there was too little traffic within `timeout_s`, all requests go
@@ -24,22 +24,22 @@ class Canary:
     Parameters
     ----------
     weights : Sequence[int]
-        Percent of the requests in each step, 1 to 100, rising; exactly every tenth goes to the new
-        release with 10.
+        The percentage of the requests in each step, 1 to 100, increasing; with 10, exactly every
+        tenth request goes to the new release.
     requests : int
-        How many requests the new release has to answer in each step, 1 or more.
+        The number of requests that the new release has to answer in each step, 1 or more.
     seconds : float
-        How long each step lasts at least.
+        The minimum duration of each step.
     timeout_s : float
-        Seconds for all steps together.
+        The timeout of all steps together, in seconds.
     bounds : Bounds
-        What it has to keep. With a bound for disagreement each request is sent to both releases,
-        and the caller gets the answer of the one whose turn it is.
+        The bounds of the new release. With a bound for disagreement each request is sent to both
+        releases, and the client gets the response of the one whose turn it is.
 
     Raises
     ------
     InvalidOptionError
-        If an option has a value that it cannot take.
+        If an option has an invalid value.
     """
 
     weights: tuple[int, ...] = (10, 50, 100)
@@ -61,37 +61,37 @@ class Canary:
 
 @dataclass(frozen=True, kw_only=True)
 class Shadow:
-    """A copy of each request goes to a new release, whose answers nobody gets.
+    """Send a copy of each request to a new release, and discard its responses.
 
-    The caller gets the old release's answer and never waits for the copy. Where the copies are
-    behind, requests are not copied, and that is counted. It ends when `requests` answers have been
-    compared and `seconds` have passed. If the new release does not keep the bounds, or there was
-    too little traffic within `timeout_s`, it is removed.
+    The client gets the old release's response and never waits for the copy. If the queue of copies
+    is full, requests are not copied, and these are counted. The stage ends when `requests`
+    responses have been compared and `seconds` have passed. If the new release does not keep the
+    bounds, or there was too little traffic within `timeout_s`, it is removed.
 
     Parameters
     ----------
     requests : int
-        How many requests both releases have to answer, 1 or more.
+        The number of requests that both releases have to answer, 1 or more.
     seconds : float
-        How long it lasts at least.
+        The minimum duration.
     timeout_s : float
-        Seconds for all of it.
+        The timeout of the whole stage, in seconds.
     bounds : Bounds
-        What the new release has to keep.
+        The bounds of the new release.
     record : str or Path, optional
-        A file for the requests that were answered differently, with what differs; it is replaced.
-        ``modelship parity --requests`` and ``modelship replay`` can send them again. By default
-        one in the state folder of modelship. Only its owner may read it, and what may be secret by
-        its name (a header such as Authorization, a query parameter) is not in it.
+        A file for the requests with different responses, and their differences; it is replaced.
+        ``modelship parity --requests`` and ``modelship replay`` can send them again. By default it
+        is in the state folder of modelship. Only its owner may read it, and it omits what may be a
+        secret by its name (a header such as Authorization, a query parameter).
     most_recorded : int
-        How many differing requests are recorded at most.
+        The maximum number of differing requests that are recorded.
     concurrency : int
-        How many copies are sent at once, 1 to 64.
+        The number of copies that are sent at once, 1 to 64.
 
     Raises
     ------
     InvalidOptionError
-        If an option has a value that it cannot take.
+        If an option has an invalid value.
     """
 
     requests: int = 100

@@ -23,34 +23,36 @@ _NOISE_S: Final = 0.005
 
 @dataclass(frozen=True, kw_only=True)
 class Bounds:
-    """What a new release has to keep while it is tried; None leaves a bound out.
+    """The bounds that a new release has to keep while it is tried; None disables a bound.
 
     Parameters
     ----------
     error_rate : float, optional
-        The largest share of its requests, 0 to 1, that it may answer with a status of 500 or more,
-        or not at all, beyond the share of the old release. Requests at which run() raises are
-        errors of both, so as many as its share makes likely by chance (two standard deviations)
-        are allowed besides.
+        The maximum share of its requests, 0 to 1, that it may answer with a status of 500 or more,
+        or not at all, beyond the share of the old release. Requests for which run() raises are
+        errors of both, so the number that is likely by chance at the old release's share (two
+        standard deviations) is allowed in addition.
     refused_rate : float, optional
-        The largest share of its requests, 0 to 1, that it may answer with a status of 400 to 499,
-        beyond the share of the old release: a caller may send anything, but a model of other
-        columns refuses what the old one answered. As many more as chance makes likely are allowed.
+        The maximum share of its requests, 0 to 1, that it may answer with a status of 400 to 499,
+        beyond the share of the old release: a client may send anything, but a model with other
+        columns refuses requests that the old one answered. The number that is likely by chance is
+        allowed in addition.
     p95_ratio : float, optional
-        How many times the 95th percentile of its latency may be that of the old release. It is
-        judged once both have answered 20 requests, and a difference below 5 ms does not count.
+        The maximum ratio of the 95th percentiles of its latency and the old release's. It is
+        checked once both have answered 20 requests, and a difference below 5 ms does not count.
     p95_s : float, optional
-        The largest 95th percentile of its latency, in seconds; judged from 20 answers on.
+        The maximum 95th percentile of its latency, in seconds; checked once it has answered 20
+        requests.
     disagreement : float, optional
-        The largest share of requests, 0 to 1, that the two releases may answer differently. A new
+        The maximum share of requests, 0 to 1, that the two releases may answer differently. A new
         model is expected to answer some differently, so there is no bound by default.
     tolerance : float
-        By how much two floats may differ and still agree, absolutely or relative to the larger.
+        The tolerance between two floats that count as equal, absolute or relative to the larger.
 
     Raises
     ------
     InvalidOptionError
-        If a bound is no number or out of its range.
+        If a bound is not a number or out of its range.
     """
 
     error_rate: float | None = 0.01
@@ -71,22 +73,22 @@ class Bounds:
         _check("tolerance", self.tolerance, expected=expected)
 
     def certainly_broken(self, new: Figures, old: Figures, *, planned: int | None) -> str:
-        """Return why the new release cannot keep the bounds any more, or ``""``.
+        """Return why the new release can no longer keep the bounds, or ``""``.
 
         Parameters
         ----------
         new, old : Figures
-            Of the new release in this step; of the old one so far.
+            The figures of the new release in this step; those of the old one so far.
         planned : int or None
-            How many requests the step takes at least: a rate can be kept until more of them have
-            failed than it allows. None if that is not known; then it takes three.
+            The minimum number of requests in the step: a rate is broken only when more of them have
+            failed than it allows. If None, it is unknown, and at least three have to fail.
         """
         least = 1 if planned else _SEVERAL
         of = max(new.requests, planned or 0), max(new.compared, planned or 0)
         return self._rates(new, old, of=of, least=least)
 
     def broken(self, new: Figures, old: Figures) -> str:
-        """Return which bound the new release has not kept at the end of a step, or ``""``."""
+        """Return which bound the new release has broken at the end of a step, or ``""``."""
         rates = self._rates(new, old, of=(new.requests, new.compared), least=1)
         return rates or self._slow(new, old)
 
@@ -140,7 +142,7 @@ class Bounds:
 
 
 def _allowed(bound: float | None, rate: float, requests: int) -> float:
-    """Return how many errors a release may have; those at the old one's rate come on top."""
+    """Return how many errors a release may have, including those at the old one's rate."""
     expected = rate * requests
     return (bound or 0.0) * requests + expected + 2 * math.sqrt(expected)
 
@@ -159,13 +161,13 @@ def _is_number(value: object) -> bool:
 
 
 def check_seconds(name: str, value: object, *, least: float = 0.0) -> None:
-    """Raise InvalidOptionError unless `value` is a number of seconds from `least` on."""
+    """Raise InvalidOptionError unless `value` is a number of seconds, at least `least`."""
     if value is None:
         raise InvalidOptionError(name, value, f"seconds from {least:g} on")
     _check(name, value, expected=f"seconds from {least:g} on", least=least)
 
 
 def check_whole(name: str, value: object, *, least: int = 1) -> None:
-    """Raise InvalidOptionError unless `value` is a whole number from `least` on."""
+    """Raise InvalidOptionError unless `value` is a whole number, at least `least`."""
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise InvalidOptionError(name, value, f"a whole number from {least} on")

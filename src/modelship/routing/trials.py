@@ -26,14 +26,14 @@ _COPYING_LOST: Final = "the process that sends the copies has ended"
 
 @dataclass(frozen=True)
 class Trial:
-    """What a shadow or a canary has found.
+    """The result of a shadow or a canary.
 
     Parameters
     ----------
     reason : str
         Why the new release must not take over; ``""`` if it may.
     figures : Mapping[str, float]
-        What was measured, by name.
+        The measurements, by name.
     """
 
     reason: str = ""
@@ -50,9 +50,9 @@ def try_shadow(
     record: Path,
     look: Callable[[], None] = _nothing,
 ) -> Trial:
-    """Send a copy of each request to the new release, and judge its answers.
+    """Send a copy of each request to the new release, and check its responses.
 
-    `look` is called each second; what it raises ends the trial.
+    `look` is called each second; an exception that it raises ends the trial.
     """
     start = router.copy(
         _copying(
@@ -84,9 +84,9 @@ def try_canary(
     say: Callable[[str], None] = lambda _: None,
     look: Callable[[], None] = _nothing,
 ) -> Trial:
-    """Send more and more of the requests to the new release, and judge its answers.
+    """Send a growing part of the requests to the new release, and check its responses.
 
-    `look` is called each second; what it raises ends the trial.
+    `look` is called each second; an exception that it raises ends the trial.
     """
     start = router.traffic()
     if canary.copies:
@@ -147,7 +147,7 @@ def _watch(
     count: Callable[[Figures], int],
     look: Callable[[], None],
 ) -> tuple[str, Traffic]:
-    """Return why the new release fails a step, or ``""`` at its end; and what it did in it."""
+    """Return why the new release fails a step, or ``""`` at its end; and the step's traffic."""
     ends = Deadline(stage.seconds)
     planned = None if stage.seconds else stage.requests
     looks_again = Deadline(_LOOK_AT_OLD_S)

@@ -10,9 +10,9 @@ _ALL: Final = 100
 
 
 class Turns:
-    """A weighted round robin: of each hundred requests in a row, exactly `weight` are taken.
+    """A weighted round robin: of 100 consecutive requests, exactly `weight` are selected.
 
-    They are spread evenly, and the first one after a change is taken: with a weight of 10 the
+    They are spread evenly, and the first one after a change is selected: with a weight of 10 the
     requests 1, 11, 21 and so on.
     """
 
@@ -22,7 +22,7 @@ class Turns:
 
     @property
     def weight(self) -> int:
-        """Percent of the requests that are taken."""
+        """The percentage of the requests that are selected."""
         return self._weight
 
     @weight.setter
@@ -31,7 +31,7 @@ class Turns:
         self._credit = _ALL - percent if percent else 0
 
     def take(self) -> bool:
-        """Return whether the next request is taken."""
+        """Return whether the next request is selected."""
         self._credit += self._weight
         is_taken = self._credit >= _ALL
         if is_taken:

@@ -1,7 +1,7 @@
 """Access an Azure ML workspace through modelship's own interface and errors.
 
-It keeps the connection and the models; the source ``azureml:`` and the target ``aci`` stand on it.
-Its :mod:`._sdk` imports ``azureml-core``, on the first question to a workspace.
+It maintains the connection and the models; the source ``azureml:`` and the target ``aci`` are built
+on it. Its :mod:`._sdk` imports ``azureml-core``, on the first call to a workspace.
 """
 
 from modelship.workspace._sdk_errors import cause_of

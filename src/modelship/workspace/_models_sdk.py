@@ -1,9 +1,9 @@
 """Wrap the connection and the models of Azure ML's SDK.
 
-Outside the target ``aci``, this is the one module that imports it.
+Besides the target ``aci``, this is the only module that imports it.
 
-It runs in the thread of whoever calls it and raises what the SDK raises;
-:class:`~modelship.workspace.Workspace` gives it silence, deadlines and our errors.
+It runs in the caller's thread and raises the SDK's exceptions;
+:class:`~modelship.workspace.Workspace` adds silence, timeouts and our errors.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Sdk:
             location.subscription_id, location.resource_group, location.workspace_name, auth=auth
         )
         if getattr(workspace, "_workspace_autorest_object", workspace) is None:
-            # The SDK passes over it, and goes on with a workspace that it has never seen.
+            # The SDK ignores the failure, and continues with a workspace that it has not fetched.
             raise ConnectionError("Azure Resource Manager did not answer")
         return cls(workspace, uri=location.uri)
 
@@ -75,7 +75,7 @@ class Sdk:
     def models(
         self, *, name: str | None = None, properties: Mapping[str, str] | None = None
     ) -> list[RegisteredModel]:
-        """Return the models of this name that have these properties, the newest first."""
+        """Return the models with this name and these properties, the newest first."""
         from azureml.core import Model
 
         pairs = [[key, value] for key, value in (properties or {}).items()]
@@ -97,8 +97,8 @@ class Sdk:
     ) -> RegisteredModel:
         """Upload a file or folder, and register it.
 
-        These are the two halves of ``Model.register``, which refuses what lies outside the
-        current folder.
+        These are the two halves of ``Model.register``, which rejects paths outside the current
+        folder.
         """
         from azureml.core import Model
 
@@ -128,7 +128,7 @@ class Sdk:
         Model(self.workspace, id=model_id).download(target_dir=str(folder), exist_ok=True)
 
     def delete(self, model_id: str) -> None:
-        """Remove a model."""
+        """Delete a model."""
         from azureml.core import Model
 
         Model(self.workspace, id=model_id).delete()
@@ -147,7 +147,7 @@ class Sdk:
         )
 
 
-# --- who asks ---------------------------------------------------------------------------------
+# --- authentication ---------------------------------------------------------------------------
 
 
 def _require_sdk() -> None:
@@ -159,13 +159,13 @@ def _require_sdk() -> None:
 
 
 def service_principal() -> tuple[str, ...]:
-    """Return tenant, id and password of the one that the environment names, or ``()``."""
+    """Return tenant, id and password from the environment, or ``()``."""
     found = tuple(os.environ.get(name, "") for name in _PRINCIPAL)
     return found if all(found) else ()
 
 
 def half_a_principal() -> str:
-    """Say which variables are missing where some of a service principal's are set, or ``""``."""
+    """Describe the missing variables of a partly set service principal, or return ``""``."""
     there = [name for name in _PRINCIPAL if os.environ.get(name)]
     missing = [name for name in _PRINCIPAL if name not in there]
     if not there or not missing:
@@ -174,7 +174,7 @@ def half_a_principal() -> str:
 
 
 def _authentication() -> Any:
-    """Return the service principal that the environment names, else None: the SDK's default."""
+    """Return the service principal of the environment; None for the SDK's default."""
     principal = service_principal()
     if not principal:
         return None
@@ -184,7 +184,7 @@ def _authentication() -> Any:
 
 
 def _offline_authentication(access: Access) -> Any:
-    """Return credentials for an offline workspace: tokens that its own key signs."""
+    """Return credentials for an offline workspace: tokens signed with its own key."""
     from azureml._vendor.azure_cli_core.cloud import AZURE_PUBLIC_CLOUD
     from azureml.core.authentication import AbstractAuthentication
 
@@ -207,6 +207,6 @@ def _offline_authentication(access: Access) -> Any:
             return [], access.tenant_id
 
         def _check_if_subscription_exists(self, *_: Any) -> bool:
-            return True  # the workspace itself refuses another
+            return True  # the workspace itself rejects any other
 
     return Offline()

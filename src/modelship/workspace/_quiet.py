@@ -22,7 +22,7 @@ _before: dict[str, Any] = {}
 
 
 class _Screen:
-    """A stream that drops what muted threads write."""
+    """A stream that drops the output of muted threads."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
@@ -35,7 +35,7 @@ class _Screen:
 
 
 class _Handler(logging.Handler):
-    """Takes the place of the handlers above: passes on what other threads log."""
+    """Replaces the parent loggers' handlers: passes on the records of other threads."""
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.thread not in _muted:
@@ -47,9 +47,9 @@ _handler = _Handler()
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Mute this thread for as long as the body runs; threads may do so at the same time.
+    """Mute this thread while the body runs; several threads may do so at the same time.
 
-    What other threads print and log goes where it would have gone.
+    The output and logs of other threads are not affected.
     """
     me = threading.get_ident()
     with _lock:
@@ -75,14 +75,14 @@ def _mute() -> None:
         logger.addHandler(_handler)
     _before["warnings"] = warnings.catch_warnings()
     _before["warnings"].__enter__()
-    # Deprecations of the SDK itself and of what it imports; the documents tell of them.
+    # Deprecations of the SDK itself and of its imports; the documentation covers them.
     warnings.filterwarnings("ignore", module=r"azureml|azure|msrest|pkg_resources")
 
 
 def _unmute() -> None:
     for stream in ("stdout", "stderr"):
         screen = getattr(sys, stream)
-        if isinstance(screen, _Screen):  # else somebody else has taken its place meanwhile
+        if isinstance(screen, _Screen):  # otherwise it has been replaced meanwhile
             setattr(sys, stream, _before[stream])
     for name, propagate in _before["propagate"].items():
         logger = logging.getLogger(name)

@@ -1,7 +1,7 @@
 """Translate the errors of the SDK and of the libraries below it.
 
-Azure ML's SDK raises one class for nearly everything and puts the whole HTTP answer into its
-text, so status and cause are read from there.
+Azure ML's SDK raises one class for nearly everything and puts the whole HTTP response into its
+text, so status and cause are parsed from there.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _CONTENT = re.compile(r"Content: (b?(?:'.*'|\".*\"))\s*$", re.DOTALL)
 _SECRET = re.compile(r"(?i)((?:sig|se|st|sv|sp|code|password|secret)=)[^&\s'\"]+|Bearer \S+")
 _USER = re.compile(r"(?<=://)[^\s/@]+@")
 _SHOWN = 600
-# What Azure tells to do next, and we have done.
+# Azure's advice that modelship has already followed.
 _HOMEWORK = re.compile(
     r"(?i),? please run print\(service\.get_logs\(\)\).*"
     r"|\.? ?Please check the (logs for your container|webservice state for the current).*"
@@ -43,8 +43,8 @@ _CREDENTIALS = frozenset({"AuthenticationException", "ClientAuthenticationError"
 _UNREACHABLE = frozenset(
     {
         "ClientRequestError",  # msrest
-        "ServiceRequestError",  # azure.core: nothing was sent
-        "ServiceResponseError",  # azure.core: no answer came
+        "ServiceRequestError",  # azure.core: the request was not sent
+        "ServiceResponseError",  # azure.core: no response was received
         "ServiceRequestTimeoutError",
         "ServiceResponseTimeoutError",
         "IncompleteReadError",
@@ -66,16 +66,16 @@ _ADVICE = (
 
 
 def translate(error: Exception, *, workspace: str, doing: str) -> ModelshipError:
-    """Return our error for whatever the SDK raised while it was asked to do something.
+    """Return our error for an exception of the SDK.
 
     Parameters
     ----------
     error : Exception
-        Anything that came out of the SDK; an error of ours comes back as it is.
+        Any exception that the SDK raised; an error of ours is returned unchanged.
     workspace : str
         The workspace's name.
     doing : str
-        What was asked, after "to": ``"register the model 'digits'"``.
+        The operation, to follow "to": ``"register the model 'digits'"``.
     """
     if isinstance(error, ModelshipError):
         return error
@@ -94,7 +94,7 @@ def translate(error: Exception, *, workspace: str, doing: str) -> ModelshipError
 
 
 def _missing(text: str, workspace: str) -> str:
-    """Say which of the names leads nowhere, or ``""``."""
+    """Describe which of the names does not exist, or return ``""``."""
     if _NO_SUBSCRIPTION.search(text):
         return f"this account sees no such subscription (looking for {workspace!r})"
     if _NO_WORKSPACE.search(text):
@@ -103,19 +103,19 @@ def _missing(text: str, workspace: str) -> str:
 
 
 def cause_of(error: Mapping[str, Any]) -> str:
-    """Say in one line what an error of Azure's says: its code, its message, and the details'.
+    """Summarize an error of Azure's in one line: its code, its message, and its details.
 
     Parameters
     ----------
     error : Mapping
-        As Azure ML reports it: ``{"code", "message", "details": [{"code", "message"}]}``, bare or
-        under the key ``error``.
+        The error as Azure ML reports it: ``{"code", "message", "details": [{"code", "message"}]}``,
+        bare or under the key ``error``.
     """
     inner = error.get("error")
     if isinstance(inner, dict):
         error = inner
     details = [each for each in error.get("details") or () if isinstance(each, dict)]
-    # Azure repeats the words of a detail in those of the whole.
+    # Azure repeats the message of a detail in that of the whole.
     whole = str(error.get("message") or "")
     repeated = any(each.get("message") and str(each["message"]) in whole for each in details)
     said: list[str] = []
@@ -127,7 +127,7 @@ def cause_of(error: Mapping[str, Any]) -> str:
 
 
 def _text(error: Exception) -> str:
-    """Return an error's own words, without the SDK's "InnerException None ErrorResponse {…}"."""
+    """Return an error's own message, without the SDK's "InnerException None ErrorResponse {…}"."""
     try:
         message = getattr(error, "message", "")
         return message if isinstance(message, str) and message else str(error)
@@ -136,10 +136,10 @@ def _text(error: Exception) -> str:
 
 
 def _answer(error: Exception, text: str) -> tuple[int | None, str]:
-    """Return the status that the services answered with, and the cause that their answer tells.
+    """Return the status of the service's response, and the cause in its body.
 
-    Both come from the HTTP answer if an error has it, or one that it was made of; the text that
-    the SDK makes of it often leaves the cause out.
+    Both are read from the HTTP response if the error or one of its causes has it; the SDK's text of
+    it often omits the cause.
     """
     status = _status(text)
     for each in _chain(error):
@@ -159,7 +159,7 @@ def _status(text: str) -> int | None:
 
 
 def _quoted(literal: str) -> str:
-    """Return the cause in an answer's body that the SDK quotes as Python would."""
+    """Return the cause in a response body that the SDK quotes as a Python literal."""
     try:
         body = ast.literal_eval(literal)
     except (ValueError, SyntaxError):
@@ -168,7 +168,7 @@ def _quoted(literal: str) -> str:
 
 
 def _cause(text: str) -> str:
-    """Return the cause that the first JSON document in a text tells, or ``""``."""
+    """Return the cause in the first JSON document of a text, or ``""``."""
     start = text.find("{")
     if start < 0:
         return ""
@@ -194,7 +194,7 @@ def _is_connection(error: BaseException) -> bool:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and those that it came from."""
+    """Yield an error and its causes."""
     seen: set[int] = set()
     inner: BaseException | None = error
     while inner is not None and id(inner) not in seen:
@@ -204,7 +204,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _innermost(error: BaseException, text: str) -> str:
-    """Say what lies at the bottom of a failed connection; the text above it quotes the URL."""
+    """Return the root cause of a failed connection; the text above it contains the URL."""
     import requests
 
     for words in ("Connection refused", "Name or service not known", "Remote end closed connection",

@@ -1,7 +1,8 @@
 """Locate an offline workspace, and load the key that signs its bearer tokens.
 
-A workspace writes it to a file that only its owner can read; clients of the same user sign their
-tokens themselves. So nothing secret is sent to whoever may listen at the address by now.
+A workspace writes the key to a file that only its owner can read; clients of the same user sign
+their tokens themselves. So no secret is sent to another process that may have taken over the
+address.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 @dataclass(frozen=True)
 class Access:
-    """How to reach an offline workspace, and be let in.
+    """The address and the credentials of an offline workspace.
 
     Parameters
     ----------
@@ -36,11 +37,11 @@ class Access:
     ca_bundle : str
         The path of the certificates to trust.
     tenant_id : str
-        Whose tokens they are; the SDK looks for it in them.
+        The tenant of the tokens; the SDK looks for it in them.
     workspace_id : str
-        The one workspace that takes them.
+        The only workspace that accepts them.
     key : str
-        What they are signed with.
+        The signing key.
     """
 
     endpoint: str
@@ -51,14 +52,14 @@ class Access:
 
     @classmethod
     def read(cls, path: Path) -> Access:
-        """Read what :meth:`write` wrote.
+        """Read the file that :meth:`write` wrote.
 
         Raises
         ------
         NotPrivateError
-            If others could read or change it.
+            If other users can read or change it.
         OSError, ValueError
-            If it cannot be read, or is something else.
+            If it is unreadable or invalid.
         """
         found = json.loads(read_private(path))
         if not isinstance(found, dict) or found.keys() != set(cls.__dataclass_fields__):
@@ -69,17 +70,17 @@ class Access:
         return access
 
     def write(self, path: Path) -> None:
-        """Write it to a file that only this user can read."""
+        """Write the access to a file that only this user can read."""
         write_private(path, json.dumps(asdict(self), indent=2))
 
     @property
     def remedy(self) -> str:
-        """What to type where the workspace does not answer."""
+        """The advice if the workspace does not respond."""
         folder = shlex.quote(str(Path(self.ca_bundle).parent))
         return f"Start it, and try again: modelship azureml-offline --folder {folder}"
 
     def is_open(self) -> bool:
-        """Return whether anything listens at its address."""
+        """Return whether a process listens at its address."""
         url = urlsplit(self.endpoint)
         try:
             with socket.create_connection((url.hostname, url.port), timeout=_DIAL_TIMEOUT_S):
@@ -93,7 +94,7 @@ class Access:
         Parameters
         ----------
         lifetime_s : int
-            Seconds from now until it expires.
+            The seconds until it expires.
         """
         import jwt
 
@@ -103,13 +104,13 @@ class Access:
         return str(jwt.encode(claims, self.key, algorithm=_ALGORITHM))
 
     def check(self, token: str) -> None:
-        """Do nothing if a token is one of :meth:`token`'s, and is valid now.
+        """Check that a token is signed by :meth:`token`, and is valid now.
 
         Raises
         ------
         jwt.InvalidTokenError
-            ``jwt.ExpiredSignatureError`` if it has expired; another of its kinds if it is signed
-            by another key or in another way, lacks a claim, or is meant for somebody else.
+            ``jwt.ExpiredSignatureError`` if it has expired; another subclass if it has a different
+            key or algorithm, lacks a claim, or has a different audience or issuer.
         """
         import jwt
 

@@ -1,4 +1,4 @@
-"""Call Azure ML's SDK silently, with a deadline, and with modelship's errors."""
+"""Call Azure ML's SDK silently, with a timeout, and with modelship's errors."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _Answer = TypeVar("_Answer")
 
 
 class Asker:
-    """Runs calls of the SDK, each in a thread of its own that is left behind if it hangs."""
+    """Runs calls of the SDK, each in a thread of its own that is abandoned if it hangs."""
 
     def __init__(self, location: WorkspaceLocation, *, muted: bool = True) -> None:
         self._location = location

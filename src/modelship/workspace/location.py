@@ -15,7 +15,7 @@ from modelship.workspace.private import NotPrivateError
 __all__ = ["WorkspaceLocation"]
 
 _FILE = "config.json"
-# Where the SDK's Workspace.from_config() looks, in each folder on the way up.
+# The folders of the SDK's Workspace.from_config(), in each parent folder.
 _FOLDERS = (".azureml", "aml_config", ".")
 _KEYS = ("subscription_id", "resource_group", "workspace_name")
 _ADVICE = (
@@ -26,14 +26,14 @@ _ADVICE = (
 
 @dataclass(frozen=True)
 class WorkspaceLocation:
-    """The three names that make out a workspace.
+    """The three names that identify a workspace.
 
     Parameters
     ----------
     subscription_id, resource_group, workspace_name : str
-        As in the ``config.json`` that the Azure portal offers for download.
+        As in the ``config.json`` that can be downloaded from the Azure portal.
     offline : Access, optional
-        How to reach an offline workspace on this machine; None for Azure.
+        The access to an offline workspace on this machine; None for Azure.
     """
 
     subscription_id: str
@@ -50,21 +50,21 @@ class WorkspaceLocation:
         resource_group: str | None = None,
         workspace_name: str | None = None,
     ) -> WorkspaceLocation:
-        """Return the workspace that the arguments name, or the nearest ``config.json``.
+        """Return the workspace given by the arguments, or by the nearest ``config.json``.
 
         Parameters
         ----------
         config : str or Path, optional
-            A ``config.json``, or a folder to look for it in and above; the current one if left out.
+            A ``config.json``, or a folder to search it in and above; the current one if omitted.
         subscription_id, resource_group, workspace_name : str, optional
-            All three of them, in place of `config`.
+            All three names, instead of `config`.
 
         Raises
         ------
         WorkspaceNotFoundError
-            If there is no such file, or it lacks one of the three.
+            If there is no such file, or one of the three is missing in it.
         InvalidOptionError
-            If some of the three are given, and not all.
+            If only some of the three are given.
         """
         given = dict(zip(_KEYS, (subscription_id, resource_group, workspace_name), strict=True))
         missing = [key for key, value in given.items() if not value]
@@ -84,7 +84,7 @@ class WorkspaceLocation:
 
     @property
     def uri(self) -> str:
-        """The workspace as a URI; a model's goes on with ``/models/NAME/versions/N``."""
+        """The workspace as a URI; that of a model appends ``/models/NAME/versions/N``."""
         return (
             f"azureml://subscriptions/{self.subscription_id}/resourceGroups/"
             f"{self.resource_group}/workspaces/{self.workspace_name}"
@@ -121,9 +121,9 @@ def _read(path: Path) -> WorkspaceLocation:
 
 
 def _access(path: Path, config: dict[str, Any]) -> Access | None:
-    """Read the way in to an offline workspace, which only its owner can read; None for Azure.
+    """Read the access to an offline workspace from its private file; None for Azure.
 
-    Nothing of it stands in `config`, which may have come with somebody else's code.
+    None of it is read from `config`, which may be part of another author's code.
     """
     place = config.get("offline")
     if place is None and "endpoint" not in config:
@@ -141,7 +141,7 @@ def _access(path: Path, config: dict[str, Any]) -> Access | None:
 
 
 def _with_scope(config: dict[str, Any]) -> dict[str, Any]:
-    """Read the older form too, which has one resource id under "Scope"."""
+    """Support the older format too, with one resource id under "Scope"."""
     parts = str(config.get("Scope", "")).strip("/").split("/")
     if len(parts) < 8:  # noqa: PLR2004 - subscriptions/S/resourceGroups/G/providers/P/workspaces/W
         return config

@@ -33,9 +33,9 @@ class RegisteredModel:
     uri : str
         Its address, ``azureml://…/models/<name>/versions/<version>``.
     tags, properties : Mapping[str, str]
-        What was registered with it.
+        The metadata that it was registered with.
     description : str
-        One sentence for people.
+        A one-sentence description.
     framework, framework_version : str
         Such as ``"ScikitLearn"`` and ``"1.5.2"``; may be empty.
     """

@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 __all__ = ["NotPrivateError", "check_private_folder", "read_private", "write_private"]
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
-_HAS_OWNERS = os.name == "posix"  # elsewhere the permissions of a user's profile keep others out
+_HAS_OWNERS = os.name == "posix"  # on other systems the permissions of a user's profile protect it
 
 
 class NotPrivateError(Exception):
-    """Somebody else can read or write a file or folder that holds a secret.
+    """Another user can read or write a file or folder that contains a secret.
 
     Parameters
     ----------
     problem : str
-        What was found.
+        The reason.
     remedy : str
-        What to type next.
+        The command to fix it.
     """
 
     def __init__(self, problem: str, remedy: str) -> None:
@@ -40,31 +40,31 @@ def read_private(path: Path) -> str:
     Raises
     ------
     NotPrivateError
-        If it is a link, or its owner or its permissions are others.
+        If it is a link, or its owner or its permissions differ.
     OSError
-        If it cannot be read.
+        If it is unreadable.
     """
     if path.is_symlink():
         raise NotPrivateError(f"{path} is a symbolic link", f"Remove it: rm {path}")
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
     with os.fdopen(descriptor, encoding="utf-8") as file:
-        # Of the open file, so that nobody can exchange it between the look and the reading.
+        # Check the open file, so that it cannot be replaced between the check and the read.
         _check(path, os.fstat(file.fileno()), mode="600")
         return file.read()
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that only this user can read, whole or not at all."""
+    """Write a file that only this user can read, completely or not at all."""
     write_atomic(path, text, mode=0o600, durable=False)
 
 
 def check_private_folder(folder: Path) -> None:
-    """Refuse a folder that is not this user's, or that others can look or write into.
+    """Reject a folder of another user, or one that others can read or write.
 
     Raises
     ------
     NotPrivateError
-        If it is.
+        If the folder is not private.
     """
     _check(folder, folder.stat(), mode="700")
 

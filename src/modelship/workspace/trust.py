@@ -1,4 +1,4 @@
-"""Set what the SDK reads from the environment while a workspace is open."""
+"""Set the SDK's environment variables while a workspace is open."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["trusting"]
 
-# The second is what azureml-dataprep's engine reads, and Python's ssl module.
+# azureml-dataprep's engine and Python's ssl module read the second.
 _BUNDLES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
 _NO_PROXY = ("NO_PROXY", "no_proxy")
 _LOOPBACK = "127.0.0.1,localhost"
@@ -25,11 +25,10 @@ _before: dict[str, str | None] = {}
 
 @contextmanager
 def trusting(bundle: Path) -> Iterator[None]:
-    """Let clients in this process trust a bundle file, and go to 127.0.0.1 without a proxy.
+    """Let clients in this process trust a bundle file, and reach 127.0.0.1 without a proxy.
 
-    Several may be open at a time, and end in any order: a bundle made later holds the earlier
-    ones, so that the last of those still open serves all. When none is open, the variables are
-    as they were.
+    Several may be open at a time, and end in any order: a later bundle contains the earlier ones,
+    so that the last of those still open serves all. When none is open, the variables are restored.
     """
     path = str(bundle)
     with _lock:

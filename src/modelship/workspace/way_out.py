@@ -1,8 +1,8 @@
 """Restore the network settings that an offline workspace replaced.
 
-Those variables name the workspace's proxy and its certificates. A program that is no client of the
-workspace, such as the workspace itself or one that asks for packages, takes the way that was there
-before: the workspace keeps it in its folder.
+These variables name the workspace's proxy and its certificates. A program that is not a client of
+the workspace, such as the workspace itself or a package installer, uses the previous settings: the
+workspace stores them in its folder.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _FILE = "way-out.json"
 
 
 def is_own_proxy(url: str) -> bool:
-    """Return whether a proxy is that of an offline workspace, whichever, running or not."""
+    """Return whether a proxy belongs to any offline workspace, running or not."""
     try:
         return urlsplit(url).username == PROXY_USER
     except ValueError:
@@ -39,7 +39,7 @@ def is_own_proxy(url: str) -> bool:
 
 
 class WayOut:
-    """What a process's variables say about the way out.
+    """The network settings in a process's environment variables.
 
     Parameters
     ----------
@@ -55,11 +55,11 @@ class WayOut:
 
     @property
     def is_through_workspace(self) -> bool:
-        """Whether it leads through an offline workspace."""
+        """Whether they use the proxy of an offline workspace."""
         return any(is_own_proxy(self._environ.get(name, "")) for name in PROXIES)
 
     def before(self) -> dict[str, str]:
-        """Return all variables, with those of the way out as they were without a workspace."""
+        """Return all variables, with the network settings from before the workspace."""
         if not self.is_through_workspace:
             return dict(self._environ)
         others = {name: value for name, value in self._environ.items() if name not in _NAMES}
@@ -67,17 +67,17 @@ class WayOut:
         return others | kept
 
     def for_packages(self) -> dict[str, str]:
-        """Return all variables as :meth:`before`; as they are, if the workspace is sealed."""
+        """Return all variables as :meth:`before`; unchanged, if the workspace is sealed."""
         sealed = self.is_through_workspace and self._kept().get("sealed", False)
         return dict(self._environ) if sealed else self.before()
 
     def keep(self, folder: Path, *, sealed: bool) -> None:
-        """Write it down in a workspace's folder, for who has its variables later."""
+        """Store the settings in a workspace's folder, for processes with its variables."""
         found = {name: self._environ[name] for name in _NAMES if name in self._environ}
         write_private(folder / _FILE, json.dumps({"sealed": sealed, "variables": found}))
 
     def _kept(self) -> dict[str, Any]:
-        """Return what the workspace that the variables belong to wrote down, if it is there."""
+        """Return the settings stored by the workspace of these variables, if they exist."""
         bundle = next((self._environ[each] for each in CERTIFICATES if each in self._environ), "")
         try:
             kept = json.loads(read_private(Path(bundle).parent / _FILE))

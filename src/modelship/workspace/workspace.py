@@ -1,4 +1,4 @@
-"""Define Workspace: an Azure ML workspace, with deadlines and modelship's errors."""
+"""Define Workspace: an Azure ML workspace, with timeouts and modelship's errors."""
 
 from __future__ import annotations
 
@@ -37,20 +37,20 @@ _Answer = TypeVar("_Answer")
 class Workspace:
     """A connected Azure ML workspace.
 
-    It knows the workspace's models. What the SDK prints and logs on its own is dropped while it
-    works for us, in the thread that it works in. A call that does not end in time is aborted.
+    It gives access to the workspace's models. The output and logs of the SDK are dropped during
+    calls, in the thread of the call. A call that exceeds its timeout is aborted.
 
     Parameters
     ----------
     location : WorkspaceLocation
-        Which workspace it is.
+        The location of the workspace.
     sdk : modelship.workspace._models_sdk.Sdk
         The connection. Most users call :meth:`open` instead.
 
     Raises
     ------
     InvalidOptionError
-        If `location` is something else, such as the path that :meth:`open` takes.
+        If `location` is not a WorkspaceLocation, such as the path that :meth:`open` takes.
     """
 
     def __init__(
@@ -77,17 +77,17 @@ class Workspace:
     ) -> Workspace:
         """Connect to a workspace.
 
-        A service principal is taken from ``AZUREML_SERVICE_PRINCIPAL_ID``, ``_TENANT_ID`` and
-        ``_PASSWORD`` if they are set; else the SDK finds a managed identity or the account of
-        ``az login``, or asks for one. For any other way to sign in, pass the SDK's own object.
+        A service principal is read from ``AZUREML_SERVICE_PRINCIPAL_ID``, ``_TENANT_ID`` and
+        ``_PASSWORD`` if they are set; otherwise the SDK uses a managed identity or the account of
+        ``az login``, or prompts for one. For any other way to sign in, pass the SDK's own object.
 
         Parameters
         ----------
         workspace : azureml.core.Workspace, Workspace, str or Path, optional
-            An open workspace; or a ``config.json``, or a folder to look for it in and above.
-            The current folder if nothing is given.
+            An open workspace; or a ``config.json``, or a folder to search it in and above. The
+            current folder if omitted.
         subscription_id, resource_group, workspace_name : str, optional
-            All three of them, in place of `workspace`.
+            All three names, instead of `workspace`.
 
         Raises
         ------
@@ -111,11 +111,11 @@ class Workspace:
             resource_group=resource_group,
             workspace_name=workspace_name,
         )
-        if location.offline and not location.offline.is_open():  # the SDK would try for long
+        if location.offline and not location.offline.is_open():  # the SDK would retry for long
             cause = f"nothing listens at {location.offline.endpoint}"
             advice = location.offline.remedy
             raise WorkspaceUnreachableError(location.workspace_name, "open it", cause, advice)
-        # The SDK may have to ask a person to sign in, who has to see what it asks.
+        # The SDK may prompt the user to sign in, so the prompt must be visible.
         asks = not location.offline and not _models_sdk.service_principal()
         ask = Asker(location, muted=not asks)
         try:
@@ -137,27 +137,27 @@ class Workspace:
 
     @property
     def sdk_workspace(self) -> Any:
-        """The ``azureml.core.Workspace`` below."""
+        """The underlying ``azureml.core.Workspace``."""
         return self._sdk.workspace
 
     def ask(
         self, doing: str, call: Callable[[], _Answer], *, timeout_s: float = CALL_TIMEOUT_S
     ) -> _Answer:
-        """Return the answer of a call of the SDK, which runs in a thread of its own.
+        """Call the SDK in a thread of its own, and return the result.
 
         Parameters
         ----------
         doing : str
-            What is asked, for a message: "list its models".
+            The operation, for error messages: "list its models".
         call : Callable
-            Asks it. What it prints and logs is dropped.
+            The call. Its output and logs are dropped.
         timeout_s : float
-            Seconds until it is aborted.
+            The timeout in seconds.
 
         Raises
         ------
         WorkspaceError
-            If it fails, as one of our errors, or does not end in time.
+            If it fails, as one of our errors, or exceeds the timeout.
         """
         return Asker(self.location)(doing, call, timeout_s=timeout_s)
 
@@ -169,7 +169,7 @@ class Workspace:
         Raises
         ------
         ModelNotFoundError
-            If there is none; with the versions, or else the names, that there are.
+            If there is none; lists the available versions, or else the names.
         """
         doing = f"find the model {name!r}"
         found = self.ask(doing, lambda: self._sdk.model(name, version))
@@ -189,7 +189,7 @@ class Workspace:
     def models(
         self, *, name: str | None = None, properties: Mapping[str, str] | None = None
     ) -> Sequence[RegisteredModel]:
-        """Return the models of this name that have these properties, the newest first."""
+        """Return the models with this name and these properties, the newest first."""
         doing = "list its models"
         return self.ask(doing, lambda: self._sdk.models(name=name, properties=properties))
 
@@ -236,7 +236,7 @@ class Workspace:
         )
 
     def delete(self, model_id: str) -> None:
-        """Remove a registered model."""
+        """Delete a registered model."""
         self.ask(f"delete the model {model_id!r}", lambda: self._sdk.delete(model_id))
 
     def __repr__(self) -> str:

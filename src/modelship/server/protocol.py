@@ -286,8 +286,7 @@ class ScoringProtocol(Connection):
         """Send EOF, and close the connection once the client has read it.
 
         The kernel resets a connection that is closed with unread data, and the response would be
-        lost. So further data is read and discarded, until the client is done or a timeout has
-        passed.
+        lost. So further data is read and discarded, until the client is done or a timeout expires.
         """
         self.is_deaf = True
         self.behind.clear()

@@ -5,31 +5,31 @@ It runs inside the serving environment, where a copy of this folder is named
 
     python -m modelship_server --entry_script score.py --port 5001
 
-Started by hand it is ``python -m modelship.server``. What it is told::
+To start it by hand, run ``python -m modelship.server``. Modules of the settings::
 
-    options      the one table of settings; arguments: the command line
-    settings     what was told, read by that table
-    command      the files that they name, and the first lines of the log
+    options         the table of settings; arguments: the command line
+    settings        the settings of a server, read with that table
+    command         the checks of their files, and the first lines of the log
 
-The way of a request, module by module::
+Modules of a request::
 
-    protocol     one connection: parsing finds the requests, each is an exchange
-    connections  all of them: how many, what their bodies take, which are too slow
-    app          who needs a key, and the routes that are not scoring
-    service      what the connections share: keys, the queue's bound, counters, the log, the drain
-    conductor    where run() runs, and when its answers go out
-    scoring      one request to its answer; typed: to an array, and several in one call
-    script       the entry script: init(), and run() in its three kinds
-    contract     what every answer has to say
+    protocol        one connection: http_parsing parses the requests, each is an exchange
+    connections     all connections: their number, the memory of their bodies, their timeouts
+    application     the key check, and all routes but scoring
+    worker_service  the shared state of the connections: keys, queue limit, counters, log, drain
+    conductor       where run() runs, and when its responses are sent
+    scorer          scores one request; typed: scores arrays, and several requests in one call
+    entry_script    the entry script: init(), and run() in its three input styles
+    http_contract   requests and responses
 
-and of the processes::
+Modules of the processes::
 
-    supervisor   owns the port and the signals; runs no code of a user
-    pool         the processes that one process has forked, and replaces
-    host         loads the script and its model once, and forks the workers
-    worker       one event loop with one run()
+    supervisor      owns the port and the signals; runs no user code
+    pool            the forked processes of one process, which it replaces
+    host            loads the script and its model once, and forks the workers
+    worker          one event loop with one run()
 
-The contract is Azure ML's: docs/reference/scoring-server.md says where this server does better.
+The contract is that of Azure ML: docs/reference/scoring-server.md lists the improvements.
 """
 
 VERSION = "1.0"

@@ -103,7 +103,7 @@ class Settings:
     service : str
         The name that the service was deployed under; empty if there is none.
     service_name, service_version, path_prefix : str
-        The description of the service.
+        The fields of the service's description.
     sample_file : str
         The file with the bundle's sample request, for the page.
     keys_file : str

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["answer_findings"]
 
-# numpy's functions that return an array, or a scalar that json.dumps does not take.
+# NumPy functions that return an array, or a scalar that json.dumps cannot serialize.
 _ARRAYS: Final = frozenset(
     (
         *("array", "asarray", "concatenate", "vstack", "hstack", "stack", "argsort", "argmax"),
@@ -35,21 +35,21 @@ _FRAMES: Final = frozenset({"DataFrame", "Series"})
 
 
 def answer_findings(script: Script, *, arrays_predicted: bool, tricks: Tricks) -> Iterator[Finding]:
-    """Find what run() returns and the server cannot send, or encodes a second time.
+    """Find values returned by run() that the server cannot serialize, or serializes twice.
 
     Parameters
     ----------
     script : Script
         The entry script.
     arrays_predicted : bool
-        Whether the model's predict() returns a numpy array for certain.
+        Whether the model's predict() is certain to return a numpy array.
     tricks : Tricks
-        What the source may do about its answers by itself.
+        What the source may change at run time about its answers.
     """
     run = called_function(script, "run")
     if run is None:
         return
-    # A decorator may make something else of what it returns.
+    # A decorator may change the return value.
     unsure = tricks.encoding or not is_plain(run)
     own_predict = any(map(tricks.defines, _PREDICTIONS))
     models = _loaded(script) if arrays_predicted and not own_predict else frozenset()
@@ -58,7 +58,7 @@ def answer_findings(script: Script, *, arrays_predicted: bool, tricks: Tricks) -
 
 
 def _loaded(script: Script) -> frozenset[str]:
-    """Return the names that a script gives to what it loads."""
+    """Return the names that a script assigns to what it loads."""
     return frozenset(
         target.id
         for node in script.nodes
@@ -94,20 +94,20 @@ def _findings(script: Script, run: Function, *, models: frozenset[str]) -> Itera
 
 
 def _advice(what: str) -> str:
-    """Return what to write in place of an answer; of an array, the rule's own words say it."""
+    """Return what to write instead of an answer; for an array, the rule's own text says it."""
     kind = what.split("(", maxsplit=1)[0].rpartition(" ")[2].rpartition(".")[2]
     return "" if kind in _ARRAYS or "array" in what else remedy_of([kind])
 
 
 class _Answers:
-    """What the expressions of run() are, as far as it is certain."""
+    """The values of the expressions of run(), as far as they are certain."""
 
     def __init__(self, run: Function, *, models: frozenset[str]) -> None:
         self._values = assigned_once(_own(run))
         self._models = models
 
     def value_of(self, node: ast.expr) -> ast.expr:
-        """Return what a name stands for, if one assignment tells it."""
+        """Return the value of a name, if a single assignment determines it."""
         seen: set[str] = set()
         while isinstance(node, ast.Name) and node.id in self._values and node.id not in seen:
             seen.add(node.id)
@@ -115,7 +115,7 @@ class _Answers:
         return node
 
     def unserializable(self, node: ast.expr) -> str:  # noqa: PLR0911 - one for each kind of node
-        """Return what in the value of `node` has no JSON form, or ``""``."""
+        """Return the part of the value of `node` that has no JSON form, or ``""``."""
         node = self.value_of(node)
         if isinstance(node, ast.Dict):
             return self._first(node.values)
@@ -152,7 +152,7 @@ class _Answers:
 
 
 def _own(function: Function) -> Iterator[ast.AST]:
-    """Yield the nodes of a function, without those of the functions that it defines."""
+    """Yield the nodes of a function, excluding those of nested functions."""
     waiting: list[ast.AST] = list(function.body)
     for node in waiting:
         yield node

@@ -22,7 +22,7 @@ __all__ = ["surroundings_of"]
 
 
 def surroundings_of(subject: Subject) -> Surroundings:
-    """Return what is known of the bundle whose parts these are."""
+    """Return the facts known about the bundle with these parts."""
     script = _entry(subject)
     init = script.functions.get("init") if script else None
     passports = [model.passport for model in subject.models]

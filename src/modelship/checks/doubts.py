@@ -1,7 +1,7 @@
 """Report problems that are likely from reading a bundle, and that only running it confirms.
 
-Static reading never overrules what a script does. Where the script may see to it by itself, a
-finding is a doubt: a warning, until a trial that goes well refutes it.
+Static analysis never overrules what a script does. Where the script may handle the case itself, a
+finding is a doubt: a warning, until a successful trial refutes it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["Doubt", "doubted", "doubted_if", "settled"]
 
 @dataclass(frozen=True)
 class Doubt(Finding):
-    """A finding that a trial on the sample request decides."""
+    """A finding that a trial on the sample request confirms or refutes."""
 
 
 def doubted(finding: Finding) -> Doubt:
@@ -29,21 +29,21 @@ def doubted(finding: Finding) -> Doubt:
 
 
 def doubted_if(doubt: bool, finding: Finding) -> Finding:  # noqa: FBT001 - reads as a condition
-    """Return a finding as it is, or as a doubt if `doubt` holds."""
+    """Return a finding unchanged, or as a doubt if `doubt` is true."""
     return doubted(finding) if doubt else finding
 
 
 def settled(found: Iterable[Finding], *, tried: bool, by: Iterable[Finding] = ()) -> list[Finding]:
-    """Return findings as plain ones, without the doubts that a trial has decided.
+    """Return findings as plain ones, without the doubts that a trial has settled.
 
     Parameters
     ----------
     found : Iterable[Finding]
-        What reading found.
+        The findings of static analysis.
     tried : bool
-        Whether a trial went well, on a sample request.
+        Whether a trial on a sample request succeeded.
     by : Iterable[Finding]
-        What a trial found: the truth on doubts of the same kind.
+        The findings of a trial, which settle doubts of the same kind.
     """
     known = {each.code for each in by}
     return [

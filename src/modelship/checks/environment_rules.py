@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 __all__ = ["environment_findings"]
 
-# They come along with whatever wrote the model, and keep to its promises.
+# Dependencies of the library that wrote the model; they stay compatible with it.
 _COMPANIONS = frozenset({"numpy", "scipy", "joblib"})
 
 
 def environment_findings(subject: Subject) -> Iterator[Finding]:
-    """Find what is wrong with the environment and its lock."""
+    """Find problems of the environment and its lock."""
     if subject.lock is not None and SERVER not in subject.lock.versions:
         yield RULES["MS202"].finding(f"The lock does not hold the inference server, {SERVER}.")
     if subject.environment is not None and not subject.environment.inferred:
@@ -34,10 +34,10 @@ def environment_findings(subject: Subject) -> Iterator[Finding]:
 
 
 def _unpinned(subject: Subject, environment: Environment) -> Iterator[Finding]:
-    """Find libraries of the model that the next bundle may get another version of.
+    """Find the model's libraries whose version may differ in the next bundle.
 
-    Not where the lock has the very version that wrote the model, nor where another rule (MS201)
-    says of the version that is locked that it is not the one.
+    Skipped where the lock has the exact version that wrote the model, or where another rule (MS201)
+    already reports the locked version as a mismatch.
     """
     passports = [model.passport for model in subject.models]
     wrote = {name: version for each in passports for name, version in each.libraries}
@@ -57,7 +57,7 @@ def _unpinned(subject: Subject, environment: Environment) -> Iterator[Finding]:
 
 
 def _to_pin(wrote: str, locked: str) -> str:
-    """Return the version of a library that is to be pinned, or ``""`` if none is."""
+    """Return the version of a library to pin, or ``""`` if none needs pinning."""
     if not wrote or not locked:
         return wrote or locked
     return wrote if wrote != locked and not is_skew(wrote, locked) else ""

@@ -20,7 +20,7 @@ _NOT_THERE: Final = frozenset(
     {"OSError", "FileNotFoundError", "IOError", "Exception", "BaseException"}
 )
 _EXISTS: Final = frozenset({"exists", "isfile", "isdir", "is_file", "is_dir", "access", "stat"})
-# What puts files where others read them, or changes where paths lead.
+# Calls that write files which others read, or change what paths resolve to.
 _WRITING: Final = re.compile(
     r"(.*\.)?(extract|extractall|unpack_archive|urlretrieve|\w*download\w*|copy2|copyfile|copytree"
     r"|symlink(_to)?|makedirs|mkdir|write_text|write_bytes|to_(csv|parquet|pickle|json|feather)"
@@ -31,14 +31,14 @@ _NOT_WRITING: Final = frozenset({"json.dump"})
 
 
 class Expected:
-    """What a script expects may be missing.
+    """The files that a script expects may be missing.
 
     Parameters
     ----------
     script : Script
         The script.
     places : Places
-        Where its expressions lead.
+        The paths that its expressions resolve to.
     """
 
     def __init__(self, script: Script, places: Places) -> None:
@@ -54,7 +54,7 @@ class Expected:
 
 
 def _guarded(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield what runs only if a file is there, or what a script expects to fail."""
+    """Yield nodes that run only if a file exists, or that a script expects to fail."""
     if isinstance(node, ast.Try):
         if caught_by(node) & _NOT_THERE and not any(_raises(each) for each in node.handlers):
             for statement in node.body:
@@ -74,7 +74,7 @@ def _raises(handler: ast.ExceptHandler) -> bool:
 
 
 def _asked(node: ast.AST) -> list[ast.AST]:
-    """Return the path of a call that asks whether a file is there."""
+    """Return the path argument of a call that checks whether a file exists."""
     if not isinstance(node, ast.Call) or _last_name(node.func) not in _EXISTS:
         return []
     within = node.func.value if isinstance(node.func, ast.Attribute) else None
@@ -87,7 +87,7 @@ def _last_name(node: ast.expr) -> str:
 
 
 def writes_files(script: Script) -> bool:
-    """Return whether a script may write a file that it reads, or change where its paths lead."""
+    """Return whether a script may write a file that it reads, or change what its paths mean."""
     return any(_writes(node) for node in script.nodes)
 
 

@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
 __all__ = ["file_findings"]
 
-# Folders that a service's container has, whatever is in the bundle.
+# Folders that exist in a service's container, whatever the bundle contains.
 _EVERYWHERE: Final = ("/tmp", "/dev", "/proc", "/sys", "/etc", "/usr", "/opt", "/run", "/var/tmp")  # noqa: S108 - read from a script
 _APP_ROOT: Final = "/var/azureml-app"
 _OF_SEVERAL: Final = re.compile(r"\d+/")  # after a model's name: its version, and a file of it
-_ALIKE: Final = 0.6  # of two names, as difflib compares them: one may be meant by the other
+_ALIKE: Final = 0.6  # of two names, as difflib compares them: one may be a typo of the other
 
 
 def file_findings(
@@ -45,27 +45,28 @@ def file_findings(
     apart_on: str = "",
     reach: Reach | None = None,
 ) -> Iterator[Finding]:
-    """Find paths that lead to nothing in the service.
+    """Find paths that do not exist in the service.
 
     Parameters
     ----------
     script : Script
-        The script, or a module beside it.
+        The script, or a module next to it.
     source : Sequence[SourceFile]
-        The files that go along.
+        The files that are shipped with it.
     models : Sequence[Model], optional
-        The models; without them, paths to models are not judged.
+        The models; without them, paths to models are not checked.
     apart_on : str
-        The name of the place, if the source lies in a folder below the current one there.
+        The name of the place, if the source is in a folder below the current one there.
     reach : Reach, optional
-        What of the source runs; what is not sure to run is a doubt. Without it, all runs.
+        Which of the source runs; a finding in code that may not run is a doubt. Without it, all
+        code is assumed to run.
     """
     places = Places(script)
     expected = Expected(script, places)
     unsure = _Unsure(script, reach)
     inner: set[int] = set()
-    for node in script.nodes:  # outer expressions come before those within them
-        # What a name stands for is judged where it is assigned.
+    for node in script.nodes:  # outer expressions come before the nested ones
+        # The value of a name is checked where it is assigned.
         if not isinstance(node, ast.expr) or isinstance(node, ast.Name):
             continue
         if id(node) in expected.nodes:
@@ -87,7 +88,7 @@ def file_findings(
                     node, target, source=source, models=models or (), path=script.path
                 )
             if target is not None and target.root == "absolute" and unsure.about(node):
-                # It may be here and not there, so that no trial decides it.
+                # It may exist locally and not in the service, so no trial can settle it.
                 found = [replace(each, severity=Severity.WARNING) for each in found]
                 yield from found
                 continue
@@ -95,7 +96,7 @@ def file_findings(
 
 
 class _Unsure:
-    """Whether a part of a script is sure to run, and finds the files as they are in the bundle."""
+    """Whether part of a script is sure to run, and finds the files as they are in the bundle."""
 
     def __init__(self, script: Script, reach: Reach | None) -> None:
         self._script = script
@@ -120,7 +121,7 @@ class _Unsure:
         )
 
     def _is_read(self, node: ast.AST, name: str) -> bool:
-        """Return whether a path, or the name that it has, goes to what reads files."""
+        """Return whether a path, or the name assigned to it, is passed to a call that reads it."""
         if isinstance(node, ast.Call) and read_by(node) is not None:
             return True
         return any(
@@ -139,7 +140,7 @@ def _below_model_dir(
     if place.path == "." or any(f"{file}/".startswith(f"{place.path}/") for file in files):
         return
     if place.path.startswith("..") or any(sign in place.path for sign in "*?["):
-        return  # a way to another model, or a pattern
+        return  # a path to another model, or a pattern
     if not files:
         yield RULES["MS106"].finding(
             f"It looks for the model file {place.path!r}, and the bundle has no model.",
@@ -174,7 +175,7 @@ def _way_to_models(path: str, file: str, *, models: Sequence[Model]) -> str:
 
 
 def _registered(node: ast.Call, *, models: Sequence[Model] | None, path: str) -> Iterator[Finding]:
-    """Find Model.get_model_path() of another model, or version, than the bundle's."""
+    """Find Model.get_model_path() of a model or version that is not the bundle's."""
     if models is None or not called(node).endswith("Model.get_model_path"):
         return
     name, version = _argument(node, 0, "model_name"), _argument(node, 1, "version")
@@ -191,7 +192,7 @@ def _registered(node: ast.Call, *, models: Sequence[Model] | None, path: str) ->
 
 
 def _argument(node: ast.Call, position: int, name: str) -> object:
-    """Return an argument that is written as a constant, or None."""
+    """Return an argument that is a literal constant, or None."""
     named = [each.value for each in node.keywords if each.arg == name]
     given = next(iter([*node.args[position : position + 1], *named]), None)
     return given.value if isinstance(given, ast.Constant) else None

@@ -23,19 +23,19 @@ _HEADERS: Final = "request_headers"
 _RAW_HTTP: Final = "rawhttp"
 _INPUT_SCHEMA: Final = "input_schema"
 _SCOPES: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-# Decorators that leave the signature as it is written.
+# Decorators that keep the signature unchanged.
 _TRANSPARENT: Final = frozenset({_RAW_HTTP, _INPUT_SCHEMA, "output_schema"})
 
 
 def function_findings(script: Script, *, tricks: Tricks) -> Iterator[Finding]:
-    """Find what is wrong with init() and run() of the entry script.
+    """Find problems of init() and run() in the entry script.
 
     Parameters
     ----------
     script : Script
         The entry script.
     tricks : Tricks
-        What the source may do about names by itself.
+        What the source may change at run time about names.
     """
     for name in ("init", "run"):
         if name not in script.names | declared_names(script.tree) and "*" not in script.names:
@@ -60,7 +60,7 @@ def function_findings(script: Script, *, tricks: Tricks) -> Iterator[Finding]:
 
 
 def called_function(script: Script, name: str) -> Function | None:
-    """Return a function that the server calls, unless its name is bound to something else too."""
+    """Return a function that the server calls, unless its name is also bound to something else."""
     function = script.functions.get(name)
     return (
         None if name in declared_names(script.tree) or _is_bound_again(script, name) else function
@@ -73,7 +73,7 @@ def _is_bound_again(script: Script, name: str) -> bool:
 
 
 def is_plain(function: Function) -> bool:
-    """Return whether no decorator may make something else of a function."""
+    """Return whether no decorator may change a function."""
     return _TRANSPARENT.issuperset(map(_decorator, function.decorator_list))
 
 
@@ -115,7 +115,7 @@ def _bad_signature(run: Function, *, schema: bool) -> str:
 
 
 def _required(function: Function) -> list[str]:
-    """Return the parameters that a call has to give."""
+    """Return the parameters without a default."""
     arguments = function.args
     positional = [*arguments.posonlyargs, *arguments.args]
     without = positional[: len(positional) - len(arguments.defaults)]
@@ -144,7 +144,7 @@ def _schema_of_nothing(run: Function, *, path: str) -> Iterator[Finding]:
 
 
 def _lost_names(script: Script, *, init: Function, run: Function) -> Iterator[tuple[str, Finding]]:
-    """Find names that init() binds for itself alone, while run() looks for them in the module."""
+    """Find names that init() binds locally and run() looks up in the module."""
     lost = _assigned(init) - declared_names(init)
     wanted = _read(run) - _own_names(run)
     for name in sorted(lost & wanted):
@@ -169,7 +169,7 @@ def _assigned(function: Function) -> set[str]:
 
 
 def _own_names(function: Function) -> set[str]:
-    """Return what a function, or one within it, binds for itself."""
+    """Return the names that a function, or one nested in it, binds locally."""
     names = _assigned(function)
     for node in ast.walk(function):
         if isinstance(node, ast.arg):
@@ -194,7 +194,7 @@ def _names(function: Function, context: type[ast.expr_context]) -> set[str]:
 
 
 def _is_placeholder(script: Script, name: str) -> bool:
-    """Return whether the module binds `name` to None and to nothing else."""
+    """Return whether the module binds `name` only to None."""
     values = [
         statement.value
         for statement in script.statements

@@ -24,7 +24,7 @@ _CALLED: Final = frozenset({"init", "run"})
 
 @dataclass(frozen=True)
 class Import:
-    """One module that a statement imports, the line, and what it takes from it."""
+    """One module that a statement imports, the line, and the names imported from it."""
 
     module: str
     line: int
@@ -34,12 +34,12 @@ class Import:
 
     @property
     def modules(self) -> tuple[str, ...]:
-        """The module, and each name that it takes from it, which may be a module too."""
+        """The module, and each name imported from it, which may be a module too."""
         return (self.module, *(f"{self.module}.{name}" for name in self.names))
 
 
 def imports_of(script: Script) -> Iterator[Import]:
-    """Yield what a script imports, but not what it expects to fail."""
+    """Yield the imports of a script, except those that it expects to fail."""
     yield from _in_body(script.tree.body, certain=True)
 
 
@@ -65,7 +65,7 @@ def _in_body(body: Sequence[ast.AST], *, certain: bool) -> Iterator[Import]:
 
 
 def _may_be_left_out(node: ast.AST) -> bool:
-    """Return whether what stands in a statement may never run."""
+    """Return whether the body of a statement may never run."""
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
         return node.name not in _CALLED
     return isinstance(node, _MAY_BE_LEFT_OUT)

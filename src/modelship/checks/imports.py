@@ -33,7 +33,7 @@ _EXTERNALS: Final = {
     "sklearn.externals.six": "Write import six, and list six in the environment.",
 }
 _EXTERNALS_REMOVED: Final = Version("0.23")
-# What inference-schema imports only where these are used.
+# Modules that inference-schema imports only if these classes are used.
 _SCHEMA_NEEDS: Final = {
     "inference_schema.parameter_types.numpy_parameter_type": "numpy",
     "inference_schema.parameter_types.pandas_parameter_type": "pandas",
@@ -49,13 +49,13 @@ def import_findings(
     Parameters
     ----------
     reach : Reach
-        What of the source runs.
+        Which of the source runs.
     tricks : Tricks
-        What it may do about imports by itself.
+        What the source may change at run time about imports.
     lock : Lock
         The environment.
     around : Surroundings
-        What is known of the bundle.
+        The facts known about the bundle.
     """
     own = {file.path.partition("/")[0].removesuffix(".py") for file in reach.search.files}
     provided = Provided(lock)
@@ -101,7 +101,7 @@ def _missing(
         yield _of_a_folder_above(each, beside, above, path=path, around=around)
         return
     top = each.module.partition(".")[0]
-    # Not in doubt: it lies somewhere else than the script looks for it.
+    # Certain: the file exists, but not where the script looks for it.
     elsewhere = bool(around.folder_of(top)) or top in around.beside
     found = RULES["MS104"].finding(
         f"It imports {top}, which the environment does not provide."
@@ -118,9 +118,9 @@ def _missing(
 
 
 def _beneath(each: Import, around: Surroundings) -> tuple[str, int]:
-    """Return the file of the source's root that an import looks for in folders above, and how many.
+    """Return the root's file that an import expects in parent folders, and how many levels up.
 
-    It is so where the folder that was given as the source directory is a package of a project.
+    This happens if the folder given as the source directory is a package of a project.
     """
     parts = each.module.split(".")
     for above in range(1, len(parts) + 1):
@@ -164,7 +164,7 @@ def _relative(each: Import, *, path: str, around: Surroundings) -> Finding:
 
 
 def _without_dot(each: Import, *, path: str, around: Surroundings) -> str:
-    """Return how an import finds what lies at the same place, from the root of the source."""
+    """Return the absolute import, from the root of the source, of the same module."""
     folder = PurePosixPath(path).parents[min(each.level, path.count("/") + 1) - 1].as_posix()
     parts = [*([] if folder == "." else folder.split("/")), *filter(None, each.module.split("."))]
     names = ", ".join(each.names)
@@ -212,7 +212,7 @@ def _hidden(
     provided: Provided,
     imported: set[str],
 ) -> Iterator[Finding]:
-    """Find files beside the script that bear the name of a module that others import."""
+    """Find files next to the script that shadow a module which others import."""
     for script in scripts:
         top = script.path.partition("/")[0].removesuffix(".py")
         if "/" in script.path.removesuffix("/__init__.py") or top not in own:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["log_findings", "secret_findings", "variable_findings"]
 
-# The forms that their issuers give them.
+# The formats that their issuers use.
 _SECRETS: Final = (
     (rb"AccountKey=[A-Za-z0-9+/]{40,}={0,2}", "the key of a storage account"),
     (rb"SharedAccessKey=[A-Za-z0-9+/]{30,}={0,2}", "a shared access key"),
@@ -29,7 +29,7 @@ _SECRETS: Final = (
     (rb"\bxox[abprs]-[A-Za-z0-9-]{10,}", "a Slack token"),
     (rb"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}", "a bearer token"),
     (
-        # and not a placeholder: a word in capitals, the word itself, or stars
+        # and not a placeholder: a word in capitals, the word itself, or asterisks
         rb"://[^/\s:@\"']+:(?![A-Z_]+@|(?i:pass(word)?|pwd|secret)@|[*x.]+@)[^/\s:@\"'{}$<]{3,}@[\w.-]+",
         "a password in a URL",
     ),
@@ -49,7 +49,7 @@ _LOGGERS: Final = frozenset({"debug", "info", "warning", "error", "critical", "l
 
 
 def secret_findings(source: tuple[SourceFile, ...]) -> Iterator[Finding]:
-    """Find secrets in any file of the source; what they are is told, and never what they say."""
+    """Find secrets in any file of the source; name their kind, and never show their value."""
     for file in source:
         content = file.content[:_LARGEST_BYTES]
         for pattern, what in _PATTERNS:
@@ -60,7 +60,7 @@ def secret_findings(source: tuple[SourceFile, ...]) -> Iterator[Finding]:
 
 
 def variable_findings(variables: Mapping[str, str]) -> Iterator[Finding]:
-    """Find secrets among the variables of a service that are shown."""
+    """Find secrets among a service's variables that are displayed."""
     for name, value in variables.items():
         held = (what for pattern, what in _PATTERNS if pattern.search(value.encode()))
         if what := next(held, ""):
@@ -70,14 +70,14 @@ def variable_findings(variables: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def log_findings(script: Script, *, is_entry: bool) -> Iterator[Finding]:
-    """Find secrets given by name, and requests that go to the log.
+    """Find logging of variables named like secrets, and of requests.
 
     Parameters
     ----------
     script : Script
-        The script, or a module beside it.
+        The script, or a module next to it.
     is_entry : bool
-        Whether it is the one whose run() gets the requests.
+        Whether it is the script whose run() receives the requests.
     """
     for node in script.nodes:
         yield from _named_secrets(node, path=script.path)
@@ -132,7 +132,7 @@ def _printed(run: Function, *, path: str) -> Iterator[Finding]:
 
 
 def _payload_names(run: Function) -> set[str]:
-    """Return the names of the request in run(): its parameters, and what is decoded from them."""
+    """Return the names of the request in run(): its parameters, and values decoded from them."""
     names = {each.arg for each in (*run.args.args, *run.args.kwonlyargs)} - {"request_headers"}
     for node in ast.walk(run):
         if isinstance(node, ast.Assign) and called(node.value) == "json.loads":
@@ -143,7 +143,7 @@ def _payload_names(run: Function) -> set[str]:
 
 
 def _shows(node: ast.expr, payload: set[str]) -> bool:  # noqa: PLR0911 - one for each kind of node
-    """Return whether the value of `node` is the request, or text that holds it."""
+    """Return whether the value of `node` is the request, or text that contains it."""
     if isinstance(node, ast.Name):
         return node.id in payload
     if isinstance(node, ast.JoinedStr):

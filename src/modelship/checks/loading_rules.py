@@ -26,7 +26,7 @@ _TRUSTED: Final = "It is loaded nevertheless, because you trust it (trust_model)
 
 
 def shown_path(model: Model, *, among: Sequence[Model]) -> str:
-    """Return how findings call the file of a model, which other models may have too."""
+    """Return the path of a model's file for findings; other models may have the same file name."""
     return f"{model.name}:{model.version}/{model.path.name}" if len(among) > 1 else model.path.name
 
 
@@ -38,13 +38,13 @@ def loading_findings(
     Parameters
     ----------
     model : Model
-        What the service loads.
+        The model that the service loads.
     path : str
-        How findings call its file.
+        The file's path in findings.
     own : OwnModules
-        The modules beside the script: what they define, the script may run anyway.
+        The modules next to the script: code that they define may be run by the script anyway.
     trust_model : bool
-        Whether the user vouches for the model; what is found is then a warning.
+        Whether the user trusts the model; findings are then warnings.
     """
     for each in _obstacles(model, path=path, own=own):
         if trust_model or model.trusted:
@@ -90,10 +90,10 @@ def _obstacles(model: Model, *, path: str, own: OwnModules) -> Iterator[Finding]
 
 
 def _is_own(name: str, *, own: OwnModules) -> bool:
-    """Return whether `name` is dangerous only because nobody here knows what it does."""
+    """Return whether `name` is reported as dangerous only because it is unknown."""
     return own.defines(name) and judge(name, Use.MAKE) is not Judgement.DANGEROUS
 
 
 def _globals_by_file(model: Model) -> dict[str, tuple[str, ...]]:
-    """Return what each file of a folder names."""
+    """Return the globals that each file of a folder references."""
     return {file.path: read_passport(model.root / file.path).globals for file in model.files}

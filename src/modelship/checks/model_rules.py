@@ -34,16 +34,16 @@ if TYPE_CHECKING:
 __all__ = ["holds_several", "model_findings", "size_findings"]
 
 _SHOWN: Final = 5
-# cloudpickle writes the bytecode of a function, which only the Python that compiled it reads.
+# cloudpickle writes a function's bytecode, which only the Python version that compiled it reads.
 _BYTECODE: Final = (
     "cloudpickle.cloudpickle._make_function",
     "cloudpickle.cloudpickle._builtin_type",
     "dill._dill._create_code",
 )
-# Modules within the standard library: the first Python that has each, and the first that has not.
+# Modules of the standard library: the first Python that has each, and the first without it.
 _MODULES_OF: Final = {"pathlib._local": ((3, 13), (3, 14)), "re._compiler": ((3, 11), (9, 0))}
 _PROTOCOL_5, _READS_PROTOCOL_5 = 5, (3, 8)
-# Python 2's names, which unpickling translates, and that of the program itself.
+# Python 2's names, which unpickling translates, and the name of the main program.
 _NO_MODULES: Final = frozenset({"__main__", "__builtin__", "copy_reg", "exceptions"})
 
 
@@ -57,31 +57,31 @@ def model_findings(
     trust_model: bool = False,
     unknown_path: bool = False,
 ) -> Iterator[Finding]:
-    """Find what is wrong with a model, or with loading it where the bundle runs.
+    """Find problems of a model, or of loading it where the bundle runs.
 
     Parameters
     ----------
     model : Model
-        What the service loads.
+        The model that the service loads.
     path : str
-        How findings call its file.
+        The file's path in findings.
     source : Sequence[SourceFile]
         The script and the files next to it.
     importable : Sequence[SourceFile]
-        The same, and what a folder on Python's path has besides; what of that loading may run is
-        judged as if the folder were not on it.
+        The same, and the modules of folders on Python's path; whether loading runs unsafe code is
+        checked as if those folders were not on it.
     lock : Lock, optional
-        The environment; without it, what the model needs of it is not judged.
+        The environment; without it, the model's requirements are not checked.
     trust_model : bool
-        Whether the user vouches for the model, whatever loading it runs.
+        Whether the user trusts the model, whatever loading it runs.
     unknown_path : bool
-        Whether the script puts folders on Python's path that cannot be told.
+        Whether the script puts folders on Python's path that cannot be determined.
     """
     beside = OwnModules(source)
     yield from loading_findings(model, path=path, own=beside, trust_model=trust_model)
     own = OwnModules(importable) if importable else beside
     tricks = Tricks(source)
-    # Of several files, the script may load some alone.
+    # With several files, the script may load only some of them.
     unsure = tricks.unpickling or holds_several([model])
     found = [doubted_if(tricks.main or unsure, each) for each in _of_main(model, path=path)]
     missing: set[str] = set()
@@ -100,7 +100,7 @@ def model_findings(
 
 
 def holds_several(models: Sequence[Model]) -> bool:
-    """Return whether there are several files of models, so that a script may load some alone."""
+    """Return whether there are several model files, of which a script may load only some."""
     files = [PurePosixPath(file.path) for model in models for file in model.files]
     return sum(each.suffix in MODEL_SUFFIXES for each in files) > 1
 
@@ -129,12 +129,12 @@ def _unknown(model: Model, *, but: set[str], path: str) -> Iterator[Finding]:
 def _missing(
     model: Model, lock: Lock, *, own: OwnModules, path: str
 ) -> Iterator[tuple[Finding, str]]:
-    """Find modules that neither the environment nor the bundle has."""
+    """Find modules that neither the environment nor the bundle provides."""
     provided = Provided(lock)
     known = standard_library(_minor(lock)) | own.tops | _NO_MODULES
     for top in sorted({*model.passport.modules} - known):
         if top in every_module_of_python() or provided.provides(top):
-            continue  # of another Python, which is another rule
+            continue  # of another Python version, which is another rule
         if top in IMPORT_TO_PYPI or is_installed_here(top):
             package = provided.package_of(top)
             problem = f"It was created with {package}, which is not in the environment."
@@ -156,7 +156,7 @@ def _missing(
 
 
 def _way_to(top: str, *, elsewhere: str, beneath: str) -> str:
-    """Return what to do about a module that a model needs, and that is not found."""
+    """Return the advice for a module that a model needs and that is not found."""
     if elsewhere:
         return (
             f"Only the root of the source folder is searched: pass the folder {elsewhere} itself "
@@ -174,7 +174,7 @@ def _way_to(top: str, *, elsewhere: str, beneath: str) -> str:
 
 
 def _is_code_of_ones_own(top: str) -> bool:
-    """Return whether a module can be imported here though no package brings it."""
+    """Return whether a module is importable here though no package provides it."""
     try:
         return importlib.util.find_spec(top) is not None
     except (ImportError, ValueError):
@@ -184,7 +184,7 @@ def _is_code_of_ones_own(top: str) -> bool:
 def _not_in_own(
     model: Model, lock: Lock, *, own: OwnModules, path: str
 ) -> Iterator[tuple[Finding, str]]:
-    """Find what the modules beside the script should have, and do not; and its name there."""
+    """Find names that the modules next to the script should define and do not."""
     for name in model.passport.globals:
         if name.partition(".")[0] not in own.tops - standard_library(_minor(lock)):
             continue
@@ -199,7 +199,7 @@ def _not_in_own(
 
 
 def _of_other_pythons(model: Model, lock: Lock, *, path: str) -> Iterator[Finding]:
-    """Find what the standard library of the environment's Python does not have."""
+    """Find modules missing from the standard library of the environment's Python."""
     python = _minor(lock)
     there = standard_library(python)
     names = model.passport.globals
@@ -233,7 +233,7 @@ def _of_other_pythons(model: Model, lock: Lock, *, path: str) -> Iterator[Findin
 
 
 def _python_with(module: str) -> str:
-    """Return a Python that has a module which others have not."""
+    """Return a Python version that has a module which others lack."""
     since = _MODULES_OF[module][0] if module in _MODULES_OF else since_of(module)
     if since is None and (until := removed_in(module)):
         since = (until[0], until[1] - 1)
@@ -241,7 +241,7 @@ def _python_with(module: str) -> str:
 
 
 def size_findings(models: Sequence[Model], *, memory_bytes: int) -> Iterator[Finding]:
-    """Find whether the models need more memory, all together, than the service asks for."""
+    """Find whether the models together need more memory than the service requests."""
     on_disk = sum(file.size_bytes for model in models for file in model.files)
     size_bytes = sum(map(_size_bytes, models))
     if size_bytes * 2 > memory_bytes:

@@ -20,9 +20,9 @@ __all__ = ["OwnModules"]
 
 @dataclass(frozen=True)
 class OwnModules:
-    """What can be imported from the root of a bundle's source.
+    """The modules that can be imported from the root of a bundle's source.
 
-    The server puts that root on Python's path (AML_APP_ROOT), and no folder within it.
+    The server puts that root on Python's path (AML_APP_ROOT), but no folder below it.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class OwnModules:
     def beneath(self, top: str, names: Iterable[str]) -> str:
         """Return the file of the root that one of `names` looks for below `top`, or ``""``.
 
-        It is so where the folder that was given as the source directory is a package of a project.
+        This happens if the folder given as the source directory is a package of a project.
         """
         for name in names:
             first, *rest = name.split(".")
@@ -65,10 +65,10 @@ class OwnModules:
         return ""
 
     def defines(self, name: str) -> bool:
-        """Return whether ``module.name`` is a class or function that one of them defines itself.
+        """Return whether one of them defines the class or function ``module.name`` itself.
 
-        A module named like one of the standard library's is none of them: Python may have
-        imported that one already.
+        Modules named like one of the standard library's do not count: Python may have imported that
+        one already.
         """
         module, _, qualname = name.rpartition(".")
         if name.partition(".")[0] in sys.stdlib_module_names:
@@ -79,9 +79,9 @@ class OwnModules:
         return isinstance(script, Script) and qualname in script.definitions
 
     def lack(self, name: str, *, python: tuple[int, int]) -> str:
-        """Return in words what is missing of ``module.qualname`` that begins in the root.
+        """Describe what is missing of ``module.qualname``, whose module is in the root.
 
-        ``""`` if nothing is, or that cannot be told.
+        Return ``""`` if nothing is missing, or if it cannot be determined.
         """
         parts = name.split(".")
         for size in range(1, len(parts)):

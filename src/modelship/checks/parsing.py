@@ -37,9 +37,9 @@ class Script:
     Parameters
     ----------
     path : str
-        Where it lies below the root of the source.
+        Its path below the root of the source.
     tree : ast.Module
-        What it says.
+        Its text.
     """
 
     path: str
@@ -47,33 +47,33 @@ class Script:
 
     @cached_property
     def nodes(self) -> tuple[ast.AST, ...]:
-        """Every node of the tree."""
+        """All nodes of the tree."""
         return tuple(ast.walk(self.tree))
 
     @cached_property
     def statements(self) -> tuple[ast.stmt, ...]:
-        """The statements that run when the module is imported, those in branches too."""
+        """The statements that run when the module is imported, including those in branches."""
         return tuple(top_level(self.tree.body))
 
     @cached_property
     def functions(self) -> dict[str, Function]:
-        """The functions of the module's top level by name; the last of a name."""
+        """The module's top-level functions by name; for a repeated name, the last one."""
         return {each.name: each for each in self.statements if isinstance(each, Function)}
 
     @cached_property
     def definitions(self) -> frozenset[str]:
-        """The names of the classes and functions that the top level defines."""
+        """The names of the top-level classes and functions."""
         kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
         return frozenset(each.name for each in self.statements if isinstance(each, kinds))
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """Every name that the top level binds; ``"*"`` stands for those of a star import."""
+        """All names bound at the top level; ``"*"`` stands for those of a star import."""
         return bound_names(self.statements)
 
 
 def parse(file: SourceFile, *, python: tuple[int, int]) -> Script | Finding:
-    """Parse `file` as the minor version `python` would, as far as this process can tell."""
+    """Parse `file` as the minor version `python` would, as far as this process can."""
     if len(file.content) > LARGEST_BYTES:
         size = f"{len(file.content) / 1e6:.0f} MB"
         return RULES["MS112"].finding(
@@ -98,7 +98,7 @@ def parse(file: SourceFile, *, python: tuple[int, int]) -> Script | Finding:
 
 
 def _is_of_newer(file: SourceFile, python: tuple[int, int]) -> bool:
-    """Return whether this process's Python reads what an older one does not."""
+    """Return whether this process's Python accepts syntax that an older one does not."""
     if python >= (sys.version_info[0], sys.version_info[1]):
         return False
     try:
@@ -111,7 +111,7 @@ def _is_of_newer(file: SourceFile, python: tuple[int, int]) -> bool:
 def _unreadable(
     error: SyntaxError, *, path: str, python: tuple[int, int], running: tuple[int, int]
 ) -> Finding:
-    # A newer Python may take what this one does not.
+    # A newer Python may accept what this one does not.
     severity = Severity.ERROR if python <= running else Severity.WARNING
     end = "" if error.msg.endswith("?") else "."
     return RULES["MS101"].finding(
@@ -124,7 +124,7 @@ def _unreadable(
 
 
 def _is_for_main(statement: ast.stmt) -> bool:
-    """Return whether a statement is ``if __name__ == "__main__":``, which holds in no service."""
+    """Return whether a statement is ``if __name__ == "__main__":``, false in every service."""
     if not isinstance(statement, ast.If) or statement.orelse:
         return False
     test = statement.test
@@ -148,7 +148,7 @@ def called(node: ast.AST) -> str:
 
 
 def caught_by(node: ast.Try) -> set[str]:
-    """Return the names of the exceptions that a try statement handles; all are ``Exception``."""
+    """Return the names of the exceptions that a try statement catches."""
     return {
         each.id
         for handler in node.handlers
@@ -158,7 +158,7 @@ def caught_by(node: ast.Try) -> set[str]:
 
 
 def assigned_once(nodes: Iterable[ast.AST]) -> dict[str, ast.expr]:
-    """Return the value of each name that one assignment among `nodes` binds, and nothing else."""
+    """Return the value of each name that exactly one assignment among `nodes` binds."""
     values: dict[str, ast.expr] = {}
     bindings: list[str] = []
     for node in nodes:

@@ -56,7 +56,7 @@ def check(
     timeout_s: float = 600.0,
     show_output: bool = True,
 ) -> Findings:
-    """Return what is wrong with a bundle; see :meth:`ScoringBundle.check`."""
+    """Return the findings for a bundle; see :meth:`ScoringBundle.check`."""
     with showing("Check the bundle") if show_output else nullcontext():
         return _check(
             bundle,
@@ -115,12 +115,12 @@ def check_parts(
     variables: Mapping[str, str] | None = None,
     **parts: Any,
 ) -> Findings:
-    """Return what is wrong with parts that no bundle can be made of.
+    """Return the findings for parts that cannot form a bundle.
 
     Parameters
     ----------
     model : Model, str or Path, or a Sequence of them
-        The model, or where it lies; several in a list.
+        The model, or its path; a list for several.
     target, name, trust_model, variables
         As for :meth:`ScoringBundle.check`.
     **parts
@@ -159,7 +159,7 @@ def _judge(
             lock=subject.lock,
             trust_model=trust_model,
         )
-        # It is made for the model, as far as that can be known.
+        # It is generated for the model, as far as its schema is known.
         yield from (each for each in found if not (inferred and _warns_of_environment(each)))
     if len(subject.models) == 1:
         [model] = subject.models
@@ -168,7 +168,7 @@ def _judge(
             model, path=path, source=subject.source, entry_script=subject.entry_script
         )
     memory_bytes = subject.resources.memory_bytes if subject.resources else _NO_LIMIT
-    # The script may load some of the files alone, or map them.
+    # The script may load only some of the files, or map them into memory.
     unsure = holds_several(subject.models) or Tricks(subject.source).mapping
     for each in size_findings(subject.models, memory_bytes=memory_bytes):
         yield doubted_if(unsure and each.blocks, each)
@@ -188,12 +188,12 @@ def _tried(
     timeout_s: float,
     before: list[Finding],
 ) -> tuple[list[Finding], bool]:
-    """Return what a trial shows, and whether it came to an answer with nothing wrong."""
+    """Return a trial's findings, and whether it returned an answer without problems."""
     profile = profile or Profile("here")
     try:
         trial = try_out(bundle, profile=profile, environment=environment, timeout_s=timeout_s)
     except PythonNotFoundError as error:
-        # Another place has its own Python; only a process of this machine needs it here.
+        # A remote place has its own Python; only a local process needs one here.
         found = finding_of(error)
         here = profile.name == "process"
         return [found if here else replace(found, severity=Severity.WARNING)], False
@@ -214,13 +214,13 @@ def _tried(
         )
     ]
     went_well = has_sample and trial.phase == "done" and not any(each.blocks for each in told)
-    # What was read before has the better place.
+    # The findings of static analysis name the more precise place.
     known = {each.code for each in before if not isinstance(each, Doubt)}
     return [each for each in told if each.blocks or each.code not in known], went_well
 
 
 def _sorted(found: Iterable[Finding]) -> Findings:
-    """Return findings without repeats: errors first, then in the order of place and code."""
+    """Return findings without duplicates: errors first, then ordered by place and code."""
     once = dict.fromkeys(found)
     return Findings(
         sorted(once, key=lambda each: (not each.blocks, each.path, each.line or 0, each.code))

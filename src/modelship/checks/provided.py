@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Provided", "is_installed_here", "projects_here"]
 
-# What is below google tells packages apart, see _NAMESPACES; most have this one.
+# The part below google distinguishes packages, see _NAMESPACES; most have this one.
 _OTHERS: Final = SCRIPT_PACKAGES | {"google": "protobuf"}
-# Packages that share one top-level module: what lies right below it tells them apart.
+# Packages that share a top-level module: the module right below it distinguishes them.
 _NAMESPACES: Final = (
     "azure",
     "google",
@@ -41,7 +41,7 @@ _BY_SERVER: Final = (
 
 @dataclass(frozen=True)
 class Provided:
-    """What can be imported in an environment.
+    """The modules that can be imported in an environment.
 
     Parameters
     ----------
@@ -55,8 +55,8 @@ class Provided:
     def package_of(module: str) -> str:
         """Return the name on PyPI of the package that is known to provide `module`, or ``""``.
 
-        A name that people give to folders of their own tells no package, nor does a project that is
-        installed here from a folder or a repository.
+        A name that people commonly give to their own folders identifies no package, nor does a
+        project that is installed here from a folder or a repository.
         """
         top = module.partition(".")[0]
         known = IMPORT_TO_PYPI.get(top) or _OTHERS.get(top)
@@ -70,7 +70,7 @@ class Provided:
         return bool(Provided.package_of(module)) or module.partition(".")[0] in _NAMESPACES
 
     def provides(self, module: str) -> bool | None:
-        """Return whether `module` can be imported; None if that cannot be known."""
+        """Return whether `module` can be imported; None if unknown."""
         if module in _BY_SERVER or any(name.startswith(f"{module}.") for name in _BY_SERVER):
             return _SERVER in self.lock.versions
         top = module.partition(".")[0]
@@ -78,7 +78,7 @@ class Provided:
             return self._shares(module)
         if self._installed is not None and (top != "distutils" or top in self._installed):
             return top in self._installed
-        if top == "distutils":  # setuptools brings it to a Python that has it no more
+        if top == "distutils":  # setuptools provides it to a Python that no longer has it
             return "setuptools" in self.lock.versions
         candidates = {str(canonicalize_name(top)), *_here().get(top, ())}
         candidates |= {table[top] for table in (IMPORT_TO_PYPI, _OTHERS) if top in table}
@@ -89,7 +89,7 @@ class Provided:
 
     @cached_property
     def _installed(self) -> frozenset[str] | None:
-        """What is really there, if the environment is made already."""
+        """The installed modules, if the environment exists already."""
         return installed_modules(self.lock)
 
     def _shares(self, module: str) -> bool | None:
@@ -102,15 +102,15 @@ class Provided:
 
 
 def is_installed_here(module: str) -> bool:
-    """Return whether a package of an index brings the top-level `module` to this process."""
+    """Return whether an index's package provides the top-level `module` to this process."""
     return bool(Provided.package_of(module))
 
 
 @cache
 def projects_here() -> frozenset[str]:
-    """Return the modules of this process's environment that no index has.
+    """Return the modules of this process's environment that come from no index.
 
-    They are of projects that were installed from a folder, a file or a repository.
+    They belong to projects that were installed from a folder, a file or a repository.
     """
     return frozenset(
         module

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Reach"]
 
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
-# Of these, the test or the iterable alone is sure to be evaluated.
+# Of these, only the test or the iterable is sure to be evaluated.
 _BRANCHES: Final = (ast.If, ast.IfExp, ast.While)
 _COMPREHENSIONS: Final = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _ENDING: Final = (ast.Return, ast.Raise)
@@ -29,18 +29,18 @@ _ENDING: Final = (ast.Return, ast.Raise)
 
 @dataclass(frozen=True)
 class Reach:
-    """What of a source runs in a service.
+    """The part of a source that runs in a service.
 
     Parameters
     ----------
     scripts : Sequence[Script]
         The Python files of the source.
     entry : Script
-        The one whose init() and run() are called.
+        The script whose init() and run() are called.
     search : SearchPath
-        Where imports are looked for.
+        The paths on which imports are looked up.
     needed : Iterable[str]
-        Modules that the models need.
+        The modules that the models need.
     """
 
     scripts: Sequence[Script]
@@ -50,12 +50,12 @@ class Reach:
 
     @cached_property
     def imports(self) -> Mapping[str, tuple[Import, ...]]:
-        """What each script imports, by its path."""
+        """The imports of each script, by its path."""
         return {script.path: tuple(imports_of(script)) for script in self.scripts}
 
     @cached_property
     def certain(self) -> Mapping[str, bool]:
-        """Whether each module that is reached is imported for certain, by its path."""
+        """Whether each reached module is certain to be imported, by its path."""
         found = {self.entry.path: True}
         waiting = [self.entry]
         for name in self.needed:
@@ -68,7 +68,7 @@ class Reach:
         return found
 
     def imports_surely(self, path: str) -> bool:
-        """Return whether a file is imported for certain, which need not be one of the scripts."""
+        """Return whether a file, not necessarily a script, is certain to be imported."""
         names = {_module(each) for each in self.search.paths_of(path)}
         surely = [
             module
@@ -82,7 +82,7 @@ class Reach:
         return any(name == each or each.startswith(f"{name}.") for name in names for each in every)
 
     def _enter(self, module: str, *, certain: bool, found: dict[str, bool]) -> list[Script]:
-        """Note that a module is imported, and return what is to be looked at for that."""
+        """Record that a module is imported, and return what to visit because of it."""
         parts, new = module.split("."), []
         for size in range(1, len(parts) + 1):
             script = self._by_module.get(".".join(parts[:size]))
@@ -102,7 +102,7 @@ class Reach:
 
     @cached_property
     def _sure(self) -> frozenset[int]:
-        """The nodes that are sure to run, by their identity."""
+        """The ids of the nodes that are sure to run."""
         bodies = [
             (script, script.tree.body) for script in self.scripts if self.certain.get(script.path)
         ]
@@ -121,7 +121,7 @@ class Reach:
         return frozenset(seen)
 
     def _called(self, node: ast.AST, script: Script) -> tuple[Script, Function] | None:
-        """Return the function of the source that a call calls, if it can be told."""
+        """Return the function of the source that a call calls, if it can be determined."""
         if not isinstance(node, ast.Call):
             return None
         within, _, name = dotted(node.func).rpartition(".")
@@ -136,7 +136,7 @@ class Reach:
 
     @cached_property
     def writes_files(self) -> bool:
-        """Whether what is reached may write a file, or change where paths lead."""
+        """Whether the reached code may write a file, or change what paths resolve to."""
         return any(writes_files(each) for each in self.scripts if each.path in self.certain)
 
     def is_sure(self, node: ast.AST) -> bool:
@@ -144,7 +144,7 @@ class Reach:
         return id(node) in self._sure
 
     def is_used(self, script: Script, name: str) -> bool:
-        """Return whether what is sure to run reads a name."""
+        """Return whether code that is sure to run reads a name."""
         return any(
             isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load)
             for node in script.nodes
@@ -153,7 +153,7 @@ class Reach:
 
 
 def _absolute(each: Import, path: str) -> Iterator[str]:
-    """Yield the modules that an import in a file names, from the root."""
+    """Yield the absolute names, from the root, of the modules that an import names."""
     if not each.level:
         yield from each.modules
         return
@@ -167,7 +167,7 @@ def _module(path: str) -> str:
 
 
 def _sure_of(body: Sequence[ast.AST]) -> Iterator[ast.AST]:
-    """Yield the nodes that run whenever a body does."""
+    """Yield the nodes that always run when a body runs."""
     for node in body:
         yield node
         yield from _sure_of(_parts(node))
@@ -176,7 +176,7 @@ def _sure_of(body: Sequence[ast.AST]) -> Iterator[ast.AST]:
 
 
 def _parts(node: ast.AST) -> Sequence[ast.AST]:  # noqa: PLR0911 - one for each kind of node
-    """Return what runs whenever a node does."""
+    """Return the parts that always run when a node runs."""
     if isinstance(node, (*_FUNCTIONS, ast.Lambda)):
         return getattr(node, "decorator_list", [])
     if isinstance(node, _BRANCHES):
@@ -195,6 +195,6 @@ def _parts(node: ast.AST) -> Sequence[ast.AST]:  # noqa: PLR0911 - one for each 
 
 
 def _goes_on(node: ast.Try) -> bool:
-    """Return whether a script goes on where the body of a try statement fails."""
+    """Return whether a script continues after the body of a try statement fails."""
     raising = [any(isinstance(each, ast.Raise) for each in ast.walk(one)) for one in node.handlers]
     return bool(caught_by(node)) and not all(raising)

@@ -11,7 +11,7 @@ from modelship.checks.parsing import called
 
 __all__ = ["may_be_a_name", "read_by", "reads_by_name"]
 
-# What reads the file that its first argument names.
+# Calls that read the file named by their first argument.
 _READERS: Final = frozenset(
     (
         *("open", "io.open", "joblib.load", "load", "load_model", "InferenceSession", "Booster"),
@@ -21,15 +21,15 @@ _READERS: Final = frozenset(
 )
 _READING_METHODS: Final = frozenset({"read_text", "read_bytes", "open"})
 _SCHEME: Final = re.compile(r"[A-Za-z][\w+.-]+:/")
-# What reads the path that it is given, as far as its name tells.
+# Calls that read the path passed to them, judging by their name.
 _READING: Final = re.compile(r"load|open|read|from_|session|booster", re.IGNORECASE)
-# What may take a name in place of a path, unless it is of these modules.
+# Calls that may take a name instead of a path, except those of these modules.
 _LOADING_NAMES: Final = frozenset({"load", "load_model", "load_dataset"})
 _LOADING_PATHS: Final = frozenset({"joblib", "np", "numpy", "torch", "pickle"})
 
 
 def read_by(node: ast.Call) -> ast.expr | None:
-    """Return the path of the file that a call reads, if it is one that does."""
+    """Return the path of the file that a call reads, or None if it reads none."""
     name = called(node)
     if (
         isinstance(node.func, ast.Attribute)
@@ -57,7 +57,7 @@ def _last_name(node: ast.expr) -> str:
 
 
 def may_be_a_name(node: ast.AST) -> bool:
-    """Return whether a call may load something by a name that is no path, such as a package's."""
+    """Return whether a call may load by a name that is not a path, such as a package's."""
     read = read_by(node) if isinstance(node, ast.Call) else None
     text = _constant(read) if read is not None else ""
     if not text or posixpath.splitext(text)[1] or "/" in text.partition(":")[0]:
@@ -67,5 +67,5 @@ def may_be_a_name(node: ast.AST) -> bool:
 
 
 def reads_by_name(node: ast.Call) -> bool:
-    """Return whether a call reads the path that it is given, as far as its name tells."""
+    """Return whether the name of a call implies that it reads the path passed to it."""
     return _READING.search(_last_name(node.func)) is not None

@@ -30,13 +30,13 @@ _DEEPEST: Final = 50
 
 @dataclass(frozen=True)
 class Place:
-    """A path whose beginning is known.
+    """A path whose root is known.
 
     Parameters
     ----------
     root : {"model", "source", "here", "absolute"}
-        What it is below: ``AZUREML_MODEL_DIR``, the root of the source, the service's current
-        folder ``AML_APP_ROOT`` (on most places the root of the source too), or ``/``.
+        The root: ``AZUREML_MODEL_DIR``, the root of the source, the service's current folder
+        ``AML_APP_ROOT`` (in most places also the root of the source), or ``/``.
     path : str
         The rest, normalized; ``"."`` for the root itself.
     """
@@ -45,24 +45,24 @@ class Place:
     path: str
 
     def join(self, part: str) -> Place:
-        """Return the place that `part` leads to from here."""
+        """Return the place at `part` relative to this one."""
         if part.startswith("/"):
             return Place("absolute", posixpath.normpath(part))
         return replace(self, path=posixpath.normpath(posixpath.join(self.path, part)))
 
     @property
     def parent(self) -> Place:
-        """The folder that it lies in."""
+        """The folder that contains it."""
         return self.join("..")
 
 
 class Places:
-    """The places that the expressions of one script name.
+    """The places that the expressions of one script refer to.
 
     Parameters
     ----------
     script : Script
-        What to read.
+        The script.
     """
 
     def __init__(self, script: Script) -> None:
@@ -70,7 +70,7 @@ class Places:
         self._names = assigned_once(script.nodes)
 
     def of(self, node: ast.AST, depth: int = 0) -> Place | None:  # noqa: PLR0911 - one for each kind
-        """Return where the value of `node` leads, or None if that is not known."""
+        """Return the place that the value of `node` refers to, or None if it is not known."""
         if depth > _DEEPEST:
             return None
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -150,6 +150,6 @@ class Places:
 
 
 def _folder_in(variable: ast.AST | None) -> Place | None:
-    """Return the folder that a variable of the environment names, if it is one that is known."""
+    """Return the folder that an environment variable names, if it is a known one."""
     root = _ROOTS.get(variable.value) if isinstance(variable, ast.Constant) else None
     return Place(root, ".") if root else None

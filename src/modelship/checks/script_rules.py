@@ -35,14 +35,14 @@ _ARRAY_MODELS = frozenset({"sklearn", "lightgbm", "xgboost", "catboost"})
 
 
 def script_findings(subject: Subject, *, profile: Profile | None = None) -> Iterator[Finding]:
-    """Find what is wrong with the script of a bundle, and with the modules beside it.
+    """Find problems of a bundle's script, and of the modules next to it.
 
     Parameters
     ----------
     subject : Subject
         The bundle.
     profile : Profile, optional
-        The place that is to run it.
+        The place that runs it.
     """
     apart = profile is not None and profile.source_apart and len(subject.source) > 1
     yield from secret_findings(subject.source)
@@ -89,21 +89,21 @@ def _reach(subject: Subject, scripts: Sequence[Script], *, entry: Script) -> Rea
 
 
 def _of_entry(unread: Finding, subject: Subject) -> Finding:
-    """Return what is said of a file that is not read: nothing of a script is known without it."""
+    """Return the findings for a script that cannot be read, about which nothing else is known."""
     if unread.code != "MS112" or unread.path != subject.entry_script:
         return unread
     return replace(unread, severity=Severity.ERROR, advice=RULES["MS112"].advice)
 
 
 def lost_paths(bundle: ScoringBundle, *, models: Sequence[Model]) -> list[Finding]:
-    """Find paths that lead to a model of the bundle, and to none where the models are `models`.
+    """Find paths that lead to a model of the bundle, but not if the models are `models`.
 
     Parameters
     ----------
     bundle : ScoringBundle
-        What was checked.
+        The subject of the check.
     models : Sequence[Model]
-        Its models under the names and versions that they have in another place.
+        Its models with the names and versions that they have in another place.
     """
     subject = Subject(environment=bundle.environment)
     scripts = [
@@ -114,7 +114,7 @@ def lost_paths(bundle: ScoringBundle, *, models: Sequence[Model]) -> list[Findin
     ]
 
     entry = next((each for each in scripts if each.path == bundle.entry_script), None)
-    if entry is not None:  # of what nothing imports, nothing is lost
+    if entry is not None:  # modules that nothing imports cannot lose a path
         search = SearchPath(bundle.source, python=subject.python)
         reached = Reach(scripts, entry=entry, search=search).certain
         scripts = [each for each in scripts if each.path in reached]

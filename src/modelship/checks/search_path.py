@@ -27,7 +27,7 @@ _SITE: Final = "site.addsitedir"
 
 @dataclass(frozen=True)
 class SearchPath:
-    """Where the script's imports are looked for.
+    """The paths on which the script's imports are looked up.
 
     Parameters
     ----------
@@ -42,9 +42,10 @@ class SearchPath:
 
     @cached_property
     def files(self) -> tuple[SourceFile, ...]:
-        """The source, and once more, by the path from there, what lies in folders on the path.
+        """The source; files in folders on the path also appear by their path from there.
 
-        A folder that cannot be told without running the script counts as any folder of the source.
+        A folder that cannot be determined without running the script counts as any folder of the
+        source.
         """
         again = [
             replace(file, path=path)
@@ -66,18 +67,18 @@ class SearchPath:
 
     @property
     def is_unknown(self) -> bool:
-        """Whether a folder, or an archive, is on the path that cannot be read here."""
+        """Whether the path has a folder or an archive that cannot be read here."""
         return "" in self._added
 
     @cached_property
     def _added(self) -> set[str]:
-        """The folders that are put on the path; ``""`` stands for one that is not known."""
+        """The folders added to the path; ``""`` stands for an unknown one."""
         return {folder for script in self._scripts for folder in _added(script)}
 
     @property
     def _scripts(self) -> Iterator[Script]:
         for file in self.source:
-            # Most say nothing of it, and are not parsed.
+            # Most do not mention it, and are not parsed.
             if file.path.endswith(".py") and (b"sys" in file.content or b"site" in file.content):
                 parsed = parse(file, python=self.python)
                 if isinstance(parsed, Script):
@@ -85,7 +86,7 @@ class SearchPath:
 
 
 def _added(script: Script) -> Iterator[str]:
-    """Return the folders that a script puts on the path; ``""`` for one that is not known."""
+    """Return the folders that a script adds to the path; ``""`` for an unknown one."""
     places = Places(script)
     for node in script.nodes:
         if _renames(node) or called(node) == "os.chdir":
@@ -98,7 +99,7 @@ def _added(script: Script) -> Iterator[str]:
 
 
 def _given(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield the folders that a statement puts on the path."""
+    """Yield the folders that a statement adds to the path."""
     if isinstance(node, ast.Call) and node.args:
         if called(node) in _ADDING:
             yield node.args[0 if called(node) == _SITE else -1]
@@ -117,7 +118,7 @@ def _is_path(target: ast.AST) -> bool:
 
 
 def _elements(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield what a list that is put on the path holds, but not what is there already."""
+    """Yield the elements of a list assigned to the path, except those that were on it before."""
     if isinstance(node, ast.BinOp):
         yield from (*_elements(node.left), *_elements(node.right))
     elif isinstance(node, (ast.List, ast.Tuple)):
@@ -130,7 +131,7 @@ def _elements(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _renames(node: ast.AST) -> bool:
-    """Return whether the path gets another name, under which anything may be put on it."""
+    """Return whether the path gets another name, through which anything may be added to it."""
     if isinstance(node, ast.ImportFrom):
         return node.module == "sys" and any(each.name == "path" for each in node.names)
     if isinstance(node, ast.Import):

@@ -29,7 +29,7 @@ _FIRST, _NEVER = Version("0"), Version("9999")
 
 @dataclass(frozen=True)
 class _Names:
-    """Names that a library has from one release on, or until another, and what wrote them."""
+    """Names that a library has since one release, or until another, and what wrote them."""
 
     library: str
     names: re.Pattern[str]
@@ -40,7 +40,7 @@ class _Names:
     """The first release to require; without it, only retraining helps."""
 
 
-# Their formats have a version, and newer releases read older ones.
+# Their formats are versioned, and newer releases read older ones.
 _READ_OLDER: Final = frozenset(("skops", "xgboost"))
 _RETRAIN: Final = "Train the model again with the version that serves it."
 _NAMES: Final = (
@@ -79,7 +79,7 @@ _NAMES: Final = (
         since=Version("2.0"),
         ask="2.0",
     ),
-    # NumPy 2 pickles the class of a bit generator, where 1.x looks for its name.
+    # NumPy 2 pickles the class of a bit generator, where 1.x looks up its name.
     _Names(
         "numpy",
         re.compile(r"numpy\.random\._(mt19937|pcg64|philox|sfc64)\.[A-Z]\w+"),
@@ -96,8 +96,8 @@ _NAMES: Final = (
         ask="1.8",
     ),
 )
-# The first onnxruntime that takes a version of the format (0) or of a set of operators. Each was
-# tried; versions that are not here are taken by all, or were released since.
+# The first onnxruntime that accepts a version of the format (0) or of an operator set. Each was
+# tried; versions not listed are accepted by all releases, or are newer than this table.
 _ONNXRUNTIME: Final = {
     ("ai.onnx", 20): "1.17",
     ("ai.onnx", 21): "1.18",
@@ -117,7 +117,7 @@ _ONNXRUNTIME: Final = {
 def skew_findings(passport: Passport, lock: Lock, *, path: str) -> Iterator[Finding]:
     """Find libraries whose locked version is not the one that wrote the model.
 
-    What is advised can be installed: a version is named with a Python that has a wheel of it.
+    The advice is always installable: a version is named with a Python that has a wheel of it.
     """
     unreadable: set[str] = set()
     for finding, library in _of_names(passport, lock, path=path):
@@ -132,7 +132,7 @@ def skew_findings(passport: Passport, lock: Lock, *, path: str) -> Iterator[Find
 
 
 def is_skew(wrote: str, loads: str) -> bool:
-    """Return whether two releases are of different minor versions, as far as they can be read."""
+    """Return whether two releases are of different minor versions, if both can be parsed."""
     one, other = _version(wrote), _version(loads)
     return one is None or other is None or (one.major, one.minor) != (other.major, other.minor)
 
@@ -164,14 +164,14 @@ def _of_library(
 
 
 def _known_breaks(passport: Passport, wrote: Version, loads: Version) -> list[Break]:
-    """Return what is known to fail between two releases of scikit-learn, once for each class."""
+    """Return the known failures between two releases of scikit-learn, once for each class."""
     hits = [each for each in SKLEARN_BREAKS if each.hits(wrote=wrote, loads=loads)]
     found = [each for each in hits if _matching(passport, each.names)]
     return [each for each in found if each.certain] or found
 
 
 def _of_names(passport: Passport, lock: Lock, *, path: str) -> Iterator[tuple[Finding, str]]:
-    """Find names that the locked version does not have, whatever version the file tells."""
+    """Find names that the locked version lacks, whatever version the file states."""
     for each in _NAMES:
         loads = _locked(lock, each.library)
         if loads is None or each.since <= loads < each.until:
@@ -205,7 +205,7 @@ def _of_onnx(passport: Passport, lock: Lock, *, path: str) -> Iterator[Finding]:
 
 
 def _to_ask_for(package: str, since: str, *, lock: Lock) -> str:
-    """Return the advice to take a release or a newer one, with a Python that has a wheel of it."""
+    """Return the advice to use at least a release, with a Python that has a wheel of it."""
     python = _minor(lock)
     known = package.removesuffix("-gpu")  # released together
     if has_wheel(known, since, python=python):

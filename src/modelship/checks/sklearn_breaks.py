@@ -1,8 +1,8 @@
 """List the scikit-learn releases between which a model stops loading or predicting.
 
 Each row was measured: models of 50 kinds were written by 1.1.3, 1.2.2, 1.3.2, 1.4.2, 1.5.2, 1.6.1,
-1.7.2, 1.8.0 and 1.9.1, and each was loaded and asked to predict in all others. What scikit-learn
-itself promises is nothing at all ("Model persistence" in its user guide).
+1.7.2, 1.8.0 and 1.9.1, and each was loaded and asked to predict in all others. scikit-learn itself
+guarantees no compatibility ("Model persistence" in its user guide).
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ _FIRST, _LAST = "0", "9999"
 
 @dataclass(frozen=True)
 class Break:
-    """A pair of ranges of releases: what the first wrote, the second cannot use.
+    """Two ranges of releases: what a release of the first wrote, one of the second cannot use.
 
     Parameters
     ----------
     names : re.Pattern[str]
-        What a model that is concerned names.
+        The name that an affected model references.
     wrote, loads : tuple[Version, Version]
         The first release of the range, and the first one after it.
     what : str
-        What fails, in words.
+        A description of what fails.
     certain : bool
-        Whether it fails whatever the model's parameters are, and whichever method is called.
+        Whether it fails with all parameters of the model, and with every method.
     """
 
     names: re.Pattern[str]
@@ -41,7 +41,7 @@ class Break:
     certain: bool = True
 
     def hits(self, *, wrote: Version, loads: Version) -> bool:
-        """Return whether both releases lie in the ranges."""
+        """Return whether both releases are in the ranges."""
         return self.wrote[0] <= wrote < self.wrote[1] and self.loads[0] <= loads < self.loads[1]
 
 

@@ -37,32 +37,32 @@ _Part = TypeVar("_Part")
 
 @dataclass(frozen=True)
 class Subject:
-    """The parts of a bundle; those that cannot be read are None, and `unread` says why.
+    """The parts of a bundle; unreadable ones are None, and `unread` says why.
 
     Parameters
     ----------
     models : tuple[Model, ...]
         The models that could be read.
     all_models : bool
-        Whether these are all that the bundle is to have.
+        Whether these are all of the bundle's models.
     entry_script : str
         The scoring script's path below the root of `source`.
     source : tuple[SourceFile, ...]
         The script and the files next to it.
     environment : Environment, optional
-        What the script needs.
+        The script's requirements.
     lock : Lock, optional
         The environment, locked.
     sample_json : str, optional
         The sample request.
     resources : Resources, optional
-        What the service asks for.
+        The resources that the service requests.
     bundle : ScoringBundle, optional
-        The bundle that it all belongs to; without one, the script is not tried.
+        The bundle that the parts belong to; without one, the script is not tried.
     unread : tuple[Finding, ...]
         Why parts are missing.
     left_beside : tuple[str, ...]
-        Modules that the script imports, and that lie beside it and do not go along.
+        Modules that the script imports, and that are next to it but not shipped.
     """
 
     models: tuple[Model, ...] = ()
@@ -79,7 +79,7 @@ class Subject:
 
     @classmethod
     def of(cls, bundle: ScoringBundle) -> Subject:
-        """Return the parts of a bundle; its lock is resolved if it was not before."""
+        """Return the parts of a bundle; resolve its lock if that has not been done."""
         unread: tuple[Finding, ...] = ()
         lock = None
         try:
@@ -115,7 +115,7 @@ class Subject:
         cpu_cores: float = 1.0,
         memory_gb: float = 1.0,
     ) -> Subject:
-        """Read each part for itself, so that one that is broken does not hide the others.
+        """Read each part separately, so that a broken one does not hide the others.
 
         The parameters are those of :class:`~modelship.ScoringBundle`; a model may be a path.
         """
@@ -169,7 +169,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class _Script:
-    """A scoring script, the files next to it, and the modules that do not go along."""
+    """A scoring script, the files next to it, and the modules that are not shipped."""
 
     name: str = ""
     source: tuple[SourceFile, ...] = ()
@@ -178,7 +178,7 @@ class _Script:
 
 @dataclass
 class _Reading:
-    """Reads parts, and keeps why one could not be read."""
+    """Reads parts, and records why one could not be read."""
 
     unread: list[Finding] = field(default_factory=list)
 
@@ -201,7 +201,7 @@ class _Reading:
         validate: bool,
         source_directory: str | Path | None,
     ) -> tuple[Schema, _Script]:
-        """Return the schema of the models, and the script that is written by it."""
+        """Return the models' schema, and the script generated from it."""
         known = self.part(lambda: schema_of(models, given=schema, sample=sample, strict=True))
         known = known or Schema()
         made = self.part(

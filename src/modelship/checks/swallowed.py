@@ -1,8 +1,8 @@
 """Find exceptions that a script caught during a trial and should not have caught.
 
-An exception that a script handles is its own affair, and most are: a package that need not be
-there, a key with another name. It is a finding only where the trial shows that it went wrong: the
-answer has the text of the exception, or run() fails for want of what init() was to leave.
+Most exceptions that a script handles are harmless: an optional package, a key with another name.
+One is a finding only if the trial shows that something went wrong: the answer has the text of the
+exception, or run() fails because init() did not set what it should have.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class _Caught:
 
     @property
     def line(self) -> str:
-        """Which line caught it, in words."""
+        """A description of the line that caught it."""
         file = self._short(self.told["file"])
         return f"line {self.told['line']}" + ("" if file == self.place[0] else f" of {file}")
 
@@ -77,10 +77,10 @@ class _Caught:
         return self.trial.path_of(name) or name
 
     def finding(self, end: str, *, severity: Severity = Severity.ERROR) -> Finding:
-        """Return what it means, and what became of it."""
+        """Return the finding that explains it and its consequence."""
         path, line = self.place
         diagnosis = self.diagnosis
-        # Of one that no rule knows, what became of it says it all.
+        # If no rule knows the exception, its consequence is the whole message.
         cause = f"{diagnosis.problem} " if diagnosis.code not in _PLAIN else ""
         return RULES[diagnosis.code].finding(
             f"{cause}{end}",
@@ -95,18 +95,18 @@ class _Caught:
 def explained(
     told: Mapping[str, Any], *, phase: Phase, where: str, around: Surroundings
 ) -> Diagnosis:
-    """Return what an exception means that a child told of.
+    """Return the finding that explains an exception reported by the child process.
 
     Parameters
     ----------
     told : Mapping
-        What it told.
+        The child's report.
     phase : {"import", "init", "run"}
-        When it was raised.
+        The phase in which it was raised.
     where : str
         The place in the bundle.
     around : Surroundings
-        What is known of the bundle.
+        The facts known about the bundle.
     """
     text = told["traceback"]
     return explain_traceback(text, phase=phase, where=where, around=around) or explain_exception(
@@ -115,7 +115,7 @@ def explained(
 
 
 def _before_run(trial: Trial) -> list[_Caught]:
-    """Return what was caught before run() was called."""
+    """Return the exceptions caught before run() was called."""
     told = [each for line in trial.lines for each in line.get("caught", ())]
     return [_Caught(each, trial) for each in told if each["during"] != "run"]
 
@@ -123,16 +123,16 @@ def _before_run(trial: Trial) -> list[_Caught]:
 def swallowed_before(
     trial: Trial, told: Mapping[str, Any], failure: Diagnosis, *, then: str
 ) -> Finding | None:
-    """Return what was caught before run() and explains that it finds nothing where it looks.
+    """Return the exceptions caught before run() that explain why it finds something missing.
 
     Parameters
     ----------
     trial : Trial
         What happened.
     told : Mapping
-        What the child told of the failure of run().
+        The child's report of the failure of run().
     failure : Diagnosis
-        What it means by itself.
+        The finding for the failure itself.
     then : str
         The same as the end of a sentence.
     """
@@ -142,19 +142,19 @@ def swallowed_before(
     words = {*_WORD.findall(" ".join([told["message"], *source]))}
     if failure.code == _LACKING or nothing or told["kind"] in _LOOKING:
         cause = _binding(before, words) or (_in_init(before) if failure.code == _LACKING else None)
-    else:  # the script may say in its own words that something is missing
+    else:  # the script may raise its own error about something missing
         left = [each for each in before if each.told["left"] and each.told["during"] == "init"]
         cause = left[-1] if left and failure.code == _FAILED else None
     return cause.finding(f"{cause.handled} and continues; {then}.") if cause else None
 
 
 def _binding(caught: Sequence[_Caught], words: set[str]) -> _Caught | None:
-    """Return what kept one of some names from being bound."""
+    """Return the exception that kept one of some names from being bound."""
     return next((each for each in reversed(caught) if words & {*each.told["binds"]}), None)
 
 
 def _in_init(caught: Sequence[_Caught]) -> _Caught | None:
-    """Return what init() caught last; a package that need not be there is caught before."""
+    """Return the last exception caught by init(); a missing optional package is caught earlier."""
     return next((each for each in reversed(caught) if each.told["during"] == "init"), None)
 
 
@@ -168,9 +168,9 @@ def error_findings(
     trial : Trial
         What happened.
     told : Mapping
-        What the child told of the answer.
+        The child's report of the answer.
     entry_script : str
-        Where the script lies.
+        The path of the script.
     """
     caught = [_Caught(each, trial) for each in told.get("caught", ())]
     shown = [each for each in caught if each.told["shown"]]
@@ -191,7 +191,7 @@ def _said_nothing_of(
     caught: Sequence[_Caught],
     by_handler: Sequence[_Caught],
 ) -> Iterator[Finding]:
-    """Find an answer that a handler made, or that lacks something, without a word of an error."""
+    """Find an answer made by a handler, or an incomplete one, that mentions no error."""
     fixed = [each for each in by_handler if each.told["broad"] and each.told["fixed"]]
     then = "then run() answers the sample request with the fixed value of a handler"
     for each in fixed[-1:]:
@@ -248,7 +248,7 @@ def _told_error(
 
 
 def unset_findings(trial: Trial) -> Iterator[Finding]:
-    """Find what init() was to leave for run(), and caught an exception in place of, untried."""
+    """Find names that init() did not set for run() because of a caught exception."""
     for name in trial.last.get("unset", ()):
         cause = _binding(_before_run(trial), {name})
         if cause is not None:

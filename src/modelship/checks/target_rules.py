@@ -24,7 +24,7 @@ __all__ = ["as_module_name", "is_module_name", "target_findings"]
 def target_findings(
     subject: Subject, *, profile: Profile | None, name: str | None
 ) -> Iterator[Finding]:
-    """Find what the place would refuse."""
+    """Find what the target would reject."""
     if name is not None and not SERVICE_NAME.fullmatch(name):
         yield RULES["MS401"].finding(f"{name!r} is not a valid service name.")
     if profile is None:
@@ -53,13 +53,13 @@ def target_findings(
 
 
 def is_module_name(name: str) -> bool:
-    """Return whether a file of this name can be imported as a module, as ``my-score.py`` cannot."""
+    """Return whether a file name is importable as a module, as ``my-score.py`` is not."""
     stem = name.removesuffix(".py")
     return stem.isidentifier() and not iskeyword(stem)
 
 
 def as_module_name(name: str) -> str:
-    """Return the nearest name of a file that can be imported as a module."""
+    """Return the closest file name that can be imported as a module."""
     stem = re.sub(r"\W", "_", name.removesuffix(".py"))
     return f"{stem}.py" if is_module_name(stem) else f"score_{stem}.py"
 

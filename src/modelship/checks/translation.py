@@ -39,7 +39,7 @@ _RESOURCES = {"cpu_cores": "MS402", "memory_gb": "MS403"}
 
 
 def finding_of(error: ModelshipError) -> Finding:
-    """Return the finding that says what `error` says."""
+    """Return the finding with the message of `error`."""
     told = str(getattr(error, "path", ""))
     numbered = re.fullmatch(r"(.*):(\d+)", told)
     path, line = (numbered[1], int(numbered[2])) if numbered else (told, None)

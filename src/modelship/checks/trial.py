@@ -31,7 +31,7 @@ __all__ = ["Trial", "try_out"]
 _CHILD: Final = Path(__file__).with_name("trial_child.py")
 _VARIABLES: Final = {"PYTHONFAULTHANDLER": "1"}
 _PAUSE_S: Final = 0.01
-# Until the server's own modules are there, which is no fault of the script.
+# Until the server's own modules are imported, a failure is not the script's fault.
 _STARTING_S: Final = 120.0
 _LOG_BYTES: Final = 64 * 1024
 _DOING: Final = {"import": "import the script", "init": "try init()", "run": "try run()"}
@@ -39,26 +39,26 @@ _DOING: Final = {"import": "import the script", "init": "try init()", "run": "tr
 
 @dataclass(frozen=True)
 class Trial:
-    """What happened when a script was tried.
+    """The outcome of trying a script.
 
     Parameters
     ----------
     lines : tuple[Mapping, ...]
-        What the child told, phase by phase.
+        The child's reports, phase by phase.
     log : str
-        The end of what the script wrote.
+        The end of the script's output.
     exit_code : int
-        Of the child; negative for a signal.
+        The child's exit code; negative for a signal.
     peak_bytes : int
-        The most memory that it held, in bytes.
+        Its peak memory, in bytes.
     ended_for : {"", "memory", "time", "deadline"}
-        Why it was ended from outside, if it was.
+        Why it was terminated from outside, if it was.
     app : str
         The folder of its source.
     model_files : tuple[str, ...]
-        What lies in the model directory.
+        The contents of the model directory.
     around : Surroundings
-        What is known of the bundle besides.
+        Other facts known about the bundle.
     """
 
     lines: tuple[Mapping[str, Any], ...]
@@ -72,21 +72,21 @@ class Trial:
 
     @property
     def known(self) -> Surroundings:
-        """What is known of the bundle."""
+        """The facts known about the bundle."""
         return replace(self.around, model_files=self.model_files)
 
     @property
     def last(self) -> Mapping[str, Any]:
-        """The last thing that the child told."""
+        """The child's last report."""
         return self.lines[-1] if self.lines else {"phase": "start"}
 
     @property
     def phase(self) -> str:
-        """The phase that it came to."""
+        """The phase that it reached."""
         return str(self.last["phase"])
 
     def place_in(self, frames: Iterable[Sequence[Any]]) -> tuple[str, int | None] | None:
-        """Return the innermost line of the bundle's own code, which what modelship wrote is not."""
+        """Return the innermost line of the bundle's own code, excluding generated code."""
         for name, line, _ in reversed([*frames]):
             path = self.path_of(name)
             if path and not path.startswith(f"{TABLES}/"):
@@ -99,7 +99,7 @@ class Trial:
         return path.relative_to(self.app).as_posix() if path.is_relative_to(self.app) else ""
 
     def seconds(self, phase: str) -> float:
-        """Return how long a phase took; 0 if it was not entered, or not left."""
+        """Return how long a phase took; 0 if it was not entered or not completed."""
         for one, other in zip(self.lines, self.lines[1:], strict=False):
             if one["phase"] == phase:
                 return float(other["at_s"] - one["at_s"])
@@ -113,25 +113,25 @@ def try_out(
     timeout_s: float,
     environment: Mapping[str, str] = MappingProxyType({}),
 ) -> Trial:
-    """Try a bundle's script in a process of its own, and return what happened.
+    """Try a bundle's script in a separate process, and return the outcome.
 
     Parameters
     ----------
     bundle : ScoringBundle
-        What to try.
+        The bundle to try.
     profile : Profile
-        The limits that hold.
+        The limits to enforce.
     timeout_s : float
-        How long all of it may take, the making of the environment included.
+        The time limit for everything, including the creation of the environment.
     environment : Mapping[str, str]
-        Environment variables that the service has; secrets too.
+        The service's environment variables, including secrets.
 
     Raises
     ------
     EnvironmentSpecError
-        If the bundle's environment cannot be made here.
+        If the bundle's environment cannot be created here.
     DigestMismatchError
-        If a model file is not what it was when the bundle was made.
+        If a model file has changed since the bundle was created.
     """
     end_s = time.monotonic() + timeout_s
     source = source_folder(bundle.source, apart=profile.source_apart)
@@ -158,7 +158,7 @@ def try_out(
 
 
 def _hidden(told: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what a child told, without the secrets in what the script raised."""
+    """Return a child's report, with secrets removed from the exceptions that the script raised."""
     texts = {
         key: hidden(told[key]) for key in ("message", "traceback", "error", "hint") if key in told
     }
@@ -167,7 +167,7 @@ def _hidden(told: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 class _Watch:
-    """Listens to the child, and tells when it has to be ended."""
+    """Reads the child's reports, and decides when to terminate it."""
 
     def __init__(
         self, program: Program, *, profile: Profile, resources: Resources, end_s: float
@@ -181,11 +181,11 @@ class _Watch:
 
     @property
     def told_bytes(self) -> int:
-        """The most memory that the child says it held; 0 if it came to no end."""
+        """The peak memory that the child reports; 0 if it did not finish."""
         return int(self.lines[-1].get("peak_bytes", 0)) if self.lines else 0
 
     def until_the_end(self) -> str:
-        """Return when the child ends, or why it has to be ended."""
+        """Return when the child exits, or the reason to terminate it."""
         phase, since = "", time.monotonic()
         with doing("start the script's Python") as say:
             while not self._program.ends_within(_PAUSE_S):
@@ -203,7 +203,7 @@ class _Watch:
         self.lines += [line for line in told if "phase" in line and "at_s" in line]
 
     def _beyond(self, phase: str, seconds: float) -> str:
-        """Return which limit is passed, or ``""``."""
+        """Return the limit that is exceeded, or ``""``."""
         self.peak_bytes = max(self.peak_bytes, _memory_bytes(self._program.pid))
         limits = {"": _STARTING_S, "run": self._profile.scoring_timeout_s}
         if self._profile.limits_memory and self.peak_bytes > self._resources.memory_bytes:
@@ -214,17 +214,17 @@ class _Watch:
 
 
 def _memory_bytes(pid: int) -> int:
-    """Return the memory that all children of a guard hold."""
+    """Return the memory used by all children of a guard."""
     try:
         return sum(each.memory_info().rss for each in _family(pid))
-    except (psutil.Error, OSError):  # one of them ended meanwhile
+    except (psutil.Error, OSError):  # one of them exited in the meantime
         return 0
 
 
 def _family(pid: int) -> list[psutil.Process]:
-    """Return all processes below one, from the kernel where it lists the children of a thread.
+    """Return all descendants of a process, from the kernel where it lists children by thread.
 
-    For the same answer psutil reads the state of every process of the machine.
+    psutil reads the state of every process of the machine for the same answer.
     """
     threads = Path("/proc", str(pid), "task")
     if not (threads / str(pid) / "children").exists():

@@ -1,6 +1,6 @@
 """Find values that run() returned and JSON cannot represent. Runs in the bundle's environment.
 
-It imports nothing of modelship, and nothing but the standard library. It runs on Python 3.8 too.
+It imports only the standard library, and nothing of modelship. It also runs on Python 3.8.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _NO_ERROR = {"", "no", "none", "null", "ok", "false"}
 
 
 def unsendable(value: object) -> list[dict[str, Any]]:
-    """Return which parts of an answer have no JSON form, what they are, and whether they are keys.
+    """Return the parts of an answer without a JSON form, their types, and whether they are keys.
 
-    Of each type the first; of a long answer not all is looked at.
+    Only the first of each type; a long answer is not searched completely.
     """
     found = {
         (each["what"].rpartition(" ")[2], each["key"]): each
@@ -69,13 +69,13 @@ def _parts(value: object, at: str) -> Iterator[tuple[object, str]]:
 
 
 def shown(value: object, *, longest: int = _SHOWN) -> str:
-    """Return a value in brief."""
+    """Return a short representation of a value."""
     text = repr(value)
     return text if len(text) <= longest else f"{text[:longest]}…"
 
 
 def kinds_of(value: object) -> list[str]:
-    """Return what a value is: its class, and those above it."""
+    """Return the class of a value, and its base classes."""
     names = [type_name(each) for each in type(value).__mro__[:-1]]
     return [*names, *(["a dataclass"] if hasattr(type(value), "__dataclass_fields__") else [])]
 
@@ -121,14 +121,15 @@ def has_nan(output: object) -> bool:
 
 
 def error_in(said: Any, *, certainly: bool) -> str:
-    """Return in brief what an answer says, if it tells of an error; or ``""``.
+    """Return a short form of the error that an answer reports, or ``""``.
 
     Parameters
     ----------
     said : object
         The answer.
     certainly : bool
-        Whether one word is not enough, which may be a prediction: a state, or a kind of error.
+        Whether a single word does not count, since it may be a prediction: a state, or a kind of
+        error.
     """
     if isinstance(said, str):
         tells = len(said) <= _SAID and _ERROR_TEXT.match(said.strip()) is not None
@@ -151,5 +152,5 @@ def _is_error(key: str, value: object, certainly: bool) -> bool:  # noqa: FBT001
 
 
 def is_empty(said: Any) -> bool:
-    """Return whether an answer says nothing."""
+    """Return whether an answer is empty."""
     return said is None or (isinstance(said, (str, list, tuple, dict)) and not said)

@@ -1,8 +1,8 @@
 """Record the exceptions that a bundle's code catches. Runs in the bundle's own environment.
 
-What is put into its handlers by ``trial_noting.py`` calls what is here.
+The code that ``trial_noting.py`` inserts into handlers calls the functions of this module.
 
-It imports nothing of modelship, and nothing but the standard library. It runs on Python 3.8 too.
+It imports only the standard library, and nothing of modelship. It also runs on Python 3.8.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 CAUGHT, RETURNED = "__modelship_caught__", "__modelship_returned__"
 """What the notes call, among the builtins."""
 _MOST, _MOST_OF_ONE = 20, 3
-# Of a text: what is shorter may be a label, and what is compared of a long one.
+# Characters of a text: shorter ones may be labels, and only so many of a long one are compared.
 _SHORTEST, _SHORTEST_PART, _COMPARED = 3, 12, 80
 _LOOKED_AT = 10_000
-# What an answer may hold besides an error, and is no answer.
+# Keys that an answer may hold besides an error, and that are not an answer.
 _STATUS = {"status", "code", "status_code", "statuscode", "ok", "success", "type"}
 
 
 def described(error: BaseException) -> dict[str, Any]:
-    """Return what was raised, with the frames of the script and what caused it."""
+    """Return what was raised, with the script's frames and its causes."""
     frames = [
         frame for each in chain_of(error) for frame in traceback.extract_tb(each.__traceback__)
     ]
@@ -55,7 +55,7 @@ def chain_of(error: BaseException) -> list[BaseException]:
 
 
 def first_of_script(begin: TracebackType | None) -> TracebackType | None:
-    """Return a traceback from the first frame of the script on; what loads it tells nothing."""
+    """Return a traceback from the script's first frame on, without the frames that load it."""
     here = begin
     while here is not None and not is_own(here.tb_frame.f_code.co_filename):
         here = here.tb_next
@@ -63,12 +63,12 @@ def first_of_script(begin: TracebackType | None) -> TracebackType | None:
 
 
 def is_own(path: str) -> bool:
-    """Return whether a file is one of the bundle's."""
+    """Return whether a file belongs to the bundle."""
     return path.startswith(os.environ["AML_APP_ROOT"])
 
 
 class Caught:
-    """What was caught since it was taken last."""
+    """The exceptions caught since the last call of take()."""
 
     def __init__(self) -> None:
         self.during = "import"
@@ -79,12 +79,12 @@ class Caught:
         self._counts: dict[int, int] = {}
 
     def watch(self, with_notes: Callable[..., Any]) -> None:
-        """Note from now on what the bundle's files catch that are imported after this.
+        """Record exceptions that the bundle's files catch, for files imported from now on.
 
         Parameters
         ----------
         with_notes : callable
-            That of ``trial_noting.py``.
+            The function of ``trial_noting.py``.
         """
         setattr(builtins, CAUGHT, self.note)
         setattr(builtins, RETURNED, self.note_returned)
@@ -118,14 +118,14 @@ class Caught:
         contextlib.suppress.__exit__ = noting  # type: ignore[method-assign] # as it is called
 
     def note(self, handler: int) -> None:
-        """Note the exception that a handler has begun to handle."""
+        """Record the exception that a handler has started to handle."""
         error = sys.exc_info()[1]
         self._counts[handler] = self._counts.get(handler, 0) + 1
         if error is not None and self._counts[handler] <= _MOST_OF_ONE:
             self._describe(handler, error)
 
     def note_returned(self, handler: int, value: Any) -> Any:
-        """Note what a handler returns, and give it back."""
+        """Record the value that a handler returns, and return it."""
         self.returned, self.returned_by = value, handler
         return value
 
@@ -135,17 +135,17 @@ class Caught:
             note.update(during=self.during, text=str(error), frame=_globals_of(error, note))
         except Exception:  # noqa: BLE001 - whatever an exception's own methods raise
             return
-        # One that is raised again was not swallowed by the first that caught it.
+        # One that is raised again was not swallowed by the first handler.
         self.notes = [each for each in self.notes if _key(each) != _key(note)]
         self.notes = [*self.notes, note][-_MOST:]
 
     def take(self, answer: Any = None, *, answered: bool = False) -> list[dict[str, Any]]:
-        """Return what was caught, for telling, and whether an answer comes of it or has its text.
+        """Return the reports of caught exceptions, and whether the answer stems from one.
 
         Parameters
         ----------
         answer : object
-            What run() returned.
+            The return value of run().
         answered : bool
             Whether it returned.
         """
@@ -160,7 +160,7 @@ class Caught:
 
 
 def _globals_of(error: BaseException, note: dict[str, Any]) -> tuple[set[str], dict[str, Any]]:
-    """Return which globals the code that caught an exception binds, and all that there are."""
+    """Return the globals bound by the code that caught an exception, and all globals."""
     here = error.__traceback__
     while here is not None and here.tb_frame.f_code.co_filename != note["file"]:
         here = here.tb_next
@@ -181,7 +181,7 @@ def _key(note: dict[str, Any]) -> tuple[str, str]:
 
 
 def _told(note: dict[str, Any], *, returned: bool, held: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return what is told of a note: whether an answer has its text, and nothing besides."""
+    """Return the report of a note, and whether an answer consists of its text."""
     told = {name: note[name] for name in note if name not in {"text", "handler", "frame"}}
     stored, values = note["frame"]
     wanted = [name for name in note["binds"] if name in stored]
@@ -197,14 +197,14 @@ def _told(note: dict[str, Any], *, returned: bool, held: list[tuple[str, Any]]) 
 
 
 def says_nothing(value: Any) -> bool:
-    """Return whether a value is no answer."""
+    """Return whether a value is not an answer."""
     return (
         value is None or value is True or value is False or (isinstance(value, str) and not value)
     )
 
 
 def shows(value: str, note: dict[str, Any], *, returned: bool) -> bool:
-    """Return whether a text of an answer has that of an exception."""
+    """Return whether a text of an answer contains that of an exception."""
     kind, text, value = note["kind"], note["text"].strip(), value.strip()
     if any(f"{kind}{sign}" in value for sign in ":(") or (value == kind and returned):
         return True
@@ -215,7 +215,7 @@ def shows(value: str, note: dict[str, Any], *, returned: bool) -> bool:
 
 
 def content(answer: Any) -> Any:
-    """Return what an answer says: the JSON in a text or in the body of a response."""
+    """Return an answer's content: the JSON in a text or in the body of a response."""
     if hasattr(answer, "get_data") and not getattr(answer, "is_streamed", True):
         answer = answer.get_data(as_text=True)
     if isinstance(answer, str):
@@ -225,7 +225,7 @@ def content(answer: Any) -> Any:
 
 
 def leaves(value: Any) -> list[tuple[str, Any]]:
-    """Return what an answer holds, each with the key that it stands under; of long ones not all."""
+    """Return the values of an answer, each with its key; long answers are cut."""
     found: list[tuple[str, Any]] = []
     waiting: list[tuple[str, Any]] = [("", value)]
     for key, each in waiting:

@@ -1,12 +1,11 @@
 """Try a scoring script as the inference server runs it. Runs in the bundle's own environment.
 
 ``python trial_child.py REPORT ENTRY_SCRIPT [SAMPLE]`` loads the script with the server's own
-loader, calls init(), and run() with the request in the file SAMPLE. What happened goes to the
-descriptor REPORT as lines of JSON, each as soon as it is known, so that a process that is killed
-tells how far it came.
+loader, calls init(), and run() with the request in the file SAMPLE. It reports to the descriptor
+REPORT as lines of JSON, each as soon as it is known, so that the progress of a killed process is
+known.
 
-It imports only the modules of modelship next to it, and the server. It
-runs on Python 3.8 too.
+It imports only the modules of modelship next to it, and the server. It also runs on Python 3.8.
 """
 
 from __future__ import annotations
@@ -22,14 +21,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from modelship.checks import trial_answer, trial_caught, trial_noting
-else:  # they lie beside it
+else:  # they are next to it
     import trial_answer
     import trial_caught
     import trial_noting
 
 
 class Report:
-    """What is told, line by line."""
+    """Writes the report, line by line."""
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
@@ -40,12 +39,12 @@ class Report:
         os.write(self.descriptor, line.encode() + b"\n")
 
     def fail(self, phase: str, error: BaseException, **facts: Any) -> None:
-        """Write what was raised."""
+        """Write the exception that was raised."""
         self.say(phase, **trial_caught.described(error), **facts)
 
 
 def main(descriptor: str, entry_script: str, *sample: str) -> None:
-    """Go through the phases, and end after the first that fails."""
+    """Run the phases, and stop after the first that fails."""
     report = Report(int(descriptor))
     sys.path[0] = os.getcwd()  # as the server finds it there
     from azureml_inference_server_http.server import user_script
@@ -85,7 +84,7 @@ def main(descriptor: str, entry_script: str, *sample: str) -> None:
 
 
 def unset_names(run: Any) -> list[str]:
-    """Return the globals that run() reads and that are not there after init()."""
+    """Return the globals that run() reads and that are not set after init()."""
     run = inspect.unwrap(run)
     code = getattr(run, "__code__", None)
     read = (
@@ -101,9 +100,9 @@ def unset_names(run: Any) -> list[str]:
 
 
 def peak_bytes() -> int:
-    """Return the most memory that this process held; 0 where Linux does not tell it.
+    """Return the peak memory of this process; 0 where Linux does not report it.
 
-    getrusage() would count what its parent held before the process became itself.
+    getrusage() would include the memory of its parent before exec.
     """
     try:
         with open("/proc/self/status") as status:
@@ -114,7 +113,7 @@ def peak_bytes() -> int:
 
 
 def run(script: Any, body: bytes, report: Report, caught: trial_caught.Caught) -> None:
-    """Call run() with one request, and see whether the server could send what it returns."""
+    """Call run() with one request, and check whether the server can send the return value."""
     import flask
     from azureml_inference_server_http.server.input_parsers import InputError
     from azureml_inference_server_http.server.user_script import UserScriptException
@@ -134,7 +133,7 @@ def run(script: Any, body: bytes, report: Report, caught: trial_caught.Caught) -
 
 
 def send(output: Any, report: Report, caught: list[dict[str, Any]]) -> None:
-    """See whether the server could send what run() returned."""
+    """Check whether the server can send the return value of run()."""
     import flask
 
     try:

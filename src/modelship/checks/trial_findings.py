@@ -103,7 +103,7 @@ def _raised(trial: Trial, *, entry_script: str) -> Finding:
 
 
 def _place(trial: Trial, entry_script: str) -> tuple[str, int | None]:
-    """Return the innermost line of the bundle's own code that took part."""
+    """Return the innermost line of the bundle's own code in the traceback."""
     return trial.place_in(trial.last.get("frames", ())) or (entry_script, None)
 
 
@@ -146,7 +146,7 @@ def _ended(trial: Trial, *, entry_script: str) -> Finding:
 
 
 def _not_started(trial: Trial) -> Finding:
-    """Find why the server's own modules cannot be imported, which is no fault of the script."""
+    """Find why the server's own modules cannot be imported, which is not the script's fault."""
     advice = "Pin other versions of the packages named in its traceback."
     return RULES["MS202"].finding(
         "The inference server cannot be imported.",
@@ -179,7 +179,7 @@ def _answered(trial: Trial, *, entry_script: str) -> Iterator[Finding]:
 
 
 def _until(trial: Trial, told: Mapping[str, Any]) -> Trial:
-    """Return a trial as if it had ended with what was told there."""
+    """Return a trial as if it had ended with this report."""
     return replace(trial, lines=trial.lines[: trial.lines.index(told) + 1])
 
 

@@ -1,9 +1,10 @@
 """Instrument exception handlers to record what they catch. Runs in the bundle's environment.
 
-Each ``except`` in a file of the bundle notes first what it has caught, and each ``return`` within
-one what it returns. Nothing is traced, so a script takes as long as in a service.
+Each ``except`` in a file of the bundle first records the exception that it caught, and each
+``return`` within one records its value. There is no tracing, so a script runs as fast as in a
+service.
 
-It imports nothing of modelship, and nothing but the standard library. It runs on Python 3.8 too.
+It imports only the standard library, and nothing of modelship. It also runs on Python 3.8.
 """
 
 from __future__ import annotations
@@ -17,16 +18,16 @@ _BROAD = {"Exception", "BaseException"}
 
 
 def with_notes(source: bytes, path: str, handlers: list[dict[str, Any]]) -> Any:
-    """Return a file's tree with what notes exceptions in it; what it was, if it cannot be read.
+    """Return a file's tree with recording calls; its plain contents if it cannot be parsed.
 
     Parameters
     ----------
     source : bytes
         The file.
     path : str
-        Where it lies.
+        The file's path.
     handlers : list
-        Gets a description of each handler; notes give its number there.
+        Receives a description of each handler; a recording call passes its index.
     """
     known = len(handlers)
     try:
@@ -37,7 +38,7 @@ def with_notes(source: bytes, path: str, handlers: list[dict[str, Any]]) -> Any:
 
 
 class _Noting(ast.NodeTransformer):
-    """Puts notes into the handlers of a file."""
+    """Inserts recording calls into the handlers of a file."""
 
     def __init__(self, path: str, handlers: list[dict[str, Any]]) -> None:
         self._path = path
@@ -60,7 +61,7 @@ class _Noting(ast.NodeTransformer):
 
 
 class _Returning(ast.NodeTransformer):
-    """Puts notes into the returns of a handler."""
+    """Inserts recording calls into the returns of a handler."""
 
     def __init__(self, handler: int) -> None:
         self._handler = handler
@@ -78,7 +79,7 @@ class _Returning(ast.NodeTransformer):
 
 
 def _call(name: str, number: int, *more: Any, at: Any) -> Any:
-    """Return a call of what notes, which does nothing in a process that this one starts."""
+    """Return a recording call, which does nothing in a subprocess."""
     noting = ast.parse(_NOTING.format(name=name, number=number), mode="eval").body
     for each in ast.walk(noting):
         ast.copy_location(each, at)
@@ -87,7 +88,7 @@ def _call(name: str, number: int, *more: Any, at: Any) -> Any:
 
 
 def _bound(body: list[Any]) -> list[str]:
-    """Return the names, attributes and keys that statements assign, and what they import."""
+    """Return the names, attributes and keys that statements assign, and the names they import."""
     names: list[str] = []
     for node in [node for each in body for node in ast.walk(each)]:
         if isinstance(node, (ast.Import, ast.ImportFrom)):
@@ -105,7 +106,7 @@ def _is_broad(handler: Any) -> bool:
 
 
 def _is_fixed(handler: Any) -> bool:
-    """Return whether all that a handler returns stands there, so that no request changes it."""
+    """Return whether a handler returns only constants, so that no request changes them."""
     returns = [node for each in handler.body for node in ast.walk(each)]
     values = [node.value for node in returns if isinstance(node, ast.Return) and node.value]
     return bool(values) and all(map(_is_literal, values))

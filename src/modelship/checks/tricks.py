@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Tricks"]
 
 _GUARD: Final = re.compile(rb"__name__\s*==\s*['\"]__main__['\"]")
-# What puts modules where Python finds them, or code in the place of them.
+# Calls that put modules where Python finds them, or replace code.
 _IMPORTING: Final = re.compile(
     rb"\bsys\.modules\b|\bimport\s+modules\b|\bmeta_path\b|\bpath_hooks\b|\b__path__\b"
     rb"|\bextend_path\b|\bpip\b|\bensurepip\b|\bexec\(|\brunpy\b|\b__import__\s*=|\bcreate_module\b"
@@ -37,7 +37,7 @@ _ENCODING: Final = re.compile(
 
 @dataclass(frozen=True)
 class Tricks:
-    """What the source may do by itself, so that only running it tells what comes of it.
+    """What the source may change at run time, so that only running it shows the result.
 
     Parameters
     ----------
@@ -57,38 +57,38 @@ class Tricks:
 
     @cached_property
     def imports(self) -> bool:
-        """Whether it may see to it that modules are there, in a way besides ``sys.path``."""
+        """Whether it may make modules importable in a way other than ``sys.path``."""
         return self._mention(_IMPORTING)
 
     @cached_property
     def unpickling(self) -> bool:
-        """Whether it may decide itself what the names in a pickle stand for."""
+        """Whether it may change what the names in a pickle resolve to."""
         return self.imports or self._mention(_UNPICKLING)
 
     @cached_property
     def main(self) -> bool:
-        """Whether it may bring something to ``__main__``, or take it from elsewhere."""
+        """Whether it may add something to ``__main__``, or replace it."""
         return self.unpickling or any(b"__main__" in content for content in self._scripts)
 
     @cached_property
     def names(self) -> bool:
-        """Whether it may bind names of modules in a way that is not read."""
+        """Whether it may bind module-level names in a way that is not analyzed."""
         return self._mention(_NAMING)
 
     @cached_property
     def encoding(self) -> bool:
-        """Whether it may change how values are written as JSON."""
+        """Whether it may change how values are serialized as JSON."""
         return self._mention(_ENCODING)
 
     @cached_property
     def mapping(self) -> bool:
-        """Whether it may map a file into memory, in place of reading it."""
+        """Whether it may map a file into memory instead of reading it."""
         return self._mention(_MAPPING)
 
     def assigns(self, name: str) -> bool:
-        """Return whether some module may be given an attribute `name` from outside."""
+        """Return whether an attribute `name` of some module may be assigned from outside."""
         return self.names or self._mention(re.compile(rb"\.%b\s*=[^=]" % re.escape(name.encode())))
 
     def defines(self, name: str) -> bool:
-        """Return whether it has a function or method `name` of its own."""
+        """Return whether the source defines a function or method `name`."""
         return self._mention(re.compile(rb"\bdef\s+%b\b" % re.escape(name.encode())))

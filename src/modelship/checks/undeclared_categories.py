@@ -1,7 +1,7 @@
 """Find categorical columns whose categories neither the model's file nor the sample declares.
 
-XGBoost before 3.1 keeps the codes of categories and not the categories. Given plain numbers it
-takes them for the codes, and answers.
+XGBoost before 3.1 stores the codes of categories and not the categories. It takes plain numbers for
+the codes, and returns wrong predictions without an error.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ _SHOWN: Final = 5
 def undeclared_categories(
     model: Model, *, path: str, source: Sequence[SourceFile], entry_script: str
 ) -> Iterator[Finding]:
-    """Find columns of categories to which the script that modelship wrote gives plain numbers.
+    """Find categorical columns that the generated script converts to plain numbers.
 
     Parameters
     ----------
     model : Model
-        The one model of the bundle.
+        The bundle's only model.
     path : str
-        How findings call its file.
+        The file's path in findings.
     source : Sequence[SourceFile]
-        The script, and the files that go along with it.
+        The script, and the files shipped with it.
     entry_script : str
         The script's path.
     """

@@ -1,8 +1,8 @@
 """Define schemas, and convert request bodies to what a model was fitted on.
 
-This package imports nothing else of modelship. A copy of it lies as ``modelship_tables`` beside
-the scoring scripts that modelship writes, and runs where modelship is not installed, on Python 3.8
-and newer. NumPy, pandas and pyarrow are imported where they are used.
+This package imports nothing else of modelship. It is copied as ``modelship_tables`` next to
+generated scoring scripts, and runs where modelship is not installed, on Python 3.8 and newer.
+NumPy, pandas and pyarrow are imported where they are used.
 """
 
 from .learning import schema_of_data, schema_of_estimator

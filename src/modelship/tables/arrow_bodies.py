@@ -1,8 +1,8 @@
 """Read Arrow's IPC format, a stream or a file, into columns of values.
 
-Nothing of a body is believed before it is compared with the body's length: compressed ones are
-refused, since their size is not known, and the lengths that columns tell are validated; see
-`arrow_limits` for what is in proportion to it.
+Sizes in a body are not trusted until they are compared with the body's length: compressed bodies
+are rejected, since their size is unknown, and the declared lengths of columns are validated; see
+`arrow_limits` for the allowed proportion.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def arrow_of_text(text: Any) -> bytes:
     Raises
     ------
     Refused
-        If it is no base64.
+        If it is not base64.
     """
     try:
         return base64.b64decode(text, validate=True)
@@ -49,19 +49,19 @@ def arrow_of_text(text: Any) -> bytes:
 
 
 def arrow_table(body: bytes) -> Any:
-    """Return the pyarrow.Table that a stream or a file holds.
+    """Return the pyarrow.Table in a stream or a file.
 
     Raises
     ------
     Refused
-        If it holds none, is compressed, or stands for far more than its length shows; if pyarrow
-        is missing.
+        If there is none, if it is compressed, if it represents far more data than its length
+        suggests, or if pyarrow is missing.
     """
     try:
         import pyarrow as pa
     except ImportError:
         raise Refused("This service does not read Arrow: it lacks pyarrow.", 415) from None
-    # Within the file's own marks and its table of contents, a file holds a stream.
+    # Between its magic bytes and its footer, a file holds a stream.
     source = pa.py_buffer(body)
     if body[: len(_FILE)] == _FILE:
         source = source.slice(len(_FILE))
@@ -110,21 +110,21 @@ def _kind_of(kind: Any) -> str:
 
 
 def values_of(held: Any, check: Check, *, validate: bool) -> Any:
-    """Return the values of one column of Arrow: an array of numbers, or a list.
+    """Return the values of one Arrow column: an array of numbers, or a list.
 
     Parameters
     ----------
     held : pyarrow.ChunkedArray
         The column.
     check : Check
-        What its values have to be.
+        The schema of the values.
     validate : bool
-        Whether to refuse others.
+        Whether to reject other values.
 
     Raises
     ------
     Refused
-        If it is of another kind, or has a gap where the model takes none.
+        If it is of another kind, or has a missing value that the model does not accept.
     """
     if validate:
         found, fitting = _kind_of(held.type), _FITTING.get(check.kind)
@@ -140,12 +140,12 @@ def values_of(held: Any, check: Check, *, validate: bool) -> Any:
 
 
 def values_of_any(held: Any, *, where: str = "a column") -> Any:
-    """Return the values of one column of Arrow: an array of numbers, or a list.
+    """Return the values of one Arrow column of any kind: an array of numbers, or a list.
 
     Raises
     ------
     Refused
-        If a value cannot be read; the text says in which column, which `where` names.
+        If a value cannot be read; the message names the column, given by `where`.
     """
     from pyarrow import types
 
@@ -162,7 +162,7 @@ def values_of_any(held: Any, *, where: str = "a column") -> Any:
 
 
 def _read(held: Any, *, where: str) -> list[Any]:
-    """Return the values of a column; what is in a dictionary is made once."""
+    """Return the values of a column; those of a dictionary are converted once."""
     from pyarrow import types
 
     try:
@@ -172,16 +172,16 @@ def _read(held: Any, *, where: str) -> list[Any]:
         values = unified.chunk(0).dictionary.to_pylist() if unified.num_chunks else []
         codes = (code for chunk in unified.chunks for code in chunk.indices.to_pylist())
         return [None if code is None else values[code] for code in codes]
-    except (ValueError, OverflowError, LookupError) as error:  # a date of the year 10000, a zone
+    except (ValueError, OverflowError, LookupError) as error:  # the year 10000, a time zone
         told = f"a value of the type {held.type} cannot be read"
         raise Refused(f"The Arrow body, {where}: {told}: {error}") from None
 
 
 def _is_compressed(message: Any) -> bool:
-    """Return whether the table of this message, a flatbuffer, says how its body is compressed.
+    """Return whether the message, a flatbuffer, declares a compression of its body.
 
-    pyarrow has verified the flatbuffer, but does not show this part of it. In a dictionary, the
-    batch lies one table deeper.
+    pyarrow has verified the flatbuffer, but does not expose this field. In a dictionary, the batch
+    is one table deeper.
     """
     held = memoryview(message.metadata)
 
@@ -189,7 +189,7 @@ def _is_compressed(message: Any) -> bool:
         return int(struct.unpack_from(code, held, at)[0])
 
     def slot(table: int, index: int) -> int:
-        """Return where the field lies, or 0 if it is not there."""
+        """Return the offset of the field, or 0 if it is absent."""
         fields = table - number("<i", table)
         at = 4 + 2 * index
         offset = number("<H", fields + at) if at < number("<H", fields) else 0

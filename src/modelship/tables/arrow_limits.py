@@ -1,7 +1,7 @@
 """Limit the memory of an Arrow body relative to its length.
 
-A few bytes can stand for many values: a column of nulls has no bytes at all, and a dictionary's
-one long text may be meant a million times. A plain column takes at least a bit for each value.
+A few bytes can represent many values: a column of nulls has no bytes at all, and one long text of a
+dictionary may be referenced a million times. A plain column takes at least a bit for each value.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from .refused import Refused
 
 __all__ = ["require_in_proportion"]
 
-_CELLS_A_BYTE = 8  # truth values take a bit each
+_CELLS_A_BYTE = 8  # booleans take a bit each
 _CELLS_ALWAYS = 100_000
 _TEXT_A_BYTE = 32  # a category of 32 letters, of which each value takes one byte
 _TEXT_ALWAYS = 1 << 25  # bytes: 32 MiB
-_VIEW = 4  # numbers of 32 bits in what stands for a text of the type string_view
+_VIEW = 4  # 32-bit numbers in the view of a text of the type string_view
 
 
 def require_in_proportion(table: Any, length: int) -> None:
-    """Raise Refused if a table holds far more than a body of this many bytes shows.
+    """Raise Refused if a table is far larger than a body of this many bytes.
 
-    Up to 8 values and 32 bytes of text are taken for each byte of the body; 100000 values and
-    32 MiB of text always.
+    Up to 8 values and 32 bytes of text are accepted for each byte of the body; 100000 values and 32
+    MiB of text always.
     """
     for name, held in zip(table.column_names, table.columns):
         if (unreadable := _unreadable_in(held.type)) is not None:
@@ -41,7 +41,7 @@ def _too_much(found: str, length: int, *, most: str) -> Refused:
 
 
 def _unreadable_in(kind: Any, *, is_inner: bool = False) -> Any:
-    """Return the type, or one within it, of which the size is not known before it is read."""
+    """Return the type, or one nested in it, whose size is unknown before it is read."""
     from pyarrow import types
 
     if types.is_list(kind) or types.is_large_list(kind):
@@ -74,7 +74,7 @@ def _cells(held: Any) -> int:
 
 
 def _text(held: Any) -> int:
-    """Return how many bytes of text a column holds when each value stands for itself."""
+    """Return the bytes of text in a column when each value is stored separately."""
     from pyarrow import types
 
     kind = held.type.value_type if types.is_dictionary(held.type) else held.type

@@ -13,7 +13,7 @@ _NAME = "pandas.period"
 
 
 def with_periods_as_texts(table: Any) -> Any:
-    """Return a pyarrow.Table in which each period is its text, as JSON has it.
+    """Return a pyarrow.Table with each period as its text, as in JSON.
 
     Raises
     ------
@@ -28,8 +28,8 @@ def with_periods_as_texts(table: Any) -> Any:
 
 
 def _frequency_of(field: Any) -> str | None:
-    """Return the frequency of a field of periods; None for any other, ``""`` if it is not told."""
-    if getattr(field.type, "extension_name", "") == _NAME:  # pandas has made the type known
+    """Return the frequency of a period field; None for other fields, ``""`` if not given."""
+    if getattr(field.type, "extension_name", "") == _NAME:  # pandas has registered the type
         return str(field.type.freq)
     told = field.metadata or {}
     if told.get(b"ARROW:extension:name") != _NAME.encode():

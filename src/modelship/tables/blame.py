@@ -1,7 +1,7 @@
 """Decide whether the request caused an error of predict().
 
-That its text speaks of NaN is not enough, since a step of a pipeline may have made one: the rows
-are asked, too.
+A message that mentions NaN is not enough, since a step of a pipeline may have produced it: the rows
+are checked too.
 """
 
 from __future__ import annotations
@@ -50,20 +50,20 @@ def blamed(
     width: int | None = None,
     predict: Any = None,
 ) -> Refused | None:
-    """Return the refusal that an error of predict() amounts to, or None if it is another's.
+    """Return the refusal for an error of predict(), or None if the request is not the cause.
 
     Parameters
     ----------
     error : Exception
-        What predict() raised.
+        The exception that predict() raised.
     data : DataFrame, Series, ndarray or list
-        The rows that it was given.
+        The rows passed to it.
     checks : sequence of Check
         The check of each column, which knows its categories.
     width : int, optional
-        How many values a row has, where that is known.
+        The number of values in a row, where known.
     predict : callable, optional
-        What raised the error; the columns that its estimator leaves out are not the cause.
+        What raised the error; columns that its estimator does not use are not the cause.
     """
     said = str(error)
     if _NO_ROWS.search(said) and not len(data):
@@ -96,7 +96,7 @@ def _blamed_in(said: str, data: Any, checks: Sequence[Check]) -> Refused | None:
 
 
 def _refused_infinite(said: str, data: Any) -> Refused | None:
-    """Return a refusal of a number that is infinite, or becomes so as the model reads it."""
+    """Return a refusal of a number that is infinite, or overflows as the model reads it."""
     found = _refused_at(_beyond(data, _INF), data, what="an infinite number")
     if found or "float32" not in said:
         return found
@@ -104,7 +104,7 @@ def _refused_infinite(said: str, data: Any) -> Refused | None:
 
 
 def _misshapen(said: str, data: Any, width: int | None) -> Refused | None:
-    """Return a refusal of rows of another shape than the model's."""
+    """Return a refusal of rows whose shape is not the model's."""
     if _OF_ONNX.search(said):
         return Refused(f"The model does not take these rows: {said}")
     shape: tuple[int, ...] = getattr(data, "shape", ())
@@ -120,7 +120,7 @@ def _misshapen(said: str, data: Any, width: int | None) -> Refused | None:
 
 
 def _no_number(said: str, data: Any, checks: Sequence[Check]) -> Refused | None:
-    """Return a refusal of a text; in a table, only where its column does not hold texts."""
+    """Return a refusal of a text; in a table, only if its column does not hold texts."""
     if not _NO_NUMBER.search(said) or len(data.shape) != _TABLE:
         return None
     is_table = hasattr(data, "iloc")
@@ -153,7 +153,7 @@ def _blamed_in_dicts(said: str, rows: list[Any]) -> Refused | None:
 def _refused_value(
     rows: list[Any], is_so: Callable[[Any], bool], *, expected: str, key: str | None = None
 ) -> Refused | None:
-    """Return a refusal of the first value in rows of objects; of one key alone, if it is known."""
+    """Return a refusal of the first value in rows of objects; of one key only, if known."""
     for at, row in enumerate(rows):
         for name, value in row.items() if isinstance(row, dict) else ():
             if name == (name if key is None else key) and is_so(value):
@@ -166,7 +166,7 @@ def _unknown_in(check: Check, values: Any) -> str:
 
 
 def _columns_of(data: Any) -> Iterator[Any]:
-    """Yield the values of each column of a DataFrame, or of an array with two dimensions."""
+    """Yield the values of each column of a DataFrame, or of a two-dimensional array."""
     if hasattr(data, "columns"):
         return (data.iloc[:, at].tolist() for at in range(data.shape[1]))
     return iter(data.T.tolist() if getattr(data, "ndim", 0) > 1 else ())
@@ -177,7 +177,7 @@ def _refused_at(
 ) -> Refused | None:
     """Return a refusal that names the first row, and its columns; None if there is none.
 
-    Columns in which a value may be missing are not the cause, unless there are no others.
+    Columns that accept missing values are not the cause, unless there are no others.
     """
     import numpy as np
 
@@ -250,6 +250,6 @@ def _is_too_large(value: Any) -> bool:
 
 
 _INF = float("inf")
-_GREATEST = 3.4028235e38  # from here on, a number is none of float32
+_GREATEST = 3.4028235e38  # from here on, a number overflows float32
 _NUMBERS = (int, float)
-_MOST_BITS = 1023  # of an integer that is a float, whatever its bits are
+_MOST_BITS = 1023  # an integer of so many bits always fits in a float

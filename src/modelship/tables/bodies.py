@@ -1,7 +1,7 @@
 """Parse a request body of any supported form into columns of values.
 
-Under ``{"data": …}``, or by itself, a body holds records (objects by column) or rows (lists in the
-model's order). MLflow's forms are taken too: ``dataframe_records``, ``dataframe_split``,
+Under ``{"data": …}``, or at the top level, a body holds records (objects by column) or rows (lists
+in the model's order). MLflow's forms are accepted too: ``dataframe_records``, ``dataframe_split``,
 ``instances`` and ``inputs``; see "Local inference server spec" in MLflow's documentation. Under
 ``arrow`` it holds a stream of Arrow's IPC format in base64.
 """
@@ -39,16 +39,16 @@ _LONGEST = 200
 
 
 def rows_of(body: str | bytes, *, key: str = "data", names: Sequence[str] = ()) -> Any:
-    """Return what holds the rows of a body: a list, an object of columns, or the bytes of Arrow.
+    """Return the part of a body with its rows: a list, an object of columns, or Arrow bytes.
 
     Parameters
     ----------
     body : str or bytes
         The body of a request.
     key : str
-        The key under which the rows are looked for first.
+        The key under which the rows are looked up first.
     names : sequence of str
-        The columns of the model: an object of just these keys is taken as it is.
+        The columns of the model: an object with exactly these keys is used as it is.
 
     Raises
     ------
@@ -78,13 +78,13 @@ def rows_of(body: str | bytes, *, key: str = "data", names: Sequence[str] = ()) 
 
 
 def _document_of(body: str | bytes) -> Any:
-    """Return what a body of JSON holds; its texts have only whole characters."""
+    """Return the contents of a JSON body; its texts are valid Unicode."""
     if not body.strip():
         header = "Content-Type: application/json"
         raise Refused(f"The body is empty; send JSON, with the header {header}.")
     try:
         document = json.loads(body)
-        # Half of a pair may stand alone in an escape, of which most bodies have none.
+        # An escape may hold an unpaired surrogate; most bodies have no escapes.
         if "\\" in (text := str(body)) and "\\ud" in text.lower():
             _require_whole(document, where="")
     except Refused:
@@ -97,7 +97,7 @@ def _document_of(body: str | bytes) -> Any:
 
 
 def _require_whole(value: Any, *, where: str) -> None:
-    """Raise Refused at a text that is no Unicode: JSON may hold half of a character."""
+    """Raise Refused at a text that is not valid Unicode: JSON may hold an unpaired surrogate."""
     if isinstance(value, dict):
         for key, each in value.items():
             _require_whole(key, where=where)
@@ -114,7 +114,7 @@ def _require_whole(value: Any, *, where: str) -> None:
 
 
 def _holds_rows(document: dict[str, Any], key: str, names: Sequence[str]) -> bool:
-    """Return whether the one key of a body is that of its rows, though a column has its name."""
+    """Return whether a body's only key is that of its rows, even if a column has that name."""
     [(name, found), *more] = document.items()
     if more or name not in (key, *_KEYS):
         return False
@@ -132,7 +132,7 @@ def columns_of(rows: Any, names: Sequence[str]) -> list[list[Any]]:
         Records, rows in the order of `names`, ``{"columns": [...], "data": [...]}``, or an object
         of columns.
     names : sequence of str
-        The columns of the model; the place of one without a name counts.
+        The columns of the model; an unnamed one is identified by its position.
 
     Raises
     ------
@@ -149,12 +149,12 @@ def columns_of(rows: Any, names: Sequence[str]) -> list[list[Any]]:
 
 
 def dicts_of(rows: Any) -> list[dict[str, Any]]:
-    """Return rows each of which is an object with keys of its own.
+    """Return rows that are objects, each with keys of its own.
 
     Raises
     ------
     Refused
-        If one is something else.
+        If a row is not an object.
     """
     if not isinstance(rows, list):
         raise Refused(f"The rows are {kind_of(rows)}; a list of objects is expected.")
@@ -165,7 +165,7 @@ def dicts_of(rows: Any) -> list[dict[str, Any]]:
 
 
 def without_index(found: Sequence[Any], names: Sequence[str]) -> list[Any]:
-    """Return the names found without that of an index which the model does not know."""
+    """Return the names found, without that of an index column unknown to the model."""
     return [name for name in found if name in names or name not in _INDEXES]
 
 
@@ -175,12 +175,12 @@ def is_split(found: dict[str, Any]) -> bool:
 
 
 def are_names(names: Sequence[str]) -> bool:
-    """Return whether columns can be told by their names, of which one may be the empty text."""
+    """Return whether columns are distinguishable by name; one may be the empty text."""
     return any(names) and len(set(names)) == len(names)
 
 
 def kind_of(value: Any) -> str:
-    """Return what a JSON value is, with its article."""
+    """Return the kind of a JSON value, with its article."""
     kinds = {dict: "an object", list: "a list", str: "a text", bool: "a truth value"}
     return "null" if value is None else kinds.get(type(value), "a number")
 
@@ -239,7 +239,7 @@ def _of_object(found: dict[str, Any], names: Sequence[str]) -> list[list[Any]]:
     require_names(without_index(list(found), names), names, where="The body")
     lengths = {name: len(found[name]) if isinstance(found[name], list) else None for name in names}
     if None in lengths.values():
-        if all(length is None for length in lengths.values()):  # one row alone
+        if all(length is None for length in lengths.values()):  # a single row
             return [[found[name]] for name in names]
         name = next(name for name, length in lengths.items() if length is None)
         raise Refused(f"Column {name!r} is {kind_of(found[name])}; a list of values is expected.")
@@ -250,7 +250,7 @@ def _of_object(found: dict[str, Any], names: Sequence[str]) -> list[list[Any]]:
 
 
 def _holds_lists(split: dict[str, Any], names: Sequence[str]) -> bool:
-    """Return whether "data" are rows; a model may have columns that are named so themselves."""
+    """Return whether "data" are rows; a model may have columns with these names."""
     is_other = split.keys() != set(names)
     return is_other or (bool(split["columns"]) and all(isinstance(r, list) for r in split["data"]))
 
@@ -269,7 +269,7 @@ def _listed(names: Sequence[Any]) -> str:
 
 
 def _cut(name: Any) -> str:
-    """Return a name in quotes; one that a caller made up may be as long as the body."""
+    """Return a name in quotes; one made up by a caller may be as long as the body."""
     text = repr(name)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 

@@ -19,7 +19,7 @@ _NESTED = frozenset((list, dict))
 _NUMBERS = frozenset((int, float))
 _LISTED = 5
 _TYPES: dict[str, frozenset[type]] = {
-    "integer": frozenset((int, float, bool)),  # as pandas has it, true is 1
+    "integer": frozenset((int, float, bool)),  # as in pandas, true is 1
     "number": frozenset((int, float, bool)),
     "boolean": frozenset((bool,)),
     "text": frozenset((str,)),
@@ -36,34 +36,34 @@ EXPECTED = {
 
 
 def filled(column: Column, values: list[Any]) -> list[Any]:
-    """Return the values with what stands for a missing one in the place of null."""
+    """Return the values with null replaced by the marker for a missing value."""
     if column.missing_as == "none" or None not in values:
         return values
     return [_NAN if value is None else value for value in values]
 
 
 class Check:
-    """What the values of one column have to be.
+    """Checks the values of one column.
 
     Parameters
     ----------
     column : Column
         The column.
     at : int
-        Its place, for the message about one without a name.
+        Its position, for the message about an unnamed column.
 
     Attributes
     ----------
     name : str
-        What the column is called in messages.
+        The column's name in messages.
     kind : str
-        What its values have to be; ``""`` for anything.
+        The kind that its values must have; ``""`` for any.
     unseen : int
-        How many values are none of the categories that the model knows.
+        The number of values that are not among the categories known to the model.
     last_unseen : object
         The last of these.
     outside : int
-        How many numbers are below the least or above the greatest one of the sample.
+        The number of values below the minimum or above the maximum of the sample.
     """
 
     def __init__(self, column: Column, at: int) -> None:
@@ -76,7 +76,7 @@ class Check:
         self._allowed = self._types and (
             self._types if column.missing is False else self._types | {_NONE}
         )
-        is_date = self.kind == "date"  # of which there are many ways to write each
+        is_date = self.kind == "date"  # a date can be written in many ways
         self._known = frozenset(() if is_date else column.categories)
         self._low, self._high = column.low, column.high
 
@@ -98,7 +98,7 @@ class Check:
         raise Refused(f"Row {row}, {self.name}: {shown(values[row])} is given; {self._expected()}.")
 
     def count(self, values: Any) -> bool:
-        """Count what the model or the sample has not seen; return whether there is any."""
+        """Count values unseen by the model or the sample; return whether there are any."""
         if self._known:
             known = self._known
             new = [v for v in values if v not in known and v is not None and v == v]  # noqa: PLR0124
@@ -117,7 +117,7 @@ class Check:
         return outside > 0
 
     def counted(self) -> str:
-        """Return what was counted, in words; ``""`` if nothing was."""
+        """Return a text with the counts; ``""`` if they are 0."""
         if self.unseen:
             noun = "value" if self.unseen == 1 else "values"
             such = f"unknown to the model, such as {shown(self.last_unseen)}"
@@ -129,7 +129,7 @@ class Check:
         return ""
 
     def unknown_in(self, values: Sequence[Any]) -> str:
-        """Return where the first value is that the model does not know, and what it knows."""
+        """Return a message on the first value unknown to the model; ``""`` if there is none."""
         for row, value in enumerate(values if self._known else ()):
             if value not in self._known and value is not None and value == value:  # noqa: PLR0124
                 known = self.column.categories[:_LISTED]
@@ -150,7 +150,7 @@ class Check:
 
 
 def _kind_of_values(column: Column) -> str:
-    """Return the kind of a column's values; that of a category's is what its categories are."""
+    """Return the kind of a column's values; for a category, that of its categories."""
     if column.kind != "category":
         return column.kind
     kinds = {type(value) for value in column.categories}
@@ -161,7 +161,7 @@ def _kind_of_values(column: Column) -> str:
 
 
 def shown(value: Any) -> str:
-    """Return a value as JSON has it, cut if it is longer than a line's worth."""
+    """Return a value as JSON, truncated to a line's length."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     text = repr(value.item() if hasattr(value, "item") else value)

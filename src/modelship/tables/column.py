@@ -23,7 +23,7 @@ class SchemaError(ValueError):
 
 @dataclass(frozen=True)
 class Column:
-    """One column that a model takes.
+    """One column of a model's input.
 
     Attributes
     ----------
@@ -32,19 +32,19 @@ class Column:
     kind : str
         One of :data:`KINDS`.
     dtype : str
-        The name that pandas or NumPy has for what the model was fitted on, such as ``"int64"``,
+        The pandas or NumPy name of the dtype that the model was fitted on, such as ``"int64"``,
         ``"object"``, ``"str"``, ``"datetime64[us]"`` or ``"category"``; ``""`` if not known. It is
-        ``"category"`` where the kind is, and the categories are given.
+        ``"category"`` if the kind is, and the categories are given.
     categories : tuple[str or int or float or bool, ...]
         The values that the model knows, in its order; empty if not known.
     ordered : bool
-        Whether the order of the categories has a meaning, as a dtype of pandas says.
+        Whether the categories are ordered, as in a pandas dtype.
     missing : bool, optional
         Whether a value may be missing; None if not known.
     missing_as : str
-        What stands for a missing value in a column of texts: ``"nan"`` or ``"none"``.
+        The marker for a missing value in a column of texts: ``"nan"`` or ``"none"``.
     low, high : float, optional
-        The least and the greatest number of the sample, inclusive.
+        The minimum and maximum of the sample, inclusive.
     example : str or int or float or bool, optional
         A value of the sample.
     """
@@ -66,11 +66,11 @@ class Column:
             object.__setattr__(self, "dtype", "category")
 
     def completed_by(self, other: Column) -> Column:
-        """Return this column with what only `other` knows of it.
+        """Return this column, with unknown fields filled in from `other`.
 
-        A model that takes numbers also takes what can be read as such: truth values, or texts.
-        A sample tells which of these it is given. Where an encoder knows the values of categories,
-        their kind stays what the values are.
+        A model that takes numbers also takes what can be converted to them: booleans, or texts. A
+        sample shows which of these it is given. If an encoder knows the values of categories, the
+        kind remains that of the values.
         """
         completed = _completed(self, other)
         is_known = other.dtype == "category" and self.categories
@@ -81,14 +81,14 @@ class Column:
 
 @dataclass(frozen=True)
 class Outputs:
-    """What a model answers for each row.
+    """The answer of a model for each row.
 
     Attributes
     ----------
     task : str
         ``"classification"``, ``"regression"``, or ``""`` if not known.
     names : tuple[str, ...]
-        The names of several outputs; empty if there is one, or they have none.
+        The names of several outputs; empty if there is one, or they are unnamed.
     labels : tuple[tuple[str or int or float or bool, ...], ...]
         The classes of each output, in the model's order; empty if not known.
     probabilities : bool, optional
@@ -101,19 +101,19 @@ class Outputs:
     probabilities: bool | None = None
 
     def completed_by(self, other: Outputs) -> Outputs:
-        """Return these outputs with what only `other` knows of them."""
+        """Return these outputs, with unknown fields filled in from `other`."""
         return _completed(self, other)
 
 
 def require_one_of(found: object, known: tuple[str, ...], *, what: str) -> None:
-    """Raise SchemaError unless `found` is one of those known."""
+    """Raise SchemaError unless `found` is one of the known values."""
     if found not in known:
         names = ", ".join(filter(None, known))
         raise SchemaError(f"{what} is {found!r}, and one of these is expected: {names}")
 
 
 def _completed(mine: _Known, other: _Known) -> _Known:
-    """Return `mine` with each field that only `other` gives."""
+    """Return `mine`, with each field that only `other` has."""
     default = type(mine)()
     given = {
         each.name: getattr(other, each.name)

@@ -1,4 +1,4 @@
-"""Count values that the model or its sample has not seen; they are not refused."""
+"""Count values that the model or its sample has not seen; they are not rejected."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _logger = logging.getLogger("modelship_tables")
 
 
 class Counts:
-    """Counts values that are none of a column's categories, and numbers outside of its range.
+    """Counts values outside a column's categories, and numbers outside its range.
 
-    What it has counted stands in the log in one line, at most once a minute.
+    The counts are logged in one line, at most once a minute.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class Counts:
         self.has_new = False
 
     def note(self, values: Sequence[Any]) -> None:
-        """Look at the values of each column, of one request."""
+        """Count the values of each column, for one request."""
         found = [check for check, each in zip(self._checks, values) if check.count(each)]
         self._rows += len(values[0]) if values else 0
         if found:
@@ -44,14 +44,14 @@ class Counts:
             self._tell()
 
     def take(self) -> tuple[int, int]:
-        """Return how many were counted since the last call: values, and numbers."""
+        """Return the counts since the last call: values, and numbers."""
         self.has_new = False
         before, self._taken = self._taken, self.totals
         return self._taken[0] - before[0], self._taken[1] - before[1]
 
     @property
     def totals(self) -> tuple[int, int]:
-        """How many values are none of the categories, and how many numbers are outside."""
+        """The number of values outside the categories, and of numbers outside the range."""
         return sum(each.unseen for each in self._checks), sum(each.outside for each in self._checks)
 
     def _tell(self) -> None:

@@ -23,7 +23,7 @@ _NUMBERS = frozenset((int, float, bool, type(None)))
 
 
 class FrameMaker:
-    """Makes DataFrames with the columns and dtypes of a schema.
+    """Builds DataFrames with the columns and dtypes of a schema.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class FrameMaker:
         Raises
         ------
         Refused
-            If values cannot be read as what their column holds.
+            If values cannot be converted to their column's dtype.
         """
         made = [
             _made(make, column, each)
@@ -89,7 +89,7 @@ def _made(make: Any, column: Column, values: Any) -> Any:
 
 
 def as_values(column: Column, values: list[Any]) -> Any:
-    """Return the values of one nameless column: a Series where the model was fitted on one."""
+    """Return the values of one unnamed column: a Series if the model was fitted on one."""
     if not column.dtype:
         return _objects(filled(column, values))
     import pandas as pd
@@ -98,7 +98,7 @@ def as_values(column: Column, values: list[Any]) -> Any:
 
 
 def as_objects(columns: Sequence[Column], values: Sequence[list[Any]]) -> Any:
-    """Return an array of objects of shape (n, columns), in which each value stays what it is."""
+    """Return an array of objects of shape (n, columns), with each value unchanged."""
     import numpy as np
 
     made = np.empty((len(values[0]) if values else 0, len(columns)), dtype=object)
@@ -108,15 +108,15 @@ def as_objects(columns: Sequence[Column], values: Sequence[list[Any]]) -> Any:
 
 
 def as_array(rows: Any) -> Any:
-    """Return rows of which no more is known as what they look like.
+    """Return rows of an unknown schema, converted by their values alone.
 
-    Numbers become an array of numbers, and null is NaN; records become a DataFrame. Rows in which
-    there is anything else become an array of objects, each of which stays as it is.
+    Numbers become an array of numbers, with null as NaN; records become a DataFrame. Rows with any
+    other value become an array of objects, with each value unchanged.
 
     Raises
     ------
     Refused
-        If the rows have different lengths, or are no list.
+        If the rows have different lengths, or are not a list.
     """
     import numpy as np
 

@@ -1,6 +1,7 @@
 """Infer a schema from data and a fitted estimator, without guessing from a few rows.
 
-What a sample does not show is not known: that it has no gap does not say that there is none.
+Nothing is inferred from what a sample lacks: a sample without missing values does not prove that
+there are none.
 """
 
 from __future__ import annotations
@@ -25,28 +26,28 @@ _KIND_OF_CODE = {
     "u": "integer",
     "f": "number",
     "M": "date",
-    "m": "mixed",  # a duration, which JSON has as a text
+    "m": "mixed",  # a duration, which is a text in JSON
 }
 _TWO_DIMENSIONS = 2
 
 
 def schema_of_data(data: Any) -> Schema:
-    """Return what rows show of the columns that a model takes.
+    """Infer the schema of the columns from rows.
 
     Parameters
     ----------
     data : DataFrame, Series, array of shape (n, ...), sparse matrix, or list of n rows or records
-        Rows as the model was fitted on, or as a request holds them.
+        Rows as the model was fitted on, or as in a request.
 
     Returns
     -------
     Schema
-        Its form is ``""`` where the rows do not tell, as an empty list does.
+        Its form is ``""`` if the rows do not determine it, such as an empty list.
 
     Raises
     ------
     SchemaError
-        If two columns have one name.
+        If two columns have the same name.
     """
     if is_frame(data):
         return _of_frame(data)
@@ -62,7 +63,7 @@ def schema_of_data(data: Any) -> Schema:
 
 
 def schema_of_estimator(estimator: Any) -> Schema:
-    """Return what a fitted estimator says of itself, as scikit-learn's do.
+    """Return the schema in the attributes of a fitted estimator like scikit-learn's.
 
     Parameters
     ----------
@@ -164,7 +165,7 @@ def _of_rows(rows: Sequence[Any]) -> Schema:
 
 
 def _nameless(columns: tuple[Column, ...]) -> Schema:
-    """Return rows of numbers, or of mixed values; one column alone may be missing everywhere."""
+    """Return rows of numbers, or of mixed values; one column may be missing everywhere."""
     if all(column.kind in _NUMBERS for column in columns):
         return Schema("array", width=len(columns))
     unnamed = tuple(
@@ -194,17 +195,17 @@ def _column(name: str, dtype: str, values: list[Any], *, series: Any = None) -> 
 
 
 def _kind_of_categories(series: Any) -> str:
-    """Return the kind of the values of a series of categories.
+    """Return the kind of the values of a categorical series.
 
-    It is not ``"category"``: a sample does not say that the model itself takes categories, and what
-    an encoder makes of a value that it does not know is up to the encoder.
+    It is not ``"category"``: a sample does not show that the model itself takes categories, and an
+    encoder decides how to treat unknown values.
     """
     categories = series.cat.categories
     return _kind(categories.tolist(), series=categories)
 
 
 def _plain_or_itself(value: Any) -> Any:
-    """Return a value's JSON form, or the value where it has none."""
+    """Return a value's JSON form, or the value if it has none."""
     try:
         return to_plain(value)
     except TypeError:

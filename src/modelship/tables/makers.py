@@ -1,8 +1,8 @@
 """Convert the values of one column to an array of the dtype that the model was fitted on.
 
-A maker takes a list of JSON's values, or what Arrow has made of a column, and returns an array of
-NumPy's or pandas'. It is made once for each column, since asking pandas what a dtype means costs
-more than a row does.
+A maker takes a list of JSON values, or the values of an Arrow column, and returns a NumPy or pandas
+array. It is created once for each column, since resolving a pandas dtype costs more than converting
+a row.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ __all__ = ["maker_of"]
 
 
 def maker_of(column: Column) -> Maker:
-    """Return what makes the array of a column.
+    """Return the function that creates the array of a column.
 
-    The maker raises ValueError, TypeError or OverflowError for values that it cannot take.
+    The maker raises ValueError, TypeError or OverflowError for values that it cannot convert.
     """
     if column.dtype == "category" and column.kind == "date":
         return partial(_date_categories, column=column)
@@ -56,10 +56,10 @@ def _is_bool(dtype: Any) -> bool:
 
 
 def _truths(values: Any, *, make: Maker, is_strict: bool) -> Any:
-    """Return truth values, of which some may be texts or the numbers 0 and 1.
+    """Return booleans, of which some may be texts or the numbers 0 and 1.
 
-    Such come only where nothing is validated. Where the dtype holds truth values alone, no other
-    text is one.
+    Those occur only without validation. If the dtype holds only booleans, no other text is
+    accepted.
     """
     if not isinstance(values, list) or {bool, type(None)}.issuperset(map(type, values)):
         return make(values)
@@ -73,7 +73,7 @@ def _truths(values: Any, *, make: Maker, is_strict: bool) -> Any:
 
 
 def _maker_of_kind(column: Column) -> Maker:
-    """Return the maker of a column of which the dtype is not known: as pandas reads records."""
+    """Return the maker of a column of unknown dtype: as pandas reads records."""
     if column.kind == "number":
         return partial(_floats, dtype="float64")
     if column.kind == "integer":
@@ -82,7 +82,7 @@ def _maker_of_kind(column: Column) -> Maker:
 
 
 def _known_dtype(name: str) -> Any:
-    """Return the dtype of a name; None if this release of pandas has none of it."""
+    """Return the dtype with a name; None if this release of pandas does not have it."""
     import pandas as pd
 
     if name == "str":  # since pandas 3; before, texts are objects
@@ -92,7 +92,7 @@ def _known_dtype(name: str) -> Any:
         return None
     try:
         return pd.api.types.pandas_dtype(name)
-    except (TypeError, ValueError, ImportError):  # ImportError: pyarrow's, without it
+    except (TypeError, ValueError, ImportError):  # ImportError: if pyarrow is missing
         return None
 
 
@@ -109,9 +109,9 @@ def _floats(values: Any, *, dtype: Any) -> Any:
 
 
 def _integers(values: Any, *, dtype: Any) -> Any:
-    """Return integers of a dtype, or of a wider one where one does not fit.
+    """Return integers of a dtype, or of a wider one if a value does not fit.
 
-    With a gap or a fraction they are floats, as pandas has them.
+    With a missing value or a fraction they are floats, as in pandas.
     """
     import numpy as np
 
@@ -133,12 +133,12 @@ def _range(integers: Any) -> tuple[int, int]:
 
 
 def _objects_maker(column: Column) -> Maker:
-    """Return the maker of objects; also of truth values, which are objects where one is missing."""
+    """Return the maker of objects; also for booleans, which are objects if one is missing."""
     return partial(_objects, column=column, read=_date_or_time if column.kind == "date" else None)
 
 
 def _objects(values: Any, *, column: Column, read: Maker | None = None) -> Any:
-    """Return objects as they are; as an Index, which a DataFrame does not look into."""
+    """Return objects unchanged; as an Index, which a DataFrame does not inspect."""
     import numpy as np
     import pandas as pd
 
@@ -151,7 +151,7 @@ def _objects(values: Any, *, column: Column, read: Maker | None = None) -> Any:
 
 
 def _extension(values: Any, *, dtype: Any) -> Any:
-    """Return an extension array; integers of a wider dtype where a number does not fit."""
+    """Return an extension array; integers of a wider dtype if a number does not fit."""
     import pandas as pd
 
     if getattr(dtype, "kind", "") in {"i", "u"}:
@@ -166,7 +166,7 @@ def _extension(values: Any, *, dtype: Any) -> Any:
 
 
 def _require_short(values: Any) -> None:
-    """Raise ValueError at a text of so many digits that pandas takes seconds to read them."""
+    """Raise ValueError at a text with so many digits that pandas needs seconds to parse it."""
     if any(isinstance(value, str) and len(value) > _MOST_DIGITS for value in values):
         raise ValueError("it holds a text that is too long for a number")
 
@@ -176,15 +176,15 @@ def _guessed(values: Any, *, column: Column) -> Any:
 
     is_gap = [value is None for value in values]
     if column.kind == "text" and any(is_gap) and (column.missing_as == "none" or all(is_gap)):
-        return _objects(values, column=column)  # pandas would make NaN of None
+        return _objects(values, column=column)  # pandas would turn None into NaN
     return pd.Series(filled(column, list(values))).array
 
 
 def _categories_maker(column: Column) -> Maker:
     """Return the maker of categories.
 
-    To a model that takes categories itself, as boosters do, what is unknown is missing. For any
-    other one unknown values are kept: an encoder in it has its own way with them.
+    For a model that takes categories itself, as boosters do, unknown values become missing ones.
+    For any other model unknown values are kept: its encoder decides how to treat them.
     """
     import pandas as pd
 
@@ -210,7 +210,7 @@ def _is_present(value: Any) -> bool:
 
 
 def _new_categories(column: Column, values: Any) -> Any:
-    """Return the categories of a model that knows by itself what they stand for."""
+    """Return the categories of a model that itself knows what they represent."""
     import pandas as pd
 
     dtype = pd.CategoricalDtype(ordered=column.ordered)
@@ -218,7 +218,7 @@ def _new_categories(column: Column, values: Any) -> Any:
 
 
 def _date_categories(values: Any, *, column: Column) -> Any:
-    """Return categories that are dates; what the model does not know is kept."""
+    """Return categories that are dates; those unknown to the model are kept."""
     import pandas as pd
 
     known = pd.Index(_dates(list(column.categories), dtype=None))
@@ -229,7 +229,7 @@ def _date_categories(values: Any, *, column: Column) -> Any:
 
 
 def _dates(values: Any, *, dtype: Any) -> Any:
-    """Return dates; in a column with a time zone, one without is UTC."""
+    """Return dates; in a column with a time zone, a date without one is UTC."""
     import pandas as pd
 
     is_zoned = getattr(dtype, "tz", None) is not None
@@ -255,7 +255,7 @@ def _durations(values: Any, *, dtype: Any) -> Any:
 
 
 def _date_or_time(value: Any) -> Any:
-    """Return a date, or a moment if there is a time in it, as Python's own object."""
+    """Return Python's date, or datetime if the text has a time."""
     if not isinstance(value, str):
         return value
     if (read := _usual(value)) is not None:
@@ -267,7 +267,7 @@ def _date_or_time(value: Any) -> Any:
 
 
 def _usual(text: str) -> Any:
-    """Return what Python reads of the usual form of a date or moment; None for any other text."""
+    """Return the date or datetime of a text in the usual format; None for any other text."""
     if text[4:5] != "-" or text[7:8] != "-" or len(text) not in _USUAL:
         return None
     try:
@@ -281,7 +281,7 @@ def _usual(text: str) -> Any:
 
 _USUAL = (10, 19, 26)  # characters: 2024-05-31, 2024-05-31T10:00:00, and with microseconds
 _TRUTHS = {"true": True, "false": False}
-_MOST_DIGITS = 4300  # as Python has it
+_MOST_DIGITS = 4300  # as in Python
 _OF_CODE: dict[str, Callable[..., Any]] = {
     "M": _dates,
     "m": _durations,

@@ -1,7 +1,7 @@
 """Convert the rows of a body to an array of numbers, for models without column names.
 
-Where NumPy makes an array of numbers of the rows, nothing else is looked at. Only rows of which it
-makes anything else are searched, for what has to be told to the caller.
+If NumPy converts the rows to an array of numbers, nothing else is checked. Only otherwise are the
+rows searched for the value to report to the caller.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ def as_numbers(rows: Any, *, width: int | None = None) -> Any:
     Parameters
     ----------
     rows : list or dict
-        Lists of numbers, or what :func:`rows_without_names` makes such lists of.
+        Lists of numbers, or what :func:`rows_without_names` converts to such lists.
     width : int, optional
-        How many values a row has, where that is known. A row of another width is not refused by
-        itself: it is named where the rows differ.
+        The number of values in a row, where known. Rows of another width are not rejected for that;
+        it serves the message when rows differ.
 
     Raises
     ------
     Refused
-        If the rows differ in their lengths, or hold anything that is no number.
+        If the rows have different lengths, or hold anything that is not a number.
     """
     import numpy as np
 
@@ -47,19 +47,19 @@ def as_numbers(rows: Any, *, width: int | None = None) -> Any:
         if _NUMBERS.issuperset(map(type, array.flat)):
             return array.astype(float)
     except (ValueError, OverflowError):
-        pass  # told below, in other words than NumPy's
+        pass  # reported below, with a clearer message than NumPy's
     raise misshapen(rows, width=width) or Refused("The rows do not all have the same shape.")
 
 
 def rows_without_names(rows: Any) -> list[Any]:
-    """Return rows as lists, whatever names a body has for their columns.
+    """Return rows as lists, ignoring the names that a body has for its columns.
 
-    The order of the columns in the body counts, and that of the keys in its first row.
+    The order is that of the columns in the body, or of the keys in its first row.
 
     Raises
     ------
     Refused
-        If they are no rows, or two of them have different keys.
+        If they are not rows, or two of them have different keys.
     """
     if isinstance(rows, dict):
         rows = rows["data"] if is_split(rows) else _of_columns(rows)
@@ -69,7 +69,7 @@ def rows_without_names(rows: Any) -> list[Any]:
 
 
 def stacked_numbers(columns: Sequence[Any]) -> Any:
-    """Return arrays of numbers as the columns of one; None if one of them is something else."""
+    """Return arrays of numbers as the columns of one; None if one is not such an array."""
     if not columns or not all(hasattr(each, "dtype") for each in columns):
         return None
     import numpy as np
@@ -78,7 +78,7 @@ def stacked_numbers(columns: Sequence[Any]) -> Any:
 
 
 def _of_columns(columns: dict[str, Any]) -> list[Any]:
-    """Return the rows of an object of columns, or those of the one tensor that it names."""
+    """Return the rows of an object of columns, or those of its only tensor."""
     for name, values in columns.items():
         if not isinstance(values, list):
             told = f"Column {name!r} is {kind_of(values)}"
@@ -107,14 +107,14 @@ def _of_records(records: list[Any]) -> list[list[Any]]:
 def misshapen(
     rows: Sequence[Any], *, width: int | None = None, is_numeric: bool = True
 ) -> Refused | None:
-    """Return a refusal of the first row that is none, or of the first value that is no number.
+    """Return a refusal of the first row that is not a row, or value that is not a number.
 
     Parameters
     ----------
     rows : sequence of list
         The rows.
     width : int, optional
-        How many values a row has; as many as the first one if left out.
+        The number of values in a row; by default that of the first row.
     is_numeric : bool
         Whether values have to be numbers.
     """

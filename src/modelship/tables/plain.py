@@ -1,11 +1,11 @@
 """Convert Python values to JSON values, by one rule for requests, answers and samples.
 
-A DataFrame becomes a list of records, whose keys are its columns in their order; one whose columns
-are not named by texts becomes a list of rows. Arrays, sparse ones too, become lists. A missing
-value (NaN, NaT, NA) becomes null. Dates become texts in ISO 8601, and durations too. NumPy's
-scalars and Decimal become numbers, and a UUID and a period become their texts. JSON has no
-infinities: in an answer they become null, as NaN does, and everywhere else they stay what Python's
-json module writes and reads, since a request without them would be another one.
+A DataFrame becomes a list of records, with its columns as keys in their order, or a list of rows if
+its column names are not texts. Arrays, including sparse ones, become lists. A missing value (NaN,
+NaT, NA) becomes null. Dates and durations become ISO 8601 texts. NumPy scalars and Decimal become
+numbers; a UUID and a period become their texts. JSON has no infinities: in an answer they become
+null, like NaN; everywhere else they keep the form that Python's json module writes and reads, since
+dropping them would change the request.
 """
 
 from __future__ import annotations
@@ -37,25 +37,25 @@ def to_json(value: Any) -> str:
     Raises
     ------
     NoPlainForm
-        If a part of it has no JSON form.
+        If part of it has no JSON form.
     """
     return json.dumps(to_plain(value))
 
 
 def to_plain(value: Any, *, where: str = "") -> Any:
-    """Return `value` as JSON's values: dicts, lists, texts, numbers, truth values and None.
+    """Return `value` as JSON values: dicts, lists, texts, numbers, booleans and None.
 
     Parameters
     ----------
     value : object
-        What has to be written.
+        The value to convert.
     where : str
-        Where it stands, for the error; such as ``"data[0].age"``.
+        Its location, for the error; such as ``"data[0].age"``.
 
     Raises
     ------
     NoPlainForm
-        If a part of it has no JSON form.
+        If part of it has no JSON form.
     """
     kind = type(value)
     if kind in _AS_THEY_ARE:
@@ -76,18 +76,18 @@ def _of_list(values: Sequence[Any], *, where: str) -> list[Any]:
     kinds = set(map(type, values))
     if kinds <= _AS_THEY_ARE:
         return list(values)
-    if kinds <= _CELLS:  # a row of a table: nothing in it needs a place for an error
+    if kinds <= _CELLS:  # a row of a table: no value in it needs a location for an error
         return [None if each != each else each for each in values]  # noqa: PLR0124 - as above
     return [to_plain(each, where=f"{where}[{at}]") for at, each in enumerate(values)]
 
 
 def to_answer(value: Any) -> Any:
-    """Return predictions as JSON's values; a number that is not finite is null.
+    """Return predictions as JSON values; a number that is not finite is null.
 
     Raises
     ------
     NoPlainForm
-        If a part of them has no JSON form.
+        If part of them has no JSON form.
     """
     kind = getattr(getattr(value, "dtype", None), "kind", "")
     is_finite = kind in {"b", "i", "u", "U"} or (
@@ -116,7 +116,7 @@ def records_of(frame: Any) -> list[Any]:
     Raises
     ------
     NoPlainForm
-        If two columns have one name, or a value has no JSON form.
+        If two columns have the same name, or a value has no JSON form.
     """
     names = list(frame.columns)
     if not all(isinstance(name, str) for name in names):
@@ -157,7 +157,7 @@ def _of_other(value: Any, *, where: str) -> Any:
             return write(value)
     if type(value).__name__ in _MISSING:
         return None
-    if type(value).__name__ == "Period":  # of pandas; its text tells its frequency
+    if type(value).__name__ == "Period":  # of pandas; its text includes its frequency
         return str(value)
     if is_frame(value):
         return records_of(value)
@@ -169,7 +169,7 @@ def _of_other(value: Any, *, where: str) -> Any:
 
 
 def _of_array(value: Any, *, where: str) -> Any:
-    """Return the form of an array, a sparse matrix, a scalar of NumPy, a series or an index."""
+    """Return the form of an array, a sparse matrix, a NumPy scalar, a series or an index."""
     array = value.toarray() if hasattr(value, "toarray") else value
     if type(array).__name__ in {"datetime64", "timedelta64"}:
         return None if str(array) == "NaT" else str(array)
@@ -180,7 +180,7 @@ def _of_array(value: Any, *, where: str) -> Any:
 
 
 def _holds_plain_numbers(value: Any) -> bool:
-    """Return whether a value is an array of numbers of which none is missing."""
+    """Return whether a value is an array of numbers without missing ones."""
     kind = getattr(getattr(value, "dtype", None), "kind", "")
     return kind in {"b", "i", "u"} or (kind == "f" and not (value != value).any())  # noqa: PLR0124 - NaN
 

@@ -7,7 +7,7 @@ from typing import Any
 
 __all__ = ["Refused"]
 
-_LONGEST = 2000  # characters; what is told of a request may be as long as that is
+_LONGEST = 2000  # characters; the request's text in a message may be as long as that
 
 
 class Refused(ValueError):  # noqa: N818 - it carries an answer, and is the caller's error
@@ -16,7 +16,7 @@ class Refused(ValueError):  # noqa: N818 - it carries an answer, and is the call
     Attributes
     ----------
     status : int
-        The HTTP status of the answer: 400, or 415 for a form that this service cannot read.
+        The HTTP status of the answer: 400, or 415 for a format that this service cannot read.
     """
 
     def __init__(self, message: str, status: int = 400) -> None:
@@ -24,12 +24,12 @@ class Refused(ValueError):  # noqa: N818 - it carries an answer, and is the call
         self.status = status
 
     def response(self) -> Any:
-        """Return the answer that Azure ML's server and modelship's send: 400, and why.
+        """Return the answer that Azure ML's server and modelship's send: 400, with the reason.
 
         Raises
         ------
         Refused
-            This error itself, where neither server is there: run() was called by hand.
+            This error itself, if neither server is present: run() was called directly.
         """
         message = {"message": str(self)}
         try:

@@ -1,7 +1,7 @@
 """Define Schema: the columns that a model takes, and its outputs; serialized as JSON.
 
-Every fact may be unknown: a file does not tell all, and a sample shows what it holds. What is not
-known is left out of the JSON document, and nothing is guessed.
+Every fact may be unknown: a file does not have all of them, and a sample shows only what it holds.
+Unknown facts are omitted from the JSON document; nothing is guessed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FORMAT = 1
 
 
 class OtherColumnsError(SchemaError):
-    """Two schemas name other columns.
+    """Two schemas name different columns.
 
     Parameters
     ----------
@@ -46,29 +46,29 @@ class OtherColumnsError(SchemaError):
 
 @dataclass(frozen=True)
 class Schema:
-    """The columns that a model takes, and what it answers.
+    """The input columns of a model, and its outputs.
 
     Attributes
     ----------
     form : str
         What the model was fitted on: ``"table"``, a DataFrame with named columns; ``"objects"``,
         rows of mixed values without names; ``"values"``, one value a row, such as a Series of
-        texts; ``"records"``, a dict a row, such as DictVectorizer takes; ``"array"``, rows of
-        numbers; ``""`` if not known.
+        texts; ``"records"``, a dict a row, as for DictVectorizer; ``"array"``, rows of numbers;
+        ``""`` if not known.
     columns : tuple[Column, ...]
         The columns in the model's order; empty if not known.
     width : int, optional
-        How many columns a row has; None if not known.
+        The number of columns in a row; None if not known.
     outputs : Outputs
-        What the model answers.
+        The outputs of the model.
     groups : tuple[tuple[str or int or float or bool, ...], ...]
-        The categories of columns of which the model's file does not tell the names, in the order of
-        these columns; empty once it is known which ones they are.
+        The categories of columns whose names are not in the model's file, in the order of these
+        columns; empty once the columns are known.
 
     Raises
     ------
     SchemaError
-        If the form or a kind is none that is known, or two columns have one name.
+        If the form or a kind is not a known one, or two columns have the same name.
     """
 
     form: str = ""
@@ -102,12 +102,12 @@ class Schema:
         return self.is_table or is_series
 
     def completed_by(self, other: Schema) -> Schema:
-        """Return this schema with what only `other` knows; what both know is as it is here.
+        """Return this schema, with unknown facts filled in from `other`; known ones are kept.
 
         Raises
         ------
         SchemaError
-            If the columns of both have names, and not the same ones.
+            If both have named columns, and the names differ.
         """
         if self.form == "records":  # its keys are not columns: each row has its own
             columns, form = self.columns, self.form
@@ -120,7 +120,7 @@ class Schema:
         return Schema(form, columns, width, self.outputs.completed_by(other.outputs), groups)
 
     def _form_with(self, other: Schema) -> str:
-        """Return the form, where only `other` has columns: numbers may come in a table too."""
+        """Return the form if only `other` has columns: numbers may come in a table too."""
         if self.form != "array" or not other.is_table:
             return self.form or other.form
         if self.width is not None:
@@ -132,7 +132,7 @@ class Schema:
             return self.columns
         if all(self.names) and all(other.names):
             if self.names == tuple(name.replace(" ", "_") for name in other.names):
-                # So LightGBM writes down names with spaces, and takes the columns by their place.
+                # LightGBM replaces spaces in names this way, and matches columns by position.
                 return tuple(
                     replace(mine.completed_by(theirs), name=theirs.name)
                     for mine, theirs in zip(self.columns, other.columns)
@@ -150,7 +150,7 @@ class Schema:
 
     @classmethod
     def from_json(cls, text: str) -> Schema:
-        """Read what :meth:`to_json` wrote.
+        """Read the output of :meth:`to_json`.
 
         Raises
         ------
@@ -169,7 +169,7 @@ class Schema:
 
     @classmethod
     def read(cls, path: str | Path) -> Schema:
-        """Read a file that holds what :meth:`to_json` wrote.
+        """Read a file with the output of :meth:`to_json`.
 
         Raises
         ------
@@ -189,9 +189,9 @@ class Schema:
 def _with_groups(
     columns: tuple[Column, ...], groups: tuple[tuple[Label, ...], ...]
 ) -> tuple[tuple[Column, ...], tuple[tuple[Label, ...], ...]]:
-    """Return the columns with their categories, and no groups, if it is plain which ones have any.
+    """Return the columns with their categories, and no groups, if the columns are certain.
 
-    A booster takes no other texts than categories, so that columns of texts are such.
+    A booster takes no texts except categories, so columns of texts are categorical.
     """
     places = [at for at, column in enumerate(columns) if _is_of_categories(column)]
     matched = dict(zip(places, groups))
@@ -226,7 +226,7 @@ def _require_names(*, expected: tuple[str, ...], found: tuple[str, ...]) -> None
 
 
 def _document(value: Any) -> dict[str, Any]:
-    """Return the fields of a value that differ from what they are when nothing is known."""
+    """Return the fields of a value that differ from their defaults for unknown."""
     default = type(value)()
     found: dict[str, Any] = {}
     for each in fields(value):

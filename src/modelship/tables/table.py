@@ -23,16 +23,16 @@ __all__ = ["Table"]
 
 
 class Table:
-    """Reads requests as what a model was fitted on, and writes its predictions.
+    """Converts requests to what a model was fitted on, and serializes its predictions.
 
     Parameters
     ----------
     schema : Schema
-        The columns that the model takes.
+        The columns of the model's input.
     key : str
         The key under which a request holds its rows.
     validate : bool
-        Whether a value that is not of its column's kind is refused.
+        Whether a value that is not of its column's kind is rejected.
 
     Raises
     ------
@@ -55,12 +55,12 @@ class Table:
         return cls(Schema.read(Path(script).with_name("schema.json")), **options)
 
     def read(self, raw_data: str) -> Any:
-        """Return the rows of a request as the model was fitted on them.
+        """Return the rows of a request in the form that the model was fitted on.
 
         Returns
         -------
         DataFrame, Series, or ndarray of shape (n, ...)
-            As the schema's form says.
+            As given by the schema's form.
 
         Raises
         ------
@@ -70,7 +70,7 @@ class Table:
         return self.of_rows(rows_of(raw_data, key=self.key, names=self._names))
 
     def of_rows(self, rows: Any) -> Any:
-        """Return rows, which are JSON values, as the model was fitted on them; see :meth:`read`."""
+        """Convert rows, which are JSON values, to the model's input; see :meth:`read`."""
         if isinstance(rows, bytes):
             return self.of_arrow(rows)
         if self.schema.form == "records":
@@ -86,7 +86,7 @@ class Table:
         return self._made(values)
 
     def of_arrow(self, body: bytes) -> Any:
-        """Return the rows of a body in Arrow's IPC format, a stream or a file; see :meth:`read`."""
+        """Convert the rows of an Arrow IPC body, a stream or a file; see :meth:`read`."""
         table = arrow_table(body)
         if self.schema.form == "records":
             return records_of(table)
@@ -114,7 +114,7 @@ class Table:
         )
 
     def of_array(self, array: Any) -> Any:
-        """Return the rows of an array of numbers, of shape (n, columns); see :meth:`read`."""
+        """Convert the rows of an array of numbers, of shape (n, columns); see :meth:`read`."""
         return self.of_rows(array.tolist()) if self.schema.columns else array
 
     def _unnamed(self, rows: Any) -> Any:
@@ -134,13 +134,13 @@ class Table:
         return as_objects(self.schema.columns, values)
 
     def ask(self, predict: Callable[[Any], Any], data: Any) -> Any:
-        """Return what ``predict(data)`` returns.
+        """Return the result of ``predict(data)``.
 
         Raises
         ------
         Refused
-            If it raises an error that is the caller's fault: there is a missing value in the
-            rows, say, and the model takes none.
+            If it raises an error that the caller caused: for example, a row has a missing value,
+            and the model accepts none.
         """
         try:
             return predict(data)
@@ -158,7 +158,7 @@ class Table:
     def answer_proba(
         self, predictions: Any, probabilities: Any, classes: Sequence[Any]
     ) -> dict[str, Any]:
-        """Return predictions, and the probability of each class beside them."""
+        """Return predictions, with the probability of each class."""
         return {
             "predictions": to_answer(predictions),
             "probabilities": to_answer(probabilities),
@@ -167,7 +167,7 @@ class Table:
 
 
 def _single(rows: Any) -> list[Any]:
-    """Return the values of rows that hold one value each, in whatever form.
+    """Return the values of rows that hold one value each, in any form.
 
     Raises
     ------

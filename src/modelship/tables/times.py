@@ -1,6 +1,6 @@
 """Parse dates, durations and periods, if they are unambiguous.
 
-pandas reads more: "05:00" as five o'clock today, "01/02/2020" as the second of January, "2020" as
+pandas accepts more: "05:00" as five o'clock today, "01/02/2020" as the second of January, "2020" as
 a duration of as many nanoseconds.
 """
 
@@ -24,8 +24,8 @@ _DATE = re.compile(
 )
 _DURATION = re.compile(r"[^:A-Za-z]*[:A-Za-z].*")  # "P1D", "1 days", "01:30:00"
 _PERIOD = re.compile(r".*")
-_LONGEST = 64  # characters of a text that is read: dateutil takes minutes for a million digits
-_MISSING = frozenset(("", "nan", "nat"))  # as pandas has it
+_LONGEST = 64  # characters of a text to parse: dateutil needs minutes for a million digits
+_MISSING = frozenset(("", "nan", "nat"))  # as in pandas
 _KINDS = frozenset(("date", "mixed", ""))
 _NO_ZONE = "a date without a time zone is expected"
 _A_DATE = "a date in ISO 8601 that the model can take is expected, such as 2024-05-31"
@@ -40,14 +40,14 @@ def is_of_time(column: Column) -> bool:
 
 
 def require_times(column: Column, values: Iterable[Any]) -> None:
-    """Raise Refused at the first value that pandas would take for something else.
+    """Raise Refused at the first value that pandas would misread.
 
     Parameters
     ----------
     column : Column
         A column of dates, durations or periods.
     values : iterable
-        Texts, None, or what Arrow has made of them.
+        Texts, None, or the values of an Arrow column.
     """
     pattern = _pattern_of(column)
     for row, value in enumerate(values):
@@ -60,12 +60,12 @@ def require_times(column: Column, values: Iterable[Any]) -> None:
 
 
 def refused_in(make: Any, column: Column, values: Sequence[Any]) -> Refused:
-    """Return a refusal that names the first value which cannot be read by itself.
+    """Return a refusal that names the first value that cannot be converted by itself.
 
     Parameters
     ----------
     make : callable
-        The maker that refused the values.
+        The maker that rejected the values.
     column : Column
         A column of dates, durations or periods.
     values : sequence
@@ -80,12 +80,12 @@ def refused_in(make: Any, column: Column, values: Sequence[Any]) -> Refused:
 
 
 def first_refused(make: Any, values: Sequence[Any]) -> int | None:
-    """Return the row of the first value which cannot be read by itself; None if each can.
+    """Return the row of the first value that cannot be converted by itself, or None.
 
     Parameters
     ----------
     make : callable
-        The maker that refused the values.
+        The maker that rejected the values.
     values : sequence
         The values of the column.
     """
@@ -125,7 +125,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _error_of(make: Any, values: Any) -> str:
-    """Return what is said against values; ``""`` if they can be read."""
+    """Return the error text for values; ``""`` if they can be converted."""
     try:
         make(values)
     except (ValueError, TypeError, OverflowError) as error:

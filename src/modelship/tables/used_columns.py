@@ -13,14 +13,14 @@ __all__ = ["used_of"]
 
 
 def used_of(predict: Any, data: Any, checks: Sequence[Check]) -> tuple[Any, Sequence[Check]]:
-    """Return the columns of a DataFrame that an estimator takes, and their checks.
+    """Return the columns of a DataFrame that an estimator uses, and their checks.
 
     Parameters
     ----------
     predict : callable
-        A method of the estimator; all columns are returned of anything else.
+        A method of the estimator; for anything else, all columns are returned.
     data : DataFrame, or other rows
-        What it was given; other rows are returned as they are.
+        The input passed to it; rows other than a DataFrame are returned unchanged.
     checks : sequence of Check
         The check of each column.
     """
@@ -34,7 +34,7 @@ def used_of(predict: Any, data: Any, checks: Sequence[Check]) -> tuple[Any, Sequ
 
 
 def _names_used(estimator: Any, names: list[Any]) -> set[Any]:
-    """Return the columns that the first step of an estimator takes; all, if it does not tell."""
+    """Return the columns that the first step of an estimator uses; all, if not known."""
     first = _first_step(estimator)
     parts = getattr(first, "transformers_", None)
     if type(first).__name__ != "ColumnTransformer" or parts is None:
@@ -59,7 +59,7 @@ def _is_drop(transformer: Any) -> bool:
 
 
 def _names_of(columns: Any, names: list[Any]) -> list[Any] | None:
-    """Return the columns that a transformer takes; None if it tells them in no known form."""
+    """Return the columns that a transformer uses; None if their form is not known."""
     import numpy as np
 
     if isinstance(columns, str):

@@ -1,4 +1,5 @@
 """Wrap models of other libraries in the interface of scikit-learn's estimators.
 
-Beside a scoring script lie only the modules that its model needs, since each imports its library.
+Only the modules that its model needs are copied next to a scoring script, since each imports its
+library.
 """

@@ -1,7 +1,7 @@
 """Wrap a function that returns scores in the interface of scikit-learn's estimators.
 
-A booster answers scores: a probability, or one for each class. The estimators of LightGBM and
-XGBoost make labels of them, and so do these classes, in the same way.
+A booster returns scores: a probability, or one for each class. These classes convert them to
+labels, in the same way as the estimators of LightGBM and XGBoost.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ __all__ = ["NativeClassifier", "NativeModel"]
 
 
 class NativeModel:
-    """A model that answers its scores as they are.
+    """A model that returns its scores unchanged.
 
     Parameters
     ----------
     native : object
-        The model as its library has it.
+        The model object of its library.
     scores : Callable
         The function from a DataFrame or an array of shape (n, columns) to an array of n scores.
     """
@@ -30,7 +30,7 @@ class NativeModel:
         self._scores = scores
 
     def predict(self, data: Any) -> Any:
-        """Return one answer for each row of `data`."""
+        """Return one prediction for each row of `data`."""
         return self._scores(data)
 
 
@@ -40,12 +40,12 @@ class NativeClassifier(NativeModel):
     Parameters
     ----------
     native : object
-        The model as its library has it.
+        The model object of its library.
     scores : Callable
         The function from a DataFrame or an array of shape (n, columns) to an array of
         probabilities, of shape (n,) or (n, classes).
     classes : Sequence
-        The labels; they are the numbers from 0 if left out, which are all that the files keep.
+        The labels; by default the numbers from 0, since the files keep no others.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class NativeClassifier(NativeModel):
         self.classes_ = np.asarray(classes)
 
     def predict(self, data: Any) -> Any:
-        """Return the most probable label for each row; of two equal ones the first."""
+        """Return the most probable label for each row; in a tie, the first."""
         return self.classes_[self.predict_proba(data).argmax(axis=1)]
 
     def predict_proba(self, data: Any) -> Any:

@@ -15,14 +15,14 @@ _WITH_CLASSES = ("binary", "multiclass", "multiclassova")
 
 
 def load_lightgbm(path: str, classes: Sequence[Any] = ()) -> NativeModel:
-    """Load what ``Booster.save_model`` wrote.
+    """Load a file written by ``Booster.save_model``.
 
     Parameters
     ----------
     path : str
         The file.
     classes : Sequence
-        The labels of the classes, in their order; the numbers from 0 if left out.
+        The labels of the classes, in their order; by default the numbers from 0.
     """
     import lightgbm
 

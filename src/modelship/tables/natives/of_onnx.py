@@ -1,8 +1,8 @@
 """Wrap ONNX models, which onnxruntime runs.
 
-A graph takes one tensor of rows, or one tensor for each column. As converters of scikit-learn's
-models write it, the first output is the prediction, and probabilities follow: as one tensor, as a
-map for each row, or as one tensor for each class.
+A graph takes one tensor of rows, or one tensor for each column. As written by converters of
+scikit-learn models, the first output is the prediction, and probabilities follow: as one tensor, as
+a map for each row, or as one tensor for each class.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class OnnxModel:
 
 
 class OnnxClassifier(OnnxModel):
-    """A graph whose further outputs are the probabilities of classes.
+    """A graph whose other outputs are the probabilities of classes.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def load_onnx(path: str, classes: Sequence[Any] = ()) -> OnnxModel:
 
 
 def _tensor(values: Any, of: Any) -> Any:
-    """Return values as the tensor that an input takes; no number is cut to a whole one."""
+    """Return values as the tensor that an input takes; fractions are never truncated."""
     import numpy as np
 
     dtype = _DTYPES.get(of.type) or of.type[len("tensor(") : -1]

@@ -15,17 +15,16 @@ _HALF = 0.5
 
 
 def load_xgboost(path: str, classes: Sequence[Any] = ()) -> NativeModel:
-    """Load what ``save_model`` of a booster or an estimator wrote, as JSON or UBJSON.
+    """Load a file written by ``save_model`` of a booster or an estimator, JSON or UBJSON.
 
-    Of a model that was trained with early stopping, the best iterations answer, as those of an
-    estimator do.
+    A model trained with early stopping predicts with its best iterations, as an estimator does.
 
     Parameters
     ----------
     path : str
         The file.
     classes : Sequence
-        The labels of the classes, in their order; the numbers from 0 if left out.
+        The labels of the classes, in their order; by default the numbers from 0.
     """
     import json
 
@@ -40,7 +39,7 @@ def load_xgboost(path: str, classes: Sequence[Any] = ()) -> NativeModel:
     iterations = (0, 0 if best is None else int(best) + 1)
 
     def scores(data: Any) -> Any:
-        # Rows without names are taken as they come.
+        # Rows without names are used in their order.
         named = hasattr(data, "columns")
         matrix = xgboost.DMatrix(data, enable_categorical=named)
         return booster.predict(matrix, iteration_range=iterations, validate_features=named)

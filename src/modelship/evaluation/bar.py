@@ -16,9 +16,9 @@ __all__ = ["progress_bar"]
 
 @contextmanager
 def progress_bar(total: int, *, shown: bool) -> Iterator[Callable[[int], None]]:
-    """Yield what advances a progress bar on stderr, or nothing where there is no terminal.
+    """Yield a function that advances a progress bar on stderr; no bar without a terminal.
 
-    Within a step that is shown, such as the gate of a deployment, it is a detail of that.
+    Within a displayed step, such as the gate of a deployment, it is shown as a detail of that step.
     """
     if shown and is_showing():
         with doing(f"0 of {total:,} rows") as say:

@@ -18,12 +18,12 @@ __all__ = ["check_are_bounds", "check_bounds"]
 
 
 def check_bounds(report: Report, bounds: Mapping[str, float]) -> None:
-    """Return if `report` keeps every bound: scores at least theirs, losses at most theirs.
+    """Check that `report` meets every bound: scores at least theirs, losses at most theirs.
 
     Raises
     ------
     GateError
-        If it does not; an undefined metric (NaN) keeps no bound.
+        If it does not; an undefined metric (NaN) meets no bound.
     UnknownMetricError
         If the report has no such metric.
     InvalidOptionError
@@ -68,7 +68,7 @@ def _sentence(name: str, value: float, bound: float) -> str:
 
 
 def _shown(name: str, value: float, bound: float) -> str:
-    """Round `value` as far as it still shows that the bound is not kept."""
+    """Round `value` only as far as it is still visible that the bound is not met."""
     if math.isnan(value):
         return "undefined (NaN)"
     roundings = (f"{value:.{digits}g}" for digits in range(4, 17))

@@ -23,9 +23,9 @@ def as_columns(values: Any, *, noun: str) -> tuple[NDArray[Any], ...]:
     Parameters
     ----------
     values : array-like, data frame or sparse matrix of shape (n,) or (n, k)
-        Numbers, booleans or strings; each output is of a kind of its own.
+        Numbers, booleans or strings; each output has its own type.
     noun : str
-        What one of them is called in an error.
+        What one value is called in an error.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def as_columns(values: Any, *, noun: str) -> tuple[NDArray[Any], ...]:
 def stacked(columns: Sequence[NDArray[Any]]) -> NDArray[Any]:
     """Return one column of shape (n,), or several as a read-only array of shape (n, k).
 
-    Columns of several kinds become an array of objects.
+    Columns of different types become an array of objects.
     """
     import numpy as np
 
@@ -73,7 +73,7 @@ def as_column(values: object, *, noun: str) -> NDArray[Any]:
     values : array-like of shape (n,) or (n, 1)
         Numbers, booleans or strings.
     noun : str
-        What one of them is called in an error.
+        What one value is called in an error.
 
     Returns
     -------
@@ -83,11 +83,11 @@ def as_column(values: object, *, noun: str) -> NDArray[Any]:
     Raises
     ------
     ValueError
-        If it has another shape, a value is missing or not finite, or kinds are mixed.
+        If it has another shape, a value is missing or not finite, or types are mixed.
     """
     import numpy as np
 
-    # NumPy would turn ["a", nan] and ["a", 1] into strings; as objects they show what they are.
+    # NumPy would convert ["a", nan] and ["a", 1] to strings; as objects they keep their types.
     array = np.asarray(values) if hasattr(values, "__array__") else _as_objects(values, noun=noun)
     if array.ndim == _TABLE and array.shape[1] == 1:
         array = array[:, 0]
@@ -111,7 +111,7 @@ def is_text(column: NDArray[Any]) -> bool:
 
 
 def is_whole(column: NDArray[Any]) -> bool:
-    """Return whether all numbers are whole, whatever their dtype."""
+    """Return whether all numbers are integral, whatever their dtype."""
     return column.dtype.kind != "f" or bool((column % 1 == 0).all())
 
 

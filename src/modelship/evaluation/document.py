@@ -14,7 +14,7 @@ FORMAT: Final = 1
 
 
 def document_of(report: Report) -> dict[str, Any]:
-    """Return what ``Report.to_json`` writes."""
+    """Return the contents of ``Report.to_json``."""
     outputs = [{"name": name, **_measured(each)} for name, each in report.outputs.items()]
     return {
         "modelship_report": FORMAT,

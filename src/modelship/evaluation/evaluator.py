@@ -36,40 +36,40 @@ Task = Literal["classification", "regression"]
 
 
 class Evaluator:
-    """A test set, and how it is scored: the same for a model here and for a service over HTTP.
+    """A test set and its scoring: the same for a model here and for a service over HTTP.
 
     Parameters
     ----------
     X : array, data frame, sparse matrix or list of length n
-        The rows. Where the model or the service knows the names of its columns, those of a data
-        frame are matched by name, in whatever order they are.
+        The rows. If the model or the service knows its column names, the columns of a data frame
+        are matched by name, in any order.
     y : array-like of shape (n,) or (n, k), str or list of str
-        The true label or quantity of each row: numbers, booleans or strings; k of them if the
-        model has k outputs. Or the columns of the data frame X that hold them.
+        The true label or quantity of each row: numbers, booleans or strings; k of them if the model
+        has k outputs. Or the columns of the data frame X that hold them.
     task : {"classification", "regression"}, optional
-        What `y` means. By default what the model says of itself; a function, and a service of
-        which nothing is known, do not say it: then fractional numbers are quantities and all
-        else is classes, as scikit-learn's ``type_of_target`` sees it.
+        The meaning of `y`. By default the model's own task. A function, or a service about which
+        nothing is known, has none: then fractional numbers are quantities and everything else is
+        classes, as with scikit-learn's ``type_of_target``.
     batch_size : int
-        Rows that are scored at once.
+        The number of rows scored at once.
     encode : callable, optional
-        From a batch of `X` to what a service's ``run`` takes. By default ``{"data": rows}`` with
-        the rows as lists, or as objects by column if they are a data frame and the service's
+        Converts a batch of `X` to the input of a service's ``run``. By default ``{"data": rows}``,
+        with the rows as lists, or as objects by column if they are a data frame and the service's
         sample has no lists; under the service's own ``input_key`` if it has one.
     decode : callable, optional
-        From a service's answer to a sequence of predictions, or to :class:`Predictions`. By
-        default a list, an object that holds one under ``predictions``, ``result`` or
-        ``results`` (beside it ``probabilities`` and ``classes``, if any), or either as a text.
+        Converts a service's answer to a sequence of predictions, or to :class:`Predictions`. By
+        default it reads a list, an object that holds one under ``predictions``, ``result`` or
+        ``results`` (with optional ``probabilities`` and ``classes``), or either as text.
     progress : bool, optional
-        False shows no progress bar. Otherwise there is one on stderr if that is a terminal
-        and there is more than one batch.
+        False shows no progress bar. By default there is one on stderr if that is a terminal and
+        there is more than one batch.
 
     Raises
     ------
     InvalidTestSetError
         If X and y differ in length, are empty, or a label is missing.
     InvalidOptionError
-        If an option has a value that it cannot take.
+        If an option has an invalid value.
     MissingExtraError
         Without NumPy.
     """
@@ -111,24 +111,24 @@ class Evaluator:
         decode: Callable[[Any], Predictions | Sequence[object]] | None = None,
         progress: bool | None = None,
     ) -> Evaluator:
-        """Make an evaluator of a file.
+        """Create an evaluator from a file.
 
-        How its columns are read depends on what is evaluated: where that was fitted on texts,
-        ``007`` stays a text, and dates and categories become what they were. Everything else is
-        read as pandas reads it.
+        How its columns are parsed depends on the evaluated model: if it was fitted on texts,
+        ``007`` stays a text; dates and categories are restored. Everything else is parsed as pandas
+        does.
 
         Parameters
         ----------
         path : str or Path
             ``.csv`` or ``.tsv`` with a header, ``.parquet``, ``.json``, ``.jsonl``, or ``.npz``
-            with the arrays X and y; texts may be packed, as in ``.csv.gz``.
+            with the arrays X and y; text files may be compressed, as in ``.csv.gz``.
         label : str or Sequence[str]
-            The columns that hold y. By default the one column that the model was not fitted on,
-            or else the last.
+            The columns that hold y. By default the one column that the model was not fitted on, or
+            else the last.
         separator : str, optional
-            What stands between the cells of a CSV file; found out if it is not given.
+            The delimiter of a CSV file; detected by default.
         decimal : str
-            What stands before the fraction of a number there.
+            The decimal separator of a CSV file.
         task, batch_size, encode, decode, progress
             As for the class.
 
@@ -139,7 +139,7 @@ class Evaluator:
         InvalidTestSetError
             If the file does not hold a test set; with the line where there is one.
         MissingExtraError
-            If it takes pandas or pyarrow to read it, and that is not installed.
+            If reading it needs pandas or pyarrow, and that is not installed.
         """
         file = path
         if not isinstance(file, DataFile):
@@ -157,12 +157,12 @@ class Evaluator:
 
     @property
     def X(self) -> Any:  # noqa: N802 - the field's name
-        """The rows, as they were given or stand in the file."""
+        """The rows, as passed or as in the file."""
         return self._given.examples.X
 
     @property
     def y(self) -> NDArray[Any]:
-        """What is true of each row; of shape (n,), or (n, k) for k outputs."""
+        """The true values of each row; of shape (n,), or (n, k) for k outputs."""
         return stacked(self._given.examples.truth)
 
     def __repr__(self) -> str:
@@ -175,10 +175,10 @@ class Evaluator:
         ----------
         subject : Model, SupportsRun, estimator or callable
             A model, which is loaded into this process; a running service; an object with
-            ``predict`` (and perhaps ``predict_proba`` and ``classes_``); or a function from
-            a batch of rows to predictions.
+            ``predict`` (and optionally ``predict_proba`` and ``classes_``); or a function from a
+            batch of rows to predictions.
         trust_model : bool
-            Load a model whatever it runs; see :meth:`Model.load`.
+            Load a model whatever code that runs; see :meth:`Model.load`.
 
         Raises
         ------
@@ -187,10 +187,9 @@ class Evaluator:
         NoEstimatorError
             If it is a model whose file holds nothing that predicts, such as a dict of parts.
         InvalidTestSetError
-            If a column that the model takes is missing, or one is unknown; or y does not fit
-            the task.
+            If a column of the model is missing, or one is unknown; or if y does not fit the task.
         PredictionError
-            If it does not answer with one prediction a row, of the kind that y holds.
+            If it does not return one prediction a row, of the type of y.
         ModelLoadError, ScoringError
             If the model cannot be loaded, or the service does not answer.
         UntrustedModelError
@@ -212,10 +211,10 @@ class Evaluator:
         except PredictionError as error:
             dated = self._given.with_dates(examples, found.schema) if error.__cause__ else None
             if dated is not None:
-                with suppress(PredictionError):  # then dates were not what was missing
+                with suppress(PredictionError):  # then dates were not the problem
                     return self._report(found, dated, task=task)
             known = found.schema
-            with suppress(SchemaError):  # of other columns than the estimator says
+            with suppress(SchemaError):  # of other columns than those of the estimator
                 known = known.completed_by(found.asked())
             raise explained(error, examples.X, known) from error.__cause__
 

@@ -27,7 +27,7 @@ _THOUSANDS: Final = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """Rows, and what is true of each.
+    """Rows and their true values.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class Examples:
     names : tuple[str, ...]
         The names of several outputs; empty if they have none.
     column : str
-        The column that one output stands in; empty if it has no name.
+        The column of a single output; empty if it has no name.
     """
 
     X: Any
@@ -50,13 +50,13 @@ class Examples:
         return len(self.truth[0])
 
     def called(self, output: int) -> str:
-        """Return what a message calls the labels of an output: y, and its column if it has one."""
+        """Return the name of an output's labels in messages: y, and its column if it has one."""
         name = self.names[output] if self.names else self.column
         return f"y ({name!r})" if name else "y"
 
 
 def examples_of(X: Any, y: Any) -> Examples:
-    """Return the rows `X` with `y`, or the columns of `X` that `y` names.
+    """Return the rows `X` with `y`, or with the columns of `X` that `y` names.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def examples_of(X: Any, y: Any) -> Examples:
 
 
 def _column(y: Any) -> str:
-    """Return the name of the one column that y is; empty if it has none, or is several."""
+    """Return the name of the only column of y; empty if it has none, or there are several."""
     columns = getattr(y, "columns", [getattr(y, "name", None)])
     return columns[0] if len(columns) == 1 and isinstance(columns[0], str) else ""
 
@@ -92,7 +92,7 @@ def _called(y: Any) -> str:
 
 
 def task_of(outputs: Outputs, truth: tuple[NDArray[Any], ...]) -> str:
-    """Return the task: what is known of the model's outputs says it, or else what is true."""
+    """Return the task: that of the model's outputs if known, else inferred from the true values."""
     if outputs.task in ("classification", "regression"):
         return outputs.task
     if any(is_text(each) for each in truth):
@@ -101,7 +101,7 @@ def task_of(outputs: Outputs, truth: tuple[NDArray[Any], ...]) -> str:
 
 
 def check_task(task: str, examples: Examples, *, because: str) -> None:
-    """Raise unless what is true can be of the task; `because` says where the task comes from.
+    """Raise unless the true values fit the task; `because` says where the task comes from.
 
     Raises
     ------
@@ -130,7 +130,7 @@ def check_labels(
 ) -> None:
     """Raise if y holds no class that the model knows, and none that was predicted.
 
-    A script may turn classes into other labels; what it answers counts, too.
+    A script may map classes to other labels; the predicted ones count, too.
 
     Raises
     ------

@@ -15,12 +15,12 @@ __all__ = ["needs_extra"]
 
 @contextmanager
 def needs_extra(extra: str, *, purpose: str) -> Iterator[None]:
-    """Turn a failing import in the body into the error that names `extra`.
+    """Convert a failing import in the body to the error that names `extra`.
 
     Raises
     ------
     MissingExtraError
-        If a module is not there.
+        If a module is not installed.
     """
     try:
         yield

@@ -21,7 +21,7 @@ _MIDNIGHT: Final = " 00:00:00"
 
 
 def number_text(value: float) -> str:
-    """Return `value` with four significant digits, and all that stand before the point."""
+    """Return `value` with four significant digits, and all digits before the point."""
     if math.isnan(value):
         return "undefined"
     if 10**_DIGITS <= abs(value) < _MOST:
@@ -30,7 +30,7 @@ def number_text(value: float) -> str:
 
 
 def label_text(label: object) -> str:
-    """Return a label on one line; what cannot be seen, such as a line break, is escaped."""
+    """Return a label on one line; invisible characters, such as a line break, are escaped."""
     text = "".join(
         each if each.isprintable() else each.encode("unicode_escape").decode()
         for each in str(label)
@@ -39,7 +39,7 @@ def label_text(label: object) -> str:
 
 
 def shortened(label: object, *, characters: int) -> str:
-    """Return `label` as text; of a longer one the ends are kept, which tell labels apart."""
+    """Return `label` as text; a long one keeps its ends, which distinguish labels."""
     text = label_text(label)
     if len(text) <= characters:
         return text
@@ -48,7 +48,7 @@ def shortened(label: object, *, characters: int) -> str:
 
 
 def is_number(value: object) -> bool:
-    """Return whether `value` is a number to be formatted: a truth value is none."""
+    """Return whether `value` is a number to be formatted: a boolean is not."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
@@ -60,7 +60,7 @@ def column_text(values: Sequence[Any], *, characters: int) -> list[str]:
     values : Sequence of Python values
         The cells; missing ones are a dash.
     characters : int
-        How long a text may be.
+        The maximum length of a text.
     """
     numbers = [abs(each) for each in values if is_number(each) and math.isfinite(each)]
     form = _number_format(numbers) if any(isinstance(each, float) for each in numbers) else ""

@@ -21,14 +21,14 @@ __all__ = ["Gate"]
 
 @dataclass(frozen=True, init=False)
 class Gate:
-    """A test set, and the bounds that a release has to keep on it before it serves.
+    """A test set, and the bounds that a release has to meet on it before it serves.
 
     Parameters
     ----------
     evaluator : Evaluator
-        The test set, and how it is scored.
+        The test set and its scoring.
     **bounds : float
-        The least score or the largest loss for each metric, as for :meth:`Report.require`:
+        The minimum score or the maximum loss for each metric, as for :meth:`Report.require`:
         ``accuracy=0.9``, ``log_loss=0.3``.
 
     Raises
@@ -50,14 +50,14 @@ class Gate:
         object.__setattr__(self, "bounds", MappingProxyType(bounds))
 
     def check(self, subject: object) -> Report:
-        """Evaluate `subject`, and return the report if it keeps every bound.
+        """Evaluate `subject`, and return the report if it meets every bound.
 
         Raises
         ------
         GateError
             If it does not; the error has the report.
         ModelshipError
-            As :meth:`Evaluator.evaluate`, and for a metric that the report does not have.
+            As for :meth:`Evaluator.evaluate`, and for a metric that the report does not have.
         """
         report = self.evaluator.evaluate(subject)
         check_bounds(report, self.bounds)

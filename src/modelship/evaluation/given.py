@@ -30,24 +30,24 @@ class Given(Protocol):
     Attributes
     ----------
     needs_types : bool
-        Whether the types of its columns are open.
+        Whether the types of its columns depend on the model.
     """
 
     needs_types: bool
 
     @property
     def examples(self) -> Examples:
-        """The rows, and what is true of each, as they stand there."""
+        """The rows and their true values, as given."""
 
     def fitted_to(self, schema: Schema, *, wants_rows: bool) -> Examples:
-        """Return them as what is evaluated takes them.
+        """Return them converted for the evaluated subject.
 
         Parameters
         ----------
         schema : Schema
-            What is known of it.
+            What is known of the subject.
         wants_rows : bool
-            Whether it takes a table of numbers, whose columns it does not name, as an array.
+            Whether to convert a table of numbers to an array if the subject has no column names.
 
         Raises
         ------
@@ -56,9 +56,9 @@ class Given(Protocol):
         """
 
     def with_dates(self, examples: Examples, schema: Schema) -> Examples | None:
-        """Return `examples` with dates in the place of texts that are some; None if none are.
+        """Return `examples` with texts that are dates converted; None if there are none.
 
-        In a text file dates are texts, and a model that takes dates does not always say so.
+        In a text file dates are texts, and a model that takes dates does not always declare it.
         """
 
 
@@ -78,7 +78,7 @@ class InMemory:
 
 
 class InFile:
-    """A file; read once to see that it can be, and again where a model says how.
+    """A file; read once to validate it, and again if a model determines its types.
 
     Raises
     ------
@@ -91,7 +91,7 @@ class InFile:
     def __init__(self, file: DataFile) -> None:
         self._file = file
         self._parts = file.read()
-        if file.labels:  # else a model may say which columns hold y
+        if file.labels:  # else a model may determine which columns hold y
             self._examples: Examples | None = examples_of(*self._parts)
         else:
             self._examples = None
@@ -120,7 +120,7 @@ class InFile:
         return None if X is None else replace(examples, X=X)
 
     def _with_label(self, error: InvalidTestSetError, examples: Examples) -> InvalidTestSetError:
-        """Say which column was taken as y, if that may be why a column is unknown."""
+        """Name the column that was used as y, if that may be why a column is unknown."""
         unknown = any(each in error.problem for each in (NOT_FITTED, ONE_VALUE))
         if self._file.labels or not examples.column or not unknown:
             return error
@@ -130,7 +130,7 @@ class InFile:
         )
 
     def _is_told(self, schema: Schema) -> bool:
-        """Return whether the file reads otherwise with what is known of a model."""
+        """Return whether knowledge of the model changes how the file is parsed."""
         shape = getattr(self._parts[0], "shape", ())
         other_width = schema.width is not None and shape[1:] != (schema.width,)
         texts = any(labels_are_texts(schema, at) for at in range(len(schema.outputs.labels)))

@@ -41,7 +41,7 @@ _SHOWN: Final = 8
 def matched(X: Any, schema: Schema) -> Any:
     """Return the rows with the columns that a model takes, in its order.
 
-    Columns are matched by name. Rows without names are taken by position: they get the model's
+    Columns are matched by name. Rows without names are matched by position: they get the model's
     names if it has any. A data frame for a model that was fitted on an array becomes an array.
 
     Parameters
@@ -67,14 +67,14 @@ def matched(X: Any, schema: Schema) -> Any:
 
 
 def known_names(schema: Schema) -> tuple[str, ...]:
-    """Return the names of the columns that a model was fitted on; empty if it knows none."""
+    """Return the names of the columns that a model was fitted on; empty if unknown."""
     names = schema.names
     generated = all(name == f"Column_{place}" for place, name in enumerate(names))  # by LightGBM
     return names if all(names) and not generated else ()
 
 
 def schema_with_groups(schema: Schema, X: Any) -> Schema:
-    """Let rows tell which columns a booster's categories are of, where its file does not."""
+    """Infer from rows which columns a booster's categories belong to, if its file lacks it."""
     try:
         completed = schema.completed_by(schema_of_data(X))
     except SchemaError:  # of other columns, which raise where they are matched
@@ -83,14 +83,14 @@ def schema_with_groups(schema: Schema, X: Any) -> Schema:
 
 
 def order_of(found: Sequence[str], names: Sequence[str]) -> list[int]:
-    """Return where each of the model's columns stands among those that were found.
+    """Return the position of each of the model's columns among those that were found.
 
     The index column is skipped, unless the model knows it.
 
     Raises
     ------
     InvalidTestSetError
-        If a column is missing, unknown or there twice; with the nearest name.
+        If a column is missing, unknown or duplicated; with the nearest name.
     """
     lacking = [name for name in names if name not in found]
     unknown = [name for name in found if name not in names and not is_index(name)]
@@ -115,17 +115,17 @@ def is_index(name: str) -> bool:
 
 
 def has_names(frame: Any) -> bool:
-    """Return whether the columns of a data frame are named by texts."""
+    """Return whether the column names of a data frame are texts."""
     return all(isinstance(name, str) for name in frame.columns)
 
 
 def is_numeric(frame: Any) -> bool:
-    """Return whether all columns are numbers or truth values, as NumPy has them."""
+    """Return whether all columns are NumPy numbers or booleans."""
     return all(getattr(dtype, "kind", "O") in "biuf" for dtype in frame.dtypes)
 
 
 def _as_array(frame: Any, schema: Schema) -> Any:
-    """Return a data frame as the array that the model was fitted on, if it was fitted on one."""
+    """Return a data frame as an array, if the model was fitted on one."""
     if schema.width is None and schema.form not in ("array", "objects"):
         return frame
     frame = _without_index(frame, width=schema.width)
@@ -141,7 +141,7 @@ def _as_array(frame: Any, schema: Schema) -> Any:
 
 
 def require_numbers(series: Any) -> None:
-    """Raise if a column of a data frame holds a text that is no number.
+    """Raise if a column of a data frame holds a text that is not a number.
 
     Raises
     ------
@@ -168,7 +168,7 @@ def _is_number(text: str) -> bool:
 
 
 def _one_column(frame: Any) -> Any:
-    """Return the one column of a data frame, for a model that takes one value a row."""
+    """Return the only column of a data frame, for a model that takes one value a row."""
     found = frame.iloc[:, 1:] if is_index(str(frame.columns[0])) else frame
     if found.shape[1] != 1:
         raise InvalidTestSetError(
@@ -186,7 +186,7 @@ def _without_index(frame: Any, *, width: int | None) -> Any:
 
 
 def _with_names(X: Any, names: Sequence[str]) -> Any:
-    """Return rows without names as a data frame with the model's, if they fit."""
+    """Return unnamed rows as a data frame with the model's column names, if they fit."""
     try:
         import pandas as pd
     except ImportError:
@@ -202,7 +202,7 @@ def _with_names(X: Any, names: Sequence[str]) -> Any:
 
 
 def _width_of(X: Any) -> int | None:
-    """Return how many values each row has, if rows are rows."""
+    """Return the number of values in each row, if these are rows."""
     if hasattr(X, "shape"):
         return int(X.shape[1]) if len(X.shape) == 2 else None  # noqa: PLR2004 - rows and columns
     widths = {len(row) if isinstance(row, list | tuple) else None for row in X}

@@ -21,7 +21,7 @@ __all__ = ["MeasuredOutcome"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MeasuredOutcome(Outcome):
-    """An outcome, and how good it is; see :class:`Report`."""
+    """An outcome and its metrics; see :class:`Report`."""
 
     @cached_property
     def _metrics(self) -> dict[str, float]:
@@ -31,15 +31,15 @@ class MeasuredOutcome(Outcome):
     def metrics(self) -> Mapping[str, float]:
         """All metrics by name; read-only. An undefined one is NaN.
 
-        Of a classification: accuracy, balanced_accuracy, precision, recall, f1, log_loss if
-        there are probabilities of all labels, and hamming_loss if there are several outputs. Of
-        a regression: mae, rmse, r2.
+        For a classification: accuracy, balanced_accuracy, precision, recall, f1, log_loss if there
+        are probabilities of all labels, and hamming_loss if there are several outputs. For a
+        regression: mae, rmse, r2.
         """
         return MappingProxyType(self._metrics)
 
     @property
     def accuracy(self) -> float:
-        """The share of rows whose label is predicted right; of all outputs, if several."""
+        """The share of rows whose label is predicted correctly; for all outputs, if several."""
         return self._metric("accuracy")
 
     @property
@@ -64,7 +64,7 @@ class MeasuredOutcome(Outcome):
 
     @property
     def hamming_loss(self) -> float:
-        """The share of single labels that are wrong, where there are several outputs."""
+        """The share of single labels that are wrong, if there are several outputs."""
         return self._metric("hamming_loss")
 
     @property

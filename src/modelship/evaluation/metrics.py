@@ -25,20 +25,20 @@ _AVERAGED: Final = ("precision", "recall", "f1")
 
 @dataclass(frozen=True)
 class ClassMetrics:
-    """How well one class is told from the others.
+    """The metrics of one class.
 
     Attributes
     ----------
     label : int, float, bool or str
         The class.
     precision : float
-        The share of the rows predicted as this class that are of it; 0 if there are none.
+        The share of the rows predicted as this class that belong to it; 0 if there are none.
     recall : float
         The share of the rows of this class that are predicted as it; 0 if there are none.
     f1 : float
         The harmonic mean of both.
     support : int
-        Rows of this class in the test set.
+        The number of rows of this class in the test set.
     """
 
     label: int | float | bool | str
@@ -49,7 +49,7 @@ class ClassMetrics:
 
 
 def measure(outcome: MeasuredOutcome) -> dict[str, float]:
-    """Return the metrics of the report's task by name, in the order of reading."""
+    """Return the metrics of the report's task by name, in display order."""
     with needs_extra("sklearn", purpose="Evaluating"):
         import sklearn.metrics  # noqa: F401 - asked for here, so that all below may import it
     with warnings.catch_warnings():
@@ -144,7 +144,7 @@ def _is_multilabel(outcome: MeasuredOutcome) -> bool:
 
 
 def _of_ones(outcome: MeasuredOutcome) -> dict[str, float]:
-    """Return precision, recall and F1 of what is 1, as means over the outputs."""
+    """Return precision, recall and F1 of the value 1, as means over the outputs."""
     from sklearn.metrics import precision_recall_fscore_support
 
     y, found = outcome.y_true.astype(int), outcome.y_pred.astype(int)

@@ -25,7 +25,7 @@ _OF_REGRESSION: Final = ("mae", "rmse", "r2")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Outcome:
-    """What is true and what was predicted, for one output or several; see :class:`Report`."""
+    """The true and the predicted values of one output or several; see :class:`Report`."""
 
     _: KW_ONLY
     X: Any
@@ -46,16 +46,16 @@ class Outcome:
         task: str,
         names: Sequence[str] = (),
     ) -> Self:
-        """Put together the true values and the predictions of one output or several.
+        """Combine the true values and the predictions of one output or several.
 
         Parameters
         ----------
         X : array, data frame or list of length n
             The rows.
         truth : Sequence[ndarray of shape (n,)]
-            What is true, for each output.
+            The true values of each output.
         predictions : Sequence[Predictions]
-            What was predicted, for each output.
+            The predicted values of each output.
         task : str
             ``"classification"`` or ``"regression"``.
         names : Sequence[str]
@@ -76,7 +76,7 @@ class Outcome:
 
     @cached_property
     def outputs(self) -> Mapping[str, Self]:
-        """What holds of each output by its name, if there are several; else empty."""
+        """The outcome of each output by its name, if there are several; else empty."""
         if self.y_true.ndim == 1:
             return MappingProxyType({})
         count = self.y_true.shape[1]
@@ -85,7 +85,7 @@ class Outcome:
 
     @property
     def n_samples(self) -> int:
-        """Rows in the test set."""
+        """The number of rows in the test set."""
         return len(self.y_true)
 
     @cached_property

@@ -27,13 +27,13 @@ __all__ = ["render", "render_compact"]
 
 _MOST_CONFUSED: Final = 10
 _MAX_TABLE: Final = 50
-_MAX_FITTING: Final = 20  # labels whose matrix can be read at the width of the page
+_MAX_FITTING: Final = 20  # labels whose matrix is readable at the width of the page
 _MAX_OUTPUTS: Final = 20
-_MIN_SIDE: Final = 8  # below, a square number of features is hardly an image
+_MIN_SIDE: Final = 8  # below, a square number of features is unlikely to be an image
 
 
 def render(report: Report) -> str:
-    """Return the whole page; see ``Report.to_html``."""
+    """Return the complete page; see ``Report.to_html``."""
     with needs_extra("report", purpose="The HTML report"):
         from jinja2 import Environment, StrictUndefined
 
@@ -62,7 +62,7 @@ def render_compact(report: Report) -> str:
 
 
 def _parts(report: Report) -> list[dict[str, Any]]:
-    """Return what the page shows of the one output, or of each."""
+    """Return the parts of the page for the only output, or for each."""
     outputs = [*report.outputs.items()][:_MAX_OUTPUTS] or [("", report)]
     return [
         {
@@ -86,7 +86,7 @@ def _matrix(report: Report) -> list[list[int]]:
 
 
 def _each_output(report: Report) -> list[tuple[str, list[str]]]:
-    """Return each metric of the outputs, in their order; quantities have units of their own."""
+    """Return each metric of the outputs, in their order; quantities have their own units."""
     each = [*report.outputs.values()]
     names = dict.fromkeys(name for one in each for name in one.metrics)
     columns = [(name, [one.metrics.get(name, math.nan) for one in each]) for name in names]
@@ -96,7 +96,7 @@ def _each_output(report: Report) -> list[tuple[str, list[str]]]:
 
 
 def _pictures(report: Report) -> list[dict[str, str]]:
-    """Return the pictures that this report can have; none without matplotlib."""
+    """Return the pictures available for this report; none without matplotlib."""
     if report.task == "regression":
         wanted: list[tuple[str, Callable[[], Figure]]] = [
             ("Predicted against true values", lambda: draw_scatter(report))

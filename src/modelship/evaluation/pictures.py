@@ -46,7 +46,7 @@ _MATRICES_IN_A_ROW: Final = 4
 
 
 def new_figure(width_in: float, height_in: float) -> Figure:
-    """Return an empty figure, sizes in inches, that no global state knows of.
+    """Return an empty figure, sizes in inches, that is not in pyplot's global state.
 
     Raises
     ------
@@ -63,12 +63,12 @@ def new_figure(width_in: float, height_in: float) -> Figure:
 
 
 def save(figure: Figure, path: str | os.PathLike[str]) -> Figure:
-    """Write `figure` to `path`, whole or not at all, and return it.
+    """Write `figure` to `path` atomically, and return it.
 
     Raises
     ------
     PictureError
-        If the suffix is not .png, .svg or .pdf, or the folder cannot be written to.
+        If the suffix is not .png, .svg or .pdf, or the folder is not writable.
     """
     path = Path(path)
     form = path.suffix.lower().removeprefix(".")
@@ -204,7 +204,7 @@ def _label_axes(ax: Axes, labels: list[object]) -> None:
 
 
 def _tick_label(label: object, *, is_roomy: bool) -> str:
-    """Return `label` on up to three lines; where many labels are, on one."""
+    """Return `label` on up to three lines; on one if there are many labels."""
     if not is_roomy:
         return shortened(label, characters=_LINE_CHARACTERS)
     text = shortened(label_text(label), characters=_MAX_LINES * _LINE_CHARACTERS - 8)

@@ -24,7 +24,7 @@ _TRUTH: Final = frozenset({"True", "False"})
 
 @runtime_checkable
 class SupportsRun(Protocol):
-    """A running service: whatever scores one payload. A ``Deployment`` is one."""
+    """A running service that scores one payload. A ``Deployment`` is one."""
 
     def run(self, payload: Any, /) -> Any:
         """Score `payload` and return the decoded answer."""
@@ -39,12 +39,12 @@ class Predictions:
     values : ndarray of shape (n,) or (n, outputs)
         Labels or quantities.
     probabilities : ndarray of shape (n, k), list of such, or None
-        The probability of each class, between 0 and 1; a list of one table an output, if there
-        are several. Where each output is 0 or 1, one table of shape (n, outputs) may hold the
-        probability of 1.
+        The probability of each class, between 0 and 1; a list of one table an output, if there are
+        several. If each output is 0 or 1, one table of shape (n, outputs) may hold the probability
+        of 1.
     classes : ndarray of shape (k,), list of such, or None
-        The label of each column of `probabilities`. None stands for the sorted labels of the
-        test set, the order that scikit-learn uses.
+        The label of each column of `probabilities`. None stands for the sorted labels of the test
+        set, the order that scikit-learn uses.
     """
 
     values: NDArray[Any]
@@ -53,11 +53,11 @@ class Predictions:
 
 
 def decode_answer(answer: object) -> Predictions:
-    """Read a service's answer.
+    """Decode a service's answer.
 
     It is a list of predictions, or an object that holds them under one of ``predictions``,
-    ``result`` and ``results``, with ``probabilities`` and ``classes`` beside them if there are
-    any. Azure ML's tutorial writes the list as JSON twice; such text is parsed once more.
+    ``result`` and ``results``, optionally with ``probabilities`` and ``classes``. Azure ML's
+    tutorial encodes the list as JSON twice; such text is decoded once more.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def outputs_of(
     Raises
     ------
     PredictionError
-        If there is another number of rows or of outputs, or a prediction is missing.
+        If the number of rows or of outputs differs, or a prediction is missing.
     """
     given = answer if isinstance(answer, Predictions) else Predictions(answer)  # type: ignore[arg-type]  # made an array here
     try:
@@ -105,16 +105,15 @@ def outputs_of(
 
 
 def align(predictions: Predictions, y: NDArray[Any], *, task: str) -> Predictions:
-    """Return `predictions` with labels of the kind that `y` has.
+    """Return `predictions` with labels of the same type as `y`.
 
-    JSON does not tell 7 from 7.0, nor NumPy's integers from Python's; whole numbers become
-    what `y` holds.
+    JSON does not distinguish 7 from 7.0, nor NumPy's integers from Python's; whole numbers get the
+    type of `y`.
 
     Raises
     ------
     PredictionError
-        If they are text where `y` holds numbers or the reverse, or fractions where it holds
-        classes.
+        If they are text and `y` holds numbers or the reverse, or fractions and `y` holds classes.
     """
     values = _aligned(predictions.values, y, task=task)
     classes = predictions.classes

@@ -24,28 +24,28 @@ __all__ = ["Report"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Report(MeasuredOutcome):
-    """What an evaluation showed. Made by :meth:`Evaluator.evaluate`.
+    """The result of an evaluation, returned by :meth:`Evaluator.evaluate`.
 
-    All metrics are scikit-learn's. Precision, recall and F1 are means over the classes, each
-    class counting the same (``average="macro"``, ``zero_division=0``).
+    All metrics are scikit-learn's. Precision, recall and F1 are unweighted means over the classes
+    (``average="macro"``, ``zero_division=0``).
 
-    With several outputs, accuracy is the share of rows in which all are right, hamming_loss that
-    of single values which are wrong, and each other metric is the mean over the outputs
-    (scikit-learn's ``multioutput="uniform_average"``). If each output is 0 or 1 (multilabel),
-    precision, recall and F1 are means over the labels, of those that are 1. Each has its report
-    in :attr:`outputs`.
+    With several outputs, accuracy is the share of rows in which all are right, hamming_loss that of
+    single values that are wrong, and each other metric is the mean over the outputs (scikit-learn's
+    ``multioutput="uniform_average"``). If each output is 0 or 1 (multilabel), precision, recall and
+    F1 are those of the value 1, as means over the labels. The report of each output is in
+    :attr:`outputs`.
 
     Attributes
     ----------
     X : array, data frame or list of length n
-        The rows, as the model took them.
+        The rows, as passed to the model.
     y_true, y_pred : ndarray of shape (n,), or (n, outputs) if there are several
         True and predicted labels or quantities.
     task : str
         ``"classification"`` or ``"regression"``.
     probabilities : ndarray of shape (n, k), tuple of such, or None
-        The probability of each class, if what was evaluated gave any; a table for each output,
-        or None in its place, if there are several.
+        The probability of each class, if there are any; with several outputs, a list with a table
+        or None for each.
     classes : ndarray of shape (k,), tuple of such, or None
         The label of each column of `probabilities`; None stands for :attr:`labels`.
     names : tuple[str, ...]
@@ -53,18 +53,18 @@ class Report(MeasuredOutcome):
     """
 
     def require(self, **bounds: float) -> Report:
-        """Return this report if it keeps every bound; the gate.
+        """Return this report if it meets every bound; the gate.
 
         Parameters
         ----------
         **bounds : float
-            The least value of accuracy, balanced_accuracy, precision, recall, f1 and r2; the
-            greatest of log_loss, mae and rmse. An undefined metric (NaN) keeps no bound.
+            The minimum of accuracy, balanced_accuracy, precision, recall, f1 and r2; the maximum of
+            log_loss, mae and rmse. An undefined metric (NaN) meets no bound.
 
         Raises
         ------
         GateError
-            If it does not; the error carries the report and a sentence for each failure.
+            If it does not; the error has the report and a sentence for each failure.
         UnknownMetricError
             If the report has no such metric.
         InvalidOptionError
@@ -82,10 +82,10 @@ class Report(MeasuredOutcome):
     ) -> str | None:
         """Return the report as JSON; with a path, write it there and return None.
 
-        The keys are always the same: modelship_report (the version of this form), task,
-        n_samples, metrics, labels, confusion_matrix, per_class, misclassified (a count), outputs.
-        What a report does not have is null, and so is an undefined metric. Of several outputs,
-        each has its name, metrics, labels, confusion_matrix, per_class and misclassified.
+        The keys are always the same: modelship_report (the version of the format), task, n_samples,
+        metrics, labels, confusion_matrix, per_class, misclassified (a count), outputs. Values that
+        a report does not have are null, and so is an undefined metric. With several outputs, each
+        has its name, metrics, labels, confusion_matrix, per_class and misclassified.
 
         Raises
         ------
@@ -101,17 +101,17 @@ class Report(MeasuredOutcome):
     def plot_confusion_matrix(
         self, path: str | os.PathLike[str] | None = None, *, ax: Axes | None = None
     ) -> Figure:
-        """Draw where the model errs.
+        """Draw the errors of the model as a confusion matrix.
 
         Each row of the confusion matrix is divided by its sum, and the diagonal is then set to
-        zero, so that the mistakes stand out. Up to 20 labels, each cell shows its count.
+        zero, so that the mistakes stand out. With up to 20 labels, each cell shows its count.
 
         Parameters
         ----------
         path : path, optional
-            Where to write the picture: ``.png``, ``.svg`` or ``.pdf``.
+            The file to write: ``.png``, ``.svg`` or ``.pdf``.
         ax : matplotlib.axes.Axes, optional
-            Where to draw; a new figure by default.
+            The axes to draw on; a new figure by default.
 
         Raises
         ------
@@ -133,26 +133,26 @@ class Report(MeasuredOutcome):
         seed: int | None = 0,
         image_shape: tuple[int, int] | None = None,
     ) -> Figure:
-        """Draw some rows as images, each below its predicted label.
+        """Draw some rows as images, each above its predicted label.
 
-        Misclassified ones stand out: inverted, with the label in red and the true one beside it.
+        Misclassified ones stand out: inverted, with the label in red and the true one next to it.
 
         Parameters
         ----------
         path : path, optional
-            Where to write the picture: ``.png``, ``.svg`` or ``.pdf``.
+            The file to write: ``.png``, ``.svg`` or ``.pdf``.
         n : int
-            How many rows to draw at random; all of them if there are fewer.
+            The number of rows to draw at random; all of them if there are fewer.
         seed : int or None
-            Which rows these are. None draws others each time.
+            The random seed. None draws different rows each time.
         image_shape : tuple[int, int], optional
-            Height and width in pixels. By default the shape that each row of X has, or the
-            square of as many pixels as there are features.
+            Height and width in pixels. By default the shape of each row of X, or a square if the
+            number of features is a square number.
 
         Raises
         ------
         PictureError
-            If the rows are no images of that shape, or `path` cannot be written.
+            If the rows are not images of that shape, or `path` cannot be written.
         MissingExtraError
             Without matplotlib.
         """
@@ -167,9 +167,9 @@ class Report(MeasuredOutcome):
     @overload
     def to_html(self, path: str | os.PathLike[str]) -> None: ...
     def to_html(self, path: str | os.PathLike[str] | None = None) -> str | None:
-        """Return the report as one HTML page that needs no other file; with a path, write it there.
+        """Return the report as one self-contained HTML page; with a path, write it there.
 
-        The pictures are in it if matplotlib is installed.
+        The pictures are included if matplotlib is installed.
 
         Raises
         ------
@@ -183,7 +183,7 @@ class Report(MeasuredOutcome):
         text = render(self)
         if path is None:
             return text
-        write_text(path, text)  # a notebook would print what is returned
+        write_text(path, text)  # a notebook would print the return value
         return None
 
     def __repr__(self) -> str:

@@ -13,20 +13,20 @@ __all__ = ["headline_of", "line_of", "text_of"]
 
 
 def line_of(report: Report) -> str:
-    """Return what was evaluated and its metrics on one line."""
+    """Return the headline and the metrics on one line."""
     shown = ", ".join(f"{name}={number_text(value)}" for name, value in report.metrics.items())
     return f"{report.task} of {_counted(report.n_samples, 'sample')}: {shown}"
 
 
 def text_of(report: Report) -> str:
-    """Return the headline, and below it a line for each metric."""
+    """Return the headline, followed by a line for each metric."""
     width = max(map(len, report.metrics))
     metrics = (f"  {name:<{width}}  {number_text(value)}" for name, value in report.metrics.items())
     return "\n".join((headline_of(report), *metrics))
 
 
 def headline_of(report: Report) -> str:
-    """Return what was evaluated, such as ``classification of 60 samples, 3 labels``."""
+    """Return the subject of the report, such as ``classification of 60 samples, 3 labels``."""
     told = [f"{report.task} of {_counted(report.n_samples, 'sample')}"]
     if report.outputs:
         told.append(_counted(len(report.outputs), "output"))

@@ -30,11 +30,11 @@ class Column:
     Attributes
     ----------
     name : str
-        What stands above it.
+        Its header.
     cells : tuple[tuple[str, ...], ...]
         The lines of each cell; most have one.
     kind : {"", "text", "wrong"}
-        How it looks: numbers, texts, or what was predicted.
+        Its style: numbers, texts, or predictions.
     """
 
     name: str
@@ -49,13 +49,13 @@ class Rows:
     Attributes
     ----------
     title : str
-        Which rows they are.
+        A description of the rows.
     places : tuple[int, ...]
-        The place of each row, counted from 0.
+        The position of each row, counted from 0.
     columns : tuple[Column, ...]
-        What is true and what was predicted, and then the values of the row.
+        The true and the predicted values, followed by the values of the row.
     hidden : int
-        How many columns more there are.
+        The number of columns not shown.
     """
 
     title: str
@@ -85,7 +85,7 @@ def _places(report: Report) -> tuple[list[int], str]:
         first = f"The first {_MOST_ROWS} of {of}" if len(wrong) > _MOST_ROWS else of
         return wrong[:_MOST_ROWS].tolist(), first
     errors = np.abs(report.y_true.astype(float) - report.y_pred.astype(float))
-    if report.outputs:  # each in a unit of its own
+    if report.outputs:  # each in its own unit
         errors = (errors / np.where(errors.max(axis=0) == 0, 1, errors.max(axis=0))).max(axis=1)
     order = np.argsort(-errors, kind="stable")[: _MOST_ROWS // 2]
     return [place for place in order.tolist() if errors[place]], "Rows with the largest errors"
@@ -98,7 +98,7 @@ def _column(name: str, values: Sequence[Any]) -> Column:
 
 
 def _judged(report: Report, places: Sequence[int]) -> tuple[Column, ...]:
-    """Return what is true and what was predicted, in the same format."""
+    """Return the true and the predicted values, in the same format."""
     true, said = _pairs(report, places)
     kind = "" if report.task == "regression" else "text"
     return (
@@ -117,7 +117,7 @@ def _pairs(report: Report, places: Sequence[int]) -> tuple[list[str], list[str]]
 
 
 def _several(report: Report, places: Sequence[int]) -> tuple[Column, ...]:
-    """Return one column that names the outputs which are wrong, on a line each."""
+    """Return one column that names the wrong outputs, one per line."""
     texts = {name: _pairs(each, places) for name, each in report.outputs.items()}
     wrong = report.y_true[places] != report.y_pred[places]
     cells = tuple(_lines(texts, place, wrong[place]) for place in range(len(places)))
@@ -137,7 +137,7 @@ def _lines(
 
 
 def _values(X: Any, places: Sequence[int]) -> list[tuple[str, list[Any]]] | None:
-    """Return the names of the columns with the values of the rows; None of what is no table."""
+    """Return the names of the columns with the values of the rows; None if X is not a table."""
     if is_frame(X):
         rows = X.iloc[list(places)]
         columns = [rows.iloc[:, place].tolist() for place in range(rows.shape[1])]

@@ -73,7 +73,7 @@ def _draw_grid(images: NDArray[Any], *, said: list[object], true: list[object]) 
     for place, image in enumerate(images):
         ax = figure.add_subplot(rows, columns, place + 1)
         wrong = said[place] != true[place]
-        # Inverted, so that it stands out in black and white too.
+        # Inverted, so that it also stands out in black and white.
         ax.imshow(image, cmap="gray" if wrong else "gray_r", interpolation="nearest", clim=limits)
         _frame(ax, titles[place], wrong=wrong)
     return figure
@@ -143,6 +143,6 @@ def _rows(X: Any, places: Any) -> NDArray[Any]:
             problem=f"the rows of X are no images: {error}",
             advice="report.to_html() (--html FILE) shows misclassified rows as a table.",
         ) from error
-    if images.ndim == _IMAGE_DIMENSIONS + 1 and images.shape[-1] == 1:  # a gray channel of its own
+    if images.ndim == _IMAGE_DIMENSIONS + 1 and images.shape[-1] == 1:  # a gray channel axis
         return images[..., 0]
     return images

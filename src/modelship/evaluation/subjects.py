@@ -37,21 +37,21 @@ _OTHER_COLUMNS = "Give the rows as the model was fitted on them."
 
 @dataclass(frozen=True)
 class Subject:
-    """Whatever predicts.
+    """Anything that predicts.
 
     Attributes
     ----------
     predict : Callable
-        From a batch of rows to predictions.
+        The function from a batch of rows to predictions.
     schema : Schema
-        What is known of the columns that it takes, and of what it answers.
+        What is known of its input columns and its outputs.
     described : str
-        How a message names it.
+        Its name in messages.
     wants_rows : bool
-        Whether a table of numbers goes to it as rows of numbers.
+        Whether a table of numbers is passed to it as rows of numbers.
     asked : Callable
-        What more can be found out of its columns, which takes a while: the schema to say with why
-        rows were refused.
+        A slower function that finds out more about its columns: the schema for explaining why rows
+        were rejected.
     """
 
     predict: Predictor
@@ -69,14 +69,14 @@ def subject_of(
     trust_model: bool = False,
     needs_types: bool = False,
 ) -> Subject:
-    """Return what `subject` predicts with, and what is known of it.
+    """Return the prediction function of `subject`, and its schema.
 
-    With `needs_types`, what an estimator says of its columns is read as from its file.
+    With `needs_types`, the column types of an estimator are read as from its file.
 
     Raises
     ------
     InvalidOptionError
-        If it is nothing that predicts.
+        If it cannot predict.
     NoEstimatorError
         If it is a model whose file holds nothing that predicts.
     UntrustedModelError
@@ -104,7 +104,7 @@ def subject_of(
 
 
 def _served_by(model: Model, *, loaded: Any) -> Any:
-    """Return what of a model's content a written script would predict with."""
+    """Return the part of a model's content that a generated script would predict with."""
     contents = model.contents
     if contents.key is not None:
         return loaded[contents.key]
@@ -134,9 +134,9 @@ def _of_service(
 
 
 def _schema_of_service(service: SupportsRun) -> Schema:
-    """Return what a service says of itself, and the task that was written down of it."""
+    """Return the schema that a service publishes, and the recorded task."""
     said: object = None
-    with suppress(ScoringError):  # whether it answers at all, run() shows
+    with suppress(ScoringError):  # run() shows whether it answers at all
         said = getattr(service, "schema", None)
     known = said if isinstance(said, Schema) else Schema()
     task = getattr(service, "task", "")
@@ -163,7 +163,7 @@ def _of_estimator(estimator: Any, *, known: Schema) -> Subject:
 
 
 def _dumped_schema(estimator: Any) -> Schema:
-    """Return what the file of an estimator tells of it; nothing, if it cannot be written."""
+    """Return the schema in an estimator's file; empty if it cannot be written."""
     from modelship.sources import Model
 
     with tempfile.TemporaryDirectory(prefix="modelship-") as folder, suppress(Exception):
@@ -203,7 +203,7 @@ def _fits(tables: Any, classes: Any) -> bool:
 
 @contextmanager
 def _without_news_of_names() -> Iterator[None]:
-    """Let scikit-learn not say that rows have no names, or the model none: they were matched."""
+    """Suppress scikit-learn's warnings about missing names: they were matched already."""
     with warnings.catch_warnings():
         for said in ("X does not have valid feature names", "X has feature names, but"):
             warnings.filterwarnings("ignore", message=said)
@@ -212,7 +212,7 @@ def _without_news_of_names() -> Iterator[None]:
 
 @contextmanager
 def _blaming(what: str, *, advice: str) -> Iterator[None]:
-    """Say that `what` raised, unless the error already says all."""
+    """Report that `what` raised, unless the error is already specific."""
     try:
         yield
     except ModelshipError:

@@ -1,4 +1,4 @@
-"""Why predict() refuses rows, as the column and the value show it."""
+"""Explain why predict() rejects rows, naming the column and the value."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _SHOWN: Final = 60
 
 
 def explained(error: PredictionError, X: Any, schema: Schema) -> PredictionError:
-    """Return an error that names the first value that is not what the model takes, if one is.
+    """Return an error that names the first value that the model does not accept, if any.
 
     Parameters
     ----------
     error : PredictionError
-        What is known without the rows; its cause is what predict() raised.
+        What is known without the rows; its cause is the exception of predict().
     X : data frame, array or list
         The rows.
     schema : Schema
@@ -50,7 +50,7 @@ def explained(error: PredictionError, X: Any, schema: Schema) -> PredictionError
 
 
 def _without_categories(error: PredictionError, X: Any) -> PredictionError:
-    """Say which columns may be categories, which only some files tell."""
+    """Name the columns that may be categories, which only some files declare."""
     texts = [repr(name) for name in X.columns if X[name].dtype.kind == "O"]
     which = f"; these may be: {', '.join(texts)}" if texts else ""
     return PredictionError(
@@ -74,7 +74,7 @@ def _no_number(X: Any, said: str) -> str:
 
 
 def _no_date(X: Any, schema: Schema, said: str) -> str:
-    """Name a column that the model takes as dates and that holds texts, or that may be it."""
+    """Name a column with texts for which the model takes dates, or which may be that column."""
     dates = [column.name for column in schema.columns if column.kind == "date"]
     if _NO_DATES in said and (made := with_dates(X, schema)) is not None:
         dates += [name for name in X.columns if made[name].dtype != X[name].dtype]
@@ -97,7 +97,7 @@ def _other_kind(X: Any, schema: Schema, said: str) -> str:
 
 
 def _unlike(values: list[Any], check: Check, said: str) -> str:
-    """Name a value of another kind than the column's, or one of which an encoder has said it."""
+    """Name a value of another type than the column's, or one that an encoder rejected."""
     try:
         check.require(values)
     except Refused as refused:

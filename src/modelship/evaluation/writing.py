@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Write files atomically."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["write_text"]
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write `text` to `path` in UTF-8, whole or not at all.
+    """Write `text` to `path` in UTF-8, atomically.
 
     Raises
     ------

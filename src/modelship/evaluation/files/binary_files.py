@@ -17,12 +17,12 @@ __all__ = ["parquet_frame", "read_npz", "read_parquet"]
 
 
 def read_npz(data: DataFile, _schema: Schema) -> tuple[Any, Any]:
-    """Return the arrays X and y; an array of objects, which could run code, is not read.
+    """Return the arrays X and y; an object array, which could run code, is not read.
 
     Raises
     ------
     InvalidTestSetError
-        If they are not there, or cannot be read.
+        If they are missing, or cannot be read.
     """
     import numpy as np
 
@@ -38,12 +38,12 @@ def read_npz(data: DataFile, _schema: Schema) -> tuple[Any, Any]:
 
 
 def read_parquet(data: DataFile, schema: Schema) -> tuple[Any, Any]:
-    """Return X and y of a Parquet file; an index with a name is a column of it.
+    """Return X and y of a Parquet file; a named index is one of its columns.
 
     Raises
     ------
     InvalidTestSetError
-        If it is none, or has no column with y.
+        If it is not one, or has no column with y.
     MissingExtraError
         Without pandas and pyarrow.
     """
@@ -53,12 +53,12 @@ def read_parquet(data: DataFile, schema: Schema) -> tuple[Any, Any]:
 
 
 def parquet_frame(data: DataFile, schema: Schema) -> Any:
-    """Return the data frame in a Parquet file, with an index that has a name among its columns.
+    """Return the data frame in a Parquet file, with a named index among its columns.
 
     Raises
     ------
     InvalidTestSetError
-        If it is none.
+        If it is not a Parquet file.
     MissingExtraError
         Without pandas and pyarrow.
     """
@@ -78,10 +78,10 @@ def parquet_frame(data: DataFile, schema: Schema) -> Any:
 
 
 def _lost_categories(data: DataFile, frame: Any, *, are_known: bool) -> list[str]:
-    """Return which columns were categories that are numbers, of which Parquet keeps the numbers.
+    """Return which columns were numeric categories, of which Parquet keeps only the numbers.
 
-    What pandas writes into the file tells, and how many categories there were: all have to be
-    there, unless the model's file lists them.
+    The metadata that pandas writes into the file records it, and the number of categories: all have
+    to be present, unless the model's file lists them.
     """
     import pyarrow.parquet
 

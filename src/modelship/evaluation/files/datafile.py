@@ -30,22 +30,22 @@ class DataFile:
     Attributes
     ----------
     path : Path
-        ``.csv``, ``.tsv``, ``.json`` or ``.jsonl``, also packed (``.csv.gz``); ``.parquet``; or
+        ``.csv``, ``.tsv``, ``.json`` or ``.jsonl``, also compressed (``.csv.gz``); ``.parquet``; or
         ``.npz`` with the arrays X and y.
     labels : tuple[str, ...]
-        The columns that hold y, one for each output. Without any, it is the one column that the
-        model was not fitted on, or else the last.
+        The columns that hold y, one for each output. By default the one column that the model was
+        not fitted on, or else the last.
     separator : str, optional
-        What stands between the cells of a CSV file; found out if it is not given.
+        The delimiter of a CSV file; detected by default.
     decimal : str
-        What stands before the fraction of a number there.
+        The decimal separator of a CSV file.
     option : str
-        What the path was given with, for the message of an error.
+        The option that passed the path, for error messages.
 
     Raises
     ------
     InvalidOptionError
-        If there is no such file, or an option does not fit its form.
+        If there is no such file, or an option does not fit its format.
     MissingExtraError
         Without NumPy.
     """
@@ -75,33 +75,33 @@ class DataFile:
 
     @property
     def form(self) -> str:
-        """The suffix that says how it is read, such as ``".csv"``."""
+        """The suffix that determines how it is read, such as ``".csv"``."""
         return Path(self.path.name.lower().removesuffix(_PACKED)).suffix
 
     @property
     def is_packed(self) -> bool:
-        """Whether it is packed with gzip."""
+        """Whether it is compressed with gzip."""
         return self.path.name.lower().endswith(_PACKED)
 
     def read(self, schema: Schema | None = None) -> Content:
-        """Return X and y, read as the model needs them.
+        """Return X and y, parsed as the model needs them.
 
         Parameters
         ----------
         schema : Schema, optional
-            What is known of the model: texts stay texts where it says so.
+            What is known of the model: if it takes texts, they stay texts.
 
         Raises
         ------
         InvalidTestSetError
             If the file does not hold X and y; with the line where there is one.
         MissingExtraError
-            If it takes pandas to read it, and that is not installed.
+            If reading it needs pandas, and that is not installed.
         """
         return _readers()[self.form](self, schema or Schema())
 
     def flag(self, name: str) -> str:
-        """Return what another option is called, where the path was given with :attr:`option`."""
+        """Return the name of another option, if the path was passed with :attr:`option`."""
         if not self.option.startswith("--"):
             return name
         return f"--{name}" if self.option == "--data" else f"{self.option}-{name}"

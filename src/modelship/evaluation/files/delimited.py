@@ -51,9 +51,9 @@ def read_delimited(data: DataFile, schema: Schema) -> tuple[Any, Any]:
     Raises
     ------
     InvalidTestSetError
-        If it is none; with the line where there is one.
+        If it is not one; with the line where there is one.
     MissingExtraError
-        If it holds something else than numbers, and pandas is not installed.
+        If it holds anything but numbers, and pandas is not installed.
     """
     separator, header = _layout(data)
     labels = label_columns(header, asked=data.labels, schema=schema, file=data.path)
@@ -72,7 +72,7 @@ def delimited_frame(data: DataFile, schema: Schema) -> Any:
     Raises
     ------
     InvalidTestSetError
-        If it is none; with the line where there is one.
+        If it is not one; with the line where there is one.
     MissingExtraError
         Without pandas.
     """
@@ -84,7 +84,7 @@ def delimited_frame(data: DataFile, schema: Schema) -> Any:
 
 
 def _layout(data: DataFile) -> tuple[str, list[str]]:
-    """Return what stands between the cells, and the names of the columns."""
+    """Return the delimiter, and the names of the columns."""
     separator = data.separator or _separator_of(data)
     with _reading(data) as stream:
         return separator, _checked_header(stream, separator=separator, data=data)
@@ -92,7 +92,7 @@ def _layout(data: DataFile) -> tuple[str, list[str]]:
 
 @contextmanager
 def _reading(data: DataFile) -> Iterator[io.TextIOBase]:
-    """Open the file as text, and say what is wrong if it is none."""
+    """Open the file as text, and raise if it is not text."""
     try:
         encoding = _encoding(data)
         with _opened(data) as raw, io.TextIOWrapper(raw, encoding=encoding, newline="") as stream:
@@ -126,7 +126,7 @@ def _encoding(data: DataFile) -> str:
 
 
 def _separator_of(data: DataFile) -> str:
-    """Return what stands between the cells: what cuts the first lines into as many cells each."""
+    """Return the delimiter: the one that splits the first lines into equally many cells."""
     if data.form == ".tsv":
         return "\t"
     with _reading(data) as stream:
@@ -166,7 +166,7 @@ def _checked_header(stream: io.TextIOBase, *, separator: str, data: DataFile) ->
 
 
 def _are_values(header: Sequence[str]) -> bool:
-    """Return whether a first line holds a row. Names may be numbers: whole ones, each once."""
+    """Return whether a first line is a row. Names may be numbers: distinct integers."""
     try:
         numbers = [float(each) for each in header]
     except ValueError:
@@ -205,7 +205,7 @@ def _read_frame(
 
 
 def _gaps(column: Column | None, schema: Schema) -> list[str]:
-    """Return what stands for a missing value in a column; a value that the model knows does not."""
+    """Return the markers of a missing value in a column, without values that the model knows."""
     if takes_texts(schema):
         return []
     values = column.categories if column else ()
@@ -213,7 +213,7 @@ def _gaps(column: Column | None, schema: Schema) -> list[str]:
 
 
 def _require_points(frame: Any, labels: Sequence[str], schema: Schema, *, separator: str) -> None:
-    """Raise if the numbers of a column have a decimal comma, which makes texts of them."""
+    """Raise if a column's numbers have decimal commas, and so were read as texts."""
     texts = text_columns(schema, [name for name in frame.columns if name not in labels])
     for name in frame.columns if separator != "," else ():
         values = [] if name in texts else frame[name].dropna().tolist()
@@ -268,7 +268,7 @@ def _numbers(row: Sequence[Any]) -> Any:
 
 
 def _labels(values: Sequence[str]) -> Any:
-    """Return labels as truth values, integers or numbers if all are of that kind, else as text."""
+    """Return labels as booleans, integers or numbers if all are of that type, else as text."""
     import numpy as np
 
     if values and _TRUTH.keys() >= set(values):

@@ -30,8 +30,8 @@ _WRAPPERS: Final = ("data", "dataframe_records", "dataframe_split", "instances",
 def read_json(data: DataFile, schema: Schema) -> tuple[Any, Any]:
     """Return X and y of a JSON file.
 
-    It holds ``{"X": ..., "y": ...}``; or a table with the labels among its columns: records, or
-    whatever ``DataFrame.to_json`` writes; or rows, whose last value is the label.
+    It holds ``{"X": ..., "y": ...}``; or a table with the labels among its columns: records, or any
+    output of ``DataFrame.to_json``; or rows, whose last value is the label.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def _require_no_label(data: DataFile, *, holds: str) -> None:
 
 
 def _table(document: Any, data: DataFile, schema: Schema) -> Any:
-    """Return a data frame of what has names, and an array of rows."""
+    """Return records as a data frame, and rows as an array."""
     if isinstance(document, dict):
         if len(document) == 1 and (key := next(iter(document))) in _WRAPPERS:
             return _table(document[key], data, schema)
@@ -130,7 +130,7 @@ def _table(document: Any, data: DataFile, schema: Schema) -> Any:
 
 
 def _frame(document: dict[str, Any], data: DataFile, schema: Schema) -> Any:
-    """Return what ``DataFrame.to_json`` wrote in any of its orientations."""
+    """Return the data frame that ``DataFrame.to_json`` wrote in any of its orientations."""
     import pandas as pd
 
     try:
@@ -160,7 +160,7 @@ def _lists_rows(document: dict[str, Any], *, known: Sequence[str]) -> bool:
 
 
 def _array(rows: list[Any], data: DataFile) -> Any:
-    """Return rows as an array: of numbers if all are, or else of objects, each as it is."""
+    """Return rows as an array: of numbers if all are, else of unchanged objects."""
     import numpy as np
 
     try:

@@ -29,10 +29,11 @@ def sample_of(path: str, schema: Schema, *, is_whole: bool) -> Any:
     path : str
         A Parquet or CSV file.
     schema : Schema
-        What is known of the model: what a CSV does not tell is as the model was fitted on it.
+        What is known of the model: types that a CSV file lacks are those that the model was fitted
+        on.
     is_whole : bool
-        Whether all columns go along. Otherwise those do that the model was fitted on, if they are
-        all there: a column with y does no harm.
+        Whether to include all columns. Otherwise only those that the model was fitted on are
+        included, if they are all present: a column with y does no harm.
 
     Returns
     -------
@@ -42,11 +43,11 @@ def sample_of(path: str, schema: Schema, *, is_whole: bool) -> Any:
     Raises
     ------
     SampleInputError
-        If it holds no table, or values of another kind than the model takes.
+        If it holds no table, or values of another type than the model takes.
     InvalidOptionError
-        If there is no such file, or it is none of these.
+        If there is no such file, or it is of another format.
     MissingExtraError
-        If it takes a library to read it that is not installed.
+        If reading it needs a library that is not installed.
     """
     data = DataFile(Path(path), option="sample_input")
     try:

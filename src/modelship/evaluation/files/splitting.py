@@ -38,7 +38,7 @@ def label_columns(
 ) -> list[str]:
     """Return the columns that hold y.
 
-    They are those that were asked for; or the model's outputs, if the file has columns of their
+    They are those that were requested; or the model's outputs, if the file has columns with their
     names; or the one column that the model was not fitted on; or the last.
 
     Raises
@@ -67,9 +67,9 @@ def label_columns(
 
 
 def text_columns(schema: Schema, columns: Sequence[str]) -> list[str]:
-    """Return those of the columns that hold texts, as the model was fitted on them.
+    """Return the columns that hold texts, as the model was fitted on them.
 
-    A model of one text a row takes whatever column there is.
+    A model of one text a row accepts any column.
     """
     if takes_texts(schema):
         return list(columns)
@@ -78,7 +78,7 @@ def text_columns(schema: Schema, columns: Sequence[str]) -> list[str]:
 
 
 def known_columns(schema: Schema, features: Sequence[str]) -> dict[str, Column]:
-    """Return what is known of a file's columns: by name, or by place if the model has no names."""
+    """Return what is known of a file's columns: by name, or by position without names."""
     if known_names(schema):
         return {column.name: column for column in schema.columns}
     found = list(features[1:] if has_index(features, schema) else features)
@@ -86,12 +86,12 @@ def known_columns(schema: Schema, features: Sequence[str]) -> dict[str, Column]:
 
 
 def takes_texts(schema: Schema) -> bool:
-    """Return whether a row is one text, in which nothing is missing, as vectorizers take it."""
+    """Return whether a row is a single text that is never missing, as for vectorizers."""
     return schema.form == "values" and bool(schema.columns) and are_texts(schema.columns[0])
 
 
 def are_texts(column: Column) -> bool:
-    """Return whether a column is known to hold texts, however they look."""
+    """Return whether a column is known to hold texts, whatever its values look like."""
     if column.categories:
         return all(isinstance(value, str) for value in column.categories)
     if column.dtype.split("[")[0] in _TEXT_DTYPES:
@@ -129,7 +129,7 @@ def as_fitted(frame: Any, schema: Schema) -> Any:
     Raises
     ------
     InvalidTestSetError
-        If the values of a column cannot be of its dtype.
+        If the values of a column cannot be converted to its dtype.
     """
     known = known_columns(schema, list(frame.columns))
     frame = frame.copy()
@@ -140,9 +140,9 @@ def as_fitted(frame: Any, schema: Schema) -> Any:
 
 
 def with_dates(frame: Any, schema: Schema) -> Any:
-    """Return a data frame whose texts that are dates became dates; None if there are none.
+    """Return a data frame with texts that are dates converted; None if there are none.
 
-    Columns of which the model tells the kind stay as they are.
+    Columns whose type the model declares are unchanged.
     """
     import pandas as pd
 
@@ -189,7 +189,7 @@ def _as_dates(series: Any, column: Column) -> Any:
 
 
 def _counted_dates(series: Any) -> Any:
-    """Return the dates that numbers stand for: milliseconds since 1970, as pandas writes JSON."""
+    """Return the dates for numbers of milliseconds since 1970, as pandas writes JSON."""
     import pandas as pd
 
     try:

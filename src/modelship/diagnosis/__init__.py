@@ -1,7 +1,7 @@
 """Why a service does not run: from its log, and from what the place that runs it says.
 
-:func:`diagnose` reads the log, and :func:`explain_exception` one exception. Both are pure: they
-open nothing, and take a bounded time on a log of any size.
+:func:`diagnose` reads the log, and :func:`explain_exception` a single exception. Both are pure:
+they do no I/O, and their run time is bounded for a log of any size.
 """
 
 from modelship.diagnosis.contract_errors import remedy_of

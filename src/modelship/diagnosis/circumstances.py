@@ -1,4 +1,4 @@
-"""What the facts tell that stand in no log: how a process ended, and what it never did."""
+"""Explain failures from facts outside the log: how a process ended, and what it never did."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NO_PROGRAM = 127
 
 
 def explain_end(facts: Facts, timeline: Timeline) -> Diagnosis | None:
-    """Explain how the process ended, if its exit code or the kernel tells."""
+    """Explain how the process ended, if its exit code or the kernel shows it."""
     if facts.out_of_memory:
         return _out_of_memory(facts, timeline)
     if facts.exit_code in _SIGNALS:
@@ -59,7 +59,7 @@ def _out_of_memory(facts: Facts, timeline: Timeline) -> Diagnosis:
 
 
 def explain_circumstances(facts: Facts, timeline: Timeline) -> Diagnosis | None:
-    """Explain what the service never did, if nothing in its log tells the cause."""
+    """Explain what the service never did, if its log does not show the cause."""
     for explain in (_wrong_port, _silent_end, _slow, _never_started, _unhealthy, _ended, _loop):
         diagnosis = explain(facts, timeline)
         if diagnosis is not None:
@@ -104,7 +104,7 @@ def _never_started(facts: Facts, timeline: Timeline) -> Diagnosis | None:
             "The script was still being imported when the deadline passed.",
             advice="Do less at import time, and move the rest to init().",
         )
-    # Of an empty log it is not known whether anything has run: it may still have been built.
+    # An empty log does not show whether anything has run: the image may still have been building.
     if timeline.ports or not timeline.has_begun:
         return None
     return RULES["MS601"].diagnosis("No server started to listen before the deadline.")

@@ -1,4 +1,4 @@
-"""Exceptions of a script that breaks the contract of init() and run(), and what to write instead.
+"""Explain violations of the contract of init() and run(), and what to write instead.
 
 The texts are those of azureml-inference-server-http 1.5.
 """
@@ -37,7 +37,7 @@ _NO_JSON = (
 
 
 def explain_contract(raised: Raised) -> Diagnosis | None:
-    """Explain what the server says of init() and run() before it calls them, or as it does."""
+    """Explain the server's errors about init() and run(), before or during a call."""
     if match := _MISSING.search(raised.message):
         name = match["name"]
         return raised.diagnosis("MS102", f"The script defines no {name}().")
@@ -47,14 +47,14 @@ def explain_contract(raised: Raised) -> Diagnosis | None:
         limit_s = int(match["limit"]) / 1000
         return raised.diagnosis("MS405", f"run() took longer than its limit of {limit_s:g} s.")
     match = _SIGNATURE.match(raised.message)
-    # A call of the script's own, to a function that happens to be called so, has a place.
+    # A call in the script, to a function that has the same name, has a place.
     if match and (raised.kind == "UserScriptError" or not raised.where):
         return raised.diagnosis("MS103", f"The server cannot call the script: {match[0]}.")
     return None
 
 
 def explain_unserializable(raised: Raised) -> Diagnosis | None:
-    """Explain an answer that the server cannot write as JSON."""
+    """Explain an answer that the server cannot serialize as JSON."""
     key = _KEY.search(raised.message)
     match = key or _TYPE.search(raised.message) or _OLD_TYPE.search(raised.message)
     if raised.kind != "TypeError" or match is None:
@@ -69,7 +69,7 @@ def explain_unserializable(raised: Raised) -> Diagnosis | None:
 
 
 def explain_body(raised: Raised) -> Diagnosis | None:
-    """Explain a body that run() cannot read as JSON."""
+    """Explain a body that run() cannot parse as JSON."""
     reads = any("loads(" in line for line in raised.evidence)
     if raised.kind != "JSONDecodeError" or raised.phase != "run" or not reads:
         return None
@@ -82,7 +82,7 @@ def explain_body(raised: Raised) -> Diagnosis | None:
 
 _TEXT: Final = ".isoformat()"
 _LIST: Final = "list(value)"
-# Of what a class, or one above it, is called with and without its module: what to write.
+# What to write, by the name of a class or of its base class, with and without its module.
 _VALUES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "polars.DataFrame": "value.to_dicts()",
@@ -136,7 +136,7 @@ _KEYS: Final[Mapping[str, str]] = MappingProxyType(
         "Enum": "key.value",
     }
 )
-# Of NumPy's numbers a log has the name alone.
+# For NumPy scalars a log has only the name.
 _NUMBERS: Final = (
     ("uint", "integer"),
     ("int", "integer"),
@@ -146,13 +146,12 @@ _NUMBERS: Final = (
 
 
 def remedy_of(kinds: Sequence[str], *, is_key: bool = False) -> str:
-    """Return what to write in place of a value, as a sentence.
+    """Return what to write instead of a value, as a sentence.
 
     Parameters
     ----------
     kinds : Sequence[str]
-        The names of its class and of those above it, the nearest first; with their modules, or
-        without.
+        The names of its class and base classes, the nearest first; with or without their modules.
     is_key : bool
         Whether it is a key of an object.
     """

@@ -1,4 +1,4 @@
-"""From a log and a few facts to the one cause that explains the most."""
+"""Find the cause that explains the most, from a log and a few facts."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def diagnose(
     Parameters
     ----------
     log : str
-        What it wrote; also as Docker, kubectl or Azure hand it out. Of more than four million
-        characters the beginning and the end are read.
+        The service's output; also in the formats of Docker, kubectl or Azure. Of more than four
+        million characters only the beginning and the end are read.
     facts : Facts
-        What the place that runs it says.
+        The facts reported by the place that runs it.
     around : Surroundings
-        What is known of its bundle: a advice is given only where it can be true there.
+        The facts known about its bundle: advice is given only if it can be true for the bundle.
 
     Returns
     -------
@@ -55,7 +55,7 @@ def diagnose(
         facts = replace(facts, error=document)
     lines = clean_lines(log)
     timeline = Timeline(lines)
-    # What the place says comes last, since it was said when all was over.
+    # The report of the place comes last, since it was made after the failure.
     read = [*lines, *facts.sentences]
     raised = chains(lines)
     telling = [chain for chain in raised if may_explain(chain, facts, timeline)]
@@ -82,12 +82,12 @@ def is_known(diagnosis: Diagnosis) -> bool:
 
 
 def _tells_more(diagnosis: Diagnosis) -> bool:
-    """Whether the log knows the line of what an exit code says as well."""
+    """Return whether the log has the line that explains an exit code, too."""
     return diagnosis.code in _OF_SIGNALS and bool(diagnosis.where)
 
 
 def _best(found: Sequence[Candidate]) -> Candidate | None:
-    """Return what says the most; among equals what came last."""
+    """Return the most specific candidate; among equals the last one."""
     return max(found, key=lambda each: (each.weight, each.line), default=None)
 
 
@@ -107,13 +107,13 @@ def _with_lines(diagnosis: Diagnosis, lines: Sequence[str]) -> Diagnosis:
 
 
 def _among_lines(diagnosis: Diagnosis, lines: Sequence[str]) -> Diagnosis:
-    """Add the end of the log to a mere hint, since the cause stands there if anywhere."""
+    """Add the end of the log to a mere hint, since it most likely contains the cause."""
     before = [line for line in _last(lines)[-_FEW_LINES:] if line.strip() not in diagnosis.evidence]
     return replace(diagnosis, evidence=(*before, *diagnosis.evidence))
 
 
 def _sharpened(diagnosis: Diagnosis, facts: Facts) -> Diagnosis:
-    """Add the limit, where the log alone does not tell it."""
+    """Add the limit, if the log alone does not contain it."""
     if diagnosis.code != "MS505" or not facts.memory_bytes:
         return diagnosis
     limit_gb = facts.memory_bytes / 2**30

@@ -1,4 +1,4 @@
-"""What one exception of a script means: the most exact explanation that fits."""
+"""Explain one exception of a script, by the most specific explanation that fits."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Phase", "explain_exactly", "explain_exception", "explain_plainly"]
 
-# The first that knows it explains it, so the more exact ones come first.
+# The first match is used, so the more specific ones come first.
 _EXPLANATIONS: tuple[Callable[[Raised], Diagnosis | None], ...] = (
     name_errors.explain_syntax,
     contract_errors.explain_contract,
@@ -63,25 +63,25 @@ def explain_exception(
     library: str = "",
     around: Surroundings = Surroundings(),  # noqa: B008 - it is frozen
 ) -> Diagnosis:
-    """Return what an exception of a scoring script means.
+    """Return the diagnosis for an exception of a scoring script.
 
     Parameters
     ----------
     kind : str
         The name of its class, with or without its module, such as ``"ModuleNotFoundError"``.
     message : str
-        What it says.
+        Its message.
     phase : {"import", "init", "run"}
-        When it was raised; it decides where nothing more exact is known.
+        The phase in which it was raised; used if nothing more specific is known.
     where : str
         The place in the bundle, such as ``"score.py:12"``.
     evidence : tuple[str, ...]
-        Lines of its traceback, with the line of source that raised it: whether a module is missing
-        that the script imports or that the model needs is told by that line.
+        Lines of its traceback, with the source line that raised it: that line shows whether a
+        missing module is imported by the script or needed by the model.
     library : str
-        The import name of the library that raised it; ``""`` if the script did, or it is not known.
+        The import name of the library that raised it; ``""`` if the script did, or if unknown.
     around : Surroundings
-        What is known of the bundle: a advice is given only where it can be true there.
+        The facts known about the bundle: advice is given only if it can be true for the bundle.
 
     Returns
     -------
@@ -101,13 +101,13 @@ def explain_exception(
 
 
 def explain_exactly(raised: Raised) -> Diagnosis | None:
-    """Return what an exception means if a rule knows it."""
+    """Return the diagnosis for an exception if a rule knows it."""
     found = (explain(raised) for explain in _EXPLANATIONS)
     return next((diagnosis for diagnosis in found if diagnosis is not None), None)
 
 
 def explain_plainly(raised: Raised) -> Diagnosis:
-    """Return that an exception was raised, and where to look."""
+    """Return a diagnosis that names the exception, and where to look."""
     cause = f"{raised.actor} raised {raised.brief.rstrip('.')}."
     return raised.diagnosis(_BY_PHASE[raised.phase], cause, _remedy(raised))
 

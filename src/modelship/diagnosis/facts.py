@@ -1,4 +1,4 @@
-"""What is known beside the log: of the place that runs a service, and of the bundle."""
+"""Define the facts outside the log: about the place that runs a service, and the bundle."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ __all__ = ["Facts", "Surroundings"]
 
 @dataclass(frozen=True)
 class Facts:
-    """What the place that runs a service says about it. Whatever it does not know is left out.
+    """The facts about a service reported by the place that runs it. Unknown ones are omitted.
 
     Parameters
     ----------
     state : str
-        Azure ML's word for what the service is doing, such as ``"Failed"``. Requests that have
-        failed before are then no explanation; leave it out if one of them is to be explained.
+        Azure ML's state of the service, such as ``"Failed"``. Requests that failed earlier are then
+        not the explanation; omit it if one of them is to be explained.
     problem : str
-        What the place says is wrong, in its own words.
+        The error reported by the place, verbatim.
     exit_code : int, optional
-        What the process ended with; 128 plus the number of the signal that ended it.
+        The exit code of the process; 128 plus the signal number if a signal ended it.
     out_of_memory : bool, optional
-        Whether the kernel ended a process of the service at its memory limit.
+        Whether the kernel killed a process of the service at its memory limit.
     memory_bytes : int, optional
         That limit.
     health : str
-        What the engine's own health check says: ``"starting"``, ``"healthy"``, ``"unhealthy"``.
+        The state of the engine's own health check: ``"starting"``, ``"healthy"``, ``"unhealthy"``.
     restarts : int
-        How often the place has started it again.
+        The number of times that the place has restarted it.
     timed_out : bool
-        Whether a deadline passed while nothing answered.
+        Whether a deadline passed without an answer.
     error : Mapping
         The error document of Azure: ``statusCode``, ``code``, ``message`` and ``details``.
     port : int, optional
-        The port on which an answer is awaited, as the service sees it.
+        The port on which an answer is expected, inside the service.
     """
 
     state: str = ""
@@ -63,13 +63,13 @@ class Facts:
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """What the place says in words, one entry for each line; the most exact one last."""
+        """The messages of the place, one entry for each line; the most specific one last."""
         said = [self.problem, *_told(self.error or {})]
         return tuple(dict.fromkeys(line for text in said for line in text.splitlines() if line))
 
 
 def _told(error: Mapping[str, Any], *, depth: int = 3) -> list[str]:
-    """Return ``code: message`` of an error and of its details, where the cause mostly is."""
+    """Return ``code: message`` of an error and of its details, which usually have the cause."""
     parts = (error.get("code"), error.get("message"))
     told = [": ".join(str(part) for part in parts if part)]
     details = error.get("details")
@@ -81,7 +81,7 @@ def _told(error: Mapping[str, Any], *, depth: int = 3) -> list[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Surroundings:
-    """What is known of a bundle. Whatever is not known is None, or empty.
+    """The facts known about a bundle. Unknown ones are None, or empty.
 
     Parameters
     ----------
@@ -90,20 +90,20 @@ class Surroundings:
     source : Mapping[str, bytes], optional
         The files of the source by path.
     is_generated : bool
-        Whether modelship wrote the scoring script.
+        Whether the scoring script is generated.
     beside : Collection[str]
-        Modules that lie beside the scoring script on this machine and are not in the source.
+        Modules that are next to the scoring script on this machine and are not in the source.
     projects : Collection[str]
-        Top-level modules of projects that are installed here from a folder or a repository, so that
-        no index has them.
+        Top-level modules of projects that are installed here from a folder or a repository, and so
+        are in no index.
     model_files : tuple[str, ...], optional
         The files below the model directory.
     model_format : str
-        The format of the one model, such as ``"joblib"``, ``"pickle"`` or ``"onnx"``.
+        The format of the only model, such as ``"joblib"``, ``"pickle"`` or ``"onnx"``.
     is_whole : bool
-        Whether the model's files were read to their ends without loading them.
+        Whether the model's files were read to the end without loading them.
     packages_of_model : Collection[str]
-        Import names that the model's file holds.
+        Import names that the model's file references.
     python : tuple[int, int], optional
         The minor version of Python that runs the script.
     locked : Mapping[str, str], optional
@@ -140,7 +140,7 @@ class Surroundings:
 
     @property
     def paths(self) -> tuple[PurePosixPath, ...]:
-        """The paths of the source's files; none if they are not known."""
+        """The paths of the source's files; empty if unknown."""
         return tuple(map(PurePosixPath, self.source or ()))
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Exceptions about files: of the model, of the script, and of neither."""
+"""Explain exceptions about files: of the model, of the script, and others."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ MODEL_SUFFIXES = {
 _DATA_SUFFIXES = {".json", ".csv", ".txt", ".yaml", ".yml", ".toml", ".ini", ".parquet", ".tsv"}
 _MISSING_KINDS = {"FileNotFoundError", "NotADirectoryError", "IsADirectoryError", "NoSuchFile"}
 _FEW = 6
-_ALIKE = 0.6  # of two names, as difflib compares them: one may be meant by the other
+_ALIKE = 0.6  # difflib's ratio for two names: above it, one is likely a misspelling of the other
 
 
 def writes(raised: Raised) -> bool:
-    """Return whether a line of the script that is known writes a file."""
+    """Return whether a line of the script, if known, writes a file."""
     return any(_WRITES.search(line) for line in raised.evidence)
 
 
 def explain_missing_file(raised: Raised) -> Diagnosis | None:
-    """Explain a file that is not there: a model's, the script itself, or one left at home."""
+    """Explain a missing file: a model's, the script itself, or one that was not shipped."""
     if match := _SHARED.search(raised.message):
         return raised.diagnosis(
             "MS208",
@@ -82,7 +82,7 @@ def _of_file(raised: Raised, path: str) -> Diagnosis:
 
 
 def _left_out(raised: Raised, path: str) -> Diagnosis:
-    """Explain a file that is no model: one to write, one at another place, or one left at home."""
+    """Explain a missing file that is not a model: an output, a wrong path, or one not shipped."""
     name = PurePosixPath(path).name
     if writes(raised):
         return raised.diagnosis(
@@ -107,7 +107,7 @@ def _left_out(raised: Raised, path: str) -> Diagnosis:
 
 
 def _is_request(path: str) -> bool:
-    """Return whether what was taken for a path is a request: JSON, or a piece of it."""
+    """Return whether the string used as a path is a request: JSON, or part of it."""
     return path.lstrip().startswith(("{", "[")) or "\n" in path
 
 
@@ -181,7 +181,7 @@ def _wrong_model_path(raised: Raised, path: str) -> Diagnosis:
 
 
 def _held(raised: Raised) -> str:
-    """Return the end of a sentence: what the folder of the models holds, if that was logged."""
+    """Return the end of a sentence: the contents of the models' folder, if that was logged."""
     files = raised.files
     if files is None:
         return "."
@@ -194,7 +194,7 @@ def _advice(raised: Raised, path: str) -> str:
     files = raised.files or ()
     name = PurePosixPath(path).name
     if not files and "azureml-models" in path and raised.kind != "IsADirectoryError":
-        # It was looked for at the right place already.
+        # The path is correct already.
         return (
             f"Give the name of a file in the folder os.environ['{_MODEL_DIR}']: the server "
             "lists its files after the error."
@@ -218,7 +218,7 @@ def _is_slip(name: str, other: str) -> bool:
 
 
 def _short(path: str) -> str:
-    """Return a path without where the service's folder lies."""
+    """Return a path without the prefix of the service's folder."""
     _, found, rest = path.partition("azureml-models")
     return f"azureml-models{rest}" if found else path
 
@@ -229,7 +229,7 @@ def _listed(files: tuple[str, ...]) -> str:
 
 
 def explain_environment_variable(raised: Raised) -> Diagnosis | None:
-    """Explain a variable of the environment that the service does not have."""
+    """Explain an environment variable that the service does not have."""
     variable = raised.message.strip("' \"")
     if raised.kind == "TypeError" and "NoneType" in raised.message:
         if any(_MODEL_DIR in line for line in raised.evidence):
@@ -252,7 +252,7 @@ def explain_environment_variable(raised: Raised) -> Diagnosis | None:
             f"Write os.environ['{_MODEL_DIR}'].",
         )
     code = {"import": "MS501", "init": "MS502", "run": "MS503"}[raised.phase]
-    if _SECRET.search(variable):  # what is given as a variable is shown (MS118)
+    if _SECRET.search(variable):  # variables are displayed (MS118)
         advice = f"Set {variable} as a secret: Serving(secrets=...) or --secret."
     else:
         advice = (
@@ -267,7 +267,7 @@ def explain_environment_variable(raised: Raised) -> Diagnosis | None:
 
 
 def explain_model_lookup(raised: Raised) -> Diagnosis | None:
-    """Explain ``Model.get_model_path()``, which looks for the model where it is not."""
+    """Explain ``Model.get_model_path()``, which looks in a place without the model."""
     if "ModelNotFound" not in raised.kind and "Model not found in cache" not in raised.message:
         return None
     return raised.diagnosis(

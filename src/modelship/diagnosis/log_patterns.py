@@ -1,4 +1,4 @@
-"""What other lines than tracebacks explain: signs, crashes, time limits, and what Azure quotes."""
+"""Explain log lines other than tracebacks: signs, crashes, time limits, and Azure's quotes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["of_lines", "quoted_exceptions"]
 
 _EVIDENCE_CHARS = 300
-# Azure's own words for what the log has a traceback of, which is the better source.
+# Azure's messages for exceptions with a traceback in the log, which is more specific.
 _ENTRY_SCRIPT = re.compile(
     r"Error in entry script, (?P<kind>[\w.]+): (?P<message>.*?)(?:, please run print.*)?$"
 )
@@ -30,7 +30,7 @@ _TIMEOUT = re.compile(r"WORKER TIMEOUT \(pid: ?\d+\)")
 
 
 def quoted_exceptions(lines: Sequence[str], *, around: Surroundings) -> list[Candidate]:
-    """Read what Azure quotes of an exception."""
+    """Parse an exception quoted by Azure."""
     found = []
     for number, line in enumerate(lines):
         match = _ENTRY_SCRIPT.search(line) if "Error in entry script" in line else None
@@ -46,7 +46,7 @@ def quoted_exceptions(lines: Sequence[str], *, around: Surroundings) -> list[Can
 def of_lines(
     lines: Sequence[str], timeline: Timeline, *, inside: Sequence[Sequence[Traceback]]
 ) -> list[Candidate]:
-    """Return what single lines explain, except those `inside` tracebacks."""
+    """Return the explanations of single lines, except those `inside` tracebacks."""
     spans = [range(each.first, each.last + 1) for chain in inside for each in chain]
     found = [
         Candidate(sign.sign.weight, sign.line, _of_sign(sign, lines, timeline))
@@ -75,7 +75,7 @@ def _of_sign(sign: SignFound, lines: Sequence[str], timeline: Timeline) -> Diagn
 
 
 def _crash_frame(lines: Sequence[str], line: int) -> Frame | None:
-    """Return where in the script Python's faulthandler says that it crashed, most recent first."""
+    """Return the script's innermost frame in the crash report of Python's faulthandler."""
     begin = max(0, line - _CRASH_LINES)
     for text in lines[begin : line + _CRASH_LINES]:
         match = _CRASH_FRAME.match(text)
@@ -95,5 +95,5 @@ def _worker_timeout(lines: Sequence[str], line: int, timeline: Timeline) -> Cand
         evidence=(lines[line].strip(),),
         where=frame.where if frame else "",
     )
-    # The abort that follows looks like a crash; it is one that the server has asked for.
+    # The abort that follows looks like a crash; it is one that the server requested.
     return Candidate(DECISIVE, line + _CRASH_LINES, diagnosis)

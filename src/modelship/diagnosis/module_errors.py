@@ -1,4 +1,4 @@
-"""Exceptions that say that a module is not there, or not as it was."""
+"""Explain exceptions about modules that are missing, or have changed."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def explain_missing_module(raised: Raised) -> Diagnosis | None:
 
 
 def _no_package(raised: Raised, name: str) -> Diagnosis:
-    """Explain a part of a module that is a single file: whose file that is, tells what to do."""
+    """Explain a submodule of a single-file module: the advice depends on whose file it is."""
     top = name.partition(".")[0]
     around = raised.around
     if around.is_of_python(top) and not around.in_root(top):
@@ -88,7 +88,7 @@ def _removed(raised: Raised, name: str) -> Diagnosis:
 
 
 def _moved(raised: Raised, name: str) -> Diagnosis:
-    """Explain a missing part of what is there: Python names the first one that is missing."""
+    """Explain a missing submodule of an existing package: Python names the first missing one."""
     package = package_of(name.partition(".")[0])
     if raised.is_loading or not raised.is_import:
         who, advice = "The model was written by", raised.pin_of_model(package)
@@ -133,7 +133,7 @@ def _needed_by_model(raised: Raised, name: str) -> Diagnosis:
 
 
 def _of_another_pickler(raised: Raised, top: str) -> Diagnosis:
-    """Explain a name of Python 2 in a model: dill writes such too."""
+    """Explain a Python 2 name in a model; dill writes such names too."""
     known = raised.around.packages_of_model
     if "dill" in known or any("dill" in line for line in raised.evidence):
         return raised.diagnosis(
@@ -175,7 +175,7 @@ def _needed_by_script(raised: Raised, name: str) -> Diagnosis:
 
 
 def _imported(raised: Raised, name: str) -> str:
-    """Return the full name that the script imports, where a missing namespace hides the rest."""
+    """Return the full name that the script imports, if a missing namespace hides the rest."""
     for line in reversed(raised.evidence):
         match = _IMPORTED.match(line)
         if match and match["name"].startswith(f"{name}."):
@@ -184,7 +184,7 @@ def _imported(raised: Raised, name: str) -> str:
 
 
 def explain_relative_import(raised: Raised) -> Diagnosis | None:
-    """Explain ``from .x import y`` in a script, which the server loads as a module of its own."""
+    """Explain ``from .x import y`` in a script, which the server loads as a top-level module."""
     if raised.kind != "ImportError" or not any(words in raised.message for words in _RELATIVE):
         return None
     match = next(filter(None, map(_FROM_DOT.match, reversed(raised.evidence))), None)
@@ -218,7 +218,7 @@ def explain_import_error(raised: Raised) -> Diagnosis | None:
 
 
 def _lacks(raised: Raised, name: str, *, module: str, path: str) -> Diagnosis | None:
-    """Explain a name that a module lacks: whose module that is, tells what to do."""
+    """Explain a name missing from a module: the advice depends on whose module it is."""
     top = module.partition(".")[0]
     if raised.around.is_of_python(top) and not _is_of_bundle(path):
         return _of_python(raised, name, module=module)
@@ -242,7 +242,7 @@ def _lacks(raised: Raised, name: str, *, module: str, path: str) -> Diagnosis | 
 
 
 def _of_python(raised: Raised, name: str, *, module: str) -> Diagnosis:
-    """Explain a name that a module of Python lacks, and one of the bundle may have."""
+    """Explain a name missing from a Python module, where the bundle may have one of that name."""
     top = module.partition(".")[0]
     file = raised.around.in_root(top)
     cause = f"{module} is a module of the standard library and has no {name}"

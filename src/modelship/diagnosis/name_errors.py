@@ -1,4 +1,4 @@
-"""Exceptions about names and attributes, and about source that Python cannot read."""
+"""Explain exceptions about names and attributes, and about source that Python cannot parse."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _AS_SOURCE = re.compile(r"\b(?:eval|literal_eval|exec|compile)\(|File \"<(?:stri
 
 
 def explain_missing_global(raised: Raised) -> Diagnosis | None:
-    """Explain a name that init() was to leave for run()."""
+    """Explain a name that init() should have set for run()."""
     if raised.phase != "run":
         return None
     if raised.kind == "NameError" and (match := _NAME.search(raised.message)):
@@ -94,7 +94,7 @@ def _undefined(raised: Raised, name: str) -> Diagnosis:
 
 
 def _missing_in_model(raised: Raised, name: str) -> Diagnosis | None:
-    """Explain a name that a function of the program that saved the model has left behind."""
+    """Explain a name used by a pickled function, which the program that saved it defined."""
     function = _carried_along(raised)
     if not function:
         return None
@@ -107,7 +107,7 @@ def _missing_in_model(raised: Raised, name: str) -> Diagnosis | None:
 
 
 def _carried_along(raised: Raised) -> str:
-    """Return the function that raised if it is neither the source's nor a library's, or ``""``."""
+    """Return the function that raised if neither the source nor a library has it, or ``""``."""
     frames = [match for line in raised.evidence if (match := _FRAME.match(line))]
     if raised.around.source is None or not frames:
         return ""
@@ -135,7 +135,7 @@ def _is_none(raised: Raised, attribute: str) -> Diagnosis | None:
 
 
 def _owner(raised: Raised, attribute: str) -> str:
-    """Return the name whose attribute the last line of source takes, or ``""``."""
+    """Return the name whose attribute the last source line accesses, or ``""``."""
     pattern = re.compile(rf"(?<![\w.])(?P<name>\w+)\.{attribute}\b" if attribute else r"(?!)")
     found = (pattern.search(line) for line in reversed(raised.evidence[:-1] or raised.evidence))
     match = next(filter(None, found), None)
@@ -143,7 +143,7 @@ def _owner(raised: Raised, attribute: str) -> str:
 
 
 def _not_reached(raised: Raised, name: str, cause: str) -> Diagnosis:
-    """Explain a name that init() declares with global, and does not come to assign."""
+    """Explain a name that init() declares with global, but fails to assign."""
     return raised.diagnosis(
         "MS115",
         f"{cause}: init() declares it global, but does not reach the assignment.",
@@ -160,11 +160,11 @@ def _kept(raised: Raised, name: str, cause: str) -> Diagnosis:
 
 
 def explain_syntax(raised: Raised) -> Diagnosis | None:
-    """Explain source that Python cannot read: of the script, or of a library."""
+    """Explain source that Python cannot parse: of the script, or of a library."""
     if raised.kind not in {"SyntaxError", "IndentationError", "TabError"}:
         return None
     if any(_AS_SOURCE.search(line) for line in raised.evidence):
-        return None  # text that the script reads as Python
+        return None  # text that the script parses as Python
     if raised.library and raised.library not in raised.around.roots:
         package = package_of(raised.library)
         name = package if raised.library in LIBRARIES else raised.library
@@ -184,7 +184,7 @@ _NO_ATTRIBUTE = re.compile(r"module '(?P<module>[\w.]+)' has no attribute '(?P<n
 _REMOVED = re.compile(r"`np\.(?P<name>\w+)` was removed in the NumPy 2")
 _GONE_IN_NUMPY_1_24 = frozenset({"bool", "complex", "float", "int", "long", "object", "str"})
 _PARTIAL = re.compile(r"partially initialized module '(?P<module>[\w.]+)' has no attribute")
-# What is passed to libraries, and is none of their models.
+# Values that are passed to libraries, and are not their models.
 _DATA = frozenset(
     (
         *("NoneType", "str", "dict", "list", "tuple", "set", "int", "float", "bool", "bytes"),
@@ -200,7 +200,7 @@ _OBJECT = re.compile(r"'(?P<cls>\w+)' object has no attribute '(?P<name>\w+)'")
 
 
 def explain_attribute(raised: Raised) -> Diagnosis | None:
-    """Explain an attribute that a library has lost, or that an older model never had."""
+    """Explain an attribute that a library has removed, or that an older model never had."""
     if raised.kind != "AttributeError":
         return None
     if match := _PARTIAL.search(raised.message):
@@ -220,14 +220,14 @@ def _of_object(raised: Raised, cls: str, name: str) -> Diagnosis | None:
             f"pandas 2 has no {cls}.{name}, which the script was written for.",
             f"Write {_GONE_IN_PANDAS_2[name]} instead.",
         )
-    # Raised by a library about an object of its own: the model was written by another version.
+    # Raised by a library about its own object: another version wrote the model.
     if raised.library in LIBRARIES and cls not in _DATA and not _is_same(raised):
         return written_by_another(raised, f"its {cls} has no {name}")
     return None
 
 
 def _is_same(raised: Raised) -> bool:
-    """Return whether the library that raised is of the very version that wrote the model."""
+    """Return whether the library that raised has the exact version that wrote the model."""
     package = package_of(raised.library)
     wrote = raised.around.wrote.get(package)
     return wrote is not None and wrote == (raised.around.locked or {}).get(package)

@@ -1,4 +1,4 @@
-"""Raised: one exception of a script, with what was seen around it."""
+"""Define Raised: one exception of a script, with its context."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Phase", "Raised"]
 Phase = Literal["import", "init", "run"]
 """When the script raised: while it was imported, in ``init()``, or in ``run()``."""
 
-# What unpickles a model, or reads one of another kind, in a line of the script.
+# Calls in a line of the script that unpickle a model, or read one of another format.
 _LOADING = re.compile(r"\b(?:\w*load\w*|from_pretrained|InferenceSession|read_model)\(")
 _IMPORTING = re.compile(r"^\s*(?:import|from)\s+[\w.]+|\b(?:import_module|__import__)\(")
 _MESSAGE_CHARS = 240
@@ -30,21 +30,21 @@ class Raised:
     kind : str
         The class's name, without its module.
     message : str
-        What it says.
+        Its message.
     phase : str
-        When it was raised.
+        The phase in which it was raised.
     where : str
         The place in the bundle, such as ``"score.py:12"``.
     evidence : tuple[str, ...]
-        Lines that prove it; lines of source among them tell what the script was doing.
+        Lines that prove it; source lines among them show what the script was doing.
     library : str
         The import name of the library that raised it; ``""`` if the script did.
     model_files : tuple[str, ...], optional
-        What lies in the model directory; None if that is not known.
+        The contents of the model directory; None if unknown.
     written_by : str
-        The version of scikit-learn that wrote the model, as its warning in the log tells.
+        The version of scikit-learn that wrote the model, from its warning in the log.
     around : Surroundings
-        What is known of the bundle.
+        The facts known about the bundle.
     """
 
     kind: str
@@ -59,12 +59,12 @@ class Raised:
 
     @property
     def is_import(self) -> bool:
-        """Whether the last line of the script that tells what it did imports something."""
+        """Whether the script's last known source line is an import."""
         return self._did is _IMPORTING
 
     @property
     def is_loading(self) -> bool:
-        """Whether it came up while the script loaded a model."""
+        """Whether it was raised while the script loaded a model."""
         return self._did is _LOADING
 
     @property
@@ -77,7 +77,7 @@ class Raised:
 
     @property
     def files(self) -> tuple[str, ...] | None:
-        """What lies in the model directory, as the log or the bundle tells; None if unknown."""
+        """The contents of the model directory, from the log or the bundle; None if unknown."""
         return self.around.model_files if self.model_files is None else self.model_files
 
     @property
@@ -90,7 +90,7 @@ class Raised:
 
     @property
     def actor(self) -> str:
-        """What raised, as the beginning of a sentence."""
+        """What raised it, as the beginning of a sentence."""
         return "Importing the script" if self.phase == "import" else f"{self.phase}()"
 
     def pin_of_model(self, package: str, *, otherwise: str = "") -> str:
@@ -101,7 +101,7 @@ class Raised:
         package : str
             Its name on PyPI.
         otherwise : str
-            A version that will do, if the one that wrote it is not known.
+            A version that is sufficient, if the one that wrote it is unknown.
         """
         told = self.written_by if package == "scikit-learn" else ""
         version = self.around.wrote.get(package, "") or told or otherwise

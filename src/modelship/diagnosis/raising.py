@@ -1,4 +1,4 @@
-"""What the exceptions in a log explain."""
+"""Explain the exceptions in a log."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _DOING: dict[str, Phase] = {
 
 
 def may_explain(chain: Sequence[Traceback], facts: Facts, timeline: Timeline) -> bool:
-    """Whether exceptions can be the cause: one in run() fails a request, and ends no service."""
+    """Return whether exceptions can be the cause: one in run() fails a request, not the service."""
     if facts.state not in _UNWELL or _phase(chain, timeline) != "run":
         return True
     own = [each for each in chain if not each.is_wrapper]
@@ -48,7 +48,7 @@ def may_explain(chain: Sequence[Traceback], facts: Facts, timeline: Timeline) ->
 def of_chain(
     chain: Sequence[Traceback], timeline: Timeline, *, around: Surroundings
 ) -> Candidate | None:
-    """Return what exceptions that were raised from each other explain."""
+    """Return the explanation of a chain of exceptions."""
     diagnosis = _explained(chain, timeline, around)
     return Candidate(DECISIVE, chain[-1].last, diagnosis) if diagnosis else None
 
@@ -56,7 +56,7 @@ def of_chain(
 def _explained(
     chain: Sequence[Traceback], timeline: Timeline, around: Surroundings
 ) -> Diagnosis | None:
-    """Explain exceptions that were raised from each other, by the last one that a rule knows."""
+    """Explain a chain of exceptions, by the last one that a rule knows."""
     own = [each for each in chain if not each.is_wrapper]
     if not own:
         return None
@@ -72,7 +72,7 @@ def _explained(
 
 
 def _most_exact(raised: Sequence[Raised]) -> Diagnosis:
-    """Explain exceptions that were raised from each other, by the last one that a rule knows."""
+    """Explain a chain of exceptions, by the last one that a rule knows."""
     exact = (explain_exactly(each) for each in reversed(raised))
     known = next((each for each in exact if each is not None), None)
     return known or explain_plainly(raised[-1])
@@ -81,18 +81,18 @@ def _most_exact(raised: Sequence[Raised]) -> Diagnosis:
 def explain_traceback(
     text: str, *, phase: Phase, where: str, around: Surroundings
 ) -> Diagnosis | None:
-    """Return what a traceback means, or None if there is none in a text.
+    """Return the diagnosis for a traceback, or None if there is none in the text.
 
     Parameters
     ----------
     text : str
-        It, as Python writes it; with those of the exceptions that it was raised from.
+        The traceback, as written by Python; with those of its causes.
     phase : {"import", "init", "run"}
-        When it was raised.
+        The phase in which it was raised.
     where : str
         The place in the bundle that it comes from, such as ``"score.py:12"``.
     around : Surroundings
-        What is known of the bundle.
+        The facts known about the bundle.
     """
     found = chains(text.splitlines())
     if not found:
@@ -115,7 +115,7 @@ def explain_traceback(
 def _raised(
     traceback: Traceback, chain: Sequence[Traceback], phase: Phase, timeline: Timeline
 ) -> Raised:
-    # The first exception of a chain may have left the script's lines to the last one.
+    # The first exception of a chain may leave the script's lines to the last one.
     frames = traceback.script_frames or chain[-1].script_frames
     return Raised(
         kind=traceback.kind.rpartition(".")[2],
@@ -132,8 +132,8 @@ def _raised(
 def _phase(chain: Sequence[Traceback], timeline: Timeline) -> Phase:
     """Return what the server was doing.
 
-    Its own steps tell it, or the script's first one, or what the log says before; of what is called
-    by a name that nobody knows, it is a request that failed.
+    It is determined by the server's own frames, by the script's first frame, or by the preceding
+    log; a call of an unknown function is a failed request.
     """
     functions = {frame.function for each in chain for frame in each.frames}
     if functions & {"invoke_run", "handle_score", "handle_request", "dispatch_request"}:
@@ -151,7 +151,7 @@ def _phase(chain: Sequence[Traceback], timeline: Timeline) -> Phase:
 
 
 def _is_aborted(traceback: Traceback) -> bool:
-    """Whether gunicorn ended the worker, which looks as if the script had called sys.exit()."""
+    """Return whether gunicorn aborted the worker, which looks like sys.exit() in the script."""
     return any(frame.function == "handle_abort" for frame in traceback.frames)
 
 

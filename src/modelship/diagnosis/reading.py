@@ -1,4 +1,4 @@
-"""A log as clean lines, whichever way it came: from Docker, kubectl, Azure, or a JSON document."""
+"""Split a log into clean lines, from Docker, kubectl, Azure, or a JSON document."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["clean_lines", "error_document"]
 
-# What is kept of a long log: how it was set up, and how it ended.
+# The lines kept of a long log: its start and its end.
 _HEAD_CHARS = 250_000
 _TAIL_CHARS = 4_000_000
 _LINE_CHARS = 2_000
@@ -31,15 +31,15 @@ _PREFIX = re.compile(
 )
 _DOCUMENT = re.compile(r'\{\s*"(?:code|error|statusCode)"\s*:')
 _DOCKER_JSON = '{"log":'
-# So many escaped ends of lines for one real one, and the text was taken out of a JSON document.
+# With so many escaped line breaks for each real one, the text was taken from a JSON document.
 _ESCAPED_PER_LINE = 4
 
 
 def clean_lines(log: str) -> list[str]:
-    """Return the lines of `log` without colors and what other programs wrote before each.
+    """Return the lines of `log` without colors and the prefixes added by other programs.
 
-    Of a log over four million characters, or over fifty thousand lines, only the beginning and
-    the end are read.
+    Of a log over four million characters, or over fifty thousand lines, only the beginning and the
+    end are read.
     """
     if len(log) > _HEAD_CHARS + _TAIL_CHARS:
         log = log[:_HEAD_CHARS] + "\n" + log[-_TAIL_CHARS:]
@@ -52,7 +52,7 @@ def clean_lines(log: str) -> list[str]:
 
 
 def error_document(log: str) -> Mapping[str, Any] | None:
-    """Return the error document of Azure that a text holds, as its SDK and its CLI print it."""
+    """Return the error document of Azure in a text, as its SDK and its CLI print it."""
     match = _DOCUMENT.search(log, 0, _HEAD_CHARS)
     if match is None:
         return None
@@ -75,9 +75,9 @@ def _clean(line: str) -> str:
 
 
 def _message_of(line: str) -> str:
-    """Return what a line of a file of Docker's json-file driver holds."""
+    """Return the message in a line of Docker's json-file log driver."""
     try:
         document = json.loads(line)
-    except ValueError:  # it was cut
+    except ValueError:  # it was truncated
         return line
     return str(document["log"]).rstrip("\n") if isinstance(document, dict) else line

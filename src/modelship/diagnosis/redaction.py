@@ -1,4 +1,4 @@
-"""No secret that a script printed gets from its log into a diagnosis, an error or a history."""
+"""Keep secrets that a script printed out of diagnoses, errors and histories."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SECRET = re.compile(
 )
 _BEARER = re.compile(r"(?i)\b(bearer) [\w.~+/-]{12,}=*")
 _IN_ADDRESS = re.compile(r"://[^/\s:@]+:[^/\s@]+@")
-# A shorter one would blank out words that have nothing to do with it.
+# A shorter one would redact unrelated words.
 _SHORTEST: Final = 4
 _SHORTEST_LINE: Final = 12
 _KNOWN: ContextVar[tuple[str, ...]] = ContextVar("known secrets", default=())
@@ -33,7 +33,7 @@ _KNOWN: ContextVar[tuple[str, ...]] = ContextVar("known secrets", default=())
 
 @contextmanager
 def hiding(values: Iterable[str]) -> Iterator[None]:
-    """Let :func:`hidden` know these secrets as long as the body runs, beside those it knows."""
+    """Register secrets with :func:`hidden` while the body runs, in addition to those registered."""
     forms = {form for value in values for form in _forms(value)}
     longest_first = sorted({*_KNOWN.get(), *forms}, key=len, reverse=True)
     token = _KNOWN.set(tuple(longest_first))
@@ -44,14 +44,14 @@ def hiding(values: Iterable[str]) -> Iterator[None]:
 
 
 def hidden(text: str) -> str:
-    """Return `text` with three stars in place of each secret that :func:`hiding` was told of."""
+    """Return `text` with each secret registered by :func:`hiding` replaced by three asterisks."""
     for form in _KNOWN.get():
         text = text.replace(form, "***")
     return text
 
 
 def redacted(diagnosis: Diagnosis) -> Diagnosis:
-    """Return `diagnosis` with three stars in place of what is, or looks like, a secret."""
+    """Return `diagnosis` with actual and likely secrets replaced by three asterisks."""
     return replace(
         diagnosis,
         problem=covered(diagnosis.problem),
@@ -61,13 +61,13 @@ def redacted(diagnosis: Diagnosis) -> Diagnosis:
 
 
 def covered(text: str) -> str:
-    """Return `text` with three stars in place of what is, or looks like, a secret."""
+    """Return `text` with actual and likely secrets replaced by three asterisks."""
     text = _SECRET.sub(r"\1=***", hidden(text))
     return _IN_ADDRESS.sub("://***@", _BEARER.sub(r"\1 ***", text))
 
 
 def _forms(value: str) -> Iterator[str]:
-    """Yield how a log may show a value: as it is, quoted, in an address, or line by line."""
+    """Yield the forms of a value in a log: as it is, quoted, URL-encoded, or line by line."""
     value = value.strip()
     if len(value) >= _SHORTEST:
         yield from (value, repr(value)[1:-1], json.dumps(value)[1:-1], quote(value, safe=""))

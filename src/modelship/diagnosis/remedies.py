@@ -1,4 +1,4 @@
-"""What to do about a module that is missing, or a version that is not the one: what can be true."""
+"""Give advice that can be true on missing modules and mismatched versions."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _TOLD_BY_INSPECT = frozenset({"scikit-learn", "skops"})
 
 
 def remedy_for_missing(module: str, *, around: Surroundings, package: str = "") -> str:
-    """Return what to do about a module that the scoring script imports and that is not there.
+    """Return the advice for a missing module that the scoring script imports.
 
-    A package is named only if it is known to bring the module: an index has packages of most names,
-    by strangers.
+    A package is named only if it is known to provide the module: an index has packages of most
+    names, from unrelated authors.
 
     Parameters
     ----------
     module : str
         Its full name.
     around : Surroundings
-        What is known of the bundle.
+        The facts known about the bundle.
     package : str
-        The name on PyPI of the package that brings it, where the caller knows it.
+        The name on PyPI of the package that provides it, if the caller knows it.
     """
     top = module.partition(".")[0]
     return (
@@ -73,14 +73,14 @@ def to_list(package: str) -> str:
 
 
 def needs_other_python(module: str, around: Surroundings) -> bool:
-    """Return whether the standard library had a module, and has it no more."""
+    """Return whether the standard library had a module and no longer has it."""
     return removed_in(module.partition(".")[0]) is not None and not around.is_of_python(
         module.partition(".")[0]
     )
 
 
 def _of_python(top: str, around: Surroundings) -> str:
-    """Return the advice on a module that is Python's own, on some system or in some release."""
+    """Return the advice on a standard-library module of some systems or releases only."""
     if top in OF_PYTHON_2:
         return f"{top} is a module of Python 2: in Python 3 it is {OF_PYTHON_2[top]}."
     if top in OTHER_SYSTEMS:
@@ -101,7 +101,7 @@ def _of_python(top: str, around: Surroundings) -> str:
 
 
 def _in_the_source(module: str, around: Surroundings) -> str:
-    """Return the advice on a module that is in the source, at another place."""
+    """Return the advice on a module that is elsewhere in the source."""
     top, _, rest = module.partition(".")
     if file := around.in_root(top):
         if not rest:
@@ -134,11 +134,11 @@ def remedy_for_version(package: str, version: str, *, around: Surroundings, load
     package : str
         The library's name on PyPI.
     version : str
-        The version that wrote the model; ``""`` if it is not known.
+        The version that wrote the model; ``""`` if unknown.
     around : Surroundings
-        What is known of the bundle.
+        The facts known about the bundle.
     loads : str
-        The version that the environment has, if it is known.
+        The version in the environment, if known.
     """
     if not version:
         told = "; modelship inspect tells which" if package in _TOLD_BY_INSPECT else ""

@@ -1,4 +1,4 @@
-"""Exceptions of run() that a request gives cause for: what the model does not take of its rows."""
+"""Explain exceptions of run() caused by a request: rows that the model rejects."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ _OWN_SCRIPT: Final = (
     "Write a score.py with init() and run(raw_data) that defines what to do with it, and pass it "
     "as entry_script."
 )
-# What libraries say of rows, and what to send. The texts are scikit-learn's, pandas' and numpy's.
+# Libraries' messages about rows, and what to send. The texts are scikit-learn's, pandas' and
+# numpy's.
 _REFUSALS: Final = tuple(
     (re.compile(pattern), advice)
     for pattern, advice in (
@@ -55,8 +56,8 @@ _REFUSALS: Final = tuple(
         (r"inhomogeneous shape", "Send rows of equal length"),
     )
 )
-# What libraries say of a table whose columns are of other dtypes than the model was fitted on, and
-# what those are. The texts are pandas', LightGBM's and XGBoost's.
+# Libraries' messages about a table whose dtypes differ from those that the model was fitted on, and
+# these dtypes. The texts are pandas', LightGBM's and XGBoost's.
 _DATE: Final = r"'(?:str|[\w.]*(?:date|[Tt]ime)\w*)'"
 _NO_DATES: Final = re.compile(
     r"Can only use \.dt accessor with datetimelike values"
@@ -102,7 +103,7 @@ def explain_no_model(raised: Raised) -> Diagnosis | None:
 
 
 def explain_refused_rows(raised: Raised) -> Diagnosis | None:
-    """Explain rows that the model does not take, and a request that lacks what run() reads."""
+    """Explain rows that the model rejects, and a request that lacks what run() reads."""
     if raised.phase != "run":
         return None
     if raised.kind == "NotFittedError":
@@ -125,7 +126,7 @@ def explain_refused_rows(raised: Raised) -> Diagnosis | None:
 
 
 def _lacks_key(raised: Raised) -> Diagnosis | None:
-    """Explain a key that run() reads by its name."""
+    """Explain a missing key that run() reads by its name."""
     key = raised.message.strip("'\" ")
     keys = [match["key"] for line in raised.evidence for match in _KEY.finditer(line)]
     if raised.kind == "KeyError" and key in keys:
@@ -134,7 +135,7 @@ def _lacks_key(raised: Raised) -> Diagnosis | None:
 
 
 def _of_other_dtypes(raised: Raised, which: str) -> Diagnosis:
-    """Explain columns of which neither the model's file nor a sample in JSON tells the dtypes."""
+    """Explain columns whose dtypes neither the model's file nor a JSON sample declares."""
     cause = (
         f"The model takes {which}, and neither its file nor the sample says which columns contain "
         f"{which}: run() raised {raised.brief.rstrip('.')}."
@@ -149,7 +150,7 @@ def _refused(raised: Raised, advice: str) -> Diagnosis:
 
 
 def of_generated(raised: Raised) -> str:
-    """Return what to do where the script that modelship wrote raises."""
+    """Return the advice for an exception in the generated script."""
     own = "or pass your own score.py as entry_script"
     if raised.phase == "run":
         return f"modelship wrote this script: send rows that the model takes, {own}."

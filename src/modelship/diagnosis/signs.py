@@ -1,6 +1,7 @@
-"""Lines that tell a cause without a traceback: of the server, of Docker, of Kubernetes, of Azure.
+"""Find log lines of the server, Docker, Kubernetes and Azure that show a cause.
 
-Each is found by a literal part, which is fast in a long log; a pattern then reads the names in it.
+Each is found by a literal substring, which is fast in a long log; a pattern then extracts the names
+from the line.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _WEIGHTS: Final = {"": DECISIVE, "TELLING": TELLING, "HINT": _HINT}
 
 @dataclass(frozen=True)
 class Candidate:
-    """One explanation: how much it says, and in which line of the log, counted from 0."""
+    """One explanation: its weight, and its line in the log, counted from 0."""
 
     weight: int
     line: int
@@ -42,22 +43,22 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Sign:
-    """A kind of line, and what it means.
+    """A kind of line, and its meaning.
 
     Parameters
     ----------
     code : str
         The rule's code.
     mark : str
-        The part by which the line is found.
+        The substring by which the line is found.
     problem : str
         The problem as a sentence; ``{name}`` stands for a group of `pattern`.
     pattern : str
-        What the line has to match besides.
+        The regular expression that the line also has to match.
     advice : str
-        One thing to do, with the same names; by default what the rule says.
+        The advice, with the same names; by default that of the rule.
     weight : int
-        How much it says: ``DECISIVE``, ``TELLING`` or one less.
+        How specific it is: ``DECISIVE``, ``TELLING`` or one less.
     """
 
     code: str
@@ -79,24 +80,24 @@ class SignFound:
 
     @property
     def problem(self) -> str:
-        """The problem with the names in it."""
+        """The problem with the names filled in."""
         return self.sign.problem.format(**self.names)
 
     @property
     def advice(self) -> str:
-        """The advice with the names in it."""
+        """The advice with the names filled in."""
         return self.sign.advice.format(**self.names)
 
 
 def find_signs(lines: Sequence[str], *, inside: Sequence[range]) -> Iterator[SignFound]:
-    """Yield the last line for each known sign, except those that lie in one of the tracebacks.
+    """Yield the last line for each known sign, except those inside a traceback.
 
     Parameters
     ----------
     lines : sequence of str
         The log.
     inside : sequence of range
-        The lines of tracebacks, which are read otherwise.
+        The lines of tracebacks, which are parsed separately.
     """
     text = "\n".join(lines)
     taken = {number for span in inside for number in span}
@@ -131,7 +132,7 @@ def _lines_with(mark: str, text: str, starts: Sequence[int]) -> Iterator[int]:
 @cache
 def _known_signs() -> tuple[Sign, ...]:
     """Return the rows of ``signs.yaml``."""
-    import yaml  # by a log that is explained, and by no other command
+    import yaml  # needed only to explain a log, and for no other command
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     rows = yaml.load(_TABLE.read_text(encoding="utf-8"), loader)  # noqa: S506 - both are safe

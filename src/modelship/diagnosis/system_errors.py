@@ -1,4 +1,4 @@
-"""Exceptions that the machine gives cause for: memory, disk, rights, ports, an early end."""
+"""Explain exceptions caused by the machine: memory, disk, permissions, ports, early exits."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _OWN_SERVER = "Remove the server from the script: Azure ML's own server calls in
 
 
 def explain_memory(raised: Raised) -> Diagnosis | None:
-    """Explain a request for memory that was refused."""
+    """Explain a failed memory allocation."""
     told = raised.kind in {"MemoryError", "_ArrayMemoryError"}
     if not told and not any(words in raised.message for words in _MEMORY):
         return None
@@ -50,7 +50,7 @@ def explain_exit(raised: Raised) -> Diagnosis | None:
 
 
 def explain_system_call(raised: Raised) -> Diagnosis | None:
-    """Explain the numbers of the operating system's errors."""
+    """Explain an error number of the operating system."""
     match = _NUMBER.search(raised.message)
     number = match["number"] if match else ("13" if raised.kind == "PermissionError" else "")
     if number not in _CALLS:

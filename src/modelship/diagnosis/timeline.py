@@ -1,4 +1,4 @@
-"""How far the server had come: loading the script, in init(), serving."""
+"""Determine how far the server came: loading the script, in init(), serving."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _WRITTEN_BY = re.compile(r"Trying to unpickle estimator \w+ from version (?P<ver
 
 _FILES_HEADING = "Model Directory Contents:"
 _LISTED = re.compile(r" azmlinfsrv - (?P<indent> *)(?P<name>\S.*)$")
-_LEVEL = 4  # spaces that the server indents each folder by
+_LEVEL = 4  # the server's indentation of each folder level, in spaces
 
 
 class Timeline:
-    """What the server wrote about its own progress.
+    """The server's log lines about its own progress.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class Timeline:
         return sum(mark in line for line in self._lines)
 
     def doing(self, *, until: int | None = None) -> str:
-        """Return what went on at the line `until`, such as ``"while init() ran"``, or ``""``."""
+        """Return what ran at the line `until`, such as ``"while init() ran"``, or ``""``."""
         for line in reversed(self._lines[:until]):
             if _READY in line or _INIT_DONE in line:
                 return "while it served"
@@ -63,18 +63,18 @@ class Timeline:
 
     @property
     def doing_when_killed(self) -> str:
-        """Return what went on when a worker was killed last, or else at the end."""
+        """Return what ran when a worker was last killed, or else at the end."""
         numbers = range(len(self._lines) - 1, -1, -1)
         return self.doing(until=next((n for n in numbers if _KILLED in self._lines[n]), None))
 
     @property
     def is_in_init(self) -> bool:
-        """Whether init() was begun and has not ended."""
+        """Whether init() has started and has not ended."""
         return self.doing() == "while init() ran"
 
     @property
     def ends_silently(self) -> str:
-        """Where the worker ends again and again without a word; ``""`` if it does not."""
+        """Where the worker ends repeatedly without output; ``""`` if it does not."""
         if self.completed or self.boots < _FEWEST_ENDS:
             return ""
         return "init()" if self.inits >= self.boots - 1 else "the import of the script"
@@ -87,33 +87,33 @@ class Timeline:
 
     @property
     def has_begun(self) -> bool:
-        """Whether anything but the place that runs it has written a line."""
+        """Whether anything except the place that runs it has written a line."""
         return any(line.strip() and not line.startswith(_OF_PLACE) for line in self._lines)
 
     @cached_property
     def entry_script(self) -> str:
-        """The entry script as the bundle names it, or ``""``."""
+        """The path of the entry script in the bundle, or ``""``."""
         found = (_SCRIPT.search(line) for line in reversed(self._lines))
         match = next((each for each in found if each), None)
         return place_in_bundle(match["path"]) if match else ""
 
     @cached_property
     def written_by(self) -> str:
-        """The version of scikit-learn that wrote the model, if a warning tells it, or ``""``."""
+        """The version of scikit-learn that wrote the model, if a warning names it, or ``""``."""
         found = (_WRITTEN_BY.search(line) for line in self._lines)
         match = next((each for each in found if each), None)
         return match["version"] if match else ""
 
     @property
     def ready_line(self) -> int | None:
-        """The last line that says that the server is ready; None if it never was."""
+        """The last line that reports the server as ready; None if it never was."""
         marks = (n for n in range(len(self._lines) - 1, -1, -1) if _READY in self._lines[n])
         return next(marks, None)
 
     def model_files(self, *, after: int) -> tuple[str, ...] | None:
-        """Return what the server found in the model directory; None if it did not list it.
+        """Return the server's listing of the model directory; None if it did not list it.
 
-        It does so once init() has failed: the folder itself first, and what lies in it below.
+        It does so once init() has failed: first the folder itself, then its contents.
         """
         for number in range(after, min(after + 60, len(self._lines))):
             if _FILES_HEADING in self._lines[number]:

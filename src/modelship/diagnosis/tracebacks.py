@@ -1,4 +1,4 @@
-"""The tracebacks of a log, and which of their files are the user's own."""
+"""Parse the tracebacks of a log, and determine which of their files are the user's own."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ WRAPPER: Final = "azureml_inference_server_http.server.user_script.UserScript"
 _WRAPPERS = frozenset({"UserScriptException", "UserScriptImportException"})
 _FRAME = re.compile(r'\s*File "(?P<path>[^"]+)", line (?P<line>\d+)(?:, in (?P<function>.+))?$')
 _RAISED = re.compile(r"(?P<kind>[A-Za-z_][\w.]*)(?:: (?P<message>.*))?$")
-# A message may have several lines; these are of whoever writes next.
+# A message may have several lines; these are written by other programs after it.
 _ENDS_MESSAGE = re.compile(
     r"\s*$|\[?\d{4}-\d\d-\d\d[ T]|\s*(?:ERROR|WARNING|error|note|hint): |\[|Worker |Shutting down:"
 )
@@ -45,7 +45,7 @@ _MESSAGE_LINES = 6
 
 @dataclass(frozen=True)
 class Frame:
-    """One step of a traceback; ``source`` is the line of code, ``""`` where none was shown."""
+    """One frame of a traceback; ``source`` is the line of code, ``""`` if none was shown."""
 
     path: str
     line: int
@@ -75,12 +75,12 @@ class Traceback:
 
     @property
     def is_wrapper(self) -> bool:
-        """Whether the server raised it, only to say that the script had raised another."""
+        """Whether the server raised it only to report that the script had raised another."""
         return self.kind.rpartition(".")[2] in _WRAPPERS
 
     @property
     def script_frames(self) -> tuple[Frame, ...]:
-        """The steps that lie in the script's folder."""
+        """The frames that are in the script's folder."""
         return tuple(frame for frame in self.frames if frame.place)
 
     @property
@@ -90,7 +90,7 @@ class Traceback:
 
     @property
     def evidence(self) -> tuple[str, ...]:
-        """The last steps in the script, and what was raised."""
+        """The last frames in the script, and the exception raised."""
         shown = []
         for frame in self.script_frames[-2:]:
             inside = f", in {frame.function}" if frame.function else ""
@@ -101,7 +101,7 @@ class Traceback:
 
 
 def chains(lines: Sequence[str]) -> list[tuple[Traceback, ...]]:
-    """Return the tracebacks of a log, those together that were raised from each other.
+    """Return the tracebacks of a log, grouped by exception chain.
 
     In each chain the first cause comes first. Only the last two hundred tracebacks are read.
     """
@@ -120,7 +120,7 @@ def chains(lines: Sequence[str]) -> list[tuple[Traceback, ...]]:
 
 
 def _read(lines: Sequence[str], start: int) -> Traceback | None:
-    """Read the traceback whose heading is the line `start`; None if its end is missing."""
+    """Parse the traceback whose heading is the line `start`; None if its end is missing."""
     indent = _indent_of(lines, start)
     frames: list[Frame] = []
     for number in range(start + 1, min(start + _MOST_LINES, len(lines))):
@@ -140,7 +140,7 @@ def _read(lines: Sequence[str], start: int) -> Traceback | None:
 
 
 def _indent_of(lines: Sequence[str], start: int) -> int:
-    """Return by how much a traceback is indented: modelship's server does so below its heading."""
+    """Return the indentation of a traceback: modelship's server indents it below its heading."""
     heading = lines[start]
     if heading.lstrip().startswith(TRACEBACK):
         return len(heading) - len(heading.lstrip())
@@ -165,7 +165,7 @@ def _rest_of_message(lines: Sequence[str], start: int, indent: int) -> list[str]
 
 
 # Where the server runs the script: in a container of Azure or ours, and in a service of the target
-# ``process``. Azure ML put a folder with a random name below the first of them for a while.
+# ``process``. For a while, Azure ML put a folder with a random name below the first of them.
 _ROOTS = re.compile(
     r"^(?:.*/)?(?:var|structure)/azureml-app/(?:[0-9a-f]{8}-[0-9a-f-]{27}/)?(?P<place>.+)$"
     r"|^.*/process/[^/]+/app/(?P<app>.+)$"
@@ -178,7 +178,7 @@ _NOT_OURS = re.compile(
 
 
 def place_in_bundle(path: str) -> str:
-    """Return a file's path as the bundle names it; ``""`` if it is of Python or of a library."""
+    """Return a file's path in the bundle; ``""`` if it is of Python or of a library."""
     if _NOT_OURS.search(path):
         return ""
     match = _ROOTS.match(path)
@@ -188,7 +188,7 @@ def place_in_bundle(path: str) -> str:
 
 
 def library_of(path: str) -> str:
-    """Return the import name of the library that a file is of, or ``""``."""
+    """Return the import name of the library that a file belongs to, or ``""``."""
     if path.endswith(".pyx"):
         return path.partition("/")[0]
     match = _LIBRARY.search(path)

@@ -1,4 +1,4 @@
-"""Exceptions of a model file that another version or another Python wrote, or that is no model."""
+"""Explain exceptions of a model file from another version or Python, or that is corrupt."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _BYTECODE = ("code() argument", "code expected at", "unknown opcode", "bad marsh
 
 
 def explain_unpickled_name(raised: Raised) -> Diagnosis | None:
-    """Explain ``Can't get attribute 'X' on <module …>``, which unpickling says."""
+    """Explain ``Can't get attribute 'X' on <module …>``, raised by unpickling."""
     match = _ATTRIBUTE.search(raised.message)
     if match is None:
         return None
@@ -82,7 +82,7 @@ def explain_unpickled_name(raised: Raised) -> Diagnosis | None:
 
 
 def _of_pythons_name(raised: Raised, name: str, *, module: str) -> Diagnosis:
-    """Explain a class of a custom module that is named like one of Python's."""
+    """Explain a class of a custom module that has the name of one of Python's."""
     return raised.diagnosis(
         "MS304",
         f"The model needs {name} from a module {module}, but the standard library's module of "
@@ -92,7 +92,7 @@ def _of_pythons_name(raised: Raised, name: str, *, module: str) -> Diagnosis:
 
 
 def explain_other_version(raised: Raised) -> Diagnosis | None:
-    """Explain what libraries say of a model whose fields they do not know."""
+    """Explain libraries' messages about a model with unknown fields."""
     if not any(words in raised.message for words in _OTHER_VERSION):
         return None
     if raised.phase == "run" and not raised.is_loading:
@@ -134,7 +134,7 @@ def explain_binary_clash(raised: Raised) -> Diagnosis | None:
 
 
 def _remedy_for_clash(raised: Raised) -> str:
-    """Return which of the two has to be newer: the message tells what each is made for."""
+    """Return which of the two has to be newer: the message names the builds."""
     numbers = _ABI.search(raised.message) or _SIZE.search(raised.message)
     base = 16 if numbers is not None and numbers.re is _ABI else 10
     if numbers and int(numbers["built"], base) > int(numbers["found"], base):
@@ -172,7 +172,7 @@ _CORRUPT = (
     "unpickling stack underflow",
     "could not find MARK",
 )
-_NUMBER_OF_V = "118"  # the first letter of "version https://git-lfs…", as pickle's own table has it
+_NUMBER_OF_V = "118"  # the first letter of "version https://git-lfs…", in pickle's opcode table
 _KEY = re.compile(r"invalid load key, '(?P<key>.{1,4})'")
 _COMPRESSED = frozenset({"x", r"\x1f", "B", r"\xfd", r"\x04"})  # zlib, gzip, bz2, xz, lz4
 _LOAD_OTHERWISE = {
@@ -194,8 +194,8 @@ _LOAD_OTHERWISE = {
 
 
 def explain_corrupt_model(raised: Raised) -> Diagnosis | None:
-    """Explain files that are no model, only a part of one, or of another kind than is read."""
-    number = raised.kind == "KeyError" and raised.message.strip().isdigit()  # pickle's own table
+    """Explain files that are not a model, are incomplete, or have another format."""
+    number = raised.kind == "KeyError" and raised.message.strip().isdigit()  # pickle's opcode table
     if not any(words in raised.message for words in _CORRUPT) and not number:
         return None
     if not raised.is_loading and raised.kind not in {"UnpicklingError", "InvalidProtobuf"}:
@@ -212,7 +212,7 @@ def explain_corrupt_model(raised: Raised) -> Diagnosis | None:
 
 
 def _read_otherwise(raised: Raised, key: str) -> Diagnosis | None:
-    """Explain a file that is whole, and that the script reads with the wrong function."""
+    """Explain an intact file that the script reads with the wrong function."""
     around = raised.around
     if key in _COMPRESSED:
         return raised.diagnosis(

@@ -60,11 +60,10 @@
     │   └── WorkspaceRequestError
     └── StorageError                    10  the disk, and what is kept on it
 
-A raise site passes data; the class makes the sentence. Each error says
-what was found and what was expected (:attr:`ModelshipError.message`), the last
-thing seen where there is one (:attr:`ModelshipError.evidence`), and one thing
-to do next (:attr:`ModelshipError.hint`). ``exit_code`` is what the command
-line exits with.
+A raise site passes data; the class composes the sentence. Each error says what was found and what
+was expected (:attr:`ModelshipError.message`), the last output where there is one
+(:attr:`ModelshipError.evidence`), and one thing to do next (:attr:`ModelshipError.hint`).
+``exit_code`` is the exit code of the command line.
 """
 
 from modelship.errors.base_error import ModelshipError, nearest
@@ -204,4 +203,4 @@ __all__ = [
 
 for _error in tuple(globals().values()):
     if isinstance(_error, type) and issubclass(_error, ModelshipError):
-        _error.__module__ = __name__  # where its users find it, in tracebacks too
+        _error.__module__ = __name__  # the public name, also in tracebacks

@@ -14,8 +14,8 @@ __all__ = ["ModelshipError", "nearest", "rebuild"]
 class ModelshipError(Exception):
     """Base of every error that modelship raises on purpose.
 
-    A class gives its texts as templates (``str.format``) over its attributes, or overrides the
-    property where a template cannot say it.
+    A class defines its texts as templates (``str.format``) over its attributes, or overrides the
+    property if a template is not sufficient.
     """
 
     exit_code: ClassVar[int] = 1
@@ -37,12 +37,12 @@ class ModelshipError(Exception):
 
     @property
     def evidence(self) -> str:
-        """The last thing seen, such as the tail of a log; may be empty."""
+        """The last output, such as the tail of a log; may be empty."""
         return self._fill(self._evidence)
 
     @property
     def hint(self) -> str:
-        """One thing to do next: the advice that came with the error, or the one of its class."""
+        """One thing to do next: the advice passed to the error, or that of its class."""
         return getattr(self, "advice", "") or self._fill(self._hint)
 
     def __str__(self) -> str:
@@ -64,7 +64,7 @@ class ModelshipError(Exception):
 
 
 class _Attributes:
-    """The attributes of an error by name, as a template asks for them."""
+    """The attributes of an error by name, for use in a template."""
 
     def __init__(self, error: ModelshipError) -> None:
         self._error = error
@@ -77,7 +77,7 @@ def rebuild(cls: type[ModelshipError], state: dict[str, Any]) -> ModelshipError:
     """Return an error of a class with this state, without calling its ``__init__``."""
     error = cls.__new__(cls)
     for name, value in state.items():
-        setattr(error, name, value)  # an AttributeError keeps its name elsewhere than in __dict__
+        setattr(error, name, value)  # an AttributeError does not store its name in __dict__
     return error
 
 

@@ -105,7 +105,7 @@ class ParityError(ScoringError):
 
     places: Sequence[str]
     requests: int
-    differences: Sequence[Any]  # modelship.parity.Difference, which lies above
+    differences: Sequence[Any]  # modelship.parity.Difference, which is in a higher layer
 
     @property
     def message(self) -> str:

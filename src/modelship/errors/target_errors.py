@@ -171,7 +171,8 @@ class DeploymentFailedError(TargetError):
     def evidence(self) -> str:
         if self.diagnosis is None:
             return self.log_tail
-        # That it has ended is all that the problem of a failed one tells, unless Azure tells it.
+        # The problem of a stopped service says only that it stopped, unless Azure reports the
+        # cause.
         told = self.problem if self.operation_id or self.state != "Failed" else ""
         lines = self.diagnosis.evidence
         known = not told or any(line.rstrip(".") in told for line in lines if line)
@@ -219,8 +220,8 @@ class DeploymentTimeoutError(TargetError):
 class RolloutFailedError(TargetError):
     """A new release was tried and must not take over. ``report`` is that of its gate, if it failed.
 
-    ``figures`` holds what was measured, by name; ``serves`` the digest of the release that serves
-    on, or ``""``.
+    ``figures`` holds the measurements, by name; ``serves`` the digest of the release that keeps
+    serving, or ``""``.
     """
 
     name: str
@@ -251,6 +252,6 @@ class RolloutFailedError(TargetError):
 
 
 def _named(diagnosis: Diagnosis) -> str:
-    """Return the cause with its place and its code, to go on in a sentence."""
+    """Return the cause with its place and its code, as part of a sentence."""
     place = ", ".join(part for part in (diagnosis.where, diagnosis.code) if part)
     return f"{diagnosis.problem.rstrip('.')} ({place})"

@@ -11,7 +11,7 @@ __all__ = ["Diagnosis", "Finding", "Findings", "Severity"]
 
 
 class Severity(Enum):
-    """How bad a finding is."""
+    """The severity of a finding."""
 
     ERROR = "error"
     """The service would not start, or would answer requests incorrectly. It blocks a deployment."""
@@ -23,9 +23,10 @@ class Severity(Enum):
 
 
 class Explanation:
-    """What is wrong, by the rule that names it, where it lies, and one thing to do about it.
+    """A problem, the rule that names it, its location, and one piece of advice.
 
-    A check's is a :class:`Finding`, and that of a service which does not run a :class:`Diagnosis`.
+    That of a check is a :class:`Finding`, and that of a service that does not run a
+    :class:`Diagnosis`.
     """
 
     code: str
@@ -44,7 +45,7 @@ class Explanation:
 
 @dataclass(frozen=True)
 class Finding(Explanation):
-    """One thing that a check found.
+    """One problem found by a check.
 
     Parameters
     ----------
@@ -53,15 +54,15 @@ class Finding(Explanation):
     severity : Severity
         Whether it blocks a deployment.
     problem : str
-        What was found, as a sentence.
+        The problem, as a sentence.
     advice : str
-        One thing to do about it, as a sentence.
+        The advice, as a sentence.
     path : str
-        The file that it was found in, as the bundle names it; ``""`` if it is in none.
+        The file with the problem, as named in the bundle; ``""`` if there is none.
     line : int, optional
         The line in that file, from 1.
     evidence : str
-        Lines that prove it, such as those of a traceback; ``""`` where `problem` says it all.
+        Lines that prove it, such as those of a traceback; ``""`` if `problem` is sufficient.
     """
 
     code: str
@@ -78,7 +79,7 @@ class Finding(Explanation):
 
     @property
     def blocks(self) -> bool:
-        """Whether it keeps a bundle from being deployed."""
+        """Whether it prevents a bundle from being deployed."""
         return self.severity is Severity.ERROR
 
     def _repr_html_(self) -> str:
@@ -86,13 +87,13 @@ class Finding(Explanation):
 
 
 class Findings(tuple[Finding, ...]):
-    """What a check found, errors first: a tuple of findings that a notebook shows as a table."""
+    """The findings of a check, errors first: a tuple that a notebook shows as a table."""
 
     __slots__ = ()
 
     @property
     def errors(self) -> tuple[Finding, ...]:
-        """Those that keep a bundle from being deployed."""
+        """The findings that prevent a bundle from being deployed."""
         return tuple(each for each in self if each.blocks)
 
     def __str__(self) -> str:
@@ -121,16 +122,16 @@ def _row(found: Finding) -> tuple[object, ...]:
 
 @dataclass(frozen=True)
 class Diagnosis(Explanation):
-    """Why a service does not run, as far as it can be told from what it left.
+    """Why a service does not run, as far as its log and state show.
 
     Parameters
     ----------
     code : str
         The code of the rule that names the cause, as in a :class:`Finding`.
     problem : str
-        What went wrong, as a sentence; ``cause`` is the same.
+        The problem, as a sentence; ``cause`` is the same.
     advice : str
-        One thing to do about it, as a sentence; ``remedy`` is the same.
+        The advice, as a sentence; ``remedy`` is the same.
     evidence : tuple[str, ...]
         The lines of the log, or of the error document, that prove it.
     where : str

@@ -1,8 +1,8 @@
 """List all rules by code: name, severity and remedy.
 
-Codes are stable: one that was given away is never given another meaning. The hundreds tell what is
-at fault: 1 the script, 2 the environment, 3 the model, 4 what the target allows, 5 what the script
-did when it ran, 6 the place that runs it.
+Codes are stable: an assigned code never changes its meaning. The hundreds show what is at fault: 1
+the script, 2 the environment, 3 the model, 4 the limits of the target, 5 the script at run time, 6
+the place that runs it.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ __all__ = ["RULES", "Rule"]
 
 @dataclass(frozen=True)
 class Rule:
-    """What is known of one kind of finding.
+    """The definition of one kind of finding.
 
     Parameters
     ----------
     code : str
         ``"MS"`` and three digits.
     name : str
-        A few words for it, in kebab case.
+        A short name, in kebab case.
     severity : Severity
-        How bad it is, unless the finding knows better.
+        The default severity of its findings.
     advice : str
-        One thing to do about it, unless the finding knows better.
+        The default advice of its findings.
     """
 
     code: str
@@ -147,7 +147,7 @@ _ALL: Final = (
         "Create the bundle with a sample that contains them: sample_input=X.head() (--sample-input "
         "X.parquet), where X is the table that the model was fitted on; or pass a schema.",
     ),
-    # what the target allows
+    # the limits of the target
     Rule("MS401", "bad-name", _E, "Use 3 to 32 lower-case letters, digits and dashes."),
     Rule("MS402", "bad-cpu", _E, "Request an amount that the target allows with cpu_cores."),
     Rule("MS403", "bad-memory", _E, "Request an amount that the target allows with memory_gb."),
@@ -155,7 +155,7 @@ _ALL: Final = (
     Rule("MS405", "exceeds-timeout", _E, "Make run() faster, or send fewer rows per request."),
     Rule("MS406", "payload-too-large", _E, "Send fewer rows per request."),
     Rule("MS407", "script-name-refused", _E, "Name the script as a module, such as score.py."),
-    # what the script did when it ran
+    # the script at run time
     Rule("MS501", "import-failed", _E, "Correct the line of the script."),
     Rule("MS502", "init-failed", _E, "Correct the line of the script."),
     Rule("MS503", "run-failed", _E, "Correct the script or the request."),

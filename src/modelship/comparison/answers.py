@@ -17,7 +17,7 @@ TOO_SLOW: Final = "no answer in time"
 ENDED: Final = "it ended before it had answered"
 TOO_LARGE: Final = f"an answer of more than {MOST_BYTES >> 20} MiB"
 
-# The scoring contract's headers. Each request has an id, and so the ids are the same everywhere.
+# The scoring contract's headers. Each request has an id, so the ids are the same everywhere.
 _BY_VALUE: Final = frozenset({
     "x-ms-run-function-failed",
     "x-ms-server-version",
@@ -31,12 +31,12 @@ _BY_VALUE: Final = frozenset({
     "access-control-allow-headers",
 })  # fmt: skip
 _AS_SET: Final = frozenset({"allow"})  # the server keeps them in no order
-_BY_PRESENCE: Final = frozenset({"x-ms-run-fn-exec-ms"})  # a time, which differs by nature
+_BY_PRESENCE: Final = frozenset({"x-ms-run-fn-exec-ms"})  # a duration, which always differs
 
 
 @dataclass(frozen=True)
 class PlaceAnswer:
-    """What one place answered.
+    """The answer of one place.
 
     Parameters
     ----------
@@ -45,10 +45,10 @@ class PlaceAnswer:
     content_type : str
         The media type with its parameters, in lower case; ``""`` if none was given.
     headers : Mapping[str, str]
-        The headers of the scoring contract, by name in lower case. Of the time that run() took
-        only that it is there.
+        The headers of the scoring contract, by name in lower case. For the duration of run() only
+        its presence.
     body : bytes
-        All of it.
+        The complete body.
     failure : str
         Why there was no answer, or ``""``.
     """
@@ -61,7 +61,7 @@ class PlaceAnswer:
 
     @classmethod
     def of(cls, status: int, headers: Iterable[tuple[str, str]], body: bytes) -> PlaceAnswer:
-        """Return the answer that came with these headers; of a repeated one all values count."""
+        """Return the answer that came with these headers; for a repeated one all values count."""
         found: dict[str, str] = {}
         for name, value in headers:
             key = name.lower()
@@ -74,18 +74,18 @@ class PlaceAnswer:
 
     @property
     def value(self) -> Any:
-        """The body as a JSON value if it is one by its type, else as bytes."""
+        """The body as a JSON value if that is its media type, else as bytes."""
         media_type = self.content_type.partition(";")[0]
         if media_type == "application/json" or media_type.endswith("+json"):
             try:
                 return json.loads(self.body)
-            except (ValueError, RecursionError):  # it is not what it says, or nested too deeply
+            except (ValueError, RecursionError):  # it is not valid JSON, or is nested too deeply
                 return self.body
         return self.body
 
 
 def _comparable(name: str, value: str) -> str | None:
-    """Return what of a header is the same everywhere; None if it is not compared."""
+    """Return the part of a header that is the same everywhere; None if it is not compared."""
     if name in _BY_PRESENCE:
         return "(present)"
     if name in _AS_SET:

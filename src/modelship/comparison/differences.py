@@ -23,20 +23,20 @@ _AROUND: Final = 40  # bytes before the first that differs
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing in which places do not agree.
+    """One difference between the answers of places.
 
     Parameters
     ----------
     request : ScoringRequest
-        What was asked.
+        The label of the request.
     what : str
-        ``"answer"`` (one place gave none), ``"status"``, ``"content type"``, ``"header <name>"``
-        or ``"body"``.
+        ``"answer"`` (one place gave none), ``"status"``, ``"content type"``, ``"header <name>"`` or
+        ``"body"``.
     values : Mapping[str, str]
-        What each place said, by its name; cut where it is long.
+        The value of each place, by its name; truncated if it is long.
     where : str
-        The first place in the body that differs: ``".result[3]"`` in JSON, ``"byte 17"`` in
-        anything else; ``""`` for all of it, and for what is no body.
+        The first part of the body that differs: ``".result[3]"`` in JSON, ``"byte 17"`` in anything
+        else; ``""`` for the whole body, and for everything but a body.
     """
 
     request: ScoringRequest
@@ -53,10 +53,10 @@ class Difference:
 def differences(
     request: ScoringRequest, answers: Mapping[str, PlaceAnswer], *, tolerance: float
 ) -> Iterator[Difference]:
-    """Yield each thing in which the answers to one request differ."""
+    """Yield each difference between the answers to one request."""
     failures = {place: answer.failure for place, answer in answers.items()}
     if any(failures.values()):
-        # That a place gives no answer counts, and not how it puts it.
+        # That a place gives no answer counts, and not its message.
         if not all(failures.values()):
             told = {
                 place: answer.failure or f"status {answer.status}"
@@ -81,7 +81,7 @@ def differences(
 def _of_bodies(
     request: ScoringRequest, answers: Mapping[str, PlaceAnswer], *, tolerance: float
 ) -> Iterator[Difference]:
-    """Yield the first thing that differs in the bodies of the answers, if anything does."""
+    """Yield the first difference between the bodies of the answers, if there is any."""
     values = {place: answer.value for place, answer in answers.items()}
     first, *others = values.values()
     for other in others:
@@ -107,7 +107,7 @@ def _of_bytes(
 
 
 def _offset(one: bytes, other: bytes) -> int:
-    """Return the number of bytes that both begin with."""
+    """Return the length of the common prefix, in bytes."""
     pairs = enumerate(zip(one, other, strict=False))
     return next((n for n, (a, b) in pairs if a != b), min(len(one), len(other)))
 

@@ -6,7 +6,7 @@ __all__ = ["excerpt", "printable"]
 
 
 def excerpt(body: bytes, *, most: int, begin: int = 0) -> str:
-    """Return at most `most` bytes of a body from `begin` on; where it is cut, with its size."""
+    """Return at most `most` bytes of a body from `begin` on; with its size if truncated."""
     text = printable(body[begin : begin + most].decode(errors="replace"))
     if not begin and len(body) <= most:
         return text
@@ -14,5 +14,5 @@ def excerpt(body: bytes, *, most: int, begin: int = 0) -> str:
 
 
 def printable(text: str) -> str:
-    """Return a text with what cannot be seen, and would move a terminal's cursor, written out."""
+    """Return a text with invisible characters and terminal control codes escaped."""
     return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)

@@ -19,7 +19,7 @@ _SHOWN: Final = 100  # bytes
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _PATH: Final = re.compile(r"/(?!/)([!-\"$&-~]|%[0-9A-Fa-f]{2})*")  # and no fragment
 _VALUE: Final = re.compile(r"([!-~\xa0-\xff]([ \t!-~\xa0-\xff]*[!-~\xa0-\xff])?)?")
-# The connection sets them: another length or host would be another request.
+# Set by the connection: another length or host would be another request.
 _OF_CONNECTION: Final = frozenset({"connection", "content-length", "host", "transfer-encoding"})
 
 
@@ -34,21 +34,21 @@ class ScoringRequest:
     Parameters
     ----------
     label : str
-        What it is called in a report.
+        Its label in a report.
     body : bytes
-        What is sent.
+        The body.
     method : str
         The HTTP method, in capitals.
     path : str
         The path with its query, from ``/`` on; percent-encoded where it is not ASCII.
     headers : Mapping[str, str]
-        Its headers; an ``x-request-id`` is added, so that what comes back can be compared.
+        Its headers; an ``x-request-id`` is added, so that the answers can be compared.
 
     Raises
     ------
     InvalidOptionError
-        If it could not go everywhere as it is: a path or a header with line breaks, or a header
-        that the connection sets by itself.
+        If it cannot be sent unchanged everywhere: a path or a header with line breaks, or a header
+        that the connection sets itself.
     """
 
     label: str
@@ -78,5 +78,5 @@ class ScoringRequest:
 
     @property
     def summary(self) -> str:
-        """What it sends, in one short line."""
+        """A short line that describes it."""
         return f"{self.method} {self.path} {excerpt(self.body, most=_SHOWN)}".rstrip()

@@ -12,7 +12,7 @@ __all__ = ["ABSENT", "Absent", "Path", "are_equal", "at", "first_difference", "w
 
 
 class Absent(Enum):
-    """What stands for a value where there is none; its type is that of no JSON value."""
+    """Marker for a missing value; its type is not that of any JSON value."""
 
     ABSENT = "(absent)"
 
@@ -26,24 +26,24 @@ _PLAIN: Final = re.compile(r"[A-Za-z_]\w*")
 
 
 def are_equal(one: Any, other: Any, *, tolerance: float = 0.0) -> bool:
-    """Return whether two JSON values are equal, as :func:`first_difference` has it."""
+    """Return whether two JSON values are equal, as defined by :func:`first_difference`."""
     return first_difference(one, other, tolerance=tolerance) is None
 
 
 def first_difference(one: Any, other: Any, *, tolerance: float = 0.0) -> Path | None:
-    """Return the way to the first part in which two JSON values differ; None if they are equal.
+    """Return the path to the first part in which two JSON values differ; None if they are equal.
 
     Types count: 1 is neither 1.0 nor true. NaN equals NaN. The order of keys does not count.
 
     Parameters
     ----------
     one, other : JSON value or bytes
-        What to compare.
+        The values to compare.
     tolerance : float
-        By how much two floats may differ, absolutely or relative to the larger (as
-        :func:`math.isclose` has it). 0 means not at all.
+        The allowed difference of two floats, absolute or relative to the larger (as in
+        :func:`math.isclose`). 0 allows none.
     """
-    # No recursion: a body may be nested deeply. The way to a part is a chain of links.
+    # No recursion: a body may be nested deeply. The path to a part is a linked list.
     waiting: list[tuple[Any, Any, Any]] = [(one, other, None)]
     while waiting:
         left, right, way = waiting.pop()
@@ -66,7 +66,7 @@ def first_difference(one: Any, other: Any, *, tolerance: float = 0.0) -> Path | 
 
 
 def at(value: Any, path: Path) -> Any:
-    """Return the part of a value that `path` leads to; ABSENT if it leads nowhere."""
+    """Return the part of a value at `path`; ABSENT if there is none."""
     for key in path:
         is_there = (isinstance(value, dict) and key in value) or (
             isinstance(value, list) and isinstance(key, int) and key < len(value)
@@ -78,7 +78,7 @@ def at(value: Any, path: Path) -> Any:
 
 
 def written(path: Path) -> str:
-    """Return a way as text: ``.result[3]["a key"]``."""
+    """Return a path as text: ``.result[3]["a key"]``."""
     return "".join(
         f".{key}" if isinstance(key, str) and _PLAIN.fullmatch(key) else f"[{json.dumps(key)}]"
         for key in path

@@ -25,26 +25,26 @@ _EXPECTED: Final = "a line that modelship's server has captured"
 
 @dataclass(frozen=True)
 class CapturedRequest:
-    """A request that failed, and what was answered.
+    """A failed request, and the answer to it.
 
     Parameters
     ----------
     request : ScoringRequest
-        What can be sent again; its body is not whole if `body_cut`.
+        The request, which can be sent again; its body is incomplete if `body_cut`.
     time : str
-        When it was answered, in UTC (ISO 8601).
+        The time of the answer, in UTC (ISO 8601).
     request_id : str
-        Its id, as the service's log has it.
+        Its id, as in the service's log.
     status : int
-        What the service answered.
+        The status of the service's answer.
     answer : str
         The beginning of the answer's body.
     cause : str
         The last line of the script's traceback; empty if run() did not raise.
     left_out : tuple[str, ...]
-        The names of the headers and parameters that were not kept, since they may be secret.
+        The names of the headers and parameters that were omitted, since they may be secret.
     body_cut : bool
-        Whether the body was larger than what is kept of one.
+        Whether the body was truncated.
     """
 
     request: ScoringRequest
@@ -68,7 +68,7 @@ def read_captured(paths: Iterable[Path]) -> tuple[CapturedRequest, ...]:
     Raises
     ------
     InvalidOptionError
-        If a path is not there, or a line is something else; the message says which.
+        If a path does not exist, or a line has another format; the message says which.
     """
     found = [each for path in paths for file in _files(path) for each in _read(file)]
     return tuple(sorted(found, key=lambda each: each.time))
@@ -85,7 +85,7 @@ def _files(path: Path) -> list[Path]:
 def _read(file: Path) -> Iterator[CapturedRequest]:
     try:
         text = file.read_text(encoding="utf-8")
-    except FileNotFoundError:  # the service has made room meanwhile
+    except FileNotFoundError:  # the service has deleted it in the meantime to free space
         return
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidOptionError("CAPTURE", str(file), "a file of UTF-8 text") from error
@@ -111,7 +111,7 @@ def _captured(line: str, *, where: str) -> CapturedRequest:
 
 
 def _text(told: dict[str, Any], name: str) -> str:
-    """Return what was kept as text, or in base64 where it is none."""
+    """Return captured bytes as text, or in base64 if they are not text."""
     if name in told:
         return str(told[name])
     return base64.b64decode(told[f"{name}_base64"]).decode(errors="replace")

@@ -28,19 +28,19 @@ _RESTART_S: Final = 30.0  # a server that has lost its worker starts another
 
 @dataclass(frozen=True)
 class Address:
-    """A service that is only known by where it is.
+    """A service of which only the address is known.
 
     Parameters
     ----------
     scoring_uri : str
-        Where it scores; it ends in ``/score``.
+        The scoring URI; it ends in ``/score``.
     key : str
-        The key that it asks for; empty if it asks for none.
+        The key of the service; empty if it needs none.
 
     Raises
     ------
     InvalidOptionError
-        If the URI is none of a scoring service.
+        If it is not a scoring URI.
     """
 
     scoring_uri: str
@@ -53,23 +53,24 @@ class Address:
 
     @property
     def swagger_uri(self) -> str:
-        """Where the service describes itself."""
+        """The URI of the service's description."""
         return self.scoring_uri.removesuffix("/score") + "/swagger.json"
 
     def keys(self) -> ServiceKeys:
-        """Return the key, twice; a service takes either of two."""
+        """Return the key, twice; a service accepts either of two."""
         return ServiceKeys(self.key, self.key)
 
 
 class ComparedService:
-    """A deployment that requests go to.
+    """A deployment to which requests are sent.
 
     Parameters
     ----------
     deployment : Deployment or Address
         What answers.
     deploy_again : Callable, optional
-        Deploys it anew; without it, the service is somebody's, and is only waited for.
+        Deploys the service again; without it, the service is the user's own, and is only waited
+        for.
     """
 
     def __init__(
@@ -82,10 +83,10 @@ class ComparedService:
         self._deploy_again = deploy_again
 
     def bring_back(self, *, is_busy: bool) -> None:
-        """Wait until it answers again; deploy it anew if it does not, or is busy for long.
+        """Wait until it answers again; redeploy it if it does not, or is busy for long.
 
-        A server with one worker answers nothing while run() goes on, and it can go on for an
-        hour. One that has lost its worker is back in a few seconds.
+        A server with one worker answers nothing while run() is running, which may take an hour. One
+        that has lost its worker is back in a few seconds.
         """
         may_wait = self._deploy_again is None or not is_busy
         deadline = Deadline(_RESTART_S if may_wait else 0.0)
@@ -98,7 +99,7 @@ class ComparedService:
 
 
 def _served(target: DeployTarget, serving: Serving | None) -> Serving | None:
-    """Return how a target serves: as it was told itself, with the variables that all have."""
+    """Return a target's serving: its own, with the variables that all targets have."""
     own = target.serving
     if serving is None or own == Serving():
         return serving
@@ -116,7 +117,7 @@ def service_on(
     timeout_s: float,
     show_output: bool,
 ) -> Iterator[ComparedService]:
-    """Yield a service: the given deployment, or one that is deleted again, whatever happens."""
+    """Yield a service: the given deployment, or a temporary one that is always deleted."""
     if isinstance(place, Deployment):
         yield ComparedService(place)
         return

@@ -31,28 +31,29 @@ _JSON: Final = {"Content-Type": "application/json"}
 def generate_requests(
     sample_json: str, *, count: int = 50, seed: int = 0
 ) -> tuple[ScoringRequest, ...]:
-    """Return the sample request, awkward ones made of it, and `count` random ones.
+    """Return the sample request, edge cases derived from it, and `count` random ones.
 
-    The same sample, count and seed give the same requests, under one version of hypothesis. None
-    is larger than a few megabytes, unless the sample is.
+    The same sample, count and seed give the same requests, with one version of hypothesis. None is
+    larger than a few megabytes, unless the sample is.
 
     Parameters
     ----------
     sample_json : str
         A request that the service answers, as JSON.
     count : int
-        How many random requests to make, up to 10,000; a few less if the sample has not so many.
+        The number of random requests, up to 10,000; slightly fewer if the sample has fewer
+        variations.
     seed : int
-        For the random ones.
+        The seed of the random requests.
 
     Raises
     ------
     InvalidOptionError
         If `count` is out of its range.
     MissingExtraError
-        If random requests are asked for, and hypothesis is not installed.
+        If random requests are requested, and hypothesis is not installed.
     StorageError
-        If random requests are asked for, and everybody may write to the cache folder.
+        If random requests are requested, and the cache folder is world-writable.
     """
     if not 0 <= count <= _MOST:
         raise InvalidOptionError("count", count, f"a number from 0 to {_MOST}")
@@ -112,7 +113,7 @@ def _changed(sample: Any) -> Iterator[tuple[str, bytes]]:
 
 
 def _changed_columns(records: list[dict[str, Any]]) -> dict[str, list[Any]]:
-    """Return records with other columns, or the same in another order, by a label for each."""
+    """Return records with changed or reordered columns, each with a label."""
     names = list(records[0])
     return {
         "columns in another order": [dict(reversed(row.items())) for row in records],
@@ -123,7 +124,7 @@ def _changed_columns(records: list[dict[str, Any]]) -> dict[str, list[Any]]:
 
 
 def _others(sample: Any) -> Iterator[ScoringRequest]:
-    """Yield requests that are more than a body."""
+    """Yield requests that differ in more than the body."""
     body = json.dumps(sample).encode()
     yield ScoringRequest("as text/plain", body, headers={"Content-Type": "text/plain"})
     yield ScoringRequest("without a content type", body, headers={})
@@ -150,7 +151,7 @@ def _mapped(value: Any, leaf: Any) -> Any:
 
 
 def _rows(sample: Any) -> list[Any]:
-    """Return the sample's first list, where it is or one key down."""
+    """Return the sample's first list, at the top level or one key down."""
     candidates = [sample, *(sample.values() if isinstance(sample, dict) else ())]
     return next((each for each in candidates if _is_list(each)), [])
 

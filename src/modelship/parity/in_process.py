@@ -49,20 +49,20 @@ def answer_in_process(
     bundle : ScoringBundle
         What answers.
     requests : Sequence[ScoringRequest]
-        What is asked, in this order.
+        The requests, in this order.
     timeout_s : float
-        How long making the environment may take, and then init().
+        The time limit for creating the environment, and then for init().
     request_timeout_s : float
-        How long one answer may take. A request that takes longer, or ends the process, has an
-        Answer with a failure, and the next one meets a new process.
+        The time limit for one answer. A request that takes longer, or ends the process, has an
+        answer with a failure, and the next one runs in a new process.
 
     environment : Mapping[str, str]
-        The variables and the secrets that the service has.
+        The service's variables and secrets.
 
     Raises
     ------
     EnvironmentSpecError
-        If the environment cannot be made here.
+        If the environment cannot be created here.
     DeploymentFailedError, DeploymentTimeoutError
         If the script does not start, or not in time.
     """
@@ -89,7 +89,7 @@ def answer_in_process(
 
 
 class _Script:
-    """The script in one process, which answers until that ends, or has to be ended."""
+    """The script in one process, which answers until it exits or is terminated."""
 
     def __init__(self, program: Program, *, start_timeout_s: float) -> None:
         self._program = program
@@ -97,10 +97,10 @@ class _Script:
         self.has_started = False
 
     def answer(self, answers: list[PlaceAnswer], *, count: int, timeout_s: float) -> str:
-        """Go on with `answers` up to `count` of them; return why it stopped before, or ``""``."""
+        """Extend `answers` up to `count` of them; return why it stopped early, or ``""``."""
         end_s = time.monotonic() + self._start_timeout_s
         while len(answers) < count:
-            has_ended = self._program.ends_within(0)  # before listening: what it said last counts
+            has_ended = self._program.ends_within(0)  # before listening: its last report counts
             told = self._program.told()
             answers += [_answer(each) for each in told if each]
             if told:

@@ -4,7 +4,7 @@
 REQUESTS, a line of JSON each. It writes to the descriptor ANSWERS an empty object when it has
 started, and then the answer to each request from number FIRST on, a line of JSON each.
 
-It imports nothing of modelship, and nothing but the standard library and the server.
+It imports only the standard library and the server, and nothing of modelship.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ __all__: list[str] = []
 
 
 def main(descriptor: str, path: str, first: str, most_bytes: str) -> None:
-    """Load the script, and answer."""
+    """Load the script, and answer the requests."""
     sys.path[0] = os.getcwd()  # as the server finds it there
     import azureml_inference_server_http as server
 
-    # The server's start sets it so, for the application to put it into each answer.
+    # The server's start sets this, so that the application adds it to each answer.
     os.environ["HTTP_X_MS_SERVER_VERSION"] = f"azmlinfsrv/{server.__version__}"
     from azureml_inference_server_http.server.create_app import create
 
@@ -63,7 +63,7 @@ def ask(client: Any, request: dict[str, Any], *, most_bytes: int) -> dict[str, A
 
 
 def of_gunicorn() -> dict[str, Any]:
-    """Return what gunicorn answers to what the application does not catch: it writes a page."""
+    """Return gunicorn's answer to an exception that the application does not catch: a page."""
     from gunicorn import util
 
     ours, its = socket.socketpair()

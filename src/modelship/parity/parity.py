@@ -47,40 +47,41 @@ def compare(
     """Send the same requests to several places and to the script in process, and compare.
 
     Compared are the status, the content type, the body (JSON as values, anything else as bytes),
-    and the headers of the scoring contract: ``x-ms-run-function-failed``,
-    ``x-ms-server-version``, ``TraceId``, the three ids, ``Vary``, ``Allow`` and those of CORS by
-    value, ``x-ms-run-fn-exec-ms`` by presence. Not compared are other headers, such as ``Date``
-    and ``Connection``, how long it took, in which pieces a stream came, and for what reason there
-    was no answer.
+    and the headers of the scoring contract: ``x-ms-run-function-failed``, ``x-ms-server-version``,
+    ``TraceId``, the three ids, ``Vary``, ``Allow`` and those of CORS by value,
+    ``x-ms-run-fn-exec-ms`` by presence. Not compared are other headers, such as ``Date`` and
+    ``Connection``, the duration, the chunks of a streamed answer, and the reason for a missing
+    answer.
 
-    The script in process is Azure ML's own server application, called without HTTP in the
-    bundle's environment. It answers what only an HTTP server refuses, such as a header of 10,000
-    characters; and where run() calls ``sys.exit()``, it answers with the page that gunicorn sends.
+    The script in process is Azure ML's own server application, called without HTTP in the bundle's
+    environment. It also answers requests that only an HTTP server rejects, such as a header of
+    10,000 characters; and if run() calls ``sys.exit()``, it answers with the page that gunicorn
+    sends.
 
     Parameters
     ----------
     bundle : ScoringBundle
         What answers.
     on : Sequence[str or DeployTarget or Deployment]
-        Where. On a target, the bundle is deployed under a name of its own and deleted at the end;
-        a deployment is taken as it is.
+        The places to compare. On a target, the bundle is deployed under a temporary name and
+        deleted at the end; a deployment is used as it is.
     requests : Sequence[ScoringRequest], optional
-        What to send. Without it, the bundle's sample request and awkward ones made of it.
+        The requests to send. By default the bundle's sample request and edge cases derived from it.
     tolerance : float
-        By how much two floats may differ, absolutely or relative to the larger; 0 is not at all.
+        The allowed difference of two floats, absolute or relative to the larger; 0 allows none.
     serving : Serving, optional
-        How targets serve the bundle; its variables and secrets are those of the script in process
-        too. A target that was told how by :meth:`DeployTarget.with_serving` serves so, and has
-        these variables and secrets besides. If it was told another server than Azure ML's, the
-        headers that are known to differ between servers are not compared: the one that names it,
-        and ``Allow``, which modelship's has for a method that is not allowed.
+        How targets serve the bundle; its variables and secrets are also those of the script in
+        process. A target configured by :meth:`DeployTarget.with_serving` keeps that serving, with
+        these variables and secrets added. If it uses another server than Azure ML's, the headers
+        that are known to differ between servers are not compared: the one that names the server,
+        and ``Allow``, which modelship's server has for a method that is not allowed.
     trust_model : bool
-        Load the model whatever that runs; see :meth:`ScoringBundle.check`.
+        Load the model whatever code that runs; see :meth:`ScoringBundle.check`.
     timeout_s : float
-        How long each deployment may take, in seconds.
+        The time limit for each deployment, in seconds.
     request_timeout_s : float
-        How long one answer may take, in seconds. A place that does not answer in time is deployed
-        anew for the next request; a deployment that was given is waited for instead, for half a
+        The time limit for one answer, in seconds. A place that does not answer in time is
+        redeployed for the next request; a given deployment is waited for instead, for half a
         minute.
     show_output : bool
         Show the steps of the deployments on stderr.
@@ -125,14 +126,14 @@ def compare(
 
 
 def _has_own_server(place: str | DeployTarget | Deployment) -> bool:
-    """Return whether a target was told itself to serve with another server than Azure ML's."""
+    """Return whether a target is configured to use another server than Azure ML's."""
     if isinstance(place, (str, Deployment)):
         return False
     return place.serving.server != Serving().server
 
 
 def _without_server_headers(report: ParityReport) -> ParityReport:
-    """Leave out the headers in which servers differ: whoever compares two of them knows it."""
+    """Omit the headers that are known to differ between servers."""
     kept = [each for each in report.differences if each.what not in _OF_SERVERS]
     return replace(report, differences=tuple(kept))
 
@@ -146,7 +147,7 @@ def _sample_requests(bundle: ScoringBundle) -> tuple[ScoringRequest, ...]:
 
 
 def _numbered(requests: Sequence[ScoringRequest]) -> tuple[ScoringRequest, ...]:
-    """Give each request an id, so that what comes back is the same everywhere."""
+    """Give each request an id, so that the ids in the answers are the same everywhere."""
     if not requests:
         raise InvalidOptionError("requests", (), "at least one")
     return tuple(
@@ -158,7 +159,7 @@ def _numbered(requests: Sequence[ScoringRequest]) -> tuple[ScoringRequest, ...]:
 
 
 def _name(place: str | DeployTarget | Deployment) -> str:
-    """Return the name of the target that a place is, or is on, and how it was told to serve."""
+    """Return the name of a place's target, and its configured serving."""
     if isinstance(place, (str, Deployment)):
         return place if isinstance(place, str) else place.target
     plain, own = vars(Serving()), vars(place.serving)

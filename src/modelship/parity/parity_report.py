@@ -21,18 +21,18 @@ _SHOWN: Final = 20  # requests; all are in `differences`
 
 @dataclass(frozen=True)
 class ParityReport:
-    """What a comparison showed.
+    """The result of a comparison.
 
     Parameters
     ----------
     places : tuple[str, ...]
-        Where the requests were sent; ``"script"`` is the script in process.
+        The places to which the requests were sent; ``"script"`` is the script in process.
     requests : tuple[ScoringRequest, ...]
-        What was sent.
+        The requests.
     answers : tuple[Mapping[str, PlaceAnswer], ...]
-        What each place answered, in the order of the requests.
+        The answers of each place, in the order of the requests.
     differences : tuple[Difference, ...]
-        Where they do not agree.
+        The differences between the answers.
     """
 
     places: tuple[str, ...]

@@ -1,10 +1,10 @@
 """Generate random bodies from a sample request with hypothesis, in a separate process.
 
-``python random_bodies_child.py STORAGE`` reads ``{"sample": …, "count": N, "seed": N}`` from
-stdin and writes a JSON list of texts to stdout. In the folder STORAGE hypothesis keeps its table of
-all characters, which takes a second to make. In a process of its own since hypothesis takes
-numbers and texts from whatever modules are imported, so that a seed would mean something else in
-each program; and since it has settings for a whole process, and leaves files behind.
+``python random_bodies_child.py STORAGE`` reads ``{"sample": …, "count": N, "seed": N}`` from stdin
+and writes a JSON list of texts to stdout. In the folder STORAGE hypothesis caches its table of all
+characters, which takes a second to build. It runs in a separate process because hypothesis takes
+numbers and texts from all imported modules, so that a seed would mean something else in each
+program; and because it has process-wide settings, and leaves files behind.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def random_bodies(sample: Any, *, count: int, seed: int) -> list[str]:
 
 
 def _edits(*, nodes: int) -> SearchStrategy[list[tuple[int, Any]]]:
-    """Return a strategy for what to put in the place of which nodes of the sample."""
+    """Return a strategy for the nodes of the sample to replace, and their replacements."""
     from hypothesis import strategies as st
 
     replacement = st.one_of(
@@ -65,17 +65,17 @@ def _edits(*, nodes: int) -> SearchStrategy[list[tuple[int, Any]]]:
 
 
 def _count(value: Any) -> int:
-    """Return how many nodes a JSON value has, itself included."""
+    """Return the number of nodes in a JSON value, including itself."""
     parts = value.values() if isinstance(value, dict) else value
     return 1 + (sum(_count(part) for part in parts) if isinstance(value, (dict, list)) else 0)
 
 
 def _edited(sample: Any, edits: dict[int, Any]) -> Any:
-    """Return the sample with the nodes changed that `edits` names by their number, depth first."""
+    """Return the sample with the nodes replaced that `edits` names by number, depth first."""
     numbers = iter(range(_count(sample)))
 
     def copied(value: Any) -> list[Any]:
-        """Return what stands in the place of a node: one value, none, or two."""
+        """Return the replacement of a node: one value, none, or two."""
         edit = edits.get(next(numbers), copied)
         if edit not in (copied, _TWICE, _RENAMED):
             for _ in range(_count(value) - 1):

@@ -35,14 +35,14 @@ _ID: Final = "x-request-id"
 
 @dataclass(frozen=True)
 class Replayed:
-    """A captured request, and what is answered to it now.
+    """A captured request, and the current answer to it.
 
     Parameters
     ----------
     captured : CapturedRequest
-        What was sent, and what was answered then.
+        The captured request and answer.
     answer : PlaceAnswer
-        What is answered now.
+        The current answer.
     """
 
     captured: CapturedRequest
@@ -50,19 +50,19 @@ class Replayed:
 
     @property
     def fails(self) -> bool:
-        """Whether it fails still: with a status of 400 or more, or with no answer."""
+        """Whether it still fails: with a status of 400 or more, or with no answer."""
         return bool(self.answer.failure) or self.answer.status >= _FAILED
 
     @property
     def then(self) -> str:
-        """What was answered when it was captured, in one line."""
+        """The captured answer, in one line."""
         said = excerpt(self.captured.answer.encode(), most=_SHOWN)
         cause = f"  {printable(self.captured.cause)}" if self.captured.cause else ""
         return f"{self.captured.status} {said}{cause}"
 
     @property
     def now(self) -> str:
-        """What is answered now, in one line."""
+        """The current answer, in one line."""
         if self.answer.failure:
             return self.answer.failure
         return f"{self.answer.status} {excerpt(self.answer.body, most=_SHOWN)}"
@@ -80,16 +80,16 @@ class Replayed:
 
 @dataclass(frozen=True)
 class ReplayReport:
-    """What is answered now to requests that failed once.
+    """The current answers to requests that failed before.
 
     Parameters
     ----------
     place : str
-        Where they were sent.
+        The place to which they were sent.
     replayed : tuple[Replayed, ...]
-        Those that were sent, the oldest first.
+        The requests that were sent, the oldest first.
     not_sent : tuple[CapturedRequest, ...]
-        Those whose bodies were cut when they were captured.
+        The requests that were not sent, since their bodies were truncated when they were captured.
     """
 
     place: str
@@ -98,7 +98,7 @@ class ReplayReport:
 
     @property
     def failing(self) -> tuple[Replayed, ...]:
-        """Those that fail still."""
+        """The requests that still fail."""
         return tuple(each for each in self.replayed if each.fails)
 
     def require(self) -> None:
@@ -107,7 +107,7 @@ class ReplayReport:
         Raises
         ------
         ReplayError
-            If one fails still; it shows the first.
+            If one still fails; it shows the first.
         """
         if self.failing:
             raise ReplayError(
@@ -137,21 +137,22 @@ def replay(
 ) -> ReplayReport:
     """Send captured requests again, one after the other.
 
-    Each carries the id that it had, so that the service's log shows it under the same.
+    Each has its original id, so that the service's log shows it with the same id.
 
     Parameters
     ----------
     captured : Sequence[CapturedRequest]
-        What :func:`~modelship.parity.read_captured` has read.
+        The captured requests, from :func:`~modelship.parity.read_captured`.
     to : Deployment, Address or ScoringBundle
-        What answers: a service, the address of one, or a bundle's script in process, in the
-        bundle's environment.
+        The place that answers: a service, the address of one, or a bundle's script in process, in
+        the bundle's environment.
     variables, secrets : Mapping[str, str], optional
-        What the bundle's script has in its environment; as :class:`~modelship.Serving` has them.
+        The environment variables and secrets of the bundle's script; as in
+        :class:`~modelship.Serving`.
     timeout_s : float
-        How long making that environment may take, and then init(), in seconds.
+        The time limit for creating that environment, and then for init(), in seconds.
     request_timeout_s : float
-        How long one answer may take, in seconds.
+        The time limit for one answer, in seconds.
 
     Raises
     ------
@@ -189,7 +190,7 @@ def replay(
 
 
 def _require_life(service: Deployment | Address) -> None:
-    """Raise at once where nobody answers: each request would wait for the service to come back."""
+    """Raise at once if nothing answers: else each request would wait for the service."""
     if not answers(service.scoring_uri, timeout_s=_PROBE_TIMEOUT_S):
         raise ServiceUnreachableError(
             scoring_uri=service.scoring_uri, cause="its health route does not answer"

@@ -28,15 +28,15 @@ _EXPECTED: Final = (
 def read_requests(path: Path) -> tuple[ScoringRequest, ...]:
     """Read requests: a payload from a ``.json`` file, or one from each line of any other.
 
-    A line is a JSON payload; or an object whose only key is ``request``, for a request that is
-    not just a payload: ``{"request": {"method": "GET", "path": "/score?x=1"}}``. Its ``body``
-    is text, sent as UTF-8; in its place ``body_base64`` may have any bytes. What a service has
-    captured of requests that failed is such a file too.
+    A line is a JSON payload; or an object whose only key is ``request``, for a request that is not
+    just a payload: ``{"request": {"method": "GET", "path": "/score?x=1"}}``. Its ``body`` is text,
+    sent as UTF-8; alternatively ``body_base64`` may hold any bytes. A file of captured failed
+    requests has this format too.
 
     Raises
     ------
     InvalidOptionError
-        If the file cannot be read or holds no request, or a line is something else; the message
+        If the file cannot be read or holds no request, or a line has another format; the message
         has its number.
     """
     try:
@@ -85,16 +85,16 @@ def read_request(given: Any, *, label: str, where: str) -> ScoringRequest:
     Parameters
     ----------
     given : Any
-        What stands there under ``request``.
+        The value of the key ``request``.
     label : str
-        What it is called if it has no label of its own.
+        Its label if it has none of its own.
     where : str
-        Where it was read, for an error.
+        Where it was read, for error messages.
 
     Raises
     ------
     InvalidOptionError
-        If it describes no request.
+        If it does not describe a request.
     """
     if not isinstance(given, dict) or not given.keys() <= _KEYS:
         raise InvalidOptionError(where, given, _EXPECTED)
@@ -123,7 +123,7 @@ def _body(given: dict[str, str]) -> bytes:
     if "body_base64" not in given:
         try:
             return given.get("body", "").encode()
-        except UnicodeEncodeError as error:  # half a surrogate pair, which JSON can write
+        except UnicodeEncodeError as error:  # an unpaired surrogate, which JSON can encode
             raise InvalidOptionError("body", "(not shown)", "text with a UTF-8 form") from error
     try:
         return base64.b64decode(given["body_base64"], validate=True)

@@ -32,8 +32,8 @@ def answer_over_http(
 ) -> list[PlaceAnswer]:
     """Send requests to a service one after the other, and return its answers.
 
-    After one that it did not answer, the service is brought back, so that the next one meets a
-    service that is not busy with it.
+    After a request without an answer, the service is restored, so that it is not busy with it when
+    the next one is sent.
     """
     given: list[PlaceAnswer] = []
     key = _key(service.deployment, timeout_s=request_timeout_s)
@@ -47,7 +47,7 @@ def answer_over_http(
 
 
 def _key(deployment: Deployment | Address, *, timeout_s: float) -> str:
-    """Return the service's key if it asks for one, else ``""``."""
+    """Return the service's key if it needs one, else ``""``."""
     import requests
 
     try:
@@ -55,7 +55,7 @@ def _key(deployment: Deployment | Address, *, timeout_s: float) -> str:
             status = session.get(deployment.swagger_uri, timeout=timeout_s).status_code
         return deployment.keys().primary if status == _UNAUTHORIZED else ""
     except (requests.RequestException, UnsupportedError):
-        return ""  # each request will say for itself what comes of it
+        return ""  # each request reports its own result
 
 
 def _send(
@@ -66,7 +66,7 @@ def _send(
 
     deadline = Deadline(timeout_s)
     try:
-        # A session for each, so that a cookie of one answer is no part of the next request.
+        # A session for each, so that a cookie of one answer is not sent with the next request.
         with (
             session_towards(deployment.scoring_uri) as session,
             session.send(
@@ -84,7 +84,7 @@ def _send(
         return PlaceAnswer(failure=ENDED)
     if len(body) > MOST_BYTES:
         return PlaceAnswer(failure=TOO_LARGE)
-    # A script may answer what it was sent, and a report is no place for a secret.
+    # A script may echo the request, and a report must not contain a secret.
     shown = body.replace(key.encode(), _KEY) if key else body
     return PlaceAnswer.of(response.status_code, headers, shown)
 
@@ -99,7 +99,7 @@ def _prepared(
     import requests
 
     parts = urlsplit(deployment.scoring_uri)
-    # What stands before /score is the place's way to the service.
+    # The part before /score is the place's path to the service.
     base = f"{parts.scheme}://{parts.netloc}{parts.path.removesuffix('/score')}"
     session.headers.clear()
     prepared = session.prepare_request(requests.Request(request.method, base + request.path))
@@ -111,7 +111,7 @@ def _prepared(
 
 
 def _read(response: requests.Response, deadline: Deadline) -> bytes:
-    # read1 returns what has arrived, so that an answer that trickles meets the deadline too.
+    # read1 returns the available bytes, so that the deadline also holds for a slow answer.
     content = bytearray()
     while len(content) <= MOST_BYTES and (chunk := response.raw.read1(_CHUNK_BYTES)):
         content += chunk

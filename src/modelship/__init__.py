@@ -5,8 +5,8 @@
     ModelSource --fetch--> Model --+--> Evaluator --> Report --require--> (gate)
                                    +--> ScoringBundle --check--> DeployTarget.deploy --> Deployment
 
-The names below are resolved on first use, so that ``import modelship`` imports
-no third-party module.
+The names below are resolved on first use, so that ``import modelship`` imports no third-party
+module.
 """
 
 from __future__ import annotations

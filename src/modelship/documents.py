@@ -1,6 +1,6 @@
 """Read untrusted JSON documents with limits, and check them against a schema.
 
-A schema is a function of a value and of where it stands. It returns the checked value, or raises
+A schema is a function of a value and its location. It returns the validated value, or raises
 :class:`DocumentError` with what was found and what was expected::
 
     SCHEMA = record({"name": text(most=40), "sizes": listing(number(above=0))})
@@ -45,27 +45,27 @@ _SHOWN: Final = 60
 
 
 class DocumentError(ValueError):
-    """A document is not what it has to be; its text is a clause such as ``tags is a list, …``."""
+    """A document is invalid; its text is a clause such as ``tags is a list, …``."""
 
 
 def read_regular(path: Path, *, most_bytes: int, follow: bool = False) -> bytes:
-    """Read a regular file of at most `most_bytes` bytes, and wait for nothing.
+    """Read a regular file of at most `most_bytes` bytes, without blocking.
 
     Parameters
     ----------
     path : Path
-        The file. A pipe or a device is refused, and so is a link unless `follow`.
+        The file. A pipe or a device is rejected, and so is a link unless `follow`.
     most_bytes : int
         The limit, in bytes.
     follow : bool
-        Whether a link may stand in the place of the file.
+        Whether the file may be a link.
 
     Raises
     ------
     DocumentError
-        If it is something else than a regular file, or larger.
+        If it is not a regular file, or larger.
     OSError
-        If it is not there or cannot be read.
+        If it does not exist or cannot be read.
     """
     flags = os.O_RDONLY | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW)
     if not follow and path.is_symlink():
@@ -80,21 +80,21 @@ def read_regular(path: Path, *, most_bytes: int, follow: bool = False) -> bytes:
 
 
 def parse(content: bytes | str, *, finite: bool = True, most_digits: int = MOST_DIGITS) -> Any:
-    """Return the value of a JSON document, strictly.
+    """Parse a JSON document, strictly.
 
     Parameters
     ----------
     content : bytes or str
         The document; bytes are UTF-8.
     finite : bool
-        Whether NaN and the infinities, which JSON does not have, are refused.
+        Whether NaN and the infinities, which JSON does not have, are rejected.
     most_digits : int
-        The length of the longest whole number.
+        The maximum number of digits of an integer.
 
     Raises
     ------
     DocumentError
-        If it is not JSON, holds a key twice or a longer number, or is nested more than 100 deep.
+        If it is not JSON, has a duplicate key or a longer number, or is nested more than 100 deep.
     """
     try:
         decoded = content if isinstance(content, str) else content.decode()
@@ -152,10 +152,10 @@ def _inner(value: Any) -> list[Any]:
 def text(
     *, pattern: str = "", said: str = "", most: int = 100_000, encoding: str = "strict"
 ) -> Schema:
-    """Return the schema of a text, which `pattern` matches whole; `said` describes that.
+    """Return the schema of a text that `pattern` matches fully; `said` describes that.
 
-    Lone surrogates are refused, unless `encoding` is ``"surrogateescape"``: file names that are not
-    UTF-8 are written with those of :pep:`383`.
+    Lone surrogates are rejected, unless `encoding` is ``"surrogateescape"``: file names that are
+    not UTF-8 are written with those of :pep:`383`.
     """
     matches = re.compile(pattern or r".*", re.DOTALL).fullmatch
     expected = said or "text"
@@ -173,7 +173,7 @@ def text(
 
 
 def number(*, above: float = -math.inf, whole: bool = False) -> Schema:
-    """Return the schema of a finite number above `above`; of an int alone if it is to be whole."""
+    """Return the schema of a finite number above `above`; only of an int if `whole`."""
     kinds = (int,) if whole else (int, float)
     expected = ("a whole number" if whole else "a number") + (
         f" above {above:g}" if above > -math.inf else ""
@@ -200,7 +200,7 @@ def choice(*values: object) -> Schema:
 
 
 def optional(schema: Schema) -> Schema:
-    """Return the schema of null, or of what `schema` takes."""
+    """Return the schema of null, or of what `schema` accepts."""
 
     def check(value: Any, where: str) -> Any:
         return None if value is None else schema(value, where)
@@ -220,7 +220,7 @@ def listing(of: Schema, *, most: int = 100_000) -> Schema:
 
 
 def mapping(of: Schema, *, keys: Schema | None = None, most: int = 10_000) -> Schema:
-    """Return the schema of an object with any keys, at most `most`, whose values `of` takes."""
+    """Return the schema of an object with any keys, at most `most`, and values of schema `of`."""
     checked_key = keys or text()
 
     def check(value: Any, where: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ __all__ = [
     "standard_library",
 ]
 
-# "What's New In Python" of each release: removals, and what came.
+# "What's New In Python" of each release: removed and added modules.
 _REMOVED: Final = {
     (3, 12): ("asynchat", "asyncore", "distutils", "imp", "smtpd"),
     (3, 13): (
@@ -69,7 +69,7 @@ An index has packages of these names too, by strangers: none of them is meant.
 
 
 def every_module_of_python() -> frozenset[str]:
-    """Return the top-level modules that the standard library has, or had in a Python 3."""
+    """Return the top-level modules that the standard library of any Python 3 has or had."""
     removed = {name for modules in _REMOVED.values() for name in modules}
     return frozenset(sys.stdlib_module_names) | removed
 
@@ -77,7 +77,7 @@ def every_module_of_python() -> frozenset[str]:
 def standard_library(python: tuple[int, int]) -> frozenset[str]:
     """Return the top-level modules of the standard library of a minor version of Python.
 
-    ``__main__``, the program that runs, is among them: it can always be imported.
+    ``__main__``, the main program, is among them: it can always be imported.
     """
     names = {"__main__", *sys.stdlib_module_names}
     for version, modules in _REMOVED.items():
@@ -88,10 +88,10 @@ def standard_library(python: tuple[int, int]) -> frozenset[str]:
 
 
 def since_of(module: str) -> tuple[int, int] | None:
-    """Return the Python whose standard library first had a top-level module, if it is known."""
+    """Return the first Python whose standard library has a top-level module, if known."""
     return next((since for since, names in _ADDED.items() if module in names), None)
 
 
 def removed_in(module: str) -> tuple[int, int] | None:
-    """Return the Python whose standard library lost a top-level module, or None."""
+    """Return the first Python whose standard library lacks a former module, or None."""
     return next((since for since, names in _REMOVED.items() if module in names), None)

@@ -1,9 +1,9 @@
 """List facts about PyPI packages: the modules that they provide, and their requirements.
 
-The one table of packages. Beside it are three of other things: the modules of Python itself
-(:mod:`modelship.known_modules`), the Pythons that each release of a package has a wheel for
-(:mod:`modelship.known_wheels`), and conda's names (:mod:`modelship.bundle._conda_names`), most of
-which are no packages of PyPI at all.
+The only table of packages. There are three related tables: the modules of Python itself
+(:mod:`modelship.known_modules`), the Python versions for which each release of a package has a
+wheel (:mod:`modelship.known_wheels`), and conda's names (:mod:`modelship.bundle._conda_names`),
+most of which are not packages on PyPI at all.
 """
 
 from __future__ import annotations
@@ -64,21 +64,21 @@ _SDK = frozenset(
 )
 SETUPTOOLS = "setuptools<81"
 """The releases that setuptools itself names to those who need ``pkg_resources``."""
-_FIRST_WITHOUT = (3, 12)  # conda's Python, and virtual environments, have no setuptools since
+_FIRST_WITHOUT = (3, 12)  # conda's Python, and virtual environments, come without setuptools since
 
 
 def needs_setuptools(name: str, *, python: str) -> bool:
     """Return whether a package brings an azureml-core that may import ``pkg_resources``.
 
-    Up to 1.61.0 it does without asking for setuptools: conda, by which Azure ML makes its
-    environments, installs that beside each Python older than 3.12.
+    Up to 1.61.0 azureml-core does not declare its dependency on setuptools: conda, with which Azure
+    ML creates its environments, installs setuptools with each Python older than 3.12.
     """
     major, minor = python.split(".")[:2]
     return name in _SDK and (int(major), int(minor)) < _FIRST_WITHOUT
 
 
 def floor_of(name: str, *, python: str) -> str | None:
-    """Return the lowest release of a package that is taken where none is named, if there is one."""
+    """Return the lowest release of a package accepted if no version is given, if there is one."""
     of_old = _LAST_FOR_3_8.get(name) if python.startswith("3.8") else None
     return of_old or FLOORS.get(name)
 
@@ -88,7 +88,7 @@ _PROVIDERS = {"xgboost": ("xgboost", "xgboost-cpu")}
 
 
 def provider_of(library: str) -> str:
-    """Return the package on PyPI that has a library: of several, the one that is installed here."""
+    """Return the PyPI package that provides a library: of several, the installed one."""
     known = _PROVIDERS.get(library, (library,))
     return next((name for name in known if _is_installed(name)), known[0])
 
@@ -144,8 +144,8 @@ SCRIPT_PACKAGES = {
     "wx": "wxpython",
 }
 """Packages that scripts use besides: import names that do not tell the one on PyPI."""
-# What is most likely meant, which is enough for a remedy: other packages bring some of these too,
-# so a check cannot say that they are missing.
+# The most likely package, which is sufficient for advice: other packages provide some of these too,
+# so a check cannot report that they are missing.
 _LIKELY = {
     "azureml.core": "azureml-core",
     "azure.identity": "azure-identity",
@@ -159,14 +159,14 @@ _LIKELY = {
     "zope.interface": "zope.interface",
 }
 _PACKAGES = IMPORT_TO_PYPI | SCRIPT_PACKAGES | _LIKELY
-# Of services, besides those of models. Other names may as well be of files of the user's own.
+# Libraries of services, besides those of models. Other names may be of the user's own files.
 _OF_SERVICES = (
     *("attr", "bs4", "dateutil", "dotenv", "faiss", "flask", "inference_schema", "jwt"),
     *("mlflow", "onnx", "onnxruntime", "psycopg2", "pydantic", "requests"),
     *("sentence_transformers", "skl2onnx", "torchvision", "transformers"),
 )
 
-# Packages share these; a part that is missing says nothing of another one's version.
+# Packages share these; a missing part does not prove another version of the package.
 _NAMESPACES = frozenset({"azure", "azureml", "google"})
 
 LIBRARIES = frozenset(IMPORT_TO_PYPI) | {*_OF_SERVICES} | _NAMESPACES
@@ -174,12 +174,12 @@ LIBRARIES = frozenset(IMPORT_TO_PYPI) | {*_OF_SERVICES} | _NAMESPACES
 
 
 def package_of(module: str) -> str:
-    """Return the name on PyPI of the package that brings `module`: by default, its own."""
+    """Return the name on PyPI of the package that provides `module`: by default, its own."""
     return known_package(module) or module.partition(".")[0]
 
 
 def known_package(module: str) -> str:
-    """Return the name on PyPI of the package that is known to bring `module`, or ``""``."""
+    """Return the name on PyPI of the package that is known to provide `module`, or ``""``."""
     parts = module.split(".")
     for length in range(len(parts), 0, -1):
         known = _PACKAGES.get(".".join(parts[:length]))

@@ -1,7 +1,7 @@
 """List the Pythons for which releases have wheels, on Linux with a 64-bit x86 processor.
 
-What is advised has to be possible: a release of 2020 has no wheel for a Python of 2022. The rows
-are read off the file names in the package index, as of November 2026.
+Advice has to be feasible: a release of 2020 has no wheel for a Python of 2022. The rows are derived
+from the file names in the package index, as of November 2026.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from packaging.version import InvalidVersion, Version
 
 __all__ = ["has_wheel", "nearest_python"]
 
-# From this release on: the first and the last minor version of Python 3 that it has a wheel for.
+# Since this release: the first and the last minor version of Python 3 with a wheel.
 _WHEELS: Final = {
     "scikit-learn": (
         *(("0.19", 4, 6), ("0.20", 4, 7), ("0.21", 5, 7), ("0.22", 5, 8), ("0.23", 6, 8)),
@@ -37,14 +37,14 @@ _WHEELS: Final = {
         *(("1.20", 10, 13), ("1.24.1", 11, 14)),
     ),
 }
-_OLDEST: Final = 8  # of the Pythons that services run on
+_OLDEST: Final = 8  # of the Python versions that services run on
 
 
 def has_wheel(package: str, version: str, *, python: tuple[int, int]) -> bool:
-    """Return whether a release has a wheel for a minor version of Python, as far as is known.
+    """Return whether a release has a wheel for a minor version of Python, as far as known.
 
-    A package that is not known here counts as one that has, and so does a Python that is newer than
-    all that are known, if the release is of the newest row.
+    An unknown package counts as one that has; so does a Python newer than all known ones, if the
+    release is of the newest row.
     """
     minors = _minors(package, version)
     return minors is None or python[1] in minors
@@ -53,7 +53,7 @@ def has_wheel(package: str, version: str, *, python: tuple[int, int]) -> bool:
 def nearest_python(package: str, version: str, *, python: tuple[int, int]) -> str:
     """Return the Python nearest to `python` that a release has a wheel for, such as ``"3.8"``.
 
-    ``""`` if it has none for a Python that services run on.
+    Return ``""`` if it has none for a Python that services run on.
     """
     minors = _minors(package, version)
     if minors is None:

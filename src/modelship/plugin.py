@@ -1,7 +1,7 @@
 """Everything that the author of a plug-in imports, for a target or a model source.
 
-What is here keeps its name and its meaning; every other module of modelship may change. The clauses
-that a plug-in keeps, as tests, are :class:`modelship.testing.TargetContract` and
+Names in this module are stable in name and meaning; every other module of modelship may change. The
+tests that a plug-in has to pass are :class:`modelship.testing.TargetContract` and
 :class:`modelship.testing.SourceContract`.
 """
 

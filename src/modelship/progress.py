@@ -22,11 +22,11 @@ __all__ = [
     "worded_by",
 ]
 
-_FIRST_LINE_S: Final = 5.0  # what is done sooner needs no line of its own in a log
+_FIRST_LINE_S: Final = 5.0  # shorter steps get no line of their own in a log
 
 
 class DeadlineExceededError(TimeoutError):
-    """A deadline passed. It never reaches a user: DeployTarget says what was being done."""
+    """A deadline passed. Users never see it: DeployTarget reports the step under way."""
 
 
 class Deadline:
@@ -54,12 +54,12 @@ class Deadline:
 
 
 class Steps:
-    """The steps of one deployment: named, timed, under one deadline, and shown on stderr.
+    """The steps of one deployment: named, timed, with one deadline, and shown on stderr.
 
     Parameters
     ----------
     title : str
-        What is being done, such as ``"sklearn-mnist-svc on docker"``.
+        The title, such as ``"sklearn-mnist-svc on docker"``.
     timeout_s : float
         Seconds for all steps together.
     show_output : bool
@@ -73,7 +73,7 @@ class Steps:
         self._show = show_output
 
     def anew(self) -> Steps:
-        """Return steps with the same title, and with as much time as these had at first."""
+        """Return steps with the same title and the original time limit."""
         return Steps(self.title, timeout_s=self.deadline.timeout_s, show_output=self._show)
 
     @contextmanager
@@ -96,23 +96,23 @@ class Steps:
             _write(f"[{self.title}] {line}")
 
 
-# --- what is under way ------------------------------------------------------------------
+# --- the current activity ---------------------------------------------------------------
 
 
 @contextmanager
 def showing(title: str, *, shown: bool = True) -> Iterator[None]:
-    """Show on stderr what is done while the body runs.
+    """Show an activity on stderr while the body runs.
 
-    On a terminal it is one line with a clock, which is gone in the end. Elsewhere, what takes
-    longer than 5 s is told in a line after 5, 10, 20, 40 … s. Within another one that is shown, it
-    is a detail of that.
+    On a terminal it is one line with a clock, which is removed at the end. Elsewhere, an activity
+    that takes longer than 5 s gets a line after 5, 10, 20, 40 … s. Inside another displayed
+    activity, it is shown as a detail of that.
 
     Parameters
     ----------
     title : str
-        What is done; what :func:`doing` says more stands behind it.
+        The activity; details from :func:`doing` are shown after it.
     shown : bool
-        Whether it is shown at all.
+        Whether to show it at all.
     """
     if shown and is_showing():
         with doing(title):
@@ -130,9 +130,9 @@ def showing(title: str, *, shown: bool = True) -> Iterator[None]:
 
 @contextmanager
 def doing(detail: str) -> Iterator[Callable[[str], None]]:
-    """Say what is done of the step under way while the body runs; nothing if none is shown.
+    """Show a detail of the current activity while the body runs, if one is shown.
 
-    It yields a function that says something else from then on.
+    It yields a function that replaces the detail.
 
     Parameters
     ----------
@@ -149,7 +149,7 @@ def doing(detail: str) -> Iterator[Callable[[str], None]]:
 
 
 def is_showing() -> bool:
-    """Return whether something is shown now, which a progress bar of its own would disturb."""
+    """Return whether an activity is shown now, which a separate progress bar would disturb."""
     return isinstance(_UNDER_WAY.get(), (_Clock, _Lines))
 
 
@@ -165,24 +165,24 @@ class _Nothing:
         return f"{self.title}: {self.detail}" if self.detail else self.title
 
     def say(self, detail: str) -> None:
-        """Show what is done of it now."""
+        """Show the current detail."""
         self.detail = detail
 
     def __enter__(self) -> None:
-        """Begin to show."""
+        """Start the display."""
 
     def __exit__(self, *_raised: object) -> None:
-        """Show nothing more."""
+        """Stop the display."""
 
 
 class _Clock(_Nothing):
-    """One line on a terminal: what is done, and how long already."""
+    """One line on a terminal: the activity, and the elapsed time."""
 
     def __enter__(self) -> None:
         from rich.console import Console
         from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-        # What is shown holds names and paths: square brackets are no markup.
+        # The text holds names and paths: square brackets are not markup.
         columns: tuple[Any, ...] = (
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
@@ -201,7 +201,7 @@ class _Clock(_Nothing):
 
 
 class _Lines(_Nothing):
-    """Lines of a log, fewer as time goes on."""
+    """Lines of a log, at increasing intervals."""
 
     def __enter__(self) -> None:
         self._over = threading.Event()

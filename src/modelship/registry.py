@@ -1,7 +1,6 @@
 """Look up plug-in classes: first in a built-in table, then among entry points.
 
-Nothing is imported until it is asked for, and a plug-in cannot take the name of
-a built-in one.
+Nothing is imported before it is requested, and a plug-in cannot replace a built-in one.
 """
 
 from __future__ import annotations
@@ -27,11 +26,11 @@ class Registry:
     Parameters
     ----------
     kind : str
-        What one plug-in is called in messages, such as ``"target"``.
+        The kind in messages, such as ``"target"``.
     group : str
-        The entry-point group that other distributions register theirs in.
+        The entry-point group in which other distributions register theirs.
     builtins : Mapping[str, str]
-        Name to ``"module:Class"`` for the ones that come with modelship.
+        Maps the names of built-in ones to ``"module:Class"``.
     """
 
     kind: str
@@ -39,12 +38,12 @@ class Registry:
     builtins: Mapping[str, str]
 
     def names(self) -> tuple[str, ...]:
-        """Return every known name, sorted."""
+        """Return all known names, sorted."""
         installed = {entry.name for entry in entry_points(group=self.group)}
         return tuple(sorted(installed | set(self.builtins)))
 
     def load(self, name: str) -> type[Any]:
-        """Return the class that goes by `name`.
+        """Return the class registered as `name`.
 
         Raises
         ------
@@ -61,7 +60,7 @@ class Registry:
 
 
 def named(address: str) -> Any:
-    """Return what ``"module:attribute"`` names; the module is imported now."""
+    """Return the object of ``"module:attribute"``; the module is imported now."""
     module, _, attribute = address.partition(":")
     return getattr(importlib.import_module(module), attribute)
 
@@ -69,23 +68,23 @@ def named(address: str) -> Any:
 def check_options(
     owner: str, accepts: Callable[..., Any] | None, options: Mapping[str, Any], *, after: int = 0
 ) -> None:
-    """Check the options of a plug-in against what it accepts.
+    """Check the options of a plug-in against its parameters.
 
     Parameters
     ----------
     owner : str
-        What the options are for, in words.
+        A description of what the options are for.
     accepts : Callable or None
-        What they are passed to; None takes none.
+        The callable that receives them; None accepts no options.
     options : Mapping[str, Any]
         The options by name.
     after : int
-        How many of its parameters come before the options.
+        The number of its parameters before the options.
 
     Raises
     ------
     InvalidOptionError
-        If one is not known, or one that is needed is missing.
+        If an option is unknown, or a required one is missing.
     """
     parameters = [*inspect.signature(accepts).parameters.values()][after:] if accepts else []
     names = [parameter.name for parameter in parameters]

@@ -1,7 +1,7 @@
 """Format local times, and HTML for notebooks.
 
-The HTML is escaped, has no script and no outside resource, and takes its colors from the page, so
-that it can be read on light and on dark ones; without its styles, it is plain tables.
+The HTML is escaped, has no script and no external resource, and inherits its colors from the page,
+so that it is readable on light and on dark ones; without its styles, it is plain tables.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ def _html(value: object) -> Html:
 
 
 def card(title: object, *parts: Html, note: object = "") -> str:
-    """Return a framed block: a title, a remark behind it, and what stands below."""
+    """Return a framed block: a title, a remark after it, and the content below."""
     aside = f" <span style='opacity:.65'>{_html(note)}</span>" if note else ""
     head = f"<div style='margin-bottom:.3em'><b>{_html(title)}</b>{aside}</div>"
     return f"<div style='{_CARD}'>{head}{''.join(parts)}</div>"
 
 
 def facts(values: Mapping[str, object]) -> Html:
-    """Return names and values in two columns; empty values are left out."""
+    """Return names and values in two columns; empty values are omitted."""
     name_style = f"{_CELL};font-weight:normal;opacity:.65;white-space:nowrap"
     rows = "".join(
         f"<tr style='background:none'><th style='{name_style}'>{escape(name)}</th>"
@@ -84,35 +84,35 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> Html:
 
 
 def folded(title: object, content: Html) -> Html:
-    """Return what is opened by a click."""
+    """Return a block that expands when clicked."""
     summary = f"<summary style='cursor:pointer;opacity:.8'>{_html(title)}</summary>"
     return Html(f"<details>{summary}{content}</details>")
 
 
 def lines(*parts: object) -> Html:
-    """Return each of `parts` on a line of its own; empty ones are left out."""
+    """Return each of `parts` on a line of its own; empty ones are omitted."""
     return Html("".join(f"<div>{_html(part)}</div>" for part in parts if part))
 
 
 def bold(text: object) -> Html:
-    """Return what stands out."""
+    """Return bold text."""
     return Html(f"<b>{_html(text)}</b>")
 
 
 def quoted(text: str) -> Html:
-    """Return lines of a log or of a traceback as they are."""
+    """Return lines of a log or of a traceback verbatim."""
     style = f"margin:.2em 0;padding-left:.8em;border-left:3px solid rgba(128,128,128,.4);{_TEXT}"
     return Html(f"<pre style='{style};background:none;color:inherit'>{escape(text)}</pre>")
 
 
 def code(text: object, *, whole: object = "") -> Html:
-    """Return text of a program; a tooltip has the whole of what was shortened."""
+    """Return text as code; if truncated, a tooltip has all of it."""
     tip = f' title="{escape(str(whole))}"' if whole else ""
     return Html(f"<code{tip} style='background:none;color:inherit'>{_html(text)}</code>")
 
 
 def link(uri: str) -> Html:
-    """Return a link to an address of the web; anything else is plain text."""
+    """Return a link to a web address; anything else is plain text."""
     if not uri.startswith(("http://", "https://")):
         return _html(uri)
     return Html(f'<a href="{escape(uri)}" target="_blank" rel="noopener">{_html(uri)}</a>')
@@ -127,7 +127,7 @@ def mark(word: object, tone: str) -> Html:
 def local_time(moment: str) -> str:
     """Return an ISO 8601 time in the time zone of this machine, such as ``2026-01-31 13:00:05``.
 
-    A time without a zone is UTC; what is no time is returned as it is.
+    A time without a zone is UTC; a text that is not a time is returned unchanged.
     """
     try:
         read = datetime.fromisoformat(moment.replace("Z", "+00:00"))

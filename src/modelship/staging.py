@@ -44,19 +44,19 @@ _OTHER_FOLDER: Final = "name another folder."
 
 @contextlib.contextmanager
 def storing(place: Path, *, ours: bool = True) -> Iterator[None]:
-    """Let what the disk refuses in the block be a StorageError, and all else as it is.
+    """Convert the disk's errors in the block to StorageError; other errors are unchanged.
 
     Parameters
     ----------
     place : Path
-        What is written or read, for an error that names no path.
+        What is written or read, for an error that has no path.
     ours : bool
-        Whether ``MODELSHIP_HOME`` moves it; else the user has named it.
+        Whether ``MODELSHIP_HOME`` moves it; otherwise the user has chosen the path.
 
     Raises
     ------
     StorageError
-        If there is no space, no permission, no such device, or a file in the place of a folder.
+        If there is no space, no permission, no such device, or a file in place of a folder.
     """
     try:
         yield
@@ -74,26 +74,27 @@ def storing(place: Path, *, ours: bool = True) -> Iterator[None]:
 def write_atomic(
     path: Path, content: bytes | str, *, mode: int = 0o666, durable: bool = True
 ) -> None:
-    """Write `content` to `path` through a draft next to it; text is encoded as UTF-8.
+    """Write `content` to `path` atomically, through a temporary file next to it, as UTF-8.
 
-    Whoever reads `path` meanwhile, or after this process was killed, finds all of it or what was
-    there before. Nobody but its owner ever reads a draft of a mode without rights for others.
+    A concurrent reader of `path`, or one after this process was killed, finds the new content or
+    the previous one. Only its owner can ever read the temporary file of a mode without permissions
+    for others.
 
     Parameters
     ----------
     path : Path
-        The file. Its folder is made if it is missing.
+        The file. Its folder is created if it is missing.
     content : bytes or str
-        All that it is to hold.
+        The complete content.
     mode : int
-        Its permissions, less those that the umask takes.
+        Its permissions, before the umask is applied.
     durable : bool
-        Whether it is on the disk when this returns, and so survives a power failure.
+        Whether to sync it to the disk before returning, so that it survives a power failure.
 
     Raises
     ------
     OSError
-        If it cannot be written. What was at `path` is still there then.
+        If it cannot be written. The previous content of `path` is unchanged then.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{STAGE_PREFIX}{uuid.uuid4().hex}")
@@ -111,9 +112,9 @@ def write_atomic(
 
 @contextlib.contextmanager
 def stage_in(folder: Path) -> Iterator[Path]:
-    """Yield a new folder inside `folder`, on the same disk; at the end it is gone.
+    """Yield a new folder inside `folder`, on the same disk; it is deleted at the end.
 
-    Folders that had to be made for it are gone too, if an error ends the block.
+    Folders that were created for it are deleted too, if the block raises.
     """
     made = [path for path in (folder, *folder.parents) if not path.exists()]
     stage = None
@@ -136,7 +137,7 @@ def _discard(stage: Path | None) -> None:
 
 
 def put_in_place(new: Path, place: Path, *, aside: Path) -> None:
-    """Move `new` to `place`; what was there goes `aside`, and comes back on an error."""
+    """Move `new` to `place`; the previous one moves `aside`, and back on an error."""
     if not new.is_dir() and not place.is_dir():
         new.replace(place)
         return

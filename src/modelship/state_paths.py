@@ -33,25 +33,25 @@ _PAUSE_S = 0.05
 
 
 def state_folder() -> Path:
-    """Return the folder of what must not be lost: the services that run here.
+    """Return the folder of state that must not be lost: the services that run here.
 
     Raises
     ------
     StorageError
-        If everybody may write to it, as for :func:`cache_folder`: what is in it is run.
+        If it is world-writable, as for :func:`cache_folder`: its contents are executed.
     """
     return _guarded(_home("state"))
 
 
 def cache_folder() -> Path:
-    """Return the folder of what can be made again: environments."""
+    """Return the folder of what can be recreated: environments."""
     return _guarded(_home("cache"))
 
 
 def leads_out(path: Path, *, of: Path) -> bool:
-    """Return whether a link is on the way from the folder `of` to `path`, or in its place.
+    """Return whether `path`, or a folder between it and the folder `of`, is a link.
 
-    What lies behind a link may be anybody's, and is not removed.
+    The target of a link may belong to anyone, and is not removed.
     """
     return path.resolve() != of.resolve() / path.relative_to(of)
 
@@ -63,9 +63,10 @@ def exclusive(name: str, *, timeout_s: float) -> Iterator[None]:
     Raises
     ------
     TimeoutError
-        If another process holds it for longer than `timeout_s` seconds. One that died holds none.
+        If another process holds it for longer than `timeout_s` seconds. A process that died holds
+        no lock.
     StorageError
-        If there is no place for it on the disk.
+        If the disk has no space for it.
     """
     from filelock import FileLock
 
@@ -83,7 +84,7 @@ def exclusive(name: str, *, timeout_s: float) -> Iterator[None]:
 
 @contextmanager
 def using_caches(*, timeout_s: float) -> Iterator[None]:
-    """Keep what is cached from being removed while the body runs; many may do so at once.
+    """Keep caches from being removed while the body runs; a shared lock.
 
     Raises
     ------
@@ -96,12 +97,12 @@ def using_caches(*, timeout_s: float) -> Iterator[None]:
 
 @contextmanager
 def clearing_caches(*, timeout_s: float) -> Iterator[None]:
-    """Keep every process of this user from using what is cached while the body runs.
+    """Keep all processes of this user from using caches while the body runs.
 
     Raises
     ------
     TimeoutError
-        If one uses it for longer than `timeout_s` seconds.
+        If one uses them for longer than `timeout_s` seconds.
     """
     with _held(fcntl.LOCK_EX, timeout_s=timeout_s):
         yield
@@ -133,10 +134,10 @@ def _is_locked(descriptor: int, how: int) -> bool:
 
 
 def _guarded(folder: Path) -> Path:
-    """Return `folder`, unless others put things into it that this user would run."""
+    """Return `folder`, unless other users can put files into it that this user would execute."""
     try:
         found = folder.stat()
-    except OSError:  # whoever writes to it says why that cannot be
+    except OSError:  # a later write reports why that is not possible
         return folder
     if found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
         raise StorageError(
@@ -144,7 +145,7 @@ def _guarded(folder: Path) -> Path:
             cause="every user of this machine may write to it, and what is in it is run",
             advice=f"Look at what is in it, and run: chmod o-w '{folder}'",
         )
-    # Root runs in containers with folders of anybody's mounted.
+    # In containers, root runs with mounted folders of other users.
     if os.geteuid() not in {0, found.st_uid} and found.st_uid != 0:
         raise StorageError(
             path=str(folder),

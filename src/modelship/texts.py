@@ -1,9 +1,9 @@
 """Detect the encoding of users' text files, and explain why one cannot be read.
 
-They come from editors and shells of all kinds. A byte order mark says what follows: UTF-8, as
-Notepad writes, or UTF-16, as ``>`` of PowerShell does. A coding line as in :pep:`263` counts in any
-of them, as pip has it for requirements. All else is UTF-8; what is not is an error that names the
-line, since any guess would be right for some letters and wrong for others.
+They come from many editors and shells. A byte order mark declares the encoding: UTF-8, as written
+by Notepad, or UTF-16, as written by ``>`` in PowerShell. A coding line as in :pep:`263` is accepted
+in any of them, as pip does for requirements. Everything else is UTF-8; invalid UTF-8 is an error
+that names the line, since any guess would be right for some letters and wrong for others.
 """
 
 from __future__ import annotations
@@ -40,29 +40,29 @@ def read_text(path: Path, *, most_bytes: int = _MOST_BYTES) -> str:
     Parameters
     ----------
     path : Path
-        The file, or a link to it. A pipe or a device is refused.
+        The file, or a link to it. A pipe or a device is rejected.
     most_bytes : int
         The limit, in bytes.
 
     Raises
     ------
     DocumentError
-        If it is no such file, larger, or in an encoding that it does not declare; a clause.
+        If it is not a regular file, is larger, or has another encoding than it declares; a clause.
     OSError
-        If it is not there or cannot be read.
+        If it does not exist or cannot be read.
     """
     text = as_text(read_regular(path, most_bytes=most_bytes, follow=True))
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def as_text(content: bytes) -> str:
-    """Return what bytes say, without a byte order mark; line breaks stay.
+    """Decode bytes, without a byte order mark; line breaks are unchanged.
 
     Raises
     ------
     DocumentError
-        If they are in an encoding that they do not declare; a clause such as ``line 3 holds the
-        byte 0xE9, which is not UTF-8 ('é' in Windows-1252)``.
+        If they are not in the declared encoding; a clause such as ``line 3 holds the byte 0xE9,
+        which is not UTF-8 ('é' in Windows-1252)``.
     """
     mark, encoding = _marked(content)
     if not mark:
@@ -78,7 +78,7 @@ def as_text(content: bytes) -> str:
 
 
 def python_problem(content: bytes) -> str:
-    """Return why Python cannot read the encoding of a source file, as a clause, or ``""``."""
+    """Return why Python cannot decode a source file, as a clause, or ``""``."""
     mark, encoding = _marked(content)
     if encoding and encoding != "utf-8":
         return f"it is {encoding[:6].upper()} text, and Python reads UTF-8"
@@ -93,7 +93,7 @@ def python_problem(content: bytes) -> str:
 
 
 def _marked(content: bytes) -> tuple[bytes, str]:
-    """Return the byte order mark that bytes begin with, and the encoding of what follows it."""
+    """Return the byte order mark at the start of bytes, and the encoding that it declares."""
     found = ((mark, encoding) for mark, encoding in _MARKS if content.startswith(mark))
     return next(found, (b"", ""))
 

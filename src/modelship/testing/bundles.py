@@ -1,4 +1,4 @@
-"""Create bundles for tests, with a given lock or none, from the text of a script."""
+"""Create bundles for tests from the text of a script, with a given lock or with none."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ __all__ = ["offline_bundle", "script_bundle", "with_lock"]
 
 
 def with_lock(bundle: ScoringBundle, *, lock: Lock) -> ScoringBundle:
-    """Return `bundle` with `lock` in place of the one that it would resolve.
+    """Return a copy of `bundle` that uses `lock` instead of resolving its own.
 
-    With one lock for many bundles, a test suite resolves once and builds one environment.
+    A test suite that uses one lock for many bundles resolves once and builds one environment.
     """
     return bundle.with_lock(lock)
 
 
 def offline_bundle(bundle: ScoringBundle) -> ScoringBundle:
-    """Return `bundle` with its requirements as written for a lock, so that nothing is resolved.
+    """Return `bundle` with its requirements, as written, as its lock; nothing is resolved.
 
-    It needs no network and no time, and runs on the target ``memory``. Its digest is another one
-    than that of `bundle`, and no other target can build it.
+    This needs no network, takes no time, and runs on the target ``memory``. The digest differs from
+    that of `bundle`, and no other target can build it.
 
     Examples
     --------
@@ -59,16 +59,16 @@ def script_bundle(
     script : str
         The text of the entry script.
     folder : Path
-        Where to write the script and the model. What lies in its folder ``source`` goes along
-        with the script. The model has to stay there while the bundle is in use.
+        Where to write the script and the model. The other files in its ``source`` folder are added
+        to the bundle. The model has to stay there while the bundle is in use.
     environment : Environment
-        What the script needs.
+        The requirements of the script.
     model : object
-        Anything that pickle takes; the service finds it as ``model.pkl``.
+        Any picklable object; the service finds it as ``model.pkl``.
     entry_script : str
-        The path of the script in the folder ``source``.
+        The path of the script in the ``source`` folder.
     **options
-        The other parameters of :class:`~modelship.ScoringBundle`, such as ``sample_input``.
+        Further parameters of :class:`~modelship.ScoringBundle`, such as ``sample_input``.
     """
     source = folder / "source"
     (source / entry_script).parent.mkdir(parents=True, exist_ok=True)

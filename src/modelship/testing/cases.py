@@ -16,7 +16,7 @@ SCORED = [FACTOR * row for row in ROWS["data"]]
 
 
 def hidden(value: str) -> str:
-    """Return what `READING` tells of a secret."""
+    """Return what the script `READING` reports about a secret."""
     return hashlib.sha256(value.encode()).hexdigest()
 
 

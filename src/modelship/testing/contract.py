@@ -1,6 +1,6 @@
 """Test the target contract. Its clauses are in ``docs/reference/target-contract.md``.
 
-Subclass :class:`TargetContract` in a test module of your own and name the target::
+Subclass :class:`TargetContract` in your own test module and name the target::
 
     from modelship.testing import TargetContract
 
@@ -40,10 +40,10 @@ _LOG_DELAY_S = 10.0
 
 
 class TargetContract(ChangeClauses, FailureClauses):
-    """What every target has to keep, one numbered clause a test.
+    """The clauses that every target has to meet, with one test for each numbered clause.
 
-    A subclass names the target in ``target_name``. What else it may say is described in
-    :class:`~modelship.testing.contract_fixtures.ContractFixtures`.
+    A subclass names the target in ``target_name``. The other attributes that it can set are
+    described in :class:`~modelship.testing.contract_fixtures.ContractFixtures`.
     """
 
     # --- scoring --------------------------------------------------------------------------
@@ -54,11 +54,11 @@ class TargetContract(ChangeClauses, FailureClauses):
         assert urlsplit(running.scoring_uri).path == "/score"
 
     def test_t02_run_answers_what_the_script_answers(self, running: Deployment) -> None:
-        """T02: run() answers what the script's run() returns."""
+        """T02: run() returns what the script's run() returns."""
         assert running.run(cases.ROWS) == cases.SCORED
 
     def test_t03_a_failing_run_is_a_500_with_its_request_id(self, running: Deployment) -> None:
-        """T03: an exception in run() is status 500; the request id comes back, no detail does."""
+        """T03: an exception in run() is status 500, with the request id and without details."""
         import requests
 
         with pytest.raises(ScoringRequestError) as caught:
@@ -74,14 +74,14 @@ class TargetContract(ChangeClauses, FailureClauses):
         assert answer.headers["x-ms-run-function-failed"] == "True"
 
     def test_t04_a_body_that_is_not_utf8_is_a_400(self, running: Deployment) -> None:
-        """T04: a body that is not UTF-8 is status 400, and the service goes on."""
+        """T04: a body that is not UTF-8 is status 400, and the service keeps running."""
         with pytest.raises(ScoringRequestError) as caught:
             running.run(b"\xff\xfe")
         assert caught.value.status == 400
         assert running.run(cases.ROWS) == cases.SCORED
 
     def test_t05_the_service_describes_itself(self, running: Deployment) -> None:
-        """T05: the swagger URI answers a JSON document about /score."""
+        """T05: the swagger URI returns a JSON document about /score."""
         import requests
 
         with requests.Session() as session:
@@ -90,7 +90,7 @@ class TargetContract(ChangeClauses, FailureClauses):
         assert "/score" in document["paths"]
 
     def test_t06_logs_hold_what_the_script_printed(self, running: Deployment) -> None:
-        """T06: logs() holds what init() and run() printed and why run() failed; tail ends it."""
+        """T06: logs() has the output of init() and run() and why run() failed; tail ends it."""
         running.run(cases.ROWS)
         with pytest.raises(ScoringRequestError):
             running.run({"data": ["petal"]})
@@ -114,7 +114,7 @@ class TargetContract(ChangeClauses, FailureClauses):
         assert found.run(cases.ROWS) == cases.SCORED
 
     def test_t09_the_record_is_kept_whole(self, running: Deployment, bundle: ScoringBundle) -> None:
-        """T09: digest, parts, model, input key, tags and description come back unchanged."""
+        """T09: digest, parts, model, input key, tags and description are returned unchanged."""
         record = self.open_target().get(running.name).release
         assert (record.bundle, record.parts) == (bundle.digest, bundle.parts)
         assert (record.model, record.input_key) == ("contract-model:2", "data")
@@ -123,7 +123,7 @@ class TargetContract(ChangeClauses, FailureClauses):
     def test_t10_list_is_sorted_by_name(
         self, target: DeployTarget, running: Deployment, bundle: ScoringBundle, name: str
     ) -> None:
-        """T10: list() has each service once, sorted by name, and services do not disturb others."""
+        """T10: list() has each service once, sorted by name; services do not affect each other."""
         early = f"a{name}"
         with target.deploy(bundle, name=early, show_output=False) as other:
             names = [deployment.name for deployment in target.list()]
@@ -133,7 +133,7 @@ class TargetContract(ChangeClauses, FailureClauses):
         assert running.run(cases.ROWS) == cases.SCORED
 
     def test_t11_an_unknown_name_is_not_found(self, target: DeployTarget, name: str) -> None:
-        """T11: get() and delete() of a name that is not there raise DeploymentNotFoundError."""
+        """T11: get() and delete() of an unknown name raise DeploymentNotFoundError."""
         for ask in (target.get, target.delete):
             with pytest.raises(DeploymentNotFoundError, match=name):
                 ask(name)
@@ -143,7 +143,7 @@ class TargetContract(ChangeClauses, FailureClauses):
     def test_t12_the_same_digest_again_does_nothing(
         self, target: DeployTarget, running: Deployment, bundle: ScoringBundle
     ) -> None:
-        """T12: deploying the same digest under its name keeps the instance."""
+        """T12: deploying the same digest again under its name keeps the instance."""
         again = target.deploy(bundle, name=running.name, show_output=False)
         assert again.instance.instance_id == running.instance.instance_id
 
@@ -160,7 +160,7 @@ class TargetContract(ChangeClauses, FailureClauses):
     def test_t14_overwrite_replaces(
         self, target: DeployTarget, bundle: ScoringBundle, other_bundle: ScoringBundle, name: str
     ) -> None:
-        """T14: overwrite leaves the new instance alone under the name."""
+        """T14: after overwrite, only the new instance is left under the name."""
         old = target.deploy(bundle, name=name, show_output=False)
         new = target.deploy(other_bundle, name=name, overwrite=True, show_output=False)
         assert new.run(cases.ROWS) == [-row for row in cases.SCORED]
@@ -169,7 +169,7 @@ class TargetContract(ChangeClauses, FailureClauses):
             _ = old.state
 
     def test_t15_a_failing_overwrite_keeps_the_old_one(self, told: Told) -> None:
-        """T15: if the new bundle does not start, the old instance serves on and is the only one."""
+        """T15: if the new bundle does not start, the old instance keeps serving, alone."""
         before, after = told.around_failure
         assert after == before
         assert told.after_failure == told.answers[1]
@@ -182,7 +182,7 @@ class TargetContract(ChangeClauses, FailureClauses):
         other_bundle: ScoringBundle,
         name: str,
     ) -> None:
-        """T35: plan() says what deploy() with overwrite would change, and changes nothing."""
+        """T35: plan() returns what deploy() with overwrite would change, and changes nothing."""
         before = running.instance
         assert target.plan(bundle, name=running.name).action == "nothing"
         assert target.plan(bundle, name=name).action == "create"
@@ -195,7 +195,7 @@ class TargetContract(ChangeClauses, FailureClauses):
     # --- options --------------------------------------------------------------------------
 
     def test_t25_each_option_is_recorded_or_says_where(self, target: DeployTarget) -> None:
-        """T25: each option of the constructor is in `options`, or says where the place is."""
+        """T25: each constructor option is in `options`, or says where the place is."""
         backend = target._backend  # noqa: SLF001 - what its author wrote is what is looked at
         parameters = inspect.signature(type(backend)).parameters.values()
         named = {each.name for each in parameters if each.kind is each.KEYWORD_ONLY}
@@ -204,7 +204,7 @@ class TargetContract(ChangeClauses, FailureClauses):
     def test_t26_another_serving_is_another_release(
         self, target: DeployTarget, running: Deployment, bundle: ScoringBundle, name: str
     ) -> None:
-        """T26: the same digest served in another way is refused, and with overwrite replaced."""
+        """T26: the same digest with another serving is refused; overwrite replaces it."""
         if not self.other_serving:
             pytest.skip("the test names no other way to serve")
         other = Serving(**self.other_serving)
@@ -223,7 +223,7 @@ class TargetContract(ChangeClauses, FailureClauses):
 
 
 def _assert_tail_ends_the_log(deployment: Deployment) -> None:
-    """Compare the tail with a log that was the same before and after: it may grow meanwhile."""
+    """Assert that the tail ends the log, which may grow meanwhile: compare it with both reads."""
     end_s = time.monotonic() + _LOG_DELAY_S
     before, tail, after = (deployment.logs(), deployment.logs(tail=2), deployment.logs())
     while before != after and time.monotonic() < end_s:
@@ -232,7 +232,7 @@ def _assert_tail_ends_the_log(deployment: Deployment) -> None:
 
 
 def _log_with(text: str, deployment: Deployment) -> str:
-    """Return the log when it holds `text`, or as it is in the end: a log may come late."""
+    """Return the log once it contains `text`, or the last one read: logs may be delayed."""
     end_s = time.monotonic() + _LOG_DELAY_S
     while text not in (log := deployment.logs()) and time.monotonic() < end_s:
         time.sleep(0.05)

@@ -30,7 +30,7 @@ __all__ = ["ChangeClauses"]
 _OTHER: Final = [-each for each in cases.SCORED]
 _MOST_LOOKED_AT_BYTES: Final = 2**20
 _SECRET: Final = "pa55-that-nobody-reads"  # noqa: S105 - it opens nothing
-# Some go with modelship's server alone.
+# Some need modelship's own server.
 _SET: Final[Mapping[str, Mapping[str, Any]]] = {
     "server": {"server": "modelship"},
     "workers": {"workers": 2},
@@ -44,12 +44,12 @@ _SET: Final[Mapping[str, Mapping[str, Any]]] = {
     "server_options": {"server_options": {"scoring_timeout_ms": 60_000}},
 }
 
-# How long answers take says nothing of a machine that does much else.
+# Latencies mean nothing on a machine that is busy with other work.
 _BOUNDS = Bounds(disagreement=0, p95_ratio=None)
 
 
 class ChangeClauses(ContractFixtures):
-    """What every target keeps when a name goes from one release to another."""
+    """What every target guarantees when a name changes from one release to another."""
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -60,7 +60,7 @@ class ChangeClauses(ContractFixtures):
         other_bundle: ScoringBundle,
         make_bundle: Callable[..., ScoringBundle],
     ) -> Iterator[Told]:
-        """Return what is seen while one name goes through four changes."""
+        """Return what was observed while one name went through four changes."""
         name = cls.new_name("changes")
         serving = Serving(**cls.other_serving)
         try:
@@ -96,19 +96,19 @@ class ChangeClauses(ContractFixtures):
     def test_t27_update_keeps_how_it_is_served(
         self, told: Told, other_bundle: ScoringBundle
     ) -> None:
-        """T27: update() with a bundle serves that in the same way, and the handle is on it."""
+        """T27: update() with a bundle keeps the serving, and updates the handle's release."""
         first, second, _ = told.releases
         assert (second.bundle, told.answers[1]) == (other_bundle.digest, _OTHER)
         assert second.options == first.options
 
     def test_t28_rollback_serves_the_release_before(self, told: Told) -> None:
-        """T28: rollback() serves the release before, of the same digest, after a failure too."""
+        """T28: rollback() serves the previous release, of the same digest, after a failure too."""
         first, _, third = told.releases
         assert third.digest == first.digest
         assert told.answers[2] == told.answers[0] == cases.SCORED
 
     def test_t29_history_lists_each_change(self, told: Told) -> None:
-        """T29: history() has each change, the oldest first: what, by whom, and what came of it."""
+        """T29: history() lists each change, oldest first: what, by whom, and with what result."""
         changes = self.open_target().get(told.deployment.name).history()
         assert [(each.kind, each.outcome) for each in changes] == [
             ("deploy", "ended"),
@@ -119,13 +119,13 @@ class ChangeClauses(ContractFixtures):
         _assert_follows(changes, told.releases)
 
     def test_t30_the_address_does_not_change(self, target: DeployTarget, told: Told) -> None:
-        """T30: the scoring URI of a name stays, if the place can route or replace in place."""
+        """T30: a name keeps its scoring URI, if the place can route or replace in place."""
         if not isinstance(_backend(target), SupportsRoute | SupportsReplace):
             pytest.skip("a name has another address after each change on this target")
         assert len(set(told.addresses)) == 1
 
     def test_t31_no_request_is_lost_in_a_change(self, target: DeployTarget, told: Told) -> None:
-        """T31: while a name is updated, each request is answered by the old or the new release."""
+        """T31: during an update, each request is answered by the old or the new release."""
         if not _routes(target):
             pytest.skip("this target cannot route")
         assert list(told.lost) == []
@@ -149,7 +149,7 @@ class ChangeClauses(ContractFixtures):
     def test_t37_a_canary_that_disagrees_is_taken_back(
         self, target: DeployTarget, running: Deployment, other_bundle: ScoringBundle
     ) -> None:
-        """T37: a canary beyond its bounds is removed; no request is lost on the way back."""
+        """T37: a canary out of bounds is removed, and no request is lost meanwhile."""
         if not isinstance(_backend(target), SupportsLend):
             pytest.skip("nothing can stand in front of a name's address on this target")
         pytest.importorskip("aiohttp")
@@ -172,7 +172,7 @@ class ChangeClauses(ContractFixtures):
         name: str,
         option: str,
     ) -> None:
-        """T32: an option of Serving that the backend does not name is refused before all else."""
+        """T32: an option of Serving that the backend does not support is refused first."""
         backend = _backend(target)
         assert backend.serves <= {each.name for each in fields(Serving)}
         if option in backend.serves:
@@ -251,7 +251,7 @@ def _replaces(target: DeployTarget) -> bool:
 
 
 def _assert_is_as_before(target: DeployTarget, running: Deployment) -> None:
-    """See that a release that was refused has left nothing but a line in the history."""
+    """Assert that a refused release left nothing but an entry in the history."""
     there = [each.instance_id for each in _backend(target).instances(running.name)]
     assert there == [running.instance.instance_id]
     assert running.run(cases.ROWS) == cases.SCORED
@@ -259,7 +259,7 @@ def _assert_is_as_before(target: DeployTarget, running: Deployment) -> None:
 
 
 def _gate() -> Gate:
-    """Return a gate that only services pass that answer as `cases.SCALING` does."""
+    """Return a gate that only passes services that answer as `cases.SCALING` does."""
     np = pytest.importorskip("numpy")
     pytest.importorskip("sklearn")
     evaluator = Evaluator(
@@ -278,7 +278,7 @@ def _steps(target: DeployTarget) -> list[str]:
 
 
 def _assert_follows(changes: Sequence[Change], releases: Sequence[ReleaseRecord]) -> None:
-    """See that the changes led from one release to the next."""
+    """Assert that each change starts from the release that the one before led to."""
     first, second, _ = releases
     assert [each.number for each in changes] == [1, 2, 3, 4]
     assert [changes[n].release.digest for n in (0, 1, 3)] == [each.digest for each in releases]
@@ -293,7 +293,7 @@ def _documents(changes: Sequence[Change]) -> list[dict[str, Any]]:
 
 
 def _files_of(home: Path) -> Iterator[Path]:
-    """Yield the files that this machine keeps of services."""
+    """Yield the files that are stored on this machine for services."""
     for path in (home / "state").rglob("*"):
         if path.is_file() and path.stat().st_size <= _MOST_LOOKED_AT_BYTES:
             yield path

@@ -31,7 +31,7 @@ _DEPLOY_TIMEOUT_S: Final = 600.0
 
 
 class FailureClauses(ContractFixtures):
-    """What every target keeps when a service fails, crashes or is deleted."""
+    """What every target guarantees when a service fails, crashes or is deleted."""
 
     # --- failing --------------------------------------------------------------------------
 
@@ -61,7 +61,7 @@ class FailureClauses(ContractFixtures):
     def test_t17_a_refused_sample_fails_the_deployment(
         self, target: DeployTarget, make_bundle: Callable[..., ScoringBundle], name: str
     ) -> None:
-        """T17: if run() refuses the sample request, deploy() fails, and nothing is left."""
+        """T17: if run() rejects the sample request, deploy() fails, and nothing is left."""
         bundle = make_bundle(cases.SCALING, sample_input={"rows": [1]})
         with pytest.raises(DeploymentFailedError, match="sample request") as caught:
             target.deploy(bundle, name=name, check="static", show_output=False)
@@ -71,7 +71,7 @@ class FailureClauses(ContractFixtures):
     def test_t18_a_deadline_leaves_nothing(
         self, target: DeployTarget, make_bundle: Callable[..., ScoringBundle], name: str
     ) -> None:
-        """T18: if the deadline passes in init(), deploy() says so, and nothing is left."""
+        """T18: if the deadline passes in init(), deploy() reports it, and nothing is left."""
         bundle = make_bundle(cases.SLOW)
         with pytest.raises(DeploymentTimeoutError, match="healthy"):
             target.deploy(
@@ -85,7 +85,7 @@ class FailureClauses(ContractFixtures):
 
     @pytest.mark.parametrize("bad", ["", "ab", "Digits", "1digits", "digits-", "d" * 33, "a/b", 7])
     def test_t19_a_bad_name_is_refused_first(self, target: DeployTarget, bad: Any) -> None:
-        """T19: a name that Azure ML would refuse is refused before the bundle is looked at."""
+        """T19: a name that Azure ML would refuse is refused before the bundle is checked."""
         nothing: Any = None
         with pytest.raises(InvalidNameError):
             target.deploy(nothing, name=bad)
@@ -93,7 +93,7 @@ class FailureClauses(ContractFixtures):
     def test_t20_a_crashed_service_is_failed(
         self, target: DeployTarget, bundle: ScoringBundle, name: str
     ) -> None:
-        """T20: a crashed service is Failed and listed; deploying it again mends it."""
+        """T20: a crashed service is Failed and listed; deploying it again recovers it."""
         crashed = target.deploy(bundle, name=name, show_output=False)
         self.crash(crashed)
         assert crashed.state is State.FAILED
@@ -135,7 +135,7 @@ class FailureClauses(ContractFixtures):
     def test_t23_a_with_block_deletes(
         self, target: DeployTarget, bundle: ScoringBundle, name: str
     ) -> None:
-        """T23: leaving a with block deletes the service, on an error too."""
+        """T23: leaving a with block deletes the service, also on an error."""
         deployment = target.deploy(bundle, name=name, show_output=False)
         with pytest.raises(ScoringRequestError), deployment:
             deployment.run({"data": ["sepal"]})
@@ -144,7 +144,7 @@ class FailureClauses(ContractFixtures):
     def test_t24_a_service_outlives_its_deployer(
         self, target: DeployTarget, bundle: ScoringBundle, name: str, tmp_path: Path
     ) -> None:
-        """T24: a service goes on when the process that deployed it ends, and is found here."""
+        """T24: a service keeps running when the process that deployed it exits, and is found."""
         if not self.survives_process:
             pytest.skip("services of this target end with the process that deployed them")
         with self.deployer(bundle.save(tmp_path / "bundle"), name=name) as process:
@@ -158,7 +158,7 @@ class FailureClauses(ContractFixtures):
 
 
 def require_nothing(target: DeployTarget, name: str) -> None:
-    """See that nothing is deployed under a name."""
+    """Assert that nothing is deployed under a name."""
     assert name not in [deployment.name for deployment in target.list()]
     with pytest.raises(DeploymentNotFoundError):
         target.get(name)

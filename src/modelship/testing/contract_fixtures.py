@@ -41,30 +41,30 @@ target.deploy(ScoringBundle.load(folder), name=name, overwrite=True)
 
 
 class ContractFixtures:
-    """What a subclass of the contract tells about its target, and the fixtures made of it.
+    """What a subclass of the contract declares about its target, and the fixtures based on it.
 
     Attributes
     ----------
     target_name : str
-        The name that :meth:`DeployTarget.open <modelship.targets.DeployTarget.open>` takes.
+        The name to pass to :meth:`DeployTarget.open <modelship.targets.DeployTarget.open>`.
     options : Mapping[str, Any]
-        Its options; JSON values.
+        Its options, as JSON values.
     where_options : frozenset[str]
-        Those of its constructor that say where the place is, such as a workspace. All others
-        shape an instance, and the backend has them in its own ``options``.
+        The constructor options that say where the place is, such as a workspace. All others affect
+        an instance, and the backend returns them in its own ``options``.
     serving : Mapping[str, Any]
-        Fields of a :class:`~modelship.Serving` with which all clauses deploy that name no other.
+        The fields of :class:`~modelship.Serving` to deploy with, in all clauses that set no others.
     other_serving : Mapping[str, Any]
-        Fields of a :class:`~modelship.Serving`, at least one unlike `serving`, that it can keep.
+        Fields of :class:`~modelship.Serving` that it supports; at least one differs from `serving`.
     python : str
-        The Python, such as ``"3.11"``, that the bundles ask for; this one's by default.
+        The Python version of the bundles, such as ``"3.11"``; that of this process by default.
     survives_process : bool
-        Whether services go on running when the process that deployed them ends.
+        Whether services keep running when the process that deployed them exits.
     on_loopback : bool
-        Whether services are on this machine, and so have to be on 127.0.0.1 alone.
+        Whether services run on this machine, and so must listen only on 127.0.0.1.
     slow_timeout_s : float
-        Seconds after which a service that is stuck in ``init()`` is aborted; enough for the
-        target to have started one.
+        The timeout, in seconds, for a service that hangs in ``init()``; long enough for the target
+        to start one.
     """
 
     target_name: ClassVar[str]
@@ -78,13 +78,13 @@ class ContractFixtures:
     slow_timeout_s: ClassVar[float] = 5.0
 
     def crash(self, deployment: Deployment) -> None:
-        """End the service's program from outside, as if it had crashed; override this."""
+        """Kill the program of the service from outside, like a crash; override this."""
         pytest.skip(f"there is no crash() for {deployment.target}")
 
     @pytest.fixture(scope="class", autouse=True)
     @classmethod
     def home(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-        """Keep what modelship stores on this machine in a folder of this class alone."""
+        """Store modelship's state on this machine in a folder of its own for this class."""
         home = tmp_path_factory.mktemp("modelship-home")
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("MODELSHIP_HOME", str(home))
@@ -93,7 +93,7 @@ class ContractFixtures:
     @pytest.fixture(scope="class")
     @classmethod
     def lock(cls) -> Lock:
-        """Return the lock that all bundles share: the inference server and nothing else."""
+        """Return the lock that all bundles share: only the inference server."""
         return _lock_of(cls.python)
 
     @pytest.fixture(scope="class")
@@ -101,7 +101,7 @@ class ContractFixtures:
     def make_bundle(
         cls, lock: Lock, tmp_path_factory: pytest.TempPathFactory
     ) -> Callable[..., ScoringBundle]:
-        """Return a function from the text of a script to a bundle of it."""
+        """Return a function that creates a bundle from the text of a script."""
 
         def make(script: str, **options: Any) -> ScoringBundle:
             bundle = script_bundle(
@@ -129,7 +129,7 @@ class ContractFixtures:
     @pytest.fixture(scope="class")
     @classmethod
     def other_bundle(cls, make_bundle: Callable[..., ScoringBundle]) -> ScoringBundle:
-        """Return one whose service answers the same rows negated."""
+        """Return a bundle whose service returns the negated results."""
         return make_bundle(cases.SCALING.replace("factor * ", "-factor * "), sample_input=_SAMPLE)
 
     @pytest.fixture(scope="class")
@@ -141,7 +141,7 @@ class ContractFixtures:
     @pytest.fixture(scope="class")
     @classmethod
     def running(cls, target: DeployTarget, bundle: ScoringBundle) -> Iterator[Deployment]:
-        """Return a service that is shared by the clauses that do not change it."""
+        """Return a service, shared by the clauses that do not change it."""
         name = cls.new_name("shared")
         try:
             yield target.deploy(bundle, name=name, show_output=False)
@@ -157,12 +157,12 @@ class ContractFixtures:
 
     @staticmethod
     def new_name(kind: str) -> str:
-        """Return a free name; whoever deploys under it removes that."""
+        """Return a free name; the caller removes what it deploys under it."""
         return f"contract-{kind}-{secrets.token_hex(3)}"
 
     @classmethod
     def deployer(cls, folder: Path, *, name: str) -> subprocess.Popen[str]:
-        """Start another process that deploys the bundle in `folder`; its stderr shows the steps."""
+        """Start a process that deploys the bundle in `folder`; it writes the steps to stderr."""
         told = [json.dumps(dict(each)) for each in (cls.options, cls.serving)]
         return subprocess.Popen(
             [sys.executable, "-c", _DEPLOY, cls.target_name, *told, folder, name],
@@ -173,7 +173,7 @@ class ContractFixtures:
 
     @classmethod
     def open_target(cls) -> DeployTarget:
-        """Return a new object of the target, as another program would get it."""
+        """Return a new object of the target, as another program would open it."""
         target = DeployTarget.open(cls.target_name, **cls.options)
         return target.with_serving(Serving(**cls.serving))
 

@@ -1,7 +1,7 @@
 """Run a scoring service on a loopback port, with the routes of Azure ML's server.
 
-Kept are the health route, ``/score``, the header fields that identify a request, the error answers,
-and the descriptions that lie beside the script. Left out are ``@rawhttp``, OPTIONS and CORS.
+It supports the health route, ``/score``, the request id headers, the error responses, and the
+descriptions next to the script. It does not support ``@rawhttp``, OPTIONS and CORS.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ _SWAGGER = {
 
 
 class ScoringServer(ThreadingHTTPServer):
-    """Listens on a free port of 127.0.0.1, and answers what :meth:`take` takes, there or elsewhere.
+    """An HTTP server on a free port of 127.0.0.1, which also serves :meth:`take`'s connections.
 
     Parameters
     ----------
     score : callable
-        Answers a request to ``/score``.
+        Handles a request to ``/score``.
     descriptions : Mapping[str, str]
-        What ``/swagger.json`` answers, by version: ``"2"`` or ``"3"``.
+        The responses of ``/swagger.json``, by version: ``"2"`` or ``"3"``.
     """
 
     daemon_threads = True
@@ -71,20 +71,20 @@ class ScoringServer(ThreadingHTTPServer):
 
     @property
     def scoring_uri(self) -> str:
-        """Where requests go."""
+        """The URI to send requests to."""
         return f"http://127.0.0.1:{self.server_port}/score"
 
     def take(self, listener: socket.socket) -> None:
-        """Answer one connection to `listener`, in a thread of its own, unless it is gone."""
+        """Serve one connection to `listener` in its own thread, unless it is gone."""
         with suppress(BlockingIOError, ConnectionError):
             self.process_request(*listener.accept())
 
     def server_bind(self) -> None:
-        TCPServer.server_bind(self)  # HTTPServer would ask the name service for our name
+        TCPServer.server_bind(self)  # HTTPServer would look up the host name
         self.server_name, self.server_port = "127.0.0.1", int(self.server_address[1])
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing on stderr about a client that went away."""
+        """Write nothing to stderr about a client that disconnected."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -96,7 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815 - http.server calls these
 
     def log_message(self, *_: object) -> None:
-        """Write no access log: only what the script says is of interest."""
+        """Write no access log: only the output of the script matters."""
 
     def _read(self) -> Request:
         url = urlsplit(self.path)

@@ -1,7 +1,7 @@
 """Define the target ``memory``: services in threads of this process, for fast tests.
 
-It is the reference that the target contract is read against: the same states, errors and HTTP as
-the real targets, with no environment, no process and no container.
+It is the reference implementation of the target contract: it has the same states, errors and HTTP
+behavior as the real targets, without an environment, a process or a container.
 """
 
 from __future__ import annotations
@@ -32,24 +32,24 @@ if TYPE_CHECKING:
 __all__ = ["MemoryBackend"]
 
 _GRACE_S: Final = 5.0
-_LOOK_EVERY_S: Final = 0.02  # and so the delay of an end
+_LOOK_EVERY_S: Final = 0.02  # also the delay of a shutdown
 _DESCRIBED: Final = {"swagger2.json": "2", "swagger3.json": "3"}
 
 
 def _descriptions(bundle: ScoringBundle) -> dict[str, str]:
-    """Return the descriptions that lie beside the script, by version."""
+    """Return the descriptions next to the script, by version."""
     files = {each.path: each.content.decode() for each in bundle.source if each.path in _DESCRIBED}
     return {_DESCRIBED[path]: text for path, text in files.items()}
 
 
 class _Service:
-    """One script behind two ports, in a thread: its own, and the one of its name's address."""
+    """One script in a thread, served on two ports: its own and that of its name's address."""
 
     def __init__(self, draft: Instance, release: Release, address: socket.socket) -> None:
         self._log = Log()
         self._address = address
         self._accepting = False
-        self._loan: socket.socket | None = None  # its address is lent while this lasts
+        self._loan: socket.socket | None = None  # the address stays lent while this runs
         self._taking = threading.Lock()
         serving = release.serving
         self._script = ScriptedService(
@@ -83,7 +83,7 @@ class _Service:
         return self._address.dup()
 
     def accept(self, *, on: bool) -> None:
-        with self._taking:  # so that nothing is being taken when this returns
+        with self._taking:  # so that no connection is being accepted when this returns
             self._accepting = on
             self._end_loan()
 
@@ -99,10 +99,10 @@ class _Service:
             self._loan = None
 
     def end(self) -> None:
-        """End the thread, close the ports and remove the folder.
+        """Stop the thread, close the ports and remove the folder.
 
-        An ``init()`` or ``run()`` that never returns cannot be ended in one process: its thread
-        is left alone after a few seconds.
+        An ``init()`` or ``run()`` that never returns cannot be stopped within a process: its thread
+        is abandoned after a few seconds.
         """
         self._ended.set()
         self._script.remove()
@@ -127,7 +127,7 @@ class _Service:
             self._take()
 
     def _take(self) -> None:
-        """Answer those who connect, for a moment."""
+        """Accept connections, for a moment."""
         self._look_at_loan()
         own = self._server.socket
         listeners = [own, self._address] if self._accepting else [own]
@@ -137,7 +137,7 @@ class _Service:
                     self._server.take(ready)
 
     def _look_at_loan(self) -> None:
-        """Take the address back if whoever borrowed it has ended: nothing is ever sent."""
+        """Take the address back if its borrower has exited: nothing is ever sent."""
         with self._taking:
             if self._loan is not None and select.select([self._loan], [], [], 0)[0]:
                 self._accepting = True
@@ -151,13 +151,13 @@ _JOURNALS: dict[str, MemoryJournal] = {}
 class MemoryBackend(TargetBackend):
     """Runs each service in a thread of this process, on 127.0.0.1.
 
-    The bundle's script is imported into this process, whose packages it uses: its environment is
-    not built, so give :func:`~modelship.testing.offline_bundle` a bundle to have none resolved.
-    ``init()`` finds ``AZUREML_MODEL_DIR`` as in a service, and the variables that it is served
-    with; calls of ``run()`` wait for each other. A module next to the script has to be
-    imported at its top or in ``init()``.
+    The bundle's script is imported into this process and uses its packages. The environment is not
+    built: pass the bundle through :func:`~modelship.testing.offline_bundle` so that none is
+    resolved either. ``init()`` finds ``AZUREML_MODEL_DIR`` as in a service, and the variables of
+    the serving; calls of ``run()`` are serialized. A module next to the script has to be imported
+    at the top of the script or in ``init()``.
 
-    All objects of this class show the same services; they end with this process.
+    All objects of this class share the same services, which end with this process.
     """
 
     name: ClassVar[str] = "memory"
@@ -166,7 +166,7 @@ class MemoryBackend(TargetBackend):
 
     @property
     def profile(self) -> Profile:
-        """A place where the script runs in this process, with the packages that it has."""
+        """A place that runs the script in this process, with the packages installed here."""
         return Profile("memory", installs_lock=False)
 
     def prepare(self, release: Release, steps: Steps) -> Prepared:  # noqa: ARG002 - there is nothing to build
@@ -219,13 +219,13 @@ class MemoryBackend(TargetBackend):
         return _SERVICES[instance.instance_id].lend()
 
     def crash(self, instance: Instance) -> None:
-        """End the service as if its process had died: it stays listed, and is Failed."""
+        """Stop the service as if its process had died: it stays listed, as Failed."""
         service = _SERVICES.get(instance.instance_id)
         if service:
             service.end()
 
     def _address_for(self, name: str, *, port: int | None) -> socket.socket:
-        """Return the listening socket of a name: that of its instances, or one on their port."""
+        """Return the listening socket of a name: its instances', or one on their port."""
         mine = self.instances(name)
         for each in mine:
             is_asked_for = port in {None, port_of(each.scoring_uri)}

@@ -1,18 +1,18 @@
 """Provide pytest fixtures for tests of your own deployments.
 
-It is loaded by pytest itself wherever modelship is installed, and imports nothing until a test
-asks for one of its fixtures.
+pytest loads it wherever modelship is installed. It imports nothing until a test requests one of its
+fixtures.
 
 ``modelship_home``
-    A folder that holds all that modelship keeps on this machine during one test, so that a test
-    neither sees nor touches your own deployments.
+    A folder for everything that modelship stores on this machine during one test, so that the test
+    neither sees nor changes your own deployments.
 ``memory_target``
-    The target ``memory``; what a test deploys on it is removed after the test.
+    The target ``memory``; whatever a test deploys on it is removed after the test.
 ``azureml_offline``
-    An :class:`~modelship.testing.offline.OfflineWorkspace`: an Azure ML workspace on
-    this machine, new for each test and sealed, with services that really run, as processes. What a
-    service's environment needs is kept in modelship's cache, so that only the first test installs
-    it. It needs the extra ``offline``.
+    An :class:`~modelship.testing.offline.OfflineWorkspace`: an Azure ML workspace on this machine,
+    new for each test and sealed, which runs services as processes. The environments of services are
+    kept in modelship's cache, so that only the first test installs them. It needs the extra
+    ``offline``.
 
 ::
 
@@ -56,7 +56,7 @@ def modelship_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def memory_target(modelship_home: Path) -> Iterator[DeployTarget]:  # noqa: ARG001 - isolates the locks
-    """Return the target ``memory``; what the test deploys on it is removed afterwards."""
+    """Return the target ``memory``; whatever the test deploys on it is removed afterwards."""
     from modelship.targets import DeployTarget
 
     target = DeployTarget.open("memory")
@@ -69,7 +69,7 @@ def memory_target(modelship_home: Path) -> Iterator[DeployTarget]:  # noqa: ARG0
 
 @pytest.fixture
 def azureml_offline(tmp_path: Path) -> Iterator[OfflineWorkspace]:
-    """Yield an Azure ML workspace on this machine, new and empty; it ends with the test."""
+    """Yield a new, empty Azure ML workspace on this machine; it is closed after the test."""
     from modelship.testing.offline.offline_workspace import OfflineWorkspace
 
     with OfflineWorkspace(tmp_path / "azureml-offline") as workspace:

@@ -1,4 +1,4 @@
-"""Load and call a bundle's scoring script in this process, with the parts of the server."""
+"""Load and call a bundle's scoring script in this process, with parts of the server."""
 
 from __future__ import annotations
 
@@ -39,26 +39,26 @@ if TYPE_CHECKING:
 
 __all__ = ["ScriptedService"]
 
-# os.environ, sys.path and sys.modules are shared by all services of this process.
+# All services of this process share os.environ, sys.path and sys.modules.
 _LOADING = threading.Lock()
 
 
 class ScriptedService:
-    """The script of one service, in a folder of its own.
+    """The script of one service, in its own folder.
 
     Parameters
     ----------
     bundle : ScoringBundle
-        What to lay out in a new temporary folder.
+        The bundle to lay out in a new temporary folder.
     log : Log
-        Takes what the script prints.
+        Receives the output of the script.
     variables : Mapping[str, str]
-        What it finds in its environment besides, when it is imported and in ``init()``.
+        Additional environment variables, set during the import and ``init()``.
 
     Raises
     ------
     DigestMismatchError
-        If a model file is not what it was when the bundle was made.
+        If a model file has changed since the bundle was created.
     """
 
     def __init__(self, bundle: ScoringBundle, *, log: Log, variables: Mapping[str, str]) -> None:
@@ -78,14 +78,14 @@ class ScriptedService:
             raise
 
     def load(self) -> None:
-        """Import the script and call its ``init()``; whatever that raises passes."""
+        """Import the script and call its ``init()``; exceptions propagate."""
         with _LOADING, captured(self._log), _as_in_service(self._folder, self._environment):
             module = script_at(str(self._folder / self._entry_script))
             self._run, self._inputs = module.run, inputs_of(module.run)
             module.init()
 
     def answer(self, request: Request) -> HttpAnswer:
-        """Answer a request with what ``run()`` returns, one call at a time."""
+        """Answer a request with the result of ``run()``; calls are serialized."""
         try:
             arguments = self._inputs.arguments(request)
         except Refused as refused:
@@ -108,14 +108,14 @@ class ScriptedService:
             return error(500, INTERNAL_ERROR)
 
     def remove(self) -> None:
-        """Remove the folder; again does no harm."""
+        """Remove the folder. Safe to call twice."""
         sys.path_importer_cache.pop(str(self._folder), None)
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
 @contextmanager
 def _as_in_service(folder: Path, environment: Mapping[str, str]) -> Iterator[None]:
-    """Lend the script the environment, search path and modules that it has in a service."""
+    """Apply the environment, search path and modules of a service to the script."""
     before = {name: os.environ.get(name) for name in environment}
     search_path = sys.path[:]
     own = {path.stem for path in folder.iterdir()}
@@ -136,6 +136,6 @@ def _as_in_service(folder: Path, environment: Mapping[str, str]) -> Iterator[Non
 
 
 def _take_modules(top_level: set[str]) -> dict[str, ModuleType]:
-    """Take the modules that lie below these top-level names out of sys.modules."""
+    """Remove the modules under these top-level names from sys.modules and return them."""
     found = [name for name in sys.modules if name.partition(".")[0] in top_level]
     return {name: sys.modules.pop(name) for name in found}

@@ -1,7 +1,7 @@
 """Test the source contract. Its clauses are in ``docs/reference/source-contract.md``.
 
-Subclass :class:`SourceContract` in a test module of your own, and say how a model gets to where
-your source finds it::
+Subclass :class:`SourceContract` in your own test module, and define how to put a model where your
+source finds it::
 
     from modelship.testing import SourceContract
 
@@ -60,18 +60,19 @@ _CONTENT: Final = pickle.dumps(Doubling())
 
 
 class SourceContract:
-    """What every source has to keep, one numbered clause a test.
+    """The clauses that every source has to meet, with one test for each numbered clause.
 
     Attributes
     ----------
     scheme : str
-        What its URIs begin with, such as ``"s3"``; empty if no URI names its models.
+        The scheme of its URIs, such as ``"s3"``; empty if its models have no URIs.
     options : Mapping[str, Any]
-        What :meth:`ModelSource.open <modelship.ModelSource.open>` is given besides.
+        Further options for :meth:`ModelSource.open <modelship.ModelSource.open>`.
     secret : str
-        What the locations of :meth:`put` and :meth:`missing` hold that must not be shown; if any.
+        The secret in the locations of :meth:`put` and :meth:`missing`, if any; it must not be
+        shown.
     keeps_bytes : bool
-        Whether the bytes that were put are those that are fetched.
+        Whether the fetched bytes are the same as the bytes that were put.
     """
 
     scheme: ClassVar[str] = ""
@@ -85,16 +86,16 @@ class SourceContract:
         Parameters
         ----------
         folder : Path
-            An empty folder for this test alone, to use or not.
+            An empty folder for this test alone; optional to use.
         file_name : str
-            The name of the model's file.
+            The file name of the model.
         content : bytes
-            What is in it: a pickle, or what is left of one.
+            The content: a pickle, or the start of a truncated one.
         """
         raise NotImplementedError
 
     def missing(self, folder: Path) -> object:
-        """Return the location of a model that is not there."""
+        """Return the location of a model that does not exist."""
         raise NotImplementedError
 
     @pytest.fixture
@@ -106,11 +107,11 @@ class SourceContract:
 
     @pytest.fixture
     def location(self, place: Path) -> object:
-        """Return the location of a model that doubles."""
+        """Return the location of a model that doubles its rows."""
         return self.put(place, _FILE, _CONTENT)
 
     def open(self, location: object, **options: Any) -> ModelSource:
-        """Return the source of a location."""
+        """Open the source of a location."""
         return ModelSource.open(location, **self.options, **options)
 
     def test_s01_fetch_brings_the_model_and_nothing_else(
@@ -125,19 +126,19 @@ class SourceContract:
             assert model.digest == hashlib.sha256(_CONTENT).hexdigest()
 
     def test_s02_fetching_again_changes_nothing(self, location: object, tmp_path: Path) -> None:
-        """S02: the same model fetched again takes the place of itself."""
+        """S02: fetching the same model again replaces it with itself."""
         first = self.open(location).fetch(tmp_path / "to")
         again = self.open(location).fetch(tmp_path / "to")
         assert _identity(again) == _identity(first)
         assert _names(tmp_path / "to") == [first.path.name]
 
     def test_s03_name_and_version_are_as_asked(self, location: object, tmp_path: Path) -> None:
-        """S03: the name given to open() is the model's; so is the version, where it is there."""
+        """S03: the model has the name passed to open(), and the version where there is one."""
         model = self.open(location, name="asked", version="1").fetch(tmp_path)
         assert (model.name, model.version) == ("asked", "1")
 
     def test_s04_another_digest_is_refused(self, location: object, tmp_path: Path) -> None:
-        """S04: another sha256 than asked for is DigestMismatchError; what was there stays."""
+        """S04: an unexpected sha256 is DigestMismatchError; the previous file stays."""
         there = self.open(location).fetch(tmp_path / "to").path
         there.write_bytes(b"mine")
         with pytest.raises(DigestMismatchError):
@@ -145,7 +146,7 @@ class SourceContract:
         assert (_names(tmp_path / "to"), there.read_bytes()) == ([there.name], b"mine")
 
     def test_s05_a_truncated_model_is_refused(self, place: Path, tmp_path: Path) -> None:
-        """S05: a model that breaks off is CorruptModelError, and nothing is left."""
+        """S05: a truncated model is CorruptModelError, and nothing is left."""
         if not self.keeps_bytes:
             pytest.skip("a model breaks off in bytes, and this source has others")
         location = self.put(place, _FILE, _CONTENT[:-5])
@@ -154,13 +155,13 @@ class SourceContract:
         assert _names(tmp_path / "to") == []
 
     def test_s06_what_is_not_there_is_said(self, place: Path, tmp_path: Path) -> None:
-        """S06: a model that is not there is ModelNotFoundError or FetchError; nothing is left."""
+        """S06: a missing model is ModelNotFoundError or FetchError, and nothing is left."""
         with pytest.raises((ModelNotFoundError, FetchError)):
             self.open(self.missing(place)).fetch(tmp_path / "to")
         assert _names(tmp_path / "to") == []
 
     def test_s07_nothing_is_run(self, place: Path, tmp_path: Path) -> None:
-        """S07: fetching runs nothing of a model, whatever loading it would do."""
+        """S07: fetching runs no code of a model, whatever loading it would run."""
         if not self.keeps_bytes:
             pytest.skip("what is in the bytes is another thing")
         ran = tmp_path / "ran"
@@ -180,20 +181,20 @@ class SourceContract:
         assert [each for each in shown if self.secret in each] == []
 
     def test_s09_an_unknown_option_is_refused(self, location: object) -> None:
-        """S09: an option that the source does not have is InvalidOptionError, without its value."""
+        """S09: an unknown option is InvalidOptionError, which does not show its value."""
         with pytest.raises(InvalidOptionError, match="no_such_option") as caught:
             self.open(location, no_such_option="its value")
         assert "its value" not in str(caught.value)
 
     def test_s10_a_file_is_no_folder(self, location: object, tmp_path: Path) -> None:
-        """S10: a file in the place of the folder is InvalidOptionError, and stays."""
+        """S10: a file in place of the folder is InvalidOptionError, and the file stays."""
         (tmp_path / "file").write_bytes(b"mine")
         with pytest.raises(InvalidOptionError, match="folder"):
             self.open(location).fetch(tmp_path / "file")
         assert (tmp_path / "file").read_bytes() == b"mine"
 
     def test_s11_a_uri_of_nothing_is_refused(self) -> None:
-        """S11: a URI that is its scheme alone is InvalidOptionError, before anything is fetched."""
+        """S11: a URI of only a scheme is InvalidOptionError, before anything is fetched."""
         if not self.scheme:
             pytest.skip("no URI names its models")
         with pytest.raises(InvalidOptionError):

@@ -15,7 +15,7 @@ __all__ = ["Log", "captured"]
 
 
 class Log:
-    """Text that several threads append to."""
+    """A text buffer that several threads append to."""
 
     def __init__(self) -> None:
         self._parts: list[str] = []
@@ -27,15 +27,15 @@ class Log:
 
     @property
     def text(self) -> str:
-        """Everything written so far."""
+        """All text written so far."""
         return "".join(self._parts)
 
 
 class _ByThread(io.TextIOBase):
-    """A stream in the place of ``sys.stdout`` or ``sys.stderr``, with a log for some threads.
+    """A replacement for ``sys.stdout`` or ``sys.stderr`` with a log for some threads.
 
-    ``contextlib.redirect_stdout`` would take the output of every thread, and two of them that
-    overlap would leave the stream of the one that ended first in place.
+    ``contextlib.redirect_stdout`` would redirect the output of every thread, and two overlapping
+    redirections would leave the stream of the one that ended first in place.
     """
 
     def __init__(self, stream_name: str) -> None:
@@ -76,7 +76,7 @@ _STREAMS = (_ByThread("stdout"), _ByThread("stderr"))
 
 @contextmanager
 def captured(log: Log) -> Iterator[None]:
-    """Write what the calling thread prints to `log` until the end of the body."""
+    """Redirect the output of the calling thread to `log` within the body."""
     for stream in _STREAMS:
         stream.begin(log)
     try:

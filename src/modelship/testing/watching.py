@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 __all__ = ["Callers", "Told"]
 
-# Without a pause, callers take the processor that the change needs.
+# Without a pause, callers take the CPU time that the change needs.
 _PAUSE_S = 0.02
 
 
 class Callers:
-    """Callers that send requests to a service, each the next one a moment after the answer.
+    """Threads that send requests to a service in a loop, with a short pause between them.
 
     Parameters
     ----------
     deployment : Deployment
         The service.
     count : int
-        How many there are.
+        The number of threads.
     """
 
     def __init__(self, deployment: Deployment, *, count: int = 2) -> None:
@@ -61,7 +61,7 @@ class Callers:
 
 
 class Told:
-    """What is seen of one name that is deployed, updated, badly updated and rolled back."""
+    """What is observed of a name that is deployed, updated, badly updated and rolled back."""
 
     def __init__(self, deployment: Deployment) -> None:
         self.deployment = deployment

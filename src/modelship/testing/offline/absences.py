@@ -1,6 +1,6 @@
-"""What an offline workspace does not have, in words, and what to do instead.
+"""Describe what an offline workspace does not support, and what to do instead.
 
-A call that the workspace does not know is recognized by the service that its path belongs to.
+A call that the workspace does not support is matched to the service that its path belongs to.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _IN_AZURE = "run it in a workspace in Azure"
 
 @dataclass(frozen=True)
 class _Absence:
-    """Something that is not there.
+    """A service or feature that is not available.
 
     Parameters
     ----------
     what : str
-        What completes "An offline workspace has no".
+        The phrase that completes "An offline workspace has no".
     instead : str
-        What to do, as an imperative.
+        What to do instead, as an imperative.
     """
 
     what: str
@@ -46,13 +46,13 @@ class _Absence:
 _TABLES = json.loads(Path(__file__).with_name("absences.json").read_text(encoding="utf-8"))
 # By the first part of the path.
 _SERVICES = {key: _Absence(*words) for key, words in _TABLES["services"].items()}
-# By what follows the path of the workspace in the resource manager.
+# By what follows the workspace's path in the resource manager.
 _RESOURCES = {key: _Absence(*words) for key, words in _TABLES["resources"].items()}
-# By what follows the path of the workspace at the model management service.
+# By what follows the workspace's path at the model management service.
 _MODEL_MANAGEMENT = {key: _Absence(*words) for key, words in _TABLES["model management"].items()}
-# By the host, which the client believes to be Azure's.
+# By the host, which the client takes for Azure's.
 _HOSTS = {key: _Absence(*words) for key, words in _TABLES["hosts"].items()}
-# The services that it has, of which it does not answer every call.
+# The services that are available, though not each of their calls is supported.
 _NAMES = _TABLES["names of services that there are"]
 _NO_SIZES = _Absence(
     "list of machine sizes, and no compute instances", "create AmlCompute, with any vm_size"
@@ -60,10 +60,10 @@ _NO_SIZES = _Absence(
 
 
 def refusal_of(method: str, path: str, *, host: str, status: int) -> RefusalError:
-    """Return the answer to a call that nothing in the workspace answers.
+    """Return the response to a call that the workspace does not support.
 
-    Where a client is to show it, it is a 400 in place of the `status` of HTTP: of a 404 the SDK
-    often makes an error of its own, such as that a model is not registered.
+    Where the client should show the message, the status is 400 instead of the HTTP `status`: the
+    SDK often turns a 404 into an error of its own, such as that a model is not registered.
     """
     absence = _absence_at(host) or _absence_of(method, path)
     if absence is None:

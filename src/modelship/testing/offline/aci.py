@@ -1,4 +1,4 @@
-"""Services on Container Instances: what may be asked of one, and what is kept of it."""
+"""Validate and store services on Container Instances."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["changed", "check", "new_document"]
 
-# What Container Instances give a container group of Linux.
+# The limits of Container Instances for a Linux container group.
 _MOST_CORES: Final = 4.0
 _MOST_MEMORY_GB: Final = 16.0
 
@@ -36,12 +36,12 @@ _CHANGEABLE: Final = frozenset(
 
 
 def check(wanted: Mapping[str, Any]) -> None:
-    """Refuse a request for a service that cannot be.
+    """Refuse an invalid request for a service.
 
     Raises
     ------
     RefusalError
-        With the status and the words of the answer.
+        With the status and the message of the response.
     """
     check_request(wanted)
     asked = resources(wanted)
@@ -56,12 +56,12 @@ def new_document(wanted: Mapping[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     wanted : Mapping[str, Any]
-        The request for it, with a location.
+        The request, with a location.
     """
     return {
         **base_document(wanted),
         **{field: wanted.get(field) for field in _AS_GIVEN},
-        **dict.fromkeys(("publicIp", "publicFqdn", "sslKey")),  # a key that nobody needs here
+        **dict.fromkeys(("publicIp", "publicFqdn", "sslKey")),  # a key that is not used here
         "sslEnabled": bool(wanted.get("sslEnabled")),
         "computeType": "ACI",
         "location": wanted["location"],
@@ -70,12 +70,12 @@ def new_document(wanted: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def changed(document: Mapping[str, Any], patch: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the document of a service after a JSON patch (RFC 6902).
+    """Return the document of a service with a JSON patch (RFC 6902) applied.
 
     Raises
     ------
     RefusalError
-        If the patch changes what cannot be changed.
+        If the patch changes a field that cannot be changed.
     """
     new = patched(document, patch, changeable=_CHANGEABLE, kind="an ACI service")
     check_changed(new)

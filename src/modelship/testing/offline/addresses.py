@@ -1,4 +1,4 @@
-"""The addresses of services: which front leads to which containers, and what opens it."""
+"""Route service addresses: which front routes to which containers, and who has access."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ __all__ = ["Addresses"]
 
 
 class Addresses:
-    """Leads the address of each service to what serves it now, as the documents say.
+    """Routes the address of each service to its current containers, according to the documents.
 
-    A version of an endpoint has no address of its own: it is served at that of the endpoint.
+    A version of an endpoint has no address of its own: it is served at the endpoint's address.
 
     Parameters
     ----------
     store : Store
-        Has the documents of services and of endpoints.
+        Stores the documents of services and of endpoints.
     fronts : Fronts
         What listens.
     tokens : ServiceTokens
-        Open the services that take tokens.
+        Check the tokens of services.
     """
 
     def __init__(self, store: Store, *, fronts: Fronts, tokens: ServiceTokens) -> None:
@@ -47,14 +47,14 @@ class Addresses:
         self._serving: dict[str, tuple[str, int]] = {}
 
     def lead(self, key: str, place: tuple[str, int]) -> str:
-        """Lead to a container that is healthy now, and return the scoring URI.
+        """Route to a container that is healthy now, and return the scoring URI.
 
         Parameters
         ----------
         key : str
-            That of the document which the container belongs to.
+            The key of the document that the container belongs to.
         place : tuple[str, int]
-            Its host and port.
+            The host and port of the container.
         """
         self._serving[key] = place
         name = _front_of(key)
@@ -65,7 +65,7 @@ class Addresses:
         return f"http://127.0.0.1:{port}{_prefix_of(document)}/score"
 
     def renew(self, name: str) -> None:
-        """Let the front of a service or endpoint, if it has one, judge by the present documents."""
+        """Update the front of a service or endpoint, if it has one, from the current documents."""
         if not self._fronts.is_open(name):
             return
         document = self._document(name)
@@ -77,16 +77,16 @@ class Addresses:
         self._fronts.point(name, _route_to(document, members, serving=serving, tokens=tokens))
 
     def block(self, key: str) -> None:
-        """Lead no longer to the container of a document."""
+        """Stop routing to the container of a document."""
         if self._serving.pop(key, None) is not None:
             self.renew(_front_of(key))
 
     def shut(self, name: str) -> None:
-        """Give up the address of a service or endpoint; one that has none is no error."""
+        """Release the address of a service or endpoint; does nothing if it has none."""
         self._fronts.shut(name)
 
     def close(self) -> None:
-        """Give up all addresses. Twice is harmless."""
+        """Release all addresses. Safe to call twice."""
         self._fronts.close()
 
     def _holder(self, name: str) -> Documents:
@@ -105,7 +105,7 @@ def _front_of(key: str) -> str:
 
 
 def _prefix_of(document: Mapping[str, Any]) -> str:
-    """Return what stands before ``/score`` in the path of a service's scoring URI."""
+    """Return the part before ``/score`` in the path of a service's scoring URI."""
     return f"/api/v1/service/{document['name']}" if is_on_kubernetes(document) else ""
 
 
@@ -116,18 +116,18 @@ def _route_to(
     serving: Iterable[tuple[Mapping[str, Any], tuple[str, int]]],
     tokens: Callable[[bytes], bool],
 ) -> Route:
-    """Return where the front of a service or endpoint leads.
+    """Return the route of the front of a service or endpoint.
 
     Parameters
     ----------
     document : Mapping[str, Any]
-        That of the service or endpoint.
+        The document of the service or endpoint.
     members : Iterable[Mapping[str, Any]]
-        The documents of an endpoint's versions; of a service, its own.
+        The documents of an endpoint's versions; for a service, its own.
     serving : Iterable[tuple]
-        Those of them that have a healthy container, each with its host and port.
+        Those that have a healthy container, each with its host and port.
     tokens : Callable[[bytes], bool]
-        Whether a bearer token is one for this service.
+        Whether a bearer token is valid for this service.
     """
     keys = document[OWN]["keys"]
     opening = (keys["primaryKey"].encode(), keys["secondaryKey"].encode())

@@ -22,24 +22,25 @@ if TYPE_CHECKING:
 __all__ = ["Artifacts", "artifact_files"]
 
 _LONGEST_PART = 240
-_LONGEST_PATH = 1024  # as that of a blob in Azure
+_LONGEST_PATH = 1024  # the limit for a blob in Azure
 
 
 def artifact_files(store: Store, prefix: str) -> dict[str, Path]:
-    """Return the files of the artifacts below a prefix.
+    """Return the files of the artifacts under a prefix.
 
     Parameters
     ----------
     store : Store
-        Where the blobs lie.
+        Where the blobs are stored.
     prefix : str
-        An artifact id (``LocalUpload/1a/model.pkl``), or a folder of them (``LocalUpload/1a/``).
+        An artifact id (``LocalUpload/1a/model.pkl``), or a folder of artifacts
+        (``LocalUpload/1a/``).
 
     Returns
     -------
     dict
-        The path of each, relative to the prefix's parent folder (``model.pkl``, ``model/a.txt``),
-        and its file; empty if there is none.
+        The path of each file, relative to the prefix's parent folder (``model.pkl``,
+        ``model/a.txt``), and the file; empty if there is none.
     """
     place = store.blob(prefix)
     files = [place] if place.is_file() else sorted(p for p in place.rglob("*") if p.is_file())
@@ -47,31 +48,31 @@ def artifact_files(store: Store, prefix: str) -> dict[str, Path]:
 
 
 class Artifacts:
-    """Tells where artifacts are written to, and read from.
+    """Returns the addresses to write artifacts to, and to read them from.
 
     Parameters
     ----------
     store : Store
-        Where the blobs lie.
+        Where the blobs are stored.
     blobs : Blobs
         Signs the addresses.
     upload_endpoint : str
-        Where blobs are served with TLS, such as ``"https://127.0.0.1:8443"``: the SDK sends them
-        in no other way.
+        Where blobs are served with TLS, such as ``"https://127.0.0.1:8443"``: the SDK uploads them
+        only over TLS.
     account : str
-        The name of the storage account, for clients that come through a proxy.
+        The name of the storage account, for clients that connect through a proxy.
     """
 
     def __init__(self, store: Store, *, blobs: Blobs, upload_endpoint: str, account: str) -> None:
         self._store = store
         self._blobs = blobs
         self._account = account
-        # The SDK splits the host at its dots and puts `.blob.` between the pieces; in this form
-        # the labels of its making end up as user information, which no server reads.
+        # The SDK splits the host at its dots and joins the pieces with `.blob.`; in this form the
+        # labels that it builds end up as user information, which no server reads.
         self._upload_base = upload_endpoint.replace("://", f"://{account}.blob.offline@")
 
     def calls(self) -> list[Call]:
-        """Return what it answers."""
+        """Return the calls that it answers."""
         group = "<origin>/<container>"
         one = f"contentinfo/{group}/<path:path>"
         return [
@@ -88,12 +89,12 @@ class Artifacts:
         return sorted(name.removeprefix(f"{container}/") for name in found)
 
     def read_address(self, request: Request, key: str) -> str:
-        """Return where whoever sent a request can read the blob of a key."""
+        """Return the address at which the sender of a request can read the blob of a key."""
         base = request.host_url.rstrip("/") if is_direct(request) else self._storage
         return base + self._blobs.signed(key, permissions="r")
 
     def upload_address(self, request: Request, key: str) -> str:
-        """Return where whoever sent a request can write the blob of a key."""
+        """Return the address at which the sender of a request can write the blob of a key."""
         base = self._upload_base if is_direct(request) else self._storage
         return base + self._blobs.signed(key, permissions="rw")
 
@@ -161,7 +162,7 @@ def _wanted(request: Request) -> list[str]:
 
 
 def _checked(path: str) -> str:
-    """Return the path of an artifact that can be laid out as files."""
+    """Return the path of an artifact, checked to be safe to write as a file."""
     if len(path.encode()) > _LONGEST_PATH:
         message = f"the path of an artifact has more than {_LONGEST_PATH} bytes"
         raise RefusalError(400, "InvalidArtifactPath", message)

@@ -1,4 +1,4 @@
-"""What an offline workspace is made of: the parts that answer calls, and how they fit together."""
+"""Assemble an offline workspace from the parts that answer its calls."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ __all__ = ["open_parts"]
 
 
 def open_parts(context: Context, stack: ExitStack) -> tuple[Call, ...]:
-    """Start the services that ran before, and return every call that the workspace answers.
+    """Start the services that ran before, and return all calls that the workspace answers.
 
-    What runs is ended when `stack` is unwound.
+    Everything running is stopped when `stack` is unwound.
     """
     context.store.clear_drafts()
     services = Services(context)
@@ -88,12 +88,12 @@ def _calls(context: Context, stack: ExitStack) -> Iterator[Call]:
 
 
 def _image_calls(context: Context, stack: ExitStack) -> Iterator[Call]:
-    """Yield the calls of what makes images without deploying them."""
+    """Yield the calls of the parts that build images without deploying them."""
     store, identity = context.store, context.identity
     registry = Registry(
         f"127.0.0.1:{identity.ports['http']}", password=identity.key_for("registry")
     )
-    # The names of images are taken away from the engine if all of the workspace goes.
+    # Image names are removed from the engine if the whole workspace is removed.
     stack.callback(registry.close, forget=context.temporary)
     workers = Workers()
     stack.callback(workers.close)

@@ -1,4 +1,4 @@
-"""A throw-away certificate authority, which only those trust who read its bundle file."""
+"""A temporary certificate authority, trusted only by clients that load its bundle file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Authority"]
 
 _USERS_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
-# Where distributions keep the roots that they trust: a company's may be in no other place.
+# Where distributions store their trusted roots; a company's may be nowhere else.
 _SYSTEMS_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
 _CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 _LIFETIME = timedelta(days=30)
@@ -36,17 +36,17 @@ _MOST_CONTEXTS = 64
 
 
 class Authority:
-    """Vouches for Azure's hosts and this machine, to whoever trusts the file :attr:`bundle_path`.
+    """Issues certificates for Azure's hosts and this machine; :attr:`bundle_path` is to trust.
 
-    Its certificate holds for no other host (name constraints, RFC 5280, section 4.2.1.10), and for
-    30 days. Its private key is generated each time and never written down, so that nobody can use
-    it when this process has ended. The file keeps its path: a shell that points to it goes on
-    working after a restart.
+    Its certificate is valid for no other hosts (name constraints, RFC 5280, section 4.2.1.10), and
+    for 30 days. Its private key is generated each time and never written to disk, so that nobody
+    can use it after this process has exited. The path of the file does not change: a shell that
+    refers to it keeps working after a restart.
 
     Parameters
     ----------
     folder : Path
-        Where the bundle file is written; made if it is not there.
+        Where to write the bundle file; created if it does not exist.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -61,10 +61,10 @@ class Authority:
         write_private(self.bundle_path, "\n".join([*_texts(self._roots()), own]))
 
     def context(self, host: str) -> ssl.SSLContext:
-        """Return what a server needs to speak TLS as `host`; the same object each time.
+        """Return the TLS context of a server for `host`; the same object each time.
 
-        To a client that asks for another name (server name indication, RFC 6066) the server
-        speaks as that one, so that one server can stand for many hosts.
+        If a client requests another name (server name indication, RFC 6066), the server presents a
+        certificate for that name, so that one server can stand for many hosts.
 
         Parameters
         ----------
@@ -74,7 +74,7 @@ class Authority:
         Raises
         ------
         ValueError
-            If it is none of Azure's hosts, nor this machine.
+            If it is neither one of Azure's hosts nor this machine.
         """
         host = host.lower().rstrip(".")
         if not (is_azure(host) or is_loopback(host)):
@@ -113,7 +113,7 @@ class Authority:
         return None
 
     def _roots(self) -> list[Path]:
-        """Return the files with the roots that this process trusts already."""
+        """Return the files with the roots that this process already trusts."""
         import certifi
 
         named = [Path(os.environ.get(name) or self.bundle_path) for name in _USERS_BUNDLES]
@@ -125,7 +125,7 @@ class Authority:
 
 
 def _texts(files: list[Path]) -> list[str]:
-    """Return what a bundle of these files holds: the first, and what each further one adds."""
+    """Return the contents of the bundle: the first file, and what each further file adds."""
     first, *rest = [path.read_text(encoding="utf-8", errors="replace") for path in files]
     found = dict.fromkeys(_CERTIFICATE.findall(first))
     further = dict.fromkeys(each for text in rest for each in _CERTIFICATE.findall(text))
@@ -183,7 +183,7 @@ def _general_name(host: str) -> x509.GeneralName:
 def _load(
     context: ssl.SSLContext, key: EllipticCurvePrivateKey, certificate: x509.Certificate
 ) -> None:
-    """Hand both to a context, which takes files alone: one that is gone again at once."""
+    """Load both into a context, which accepts only files: a temporary one is removed again."""
     pem = serialization.Encoding.PEM
     text = key.private_bytes(
         pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()

@@ -1,4 +1,4 @@
-"""Blob storage, as much of it as the SDK asks for: whole and block uploads, ranges, signatures.
+"""Blob storage, the subset that the SDK uses: whole and block uploads, ranges, signatures.
 
 The protocol is that of Azure's Blob service:
 https://learn.microsoft.com/rest/api/storageservices/operations-on-blobs
@@ -40,7 +40,7 @@ else is asked of the workspace is not taken for a blob."""
 
 _PIECE_BYTES = 1 << 20
 _LONGEST_NAME = 1024
-_LONGEST_PART = 240  # quoted, as the name of a file
+_LONGEST_PART = 240  # quoted, as a file name
 _BLOCK_ID = re.compile(r"<(?:Latest|Committed|Uncommitted)>([^<]*)<")
 
 
@@ -50,9 +50,9 @@ class Blobs:
     Parameters
     ----------
     store : Store
-        Where they lie. What an earlier process left half uploaded is removed.
+        Where they are stored. Uploads left unfinished by an earlier process are removed.
     guard : Guard
-        Signs addresses, and checks them.
+        Signs addresses, and checks their signatures.
     """
 
     def __init__(self, store: Store, *, guard: Guard) -> None:
@@ -63,7 +63,7 @@ class Blobs:
         shutil.rmtree(self._drafts, ignore_errors=True)
 
     def calls(self) -> list[Call]:
-        """Return what it answers; a signed address opens each, and the account's key."""
+        """Return the calls that it answers; a signed address or the account's key grants access."""
         path = f"{CONTAINER}/<path:name>"
         signed = (Door.STORAGE, StorageRefusalError)
         return [
@@ -74,16 +74,16 @@ class Blobs:
         ]
 
     def signed(self, key: str, *, permissions: str) -> str:
-        """Return the path and query by which a blob can be read (``"r"``) or written (``"rw"``).
+        """Return the path and query for reading (``"r"``) or writing (``"rw"``) a blob.
 
-        The query is a shared access signature: who has it, may.
+        The query is a shared access signature: anybody who has it has access.
         """
         path = f"/azureml/{_name_of(key)}"
         return f"{path}?{self._guard.signed(path, permissions=permissions)}"
 
     def _put(self, request: Request, *, name: str, suffix: str) -> Response:
         place = self._place(name, suffix)
-        request.max_content_length = None  # it is written to the disk piece by piece
+        request.max_content_length = None  # it is written to disk in chunks
         ways: dict[str, Callable[..., Response]] = {
             "": self._put_whole,
             "block": self._put_block,
@@ -148,7 +148,7 @@ class Blobs:
         return self._drafts / hashlib.sha256(str(place).encode()).hexdigest()
 
     def _publish(self, request: Request, place: Path, draft: Path) -> dict[str, str]:
-        """Move a draft to its place; an upload that must not overwrite finds out here."""
+        """Move a draft into place; an upload that must not overwrite fails here."""
         with self._lock:
             if place.exists() and request.headers.get("If-None-Match") == "*":
                 message = "The specified blob already exists."
@@ -191,7 +191,7 @@ class Blobs:
         return Response(status=202)
 
     def _place(self, name: str, suffix: str) -> Path:
-        """Return where a blob lies, or would lie, in a container that there is."""
+        """Return the path of a blob, existing or not, in an existing container."""
         if not suffix:
             return self._store.blob(_key_of(name))
         container = f"azureml{suffix}"
@@ -215,8 +215,8 @@ class Blobs:
 def _name_of(key: str) -> str:
     """Return a name for the address of a blob.
 
-    The SDK quotes what it finds there once more, so that a name which needs quotes is encoded in
-    another way.
+    The SDK quotes the name that it finds there once more, so a name that needs quoting is encoded
+    in another way.
     """
     if quote(key, safe="/") == key:
         return key
@@ -233,7 +233,7 @@ def _key_of(name: str) -> str:
 
 
 def _block_file(block_id: str) -> str:
-    """Return the name of a block's file, whatever its id holds."""
+    """Return the file name of a block, whatever its id contains."""
     return hashlib.sha256(block_id.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -252,7 +252,7 @@ def _receive(request: Request, draft: Path) -> str:
 
 
 def properties(file: Path) -> dict[str, str]:
-    """Return the header fields that say what a blob is like."""
+    """Return the header fields with the properties of a blob."""
     status = file.stat()
     return {
         "ETag": f'"0x{status.st_mtime_ns:X}{status.st_size:X}"',

@@ -1,4 +1,4 @@
-"""Why an image was not built, and which lines of the conda file it is due to."""
+"""Determine why an image build failed, and which lines of the conda file caused it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["BuildCause"]
 
 _LINES = re.compile(r":(\d+(?: and \d+)*)$")
 _PYTHON = re.compile(r"^\s*- *['\"]?python\b(?!-)")
-# A path of an address may hold a token too.
+# The path of an address may contain a token too.
 _ADDRESS = re.compile(r"://[^\s\"']+")
 _TOO_LONG = "The build took too long."
 _OTHER_BASE = (
@@ -32,21 +32,20 @@ _OTHER_BASE = (
 
 @dataclass(frozen=True)
 class BuildCause:
-    """Why an image was not built.
+    """Why an image build failed.
 
     Parameters
     ----------
     environment : str
         The name of the environment.
     lines : tuple[tuple[int, str], ...]
-        The lines of its conda file that the cause lies in, with their numbers; no secret is in
-        them.
+        The lines of its conda file that caused it, with their numbers; they contain no secret.
     problem : str
-        What is wrong, in one sentence.
+        The problem, in one sentence.
     advice : str
         One thing to do next, or ``""``.
     evidence : str
-        What the resolver or the installer said, or ``""``.
+        The output of the resolver or the installer, or ``""``.
     """
 
     environment: str
@@ -59,7 +58,7 @@ class BuildCause:
     def of(
         cls, error: ModelshipError | TimeoutError, *, environment: str, conda: str
     ) -> BuildCause:
-        """Return what `error` says of an environment whose conda file is `conda`."""
+        """Return the cause that `error` describes, for an environment with this conda file."""
         if not isinstance(error, ModelshipError):
             return cls(environment, (), str(error) or _TOO_LONG)
         return cls(
@@ -72,12 +71,12 @@ class BuildCause:
 
     @property
     def message(self) -> str:
-        """The cause in one line, as the error of a service has it."""
+        """The cause in one line, as in the error of a service."""
         return " ".join(filter(None, (f"{self._place}{self.problem}", self.advice)))
 
     @property
     def log(self) -> str:
-        """The cause with what proves it, as a log has it."""
+        """The cause with its evidence, as in a log."""
         evidence = "".join(f"\n  | {line}" for line in self.evidence.splitlines())
         advice = f"\n  -> {self.advice}" if self.advice else ""
         return f"{self._place}{self.problem}{evidence}{advice}"

@@ -1,4 +1,4 @@
-"""From a service's document to an image that can start, with a log of how it went."""
+"""Build an image that can start from a service's document, and log the build."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ class Build:
     Parameters
     ----------
     document : dict
-        That of the service.
+        The key of the service.
     operation : str
-        The operation whose log tells of it.
+        The operation whose log the build writes to.
     stage : str
-        The stage that is to go wrong, or ``""``.
+        The stage that is to fail, or ``""``.
     stack : ExitStack
-        The image's files are there until it is unwound.
+        The image's files exist until it is unwound.
     steps : Steps
-        The deadline over all of it.
+        The deadline for the whole build.
     """
 
     document: dict[str, Any]
@@ -58,27 +58,27 @@ class Build:
 
     @classmethod
     def of(cls, document: dict[str, Any], *, operation: str, stage: str, stack: ExitStack) -> Build:
-        """Return a build that begins now."""
+        """Return a build that starts now."""
         steps = Steps(document["name"], timeout_s=_TIMEOUT_S)
         return cls(document, operation, stage, stack, steps)
 
 
 class Place(Protocol):
-    """What images are built for."""
+    """The place that images are built for."""
 
     @property
     def source(self) -> tuple[SourceFile, ...]:
-        """The files that it needs beside those of a service."""
+        """The files that it needs in addition to those of a service."""
 
     @property
     def pythons(self) -> PythonsHere | PythonsOfImages:
-        """The Pythons that an environment can get."""
+        """The Pythons available for an environment."""
 
     def fit(self, resources: Resources) -> Resources:
-        """Return what of `resources` it has."""
+        """Return `resources`, limited to what the place has."""
 
     def build(self, image: Image, steps: Steps) -> None:
-        """Make what `image` needs before it can start."""
+        """Build what `image` needs before it can start."""
 
 
 class Builder:
@@ -87,11 +87,11 @@ class Builder:
     Parameters
     ----------
     store : Store
-        Has what was uploaded, and keeps locks.
+        Stores uploads and locks.
     operations : Operations
-        Hold the logs.
+        Store the logs.
     compute : Place
-        What the images are for.
+        The place that the images are for.
     """
 
     def __init__(self, store: Store, *, operations: Operations, compute: Place) -> None:
@@ -100,12 +100,12 @@ class Builder:
         self._compute = compute
 
     def build(self, build: Build) -> Image | None:
-        """Build an image; None if its environment has no server to run it.
+        """Build an image; return None if its environment has no server to run it.
 
         Raises
         ------
         DeploymentFailure
-            If it cannot be built; the operation's log says why.
+            If it cannot be built; the operation's log has the cause.
         """
         if build.stage == "build":
             self._operations.write(build.operation, f"{failures.MARK}: the build fails")
@@ -128,7 +128,7 @@ class Builder:
         return image if specification.has_server else None
 
     def _on_some_python(self, build: Build, specification: Specification) -> Specification:
-        """Return the specification with the Python that it gets here, and say which."""
+        """Return the specification with the Python that it gets here, and log which one."""
         asked, pythons = specification.python_release, self._compute.pythons
         if not asked:
             return specification
@@ -145,7 +145,7 @@ class Builder:
     def _build(self, build: Build, specification: Specification) -> Image:
         request = build.document["environmentImageRequest"]
         environment, lock = self._images.lock(specification)
-        # Not before: a specification that is refused may hold the password to a package index.
+        # Not earlier: a refused specification may contain the password of a package index.
         packages = "\n".join(f"{name}=={version}" for name, version in lock.versions.items())
         self._operations.write(build.operation, f"{specification.text}\n{packages}")
         self._operations.step(build.operation, "BuildImage", "Building image.")

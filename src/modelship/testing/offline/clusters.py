@@ -1,4 +1,4 @@
-"""Clusters: what the SDK reads of one that was created or attached, and stands for this machine."""
+"""Clusters: the properties that the SDK reads; this machine stands for each of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["aks_cluster", "aml_cluster", "most_nodes"]
 
-# What AksCompute.provisioning_configuration() says of its defaults.
+# The defaults of AksCompute.provisioning_configuration().
 _AKS: Final = {
     "agentCount": 3,
     "agentVmSize": "Standard_D3_v2",
@@ -19,7 +19,7 @@ _AKS: Final = {
     "loadBalancerType": "PublicIp",
     "loadBalancerSubnet": None,
 }
-# And AmlCompute.provisioning_configuration().
+# The defaults of AmlCompute.provisioning_configuration().
 _AML: Final = {
     "vmSize": "Standard_NC6",
     "vmPriority": "Dedicated",
@@ -40,7 +40,7 @@ def aks_cluster(asked: Mapping[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     asked : Mapping[str, Any]
-        Those of the request; what is missing there has Azure's default.
+        Those of the request; missing ones get Azure's defaults.
     """
     return {
         **_filled(asked, _AKS),
@@ -51,7 +51,7 @@ def aks_cluster(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def aml_cluster(asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the properties of an AmlCompute: it has no nodes, and this machine runs its scripts.
+    """Return the properties of an AmlCompute: it has no nodes; this machine runs its scripts.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def aml_cluster(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def most_nodes(cluster: Mapping[str, Any]) -> int:
-    """Return how many scripts may run on an AmlCompute at once."""
+    """Return the maximum number of scripts that run on an AmlCompute at once."""
     most = _object(cluster["properties"]["properties"], "scaleSettings").get("maxNodeCount")
     return most if isinstance(most, int) and most > 0 else 1
 

@@ -1,4 +1,4 @@
-"""Container Instances on this machine: modelship's own backends, in a namespace of their own."""
+"""Container Instances on this machine: modelship's own backends, in a separate namespace."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ Kind = Literal["process", "docker"]
 
 
 class Compute:
-    """The place that runs the containers of one workspace.
+    """Runs the containers of one workspace.
 
     Parameters
     ----------
     folder : Path
-        Where they keep what they need; also what tells them from those of another workspace.
+        Where they store their files; it also separates them from those of another workspace.
     kind : {"process", "docker"}
-        What a container is: a process of this machine, or a container of a Docker engine.
+        What a container is: a process on this machine, or a container of a Docker engine.
     base_image : str, optional
-        With ``"docker"``, as for the target of that name.
+        With ``"docker"``, as for the target ``docker``.
     front_key : str
-        What their servers want to see of whoever asks them; nothing if it is empty.
+        The key that their servers require from clients; none if it is empty.
 
     Raises
     ------
     InvalidOptionError
-        If there is no such kind, or the image is not the name of one.
+        If the kind is unknown, or the image is not a valid image name.
     """
 
     def __init__(
@@ -58,16 +58,16 @@ class Compute:
 
     @property
     def source(self) -> tuple[SourceFile, ...]:
-        """The files that it needs beside those of a service."""
+        """The files that it needs in addition to those of a service."""
         return self._containers.source
 
     @property
     def pythons(self) -> PythonsHere | PythonsOfImages:
-        """The Pythons that an environment can get."""
+        """The Pythons available for an environment."""
         return self._containers.pythons
 
     def fit(self, resources: Resources) -> Resources:
-        """Return what of `resources` this machine has; Azure has more."""
+        """Return `resources`, limited to what this machine has; Azure has more."""
         cores, memory_bytes = self._containers.capacity()
         return Resources(
             cpu_cores=min(resources.cpu_cores, cores),
@@ -75,7 +75,7 @@ class Compute:
         )
 
     def build(self, image: Image, steps: Steps) -> None:
-        """Make what `image` needs before it can start."""
+        """Build what `image` needs before it can start."""
         self._containers.prepare(release_of(image), steps)
 
     def start(self, name: str, image: Image, steps: Steps) -> Instance:
@@ -84,11 +84,11 @@ class Compute:
         return self._containers.start_with(draft, image, steps)
 
     def state(self, instance: Instance) -> State:
-        """Return what a container is doing; its server is asked."""
+        """Return the state of a container; sends a request to its server."""
         return self._containers.observe(instance).state
 
     def ended(self, instance: Instance) -> bool:
-        """Return whether nothing of a container runs; its server is not asked."""
+        """Return whether nothing of a container is running; sends no request to its server."""
         return self._containers.ended(instance)
 
     def ran_out_of_memory(self, instance: Instance) -> bool:
@@ -96,29 +96,29 @@ class Compute:
         return self._containers.ran_out_of_memory(instance)
 
     def logs(self, instance: Instance) -> str:
-        """Return what a container wrote."""
+        """Return the output of a container."""
         return self._containers.logs(instance)
 
     @property
     def can_be_measured(self) -> bool:
-        """Whether :meth:`usage` says anything: of processes alone."""
+        """Whether :meth:`usage` is supported: only for processes."""
         return isinstance(self._containers, ProcessContainers)
 
     def usage(self, instance: Instance) -> tuple[float, int]:
-        """Return a container's processor time so far, in seconds, and its memory, in bytes."""
+        """Return a container's CPU time so far, in seconds, and its memory, in bytes."""
         places = self._containers
         return places.usage(instance) if isinstance(places, ProcessContainers) else (0.0, 0)
 
     def stop(self, instance: Instance) -> None:
-        """End a container; one that is gone is no error."""
+        """Stop a container; does nothing if it is gone."""
         self._containers.stop(instance)
 
     def stop_all(self) -> None:
-        """End every container of this workspace, also those that an earlier process left."""
+        """Stop all containers of this workspace, including those that an earlier process left."""
         for instance in self._containers.instances():
             self._containers.stop(instance)
 
     def close(self) -> None:
-        """End every container, and what watches over them."""
+        """Stop all containers and the thread that monitors them."""
         self.stop_all()
         self._containers.close()

@@ -32,7 +32,7 @@ class DockerContainers(DockerBackend):
     """Containers of a Docker engine, which enforces their limits itself."""
 
     name: ClassVar[str] = "offline-docker"
-    _has_gates: bool = False  # the workspace is in front of them, and sends requests on
+    _has_gates: bool = False  # the workspace is in front of them and forwards requests
 
     source: ClassVar[tuple[SourceFile, ...]] = (SourceFile(_SETTINGS, FRONT_CHECK.read_bytes()),)
 
@@ -73,4 +73,4 @@ class DockerContainers(DockerBackend):
             return container is not None and engine.ran_out_of_memory(container)
 
     def close(self) -> None:
-        """Nothing watches over them here."""
+        """Do nothing: nothing monitors the containers here."""

@@ -1,4 +1,4 @@
-"""Containers as processes of this machine."""
+"""Containers as processes on this machine."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ _GRACE_S = 5.0
 
 
 class ProcessContainers(ProcessBackend):
-    """Containers as processes. A thread sees to it that none takes more memory than it may."""
+    """Containers as processes. A thread enforces their memory limits."""
 
     name: ClassVar[str] = "offline-process"
-    _has_gates: ClassVar[bool] = False  # the workspace is in front of them, and sends requests on
+    _has_gates: ClassVar[bool] = False  # the workspace is in front of them and forwards requests
 
     source: ClassVar[tuple[SourceFile, ...]] = ()
 
@@ -54,7 +54,7 @@ class ProcessContainers(ProcessBackend):
         self._watcher = threading.Thread(target=self._watch, name="memory limits", daemon=True)
 
     def _limits(self, serving: Serving) -> Profile:
-        # The thread watches what is used.
+        # The thread monitors their use.
         return super()._limits(serving).replace(limits_memory=False)
 
     @property
@@ -117,11 +117,11 @@ class ProcessContainers(ProcessBackend):
 
 @contextmanager
 def _on_few_cores(cpu_cores: float) -> Iterator[None]:
-    """Let processes that the body starts run on as many cores as they may use, rounded up."""
-    if not hasattr(os, "sched_setaffinity"):  # Linux has it
+    """Limit processes that the body starts to the cores that they may use, rounded up."""
+    if not hasattr(os, "sched_setaffinity"):  # only on Linux
         yield
         return
-    allowed = os.sched_getaffinity(0)  # of this thread; a process inherits it from its starter
+    allowed = os.sched_getaffinity(0)  # of this thread; processes inherit it
     count = min(math.ceil(cpu_cores), len(allowed))
     os.sched_setaffinity(0, random.sample(sorted(allowed), count))
     try:

@@ -1,4 +1,4 @@
-"""The compute targets of a workspace: names with documents; what they stand for is this machine."""
+"""The compute targets of a workspace: names with documents; this machine stands for them all."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Computes"]
 
-# What each type of compute makes of the properties that were asked for.
+# Converts the requested properties of each compute type.
 _TYPES: Final[Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {
     "AKS": aks_cluster,
     "AmlCompute": aml_cluster,
@@ -48,12 +48,12 @@ _OPERATIONS: Final = (
 
 
 class Computes:
-    """Answers for the compute targets; creating one takes no time, and starts nothing.
+    """Handles the compute targets; creating one takes no time and starts nothing.
 
     Parameters
     ----------
     store : Store
-        Where they are kept, as documents by name.
+        Where they are stored, as documents by name.
     identity : Identity
         The workspace that they belong to.
     """
@@ -63,8 +63,8 @@ class Computes:
         self._identity = identity
 
     def calls(self) -> list[Call]:
-        """Return what it answers."""
-        # The SDK writes at the resource manager, and reads at the resource provider.
+        """Return the calls that it answers."""
+        # The SDK writes to the resource manager, and reads from the resource provider.
         place, reading = f"{WS}/computes", f"/rp/workspaces{WS}/computes"
         one = f"{place}/<name>"
         return [
@@ -92,7 +92,7 @@ class Computes:
         return self._accepted(request, document, status=status)
 
     def _update(self, request: Request, *, name: str, **_scope: str) -> Response:
-        """Change how many nodes a cluster may have, which is all that the SDK changes."""
+        """Change the number of nodes of a cluster, the only thing that the SDK changes."""
         wanted = json_object(request, {"properties": {"properties": {"scaleSettings": dict}}})
         with self._documents.lock:
             document = self._require(name)
@@ -158,7 +158,7 @@ class Computes:
         return document
 
     def _accepted(self, request: Request, document: dict[str, Any], *, status: int) -> Response:
-        """Return an answer with the address of an operation, on the host that the client spoke to.
+        """Return a response with the address of an operation, on the host that the client used.
 
         The operation has succeeded: there is nothing to wait for.
         """

@@ -1,4 +1,4 @@
-"""What stands around a workspace's contents: the resource manager and discovery."""
+"""The services around a workspace's contents: the resource manager and discovery."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ PUBLIC_CLOUD: dict[str, Any] = json.loads(
 
 
 def is_direct(request: Request) -> bool:
-    """Return whether a client spoke to 127.0.0.1, rather than to Azure's hosts through a proxy."""
+    """Return whether a client connected to 127.0.0.1, not to Azure's hosts through a proxy."""
     return request.host.split(":")[0] in {"127.0.0.1", "localhost"}
 
 
 def service_base(request: Request, identity: Identity, domain: str) -> str:
-    """Return where a client finds the workspace's services: that domain of Azure, or 127.0.0.1."""
+    """Return the base URL of the workspace's services: a domain of Azure, or 127.0.0.1."""
     if is_direct(request):
         return request.host_url.rstrip("/")
     return f"https://{identity.location}.{domain}"
@@ -56,14 +56,14 @@ class Control:
     Parameters
     ----------
     identity : Identity
-        The one workspace that there is.
+        The only workspace.
     """
 
     def __init__(self, identity: Identity) -> None:
         self._identity = identity
 
     def calls(self) -> list[Call]:
-        """Return what it answers."""
+        """Return the calls that it answers."""
         discovery = "/discovery/workspaces/<workspace_id>"
         return [
             Call("metadata.get", "GET", "/metadata/endpoints", self._metadata, Door.OPEN),

@@ -1,6 +1,6 @@
-"""How deployments fail on Azure: the shapes that it reports, and how a test brings them about.
+"""How deployments fail on Azure: the error shapes, and how a test causes them.
 
-The shapes, and most of their words, are those that users of the service quote in public reports:
+The shapes, and most of the messages, are those that users of the service quote in public reports:
 ``AciDeploymentFailed`` with ``CrashLoopBackOff`` in its details, ``EnvironmentBuildFailed``,
 ``DeploymentTimedOut``.
 """
@@ -63,7 +63,7 @@ def init():
 """,
 }
 
-# The last line of a traceback: the exception's class, and what it says.
+# The last line of a traceback: the exception's class and message.
 _EXCEPTION = re.compile(r"^([A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Warning)): ?(.*)$")
 _SDK_MESSAGE = re.compile(r"^\s+Message: (.+)$")
 """The second line of an exception of azureml-core, whose first one has its name alone."""
@@ -71,16 +71,16 @@ _CRASH = "Your container application crashed. This may be caused by errors in yo
 
 
 class DeploymentFailure(Exception):  # noqa: N818 - what happened to a service, not in this program
-    """A deployment failed, as Azure reports it.
+    """A failed deployment, as Azure reports it.
 
     Parameters
     ----------
     error : dict
         The error of the operation and of the service.
     operation_state, service_state : str
-        The states that both end in.
+        The states of the two after the failure.
     log : str
-        What the service's log says where no container has run.
+        The content of the service's log if no container has run.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class DeploymentFailure(Exception):  # noqa: N818 - what happened to a service, 
         self.log = log
 
     def at(self, document: Mapping[str, Any]) -> DeploymentFailure:
-        """Return the failure as the place of a service reports it, that of a cluster for one."""
+        """Return the failure as the place of a service, such as a cluster, reports it."""
         if document.get("computeType") != "AKS" or self.error["code"] != _ACI_FAILED:
             return self
         error = {
@@ -115,7 +115,7 @@ class DeploymentFailure(Exception):  # noqa: N818 - what happened to a service, 
 
 
 def build_failed(cause: BuildCause | None = None) -> DeploymentFailure:
-    """Return the failure of a build; Azure tells its cause in the operation's log alone."""
+    """Return the failure of a build; Azure reports its cause only in the operation's log."""
     message = "Failed Building the Environment."
     return DeploymentFailure(
         {
@@ -128,7 +128,7 @@ def build_failed(cause: BuildCause | None = None) -> DeploymentFailure:
 
 
 def crashed(name: str, log: str) -> DeploymentFailure:
-    """Return the failure of a container that ends again and again, with the exception in `log`."""
+    """Return the failure of a container that crashes repeatedly with the exception in `log`."""
     if raised := _raised(relevant_part(log).splitlines()):
         hint = "please run print(service.get_logs()) to get details."
         return _aci_failed("CrashLoopBackOff", f"Error in entry script, {raised}, {hint}")
@@ -165,7 +165,7 @@ def never_started(cause: str) -> DeploymentFailure:
 
 
 def timed_out() -> DeploymentFailure:
-    """Return the failure of a service that was not healthy before Azure gave up."""
+    """Return the failure of a service that did not become healthy before the timeout."""
     error = {
         "code": "DeploymentTimedOut",
         "statusCode": 504,
@@ -178,13 +178,13 @@ def timed_out() -> DeploymentFailure:
 
 
 def interrupted() -> DeploymentFailure:
-    """Return the failure of a deployment that was under way when the workspace was ended."""
+    """Return the failure of a deployment that was in progress when the workspace ended."""
     message = "The offline workspace was ended while the service was being deployed."
     return DeploymentFailure({"code": "Interrupted", "statusCode": 500, "message": message})
 
 
 def overloaded(cpu: float, memory_gb: float) -> str:
-    """Return the words for more than a container can have; Azure ML adds what it needs itself."""
+    """Return the message for more than a container can have; Azure ML adds its own overhead."""
     return (
         f"Resource requested: '{cpu + 0.2:g}' CPU '{memory_gb + 1:g}' GB memory (including "
         "additional CPU and memory overhead for necessary Azure Machine Learning services) "
@@ -194,7 +194,7 @@ def overloaded(cpu: float, memory_gb: float) -> str:
 
 
 def quota_exceeded(*, limit: float, usage: float, requested: float, location: str) -> str:
-    """Return the words for more cores than the subscription may use at once."""
+    """Return the message for more cores than the subscription may use at once."""
     return (
         "Resource type 'Microsoft.ContainerInstance/containerGroups' container group quota "
         f"'StandardCores' exceeded in region '{location}'. Limit: '{limit:g}', Usage: "
@@ -207,7 +207,7 @@ def sabotaged(
 ) -> tuple[SourceFile, ...]:
     """Return the files of a service with an entry script that fails at `stage`.
 
-    Its ``init()`` is replaced by one that does; for other stages nothing changes.
+    Its ``init()`` is replaced by a failing one; for other stages nothing changes.
     """
     added = _SABOTAGE.get(stage, "").encode()
     return tuple(

@@ -1,7 +1,7 @@
-"""The beginning of deployments, and what ends them when the workspace itself was killed.
+"""Start deployments, and stop what they run if the workspace itself is killed.
 
-For that a process waits until its standard input ends, as it does with the process that holds the
-other end, however that comes about. Then it ends the containers.
+For the latter, a process waits until its standard input is closed, which happens however the
+workspace's process exits. Then it stops the containers.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Deployments", "reap"]
 
 _ENDING_S = 30.0
-# Modules are found where this process finds them, and never in the folder that it happens to be in.
+# Import modules from the same places as this process, never from the current folder.
 _PROGRAM = (
     "import os, sys; _, path, kind, folder = sys.argv; sys.path[:] = path.split(os.pathsep); "
     f"from {__name__} import reap; reap(folder, kind=kind)"
@@ -34,20 +34,20 @@ _PROGRAM = (
 
 
 class Deployments:
-    """Begins deployments, and answers with where to follow them.
+    """Starts deployments, and responds with the operation to follow.
 
     Parameters
     ----------
     folder : Path
-        That of the workspace.
+        The folder of the workspace.
     kind : {"process", "docker"}
-        What its containers are.
+        The kind of containers.
     operations : Operations
-        Where whoever waits can follow.
+        The operations that clients follow.
     rollouts : Rollouts
-        Brings services up.
+        Starts services.
     addresses : Addresses
-        Lead to them.
+        Route to the services.
     """
 
     def __init__(
@@ -67,21 +67,21 @@ class Deployments:
         self._guarding = threading.Lock()
 
     def begin(self, request: Request, key: str) -> Response:
-        """Deploy the service of this key as its document says, and answer at once."""
+        """Start to deploy the service of this key as its document says, and return at once."""
         self.call_reaper()
         operation = self._operations.begin(key)
         self._rollouts.begin(key, operation=operation)
         return self._operations.accepted(operation, request)
 
     def done(self, request: Request, name: str) -> Response:
-        """Let the front of a service or endpoint judge anew; the operation has succeeded."""
+        """Update the front of a service or endpoint; the operation has succeeded."""
         self._addresses.renew(name)
         operation = self._operations.begin(name)
         self._operations.end(operation, "Succeeded")
         return self._operations.accepted(operation, request)
 
     def call_reaper(self) -> None:
-        """See to it that the containers end with this process, even if it is killed."""
+        """Ensure that the containers are stopped when this process exits, even if it is killed."""
         with self._guarding:
             if self._reaper is not None:
                 return
@@ -91,11 +91,11 @@ class Deployments:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                start_new_session=True,  # so that Ctrl-C is for the workspace alone
+                start_new_session=True,  # so that Ctrl-C only reaches the workspace
             )
 
     def close(self) -> None:
-        """End the reaper: whatever it would have ended has ended."""
+        """Stop the reaper: everything that it would stop has stopped."""
         if self._reaper is None:
             return
         try:
@@ -106,6 +106,6 @@ class Deployments:
 
 
 def reap(folder: str, *, kind: Kind) -> None:
-    """Wait for the end of the workspace, and end what it left."""
+    """Wait for the workspace to exit, and stop what it left running."""
     sys.stdin.read()
     Compute(Path(folder), kind=kind).stop_all()

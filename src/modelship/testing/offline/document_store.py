@@ -1,4 +1,4 @@
-"""What an offline workspace knows, as files: JSON documents by kind and key, and blobs.
+"""The state of an offline workspace, as files: JSON documents by kind and key, and blobs.
 
 ::
 
@@ -31,7 +31,7 @@ __all__ = ["BrokenRecordError", "Documents", "Store"]
 _LONGEST_NAME = 200
 _log = logging.getLogger(__name__)
 
-# What is read of the documents of each kind without a question whether it is there.
+# The fields of each kind of document that are read without a check for their presence.
 _SHAPES: dict[str, dict[str, Any]] = {
     "assets": {"id": str, "artifacts": [dict]},
     "computes": {"name": str, "properties": {"computeType": str, "properties": dict}},
@@ -119,9 +119,9 @@ class Documents:
     Parameters
     ----------
     folder : Path
-        Where they lie; made on the first write.
+        Where they are stored; created on the first write.
     shape : dict
-        The fields that each has, and their types.
+        The required fields and their types.
     """
 
     def __init__(self, folder: Path, *, shape: dict[str, Any]) -> None:
@@ -136,7 +136,7 @@ class Documents:
         Raises
         ------
         BrokenRecordError
-            If there is one that cannot be read.
+            If it exists but cannot be read.
         """
         return self._read(self._path(key))
 
@@ -146,7 +146,7 @@ class Documents:
         Raises
         ------
         RefusalError
-            If there is none.
+            If it does not exist.
         """
         found = self.get(key)
         if found is None:
@@ -154,14 +154,14 @@ class Documents:
         return found
 
     def put(self, key: str, document: dict[str, Any]) -> None:
-        """Write the document, in place of an older one."""
+        """Write the document, replacing an older one."""
         with self.lock:
             path = self._path(key)
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_private(path, json.dumps(document))  # some hold keys or secrets
+            write_private(path, json.dumps(document))  # some contain keys or secrets
 
     def change(self, key: str, **fields: Any) -> dict[str, Any]:
-        """Set some fields of a document, and return it; KeyError if there is none."""
+        """Set some fields of a document, and return it. Raise KeyError if it does not exist."""
         with self.lock:
             document = self.get(key)
             if document is None:
@@ -171,7 +171,7 @@ class Documents:
         return document
 
     def delete(self, key: str) -> bool:
-        """Remove the document; tell whether it was there."""
+        """Remove the document. Return whether it existed."""
         with self.lock:
             path = self._path(key)
             existed = path.exists()
@@ -179,7 +179,7 @@ class Documents:
         return existed
 
     def all(self) -> list[dict[str, Any]]:
-        """Return every document, the oldest first; one that is broken is left out, and logged."""
+        """Return all documents, oldest first; broken ones are skipped and logged."""
         found = (
             self._read_or_report(path) for path in sorted(self._folder.glob("*.json"), key=_age)
         )
@@ -195,7 +195,7 @@ class Documents:
             return None
 
     def _read(self, path: Path) -> dict[str, Any] | None:
-        """Return the document at one path, or None if there is none, or it is being removed."""
+        """Return the document at a path, or None if it does not exist or is being removed."""
         try:
             found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -208,7 +208,7 @@ class Documents:
 
     def _path(self, key: str) -> Path:
         name = quote(key, safe="")
-        if len(name) > _LONGEST_NAME:  # a model's name may fill what a disk takes as one
+        if len(name) > _LONGEST_NAME:  # a model's name may use the full length of a file name
             name = name[: _LONGEST_NAME // 2] + hashlib.sha256(name.encode()).hexdigest()
         return self._folder / f"{name}.json"
 
@@ -216,7 +216,7 @@ class Documents:
 def _age(path: Path) -> int:
     try:
         return path.stat().st_mtime_ns
-    except OSError:  # it was removed just now, or leads nowhere
+    except OSError:  # it was removed just now, or is a broken link
         return 0
 
 
@@ -226,7 +226,7 @@ class Store:
     Parameters
     ----------
     folder : Path
-        Where it lies; made if it is not there.
+        The path of the folder; created if it does not exist.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -237,13 +237,13 @@ class Store:
 
     @property
     def drafts(self) -> Path:
-        """The folder for what is needed while something is built, and of no use after that."""
+        """The folder for temporary files of builds."""
         folder = self.folder / "drafts"
         folder.mkdir(exist_ok=True)
         return folder
 
     def clear_drafts(self) -> None:
-        """Remove what a process that was killed left there."""
+        """Remove the drafts of a process that was killed."""
         shutil.rmtree(self.folder / "drafts", ignore_errors=True)
 
     def documents(self, kind: str) -> Documents:
@@ -259,9 +259,10 @@ class Store:
         return self.folder / "containers" / quote(name, safe="")
 
     def blob(self, key: str, *, container: str = "azureml") -> Path:
-        """Return where the blob of this key lies, or would lie.
+        """Return the path of the blob of this key, existing or not.
 
-        A key has slashes, as in ``ExperimentRun/dcid/model.pkl``; it cannot lead out of the folder.
+        A key contains slashes, as in ``ExperimentRun/dcid/model.pkl``; it cannot point outside the
+        folder.
         """
         root = self.container(container)
         parts = [quote(part, safe="") for part in key.split("/") if part]
@@ -269,7 +270,7 @@ class Store:
         return root / Path(*safe) if safe else root / os.devnull
 
     def new_blob(self, key: str) -> Path:
-        """Return where the blob of this key is to be written; its folder is there."""
+        """Return the path to write the blob of this key to; its folder exists."""
         place = self.blob(key)
         place.parent.mkdir(parents=True, exist_ok=True)
         return place

@@ -1,4 +1,4 @@
-"""What the processes of a service take: memory and processor time."""
+"""Measure the memory and CPU time of a service's processes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["memory_bytes", "processor_s"]
 
 
 def _family(folder: Path) -> list[psutil.Process]:
-    """Return a server and its children."""
+    """Return a server process and its children."""
     try:
         server = psutil.Process(int((folder / "pid").read_text()))
         return [server, *server.children(recursive=True)]
@@ -23,7 +23,7 @@ def _family(folder: Path) -> list[psutil.Process]:
 
 
 def memory_bytes(folder: Path) -> int:
-    """Return the memory that a server and its children hold: the sum of their resident sets."""
+    """Return the memory of a server and its children: the sum of their resident sets."""
     total = 0
     for process in _family(folder):
         with suppress(psutil.Error):
@@ -32,7 +32,7 @@ def memory_bytes(folder: Path) -> int:
 
 
 def processor_s(folder: Path) -> float:
-    """Return the processor time that a server and its children have taken."""
+    """Return the CPU time of a server and its children."""
     total = 0.0
     for process in _family(folder):
         with suppress(psutil.Error):

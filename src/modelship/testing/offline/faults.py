@@ -1,4 +1,4 @@
-"""Faults that a test plants into an offline workspace: at a call, or at a stage of a deployment."""
+"""Faults that a test injects into an offline workspace: at a call, or at a deployment stage."""
 
 from __future__ import annotations
 
@@ -32,24 +32,24 @@ STAGES = ("build", "crash", "never-healthy", "out-of-memory", "stuck", "timeout"
 
 @dataclass
 class Fault:
-    """What goes wrong with a call.
+    """A fault of a call.
 
     Parameters
     ----------
     call : str
         Which calls, as a pattern of their names: ``"services.create"``, ``"models.*"``, ``"*"``.
     status : int, optional
-        Answer with this status in place of the real answer.
+        Respond with this status instead of the real response.
     code, message : str
-        The error's code and words, with `status`.
+        The code and message of the error, with `status`.
     delay_s : float
-        Wait so long first, in seconds.
+        How long to wait first, in seconds.
     drop : bool
-        Close the connection without an answer.
+        Close the connection without a response.
     after : bool
-        Do what was asked first, and lose the answer only then.
+        Process the request first, and lose only the response.
     times : int, optional
-        How many calls it befalls; all of them if None.
+        How many calls it applies to; all of them if None.
     """
 
     call: str
@@ -64,16 +64,16 @@ class Fault:
 
 @dataclass
 class StageFault:
-    """What goes wrong with the next deployments.
+    """A fault of the next deployments.
 
     Parameters
     ----------
     stage : str
         One of :data:`STAGES`.
     service : str
-        The services that it befalls, as a pattern of their names.
+        The services that it applies to, as a pattern of their names.
     times : int, optional
-        How many deployments it befalls; all of them if None.
+        How many deployments it applies to; all of them if None.
     """
 
     stage: Literal["build", "crash", "never-healthy", "out-of-memory", "stuck", "timeout"]
@@ -82,7 +82,7 @@ class StageFault:
 
 
 class Faults:
-    """The faults that are planted now; each call and each deployment meets the first that fits."""
+    """The injected faults; the first matching one applies to each call and each deployment."""
 
     def __init__(self) -> None:
         self._calls: list[Fault] = []
@@ -104,12 +104,12 @@ class Faults:
             self._stages.clear()
 
     def of_call(self, name: str) -> Fault | None:
-        """Return the fault that this call meets, and count it."""
+        """Return the fault that applies to this call, and count it."""
         with self._lock:
             return _meet(self._calls, lambda fault: fnmatch.fnmatchcase(name, fault.call))
 
     def of_deployment(self, service: str) -> StageFault | None:
-        """Return the fault that this deployment meets, and count it."""
+        """Return the fault that applies to this deployment, and count it."""
         with self._lock:
             return _meet(self._stages, lambda fault: fnmatch.fnmatchcase(service, fault.service))
 

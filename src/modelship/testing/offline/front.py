@@ -1,10 +1,10 @@
-"""What stands before the services: a fixed address for each, and the check of its keys.
+"""The reverse proxy in front of the services: a fixed address for each, and the key check.
 
-A front reads the head of a request, judges its key, and from then on only passes bytes: what the
-server behind receives and answers is what it would without a front. One thread serves them all.
+A front reads the head of a request, checks its key, and then only forwards bytes: the server behind
+it receives and sends the same as without a front. One thread serves all fronts.
 
-That holds for one request a connection, which is what the server behind allows: each of its answers
-says ``Connection: close``.
+This requires one request per connection, which the server behind enforces: each of its responses
+has ``Connection: close``.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _ENDING_S = 10.0
 
 @dataclass
 class _Front:
-    """One front: where it listens, and where it leads."""
+    """One front: where it listens, and its route."""
 
     listener: socket.socket
     route: Route | None = None
@@ -47,8 +47,8 @@ class Fronts:
     Parameters
     ----------
     key : str
-        What is shown to the servers behind, in a header field, so that they serve nobody who goes
-        around the fronts; nothing if it is empty.
+        The value of a header field sent to the servers behind, so that they reject requests that
+        bypass the fronts; none if it is empty.
     listeners : Listeners, optional
         Opens the sockets.
     """
@@ -65,7 +65,7 @@ class Fronts:
     def open(self, name: str, *, port: int | None = None) -> int:
         """Listen on 127.0.0.1, on `port` if it is free, and return the port.
 
-        A front that is open already stays where it is. Until :meth:`point` is called, clients wait.
+        A front that is already open keeps its port. Clients wait until :meth:`point` is called.
         """
         with self._lock:
             if name in self._fronts:
@@ -83,10 +83,10 @@ class Fronts:
         return name in self._fronts
 
     def point(self, name: str, route: Route) -> None:
-        """Set where a front leads, and what opens it.
+        """Set the route of a front, and the keys for it.
 
-        If nothing is to open it, it is open to every program of this user, and to the web pages
-        that the route names.
+        Without keys, it is open to every program of this user, and to the web pages that the route
+        names.
         """
         with self._lock:
             front = self._fronts[name]
@@ -95,7 +95,7 @@ class Fronts:
             asyncio.run_coroutine_threadsafe(self._begin(front), self._loop).result()
 
     def shut(self, name: str) -> None:
-        """Stop listening; a front that is not there is no error."""
+        """Stop listening; does nothing if there is no such front."""
         with self._lock:
             front = self._fronts.pop(name, None)
         if front is not None:
@@ -103,7 +103,7 @@ class Fronts:
             asyncio.run_coroutine_threadsafe(self._end(front), self._loop).result(_ENDING_S)
 
     def close(self) -> None:
-        """Shut all fronts, end their connections, and end the thread. Twice is harmless."""
+        """Close all fronts and their connections, and stop the thread. Safe to call twice."""
         if self._loop.is_closed():
             return
         for name in list(self._fronts):
@@ -135,12 +135,12 @@ class Fronts:
             self._loop.add_reader(front.listener, self._accept, front)
 
     def _accept(self, front: _Front) -> None:
-        # Not loop.sock_accept(): cancelled at the wrong moment, it loses a connection unclosed.
+        # Not loop.sock_accept(): cancelled at the wrong moment, it leaves a connection open.
         try:
             client, _ = front.listener.accept()
         except BlockingIOError:
             return
-        except OSError:  # too many open files, for one; those who wait are served later
+        except OSError:  # such as too many open files; waiting clients are served later
             self._loop.remove_reader(front.listener)
             self._loop.call_later(_PAUSE_S, self._watch, front)
             return
@@ -153,7 +153,7 @@ class Fronts:
         )
         self._busy.add(task)
         task.add_done_callback(self._busy.discard)
-        task.add_done_callback(lambda _: client.close())  # also if it was ended before it began
+        task.add_done_callback(lambda _: client.close())  # also if it was stopped before it started
 
 
 def _kept_as(name: str) -> str:

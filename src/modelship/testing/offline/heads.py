@@ -1,4 +1,4 @@
-"""The head of an HTTP request, as bytes: its end, and the credentials in it."""
+"""Parse the head of an HTTP request, as bytes: its end, and its credentials."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ HEAD_END = b"\r\n\r\n"
 
 
 def holds(head: bytes, secrets: Iterable[bytes], *, field: bytes, kind: bytes) -> bool:
-    """Return whether a head is whole and has one of the secrets, in a field that comes once.
+    """Return whether a head is complete and has one of the secrets, in a field that occurs once.
 
-    How long that takes tells nothing of the secrets.
+    The comparison takes constant time.
 
     Parameters
     ----------
     head : bytes
         The request line and the header fields.
     secrets : Iterable[bytes]
-        Any of which is right.
+        The accepted values.
     field, kind : bytes
-        Where it stands, in small letters: ``b"authorization"``, ``b"bearer"``.
+        The field and the scheme, in lowercase: ``b"authorization"``, ``b"bearer"``.
     """
     given = field_of(head, field)
     if given is None:
@@ -43,21 +43,21 @@ def bearer_of(head: bytes) -> bytes | None:
 
 
 def field_of(head: bytes, field: bytes) -> bytes | None:
-    """Return the value of a header field, or None: the head is cut off, or it comes not once."""
+    """Return a header field, or None if the head is truncated or it does not occur once."""
     fields, end, _ = head.partition(HEAD_END)
     given = [value for name, value in fields_of(fields) if name == field]
     return given[0] if end and len(given) == 1 else None
 
 
 def fields_of(head: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the name, in small letters, and the value of each header field."""
+    """Yield the name, in lowercase, and the value of each header field."""
     for line in head.split(b"\r\n")[1:]:
         name, _, value = line.partition(b":")
         yield name.lower(), value.strip()
 
 
 def without_prefix(head: bytes, prefix: bytes) -> bytes:
-    """Return a head whose path does not begin with `prefix`, ``b"/api"`` for one, any more."""
+    """Return a head with `prefix`, such as ``b"/api"``, removed from its path."""
     line, end, rest = head.partition(b"\r\n")
     if not prefix:
         return head

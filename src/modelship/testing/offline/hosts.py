@@ -1,8 +1,8 @@
 """Which hosts an offline workspace stands for, which are this machine, and who sends requests.
 
-A page whose name leads to 127.0.0.1 all at once (DNS rebinding) shows itself in Host, any other
-one in Origin or Sec-Fetch-Site, which a browser sets and no page can change. A link that somebody
-follows is no request of a page.
+A page whose name suddenly resolves to 127.0.0.1 (DNS rebinding) is recognized by Host, and any
+other page by Origin or Sec-Fetch-Site, which a browser sets and no page can change. A followed link
+does not count as a request of a page.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ __all__ = [
 _AZURES_PORTS = frozenset({None, 80, 443})
 _OWN_SITES = frozenset({"none", "same-origin"})
 
-# What azureml-core 1.61 calls, and what calls beside it: sign-in, resource manager, the services of
-# a workspace, its storage and vault, the graph. Feeds of packages (pkgs.dev.azure.com) and base
-# images (mcr.microsoft.com) are not among them.
+# The hosts that azureml-core 1.61 calls, and related ones: sign-in, resource manager, the services
+# of a workspace, its storage and vault, the graph. Package feeds (pkgs.dev.azure.com) and base
+# images (mcr.microsoft.com) are not included.
 _HOSTS = {
     "graph.microsoft.com",
     "graph.windows.net",
@@ -56,7 +56,7 @@ _DOMAINS = (
     ".vault.azure.net",
     *_STORAGE,
 )
-# Where telemetry goes; modelship.testing.offline.insights says what becomes of it.
+# Telemetry hosts; modelship.testing.offline.insights says how they are handled.
 _COLLECTORS = (
     ".applicationinsights.azure.com",
     ".applicationinsights.microsoft.com",
@@ -74,7 +74,7 @@ def is_azure(host: str) -> bool:
 
 
 def is_foreign_account(host: str, *, account: str) -> bool:
-    """Return whether a host is one of Azure's storage accounts, and another than this one."""
+    """Return whether a host is an Azure storage account other than this one."""
     name = host.lower().rstrip(".")
     return name.endswith(_STORAGE) and name.partition(".")[0] != account
 
@@ -88,18 +88,18 @@ def is_loopback(host: str) -> bool:
 
 
 def is_local(host: str) -> bool:
-    """Return whether the field Host names this machine; on any port, as a tunnel has its own."""
+    """Return whether the field Host names this machine; on any port, as tunnels have their own."""
     return is_loopback(_split(host)[0])
 
 
 def is_of_azure(host: str) -> bool:
-    """Return whether the field Host names one of Azure's hosts, which come through the proxy."""
+    """Return whether the field Host names one of Azure's hosts, as through the proxy."""
     name, port = _split(host)
     return is_azure(name) and port in _AZURES_PORTS
 
 
 def sent_by_page(method: str, fields: Mapping[str, str]) -> bool:
-    """Return whether a web page made a browser send a request with these header fields."""
+    """Return whether a web page caused a browser to send a request with these fields."""
     follows_link = (
         method in {"GET", "HEAD"}
         and fields.get("sec-fetch-mode") == "navigate"

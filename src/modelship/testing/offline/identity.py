@@ -1,4 +1,4 @@
-"""Who an offline workspace is: names and ids that stay the same when its folder is opened again."""
+"""The names and ids of an offline workspace, which persist when its folder is reopened."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ class Identity:
     workspace_name : str
         As in ``config.json``.
     resource_group, subscription_id : str
-        What holds it.
+        The resource group of the workspace.
     workspace_id, tenant_id : str
         UUIDs.
     location : str
-        The Azure region that it pretends to be in.
+        The Azure region to simulate.
     secret : str
-        What all keys of the workspace are derived from.
+        The secret that all keys of the workspace are derived from.
     ports : dict
-        The ports it had when it was last open, by what they are for.
+        The ports that it had when it was last open, by purpose.
     """
 
     workspace_name: str
@@ -66,7 +66,7 @@ class Identity:
 
     @property
     def path(self) -> str:
-        """Its id in Azure's resource manager."""
+        """The id of the workspace in Azure's resource manager."""
         return (
             f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}/providers/"
             f"Microsoft.MachineLearningServices/workspaces/{self.workspace_name}"
@@ -78,19 +78,19 @@ class Identity:
         return f"offline{self.workspace_id[:8]}"
 
     def key_for(self, purpose: str) -> str:
-        """Return the key for one purpose, such as ``"tokens"``; it tells nothing of the others."""
+        """Return the key for one purpose, such as ``"tokens"``; it does not reveal the others."""
         return hmac.new(self.secret.encode(), purpose.encode(), hashlib.sha256).hexdigest()
 
     @classmethod
     def load(cls, folder: Path, *, name: str) -> Identity:
-        """Read the identity kept in a folder, or make one of this name in a new folder.
+        """Read the identity stored in a folder, or create one with this name in a new folder.
 
         Raises
         ------
         InvalidNameError
-            If Azure ML takes no workspace of this name.
+            If the name is not valid for an Azure ML workspace.
         InvalidOptionError
-            If the folder holds other things, or others can read or change what it holds.
+            If the folder contains other things, or other users can read or change its contents.
         """
         try:
             cls(**json.loads((folder / _FILE).read_text(encoding="utf-8")))  # is it one of ours?
@@ -110,15 +110,15 @@ class Identity:
         return cls(workspace_name=name)
 
     def save(self, folder: Path) -> None:
-        """Write it into the folder; readable by its owner only, for it holds a secret.
+        """Write it to the folder, readable only by the owner, because it contains a secret.
 
         Raises
         ------
         InvalidOptionError
-            If the folder is not this user's alone.
+            If other users have access to the folder.
         """
         try:
-            if not (folder / _FILE).exists():  # it was there, and empty
+            if not (folder / _FILE).exists():  # it existed, and was empty
                 folder.chmod(0o700)
             check_private_folder(folder)
         except NotPrivateError as error:
@@ -126,16 +126,16 @@ class Identity:
         write_private(folder / _FILE, json.dumps(asdict(self), indent=2))
 
     def write_access(self, folder: Path, *, endpoint: str, bundle: Path) -> Access:
-        """Write how clients of the same user connect to the workspace in a folder.
+        """Write the files with which clients of the same user connect to the workspace.
 
-        ``access.json`` holds a key, and ``config.json`` says where that is.
+        ``access.json`` contains a key, and ``config.json`` the path of that file.
 
         Parameters
         ----------
         folder : Path
-            That of the workspace.
+            The folder of the workspace.
         endpoint : str
-            Where it is served.
+            The URL of the workspace.
         bundle : Path
             The certificates to trust.
         """

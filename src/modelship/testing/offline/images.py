@@ -1,6 +1,6 @@
-"""From a request to deploy to a bundle that a backend can run.
+"""Turn a deployment request into a bundle that a backend can run.
 
-The environment is locked, once for each text of its specification; the uploaded script and models
+The environment is locked, once for each text of its specification. The uploaded script and models
 become those of a bundle, which is laid out as on every other target.
 """
 
@@ -57,30 +57,30 @@ class Image:
     bundle : ScoringBundle
         The script, the environment, the models and the resources.
     variables : Mapping[str, str]
-        The environment variables that the user asked for.
+        The environment variables that the user requested.
     """
 
     bundle: ScoringBundle
     variables: Mapping[str, str]
 
     def with_variables(self, variables: Mapping[str, str]) -> Image:
-        """Return the image with further variables, or others."""
+        """Return the image with variables added or replaced."""
         return replace(self, variables=MappingProxyType({**self.variables, **variables}))
 
     def with_workers(self, count: int) -> Image:
-        """Return the image with a server of so many worker processes, or more if it asks for it."""
+        """Return the image with at least this many worker processes in its server."""
         asked = self.variables.get("WORKER_COUNT", "1")
         total = count * (int(asked) if asked.isdecimal() else 1)
         return self if count == 1 else self.with_variables({"WORKER_COUNT": str(total)})
 
 
 class Images:
-    """Makes images out of requests.
+    """Creates images from requests.
 
     Parameters
     ----------
     store : Store
-        Has the artifacts and the models, and keeps the locks.
+        Stores the artifacts, the models and the locks.
     """
 
     def __init__(self, store: Store) -> None:
@@ -88,9 +88,9 @@ class Images:
         self._locking = threading.Lock()
 
     def lock(self, specification: Specification) -> tuple[Environment, Lock]:
-        """Return the environment of a specification and its lock; resolved once for what it needs.
+        """Return the environment of a specification and its lock, which is resolved only once.
 
-        What it needs is more than its text: what modelship adds changes with its releases.
+        The requirements include more than its text: what modelship adds changes between releases.
 
         Raises
         ------
@@ -114,7 +114,7 @@ class Images:
         return environment, Lock(**json.loads(kept.read_text()))
 
     def source(self, request: Mapping[str, Any]) -> tuple[str, tuple[SourceFile, ...]]:
-        """Return the entry script's path and the files of a service, models left out.
+        """Return the entry script's path and the files of a service, without the models.
 
         Raises
         ------
@@ -138,7 +138,7 @@ class Images:
         source: Iterable[SourceFile],
         resources: Resources,
     ) -> Iterator[Image]:
-        """Put an image together; the files of its models are there until the body ends."""
+        """Assemble an image; the files of its models exist until the body ends."""
         folder = Path(tempfile.mkdtemp(prefix="model-", dir=self._store.drafts))
         try:
             bundle = ScoringBundle.from_parts(
@@ -168,7 +168,7 @@ class Images:
             yield SourceFile(_inside(name, archive="the request"), content)
 
     def _models(self, model_ids: Iterable[str], folder: Path) -> tuple[Model, ...]:
-        """Return the models of a bundle; the same id twice is one model."""
+        """Return the models of a bundle; a repeated id counts once."""
         once = sorted(set(model_ids))
         return tuple(
             self._model(model_id, folder / str(number)) for number, model_id in enumerate(once)
@@ -205,7 +205,7 @@ def _variables(request: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _unpacked(content: bytes, *, name: str) -> Iterator[SourceFile]:
-    """Read a tar archive; only what lies in it is read, so a link cannot lead out either."""
+    """Read a tar archive; only its own members are read, so no link can lead outside."""
     try:
         with tarfile.open(fileobj=io.BytesIO(content), mode="r:*") as archive:
             left_bytes = _MOST_UNPACKED_BYTES
@@ -232,7 +232,7 @@ def _inside(path: str, *, archive: str) -> str:
 
 
 def _staged(name: str, version: str, files: Mapping[str, Path], folder: Path) -> Model:
-    """Lay the files of a model out in `folder` under their own names, and describe them."""
+    """Lay out the files of a model in `folder` under their own names, and describe them."""
     for path, file in files.items():
         place = folder / path
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -248,5 +248,5 @@ def _staged(name: str, version: str, files: Mapping[str, Path], folder: Path) ->
 def _link(file: Path, place: Path) -> None:
     try:
         os.link(file, place)
-    except OSError:  # another disk, or one that has no links
+    except OSError:  # on another disk, or on one without links
         shutil.copyfile(file, place)

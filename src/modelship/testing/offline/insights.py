@@ -1,11 +1,11 @@
-"""Application Insights of a workspace: what services say and do, in a file of its folder.
+"""Application Insights of a workspace: the telemetry of services, in a file of its folder.
 
-A service with ``enable_app_insights`` is told an instrumentation key and where to send to: the
-workspace itself. The server's own exporter sends there what it would send to Azure: what is
-printed, each request, and each exception.
+A service with ``enable_app_insights`` gets an instrumentation key and an address to send to: the
+workspace itself. The server's own exporter sends the same to it as to Azure: output, requests and
+exceptions.
 
-What the SDK itself sends, if ``azureml-telemetry`` is installed beside it, is taken in and
-forgotten: a sender that is refused keeps it on disk, tries again, and fills the log.
+Telemetry of the SDK itself, sent if ``azureml-telemetry`` is installed too, is accepted and
+discarded: a refused sender stores it on disk, retries, and fills the log.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 __all__ = ["Insights", "InsightsRecord", "Telemetry"]
 
 _FILE: Final = "app-insights.jsonl"
-_GZIP: Final = 31  # as zlib takes it: a window of 2**15 bytes, with gzip's header
+_GZIP: Final = 31  # the zlib parameter: a window of 2**15 bytes, with a gzip header
 _MOST_BYTES: Final = 16 << 20
-# By the names that the tables have in Application Insights; what is said is in which field.
+# By their table names in Application Insights: the field with the message.
 _TABLES: Final = {
     "MessageData": ("traces", "message"),
     "RequestData": ("requests", "name"),
@@ -59,16 +59,16 @@ class InsightsRecord:
     Parameters
     ----------
     table : str
-        The table that has it in Azure: ``"traces"`` (what is printed), ``"requests"``,
-        ``"exceptions"``, ``"dependencies"`` or ``"customEvents"``.
+        The table in Azure: ``"traces"`` (printed output), ``"requests"``, ``"exceptions"``,
+        ``"dependencies"`` or ``"customEvents"``.
     time : str
-        When it was made, as in ISO 8601.
+        When it was created, in ISO 8601.
     service : str
         The name of the service.
     text : str
-        The line that was printed, the path of the request, or the message of the exception.
+        The printed line, the path of the request, or the message of the exception.
     fields : Mapping[str, Any]
-        What else Application Insights keeps of it, such as ``responseCode``, ``duration`` and
+        Further fields that Application Insights keeps, such as ``responseCode``, ``duration`` and
         ``properties``.
     """
 
@@ -80,16 +80,16 @@ class InsightsRecord:
 
 
 class Insights:
-    """Takes what services send, and keeps it.
+    """Receives and stores the telemetry of services.
 
     Parameters
     ----------
     folder : Path
-        That of the workspace.
+        The folder of the workspace.
     identity : Identity
         The workspace.
     compute : {"process", "docker"}
-        What services are. Containers do not reach the workspace, which is on loopback.
+        The kind of services. Containers cannot reach the workspace, which is on loopback.
     """
 
     def __init__(self, folder: Path, identity: Identity, *, compute: Kind) -> None:
@@ -101,7 +101,7 @@ class Insights:
         self._writing = threading.Lock()
 
     def remarks(self, document: Mapping[str, Any]) -> list[str]:
-        """Return what the log of a service says about where its telemetry goes."""
+        """Return lines for the log of a service about where its telemetry goes."""
         if not document["appInsightsEnabled"]:
             return []
         if self._is_reached:
@@ -109,7 +109,7 @@ class Insights:
         return [_NOT_REACHED]
 
     def variables(self, document: Mapping[str, Any]) -> dict[str, str]:
-        """Return what the server of a service is told in its environment."""
+        """Return the environment variables for the server of a service."""
         if not (self._is_reached and document["appInsightsEnabled"]):
             return {}
         service = key_of(document)
@@ -119,14 +119,14 @@ class Insights:
             "APPLICATIONINSIGHTS_CONNECTION_STRING": (
                 f"InstrumentationKey={self._key};IngestionEndpoint={self._endpoint}/{service}"
             ),
-            # It would tell Microsoft of itself.
+            # Otherwise it sends usage statistics to Microsoft.
             "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL": "true",
             "SERVICE_NAME": service,
             "WORKSPACE_NAME": self._workspace_name,
         }
 
     def take(self, service: str, envelopes: Iterable[Any]) -> None:
-        """Keep what bears the key of this workspace."""
+        """Store the records with the key of this workspace."""
         ours = (
             each for each in envelopes if isinstance(each, dict) and each.get("iKey") == self._key
         )
@@ -140,7 +140,7 @@ class Insights:
                 stream.write(lines)
 
     def records(self) -> tuple[InsightsRecord, ...]:
-        """Return what was sent, the oldest first; the newest 16 MiB of it and a little more."""
+        """Return the records, oldest first; about the newest 16 MiB."""
         with self._writing:
             files = [
                 path for path in (self.path.with_name(f"{_FILE}.1"), self.path) if path.exists()
@@ -150,7 +150,7 @@ class Insights:
 
 
 def _records(service: str, envelope: Mapping[str, Any]) -> Iterator[InsightsRecord]:
-    """Yield the record of one envelope; none of a kind that no table has."""
+    """Yield the record of one envelope; nothing if its kind has no table."""
     data = envelope.get("data")
     kind = data.get("baseType") if isinstance(data, dict) else None
     content = data.get("baseData") if isinstance(data, dict) else None
@@ -171,7 +171,7 @@ def _message(content: Mapping[str, Any]) -> str:
 
 
 class Telemetry:
-    """Answers what Application Insights' collector would.
+    """Answers the calls to Application Insights' collector.
 
     The protocol is that of the ``/v2/track`` and ``/v2.1/track`` endpoints:
     https://learn.microsoft.com/azure/azure-monitor/app/data-model-complete
@@ -179,14 +179,14 @@ class Telemetry:
     Parameters
     ----------
     insights : Insights
-        Keeps what services send.
+        Stores the telemetry of services.
     """
 
     def __init__(self, insights: Insights) -> None:
         self._insights = insights
 
     def calls(self) -> list[Call]:
-        """Return what it answers; a sender has no token, but a key in each of its records."""
+        """Return the calls that it answers; a sender has no token, but a key in each record."""
         service = "/insights/<service>"
         return [
             Call("telemetry.track", "POST", "/v2/track", self._forget, Door.OPEN),
@@ -206,7 +206,7 @@ class Telemetry:
 
 
 def _envelopes(request: Request) -> list[Any]:
-    """Return the records of a request: a list, or one in each line; other content is one."""
+    """Return the records of a request: a list, or one per line; any other content is one."""
     try:
         content = request.get_data()
         if request.headers.get("Content-Encoding") == "gzip":

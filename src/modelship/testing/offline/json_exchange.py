@@ -1,4 +1,4 @@
-"""What is exchanged with a client: JSON that is bounded in size and depth, and refusals."""
+"""Exchange JSON of bounded size and depth with a client, and refuse requests."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _ANY_OBJECT: dict[str, Any] = {}
 
 
 class RefusalError(Exception):
-    """A request is answered with an error, in the shape of Azure ML's services.
+    """A request gets an error response, in the shape of Azure ML's services.
 
     Parameters
     ----------
@@ -56,33 +56,33 @@ class RefusalError(Exception):
         self.message = message
 
     def response(self) -> Response:
-        """Return the answer, in which each of the SDK's many clients finds the message."""
+        """Return the response, with the message in each place that a client of the SDK reads."""
         root = {"code": self.code, "message": self.message, "details": []}
         body = {
             "code": self.code,
             "statusCode": self.status,
             "message": self.message,
             "details": [],
-            # All that the client of models shows.
+            # The only field that the models client shows.
             "correlation": {"message": self.message},
-            # The resource manager and the run history wrap it once more. The SDK fails at printing
-            # an error without details.
+            # The resource manager and the run history nest it once more. The SDK fails to print an
+            # error without details.
             "error": root,
         }
         answer = json_response(body, status=self.status)
-        # All that the client of data sets shows.
+        # The only field that the datasets client shows.
         answer.status = f"{self.status} {as_reason(self.message)}"
         return answer
 
 
 def json_response(body: Any, *, status: int = 200, **headers: str) -> Response:
-    """Return an answer of JSON; ``Operation_Location="…"`` becomes that header."""
+    """Return a JSON response; ``Operation_Location="…"`` becomes that header."""
     names = {name.replace("_", "-"): value for name, value in headers.items()}
     return Response(json.dumps(body), status=status, mimetype="application/json", headers=names)
 
 
 def json_list(values: list[Any]) -> Response:
-    """Return an answer of values, all on one page, as the SDK reads pages."""
+    """Return a response with values, all on one page, in the SDK's format for pages."""
     return json_response({"value": values, "continuationToken": None})
 
 
@@ -94,8 +94,8 @@ def json_value(request: Request, *, constant: Callable[[str], Any] | None = None
     request : Request
         The request.
     constant : Callable, optional
-        Takes ``"NaN"``, ``"Infinity"`` and ``"-Infinity"``, which are no JSON, and returns what
-        they mean. Without it they are refused.
+        Accepts ``"NaN"``, ``"Infinity"`` and ``"-Infinity"``, which are not JSON, and returns their
+        value. Without it they are refused.
 
     Raises
     ------
@@ -149,7 +149,7 @@ def _refuse(constant: str) -> None:
 
 
 def _is_plain(value: Any) -> bool:
-    """Return whether a value is not too deep, and each number and text in it has a plain form."""
+    """Return whether a value is not too deep, and its numbers and text have a plain form."""
     levels = [value]
     for _ in range(_DEEPEST):
         inner: list[Any] = []

@@ -1,9 +1,10 @@
 """Keeps the listening sockets of a workspace that was killed, until it is started again.
 
-It runs as a program of its own, with nothing but the standard library. While the workspace lives it
-does nothing: a socket that two processes have is served by whichever accepts. When the workspace
-has been killed, clients still connect, and wait; the next workspace in the folder is given the
-sockets, and serves them. If there is none in time, they are told, and the keeper ends.
+It runs as a separate program, with only the standard library. While the workspace is alive it does
+nothing: a socket shared by two processes is served by the one that accepts. After the workspace has
+been killed, clients still connect, and wait. The next workspace in the folder takes over the
+sockets and serves them. If none starts in time, the clients get an error response, and the keeper
+exits.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _LARGEST_HEAD_BYTES = 1 << 16
 
 
 def keep(channel: socket.socket, folder: Path, *, held_s: float) -> None:
-    """Take sockets from a workspace until it ends, and hand them over if it was killed.
+    """Hold sockets for a workspace until it exits, and hand them over if it was killed.
 
     Parameters
     ----------
@@ -42,11 +43,11 @@ def keep(channel: socket.socket, folder: Path, *, held_s: float) -> None:
         The workspace's side sends ``{"hold": NAME}`` with a socket, ``{"drop": NAME}``, and
         ``{"end": ""}`` when it is closed.
     folder : Path
-        That of the workspace.
+        The folder of the workspace.
     held_s : float
         How long to wait for another workspace.
     """
-    os.chdir(folder)  # a Unix socket takes short paths only
+    os.chdir(folder)  # the path of a Unix socket has to be short
     with open(LOCK, "wb") as lock:  # noqa: PTH123 - in the current folder
         fcntl.flock(lock, fcntl.LOCK_EX)
         held = _held_at_the_end(channel)
@@ -55,7 +56,7 @@ def keep(channel: socket.socket, folder: Path, *, held_s: float) -> None:
 
 
 def _held_at_the_end(channel: socket.socket) -> dict[str, socket.socket] | None:
-    """Return what is held when the workspace was killed; None if it was closed."""
+    """Return the sockets held when the workspace was killed; None if it was closed."""
     held: dict[str, socket.socket] = {}
     while True:
         text, descriptors, _, _ = socket.recv_fds(channel, _LONGEST_MESSAGE, 1)
@@ -93,18 +94,18 @@ def _hand_over(held: dict[str, socket.socket], folder: Path, held_s: float) -> N
 
 
 def _refuse_all(held: dict[str, socket.socket], folder: Path) -> None:
-    """Tell those who wait what they wait for."""
+    """Send an error response to waiting clients."""
     words = f"The offline workspace was killed: start it again in the folder {folder}"
     line = words.encode("ascii", "replace").decode()
     answer = f"HTTP/1.1 503 {line}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode()
     for each in held.values():
         each.setblocking(False)
-        with suppress(OSError):  # nobody is left
+        with suppress(OSError):  # no client is left
             while True:
                 client, _ = each.accept()
                 with client, suppress(OSError):
                     client.settimeout(_READ_S)
-                    client.recv(_LARGEST_HEAD_BYTES)  # unread, it would be a reset
+                    client.recv(_LARGEST_HEAD_BYTES)  # unread, it would cause a reset
                     client.sendall(answer)
 
 

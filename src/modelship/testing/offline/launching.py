@@ -19,8 +19,8 @@ def release_of(image: Image) -> Release:
 
 
 def container_variables(image: Image, settings: str, front_key: str) -> dict[str, str]:
-    """Return the variables of a container whose gunicorn reads the file `settings` too."""
-    # The settings come last, so that no others of the user's stand in for them.
+    """Return the variables of a container whose gunicorn also reads the file `settings`."""
+    # The settings come last, so that they override the user's own.
     arguments = f"{image.variables.get('GUNICORN_CMD_ARGS', '')} --config {shlex.quote(settings)}"
     return {
         **image.variables,

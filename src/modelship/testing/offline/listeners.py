@@ -1,4 +1,4 @@
-"""The listening sockets of a workspace, which its keeper holds too.
+"""The listening sockets of a workspace, which are shared with its keeper.
 
 They outlive a workspace that is killed, so that clients wait for the next one in its folder.
 """
@@ -40,9 +40,9 @@ class Listeners:
     Parameters
     ----------
     folder : Path, optional
-        That of the workspace; None where nothing is to outlive it.
+        The folder of the workspace; None if no socket has to outlive it.
     held_s : float
-        How long clients of a workspace that was killed wait for the next one in its folder.
+        How long clients of a killed workspace wait for the next one in its folder.
     """
 
     def __init__(self, folder: Path | None = None, *, held_s: float = 60.0) -> None:
@@ -63,7 +63,7 @@ class Listeners:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                start_new_session=True,  # so that Ctrl-C is for the workspace alone
+                start_new_session=True,  # so that Ctrl-C only reaches the workspace
             )
 
     def open(self, name: str, port: int | None = None) -> socket.socket:
@@ -72,9 +72,9 @@ class Listeners:
         Parameters
         ----------
         name : str
-            What it is for.
+            The purpose of the socket.
         port : int, optional
-            The port of a new one, if it is free.
+            The port of a new socket, if it is free.
         """
         with self._lock:
             found = self._inherited.pop(name, None)
@@ -83,17 +83,17 @@ class Listeners:
         return listener
 
     def forget(self, name: str) -> None:
-        """Let a socket end with this process; it is the caller's to close."""
+        """Let a socket end with this process; the caller has to close it."""
         self._tell("drop", name)
 
     def settle(self) -> None:
-        """Close what an earlier workspace had, and nobody has asked for."""
+        """Close the sockets of an earlier workspace that have not been opened again."""
         with self._lock:
             while self._inherited:
                 self._inherited.popitem()[1].close()
 
     def close(self) -> None:
-        """End the keeper. Twice is harmless."""
+        """Stop the keeper. Safe to call twice."""
         self.settle()
         with self._lock:
             if self._channel is None or self._keeper is None:
@@ -124,10 +124,10 @@ class Listeners:
 
 
 def _inherited(folder: Path) -> dict[str, socket.socket]:
-    """Return the sockets that a keeper in this folder holds for a workspace that was killed."""
+    """Return the sockets that a keeper in this folder holds for a killed workspace."""
     deadline = time.monotonic() + _HANDOVER_S
     found: dict[str, socket.socket] = {}
-    # If it does not hand over, its ports are taken, and others serve as well.
+    # If it does not hand them over, its ports are taken, and other ports are used.
     while _is_kept(folder) and time.monotonic() < deadline:
         with suppress(OSError), _meeting(folder) as heir:
             heir.settimeout(_HANDOVER_S)
@@ -150,7 +150,7 @@ def _is_kept(folder: Path) -> bool:
 
 @contextmanager
 def _meeting(folder: Path) -> Iterator[socket.socket]:
-    """Connect to the socket at which a keeper hands over, however long its path is."""
+    """Connect to the keeper's handover socket, however long its path is."""
     here = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         with socket.socket(socket.AF_UNIX) as client:
@@ -168,6 +168,6 @@ def _taken_over(keeper_side: socket.socket) -> dict[str, socket.socket]:
         if not text:
             return found
         listener = socket.socket(fileno=descriptors[0])
-        listener.setblocking(True)  # as one that is new; who had it may have changed that
+        listener.setblocking(True)  # the default of a new socket
         found[json.loads(text)] = listener
         keeper_side.sendall(DONE)

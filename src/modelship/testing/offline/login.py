@@ -1,4 +1,4 @@
-"""Signing in to an offline workspace: what Microsoft's identity platform answers to a program.
+"""Sign in to an offline workspace: the responses of Microsoft's identity platform to programs.
 
 The protocol is the client credentials flow of OAuth 2.0 (RFC 6749, section 4.4) as MSAL speaks it:
 https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
@@ -31,7 +31,7 @@ __all__ = ["Login", "ServicePrincipal"]
 _HOST = "https://login.microsoftonline.com"
 _PAGE = "offline-sign-in"
 _CONFIGURATION = "/v2.0/.well-known/openid-configuration"
-# The codes that the identity platform's errors begin with:
+# The codes at the start of the identity platform's errors:
 # https://learn.microsoft.com/entra/identity-platform/reference-error-codes
 _NO_TENANT = "AADSTS90002"
 _NO_CLIENT = "AADSTS700016"
@@ -55,12 +55,12 @@ _FORM = """<form method="{method}" action="{action}">
 </form>
 <script>document.forms[0].submit()</script>
 """
-_LIFETIME_S = 3599  # what the platform says of a token that is good for an hour
+_LIFETIME_S = 3599  # the value that the platform sends for a token that is valid for an hour
 
 
 @dataclass(frozen=True)
 class ServicePrincipal:
-    """Who may sign in: the one service principal of an offline workspace.
+    """The only service principal of an offline workspace, which may sign in.
 
     Parameters
     ----------
@@ -100,12 +100,12 @@ class _LoginRefusalError(RefusalError):
 
 
 class Login:
-    """Gives tokens to the service principal of an offline workspace.
+    """Issues tokens to the service principal of an offline workspace.
 
     Parameters
     ----------
     principal : ServicePrincipal
-        Who gets them.
+        The service principal that gets tokens.
     access : Access
         Signs them.
     """
@@ -115,7 +115,7 @@ class Login:
         self._access = access
 
     def calls(self) -> list[Call]:
-        """Return what it answers; nobody has a token yet who asks for one."""
+        """Return the calls that it answers; they need no token, because they issue it."""
         instance, token = "/common/discovery/instance", "/<tenant>/oauth2/v2.0/token"
         configuration, device = f"/<tenant>{_CONFIGURATION}", "/<tenant>/oauth2/v2.0/devicecode"
         return [
@@ -134,12 +134,12 @@ class Login:
         return json_response(document | {"metadata": [cloud]})
 
     def _configuration(self, _request: Request, *, tenant: str) -> Response:
-        # Also of a tenant that is not there: MSAL shows the error of what it asks for next.
+        # Also for an unknown tenant: MSAL shows the error of its next request.
         ways = f"{_HOST}/{tenant}/oauth2/v2.0"
         return json_response(
             {
                 "issuer": f"{_HOST}/{tenant}/v2.0",
-                # A browser goes around the proxy, and would arrive at Microsoft's own page.
+                # A browser does not use the proxy, and would open Microsoft's own page.
                 "authorization_endpoint": f"{self._access.endpoint}/{_PAGE}",
                 "token_endpoint": f"{ways}/token",
                 "device_authorization_endpoint": f"{ways}/devicecode",
@@ -165,10 +165,10 @@ class Login:
 
     @staticmethod
     def _begin_with_person(_request: Request, **_tenant: str) -> Response:
-        """Answer the SDK that finds no service principal, and would let a person sign in.
+        """Answer the SDK when it finds no service principal and starts interactive sign-in.
 
-        Of a refusal it shows the whole document; of one of the token that it asks for next, the
-        sentence.
+        It shows the whole document of an error response, but only the message of an error of the
+        following token request.
         """
         code = {"device_code": "none", "user_code": "none", "verification_uri": _HOST}
         return json_response(code | {"expires_in": 1, "interval": 1, "message": _NO_PEOPLE})
@@ -195,10 +195,10 @@ class Login:
 
 
 def _turned_away(request: Request, sentence: str) -> Response:
-    """Return a page that shows a browser a sentence, and tells it to the program that waits.
+    """Return a page that shows a message in a browser and sends it to the waiting program.
 
-    It is the answer of OAuth 2.0 to a person who may not (RFC 6749, section 4.1.2.1), so that the
-    program goes on, with an error whose text is a sentence.
+    It is OAuth 2.0's response to a user without access (RFC 6749, section 4.1.2.1), so that the
+    program continues, with an error that has the message as its text.
     """
     page = _HTML.format(sentence=escape(sentence))
     place = urlsplit(request.args.get("redirect_uri", ""))

@@ -1,4 +1,4 @@
-"""Registered models and the assets that say which artifacts they are made of."""
+"""Registered models and the assets that list the artifacts of each."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Models:
     Parameters
     ----------
     store : Store
-        Where models (documents ``name:version``) and assets (by id) are kept.
+        Where models (documents ``name:version``) and assets (by id) are stored.
     """
 
     def __init__(self, store: Store) -> None:
@@ -73,7 +73,7 @@ class Models:
         self._services = store.documents("services")
 
     def calls(self) -> list[Call]:
-        """Return what it answers."""
+        """Return the calls that it answers."""
         one = f"{MMS}/models/<model_id>"
         return [
             Call("assets.create", "POST", f"{MMS}/assets", self._create_asset),
@@ -118,7 +118,7 @@ class Models:
             raise RefusalError(400, "AssetNotFound", f"The model's url names no asset: {url}")
 
     def _next_version(self, name: str) -> int:
-        """Count on, so that the version of a deleted model never comes again."""
+        """Increment the version, so that the version of a deleted model is never reused."""
         try:
             counter = self._counters.get(name)
         except BrokenRecordError:
@@ -178,7 +178,7 @@ def _age(model: dict[str, Any]) -> tuple[str, str]:
 
 
 def _fits(model: dict[str, Any], wanted: Any) -> bool:
-    """Return whether a model is one of those that a query asks for."""
+    """Return whether a model matches a query."""
     plain = {"name": "name", "runId": "runId", "framework": "framework"}
     datasets = [dataset.get("id") for dataset in model.get("datasets") or []]
     return (
@@ -190,7 +190,7 @@ def _fits(model: dict[str, Any], wanted: Any) -> bool:
 
 
 def _page(models: list[dict[str, Any]], request: Request) -> dict[str, Any]:
-    """Return one page; it begins after the model that the token names, however many came since."""
+    """Return one page, from after the model that the token names, even if others were added."""
     size = request.args.get("count", _MOST_OF_A_PAGE, type=int)
     if not 1 <= size <= _MOST_OF_A_PAGE:
         raise RefusalError(400, "InvalidCount", f"count is {size}; expected 1 to {_MOST_OF_A_PAGE}")

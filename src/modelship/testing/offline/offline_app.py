@@ -1,4 +1,4 @@
-"""The WSGI application of an offline workspace: calls with names, and faults planted in them."""
+"""The WSGI application of an offline workspace: named calls, and the faults injected into them."""
 
 from __future__ import annotations
 
@@ -46,17 +46,17 @@ class Call:
     Parameters
     ----------
     name : str
-        What faults know it by: ``<noun>.<verb>``, such as ``"services.create"``.
+        The name that faults refer to: ``<noun>.<verb>``, such as ``"services.create"``.
     method : str
         The HTTP method.
     path : str
-        A rule of werkzeug's routing, such as ``"/models/<name>"``.
+        A routing rule of werkzeug, such as ``"/models/<name>"``.
     answer : Callable
-        Takes the request, and the variables of the path as keywords; returns the answer.
+        Takes the request, and the variables of the path as keywords; returns the response.
     door : Door
-        What opens it.
+        The credentials that it requires.
     refusal : type[RefusalError]
-        The shape of the answer to a request that is not let in.
+        The shape of the response to an unauthorized request.
     """
 
     name: str
@@ -73,11 +73,11 @@ class App:
     Parameters
     ----------
     calls : Iterable[Call]
-        What it knows.
+        The calls that it answers.
     faults : Faults
-        Asked before each of them.
+        Checked before each call.
     guard : Guard
-        Asked before anything else.
+        Checked before anything else.
     """
 
     def __init__(self, calls: Iterable[Call], faults: Faults, *, guard: Guard) -> None:
@@ -95,12 +95,12 @@ class App:
         # The SDK joins "https://management.azure.com/" and "/subscriptions/…".
         environ["PATH_INFO"] = "/" + environ["PATH_INFO"].lstrip("/")
         answer = self._answer(_Request(environ))
-        answer.headers["X-Content-Type-Options"] = "nosniff"  # people look at logs in browsers
+        answer.headers["X-Content-Type-Options"] = "nosniff"  # logs are opened in browsers
         return answer(environ, start_response)
 
     def _answer(self, request: Request) -> Response:
         try:
-            self.guard.check_caller(request)  # also of what there is not
+            self.guard.check_caller(request)  # also for paths that do not exist
             name, values = self._map.bind_to_environ(request.environ).match()
             call = self.calls[name]
             self._let_in(call, request)
@@ -118,7 +118,7 @@ class App:
         refusal = refusal_of(request.method, request.path, host=request.host, status=status)
         if refusal.message not in self._said and len(self._said) < _MOST_SAID:
             self._said.add(refusal.message)
-            _log.warning("%s", refusal.message)  # once, in the terminal of the workspace too
+            _log.warning("%s", refusal.message)  # once, also in the terminal of the workspace
         return refusal
 
     def _let_in(self, call: Call, request: Request) -> None:
@@ -144,7 +144,7 @@ class App:
 def _map_of(calls: tuple[tuple[str, str, str], ...]) -> Map:
     """Return the map of calls, each a name, a method and a path.
 
-    It takes a tenth of a second of the processor to make, and workspaces of one process share it.
+    Creating it takes a tenth of a second of CPU time, so the workspaces of a process share it.
     """
     rules = [Rule(path, endpoint=name, methods=[method]) for name, method, path in calls]
     return Map(rules, strict_slashes=False, merge_slashes=False)
@@ -155,7 +155,7 @@ def _harmless(fault: Fault) -> bool:
 
 
 def _failure(request: Request, error: Exception) -> RefusalError:
-    """Return the answer to a request that could not be served: the disk, or a defect of ours."""
+    """Return the response to a request that failed because of the disk, or a bug of ours."""
     number = error.errno if isinstance(error, OSError) else None
     if number == errno.ENAMETOOLONG:
         return RefusalError(400, "NameTooLong", "this machine has no room for so long a name")

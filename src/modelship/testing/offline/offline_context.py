@@ -1,4 +1,4 @@
-"""What all parts of an offline workspace share."""
+"""The state that all parts of an offline workspace share."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ __all__ = ["Context"]
 
 @dataclass(frozen=True)
 class Context:
-    """What the parts of one workspace share.
+    """The state that the parts of one workspace share.
 
     Parameters
     ----------
     identity : Identity
         Its names, ids, ports and keys.
     store : Store
-        Where its state is kept.
+        Where its state is stored.
     guard : Guard
-        Who is let in; signs addresses.
+        Authenticates requests; signs addresses.
     access : Access
         How modelship connects to it.
     faults : Faults
-        What goes wrong, on request.
+        The injected faults.
     insights : Insights
-        Takes in what services send to Application Insights.
+        Receives what services send to Application Insights.
     listeners : Listeners
         Hold the sockets of the services' addresses.
     compute : {"process", "docker"}
-        What runs a service.
+        The kind of process or container that runs a service.
     base_image : str or None
-        What images are built upon.
+        The base image.
     sealed : bool
-        Whether nothing reaches other hosts.
+        Whether no request reaches other hosts.
     temporary : bool
         Whether its folder is removed at the end.
     exported : Callable
@@ -67,5 +67,5 @@ class Context:
 
     @property
     def front_key(self) -> str:
-        """What the containers want to see of whoever asks them, beside the keys of services."""
+        """The key that the containers require from clients, in addition to the keys of services."""
         return self.identity.key_for("fronts")

@@ -1,4 +1,4 @@
-"""An Azure ML workspace on this machine, for code that speaks to it through azureml-core."""
+"""An Azure ML workspace on this machine, for code that accesses it through azureml-core."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ _EXTRA = {"werkzeug", "cryptography", "certifi", "jwt"}
 
 
 class OfflineWorkspace:
-    """An Azure ML workspace that needs no Azure: it answers the SDK, and runs services for real.
+    """An Azure ML workspace without Azure: it answers the SDK, and really runs services.
 
-    It is a context manager. While it is open, a server on 127.0.0.1 speaks the protocol of Azure
-    ML to the unmodified ``azureml-core``, and clients in this process trust its certificate.
+    It is a context manager. While it is open, a server on 127.0.0.1 speaks the protocol of Azure ML
+    to the unmodified ``azureml-core``, and clients in this process trust its certificate.
 
     ::
 
@@ -60,46 +60,47 @@ class OfflineWorkspace:
     Parameters
     ----------
     folder : path, optional
-        Where its state is kept: opened again on the same folder, it has the same identity,
-        models and services, and the same ports where they are free. Without one, everything is
-        removed at the end.
+        Where to store its state: reopened on the same folder, it has the same identity, models and
+        services, and the same ports if they are free. Without a folder, everything is removed at
+        the end.
     compute : {"process", "docker"}
-        What "Container Instances" are: processes of this machine, or containers.
+        What "Container Instances" are: processes on this machine, or containers.
     base_image : str, optional
-        The image that packages and local services are built upon, and with ``compute="docker"``
-        services too.
+        The base image of packages and local services, and with ``compute="docker"`` also of
+        services.
     name : str
-        The name of the workspace, where the folder does not have one yet.
+        The name of the workspace, if the folder does not have one yet.
     sealed : bool
         Whether its proxy refuses every host that is neither Azure's nor this machine. Otherwise it
-        leads requests for other hosts to them, so that a shell with :attr:`environment` still
-        reaches package indexes.
+        forwards requests for other hosts, so that a shell with :attr:`environment` still reaches
+        package indexes.
 
     Attributes
     ----------
     endpoint : str
-        Where it is served while it is open, such as ``"http://127.0.0.1:41233"``.
+        Its URL while it is open, such as ``"http://127.0.0.1:41233"``.
     folder : Path
-        Where its state is kept.
+        Where its state is stored.
     config_path : Path
-        A ``config.json`` for ``Workspace.from_config()``. It holds no secret: ``offline`` in it
-        names the file, readable for its owner alone, by which modelship connects directly.
+        A ``config.json`` for ``Workspace.from_config()``. It contains no secret: its entry
+        ``offline`` is the path of a file, readable only by its owner, with which modelship connects
+        directly.
     environment_path : Path
-        A file for a shell to read (``source``), with the variables of :attr:`environment`. Only
-        its owner can read it: it holds a password.
+        A file to ``source`` in a shell, which sets the variables of :attr:`environment`. Only its
+        owner can read it, because it contains a password.
     identity : Identity
         Its names and ids.
     faults : Faults
-        What goes wrong, on request.
+        The faults to inject.
     refused : list of str
-        The hosts that clients asked its proxy for while it was sealed, and did not get.
+        The hosts that clients requested from its proxy and did not reach, because it is sealed.
 
     Raises
     ------
     InvalidOptionError
-        If an option has no such value, or the folder holds other things or is in use.
+        If an option has an invalid value, or the folder contains other things or is in use.
     InvalidNameError
-        If Azure ML takes no workspace of this name.
+        If the name is not valid for an Azure ML workspace.
     MissingExtraError
         If the extra ``offline`` is not installed.
     """
@@ -162,7 +163,7 @@ class OfflineWorkspace:
         self._stack.close()
 
     def workspace(self) -> Any:
-        """Return the ``azureml.core.Workspace`` for it, connected directly.
+        """Return an ``azureml.core.Workspace`` that connects to it directly.
 
         Raises
         ------
@@ -176,11 +177,11 @@ class OfflineWorkspace:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables with which code that knows nothing of this finds it in place of Azure.
+        """The variables with which unmodified code finds it in place of Azure.
 
-        Set for another process or in another shell, where ``config.json`` lies in the current
-        folder, they lead ``Workspace.from_config()`` here: as a service principal, by Azure's own
-        host names, through the proxy. Whoever has them can run code as you: keep them secret.
+        Set for another process or in another shell whose current folder has the ``config.json``,
+        they make ``Workspace.from_config()`` connect here: as a service principal, by Azure's own
+        host names, through the proxy. Anybody who has them can run code as you: keep them secret.
         """
         from modelship.testing.offline.login import ServicePrincipal
 
@@ -192,23 +193,24 @@ class OfflineWorkspace:
         )
 
     def app_insights(self) -> tuple[InsightsRecord, ...]:
-        """Return what services with ``enable_app_insights`` have sent, the oldest first.
+        """Return what services with ``enable_app_insights`` have sent, oldest first.
 
-        That is what they printed, each request and each exception. They send it some seconds later.
+        These are their output, requests and exceptions. Services send them with a delay of some
+        seconds.
         """
         return self._insights.records()
 
     def _hold_folder(self, stack: ExitStack) -> Path:
-        """Return the folder; nobody else uses it until the stack is unwound."""
+        """Return the folder, locked for this process until the stack is unwound."""
         folder = self._given_folder
         if folder is None:
             folder = Path(tempfile.mkdtemp(prefix="modelship-offline-"))
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
             return folder
-        Identity.load(folder, name=self._name)  # refuses a wrong folder before it is written to
+        Identity.load(folder, name=self._name)  # rejects a wrong folder before it is written to
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
-            # Not of one thread: who opened it need not be who closes it.
+            # Not bound to a thread: it may be closed in another thread than it was opened in.
             stack.enter_context(FileLock(folder / LOCK, timeout=0, thread_local=False))
         except Timeout:
             expected = "a folder that no other offline workspace uses now"
@@ -223,7 +225,7 @@ class OfflineWorkspace:
 
         stack.enter_context(without_exports())
         WayOut(os.environ).keep(self.folder, sealed=self._sealed)
-        # A folder of our own is removed at the end, and nobody opens it again.
+        # A temporary folder is removed at the end, and is never reopened.
         listeners = stack.enter_context(Listeners(self.folder if self._given_folder else None))
         sockets = {
             scheme: stack.enter_context(listeners.open(scheme, self.identity.ports.get(scheme)))

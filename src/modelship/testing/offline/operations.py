@@ -1,4 +1,4 @@
-"""What takes long, as the SDK follows it: state, step, and a log that grows."""
+"""Long-running operations, as the SDK follows them: state, step, and a growing log."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Operations:
         self._logs = store.folder / "logs"
 
     def calls(self) -> list[Call]:
-        """Return what the workspace answers."""
+        """Return the calls that the workspace answers."""
         place = f"{MMS}/operations/<operation>"
         return [
             Call("operations.get", "GET", place, self._get),
@@ -59,7 +59,7 @@ class Operations:
         ]
 
     def begin(self, service: str, *, kind: str = "Service") -> str:
-        """Record a new operation on a service, or on what else takes long; return its id."""
+        """Record a new operation, on a service or another resource; return its id."""
         operation = str(uuid.uuid4())
         self._documents.put(
             operation,
@@ -76,7 +76,7 @@ class Operations:
         return operation
 
     def step(self, operation: str, step: Step, *lines: str) -> None:
-        """Record that an operation is at a step, with lines for whoever waits."""
+        """Record the current step of an operation, with log lines for its observers."""
         with self._documents.lock:
             document = self._documents.get(operation)
             if document is None or document["state"] in ENDED:
@@ -90,7 +90,7 @@ class Operations:
             )
 
     def write(self, operation: str, text: str) -> None:
-        """Add to the build log of an operation."""
+        """Append to the build log of an operation."""
         self._logs.mkdir(exist_ok=True)
         with self._log_file(operation).open("a", encoding="utf-8") as file:
             file.write(f"{text.rstrip()}\n")
@@ -105,7 +105,7 @@ class Operations:
     ) -> None:
         """Record the end of an operation, unless it has ended.
 
-        What it made is at `location`; if that is a path, clients get a signed address of it.
+        Its result is at `location`; if that is a path, clients get a signed address of it.
         """
         with self._documents.lock, suppress(KeyError):
             document = self._documents.get(operation)
@@ -115,9 +115,10 @@ class Operations:
                 self._documents.change(operation, state=state, endTime=moment(), **ended)
 
     def carry_out(self, operation: str, work: Callable[[], str | None]) -> None:
-        """Do the work of an operation, and record its end; what it makes is where `work` returns.
+        """Do the work of an operation and record its end; `work` returns the result's location.
 
-        Whatever `work` raises is the error of the operation: whoever waits has to hear of it.
+        An exception of `work` becomes the error of the operation, so that its observers are
+        notified.
         """
         try:
             location = work()
@@ -144,15 +145,15 @@ class Operations:
         return path.read_text(encoding="utf-8") if path.exists() else ""
 
     def log_address(self, operation: str, request: Request) -> str:
-        """Return where a build log can be read, on the host that the client spoke to.
+        """Return the address of a build log, on the host that the client used.
 
-        People follow this link in a browser.
+        Users open this link in a browser.
         """
         return self._signed(f"{_path_of(operation, request)}/log", request)
 
     @staticmethod
     def accepted(operation: str, request: Request) -> Response:
-        """Return the answer to what goes on, with the operation's address for this client."""
+        """Return the response to a started operation, with its address for this client."""
         address = f"{request.host_url.rstrip('/')}{_path_of(operation, request)}"
         return json_response({}, status=202, Operation_Location=address)
 
@@ -170,7 +171,7 @@ class Operations:
         return json_response(document | {"operationLog": self.log_address(operation, request)})
 
     def _log(self, request: Request, *, operation: str, **_scope: str) -> Response:
-        """Answer with the log, or with what came after the part that a client has."""
+        """Answer with the log, or with the part that a client does not have yet."""
         self._require(operation)
         content = self.log(operation).encode()
         answer = Response(content, mimetype="text/plain")
@@ -193,6 +194,6 @@ def _path_of(operation: str, request: Request) -> str:
 
 
 def _entry(line: str) -> str:
-    """Return a line as the SDK splits it: entries at "#", and each into time and text at "|"."""
+    """Return a line in the SDK's format: split into entries at "#", into time and text at "|"."""
     now = datetime.now(timezone.utc).strftime("%Y%m%d%H%M%S")
     return f"{now}|{line.replace('|', '/').replace('#', 'no. ')}"

@@ -1,4 +1,4 @@
-"""One connection through a front: its head is judged, and from then on bytes pass as they are."""
+"""One connection through a front: its head is checked, then bytes are forwarded unchanged."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["lead_through"]
 
 _CHUNK_BYTES: Final = 1 << 16
-# More than the server behind takes: a hundred fields of 8190 bytes.
+# More than the server behind accepts: a hundred fields of 8190 bytes.
 _LARGEST_HEAD_BYTES: Final = 1 << 20
 _HEAD_TIMEOUT_S: Final = 30.0
 _LINGER_S: Final = 2.0
@@ -37,9 +37,9 @@ async def lead_through(client: socket.socket, route: Callable[[], Route], shown:
     Parameters
     ----------
     client : socket.socket
-        Does not block.
+        A non-blocking socket.
     route : Callable
-        Returns where it leads now; asked once the head of the request is there.
+        Returns the current route; called once the head of the request has arrived.
     shown : bytes
         A header field for the server behind, with its end of line.
     """
@@ -68,7 +68,7 @@ async def _answer(head: bytes, client: socket.socket, route: Route, shown: bytes
 
 
 def _is_meant(head: bytes, route: Route) -> bool:
-    """Return whether a request is meant for this service: no web page got a browser to send it."""
+    """Return whether a request is for this service and not caused by a web page in a browser."""
     line, _, _ = head.partition(b" ")
     fields = {
         name.decode("latin-1"): value.decode("latin-1")
@@ -82,7 +82,7 @@ def _is_meant(head: bytes, route: Route) -> bool:
 
 
 async def _read_head(client: socket.socket) -> bytes:
-    """Read until the head of a request is there, or the client ends, or it is too large."""
+    """Read until the head of a request is complete, the client closes, or it is too large."""
     head = bytearray()
     while len(head) <= _LARGEST_HEAD_BYTES:
         chunk = await asyncio.get_running_loop().sock_recv(client, _CHUNK_BYTES)
@@ -94,7 +94,7 @@ async def _read_head(client: socket.socket) -> bytes:
 
 
 async def _in_turn(request: bytes, client: socket.socket, target: Target) -> bytes:
-    """Pass a request on when it is its turn; return what to answer in its place, if anything."""
+    """Forward a request when it is its turn; return an error response instead, if any."""
     try:
         async with target.turn():
             return await _pass_on(request, client, target)
@@ -103,7 +103,7 @@ async def _in_turn(request: bytes, client: socket.socket, target: Target) -> byt
 
 
 async def _pass_on(head: bytes, client: socket.socket, target: Target) -> bytes:
-    """Pass the request to the server, and what it answers to the client, both at once."""
+    """Forward the request to the server and its response to the client, concurrently."""
     loop = asyncio.get_running_loop()
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as server:
         server.setblocking(False)
@@ -114,7 +114,7 @@ async def _pass_on(head: bytes, client: socket.socket, target: Target) -> bytes:
             if first is None:
                 return _TIMED_OUT
             await loop.sock_sendall(client, first)
-            with suppress(ConnectionResetError):  # closed with unread bytes, after an answer
+            with suppress(ConnectionResetError):  # closed with unread bytes, after a response
                 await _pump(server, client)
         except ConnectionResetError:
             _reset_on_close(client)
@@ -126,7 +126,7 @@ async def _pass_on(head: bytes, client: socket.socket, target: Target) -> bytes:
 
 
 async def _first_bytes(server: socket.socket, target: Target) -> bytes | None:
-    """Return what an answer begins with, and name the version in it; None if it takes too long."""
+    """Return the start of a response with the version added; None after a timeout."""
     receiving = asyncio.get_running_loop().sock_recv(server, _CHUNK_BYTES)
     timeout_s = target.limits.timeout_s if target.limits else None
     try:
@@ -139,7 +139,7 @@ async def _first_bytes(server: socket.socket, target: Target) -> bytes | None:
 
 
 async def _send(head: bytes, client: socket.socket, server: socket.socket) -> None:
-    # A server that answers before it has read everything is heard all the same.
+    # A server that responds before it has read everything is still read from.
     with suppress(OSError):
         await asyncio.get_running_loop().sock_sendall(server, head)
         await _pump(client, server)
@@ -153,12 +153,12 @@ async def _pump(source: socket.socket, sink: socket.socket) -> None:
 
 
 def _reset_on_close(client: socket.socket) -> None:
-    """Let the client see what happened: a connection that was cut off, not one that ended."""
+    """Make the client see a reset connection instead of a normal end."""
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 async def _part(client: socket.socket) -> None:
-    """End our side, and read on a while: unread bytes would become a reset, ahead of the answer."""
+    """Shut down our side and keep reading: unread bytes would cause a reset before the response."""
     client.shutdown(socket.SHUT_WR)
     with suppress(asyncio.TimeoutError):
         await asyncio.wait_for(_drain(client), _LINGER_S)

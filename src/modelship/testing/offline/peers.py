@@ -1,6 +1,6 @@
-"""Which user is at the other end of a connection on this machine, where the platform tells.
+"""Determine the user at the other end of a local connection, if the platform supports it.
 
-That keeps other users out early. It is not what protects a workspace: its keys are.
+This rejects other users early. It is not what protects a workspace: its keys are.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from contextlib import suppress
 
 __all__ = ["is_another_users", "user_of"]
 
-# Linux, sock_diag(7): one question for one socket, by its two addresses.
+# Linux, sock_diag(7): one query for one socket, by its two addresses.
 _NETLINK_SOCK_DIAG = 4
 _SOCK_DIAG_BY_FAMILY = 20
 _NLM_F_REQUEST = 1
@@ -21,15 +21,15 @@ _ANY_STATE = 0xFFFFFFFF
 _HEADER = struct.Struct("=IHHII")  # nlmsghdr
 _QUESTION = struct.Struct("=BBBxI")  # inet_diag_req_v2, up to its inet_diag_sockid
 _SOCKET = struct.Struct("!HH16s16s4x8s")  # inet_diag_sockid, with no interface
-_ANSWER = struct.Struct("=4x48x8xIII")  # inet_diag_msg: what we do not read, wqueue, uid, inode
+_ANSWER = struct.Struct("=4x48x8xIII")  # inet_diag_msg: unused fields, wqueue, uid, inode
 _NO_COOKIE = b"\xff" * 8
 _TIMEOUT_S = 1.0
 _ROOT = 0
-_UNMAPPED = 65534  # whom this user namespace has no number for
+_UNMAPPED = 65534  # a user without a number in this user namespace
 
 
 def is_another_users(connection: socket.socket) -> bool:
-    """Return whether a client on this machine is somebody else than this user or root."""
+    """Return whether a client on this machine is neither this user nor root."""
     user = user_of(connection)
     return user is not None and user not in {_ROOT, os.geteuid()}
 
@@ -37,7 +37,7 @@ def is_another_users(connection: socket.socket) -> bool:
 def user_of(connection: socket.socket) -> int | None:
     """Return the id of the user who opened the other end of a connection; None if unknown.
 
-    Unknown it is on another platform than Linux, for a client that has closed its end already, and
+    It is unknown on platforms other than Linux, for a client that has already closed its end, and
     for one in another network namespace, such as a container.
     """
     if sys.platform != "linux" or connection.family is not socket.AF_INET:
@@ -60,5 +60,5 @@ def _ask(theirs: tuple[str, int], ours: tuple[str, int]) -> int | None:
     if _HEADER.unpack_from(answer)[1] != _SOCK_DIAG_BY_FAMILY:
         return None  # an error: there is no such socket here
     _, user, inode = _ANSWER.unpack_from(answer, _HEADER.size)
-    # Without an inode it is closed, and nobody's.
+    # Without an inode it is closed and has no owner.
     return int(user) if inode and user != _UNMAPPED else None

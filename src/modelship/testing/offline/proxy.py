@@ -1,8 +1,8 @@
-"""An HTTP proxy that leads Azure's hosts to an offline workspace, so that none is ever called.
+"""An HTTP proxy that routes Azure's hosts to an offline workspace, so that none is ever called.
 
-It only passes bytes. TLS to one of those hosts is ended by the workspace's own server, which has a
-certificate for each name (:mod:`modelship.testing.offline.authority`); TLS to any other host is
-ended there.
+It only forwards bytes. TLS to one of those hosts is terminated by the workspace's own server, which
+has a certificate for each name (:mod:`modelship.testing.offline.authority`); TLS to any other host
+is terminated by that host.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _UNKNOWN = (
     "The proxy of this offline workspace does not know these credentials: source environment.sh in "
     "the workspace's folder again"
 )
-# What machines of Azure ask for the token of their managed identity.
+# The address at which Azure machines request the token of their managed identity.
 _INSTANCE_METADATA = "169.254.169.254"
 _NO_IDENTITY = (
     "An offline workspace has no managed identities: sign in with ServicePrincipalAuthentication, "
@@ -55,7 +55,7 @@ _OWN_FIELDS = (b"connection:", b"proxy-connection:", b"proxy-authorization:")
 
 @dataclass(frozen=True)
 class _Request:
-    """The head of a request: what a client wants from which host."""
+    """The head of a request: what a client requests from which host."""
 
     head: bytes
     host: str
@@ -64,7 +64,7 @@ class _Request:
 
     @classmethod
     def read(cls, head: bytes) -> _Request:
-        """Read ``CONNECT host:port`` or ``GET http://host/path``; ValueError if it is neither."""
+        """Parse ``CONNECT host:port`` or ``GET http://host/path``; raise ValueError otherwise."""
         method, target, _version = head.split(b"\r\n")[0].decode("ascii").split(" ")
         is_tunnel = method == "CONNECT"
         url = urlsplit(f"//{target}" if is_tunnel else target)
@@ -73,15 +73,15 @@ class _Request:
         return cls(head, url.hostname, url.port or (443 if is_tunnel else 80), is_tunnel)
 
     def for_proxy(self, *fields: bytes) -> bytes:
-        """Return the head as the next proxy reads it."""
+        """Return the head to send to another proxy."""
         first, *rest = self.head[: -len(b"\r\n\r\n")].split(b"\r\n")
         kept = [line for line in rest if not line.lower().startswith(_OWN_FIELDS)]
-        # A second request on this connection could be meant for another host.
+        # A second request on this connection could be for another host.
         own = [] if self.is_tunnel else [b"Connection: close"]
         return b"\r\n".join([first, *kept, *own, *fields, b"", b""])
 
     def for_server(self) -> bytes:
-        """Return the head as the server reads it that the request is meant for."""
+        """Return the head to send to the server that the request is for."""
         method, rest = self.for_proxy().split(b" ", 1)
         target, rest = rest.split(b" ", 1)
         url = urlsplit(target)
@@ -90,24 +90,25 @@ class _Request:
 
 
 class Proxy:
-    """Takes requests on 127.0.0.1 until it is closed.
+    """Accepts requests on 127.0.0.1 until it is closed.
 
     ``CONNECT host:port`` and plain requests by absolute URI (RFC 9112, sections 3.2.2 and 3.2.3)
-    for Azure's hosts go to the workspace, those for this machine where they are meant for.
+    are forwarded to the workspace if they are for Azure's hosts, and to their destination if they
+    are for this machine.
 
     Parameters
     ----------
     listener : socket
-        Where clients connect; the proxy closes it.
+        The listening socket; the proxy closes it.
     http_port, https_port : int
-        Where the workspace is served on 127.0.0.1, plain and with TLS.
+        The ports of the workspace on 127.0.0.1, plain and with TLS.
     password : str
-        What a client has to show, with the name ``modelship-offline``, whatever it asks for.
+        The password that every request requires, with the user name ``modelship-offline``.
     account : str
-        The workspace's storage account. Others are hosts like any other.
+        The workspace's storage account. Others are treated like any other host.
     sealed : bool
-        Refuse every other host. Otherwise requests go on to where they belong, through the proxy
-        that the variables of this process name, if they name one.
+        Refuse every other host. Otherwise requests are forwarded to their destination, through the
+        proxy in the environment variables of this process, if any.
     """
 
     def __init__(
@@ -134,12 +135,12 @@ class Proxy:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="offline-proxy", daemon=True)
         self._thread.start()
-        # In that thread: the one that opens the proxy may have a loop that runs, as notebooks do.
+        # In that thread: the one that opens the proxy may have a running loop, as notebooks do.
         listening = asyncio.start_server(self._serve, sock=listener, limit=_LARGEST_HEAD_BYTES)
         self._server = asyncio.run_coroutine_threadsafe(listening, self._loop).result()
 
     def close(self) -> None:
-        """Stop listening, and end each connection; again does no harm."""
+        """Stop listening, and close all connections. Safe to call twice."""
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(_ENDING_S)
@@ -154,7 +155,7 @@ class Proxy:
         for task in self._busy:
             task.cancel()
         await asyncio.gather(*self._busy, return_exceptions=True)
-        await asyncio.sleep(0)  # connections that were aborted close in the next round
+        await asyncio.sleep(0)  # aborted connections close in the next iteration of the loop
         await self._loop.shutdown_default_executor()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -166,7 +167,7 @@ class Proxy:
                 if not is_another_users(writer.get_extra_info("socket")):
                     await self._answer(reader, writer)
         except (OSError, asyncio.CancelledError):
-            pass  # the client went away, or the proxy is being closed
+            pass  # the client disconnected, or the proxy is being closed
         finally:
             self._busy.discard(task)
 
@@ -208,14 +209,14 @@ class Proxy:
         return self._sealed and (foreign or not (is_azure(host) or is_loopback(host)))
 
     def _is_ours(self, host: str) -> bool:
-        """Return whether the workspace answers for a host, if only to refuse in its shape."""
+        """Return whether the workspace answers for a host, even if only with a refusal."""
         foreign = is_foreign_account(host, account=self._account)
         return is_azure(host) and (self._sealed or not foreign)
 
     async def _dial(
         self, request: _Request, client: asyncio.StreamWriter
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """Connect to where a request is meant for, and say what has to be said first."""
+        """Connect to the destination of a request, and send what has to be sent first."""
         address = (request.host, request.port)
         if self._is_ours(request.host):
             address = ("127.0.0.1", self._workspace_ports[request.is_tunnel])
@@ -238,7 +239,7 @@ class Proxy:
 
 @asynccontextmanager
 async def _closing(writer: asyncio.StreamWriter) -> AsyncIterator[None]:
-    """Close a connection after the body; after an error at once, with what was still to be sent."""
+    """Close a connection after the body; after an error immediately, dropping unsent bytes."""
     try:
         yield
         writer.close()
@@ -256,13 +257,13 @@ async def _refuse(
     *,
     fields: str = "",
 ) -> None:
-    """Answer with a sentence; of an answer to CONNECT, clients show the status line alone."""
+    """Respond with a message; clients show only the status line of a response to CONNECT."""
     body = f"{words}\n".encode()
     fields += f"Content-Type: text/plain\r\nContent-Length: {len(body)}\r\nConnection: close"
     writer.write(f"HTTP/1.1 {status} {as_reason(words)}\r\n{fields}\r\n\r\n".encode() + body)
     await writer.drain()
     writer.write_eof()
-    # Bytes that nobody has read would make a reset, which outruns the answer.
+    # Unread bytes would cause a reset, which could arrive before the response.
     with suppress(asyncio.TimeoutError):
         await asyncio.wait_for(_drain(reader), _LINGER_S)
 
@@ -276,7 +277,7 @@ async def _join(
     here: tuple[asyncio.StreamReader, asyncio.StreamWriter],
     there: tuple[asyncio.StreamReader, asyncio.StreamWriter],
 ) -> None:
-    """Pass bytes both ways until both sides have ended, or one was cut off."""
+    """Forward bytes both ways until both sides have closed, or one was reset."""
     ways = [
         asyncio.ensure_future(_pump(here[0], there[1])),
         asyncio.ensure_future(_pump(there[0], here[1])),

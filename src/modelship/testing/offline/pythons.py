@@ -1,9 +1,10 @@
-"""Which Python an environment gets here: the one that is asked for, or the nearest.
+"""Choose the Python of an environment: the requested one, or the nearest available one.
 
-A patch release that is asked for stands for its minor version. Another minor version is taken only
-where nobody chose one: azureml-core then writes one of :data:`SDK_PYTHONS`. It is the nearest newer
-one that is here and that the packages allow, or else the nearest older one. A Python that a user
-has named is never replaced by another minor version: a model may answer differently there.
+A requested patch release stands for its minor version. Another minor version is only used if the
+user did not choose one: azureml-core then writes one of :data:`SDK_PYTHONS`. It is the nearest
+newer version that is available and that the packages allow, or else the nearest older one. A Python
+that a user has named is never replaced by another minor version, because a model may give different
+results on it.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class PythonsHere:
         self._found: Mapping[str, str] = {}
 
     def beside(self, minor: str, steps: Steps) -> Mapping[str, str]:  # noqa: ARG002 - as for images
-        """Return the release of each minor version that there is; `minor` is wanted most."""
+        """Return the release of each available minor version; `minor` is preferred."""
         if minor not in self._found:
             self._found = installed_pythons()
         return self._found
@@ -56,7 +57,7 @@ class PythonsOfImages:
     Parameters
     ----------
     base_image : str, optional
-        The only one, if one was named; otherwise they are ``python:<minor>-slim``.
+        The only image, if one was named; otherwise they are ``python:<minor>-slim``.
     """
 
     def __init__(self, base_image: str | None) -> None:
@@ -65,12 +66,12 @@ class PythonsOfImages:
         self.place = base_image or "the base image"
 
     def beside(self, minor: str, steps: Steps) -> Mapping[str, str]:
-        """Return the release of each minor version that there is; `minor` is wanted most.
+        """Return the release of each available minor version; `minor` is preferred.
 
         Raises
         ------
         BaseImageError
-            If the one that was named is not there and cannot be pulled.
+            If the named image does not exist and cannot be pulled.
         """
         if self._base_image is None:
             return {each: each for each in self._slim(minor, steps)}
@@ -81,7 +82,7 @@ class PythonsOfImages:
 
     @staticmethod
     def _slim(minor: str, steps: Steps) -> tuple[str, ...]:
-        """Return all that can be pulled if `minor` can, and else those that are there."""
+        """Return all that can be pulled if `minor` can, and else those that are present."""
         with connected() as engine:
             try:
                 ensure_base(engine, f"python:{minor}-slim", steps=steps)
@@ -92,14 +93,14 @@ class PythonsOfImages:
 
 @dataclass(frozen=True)
 class Taken:
-    """The Python that is taken for another one.
+    """The Python that is used in place of the requested one.
 
     Parameters
     ----------
     minor : str
         Its minor version.
     note : str
-        What was asked for, what is taken, and why, in one line; ``""`` where it is the same.
+        What was requested, what is used, and why, in one line; ``""`` if they are the same.
     """
 
     minor: str
@@ -116,7 +117,7 @@ def take(
     asked : str
         A patch release, such as ``"3.8.13"``.
     here : Mapping[str, str]
-        The release of each minor version that there is.
+        The release of each available minor version.
     place : str
         Where these are, such as ``"this machine"``.
     resolve : Callable
@@ -125,9 +126,9 @@ def take(
     Raises
     ------
     PythonNotFoundError
-        If there is none to take.
+        If there is no Python to use.
     ResolutionError
-        If the packages go with none that there is.
+        If the packages support none of the available ones.
     """
     minor = minor_of(asked)
     if asked not in SDK_PYTHONS:
@@ -144,7 +145,7 @@ def take(
 
 
 def _refusal(resolve: Callable[[str], object], python: str) -> ResolutionError | None:
-    """Return why the packages do not go with a Python; None if they do."""
+    """Return why the packages do not support a Python; None if they do."""
     try:
         resolve(python)
     except ResolutionError as error:
@@ -155,7 +156,7 @@ def _refusal(resolve: Callable[[str], object], python: str) -> ResolutionError |
 
 
 def _nearest(minor: str, here: Sequence[str]) -> tuple[str, ...]:
-    """Return what there is: the minor version itself, newer ones upwards, older ones downwards."""
+    """Return the available versions: `minor` itself, newer ones upwards, older ones downwards."""
     wanted = _number(minor)
     found = sorted(each for each in map(_number, here) if each >= _OLDEST)
     upwards = [each for each in found if each >= wanted]

@@ -1,7 +1,8 @@
-"""Who is let in: the one place where the requests to an offline workspace are authenticated.
+"""Authenticate all requests to an offline workspace, in one place.
 
-:class:`~modelship.testing.offline.offline_app.App` asks it about every request, before anything
-else is looked at. A call says by its :class:`Door` what opens it; without one it needs a token.
+:class:`~modelship.testing.offline.offline_app.App` calls it for every request, before anything else
+is checked. The :class:`Door` of a call says which credentials it accepts; without one it requires a
+token.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _PERMISSIONS = {"GET": "r", "HEAD": "r", "PUT": "w"}
 
 
 class Door(Enum):
-    """What opens a call."""
+    """The credentials that a call accepts."""
 
     TOKEN = "a bearer token that the workspace's key has signed"  # noqa: S105 - no password
     ADDRESS = "an address that the workspace has signed, for one path and until some time"
@@ -49,9 +50,9 @@ class Guard:
     access : Access
         Checks bearer tokens.
     address_key : str
-        What addresses are signed with.
+        The key to sign addresses with.
     registry_password : str
-        What opens the container registry; nothing does if it is empty.
+        The password of the container registry; if it is empty, there is no access.
     account : StorageAccount
         The workspace's storage account.
     """
@@ -70,7 +71,7 @@ class Guard:
         self._registry_password = registry_password
 
     def check(self, request: Request, door: Door) -> None:
-        """Do nothing if a request is let in.
+        """Check that a request is authorized.
 
         Raises
         ------
@@ -88,12 +89,12 @@ class Guard:
             self._check_storage(request)
 
     def check_caller(self, request: Request) -> None:
-        """Refuse what a web page makes a browser send, whatever its path is.
+        """Refuse a request that a web page causes a browser to send, whatever its path is.
 
         Raises
         ------
         RefusalError
-            If a request comes from one.
+            If a request comes from a web page.
         """
         host = request.headers.get("Host", "")
         if not (is_local(host) or is_of_azure(host)):
@@ -105,9 +106,9 @@ class Guard:
             raise foreign_account(name)
 
     def signed(self, path: str, *, permissions: str) -> str:
-        """Return a query that opens a path to read (``"r"``), or to read and write (``"rw"``).
+        """Return a query that allows to read a path (``"r"``), or to read and write it (``"rw"``).
 
-        It is a shared access signature: who has it, may, and until it expires.
+        It is a shared access signature: anybody who has it has access until it expires.
         """
         expiry = moment(in_s=_ADDRESS_LIFETIME_S)
         signature = self._signature(path, permissions, expiry)

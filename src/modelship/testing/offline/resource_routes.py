@@ -1,4 +1,4 @@
-"""Azure's resource manager, as much of it as there is around one workspace."""
+"""Azure's resource manager, limited to what belongs to one workspace."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ __all__ = ["Resources"]
 _PROVIDER = "providers/Microsoft.MachineLearningServices"
 _SUBSCRIPTION = "/subscriptions/<subscription>"
 _GROUP = f"{_SUBSCRIPTION}/resourceGroups/<group>"
-# As azure-mgmt-resource writes it.
+# The format of azure-mgmt-resource.
 _LOWER_GROUP = f"{_SUBSCRIPTION}/resourcegroups/<group>"
-# What the SDK asks for first when it is to make a workspace.
+# The first request of the SDK when it has to create a workspace.
 _DEPLOYMENTS = f"{_SUBSCRIPTION}/providers/Microsoft.Resources/deployments"
 _KIND = "Microsoft.MachineLearningServices/workspaces"
 _CHANGEABLE = {"friendlyName": optional(str), "description": optional(str)}
@@ -41,14 +41,14 @@ _ONE = (
 
 
 class Resources:
-    """The subscription, resource group and workspace that there are.
+    """The only subscription, resource group and workspace.
 
     Parameters
     ----------
     identity : Identity
         Their names and ids.
     store : Store
-        Keeps what can be changed of the workspace: description, name for people, tags.
+        Stores what can be changed of the workspace: description, friendly name, tags.
     """
 
     def __init__(self, identity: Identity, *, store: Store) -> None:
@@ -56,7 +56,7 @@ class Resources:
         self._documents = store.documents("workspaces")
 
     def calls(self) -> list[Call]:
-        """Return what it answers."""
+        """Return the calls that it answers."""
         provider = f"{_SUBSCRIPTION}/{_PROVIDER}"
         every, here = f"{_SUBSCRIPTION}/resources", f"{_GROUP}/{_PROVIDER}/workspaces"
         return [
@@ -84,12 +84,12 @@ class Resources:
 
     def _provider(self, _request: Request, *, subscription: str) -> Response:
         self._check(subscription)
-        # A script that makes sure of its workspace names a region, which is checked first.
+        # A script that ensures that its workspace exists names a region, which is checked first.
         kinds = [{"resourceType": "workspaces", "locations": PUBLIC_CLOUD["locations"]}]
         return json_response({"namespace": _KIND.partition("/")[0], "resourceTypes": kinds})
 
     def _resources(self, request: Request, *, subscription: str) -> Response:
-        """List what there is, the workspace; a filter may ask for one group's resources."""
+        """List the only resource, the workspace; a filter may name the group."""
         self._check(subscription)
         group = _FILTER_OF_GROUP.search(request.args.get("$filter", ""))
         fits = group is None or _same(group[1], self._identity.resource_group)
@@ -98,7 +98,7 @@ class Resources:
     def _group(self, _request: Request, *, subscription: str, group: str) -> Response:
         self._check(subscription)
         if not _same(group, self._identity.resource_group):
-            raise self._only_one()  # where a 404 would let the SDK ask whether to make it
+            raise self._only_one()  # where a 404 would make the SDK ask whether to create it
         ours = self._identity
         identifier = f"/subscriptions/{ours.subscription_id}/resourceGroups/{ours.resource_group}"
         group_document = {"id": identifier, "name": ours.resource_group, "location": ours.location}
@@ -137,7 +137,7 @@ class Resources:
         return self._documents.get("own") or {"tags": {}}
 
     def _check(self, subscription: str, group: str | None = None, name: str | None = None) -> None:
-        """Refuse what is asked of another subscription, group or workspace."""
+        """Refuse a request for another subscription, group or workspace."""
         ours = self._identity
         if not _same(subscription, ours.subscription_id):
             message = f"The subscription '{subscription}' could not be found."

@@ -1,4 +1,4 @@
-"""Where a front leads: the servers behind it, their shares of the requests, and what opens it."""
+"""The route of a front: the servers behind it, their shares of the requests, and its keys."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ VERSION_FIELD: Final = b"azureml-model-deployment"
 
 
 class QueueTimeoutError(Exception):
-    """A request waited for its turn as long as it may."""
+    """A request waited in the queue until its timeout."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a router allows the requests to one target.
+    """The limits of a router for the requests to one target.
 
     Parameters
     ----------
     at_once : int
-        How many it passes on at the same time.
+        How many requests it forwards at the same time.
     wait_s : float
-        How long a further one waits for its turn, in seconds.
+        How long a further request waits in the queue, in seconds.
     timeout_s : float
-        How long an answer may take to begin, in seconds.
+        How long a response may take to begin, in seconds.
     """
 
     at_once: int
@@ -50,13 +50,13 @@ class Target:
     address : tuple[str, int]
         Its host and port.
     version : str
-        How the endpoint calls it, if it is one of several versions.
+        The name of the version, if the endpoint has several.
     share : float
-        Its part of the requests, relative to those of the other targets.
+        Its share of the requests, relative to those of the other targets.
     limits : Limits, optional
-        What it is spared.
+        Its limits.
     credit : float
-        How much of its share it has not had yet.
+        The part of its share that is still due.
     """
 
     address: tuple[str, int]
@@ -70,12 +70,12 @@ class Target:
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
-        """Let the body run when it is its turn.
+        """Run the body when it is its turn.
 
         Raises
         ------
         QueueTimeoutError
-            If that takes longer than it may.
+            If that takes longer than the limit.
         """
         if self._turns is None or self.limits is None:
             yield
@@ -92,23 +92,23 @@ class Target:
 
 @dataclass(frozen=True)
 class Route:
-    """Where a front leads, and who may go there.
+    """The servers behind a front, and who may access them.
 
     Parameters
     ----------
     targets : tuple[Target, ...]
-        The servers behind it; none, and it leads nowhere.
+        The servers behind it; without any, it routes nowhere.
     keys : tuple[bytes, ...]
-        Any of which opens it.
+        The accepted keys.
     takes_token : Callable[[bytes], bool], optional
-        Whether a bearer token opens it, where tokens do.
+        Whether a bearer token is valid, if tokens are used.
     origins : frozenset[str]
-        The web pages that may ask it without a key, such as ``"http://localhost:3000"``; ``"*"``
+        The web pages that may call it without a key, such as ``"http://localhost:3000"``; ``"*"``
         is any.
     prefix : bytes
-        What the path of a request begins with, and the servers behind do not get to see.
+        The prefix of the request path, which is removed before the servers behind get it.
     is_router : bool
-        Whether it answers in the place of a server that cannot, as Kubernetes' router does.
+        Whether it responds in place of a server that cannot, as Kubernetes' router does.
     """
 
     targets: tuple[Target, ...] = ()
@@ -124,18 +124,18 @@ class Route:
         return bool(self.keys) or self.takes_token is not None
 
     def admits(self, head: bytes) -> bool:
-        """Return whether the head of a request has what opens this."""
+        """Return whether the head of a request has a valid key or token."""
         if not self.is_locked or holds(head, self.keys, field=b"authorization", kind=b"bearer"):
             return True
         token = bearer_of(head)
         return token is not None and self.takes_token is not None and self.takes_token(token)
 
     def choose(self, head: bytes) -> Target | None:
-        """Return the target that a request goes to.
+        """Return the target for a request.
 
         Of several versions it is the one that the request names; otherwise they take turns, by
-        smooth weighted round robin: among any 100 requests in a row, one with a share of 10 % gets
-        10.
+        smooth weighted round robin: among any 100 consecutive requests, a version with a share of
+        10 % gets 10.
         """
         named = field_of(head, VERSION_FIELD)
         if named and any(each.version for each in self.targets):
@@ -145,7 +145,7 @@ class Route:
 
 
 def _next_by_share(targets: list[Target]) -> Target | None:
-    """Choose one, as nginx does it among servers with weights."""
+    """Choose one, by the algorithm that nginx uses for servers with weights."""
     if not targets:
         return None
     for each in targets:

@@ -1,4 +1,4 @@
-"""A web server on 127.0.0.1 in threads of this process, plain or with TLS, that can be ended."""
+"""A web server on 127.0.0.1 in threads of this process, plain or with TLS, that can be closed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 
 def listen(port: int | None = None) -> socket.socket:
-    """Return a listening socket on 127.0.0.1: on this port, or on another if it is taken."""
+    """Return a listening socket on 127.0.0.1, on this port, or on another if it is taken."""
     for wanted in (port or 0, 0):
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -43,7 +43,7 @@ def listen(port: int | None = None) -> socket.socket:
                 raise
         else:
             return listener
-    raise AssertionError  # the second round returns or raises
+    raise AssertionError  # the second iteration returns or raises
 
 
 class Server:
@@ -52,12 +52,12 @@ class Server:
     Parameters
     ----------
     app : WSGIApplication
-        It finds in its environment, under the key ``modelship.drop``, a callable that closes the
-        connection without an answer.
+        The key ``modelship.drop`` of its WSGI environment has a callable that closes the connection
+        without a response.
     listener : socket
-        Where clients connect, from :func:`listen`; the server closes it.
+        The listening socket, from :func:`listen`; the server closes it.
     tls : ssl.SSLContext, optional
-        What it speaks TLS with.
+        The TLS context.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Server:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop listening, end each connection, and wait a few seconds for the threads behind."""
+        """Stop listening, close all connections, and wait a few seconds for the threads."""
         self._server.shutdown()
         self._thread.join(_GRACE_S)
         self._server.end_connections()
@@ -84,8 +84,8 @@ class _WSGIServer(ThreadedWSGIServer):
         self._open: dict[threading.Thread, socket.socket] = {}
         self._lock = threading.Lock()
         super().__init__(_HOST, 0, app, _Handler, fd=listener.fileno())
-        # Given to the constructor, it would shake hands in the thread that accepts, which one
-        # silent client could then hold up.
+        # Passed to the constructor, it would do the handshake in the accepting thread, which one
+        # silent client could then block.
         self.ssl_context = tls
 
     def verify_request(self, request: Any, client_address: Any) -> bool:  # noqa: ARG002 - socketserver's
@@ -93,7 +93,7 @@ class _WSGIServer(ThreadedWSGIServer):
             return False
         with self._lock:
             oldest = next(iter(self._open.values())) if len(self._open) >= _MOST_OPEN else None
-        if oldest is not None:  # clients that send slowly, or nothing, do not keep others out
+        if oldest is not None:  # clients that send slowly, or nothing, do not block others
             with contextlib.suppress(OSError):
                 oldest.shutdown(socket.SHUT_RDWR)
         return True
@@ -138,18 +138,18 @@ class _WSGIServer(ThreadedWSGIServer):
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - werkzeug's name
-        # Called when the application itself fails, which is a defect of ours.
+        # Called when the application itself fails, which is a bug of ours.
         _log.log(logging.ERROR if type == "error" else logging.DEBUG, message, *args)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing on stderr about a client that went away, or spoke no TLS."""
+        """Write nothing to stderr about a client that disconnected, or did not speak TLS."""
 
 
 class _Whole(io.BufferedIOBase):
-    """What a client sends; a read that gets less than it asked for is an error.
+    """The input from a client; a read that gets less than requested is an error.
 
-    werkzeug writes a chunk that was cut off into its buffer as if it were whole, which shrinks the
-    buffer, and some releases of Python then read behind its end.
+    werkzeug writes a truncated chunk into its buffer as if it were complete, which shrinks the
+    buffer, and some releases of Python then read beyond its end.
     """
 
     def __init__(self, stream: io.BufferedIOBase) -> None:

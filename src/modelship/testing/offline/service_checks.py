@@ -1,4 +1,4 @@
-"""What is refused before a service is created; the SDK asks that beforehand, too."""
+"""Checks before a service is created, which the SDK also requests on their own beforehand."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ if TYPE_CHECKING:
 
 __all__ = ["Checks"]
 
-# How many all services on Container Instances may ask for together: the quota.
+# The quota: the cores of all services on Container Instances together.
 _CORES = 100.0
 
 
 class Checks:
-    """Judges requests for services.
+    """Validates requests for services.
 
     Parameters
     ----------
     context : Context
-        What the parts of the workspace share.
+        The state that the parts of the workspace share.
     endpoints : Endpoints
-        Judges requests for endpoints.
+        Validates requests for endpoints.
     nocode : NoCode
-        Completes requests that name a model alone.
+        Completes requests that only name a model.
     """
 
     def __init__(self, context: Context, *, endpoints: Endpoints, nocode: NoCode) -> None:
@@ -56,7 +56,7 @@ class Checks:
         self._location = context.identity.location
 
     def calls(self) -> list[Call]:
-        """Return what it answers."""
+        """Return the calls that it answers."""
         place = f"{MMS}/services/validate"
         return [
             Call("services.validate.name", "POST", f"{place}/name/<name>", self._check_name),
@@ -65,12 +65,12 @@ class Checks:
         ]
 
     def check(self, wanted: dict[str, Any]) -> None:
-        """Refuse a request that cannot be met.
+        """Refuse a request that cannot be fulfilled.
 
         Raises
         ------
         RefusalError
-            With the status and the words of the answer.
+            With the status and the message of the response.
         """
         if wanted.get("computeType") == ENDPOINT:
             self._endpoints.check(wanted)
@@ -112,7 +112,7 @@ class Checks:
         return self._services.get(name) is not None or self._endpoints.get(name) is not None
 
     def _over_quota(self, wanted: dict[str, Any]) -> str:
-        """Return Azure's words if services on Container Instances would ask for too many cores."""
+        """Return Azure's message if services on Container Instances would exceed the core quota."""
         if wanted.get("computeType") != "ACI":
             return ""
         used = sum(

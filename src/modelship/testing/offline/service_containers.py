@@ -1,4 +1,4 @@
-"""The containers of services: which is whose, what it wrote, and how it ends."""
+"""The containers of services: which belongs to which, its output, and how it ends."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ _NO_SERVER = (
 
 
 class Containers:
-    """Starts and ends the containers of services, and writes down in their documents which it is.
+    """Starts and stops the containers of services, and records them in the documents.
 
     A service on Kubernetes that is being updated has two: the newest, and an older one that serves.
-    Whoever calls holds the lock of the service.
+    The caller holds the lock of the service.
 
     Parameters
     ----------
     store : Store
-        Has the documents of the services.
+        Stores the documents of the services.
     compute : Compute
         Runs the containers.
     addresses : Addresses
-        Lead to them.
+        Route to the containers.
     """
 
     def __init__(self, store: Store, *, compute: Compute, addresses: Addresses) -> None:
@@ -55,9 +55,10 @@ class Containers:
         self._started: set[str] = set()
 
     def start(self, key: str, image: Image | None, steps: Steps) -> Instance:
-        """Start a container in place of the older one.
+        """Start a container that replaces the older one.
 
-        Container Instances end that first. On Kubernetes it goes on serving until the new one does.
+        On Container Instances the older one is stopped first. On Kubernetes it keeps serving until
+        the new one does.
 
         Raises
         ------
@@ -81,7 +82,7 @@ class Containers:
         return instance
 
     def serve(self, key: str) -> str:
-        """Lead to the newest container, end an older one, and return the scoring URI."""
+        """Route to the newest container, stop an older one, and return the scoring URI."""
         own = self._document(key)[OWN]
         uri = self._addresses.lead(key, _address(own["instance"]))
         if older := instance_of(own.get("older")):
@@ -90,19 +91,19 @@ class Containers:
         return uri
 
     def is_starting(self, instance: Instance) -> bool:
-        """Return whether a container is one of an earlier process, and starts again."""
+        """Return whether a container belongs to an earlier process and is starting again."""
         return instance.instance_id not in self._started
 
     def state(self, instance: Instance) -> State:
-        """Return what a container is doing; its server is asked."""
+        """Return the state of a container; sends a request to its server."""
         return self._compute.state(instance)
 
     def has_ended(self, instance: Instance) -> bool:
-        """Return whether nothing of a container runs; its server is not asked."""
+        """Return whether nothing of a container is running; sends no request to its server."""
         return self._compute.ended(instance)
 
     def why(self, key: str, instance: Instance) -> DeploymentFailure:
-        """Return why a container has ended; keep its log, and remove the rest of it."""
+        """Return why a container has exited; keep its log, and remove the rest of it."""
         killed = self._compute.ran_out_of_memory(instance)
         log = self._compute.logs(instance)
         self.keep_log(key, log)
@@ -113,7 +114,7 @@ class Containers:
         return failures.crashed(key, log)
 
     def end(self, key: str) -> None:
-        """End the newest container of a service; an older one goes on serving."""
+        """Stop the newest container of a service; an older one keeps serving."""
         own = (self._services.get(key) or {OWN: {}})[OWN]
         instance = instance_of(own.get("instance"))
         if instance is None:
@@ -125,18 +126,18 @@ class Containers:
         self._change(key, instance=older, older=None)
 
     def remove(self, key: str) -> None:
-        """End all containers of a service, and give up its address and its log."""
+        """Stop all containers of a service, and remove its address and its log."""
         self.end(key)
         self.end(key)  # there may be two
         self._addresses.shut(key)
         self._log_file(key).unlink(missing_ok=True)
 
     def written(self, instance: Instance) -> str:
-        """Return what a container wrote."""
+        """Return the output of a container."""
         return self._compute.logs(instance)
 
     def log(self, key: str) -> str:
-        """Return what a service's container wrote; that of one that failed is kept."""
+        """Return the output of a service's container; that of a failed one is kept."""
         path = self._log_file(key)
         if path.exists():
             return path.read_text(encoding="utf-8")
@@ -144,12 +145,12 @@ class Containers:
         return self._compute.logs(instance) if instance else ""
 
     def keep_log(self, key: str, log: str) -> None:
-        """Keep what there is to say of a container that is gone, until the next one starts."""
+        """Keep the log of a container that is gone, until the next one starts."""
         self._logs.mkdir(exist_ok=True)
         self._log_file(key).write_text(log, encoding="utf-8")
 
     def close(self) -> None:
-        """End all containers of all services; the documents go on naming them."""
+        """Stop all containers of all services; the documents still name them."""
         self._compute.close()
 
     def _document(self, key: str) -> dict[str, Any]:

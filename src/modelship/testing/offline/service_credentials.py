@@ -1,4 +1,4 @@
-"""What opens a service or an endpoint: its keys, or tokens, as on Kubernetes."""
+"""The credentials of a service or an endpoint: its keys, or tokens, as on Kubernetes."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ _REFRESH_AFTER_S: Final = 8 * 3600
 
 
 class ServiceTokens:
-    """Issues tokens, and recognizes them: JSON Web Tokens (RFC 7519), each for one service.
+    """Issues and verifies tokens: JSON Web Tokens (RFC 7519), each for one service.
 
     Parameters
     ----------
     key : str
-        What they are signed with.
+        The key to sign them with.
     """
 
     def __init__(self, *, key: str) -> None:
         self._key = key
 
     def issue(self, name: str) -> dict[str, Any]:
-        """Return a new token for a service, as the SDK reads it; its times are seconds of Unix."""
+        """Return a new token for a service, in the SDK's format; its times are in Unix seconds."""
         now = int(time.time())
         claims = {"aud": name, "iat": now, "exp": now + _LIFETIME_S}
         return {
@@ -53,7 +53,7 @@ class ServiceTokens:
         }
 
     def of(self, name: str) -> Callable[[bytes], bool]:
-        """Return a function: whether a token is one for this service, and valid now."""
+        """Return a function that checks whether a token is for this service, and valid now."""
 
         def is_valid(token: bytes) -> bool:
             options = {"require": ["aud", "exp"]}
@@ -69,18 +69,18 @@ class ServiceTokens:
 
 
 class Credentials:
-    """Answers for the keys and tokens of services and endpoints.
+    """Answers the calls for the keys and tokens of services and endpoints.
 
     Parameters
     ----------
     store : Store
-        Has their documents.
+        Stores their documents.
     tokens : ServiceTokens
         Issues tokens.
     rollouts : Rollouts
         Has the lock of each service.
     deployments : Deployments
-        Answers with operations.
+        Responds with operations.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class Credentials:
         self._deployments = deployments
 
     def calls(self) -> list[Call]:
-        """Return what it answers."""
+        """Return the calls that it answers."""
         one = f"{MMS}/services/<name>"
         return [
             Call("services.keys", "POST", f"{one}/listkeys", self._keys),

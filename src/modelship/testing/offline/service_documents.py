@@ -1,4 +1,4 @@
-"""What is kept of any web service, and what a client sees of it."""
+"""The stored document of a web service, and the part that a client sees."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _KEY_LENGTH: Final = 32
 
 
 def base_document(wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the documents of all services have in common, for one that is requested."""
+    """Return the fields that the documents of all services share, for a requested service."""
     defaults = {"kvTags": {}, "properties": {}, "description": ""}
     now = moment()
     return {
@@ -60,45 +60,45 @@ def base_document(wanted: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def key_of(document: Mapping[str, Any]) -> str:
-    """Return the key of a service's document: its name, behind that of its endpoint if it has one.
+    """Return the key of a service's document: its name, prefixed with its endpoint's if it has one.
 
-    No name has a dot, so the keys of versions differ from the names of services.
+    No name contains a dot, so the keys of versions differ from the names of services.
     """
     endpoint = document[OWN].get("endpoint")
     return f"{endpoint}.{document['name']}" if endpoint else str(document["name"])
 
 
 def is_on_kubernetes(document: Mapping[str, Any]) -> bool:
-    """Return whether a service is on a Kubernetes cluster, rather than on Container Instances."""
+    """Return whether a service is on a Kubernetes cluster, not on Container Instances."""
     return bool(document["computeType"] != "ACI")
 
 
 def new_key() -> str:
-    """Return a key as Azure makes them."""
+    """Return a new key in Azure's format."""
     return "".join(secrets.choice(_KEY_LETTERS) for _ in range(_KEY_LENGTH))
 
 
 def model_ids(document: Mapping[str, Any]) -> list[str]:
-    """Return ``name:version`` of each model that a service, or a request for one, has."""
+    """Return ``name:version`` of each model of a service, or of a request for one."""
     return list((document.get("environmentImageRequest") or {}).get("modelIds") or ())
 
 
 def replicas(document: Mapping[str, Any]) -> int:
-    """Return the number of replicas that a service has, or begins with if it is scaled."""
+    """Return the number of replicas of a service, or the initial number if it is scaled."""
     autoscaler = document.get("autoScaler") or {}
     count = autoscaler["minReplicas"] if autoscaler.get("autoscaleEnabled") else None
     return int(count or document.get("numReplicas") or 1)
 
 
 def workers(document: Mapping[str, Any]) -> int:
-    """Return the number of processes that stand for the replicas: at most one for each core."""
+    """Return the number of processes that stand for the replicas: at most one per core."""
     return min(replicas(document), os.cpu_count() or 1)
 
 
 def limits(document: Mapping[str, Any]) -> tuple[float | None, float | None]:
-    """Return how many cores and GB a service may use, all replicas together; None is no limit.
+    """Return how many cores and GB a service may use, over all replicas; None means no limit.
 
-    On Container Instances it may use what it asks for. Kubernetes only reserves that.
+    On Container Instances it may use what it requests. Kubernetes only reserves that.
     """
     asked = document["containerResourceRequirements"]
     if "cpuLimit" not in asked:
@@ -110,13 +110,13 @@ def limits(document: Mapping[str, Any]) -> tuple[float | None, float | None]:
 
 
 def what_runs(document: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return what of a document a container is made from; if it changes, a new one is needed."""
+    """Return the part of a document that a container depends on; a change needs a new one."""
     fields = ("environmentImageRequest", "containerResourceRequirements", "appInsightsEnabled")
     return (*(document[field] for field in fields), replicas(document))
 
 
 def allowed_origins(document: Mapping[str, Any]) -> list[str]:
-    """Return the web pages that may call a service without keys, as its variables say."""
+    """Return the web pages that may call a service without keys, from its variables."""
     environment = (document.get("environmentImageRequest") or {}).get("environment") or {}
     listed = (environment.get("environmentVariables") or {}).get("AML_CORS_ORIGINS") or ""
     return [each.strip() for each in str(listed).split(",") if each.strip()]
@@ -125,13 +125,13 @@ def allowed_origins(document: Mapping[str, Any]) -> list[str]:
 def shown(
     document: Mapping[str, Any], models: Iterable[Mapping[str, Any] | None]
 ) -> dict[str, Any]:
-    """Return what a client sees of a service; `models` are the documents of its models."""
+    """Return the part of a service that a client sees; `models` are the documents of its models."""
     seen = {field: value for field, value in document.items() if field != OWN}
     return {**seen, "models": [_shown_model(each) for each in models if each]}
 
 
 def fits(document: Mapping[str, Any], wanted: Any, *, models: Iterable[str]) -> bool:
-    """Return whether a service, which has these models, is one of those that a query asks for."""
+    """Return whether a service, which has these models, matches a query."""
     models = list(models)
     images = ("imageId", "imageName", "imageDigest")  # no service here has an image of that kind
     return (
@@ -150,9 +150,10 @@ def begun(new: Mapping[str, Any], *, before: Mapping[str, Any] | None) -> dict[s
     Parameters
     ----------
     new : Mapping[str, Any]
-        What the service is to be.
+        The new document of the service.
     before : Mapping[str, Any], optional
-        What it is; if it runs, it is put aside until the new container runs or has failed.
+        The current one; if it is running, it is kept aside until the new container runs or has
+        failed.
     """
     runs = before is not None and before["state"] == State.HEALTHY
     aside = {_BEFORE: before} if runs else {}
@@ -161,14 +162,15 @@ def begun(new: Mapping[str, Any], *, before: Mapping[str, Any] | None) -> dict[s
 
 
 def completed(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the workspace keeps for itself of a service, with nothing put aside."""
+    """Return the workspace's internal fields of a service, with nothing kept aside."""
     return {field: value for field, value in document[OWN].items() if field != _BEFORE}
 
 
 def resumed(document: Mapping[str, Any], error: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a service is when the workspace is opened again.
+    """Return the document of a service when the workspace is opened again.
 
-    An update that was cut short leaves what ran before; a deployment leaves a failed service.
+    After an interrupted update, the previous service runs; after an interrupted deployment, the
+    service is failed.
     """
     if document["state"] != State.TRANSITIONING:
         return dict(document)
@@ -177,7 +179,7 @@ def resumed(document: Mapping[str, Any], error: Mapping[str, Any]) -> dict[str, 
 
 
 def has_all(entries: Mapping[str, str] | None, wanted: str) -> bool:
-    """Return whether there are all of ``key,key=value,…``."""
+    """Return whether all of ``key,key=value,…`` are present."""
     entries = entries or {}
     pairs = [each.partition("=") for each in wanted.split(",") if each]
     return all(
@@ -190,7 +192,7 @@ def _keys(given: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _shown_model(model: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a model with all that the SDK reads of one that comes with a service."""
+    """Return a model with all fields that the SDK reads of a service's model."""
     fields = (
         *("createdBy", "description", "mimeType", "framework", "frameworkVersion", "unpack"),
         *("experimentName", "runId", "parentModelId"),

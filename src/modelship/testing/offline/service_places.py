@@ -20,14 +20,14 @@ ENDPOINT: Final = "AKSENDPOINT"
 
 @dataclass(frozen=True)
 class Place:
-    """How requests for a service on one place are judged, and what is kept of them.
+    """How requests for a service on one place are validated and stored.
 
     Parameters
     ----------
     check : Callable
-        Refuses a request for a service that cannot be.
+        Refuses an invalid request for a service.
     new_document : Callable
-        Returns the document of a service from the request for it.
+        Returns the document of a service from its request.
     changed : Callable
         Returns the document of a service after a JSON patch.
     """
@@ -44,7 +44,7 @@ _PLACES: Final = {
 
 
 def place_of(wanted: Mapping[str, Any]) -> Place:
-    """Return where a service runs, or is to run.
+    """Return the place where a service runs, or is to run.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What a client asks of any service, judged: a new one, or a change to one."""
+"""Validate requests for any service: a new one, or a change to one."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = [
     "resources",
 ]
 
-# What the configurations of the SDK say of themselves.
+# The defaults of the SDK's configurations.
 _DEFAULT: Final = {"cpu": 0.1, "memoryInGB": 0.5}
 
 _KEY: Final = re.compile(r"[!-~]{1,512}")
@@ -64,12 +64,12 @@ _IMAGE_SHAPE: Final[dict[str, Any]] = {
 
 
 def check_name(name: Any) -> None:
-    """Refuse what is not a valid service name.
+    """Refuse an invalid service name.
 
     Raises
     ------
     RefusalError
-        With the status and the words of the answer.
+        With the status and the message of the response.
     """
     try:
         check_service_name(name)
@@ -78,12 +78,12 @@ def check_name(name: Any) -> None:
 
 
 def check_named(wanted: Mapping[str, Any], shape: dict[str, Any]) -> None:
-    """Refuse a request for what has a name, keys and this shape, unless they can be taken.
+    """Refuse a request with a name, keys and this shape, unless they are valid.
 
     Raises
     ------
     RefusalError
-        With the status and the words of the answer.
+        With the status and the message of the response.
     """
     check_name(wanted.get("name"))
     check_shape(wanted, shape)
@@ -92,12 +92,12 @@ def check_named(wanted: Mapping[str, Any], shape: dict[str, Any]) -> None:
 
 
 def check_request(wanted: Mapping[str, Any]) -> None:
-    """Refuse a request for a service that cannot be, wherever it is to run.
+    """Refuse an invalid request for a service, wherever it is to run.
 
     Raises
     ------
     RefusalError
-        With the status and the words of the answer.
+        With the status and the message of the response.
     """
     check_named(wanted, _SHAPE)
     _check_image_request(wanted.get("environmentImageRequest"))
@@ -109,12 +109,12 @@ def check_request(wanted: Mapping[str, Any]) -> None:
 
 
 def check_changed(document: Mapping[str, Any]) -> None:
-    """Refuse the document of a service that a change has made impossible.
+    """Refuse the document of a service that a change has made invalid.
 
     Raises
     ------
     RefusalError
-        With the status and the words of the answer.
+        With the status and the message of the response.
     """
     check_shape(document, _SHAPE)
     _check_image_request(document.get("environmentImageRequest"))
@@ -135,23 +135,23 @@ def patched(
     changeable: frozenset[str],
     kind: str,
 ) -> dict[str, Any]:
-    """Return a document after a JSON patch (RFC 6902).
+    """Return a document with a JSON patch (RFC 6902) applied.
 
     Parameters
     ----------
     document : Mapping[str, Any]
-        What it is now.
+        The current document.
     patch : Sequence[Mapping[str, Any]]
         The operations.
     changeable : frozenset[str]
-        The fields that may change, with what is in them.
+        The fields that may change, with the fields inside them.
     kind : str
         What the document describes: ``"an ACI service"``.
 
     Raises
     ------
     RefusalError
-        If the patch changes what cannot be changed.
+        If the patch changes a field that cannot be changed.
     """
     new: dict[str, Any] = copy.deepcopy(dict(document))
     for each in patch:
@@ -166,12 +166,12 @@ def patched(
 
 
 def checked_key(key: object) -> str:
-    """Return a key that can stand in a header field, or ``""`` if none is given.
+    """Return a key that is valid in a header field, or ``""`` if none is given.
 
     Raises
     ------
     RefusalError
-        If it is something else.
+        If it is anything else.
     """
     if not key:
         return ""
@@ -181,7 +181,7 @@ def checked_key(key: object) -> str:
 
 
 def bad(message: str) -> RefusalError:
-    """Return the refusal of a request that cannot be met as it is."""
+    """Return the refusal of an invalid request."""
     return RefusalError(400, "BadArgument", message)
 
 
@@ -191,7 +191,7 @@ def check_models(store: Store, wanted: Mapping[str, Any]) -> None:
     Raises
     ------
     RefusalError
-        With the status and the words of the answer.
+        With the status and the message of the response.
     """
     for model_id in model_ids(wanted):
         if store.documents("models").get(model_id) is None:
@@ -200,12 +200,12 @@ def check_models(store: Store, wanted: Mapping[str, Any]) -> None:
 
 
 def check_compute(store: Store, wanted: Mapping[str, Any]) -> None:
-    """Refuse a request for a service on a Kubernetes cluster that is not there.
+    """Refuse a request for a service on a Kubernetes cluster that does not exist.
 
     Raises
     ------
     RefusalError
-        With the status and the words of the answer.
+        With the status and the message of the response.
     """
     name = wanted.get("computeName")
     if not name:

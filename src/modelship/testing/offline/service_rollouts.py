@@ -1,4 +1,4 @@
-"""Deployments as they go: the environment, the image, the container, and a healthy service."""
+"""The steps of a deployment: the environment, the image, the container, and a healthy service."""
 
 from __future__ import annotations
 
@@ -49,18 +49,18 @@ class _OvertakenError(Exception):
 
 
 class Rollouts:
-    """Brings services up and takes them down; each deployment in a thread of its own.
+    """Starts and stops services; each deployment runs in its own thread.
 
     Parameters
     ----------
     context : Context
-        What the parts of the workspace share.
+        The state that the parts of the workspace share.
     operations : Operations
-        Where whoever waits can follow.
+        The operations that clients follow.
     compute : Compute
         Runs the containers.
     addresses : Addresses
-        Lead to them.
+        Route to the services.
     """
 
     def __init__(
@@ -77,10 +77,10 @@ class Rollouts:
         self._workers = Workers()
 
     def changing(self, name: str) -> threading.RLock:
-        """Return the lock that is held while a container of this name begins or ends.
+        """Return the lock to hold while a container of this name starts or stops.
 
-        It comes before the lock of the documents, for whoever takes both. An endpoint and its
-        versions have one.
+        If both are needed, acquire it before the lock of the documents. An endpoint and its
+        versions share one.
         """
         return self._locks.setdefault(name.partition(".")[0], threading.RLock())
 
@@ -91,22 +91,22 @@ class Rollouts:
         self._begin(name, operation, stage=fault.stage if fault else "")
 
     def restart(self, names: Iterable[str]) -> None:
-        """Start services again that ran before, and wait until each runs or has failed.
+        """Restart services that ran before, and wait until each runs or has failed.
 
-        Their documents go on saying that they are healthy, so that one that is interrupted before
-        it runs starts the next time.
+        Their documents still say that they are healthy, so that a restart that is interrupted is
+        repeated the next time.
         """
         for name in names:
             self._begin(name, self._require(name)[OWN]["operation"], stage="")
         self._workers.wait()
 
     def remove(self, name: str) -> None:
-        """End what runs of a service."""
+        """Stop everything that runs for a service."""
         with self.changing(name):
             self._containers.remove(name)
 
     def refresh(self, document: dict[str, Any]) -> dict[str, Any]:
-        """Return a service's document as it is now: a container may have ended since."""
+        """Return the current document of a service: a container may have exited since."""
         instance = instance_of(document[OWN].get("instance"))
         if document["state"] != State.HEALTHY or instance is None or self._workers.closed:
             return document
@@ -117,19 +117,19 @@ class Rollouts:
                 return document
             with self.changing(key := key_of(document)):
                 return self._note_end(key, instance)
-        except TargetUnavailableError:  # the engine does not answer now
+        except TargetUnavailableError:  # the engine does not respond now
             return document
 
     def logs(self, name: str) -> str:
-        """Return what a service's container wrote, behind what is not simulated of the service.
+        """Return the output of a service's container, after remarks about what is not simulated.
 
-        The log of a container that failed is kept.
+        The log of a failed container is kept.
         """
         noted = "".join(f"[modelship] {each}\n" for each in self._remarks(self._require(name)))
         return noted + self._containers.log(name)
 
     def close(self) -> None:
-        """End everything that runs; what the documents say stays, so that it can start again."""
+        """Stop everything that runs; the documents stay the same, so that it can start again."""
         try:
             self._workers.close()
         finally:
@@ -231,7 +231,7 @@ class Rollouts:
         return self._services.change(name, state=failure.service_state, error=failure.error)
 
     def _require(self, name: str, operation: str | None = None) -> dict[str, Any]:
-        """Return a service's document; nothing goes on for what an operation no longer owns."""
+        """Return a service's document; raise an error if another operation owns it now."""
         document = self._services.get(name)
         if document is None:
             raise _OvertakenError
@@ -242,7 +242,7 @@ class Rollouts:
         return document
 
     def _settle(self, name: str, **fields: Any) -> None:
-        """Write down how a deployment has ended."""
+        """Record the end of a deployment."""
         with self._services.lock:
             own = completed(self._require(name))
             self._services.change(name, **fields, updatedTime=moment(), **{OWN: own})

@@ -1,4 +1,4 @@
-"""Web services: what the SDK sends and reads of them, in front of containers that really run."""
+"""Web services: the calls of the SDK about them, in front of containers that really run."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ _MOST_LINES = 5000
 
 
 class Services:
-    """The web services of a workspace, each a container that runs.
+    """The web services of a workspace, each of which runs in a container.
 
     Parameters
     ----------
     context : Context
-        What the parts of the workspace share.
+        The state that the parts of the workspace share.
     """
 
     def __init__(self, context: Context) -> None:
@@ -69,7 +69,7 @@ class Services:
         self._store = store
         self._documents = store.documents("services")
         self._nocode = NoCode(store)
-        self._creating = threading.Lock()  # so that the quota is judged one after the other
+        self._creating = threading.Lock()  # so that quota checks run one after the other
         self._location = context.identity.location
         self._compute = Compute(
             store.folder,
@@ -121,7 +121,7 @@ class Services:
         )
 
     def calls(self) -> list[Call]:
-        """Return what the workspace answers."""
+        """Return the calls that the workspace answers."""
         place = f"{MMS}/services"
         one = f"{place}/<name>"
         update, delete = self._endpoints.update, self._endpoints.delete
@@ -140,10 +140,10 @@ class Services:
         ]
 
     def start(self) -> None:
-        """Start every service again that ran when the workspace was closed; wait until they run.
+        """Restart all services that ran when the workspace was closed; wait until they run.
 
-        What an earlier process left running is ended first; what it was deploying has failed, and
-        what it was updating is as it was before.
+        Whatever an earlier process left running is stopped first. A deployment in progress has
+        failed; an update in progress is undone.
         """
         error = failures.interrupted().error
         for operation in self._operations.unfinished():
@@ -158,7 +158,7 @@ class Services:
         self._rollouts.restart(key_of(each) for each in healthy)
 
     def close(self) -> None:
-        """End the fronts and the containers; :meth:`start` starts them again."""
+        """Close the fronts and stop the containers; :meth:`start` starts them again."""
         try:
             self._rollouts.close()
         finally:
@@ -195,7 +195,7 @@ class Services:
         return json_response(self._shown(self._endpoints.get(name) or self._require(name)))
 
     def _either(self, of_service: _Answer, of_endpoint: _Answer) -> _Answer:
-        """Return what answers for an endpoint if there is one of the name, or else a service."""
+        """Return the handler for an endpoint if one has this name, or else for a service."""
 
         def answer(request: Request, *, name: str, **scope: str) -> Response:
             is_endpoint = self._endpoints.get(name) is not None
@@ -241,7 +241,7 @@ class Services:
         return json_response({"content": last_lines(log, tail)})
 
     def _shown(self, document: dict[str, Any]) -> dict[str, Any]:
-        """Return what a client sees of a service or an endpoint."""
+        """Return the part of a service or an endpoint that a client sees."""
         if document["computeType"] == ENDPOINT:
             return self._endpoints.shown(document)
         document = self._rollouts.refresh(document)
@@ -255,7 +255,7 @@ class Services:
         return document
 
     def _find(self, name: str) -> dict[str, Any] | None:
-        """Return the document of a service; a version of an endpoint is none."""
+        """Return the document of a service; a version of an endpoint does not count."""
         return None if "." in name else self._documents.get(name)
 
 

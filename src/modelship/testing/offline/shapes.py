@@ -1,4 +1,4 @@
-"""What JSON has to look like: which fields, of which types."""
+"""Describe and check the shape of JSON: which fields, of which types."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ NUMBER: Final = (int, float)
 
 
 def optional(*types: type) -> tuple[type, ...]:
-    """Return the shape of a value of one of these types, or null, or one that is not there."""
+    """Return the shape of a value that has one of these types, is null, or is missing."""
     return (*types, type(None))
 
 
@@ -20,12 +20,12 @@ def mismatch(found: object, shape: Any, *, at: str = "the body") -> str:
     Parameters
     ----------
     found : JSON value
-        What was read.
+        The parsed value.
     shape : type, tuple, list or dict
-        A type, or several of them; a list with the shape of each element, which may be left out;
-        or a dictionary with the fields that are looked at, and their shapes.
+        A type, or several of them; a list with the shape of each element, which may be omitted; or
+        a dictionary with the checked fields and their shapes.
     at : str
-        How the value is called.
+        The name of the value in messages.
     """
     if isinstance(shape, dict):
         if not isinstance(found, dict):

@@ -1,4 +1,4 @@
-"""The environment variables that lead code written for Azure ML to an offline workspace."""
+"""The environment variables that direct code for Azure ML to an offline workspace."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["exports", "variables", "without_exports"]
 
 _LOOPBACK = "127.0.0.1,localhost"  # and not ::1, which azureml-dataprep takes for a port
-# A workspace that is started again is away for some seconds. The SDK tries a call that found nobody
-# once more at once, and then after 1, 2, 4, 8 and 16 s; one that failed, at once.
+# A workspace that is restarted is unavailable for some seconds. The SDK retries a call that could
+# not connect immediately, and then after 1, 2, 4, 8 and 16 s; one that failed, immediately.
 _PATIENCE = {
     "AZUREML_DEFAULT_RETRIES": "6",
     "AZUREML_DEFAULT_BACKOFF": "1",
@@ -40,21 +40,21 @@ def variables(
     Parameters
     ----------
     principal : ServicePrincipal
-        Whom the SDK signs in as.
+        The principal that the SDK signs in as.
     proxy : str
-        The URL of the proxy that leads Azure's hosts to the workspace, with its password.
+        The URL, with its password, of the proxy that routes Azure's hosts to the workspace.
     bundle : Path
         The certificates to trust; PEM.
     folder : Path
-        Where the SDK keeps sign-ins: apart from those of the person who uses it.
+        Where the SDK stores sign-ins, apart from those of the user.
     """
     return {
-        # Clients differ in whether they read the capitals first.
+        # Clients differ in whether they read uppercase names first.
         **dict.fromkeys(PROXIES, proxy),
         **dict.fromkeys(NO_PROXY, _LOOPBACK),
-        # The second is what urllib reads, and with it azureml-telemetry.
+        # urllib, and so azureml-telemetry, reads the second one.
         **dict.fromkeys(CERTIFICATES, str(bundle)),
-        # Without it the SDK asks Azure what clouds there are, as soon as it is imported.
+        # Without it the SDK queries Azure for the list of clouds as soon as it is imported.
         "AZUREML_CURRENT_CLOUD": "AzureCloud",
         "AZUREML_SERVICE_PRINCIPAL_TENANT_ID": principal.tenant_id,
         "AZUREML_SERVICE_PRINCIPAL_ID": principal.client_id,
@@ -67,17 +67,17 @@ def variables(
 
 
 def exports(found: Mapping[str, str]) -> str:
-    """Return the text of a file that sets variables in the shell which reads it."""
+    """Return the text of a file that sets variables in the shell that sources it."""
     return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in found.items())
 
 
 @contextmanager
 def without_exports() -> Iterator[None]:
-    """Leave an offline workspace's variables out of this process's while the body runs.
+    """Remove an offline workspace's variables from this process within the body.
 
     A workspace that is started in a terminal with the variables of another one, or of its own
-    earlier run, would ask itself for the packages of its services. It takes the way out that was
-    there before them.
+    earlier run, would request the packages of its services from itself. It uses the proxy settings
+    from before them.
     """
     with _lock:
         _forgotten.append({} if _forgotten else _taken_out())
@@ -86,14 +86,14 @@ def without_exports() -> Iterator[None]:
     finally:
         with _lock:
             found = _forgotten.pop()
-            if _forgotten:  # others are open: the last of them puts the variables back
+            if _forgotten:  # others are open: the last of them restores the variables
                 _forgotten[-1] |= found
             elif found:
                 _set(found)
 
 
 def _taken_out() -> dict[str, str]:
-    """Set the variables of the way out as they were, and return as what they were found."""
+    """Restore the original proxy variables, and return the values that they replace."""
     way = WayOut(os.environ)
     if not way.is_through_workspace:
         return {}

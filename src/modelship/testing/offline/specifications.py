@@ -1,4 +1,4 @@
-"""What the environment of a request asks for, as a conda environment file says it."""
+"""Read the environment of a request as a conda environment file."""
 
 from __future__ import annotations
 
@@ -19,22 +19,23 @@ _SDK_PYTHON: Final = "3.10.18"
 _RELEASE = re.compile(r"\s*python\s*=?=?\s*(\d+\.\d+\.\d+)\s*")
 
 _SERVERS = re.compile(r"(azureml-defaults|azureml-inference-server-http)(?![\w-])", re.IGNORECASE)
-# They say where packages come from; here that is what this machine's own configuration says.
+# They set where packages come from; here that is set by this machine's own configuration.
 _INDEX = re.compile(r"\s*(--find-links|--extra-index-url|--index-url|--trusted-host|-f|-i)\b")
 
 
 @dataclass(frozen=True)
 class Specification:
-    """What an environment asks for.
+    """The requirements of an environment.
 
     Parameters
     ----------
     conda : Mapping[str, Any]
         The content of a conda environment file.
     has_server : bool
-        Whether Azure ML's inference server is among it, which Azure ML demands.
+        Whether it contains Azure ML's inference server, which Azure ML requires.
     dropped : tuple[str, ...]
-        Options of pip that were left out: where packages come from, this machine says.
+        The pip options that were dropped: this machine's configuration sets where packages come
+        from.
     """
 
     conda: Mapping[str, Any]
@@ -48,7 +49,7 @@ class Specification:
         Raises
         ------
         EnvironmentSpecError
-            If it is one that cannot be made here, such as a Dockerfile of its own.
+            If it cannot be built here, such as one with a custom Dockerfile.
         """
         environment = request.get("environment") or {}
         name = str(environment.get("name") or "the environment")
@@ -71,12 +72,12 @@ class Specification:
 
     @property
     def python_release(self) -> str:
-        """The patch release of Python that it asks for, such as ``"3.8.13"``; ``""`` for none."""
+        """The requested patch release of Python, such as ``"3.8.13"``; ``""`` for none."""
         found = map(_RELEASE.fullmatch, map(str, self.conda.get("dependencies") or ()))
         return next((each[1] for each in found if each), "")
 
     def with_python(self, minor: str) -> Specification:
-        """Return the same with another minor version of Python, such as ``"3.11"``."""
+        """Return a copy with another minor version of Python, such as ``"3.11"``."""
         if self.python_release.startswith(f"{minor}."):
             return self
         listed = [
@@ -94,7 +95,7 @@ class Specification:
 
 
 def _misplaced(conda: Mapping[str, Any]) -> str:
-    """Return what is not as a conda environment file has it, or ``""``."""
+    """Return what is not valid in a conda environment file, or ``""``."""
     if place := mismatch(conda, {"dependencies": [(str, dict)]}):
         return place
     inner = [each for each in conda.get("dependencies") or () if isinstance(each, dict)]
@@ -106,7 +107,7 @@ def _without_index_options(conda: Mapping[str, Any]) -> tuple[dict[str, Any], tu
 
     def keep(line: Any) -> bool:
         option = _INDEX.match(str(line))
-        if option:  # what follows may hold a password
+        if option:  # the rest may contain a password
             dropped.append(option[1])
         return not option
 

@@ -1,4 +1,4 @@
-"""What a service asks for and does not get here: each option by its name, in a sentence."""
+"""List the options of a service that are not simulated here, each by name, in a sentence."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def remarks(document: Mapping[str, Any], *, location: str) -> list[str]:
     Parameters
     ----------
     document : Mapping[str, Any]
-        That of the service, or of a version of an endpoint.
+        The document of the service, or of a version of an endpoint.
     location : str
-        The Azure region that the workspace pretends to be in.
+        The Azure region that the workspace simulates.
     """
     of_place = _of_kubernetes if is_on_kubernetes(document) else _of_container_instances
     found = [*of_place(document, location), *_of_all(document)]

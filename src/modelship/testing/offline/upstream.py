@@ -1,4 +1,4 @@
-"""The proxy behind the proxy: what the variables of this process say about the way out."""
+"""The next proxy: what the environment variables of this process say about outgoing requests."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class NextProxy:
     Parameters
     ----------
     host : str
-        Its name or address.
+        Its host name or address.
     port : int
         Its port.
     fields : tuple of bytes
-        Header fields that it wants to see: who we are.
+        The header fields that it requires for authentication.
     """
 
     host: str
@@ -43,20 +43,20 @@ class Upstream:
     ----------
     proxies : Mapping
         The URL of the proxy for ``"http"`` and ``"https"``, and under ``"no"`` the hosts that need
-        none; as :func:`urllib.request.getproxies_environment` returns it.
+        none, as returned by :func:`urllib.request.getproxies_environment`.
     """
 
     proxies: Mapping[str, str] = field(repr=False)
 
     @classmethod
     def of_this_process(cls) -> Upstream:
-        """Read ``HTTPS_PROXY``, ``HTTP_PROXY`` and ``NO_PROXY`` as they are now."""
+        """Read the current ``HTTPS_PROXY``, ``HTTP_PROXY`` and ``NO_PROXY``."""
         return cls(getproxies_environment())
 
     def before(self, host: str, is_tunnel: bool) -> NextProxy | None:  # noqa: FBT001 - as the request says
         """Return the proxy that a request to `host` has to go through, or None.
 
-        That of an offline workspace is none: it would be ourselves, or lead back here.
+        The proxy of an offline workspace does not count: it would be this one, or lead back here.
         """
         url = urlsplit(self.proxies.get("https" if is_tunnel else "http", ""))
         if url.scheme != "http" or not url.hostname:

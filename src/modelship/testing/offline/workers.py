@@ -1,4 +1,4 @@
-"""Threads for what takes long, such as builds; they end before the workspace does."""
+"""Threads for long-running work, such as builds; they end before the workspace does."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Workers:
     Attributes
     ----------
     closed : bool
-        Whether nothing is to be written any more: what work makes now is of no use.
+        Whether nothing may be written any more: the results of work are discarded from now on.
     """
 
     closed: bool
@@ -32,19 +32,19 @@ class Workers:
         self._threads: list[threading.Thread] = []
 
     def run(self, work: Callable[[], None], *, name: str, wait_s: float) -> None:
-        """Run `work` in a thread, and wait at most `wait_s` seconds for its end."""
+        """Run `work` in a thread, and wait at most `wait_s` seconds for it to end."""
         thread = threading.Thread(target=self._run, args=(work,), name=name, daemon=True)
         self._threads = [each for each in self._threads if each.is_alive()] + [thread]
         thread.start()
         thread.join(wait_s)
 
     def wait(self) -> None:
-        """Wait for the end of all work, however long it takes."""
+        """Wait for all work to end, however long it takes."""
         for thread in self._threads:
             thread.join()
 
     def close(self) -> None:
-        """Wait for what is under way, at most 20 seconds in all."""
+        """Wait for work in progress, at most 20 seconds in total."""
         self.closed = True
         end = time.monotonic() + _JOIN_S
         for thread in self._threads:

@@ -1,4 +1,4 @@
-"""Services on Kubernetes: what may be asked of one, and what is kept of it."""
+"""Validate and store services on Kubernetes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = [
     "settled",
 ]
 
-# What AksWebservice.deploy_configuration() says of its defaults.
+# The defaults of AksWebservice.deploy_configuration().
 _AUTOSCALER: Final = {
     "minReplicas": 1,
     "maxReplicas": 10,
@@ -77,12 +77,12 @@ _CHANGEABLE: Final = OF_VERSIONS | {
 
 
 def check(wanted: Mapping[str, Any]) -> None:
-    """Refuse a request for a service that cannot be.
+    """Refuse an invalid request for a service.
 
     Raises
     ------
     RefusalError
-        With the status and the words of the answer.
+        With the status and the message of the response.
     """
     check_request(wanted)
     _check_settings(wanted)
@@ -94,7 +94,7 @@ def new_document(wanted: Mapping[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     wanted : Mapping[str, Any]
-        The request for it.
+        The request.
     """
     as_given = (
         *(*_NAMES, *_OBJECTS, *_NUMBERS),
@@ -110,9 +110,9 @@ def new_document(wanted: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def settled(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a document with defaults in the place of what nobody has set.
+    """Return a document with defaults for everything that is not set.
 
-    A service has a number of replicas, or else an autoscaler.
+    A service has either a number of replicas or an autoscaler.
     """
     scaler = document.get("autoScaler") or {}
     collection = document.get("dataCollection") or {}
@@ -148,12 +148,12 @@ def changed(
     *,
     changeable: frozenset[str] = _CHANGEABLE,
 ) -> dict[str, Any]:
-    """Return the document of a service after a JSON patch (RFC 6902).
+    """Return the document of a service with a JSON patch (RFC 6902) applied.
 
     Parameters
     ----------
     document : Mapping[str, Any]
-        What it is now.
+        The current document.
     patch : Sequence[Mapping[str, Any]]
         The operations.
     changeable : frozenset[str]
@@ -162,21 +162,21 @@ def changed(
     Raises
     ------
     RefusalError
-        If the patch changes what cannot be changed.
+        If the patch changes a field that cannot be changed.
     """
     new = patched(document, patch, changeable=changeable, kind="a service on AKS")
     check_changed(new)
     _check_settings(new)
     paths = {each["path"] for each in patch}
     if "/numReplicas" in paths and "/autoScaler/autoscaleEnabled" not in paths:
-        new["autoScaler"] = None  # a fixed number takes the place of scaling
+        new["autoScaler"] = None  # a fixed number replaces autoscaling
     return settled(new)
 
 
 def limits_of(document: Mapping[str, Any]) -> Limits:
-    """Return what the router of a cluster allows the requests to a service or to a version.
+    """Return the limits of a cluster's router for requests to a service or to a version.
 
-    With autoscaling it allows what the greatest number of replicas would take.
+    With autoscaling it allows as much as the maximum number of replicas would.
     """
     autoscaler = document["autoScaler"]
     is_scaled = autoscaler["autoscaleEnabled"]
@@ -189,19 +189,19 @@ def limits_of(document: Mapping[str, Any]) -> Limits:
 
 
 def check_doors(wanted: Mapping[str, Any]) -> None:
-    """Refuse a service or an endpoint that would take both keys and tokens.
+    """Refuse a service or an endpoint that would accept both keys and tokens.
 
     Raises
     ------
     RefusalError
-        With the status and the words of the answer.
+        With the status and the message of the response.
     """
     if wanted.get("authEnabled") and wanted.get("aadAuthEnabled"):
         raise bad("authEnabled and aadAuthEnabled cannot both be true.")
 
 
 def doors(wanted: Mapping[str, Any]) -> dict[str, bool]:
-    """Return what opens a service or an endpoint: a key, unless a token is asked for."""
+    """Return the authentication of a service or an endpoint: a key, unless it requests tokens."""
     takes_token = bool(wanted.get("aadAuthEnabled"))
     takes_key = wanted.get("authEnabled")
     return {
@@ -228,7 +228,7 @@ def _check_settings(wanted: Mapping[str, Any]) -> None:
 
 
 def _numbers(wanted: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield the name and the value of each setting that has to be a number and is given."""
+    """Yield the name and the value of each numeric setting that is given."""
     settings = (
         *((wanted, name) for name in (*_NUMBERS, "numReplicas")),
         *((wanted.get("autoScaler") or {}, name) for name in _AUTOSCALER),

@@ -1,6 +1,6 @@
-"""The versions of an endpoint: what is kept of each, and what a change makes of them.
+"""The versions of an endpoint: the document of each, and how a change affects them.
 
-A version is a service of its own, but for its address, its keys and its cluster.
+A version is a service of its own, except for its address, its keys and its cluster.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ __all__ = ["changed_versions", "check_version", "new_version", "of_endpoint", "s
 _OWN_FIELDS: Final = frozenset({"trafficPercentile", "isDefault", "type"})
 _CHANGEABLE: Final = aks_services.OF_VERSIONS | _OWN_FIELDS
 _PREFIX: Final = "/versions/"
-_ALL: Final = 100  # the requests, in percent
+_ALL: Final = 100  # of the requests, in percent
 
 
 def shares(versions: Iterable[Mapping[str, Any]]) -> dict[str, float]:
     """Return the percentage of requests that each version of an endpoint gets, by name.
 
-    What is not assigned to any version goes to the default one.
+    The percentage that is not assigned to any version goes to the default one.
     """
     found = list(versions)
     rest = _ALL - sum(map(_share, found))
@@ -34,12 +34,12 @@ def shares(versions: Iterable[Mapping[str, Any]]) -> dict[str, float]:
 
 
 def check_version(name: Any, wanted: Any) -> None:
-    """Refuse a request for a version that cannot be.
+    """Refuse an invalid request for a version.
 
     Raises
     ------
     RefusalError
-        With the status and the words of the answer.
+        With the status and the message of the response.
     """
     check_name(name)
     if not isinstance(wanted, dict):
@@ -60,7 +60,7 @@ def new_version(
     name : str
         Its name.
     wanted : Mapping[str, Any]
-        The request for it.
+        The request.
     is_first : bool
         Whether the endpoint has no other version; then it is the default one, and the control.
     """
@@ -78,7 +78,7 @@ def new_version(
 
 
 def of_endpoint(patch: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return what of a JSON patch changes the endpoint itself, and none of its versions."""
+    """Return the part of a JSON patch that changes the endpoint itself, not its versions."""
     return [each for each in patch if not str(each["path"]).startswith(_PREFIX)]
 
 
@@ -92,7 +92,7 @@ def changed_versions(
     Raises
     ------
     RefusalError
-        If the patch changes what cannot be changed.
+        If the patch changes a field that cannot be changed.
     """
     new = dict(versions)
     for each in patch:
@@ -111,7 +111,7 @@ def changed_versions(
 
 
 def _with_default(versions: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return the versions with a default one: the first, if the one that was is gone."""
+    """Return the versions with a default one: the first, if the default was removed."""
     if not versions or any(each.get("isDefault") for each in versions.values()):
         return versions
     first = next(iter(versions))
@@ -119,7 +119,7 @@ def _with_default(versions: dict[str, dict[str, Any]]) -> dict[str, dict[str, An
 
 
 def _changed(document: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
-    if change["path"] == "/tags":  # of versions the SDK says tags, where it says kvTags elsewhere
+    if change["path"] == "/tags":  # for versions the SDK says tags, not kvTags as elsewhere
         change = {**change, "path": "/kvTags"}
     return aks_services.changed(document, [change], changeable=_CHANGEABLE)
 

@@ -56,22 +56,22 @@ _CHANGEABLE: Final = frozenset({"kvTags", "description", "properties", *_FLAGS})
 
 @dataclass(frozen=True)
 class Endpoints:
-    """The endpoints of a workspace. Each version of one is a service that runs.
+    """The endpoints of a workspace. Each version of one is a running service.
 
     Parameters
     ----------
     store : Store
         Keeps them.
     rollouts : Rollouts
-        Brings versions up.
+        Starts versions.
     operations : Operations
-        Where whoever waits can follow.
+        The operations that clients follow.
     deployments : Deployments
         Begins deployments.
     addresses : Addresses
-        Lead to the versions.
+        Route to the versions.
     nocode : NoCode
-        Completes requests that name a model alone.
+        Completes requests that only name a model.
     """
 
     store: Store
@@ -98,12 +98,12 @@ class Endpoints:
         return self._documents.all()
 
     def check(self, wanted: Mapping[str, Any]) -> None:
-        """Refuse a request for an endpoint that cannot be.
+        """Refuse an invalid request for an endpoint.
 
         Raises
         ------
         RefusalError
-            With the status and the words of the answer.
+            With the status and the message of the response.
         """
         check_named(wanted, _SHAPE)
         if len(wanted["versions"]) != 1:
@@ -114,7 +114,7 @@ class Endpoints:
         check_doors(wanted)
 
     def create(self, request: Request, wanted: Mapping[str, Any]) -> Response:
-        """Create an endpoint with its first version, in place of an older one of its name."""
+        """Create an endpoint with its first version, replacing an older one of this name."""
         name = str(wanted["name"])
         older = self.get(name)
         if older is not None:
@@ -128,7 +128,7 @@ class Endpoints:
         return self.deployments.begin(request, key_of(first))
 
     def update(self, request: Request, *, name: str, **_scope: str) -> Response:
-        """Change an endpoint or its versions, all that is asked for or nothing."""
+        """Change an endpoint or its versions: the whole request or nothing."""
         with self.rollouts.changing(name):
             document = self._require(name)
             versions = self._versions(name)
@@ -156,18 +156,18 @@ class Endpoints:
         return json_response({})
 
     def logs(self, name: str) -> str:
-        """Return what the containers of all versions wrote, one after the other."""
+        """Return the output of the containers of all versions, one after the other."""
         return "".join(
             f"--- version {version} ---\n{self.rollouts.logs(key_of(document))}\n"
             for version, document in self._versions(name).items()
         )
 
     def model_ids(self, name: str) -> list[str]:
-        """Return ``name:version`` of each model that a version of an endpoint has."""
+        """Return ``name:version`` of each model of a version of an endpoint."""
         return [each for version in self._versions(name).values() for each in model_ids(version)]
 
     def shown(self, document: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what a client sees of an endpoint, and of its versions."""
+        """Return the part of an endpoint, and of its versions, that a client sees."""
         models = self.store.documents("models")
         found = {
             name: self.rollouts.refresh(each)
@@ -224,7 +224,7 @@ class Endpoints:
         return self.nocode.completed(version) if isinstance(version, dict) else version
 
     def _completed_change(self, change: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return a change to an endpoint with the request for a version completed, if it is one."""
+        """Return a change to an endpoint, with its request for a version completed, if any."""
         parts = str(change["path"]).split("/")[1:]
         if parts[0] != "versions" or len(parts) == 1:
             return change

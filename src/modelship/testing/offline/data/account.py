@@ -1,4 +1,4 @@
-"""The storage account of an offline workspace, and the requests that its key has signed.
+"""The storage account of an offline workspace, and the verification of its signatures.
 
 The scheme is Azure's Shared Key:
 https://learn.microsoft.com/rest/api/storageservices/authorize-with-shared-key
@@ -40,14 +40,14 @@ _MOST_AGE = timedelta(minutes=15)
 
 @dataclass(frozen=True)
 class StorageAccount:
-    """The one storage account of an offline workspace.
+    """The only storage account of an offline workspace.
 
     Parameters
     ----------
     name : str
-        The first label of its host names.
+        The name, the first label of its host names.
     key : str
-        Signs requests; base64.
+        The key that signs requests; base64.
     """
 
     name: str
@@ -60,7 +60,7 @@ class StorageAccount:
         return cls(identity.storage_account, key)
 
     def has_signed(self, request: Request) -> bool:
-        """Return whether the account's key has signed a request, in the last minutes."""
+        """Return whether a request is signed with the account's key, in the last minutes."""
         scheme, _, credential = request.headers.get("Authorization", "").partition(" ")
         account, _, signature = credential.partition(":")
         if scheme.lower() != "sharedkey" or account != self.name or not _is_recent(request):
@@ -83,7 +83,7 @@ class StorageAccount:
         return base64.b64encode(digest).decode()
 
     def _resource(self, request: Request) -> str:
-        """Return what the request is about: account, path as it was sent, parameters."""
+        """Return the resource of the request: account, path as it was sent, parameters."""
         target = urlsplit(request.environ.get("REQUEST_URI", ""))
         parameters: dict[str, list[str]] = {}
         for name, value in parse_qsl(target.query, keep_blank_values=True):

@@ -1,6 +1,7 @@
-"""Datasets: what reads files, by name and version.
+"""Datasets: definitions for reading files, by name and version.
 
-A dataset is a dataflow, which the client's azureml-dataprep makes and runs; the workspace keeps it.
+A dataset is a dataflow, which the client's azureml-dataprep creates and runs; the workspace stores
+it.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ __all__ = ["Datasets", "yaml_of"]
 
 _PATH = f"/dataset/v1.0{WS}"
 _VERSION_PATH = f"/data/v1.0{WS}/dataversion/<name>/versions/<version>"
-_UNREGISTERED = "unregistered-"  # what the client puts before the id of a saved dataset
+_UNREGISTERED = "unregistered-"  # the client's prefix for the id of a saved dataset
 _SAVED = {"datasetType": str, "dataflowJson": str, "properties": optional(dict)}
 _REGISTERED = {
     "name": str,
@@ -58,7 +59,7 @@ class Datasets:
         self._names = store.documents("datasets")
 
     def calls(self) -> list[Call]:
-        """Return what it answers."""
+        """Return the calls that it answers."""
         every = f"{_PATH}/datasets"
         saved = f"{_PATH}/saveddatasets"
         profile = f"{every}/<dataset_id>/actions"
@@ -96,7 +97,7 @@ class Datasets:
         return self._saved.require(key, "NotFound", f"There is no dataset with the id {key}.")
 
     def _dataflow(self, _request: Request, *, name: str, **_scope: str) -> Response:
-        """Answer the client that wants a dataset in the language of its own engine."""
+        """Answer with a dataset in the format of the client's own engine."""
         if not name.startswith(_UNREGISTERED):
             message = f"There is no data asset {name}: an offline workspace has none of SDK v2."
             raise RefusalError(404, "NotFound", message)
@@ -136,7 +137,7 @@ class Datasets:
                     raise RefusalError(400, "UserError", message)
 
     def _is_latest(self, known: dict[str, Any], content: tuple[Any, ...]) -> bool:
-        """Return whether a dataset is what its name stands for already, as Azure looks at it."""
+        """Return whether a dataset is already the latest of its name, by Azure's comparison."""
         last = self._saved.get(known["versions"][-1]) if known["versions"] else None
         return last is not None and content == tuple(last[each] for each in _SAVED)
 
@@ -198,7 +199,7 @@ def _refuse_profile(_request: Request, **_scope: str) -> Response:
 
 
 def yaml_of(dataflow: str) -> str:
-    """Return a dataflow in the language of the client's engine, which it sends along."""
+    """Return a dataflow in the format of the client's engine, which the client sends along."""
     try:
         text = json.loads(dataflow)["meta"]["RsDataflow"]
     except (ValueError, RecursionError, TypeError, KeyError):
@@ -209,7 +210,7 @@ def yaml_of(dataflow: str) -> str:
 
 
 def _number(version: str | None, *, of: int) -> int | None:
-    """Return the number of a version, or None if there is no such one; none asked is the last."""
+    """Return a version number, the last by default; None if there is no such version."""
     if version is None:
         return of
     return int(version) if version in map(str, range(1, of + 1)) else None

@@ -1,4 +1,4 @@
-"""Datastores: names for the containers of a storage account, with what opens them."""
+"""Datastores: names for the containers of a storage account, with their credentials."""
 
 from __future__ import annotations
 
@@ -44,17 +44,17 @@ _CONTAINERS = (
 
 
 class Datastores:
-    """The datastores of a workspace: those that Azure makes with it, and registered ones.
+    """The datastores of a workspace: the default ones of Azure, and registered ones.
 
     Parameters
     ----------
     store : Store
-        Keeps them, and the containers of the account.
+        Stores them, and the containers of the account.
     identity : Identity
         The workspace: its storage account, the names of its containers, and the port where blobs
         are served with TLS to clients that connect directly.
     sealed : bool
-        Whether other accounts are out of reach.
+        Whether other accounts are unreachable.
     """
 
     def __init__(self, store: Store, identity: Identity, *, sealed: bool) -> None:
@@ -73,7 +73,7 @@ class Datastores:
                 store.container(container).mkdir(parents=True, exist_ok=True)
 
     def calls(self) -> list[Call]:
-        """Return what it answers."""
+        """Return the calls that it answers."""
         every, one = f"{_PATH}/datastores", f"{_PATH}/datastores/<name>"
         return [
             Call("datastores.list", "GET", every, self._list),
@@ -126,7 +126,7 @@ class Datastores:
         return self._put(wanted)
 
     def _checked(self, request: Request) -> dict[str, Any]:
-        """Return the datastore that is to be registered, if it can be reached."""
+        """Return the datastore to register, if it is reachable."""
         wanted = json_object(request, {"name": str, "dataStoreType": str})
         kind = wanted["dataStoreType"]
         if kind not in {_BLOB, _FILE}:
@@ -140,7 +140,7 @@ class Datastores:
         return {name: wanted.get(name) for name in _SHAPE} | {"name": wanted["name"].lower()}
 
     def _check_container(self, wanted: dict[str, Any], *, create: bool) -> None:
-        """Refuse a container of the own account that there is not, or make it."""
+        """Refuse an unknown container of the workspace's account, or create it."""
         name = wanted["azureStorageSection"]["containerName"]
         if wanted["dataStoreType"] == _FILE:
             raise _user_error(NO_SHARES)
@@ -184,7 +184,7 @@ class Datastores:
         return self._placed(request, found)
 
     def _placed(self, request: Request, datastore: dict[str, Any]) -> dict[str, Any]:
-        """Return a datastore; if it is the own account's, with the way to it from this client."""
+        """Return a datastore; one of the workspace's account gets its address for this client."""
         section = datastore["azureStorageSection"]
         if section["accountName"] != self._account.name:
             return datastore
@@ -194,7 +194,7 @@ class Datastores:
 
 
 def _shown(datastore: dict[str, Any]) -> dict[str, Any]:
-    """Return a datastore as the service shows it: each secret by the names old and new."""
+    """Return a datastore in the service's format: each secret under its old and its new name."""
     section = datastore["azureStorageSection"]
     secret, kind = section.get("credential"), section.get("credentialType")
     old = {"accountKey": None, "sasToken": None, "isSas": kind == "Sas"}

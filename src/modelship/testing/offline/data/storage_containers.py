@@ -1,4 +1,4 @@
-"""The containers of the storage account: made, described and listed.
+"""The containers of the storage account: creation, properties and listing.
 
 The protocol is that of Azure's Blob service:
 https://learn.microsoft.com/rest/api/storageservices/operations-on-containers
@@ -35,19 +35,19 @@ _MOST_ON_A_PAGE = 5000
 
 
 class Containers:
-    """Answers what is asked of a whole container.
+    """Answers the calls about whole containers.
 
     Parameters
     ----------
     store : Store
-        Where their blobs lie.
+        Where their blobs are stored.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def calls(self) -> list[Call]:
-        """Return what it answers."""
+        """Return the calls that it answers."""
         opened = (Door.STORAGE, StorageRefusalError)
         return [
             Call("containers.create", "PUT", CONTAINER, self._create, *opened),
@@ -101,7 +101,7 @@ class Containers:
 
 
 def _entries(folder: Path, *, prefix: str, delimiter: str) -> dict[str, Path | None]:
-    """Return the blobs by name; and with a delimiter, the prefixes that they share (None)."""
+    """Return the blobs by name; with a delimiter, also the prefixes that they share (None)."""
     found: dict[str, Path | None] = {}
     for name, file in _blobs(folder):
         if name.startswith(prefix):

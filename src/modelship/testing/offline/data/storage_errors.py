@@ -23,7 +23,7 @@ _FOREIGN = (
 
 
 class StorageRefusalError(RefusalError):
-    """An error of the storage services: its body is XML, and its code a header field too."""
+    """An error of the storage services, with an XML body and its code in a header field."""
 
     def response(self) -> Response:
         text = f"<Code>{escape(self.code)}</Code><Message>{escape(self.message)}</Message>"
@@ -36,5 +36,5 @@ class StorageRefusalError(RefusalError):
 
 
 def foreign_account(account: str) -> StorageRefusalError:
-    """Return the refusal of a storage account, by its name or host, that a sealed one has not."""
+    """Return the refusal of an account, by name or host, that a sealed workspace lacks."""
     return StorageRefusalError(403, "ForeignAccount", _FOREIGN.format(account=account))

@@ -1,4 +1,4 @@
-"""The key vault of a workspace: secrets by name, in files that their owner alone can read."""
+"""The key vault of a workspace: secrets by name, in files that only their owner can read."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ _SECRET = {"name": str, "value": str, "contentType": optional(str)}
 
 
 class Vault:
-    """Keeps secrets. None of them is in a log, or in an error.
+    """Stores secrets. No secret is in a log or in an error.
 
     Parameters
     ----------
     store : Store
-        Where they lie.
+        Where they are stored.
     """
 
     def __init__(self, store: Store) -> None:
         self._documents = store.documents("secrets")
 
     def calls(self) -> list[Call]:
-        """Return what it answers."""
+        """Return the calls that it answers."""
         return [
             Call("secrets.list", "GET", _PATH, self._list),
             Call("secrets.create", "PUT", _PATH, self._put),

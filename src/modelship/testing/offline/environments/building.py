@@ -1,4 +1,4 @@
-"""Environments that are built by themselves: ``build``, ``build_local``, ``get_image_details``."""
+"""Build environments on their own: ``build``, ``build_local``, ``get_image_details``."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ class EnvironmentBuilds:
     Parameters
     ----------
     store : Store
-        Keeps what was built.
+        Stores the results.
     environments : Environments
-        Those that are registered.
+        The registered environments.
     operations : Operations
-        Hold the state and the log of each build.
+        Store the state and the log of each build.
     places : Places
-        Where an environment is installed.
+        The place where an environment is installed.
     workers : Workers
         Run the builds.
     """
@@ -63,11 +63,11 @@ class EnvironmentBuilds:
     workers: Workers
 
     def calls(self) -> list[Call]:
-        """Return what it answers."""
+        """Return the calls that it answers."""
         one = ONE.replace("v1.0", "v2.0")
         return [
             Call("environments.build", "POST", f"{one}/image", self._build),
-            # Wherever it is asked for, it is this machine that builds.
+            # Whichever machine is requested, this one builds.
             Call("environments.build_on", "POST", f"{one}/imageoncompute/<compute>", self._build),
             Call("environments.built", "GET", _STATUS, self._status),
             Call("environments.image", "GET", f"{ONE}/image", self._details),
@@ -81,14 +81,14 @@ class EnvironmentBuilds:
         operation = self.operations.begin(environment["name"], kind=_TYPE)
         install = partial(self._install, environment, operation, self.places.default)
         work = partial(self.operations.carry_out, operation, install)
-        # The SDK asks at once, and then every five seconds.
+        # The SDK polls immediately, and then every five seconds.
         self.workers.run(work, name=f"build {environment['name']}", wait_s=_SOON_S)
         base = request.path[: request.path.index("/environments/")]
         location = f"{request.host_url.rstrip('/')}{base}/builds/{operation}"
         return json_response({"location": location}, status=202)
 
     def _install(self, environment: dict[str, Any], operation: str, kind: str) -> None:
-        """Install an environment, and record where it is."""
+        """Install an environment, and record its location."""
         request = self._stub(environment)
         with ExitStack() as stack:
             image, steps = self.places.build(kind, request, operation=operation, stack=stack)
@@ -122,7 +122,7 @@ class EnvironmentBuilds:
         return json_response(self.places.details(_key(environment), where))
 
     def _recipe(self, request: Request, *, reference: str, **_scope: str) -> Response:
-        """Build at once, and answer with scripts that say where the environment is."""
+        """Build immediately, and answer with scripts that print the environment's location."""
         asked = json_object(request, {"useDocker": optional(bool), "platform": optional(str)})
         environment = self.environments.find(reference)
         kind = "docker" if asked.get("useDocker") else "process"
@@ -140,7 +140,7 @@ class EnvironmentBuilds:
         return self.store.documents("built-environments")
 
     def _where(self, environment: dict[str, Any]) -> dict[str, Any]:
-        """Return where an environment is installed, by the kind of the place."""
+        """Return the location of an installed environment, by the kind of the place."""
         found = self._built.get(_key(environment)) or {"kinds": {}}
         return dict(found["kinds"])
 
@@ -150,7 +150,7 @@ def _key(environment: dict[str, Any]) -> str:
 
 
 def _scripts(log: str, says: str) -> dict[str, Any]:
-    """Return what the SDK unpacks and runs: a script that shows the log, and where it all is."""
+    """Return what the SDK unpacks and runs: a script that prints the log and the locations."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("log.txt", log)

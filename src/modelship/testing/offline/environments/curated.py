@@ -16,11 +16,11 @@ __all__ = ["Curated", "notes"]
 
 _PREFIX: Final = "AzureML-"
 _VERSION: Final = "1"
-_MICROSOFT: Final = "mcr.microsoft.com/azureml/"  # where the images lie that the SDK names itself
+_MICROSOFT: Final = "mcr.microsoft.com/azureml/"  # where the SDK's own images are
 
 
 class Curated:
-    """The curated environments that an offline workspace has stand-ins for.
+    """The curated environments for which an offline workspace has stand-ins.
 
     They are data: ``curated.json`` has a conda specification for each name.
     """
@@ -38,7 +38,7 @@ class Curated:
         Raises
         ------
         RefusalError
-            If it is to be registered anew, or changed.
+            If the client would register it again, or has changed it.
         """
         if not name.startswith(_PREFIX):
             return None
@@ -52,12 +52,12 @@ class Curated:
         return _definition(name, conda)
 
     def check_known(self, name: str) -> None:
-        """Refuse a curated environment that has no stand-in.
+        """Refuse a curated environment without a stand-in.
 
         Raises
         ------
         RefusalError
-            With the names that there are, and what to do instead.
+            With the available names, and what to do instead.
         """
         if name.startswith(_PREFIX):
             message = (
@@ -70,7 +70,7 @@ class Curated:
 
 
 def notes(request: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a sentence for each way in which a build here differs from one on Azure.
+    """Yield a sentence for each difference between a build here and one on Azure.
 
     Parameters
     ----------

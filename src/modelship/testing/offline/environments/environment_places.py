@@ -1,4 +1,4 @@
-"""Where an environment is installed: in a folder of this machine, or in an image of Docker's."""
+"""Where an environment is installed: in a folder on this machine, or in a Docker image."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ class Places:
     Parameters
     ----------
     store : Store
-        Has what was uploaded, and keeps locks.
+        Stores uploads and locks.
     default : {"process", "docker"}
-        Where the services of the workspace run.
+        The place where the services of the workspace run.
     base_image : str, optional
-        What images stand on.
+        The base image.
     registry : Registry
-        Where the Docker engine gets images by name.
+        The registry from which the Docker engine gets images by name.
     operations : Operations
-        Hold the logs of builds.
+        Store the logs of builds.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Places:
     def build(
         self, kind: str, request: Mapping[str, Any], *, operation: str, stack: ExitStack
     ) -> tuple[Image, Steps]:
-        """Build what a request for an image asks for, and its environment in one place.
+        """Build the image of a request, and its environment in one place.
 
         Parameters
         ----------
@@ -79,14 +79,14 @@ class Places:
         request : Mapping[str, Any]
             The request, with an environment.
         operation : str
-            The operation whose log tells of it.
+            The operation whose log the build writes to.
         stack : ExitStack
-            The image's files are there until it is unwound.
+            The image's files exist until it is unwound.
 
         Raises
         ------
         DeploymentFailure
-            If it cannot be built; the operation's log says why.
+            If it cannot be built; the operation's log has the cause.
         """
         document = {
             "name": request["environment"].get("name") or "package",
@@ -102,7 +102,7 @@ class Places:
         return image, build.steps
 
     def place(self, kind: str, image: Image, steps: Steps) -> dict[str, Any]:
-        """Return where the environment of an image that was built is."""
+        """Return the location of the environment of a built image."""
         lock = image.bundle.lock
         if kind == "docker":
             name = self.environment(image, steps)
@@ -120,7 +120,7 @@ class Places:
             return self.registry.add(engine, built, name="environment")
 
     def details(self, key: str, where: dict[str, Any] | None) -> dict[str, Any]:
-        """Return what the SDK's ``get_image_details`` gives; `where` is None before a build."""
+        """Return the result of the SDK's ``get_image_details``; `where` is None before a build."""
         repository = f"azureml/azureml_{hashlib.sha256(key.encode()).hexdigest()[:32]}"
         image = (where or {}).get("image") or ""
         name = image.partition("/")[2] or repository
@@ -139,7 +139,7 @@ class Places:
 
 @dataclass(frozen=True)
 class _Installer:
-    """What installs environments in one place, without a service in them."""
+    """Installs environments in one place, without a service in them."""
 
     places: Places
     kind: str

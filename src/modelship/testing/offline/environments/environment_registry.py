@@ -32,12 +32,12 @@ _LATEST = "latest"
 
 
 class Environments:
-    """The environments of a workspace: each keeps its versions, and the same content its version.
+    """The environments of a workspace: versions are kept, and equal content keeps its version.
 
     Parameters
     ----------
     store : Store
-        Where they are kept, as documents ``name:version``.
+        Where they are stored, as documents ``name:version``.
     """
 
     def __init__(self, store: Store) -> None:
@@ -46,7 +46,7 @@ class Environments:
         self._curated = Curated()
 
     def calls(self) -> list[Call]:
-        """Return what it answers."""
+        """Return the calls that it answers."""
         return [
             Call("environments.put", "PUT", ONE, self._put),
             Call("environments.get", "GET", ONE, self._get),
@@ -58,16 +58,16 @@ class Environments:
     def register(
         self, name: str, content: Mapping[str, Any], *, version: str | None = None
     ) -> dict[str, Any]:
-        """Register an environment and return it with its version; what is there already stays.
+        """Register an environment and return it with its version; an existing version stays.
 
         Parameters
         ----------
         name : str
             Its name.
         content : Mapping[str, Any]
-            Its definition, as the SDK writes it.
+            Its definition, in the SDK's format.
         version : str, optional
-            The version to give it; otherwise that of the same content, or the next one.
+            The version to give it; by default that of the same content, or the next one.
         """
         if curated := self._curated.known(name, content):
             return curated
@@ -91,7 +91,7 @@ class Environments:
         Raises
         ------
         RefusalError
-            If there is none.
+            If it does not exist.
         """
         name, version = _split(reference)
         return dict(self._find(name, version)["environment"])

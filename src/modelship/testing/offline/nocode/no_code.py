@@ -1,4 +1,4 @@
-"""Requests without a script, completed: the model says which script and which packages it needs."""
+"""Complete requests without a script: the model determines the script and its packages."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _HERE: Final = Path(__file__).parent
 
 @dataclass(frozen=True)
 class _Framework:
-    """How models of a framework are served: the script, what loads them, and what it needs."""
+    """How to serve models of a framework: the script, the loader, and the requirements."""
 
     script: str
     loads_with: str
@@ -52,21 +52,21 @@ _FRAMEWORKS: Final = {
 
 
 class NoCode:
-    """Completes requests that name a model and nothing else, as Azure ML does.
+    """Completes requests that only name a model, as Azure ML does.
 
     Parameters
     ----------
     store : Store
-        Has the models, and gets the scripts.
+        Stores the models and the scripts.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def completed(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the request for a service with what its image is made of, if it lacks that.
+        """Return the request for a service, with its image added if it has none.
 
-        A request that asks for no cores or memory gets what the model was registered with.
+        A request without cores or memory gets those that the model was registered with.
 
         Raises
         ------
@@ -97,7 +97,7 @@ class NoCode:
         ]
 
     def completed_image(self, image: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the request for an image with a script and an environment, if it has neither.
+        """Return the request for an image, with a script and an environment added if missing.
 
         Raises
         ------
@@ -133,7 +133,7 @@ class NoCode:
         return self._store.documents("models").require(ids[0], "ModelNotFound", message)
 
     def _read(self, document: Mapping[str, Any], framework: _Framework, folder: Path) -> Model:
-        """Describe the model; its file is there until `folder` is removed."""
+        """Describe the model; its file exists until `folder` is removed."""
         asset_id = str(document.get("url", "")).removeprefix("aml://asset/")
         asset = self._store.documents("assets").get(asset_id) or {}
         files: dict[str, Path] = {}
@@ -151,7 +151,7 @@ class NoCode:
         return model
 
     def _script(self, framework: _Framework, model_file: str) -> dict[str, Any]:
-        """Put a script where what clients upload lies, and return the asset for it."""
+        """Store a script among the uploads of clients, and return the asset for it."""
         source = (_HERE / framework.script).read_text(encoding="utf-8")
         content = source.replace('"MODEL_FILE"', repr(model_file)).encode()
         key = f"LocalUpload/nocode-{hashlib.sha256(content).hexdigest()[:16]}/score.py"
@@ -179,9 +179,9 @@ def _framework(document: Mapping[str, Any]) -> _Framework:
 def _definition(
     document: Mapping[str, Any], environment: Environment, *, framework: _Framework
 ) -> dict[str, Any]:
-    """Return the environment as the SDK writes it.
+    """Return the environment in the SDK's format.
 
-    A model's file says which version of a library wrote it, or else its registration does.
+    The version of the library that wrote a model is in its file, or else in its registration.
     """
     version = document.get("frameworkVersion")
     packages = [
@@ -219,5 +219,5 @@ def _refusal(document: Mapping[str, Any], problem: str) -> RefusalError:
 def _link(file: Path, place: Path) -> None:
     try:
         os.link(file, place)
-    except OSError:  # another disk, or one that has no links
+    except OSError:  # on another disk, or on one without links
         shutil.copyfile(file, place)

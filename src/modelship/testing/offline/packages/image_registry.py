@@ -1,8 +1,8 @@
-"""A container registry of images that the Docker engine of this machine has already.
+"""A container registry for images that the local Docker engine already has.
 
-``docker pull`` and builds that pull their base image ask a registry even for what is here. This
-one answers, by the protocol of https://distribution.github.io/distribution/spec/api/, with which
-image a name stands for; an engine that has that image asks for nothing else of it.
+``docker pull``, and builds that pull their base image, query a registry even for local images. This
+one answers, by the protocol of https://distribution.github.io/distribution/spec/api/, which image a
+name refers to; an engine that has that image requests nothing else from it.
 """
 
 from __future__ import annotations
@@ -51,20 +51,19 @@ class RegistryRefusalError(RefusalError):
 
 
 class Registry:
-    """Names images of the local engine, for whoever has its password.
+    """Names images of the local engine, for clients with its password.
 
     Parameters
     ----------
     address : str
-        Where it is served, such as ``"127.0.0.1:41233"``. Engines take a registry on 127.0.0.1
-        without TLS.
+        Its address, such as ``"127.0.0.1:41233"``. Engines use a registry on 127.0.0.1 without TLS.
     password : str
-        What opens it, with the user name ``offline``.
+        The password for the user name ``offline``.
 
     Attributes
     ----------
     label : str
-        What is built on its images carries this label.
+        The label of everything that is built on its images.
     """
 
     def __init__(self, address: str, *, password: str) -> None:
@@ -78,11 +77,11 @@ class Registry:
 
     @property
     def credentials(self) -> dict[str, str]:
-        """Its address, user name and password, as the SDK reads them."""
+        """Its address, user name and password, in the SDK's format."""
         return {"address": self.address, "username": USER, "password": self._password}
 
     def calls(self) -> list[Call]:
-        """Return what it answers."""
+        """Return the calls that it answers."""
         opened = (Door.REGISTRY, RegistryRefusalError)
         manifest = "/v2/<path:name>/manifests/<reference>"
         return [
@@ -110,7 +109,8 @@ class Registry:
         Parameters
         ----------
         forget : bool
-            Whether to take the names away too that were given; images go that have no other.
+            Whether to remove the given names too; images without another name are removed with
+            them.
         """
         with suppress(ModelshipError):
             if self._given:
@@ -120,7 +120,7 @@ class Registry:
                         engine.remove_image(name)
 
     def _keys(self, _request: Request, **_scope: str) -> Response:
-        """Answer with what opens the registry, in the shape of a workspace's keys."""
+        """Answer with the credentials of the registry, in the shape of a workspace's keys."""
         passwords = [{"name": "password", "value": self._password}]
         credentials = {"location": self.address, "username": USER, "passwords": passwords}
         return json_response({"containerRegistryCredentials": credentials})
@@ -134,7 +134,7 @@ class Registry:
         try:
             with connected() as engine:
                 image = engine.image(f"{self.address}/{name}{separator}{reference}")
-        except ModelshipError as error:  # no engine answers, or this can be no image's name
+        except ModelshipError as error:  # no engine responds, or this is not a valid image name
             raise RegistryRefusalError(404, "MANIFEST_UNKNOWN", str(error)) from error
         if image is None:
             raise RegistryRefusalError(404, "MANIFEST_UNKNOWN", f"there is no {name}:{reference}")

@@ -74,20 +74,20 @@ _ROOT_USER: Final = (
 
 @dataclass(frozen=True)
 class Packages:
-    """Builds packages with the Docker engine of this machine.
+    """Builds packages with the local Docker engine.
 
     Parameters
     ----------
     store : Store
-        Has what was uploaded, and keeps the packages.
+        Stores uploads and packages.
     environments : Environments
-        Where the environment of a package is registered.
+        The registry for the environment of a package.
     operations : Operations
-        Hold the state and the log of each package.
+        Store the state and the log of each package.
     places : Places
         Where environments are installed.
     nocode : NoCode
-        Completes requests that name a model alone.
+        Completes requests that only name a model.
     workers : Workers
         Run the builds.
     """
@@ -100,7 +100,7 @@ class Packages:
     workers: Workers
 
     def calls(self) -> list[Call]:
-        """Return what it answers."""
+        """Return the calls that it answers."""
         manifest = f"{MMS}/packages/<operation>/manifest"
         return [
             Call("packages.create", "POST", f"{MMS}/packages", self._create),
@@ -127,7 +127,7 @@ class Packages:
         place = f"{request.path.rstrip('/')}/{operation}/manifest"
         make = partial(self._made, asked | {"imageRequest": image}, operation, place)
         work = partial(self.operations.carry_out, operation, make)
-        # The SDK asks at once, and then every five seconds.
+        # The SDK polls immediately, and then every five seconds.
         self.workers.run(work, name=f"package {operation}", wait_s=_SOON_S)
         return self.operations.accepted(operation, request)
 
@@ -139,7 +139,7 @@ class Packages:
     # --- one package ----------------------------------------------------------------------
 
     def _made(self, asked: dict[str, Any], operation: str, place: str) -> str:
-        """Build a package, and return where it is: an image, or a path of the workspace."""
+        """Build a package, and return its location: an image, or a path of the workspace."""
         wanted = asked["imageRequest"]
         with ExitStack() as stack:
             image, steps = self.places.build("docker", wanted, operation=operation, stack=stack)
@@ -153,7 +153,7 @@ class Packages:
     def _write_context(
         self, image: Image, operation: str, *, base: str, environment: Mapping[str, Any]
     ) -> None:
-        """Keep a build context: the Dockerfile in its manifest, and the files as an artifact."""
+        """Store a build context: the Dockerfile in its manifest, and the files as an artifact."""
         key = f"LocalUpload/package-{operation}/context.tar"
         blob = self.store.new_blob(key)
         with _files(image, scratch=self.store.drafts) as archive, blob.open("wb") as file:
@@ -190,18 +190,18 @@ class Packages:
 
 
 def _dockerfile(image: Image, *, base: str, label: str, runs_as_root: bool) -> str:
-    """Return the Dockerfile of a package; it stands on the image of its environment.
+    """Return the Dockerfile of a package, based on the image of its environment.
 
     Parameters
     ----------
     image : Image
-        What is packaged.
+        The image to package.
     base : str
         The image of the environment.
     label : str
-        A label for all that is built of it, such as ``"key=value"``.
+        A label for everything that is built from it, such as ``"key=value"``.
     runs_as_root : bool
-        Whether the service runs as root, and not as user 1000.
+        Whether the service runs as root, not as user 1000.
     """
     command = [
         *(f"{VENV}/bin/python", "-m", Server.named("azmlinfsrv").module),
@@ -230,9 +230,9 @@ def _files(image: Image, *, scratch: Path) -> Iterator[Archive]:
     Parameters
     ----------
     image : Image
-        What is packaged.
+        The image to package.
     scratch : Path
-        The folder to lay them out in; what is written there is removed at the end.
+        The folder to lay them out in; its content is removed at the end.
     """
     with tempfile.TemporaryDirectory(prefix="package-", dir=scratch) as name:
         folder = Path(name)
@@ -246,7 +246,7 @@ def _files(image: Image, *, scratch: Path) -> Iterator[Archive]:
 
 
 def _quoted(value: str) -> str:
-    """Quote a value so that a Dockerfile neither splits it nor expands a variable in it."""
+    """Quote a value so that a Dockerfile neither splits it nor expands variables in it."""
     return json.dumps(value, ensure_ascii=False).replace("$", "\\$")
 
 

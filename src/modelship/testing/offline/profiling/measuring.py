@@ -1,4 +1,4 @@
-"""Sending requests to a container, one after the other, and measuring what it takes."""
+"""Send requests to a container, one after the other, and measure its resource use."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ __all__ = ["Measured", "measure"]
 _SHORTEST_S: Final = 3.0
 _LONGEST_S: Final = 120.0
 _LOOK_EVERY_S: Final = 0.1
-_OVER_S: Final = 1.0  # processor time is counted over at least so long
-_ANSWER_S: Final = 60.0  # as long as Container Instances wait
+_OVER_S: Final = 1.0  # the minimum interval for measuring CPU time
+_ANSWER_S: Final = 60.0  # the timeout of Container Instances
 _MARGIN: Final = 1.2
 _OK: Final = 200
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured.
+    """The measurements.
 
     Parameters
     ----------
     latencies_ms : tuple[float, ...]
-        How long each request took, in milliseconds, in their order.
+        The duration of each request, in milliseconds, in order.
     failures : tuple[str, ...]
-        What the requests got that were not answered with 200.
+        What went wrong with each response other than 200.
     seconds : float
-        How long all took together.
+        The total duration.
     cores : float
-        The most cores that were busy, over a second.
+        The maximum number of busy cores, over a second.
     memory_bytes : int
-        The most memory that was held, in bytes.
+        The maximum memory, in bytes.
     """
 
     latencies_ms: tuple[float, ...]
@@ -84,7 +84,7 @@ def measure(
     headers: dict[str, str],
     usage: Callable[[], tuple[float, int]],
 ) -> Measured:
-    """Send each row, over again for three seconds at least; two minutes are the end.
+    """Send each row, repeatedly for at least three seconds, and for at most two minutes.
 
     Parameters
     ----------
@@ -93,10 +93,9 @@ def measure(
     rows : Sequence[str]
         The bodies.
     headers : dict[str, str]
-        What goes along.
+        Header fields to send.
     usage : Callable
-        Returns the processor time of the container so far, in seconds, and the memory that it
-        holds now, in bytes.
+        Returns the CPU time of the container so far, in seconds, and its current memory, in bytes.
     """
     latencies: list[float] = []
     failed: list[str] = []
@@ -117,7 +116,7 @@ def measure(
 
 
 def _sent(session: requests.Session, uri: str, row: str, headers: dict[str, str]) -> str:
-    """Return what was wrong with the answer, or ``""``."""
+    """Return the problem with the response, or ``""``."""
     try:
         answer = session.post(uri, data=row.encode(), headers=headers, timeout=_ANSWER_S)
     except requests.RequestException as error:
@@ -126,7 +125,7 @@ def _sent(session: requests.Session, uri: str, row: str, headers: dict[str, str]
 
 
 class _Watch:
-    """Looks at what a container takes, until it is left."""
+    """Samples the resource use of a container within the body."""
 
     def __init__(self, usage: Callable[[], tuple[float, int]]) -> None:
         self.cores = 0.0
@@ -155,5 +154,5 @@ class _Watch:
 
 
 def _upwards(number: float) -> float:
-    """Return the next tenth; 0.1 is the least that can be asked for."""
+    """Round up to the next tenth; 0.1 is the smallest possible request."""
     return max(0.1, math.ceil(round(number * 10, 6)) / 10)

@@ -42,14 +42,14 @@ def rows_of(dataset: dict[str, Any], store: Store, *, container: str) -> list[st
     dataset : dict
         Its document.
     store : Store
-        Has the files.
+        Stores the files.
     container : str
         The name of the container of the first datastore.
 
     Raises
     ------
     RefusalError
-        If it is made in a way that is not read here, or has no row.
+        If the dataset is of an unsupported kind, or has no rows.
     """
     import yaml
 
@@ -63,7 +63,7 @@ def rows_of(dataset: dict[str, Any], store: Store, *, container: str) -> list[st
 
 
 def _options(steps: list[Any]) -> dict[str, Any]:
-    """Return how the files are read."""
+    """Return the options for reading the files."""
     read: dict[str, Any] | None = None
     for step in steps:
         [(name, options)] = step.items() if isinstance(step, dict) else [(str(step), None)]

@@ -1,4 +1,4 @@
-"""Profiles of models: a container is built, started, sent the rows of a dataset, and measured."""
+"""Profile models: build and start a container, send it the rows of a dataset, and measure it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Profiles"]
 
-_LARGEST: Final = {"cpu": 3.5, "memoryInGB": 15.0}  # what a profile takes where nothing is said
+_LARGEST: Final = {"cpu": 3.5, "memoryInGB": 15.0}  # the defaults of a profile
 _PLACE: Final = f"{MMS}/profiles"
 _PAUSE_S: Final = 0.1
 _NEEDS_PROCESSES: Final = (
@@ -50,17 +50,17 @@ class Profiles:
     Parameters
     ----------
     store : Store
-        Keeps them, and has the models and datasets.
+        Stores them, the models and the datasets.
     operations : Operations
-        Where whoever waits can follow.
+        The operations that clients follow.
     compute : Compute
         Runs the containers.
     deployments : Deployments
-        Sees to it that they end with the workspace.
+        Ensures that they end with the workspace.
     container : str
         The storage container of the first datastore.
     front_key : str
-        What the containers want to see.
+        The key that the containers require.
     healthy_within_s : float
         How long a container may take to become healthy.
     """
@@ -74,7 +74,7 @@ class Profiles:
     healthy_within_s: float
 
     def calls(self) -> list[Call]:
-        """Return what it answers."""
+        """Return the calls that it answers."""
         return [
             Call("profiles.create", "POST", _PLACE, self._create),
             Call("profiles.list", "GET", _PLACE, self._list),
@@ -108,7 +108,7 @@ class Profiles:
         return json_response({"value": found[: request.args.get("count", len(found), int)]})
 
     def _shown(self, document: dict[str, Any], request: Request) -> dict[str, Any]:
-        """Return what a client sees; what was under way when the workspace ended has failed."""
+        """Return what a client sees; one that the end of the workspace interrupted has failed."""
         operation = document["operation"]
         if document["state"] not in ENDED and self.operations.state(operation) in ENDED:
             document = document | {"state": "Failed", "error": failures.interrupted().error}

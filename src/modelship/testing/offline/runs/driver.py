@@ -1,10 +1,10 @@
-"""Runs a submitted script: brings its data before, and sends what it has logged afterwards.
+"""Runs a submitted script: downloads its data first, and sends its metrics afterwards.
 
 ``python driver.py SCRIPT ARGUMENT...``, or ``python driver.py -c COMMAND``, runs in the environment
 of the script. Azure wraps scripts in the same way: many of them end without ``run.complete()``, and
 the SDK sends metrics in batches.
 
-It imports nothing of modelship, and nothing outside the standard library but the SDK.
+It imports nothing from modelship, and only the SDK besides the standard library.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ COMMAND = "-c"
 
 
 def main() -> None:
-    """Run what the command line says, as if it had been started itself."""
+    """Run the command line as if it had been started directly."""
     places = bring(json.loads(os.environ.pop(INPUTS, "[]")))
     for placeholder, place in places.items():
         sys.argv = [each.replace(placeholder, place) for each in sys.argv]
@@ -48,7 +48,7 @@ def run(script: str) -> None:
 
 
 def bring(inputs: list[dict[str, str]]) -> dict[str, str]:
-    """Bring data here; return what stands in the arguments for each, and where it is."""
+    """Download data here; return the placeholder in the arguments for each, and its path."""
     try:
         return {
             each.get("placeholder") or f"{PLACEHOLDER}{each['name']}": bring_one(each)
@@ -63,14 +63,14 @@ def bring(inputs: list[dict[str, str]]) -> dict[str, str]:
 
 
 def bring_one(asked: dict[str, str]) -> str:
-    """Bring one of the data here; return where it is."""
+    """Download one of the data; return its path."""
     place = bring_path(asked) if "datastore" in asked else bring_dataset(asked)
     os.environ[asked["variable"]] = place
     return place
 
 
 def bring_path(asked: dict[str, str]) -> str:
-    """Download what lies below a path on a datastore."""
+    """Download everything under a path on a datastore."""
     from azureml.core import Datastore, Run
 
     target = Path(asked["path"] or f"INPUT_{asked['name']}").resolve()
@@ -83,7 +83,7 @@ def bring_path(asked: dict[str, str]) -> str:
 
 
 def bring_dataset(asked: dict[str, str]) -> str:
-    """Download one dataset, unless the script reads it itself; return where it is, or its id."""
+    """Download a dataset, unless the script reads it itself; return its path, or its id."""
     place = asked["id"]
     if asked["mechanism"] != "direct":
         from azureml.core import Dataset, Run
@@ -97,7 +97,7 @@ def bring_dataset(asked: dict[str, str]) -> str:
 
 
 def show(error: Exception) -> None:
-    """Print a traceback as if there were no driver."""
+    """Print a traceback without the driver's frames."""
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename in OURS:
         trace = trace.tb_next
@@ -105,7 +105,7 @@ def show(error: Exception) -> None:
 
 
 def flush() -> None:
-    """Send the metrics of the run, if the script has asked for it."""
+    """Send the metrics of the run, if the script has used it."""
     module = sys.modules.get("azureml.core.run")
     if module is None:
         return

@@ -1,4 +1,4 @@
-"""The execution service: it takes scripts from the SDK, and runs them on this machine."""
+"""The execution service: it accepts scripts from the SDK, and runs them on this machine."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ _DEFINITION: Final = {
     "ParentRunId": optional(str),
 }
 
-# What the SDK unpacks beside the project and starts, for a run on the target "local". It calls the
-# workspace, which is on the same machine, ends the script when the run is canceled, and does not
-# leave it behind.
+# The SDK unpacks it next to the project and starts it, for a run on the target "local". It calls
+# the workspace, which is on the same machine, stops the script when the run is canceled, and does
+# not leave it running.
 _SETUP: Final = "azureml-setup"
 _BEGIN: Final = """\
 import http.client, json, os, sys
@@ -72,24 +72,24 @@ if answer.status >= 300:
 
 @dataclass(frozen=True)
 class Executions:
-    """Takes scripts, and has them run.
+    """Accepts scripts, and runs them.
 
     Parameters
     ----------
     store : Store
-        Its folder has those of the runs.
+        Its folder has the folders of the runs.
     guard : Guard
-        Signs the address by which a local run begins.
+        Signs the address at which a local run begins.
     experiments : Experiments
-        What runs belong to.
+        The experiments that runs belong to.
     records : Records
         The runs.
     snapshots : Snapshots
-        Have the source files.
+        Store the source files.
     jobs : Jobs
         Run the scripts.
     port : int
-        Where the workspace is served without TLS.
+        The URL of the workspace without TLS.
     """
 
     store: Store
@@ -101,7 +101,7 @@ class Executions:
     port: int
 
     def calls(self) -> list[Call]:
-        """Return what it answers."""
+        """Return the calls that it answers."""
         one = f"{_EXECUTION}/runs/<run_id>"
         return [
             Call("executions.start", "POST", f"{_EXECUTION}/snapshotrun", self._start),
@@ -111,7 +111,7 @@ class Executions:
         ]
 
     def _start(self, request: Request, *, experiment: str, **_scope: str) -> Response:
-        """Run a script on a compute target: what the SDK has taken a snapshot of."""
+        """Run a script on a compute target, from the SDK's snapshot."""
         definition = json_object(request, _DEFINITION)
         submission = Submission.of(definition["Configuration"])
         message = f"There is no compute target {submission.target} in this workspace."
@@ -136,7 +136,7 @@ class Executions:
         return json_response({"runId": run["runId"]})
 
     def _prepare_local(self, request: Request, *, experiment: str, **_scope: str) -> Response:
-        """Answer with what the SDK starts on its machine, which is this one."""
+        """Answer with the archive that the SDK starts on its machine, which is this one."""
         definition = _definition_of(request)
         submission = Submission.of(definition["Configuration"])
         run = self._record(request, experiment, definition, submission)
@@ -145,7 +145,7 @@ class Executions:
         return Response(_handover(address, port=self.port), mimetype="application/zip")
 
     def _begin(self, request: Request, *, run_id: str, **_scope: str) -> Response:
-        """Run a script in the folder, and with the variables, of who started it."""
+        """Run a script in the folder, and with the variables, of the process that started it."""
         given = json_object(request, {"folder": str, "variables": dict})
         run = self.records.find(run_id)
         if run["status"] != "NotStarted":
@@ -169,7 +169,7 @@ class Executions:
         definition: dict[str, Any],
         submission: Submission,
     ) -> dict[str, Any]:
-        """Begin the record of a run, under the id that the SDK has chosen for it."""
+        """Create the record of a run, under the id that the SDK has chosen for it."""
         run_id = request.args.get("runId", "")
         if not _RUN_ID.fullmatch(run_id) or self.records.exists(run_id):
             raise RefusalError(400, "InvalidRunId", f"{run_id!r} is no id for a new run")
@@ -192,7 +192,7 @@ class Executions:
 
 
 def _handover(address: str, *, port: int) -> bytes:
-    """Return the archive that begins a local run, by an address that is good for that alone."""
+    """Return the archive that begins a local run, with an address that is valid only for that."""
     command = [sys.executable, "-I", f"{_SETUP}/begin.py", str(port), address]
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:

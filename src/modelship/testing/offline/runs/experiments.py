@@ -1,4 +1,4 @@
-"""Experiments: names that runs are gathered under."""
+"""Experiments: names that group runs."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Experiments:
     Parameters
     ----------
     store : Store
-        Keeps them, by id.
+        Stores them, by id.
     """
 
     def __init__(self, store: Store) -> None:
@@ -49,7 +49,7 @@ class Experiments:
         self._runs = store.documents("runs")
 
     def calls(self) -> list[Call]:
-        """Return what it answers."""
+        """Return the calls that it answers."""
         by_id = f"{HISTORY}/experimentids/<experiment_id>"
         return [
             Call("experiments.get", "GET", EXPERIMENT, self._get),
@@ -67,7 +67,7 @@ class Experiments:
         Raises
         ------
         RefusalError
-            If there is none.
+            If it does not exist.
         """
         found = self._find(name)
         if found is None:

@@ -1,4 +1,4 @@
-"""The Python that a submitted script runs with: of an environment that is made for it, or there."""
+"""The Python of a submitted script: of an environment built for it, or an existing one."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ _NAMELESS: Final = frozenset({"python", "python3"})
 
 
 class Interpreters:
-    """Finds or makes the Python for a script.
+    """Finds or builds the Python for a script.
 
     Parameters
     ----------
     store : Store
-        Keeps the locks of environments.
+        Stores the locks of environments.
     """
 
     def __init__(self, store: Store) -> None:
@@ -55,20 +55,20 @@ class Interpreters:
         Parameters
         ----------
         submission : Submission
-            What is to run.
+            The script to run.
         variables : Mapping[str, str]
-            The environment that it is looked for in: ``PATH``.
+            The environment variables to find it with: ``PATH``.
         say : Callable
-            Takes lines for the log of the run.
+            Receives lines for the log of the run.
         timeout_s : float
-            How long an environment may take to be installed.
+            The timeout for installing an environment.
 
         Raises
         ------
         ModelshipError
-            If there is none, or the environment cannot be made.
+            If there is none, or the environment cannot be built.
         TimeoutError
-            If another process is still making it.
+            If another process is still building it.
         """
         if submission.is_user_managed:
             return _own(submission, variables)
@@ -85,7 +85,7 @@ class Interpreters:
     def _on_some_python(
         self, specification: Specification, say: Callable[[str], None]
     ) -> Specification:
-        """Return the specification with the Python that it gets here, and say which."""
+        """Return the specification with the Python that it gets here, and log which one."""
         asked = specification.python_release
         if not asked:
             return specification
@@ -105,7 +105,7 @@ def _packages(lock: str) -> list[str]:
 
 
 def _own(submission: Submission, variables: Mapping[str, str]) -> Path:
-    """Return the Python of a user who takes care of the packages."""
+    """Return the Python of a user who manages the packages."""
     if submission.target != LOCAL and submission.interpreter in _NAMELESS:
         return Path(sys.executable)  # a cluster's, and the cluster is this machine
     found = shutil.which(submission.interpreter, path=variables.get("PATH"))

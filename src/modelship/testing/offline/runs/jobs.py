@@ -1,4 +1,4 @@
-"""Scripts that run: each in a thread that waits for it, and a folder of its own."""
+"""Running scripts: each has a thread that waits for it, and a folder of its own."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = ["Job", "Jobs"]
 
 _LOOK_EVERY_S: Final = 0.1
 _BUILD_S: Final = 1800.0
-_LOG: Final = "user_logs/std_log.txt"  # what the SDK looks for, and shows while it grows
+_LOG: Final = "user_logs/std_log.txt"  # the SDK looks for it, and shows it while it grows
 _TAIL_LINES: Final = 40
 _COLLECTED: Final = ("outputs", "logs")
 _KILLED: Final = (
@@ -47,11 +47,11 @@ class Job:
     run_id : str
         Its run.
     submission : Submission
-        What to run.
+        The script to run.
     folder : Path
-        Where it works.
+        Its working folder.
     variables : Mapping[str, str]
-        The environment that it starts from.
+        The environment variables to start from.
     where : str
         A sentence for its log that says what it runs on.
     lay_out : Callable
@@ -77,7 +77,7 @@ class _EndingError(Exception):
 
 @dataclass(frozen=True)
 class _Log:
-    """What a run's script writes, and what the workspace says of it."""
+    """The output of a run's script, and the workspace's messages about it."""
 
     path: Path
 
@@ -93,18 +93,18 @@ class _Log:
 
 
 class Jobs:
-    """The scripts that run now.
+    """The running scripts.
 
     Parameters
     ----------
     store : Store
-        Has the files of runs.
+        Stores the files of runs.
     records : Records
         The runs.
     interpreters : Interpreters
-        Makes the environments.
+        Builds the environments.
     variables : Callable
-        Returns the environment variables of a run, but for those that its script asks for.
+        Returns the environment variables of a run, without those that its script requests.
     """
 
     def __init__(
@@ -125,29 +125,29 @@ class Jobs:
         records.on_cancel = self.cancel
 
     def recover(self) -> None:
-        """Say of each script that an earlier process of the workspace ran that it has ended."""
+        """Mark the scripts that an earlier process of the workspace ran as ended."""
         for run in self._records.all():
             if run["status"] not in ENDED and run["properties"].get("modelship.script"):
                 error = failure("WorkspaceEnded", _KILLED)
                 self._records.reach(run["runId"], "Failed", error=error)
 
     def start(self, job: Job, *, at_once: int = 0) -> None:
-        """Run a script; with `at_once`, no more than so many on its target."""
+        """Run a script; at most `at_once` of them at a time on its target, if given."""
         free = threading.Semaphore(max(1, at_once))
         place = f"{job.submission.target}:{at_once}"
         slot = self._slots.setdefault(place, free) if at_once else free
         self._workers.run(partial(self._run, job, slot), name=f"run {job.run_id}", wait_s=0)
 
     def cancel(self, run_id: str) -> None:
-        """End the script of a run, if it runs."""
+        """Stop the script of a run, if it is running."""
         self._canceled.add(run_id)
 
     def close(self) -> None:
-        """End every script, and wait for it."""
+        """Stop all scripts, and wait for them."""
         self._workers.close()
 
     def _run(self, job: Job, slot: threading.Semaphore) -> None:
-        with ExitStack() as held:  # the slot, until the run is said to have ended
+        with ExitStack() as held:  # the slot is taken until the end of the run is recorded
             self._bring_to_end(job, slot, held)
 
     def _bring_to_end(self, job: Job, slot: threading.Semaphore, held: ExitStack) -> None:
@@ -178,7 +178,7 @@ class Jobs:
             self._check(job)
 
     def _work(self, job: Job, run: Mapping[str, Any], log: _Log) -> None:
-        """Prepare the environment, run the script in it, and collect what it leaves."""
+        """Prepare the environment, run the script in it, and collect its outputs."""
         self._records.reach(job.run_id, "Preparing")
         log.say(job.where)
         variables = {
@@ -216,7 +216,7 @@ class Jobs:
     def _execute(
         self, job: Job, python: str, variables: Mapping[str, str], log: _Log
     ) -> tuple[int, _EndingError | None]:
-        """Run the script; return its exit code, and why it was ended, if it was."""
+        """Run the script; return its exit code, and why it was stopped, if it was."""
         command = job.submission.command_line(python)
         with log.path.open("ab") as output:
             warden = Warden(command, folder=job.folder, variables=variables, log=output)
@@ -235,14 +235,14 @@ class Jobs:
         return code
 
     def _check(self, job: Job) -> None:
-        """End the run if it is to end."""
+        """End the run if it has to end."""
         if self._workers.closed:
             raise _EndingError("Failed", "WorkspaceEnded", _KILLED)
         if job.run_id in self._canceled:
             raise _EndingError("Canceled", "Canceled", "The run was canceled.")
 
     def _collect(self, job: Job, run: Mapping[str, Any]) -> None:
-        """Keep what the script wrote to ``outputs`` and ``logs`` as files of the run."""
+        """Store what the script wrote to ``outputs`` and ``logs`` as files of the run."""
         for name in _COLLECTED:
             for file in sorted((job.folder / name).rglob("*")):
                 if file.is_file() and not file.is_symlink():

@@ -1,4 +1,4 @@
-"""Filters, orders and pages of the run history, in the part of OData that the SDK writes.
+"""Filters, orders and pages of the run history, in the subset of OData that the SDK uses.
 
 The language: https://docs.oasis-open.org/odata/odata/v4.01/odata-v4.01-part2-url-conventions.html
 """
@@ -30,18 +30,18 @@ _COMPARISONS: Final[dict[str, Callable[[str, str], bool]]] = {
 
 @dataclass(frozen=True)
 class Query:
-    """What a client asks of a list.
+    """The parameters of a list request.
 
     Parameters
     ----------
     filter : str
-        Such as ``(Status eq Failed)``; nothing asks for all.
+        Such as ``(Status eq Failed)``; empty for all.
     orderby : str
         Such as ``StartTimeUtc desc``.
     top : int
-        How many at once.
+        The page size.
     after : int
-        How many came before.
+        The number of preceding items.
     """
 
     filter: str = ""
@@ -51,7 +51,7 @@ class Query:
 
     @classmethod
     def of(cls, body: Mapping[str, Any]) -> Query:
-        """Read the query parameters that the SDK sends as the body of a request."""
+        """Parse the query parameters that the SDK sends as the body of a request."""
         token = str(body.get("continuationToken") or "0")
         if not token.isdecimal():
             raise RefusalError(400, "InvalidContinuationToken", "the token is not one of ours")
@@ -62,7 +62,7 @@ class Query:
         return cls(str(body.get("filter") or ""), str(order or ""), size, int(token))
 
     def page(self, documents: Iterable[dict[str, Any]]) -> dict[str, Any]:
-        """Return one page of those that fit, in order, as the SDK reads pages."""
+        """Return one page of the matching documents, in order, in the SDK's format."""
         field, _, direction = self.orderby.partition(" ")
         found = [each for each in documents if _holds(each, self.filter.strip())]
         if field:
@@ -73,7 +73,7 @@ class Query:
 
 
 def _holds(document: Mapping[str, Any], text: str) -> bool:
-    """Return whether a filter holds for a document."""
+    """Return whether a filter matches a document."""
     if not text:
         return True
     for word, every in ((" or ", False), (" and ", True)):
@@ -86,7 +86,7 @@ def _holds(document: Mapping[str, Any], text: str) -> bool:
 
 
 def _split(text: str, word: str) -> list[str]:
-    """Split at a word where it is neither quoted nor in parentheses."""
+    """Split at a word that is neither quoted nor in parentheses."""
     parts, depth = [""], 0
     for token in _TOKEN.findall(text):
         depth += {"(": 1, ")": -1}.get(token, 0)
@@ -110,12 +110,12 @@ def _term_holds(document: Mapping[str, Any], text: str) -> bool:
     expected = wanted.strip("\"'")
     if comparison in {"eq", "ne"}:
         return (str(found) == expected) == (comparison == "eq")
-    # Moments come with a space in place of the T.
+    # Timestamps come with a space in place of the T.
     return _COMPARISONS[comparison](str(found or ""), expected.replace(" ", "T"))
 
 
 def _value(found: Any, path: str) -> Any:
-    """Return what a path such as ``Tags/name`` leads to, where names may have slashes."""
+    """Return the value at a path such as ``Tags/name``, where names may contain slashes."""
     if not path:
         return found
     if isinstance(found, list):

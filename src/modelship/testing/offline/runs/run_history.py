@@ -1,4 +1,4 @@
-"""The run history as the SDK asks for it: runs of an experiment, their children and details."""
+"""The run history in the SDK's protocol: runs of an experiment, their children and details."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ _DETAILS: Final = (
 
 @dataclass(frozen=True)
 class History:
-    """Answers about the runs of a workspace.
+    """Answers the calls about the runs of a workspace.
 
     Parameters
     ----------
     records : Records
         The runs.
     experiments : Experiments
-        What they belong to.
+        The experiments that they belong to.
     artifacts : Artifacts
-        Has their files.
+        Stores their files.
     access : Access
         Signs the tokens of runs.
     """
@@ -59,7 +59,7 @@ class History:
     access: Access
 
     def calls(self) -> list[Call]:
-        """Return what it answers."""
+        """Return the calls that it answers."""
         one = f"{EXPERIMENT}/runs/<run_id>"
         by_id = f"{HISTORY}/experimentids/<experiment_id>/runs/<run_id>"
         computes = f"{HISTORY}/computes/<compute>/runs"
@@ -148,7 +148,7 @@ class History:
 
 
 def _query_of(request: Request) -> Query:
-    """Read the query parameters of a list in the address of a request."""
+    """Parse the query parameters of a list in the address of a request."""
     given = {name.lstrip("$").lower(): value for name, value in request.args.items()}
     top = given.get("top", "")
     check_shape(given, {"filter": optional(str)})

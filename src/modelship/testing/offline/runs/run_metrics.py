@@ -1,4 +1,4 @@
-"""What runs have logged: lines of a file for each run, in the shape that the SDK sends."""
+"""The logged metrics of runs: lines of a file for each run, in the SDK's format."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Metrics:
     Parameters
     ----------
     store : Store
-        Its folder has the files.
+        Its folder contains the files.
     records : Records
         The runs.
     """
@@ -56,7 +56,7 @@ class Metrics:
         self._lock = threading.Lock()
 
     def calls(self) -> list[Call]:
-        """Return what it answers."""
+        """Return the calls that it answers."""
         one = f"/metric/v2.0{WS}/runs/<run_id>"
         wait = f"{EXPERIMENT}/runs/<run_id>/metricsingest/wait"
         return [
@@ -68,7 +68,7 @@ class Metrics:
 
     def _post(self, request: Request, *, run_id: str, **_scope: str) -> Response:
         self._records.find(run_id)
-        body = json_value(request, constant=float)  # a loss may well be NaN
+        body = json_value(request, constant=float)  # a loss may be NaN
         check_shape(body, {"values": [_METRIC]})
         metrics = body.get("values") or ()
         lines = "".join(f"{json.dumps(each)}\n" for each in metrics)
@@ -103,12 +103,12 @@ class Metrics:
         )
 
     def _wait(self, _request: Request, *, run_id: str, **_scope: str) -> Response:
-        """Answer that everything is taken in: whoever has posted knows it is."""
+        """Answer that everything has been stored: it has, once a post is answered."""
         self._records.find(run_id)
         return json_response({})
 
     def _logged(self, run_id: str) -> Iterator[dict[str, Any]]:
-        """Yield what a run has logged, in order; a line that was cut off is left out."""
+        """Yield the logged metrics of a run, in order; a truncated line is skipped."""
         path = self._file(run_id)
         if not path.exists():
             return
@@ -125,9 +125,9 @@ class Metrics:
 
 
 def _distinct(metrics: list[dict[str, Any]], *, since: str) -> list[dict[str, Any]]:
-    """Return the values of a metric in the order of their times, each once.
+    """Return the values of a metric in the order of their times, without duplicates.
 
-    The SDK posts several batches at a time, and again what got no answer.
+    The SDK posts several batches at a time, and repeats those that got no response.
     """
     values: dict[str, dict[str, Any]] = {}
     for metric in metrics:

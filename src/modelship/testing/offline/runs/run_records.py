@@ -1,4 +1,4 @@
-"""The runs of a workspace, and what befalls them: each is a document that events change."""
+"""The runs of a workspace: each is a document that events change."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Records:
     Parameters
     ----------
     store : Store
-        Keeps them, by id.
+        Stores them, by id.
     """
 
     def __init__(self, store: Store) -> None:
@@ -63,7 +63,7 @@ class Records:
         Raises
         ------
         RefusalError
-            If there is none with this id.
+            If there is no run with this id.
         """
         return self._documents.require(run_id, "RunNotFound", f"There is no run {run_id!r}.")
 
@@ -72,18 +72,18 @@ class Records:
         return self._documents.get(run_id) is not None
 
     def all(self) -> list[dict[str, Any]]:
-        """Return every run, in no order."""
+        """Return all runs, unordered."""
         return self._documents.all()
 
     def put(
         self, experiment: Mapping[str, Any], run_id: str, given: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """Set some fields of a run, which is begun if there is none; return it.
+        """Set some fields of a run, which is created if it does not exist; return it.
 
         Raises
         ------
         RefusalError
-            If a field is of another type, or a property would change.
+            If a field has another type, or a property would change.
         """
         check_shape(given, _GIVEN)
         with self._documents.lock:
@@ -107,19 +107,19 @@ class Records:
                 self._documents.change(run_id, **fields)
 
     def remove_tags(self, run_id: str, names: list[str]) -> dict[str, Any]:
-        """Take tags off a run; return it."""
+        """Remove tags from a run; return it."""
         with self._documents.lock:
             tags = self.find(run_id)["tags"]
             kept = {key: value for key, value in tags.items() if key not in names}
             return self._documents.change(run_id, tags=kept)
 
     def happen(self, run_id: str, event: Mapping[str, Any]) -> None:
-        """Take in an event that a client reports.
+        """Process an event that a client reports.
 
         Raises
         ------
         RefusalError
-            If it is of a run that there is not.
+            If it is about an unknown run.
         """
         self.find(run_id)
         check_shape(event, {"name": str, "data": optional(dict)})
@@ -136,7 +136,7 @@ class Records:
             self.on_cancel(run_id)
 
     def reach(self, run_id: str, status: str, *, error: dict[str, Any] | None = None) -> None:
-        """Take a run to a status, unless it has ended; `error` is in the history's shape."""
+        """Set the status of a run, unless it has ended; `error` is in the history's shape."""
         with self._documents.lock:
             run = self.find(run_id)
             if run["status"] in ENDED:
@@ -197,7 +197,7 @@ def failure(code: str, message: str) -> dict[str, Any]:
 
 
 def _check_properties(run: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    """Refuse to change a property: it can be set once."""
+    """Refuse to change a property: it can only be set once."""
     for name, value in wanted.items():
         present = run["properties"].get(name)
         if value is not None and present not in {None, str(value)}:

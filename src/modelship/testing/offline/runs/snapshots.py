@@ -1,4 +1,4 @@
-"""Snapshots of source folders: the files of each, as they were when a run was submitted."""
+"""Snapshots of source folders: the files of each at the time when a run was submitted."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class Snapshots:
     Parameters
     ----------
     store : Store
-        Keeps them, by id, and has their files.
+        Stores them, by id, and their files.
     artifacts : Artifacts
-        Says where files are written to and read from.
+        Returns the addresses to write files to and to read them from.
     """
 
     def __init__(self, store: Store, *, artifacts: Artifacts) -> None:
@@ -51,7 +51,7 @@ class Snapshots:
         self._artifacts = artifacts
 
     def calls(self) -> list[Call]:
-        """Return what it answers."""
+        """Return the calls that it answers."""
         every = f"/content/v2.0{WS}/snapshots"
         one = f"{every}/<snapshot_id>"
         latest = f"/content/v1.0{WS}/snapshots/latest/metadata"
@@ -68,7 +68,7 @@ class Snapshots:
         Raises
         ------
         RefusalError
-            If there is no such snapshot, or a file of it was not uploaded.
+            If there is no such snapshot, or one of its files was not uploaded.
         """
         for path, file in self._files(snapshot_id).items():
             place = folder / path
@@ -89,7 +89,7 @@ class Snapshots:
 
     @staticmethod
     def _latest(_request: Request, **_scope: str) -> Response:
-        """Answer a client that remembers no snapshot: it sends all of its files."""
+        """Answer a client without a previous snapshot: it sends all of its files."""
         return json_response({"id": _NOTHING, "root": {}})
 
     def _upload(self, request: Request, **_scope: str) -> Response:
@@ -132,7 +132,7 @@ class Snapshots:
 
 
 def _key(address: str) -> str:
-    """Return the key of the blob at an address that an upload was given."""
+    """Return the key of the blob at the address of an upload."""
     key = unquote(urlsplit(address).path).removeprefix("/azureml/")
     if not key.startswith(f"{_ORIGIN}/"):
         raise RefusalError(400, "InvalidBlobUri", "the address of a file is not one of ours")

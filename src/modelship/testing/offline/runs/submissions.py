@@ -1,4 +1,4 @@
-"""What a submitted script asks for: the run configuration that the SDK sends."""
+"""The run configuration of a submitted script, as the SDK sends it."""
 
 from __future__ import annotations
 
@@ -57,23 +57,23 @@ class Submission:
     Parameters
     ----------
     script : str
-        Its path below the source folder; ``""`` if there is a command.
+        Its path relative to the source folder; ``""`` if there is a command.
     command : str
-        What a shell is to run in place of the script, or ``""``.
+        The shell command to run instead of the script, or ``""``.
     arguments : tuple[str, ...]
-        What the script gets.
+        The arguments of the script.
     target : str
         ``"local"``, or the name of a compute target.
     longest_s : float or None
-        How long it may take.
+        The time limit.
     environment : Mapping[str, Any]
         The environment's definition.
     variables : Mapping[str, str]
-        What to set in its environment.
+        The environment variables to set.
     inputs : tuple[Mapping[str, str], ...]
-        The datasets that it reads, as the driver takes them.
+        The datasets that it reads, in the driver's format.
     references : tuple[Mapping[str, str], ...]
-        The paths on datastores that it reads, as the driver takes them.
+        The paths on datastores that it reads, in the driver's format.
     """
 
     script: str
@@ -88,12 +88,12 @@ class Submission:
 
     @classmethod
     def of(cls, configuration: Mapping[str, Any]) -> Submission:
-        """Read a run configuration.
+        """Parse a run configuration.
 
         Raises
         ------
         RefusalError
-            If it is none, or asks for what is not here.
+            If it is invalid, or requests something unsupported.
         """
         check_shape(configuration, _SHAPE)
         if configuration.get("framework") not in {None, "Python"}:
@@ -125,17 +125,17 @@ class Submission:
 
     @property
     def is_user_managed(self) -> bool:
-        """Whether it runs with packages that are there already."""
+        """Whether it runs with packages that are already installed."""
         return bool(self.environment["python"].get("userManagedDependencies"))
 
     @property
     def interpreter(self) -> str:
-        """The Python that the user names, for packages that are there already."""
+        """The Python that the user names, for packages that are already installed."""
         return self.environment["python"].get("interpreterPath") or "python"
 
     @property
     def input_variables(self) -> dict[str, str]:
-        """The variables by which the driver, and the SDK in the script, know the data."""
+        """The variables that identify the data to the driver, and to the SDK in the script."""
         if not (self.inputs or self.references):
             return {}
         kinds = ",".join(f"{each['variable']}:{each['mechanism']}" for each in self.inputs)
@@ -143,7 +143,7 @@ class Submission:
         return {"MODELSHIP_RUN_INPUTS": described, "AZUREML_DATASET_ENVIRONMENT_VARS": kinds}
 
     def command_line(self, python: str) -> list[str]:
-        """Return what to execute."""
+        """Return the command to execute."""
         what = ["-c", self.command] if self.command else [self.script, *self.arguments]
         return [python, str(_DRIVER), *what]
 

@@ -1,4 +1,4 @@
-"""The services for training, put together."""
+"""The services for training, combined."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _NOT_FOR_SCRIPTS: Final = "AZUREML_SERVICE_PRINCIPAL_"
 
 
 class Training:
-    """Experiments, their runs, and what runs them.
+    """Experiments, their runs, and the parts that run them.
 
     Parameters
     ----------
@@ -41,11 +41,11 @@ class Training:
     guard : Guard
         Signs addresses.
     artifacts : Artifacts
-        Has the files of runs.
+        Stores the files of runs.
     access : Access
         Signs the tokens of runs.
     exported : Callable
-        Returns the variables by which Azure's hosts lead to the workspace.
+        Returns the variables that route Azure's hosts to the workspace.
     """
 
     def __init__(
@@ -77,21 +77,21 @@ class Training:
         )
 
     def close(self) -> None:
-        """End the scripts that run."""
+        """Stop the running scripts."""
         self._jobs.close()
 
     def calls(self) -> list[Call]:
-        """Return what it answers."""
+        """Return the calls that it answers."""
         return [call for part in self._parts for call in part.calls()]
 
     def _variables(self, run: Mapping[str, Any]) -> dict[str, str]:
-        """Return the variables from which the SDK in a script knows its run."""
+        """Return the variables that identify the run to the SDK in a script."""
         ours = self._identity
         api = f"https://{ours.location}.api.azureml.ms"
         exported = {
             name: value
             for name, value in self._exported().items()
-            if not name.startswith(_NOT_FOR_SCRIPTS)  # a run has a token of its own
+            if not name.startswith(_NOT_FOR_SCRIPTS)  # a run has its own token
         }
         own = {
             "RUN_ID": run["runId"],

@@ -1,7 +1,7 @@
-"""Watches over one script: nothing that it has started is left when it, or the workspace, ends.
+"""Supervises one script: no process that it started is left when it, or the workspace, ends.
 
-The warden is a process of its own, between the workspace and the script. It ends the script, and
-all that came of it, when its standard input ends: so does the workspace, however that comes about.
+The warden is a separate process between the workspace and the script. It kills the script and all
+its descendants when its standard input is closed, which happens however the workspace ends.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _PR_SET_CHILD_SUBREAPER: Final = 36
 _ROUNDS: Final = 20
 _ENDING_S: Final = 30.0
 _SIGNALLED: Final = 128
-# Modules are found where this process finds them, and never in the folder of the script.
+# Import modules from the same places as this process, never from the folder of the script.
 _PROGRAM: Final = (
     "import os, sys; path, command = sys.argv[1], sys.argv[2:]; "
     f"sys.path[:] = path.split(os.pathsep); from {__name__} import watch; sys.exit(watch(command))"
@@ -34,23 +34,23 @@ _PROGRAM: Final = (
 
 
 class Warden:
-    """A script that runs, with the process that watches over it.
+    """A running script, with the process that supervises it.
 
     Parameters
     ----------
     command : Sequence[str]
-        What to execute.
+        The command to execute.
     folder : Path
-        Where it works.
+        Its working folder.
     variables : Mapping[str, str]
-        All of its environment.
+        Its complete environment.
     log : file
-        What it writes to.
+        The file for its output.
 
     Raises
     ------
     OSError
-        If this machine does not start it.
+        If this machine cannot start it.
     """
 
     def __init__(
@@ -69,19 +69,19 @@ class Warden:
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # so that Ctrl-C is for the workspace alone
+            start_new_session=True,  # so that Ctrl-C only reaches the workspace
         )
         self._ending = threading.Lock()
 
     def wait(self, timeout_s: float) -> int | None:
-        """Return the script's exit code once it has ended; None if it runs on for so long."""
+        """Return the script's exit code once it has exited; None after the timeout."""
         try:
             return self._process.wait(timeout_s)
         except subprocess.TimeoutExpired:
             return None
 
     def end(self) -> None:
-        """End the script with all that it has started."""
+        """Kill the script with all that it has started."""
         with self._ending, suppress(OSError):
             if self._process.stdin is not None:
                 self._process.stdin.close()
@@ -91,7 +91,7 @@ class Warden:
 
 
 def watch(command: list[str]) -> int:
-    """Run a command until it ends, or the standard input does; return its exit code."""
+    """Run a command until it exits, or the standard input is closed; return its exit code."""
     _take_in_orphans()
     try:
         script = subprocess.Popen(command, stdin=subprocess.DEVNULL)
@@ -105,20 +105,20 @@ def watch(command: list[str]) -> int:
 
 
 def _end_with_workspace() -> None:
-    while os.read(0, 1 << 10):  # not through sys.stdin, which would be locked when Python ends
+    while os.read(0, 1 << 10):  # not through sys.stdin, which would be locked when Python exits
         pass
     _end_family()
 
 
 def _take_in_orphans() -> None:
-    """Become the parent of what the script's children leave behind, on Linux (prctl(2))."""
+    """Become the parent of processes orphaned by the script, on Linux (prctl(2))."""
     if sys.platform == "linux":
         libc: Any = ctypes.CDLL(None)
         libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def _end_family() -> None:
-    """Kill every descendant; while they are killed, there can be new ones."""
+    """Kill all descendants, including those that are started meanwhile."""
     for _ in range(_ROUNDS):
         family = psutil.Process().children(recursive=True)
         if not family:
